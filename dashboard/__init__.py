@@ -1,0 +1,1 @@
+"""The dashboard: reads the metrics and the roadmap, changes nothing."""

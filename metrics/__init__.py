@@ -1,0 +1,1 @@
+"""The collector: runs measured, events kept, both sides compared."""

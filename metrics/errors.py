@@ -1,0 +1,43 @@
+"""What can go wrong while measuring, named by what the caller does next.
+
+MetricsError            base; never raised itself
+├── BadInput            mend the named thing and call again (exit 2)
+├── StoreDamaged        restore or move the named database away; nothing was changed (exit 2)
+├── SpoolDamaged        look at the line set aside; every good line has been collected (exit 3)
+├── SubjectFailed       read the subject's own words; the measurement did not happen (exit 1)
+└── TryLater            somebody else is at it; call again later (exit 75)
+"""
+
+
+class MetricsError(Exception):
+    """Base of this room's errors; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class BadInput(MetricsError):
+    """A name, a value or a place that cannot be used; the message names it and the choices."""
+
+    exit_code = 2
+
+
+class StoreDamaged(MetricsError):
+    """The metrics database is not one, is of another clock, or is from a newer release."""
+
+    exit_code = 2
+
+
+class SpoolDamaged(MetricsError):
+    """Lines of a spool file are not events; they were set aside, the others collected."""
+
+    exit_code = 3
+
+
+class SubjectFailed(MetricsError):
+    """A measured program did not start, or broke the line protocol."""
+
+
+class TryLater(MetricsError):
+    """The database is locked by another program for longer than we wait."""
+
+    exit_code = 75

@@ -1,0 +1,211 @@
+"""What one run was: the event both sides are measured by, and the spool it is appended to.
+
+The floor of the house: standard library only, so that a measured program carries no weight for being measured.
+Stamps are UTC microseconds since 1970; in a replay they are the replayed calendar. Durations are monotonic
+nanoseconds and always real.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: Where a row can end. `in` is their sum.
+OUTCOMES = ("delivered", "quarantined", "filtered", "duplicate", "refused", "failed", "due", "ambiguous")
+
+#: How a run can end. `already_received` enters no rows; `abandoned` is a start without an end.
+RUN_OUTCOMES = ("done", "already_received", "refused", "failed", "abandoned")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunKey:
+    """What makes a run one run; the same key twice is the same run told twice."""
+
+    system: str  #: "monolith", "service", or "monolith#2" for an A/A control
+    level: int  #: service level; 0 for the monolith
+    mode: str  #: "live" or "replay"
+    faults: str  #: "none", "standard", or "real" for live runs
+    series: str  #: hash of everything that must be equal for two numbers to be compared; "" for live runs
+    round: int  #: pass of a replay, from 1; 0 for live runs
+    exchange_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEvent:
+    """One attempt at one exchange, measured.
+
+    `block` and `block_end` are the first and last day (ISO dates) of the unit of evidence: a replayed week, or a day
+    of production. `duration_ns` is None where a run has no end. `rows` has `in` and one count an outcome; after a
+    failed attempt it is the account as that attempt left it.
+    """
+
+    key: RunKey
+    release: str
+    partner: str
+    feed: str
+    file: str
+    block: str
+    block_end: str
+    due_at_us: int  #: when the file was there to be exchanged
+    started_at_us: int
+    duration_ns: int | None
+    blocked_ns: int = 0  #: spent on requests that ended in a time-out; not counted as busy
+    cpu_ns: int | None = None
+    peak_rss_bytes: int | None = None
+    outcome: str
+    error_type: str = ""
+    error: str = ""
+    records: int  #: rows of the file that are due, known from outside; picks the stratum
+    rows: Mapping[str, int]
+    bytes_in: int = 0
+    bytes_out: int = 0
+    calls: int = 0  #: requests sent to the partner
+    input_sha256: str = ""
+    operator_ns: int = 0  #: time the operator spent before this run
+    operator_touch: int = 0  #: 1 when a person started this run again
+    stages_ns: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingEvent:
+    """What the partner holds of one file at the end of its block, counted from outside.
+
+    `due` = distinct source records; `held` = those the partner holds; `twice` = further copies it holds;
+    `lost` = records the subject called delivered that the partner does not hold; `foreign` = records held that no
+    source row explains.
+    """
+
+    system: str
+    level: int
+    mode: str
+    faults: str
+    series: str
+    round: int
+    partner: str
+    feed: str
+    file: str
+    block: str
+    block_end: str
+    due: int
+    held: int
+    twice: int
+    lost: int
+    foreign: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerEvent:
+    """Whether two subjects gave the partner the same records in one block: the control first, speed after.
+
+    `compared` = records held by either; `equal` = records that both hold, field for field.
+    """
+
+    system: str
+    level: int
+    control: str
+    mode: str
+    faults: str
+    series: str
+    round: int
+    partner: str
+    feed: str
+    block: str
+    block_end: str
+    compared: int
+    equal: int
+
+
+Event = RunEvent | HoldingEvent | AnswerEvent
+
+KINDS: Mapping[str, type[Event]] = {"run": RunEvent, "holding": HoldingEvent, "answer": AnswerEvent}
+
+
+def to_line(event: Event, *, started: bool = False) -> bytes:
+    """One event as one JSON line. `started` marks a run that has begun and not ended."""
+    kind = "start" if started else next(name for name, cls in KINDS.items() if isinstance(event, cls))
+    return json.dumps({"kind": kind, **asdict(event)}, separators=(",", ":")).encode() + b"\n"
+
+
+def from_line(line: bytes) -> tuple[str, Event]:
+    """The kind and the event of a spool line.
+
+    Raises:
+        ValueError: the line is not JSON, of no known kind, or has a field missing or unknown.
+    """
+    try:
+        data: Any = json.loads(line)
+        kind = data.pop("kind")
+        if kind in {"run", "start"}:
+            return kind, RunEvent(key=RunKey(**data.pop("key")), **data)
+        return kind, KINDS[kind](**data)
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not an event: {error!r}") from error
+
+
+class Recorder(Protocol):
+    """Where a run is told to; telling never fails an exchange."""
+
+    def record(self, event: Event, *, started: bool = False) -> None:
+        """Keep one event."""
+
+
+class NullRecorder:
+    """Keeps nothing: what a subject gets in a replay, where it is timed from outside."""
+
+    def record(self, event: Event, *, started: bool = False) -> None:
+        """Forget the event."""
+
+
+class SpoolRecorder:
+    """Appends events to a file of its own in the spool folder, one `write` an event.
+
+    A file belongs to one process, so a line cut short by a crash can only be its last.
+    """
+
+    def __init__(self, spool: Path) -> None:
+        self._spool = spool
+        self._fd: int | None = None
+
+    def record(self, event: Event, *, started: bool = False) -> None:
+        """Append the event; what cannot be written is dropped here, and shows as a start without an end."""
+        try:
+            if self._fd is None:
+                self._spool.mkdir(parents=True, exist_ok=True)
+                path = self._spool / f"{time.time_ns()}-{os.getpid()}.jsonl"
+                self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o640)
+            os.write(self._fd, to_line(event, started=started))
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Close the spool file; a later event opens a new one."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def subject_name(system: str, level: int) -> str:
+    """How people write a subject: `service@1`, `monolith`."""
+    return f"{system}@{level}" if level else system
+
+
+def parse_subject(name: str) -> tuple[str, int]:
+    """The system and level of a subject's name.
+
+    Raises:
+        ValueError: the name is neither `monolith` nor `service@LEVEL`.
+    """
+    system, _, level = name.partition("@")
+    if system in {"monolith", "monolith#2"} and not level:
+        return system, 0
+    if system == "service" and level.isdecimal() and int(level) > 0:
+        return system, int(level)
+    raise ValueError(f"unknown subject {name!r}; choose `monolith` or `service@1`, `service@2`, ...")

@@ -1,0 +1,102 @@
+"""The tables of the metrics database, each step of their history one function, applied once and in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlite_utils.migrations import Migrations
+
+from metrics.events import OUTCOMES
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+RUN_ID = ("system", "level", "mode", "faults", "series", "round", "exchange_id", "attempt")
+BLOCK_ID = ("block", "system", "level", "mode", "faults", "series", "partner", "feed", "band")
+HOLDING_ID = ("system", "level", "mode", "faults", "series", "round", "partner", "feed", "file")
+ANSWER_ID = (*HOLDING_ID[:-1], "control", "block")
+
+migrations = Migrations("milepost.metrics")
+
+
+@migrations()
+def create_runs(db: Database) -> None:
+    """Runs, holdings and answers as they happened, and the rollup per block."""
+    text: dict[str, Any] = dict.fromkeys(
+        ("system", "mode", "faults", "series", "partner", "feed", "file", "block", "block_end"), str
+    )
+    measured: dict[str, Any] = {
+        "level": int, "round": int, "exchange_id": str, "attempt": int, "release": str, "band": int, "records": int,
+        "due_at_us": int, "started_at_us": int, "duration_ns": int, "blocked_ns": int, "cpu_ns": int,
+        "peak_rss_bytes": int, "outcome": str, "error_type": str, "error": str, "bytes_in": int, "bytes_out": int,
+        "calls": int, "input_sha256": str, "operator_ns": int, "operator_touch": int, "rows_in": int,
+    }  # fmt: skip
+    rows: dict[str, Any] = {f"rows_{name}": int for name in OUTCOMES}
+    runs = db.create_table("run", {"id": int, **text, **measured, **rows}, pk="id", strict=True)
+    runs.create_index(RUN_ID, unique=True, index_name="run_key")
+    runs.create_index(("started_at_us", "id"))
+    runs.create_index(("partner", "feed", "started_at_us"))
+    runs.create_index(BLOCK_ID, index_name="run_block_key")
+    counts = dict.fromkeys(("due", "held", "twice", "lost", "foreign_held"), int)
+    db.create_table(
+        "holding", {**text, "level": int, "round": int, "band": int, **counts}, pk=HOLDING_ID, strict=True
+    ).create_index(BLOCK_ID)
+    answer: dict[str, Any] = {k: v for k, v in text.items() if k != "file"}
+    answer |= {"level": int, "round": int, "control": str, "compared": int, "equal": int}
+    db.create_table("answer", answer, pk=ANSWER_ID, strict=True)
+    rollup: dict[str, Any] = {k: v for k, v in text.items() if k != "file"}
+    rollup |= {"level": int, "band": int}
+    sums = (
+        "rounds", "attempts", "exchanges", "busy_ns", "blocked_ns", "cpu_ns", "operator_ns", "operator_touches",
+        "calls", "first_failed", "still_failed", "due", "held", "twice", "lost", "foreign_held", "bytes_in",
+        "bytes_out",
+        "duration_p50_ns", "duration_p95_ns", "peak_rss_bytes", "delay_p50_us", "delay_p95_us", "first_started_at_us",
+        "last_started_at_us", "rows_in",
+    )  # fmt: skip
+    db.create_table("run_block", {**rollup, **dict.fromkeys(sums, int), **rows}, pk=BLOCK_ID, strict=True)
+
+
+@migrations()
+def create_evidence(db: Database) -> None:
+    """Pinned baselines, and the append-only record of what was judged, decided and spent."""
+    db.create_table("meta", {"key": str, "value": str}, pk="key", strict=True)
+    db.create_table("spool_file", {"name": str, "offset_bytes": int}, pk="name", strict=True)
+    baseline = {
+        "id": int,
+        "created_at_us": int,
+        "series": str,
+        "mode": str,
+        "faults": str,
+        "system": str,
+        "sha256": str,
+    }
+    db.create_table("baseline", baseline, pk="id", strict=True)
+    weight = {"baseline_id": int, "partner": str, "feed": str, "band": int, "weight": float}
+    db.create_table("baseline_weight", weight, pk=("baseline_id", "partner", "feed", "band"), strict=True)
+    evaluation = {
+        "id": int, "code": str, "revision": int, "subject": str, "as_of": str, "status": str, "series": str,
+        "verdict": str, "evidence_sha256": str, "recorded_at_us": int,
+    }  # fmt: skip
+    db.create_table("evaluation", evaluation, pk="id", strict=True).create_index(("code", "as_of"))
+    metric = {
+        "id": int, "evaluation_id": int, "code": str, "name": str, "role": str, "estimate": float, "low": float,
+        "high": float, "target": float, "verdict": str, "blocks": int, "n": int,
+    }  # fmt: skip
+    db.create_table("metric_result", metric, pk="id", strict=True).create_index(("evaluation_id",))
+    decision = {
+        "id": int, "code": str, "choice": str, "advice": str, "owner": str, "why": str, "until": str, "as_of": str,
+        "evidence": str, "recorded_at_us": int,
+    }  # fmt: skip
+    db.create_table("decision", decision, pk="id", strict=True)
+    cost = {"id": int, "code": str, "amount": float, "note": str, "as_of": str, "recorded_at_us": int}
+    db.create_table("cost_entry", cost, pk="id", strict=True)
+    for table in ("evaluation", "metric_result", "decision", "cost_entry"):
+        for verb in ("UPDATE", "DELETE"):
+            db.execute(
+                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
+
+
+#: Names of all steps this release knows; a database with more is from a newer one.
+STEPS = frozenset({"create_runs", "create_evidence"})
