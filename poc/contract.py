@@ -1,0 +1,203 @@
+"""A Table Schema (Frictionless v2) and the column checks it compiles to.
+
+The schema file is taken as users have it; what this level cannot check is an error when the contract is read, never a
+check left out in silence. Source: Table Schema specification, https://datapackage.org/standard/table-schema/
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from poc.batch import ROW, Finding
+from poc.errors import BadInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: How a field type reads from text; what does not read is null. Text stays text.
+CASTS: dict[str, pl.DataType] = {"integer": pl.Int64(), "number": pl.Float64(), "string": pl.String()}
+
+#: The date and time types, the form they have without a `format`, and what that form looks like to the letter.
+DEFAULT_FORMS = {
+    "datetime": ("%Y-%m-%dT%H:%M:%SZ", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]Z$"),
+    "date": ("%Y-%m-%d", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+}
+
+
+class Constraints(BaseModel):
+    """What a field's values must keep."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    required: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    enum: tuple[str | int | float, ...] = ()
+    pattern: str | None = None
+    min_length: int | None = Field(default=None, alias="minLength")
+    max_length: int | None = Field(default=None, alias="maxLength")
+
+
+class SchemaField(BaseModel):
+    """One column; keys that only describe it are welcome."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    type: Literal["integer", "number", "string", "datetime", "date"] = "string"
+    format: str = "default"
+    constraints: Constraints = Constraints()
+
+
+class Schema(BaseModel):
+    """A Table Schema file."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    fields: tuple[SchemaField, ...] = Field(min_length=1)
+    missing_values: tuple[str, ...] = Field(default=("",), alias="missingValues")
+    primary_key: tuple[str, ...] | str = Field(default=(), alias="primaryKey")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One thing every value of a field must keep; `broken` is true where a typed value breaks it."""
+
+    field: str
+    code: str
+    note: str
+    broken: pl.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A schema made ready to check columns of text."""
+
+    names: tuple[str, ...]
+    missing_values: tuple[str, ...]
+    key: tuple[str, ...]
+    types: dict[str, str]
+    casts: tuple[pl.Expr, ...]
+    typed: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+    def check(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
+        """Type the columns and name every value that breaks the contract.
+
+        Args:
+            rows: the contract's columns as text, missing values as null, and `_row`.
+
+        Returns:
+            The rows with typed columns (null where a value does not read), and what was found, in the order of rows.
+        """
+        typed = rows.with_columns(self.casts)
+        findings: list[Finding] = []
+        for name in self.typed:
+            # counting nulls costs nothing; the rows are looked for only where the counts differ
+            if typed[name].null_count() != rows[name].null_count():
+                unread = rows.select(ROW, name).filter(typed[name].is_null() & rows[name].is_not_null())
+                findings += [
+                    Finding(row, "type-error", name, f"{text!r} is not of type {self.types[name]}")
+                    for row, text in unread.iter_rows()
+                ]
+        broken = typed.select(rule.broken.any().alias(str(i)) for i, rule in enumerate(self.rules))
+        for rule, (any_broken,) in zip(self.rules, broken.iter_columns(), strict=True):
+            if any_broken:
+                found = typed.filter(rule.broken).select(ROW, rule.field)
+                findings += [
+                    Finding(row, rule.code, rule.field, rule.note.format(value=repr(value)))
+                    for row, value in found.iter_rows()
+                    if value is not None or rows[rule.field][row - rows[ROW][0]] is None
+                ]
+        return typed, sorted(findings, key=lambda finding: finding.row)
+
+
+def load(path: Path) -> Contract:
+    """Read and compile a schema file.
+
+    Raises:
+        BadInput: it cannot be read, is not a Table Schema, or asks for a check that is not built; names what and where.
+    """
+    try:
+        schema = Schema.model_validate(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise BadInput(f"{path}: missing contract: {error.strerror}") from error
+    except ValueError as error:
+        raise BadInput(f"{path}: not a Table Schema: {_first(error)}") from error
+    key = (schema.primary_key,) if isinstance(schema.primary_key, str) else schema.primary_key
+    names = tuple(field.name for field in schema.fields)
+    for name in key:
+        if name not in names:
+            raise BadInput(f"{path}: primaryKey names {name!r}; fields there: {', '.join(names)}")
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadInput(f"{path}: field {twice!r} stands twice")
+    return Contract(
+        names=names,
+        missing_values=schema.missing_values,
+        key=key,
+        types={field.name: field.type for field in schema.fields},
+        casts=tuple(cast(field) for field in schema.fields if field.type != "string"),
+        typed=tuple(field.name for field in schema.fields if field.type != "string"),
+        rules=tuple(rule for field in schema.fields for rule in rules(field, required=field.name in key)),
+    )
+
+
+def _first(error: ValueError) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"`{'.'.join(str(part) for part in first['loc'])}`: {first['msg']} (is {str(first['input'])[:80]!r})"
+    return str(error)
+
+
+def cast(field: SchemaField) -> pl.Expr:
+    """Text to the field's type; null where it does not read."""
+    column = pl.col(field.name)
+    if field.type in DEFAULT_FORMS:
+        form = field.format
+        if form == "default":
+            # the parser alone takes blanks, single digits and a 60th second, and would alter them in silence
+            form, letters = DEFAULT_FORMS[field.type]
+            column = pl.when(column.str.contains(letters)).then(column)
+        if field.type == "date":
+            return column.str.to_date(form, strict=False)
+        return column.str.to_datetime(form, strict=False, time_unit="us")
+    return column.cast(CASTS[field.type], strict=False)
+
+
+def rules(field: SchemaField, *, required: bool) -> list[Rule]:
+    """The constraints of one field. A part of the primary key is always required."""
+    told, value = field.constraints, pl.col(field.name)
+    found: list[Rule] = []
+
+    def add(broken: pl.Expr, must: str) -> None:
+        found.append(
+            Rule(field.name, "constraint-error", f"{{value}} {must.replace('{', '{{').replace('}', '}}')}", broken)
+        )
+
+    if told.required or required:
+        code = "primary-key" if required and not told.required else "constraint-error"
+        found.append(Rule(field.name, code, "a value is required", value.is_null()))
+    if told.minimum is not None:
+        add(value < bound(told.minimum), f"is below the minimum {told.minimum:g}")
+    if told.maximum is not None:
+        add(value > bound(told.maximum), f"is above the maximum {told.maximum:g}")
+    if told.enum:
+        add(~value.is_in(list(told.enum)), f"is not one of {', '.join(str(choice) for choice in told.enum)}")
+    if told.pattern is not None:
+        add(~value.str.contains(f"^(?:{told.pattern})$"), f"does not match {told.pattern}")
+    if told.min_length is not None:
+        add(value.str.len_chars() < told.min_length, f"is shorter than {told.min_length}")
+    if told.max_length is not None:
+        add(value.str.len_chars() > told.max_length, f"is longer than {told.max_length}")
+    return found
+
+
+def bound(number: float) -> Any:
+    """A whole bound as an integer, so that integer columns are compared as integers."""
+    return int(number) if number == int(number) else number

@@ -1,0 +1,96 @@
+"""One file, the monolith's way: read it whole, check it row by row, send it in requests of 500 rows."""
+
+import csv
+import io
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from metrics.events import OUTCOMES
+from poc.monolith import flights
+
+REQUEST_ROWS = 500
+
+
+def exchange(path: Path, url: str, timeout_s: float, session: requests.Session) -> dict[str, Any]:
+    """Exchange one file and tell how it went, in the words of the line protocol.
+
+    The first bad row sets the file aside for an operator. The first request that fails ends the run; the next run
+    sends the whole file again.
+    """
+    data = path.read_bytes()
+    result: dict[str, Any] = {
+        "outcome": "done", "error_type": "", "error": "", "sha256": "", "bytes_in": len(data), "bytes_out": 0,
+        "calls": 0, "blocked_ns": 0, "stages_ns": {},
+    }  # fmt: skip
+    try:
+        records = read(data)
+    except flights.BadRow as bad:
+        lines = max(data.count(b"\n") + (not data.endswith(b"\n")) - 1, 0) if data else 0
+        return result | {
+            "outcome": "refused", "error_type": bad.code, "error": str(bad), "rows": account(lines, refused=lines),
+        }  # fmt: skip
+    delivered = 0
+    for start in range(0, len(records), REQUEST_ROWS):
+        part = records[start : start + REQUEST_ROWS]
+        body = "".join(json.dumps(flights.record(row), separators=(",", ":")) + "\n" for row in part).encode()
+        result["calls"] += 1
+        result["bytes_out"] += len(body)
+        began = time.monotonic_ns()
+        try:
+            headers = {"Milepost-File": path.name, "Milepost-Slot": str(start // REQUEST_ROWS)}
+            answer = session.post(url, data=body, headers=headers, timeout=timeout_s, allow_redirects=False)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            if isinstance(error, requests.Timeout):
+                result["blocked_ns"] += time.monotonic_ns() - began
+            result |= {"outcome": "failed", "error_type": failure(error), "error": str(error)[:300]}
+            break
+        delivered += len(part)
+    return result | {"rows": account(len(records), delivered=delivered, failed=len(records) - delivered)}
+
+
+def read(data: bytes) -> list[dict[str, Any]]:
+    """All rows of a file, checked and typed. Raises BadRow for the first that is not good."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise flights.BadRow("encoding-error", "", f"not UTF-8: {error}") from error
+    lines = csv.reader(io.StringIO(text, newline=""))
+    if tuple(next(lines, ())) != flights.COLUMNS:
+        raise flights.BadRow("incorrect-label", "", f"the header is not {', '.join(flights.COLUMNS)}")
+    records: list[dict[str, Any]] = []
+    seen: set[tuple[Any, ...]] = set()
+    while True:
+        try:
+            cells = next(lines, None)
+            if cells is None:
+                return records
+            if not cells:
+                continue
+            row = flights.check(cells)
+        except csv.Error as error:
+            raise flights.BadRow("source-error", "", f"row {len(records) + 1}: not CSV: {error}") from error
+        except flights.BadRow as bad:
+            raise flights.BadRow(bad.code, bad.field, f"row {len(records) + 1}: {bad.field} {bad}") from bad
+        if flights.key(row) in seen:
+            raise flights.BadRow("primary-key", "", f"row {len(records) + 1}: the flight stands in an earlier row")
+        seen.add(flights.key(row))
+        records.append(row)
+
+
+def failure(error: requests.RequestException) -> str:
+    """The class of a failed request, by the same names as the service's."""
+    if isinstance(error, requests.Timeout):
+        return "time-out"
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"http-{error.response.status_code}"
+    return "connection"
+
+
+def account(rows_in: int, **ended: int) -> dict[str, int]:
+    """Where the rows of a file ended."""
+    return {"in": rows_in, **dict.fromkeys(OUTCOMES, 0), **ended}

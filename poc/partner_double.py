@@ -1,0 +1,210 @@
+"""A partner to practise on: a real HTTP server on loopback that keeps what it accepts and misbehaves by a plan.
+
+`POST /<namespace>/<partner>/<feed>` takes JSON Lines and appends them to `KEEP/<namespace>/<partner>/<feed>.jsonl`. The
+plan is a JSON file:
+
+    {"faults": {"AA/flights/2013-W05.csv": {"0": {"1": "unavailable"}}}, "down": {"AA": ["2013-03-05"]}}
+
+reads: the first time a namespace sends slot 0 (rows 1 to 500) of that file, answer 503; on that day AA takes nothing.
+`PUT /-/today` with an ISO date says which day it is. The server ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from email.utils import formatdate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+from waitress.task import WSGITask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+#: Seconds that a request is held at the most, for a sender that waits without end.
+HOLD_S = 10.0
+
+#: What can go wrong with one request.
+FAULTS = ("unavailable", "wait-seconds", "wait-date", "reset", "answer-lost", "hang", "kill")
+
+#: Name of the file that stands in a namespace's folder while a sender is to be killed; removed once it is dead.
+UNDER_WAY = "under-way"
+
+
+class Partner:
+    """What the partner knows: its plan, which day it is, how often each slot came, and what it holds."""
+
+    def __init__(self, plan: Mapping[str, Any], keep: Path) -> None:
+        self.keep = keep
+        self.today = ""
+        self._faults = plan.get("faults", {})
+        self._down = plan.get("down", {})
+        self._came: dict[tuple[str, str, str], int] = {}
+        self._lock = threading.Lock()
+
+    def fault(self, path: str, file: str, slot: str, *, count: bool) -> str:
+        """What happens to the request that is coming in; `count` notes that it came."""
+        _, namespace, partner, feed = path.split("/")
+        if self.today in self._down.get(partner, ()):
+            return "unavailable"
+        name = f"{partner}/{feed}/{file}"
+        with self._lock:
+            nth = self._came.get((namespace, name, slot), 0) + 1
+            if count:
+                self._came[namespace, name, slot] = nth
+        return str(self._faults.get(name, {}).get(slot, {}).get(str(nth), ""))
+
+    def hold(self, path: str, body: bytes) -> Path:
+        """Keep what was sent; returns the folder of the namespace."""
+        _, namespace, partner, feed = path.split("/")
+        target = self.keep / namespace / partner / f"{feed}.jsonl"
+        with self._lock:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("ab") as file:
+                file.write(body)
+        return self.keep / namespace
+
+
+class Task(WSGITask):
+    """A request whose application may drop the connection."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """The WSGI environment, with a way to leave the sender without an answer."""
+        environment: dict[str, Any] = super().get_environment()
+        environment["partner_double.drop"] = self.channel.drop
+        return environment
+
+
+class Channel(HTTPChannel):
+    """A connection that can break while a body is coming in."""
+
+    task_class = Task
+
+    def received(self, data: bytes) -> bool:
+        """Take bytes in; where the plan says so, reset the connection once the head is there and the body is not."""
+        took = bool(super().received(data))
+        request: Any = self.request  # still coming in; None once it is whole
+        if request is not None and request.headers_finished and not request.completed:
+            partner: Partner = self.server.partner
+            file, slot = request.headers.get("MILEPOST_FILE", ""), request.headers.get("MILEPOST_SLOT", "0")
+            if request.path.count("/") == 3 and partner.fault(request.path, file, slot, count=False) == "reset":
+                partner.fault(request.path, file, slot, count=True)
+                self.request = None
+                self.drop(reset=True)
+        return took
+
+    def drop(self, *, reset: bool) -> None:
+        """Close the connection without an answer; `reset` makes the other side see it as an error at once."""
+        connection: Any = self.socket
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.will_close = True
+            self.server.pull_trigger()
+        else:
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+class Application:
+    """The partner's WSGI door; as little work a request as can be."""
+
+    def __init__(self, partner: Partner) -> None:
+        self.partner = partner
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Take a delivery, or set the day."""
+        path, body = environ["PATH_INFO"], environ["wsgi.input"].read()
+        if path == "/-/today" and environ["REQUEST_METHOD"] == "PUT":
+            self.partner.today = body.decode()
+            return answer(start_response, "204 No Content")
+        if environ["REQUEST_METHOD"] != "POST" or path.count("/") != 3:
+            return answer(start_response, "404 Not Found", title="deliver with POST /NAMESPACE/PARTNER/FEED")
+        file, slot = environ.get("HTTP_MILEPOST_FILE", ""), environ.get("HTTP_MILEPOST_SLOT", "0")
+        fault = self.partner.fault(path, file, slot, count=True)
+        if fault == "unavailable":
+            return answer(start_response, "503 Service Unavailable", title="the partner is down")
+        if fault == "wait-seconds":
+            return answer(start_response, "429 Too Many Requests", [("Retry-After", "60")], "too many requests")
+        if fault == "wait-date":
+            until = formatdate(time.time() + 60, usegmt=True)
+            return answer(start_response, "429 Too Many Requests", [("Retry-After", until)], "too many requests")
+        if fault == "hang":
+            wait(environ["waitress.client_disconnected"])
+            return answer(start_response, "503 Service Unavailable", title="too late")
+        if fault == "reset":
+            environ["partner_double.drop"](reset=True)
+            return answer(start_response, "503 Service Unavailable")
+        folder = self.partner.hold(path, body)
+        if fault == "answer-lost":
+            environ["partner_double.drop"](reset=False)
+        if fault == "kill":
+            (folder / UNDER_WAY).touch()
+            wait(lambda: not (folder / UNDER_WAY).exists())
+        return answer(start_response, "204 No Content")
+
+
+def answer(
+    start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]] | None = None, title: str = ""
+) -> list[bytes]:
+    """An answer; what went wrong as RFC 9457 problem+json."""
+    body = json.dumps({"title": title, "status": int(status[:3])}).encode() if title else b""
+    kind = [("Content-Type", "application/problem+json")] if title else []
+    length = [] if status.startswith("204") else [("Content-Length", str(len(body)))]
+    start_response(status, [*kind, *length, *(headers or [])])
+    return [body] if body else []
+
+
+def wait(over: Callable[[], bool]) -> None:
+    """Wait until something is over, ten seconds at the most."""
+    until = time.monotonic() + HOLD_S
+    while not over() and time.monotonic() < until:
+        time.sleep(0.005)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until the standard input ends or SIGTERM comes."""
+    parser = argparse.ArgumentParser(prog="python -m poc.partner_double", description="A partner to practise on.")
+    parser.add_argument("--plan", type=Path, help="JSON file of faults; without it the partner behaves")
+    parser.add_argument("--keep", type=Path, required=True, help="folder for what is accepted")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    options = parser.parse_args(arguments)
+    plan = json.loads(options.plan.read_text("utf-8")) if options.plan else {}
+    partner = Partner(plan, options.keep)
+    try:
+        server: Any = create_server(
+            Application(partner),
+            host="127.0.0.1",
+            port=options.port,
+            threads=8,
+            channel_timeout=3600,
+            channel_request_lookahead=1,
+        )
+    except OSError as error:
+        print(f"milepost: port {options.port}: {error.strerror}; choose another with --port", file=sys.stderr)  # noqa: T201
+        return 2
+    server.channel_class = Channel
+    server.partner = partner
+    print(json.dumps({"ready": f"http://127.0.0.1:{server.effective_port}"}), flush=True)  # noqa: T201
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    server.run()
+    return 0
+
+
+def _end_with_input() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

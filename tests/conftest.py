@@ -1,0 +1,24 @@
+"""Fixtures that several rooms' tests share, each kept in a file of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+SHARED = ("made_up_year",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the shared files by path: tests are no package, and never import one another."""
+    for name in SHARED:
+        spec = importlib.util.spec_from_file_location(f"shared_{name}", Path(__file__).with_name(f"{name}.py"))
+        if spec is None or spec.loader is None:
+            raise ImportError(name)
+        module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        config.pluginmanager.register(module, spec.name)
