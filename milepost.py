@@ -1,0 +1,359 @@
+"""The front door: one command, and the only place that joins the rooms.
+
+Nothing heavy is imported before a command needs it, so that `milepost --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from poc.config import Workspace
+    from roadmap.judge import Verdict
+
+#: Commands that live in the rooms: name -> (module, attribute, what the help says of it).
+ROOMS = {
+    "run": ("poc.cli", "run", "Exchange what waits in the inboxes."),
+    "status": ("poc.cli", "status", "Show what waits, what was exchanged, and what needs a person."),
+    "partner": ("poc.cli", "partner", "Start a practice partner that takes deliveries."),
+    "metrics": ("metrics.cli", "metrics", "Measure runs of both sides, and keep what they tell."),
+    "roadmap": ("roadmap.cli", "roadmap", "Milestones and their verdicts, computed from what was measured."),
+}
+
+#: Addresses that the dashboard may listen on.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Front:
+    """What commands know of where they run; each part is read when it is first asked for."""
+
+    given: Path | None
+
+    @cached_property
+    def root(self) -> Path:
+        """The workspace's folder: `-w`, `MILEPOST_WORKSPACE`, or the folder one stands in."""
+        return (self.given or Path.cwd()).resolve()
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The workspace, read and checked."""
+        from poc.config import load
+
+        return load(self.root)
+
+    @property
+    def clock(self) -> str:
+        """`replay` or `live`."""
+        return self.workspace.settings.clock
+
+    @property
+    def store(self) -> Path:
+        """The metrics database that this workspace is judged by."""
+        return self.store_of(self.clock)
+
+    def store_of(self, clock: str) -> Path:
+        """The metrics database of a clock; the two are never mixed."""
+        return self.workspace.root / "var" / f"metrics-{clock}.db"
+
+    @property
+    def milestones(self) -> Path:
+        """The milestone file."""
+        return self.workspace.root / "milestones.toml"
+
+    @cached_property
+    def built(self) -> int:
+        """The highest service level that stands."""
+        from poc.line import BUILT
+
+        return BUILT
+
+    @cached_property
+    def release(self) -> str:
+        """Version of the program."""
+        from importlib.metadata import version
+
+        return version("milepost")
+
+
+class FrontDoor(click.Group):
+    """Finds commands in the rooms when they are called, and turns the rooms' errors into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order a newcomer meets them."""
+        return [*super().list_commands(ctx), *ROOMS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name, imported now."""
+        if cmd_name in ROOMS:
+            module, attribute, _ = ROOMS[cmd_name]
+            found: click.Command = getattr(import_module(module), attribute)
+            return found
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in the help, without importing any room."""
+        del ctx
+        own = [(name, command.get_short_help_str(90)) for name, command in sorted(self.commands.items())]
+        with formatter.section("Commands"):
+            formatter.write_dl([*own, *((name, told) for name, (_, _, told) in ROOMS.items())])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error that names its exit code becomes one line on stderr."""
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.Exit:
+            raise
+        except KeyboardInterrupt:
+            ctx.exit(130)
+        except Exception as error:
+            code = getattr(error, "exit_code", None)
+            if code is None or isinstance(error, click.ClickException):
+                raise
+            click.echo(f"milepost: {error}", err=True)
+            ctx.exit(code)
+
+
+@click.group(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "-w", "--workspace", type=click.Path(path_type=Path), envvar="MILEPOST_WORKSPACE", help="The workspace's folder."
+)
+@click.version_option(package_name="milepost")
+@click.pass_context
+def main(context: click.Context, workspace: Path | None) -> None:
+    """Milepost moves data between a company and its partners, and measures what each step was worth."""
+    context.obj = Front(workspace)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Make a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
+    from poc.scaffold import AIRLINES, make, put_sample
+
+    make(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, milestones_template())
+    sample = put_sample(folder)
+    click.echo(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
+    click.echo(f"  milepost -w {folder} partner &   # a partner to practise on")
+    click.echo(f"  milepost -w {folder} run         # exchange what waits")
+    click.echo(f"  milepost -w {folder} serve       # the dashboard, and the same work by itself")
+
+
+def milestones_template() -> str:
+    """The milestone file that new workspaces begin with."""
+    from importlib import resources
+
+    return (resources.files("roadmap") / "milestones.toml").read_text("utf-8")
+
+
+@main.command()
+@click.pass_obj
+def validate(front: Front) -> None:
+    """Check every file of the workspace, and say what is wrong and what would be right."""
+    from poc.stages.map import Map
+    from poc.subject import lane
+    from roadmap.plan import load
+
+    workspace = front.workspace
+    for partner, feed in workspace.pick(None):
+        ready = lane(workspace, partner, feed, front.built)
+        Map(ready.feed.map, ready.contract)
+    plan = load(front.milestones)
+    feeds = len(workspace.pick(None))
+    click.echo(
+        f"{front.root} is in order: {len(workspace.partners)} partner(s), {feeds} feed(s), "
+        f"{len(plan.milestones)} milestone(s)."
+    )
+
+
+@main.command()
+@click.option("--weeks", default=52, show_default=True, help="How many weeks of 2013 to replay.")
+@click.option("--rounds", type=int, help="Passes over the same weeks; 3 at first, 1 more after that.")
+@click.option(
+    "--faults",
+    type=click.Choice(["standard", "none"]),
+    default="standard",
+    show_default=True,
+    help="What goes wrong; `standard` is measured together with its twin without faults.",
+)
+@click.option("--no-serve", is_flag=True, help="End when the numbers are printed.")
+@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+@click.option("--port", default=8765, show_default=True, help="Where the dashboard listens, on loopback.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Path, port: int, as_json: bool) -> None:
+    """Replay the flights of 2013 on monolith and service, judge the milestones, and show the dashboard."""
+    import json
+
+    from metrics.measure import Order, faults_of, measure
+    from metrics.watch import watching
+    from poc.scaffold import AIRLINES, make
+    from roadmap.report import to_json, to_text
+
+    listener = None if no_serve else listen("127.0.0.1", port)  # first, so that nobody waits for a port in use
+    fresh = not (folder / "milepost.toml").is_file()
+    if fresh:
+        make(folder, "demo", "replay", AIRLINES, milestones_template())
+    front = Front(folder)
+    if front.clock != "replay":
+        raise Refused(f"{folder}: is a workspace on the live clock; a demo needs one of its own, name it with --dir")
+    fresh = not front.store.is_file()
+    order = Order(front.root, front.store, weeks=weeks, rounds=rounds or (3 if fresh else 1), faults=faults_of(faults))
+    with watching("replaying 2013") as progress:
+        done = measure(order, progress)
+    verdicts = judge(front)
+    address = None if listener is None else f"http://127.0.0.1:{port}/"
+    if as_json:
+        told = [to_json(verdict) for verdict in verdicts]
+        numbers = {"runs": done.runs, "seconds": round(done.seconds, 1), "rows": done.rows}
+        click.echo(json.dumps({**numbers, "milestones": told, "dashboard": address}, indent=2))
+    else:
+        click.echo(f"{done.runs:,} runs measured in {done.seconds:.0f} s. Replay of 2013, not production.\n")
+        click.echo(to_text(verdicts))
+        click.echo(f"\nThe workspace is {folder}; `milepost -w {folder} roadmap status` says this again.")
+    if listener is not None:
+        click.echo(f"Dashboard: {address} (Ctrl-C ends it)", err=as_json)
+        sys.exit(serve_until_told(front, listener))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address; no other is served.")
+@click.option("--port", default=8765, show_default=True)
+@click.pass_obj
+def serve(front: Front, host: str, port: int) -> None:
+    """Show the dashboard, exchange what arrives in the inboxes, collect, and judge once a day."""
+    _ = front.workspace
+    listener = listen(host, port)
+    click.echo(f"Dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
+    sys.exit(serve_until_told(front, listener))
+
+
+class Refused(Exception):
+    """Something asked of the front door that it does not do; the message says what it does."""
+
+    exit_code = 2
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port on loopback. Raises Refused where it is taken, or the address is another."""
+    import socket
+
+    if host not in LOOPBACK:
+        raise Refused(f"host {host!r} is not loopback; the dashboard is served on {', '.join(LOOPBACK)} only")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise Refused(f"port {port} on {host} cannot be used: {error}; choose another with --port") from error
+    return listener
+
+
+def judge(front: Front) -> list[Verdict]:
+    """Judge the milestones as of today, on the workspace's clock, and keep the evaluations."""
+    from roadmap.cli import judged
+
+    return judged(front)
+
+
+def jobs(front: Front, stop: Callable[[], bool]) -> dict[str, Callable[[], object]]:
+    """The work that a running service does by itself, one function a job."""
+    from contextlib import closing
+    from datetime import UTC, datetime
+    from time import time_ns
+
+    from metrics.collect import collect
+    from metrics.events import SpoolRecorder
+    from metrics.store import open_store
+    from poc.cli import level_of
+    from poc.run import run_inbox
+
+    def exchange_inboxes() -> None:
+        recorder, level = SpoolRecorder(front.workspace.spool), level_of(front.workspace, None)
+        for _ in run_inbox(front.workspace, None, level, lambda: datetime.now(UTC), recorder, front.release, stop):
+            pass
+        recorder.close()
+
+    def collect_spool() -> None:
+        if front.workspace.spool.is_dir():
+            with closing(open_store(front.store_of("live"), "live")) as db:
+                collect(front.workspace.spool, db, time_ns() // 1000)
+
+    return {"exchange": exchange_inboxes, "collect": collect_spool, "judge": lambda: judge(front)}
+
+
+def serve_until_told(front: Front, listener: socket.socket) -> int:
+    """Serve the dashboard and do the jobs until a signal comes; what is under way is ended first.
+
+    Returns:
+        130 after Ctrl-C, 143 after SIGTERM.
+    """
+    import signal
+    import threading
+    from datetime import UTC, datetime
+
+    from apscheduler.schedulers.background import BackgroundScheduler
+    from waitress.server import create_server
+
+    from dashboard.app import Config, create_app
+
+    told = threading.Event()
+    code = 130
+
+    def on_term(*_: object) -> None:
+        nonlocal code
+        code = 143
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, on_term)
+    scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1})
+    every = {"exchange": {"seconds": 5}, "collect": {"seconds": 5}, "judge": {"days": 1}}
+    for name, job in jobs(front, told.is_set).items():
+        scheduler.add_job(spoken(job), "interval", id=name, next_run_time=datetime.now(UTC), **every[name])
+    config = Config(
+        store=front.store,
+        milestones=front.milestones,
+        built=front.built,
+        workspace_name=front.workspace.settings.name,
+        clock=front.clock,
+        today=lambda: datetime.now(UTC).date(),
+    )
+    server = create_server(create_app(config), sockets=[listener], threads=4)
+    scheduler.start()
+    try:
+        server.run()
+    finally:
+        told.set()
+        scheduler.shutdown(wait=True)
+        server.close()
+    return code
+
+
+def spoken(job: Callable[[], object]) -> Callable[[], None]:
+    """The job, saying on stderr in one line what it could not do; it is tried again at its next turn."""
+
+    def run() -> None:
+        try:
+            job()
+        except Exception as error:
+            if getattr(error, "exit_code", None) is None:
+                raise
+            click.echo(f"milepost: {error}", err=True)
+
+    return run
+
+
+if __name__ == "__main__":
+    main()

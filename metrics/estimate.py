@@ -110,8 +110,9 @@ def standard_error(z: Floats) -> float:
     """
     if z.size < 2:
         raise ValueError("a standard error needs two blocks or more")
-    r = autocorrelation(z)
-    return float(z.std(ddof=1)) / math.sqrt(z.size) * math.sqrt((1 + r) / (1 - r))
+    apart, r = z - z.mean(), autocorrelation(z)
+    variance = float(apart @ apart) / (z.size - 1)
+    return math.sqrt(variance / z.size * (1 + r) / (1 - r))
 
 
 def anytime_factor(blocks: int, a: float) -> float:

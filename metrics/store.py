@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from metrics.errors import StoreDamaged, TryLater
-from metrics.events import OUTCOMES, AnswerEvent, Event, HoldingEvent, RunEvent
+from metrics.events import OUTCOMES, AnswerEvent, Event, HoldingEvent, RunEvent, parse_subject
 from metrics.schema import ANSWER_ID, BLOCK_ID, HOLDING_ID, RUN_ID, STEPS, migrations
 
 if TYPE_CHECKING:
@@ -245,6 +245,26 @@ def last_series(db: Database, mode: str, faults: str) -> str | None:
     sql = "SELECT series FROM run WHERE mode = ? AND faults = ? ORDER BY id DESC LIMIT 1"
     found = db.execute(sql, (mode, faults)).fetchone()
     return None if found is None else str(found[0])
+
+
+def next_round(db: Database, mode: str, faults: str) -> int:
+    """The number of the next pass of a replay: one more than any there is, of whatever series."""
+    found = db.execute("SELECT MAX(round) FROM run WHERE mode = ? AND faults = ?", (mode, faults)).fetchone()[0]
+    return int(found or 0) + 1
+
+
+def round_rows(db: Database, subject: str, faults: str, series: str, number: int) -> dict[str, int]:
+    """Where a subject's rows ended in one round: `in` and one count an outcome, by the last attempt of each file."""
+    system, level = parse_subject(subject)
+    names = ("in", *OUTCOMES)
+    sums = ", ".join(f"SUM(rows_{name})" for name in names)
+    sql = f"""
+        SELECT {sums} FROM (
+          SELECT *, ROW_NUMBER() OVER (PARTITION BY exchange_id ORDER BY attempt DESC) AS back FROM run
+          WHERE system = ? AND level = ? AND mode = 'replay' AND faults = ? AND series = ? AND round = ?
+        ) WHERE back = 1"""  # noqa: S608 (names are our own constants)
+    found = db.execute(sql, (system, level, faults, series, number)).fetchone()
+    return {name: int(value or 0) for name, value in zip(names, found, strict=True)}
 
 
 def today(db: Database) -> str | None:

@@ -85,6 +85,7 @@ class Contract:
     casts: tuple[pl.Expr, ...]
     typed: tuple[str, ...]
     rules: tuple[Rule, ...]
+    any_broken: tuple[pl.Expr, ...]
 
     def check(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
         """Type the columns and name every value that breaks the contract.
@@ -105,9 +106,9 @@ class Contract:
                     Finding(row, "type-error", name, f"{text!r} is not of type {self.types[name]}")
                     for row, text in unread.iter_rows()
                 ]
-        broken = typed.select(rule.broken.any().alias(str(i)) for i, rule in enumerate(self.rules))
-        for rule, (any_broken,) in zip(self.rules, broken.iter_columns(), strict=True):
-            if any_broken:
+        broken = typed.select(self.any_broken).row(0) if self.rules else ()
+        for rule, is_broken in zip(self.rules, broken, strict=True):
+            if is_broken:
                 found = typed.filter(rule.broken).select(ROW, rule.field)
                 findings += [
                     Finding(row, rule.code, rule.field, rule.note.format(value=repr(value)))
@@ -137,6 +138,7 @@ def load(path: Path) -> Contract:
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise BadInput(f"{path}: field {twice!r} stands twice")
+    compiled = tuple(rule for field in schema.fields for rule in rules(field, required=field.name in key))
     return Contract(
         names=names,
         missing_values=schema.missing_values,
@@ -144,7 +146,8 @@ def load(path: Path) -> Contract:
         types={field.name: field.type for field in schema.fields},
         casts=tuple(cast(field) for field in schema.fields if field.type != "string"),
         typed=tuple(field.name for field in schema.fields if field.type != "string"),
-        rules=tuple(rule for field in schema.fields for rule in rules(field, required=field.name in key)),
+        rules=compiled,
+        any_broken=tuple(rule.broken.any().alias(str(place)) for place, rule in enumerate(compiled)),
     )
 
 

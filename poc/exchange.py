@@ -17,7 +17,7 @@ from poc.line import Ports, Watch, stages
 from poc.stages.deliver import Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
     from typing import BinaryIO
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from poc.config import Feed
     from poc.contract import Contract
-    from poc.ledger import Ledger
+    from poc.ledger import Entry, Ledger
     from poc.transports.http import Place
 
 #: Findings that a receipt shows at the most; all are counted.
@@ -68,8 +68,15 @@ class Lane:
     level: int
 
 
-def exchange(lane: Lane, path: Path, now: datetime, ledger: Ledger, session: requests.Session) -> Receipt:
-    """Exchange one file.
+def exchange(
+    lane: Lane,
+    path: Path,
+    now: datetime,
+    ledger: Ledger,
+    session: requests.Session,
+    opened: Callable[[Entry], None] = lambda _: None,
+) -> Receipt:
+    """Exchange one file. `opened` is told of the ledger entry before any row is read.
 
     Raises:
         BadInput: there is no such file.
@@ -90,6 +97,7 @@ def exchange(lane: Lane, path: Path, now: datetime, ledger: Ledger, session: req
             return Receipt(
                 entry.exchange_id, entry.attempt, "already_received", Account(), digest, size_bytes, error=note
             )
+        opened(entry)
         traffic, watch = Traffic(), Watch()
         ports = Ports(lane.feed, lane.contract, session, lane.place, path.name, traffic)
         source.seek(0)

@@ -93,7 +93,7 @@ class Channel(HTTPChannel):
     def received(self, data: bytes) -> bool:
         """Take bytes in; where the plan says so, reset the connection once the head is there and the body is not."""
         took = bool(super().received(data))
-        request: Any = self.request  # still coming in; None once it is whole
+        request: Any = self.request  # type: ignore[has-type] # still coming in; None once it is whole
         if request is not None and request.headers_finished and not request.completed:
             partner: Partner = self.server.partner
             file, slot = request.headers.get("MILEPOST_FILE", ""), request.headers.get("MILEPOST_SLOT", "0")
@@ -125,7 +125,7 @@ class Application:
         path, body = environ["PATH_INFO"], environ["wsgi.input"].read()
         if path == "/-/today" and environ["REQUEST_METHOD"] == "PUT":
             self.partner.today = body.decode()
-            return answer(start_response, "204 No Content")
+            return answer(start_response, "200 OK")
         if environ["REQUEST_METHOD"] != "POST" or path.count("/") != 3:
             return answer(start_response, "404 Not Found", title="deliver with POST /NAMESPACE/PARTNER/FEED")
         file, slot = environ.get("HTTP_MILEPOST_FILE", ""), environ.get("HTTP_MILEPOST_SLOT", "0")
@@ -149,18 +149,17 @@ class Application:
         if fault == "kill":
             (folder / UNDER_WAY).touch()
             wait(lambda: not (folder / UNDER_WAY).exists())
-        return answer(start_response, "204 No Content")
+        return answer(start_response, "200 OK")
 
 
 def answer(
     start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]] | None = None, title: str = ""
 ) -> list[bytes]:
-    """An answer; what went wrong as RFC 9457 problem+json."""
+    """An answer; what went wrong as RFC 9457 problem+json. It tells its length, so that the connection is kept."""
     body = json.dumps({"title": title, "status": int(status[:3])}).encode() if title else b""
     kind = [("Content-Type", "application/problem+json")] if title else []
-    length = [] if status.startswith("204") else [("Content-Length", str(len(body)))]
-    start_response(status, [*kind, *length, *(headers or [])])
-    return [body] if body else []
+    start_response(status, [*kind, ("Content-Length", str(len(body))), *(headers or [])])
+    return [body]
 
 
 def wait(over: Callable[[], bool]) -> None:

@@ -20,7 +20,7 @@ SEEDS = (17, 91)
 class Check:
     """Types every batch, then looks for keys that stand twice in the whole file.
 
-    Rows that break the contract leave `rows` for `bad`. A key is remembered as 16 bytes, not as its text.
+    Rows that break the contract leave `rows` for `bad`.
     """
 
     def __init__(self, contract: Contract) -> None:
@@ -28,15 +28,14 @@ class Check:
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Typed batches; last, where keys stand twice, an empty one that names the later rows."""
-        keys: list[pl.DataFrame] = []
+        keys = Keys(self._contract.key)
         last: Batch | None = None
         for batch in batches:
             typed, findings = self._contract.check(batch.rows)
-            if self._contract.key:
-                keys.append(self._hashed(typed))
+            keys.add(typed)
             last = self._set_aside(Batch(typed, batch.bad, batch.findings, batch.settled), findings)
             yield last
-        if last is not None and (twice := self._twice(keys)):
+        if last is not None and (twice := keys.twice()):
             yield Batch(last.rows.clear(), findings=tuple(twice))
 
     def _set_aside(self, batch: Batch, findings: list[Finding]) -> Batch:
@@ -46,17 +45,39 @@ class Check:
         rows = batch.rows.filter(~pl.col(ROW).is_in(bad))
         return Batch(rows, (*batch.bad, *bad), (*batch.findings, *findings), batch.settled)
 
-    def _hashed(self, typed: pl.DataFrame) -> pl.DataFrame:
-        key = typed.select(self._contract.key)
-        return pl.DataFrame([typed[ROW], *(key.hash_rows(seed).alias(str(seed)) for seed in SEEDS)])
 
-    def _twice(self, keys: list[pl.DataFrame]) -> list[Finding]:
-        if not keys:
+class Keys:
+    """The keys of a file: those of a single batch as they are, those of several as 16 bytes each."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._only: pl.DataFrame | None = None
+        self._hashed: list[pl.DataFrame] = []
+
+    def add(self, typed: pl.DataFrame) -> None:
+        """Remember the keys of a batch."""
+        if not self._names:
+            return
+        if self._only is None and not self._hashed:
+            self._only = typed.select(ROW, *self._names)
+            return
+        if self._only is not None:
+            self._hashed.append(self._hash(self._only))
+            self._only = None
+        self._hashed.append(self._hash(typed))
+
+    def twice(self) -> list[Finding]:
+        """A finding for every row whose key stands in an earlier row."""
+        if self._only is None and not self._hashed:
             return []
-        every = pl.concat(keys)
-        hashes = [str(seed) for seed in SEEDS]
-        if every.select(hashes).n_unique() == every.height:
+        every = pl.concat(self._hashed) if self._only is None else self._only
+        columns = every.drop(ROW)
+        if columns.n_unique() == every.height:
             return []
-        names = ", ".join(self._contract.key)
-        later = every.filter(~pl.struct(hashes).is_first_distinct())
+        later = every.filter(~pl.struct(columns.columns).is_first_distinct())
+        names = ", ".join(self._names)
         return [Finding(row, "primary-key", names, f"the key ({names}) stands in an earlier row") for row in later[ROW]]
+
+    def _hash(self, rows: pl.DataFrame) -> pl.DataFrame:
+        key = rows.select(self._names)
+        return pl.DataFrame([rows[ROW], *(key.hash_rows(seed).alias(str(seed)) for seed in SEEDS)])

@@ -1,0 +1,119 @@
+"""`milepost metrics`: measure both sides, and collect what runs have told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Front(Protocol):
+    """What the front door hands to this room."""
+
+    @property
+    def root(self) -> Path:
+        """The workspace."""
+
+    @property
+    def clock(self) -> str:
+        """`replay` or `live`."""
+
+    def store_of(self, clock: str) -> Path:
+        """The metrics database of a clock."""
+
+
+@click.group()
+def metrics() -> None:
+    """Measure runs of both sides, and keep what they tell."""
+
+
+@metrics.command()
+@click.option("--subjects", default="monolith,service@1", show_default=True, help="Who is measured, the control first.")
+@click.option("--weeks", default=52, show_default=True, help="How many weeks of the year to replay.")
+@click.option("--rounds", default=1, show_default=True, help="Passes over the same weeks.")
+@click.option(
+    "--faults",
+    type=click.Choice(["standard", "none"]),
+    default="standard",
+    show_default=True,
+    help="What goes wrong; `standard` is measured together with its twin without faults.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, as_json: bool) -> None:
+    """Replay the flights of 2013 on all subjects side by side, and keep every run.
+
+    In a workspace on the live clock the replay goes to a database of its own, and is never mixed with live runs.
+    """
+    import json
+    from contextlib import closing
+    from dataclasses import asdict
+    from datetime import date
+
+    from metrics.compare import Question, busy_time_saved
+    from metrics.measure import Order, faults_of, split_subjects
+    from metrics.measure import measure as run
+    from metrics.store import open_reader
+    from metrics.watch import watching
+
+    names = tuple(split_subjects(subjects))
+    order = Order(front.root, front.store_of("replay"), names, weeks, rounds, faults_of(faults))
+    with watching("replaying") as progress:
+        done = run(order, progress)
+    readings = []
+    with closing(open_reader(order.store)) as db:
+        for subject in names[1:]:
+            for name in order.faults:
+                label = f"{subject}#2" if subject == names[0] else subject
+                asked = Question(subject=label, start=date(2013, 1, 1), end=date(2013, 12, 31), faults=name)
+                readings.append((label, name, busy_time_saved(db, asked)))
+    if as_json:
+        told = [{"subject": label, **asdict(found)} for label, _, found in readings]
+        click.echo(json.dumps({**asdict(done), "busy_time_saved": told}, default=str))
+        return
+    click.echo(f"{done.runs:,} runs measured in {done.seconds:.0f} s, series {done.series}.")
+    for label, name, found in readings:
+        wording = "under the standard faults" if name == "standard" else "without faults"
+        if found.estimate is None:
+            click.echo(f"{label} against {names[0]}, {wording}: {found.missing}")
+        elif found.low is None or found.high is None:
+            click.echo(f"{label} against {names[0]}, {wording}: {found.estimate:.0%} less time so far; {found.missing}")
+        else:
+            click.echo(
+                f"{label} against {names[0]}, {wording}: {found.estimate:.0%} less time, likely between "
+                f"{found.low:.0%} and {found.high:.0%}."
+            )
+
+
+@metrics.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def collect(front: Front, as_json: bool) -> None:
+    """Take what runs have told into the metrics database; twice does no harm."""
+    import json
+    import time
+    from contextlib import closing
+    from dataclasses import asdict
+
+    from metrics.collect import Collected
+    from metrics.collect import collect as take
+    from metrics.store import CLOCKS, open_store
+
+    told: dict[str, Collected] = {}
+    for clock in CLOCKS:
+        spool = front.root / "var" / "spool" / clock
+        if spool.is_dir():
+            with closing(open_store(front.store_of(clock), clock)) as db:
+                told[clock] = take(spool, db, time.time_ns() // 1000)
+    if as_json:
+        click.echo(json.dumps({clock: asdict(found) for clock, found in told.items()}))
+        return
+    if not told:
+        click.echo("Nothing to collect: no run has told anything yet.")
+    for clock, found in told.items():
+        click.echo(f"{clock}: {found.events} events in {found.files} files, {found.new} of them new.")
+        for name in found.unfinished:
+            click.echo(f"{clock}: the last line of {name} has no end; it is left until it has, or for you to look at.")

@@ -1,0 +1,125 @@
+"""A whole measurement: make the workload, replay it, collect every block, pin the baseline."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata, resources
+from typing import TYPE_CHECKING
+
+from metrics import workload
+from metrics.collect import collect
+from metrics.compare import Question, pin_baseline
+from metrics.errors import BadInput
+from metrics.events import SpoolRecorder
+from metrics.harness import labels, replay
+from metrics.sides import Replay
+from metrics.store import next_round, open_store, round_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+#: Readings that `--faults` may ask for.
+FAULTS = ("standard", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to measure: `rounds` passes of each of `faults`, over the first `weeks` weeks, in the workspace `root`."""
+
+    root: Path
+    store: Path
+    subjects: tuple[str, ...] = ("monolith", "service@1")
+    weeks: int = workload.BLOCKS
+    rounds: int = 3
+    faults: tuple[str, ...] = FAULTS
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured: runs of both sides, the seconds it took, and where the last subject's rows ended in one round.
+
+    `rows` is of the first of the faults measured.
+    """
+
+    runs: int
+    seconds: float
+    rows: dict[str, int]
+    series: str
+
+
+def measure(order: Order, progress: Callable[[int, int], None]) -> Measured:
+    """Measure; every block is in the store as soon as it has been replayed.
+
+    Args:
+        order: what to measure.
+        progress: told how many of how many files have been exchanged.
+
+    Raises:
+        BadInput: an unknown subject or faults, or numbers out of range.
+        MetricsError: something else that the message names.
+    """
+    check(order)
+    began = time.monotonic()
+    folder, spool = order.root / "var" / "replay", order.root / "var" / "spool" / "replay"
+    folder.mkdir(parents=True, exist_ok=True)
+    faults_file = resources.files("metrics") / "faults-standard.toml"
+    runs, done, series = 0, 0, ""
+    rows: dict[str, int] = {}
+    with closing(open_store(order.store, "replay")) as db, resources.as_file(faults_file) as rates:
+        seed = workload.read_faults(rates)["seed"]
+        loads = {name: workload.build(folder, rates, name, order.weeks) for name in order.faults}
+        total = sum(len(load.files) for load in loads.values()) * order.rounds * len(order.subjects)
+
+        def on_file() -> None:
+            nonlocal done
+            done += 1
+            progress(done, total)
+
+        for name, load in loads.items():
+            first = next_round(db, "replay", name)
+            numbers = tuple(range(first, first + order.rounds))
+            release = metadata.version("milepost")
+            request = Replay(order.root, folder, order.subjects, numbers, name, load, seed, release)
+            recorder = SpoolRecorder(spool)
+            for step in replay(request, recorder, on_file):
+                runs += step.runs
+                series = step.series
+                collect(spool, db, time.time_ns() // 1000)
+            recorder.close()
+            shutil.rmtree(folder / "partner", ignore_errors=True)
+            shutil.rmtree(folder / "subjects", ignore_errors=True)
+            today = datetime.now(UTC).date()
+            asked = Question(subject=order.subjects[-1], control=order.subjects[0], start=today, end=today, faults=name)
+            pin_baseline(db, asked, time.time_ns() // 1000)
+            rows = rows or round_rows(db, labels(order.subjects)[-1], name, series, numbers[-1])
+    return Measured(runs, time.monotonic() - began, rows, series)
+
+
+def check(order: Order) -> None:
+    """Refuse what cannot be measured. Raises BadInput."""
+    try:
+        labels(order.subjects)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    if len(order.subjects) < 2 or not order.subjects[0].startswith("monolith"):
+        told = ",".join(order.subjects)
+        raise BadInput(f"subjects are {told!r}; name the control first: monolith,service@1 (or monolith,monolith)")
+    if not 1 <= order.weeks <= workload.BLOCKS:
+        raise BadInput(f"weeks is {order.weeks}; choose 1 to {workload.BLOCKS}")
+    if not 1 <= order.rounds <= 100:
+        raise BadInput(f"rounds is {order.rounds}; choose 1 to 100")
+
+
+def faults_of(name: str) -> tuple[str, ...]:
+    """The readings that `--faults` asks for: `standard` comes with its twin without faults."""
+    return FAULTS if name == "standard" else (name,)
+
+
+def split_subjects(text: str) -> Sequence[str]:
+    """Names that stand between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())

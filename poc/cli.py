@@ -1,0 +1,146 @@
+"""`milepost run`, `status` and `partner`: the team's commands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from poc.config import Workspace
+
+
+class Front(Protocol):
+    """What the front door hands to this room."""
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace, read and checked."""
+
+    @property
+    def release(self) -> str:
+        """Version of the program."""
+
+
+@click.command()
+@click.argument("feed", metavar="[PARTNER[/FEED]]", required=False)
+@click.option("--level", type=int, help="Service level to run at; the highest built unless the workspace says less.")
+@click.option("--json", "as_json", is_flag=True, help="Print a receipt a line, as JSON.")
+@click.pass_context
+def run(context: click.Context, feed: str | None, level: int | None, as_json: bool) -> None:
+    """Exchange what waits in the inboxes: all of it, or that of one partner or feed.
+
+    Exit codes: 0 all done; 3 a file breaks its contract and lies in var/refused; 4 a delivery failed and waits in the
+    inbox for the next run.
+    """
+    import json
+    from datetime import UTC, datetime
+
+    from metrics.events import SpoolRecorder
+    from poc.run import run_inbox
+    from poc.subject import result
+
+    front: Front = context.obj
+    workspace = front.workspace
+    chosen = level_of(workspace, level)
+    recorder = SpoolRecorder(workspace.spool)
+    outcomes = set()
+    for ran in run_inbox(workspace, feed, chosen, lambda: datetime.now(UTC), recorder, front.release):
+        receipt = ran.receipt
+        outcomes.add(receipt.outcome)
+        if as_json:
+            head = {"partner": ran.partner, "feed": ran.feed, "file": str(ran.path), "exchange_id": receipt.exchange_id}
+            click.echo(json.dumps({**head, "attempt": receipt.attempt, **result(receipt)}))
+        else:
+            click.echo(f"{ran.partner}/{ran.feed} {ran.path.name}: {told(receipt.outcome, receipt.account.as_dict())}")
+            if receipt.error:
+                click.echo(f"  {receipt.error}")
+    recorder.close()
+    if not outcomes and not as_json:
+        click.echo("Nothing waits in the inboxes.")
+    context.exit(4 if "failed" in outcomes else 3 if "refused" in outcomes else 0)
+
+
+def told(outcome: str, rows: dict[str, int]) -> str:
+    """An outcome and its account, for people."""
+    parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in rows.items() if count and name != "in"]
+    return f"{outcome.replace('_', ' ')}; {rows['in']:,} rows in" + (f": {', '.join(parts)}" if parts else "")
+
+
+def level_of(workspace: Workspace, asked: int | None) -> int:
+    """The level to run at. Raises BadInput for one that is not built."""
+    from poc.errors import BadInput
+    from poc.line import BUILT
+
+    level = asked or workspace.settings.level or BUILT
+    if not 1 <= level <= BUILT:
+        raise BadInput(f"level {level} is not built; choose 1 to {BUILT}")
+    return level
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
+@click.pass_obj
+def status(front: Front, as_json: bool) -> None:
+    """Show what waits, what was exchanged, and what needs a person."""
+    import json
+    from datetime import UTC, datetime
+
+    state = state_of(front.workspace, datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps(state, indent=2))
+        return
+    waiting = sum(state["waiting"].values())
+    click.echo(f"{waiting} file(s) wait in the inboxes.")
+    for name, count in state["waiting"].items():
+        click.echo(f"  {name}: {count}")
+    if not state["exchanges"]:
+        click.echo("No exchange yet.")
+    for row in state["exchanges"]:
+        rows = {name: row[name] for name in row if name not in {"partner", "feed", "outcome", "exchanges"}}
+        click.echo(f"{row['partner']}/{row['feed']}: {row['exchanges']} {told(row['outcome'], rows)}")
+    for row in state["troubles"]:
+        click.echo(
+            f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']}, attempt {row['attempt']}: {row['reason']}"
+        )
+
+
+def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
+    """Waiting files per feed, exchanges per outcome, and the exchanges that are not done."""
+    from poc.inbox import waiting
+    from poc.ledger import open_ledger
+
+    inboxes = {
+        f"{partner}/{feed}": len(waiting(workspace.inbox(partner, feed), workspace.find(partner, feed)[1], now))
+        for partner, feed in workspace.pick(None)
+    }
+    state: dict[str, Any] = {"waiting": {k: n for k, n in inboxes.items() if n}, "exchanges": [], "troubles": []}
+    if workspace.ledger.exists():
+        ledger = open_ledger(workspace.ledger)
+        state["exchanges"], state["troubles"] = ledger.summary(), ledger.troubles()
+        ledger.close()
+    return state
+
+
+@click.command()
+@click.option("--port", default=8766, show_default=True, help="Where it listens, on loopback.")
+@click.pass_context
+def partner(context: click.Context, port: int) -> None:
+    """Start a practice partner that takes deliveries and keeps them in var/partner, until Ctrl-C."""
+    import subprocess
+    import sys
+
+    front: Front = context.obj
+    keep = front.workspace.root / "var" / "partner"
+    arguments = [sys.executable, "-m", "poc.partner_double", "--keep", str(keep), "--port", str(port)]
+    child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 (our own program)
+    try:
+        assert child.stdout is not None  # noqa: S101 (asked for above; tells the type checker)
+        if child.stdout.readline():
+            click.echo(
+                f"A partner listens on http://127.0.0.1:{port}; it keeps what it takes in {keep}. Ctrl-C ends it."
+            )
+        context.exit(child.wait())
+    except KeyboardInterrupt:
+        child.terminate()
+        child.wait()

@@ -1,0 +1,72 @@
+"""The inbox: files that partners' systems hand in, and where they go once they need no further run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from poc.errors import TryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from poc.config import Feed, Workspace
+
+#: Endings of files that are still being written.
+UNFINISHED = (".part", ".tmp", ".filepart")
+
+#: Where a file goes by its outcome; one that failed stays in the inbox for the next run.
+PLACES = {"done": "archive", "already_received": "archive", "refused": "refused"}
+
+
+def waiting(folder: Path, feed: Feed, now: datetime) -> list[Path]:
+    """Files of a feed that are whole, oldest name first.
+
+    A file that changed less than `settle_s` ago, is hidden, or has the ending of an unfinished one is left alone; so
+    is whatever is not a regular file of the inbox itself.
+    """
+    found = []
+    for path in sorted(folder.glob(feed.files)):
+        if path.name.startswith(".") or path.name.endswith(UNFINISHED) or path.is_symlink() or not path.is_file():
+            continue
+        if now.timestamp() - path.stat().st_mtime >= feed.settle_s:
+            found.append(path)
+    return found
+
+
+def put_away(workspace: Workspace, partner: str, feed: str, path: Path, outcome: str, digest: str) -> Path:
+    """Move a file out of the inbox by its outcome; nothing is ever overwritten. Returns where it is now."""
+    if outcome not in PLACES:
+        return path
+    folder = workspace.done(partner, feed, PLACES[outcome])
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / path.name
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"{path.stem}.{digest[:8]}.{number}{path.suffix}"
+    return path.rename(target)
+
+
+@contextmanager
+def alone(workspace: Workspace) -> Iterator[None]:
+    """Hold the workspace's lock: one run at a time. The lock ends with its process, however that ends.
+
+    Raises:
+        TryLater: another run is under way.
+    """
+    path = workspace.root / "var" / "run.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise TryLater(f"{workspace.root}: another run is under way; try again when it has ended") from error
+    else:
+        yield
+    finally:
+        os.close(fd)
