@@ -1,4 +1,4 @@
-"""A whole measurement: make the workload, replay it, collect every block, pin the baseline."""
+"""A whole measurement: make the workload, replay it, collect every block."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import shutil
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import metadata, resources
 from typing import TYPE_CHECKING
 
 from metrics import workload
 from metrics.collect import collect
-from metrics.compare import Question, pin_baseline
 from metrics.errors import BadInput
 from metrics.events import SpoolRecorder
 from metrics.harness import labels, replay
@@ -93,9 +91,6 @@ def measure(order: Order, progress: Callable[[int, int], None]) -> Measured:
             recorder.close()
             shutil.rmtree(folder / "partner", ignore_errors=True)
             shutil.rmtree(folder / "subjects", ignore_errors=True)
-            today = datetime.now(UTC).date()
-            asked = Question(subject=order.subjects[-1], control=order.subjects[0], start=today, end=today, faults=name)
-            pin_baseline(db, asked, time.time_ns() // 1000)
             rows = rows or round_rows(db, labels(order.subjects)[-1], name, series, numbers[-1])
     return Measured(runs, time.monotonic() - began, rows, series)
 

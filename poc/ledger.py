@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Kept in SQLite's `user_version`; a ledger with a higher one is from a newer release.
 VERSION = 1
 
+#: Seconds to wait for another program's write before it is for later.
+WAIT_S = 10.0
+
 METADATA = sa.MetaData()
 
 EXCHANGE = sa.Table(
@@ -137,7 +140,7 @@ def open_ledger(path: Path) -> Ledger:
         TryLater: another program holds it locked.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_S})
     sa.event.listen(engine, "connect", _prepare)
     try:
         with engine.begin() as connection:

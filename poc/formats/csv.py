@@ -60,11 +60,12 @@ def read(file: BinaryIO, names: Sequence[str], missing_values: Sequence[str]) ->
         last_row = 0
         for arrow in reader:
             batch = number(pl.DataFrame(arrow), ragged, last_row)
-            ragged.clear()
+            del ragged[: len(batch.bad)]  # the others are of blocks that the reader has only looked ahead to
             last_row += batch.rows.height + len(batch.bad)
             yield from cut(batch)
         if ragged:
-            yield number(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), ragged, last_row)
+            nothing = pl.DataFrame(schema={ROW: pl.get_index_type(), **dict.fromkeys(names, pl.String)})
+            yield Batch(nothing, tuple(finding.row for finding in ragged), tuple(ragged))
     except pa.ArrowInvalid as error:
         code = "encoding-error" if "UTF8" in str(error) else "source-error"
         raise ContractBreach(code, f"cannot be read as CSV in UTF-8: {error}") from error
@@ -82,12 +83,22 @@ def check_header(found: Sequence[str], wanted: Sequence[str]) -> None:
 
 
 def number(rows: pl.DataFrame, ragged: Sequence[Finding], last_row: int) -> Batch:
-    """Number the rows that follow `last_row`, leaving out the numbers of the ragged ones between them."""
+    """Number the rows that follow `last_row`, leaving out the numbers of the ragged ones before and between them."""
     if not ragged:
         return Batch(rows.with_row_index(ROW, last_row + 1))
-    bad = {finding.row for finding in ragged}
-    numbers = [n for n in range(last_row + 1, last_row + rows.height + len(bad) + 1) if n not in bad]
-    return Batch(rows.insert_column(0, pl.Series(ROW, numbers, dtype=pl.get_index_type())), tuple(bad), tuple(ragged))
+    taken: list[Finding] = []
+    numbers: list[int] = []
+    row, waiting = last_row, iter(ragged)
+    finding = next(waiting, None)
+    while len(numbers) < rows.height:
+        row += 1
+        if finding is not None and finding.row == row:
+            taken.append(finding)
+            finding = next(waiting, None)
+        else:
+            numbers.append(row)
+    numbered = rows.insert_column(0, pl.Series(ROW, numbers, dtype=pl.get_index_type()))
+    return Batch(numbered, tuple(found.row for found in taken), tuple(taken))
 
 
 def cut(batch: Batch) -> Iterator[Batch]:

@@ -57,6 +57,12 @@ def post(session: requests.Session, place: Place, body: bytes, headers: Mapping[
         )
 
 
-def _cause(error: requests.RequestException) -> str:
-    inner = error.args[0] if error.args else error
-    return str(getattr(inner, "reason", inner))[:200]
+def _cause(error: BaseException) -> str:
+    """The system's own words, from as deep as they stand."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.strerror:
+            return found.strerror
+        inner = [part for part in found.args if isinstance(part, BaseException)]
+        found = inner[0] if inner else found.__cause__ or found.__context__
+    return str(error)[:200]

@@ -1,0 +1,32 @@
+# The only doors: each makes .venv and installs what it needs on first use.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check bench serve clean
+
+demo: .venv/ready
+	$(BIN)/milepost demo
+
+test: .venv/ready
+	$(BIN)/pytest
+
+check: .venv/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/ready
+	$(BIN)/python tests/bench/exchange.py
+
+serve: .venv/ready
+	$(BIN)/milepost --workspace demo serve
+
+clean:
+	rm -rf .venv demo dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
+	touch $@

@@ -1,0 +1,136 @@
+"""One target and one reading in, one verdict out. Too little data is never good."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from metrics.measures import MEASURES
+from roadmap import words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from metrics.compare import Reading
+    from roadmap.plan import Milestone, Target
+
+#: Grades of evidence from weakest to strongest.
+GRADES = "DCBA"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """One target with what was measured of it.
+
+    `verdict` is met, not_met, inconclusive, insufficient or invalid for a metric; held, breached or unproven for a
+    guardrail.
+    """
+
+    name: str
+    role: str  #: "metric" or "guardrail"
+    direction: str  #: "at_least" or "at_most"
+    target: float
+    unit: str
+    kind: str  #: "census" or "sampled"
+    faults: str
+    reading: Reading | None
+    verdict: str
+    why: str
+    enough: bool  #: whether there was data enough, and of the right kind, for a verdict
+    met_on: date | None  #: the first look that met it
+
+
+def criteria(
+    milestone: Milestone,
+    readings: Mapping[tuple[str, str], Reading],
+    as_of: date,
+    met_on: Mapping[tuple[str, str, str], date],
+) -> tuple[Criterion, ...]:
+    """Every target of a milestone, metrics first, judged on the readings of one look."""
+    return tuple(
+        criterion(milestone, role, target, readings.get((target.name, target.faults)), as_of, met_on)
+        for role, targets in (("metric", milestone.metrics), ("guardrail", milestone.guardrails))
+        for target in targets
+    )
+
+
+def criterion(
+    milestone: Milestone,
+    role: str,
+    target: Target,
+    reading: Reading | None,
+    as_of: date,
+    met_on: Mapping[tuple[str, str, str], date],
+) -> Criterion:
+    """One target, judged on one reading."""
+    measure = MEASURES[target.name]
+    raw, why = _judged(milestone, target, reading, as_of)
+    verdict = {"met": "held", "not_met": "breached"}.get(raw, "unproven") if role == "guardrail" else raw
+    return Criterion(
+        name=target.name,
+        role=role,
+        direction=target.direction,
+        target=target.value,
+        unit=measure.unit,
+        kind=measure.kind,
+        faults=target.faults,
+        reading=reading,
+        verdict=verdict,
+        why=why,
+        enough=raw not in {"insufficient", "invalid"},
+        met_on=met_on.get((role, target.name, target.faults)),
+    )
+
+
+def _judged(milestone: Milestone, target: Target, reading: Reading | None, as_of: date) -> tuple[str, str]:
+    """Verdict of a metric and why. A census that has failed for good is said to have failed at once."""
+    if reading is None or reading.estimate is None:
+        return "insufficient", reading.missing if reading else "nothing measured yet"
+    measure = MEASURES[target.name]
+    census = measure.kind == "census"
+    if census and _failed_for_good(target, measure.unit, reading.estimate):
+        return "not_met", "everything was counted, and no later count can mend it"
+    lacking = _lacking(milestone, reading, as_of)
+    if lacking:
+        return lacking
+    if census:
+        return ("met" if _reaches(target, reading.estimate) else "not_met"), "everything was counted"
+    if reading.low is None or reading.high is None:
+        return "insufficient", "no range can be given yet"
+    reached = {_reaches(target, reading.low), _reaches(target, reading.high)}
+    if len(reached) == 2:
+        return "inconclusive", "the target lies inside the likely range"
+    if reached == {True}:
+        return "met", "the whole likely range reaches the target"
+    return "not_met", "the whole likely range falls short of the target"
+
+
+def _lacking(milestone: Milestone, reading: Reading, as_of: date) -> tuple[str, str] | None:
+    """What keeps a reading from being judged at all, or None."""
+    rules = milestone.evidence
+    if rules.mode == "fixed" and as_of < milestone.due:
+        return "insufficient", f"judged once, on {words.day(milestone.due)}"
+    if reading.missing:
+        return "insufficient", reading.missing
+    if GRADES.index(reading.grade or "D") < GRADES.index(rules.min_grade):
+        return "invalid", f"evidence of grade {reading.grade}; grade {rules.min_grade} is asked for"
+    if reading.coverage is not None and reading.coverage < rules.min_coverage:
+        have, need = words.percent(reading.coverage), words.percent(rules.min_coverage)
+        return "invalid", f"both sides did {have} of the work that counts; {need} is asked for"
+    return None
+
+
+def _reaches(target: Target, value: float) -> bool:
+    return value >= target.value if target.direction == "at_least" else value <= target.value
+
+
+def _failed_for_good(target: Target, unit: str, value: float) -> bool:
+    """Whether a census has missed a target that no further counting can reach: a count only grows."""
+    hopeless = unit != "share" if target.direction == "at_most" else target.value == 1
+    return hopeless and not _reaches(target, value)
+
+
+def complete(done: tuple[Criterion, ...]) -> bool:
+    """Whether all metrics are met and all guardrails held."""
+    return all(c.verdict in {"met", "held"} for c in done)

@@ -1,0 +1,248 @@
+"""The milestone file, read strictly: TOML in, frozen milestones out, and errors that say how to mend them.
+
+A plan holds what is wanted and by when. Results and statuses are never in it; they are computed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from metrics.events import parse_subject
+from metrics.measures import MEASURES
+from roadmap.errors import PlanError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Days that one block of evidence takes in a plan: milestones are planned in weeks.
+BLOCK_DAYS = 7
+
+#: With a first look any earlier, looking again and again makes more false "proven" than `alpha` allows.
+LEAST_BLOCKS = 6
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Target(BaseModel):
+    """What one measure must reach, and under which faults."""
+
+    model_config = STRICT
+
+    name: str
+    at_least: float | None = None
+    at_most: float | None = None
+    faults: Literal["standard", "none"] = "standard"
+
+    @property
+    def direction(self) -> str:
+        """`at_least` or `at_most`."""
+        return "at_most" if self.at_least is None else "at_least"
+
+    @property
+    def value(self) -> float:
+        """The number to reach, or not to pass."""
+        found = self.at_most if self.at_least is None else self.at_least
+        if found is None:
+            raise ValueError("give `at_least` or `at_most`")
+        return found
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Target:
+        measure = MEASURES.get(self.name)
+        if measure is None:
+            raise ValueError(f"unknown measure {self.name!r}; choose one of {', '.join(MEASURES)}")
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"{self.name}: give one of `at_least` and `at_most`; here it is `{measure.direction}`")
+        if self.direction != measure.direction:
+            better = "more" if measure.direction == "at_least" else "less"
+            raise ValueError(f"{self.name}: {better} is better, so write `{measure.direction}`, not `{self.direction}`")
+        if measure.unit == "share" and self.value > 1:
+            raise ValueError(
+                f"{self.name}: {self.value:g} is above 1; shares are 0 to 1, so write 0.60 for 60 % (here perhaps "
+                f"{self.value / 100:g})"
+            )
+        if self.value < measure.lowest:
+            raise ValueError(f"{self.name}: {self.value:g} is below {measure.lowest:g}, which it can never be")
+        return self
+
+
+class Rules(BaseModel):
+    """How much evidence a verdict takes."""
+
+    model_config = STRICT
+
+    mode: Literal["anytime", "fixed"] = "anytime"
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    min_grade: Literal["A", "B", "C", "D"] = "B"
+    min_blocks: Annotated[int, Field(ge=LEAST_BLOCKS)] = 12
+    min_coverage: Annotated[float, Field(gt=0, le=1)] = 0.80
+    review_days: Annotated[int, Field(ge=0)] = 0  #: days that people need between the evidence and the due date
+
+
+class Milestone(BaseModel):
+    """One step, what it must prove, and by when."""
+
+    model_config = STRICT
+
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    title: Annotated[str, Field(min_length=1)]
+    objective: Annotated[str, Field(min_length=1)]
+    subject: str
+    control: str = "monolith"
+    owner: str = ""
+    start: date
+    due: date
+    scope: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = ("*/*",)
+    revision: Annotated[int, Field(ge=1)] = 1
+    budget: Annotated[float, Field(gt=0)] | None = None
+    evidence: Rules = Rules()
+    metrics: Annotated[tuple[Target, ...], Field(alias="metric", strict=False, min_length=1)]
+    guardrails: Annotated[tuple[Target, ...], Field(alias="guardrail", strict=False)] = ()
+
+    @property
+    def level(self) -> int:
+        """The service level that the milestone is about; 0 for the monolith."""
+        return parse_subject(self.subject)[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything a proof depends on; a proof counts only for the targets it was given for."""
+        names = {"code", "subject", "control", "start", "scope", "revision", "evidence", "metrics", "guardrails"}
+        return hashlib.sha256(self.model_dump_json(include=names).encode()).hexdigest()
+
+    @field_validator("subject", "control")
+    @classmethod
+    def _is_a_subject(cls, name: str) -> str:
+        parse_subject(name)
+        return name
+
+    @field_validator("scope")
+    @classmethod
+    def _names_feeds(cls, scope: tuple[str, ...]) -> tuple[str, ...]:
+        for glob in scope:
+            if glob.count("/") != 1:
+                raise ValueError(f"{glob!r} is not PARTNER/FEED; write for instance `*/flights` or `AA/*`")
+        return scope
+
+    @model_validator(mode="after")
+    def _can_be_proven(self) -> Milestone:
+        if self.due < self.start:
+            raise ValueError(f"due {self.due} is before start {self.start}; move one of them")
+        days, need = (self.due - self.start).days + 1, self.evidence.min_blocks * BLOCK_DAYS
+        if days < need:
+            least, blocks = self.start + timedelta(days=need - 1), self.evidence.min_blocks
+            raise ValueError(
+                f"due {self.due} is too early for its own evidence: {blocks} weekly blocks take {need} days, it "
+                f"leaves {days}; make it {least} or later, or lower `min_blocks` (not below {LEAST_BLOCKS})"
+            )
+        for role, targets in (("metric", self.metrics), ("guardrail", self.guardrails)):
+            seen = [(target.name, target.faults) for target in targets]
+            twice = next((name for name, faults in seen if seen.count((name, faults)) > 1), None)
+            if twice:
+                raise ValueError(f"{role} {twice} is there twice; keep one")
+        return self
+
+
+class Plan(BaseModel):
+    """All milestones of a file, in its order."""
+
+    model_config = STRICT
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    milestones: Annotated[tuple[Milestone, ...], Field(alias="milestone", strict=False, min_length=1)]
+    sha256: str = ""
+
+    def milestone(self, code: str) -> Milestone:
+        """The milestone of that code.
+
+        Raises:
+            PlanError: there is none; the message names the codes there are.
+        """
+        for milestone in self.milestones:
+            if milestone.code == code:
+                return milestone
+        raise PlanError(f"unknown milestone {code!r}; choose one of {', '.join(m.code for m in self.milestones)}")
+
+
+def load(path: Path) -> Plan:
+    """Read a milestone file.
+
+    Raises:
+        PlanError: it is missing, not TOML, or says something that cannot be; one line, saying how to mend it.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        reason = "there is no such file; `milepost init` makes one" if not path.exists() else str(error.strerror)
+        raise PlanError(f"{path}: {reason}") from error
+    try:
+        data = tomllib.loads(raw.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"{path}: not TOML: {error}") from error
+    if "sha256" in data:
+        raise PlanError(f"{path}: unknown key `sha256`; choose from schema, milestone")
+    try:
+        plan = Plan.model_validate(data)
+    except ValidationError as error:
+        raise PlanError(f"{path}: {_explain(error, data)}") from error
+    codes = [milestone.code for milestone in plan.milestones]
+    for code in codes:
+        if codes.count(code) > 1:
+            raise PlanError(f"{path}: milestone {code} is there twice; give each a code of its own")
+    return plan.model_copy(update={"sha256": hashlib.sha256(raw).hexdigest()})
+
+
+def _explain(error: ValidationError, data: dict[str, Any]) -> str:
+    """The first thing that is wrong, with its place, value and choices, and how many more there are."""
+    # A key misspelt shows as one unknown and one missing; the unknown one is what people can mend.
+    found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
+    # A list counts as too short once what stands in it was refused; only an empty one is meant.
+    found = [one for one in found if one["type"] != "too_short" or not one["input"]]
+    first = found[0]
+    place, key = _place(first["loc"], data), str(first["loc"][-1]) if first["loc"] else ""
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"{place}{_said(first['type'], first['msg'], key, first.get('input'), first['loc'])}{more}"
+
+
+def _said(kind: str, message: str, key: str, value: object, loc: tuple[int | str, ...]) -> str:
+    if kind == "extra_forbidden" and key in {"status", "result", "results"}:
+        return f"`{key}` is computed from measurements, never written; delete the line"
+    if kind == "extra_forbidden":
+        return f"unknown key `{key}`; choose from {', '.join(_choices(loc))}"
+    if kind == "missing":
+        return f"`{key}` is missing"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    message = (message[:1].lower() + message[1:]).replace("tuple", "list")
+    return f"`{key}` = {value if isinstance(value, bool | int | float | date) else repr(value)}: {message}"
+
+
+def _choices(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand where an unknown one does."""
+    inside: dict[str, type[BaseModel]]
+    inside = {"metric": Target, "guardrail": Target, "evidence": Rules, "milestone": Milestone}
+    model: type[BaseModel] = Plan
+    for part in loc[:-1]:
+        model = inside.get(str(part), model)
+    return [field.alias or name for name, field in model.model_fields.items() if name != "sha256"]
+
+
+def _place(loc: tuple[int | str, ...], data: dict[str, Any]) -> str:
+    """`milestone M2, metric busy_time_saved: `, as far as the file gives names."""
+    words: list[str] = []
+    here: Any = data
+    for part in loc:
+        try:
+            here = here[part]
+        except (KeyError, IndexError, TypeError):
+            break
+        if isinstance(part, int) and isinstance(here, dict):
+            words[-1] += f" {here.get('code') or here.get('name') or part + 1}"
+        elif part in {"milestone", "metric", "guardrail", "evidence"}:
+            words.append(str(part))
+    return f"{', '.join(words)}: " if words else ""

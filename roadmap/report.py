@@ -1,0 +1,154 @@
+"""Verdicts as text, as Markdown and as JSON; a missing number is said in words, or null."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metrics.measures import MEASURES
+from roadmap import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from roadmap.criteria import Criterion
+    from roadmap.judge import Verdict
+    from roadmap.plan import Plan
+
+
+def to_json(verdict: Verdict) -> dict[str, Any]:
+    """A verdict as plain data: days are ISO dates, shares 0 to 1, and what is not known is None."""
+    return {
+        "code": verdict.code,
+        "title": verdict.title,
+        "objective": verdict.objective,
+        "subject": verdict.subject,
+        "start": verdict.start.isoformat(),
+        "due": verdict.due.isoformat(),
+        "status": verdict.status,
+        "as_of": verdict.as_of.isoformat(),
+        "proven_on": verdict.proven_on.isoformat() if verdict.proven_on else None,
+        "reasons": [reason.text for reason in verdict.reasons],
+        "reason_codes": [reason.code for reason in verdict.reasons],
+        "changes": [reason.change for reason in verdict.reasons],
+        "metrics": [_criterion_json(criterion) for criterion in verdict.criteria],
+    }
+
+
+def _criterion_json(criterion: Criterion) -> dict[str, Any]:
+    reading = criterion.reading
+    return {
+        "name": criterion.name,
+        "role": criterion.role,
+        "estimate": reading.estimate if reading else None,
+        "low": reading.low if reading else None,
+        "high": reading.high if reading else None,
+        "ci_low": reading.ci_low if reading else None,
+        "ci_high": reading.ci_high if reading else None,
+        "target": criterion.target,
+        "direction": criterion.direction,
+        "unit": criterion.unit,
+        "kind": criterion.kind,
+        "verdict": criterion.verdict,
+        "why": criterion.why,
+        "met_on": criterion.met_on.isoformat() if criterion.met_on else None,
+        "blocks": reading.blocks if reading else 0,
+        "n": reading.n if reading else 0,
+        "n_of": reading.n_of if reading else "",
+        "coverage": reading.coverage if reading else None,
+        "grade": reading.grade if reading else None,
+        "faults": criterion.faults,
+        "mode": reading.mode if reading else None,
+        "series": reading.series if reading else None,
+        "method": reading.method if reading else None,
+        "start": reading.start.isoformat() if reading else None,
+        "end": reading.end.isoformat() if reading else None,
+        "missing": reading.missing if reading else "nothing measured yet",
+        "inputs_sha256": reading.inputs_sha256 if reading else None,
+    }
+
+
+def title(verdict: Verdict) -> str:
+    """The status in a few words: `proven, 12 days late`."""
+    word = words.STATUS[verdict.status]
+    if verdict.proven_on is None:
+        return word
+    late = (verdict.proven_on - verdict.due).days
+    regressed = any(reason.code.startswith("regressed:") for reason in verdict.reasons)
+    return word + (f", {words.days(late)} late" if late > 0 else "") + (", regressed since" if regressed else "")
+
+
+def to_text(verdicts: Iterable[Verdict]) -> str:
+    """All verdicts in words, a few lines each."""
+    return "\n\n".join("\n".join(_lines(verdict)) for verdict in verdicts)
+
+
+def _lines(verdict: Verdict) -> list[str]:
+    name = f"{verdict.code} {verdict.title}"
+    lines = [f"{name:<20} {title(verdict)}"]
+    reasons = [r for i, r in enumerate(verdict.reasons) if i == 0 or not _repeats(r.code, verdict)]
+    lines += [f"  {'' if i else 'why':<10} {reason.text}" for i, reason in enumerate(reasons)]
+    told = _goal if verdict.status == "not_started" else _criterion_text
+    lines += [f"  {criterion.role:<10} {told(criterion)}" for criterion in verdict.criteria]
+    changes = list(dict.fromkeys(reason.change for reason in verdict.reasons))
+    return [*lines, f"  {'would help':<10} {'; '.join(changes)}"] if verdict.status != "proven" else lines
+
+
+def _repeats(code: str, verdict: Verdict) -> bool:
+    """Whether a reason only says what the line of its criterion says."""
+    return any(code == f"{c.verdict}:{c.name}" for c in verdict.criteria)
+
+
+def _goal(criterion: Criterion) -> str:
+    """What a criterion asks for."""
+    under = "" if criterion.faults == "standard" else ", without faults"
+    goal = words.target(criterion.direction, criterion.target, criterion.unit)
+    return f"{MEASURES[criterion.name].title}: target {goal}{under}"
+
+
+def _criterion_text(criterion: Criterion) -> str:
+    said = words.said(criterion.reading, criterion.unit, criterion.kind, criterion.target)
+    goal = words.target(criterion.direction, criterion.target, criterion.unit)
+    under = "" if criterion.faults == "standard" else ", without faults"
+    text = f"{MEASURES[criterion.name].title}: {said}; target {goal}{under}: {words.VERDICT[criterion.verdict]}"
+    reading = criterion.reading
+    if reading is None or reading.estimate is None:
+        return text
+    facts = [f"grade {reading.grade}", f"{reading.blocks} {'weeks' if reading.mode == 'replay' else 'days'}"]
+    if reading.n_of == "runs":
+        facts.append(f"{reading.n:,} runs")
+    if reading.coverage is not None:
+        facts.append(f"{words.percent(reading.coverage)} of the work covered")
+    return f"{text} ({', '.join(facts)})"
+
+
+def to_markdown(verdicts: Iterable[Verdict]) -> str:
+    """All verdicts as a Markdown table, a row a milestone."""
+    rows = [
+        (
+            f"{v.code} {v.title}",
+            title(v),
+            v.reasons[0].text if v.reasons else "",
+            "<br>".join((_goal if v.status == "not_started" else _criterion_text)(c) for c in v.criteria),
+        )
+        for v in verdicts
+    ]
+    return _table(("Milestone", "Status", "Why", "Measured"), rows)
+
+
+def plan_markdown(plan: Plan) -> str:
+    """The plan as a Markdown table, without any result: what each milestone must prove, and by when."""
+    rows = []
+    for milestone in plan.milestones:
+        goals = [
+            f"{MEASURES[target.name].title}: {words.target(target.direction, target.value, MEASURES[target.name].unit)}"
+            + (" (without faults)" if target.faults == "none" else "")
+            for target in milestone.metrics
+        ]
+        when = f"{words.day(milestone.start)} to {words.day(milestone.due)}"
+        rows.append((f"{milestone.code} {milestone.title}", milestone.objective, when, "<br>".join(goals)))
+    return _table(("Milestone", "What for", "When", "Proven by"), rows)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,235 @@
+"""From events in a store to readings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from metrics import compare
+from metrics.compare import Question
+from metrics.errors import BadInput
+from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey
+from metrics.store import insert_events, open_store
+from metrics.window import load, weights
+
+ASKED = Question(subject="service@1", start=date(2013, 1, 7), end=date(2013, 12, 29), min_blocks=3)
+
+
+@pytest.fixture
+def compare_db(tmp_path):
+    """An empty replay store."""
+    db = open_store(tmp_path / "metrics.db", "replay")
+    yield db
+    db.close()
+
+
+def week(number, side="service", busy_s=4.0, held=100, partner="AA", **changes):
+    """One exchange of one week (from 0) with what the partner then holds, as events."""
+    first = date(2013, 1, 7) + timedelta(weeks=number)
+    system, level = ("service", 1) if side == "service" else (side, 0)
+    same = {"mode": "replay", "faults": "standard", "series": "s1", "round": 1} | changes.pop("key", {})
+    where = {"partner": partner, "feed": "flights", "file": f"{number}.csv"}
+    block = {"block": first.isoformat(), "block_end": (first + timedelta(days=6)).isoformat()}
+    run = {
+        "key": RunKey(system=system, level=level, exchange_id=f"{partner}{number}", attempt=1, **same),
+        "release": "1",
+        "due_at_us": 0,
+        "started_at_us": 0,
+        "duration_ns": int(busy_s * 1e9),
+        "outcome": "done",
+        "records": 100,
+        "rows": {"in": 100, "delivered": held},
+    }
+    counts = {"due": 100, "held": held, "twice": 0, "lost": 0, "foreign": 0}
+    run |= {name: changes.pop(name) for name in list(changes) if name not in counts}
+    holding = HoldingEvent(system=system, level=level, **same, **where, **block, **(counts | changes))
+    return [("run", RunEvent(**run, **where, **block)), ("holding", holding)]
+
+
+def answer(number, compared, equal):
+    """What both sides' partners held in one week (from 0), compared."""
+    first = date(2013, 1, 7) + timedelta(weeks=number)
+    event = AnswerEvent(
+        system="service", level=1, control="monolith", mode="replay", faults="standard", series="s1", round=1,
+        partner="AA", feed="flights", block=first.isoformat(), block_end=(first + timedelta(days=6)).isoformat(),
+        compared=compared, equal=equal,
+    )  # fmt: skip
+    return ("answer", event)
+
+
+def keep(db, *lists):
+    """Keep several lists of events."""
+    with db.atomic():
+        insert_events(db, [event for events in lists for event in events])
+
+
+def both(db, weeks, saved=0.6):
+    """Weeks of a control at 10 s and a service that saves that share."""
+    for number in range(weeks):
+        keep(db, week(number, "monolith", 10 + number % 2), week(number, busy_s=(10 + number % 2) * (1 - saved)))
+
+
+def test_empty_store_has_no_number_and_says_which_command_makes_one(compare_db):
+    """Nothing measured is None and words, never 0."""
+    found = compare.busy_time_saved(compare_db, ASKED)
+    assert (found.estimate, found.low, found.series, found.grade, found.blocks) == (None, None, None, None, 0)
+    assert found.missing == (
+        "service@1 has not been measured under the standard faults since 7 Jan 2013; "
+        "`milepost metrics measure --subjects monolith,service@1 --faults standard` does it"
+    )
+
+
+def test_time_saved_is_read_from_the_rollups(compare_db):
+    """Four weeks at 40 % of the cost are 60 % saved, with their grade, series and coverage."""
+    both(compare_db, 4)
+    found = compare.busy_time_saved(compare_db, ASKED)
+    assert found.estimate == pytest.approx(0.6)
+    assert found.low <= 0.6 + 1e-9
+    assert (found.n, found.n_of, found.blocks, found.coverage, found.grade) == (8, "runs", 4, 1.0, "B")
+    assert (found.series, found.missing) == ("s1", "")
+
+
+def test_before_enough_blocks_there_is_an_early_look_without_a_range(compare_db):
+    """Two of three weeks give the estimate, no range, and the day by which there could be one."""
+    both(compare_db, 2)
+    found = compare.busy_time_saved(compare_db, ASKED)
+    assert found.estimate == pytest.approx(0.6)
+    assert (found.low, found.high, found.ci_low, found.ci_high) == (None, None, None, None)
+    assert found.missing == "2 of 3 weeks; enough around 27 Jan 2013 at one block a week"
+
+
+def test_failed_attempts_cost_and_deliver_nothing(compare_db):
+    """Half the records held for the same time is twice the cost."""
+    for number in range(3):
+        keep(compare_db, week(number, "monolith", 10), week(number, busy_s=10, held=50, outcome="failed"))
+    assert compare.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(-1.0)
+
+
+def test_time_blocked_on_a_time_out_is_not_busy(compare_db):
+    """Two seconds of a hang are left out of the headline."""
+    for number in range(3):
+        keep(compare_db, week(number, "monolith", 10), week(number, busy_s=7, blocked_ns=2_000_000_000))
+    assert compare.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(0.5)
+
+
+def test_a_week_without_holdings_is_not_compared(compare_db):
+    """Runs whose deliveries were never counted (a replay cut short) do not count as a block."""
+    both(compare_db, 3)
+    keep(compare_db, week(3, "monolith", 10), week(3, busy_s=1)[:1])
+    found = compare.busy_time_saved(compare_db, ASKED)
+    assert (found.blocks, found.estimate) == (3, pytest.approx(0.6))
+
+
+def test_as_of_cut_leaves_later_blocks_out(compare_db):
+    """Only blocks that end inside the window count."""
+    both(compare_db, 5)
+    asked = replace(ASKED, end=date(2013, 2, 2), start=date(2013, 1, 8))
+    assert compare.busy_time_saved(compare_db, asked).blocks == 2
+
+
+def test_cutting_a_window_is_asking_for_the_earlier_day(compare_db):
+    """A look back at a day gives the number and the hash that the day itself would have given."""
+    both(compare_db, 5)
+    keep(compare_db, week(4, partner="DL"), [answer(1, 10, 9), answer(4, 10, 10)])
+    compare.pin_baseline(compare_db, ASKED, 1)
+    day = date(2013, 1, 27)
+    cut = load(compare_db, ASKED).until(day)
+    asked = replace(ASKED, end=day)
+    assert compare.saved(cut) == compare.busy_time_saved(compare_db, asked)
+    assert compare.equal(cut) == compare.answers_equal(compare_db, asked)
+
+
+def test_scope_picks_feeds(compare_db):
+    """Globs over PARTNER/FEED choose what is compared."""
+    both(compare_db, 3)
+    for number in range(3):
+        keep(compare_db, week(number, "monolith", 10, partner="DL"), week(number, busy_s=20, partner="DL"))
+    assert compare.busy_time_saved(compare_db, replace(ASKED, scope=("AA/*",))).estimate == pytest.approx(0.6)
+    assert compare.busy_time_saved(compare_db, replace(ASKED, scope=("DL/flights",))).estimate == pytest.approx(-1)
+    assert compare.busy_time_saved(compare_db, replace(ASKED, scope=("*/orders",))).estimate is None
+
+
+def test_pinned_weights_stay(compare_db):
+    """What the control does after pinning does not move the weights, and pinning again changes nothing."""
+    keep(compare_db, week(0, "monolith", 30), week(0, "monolith", 10, partner="DL"))
+    compare.pin_baseline(compare_db, ASKED, 1)
+    keep(compare_db, week(1, "monolith", 10, partner="DL"))
+    compare.pin_baseline(compare_db, ASKED, 2)
+    pinned = weights(compare_db, replace(ASKED, series="s1"))
+    assert pinned == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
+    assert [row["created_at_us"] for row in compare_db.table("baseline").rows] == [1]
+
+
+def test_what_only_the_control_has_done_lowers_coverage(compare_db):
+    """A partner that the service has not served yet is missing from the share covered."""
+    both(compare_db, 3)
+    keep(compare_db, *(week(number, "monolith", 10 + number % 2, partner="DL") for number in range(3)))
+    assert compare.busy_time_saved(compare_db, ASKED).coverage == pytest.approx(0.5)
+
+
+def test_rounds_do_not_make_blocks(compare_db):
+    """A second round of the same weeks adds runs, not blocks."""
+    both(compare_db, 3)
+    for number in range(3):
+        keep(compare_db, week(number, key={"round": 2}))
+    found = compare.busy_time_saved(compare_db, ASKED)
+    assert (found.blocks, found.n) == (3, 9)
+
+
+def test_newest_series_is_read_and_older_ones_are_not_mixed_in(compare_db):
+    """Another series is another measurement."""
+    both(compare_db, 3)
+    keep(compare_db, week(0, "monolith", 10, key={"series": "s2"}), week(0, busy_s=9, key={"series": "s2"}))
+    assert compare.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(0.1)
+    assert compare.busy_time_saved(compare_db, replace(ASKED, series="s1")).estimate == pytest.approx(0.6)
+
+
+def test_answers_are_a_census(compare_db):
+    """One record in two hundred differs: no range, all records named."""
+    keep(compare_db, *([*week(n, "monolith"), *week(n), answer(n, 100, 100 - n)] for n in range(2)))
+    found = compare.answers_equal(compare_db, replace(ASKED, min_blocks=2))
+    assert (found.estimate, found.n, found.n_of, found.low, found.missing) == (0.995, 200, "records compared", None, "")
+
+
+def test_counts_are_sums_over_everything_due(compare_db):
+    """Records lost and held twice are added up over weeks and rounds."""
+    keep(compare_db, week(0, lost=2), week(1, twice=3), week(1, lost=1, key={"round": 2}))
+    lost, twice = compare.lost_records(compare_db, ASKED), compare.partner_duplicates(compare_db, ASKED)
+    assert (lost.estimate, twice.estimate, lost.n, lost.blocks) == (3, 3, 300, 2)
+
+
+def test_uncounted_holdings_are_not_zero_losses(compare_db):
+    """Runs without a count of what the partner holds give no number of lost records."""
+    keep(compare_db, week(0)[:1])
+    assert compare.lost_records(compare_db, ASKED).estimate is None
+
+
+def test_failures_are_a_share_of_exchanges(compare_db):
+    """One of four exchanges failed at first; the range holds it, and the control is asked by its own name."""
+    keep(compare_db, week(0, outcome="failed"), week(1), week(2), week(3), *(week(n, "monolith") for n in range(4)))
+    found = compare.failed_first(compare_db, ASKED)
+    assert (found.estimate, found.n) == (0.25, 4)
+    assert found.low < found.ci_low < 0.25 < found.ci_high < found.high
+    assert compare.failed_first(compare_db, replace(ASKED, subject="monolith")).estimate == 0
+    assert compare.failed_difference(compare_db, ASKED).estimate == -0.25
+
+
+def test_block_series_leaves_gaps_as_gaps(compare_db):
+    """A week that one side lacks is None for that side."""
+    keep(compare_db, week(0, "monolith", 10), week(0, busy_s=4), week(1, "monolith", 10))
+    first, second = compare.block_series(compare_db, ASKED)
+    assert (first["block"], first["control_busy_s"], first["subject_busy_s"], first["subject_held"]) == (
+        "2013-01-07",
+        10.0,
+        4.0,
+        100,
+    )
+    assert (second["subject_busy_s"], second["subject_held"], second["subject_exchanges"]) == (None, None, None)
+
+
+def test_unknown_subject_names_the_choices(compare_db):
+    """A subject that cannot be is an error for people."""
+    with pytest.raises(BadInput, match="unknown subject 'servce@1'; choose `monolith` or `service@1`"):
+        compare.busy_time_saved(compare_db, replace(ASKED, subject="servce@1"))

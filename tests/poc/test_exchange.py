@@ -1,0 +1,151 @@
+"""A file from receipt to settlement, at a real partner."""
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from poc.config import Feed, MapField
+from poc.errors import BadInput
+from poc.exchange import Lane, exchange
+from poc.ledger import open_ledger
+from poc.transports.http import Place, new_session
+
+NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
+MAP = (
+    {"to": "flight", "join": ["carrier", "flight"]},
+    {"to": "scheduled", "from": "time_hour", "plus_minutes": "minute"},
+    {"to": "distance_km", "from": "distance", "times": 1.609344},
+)
+
+
+@pytest.fixture
+def exchange_at(tmp_path, flights):
+    """A function that exchanges a file with a partner; the ledger lives as long as the test."""
+    ledger, session = open_ledger(tmp_path / "ledger.db"), new_session()
+    feed = Feed(contract="flights.schema.json", map=tuple(MapField.model_validate(field) for field in MAP))
+
+    def run(url, path, timeout_s=2.0):
+        lane = Lane("UA", "flights", feed, flights, Place(f"{url}/n/UA/flights", timeout_s), 1)
+        return exchange(lane, path, NOW, ledger, session)
+
+    yield run
+    session.close()
+    ledger.close()
+
+
+def rows(receipt):
+    """The account without its zeros."""
+    return {name: count for name, count in receipt.account.as_dict().items() if count}
+
+
+def test_a_good_file_is_delivered_in_the_partners_words(start_partner, exchange_at, good_csv, tmp_path):
+    """Every row arrives, in order, with the partner's names and units, 500 rows a request."""
+    partner = start_partner()
+    receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 1201))
+    assert (receipt.outcome, receipt.attempt, receipt.calls) == ("done", 1, 3)
+    assert rows(receipt) == {"in": 1201, "delivered": 1201}
+    held = partner.held("n")
+    assert held[0] == {"flight": "UA1", "scheduled": "2013-01-01T10:15:00Z", "distance_km": 2253.082}
+    assert [record["flight"] for record in held] == [f"UA{n}" for n in range(1, 1202)]
+
+
+def test_a_file_of_many_batches_is_sent_slot_by_slot(start_partner, exchange_at, good_csv, tmp_path, monkeypatch):
+    """Batches that end inside a slot do not split its request, and nothing is lost between them."""
+    monkeypatch.setattr("poc.formats.csv.BATCH_ROWS", 333)
+    partner = start_partner()
+    receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 1700))
+    assert (receipt.calls, rows(receipt)) == (4, {"in": 1700, "delivered": 1700})
+    assert len(partner.held("n")) == 1700
+
+
+def test_the_same_bytes_are_received_once(start_partner, exchange_at, good_csv, tmp_path):
+    """A file that comes again, under whatever name, is told as already received, enters no rows and sends nothing."""
+    partner = start_partner()
+    first = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 3))
+    again = exchange_at(partner.url, good_csv(tmp_path / "b.csv", 3))
+    assert (again.outcome, rows(again), again.calls) == ("already_received", {}, 0)
+    assert again.exchange_id == first.exchange_id
+    assert "exchanged as a.csv" in again.error
+    assert len(partner.held("n")) == 3
+
+
+def test_one_bad_row_refuses_the_file(start_partner, exchange_at, good_csv, tmp_path):
+    """At level 1 nothing of a file with a bad row reaches the partner, and the reason names row, code and value."""
+    partner = start_partner()
+    path = good_csv(tmp_path / "a.csv", 600)
+    path.write_text(path.read_text().replace(",UA,600,", ",ZZ,600,"))
+    receipt = exchange_at(partner.url, path)
+    assert (receipt.outcome, receipt.error_type, rows(receipt)) == (
+        "refused",
+        "constraint-error",
+        {"in": 600, "refused": 600},
+    )
+    assert receipt.error.startswith("row 600: constraint-error in carrier: 'ZZ' is not one of")
+    assert partner.held("n") == []
+
+
+def test_a_header_that_is_not_the_contracts_refuses_the_file(start_partner, exchange_at, tmp_path):
+    """The rows of a file that cannot be read are counted as refused."""
+    (tmp_path / "a.csv").write_text("year,month\n2013,1\n2013,2\n")
+    receipt = exchange_at(start_partner().url, tmp_path / "a.csv")
+    assert (receipt.outcome, receipt.error_type, rows(receipt)) == ("refused", "missing-label", {"in": 2, "refused": 2})
+
+
+def test_the_first_failure_ends_the_attempt_and_the_next_sends_all(start_partner, exchange_at, good_csv, tmp_path):
+    """Rows after a failed request are not sent; a new attempt of the same exchange sends the file whole again."""
+    partner = start_partner({"faults": {"UA/flights/a.csv": {"1": {"1": "unavailable"}}}})
+    path = good_csv(tmp_path / "a.csv", 1200)
+    failed = exchange_at(partner.url, path)
+    assert (failed.outcome, failed.error_type, failed.calls) == ("failed", "http-503", 2)
+    assert rows(failed) == {"in": 1200, "delivered": 500, "failed": 700}
+    done = exchange_at(partner.url, path)
+    assert (done.outcome, done.attempt, rows(done)) == ("done", 2, {"in": 1200, "delivered": 1200})
+    assert len(partner.held("n")) == 1700  # what the partner got twice is the price of level 1; level 3 ends it
+
+
+def test_time_lost_on_a_time_out_is_told_apart(start_partner, exchange_at, good_csv, tmp_path):
+    """What waiting for a partner that hangs took is in the receipt, so that it can be left out of busy time."""
+    partner = start_partner({"faults": {"UA/flights/a.csv": {"0": {"1": "hang"}}}})
+    receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 2), timeout_s=0.3)
+    assert (receipt.outcome, receipt.error_type) == ("failed", "time-out")
+    assert 0.25 < receipt.blocked_s < 5
+
+
+def test_a_partner_that_is_not_there_is_a_failure_in_words(exchange_at, good_csv, tmp_path):
+    """A refused connection is told with the address and the system's own reason."""
+    receipt = exchange_at("http://127.0.0.1:9", good_csv(tmp_path / "a.csv", 2))
+    assert (receipt.outcome, receipt.error_type, rows(receipt)) == ("failed", "connection", {"in": 2, "failed": 2})
+    assert receipt.error == "http://127.0.0.1:9/n/UA/flights: connection lost: Connection refused"
+
+
+def test_a_file_without_rows_is_done(start_partner, exchange_at, tmp_path, good_csv):
+    """A header alone is a file of nothing: received, and nothing to deliver."""
+    receipt = exchange_at(start_partner().url, good_csv(tmp_path / "a.csv", 0))
+    assert (receipt.outcome, rows(receipt), receipt.calls) == ("done", {}, 0)
+
+
+def test_a_file_that_is_not_there_is_named(exchange_at, tmp_path):
+    """A missing file is a mistake of the caller."""
+    with pytest.raises(BadInput, match=r"gone\.csv: cannot be read: No such file"):
+        exchange_at("http://127.0.0.1:9", tmp_path / "gone.csv")
+
+
+def test_stages_are_timed_from_outside(start_partner, exchange_at, good_csv, tmp_path):
+    """The receipt has the time inside each stage, and together they are no more than the exchange took."""
+    import time
+
+    path, url = good_csv(tmp_path / "a.csv", 2000), start_partner().url
+    began = time.monotonic_ns()
+    receipt = exchange_at(url, path)
+    took_ns = time.monotonic_ns() - began
+    assert list(receipt.stages_ns) == ["receive", "check", "map", "refuse", "deliver"]
+    assert all(spent >= 0 for spent in receipt.stages_ns.values())
+    assert 0 < sum(receipt.stages_ns.values()) <= took_ns
+
+
+def test_no_thread_is_left_behind(start_partner, exchange_at, good_csv, tmp_path):
+    """An exchange does its work and is over."""
+    url, before = start_partner().url, threading.active_count()
+    exchange_at(url, good_csv(tmp_path / "a.csv", 10))
+    assert threading.active_count() == before

@@ -1,0 +1,150 @@
+"""The milestone file: read strictly, and refused with words that mend it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from roadmap import plan
+from roadmap.errors import PlanError
+
+TEMPLATE = Path(plan.__file__).with_name("milestones.toml")
+
+
+def test_template_holds_the_targets_fixed_before_anything_was_measured():
+    """The four milestones of this proof of concept, by quarter, with evidence.md's targets."""
+    found = {
+        m.code: (
+            m.subject,
+            m.start,
+            m.due,
+            [(t.name, t.direction, t.value, t.faults) for t in m.metrics],
+            [(t.name, t.direction, t.value) for t in m.guardrails],
+        )
+        for m in plan.load(TEMPLATE).milestones
+    }
+    saved, kept = ("busy_time_saved", "at_least", 0.30), ("lost_records", "at_most", 0)
+    assert found == {
+        "M1": (
+            "service@1",
+            date(2013, 1, 1),
+            date(2013, 3, 31),
+            [("answers_equal", "at_least", 1, "none"), ("busy_time_saved", "at_least", 0.30, "standard")],
+            [],
+        ),
+        "M2": (
+            "service@2",
+            date(2013, 4, 1),
+            date(2013, 6, 30),
+            [("good_rows_delivered", "at_least", 1, "standard"), ("false_rejects", "at_most", 0, "standard")],
+            [saved],
+        ),
+        "M3": (
+            "service@3",
+            date(2013, 7, 1),
+            date(2013, 9, 29),
+            [("lost_records", "at_most", 0, "standard"), ("partner_duplicates", "at_most", 0, "standard")],
+            [saved, kept],
+        ),
+        "M4": (
+            "service@4",
+            date(2013, 9, 30),
+            date(2013, 12, 31),
+            [
+                ("busy_time_saved", "at_least", 0.60, "standard"),
+                ("recovered_unattended", "at_least", 0.95, "standard"),
+                ("wasted_calls", "at_most", 5, "standard"),
+            ],
+            [saved, kept],
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"busy_time_saved"', '"time_saved"', "metric time_saved: unknown measure 'time_saved'; choose one of"),
+        ("at_least = 0.30", "at_most = 0.30", "busy_time_saved: more is better, so write `at_least`, not `at_most`"),
+        ("at_most = 0", "at_least = 0", "lost_records: less is better, so write `at_most`, not `at_least`"),
+        ("at_least = 0.30", "at_least = 30", "30 is above 1; shares are 0 to 1, so write 0.60 for 60 % (here perhaps"),
+        ("at_most = 0", "at_most = -1", "lost_records: -1 is below 0, which it can never be"),
+        ("at_least = 0.30", "", "busy_time_saved: give one of `at_least` and `at_most`; here it is `at_least`"),
+        ("at_least = 0.30", 'at_least = "0.3"', "`at_least` = '0.3': input should be a valid number"),
+        ("due = 2013-03-31", "due = 2013-03-30", "12 weekly blocks take 84 days, it leaves 83; make it 2013-03-31"),
+        ("due = 2013-03-31", "due = 2012-03-31", "due 2012-03-31 is before start 2013-01-07"),
+        ("start =", 'status = "proven"\nstart =', "`status` is computed from measurements, never written; delete the"),
+        ("title =", "titel =", "milestone M1: unknown key `titel`; choose from code, title, objective, subject,"),
+        ('title = "Receive"', "", "milestone M1: `title` is missing"),
+        ('scope = ["*/flights"]', "scope = []", "milestone M1: `scope` = []: list should have at least 1 item"),
+        ("at_most = 0", 'at_most = 0\nfault = "none"', "unknown key `fault`; choose from name, at_least, at_most,"),
+        ("at_most = 0", 'at_most = 0\nfaults = "some"', "`faults` = 'some': input should be 'standard' or 'none'"),
+        ('["*/flights"]', '["flights"]', "'flights' is not PARTNER/FEED"),
+        ('"service@1"', '"service"', "unknown subject 'service'; choose `monolith` or `service@1`"),
+        ("schema = 1", "schema = 2", "`schema` = 2: input should be 1"),
+        ("schema = 1", "schema = ", "not TOML"),
+        ("schema = 1", "schema = 1\nevidence = 1", "unknown key `evidence`; choose from schema, milestone"),
+        ("schema = 1", 'schema = 1\nsha256 = "1"', "unknown key `sha256`"),
+        ("start =", "evidence.min_blocks = 2\nstart =", "`min_blocks` = 2: input should be greater than or equal to 6"),
+        ("start =", 'evidence.mode = "daily"\nstart =', "`mode` = 'daily': input should be 'anytime' or 'fixed'"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_cannot_be_is_refused_in_one_line(one_milestone, old, new, said):
+    """Each mistake names its place and value, and says how to mend it; the exit code is 2."""
+    text = one_milestone.read_text()
+    assert text.count(old) == 1
+    one_milestone.write_text(text.replace(old, new))
+    with pytest.raises(PlanError) as refused:
+        plan.load(one_milestone)
+    assert said in str(refused.value)
+    assert str(refused.value).startswith(f"{one_milestone}: ")
+    assert "\n" not in str(refused.value)
+    assert refused.value.exit_code == 2
+
+
+def test_one_mistake_is_told_as_one(one_milestone):
+    """A missing title is one error, not that and all that follows from it."""
+    one_milestone.write_text(one_milestone.read_text().replace('title = "Receive"', ""))
+    with pytest.raises(PlanError) as refused:
+        plan.load(one_milestone)
+    assert str(refused.value) == f"{one_milestone}: milestone M1: `title` is missing"
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path):
+    """No file is an error with the command that makes it."""
+    with pytest.raises(PlanError, match="there is no such file; `milepost init` makes one"):
+        plan.load(tmp_path / "milestones.toml")
+
+
+def test_the_same_code_twice_is_refused(one_milestone):
+    """Two milestones of one code could not be told apart."""
+    text = one_milestone.read_text()
+    one_milestone.write_text(text + text.replace("schema = 1", ""))
+    with pytest.raises(PlanError, match="milestone M1 is there twice"):
+        plan.load(one_milestone)
+
+
+def test_the_same_target_twice_is_refused(one_milestone):
+    """A target said twice would be counted twice."""
+    one_milestone.write_text(
+        one_milestone.read_text() + '[[milestone.guardrail]]\nname = "lost_records"\nat_most = 1\n'
+    )
+    with pytest.raises(PlanError, match="guardrail lost_records is there twice; keep one"):
+        plan.load(one_milestone)
+
+
+def test_an_unknown_code_names_the_codes_there_are(one_milestone):
+    """Asking for a milestone that is not in the file."""
+    with pytest.raises(PlanError, match="unknown milestone 'M9'; choose one of M1"):
+        plan.load(one_milestone).milestone("M9")
+
+
+def test_a_proof_is_tied_to_targets_and_not_to_titles(one_milestone):
+    """The fingerprint changes with a target, and not with a title or a due date."""
+    text = one_milestone.read_text()
+    before = plan.load(one_milestone).milestone("M1").fingerprint
+    one_milestone.write_text(text.replace("Receive", "Take in").replace("2013-03-31", "2013-04-07"))
+    assert plan.load(one_milestone).milestone("M1").fingerprint == before
+    one_milestone.write_text(text.replace("0.30", "0.20"))
+    assert plan.load(one_milestone).milestone("M1").fingerprint != before

@@ -1,0 +1,78 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from metrics.compare import Reading
+from roadmap import report, words
+from roadmap.judge import Evidence, judge
+from roadmap.plan import load
+
+
+def saved(estimate, low, high, missing=""):
+    """A reading of time saved."""
+    return Reading(
+        measure="busy_time_saved", estimate=estimate, low=low, high=high, ci_low=low, ci_high=high, n=24, n_of="runs",
+        blocks=12, coverage=1.0, grade="B", faults="standard", mode="replay", series="s", method="1",
+        start=date(2013, 1, 1), end=date(2013, 3, 31), missing=missing, inputs_sha256="1",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reading", "text"),
+    [
+        (saved(0.65, 0.63, 0.67), "65 % less time, likely 63 % to 67 %"),
+        (saved(0.62, 0.597, 0.64), "62.0 % less time, likely 59.7 % to 64.0 %"),
+        (saved(0.60, 0.60, 0.64), "60 % less time, likely 60 % to 64 %"),
+        (saved(0.04, -0.05, 0.12), "4 % less time, likely between 5 % more and 12 % less"),
+        (saved(-0.10, -0.15, -0.05), "10 % more time, likely 5 % to 15 %"),
+        (saved(0.5, None, None, "3 of 12 weeks"), "50 % less time (early look: 3 of 12 weeks)"),
+        (saved(None, None, None, "no weeks"), "no weeks"),
+        (None, "nothing measured yet"),
+    ],
+)
+def test_time_saved_in_words(reading, text):
+    """Less or more time, never faster; a bound just short of the target is not rounded onto it."""
+    assert words.said(reading, "share", "sampled", 0.60) == text
+
+
+@pytest.mark.parametrize(
+    ("direction", "value", "unit", "text"),
+    [
+        ("at_least", 1.0, "share", "all"),
+        ("at_least", 0.6, "share", "at least 60 %"),
+        ("at_most", 0.0, "records", "none"),
+        ("at_most", 5.0, "calls per outage hour", "at most 5 calls per outage hour"),
+        ("at_most", 0.0, "share", "none"),
+        ("at_least", 0.995, "share", "at least 99.5 %"),
+    ],
+)
+def test_targets_in_words(direction, value, unit, text):
+    """Targets read as a person would say them."""
+    assert words.target(direction, value, unit) == text
+
+
+def test_a_census_is_never_rounded_to_all():
+    """One of 200,000 records that differs shows as a count."""
+    reading = saved(199_999 / 200_000, None, None)
+    reading = type(reading)(**{f: getattr(reading, f) for f in reading.__slots__} | {"n": 200_000, "n_of": "records"})
+    assert words.said(reading, "share", "census", 1.0) == "199,999 of 200,000 records"
+
+
+def test_markdown_has_a_row_a_milestone(one_milestone):
+    """Verdicts and plan as tables; the plan's holds no result."""
+    plan = load(one_milestone)
+    verdict = judge(plan.milestone("M1"), Evidence(), date(2013, 1, 6), 1)
+    assert report.to_markdown([verdict]).splitlines()[2] == (
+        "| M1 Receive | not started | starts on 7 Jan 2013, in 1 day | "
+        "Processing time saved: target at least 30 %<br>Records lost: target none |"
+    )
+    assert report.plan_markdown(plan) == (
+        "| Milestone | What for | When | Proven by |\n"
+        "| --- | --- | --- | --- |\n"
+        "| M1 Receive | Same answers, in less time | 7 Jan 2013 to 31 Mar 2013 "
+        "| Processing time saved: at least 30 % |"
+    )
