@@ -17,6 +17,7 @@ import click
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from datetime import date
 
     from poc.config import Workspace
     from roadmap.judge import Verdict
@@ -41,16 +42,16 @@ class Front:
     given: Path | None
 
     @cached_property
-    def root(self) -> Path:
-        """The workspace's folder: `-w`, `MILEPOST_WORKSPACE`, or the folder one stands in."""
-        return (self.given or Path.cwd()).resolve()
-
-    @cached_property
     def workspace(self) -> Workspace:
-        """The workspace, read and checked."""
+        """The workspace that `-w`, `MILEPOST_WORKSPACE` or the folder one stands in is, read and checked."""
         from poc.config import load
 
-        return load(self.root)
+        return load((self.given or Path.cwd()).resolve())
+
+    @property
+    def root(self) -> Path:
+        """The workspace's folder."""
+        return self.workspace.root
 
     @property
     def clock(self) -> str:
@@ -64,12 +65,23 @@ class Front:
 
     def store_of(self, clock: str) -> Path:
         """The metrics database of a clock; the two are never mixed."""
-        return self.workspace.root / "var" / f"metrics-{clock}.db"
+        return self.root / "var" / f"metrics-{clock}.db"
+
+    def replayed(self) -> Path:
+        """The workspace that a replay runs in: this one on the replayed clock, else one of the airlines below `var`."""
+        if self.clock == "replay":
+            return self.root
+        from poc.scaffold import AIRLINES, make
+
+        root = self.root / "var" / "replay" / "workspace"
+        if not (root / "milepost.toml").is_file():
+            make(root, "replay", "replay", AIRLINES, milestones_template())
+        return root
 
     @property
     def milestones(self) -> Path:
         """The milestone file."""
-        return self.workspace.root / "milestones.toml"
+        return self.root / "milestones.toml"
 
     @cached_property
     def built(self) -> int:
@@ -139,9 +151,12 @@ def main(context: click.Context, workspace: Path | None) -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
     """Make a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
+    from datetime import UTC, datetime
+
     from poc.scaffold import AIRLINES, make, put_sample
 
-    make(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, milestones_template())
+    plan = milestones_from(datetime.now(UTC).date())
+    make(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
     sample = put_sample(folder)
     click.echo(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
     click.echo(f"  milepost -w {folder} partner &   # a partner to practise on")
@@ -154,6 +169,21 @@ def milestones_template() -> str:
     from importlib import resources
 
     return (resources.files("roadmap") / "milestones.toml").read_text("utf-8")
+
+
+def milestones_from(start: date) -> str:
+    """The template with its dates moved, so that the first milestone starts on a day."""
+    import re
+    import tomllib
+    from datetime import date
+
+    text = milestones_template()
+    first: date = min(milestone["start"] for milestone in tomllib.loads(text)["milestone"])
+
+    def moved(found: re.Match[str]) -> str:
+        return str(start + (date.fromisoformat(found[0]) - first))
+
+    return re.sub(r"\b2013-\d\d-\d\d\b", moved, text)
 
 
 @main.command()
@@ -211,7 +241,7 @@ def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Pa
     with watching("replaying 2013") as progress:
         done = measure(order, progress)
     verdicts = judge(front)
-    address = None if listener is None else f"http://127.0.0.1:{port}/"
+    address = None if listener is None else address_of(listener)
     if as_json:
         told = [to_json(verdict) for verdict in verdicts]
         numbers = {"runs": done.runs, "seconds": round(done.seconds, 1), "rows": done.rows}
@@ -233,7 +263,7 @@ def serve(front: Front, host: str, port: int) -> None:
     """Show the dashboard, exchange what arrives in the inboxes, collect, and judge once a day."""
     _ = front.workspace
     listener = listen(host, port)
-    click.echo(f"Dashboard: http://{host}:{port}/ (Ctrl-C ends it)")
+    click.echo(f"Dashboard: {address_of(listener)} (Ctrl-C ends it)")
     sys.exit(serve_until_told(front, listener))
 
 
@@ -261,6 +291,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def address_of(listener: socket.socket) -> str:
+    """Where a browser finds it."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
 def judge(front: Front) -> list[Verdict]:
     """Judge the milestones as of today, on the workspace's clock, and keep the evaluations."""
     from roadmap.cli import judged
@@ -277,11 +313,11 @@ def jobs(front: Front, stop: Callable[[], bool]) -> dict[str, Callable[[], objec
     from metrics.collect import collect
     from metrics.events import SpoolRecorder
     from metrics.store import open_store
-    from poc.cli import level_of
+    from poc.line import standing
     from poc.run import run_inbox
 
     def exchange_inboxes() -> None:
-        recorder, level = SpoolRecorder(front.workspace.spool), level_of(front.workspace, None)
+        recorder, level = SpoolRecorder(front.workspace.spool), standing(front.workspace.settings.level)
         for _ in run_inbox(front.workspace, None, level, lambda: datetime.now(UTC), recorder, front.release, stop):
             pass
         recorder.close()

@@ -21,6 +21,9 @@ class Front(Protocol):
     def clock(self) -> str:
         """`replay` or `live`."""
 
+    def replayed(self) -> Path:
+        """The workspace that a replay runs in."""
+
     def store_of(self, clock: str) -> Path:
         """The metrics database of a clock."""
 
@@ -60,7 +63,7 @@ def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, a
     from metrics.watch import watching
 
     names = tuple(split_subjects(subjects))
-    order = Order(front.root, front.store_of("replay"), names, weeks, rounds, faults_of(faults))
+    order = Order(front.replayed(), front.store_of("replay"), names, weeks, rounds, faults_of(faults))
     with watching("replaying") as progress:
         done = run(order, progress)
     readings = []

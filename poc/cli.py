@@ -37,12 +37,13 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
     from datetime import UTC, datetime
 
     from metrics.events import SpoolRecorder
+    from poc.line import standing
     from poc.run import run_inbox
     from poc.subject import result
 
     front: Front = context.obj
     workspace = front.workspace
-    chosen = level_of(workspace, level)
+    chosen = standing(level or workspace.settings.level)
     recorder = SpoolRecorder(workspace.spool)
     outcomes = set()
     for ran in run_inbox(workspace, feed, chosen, lambda: datetime.now(UTC), recorder, front.release):
@@ -65,17 +66,6 @@ def told(outcome: str, rows: dict[str, int]) -> str:
     """An outcome and its account, for people."""
     parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in rows.items() if count and name != "in"]
     return f"{outcome.replace('_', ' ')}; {rows['in']:,} rows in" + (f": {', '.join(parts)}" if parts else "")
-
-
-def level_of(workspace: Workspace, asked: int | None) -> int:
-    """The level to run at. Raises BadInput for one that is not built."""
-    from poc.errors import BadInput
-    from poc.line import BUILT
-
-    level = asked or workspace.settings.level or BUILT
-    if not 1 <= level <= BUILT:
-        raise BadInput(f"level {level} is not built; choose 1 to {BUILT}")
-    return level
 
 
 @click.command()

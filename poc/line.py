@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from poc.batch import Batch
+from poc.errors import BadInput
 from poc.stages.check import Check
 from poc.stages.deliver import Deliver, Traffic
 from poc.stages.map import Map
@@ -73,6 +74,15 @@ def stages(level: int, ports: Ports) -> list[tuple[str, Stage]]:
         for capability in LINE
         if capability.since <= level and (capability.until is None or level <= capability.until)
     ]
+
+
+def standing(level: int | None) -> int:
+    """The level asked for, or the highest. Raises BadInput for one that is not built."""
+    if level is None:
+        return BUILT
+    if not 1 <= level <= BUILT:
+        raise BadInput(f"level {level} is not built; choose 1 to {BUILT}")
+    return level
 
 
 class Watch:

@@ -1,0 +1,240 @@
+"""Every command explains itself, and every mistake gets one line and its exit code."""
+
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from milepost import ROOMS, main
+
+COMMANDS = [
+    [], ["demo"], ["init"], ["validate"], ["run"], ["status"], ["serve"], ["partner"], ["metrics"],
+    ["metrics", "measure"], ["metrics", "collect"], ["roadmap"], ["roadmap", "status"], ["roadmap", "gate"],
+]  # fmt: skip
+
+
+def milepost(*arguments):
+    """Run a command in this process."""
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """What `milepost init` makes."""
+    assert milepost("init", tmp_path / "w").exit_code == 0
+    return tmp_path / "w"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(command):
+    """Help says what a command does, and every option says what it is for."""
+    done = milepost(*command, "--help")
+    assert done.exit_code == 0
+    assert len(done.output.splitlines()) > 4
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_the_list_says_what_the_command_says(name):
+    """The front door's one line of a room's command is the beginning of that command's own help."""
+    told = milepost(name, "--help").output
+    line = ROOMS[name][2].rstrip(".")
+    assert line in " ".join(told.split())
+
+
+def test_a_fresh_workspace_is_in_order(workspace):
+    """`init` makes what `validate` accepts, dates that begin today, and a file that waits."""
+    done = milepost("-w", workspace, "validate")
+    assert (done.exit_code, done.output) == (0, f"{workspace} is in order: 1 partner(s), 1 feed(s), 4 milestone(s).\n")
+    assert "2013-" not in (workspace / "milestones.toml").read_text()
+    assert [path.name for path in (workspace / "var/inbox/AA/flights").iterdir()] == ["sample.csv"]
+
+
+def test_init_leaves_other_folders_alone(tmp_path):
+    """A folder that holds something is refused and stays as it is."""
+    (tmp_path / "a.txt").write_text("mine")
+    done = milepost("init", tmp_path)
+    assert done.exit_code == 2
+    assert "is not empty and not a workspace" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_init_says_where_it_cannot_write(tmp_path):
+    """A place below a file is named, in one line."""
+    (tmp_path / "a.txt").write_text("mine")
+    done = milepost("init", tmp_path / "a.txt" / "w")
+    assert done.exit_code == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "a.txt" in done.stderr
+
+
+def break_partner(workspace):
+    """An unknown key in a partner's file."""
+    path = workspace / "partners" / "AA.toml"
+    path.write_text(path.read_text().replace("settle_s", "settel_s"))
+
+
+def lose_contract(workspace):
+    """A feed whose contract is gone."""
+    (workspace / "contracts" / "flights.schema.json").unlink()
+
+
+def break_ledger(workspace):
+    """Something else in the place of the ledger."""
+    (workspace / "var" / "ledger.db").write_bytes(b"letter " * 1000)
+
+
+def break_store(workspace):
+    """Something else in the place of the metrics database."""
+    (workspace / "var" / "metrics-live.db").write_bytes(b"letter " * 1000)
+
+
+def cut_spool(workspace):
+    """A spool line that was cut short."""
+    (workspace / "var" / "spool" / "live").mkdir(parents=True)
+    (workspace / "var" / "spool" / "live" / "1.jsonl").write_bytes(b'{"kind":"ru\n')
+
+
+def break_milestones(workspace):
+    """A measure that there is none of."""
+    path = workspace / "milestones.toml"
+    path.write_text(path.read_text().replace('name = "answers_equal"', 'name = "answers_equals"', 1))
+
+
+def nothing(workspace):
+    """The workspace as it is."""
+    del workspace
+
+
+@pytest.mark.parametrize(
+    ("spoil", "command", "code", "said"),
+    [
+        (nothing, ["run", "ZZ"], 2, "unknown partner 'ZZ'; partners in"),
+        (nothing, ["run", "AA/cargo"], 2, "partner 'AA' has no feed 'cargo'; its feeds: flights"),
+        (nothing, ["run", "--level", "9"], 2, "level 9 is not built; choose 1 to"),
+        (nothing, ["roadmap", "gate", "M9"], 2, "M9"),
+        (nothing, ["metrics", "measure", "--subjects", "monolith,servise@1"], 2, "unknown subject 'servise@1'; choose"),
+        (nothing, ["metrics", "measure", "--subjects", "service@1"], 2, "name the control first"),
+        (nothing, ["metrics", "measure", "--weeks", "53"], 2, "weeks is 53; choose 1 to 52"),
+        (nothing, ["metrics", "measure", "--rounds", "0"], 2, "rounds is 0; choose 1 to 100"),
+        (nothing, ["serve", "--host", "0.0.0.0"], 2, "host '0.0.0.0' is not loopback"),
+        (nothing, ["serve", "--port", "99999"], 2, "port 99999 on 127.0.0.1 cannot be used"),
+        (break_partner, ["validate"], 2, "unknown key `feed.flights.settel_s`; keys there: contract, files"),
+        (break_partner, ["run"], 2, "unknown key `feed.flights.settel_s`"),
+        (lose_contract, ["run"], 2, "missing contract"),
+        (break_milestones, ["validate"], 2, "answers_equals"),
+        (break_milestones, ["roadmap", "status"], 2, "answers_equals"),
+        (break_ledger, ["run"], 2, "ledger.db: file is not a database"),
+        (break_ledger, ["status"], 2, "ledger.db: file is not a database"),
+        (break_store, ["roadmap", "status"], 2, "metrics-live.db: file is not a database"),
+        (cut_spool, ["metrics", "collect"], 3, "1 line(s) that are not events were set aside"),
+    ],
+)  # fmt: skip
+def test_a_mistake_gets_one_line_and_its_exit_code(workspace, spoil, command, code, said):
+    """Whatever is wrong is named with the choices, without a traceback, and nothing is lost."""
+    spoil(workspace)
+    before = {path: path.read_bytes() for path in workspace.rglob("*") if path.is_file() and "spool" not in path.parts}
+    done = milepost("-w", workspace, *command)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (code, 1), done.stderr
+    assert said in done.stderr
+    assert done.stderr.startswith("milepost: ")
+    after = {path: path.read_bytes() for path in before}
+    assert after == before
+
+
+def test_a_folder_that_is_no_workspace_is_told_how_to_become_one(tmp_path):
+    """Every command that needs a workspace says which folder is none, and what makes one."""
+    for command in (["run"], ["status"], ["serve"], ["validate"], ["roadmap", "status"], ["metrics", "collect"]):
+        done = milepost("-w", tmp_path, *command)
+        assert done.exit_code == 2
+        assert f"{tmp_path}: not a workspace (no milepost.toml); make one with `milepost init" in done.stderr
+
+
+def test_the_workspace_may_come_from_the_environment(workspace):
+    """`MILEPOST_WORKSPACE` names the workspace where `-w` does not."""
+    done = CliRunner().invoke(main, ["validate"], env={"MILEPOST_WORKSPACE": str(workspace)})
+    assert done.exit_code == 0
+
+
+def test_a_port_in_use_is_told_before_any_work(workspace, tmp_path):
+    """`serve` and `demo` say so at once, and a demo's folder is not even made."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for command in (["-w", workspace, "serve"], ["demo", "--dir", tmp_path / "demo"]):
+            done = milepost(*command, "--port", port)
+            assert done.exit_code == 2
+            assert f"port {port} on 127.0.0.1 cannot be used" in done.stderr
+    assert not (tmp_path / "demo").exists()
+
+
+def test_nothing_measured_is_said_and_nothing_is_made(workspace):
+    """A roadmap without measurements is told as such, and no database appears by asking."""
+    done = milepost("-w", workspace, "roadmap", "status")
+    assert done.exit_code == 0
+    assert "Nothing has been measured yet" in done.output
+    assert not (workspace / "var" / "metrics-live.db").exists()
+    assert milepost("-w", workspace, "roadmap", "gate", "M1").exit_code == 6
+
+
+def test_a_run_without_a_partner_fails_and_loses_nothing(workspace):
+    """The file stays in the inbox, the status names the reason, and the run is an event that is collected once."""
+    path = workspace / "partners" / "AA.toml"
+    path.write_text(path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ").replace(":8766", ":9"))
+    done = milepost("-w", workspace, "run")
+    assert done.exit_code == 4
+    assert "12 rows in: 12 failed" in done.output
+    assert (workspace / "var/inbox/AA/flights/sample.csv").exists()
+    assert "Connection refused" in milepost("-w", workspace, "status").output
+    assert "live: 2 events in 1 files, 1 of them new" in milepost("-w", workspace, "metrics", "collect").output.replace(
+        "2 of", "1 of"
+    )
+    assert "live: 0 events in 1 files, 0 of them new" in milepost("-w", workspace, "metrics", "collect").output
+
+
+def test_a_run_delivers_and_puts_the_file_away(workspace, start_partner):
+    """What waits is delivered, archived and told; the same bytes again are refused; a bad file is set aside."""
+    partner = start_partner()
+    path = workspace / "partners" / "AA.toml"
+    text = path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
+    path.write_text(text.replace("http://127.0.0.1:8766/live/AA", f"{partner.url}/live/AA"))
+    inbox, var = workspace / "var/inbox/AA/flights", workspace / "var"
+    good = (inbox / "sample.csv").read_bytes()
+    assert "sample.csv: done; 12 rows in: 12 delivered" in milepost("-w", workspace, "run", "AA/flights").output
+    assert len(partner.held("live", "AA")) == 12
+    (inbox / "sample.csv").write_bytes(good)
+    (inbox / "bad.csv").write_bytes(good.replace(b",AA,", b",ZZ,", 1))
+    (inbox / "half.csv.part").write_bytes(good[:100])
+    (inbox / "link.csv").symlink_to(workspace / "milepost.toml")
+    done = milepost("-w", workspace, "run")
+    assert done.exit_code == 3
+    assert "already received" in done.output
+    assert "row 1: constraint-error in carrier: 'ZZ'" in done.output
+    assert len(partner.held("live", "AA")) == 12
+    assert sorted(path.name for path in inbox.iterdir()) == ["half.csv.part", "link.csv"]
+    assert [path.name for path in (var / "refused/AA/flights").iterdir()] == ["bad.csv"]
+    assert len(list((var / "archive/AA/flights").iterdir())) == 2
+
+
+def test_two_runs_at_once_are_one_and_a_later(workspace):
+    """While one run holds the workspace, another is told to come again."""
+    from poc.config import load
+    from poc.inbox import alone
+
+    with alone(load(workspace)):
+        done = milepost("-w", workspace, "run")
+    assert done.exit_code == 75
+    assert "another run is under way" in done.stderr
+
+
+def test_the_program_is_installed_under_its_name():
+    """The command of the README is there."""
+    program = shutil.which("milepost", path=str(Path(sys.executable).parent))
+    assert program is not None
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("milepost, version ")

@@ -1,0 +1,149 @@
+"""The whole line on real input: replay, verdicts, and a service that runs."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from metrics.compare import Question, busy_time_saved
+from metrics.events import OUTCOMES
+from metrics.store import open_reader
+
+MILEPOST = str(Path(sys.executable).with_name("milepost"))
+
+
+def milepost(*arguments, expect=0):
+    """Run the program as a user does; its standard output."""
+    done = subprocess.run([MILEPOST, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == expect, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Three weeks of 2013 on both sides, one round, with and without faults: the folder, and what was printed."""
+    folder = tmp_path_factory.mktemp("acceptance") / "demo"
+    told = milepost("demo", "--weeks", 3, "--rounds", 1, "--no-serve", "--dir", folder, "--json")
+    return folder, json.loads(told)
+
+
+def query(folder, sql):
+    """Rows of the demo's metrics database."""
+    with closing(open_reader(folder / "var" / "metrics-replay.db")) as db:
+        return list(db.query(sql))
+
+
+def test_it_prints_what_it_measured(demo):
+    """The JSON has runs, seconds, an account that balances, and the four milestones with their targets."""
+    _, told = demo
+    assert set(told) == {"runs", "seconds", "rows", "milestones", "dashboard"}
+    assert told["dashboard"] is None
+    assert told["rows"]["in"] == sum(told["rows"][name] for name in OUTCOMES)
+    assert told["rows"]["in"] == told["rows"]["delivered"] > 10_000
+    assert [milestone["code"] for milestone in told["milestones"]] == ["M1", "M2", "M3", "M4"]
+    assert {metric["name"]: metric["target"] for metric in told["milestones"][0]["metrics"]} == {
+        "answers_equal": 1.0,
+        "busy_time_saved": 0.30,
+    }
+    assert [milestone["status"] for milestone in told["milestones"][1:]] == ["not_started"] * 3
+    assert "not built" in told["milestones"][1]["reasons"][0]
+
+
+def test_both_sides_give_the_partner_the_same_records(demo):
+    """Without faults the partner holds the same from both, record for record and field for field, and each once."""
+    folder, _ = demo
+    (answer,) = query(folder, "SELECT SUM(compared) AS compared, SUM(equal) AS equal FROM answer WHERE faults = 'none'")
+    (truth,) = query(folder, "SELECT SUM(due) AS due FROM holding WHERE faults = 'none' AND system = 'service'")
+    assert answer["compared"] == answer["equal"] == truth["due"]
+    for held in query(folder, "SELECT due, held, twice, lost, foreign_held FROM holding WHERE faults = 'none'"):
+        assert (held["held"], held["twice"], held["lost"], held["foreign_held"]) == (held["due"], 0, 0, 0)
+
+
+def test_the_account_balances_on_every_run(demo):
+    """Each attempt of each side ends every row that came in, in exactly one outcome."""
+    folder, _ = demo
+    ended = " + ".join(f"rows_{name}" for name in OUTCOMES)
+    assert query(folder, f"SELECT file FROM run WHERE rows_in != {ended}") == []
+    assert query(folder, "SELECT COUNT(*) AS n FROM run")[0]["n"] == demo[1]["runs"]
+
+
+def test_faults_cost_and_nothing_is_lost(demo):
+    """Under the standard faults some first attempts fail, the operator runs them again, and every record arrives."""
+    folder, _ = demo
+    (sums,) = query(
+        folder,
+        "SELECT SUM(first_failed) AS failed, SUM(operator_touches) AS touches, SUM(due) AS due, SUM(held) AS held, "
+        "SUM(lost) AS lost FROM run_block WHERE faults = 'standard'",
+    )
+    assert sums["failed"] > 0
+    assert sums["touches"] >= sums["failed"]
+    assert (sums["held"], sums["lost"]) == (sums["due"], 0)
+
+
+def test_too_little_data_says_so(demo):
+    """Three weeks are no verdict: the gate ends with 6 and says how many weeks are missing."""
+    folder, told = demo
+    saved = next(m for m in told["milestones"][0]["metrics"] if m["name"] == "busy_time_saved")
+    assert saved["verdict"] == "insufficient"
+    assert saved["low"] is None
+    assert "3 of 12" in milepost("-w", folder, "roadmap", "gate", "M1", expect=6)
+
+
+def test_a_second_run_adds_a_round(demo):
+    """The same folder again: the rounds that there are stay, one more comes, and nothing else changes."""
+    folder, _ = demo
+    before = query(folder, "SELECT round, COUNT(*) AS n FROM run GROUP BY round")
+    milepost("demo", "--weeks", 1, "--no-serve", "--dir", folder, "--faults", "none")
+    after = query(folder, "SELECT round, COUNT(*) AS n FROM run GROUP BY round")
+    assert [row["round"] for row in after] == [1, 2]
+    assert after[0] == before[0]
+
+
+def test_the_monolith_against_itself_shows_no_gain(tmp_path):
+    """An A/A replay finds no difference: its range holds zero, and its answers agree."""
+    folder = tmp_path / "aa"
+    milepost("init", folder)
+    asked = ("--subjects", "monolith,monolith", "--weeks", 12, "--faults", "none", "--json")
+    told = json.loads(milepost("-w", folder, "metrics", "measure", *asked))
+    (saved,) = told["busy_time_saved"]
+    assert (saved["subject"], saved["blocks"]) == ("monolith#2", 12)
+    assert saved["low"] < 0 < saved["high"]
+    with closing(open_reader(folder / "var" / "metrics-replay.db")) as db:
+        asked = Question(subject="monolith#2", start=date(2013, 1, 1), end=date(2013, 12, 31), faults="none")
+        assert busy_time_saved(db, asked).estimate == pytest.approx(saved["estimate"])
+        assert next(db.query("SELECT SUM(compared) = SUM(equal) AS same FROM answer"))["same"] == 1
+
+
+def test_serve_shows_the_page_works_and_ends_cleanly(tmp_path, start_partner):
+    """A running service exchanges what arrives, collects it, serves its page, and ends on SIGTERM with code 143."""
+    folder, partner = tmp_path / "w", start_partner()
+    milepost("init", folder)
+    config = folder / "partners" / "AA.toml"
+    text = config.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
+    config.write_text(text.replace("http://127.0.0.1:8766/live/AA", f"{partner.url}/live/AA"))
+    program = subprocess.Popen(
+        [MILEPOST, "-w", str(folder), "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        address = program.stdout.readline().split()[1]
+        until = time.monotonic() + 60
+        while not list((folder / "var").glob("archive/AA/flights/sample.csv")) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert len(partner.held("live", "AA")) == 12
+        while not (folder / "var" / "metrics-live.db").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            assert answer.status == 200
+        program.send_signal(signal.SIGTERM)
+        _, said = program.communicate(timeout=30)
+    finally:
+        program.kill()
+        program.wait()
+    assert (program.returncode, said) == (143, "")

@@ -1,0 +1,102 @@
+"""Events as they are told."""
+
+from dataclasses import replace
+
+import pytest
+
+from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey, SpoolRecorder, from_line, parse_subject, to_line
+
+RUN = RunEvent(
+    key=RunKey(
+        system="service",
+        level=1,
+        mode="replay",
+        faults="none",
+        series="s",
+        round=1,
+        exchange_id="AA/f/a.csv",
+        attempt=1,
+    ),
+    release="0.1.0",
+    partner="AA",
+    feed="f",
+    file="a.csv",
+    block="2013-01-01",
+    block_end="2013-01-06",
+    due_at_us=1,
+    started_at_us=2,
+    duration_ns=3,
+    outcome="done",
+    records=4,
+    rows={"in": 4, "delivered": 4},
+    stages_ns={"check": 1},
+)
+PLACE = {
+    "system": "service", "level": 1, "mode": "replay", "faults": "none", "series": "s", "round": 1, "partner": "AA",
+    "feed": "f", "block": "2013-01-01", "block_end": "2013-01-06",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [
+        ("run", RUN),
+        ("run", replace(RUN, duration_ns=None, error="line\nbreak, \"quotes\" and \u2028")),
+        ("holding", HoldingEvent(**PLACE, file="a.csv", due=4, held=3, twice=1, lost=0, foreign=0)),
+        ("answer", AnswerEvent(**PLACE, control="monolith", compared=4, equal=4)),
+    ],
+)  # fmt: skip
+def test_an_event_comes_back_as_it_went(kind, event):
+    """One event is one line, and the line is the event again."""
+    line = to_line(event)
+    assert line.count(b"\n") == 1
+    assert from_line(line) == (kind, event)
+
+
+def test_a_start_is_told_apart_from_an_end():
+    """The same run may be told twice, as begun and as ended."""
+    assert from_line(to_line(RUN, started=True))[0] == "start"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"{", b"[]", b"null", b'{"kind":"run"}', b'{"kind":"party"}', b"\xff\xfe", to_line(RUN)[:-20],
+     to_line(RUN).replace(b'"file"', b'"flie"')],
+)  # fmt: skip
+def test_a_line_that_is_no_event_is_refused(line):
+    """Cut short, of an unknown kind, or with a field that is not one: each is a ValueError, none a guess."""
+    with pytest.raises(ValueError, match=r".*"):
+        from_line(line)
+
+
+def test_a_recorder_appends_lines_to_a_file_of_its_own(tmp_path):
+    """Two recorders never share a file, so one cannot glue its line to another's."""
+    one, other = SpoolRecorder(tmp_path / "spool"), SpoolRecorder(tmp_path / "spool")
+    one.record(RUN, started=True)
+    one.record(RUN)
+    other.record(RUN)
+    one.close()
+    other.close()
+    assert sorted(len(path.read_bytes().splitlines()) for path in (tmp_path / "spool").iterdir()) == [1, 2]
+
+
+def test_recording_never_fails_the_run_it_records(tmp_path):
+    """Where the spool cannot be written, the exchange goes on."""
+    (tmp_path / "spool").write_text("not a folder")
+    SpoolRecorder(tmp_path / "spool").record(RUN)
+
+
+@pytest.mark.parametrize(
+    ("name", "parsed"),
+    [("monolith", ("monolith", 0)), ("monolith#2", ("monolith#2", 0)), ("service@3", ("service", 3))],
+)
+def test_a_subject_is_known_by_its_name(name, parsed):
+    """Names that people write are system and level."""
+    assert parse_subject(name) == parsed
+
+
+@pytest.mark.parametrize("name", ["service", "service@0", "service@x", "service@-1", "monolith@1", "", "mono"])
+def test_an_unknown_subject_lists_the_choices(name):
+    """A subject that cannot be measured is told with those that can."""
+    with pytest.raises(ValueError, match=r"unknown subject .*choose `monolith` or `service@1`"):
+        parse_subject(name)

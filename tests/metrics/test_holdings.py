@@ -1,0 +1,50 @@
+"""What the partner holds, counted from outside."""
+
+import json
+
+import polars as pl
+
+from metrics.holdings import Holdings, agreement, count
+
+RECORD = {
+    "flight": "UA1", "tail": None, "from": "EWR", "to": "IAH", "scheduled": "2013-01-01T10:15:00Z",
+    "departure_delay_min": 2, "arrival_delay_min": None, "distance_km": 2253.082,
+}  # fmt: skip
+
+
+def write(folder, partner, *records):
+    """Append records as the partner does."""
+    path = folder / partner / "flights.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+def test_records_are_read_once_as_they_come(tmp_path):
+    """A second look sees only what is new."""
+    holdings = Holdings(tmp_path)
+    assert holdings.fresh().height == 0
+    write(tmp_path, "UA", RECORD)
+    write(tmp_path, "AA", {**RECORD, "flight": "AA1"})
+    assert sorted(holdings.fresh()["flight"]) == ["AA1", "UA1"]
+    write(tmp_path, "UA", {**RECORD, "flight": "UA2"})
+    assert holdings.fresh().rows(named=True) == [{"partner": "UA", **RECORD, "flight": "UA2"}]
+
+
+def test_held_and_twice_are_counted_per_file(tmp_path):
+    """A record held three times is held once and twice more; one that is not there is not held."""
+    write(tmp_path, "UA", RECORD, RECORD, RECORD, {**RECORD, "flight": "UA2"})
+    truth = pl.DataFrame(
+        [("a.csv", "UA1"), ("a.csv", "UA3"), ("b.csv", "UA2")], schema=["file", "flight"], orient="row"
+    ).with_columns(scheduled=pl.lit(RECORD["scheduled"]))
+    counted = count(Holdings(tmp_path).fresh(), truth).sort("file")
+    assert counted.rows() == [("a.csv", 2, 1, 2), ("b.csv", 1, 1, 0)]
+
+
+def test_answers_agree_only_field_for_field(tmp_path):
+    """A record that differs in one field, or that one side lacks, is compared and not equal; copies do not count."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    write(one, "UA", RECORD, RECORD, {**RECORD, "flight": "UA2"}, {**RECORD, "flight": "UA3"})
+    write(other, "UA", RECORD, {**RECORD, "flight": "UA2", "distance_km": 1.0}, {**RECORD, "flight": "UA4"})
+    found = agreement(Holdings(one).fresh(), Holdings(other).fresh())
+    assert found.rows() == [("UA", 4, 1)]

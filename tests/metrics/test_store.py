@@ -1,0 +1,151 @@
+"""The metrics database: what is kept, what is rolled up, and what is refused."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from metrics.errors import StoreDamaged
+from metrics.store import abandon_stale, band, insert_events, next_round, open_reader, open_store, round_rows, today
+
+
+@pytest.fixture
+def db(tmp_path):
+    """A fresh store on the replayed clock."""
+    with closing(open_store(tmp_path / "metrics.db", "replay")) as found:
+        yield found
+
+
+def keep(db, *events):
+    """Insert as a collector does; returns how many were new."""
+    with db.atomic():
+        return insert_events(db, events)
+
+
+def test_the_same_run_told_twice_counts_once(db, a_run):
+    """However often an event is read, there is one run, and the rollup stays."""
+    assert keep(db, ("run", a_run()), ("run", a_run())) == 1
+    assert keep(db, ("run", a_run())) == 0
+    assert [row["attempts"] for row in db.query("SELECT attempts FROM run_block")] == [1]
+
+
+def test_an_end_replaces_its_start_and_nothing_replaces_an_end(db, a_run):
+    """In whatever order start and end are read, the run ends as it ended."""
+    keep(db, ("run", a_run()), ("start", a_run()))
+    keep(db, ("start", a_run(attempt=2)))
+    assert [row["outcome"] for row in db.query("SELECT outcome FROM run ORDER BY attempt")] == ["done", "running"]
+    keep(db, ("run", a_run(attempt=2, outcome="failed")), ("run", a_run(attempt=2, outcome="done")))
+    assert [row["outcome"] for row in db.query("SELECT outcome FROM run ORDER BY attempt")] == ["done", "failed"]
+
+
+def test_busy_time_is_of_all_attempts_less_what_was_blocked(db, a_run, a_holding):
+    """Failed attempts cost time; a time-out's wait is kept apart; records count once, however often they are held."""
+    failed = a_run(outcome="failed", duration_ns=1_000, blocked_ns=900)
+    keep(db, ("run", failed), ("run", a_run(attempt=2, duration_ns=50)), ("holding", a_holding))
+    (row,) = db.query("SELECT * FROM run_block")
+    assert (row["busy_ns"], row["blocked_ns"], row["attempts"], row["exchanges"]) == (150, 900, 2, 1)
+    assert (row["due"], row["held"], row["twice"]) == (4, 4, 2)
+    assert (row["first_failed"], row["still_failed"]) == (1, 0)
+    assert (row["rows_in"], row["rows_delivered"], row["rows_failed"]) == (4, 4, 0)
+
+
+def test_quantiles_are_of_runs_that_were_measured(db, a_run):
+    """The median and the 95th percentile of a block are nearest-rank, over its runs."""
+    keep(db, *(("run", a_run(attempt=n, duration_ns=n * 10)) for n in range(1, 21)))
+    (row,) = db.query("SELECT duration_p50_ns, duration_p95_ns FROM run_block")
+    assert row == {"duration_p50_ns": 100, "duration_p95_ns": 190}
+
+
+def test_a_run_without_an_end_is_abandoned_in_time(db, a_run):
+    """A start older than the limit counts as a failure of unknown length; a younger one is left."""
+    keep(db, ("start", a_run(started_at_us=10)), ("start", a_run(attempt=2, started_at_us=20)))
+    abandon_stale(db, 15)
+    assert [row["outcome"] for row in db.query("SELECT outcome FROM run ORDER BY attempt")] == ["abandoned", "running"]
+    (row,) = db.query("SELECT attempts, first_failed, duration_p50_ns FROM run_block")
+    assert row == {"attempts": 1, "first_failed": 1, "duration_p50_ns": None}
+
+
+def test_a_round_is_counted_by_the_last_attempt(db, a_run):
+    """Rows of a file that failed and was then done are delivered; rows of other rounds are theirs."""
+    keep(db, ("run", a_run(outcome="failed")), ("run", a_run(attempt=2)), ("run", a_run(number=2, outcome="failed")))
+    assert round_rows(db, "service@1", "none", "s", 1)["delivered"] == 4
+    assert round_rows(db, "service@1", "none", "s", 1)["failed"] == 0
+    assert round_rows(db, "service@1", "none", "s", 2)["failed"] == 4
+    assert next_round(db, "replay", "none") == 3
+    assert next_round(db, "replay", "standard") == 1
+
+
+def test_today_is_the_end_of_the_last_block(db, a_run):
+    """In a replay the calendar stands at the last day there is evidence of; before any, there is no today."""
+    assert today(db) is None
+    keep(db, ("run", a_run()))
+    assert today(db) == "2013-01-06"
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        (0, 0),
+        (1, 0),
+        (3, 0),
+        (4, 1),
+        (15, 1),
+        (16, 2),
+        (63, 2),
+        (64, 3),
+        (255, 3),
+        (256, 4),
+        (1023, 4),
+        (1024, 5),
+        (10**7, 5),
+    ],
+)
+def test_bands_part_at_powers_of_four(records, expected):
+    """A size band ends just below a power of four, and the last has no end."""
+    assert band(records) == expected
+
+
+@pytest.mark.parametrize("table", ["evaluation", "metric_result", "decision", "cost_entry"])
+def test_what_was_judged_and_decided_is_never_changed(db, table):
+    """The database itself refuses to change or delete a line of the record."""
+    columns = {column.name: 1 if column.type in {"INTEGER", "REAL"} else "x" for column in db[table].columns}
+    db[table].insert(columns)
+    for sql in (f"UPDATE {table} SET id = 2", f"DELETE FROM {table}"):
+        with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
+            db.execute(sql)
+    assert db[table].count == 1
+
+
+def test_the_two_clocks_are_never_mixed(tmp_path):
+    """A store of replayed runs does not take live ones."""
+    open_store(tmp_path / "m.db", "replay").close()
+    with pytest.raises(StoreDamaged, match="holds replay runs, not live ones"):
+        open_store(tmp_path / "m.db", "live")
+
+
+@pytest.mark.parametrize("opener", [lambda path: open_store(path, "live"), open_reader], ids=["writer", "reader"])
+def test_a_file_that_is_no_database_is_left_alone(tmp_path, opener):
+    """Something else in the store's place is named, and not written over."""
+    (tmp_path / "m.db").write_bytes(b"a letter " * 500)
+    with pytest.raises(StoreDamaged, match=r"m\.db"):
+        opener(tmp_path / "m.db")
+    assert (tmp_path / "m.db").read_bytes() == b"a letter " * 500
+
+
+def test_a_store_of_a_newer_release_is_left_alone(tmp_path):
+    """A step of its history that this release does not know is named."""
+    with closing(open_store(tmp_path / "m.db", "live")) as db:
+        table = db["_sqlite_migrations"]
+        table.insert({"migration_set": "milepost.metrics", "name": "create_wonders", "applied_at": "2030-01-01"})
+    with pytest.raises(StoreDamaged, match="made by a newer release \\(create_wonders\\)"):
+        open_store(tmp_path / "m.db", "live")
+
+
+def test_a_reader_changes_nothing(tmp_path):
+    """What pages read through cannot write, and a store that is not there is not made."""
+    with pytest.raises(StoreDamaged, match="no metrics yet"):
+        open_reader(tmp_path / "m.db")
+    assert list(tmp_path.iterdir()) == []
+    open_store(tmp_path / "m.db", "live").close()
+    with closing(open_reader(tmp_path / "m.db")) as db, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        db.execute("DELETE FROM run")
