@@ -47,37 +47,45 @@ class Check:
 
 
 class Keys:
-    """The keys of a file: those of a single batch as they are, those of several as 16 bytes each."""
+    """The keys of a file, remembered as 16 bytes each.
+
+    Keys whose first hashes all differ cannot stand twice, so the second hash is only made for a file of several
+    batches, or one in which the first leaves a doubt.
+    """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._names = names
-        self._only: pl.DataFrame | None = None
-        self._hashed: list[pl.DataFrame] = []
+        self._rows: list[pl.Series] = []
+        self._hashes: list[tuple[pl.Series, ...]] = []
+        self._first: pl.DataFrame | None = None
 
     def add(self, typed: pl.DataFrame) -> None:
         """Remember the keys of a batch."""
         if not self._names:
             return
-        if self._only is None and not self._hashed:
-            self._only = typed.select(ROW, *self._names)
-            return
-        if self._only is not None:
-            self._hashed.append(self._hash(self._only))
-            self._only = None
-        self._hashed.append(self._hash(typed))
+        key = pl.DataFrame([typed[name] for name in self._names])
+        self._rows.append(typed[ROW])
+        if len(self._rows) == 1:
+            self._first = key
+            self._hashes.append((key.hash_rows(SEEDS[0]),))
+        else:
+            self._complete_first()
+            self._hashes.append(tuple(key.hash_rows(seed) for seed in SEEDS))
 
     def twice(self) -> list[Finding]:
         """A finding for every row whose key stands in an earlier row."""
-        if self._only is None and not self._hashed:
+        if not self._rows:
             return []
-        every = pl.concat(self._hashed) if self._only is None else self._only
-        columns = every.drop(ROW)
-        if columns.n_unique() == every.height:
+        rows, quick = pl.concat(self._rows), pl.concat([hashes[0] for hashes in self._hashes])
+        if quick.n_unique() == rows.len():
             return []
-        later = every.filter(~pl.struct(columns.columns).is_first_distinct())
+        self._complete_first()
+        every = pl.DataFrame([rows, quick.alias("a"), pl.concat([hashes[1] for hashes in self._hashes]).alias("b")])
+        later = every.filter(~pl.struct("a", "b").is_first_distinct())
         names = ", ".join(self._names)
         return [Finding(row, "primary-key", names, f"the key ({names}) stands in an earlier row") for row in later[ROW]]
 
-    def _hash(self, rows: pl.DataFrame) -> pl.DataFrame:
-        key = rows.select(self._names)
-        return pl.DataFrame([rows[ROW], *(key.hash_rows(seed).alias(str(seed)) for seed in SEEDS)])
+    def _complete_first(self) -> None:
+        if self._first is not None:
+            self._hashes[0] = (*self._hashes[0], self._first.hash_rows(SEEDS[1]))
+            self._first = None

@@ -58,14 +58,13 @@ class Deliver:
 
     def _slots(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
         """The rows of each slot in turn; one empty frame where there are none."""
-        numbers, start = rows[ROW], 0
-        while True:
-            slot = (numbers[start] - 1) // self._request_rows if rows.height else 0
-            end = int(numbers.search_sorted((slot + 1) * self._request_rows, side="right"))
+        size, start = self._request_rows, 0
+        while start < rows.height and (rows[ROW][start] - 1) // size < (rows[ROW][-1] - 1) // size:
+            after = (rows[ROW][start] - 1) // size * size + size
+            end = int(rows[ROW].search_sorted(after, side="right"))
             yield rows[start:end]
             start = end
-            if start >= rows.height:
-                return
+        yield rows[start:] if start else rows
 
     def _send(self, rows: pl.DataFrame, broken: Settled | None) -> Settled:
         if broken is not None:
