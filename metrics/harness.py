@@ -11,12 +11,15 @@ replay.
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import sys
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -76,13 +79,15 @@ def replay(request: Replay, recorder: Recorder, on_file: Callable[[], None]) -> 
         partner = Program(double)
         stack.callback(partner.end)
         endpoint = str(partner.ready["ready"])
-        rounds: list[list[Side]] = []
-        for number in request.rounds:
-            rounds.append([])
-            for label in labels(request.subjects):
-                side = Side(request, label, number, endpoint)
-                stack.callback(side.end)
-                rounds[-1].append(side)
+        pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
+        starting = [
+            [pool.submit(Side, request, label, number, endpoint) for label in labels(request.subjects)]
+            for number in request.rounds
+        ]
+        for future in chain.from_iterable(starting):
+            # each that has started is ended, also where another did not start
+            future.add_done_callback(lambda done: None if done.exception() else stack.callback(done.result().end))
+        rounds = [[future.result() for future in sides] for sides in starting]
         series = series_of(request.workload, next((side.source for side in rounds[0] if side.source), ""))
         desk = Desk(request, recorder, endpoint, series, on_file)
         blocks = sorted({file.block for file in request.workload.files})
@@ -90,6 +95,8 @@ def replay(request: Replay, recorder: Recorder, on_file: Callable[[], None]) -> 
             before = desk.runs
             order = list(range(len(rounds[0])))
             random.Random(f"{request.seed} {block}").shuffle(order)  # noqa: S311 (an order, not a secret)
+            files = [file for file in request.workload.files if file.block == block]
+            list(pool.map(lambda side, files=files: side.prepare(files), chain.from_iterable(rounds)))
             for number, sides in enumerate(rounds):
                 desk.week(block, [sides[turn] for turn in (order if number % 2 == 0 else order[::-1])])
                 desk.close(sides, last=block == blocks[-1])

@@ -10,7 +10,7 @@ import random
 import shutil
 import sys
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ def events_of(year: Year) -> Iterator[Event]:
     dice = random.Random(2013)
     for number, (block, block_end) in enumerate(weeks_of_2013(year.weeks)):
         season = 1 + 0.12 * math.sin(number / 52 * 2 * math.pi)
-        for faults in SERIES:
+        for faults, series in SERIES.items():
             for partner, a_week in PARTNERS.items():
                 records = max(1, round(a_week * season * dice.uniform(0.94, 1.06) / FILES_A_WEEK))
                 slow = 0.0093 * season * dice.gauss(1, year.noise)
@@ -66,13 +66,16 @@ def events_of(year: Year) -> Iterator[Event]:
                     cost = slow if system == "monolith" else slow * year.cost * dice.gauss(1, year.noise)
                     for file in range(FILES_A_WEEK):
                         level = 0 if system == "monolith" else year.level
-                        yield from _exchange(dice, system, level, faults, partner, file, block, block_end, records, cost)
+                        yield from _exchange(
+                            dice, system, level, faults, partner, file, block, block_end, records, cost
+                        )
                 held = FILES_A_WEEK * records
                 if number not in year.without:
                     yield AnswerEvent(
                         system="service", level=year.level, control="monolith", mode="replay", faults=faults,
-                        series=SERIES[faults], round=1, partner=partner, feed="flights", block=block.isoformat(),
-                        block_end=block_end.isoformat(), compared=held, equal=held - (faults == "standard") * (number % 3),
+                        series=series, round=1, partner=partner, feed="flights", block=block.isoformat(),
+                        block_end=block_end.isoformat(), compared=held,
+                        equal=held - (faults == "standard") * (number % 3),
                     )  # fmt: skip
 
 
@@ -81,7 +84,7 @@ def _exchange(
     records: int, cost_s: float,
 ) -> Iterator[Event]:  # fmt: skip
     name = f"{partner}-{block}-{file}.csv"
-    due = datetime(block.year, block.month, block.day, 5, tzinfo=timezone.utc) + timedelta(days=file)
+    due = datetime(block.year, block.month, block.day, 5, tzinfo=UTC) + timedelta(days=file)
     fails = faults == "standard" and dice.random() < FIRST_FAILS[system]
     stays = fails and dice.random() < STAYS_FAILED[system]
     for attempt in range(1, 2 + fails):
@@ -94,7 +97,8 @@ def _exchange(
             ),
             release="0.1.0", partner=partner, feed="flights", file=name, block=block.isoformat(),
             block_end=block_end.isoformat(), due_at_us=round(due.timestamp() * 1e6),
-            started_at_us=round(started.timestamp() * 1e6), duration_ns=round(records * cost_s * 1e9 * (0.4 if bad else 1)),
+            started_at_us=round(started.timestamp() * 1e6),
+            duration_ns=round(records * cost_s * 1e9 * (0.4 if bad else 1)),
             outcome="failed" if bad else "done", error_type="PartnerDown" if bad else "", records=records,
             rows={"in": records, "delivered": 0 if bad else records, "failed": records if bad else 0},
             calls=math.ceil(records / 100),

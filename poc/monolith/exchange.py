@@ -13,6 +13,7 @@ from metrics.events import OUTCOMES
 from poc.monolith import flights
 
 REQUEST_ROWS = 500
+ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def exchange(path: Path, url: str, timeout_s: float, session: requests.Session) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def exchange(path: Path, url: str, timeout_s: float, session: requests.Session) 
     delivered = 0
     for start in range(0, len(records), REQUEST_ROWS):
         part = records[start : start + REQUEST_ROWS]
-        body = "".join(json.dumps(flights.record(row), separators=(",", ":")) + "\n" for row in part).encode()
+        body = "".join(ENCODER.encode(flights.record(row)) + "\n" for row in part).encode()
         result["calls"] += 1
         result["bytes_out"] += len(body)
         began = time.monotonic_ns()
@@ -76,9 +77,10 @@ def read(data: bytes) -> list[dict[str, Any]]:
             raise flights.BadRow("source-error", "", f"row {len(records) + 1}: not CSV: {error}") from error
         except flights.BadRow as bad:
             raise flights.BadRow(bad.code, bad.field, f"row {len(records) + 1}: {bad.field} {bad}") from bad
-        if flights.key(row) in seen:
+        key = flights.key(row)
+        if key in seen:
             raise flights.BadRow("primary-key", "", f"row {len(records) + 1}: the flight stands in an earlier row")
-        seen.add(flights.key(row))
+        seen.add(key)
         records.append(row)
 
 

@@ -90,7 +90,7 @@ def record(row: dict[str, Any]) -> dict[str, Any]:
     """The row as the partner wants it."""
     minute, distance, scheduled = row["minute"], row["distance"], None
     if minute is not None:
-        scheduled = (row["time_hour"] + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        scheduled = (row["time_hour"] + timedelta(minutes=minute)).isoformat()[:19] + "Z"
     return {
         "flight": f"{row['carrier']}{row['flight']}",
         "tail": row["tailnum"],

@@ -1,0 +1,139 @@
+"""The dashboard as a Flask application: settings in, app out; nothing is built at import.
+
+It reads the metrics and the milestone file, opens the database read-only for each request, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, abort, g, request
+from werkzeug.exceptions import HTTPException
+
+from dashboard import views, words
+from dashboard.assets import PlotlyScript
+from dashboard.errors import NothingYet
+from dashboard.palette import PALETTES
+from metrics.errors import MetricsError
+from roadmap.errors import PlanError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+    from pathlib import Path
+
+#: The hash is that of the empty style element Plotly makes.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; "
+    "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+#: Names by which this machine calls itself; any other is a page elsewhere that was pointed at us.
+OWN_NAMES = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What a dashboard shows."""
+
+    store: Path  #: the metrics database
+    milestones: Path  #: the workspace's milestone file
+    built: int  #: the highest service level that stands
+    workspace_name: str
+    clock: str = "replay"  #: or "live"
+    today: Callable[[], date] | None = None  #: for the live clock; a replay has its own calendar
+
+
+def create_app(config: Config) -> Flask:
+    """A dashboard for one workspace and one clock."""
+    app = Flask(__name__)
+    app.config["MILEPOST"] = config
+    app.extensions["plotly"] = PlotlyScript.find()
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters |= {"tight": words.tight, "sentence": words.sentence}
+    app.register_blueprint(views.pages)
+
+    @app.context_processor
+    def everywhere() -> dict[str, object]:
+        return {
+            "pages": views.NAVIGATION,
+            "workspace_name": config.workspace_name,
+            "clock": config.clock,
+            "palettes": PALETTES,
+            "plotly_version": app.extensions["plotly"].version,
+            "plotly_marks": app.extensions["plotly"].style_ids,
+            "notices": g.get("notices", ()),
+        }
+
+    app.before_request(_only_reading_and_only_here)
+    app.after_request(_finish)
+    app.teardown_appcontext(_close)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(NothingYet, _nothing_yet)
+    for damage in (MetricsError, PlanError, sqlite3.DatabaseError):
+        app.register_error_handler(damage, _damaged)
+    return app
+
+
+def _only_reading_and_only_here() -> None:
+    """Refuse requests under a foreign name (DNS rebinding) and every method that writes."""
+    if not OWN_NAMES.fullmatch(request.headers.get("Host", "")):
+        abort(403, "This dashboard answers only to localhost.")
+    if request.method not in READING:
+        abort(405)
+
+
+def _finish(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if response.status_code == 200 and not response.direct_passthrough and "ETag" not in response.headers:
+        response.headers.setdefault("Cache-Control", "no-cache")
+        response.add_etag()
+        response.make_conditional(request)
+    return response
+
+
+def _close(_: BaseException | None) -> None:
+    db = g.pop("db", None)
+    if db is not None:
+        db.close()
+
+
+def _nothing_yet(nothing: NothingYet) -> tuple[str, int]:
+    return views.plain(nothing.title, [str(nothing)], nothing.command), 200
+
+
+def _damaged(error: Exception) -> tuple[str, int]:
+    """A plain page that names the file and what to do; details of the program stay out of it."""
+    text = str(error)
+    store = views.settings().store
+    if isinstance(error, sqlite3.DatabaseError):
+        text = f"{store}: {error}"
+    what = "The milestone file cannot be read" if isinstance(error, PlanError) else "The measurements cannot be read"
+    return views.plain(what, [text, "Nothing was changed. Mend it and load this page again."]), 503
+
+
+def _http_error(error: HTTPException) -> tuple[str | Response, int]:
+    code = error.code or 500
+    known = {
+        403: ("Not from here", "This dashboard answers only to localhost and 127.0.0.1."),
+        404: ("No such page", f"There is nothing at {request.path}. The pages that exist are named above."),
+        405: ("Read only", "This dashboard shows and never changes anything; use the command line."),
+        500: ("Something is wrong here", "The page could not be made. The program's own output says why."),
+    }
+    title, text = known.get(code, (error.name, error.description or ""))
+    if code == 400:
+        text = error.description or text
+    return views.plain(title, [text]), code

@@ -1,0 +1,75 @@
+// Draws the figures that the page carries, in the colours of the scheme that is on; print is always light.
+"use strict";
+
+(() => {
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const palettes = read("palettes");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const narrow = matchMedia("(max-width: 44rem)");
+  const config = { displayModeBar: false, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", responsive: true };
+  let printing = false;
+
+  const palette = () => palettes[dark.matches && !printing ? "dark" : "light"];
+
+  // Every coloured part of a figure names its role; this puts a palette's colours on all of them.
+  const dressed = (figure) => {
+    const { data, layout } = structuredClone(figure);
+    const colors = palette();
+    for (const trace of data) {
+      if (trace.line) trace.line.color = colors[trace.meta];
+      if (trace.marker) trace.marker.color = colors[trace.meta];
+      if (trace.textfont) trace.textfont.color = colors.ink;
+    }
+    layout.font.color = colors.muted;
+    layout.hoverlabel = { bgcolor: colors.surface, bordercolor: colors.axis, font: { color: colors.ink, size: 13 } };
+    for (const name of Object.keys(layout)) {
+      if (name.startsWith("xaxis")) Object.assign(layout[name], { linecolor: colors.axis, tickcolor: colors.axis });
+      if (name.startsWith("yaxis")) Object.assign(layout[name], { gridcolor: colors.grid, zerolinecolor: colors.axis });
+      if (name.startsWith("yaxis") && layout[name].tickfont) layout[name].tickfont.color = colors.ink;
+    }
+    for (const shape of layout.shapes) {
+      if (shape.type === "rect") shape.fillcolor = colors[shape.name];
+      else shape.line.color = colors[shape.name];
+    }
+    for (const note of layout.annotations) {
+      const [role, label] = note.name.split(" ");
+      note.font.color = colors[role];
+      // On a narrow page the key above the chart names the lines, and the lines get the room.
+      if (label) note.visible = !narrow.matches;
+    }
+    if (narrow.matches) {
+      Object.assign(layout.margin, { l: Math.min(layout.margin.l, 40), r: 12 });
+      layout.xaxis.nticks = 5;
+      layout.xaxis.tickvals = layout.xaxis.tickvals?.filter((_, place) => place % 4 === 0);
+    }
+    return { data, layout };
+  };
+
+  const charts = [...document.querySelectorAll(".chart[data-figure]")].map((place) => {
+    const figure = read(place.dataset.figure);
+    place.replaceChildren();
+    const { data, layout } = dressed(figure);
+    Plotly.newPlot(place, data, layout, config);
+    return { place, figure };
+  });
+
+  const redress = () => {
+    for (const { place, figure } of charts) {
+      const { data, layout } = dressed(figure);
+      Plotly.react(place, data, layout, config);
+    }
+  };
+  dark.addEventListener("change", redress);
+  narrow.addEventListener("change", redress);
+  addEventListener("beforeprint", () => { printing = true; redress(); });
+  addEventListener("afterprint", () => { printing = false; redress(); });
+
+  for (const button of document.querySelectorAll("button[data-picture]")) {
+    const { place, figure } = charts.find((chart) => chart.place.id === button.dataset.picture);
+    button.hidden = false;
+    button.addEventListener("click", () => Plotly.downloadImage(
+      { data: figure.data, layout: { ...figure.layout, paper_bgcolor: palettes.light.surface } },
+      { format: "svg", width: 1120, height: place.clientHeight, filename: `milepost-${place.id}` },
+    ));
+  }
+})();

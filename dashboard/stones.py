@@ -1,0 +1,151 @@
+"""What the milestones page says: verdicts as rows of words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard import words
+from dashboard.worth import FAULTS, proof
+from metrics.measures import MEASURES
+from roadmap import words as roadmap_words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from metrics.compare import Reading
+    from roadmap.judge import Criterion, Reason, Verdict
+    from roadmap.plan import Milestone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One criterion in words."""
+
+    title: str
+    role: str
+    faults: str
+    target: str
+    measured: str
+    none: bool  #: nothing was measured
+    range: str
+    ranged: bool
+    counted: str
+    proof: str
+    verdict: str
+    said: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stone:
+    """One milestone in words."""
+
+    code: str
+    title: str
+    objective: str
+    subject: str
+    days: str
+    status: str
+    status_said: str
+    why: str
+    reasons: tuple[Reason, ...]
+    gain: str
+    gain_range: str
+    target: str
+    due: str
+    proven: str
+    slip: str
+    spent: str
+    criteria: tuple[Row, ...]
+
+
+def stones(
+    milestones: Sequence[Milestone], verdicts: Sequence[Verdict], spent: Mapping[str, float], today: date
+) -> list[Stone]:
+    """Every milestone of the plan in words, in the plan's order."""
+    return [
+        _stone(milestone, verdict, spent.get(milestone.code), today)
+        for milestone, verdict in zip(milestones, verdicts, strict=True)
+    ]
+
+
+def _stone(milestone: Milestone, verdict: Verdict, spent: float | None, today: date) -> Stone:
+    timed = next((c for c in verdict.criteria if c.name == "busy_time_saved"), None)
+    reading = timed.reading if timed else None
+    late = verdict.proven_on is not None and verdict.proven_on > verdict.due
+    money = words.count(spent)
+    gain = "not measured" if reading is None or reading.estimate is None else words.less(reading.estimate)
+    return Stone(
+        code=verdict.code,
+        title=verdict.title,
+        objective=verdict.objective,
+        subject=verdict.subject,
+        days=words.days_between(verdict.start, verdict.due),
+        status=verdict.status,
+        status_said=roadmap_words.STATUS[verdict.status] + (" late" if late else ""),
+        why=words.sentence(verdict.reasons[0].text) if verdict.reasons else "",
+        reasons=verdict.reasons,
+        gain=gain,
+        gain_range=_likely(reading, timed.target if timed else None),
+        target=words.percent(timed.target) if timed else "none set",
+        due=words.day(verdict.due, year=True),
+        proven=words.day(verdict.proven_on, year=True) if verdict.proven_on else "not yet",
+        slip=words.slip(verdict.proven_on, verdict.due, today),
+        spent=money if spent is None or milestone.budget is None else f"{money} of {words.count(milestone.budget)}",
+        criteria=tuple(_row(criterion, verdict.status) for criterion in verdict.criteria),
+    )
+
+
+def _likely(reading: Reading | None, target: float | None) -> str:
+    if reading is None or reading.low is None or reading.high is None:
+        return ""
+    return f"likely {words.span(reading.low, reading.high, target)}"
+
+
+def _row(c: Criterion, status: str) -> Row:
+    reading = c.reading
+    known = reading is not None and reading.estimate is not None
+    waits = status == "not_started" and not known
+    return Row(
+        title=MEASURES[c.name].title,
+        role="Target" if c.role == "metric" else "Guardrail",
+        faults=FAULTS[c.faults].lower(),
+        target=words.tight(roadmap_words.target(c.direction, c.target, c.unit)),
+        measured=_measured(c) if known else "not yet",
+        none=not known,
+        range=_range(c),
+        ranged=reading is not None and reading.low is not None,
+        counted=f"{reading.n:,} {reading.n_of}" if reading is not None and known else "nothing yet",
+        proof=proof(reading, short=True) if reading is not None and known else "",
+        verdict=c.verdict,
+        said="waits" if waits else roadmap_words.VERDICT[c.verdict],
+        why="" if waits else words.tight(c.why.split("; `")[0]),
+    )
+
+
+def _measured(c: Criterion) -> str:
+    if c.reading is None or c.reading.estimate is None:
+        return "not yet"
+    value = c.reading.estimate
+    if c.unit != "share":
+        return words.count(value) if value == round(value) else f"{value:,.1f}"
+    if c.kind == "census":
+        apart = c.reading.n - round(value * c.reading.n)
+        return "all" if apart == 0 else f"all but {apart:,}"
+    if c.name == "busy_time_saved":
+        return words.less(value)
+    return words.percent(value)
+
+
+def _range(c: Criterion) -> str:
+    if c.reading is None or c.reading.estimate is None:
+        return words.DASH
+    if c.kind == "census":
+        return "counted in full"
+    if c.reading.low is None or c.reading.high is None:
+        return "too early"
+    if c.unit == "share":
+        return words.span(c.reading.low, c.reading.high, c.target)
+    return f"{c.reading.low:,.1f} to {c.reading.high:,.1f}"

@@ -1,0 +1,68 @@
+"""Frames: which milestone stands when, and both sides by week with their gaps."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import roadmap
+from dashboard import frames
+from metrics.store import open_reader
+from roadmap.plan import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+TEMPLATE = Path(roadmap.__file__).with_name("milestones.toml")
+
+
+def weekly(store: Path, faults: str = "standard") -> pd.DataFrame:
+    """The weekly frame of a whole store at level 1."""
+    db = open_reader(store)
+    parts = frames.stretches(load(TEMPLATE), built=1, today=date(2013, 12, 31))
+    frame = frames.weekly(db, parts, "replay", faults)
+    db.close()
+    return frame
+
+
+def test_stretches_never_overlap_and_end_at_the_next_start() -> None:
+    """Each built milestone's service stands from its start until the next built one's."""
+    plan = load(TEMPLATE)
+    found = [(part.code, part.start, part.end, part.target) for part in frames.stretches(plan, 2, date(2013, 8, 1))]
+    assert found == [
+        ("M1", date(2013, 1, 1), date(2013, 3, 31), 0.30),
+        ("M2", date(2013, 4, 1), date(2013, 8, 1), 0.30),
+    ]
+
+
+def test_a_milestone_that_lies_ahead_has_no_stretch() -> None:
+    """What is built but has not started stands nowhere yet."""
+    plan = load(TEMPLATE)
+    assert [part.code for part in frames.stretches(plan, 4, date(2013, 2, 1))] == ["M1"]
+
+
+def test_every_week_has_both_sides(made_up: Callable[..., Path]) -> None:
+    """The whole year gives 52 rows, and the service's seconds lie below the monolith's."""
+    frame = weekly(made_up())
+    assert len(frame) == 52
+    assert (frame["subject_s"] < frame["control_s"]).all()
+    assert ((frame["target_s"] / frame["control_s"]).round(6) == 0.7).all()
+
+
+def test_a_week_without_the_service_is_nan_not_zero(made_up: Callable[..., Path]) -> None:
+    """A missing side stays missing, in the frame and in the plain rows."""
+    frame = weekly(made_up(weeks=8, without=(3,)))
+    assert math.isnan(frame["subject_s"].iloc[3])
+    assert not math.isnan(frame["control_s"].iloc[3])
+    assert frames.records(frame, ["block", "subject_s"])[3] == {"block": "2013-01-21", "subject_s": None}
+
+
+def test_nothing_measured_is_an_empty_frame_with_columns(made_up: Callable[..., Path]) -> None:
+    """A subject without runs gives no rows, and no error."""
+    frame = weekly(made_up(weeks=2), faults="real")
+    assert frame.empty
+    assert list(frame) == list(frames.WEEKLY)

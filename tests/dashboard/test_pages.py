@@ -1,0 +1,329 @@
+"""Pages and data as a browser or a script gets them."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+import pytest
+
+import roadmap
+from metrics.measures import MEASURES
+from metrics.store import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+PLAN = Path(roadmap.__file__).with_name("milestones.toml")
+PAGES = ["/", "/milestones"]
+CHARTS = ["busy", "failed", "plan"]
+
+
+def test_the_front_page_answers_in_words_first(client: FlaskClient) -> None:
+    """The answer, its range, the target, and the milestone it is about stand in plain HTML."""
+    text = client.get("/").text
+    assert "Proven. Runs take 64% less time." in text
+    assert "Likely between 61% and 67%; the target is 30%." in text
+    assert "M1 Receive: proven" in text
+
+
+def test_each_number_says_what_it_rests_on(client: FlaskClient) -> None:
+    """Faults, grade, weeks, mode and series stand beside the numbers, for both readings."""
+    text = client.get("/").text
+    assert "Under standard faults · grade B · 13 weeks · 462 runs · replay · series 5e1f00d2b7c9" in text
+    assert "Without faults · grade B · 13 weeks · 416 runs · replay · series 0a1b2c3d4e5f" in text
+
+
+def test_what_nobody_recorded_is_said_and_not_invented(client: FlaskClient) -> None:
+    """Spending is "not recorded" as long as nobody recorded any."""
+    assert client.get("/").text.count("not recorded") == 1
+    assert client.get("/milestones").text.count("not recorded") == 4
+
+
+def test_recorded_spending_is_shown(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """An entry in the store replaces "not recorded", for its milestone only."""
+    store = made_up()
+    db = open_store(store, "replay")
+    entry = {"code": "M1", "amount": 1250.0, "note": "", "as_of": "2013-02-01", "recorded_at_us": 0}
+    with db.conn:
+        db.table("cost_entry").insert(entry)
+    db.close()
+    client = app_on(store).test_client()
+    assert "1,250" in client.get("/").text
+    assert client.get("/milestones").text.count("not recorded") == 3
+
+
+def test_the_definition_stands_beside_the_number(client: FlaskClient) -> None:
+    """The one definition of busy_time_saved is printed from the measures themselves."""
+    text = client.get("/").text
+    assert str(MEASURES["busy_time_saved"].definition).replace("'", "&#39;") in text
+
+
+def test_doubts_are_facts(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """A replay, few weeks, a missing week and a missing A/A check are named."""
+    text = app_on(made_up(without=(4,))).test_client().get("/").text
+    for title in ("A replay, not production", "12 weeks of evidence", "1 week left out", "No A/A check yet"):
+        assert title in text
+
+
+def test_too_few_weeks_give_no_verdict(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """Six weeks are too early to say, with when there could be enough."""
+    text = app_on(made_up(weeks=6)).test_client().get("/").text
+    assert "Too early to say." in text
+    assert "6 of 12 weeks." in text
+    assert "Proven." not in text
+
+
+def test_a_newer_milestone_is_an_early_look_only(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """The headline stays with the last milestone that has enough evidence."""
+    text = app_on(made_up(weeks=17), built=2).test_client().get("/").text
+    assert "Proven. Runs take 64% less time." in text
+    assert "No runs yet on M2. Started 1 Apr." in text
+
+
+def test_a_slow_service_is_called_slower(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """Nothing is flattered: a service that takes longer is said to."""
+    text = app_on(made_up(cost=1.3)).test_client().get("/").text
+    assert "Slower than the monolith. Runs take" in text
+
+
+def test_every_milestone_has_status_reason_and_criteria(client: FlaskClient) -> None:
+    """The plan's four milestones stand with computed status, reasons and what would change them."""
+    text = client.get("/milestones").text
+    for said in (
+        "M1</a> Receive", "Not built: it needs service level 2", "What would change this?", "7 days early",
+        "likely 61% to 67%", "counted in full", "1 of 4 milestones proven by 31 Dec 2013",
+    ):  # fmt: skip
+        assert said in text
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_data_behind_a_chart(client: FlaskClient, name: str) -> None:
+    """JSON carries the rows and a valid figure; CSV carries the same rows."""
+    body = client.get(f"/charts/{name}.json").json
+    assert body is not None
+    assert go.Figure(body["figure"]).data
+    rows = list(csv.DictReader(io.StringIO(client.get(f"/charts/{name}.csv").text)))
+    assert len(rows) == len(body["rows"]) > 0
+    assert list(rows[0]) == list(body["columns"])
+
+
+def test_charts_of_the_other_faults_differ(client: FlaskClient) -> None:
+    """The switch changes the numbers, and says which are shown."""
+    calm, hard = (client.get(f"/charts/failed.json?faults={faults}").json for faults in ("none", "standard"))
+    assert calm is not None
+    assert hard is not None
+    assert calm["rows"] != hard["rows"]
+    assert "Without faults" in client.get("/?faults=none").text.split("Week by week")[1].split("figcaption")[1]
+
+
+def test_markup_in_the_milestone_file_stays_text(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A title with markup in it cannot end a script element, in the page or in its data."""
+    plan = tmp_path / "milestones.toml"
+    plan.write_text(PLAN.read_text().replace('"Receive"', '"</script><script>alert(1)</script>"'), encoding="utf-8")
+    client = app_on(made_up(), milestones=plan).test_client()
+    for page in PAGES:
+        assert "<script>alert" not in client.get(page).text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_unknown_key_gets_a_visible_notice(client: FlaskClient, page: str) -> None:
+    """A key that a page does not know is named on it, and escaped."""
+    text = client.get(f"{page}?range=%3Cb%3E&%3Ci%3E=1").text
+    assert "“range” in the address is not known here" in text
+    assert "“&lt;i&gt;” in the address" in text
+    assert 'class="notice' not in client.get(page).text
+
+
+def test_an_unknown_value_gets_a_visible_notice(client: FlaskClient) -> None:
+    """A value that is none of the choices is named with them; data addresses refuse it."""
+    assert "“faults=wild” is not one of standard, none; standard is shown." in client.get("/?faults=wild").text
+    assert client.get("/charts/busy.json?faults=wild").status_code == 400
+    assert client.get("/charts/busy.csv?fault=none").status_code == 400
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("page", [*PAGES, "/charts/busy.json", "/nowhere"])
+def test_writing_is_refused_everywhere(client: FlaskClient, method: str, page: str) -> None:
+    """The dashboard changes nothing: every method that writes gets 405."""
+    assert client.open(page, method=method).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("host", "code"),
+    [
+        ("localhost:8765", 200), ("127.0.0.1:8765", 200), ("[::1]:8765", 200), ("LOCALHOST", 200),
+        ("evil.example", 403), ("evil.example:8765", 403), ("localhost.evil.example", 403), ("127.0.0.1.evil", 403),
+    ],
+)  # fmt: skip
+def test_only_its_own_names_are_answered(client: FlaskClient, host: str, code: int) -> None:
+    """A page elsewhere that rebinds its name to this machine reads nothing."""
+    assert client.get("/", headers={"Host": host}).status_code == code
+
+
+@pytest.mark.parametrize("page", [*PAGES, "/charts/busy.json", "/charts/plan.csv", "/static/charts.js", "/nowhere"])
+def test_the_policy_is_on_every_response(client: FlaskClient, page: str) -> None:
+    """The strict policy comes with pages, data, scripts and errors alike."""
+    response = client.get(page, buffered=True)
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("page", [*PAGES, "/charts/busy.json"])
+def test_a_page_that_did_not_change_is_not_sent_again(client: FlaskClient, page: str) -> None:
+    """The tag of an answer, sent back, gets 304 and no body."""
+    tag = client.get(page).headers["ETag"]
+    again = client.get(page, headers={"If-None-Match": tag})
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_there_is_a_404_in_the_house_look(client: FlaskClient) -> None:
+    """A wrong address gets a page with the navigation, escaped."""
+    response = client.get("/runs/<script>")
+    assert response.status_code == 404
+    assert "There is nothing at /runs/&lt;script&gt;" in response.text
+    assert 'href="/milestones"' in response.text
+    assert client.get("/charts/nothing.json").status_code == 404
+
+
+def test_only_pages_that_exist_are_linked(client: FlaskClient) -> None:
+    """Every address on every page answers."""
+    for page in PAGES:
+        for href in set(re.findall(r'(?:href|src)="(/[^"#]*)', client.get(page).text)):
+            assert client.get(href.replace("&amp;", "&"), buffered=True).status_code == 200, href
+
+
+def test_no_store_yet_is_a_page_with_the_command(app_on: Callable[..., Flask], tmp_path: Path) -> None:
+    """Before the first measurement the page says how to make one, and makes no file itself."""
+    response = app_on(tmp_path / "none.db").test_client().get("/")
+    assert response.status_code == 200
+    assert "Nothing measured yet" in response.text
+    assert "milepost metrics measure" in response.text
+    assert not (tmp_path / "none.db").exists()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_store_without_runs_says_so(app_on: Callable[..., Flask], tmp_path: Path, page: str) -> None:
+    """An empty store is no error and no zero."""
+    open_store(tmp_path / "empty.db", "replay").close()
+    response = app_on(tmp_path / "empty.db").test_client().get(page)
+    assert response.status_code == 200
+    assert "No runs yet on M1." in response.text
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "other"])
+@pytest.mark.parametrize("page", [*PAGES, "/charts/busy.json"])
+def test_a_damaged_store_is_named_without_a_traceback(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], page: str, damage: str
+) -> None:
+    """A file that is no database, cut short, or not ours gives 503 with its name, and stays as it is."""
+    store = made_up(weeks=2)
+    if damage == "other":
+        store.unlink()
+        sqlite3.connect(store).close()
+        store.write_bytes(b"")
+    else:
+        store.write_bytes(b"no database at all" * 100 if damage == "text" else store.read_bytes()[:20_000])
+    before = store.read_bytes()
+    response = app_on(store).test_client().get(page)
+    assert response.status_code == 503
+    assert str(store) in response.text
+    assert "Traceback" not in response.text
+    assert store.read_bytes() == before
+
+
+def test_a_store_of_the_other_clock_is_refused(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """Replayed numbers are never shown as live ones."""
+    response = app_on(made_up(weeks=2), clock="live", today=lambda: date(2013, 2, 1)).test_client().get("/")
+    assert response.status_code == 503
+    assert "holds replay runs, not live ones" in response.text
+
+
+@pytest.mark.parametrize("page", [*PAGES, "/charts/busy.json", "/charts/failed.csv?faults=real"])
+def test_live_runs_are_shown_as_they_happened(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], page: str
+) -> None:
+    """A live store has one reading, is judged by the day it is given, and says that it is live."""
+    store = made_up(weeks=13)
+    db = sqlite3.connect(store)
+    db.execute("UPDATE meta SET value = 'live' WHERE key = 'clock'")
+    for table in ("run", "run_block"):
+        db.execute(f"UPDATE {table} SET mode = 'live', faults = 'real', series = '' WHERE faults = 'standard'")
+    db.commit()
+    db.close()
+    response = app_on(store, clock="live", today=lambda: date(2013, 4, 2)).test_client().get(page)
+    assert response.status_code == 200
+    if page == "/":
+        assert "Data up to 2 Apr 2013 · " in response.text
+        assert "As it happened · grade D" in response.text
+        assert "Without faults" not in response.text
+
+
+def test_a_bad_milestone_file_is_named(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], tmp_path: Path
+) -> None:
+    """What is wrong in the file stands on the page."""
+    bad = tmp_path / "milestones.toml"
+    bad.write_text("schema = 1\n", encoding="utf-8")
+    response = app_on(made_up(weeks=2), milestones=bad).test_client().get("/")
+    assert response.status_code == 503
+    assert str(bad) in response.text
+
+
+def test_the_store_is_not_changed_by_reading(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """All pages and data together leave every byte of the database as it was."""
+    store = made_up()
+    before = store.read_bytes()
+    client = app_on(store).test_client()
+    for page in [*PAGES, *(f"/charts/{name}.json" for name in CHARTS)]:
+        assert client.get(page).status_code == 200
+    assert store.read_bytes() == before
+
+
+def test_plotly_comes_compressed_from_here_and_stays(client: FlaskClient) -> None:
+    """The script is the wheel's own, gzip'd, for ever under its version; another version is not there."""
+    found = re.search(r'src="(/assets/plotly-[^"]+)"', client.get("/").text)
+    assert found
+    response = client.get(found[1], headers={"Accept-Encoding": "gzip"})
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert "immutable" in response.headers["Cache-Control"]
+    assert gzip.decompress(response.data) == client.get(found[1]).data
+    assert client.get("/assets/plotly-0.0.0.min.js").status_code == 404
+
+
+def test_no_request_imports_plotly(made_up: Callable[..., Path]) -> None:
+    """A page is made without plotly's Python in memory."""
+    program = (
+        "import sys, pathlib, dashboard.app as a\n"
+        "plan = pathlib.Path(a.__file__).parents[1] / 'roadmap' / 'milestones.toml'\n"
+        f"store = pathlib.Path({str(made_up(weeks=2))!r})\n"
+        "config = a.Config(store=store, milestones=plan, built=1, workspace_name='w')\n"
+        "client = a.create_app(config).test_client()\n"
+        "print(client.get('/').status_code, client.get('/milestones').status_code, 'plotly' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["200", "200", "False"], done.stderr
+
+
+def test_json_is_what_the_page_draws(client: FlaskClient) -> None:
+    """The figure in the page and the figure behind its JSON link are the same."""
+    text = client.get("/").text
+    inside = text.split('id="figure-busy">')[1].split("</script>")[0]
+    body = client.get("/charts/busy.json").json
+    assert body is not None
+    assert json.loads(inside) == body["figure"]

@@ -1,0 +1,135 @@
+"""The sentences people read, situation by situation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from dashboard import words
+from dashboard.words import Gain
+
+GAIN = Gain(
+    estimate=0.65, low=0.63, high=0.67, target=0.60, blocks=13, min_blocks=12,
+    today=date(2013, 3, 31), start=date(2013, 1, 1), due=date(2013, 3, 31), code="M1", proven_on=date(2013, 3, 24),
+)  # fmt: skip
+OPEN = replace(GAIN, proven_on=None)
+
+
+@pytest.mark.parametrize(
+    ("gain", "situation", "headline", "detail"),
+    [
+        (GAIN, "proven", "Proven. Runs take 65% less time.", "Likely between 63% and 67%; the target is 60%."),
+        (
+            replace(OPEN, estimate=0.61, low=0.57, high=0.65),
+            "not_proven",
+            "Not proven yet. Runs take 61% less time.",
+            "Best estimate 61%, but it could be anywhere from 57% to 65%. The target is 60%.",
+        ),
+        (
+            replace(OPEN, estimate=0.55, low=0.54, high=0.565),
+            "short",
+            "Short of the target. Runs take 55% less time.",
+            "Likely between 54% and 56%; the target is 60%.",
+        ),
+        (
+            replace(OPEN, estimate=0.55, low=0.53, high=0.57, today=date(2013, 4, 7)),
+            "missed",
+            "Missed. Runs take 55% less time.",
+            "Likely between 53% and 57%; the target is 60%.",
+        ),
+        (
+            replace(OPEN, estimate=0.03, low=-0.04, high=0.09),
+            "no_difference",
+            "No clear difference from the monolith.",
+            "Best estimate 3% less time, but it could be anywhere from 4% more time to 9% less time.",
+        ),
+        (
+            replace(OPEN, estimate=-0.10, low=-0.12, high=-0.08),
+            "slower",
+            "Slower than the monolith. Runs take 10% more time.",
+            "Likely between 8% and 12% more; the target is 60%.",
+        ),
+        (
+            replace(OPEN, low=None, high=None, blocks=6, today=date(2013, 2, 10)),
+            "early",
+            "Too early to say.",
+            "6 of 12 weeks. Enough around 24 Mar at today's rate.",
+        ),
+        (
+            replace(OPEN, estimate=None, low=None, high=None, blocks=0, code="M6", start=date(2013, 5, 1)),
+            "none",
+            "No runs yet on M6.",
+            "Starts 1 May.",
+        ),
+        (
+            replace(OPEN, lacks="same answers"),
+            "target_reached",
+            "Runs take 65% less time, but M1 is not proven.",
+            "Likely between 63% and 67%; the target is 60%. Not reached: same answers.",
+        ),
+        (
+            replace(GAIN, estimate=0.55, low=0.53, high=0.57),
+            "regressed",
+            "Proven on 24 Mar, regressed since.",
+            "55% less time by now. Likely between 53% and 57%; the target is 60%.",
+        ),
+    ],
+)
+def test_each_situation_has_its_sentence(gain: Gain, situation: str, headline: str, detail: str) -> None:
+    """Every row of the table of situations is said in its own fixed words."""
+    assert words.answer(gain) == words.Answer(situation=situation, headline=headline, detail=detail)
+
+
+def test_an_early_look_gives_a_number_and_no_verdict() -> None:
+    """A milestone without enough evidence shows what it has, and says that this is no verdict."""
+    early = replace(OPEN, code="M2", low=None, high=None, blocks=3, today=date(2013, 1, 20))
+    assert words.early_look(early) == (
+        "Early look at M2: 3 of 12 weeks. Enough around 24 Mar at today's rate. So far "
+        "65% less time, without a verdict."
+    )
+
+
+def test_too_late_for_enough_evidence_is_said() -> None:
+    """When the rate of evidence cannot reach the minimum by the due date, no cheerful date is given."""
+    slow = replace(OPEN, low=None, high=None, blocks=2, today=date(2013, 2, 24))
+    assert words.too_early(slow).endswith("not before 5 May, after the due date.")
+
+
+def test_no_bound_is_rounded_onto_a_target_it_misses() -> None:
+    """A range that stops just short of the target keeps the digit that shows it."""
+    assert words.span(0.5958, 0.64, target=0.60) == "59.6% to 64.0%"
+    assert words.span(0.60, 0.64, target=0.60) == "60% to 64%"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (words.percent(None), "not recorded"),
+        (words.percent(-0.004), "0%"),
+        (words.percent(-0.12), "\N{MINUS SIGN}12%"),
+        (words.less(0.001), "the same time"),
+        (words.rate(0.02, 0.05), "20 of every 1,000 (was 50)"),
+        (words.rate(None, 0.05), "not recorded"),
+        (words.per_thousand(0.0034), "3.4"),
+        (words.per_thousand(0.0), "0"),
+        (words.count(None), "not recorded"),
+        (words.count(1234567), "1,234,567"),
+        (words.duration(0.85), "850 ms"),
+        (words.duration(41), "41 s"),
+        (words.duration(310), "5m 10s"),
+        (words.duration(5400), "1h 30m"),
+        (words.duration(None), "not recorded"),
+        (words.plural(1, "week"), "1 week"),
+        (words.days_between(date(2013, 1, 1), date(2013, 3, 31)), "1 Jan to 31 Mar 2013"),
+        (words.slip(date(2013, 4, 7), date(2013, 3, 31), date(2013, 5, 1)), "7 days late"),
+        (words.slip(date(2013, 3, 24), date(2013, 3, 31), date(2013, 5, 1)), "7 days early"),
+        (words.slip(None, date(2013, 3, 31), date(2013, 4, 1)), "1 day overdue"),
+        (words.slip(None, date(2013, 3, 31), date(2013, 3, 31)), ""),
+        (words.sentence("at least 60 % of it"), "At least 60% of it."),
+    ],
+)
+def test_numbers_are_said_as_people_read_them(said: str, expected: str) -> None:
+    """Units, separators and missing numbers are written the same way everywhere."""
+    assert said == expected
