@@ -37,6 +37,7 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
     from datetime import UTC, datetime
 
     from metrics.events import SpoolRecorder
+    from poc.inbox import handed_in
     from poc.line import standing
     from poc.run import run_inbox
     from poc.subject import result
@@ -58,7 +59,11 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
                 click.echo(f"  {receipt.error}")
     recorder.close()
     if not outcomes and not as_json:
-        click.echo("Nothing waits in the inboxes.")
+        unsettled = sum(
+            len(handed_in(workspace.inbox(*name), workspace.find(*name)[1])) for name in workspace.pick(feed)
+        )
+        young = f"; {unsettled} file(s) changed a moment ago and are left until they settle" if unsettled else ""
+        click.echo(f"Nothing waits in the inboxes{young}.")
     context.exit(4 if "failed" in outcomes else 3 if "refused" in outcomes else 0)
 
 

@@ -23,19 +23,24 @@ UNFINISHED = (".part", ".tmp", ".filepart")
 PLACES = {"done": "archive", "already_received": "archive", "refused": "refused"}
 
 
-def waiting(folder: Path, feed: Feed, now: datetime) -> list[Path]:
-    """Files of a feed that are whole, oldest name first.
+def handed_in(folder: Path, feed: Feed) -> list[Path]:
+    """Files of a feed, by name.
 
-    A file that changed less than `settle_s` ago, is hidden, or has the ending of an unfinished one is left alone; so
-    is whatever is not a regular file of the inbox itself.
+    What is hidden, has the ending of an unfinished file, or is not a regular file of the inbox itself is left alone.
     """
-    found = []
-    for path in sorted(folder.glob(feed.files)):
-        if path.name.startswith(".") or path.name.endswith(UNFINISHED) or path.is_symlink() or not path.is_file():
-            continue
-        if now.timestamp() - path.stat().st_mtime >= feed.settle_s:
-            found.append(path)
-    return found
+    return [
+        path
+        for path in sorted(folder.glob(feed.files))
+        if not path.name.startswith(".")
+        and not path.name.endswith(UNFINISHED)
+        and not path.is_symlink()
+        and path.is_file()
+    ]
+
+
+def waiting(folder: Path, feed: Feed, now: datetime) -> list[Path]:
+    """Files that are whole: those that changed less than `settle_s` ago may still be written, and are left alone."""
+    return [path for path in handed_in(folder, feed) if now.timestamp() - path.stat().st_mtime >= feed.settle_s]
 
 
 def put_away(workspace: Workspace, partner: str, feed: str, path: Path, outcome: str, digest: str) -> Path:

@@ -137,4 +137,4 @@ def made_up(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 if __name__ == "__main__":
-    print(fill(Path(sys.argv[1]) / "var" / "metrics-replay.db", Year()))  # noqa: T201 (a script)
+    print(fill(Path(sys.argv[1]) / "var" / "metrics-replay.db", Year()))

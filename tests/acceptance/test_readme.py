@@ -1,0 +1,48 @@
+"""What the README says is so."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from milepost import main
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_milestone_table_is_the_roadmaps():
+    """The table between the markers is what the roadmap's template gives."""
+    spec = importlib.util.spec_from_file_location("readme", Path(__file__).with_name("readme.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert "| M4 Persist |" in README
+    assert module.written(README) == README
+
+
+def test_every_command_it_shows_is_there():
+    """Each `milepost ...` line of the README names a command that has help."""
+    shown = re.findall(r"^milepost (?:-w \S+ )?([a-z ]+?)(?: shop| &)?\s+#", README, re.MULTILINE)
+    assert len(shown) >= 8
+    for words in shown:
+        assert CliRunner().invoke(main, [*words.split(), "--help"]).exit_code == 0, words
+
+
+def test_its_picture_and_its_make_targets_are_there():
+    """The picture is in the repository, and the Makefile has the targets it speaks of."""
+    (picture,) = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)
+    assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"`?make (\w+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_its_account_of_the_data_is_the_datas():
+    """The numbers of flights, files and airlines that it gives are those of the replay."""
+    from metrics import workload
+    from poc.scaffold import AIRLINES
+
+    rows = workload.flights().count(b"\n") - 1
+    assert f"{rows:,} flights" in README.replace("\n", " ")
+    assert f"weekly files of {len(AIRLINES)} airlines" in README.replace("\n", " ")
