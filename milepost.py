@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it, so that `milepost --help` a
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,6 @@ import click
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from datetime import date
 
     from poc.config import Workspace
     from roadmap.judge import Verdict
@@ -31,8 +31,8 @@ ROOMS = {
     "roadmap": ("roadmap.cli", "roadmap", "Milestones and their verdicts, computed from what was measured."),
 }
 
-#: Addresses that the dashboard may listen on.
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+#: What the system says of a place that cannot be used as asked.
+NOT_YOURS = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,11 @@ class Front:
         if self.clock == "replay":
             return self.root
         from poc.scaffold import AIRLINES, make
+        from roadmap.template import template
 
         root = self.root / "var" / "replay" / "workspace"
         if not (root / "milepost.toml").is_file():
-            make(root, "replay", "replay", AIRLINES, milestones_template())
+            make(root, "replay", "replay", AIRLINES, template())
         return root
 
     @property
@@ -130,6 +131,10 @@ class FrontDoor(click.Group):
             ctx.exit(130)
         except Exception as error:
             code = getattr(error, "exit_code", None)
+            if isinstance(error, NOT_YOURS):
+                error, code = Refused(f"{error.filename}: {error.strerror}"), 2
+            elif isinstance(error, sqlite3.DatabaseError):
+                error, code = Refused(f"a database of this workspace cannot be used: {error}; restore a copy of it"), 2
             if code is None or isinstance(error, click.ClickException):
                 raise
             click.echo(f"milepost: {error}", err=True)
@@ -154,8 +159,9 @@ def init(folder: Path) -> None:
     from datetime import UTC, datetime
 
     from poc.scaffold import AIRLINES, make, put_sample
+    from roadmap.template import starting
 
-    plan = milestones_from(datetime.now(UTC).date())
+    plan = starting(datetime.now(UTC).date())
     make(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
     sample = put_sample(folder)
     click.echo(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
@@ -164,37 +170,17 @@ def init(folder: Path) -> None:
     click.echo(f"  milepost -w {folder} serve       # the dashboard, and the same work by itself")
 
 
-def milestones_template() -> str:
-    """The milestone file that new workspaces begin with."""
-    from importlib import resources
-
-    return (resources.files("roadmap") / "milestones.toml").read_text("utf-8")
-
-
-def milestones_from(start: date) -> str:
-    """The template with its dates moved, so that the first milestone starts on a day."""
-    import re
-    import tomllib
-    from datetime import date
-
-    text = milestones_template()
-    first: date = min(milestone["start"] for milestone in tomllib.loads(text)["milestone"])
-
-    def moved(found: re.Match[str]) -> str:
-        return str(start + (date.fromisoformat(found[0]) - first))
-
-    return re.sub(r"\b2013-\d\d-\d\d\b", moved, text)
-
-
 @main.command()
 @click.pass_obj
 def validate(front: Front) -> None:
     """Check every file of the workspace, and say what is wrong and what would be right."""
+    from poc.line import standing
     from poc.stages.map import Map
     from poc.subject import lane
     from roadmap.plan import load
 
     workspace = front.workspace
+    standing(workspace.settings.level)
     for partner, feed in workspace.pick(None):
         ready = lane(workspace, partner, feed, front.built)
         Map(ready.feed.map, ready.contract)
@@ -224,20 +210,22 @@ def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Pa
     """Replay the flights of 2013 on monolith and service, judge the milestones, and show the dashboard."""
     import json
 
+    from dashboard.serving import address_of, listen
     from metrics.measure import Order, faults_of, measure
     from metrics.watch import watching
     from poc.scaffold import AIRLINES, make
+    from roadmap.cli import judged_before
     from roadmap.report import to_json, to_text
+    from roadmap.template import template
 
     listener = None if no_serve else listen("127.0.0.1", port)  # first, so that nobody waits for a port in use
-    fresh = not (folder / "milepost.toml").is_file()
-    if fresh:
-        make(folder, "demo", "replay", AIRLINES, milestones_template())
+    if not (folder / "milepost.toml").is_file():
+        make(folder, "demo", "replay", AIRLINES, template())
     front = Front(folder)
     if front.clock != "replay":
         raise Refused(f"{folder}: is a workspace on the live clock; a demo needs one of its own, name it with --dir")
-    fresh = not front.store.is_file()
-    order = Order(front.root, front.store, weeks=weeks, rounds=rounds or (3 if fresh else 1), faults=faults_of(faults))
+    passes = rounds if rounds is not None else 1 if judged_before(front) else 3
+    order = Order(front.root, front.store, weeks=weeks, rounds=passes, faults=faults_of(faults), built=front.built)
     with watching("replaying 2013") as progress:
         done = measure(order, progress)
     verdicts = judge(front)
@@ -261,7 +249,9 @@ def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Pa
 @click.pass_obj
 def serve(front: Front, host: str, port: int) -> None:
     """Show the dashboard, exchange what arrives in the inboxes, collect, and judge once a day."""
-    _ = front.workspace
+    from dashboard.serving import address_of, listen
+
+    _ = front.workspace  # a mistake in it is told before anything is served
     listener = listen(host, port)
     click.echo(f"Dashboard: {address_of(listener)} (Ctrl-C ends it)")
     sys.exit(serve_until_told(front, listener))
@@ -271,30 +261,6 @@ class Refused(Exception):
     """Something asked of the front door that it does not do; the message says what it does."""
 
     exit_code = 2
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take a port on loopback. Raises Refused where it is taken, or the address is another."""
-    import socket
-
-    if host not in LOOPBACK:
-        raise Refused(f"host {host!r} is not loopback; the dashboard is served on {', '.join(LOOPBACK)} only")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(128)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise Refused(f"port {port} on {host} cannot be used: {error}; choose another with --port") from error
-    return listener
-
-
-def address_of(listener: socket.socket) -> str:
-    """Where a browser finds it."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def judge(front: Front) -> list[Verdict]:
@@ -311,23 +277,19 @@ def jobs(front: Front, stop: Callable[[], bool]) -> dict[str, Callable[[], objec
     from time import time_ns
 
     from metrics.collect import collect
-    from metrics.events import SpoolRecorder
     from metrics.store import open_store
-    from poc.line import standing
-    from poc.run import run_inbox
+    from poc.unattended import Unattended
 
-    def exchange_inboxes() -> None:
-        recorder, level = SpoolRecorder(front.workspace.spool), standing(front.workspace.settings.level)
-        for _ in run_inbox(front.workspace, None, level, lambda: datetime.now(UTC), recorder, front.release, stop):
-            pass
-        recorder.close()
+    def say(line: str) -> None:
+        click.echo(f"milepost: {line}", err=True)
 
     def collect_spool() -> None:
         if front.workspace.spool.is_dir():
             with closing(open_store(front.store_of("live"), "live")) as db:
                 collect(front.workspace.spool, db, time_ns() // 1000)
 
-    return {"exchange": exchange_inboxes, "collect": collect_spool, "judge": lambda: judge(front)}
+    inboxes = Unattended(front.workspace, lambda: datetime.now(UTC), front.release, stop, say)
+    return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge(front)}
 
 
 def serve_until_told(front: Front, listener: socket.socket) -> int:
@@ -338,7 +300,7 @@ def serve_until_told(front: Front, listener: socket.socket) -> int:
     """
     import signal
     import threading
-    from datetime import UTC, datetime
+    from datetime import UTC, datetime, timedelta
 
     from apscheduler.schedulers.background import BackgroundScheduler
     from waitress.server import create_server
@@ -351,13 +313,18 @@ def serve_until_told(front: Front, listener: socket.socket) -> int:
     def on_term(*_: object) -> None:
         nonlocal code
         code = 143
-        raise SystemExit
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+        raise SystemExit(code)
 
     signal.signal(signal.SIGTERM, on_term)
-    scheduler = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1})
+    scheduler = BackgroundScheduler(
+        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
     every = {"exchange": {"seconds": 5}, "collect": {"seconds": 5}, "judge": {"days": 1}}
+    first = {"exchange": 0, "collect": 1, "judge": 3}  # seconds from now: what is judged has been collected
     for name, job in jobs(front, told.is_set).items():
-        scheduler.add_job(spoken(job), "interval", id=name, next_run_time=datetime.now(UTC), **every[name])
+        start = datetime.now(UTC) + timedelta(seconds=first[name])
+        scheduler.add_job(spoken(job), "interval", id=name, next_run_time=start, **every[name])
     config = Config(
         store=front.store,
         milestones=front.milestones,

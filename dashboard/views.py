@@ -13,7 +13,7 @@ from flask import Blueprint, Response, abort, current_app, g, render_template, r
 
 from dashboard import charts, frames, stones, worth
 from dashboard.errors import NothingYet
-from metrics.errors import StoreDamaged
+from metrics.errors import StoreDamaged, StoreMissing
 from metrics.store import clock_of, open_reader
 from metrics.store import today as replayed_today
 from roadmap.evidence import judge_all
@@ -67,9 +67,10 @@ def read_state() -> State:
     config = settings()
     plan = load(config.milestones)
     how = "milepost metrics measure" if config.clock == "replay" else "milepost run"
-    if not config.store.is_file():
-        raise NothingYet("Nothing measured yet", "There is no metrics database; this makes one:", how)
-    g.db = db = open_reader(config.store)
+    try:
+        g.db = db = open_reader(config.store)
+    except StoreMissing as error:
+        raise NothingYet("Nothing measured yet", "There is no metrics database; this makes one:", how) from error
     if clock_of(db) != config.clock:
         raise StoreDamaged(f"{config.store}: holds {clock_of(db)} runs, not {config.clock} ones")
     last = replayed_today(db)

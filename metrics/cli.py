@@ -21,6 +21,10 @@ class Front(Protocol):
     def clock(self) -> str:
         """`replay` or `live`."""
 
+    @property
+    def built(self) -> int:
+        """The highest service level that stands."""
+
     def replayed(self) -> Path:
         """The workspace that a replay runs in."""
 
@@ -63,7 +67,7 @@ def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, a
     from metrics.watch import watching
 
     names = tuple(split_subjects(subjects))
-    order = Order(front.replayed(), front.store_of("replay"), names, weeks, rounds, faults_of(faults))
+    order = Order(front.replayed(), front.store_of("replay"), names, weeks, rounds, faults_of(faults), front.built)
     with watching("replaying") as progress:
         done = run(order, progress)
     readings = []

@@ -10,9 +10,10 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metrics.errors import SpoolDamaged, TryLater
+from metrics.errors import SpoolDamaged, StoreDamaged, TryLater
 from metrics.events import Event, from_line
-from metrics.store import abandon_stale, insert_events
+from metrics.rollup import abandon_stale
+from metrics.store import insert_events, is_busy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,17 +43,23 @@ def collect(spool: Path, db: Database, now_us: int) -> Collected:
     Raises:
         SpoolDamaged: some lines are not events; they were set aside, and everything else was collected.
         TryLater: another program holds the store locked.
+        StoreDamaged: the store cannot be written.
     """
     files = events = new = 0
     unfinished: list[str] = []
     damaged: list[str] = []
+    known = dict(db.execute("SELECT name, offset_bytes FROM spool_file").fetchall())
     for path in sorted(spool.glob("*.jsonl")):
+        files += 1
+        if path.stat().st_size == known.get(path.name):
+            continue
         try:
             with db.atomic():
                 read, added, cut_short, bad = _collect_file(path, spool / DAMAGED, db)
-        except sqlite3.OperationalError as error:
-            raise TryLater(f"{path}: {error}; nothing of it was taken in, try again later") from error
-        files += 1
+        except sqlite3.DatabaseError as error:
+            if is_busy(error):
+                raise TryLater(f"{path}: {error}; nothing of it was taken in, try again later") from error
+            raise StoreDamaged(f"the metrics database: {error}; nothing of {path} was taken in") from error
         events += read
         new += added
         damaged += bad

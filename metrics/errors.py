@@ -3,6 +3,7 @@
 MetricsError            base; never raised itself
 ├── BadInput            mend the named thing and call again (exit 2)
 ├── StoreDamaged        restore or move the named database away; nothing was changed (exit 2)
+│   └── StoreMissing    measure or run something first; there is nothing to read yet (exit 2)
 ├── SpoolDamaged        look at the line set aside; every good line has been collected (exit 3)
 ├── SubjectFailed       read the subject's own words; the measurement did not happen (exit 1)
 └── TryLater            somebody else is at it; call again later (exit 75)
@@ -25,6 +26,10 @@ class StoreDamaged(MetricsError):
     """The metrics database is not one, is of another clock, or is from a newer release."""
 
     exit_code = 2
+
+
+class StoreMissing(StoreDamaged):
+    """There is no metrics database yet, or it is being made at this moment."""
 
 
 class SpoolDamaged(MetricsError):

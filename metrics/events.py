@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -143,11 +143,39 @@ def from_line(line: bytes) -> tuple[str, Event]:
     try:
         data: Any = json.loads(line)
         kind = data.pop("kind")
+        event: Event
         if kind in {"run", "start"}:
-            return kind, RunEvent(key=RunKey(**data.pop("key")), **data)
-        return kind, KINDS[kind](**data)
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+            key = RunKey(**data.pop("key"))
+            _check_types(key)
+            event = RunEvent(key=key, **data)
+        else:
+            event = KINDS[kind](**data)
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not an event: {error!r}") from error
+    _check_types(event)
+    return kind, event
+
+
+def _check_types(value: Event | RunKey) -> None:
+    """Hold what was read against what the fields say. Raises ValueError."""
+    for part in fields(value):
+        found = getattr(value, part.name)
+        if not isinstance(found, _TYPES[str(part.type)]) or isinstance(found, bool):
+            raise ValueError(f"not an event: {part.name} is {found!r}")
+        if isinstance(found, str):
+            found.encode()  # a lone surrogate is no text
+        elif isinstance(found, dict) and not all(isinstance(count, int) for count in found.values()):
+            raise ValueError(f"not an event: {part.name} is {found!r}")
+
+
+#: What a field's annotation lets in, once read from JSON.
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "int | None": (int, type(None)),
+    "RunKey": (RunKey,),
+    "Mapping[str, int]": (dict,),
+}
 
 
 class Recorder(Protocol):
@@ -181,7 +209,9 @@ class SpoolRecorder:
                 self._spool.mkdir(parents=True, exist_ok=True)
                 path = self._spool / f"{time.time_ns()}-{os.getpid()}.jsonl"
                 self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o640)
-            os.write(self._fd, to_line(event, started=started))
+            line = to_line(event, started=started)
+            if os.write(self._fd, line) < len(line):
+                self.close()  # the next event begins a file of its own, and is not glued to half a line
         except OSError:
             return
 

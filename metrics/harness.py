@@ -34,9 +34,7 @@ from metrics.workload import FEED, RECORD_KEY, InputFile, Workload, block_days
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import date
-
-#: Seconds of a replayed day, from its opening, over which its runs are spread one by one.
-DAY_S = 50_000
+    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +53,15 @@ def labels(subjects: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{name}#2" if name in subjects[:place] else name for place, name in enumerate(subjects))
 
 
-def series_of(workload: Workload, baseline_source: str) -> str:
-    """Twelve letters that are equal where numbers may be compared: same faults, input, baseline and method."""
-    words = f"{workload.sha256}\n{baseline_source}\n{METHOD}"
-    return hashlib.sha256(words.encode()).hexdigest()[:12]
+def series_of(workload: Workload, baseline_source: str, workspace: Path) -> str:
+    """Twelve letters that are equal where numbers may be compared.
+
+    They stand for the faults, the input, the baseline, the method, and the partners and contracts of the workspace.
+    """
+    digest = hashlib.sha256(f"{workload.sha256}\n{baseline_source}\n{METHOD}".encode())
+    for path in sorted([*workspace.glob("partners/*.toml"), *workspace.glob("contracts/*.json")]):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def replay(request: Replay, recorder: Recorder, on_file: Callable[[], None]) -> Iterator[Step]:
@@ -88,7 +91,8 @@ def replay(request: Replay, recorder: Recorder, on_file: Callable[[], None]) -> 
             # each that has started is ended, also where another did not start
             future.add_done_callback(lambda done: None if done.exception() else stack.callback(done.result().end))
         rounds = [[future.result() for future in sides] for sides in starting]
-        series = series_of(request.workload, next((side.source for side in rounds[0] if side.source), ""))
+        baseline = next((side.source for side in rounds[0] if side.source), "")
+        series = series_of(request.workload, baseline, request.workspace)
         desk = Desk(request, recorder, endpoint, series, on_file)
         blocks = sorted({file.block for file in request.workload.files})
         for block in blocks:
@@ -97,8 +101,8 @@ def replay(request: Replay, recorder: Recorder, on_file: Callable[[], None]) -> 
             random.Random(f"{request.seed} {block}").shuffle(order)  # noqa: S311 (an order, not a secret)
             files = [file for file in request.workload.files if file.block == block]
             list(pool.map(lambda side, files=files: side.prepare(files), chain.from_iterable(rounds)))
-            for number, sides in enumerate(rounds):
-                desk.week(block, [sides[turn] for turn in (order if number % 2 == 0 else order[::-1])])
+            for number, sides in zip(request.rounds, rounds, strict=True):
+                desk.week(block, [sides[turn] for turn in (order if number % 2 else order[::-1])])
                 desk.close(sides, last=block == blocks[-1])
             yield Step(block, series, desk.runs - before)
 
@@ -141,7 +145,7 @@ class Desk:
         waiting, side.pending = side.pending, []
         for task in [*waiting, *map(Task, arrived)]:
             self.runs += 1
-            self._recorder.record(side.run(task, day, self.runs % DAY_S, self._series))
+            self._recorder.record(side.run(task, day, self.runs, self._series))
             if task.attempt == 1:
                 self._on_file()
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import metadata, resources
 from typing import TYPE_CHECKING
 
 from metrics import workload
 from metrics.collect import collect
-from metrics.errors import BadInput
-from metrics.events import SpoolRecorder
+from metrics.errors import BadInput, SpoolDamaged, TryLater
+from metrics.events import SpoolRecorder, parse_subject
 from metrics.harness import labels, replay
 from metrics.sides import Replay
 from metrics.store import next_round, open_store, round_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 #: Readings that `--faults` may ask for.
@@ -35,6 +36,7 @@ class Order:
     weeks: int = workload.BLOCKS
     rounds: int = 3
     faults: tuple[str, ...] = FAULTS
+    built: int = 1  #: the highest service level that stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,12 @@ def measure(order: Order, progress: Callable[[int, int], None]) -> Measured:
     faults_file = resources.files("metrics") / "faults-standard.toml"
     runs, done, series = 0, 0, ""
     rows: dict[str, int] = {}
-    with closing(open_store(order.store, "replay")) as db, resources.as_file(faults_file) as rates:
+    damaged: SpoolDamaged | None = None
+    with (
+        alone(folder),
+        closing(open_store(order.store, "replay")) as db,
+        resources.as_file(faults_file) as rates,
+    ):
         seed = workload.read_faults(rates)["seed"]
         loads = {name: workload.build(folder, rates, name, order.weeks) for name in order.faults}
         total = sum(len(load.files) for load in loads.values()) * order.rounds * len(order.subjects)
@@ -87,12 +94,28 @@ def measure(order: Order, progress: Callable[[int, int], None]) -> Measured:
             for step in replay(request, recorder, on_file):
                 runs += step.runs
                 series = step.series
-                collect(spool, db, time.time_ns() // 1000)
+                try:
+                    collect(spool, db, time.time_ns() // 1000)
+                except SpoolDamaged as error:  # told at the end; what is measured meanwhile is good
+                    damaged = error
             recorder.close()
             shutil.rmtree(folder / "partner", ignore_errors=True)
             shutil.rmtree(folder / "subjects", ignore_errors=True)
             rows = rows or round_rows(db, labels(order.subjects)[-1], name, series, numbers[-1])
+    if damaged is not None:
+        raise damaged
     return Measured(runs, time.monotonic() - began, rows, series)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the replay's folder: one measurement at a time. The lock ends with its process. Raises TryLater."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise TryLater(f"{folder}: another measurement is under way; try again when it has ended") from error
+        yield
 
 
 def check(order: Order) -> None:
@@ -101,9 +124,16 @@ def check(order: Order) -> None:
         labels(order.subjects)
     except ValueError as error:
         raise BadInput(str(error)) from error
-    if len(order.subjects) < 2 or not order.subjects[0].startswith("monolith"):
-        told = ",".join(order.subjects)
+    told = ",".join(order.subjects)
+    if len(order.subjects) < 2 or order.subjects[0] != "monolith":
         raise BadInput(f"subjects are {told!r}; name the control first: monolith,service@1 (or monolith,monolith)")
+    for name in order.subjects:
+        level = parse_subject(name)[1]
+        if level > order.built or "#" in name:
+            levels = ", ".join(f"service@{n}" for n in range(1, order.built + 1))
+            raise BadInput(f"{name} is not built; choose monolith, {levels}")
+        if order.subjects.count(name) > (2 if name == "monolith" else 1):
+            raise BadInput(f"subjects are {told!r}; each is named once, only monolith twice, against itself")
     if not 1 <= order.weeks <= workload.BLOCKS:
         raise BadInput(f"weeks is {order.weeks}; choose 1 to {workload.BLOCKS}")
     if not 1 <= order.rounds <= 100:

@@ -37,6 +37,7 @@ def create_runs(db: Database) -> None:
     runs.create_index(("started_at_us", "id"))
     runs.create_index(("partner", "feed", "started_at_us"))
     runs.create_index(BLOCK_ID, index_name="run_block_key")
+    db.execute("CREATE INDEX run_unfinished ON run (started_at_us) WHERE duration_ns IS NULL")
     counts = dict.fromkeys(("due", "held", "twice", "lost", "foreign_held"), int)
     db.create_table(
         "holding", {**text, "level": int, "round": int, "band": int, **counts}, pk=HOLDING_ID, strict=True

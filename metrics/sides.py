@@ -117,7 +117,7 @@ class Side:
             SubjectFailed: the subject broke the protocol, or called the request a mistake.
         """
         file = task.file
-        started = datetime.combine(day, OPENING) + timedelta(seconds=place)
+        started = datetime.combine(day, OPENING) + timedelta(microseconds=place)
         mark = self._kept / "under-way"
         before = usage(self._program.pid, reset_peak=True)
         began_ns = time.monotonic_ns()
@@ -149,9 +149,13 @@ class Side:
         where = ["--workspace", str(self._replay.workspace), "--state", str(self._state), "--endpoint", self._endpoint]
         program = Program([*command(self.label), *where])
         self._starts += 1
-        for partner, feed, path in self._warm_ups():
-            self._ask(program, partner, feed, path, datetime(YEAR - 1, 1, 1, tzinfo=UTC))
-            program.hear()
+        try:
+            for partner, feed, path in self._warm_ups():
+                self._ask(program, partner, feed, path, datetime(YEAR - 1, 1, 1, tzinfo=UTC))
+                program.hear()
+        except SubjectFailed:
+            program.end()
+            raise
         self._holdings.fresh()  # what warming up left behind is not counted
         return program
 
@@ -199,7 +203,7 @@ class Side:
             block=start.isoformat(),
             block_end=end.isoformat(),
             due_at_us=int(datetime.combine(file.arrives, OPENING).timestamp()) * 1_000_000,
-            started_at_us=int(started.timestamp()) * 1_000_000,
+            started_at_us=round(started.timestamp() * 1_000_000),
             duration_ns=took_ns,
             blocked_ns=min(int(result.get("blocked_ns", 0)), took_ns),
             cpu_ns=spent.cpu_ns,

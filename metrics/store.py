@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
-from metrics.errors import StoreDamaged, TryLater
+from metrics.errors import StoreDamaged, StoreMissing, TryLater
 from metrics.events import OUTCOMES, AnswerEvent, Event, HoldingEvent, RunEvent, parse_subject
+from metrics.rollup import LATE, roll_up
 from metrics.schema import ANSWER_ID, BLOCK_ID, HOLDING_ID, RUN_ID, STEPS, migrations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 #: The two calendars a store can be on; one never judges the other.
@@ -42,21 +43,24 @@ def open_store(path: Path, clock: str) -> Database:
         StoreDamaged: not a database, of the other clock, or from a newer release; nothing was changed.
         TryLater: another program holds it locked.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = Database(sqlite3.connect(path, timeout=30))
     try:
-        db.execute("PRAGMA quick_check(1)").fetchone()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = Database(sqlite3.connect(path, timeout=30))
+    except (OSError, sqlite3.OperationalError) as error:
+        raise StoreDamaged(f"{path}: cannot be opened: {error}") from error
+    try:
+        _refuse_foreign(db, path)
         _refuse_newer(db, path)
         db.enable_wal()
         db.execute("PRAGMA synchronous = NORMAL")
-        migrations.apply(db)
-        db.table("meta").insert({"key": "clock", "value": clock}, ignore=True)
+        with db.atomic():  # a reader sees all of a new database, or none of it
+            migrations.apply(db)
+            db.table("meta").insert({"key": "clock", "value": clock}, ignore=True)
         _refuse_other_clock(db, path, clock)
-    except sqlite3.OperationalError as error:
-        db.close()
-        raise TryLater(f"{path}: {error}; another program is using it, try again later") from error
     except sqlite3.DatabaseError as error:
         db.close()
+        if is_busy(error):
+            raise TryLater(f"{path}: {error}; another program is using it, try again later") from error
         raise StoreDamaged(f"{path}: {error}; move it away or restore a copy, nothing was changed") from error
     except StoreDamaged:
         db.close()
@@ -68,18 +72,40 @@ def open_reader(path: Path) -> Database:
     """Open the database for reading only; a page or a verdict can change nothing.
 
     Raises:
-        StoreDamaged: there is none, or it is not one of ours.
+        StoreMissing: there is none yet.
+        StoreDamaged: it is not one of ours.
     """
+    none_yet = f"{path}: no metrics yet; `milepost metrics measure` or `milepost run` makes them"
     if not path.is_file():
-        raise StoreDamaged(f"{path}: no metrics yet; `milepost metrics measure` or `milepost run` makes them")
+        raise StoreMissing(none_yet)
     db = Database(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10))
     try:
-        db.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()
+        if not _tables(db):
+            raise StoreMissing(none_yet)
+        _refuse_foreign(db, path)
         _refuse_newer(db, path)
     except sqlite3.DatabaseError as error:
         db.close()
         raise StoreDamaged(f"{path}: {error}; not a metrics database of Milepost") from error
+    except StoreDamaged:
+        db.close()
+        raise
     return db
+
+
+def is_busy(error: sqlite3.DatabaseError) -> bool:
+    """Whether another program holds the database, so that trying again later may help."""
+    return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _tables(db: Database) -> set[str]:
+    return {str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _refuse_foreign(db: Database, path: Path) -> None:
+    tables = _tables(db)
+    if tables and "run_block" not in tables:
+        raise StoreDamaged(f"{path}: another program's database (it has {', '.join(sorted(tables)[:3])}); move it away")
 
 
 def _refuse_newer(db: Database, path: Path) -> None:
@@ -124,13 +150,16 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event]]) -> int:
             touched.add(tuple(row[name] for name in BLOCK_ID))
         else:
             answers.append(answer_row(event))
+    # a run that ends takes its row along, out of the stratum in which it stood unfinished
+    names = ", ".join(BLOCK_ID)
+    touched |= set(db.execute(f"SELECT {names} FROM run WHERE duration_ns IS NULL").fetchall())  # noqa: S608
     _insert(db, "run", starts, on_conflict="DO NOTHING")
     update = ", ".join(f"{name} = excluded.{name}" for name in (runs[0] if runs else ()))
     _insert(
         db,
         "run",
         runs,
-        on_conflict=f"({', '.join(RUN_ID)}) DO UPDATE SET {update} WHERE run.outcome = 'running'",
+        on_conflict=f"({', '.join(RUN_ID)}) DO UPDATE SET {update} WHERE run.outcome = 'running' OR {LATE}",
     )
     _insert(db, "holding", holdings, on_conflict="DO NOTHING")
     _insert(db, "answer", answers, on_conflict="DO NOTHING")
@@ -177,69 +206,6 @@ def answer_row(event: AnswerEvent) -> dict[str, Any]:
     return {name: getattr(event, name) for name in names}
 
 
-def abandon_stale(db: Database, before_us: int) -> None:
-    """Runs that started before and never ended are abandoned: they count as failures, of unknown length."""
-    names = ", ".join(BLOCK_ID)
-    stale = "outcome = 'running' AND started_at_us < ?"
-    touched = db.execute(f"SELECT DISTINCT {names} FROM run WHERE {stale}", (before_us,)).fetchall()  # noqa: S608
-    db.execute(f"UPDATE run SET outcome = 'abandoned' WHERE {stale}", (before_us,))  # noqa: S608
-    for key in touched:
-        roll_up(db, key)
-
-
-def roll_up(db: Database, key: tuple[Any, ...]) -> None:
-    """Make one row of `run_block` anew from the raw rows of its block and stratum.
-
-    Busy time counts every attempt, failed ones included, less what was blocked on time-outs. A record is counted as
-    held once a round, however many copies the partner has.
-    """
-    db.execute(ROLL_UP_SQL, dict(zip(BLOCK_ID, key, strict=True)))
-
-
-_AT = " AND ".join(f"{name} = :{name}" for name in BLOCK_ID)
-
-ROLL_UP_SQL = f"""
-WITH runs AS (SELECT * FROM run WHERE {_AT} AND outcome != 'running'),
-ended AS (
-  SELECT duration_ns, ROW_NUMBER() OVER (ORDER BY duration_ns) AS place, COUNT(*) OVER () AS many
-  FROM runs WHERE duration_ns IS NOT NULL
-),
-delays AS (
-  SELECT started_at_us - due_at_us AS delay_us, ROW_NUMBER() OVER (ORDER BY started_at_us - due_at_us) AS place,
-         COUNT(*) OVER () AS many
-  FROM runs WHERE outcome = 'done'
-),
-lasts AS (
-  SELECT outcome, {", ".join(f"rows_{name}" for name in ("in", *OUTCOMES))},
-         ROW_NUMBER() OVER (PARTITION BY round, exchange_id ORDER BY attempt DESC) AS back
-  FROM runs WHERE outcome != 'already_received'
-),
-held AS (
-  SELECT SUM(due) AS due, SUM(held) AS held, SUM(twice) AS twice, SUM(lost) AS lost, SUM(foreign_held) AS foreign_held
-  FROM holding WHERE {_AT}
-)
-INSERT OR REPLACE INTO run_block (
-  {", ".join(BLOCK_ID)}, block_end, rounds, attempts, exchanges, busy_ns, blocked_ns, cpu_ns, operator_ns,
-  operator_touches, calls, first_failed, still_failed, due, held, twice, lost, foreign_held, bytes_in, bytes_out,
-  duration_p50_ns, duration_p95_ns, peak_rss_bytes, delay_p50_us, delay_p95_us, first_started_at_us,
-  last_started_at_us, {", ".join(f"rows_{name}" for name in ("in", *OUTCOMES))}
-)
-SELECT {", ".join(f":{name}" for name in BLOCK_ID)}, MAX(block_end), COUNT(DISTINCT round), COUNT(*),
-  (SELECT COUNT(*) FROM lasts WHERE back = 1), SUM(COALESCE(duration_ns, 0) - blocked_ns), SUM(blocked_ns),
-  SUM(cpu_ns), SUM(operator_ns), SUM(operator_touch), SUM(calls),
-  SUM(attempt = 1 AND outcome IN ('failed', 'refused', 'abandoned')),
-  (SELECT SUM(outcome IN ('failed', 'refused', 'abandoned')) FROM lasts WHERE back = 1),
-  (SELECT due FROM held), (SELECT held FROM held), (SELECT twice FROM held), (SELECT lost FROM held),
-  (SELECT foreign_held FROM held), SUM(bytes_in), SUM(bytes_out),
-  (SELECT duration_ns FROM ended WHERE place = (many + 1) / 2),
-  (SELECT duration_ns FROM ended WHERE place = (many * 95 + 99) / 100), MAX(peak_rss_bytes),
-  (SELECT delay_us FROM delays WHERE place = (many + 1) / 2),
-  (SELECT delay_us FROM delays WHERE place = (many * 95 + 99) / 100), MIN(started_at_us), MAX(started_at_us),
-  {", ".join(f"(SELECT SUM(rows_{name}) FROM lasts WHERE back = 1)" for name in ("in", *OUTCOMES))}
-FROM runs HAVING COUNT(*) > 0
-"""  # noqa: S608 (names are our own constants)
-
-
 def last_series(db: Database, mode: str, faults: str) -> str | None:
     """The series of the newest measurement; older ones stay, and are not compared with it."""
     sql = "SELECT series FROM run WHERE mode = ? AND faults = ? ORDER BY id DESC LIMIT 1"
@@ -271,8 +237,3 @@ def today(db: Database) -> str | None:
     """The last day any evidence reaches to (an ISO date): "today", in a replay."""
     found = db.execute("SELECT MAX(block_end) FROM run_block").fetchone()[0]
     return None if found is None else str(found)
-
-
-def blocks(db: Database, where: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Rows of `run_block` that a condition picks, in the order of their blocks."""
-    return db.query(f"SELECT * FROM run_block WHERE {where} ORDER BY block", params)  # noqa: S608

@@ -39,7 +39,12 @@ class Program:
     """A child process that says it is ready, then answers a JSON line with a JSON line."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603 (our own programs)
+            arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is for us; they end when their input does
+        )
         assert self._process.stdin is not None  # noqa: S101 (asked for above; tells the type checker)
         assert self._process.stdout is not None  # noqa: S101
         self._in: IO[bytes] = self._process.stdin

@@ -111,7 +111,7 @@ def cut(source: bytes, folder: Path, seed: int, weeks: int) -> tuple[list[InputF
     """Cut the year into one file a partner and week below `folder`, bytes as they come; and the records due.
 
     All files are told, so that the plan is the same for a part of the year; only those of the first `weeks` blocks are
-    written. A file that stands there already is the same, for the same source, and is left as it is.
+    written.
     """
     rows = pl.read_csv(source, infer_schema=False).with_columns(
         day=pl.date(pl.col("year").cast(pl.Int32), pl.col("month").cast(pl.Int32), pl.col("day").cast(pl.Int32)),
@@ -126,9 +126,8 @@ def cut(source: bytes, folder: Path, seed: int, weeks: int) -> tuple[list[InputF
     for (partner, week), part in rows.partition_by(["carrier", "week"], as_dict=True, maintain_order=True).items():
         block = min(int(week), BLOCKS - 1)
         path = folder / str(partner) / FEED / f"2013-W{int(week) + 1:02d}.csv"
-        if block < weeks and not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(header + b"".join(line + b"\n" for line in part["line"]))
+        if block < weeks:
+            write(path, header + b"".join(line + b"\n" for line in part["line"]))
         monday = FIRST_MONDAY + timedelta(weeks=int(week))
         weekday = int(chance(seed, "weekday", str(partner)) * 4)
         arrives = min(max(monday + timedelta(days=weekday), FIRST_DAY), LAST_DAY)
@@ -136,6 +135,16 @@ def cut(source: bytes, folder: Path, seed: int, weeks: int) -> tuple[list[InputF
         truth.append(part.select(pl.lit(f"{partner}/{path.name}").alias("file"), *RECORD_KEY))
     files.sort(key=lambda file: (file.arrives, file.partner))
     return files, pl.concat(truth)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Put a file in place whole; one that has these bytes already is left as it is."""
+    if path.is_file() and path.read_bytes() == data:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.part")
+    aside.write_bytes(data)
+    aside.replace(path)
 
 
 def chance(*parts: object) -> float:
@@ -173,8 +182,8 @@ def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dic
         name = f"{file.partner}/{file.feed}/{file.name}"
         if chance(seed, name, "resent") < faults["files"]["resent"]:
             copy = file.path.with_name(f"{file.path.stem}-again.csv")
-            if file.path.is_file() and not copy.is_file():
-                copy.write_bytes(file.path.read_bytes())
+            if file.path.is_file():
+                write(copy, file.path.read_bytes())
             day = min(file.arrives + timedelta(days=1), LAST_DAY)
             copies.append(InputFile(file.partner, file.feed, copy, file.records, file.block, day, file.name))
     for file in [*files, *copies]:

@@ -34,6 +34,7 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
     inbox for the next run.
     """
     import json
+    from contextlib import closing
     from datetime import UTC, datetime
 
     from metrics.events import SpoolRecorder
@@ -44,27 +45,36 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
 
     front: Front = context.obj
     workspace = front.workspace
-    chosen = standing(level or workspace.settings.level)
-    recorder = SpoolRecorder(workspace.spool)
-    outcomes = set()
-    for ran in run_inbox(workspace, feed, chosen, lambda: datetime.now(UTC), recorder, front.release):
-        receipt = ran.receipt
-        outcomes.add(receipt.outcome)
-        if as_json:
-            head = {"partner": ran.partner, "feed": ran.feed, "file": str(ran.path), "exchange_id": receipt.exchange_id}
-            click.echo(json.dumps({**head, "attempt": receipt.attempt, **result(receipt)}))
-        else:
-            click.echo(f"{ran.partner}/{ran.feed} {ran.path.name}: {told(receipt.outcome, receipt.account.as_dict())}")
-            if receipt.error:
-                click.echo(f"  {receipt.error}")
-    recorder.close()
+    chosen = standing(workspace.settings.level if level is None else level)
+    outcomes: set[str] = set()
+    with closing(SpoolRecorder(workspace.spool)) as recorder:
+        for ran in run_inbox(workspace, feed, chosen, lambda: datetime.now(UTC), recorder, front.release):
+            head = {"partner": ran.partner, "feed": ran.feed, "file": str(ran.path)}
+            receipt = ran.receipt
+            if receipt is None:
+                outcomes.add("mistake")
+                click.echo(f"milepost: {ran.partner}/{ran.feed}: {ran.error}", err=True)
+                continue
+            outcomes.add(receipt.outcome)
+            if as_json:
+                head["exchange_id"] = receipt.exchange_id
+                click.echo(json.dumps({**head, "attempt": receipt.attempt, **result(receipt)}))
+            else:
+                ended = told(receipt.outcome, receipt.account.as_dict())
+                click.echo(f"{ran.partner}/{ran.feed} {ran.path.name}: {ended}")
+                if receipt.error:
+                    click.echo(f"  {receipt.error}")
     if not outcomes and not as_json:
         unsettled = sum(
             len(handed_in(workspace.inbox(*name), workspace.find(*name)[1])) for name in workspace.pick(feed)
         )
         young = f"; {unsettled} file(s) changed a moment ago and are left until they settle" if unsettled else ""
         click.echo(f"Nothing waits in the inboxes{young}.")
-    context.exit(4 if "failed" in outcomes else 3 if "refused" in outcomes else 0)
+    context.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
+
+
+#: What a run ends with: the first of these that some file ended in.
+EXIT_CODES = (("mistake", 2), ("failed", 4), ("refused", 3))
 
 
 def told(outcome: str, rows: dict[str, int]) -> str:
@@ -118,10 +128,13 @@ def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--port", default=8766, show_default=True, help="Where it listens, on loopback.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8766, show_default=True, help="On loopback; 0: any free."
+)
 @click.pass_context
 def partner(context: click.Context, port: int) -> None:
     """Start a practice partner that takes deliveries and keeps them in var/partner, until Ctrl-C."""
+    import json
     import subprocess
     import sys
 
@@ -131,10 +144,9 @@ def partner(context: click.Context, port: int) -> None:
     child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 (our own program)
     try:
         assert child.stdout is not None  # noqa: S101 (asked for above; tells the type checker)
-        if child.stdout.readline():
-            click.echo(
-                f"A partner listens on http://127.0.0.1:{port}; it keeps what it takes in {keep}. Ctrl-C ends it."
-            )
+        if line := child.stdout.readline():
+            address = json.loads(line)["ready"]
+            click.echo(f"A partner listens on {address}; it keeps what it takes in {keep}. Ctrl-C ends it.")
         context.exit(child.wait())
     except KeyboardInterrupt:
         child.terminate()

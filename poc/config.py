@@ -29,7 +29,7 @@ class MapField(Strict):
     datetime; `join` writes several fields one after the other.
     """
 
-    to: str
+    to: str = Field(min_length=1, pattern=r"^[^_]")
     source: str | None = Field(default=None, alias="from")
     join: tuple[str, ...] = ()
     times: float | None = None
@@ -40,6 +40,10 @@ class MapField(Strict):
     def _one_source(self) -> MapField:
         if (self.source is None) == (not self.join):
             raise ValueError(f"field {self.to!r} needs either `from` or `join`")
+        if self.join and (self.times is not None or self.plus_minutes is not None):
+            raise ValueError(f"field {self.to!r}: `times` and `plus_minutes` go with `from`, not with `join`")
+        if self.times is not None and self.plus_minutes is not None:
+            raise ValueError(f"field {self.to!r} has both `times` and `plus_minutes`; choose one")
         return self
 
     @property
@@ -52,11 +56,18 @@ class Feed(Strict):
     """What flows to a partner: how files are read, checked, mapped and sent."""
 
     contract: str
-    files: str = "*.csv"
+    files: str = Field(default="*.csv", pattern=r"^[^/]+$")
     format: Literal["csv"] = "csv"
     request_rows: int = Field(default=500, ge=1, le=100_000)
     settle_s: float = Field(default=2.0, ge=0)
     map: tuple[MapField, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Feed:
+        names = [field.to for field in self.map]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"the map writes {twice!r} twice")
+        return self
 
 
 class Endpoint(Strict):

@@ -7,11 +7,12 @@ check left out in silence. Source: Table Schema specification, https://datapacka
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from poc.batch import ROW, Finding
 from poc.errors import BadInput
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
 #: How a field type reads from text; what does not read is null. Text stays text.
 CASTS: dict[str, pl.DataType] = {"integer": pl.Int64(), "number": pl.Float64(), "string": pl.String()}
 
+#: Four digits, but not the year 0, which there was not.
+YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
+
 #: The date and time types, the form they have without a `format`, and what that form looks like to the letter.
 DEFAULT_FORMS = {
-    "datetime": ("%Y-%m-%dT%H:%M:%SZ", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]Z$"),
-    "date": ("%Y-%m-%d", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    "datetime": ("%Y-%m-%dT%H:%M:%SZ", rf"^{YEAR}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-5][0-9]Z$"),
+    "date": ("%Y-%m-%d", rf"^{YEAR}-[0-9]{{2}}-[0-9]{{2}}$"),
 }
 
 
@@ -44,22 +48,48 @@ class Constraints(BaseModel):
     max_length: int | None = Field(default=None, alias="maxLength")
 
 
-class SchemaField(BaseModel):
-    """One column; keys that only describe it are welcome."""
+class Described(BaseModel):
+    """What any part of a schema may have beside what is checked: words for people."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
+    title: str | None = None
+    description: str | None = None
+
+
+class SchemaField(Described):
+    """One column."""
+
+    example: Any = None
+    rdf_type: str | None = Field(default=None, alias="rdfType")
     name: str
     type: Literal["integer", "number", "string", "datetime", "date"] = "string"
     format: str = "default"
     constraints: Constraints = Constraints()
 
+    @model_validator(mode="after")
+    def _fits(self) -> SchemaField:
+        if self.format != "default" and self.type not in DEFAULT_FORMS:
+            raise ValueError(f"format {self.format!r} of a {self.type} is not checked at this level; leave it out")
+        told = self.constraints
+        text = [
+            k
+            for k, v in (("pattern", told.pattern), ("minLength", told.min_length), ("maxLength", told.max_length))
+            if v
+        ]
+        if text and self.type != "string":
+            raise ValueError(f"{text[0]} is for strings; {self.name!r} is a {self.type}")
+        if (told.minimum is not None or told.maximum is not None) and self.type not in {"integer", "number"}:
+            raise ValueError(f"minimum and maximum are for numbers; {self.name!r} is a {self.type}")
+        return self
 
-class Schema(BaseModel):
+
+class Schema(Described):
     """A Table Schema file."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
-
+    profile: str | None = Field(default=None, alias="$schema")
+    name: str | None = None
+    fields_match: Literal["exact"] = Field(default="exact", alias="fieldsMatch")
     fields: tuple[SchemaField, ...] = Field(min_length=1)
     missing_values: tuple[str, ...] = Field(default=("",), alias="missingValues")
     primary_key: tuple[str, ...] | str = Field(default=(), alias="primaryKey")
@@ -113,11 +143,12 @@ class Contract:
                 ]
         for rule in self.rules:
             if not rule.kept(typed[rule.field]):
-                found = typed.filter(rule.broken).select(ROW, rule.field)
+                # a value that did not read is null by now, and has been named as a type error already
+                as_it_came = rows[rule.field].is_null() | typed[rule.field].is_not_null()
+                found = typed.filter(rule.broken & as_it_came).select(ROW, rule.field)
                 findings += [
                     Finding(row, rule.code, rule.field, rule.note.format(value=repr(value)))
                     for row, value in found.iter_rows()
-                    if value is not None or rows[rule.field][row - rows[ROW][0]] is None
                 ]
         return typed, sorted(findings, key=lambda finding: finding.row)
 
@@ -142,6 +173,12 @@ def load(path: Path) -> Contract:
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise BadInput(f"{path}: field {twice!r} stands twice")
+    for field in schema.fields:
+        try:
+            re.compile(field.constraints.pattern or "")
+            pl.Series([""]).str.contains(field.constraints.pattern or "")
+        except (re.error, pl.exceptions.PolarsError) as error:
+            raise BadInput(f"{path}: pattern of {field.name!r} is not a regular expression: {error}") from error
     compiled = tuple(rule for field in schema.fields for rule in rules(field, required=field.name in key))
     return Contract(
         names=names,

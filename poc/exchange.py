@@ -7,6 +7,7 @@ the entry. It never waits and never retries: what is not done is told in the rec
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -83,9 +84,12 @@ def exchange(
         Unbalanced: the account does not add up; the ledger entry stays open.
         TryLater: the ledger is locked.
     """
-    now_us = int(now.timestamp() * 1_000_000)
+    now_us, began_ns = int(now.timestamp() * 1_000_000), time.monotonic_ns()
     try:
+        path.name.encode()  # a name that is no text could be written down nowhere
         source = path.open("rb")
+    except UnicodeEncodeError as error:
+        raise BadInput(f"{path.parent}: the file name {path.name!r} is not UTF-8; rename it") from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
     with source:
@@ -104,7 +108,8 @@ def exchange(
         rows_in, settled, findings = run(source, lane, ports, watch)
         account = Account.close(rows_in, settled)
         outcome, error_type, reason = judge(settled)
-        ledger.close_entry(entry, outcome, reason, account, now_us)
+        closed_at_us = now_us + (time.monotonic_ns() - began_ns) // 1000
+        ledger.close_entry(entry, outcome, reason, account, closed_at_us)
     return Receipt(
         entry.exchange_id,
         entry.attempt,

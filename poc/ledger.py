@@ -6,6 +6,8 @@ closed in transactions of their own, so that a run that dies leaves an open entr
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ from metrics.events import OUTCOMES
 from poc.errors import LedgerDamaged, TryLater
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from poc.batch import Account
@@ -52,7 +56,14 @@ OPEN = sa.insert(EXCHANGE)
 REOPEN = (
     sa.update(EXCHANGE)
     .where(EXCHANGE.c.id == sa.bindparam("key"))
-    .values(attempt=sa.bindparam("n"), outcome="open", file=sa.bindparam("name"), closed_at_us=None)
+    .values(
+        attempt=sa.bindparam("n"),
+        outcome="open",
+        file=sa.bindparam("name"),
+        reason="",
+        closed_at_us=None,
+        **{f"rows_{name}": 0 for name in ("in", *OUTCOMES)},  # they enter the account of the new attempt
+    )
 )
 CLOSE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
 
@@ -80,51 +91,49 @@ class Ledger:
 
         Raises:
             TryLater: the ledger is locked by another program.
+            LedgerDamaged: it cannot be read or written.
         """
         exchange_id = sha256(f"{partner}/{feed}/{digest}".encode()).hexdigest()[:24]
-        try:
-            with self._connection.begin():
-                found = self._connection.execute(FIND, {"key": exchange_id}).one_or_none()
-                if found is not None and found.outcome == "done":
-                    return Entry(exchange_id, found.attempt, found.file)
-                if found is not None:
-                    again = {"key": exchange_id, "n": found.attempt + 1, "name": file}
-                    self._connection.execute(REOPEN, again)
-                    return Entry(exchange_id, found.attempt + 1)
-                first = {
-                    "id": exchange_id, "partner": partner, "feed": feed, "sha256": digest, "file": file,
-                    "size_bytes": size_bytes, "attempt": 1, "outcome": "open", "opened_at_us": now_us,
-                }  # fmt: skip
-                self._connection.execute(OPEN, first)
-                return Entry(exchange_id, 1)
-        except sa.exc.OperationalError as error:
-            raise TryLater(f"{self._engine.url.database}: {error.orig}; try again later") from error
+        with self._asking(), self._connection.begin():
+            found = self._connection.execute(FIND, {"key": exchange_id}).one_or_none()
+            if found is not None and found.outcome == "done":
+                return Entry(exchange_id, found.attempt, found.file)
+            if found is not None:
+                again = {"key": exchange_id, "n": found.attempt + 1, "name": file}
+                self._connection.execute(REOPEN, again)
+                return Entry(exchange_id, found.attempt + 1)
+            first = {
+                "id": exchange_id, "partner": partner, "feed": feed, "sha256": digest, "file": file,
+                "size_bytes": size_bytes, "attempt": 1, "outcome": "open", "opened_at_us": now_us,
+            }  # fmt: skip
+            self._connection.execute(OPEN, first)
+            return Entry(exchange_id, 1)
 
     def close_entry(self, entry: Entry, outcome: str, reason: str, account: Account, now_us: int) -> None:
-        """Write how the attempt ended. Raises TryLater."""
+        """Write how the attempt ended. Raises TryLater, LedgerDamaged."""
         rows = {f"rows_{name}": count for name, count in account.as_dict().items()}
         values = {"outcome": outcome, "reason": reason, "closed_at_us": now_us, **rows}
-        try:
-            with self._connection.begin():
-                self._connection.execute(CLOSE, {"key": entry.exchange_id, **values})
-        except sa.exc.OperationalError as error:
-            raise TryLater(f"{self._engine.url.database}: {error.orig}; try again later") from error
+        with self._asking(), self._connection.begin():
+            self._connection.execute(CLOSE, {"key": entry.exchange_id, **values})
 
     def summary(self) -> list[dict[str, Any]]:
         """Exchanges and rows per partner, feed and outcome."""
         rows = [sa.func.sum(EXCHANGE.c[f"rows_{name}"]).label(name) for name in ("in", *OUTCOMES)]
         place = (EXCHANGE.c.partner, EXCHANGE.c.feed, EXCHANGE.c.outcome)
         query = sa.select(*place, sa.func.count().label("exchanges"), *rows).group_by(*place).order_by(*place)
-        with self._connection.begin():
+        with self._asking(), self._connection.begin():
             return [dict(row) for row in self._connection.execute(query).mappings()]
 
     def troubles(self) -> list[dict[str, Any]]:
         """Exchanges that are not done, newest first, with the reason each has."""
         names = ("partner", "feed", "file", "attempt", "outcome", "reason", "opened_at_us")
         query = sa.select(*(EXCHANGE.c[name] for name in names)).where(EXCHANGE.c.outcome != "done")
-        with self._connection.begin():
+        with self._asking(), self._connection.begin():
             found = self._connection.execute(query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
             return [dict(row) for row in found.mappings()]
+
+    def _asking(self) -> AbstractContextManager[None]:
+        return naming(str(self._engine.url.database))
 
     def close(self) -> None:
         """Give the database back."""
@@ -139,29 +148,44 @@ def open_ledger(path: Path) -> Ledger:
         LedgerDamaged: not a ledger, or from a newer release; nothing was changed.
         TryLater: another program holds it locked.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_S})
-    sa.event.listen(engine, "connect", _prepare)
     try:
-        with engine.begin() as connection:
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            if version > VERSION:
-                raise LedgerDamaged(f"{path}: version {version}, made by a newer release (this one knows {VERSION})")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerDamaged(f"{path}: cannot be made: {error.strerror}") from error
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_S})
+    sa.event.listen(engine, "connect", _every_commit_on_disk)
+    try:
+        with naming(str(path)), engine.begin() as connection:
+            _refuse_others(connection, path)
             METADATA.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-    except sa.exc.OperationalError as error:
-        engine.dispose()
-        raise TryLater(f"{path}: {error.orig}; try again later") from error
-    except sa.exc.DatabaseError as error:
-        engine.dispose()
-        raise LedgerDamaged(f"{path}: {error.orig}; move it away or restore a copy, nothing was changed") from error
-    except LedgerDamaged:
+        with naming(str(path)), engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+    except (LedgerDamaged, TryLater):
         engine.dispose()
         raise
     return Ledger(engine)
 
 
-def _prepare(connection: Any, _: Any) -> None:
-    """Write-ahead log, and every commit on the disk before it counts."""
-    connection.execute("PRAGMA journal_mode = WAL")
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Name the ledger in what goes wrong with it. Raises TryLater where it is locked, LedgerDamaged otherwise."""
+    try:
+        yield
+    except sa.exc.DatabaseError as error:
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            raise TryLater(f"{path}: {error.orig}; try again later") from error
+        raise LedgerDamaged(f"{path}: {error.orig}; move it away or restore a copy, nothing was changed") from error
+
+
+def _refuse_others(connection: sa.Connection, path: Path) -> None:
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    if version > VERSION:
+        raise LedgerDamaged(f"{path}: version {version}, made by a newer release (this one knows {VERSION})")
+    tables = sa.inspect(connection).get_table_names()
+    if tables and EXCHANGE.name not in tables:
+        raise LedgerDamaged(f"{path}: another program's database (it has {', '.join(tables[:3])}); move it away")
+
+
+def _every_commit_on_disk(connection: Any, _: Any) -> None:
     connection.execute("PRAGMA synchronous = FULL")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -23,6 +24,7 @@ import time
 from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
@@ -34,8 +36,8 @@ if TYPE_CHECKING:
 #: Seconds that a request is held at the most, for a sender that waits without end.
 HOLD_S = 10.0
 
-#: What can go wrong with one request.
-FAULTS = ("unavailable", "wait-seconds", "wait-date", "reset", "answer-lost", "hang", "kill")
+#: Where deliveries go: a namespace, a partner and a feed, each a plain name.
+PLACE = re.compile(r"/[A-Za-z0-9@#_-][A-Za-z0-9@#._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 #: Name of the file that stands in a namespace's folder while a sender is to be killed; removed once it is dead.
 UNDER_WAY = "under-way"
@@ -96,8 +98,8 @@ class Channel(HTTPChannel):
         request: Any = self.request  # type: ignore[has-type] # still coming in; None once it is whole
         if request is not None and request.headers_finished and not request.completed:
             partner: Partner = self.server.partner
-            file, slot = request.headers.get("MILEPOST_FILE", ""), request.headers.get("MILEPOST_SLOT", "0")
-            if request.path.count("/") == 3 and partner.fault(request.path, file, slot, count=False) == "reset":
+            file, slot = unquote(request.headers.get("MILEPOST_FILE", "")), request.headers.get("MILEPOST_SLOT", "0")
+            if PLACE.fullmatch(request.path) and partner.fault(request.path, file, slot, count=False) == "reset":
                 partner.fault(request.path, file, slot, count=True)
                 self.request = None
                 self.drop(reset=True)
@@ -126,9 +128,9 @@ class Application:
         if path == "/-/today" and environ["REQUEST_METHOD"] == "PUT":
             self.partner.today = body.decode()
             return answer(start_response, "200 OK")
-        if environ["REQUEST_METHOD"] != "POST" or path.count("/") != 3:
+        if environ["REQUEST_METHOD"] != "POST" or not PLACE.fullmatch(path):
             return answer(start_response, "404 Not Found", title="deliver with POST /NAMESPACE/PARTNER/FEED")
-        file, slot = environ.get("HTTP_MILEPOST_FILE", ""), environ.get("HTTP_MILEPOST_SLOT", "0")
+        file, slot = unquote(environ.get("HTTP_MILEPOST_FILE", "")), environ.get("HTTP_MILEPOST_SLOT", "0")
         fault = self.partner.fault(path, file, slot, count=True)
         if fault == "unavailable":
             return answer(start_response, "503 Service Unavailable", title="the partner is down")
@@ -142,6 +144,7 @@ class Application:
             return answer(start_response, "503 Service Unavailable", title="too late")
         if fault == "reset":
             environ["partner_double.drop"](reset=True)
+            wait(environ["waitress.client_disconnected"])  # the connection's own thread closes it, before any answer
             return answer(start_response, "503 Service Unavailable")
         folder = self.partner.hold(path, body)
         if fault == "answer-lost":

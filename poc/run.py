@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from metrics.events import RunEvent, RunKey
+from poc.errors import BadInput
 from poc.exchange import Lane, Receipt, exchange
 from poc.inbox import alone, put_away, waiting
 from poc.ledger import open_ledger
@@ -23,17 +24,19 @@ if TYPE_CHECKING:
 
     from metrics.events import Recorder
     from poc.config import Workspace
+    from poc.errors import ExchangeError
     from poc.ledger import Entry, Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One file that was exchanged: where it lies now, and its receipt."""
+    """One file that was exchanged: where it lies now and its receipt; or what kept a file or feed from it."""
 
     partner: str
     feed: str
     path: Path
-    receipt: Receipt
+    receipt: Receipt | None = None
+    error: ExchangeError | None = None
 
 
 def run_inbox(
@@ -43,9 +46,11 @@ def run_inbox(
     clock: Callable[[], datetime],
     recorder: Recorder,
     release: str,
-    stop: Callable[[], bool] = lambda: False,
+    wanted: Callable[[Path], bool] = lambda _: True,
 ) -> Iterator[Ran]:
     """Exchange the files that wait, feed by feed; yields after each.
+
+    What is wrong with one file or feed is told in its turn, and does not keep the others waiting.
 
     Args:
         workspace: whose inboxes.
@@ -54,22 +59,30 @@ def run_inbox(
         clock: the time now, in UTC.
         recorder: where runs are told.
         release: version of the program, for the events.
-        stop: asked between two files; true ends the run, and what waits is taken up by the next.
+        wanted: asked before each file; what is not wanted now waits for another run.
 
     Raises:
-        BadInput: an unknown partner or feed, or a contract or map that does not fit.
+        BadInput: an unknown partner or feed.
         TryLater: another run is under way.
+        LedgerDamaged: the ledger cannot be used.
     """
     picked = workspace.pick(name)
     with alone(workspace):
         ledger, session = open_ledger(workspace.ledger), new_session()
         try:
             for partner, feed_id in picked:
-                ready = lane(workspace, partner, feed_id, level)
-                for path in waiting(workspace.inbox(partner, feed_id), ready.feed, clock()):
-                    if stop():
-                        return
-                    receipt = measured(ready, path, clock, ledger, session, recorder, release)
+                inbox = workspace.inbox(partner, feed_id)
+                try:
+                    ready = lane(workspace, partner, feed_id, level)
+                except BadInput as error:
+                    yield Ran(partner, feed_id, inbox, error=error)
+                    continue
+                for path in filter(wanted, waiting(inbox, ready.feed, clock())):
+                    try:
+                        receipt = measured(ready, path, clock, ledger, session, recorder, release)
+                    except BadInput as error:
+                        yield Ran(partner, feed_id, path, error=error)
+                        continue
                     now_at = put_away(workspace, partner, feed_id, path, receipt.outcome, receipt.sha256)
                     yield Ran(partner, feed_id, now_at, receipt)
         finally:

@@ -111,6 +111,20 @@ def judged(front: Front) -> list[Verdict]:
         return evaluate(db, plan, today, front.built, time.time_ns() // 1000)
 
 
+def judged_before(front: Front) -> bool:
+    """Whether the milestones of this workspace have ever been judged on measurements."""
+    from contextlib import closing
+
+    from metrics.errors import StoreMissing
+    from metrics.store import open_reader
+
+    try:
+        with closing(open_reader(front.store)) as db:
+            return db.table("evaluation").count > 0
+    except StoreMissing:
+        return False
+
+
 def _heading(front: Front, verdicts: list[Verdict]) -> str:
     from roadmap.words import day
 

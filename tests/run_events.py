@@ -26,9 +26,11 @@ def a_run():
         rows={"in": 4, "delivered": 4},
     )  # fmt: skip
 
-    def make(attempt=1, outcome="done", duration_ns=100, number=1, **changes):
+    def make(attempt=1, outcome="done", duration_ns=100, number=1, mode="replay", **changes):
         rows = {"in": 4, "delivered": 4} if outcome == "done" else {"in": 4, "failed": 4}
-        run = replace(base, key=replace(key, attempt=attempt, round=number), outcome=outcome, duration_ns=duration_ns)
+        run = replace(
+            base, key=replace(key, attempt=attempt, round=number, mode=mode), outcome=outcome, duration_ns=duration_ns
+        )
         return replace(run, rows=rows, **changes)
 
     return make

@@ -47,6 +47,9 @@ def read(file: BinaryIO, names: Sequence[str], missing_values: Sequence[str]) ->
         ragged.append(Finding(row.number - 1, code, "", note))  # the header is row 1 to the reader
         return "skip"
 
+    if header := header_alone(file):
+        check_header(header, names)
+        return
     try:
         reader = csv.open_csv(
             file,
@@ -66,9 +69,20 @@ def read(file: BinaryIO, names: Sequence[str], missing_values: Sequence[str]) ->
         if ragged:
             nothing = pl.DataFrame(schema={ROW: pl.get_index_type(), **dict.fromkeys(names, pl.String)})
             yield Batch(nothing, tuple(finding.row for finding in ragged), tuple(ragged))
+    except UnicodeDecodeError as error:
+        raise ContractBreach("encoding-error", f"the header is not UTF-8: {error}") from error
     except pa.ArrowInvalid as error:
         code = "encoding-error" if "UTF8" in str(error) else "source-error"
         raise ContractBreach(code, f"cannot be read as CSV in UTF-8: {error}") from error
+
+
+def header_alone(file: BinaryIO) -> list[str]:
+    """The labels of a file that is one line without an end, which is a file of no rows; else none."""
+    start = file.read(BLOCK_BYTES)
+    file.seek(0)
+    if not start or b"\n" in start or b"\r" in start or b'"' in start or len(start) == BLOCK_BYTES:
+        return []
+    return start.decode("utf-8-sig", errors="replace").split(",")
 
 
 def check_header(found: Sequence[str], wanted: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The monolith as a program that is driven by lines, like the service: `python -m poc.monolith`."""
 
 import argparse
+import csv
 import hashlib
 import json
 import sys
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--endpoint", required=True, help="base URL that stands for every partner's own")
     options = parser.parse_args(arguments)
     options.state.mkdir(parents=True, exist_ok=True)
+    csv.field_size_limit(sys.maxsize)  # a long cell is no mistake
     timeouts = {
         path.stem: float(tomllib.loads(path.read_text("utf-8"))["endpoint"].get("timeout_s", 2.0))
         for path in (options.workspace / "partners").glob("*.toml")

@@ -6,6 +6,7 @@ import json
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -42,7 +43,7 @@ def exchange(path: Path, url: str, timeout_s: float, session: requests.Session) 
         result["bytes_out"] += len(body)
         began = time.monotonic_ns()
         try:
-            headers = {"Milepost-File": path.name, "Milepost-Slot": str(start // REQUEST_ROWS)}
+            headers = {"Milepost-File": quote(path.name), "Milepost-Slot": str(start // REQUEST_ROWS)}
             answer = session.post(url, data=body, headers=headers, timeout=timeout_s, allow_redirects=False)
             answer.raise_for_status()
         except requests.RequestException as error:

@@ -63,6 +63,8 @@ class Keys:
         """Remember the keys of a batch."""
         if not self._names:
             return
+        if any(typed[name].null_count() for name in self._names):
+            typed = typed.drop_nulls(self._names)  # a row that lacks a part of its key has been named for that
         key = pl.DataFrame([typed[name] for name in self._names])
         self._rows.append(typed[ROW])
         if len(self._rows) == 1:

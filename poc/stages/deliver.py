@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import polars as pl
 
@@ -71,7 +72,7 @@ class Deliver:
             return replace(broken, rows=rows.height)
         body = jsonl.encode(rows)
         slot = (rows[ROW][0] - 1) // self._request_rows
-        headers = {"Milepost-File": self._file, "Milepost-Slot": str(slot)}
+        headers = {"Milepost-File": quote(self._file), "Milepost-Slot": str(slot)}
         self._traffic.calls += 1
         self._traffic.bytes_out += len(body)
         try:

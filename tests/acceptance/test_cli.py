@@ -1,5 +1,6 @@
 """Every command explains itself, and every mistake gets one line and its exit code."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -105,6 +106,38 @@ def break_milestones(workspace):
     path.write_text(path.read_text().replace('name = "answers_equal"', 'name = "answers_equals"', 1))
 
 
+def damage_ledger(workspace):
+    """A ledger whose pages were written over."""
+    from poc.ledger import open_ledger
+
+    path = workspace / "var" / "ledger.db"
+    ledger = open_ledger(path)
+    for n in range(200):
+        ledger.open("AA", "flights", f"{n}.csv", f"{n:064}", 1, 1)
+    ledger.close()
+    os.utime(workspace / "var/inbox/AA/flights/sample.csv", (0, 0))
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + bytes(len(data) - 4096))
+
+
+def widen_map(workspace):
+    """A map that writes the same field twice."""
+    path = workspace / "partners" / "AA.toml"
+    path.write_text(path.read_text().replace('to = "tail"', 'to = "from"'))
+
+
+def ask_too_much(workspace):
+    """A contract with a check that is not built."""
+    path = workspace / "contracts" / "flights.schema.json"
+    path.write_text(path.read_text().replace('"primaryKey"', '"uniqueKeys": [["flight"]], "primaryKey"'))
+
+
+def close_var(workspace):
+    """A file where the programs keep their folder."""
+    (workspace / "var").rename(workspace / "old")
+    (workspace / "var").write_text("mine")
+
+
 def nothing(workspace):
     """The workspace as it is."""
     del workspace
@@ -116,9 +149,12 @@ def nothing(workspace):
         (nothing, ["run", "ZZ"], 2, "unknown partner 'ZZ'; partners in"),
         (nothing, ["run", "AA/cargo"], 2, "partner 'AA' has no feed 'cargo'; its feeds: flights"),
         (nothing, ["run", "--level", "9"], 2, "level 9 is not built; choose 1 to"),
+        (nothing, ["run", "--level", "0"], 2, "level 0 is not built; choose 1 to"),
         (nothing, ["roadmap", "gate", "M9"], 2, "M9"),
         (nothing, ["metrics", "measure", "--subjects", "monolith,servise@1"], 2, "unknown subject 'servise@1'; choose"),
         (nothing, ["metrics", "measure", "--subjects", "service@1"], 2, "name the control first"),
+        (nothing, ["metrics", "measure", "--subjects", "monolith,service@9"], 2, "service@9 is not built; choose"),
+        (nothing, ["metrics", "measure", "--subjects", "monolith,service@1,service@1"], 2, "each is named once"),
         (nothing, ["metrics", "measure", "--weeks", "53"], 2, "weeks is 53; choose 1 to 52"),
         (nothing, ["metrics", "measure", "--rounds", "0"], 2, "rounds is 0; choose 1 to 100"),
         (nothing, ["serve", "--host", "0.0.0.0"], 2, "host '0.0.0.0' is not loopback"),
@@ -130,6 +166,12 @@ def nothing(workspace):
         (break_milestones, ["roadmap", "status"], 2, "answers_equals"),
         (break_ledger, ["run"], 2, "ledger.db: file is not a database"),
         (break_ledger, ["status"], 2, "ledger.db: file is not a database"),
+        (damage_ledger, ["status"], 2, "ledger.db: "),
+        (damage_ledger, ["run"], 2, "ledger.db: "),
+        (widen_map, ["validate"], 2, "the map writes 'from' twice"),
+        (ask_too_much, ["validate"], 2, "uniqueKeys"),
+        (close_var, ["run"], 2, "var"),
+        (close_var, ["metrics", "measure"], 2, "var"),
         (break_store, ["roadmap", "status"], 2, "metrics-live.db: file is not a database"),
         (cut_spool, ["metrics", "collect"], 3, "1 line(s) that are not events were set aside"),
     ],

@@ -1,6 +1,9 @@
 """The whole line on real input: replay, verdicts, and a service that runs."""
 
+import contextlib
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from metrics.collect import collect
 from metrics.compare import Question, busy_time_saved
+from metrics.errors import StoreMissing
 from metrics.events import OUTCOMES
-from metrics.store import open_reader
+from metrics.measure import alone
+from metrics.store import open_reader, open_store
 
 MILEPOST = str(Path(sys.executable).with_name("milepost"))
 
@@ -96,9 +102,9 @@ def test_too_little_data_says_so(demo):
     assert "3 of 12" in milepost("-w", folder, "roadmap", "gate", "M1", expect=6)
 
 
-def test_a_second_run_adds_a_round(demo):
+def test_a_second_run_adds_a_round(demo, tmp_path):
     """The same folder again: the rounds that there are stay, one more comes, and nothing else changes."""
-    folder, _ = demo
+    folder = shutil.copytree(demo[0], tmp_path / "demo")
     before = query(folder, "SELECT round, COUNT(*) AS n FROM run GROUP BY round")
     milepost("demo", "--weeks", 1, "--no-serve", "--dir", folder, "--faults", "none")
     after = query(folder, "SELECT round, COUNT(*) AS n FROM run GROUP BY round")
@@ -121,6 +127,38 @@ def test_the_monolith_against_itself_shows_no_gain(tmp_path):
         assert next(db.query("SELECT SUM(compared) = SUM(equal) AS same FROM answer"))["same"] == 1
 
 
+def test_ctrl_c_ends_a_demo_and_all_it_started(tmp_path):
+    """Ctrl-C in the middle of a replay ends every process, without a traceback, and what was measured is kept."""
+    folder = tmp_path / "demo"
+    command = [MILEPOST, "demo", "--no-serve", "--rounds", "1", "--faults", "none", "--dir", str(folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
+    ) as program:
+        until = time.monotonic() + 60
+        while not list(folder.glob("var/spool/replay/*.jsonl")) and time.monotonic() < until:
+            time.sleep(0.1)
+        started = subprocess.run(
+            ["pgrep", "-f", str(folder)], capture_output=True, text=True, check=True
+        ).stdout.split()
+        assert len(started) > 3
+        os.killpg(program.pid, signal.SIGINT)
+        _, said = program.communicate(timeout=30)
+    assert (program.returncode, said) == (130, "")
+    assert subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, check=False).returncode == 1
+    with closing(open_store(folder / "var" / "metrics-replay.db", "replay")) as db:
+        collect(folder / "var" / "spool" / "replay", db, 0)
+        assert db["run"].count > 0
+
+
+def test_two_measurements_at_once_are_one_and_a_later(demo):
+    """While one replay holds the workspace, another is told to come again, and changes nothing."""
+    folder, _ = demo
+    before = query(folder, "SELECT COUNT(*) AS n FROM run")
+    with alone(folder / "var" / "replay"):
+        milepost("demo", "--weeks", 1, "--no-serve", "--dir", folder, expect=75)
+    assert query(folder, "SELECT COUNT(*) AS n FROM run") == before
+
+
 def test_serve_shows_the_page_works_and_ends_cleanly(tmp_path, start_partner):
     """A running service exchanges what arrives, collects it, serves its page, and ends on SIGTERM with code 143."""
     folder, partner = tmp_path / "w", start_partner()
@@ -128,22 +166,27 @@ def test_serve_shows_the_page_works_and_ends_cleanly(tmp_path, start_partner):
     config = folder / "partners" / "AA.toml"
     text = config.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
     config.write_text(text.replace("http://127.0.0.1:8766/live/AA", f"{partner.url}/live/AA"))
-    program = subprocess.Popen(
-        [MILEPOST, "-w", str(folder), "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        address = program.stdout.readline().split()[1]
-        until = time.monotonic() + 60
-        while not list((folder / "var").glob("archive/AA/flights/sample.csv")) and time.monotonic() < until:
-            time.sleep(0.1)
-        assert len(partner.held("live", "AA")) == 12
-        while not (folder / "var" / "metrics-live.db").exists() and time.monotonic() < until:
-            time.sleep(0.1)
-        with urllib.request.urlopen(address, timeout=20) as answer:
-            assert answer.status == 200
-        program.send_signal(signal.SIGTERM)
-        _, said = program.communicate(timeout=30)
-    finally:
-        program.kill()
-        program.wait()
+    command = [MILEPOST, "-w", str(folder), "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            address = program.stdout.readline().split()[1]
+            until = time.monotonic() + 60
+            while not collected(folder) and time.monotonic() < until:
+                with urllib.request.urlopen(address, timeout=20) as answer:
+                    assert answer.status == 200
+                time.sleep(0.1)
+            assert collected(folder) == [("AA", "sample.csv", "done", 12)]
+            assert len(partner.held("live", "AA")) == 12
+            assert (folder / "var/archive/AA/flights/sample.csv").is_file()
+            program.send_signal(signal.SIGTERM)
+            _, said = program.communicate(timeout=30)
+        finally:
+            program.kill()
     assert (program.returncode, said) == (143, "")
+
+
+def collected(folder):
+    """Runs in the live store; none before there is one."""
+    with contextlib.suppress(StoreMissing), closing(open_reader(folder / "var" / "metrics-live.db")) as db:
+        return [tuple(row.values()) for row in db.query("SELECT partner, file, outcome, rows_delivered FROM run")]
+    return []

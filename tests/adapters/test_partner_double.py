@@ -1,5 +1,6 @@
 """The practice partner does what its plan says, seen over real HTTP."""
 
+import http.client
 import time
 
 import pytest
@@ -49,6 +50,30 @@ def test_a_reset_reaches_a_small_body_too(start_partner):
     with pytest.raises(requests.ConnectionError):
         requests.post(f"{partner.url}/n/UA/flights", b"{}\n", headers={"Milepost-File": "a.csv"}, timeout=5)
     assert partner.held("n") == []
+
+
+def test_resets_never_answer_and_never_spill_over(start_partner):
+    """Of many planned resets, small bodies on kept connections, each breaks its own request and no other."""
+    slots = {str(slot): {"1": "reset"} for slot in range(40)}
+    partner = start_partner({"faults": {"UA/flights/a.csv": slots}})
+    with requests.Session() as session:
+        for slot in slots:
+            headers = {"Milepost-File": "a.csv", "Milepost-Slot": slot}
+            with pytest.raises(requests.ConnectionError):
+                session.post(f"{partner.url}/n/UA/flights", b'{"n":1}\n', headers=headers, timeout=5)
+            assert session.post(f"{partner.url}/n/UA/flights", b'{"n":1}\n', headers=headers, timeout=5).ok
+    assert len(partner.held("n")) == 40
+
+
+def test_a_name_that_is_no_plain_name_is_refused(start_partner):
+    """Nothing is ever kept outside the partner's folder."""
+    partner = start_partner()
+    for path in ("/../../escaped", "/n/..%2f..%2fescaped/flights", "/n/%00/flights", "/n/.hidden/flights"):
+        connection = http.client.HTTPConnection(partner.url.removeprefix("http://"), timeout=5)
+        connection.request("POST", path, b"{}\n")
+        assert connection.getresponse().status == 404
+        connection.close()
+    assert not partner.keep.exists()
 
 
 def test_a_lost_answer_keeps_the_records(start_partner):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -235,8 +236,8 @@ def test_a_damaged_store_is_named_without_a_traceback(
     store = made_up(weeks=2)
     if damage == "other":
         store.unlink()
-        sqlite3.connect(store).close()
-        store.write_bytes(b"")
+        with contextlib.closing(sqlite3.connect(store)) as other:
+            other.execute("CREATE TABLE letters (text)")
     else:
         store.write_bytes(b"no database at all" * 100 if damage == "text" else store.read_bytes()[:20_000])
     before = store.read_bytes()

@@ -61,7 +61,9 @@ def test_a_start_is_told_apart_from_an_end():
 @pytest.mark.parametrize(
     "line",
     [b"", b"{", b"[]", b"null", b'{"kind":"run"}', b'{"kind":"party"}', b"\xff\xfe", to_line(RUN)[:-20],
-     to_line(RUN).replace(b'"file"', b'"flie"')],
+     to_line(RUN).replace(b'"file"', b'"flie"'), to_line(RUN).replace(b'"records":4', b'"records":"many"'),
+     to_line(RUN).replace(b'"duration_ns":3', b'"duration_ns":"x"'), to_line(RUN).replace(b'"a.csv"', b'"\\ud800"'),
+     to_line(RUN).replace(b'"attempt":1', b'"attempt":true'), to_line(RUN).replace(b'{"in":4', b'{"in":null')],
 )  # fmt: skip
 def test_a_line_that_is_no_event_is_refused(line):
     """Cut short, of an unknown kind, or with a field that is not one: each is a ValueError, none a guess."""

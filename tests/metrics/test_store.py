@@ -2,11 +2,13 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
-from metrics.errors import StoreDamaged
-from metrics.store import abandon_stale, band, insert_events, next_round, open_reader, open_store, round_rows, today
+from metrics.errors import StoreDamaged, StoreMissing
+from metrics.rollup import abandon_stale
+from metrics.store import band, insert_events, next_round, open_reader, open_store, round_rows, today
 
 
 @pytest.fixture
@@ -24,8 +26,9 @@ def keep(db, *events):
 
 def test_the_same_run_told_twice_counts_once(db, a_run):
     """However often an event is read, there is one run, and the rollup stays."""
-    assert keep(db, ("run", a_run()), ("run", a_run())) == 1
-    assert keep(db, ("run", a_run())) == 0
+    live = a_run(mode="live")
+    assert keep(db, ("run", live), ("run", live)) == 1
+    assert keep(db, ("run", live)) == 0
     assert [row["attempts"] for row in db.query("SELECT attempts FROM run_block")] == [1]
 
 
@@ -51,18 +54,36 @@ def test_busy_time_is_of_all_attempts_less_what_was_blocked(db, a_run, a_holding
 
 def test_quantiles_are_of_runs_that_were_measured(db, a_run):
     """The median and the 95th percentile of a block are nearest-rank, over its runs."""
-    keep(db, *(("run", a_run(attempt=n, duration_ns=n * 10)) for n in range(1, 21)))
+    keep(db, *(("run", a_run(attempt=n, duration_ns=n * 10, mode="live")) for n in range(1, 21)))
     (row,) = db.query("SELECT duration_p50_ns, duration_p95_ns FROM run_block")
     assert row == {"duration_p50_ns": 100, "duration_p95_ns": 190}
 
 
 def test_a_run_without_an_end_is_abandoned_in_time(db, a_run):
     """A start older than the limit counts as a failure of unknown length; a younger one is left."""
-    keep(db, ("start", a_run(started_at_us=10)), ("start", a_run(attempt=2, started_at_us=20)))
+    first = a_run(started_at_us=10, mode="live", records=0)
+    keep(db, ("start", first), ("start", a_run(attempt=2, started_at_us=20, mode="live")))
     abandon_stale(db, 15)
     assert [row["outcome"] for row in db.query("SELECT outcome FROM run ORDER BY attempt")] == ["abandoned", "running"]
     (row,) = db.query("SELECT attempts, first_failed, duration_p50_ns FROM run_block")
     assert row == {"attempts": 1, "first_failed": 1, "duration_p50_ns": None}
+
+
+def test_a_run_that_ends_after_all_is_no_longer_abandoned(db, a_run):
+    """A run longer than the limit counts as it ended, in the stratum of its rows, and nowhere else."""
+    keep(db, ("start", a_run(started_at_us=10, mode="live", records=0)))
+    abandon_stale(db, 15)
+    keep(db, ("run", a_run(started_at_us=10, mode="live", records=500, duration_ns=7_000)))
+    found = list(db.query("SELECT band, attempts, first_failed, busy_ns FROM run_block"))
+    assert found == [{"band": 4, "attempts": 1, "first_failed": 0, "busy_ns": 7_000}]
+
+
+def test_a_round_that_was_cut_short_does_not_count(db, a_run, a_holding):
+    """Runs of a round whose holdings were never counted add no time; they do once the holdings are there."""
+    keep(db, ("run", a_run()), ("holding", a_holding), ("run", a_run(number=2, duration_ns=9_000)))
+    assert [tuple(row.values()) for row in db.query("SELECT rounds, busy_ns, held FROM run_block")] == [(1, 100, 4)]
+    keep(db, ("holding", replace(a_holding, round=2)))
+    assert [tuple(row.values()) for row in db.query("SELECT rounds, busy_ns, held FROM run_block")] == [(2, 9_100, 8)]
 
 
 def test_a_round_is_counted_by_the_last_attempt(db, a_run):
@@ -78,7 +99,7 @@ def test_a_round_is_counted_by_the_last_attempt(db, a_run):
 def test_today_is_the_end_of_the_last_block(db, a_run):
     """In a replay the calendar stands at the last day there is evidence of; before any, there is no today."""
     assert today(db) is None
-    keep(db, ("run", a_run()))
+    keep(db, ("run", a_run(mode="live")))
     assert today(db) == "2013-01-06"
 
 
@@ -139,6 +160,20 @@ def test_a_store_of_a_newer_release_is_left_alone(tmp_path):
         table.insert({"migration_set": "milepost.metrics", "name": "create_wonders", "applied_at": "2030-01-01"})
     with pytest.raises(StoreDamaged, match="made by a newer release \\(create_wonders\\)"):
         open_store(tmp_path / "m.db", "live")
+
+
+def test_another_programs_database_is_left_alone(tmp_path):
+    """A SQLite file with other tables is named and not added to; one without any is nothing yet, to a reader."""
+    with closing(sqlite3.connect(tmp_path / "m.db")) as other:
+        other.execute("CREATE TABLE letters (text)")
+        other.commit()
+        for opener in (lambda: open_store(tmp_path / "m.db", "live"), lambda: open_reader(tmp_path / "m.db")):
+            with pytest.raises(StoreDamaged, match=r"another program's database \(it has letters\)"):
+                opener()
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("letters",)]
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(StoreMissing, match="no metrics yet"):
+        open_reader(tmp_path / "empty.db")
 
 
 def test_a_reader_changes_nothing(tmp_path):

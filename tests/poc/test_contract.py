@@ -59,6 +59,13 @@ def test_a_cancelled_flight_is_a_good_row(flights):
     assert typed["dep_delay"].to_list() == [None]
 
 
+def test_findings_name_rows_by_their_number_not_their_place(flights):
+    """Where rows before were set aside already, the numbers of those after them still hold."""
+    rows = as_read(GOOD, {**GOOD, "carrier": "NA"}).with_columns(pl.Series(ROW, [3, 7], dtype=pl.get_index_type()))
+    _, findings = flights.check(rows)
+    assert [(found.row, found.note) for found in findings] == [(7, "a value is required")]
+
+
 def test_every_error_of_a_row_is_named(flights):
     """A row with three mistakes is told by all three."""
     _, findings = flights.check(as_read({**GOOD, "month": "0", "minute": "x", "carrier": "??"}))

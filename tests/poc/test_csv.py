@@ -53,13 +53,21 @@ def test_a_byte_order_mark_and_crlf_are_read():
         ("a,b,c", "extra-label", "has c"),
         ("b,a", "incorrect-label", "order is b, a"),
         ("", "source-error", "Empty CSV"),
+        ("a\xff,b", "encoding-error", "the header is not UTF-8"),
     ],
 )
 def test_another_header_is_named_once(header, code, said):
     """A header that is not the contract's is one breach of the file, not one a row."""
     with pytest.raises(ContractBreach, match=said) as caught:
-        read(f"{header}\n1,2\n" if header else "")
+        read(f"{header}\n1,2\n".encode("latin-1") if header else "")
     assert caught.value.code == code
+
+
+def test_a_header_without_an_end_is_a_file_of_no_rows():
+    """One line, its end missing, is a header; another header there is still another header."""
+    assert read("a,b") == []
+    with pytest.raises(ContractBreach, match="lacks b"):
+        read("a,c")
 
 
 def test_bytes_that_are_not_utf8_are_a_breach():

@@ -125,6 +125,14 @@ def test_a_file_without_rows_is_done(start_partner, exchange_at, tmp_path, good_
     assert (receipt.outcome, rows(receipt), receipt.calls) == ("done", {}, 0)
 
 
+def test_a_file_may_have_any_name(start_partner, exchange_at, good_csv, tmp_path):
+    """Letters outside Latin are letters too, and the partner's plan knows the file by them."""
+    partner = start_partner({"faults": {"UA/flights/день.csv": {"0": {"1": "unavailable"}}}})
+    path = good_csv(tmp_path / "день.csv", 2)
+    assert exchange_at(partner.url, path).error_type == "http-503"
+    assert exchange_at(partner.url, path).outcome == "done"
+
+
 def test_a_file_that_is_not_there_is_named(exchange_at, tmp_path):
     """A missing file is a mistake of the caller."""
     with pytest.raises(BadInput, match=r"gone\.csv: cannot be read: No such file"):

@@ -66,6 +66,15 @@ def test_a_file_that_is_no_database_is_left_alone(path):
     assert path.read_bytes() == b"this is a letter" * 100
 
 
+def test_another_programs_database_is_left_alone(path):
+    """A SQLite file with other tables is named and not added to."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE letters (text)")
+    connection.close()
+    with pytest.raises(LedgerDamaged, match=r"another program's database \(it has letters\)"):
+        open_ledger(path)
+
+
 def test_a_ledger_of_a_newer_release_is_left_alone(path):
     """A higher version is refused with both versions named."""
     with sqlite3.connect(path) as connection:

@@ -1,0 +1,24 @@
+"""The milestone file that new workspaces begin with."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date
+from importlib import resources
+
+
+def template() -> str:
+    """The proof of concept's own milestones, in the year of its replay."""
+    return (resources.files("roadmap") / "milestones.toml").read_text("utf-8")
+
+
+def starting(day: date) -> str:
+    """The template with its dates moved, so that the first milestone starts on a day."""
+    text = template()
+    first: date = min(milestone["start"] for milestone in tomllib.loads(text)["milestone"])
+
+    def moved(found: re.Match[str]) -> str:
+        return str(day + (date.fromisoformat(found[0]) - first))
+
+    return re.sub(r"\b2013-\d\d-\d\d\b", moved, text)
