@@ -156,9 +156,9 @@ def open_ledger(path: Path) -> Ledger:
     sa.event.listen(engine, "connect", _every_commit_on_disk)
     try:
         with naming(str(path)), engine.begin() as connection:
-            _refuse_others(connection, path)
-            METADATA.create_all(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+            if _is_new(connection, path):
+                METADATA.create_all(connection)
+                connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
         with naming(str(path)), engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
     except (LedgerDamaged, TryLater):
@@ -178,13 +178,14 @@ def naming(path: str) -> Iterator[None]:
         raise LedgerDamaged(f"{path}: {error.orig}; move it away or restore a copy, nothing was changed") from error
 
 
-def _refuse_others(connection: sa.Connection, path: Path) -> None:
+def _is_new(connection: sa.Connection, path: Path) -> bool:
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     if version > VERSION:
         raise LedgerDamaged(f"{path}: version {version}, made by a newer release (this one knows {VERSION})")
     tables = sa.inspect(connection).get_table_names()
     if tables and EXCHANGE.name not in tables:
         raise LedgerDamaged(f"{path}: another program's database (it has {', '.join(tables[:3])}); move it away")
+    return not tables
 
 
 def _every_commit_on_disk(connection: Any, _: Any) -> None:
