@@ -189,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
             threads=8,
             channel_timeout=3600,
             channel_request_lookahead=1,
-            recv_bytes=1 << 18,  # a body in few reads
+            recv_bytes=1 << 16,  # a body in few reads
         )
     except OSError as error:
         print(f"milepost: port {options.port}: {error.strerror}; choose another with --port", file=sys.stderr)  # noqa: T201
