@@ -41,12 +41,17 @@ class Front:
 
     given: Path | None
 
+    @property
+    def folder(self) -> Path:
+        """What `-w` or `MILEPOST_WORKSPACE` names, or the folder one stands in; a workspace or not."""
+        return (self.given or Path.cwd()).resolve()
+
     @cached_property
     def workspace(self) -> Workspace:
-        """The workspace that `-w`, `MILEPOST_WORKSPACE` or the folder one stands in is, read and checked."""
+        """That folder as a workspace, read and checked."""
         from poc.config import load
 
-        return load((self.given or Path.cwd()).resolve())
+        return load(self.folder)
 
     @property
     def root(self) -> Path:
@@ -67,17 +72,17 @@ class Front:
         """The metrics database of a clock; the two are never mixed."""
         return self.root / "var" / f"metrics-{clock}.db"
 
-    def replayed(self) -> Path:
+    def replayed(self) -> Front:
         """The workspace that a replay runs in: this one on the replayed clock, else one of the airlines below `var`."""
         if self.clock == "replay":
-            return self.root
+            return self
         from poc.scaffold import AIRLINES, make
         from roadmap.template import template
 
         root = self.root / "var" / "replay" / "workspace"
         if not (root / "milepost.toml").is_file():
             make(root, "replay", "replay", AIRLINES, template())
-        return root
+        return Front(root)
 
     @property
     def milestones(self) -> Path:
@@ -117,7 +122,7 @@ class FrontDoor(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in the help, without importing any room."""
         del ctx
-        own = [(name, command.get_short_help_str(90)) for name, command in sorted(self.commands.items())]
+        own = [(name, command.get_short_help_str(200)) for name, command in sorted(self.commands.items())]
         with formatter.section("Commands"):
             formatter.write_dl([*own, *((name, told) for name, (_, _, told) in ROOMS.items())])
 
@@ -174,27 +179,32 @@ def init(folder: Path) -> None:
 @click.pass_obj
 def validate(front: Front) -> None:
     """Check every file of the workspace, and say what is wrong and what would be right."""
-    from poc.line import standing
-    from poc.stages.map import Map
-    from poc.subject import lane
+    from poc.validate import problems
+    from roadmap.errors import PlanError
     from roadmap.plan import load
 
-    workspace = front.workspace
-    standing(workspace.settings.level)
-    for partner, feed in workspace.pick(None):
-        ready = lane(workspace, partner, feed, front.built)
-        Map(ready.feed.map, ready.contract)
-    plan = load(front.milestones)
-    feeds = len(workspace.pick(None))
+    root = front.folder
+    found = problems(root)
+    try:
+        plan = load(root / "milestones.toml")
+    except PlanError as error:
+        found.append(str(error))
+    if found:
+        raise Refused("\nmilepost: ".join(found))
+    feeds = len(front.workspace.pick(None))
     click.echo(
-        f"{front.root} is in order: {len(workspace.partners)} partner(s), {feeds} feed(s), "
+        f"{root} is in order: {len(front.workspace.partners)} partner(s), {feeds} feed(s), "
         f"{len(plan.milestones)} milestone(s)."
     )
 
 
 @main.command()
-@click.option("--weeks", default=52, show_default=True, help="How many weeks of 2013 to replay.")
-@click.option("--rounds", type=int, help="Passes over the same weeks; 3 at first, 1 more after that.")
+@click.option(
+    "--weeks", type=click.IntRange(1, 52), default=52, show_default=True, help="How many weeks of 2013 to replay."
+)
+@click.option(
+    "--rounds", type=click.IntRange(1, 100), help="Passes over the same weeks; 3 at first, 1 more after that."
+)
 @click.option(
     "--faults",
     type=click.Choice(["standard", "none"]),
@@ -203,7 +213,14 @@ def validate(front: Front) -> None:
     help="What goes wrong; `standard` is measured together with its twin without faults.",
 )
 @click.option("--no-serve", is_flag=True, help="End when the numbers are printed.")
-@click.option("--dir", "folder", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Where the demo's workspace is, or is made.",
+)
 @click.option("--port", default=8765, show_default=True, help="Where the dashboard listens, on loopback.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Path, port: int, as_json: bool) -> None:
@@ -245,7 +262,7 @@ def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Pa
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address; no other is served.")
-@click.option("--port", default=8765, show_default=True)
+@click.option("--port", default=8765, show_default=True, help="0 takes a free one.")
 @click.pass_obj
 def serve(front: Front, host: str, port: int) -> None:
     """Show the dashboard, exchange what arrives in the inboxes, collect, and judge once a day."""

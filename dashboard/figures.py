@@ -148,7 +148,7 @@ def _weekly(
             figure["data"].append(
                 {
                     "type": "scatter",
-                    "mode": "lines",
+                    "mode": "lines" if len(weeks) > 1 else "markers",  # a line of one point is not seen
                     "name": f"{label}, {title.lower()}" if title else label,
                     "meta": role,
                     "x": weeks,

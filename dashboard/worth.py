@@ -242,7 +242,7 @@ def _failed(db: Database, asked: dict[str, Question]) -> Figure:
         if now.estimate is None:
             shown.append(Shown(label=label, big="not measured", missing=True))
             continue
-        before = "" if was.estimate is None else f"of every 1,000 (was {words.per_thousand(was.estimate)})"
+        before = "of every 1,000" + ("" if was.estimate is None else f" (was {words.per_thousand(was.estimate)})")
         notes = []
         if now.low is not None and now.high is not None:
             notes.append(f"Likely {words.per_thousand(now.low)} to {words.per_thousand(now.high)}")

@@ -25,7 +25,11 @@ class Front(Protocol):
     def built(self) -> int:
         """The highest service level that stands."""
 
-    def replayed(self) -> Path:
+    @property
+    def store(self) -> Path:
+        """The metrics database that this workspace is judged by."""
+
+    def replayed(self) -> Front:
         """The workspace that a replay runs in."""
 
     def store_of(self, clock: str) -> Path:
@@ -53,7 +57,8 @@ def metrics() -> None:
 def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, as_json: bool) -> None:
     """Replay the flights of 2013 on all subjects side by side, and keep every run.
 
-    In a workspace on the live clock the replay goes to a database of its own, and is never mixed with live runs.
+    In a workspace on the live clock the replay gets a workspace of its own below var/, and is never mixed with live
+    runs.
     """
     import json
     from contextlib import closing
@@ -67,7 +72,8 @@ def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, a
     from metrics.watch import watching
 
     names = tuple(split_subjects(subjects))
-    order = Order(front.replayed(), front.store_of("replay"), names, weeks, rounds, faults_of(faults), front.built)
+    replayed = front.replayed()
+    order = Order(replayed.root, replayed.store, names, weeks, rounds, faults_of(faults), front.built)
     with watching("replaying") as progress:
         done = run(order, progress)
     readings = []
@@ -87,12 +93,20 @@ def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, a
         if found.estimate is None:
             click.echo(f"{label} against {names[0]}, {wording}: {found.missing}")
         elif found.low is None or found.high is None:
-            click.echo(f"{label} against {names[0]}, {wording}: {found.estimate:.0%} less time so far; {found.missing}")
+            click.echo(
+                f"{label} against {names[0]}, {wording}: {less_or_more(found.estimate)} so far; {found.missing}."
+            )
         else:
             click.echo(
-                f"{label} against {names[0]}, {wording}: {found.estimate:.0%} less time, likely between "
-                f"{found.low:.0%} and {found.high:.0%}."
+                f"{label} against {names[0]}, {wording}: {less_or_more(found.estimate)}, likely between "
+                f"{less_or_more(found.low)} and {less_or_more(found.high)}."
             )
+    click.echo(f"`milepost -w {order.root} roadmap status` and `serve` show it.")
+
+
+def less_or_more(saved: float) -> str:
+    """A share of time saved as people say it: 0.4 is "40% less time", -0.1 is "10% more time"."""
+    return f"{abs(saved):.0%} {'less' if saved >= 0 else 'more'} time"
 
 
 @metrics.command()

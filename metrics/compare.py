@@ -131,7 +131,7 @@ def too_few(window: Window, have: int) -> str:
     days, word = (7, "week") if asked.mode == "replay" else (1, "day")
     last = date.fromisoformat(window.blocks[-1][1]) if window.blocks else asked.start
     enough = last + timedelta(days=days * (asked.min_blocks - have))
-    return f"{have} of {asked.min_blocks} {word}s; enough around {enough.day} {enough:%b %Y} at one block a {word}"
+    return f"{have} of {asked.min_blocks} {word}s; enough around {enough.day} {enough:%b %Y} at this rate"
 
 
 def nothing(window: Window) -> str:

@@ -55,7 +55,7 @@ delays AS (
 lasts AS (
   SELECT outcome, {", ".join(f"rows_{name}" for name in ("in", *OUTCOMES))},
          ROW_NUMBER() OVER (PARTITION BY round, exchange_id ORDER BY attempt DESC) AS back
-  FROM runs WHERE outcome != 'already_received'
+  FROM runs
 ),
 held AS (
   SELECT SUM(due) AS due, SUM(held) AS held, SUM(twice) AS twice, SUM(lost) AS lost, SUM(foreign_held) AS foreign_held

@@ -38,13 +38,15 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
     from datetime import UTC, datetime
 
     from metrics.events import SpoolRecorder
-    from poc.inbox import handed_in
+    from poc.inbox import handed_in, strays
     from poc.line import standing
     from poc.run import run_inbox
     from poc.subject import result
 
     front: Front = context.obj
     workspace = front.workspace
+    if lost := strays(workspace):
+        click.echo(f"milepost: {len(lost)} file(s) belong to no feed, the first is {lost[0]}; see `status`", err=True)
     chosen = standing(workspace.settings.level if level is None else level)
     outcomes: set[str] = set()
     with closing(SpoolRecorder(workspace.spool)) as recorder:
@@ -99,11 +101,19 @@ def status(front: Front, as_json: bool) -> None:
     click.echo(f"{waiting} file(s) wait in the inboxes.")
     for name, count in state["waiting"].items():
         click.echo(f"  {name}: {count}")
+    if state["settling"]:
+        click.echo(f"{state['settling']} file(s) changed a moment ago and are left until they settle.")
+    for path in state["strays"]:
+        click.echo(f"belongs to no feed: {path}")
     if not state["exchanges"]:
         click.echo("No exchange yet.")
     for row in state["exchanges"]:
         rows = {name: row[name] for name in row if name not in {"partner", "feed", "outcome", "exchanges"}}
         click.echo(f"{row['partner']}/{row['feed']}: {row['exchanges']} {told(row['outcome'], rows)}")
+    if any(row["outcome"] == "refused" for row in state["troubles"]):
+        click.echo(
+            f"Refused files lie below {front.workspace.root / 'var' / 'refused'}; mend one and hand it in again."
+        )
     for row in state["troubles"]:
         click.echo(
             f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']}, attempt {row['attempt']}: {row['reason']}"
@@ -112,14 +122,21 @@ def status(front: Front, as_json: bool) -> None:
 
 def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
     """Waiting files per feed, exchanges per outcome, and the exchanges that are not done."""
-    from poc.inbox import waiting
+    from poc.inbox import handed_in, strays, waiting
     from poc.ledger import open_ledger
 
     inboxes = {
         f"{partner}/{feed}": len(waiting(workspace.inbox(partner, feed), workspace.find(partner, feed)[1], now))
         for partner, feed in workspace.pick(None)
     }
-    state: dict[str, Any] = {"waiting": {k: n for k, n in inboxes.items() if n}, "exchanges": [], "troubles": []}
+    there = sum(len(handed_in(workspace.inbox(*name), workspace.find(*name)[1])) for name in workspace.pick(None))
+    state: dict[str, Any] = {
+        "waiting": {k: n for k, n in inboxes.items() if n},
+        "settling": there - sum(inboxes.values()),
+        "strays": [str(path) for path in strays(workspace)],
+        "exchanges": [],
+        "troubles": [],
+    }
     if workspace.ledger.exists():
         ledger = open_ledger(workspace.ledger)
         state["exchanges"], state["troubles"] = ledger.summary(), ledger.troubles()
@@ -129,17 +146,23 @@ def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8766, show_default=True, help="On loopback; 0: any free."
+    "--port", type=click.IntRange(0, 65535), help="On loopback, 0: any free; that of the partners' URLs unless given."
 )
 @click.pass_context
-def partner(context: click.Context, port: int) -> None:
+def partner(context: click.Context, port: int | None) -> None:
     """Start a practice partner that takes deliveries and keeps them in var/partner, until Ctrl-C."""
     import json
     import subprocess
     import sys
+    from urllib.parse import urlsplit
+
+    from poc.scaffold import PARTNER_PORT
 
     front: Front = context.obj
     keep = front.workspace.root / "var" / "partner"
+    if port is None:
+        urls = (urlsplit(found.endpoint.url) for found in front.workspace.partners.values())
+        port = next((url.port for url in urls if url.hostname == "127.0.0.1" and url.port), PARTNER_PORT)
     arguments = [sys.executable, "-m", "poc.partner_double", "--keep", str(keep), "--port", str(port)]
     child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 (our own program)
     try:

@@ -158,21 +158,34 @@ def load(root: Path) -> Workspace:
     Raises:
         BadInput: it is not one, or a file in it has a mistake; the message names file, key and choices.
     """
+    settings = load_settings(root)
+    partners = {path.stem: load_partner(root, path) for path in partner_files(root)}
+    return Workspace(root=root, settings=settings, partners=partners)
+
+
+def load_settings(root: Path) -> Settings:
+    """Read what a workspace says of itself. Raises BadInput."""
     if not (root / "milepost.toml").is_file():
         raise BadInput(f"{root}: not a workspace (no milepost.toml); make one with `milepost init {root}`")
-    settings = parse(Settings, root / "milepost.toml")
-    partners: dict[str, Partner] = {}
-    for path in sorted((root / "partners").glob("*.toml")):
-        partner = parse(Partner, path)
-        if partner.id != path.stem:
-            raise BadInput(f"{path}: id is {partner.id!r}, but the file name says {path.stem!r}; make them the same")
-        for feed_id, feed in partner.feed.items():
-            contract = root / "contracts" / feed.contract
-            if not contract.is_file():
-                there = ", ".join(sorted(p.name for p in (root / "contracts").glob("*.json"))) or "none"
-                raise BadInput(f"{path}: feed.{feed_id}: missing contract {contract}; contracts there: {there}")
-        partners[partner.id] = partner
-    return Workspace(root=root, settings=settings, partners=partners)
+    return parse(Settings, root / "milepost.toml")
+
+
+def partner_files(root: Path) -> list[Path]:
+    """The files of a workspace's partners."""
+    return sorted((root / "partners").glob("*.toml"))
+
+
+def load_partner(root: Path, path: Path) -> Partner:
+    """Read one partner of a workspace. Raises BadInput."""
+    partner = parse(Partner, path)
+    if partner.id != path.stem:
+        raise BadInput(f"{path}: id is {partner.id!r}, but the file name says {path.stem!r}; make them the same")
+    for feed_id, feed in partner.feed.items():
+        contract = root / "contracts" / feed.contract
+        if not contract.is_file():
+            there = ", ".join(sorted(p.name for p in (root / "contracts").glob("*.json"))) or "none"
+            raise BadInput(f"{path}: feed.{feed_id}: missing contract {contract}; contracts there: {there}")
+    return partner
 
 
 def parse(model: type[M], path: Path) -> M:

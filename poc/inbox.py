@@ -43,6 +43,22 @@ def waiting(folder: Path, feed: Feed, now: datetime) -> list[Path]:
     return [path for path in handed_in(folder, feed) if now.timestamp() - path.stat().st_mtime >= feed.settle_s]
 
 
+def strays(workspace: Workspace) -> list[Path]:
+    """Files below the inbox that belong to no feed, and so would lie there unseen: a folder or a name misspelt."""
+    inbox = workspace.root / "var" / "inbox"
+    expected = {
+        path for name in workspace.pick(None) for path in handed_in(workspace.inbox(*name), workspace.find(*name)[1])
+    }
+    return [
+        path
+        for path in sorted(inbox.rglob("*"))
+        if path.is_file()
+        and path not in expected
+        and not path.name.startswith(".")
+        and not path.name.endswith(UNFINISHED)
+    ]
+
+
 def put_away(workspace: Workspace, partner: str, feed: str, path: Path, outcome: str, digest: str) -> Path:
     """Move a file out of the inbox by its outcome; nothing is ever overwritten. Returns where it is now."""
     if outcome not in PLACES:

@@ -129,6 +129,8 @@ def _heading(front: Front, verdicts: list[Verdict]) -> str:
     from roadmap.words import day
 
     if not front.store.is_file():
+        if front.clock == "live":
+            return "Nothing has been measured yet: no run has been collected. `milepost run`, then `metrics collect`."
         return "Nothing has been measured yet; `milepost demo` or `milepost metrics measure` does."
     today = day(verdicts[0].as_of)
     return f"Replay, judged as of {today}, its last day." if front.clock == "replay" else f"Judged on {today}."

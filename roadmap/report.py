@@ -90,7 +90,7 @@ def _lines(verdict: Verdict) -> list[str]:
     told = _goal if verdict.status == "not_started" else _criterion_text
     lines += [f"  {criterion.role:<10} {told(criterion)}" for criterion in verdict.criteria]
     changes = list(dict.fromkeys(reason.change for reason in verdict.reasons))
-    return [*lines, f"  {'would help':<10} {'; '.join(changes)}"] if verdict.status != "proven" else lines
+    return [*lines, f"  {'would move':<10} {'; '.join(changes)}"] if verdict.status != "proven" else lines
 
 
 def _repeats(code: str, verdict: Verdict) -> bool:

@@ -31,7 +31,7 @@ def a_run():
         run = replace(
             base, key=replace(key, attempt=attempt, round=number, mode=mode), outcome=outcome, duration_ns=duration_ns
         )
-        return replace(run, rows=rows, **changes)
+        return replace(run, **{"rows": rows, **changes})
 
     return make
 

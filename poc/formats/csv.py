@@ -72,6 +72,8 @@ def read(file: BinaryIO, names: Sequence[str], missing_values: Sequence[str]) ->
     except UnicodeDecodeError as error:
         raise ContractBreach("encoding-error", f"the header is not UTF-8: {error}") from error
     except pa.ArrowInvalid as error:
+        if "Empty CSV" in str(error):
+            raise ContractBreach("source-error", "the file is empty: there is no header") from error
         code = "encoding-error" if "UTF8" in str(error) else "source-error"
         raise ContractBreach(code, f"cannot be read as CSV in UTF-8: {error}") from error
 

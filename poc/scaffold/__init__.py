@@ -88,7 +88,9 @@ def make(root: Path, name: str, clock: str, airlines: Mapping[str, str], milesto
     """
     if (root / "milepost.toml").exists():
         raise BadInput(f"{root}: is a workspace already; nothing was changed")
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+    if root.exists() and not root.is_dir():
+        raise BadInput(f"{root}: is a file; choose a new or empty folder")
+    if root.exists() and any(root.iterdir()):
         raise BadInput(f"{root}: is not empty and not a workspace; choose a new or empty folder")
     here = resources.files(__name__)
     files = {

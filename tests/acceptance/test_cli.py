@@ -188,6 +188,33 @@ def test_a_mistake_gets_one_line_and_its_exit_code(workspace, spoil, command, co
     assert after == before
 
 
+def test_validate_tells_every_file_that_has_a_mistake(workspace):
+    """Three mistakes in three files are three lines, each naming its file."""
+    settings, partner = workspace / "milepost.toml", workspace / "partners" / "AA.toml"
+    settings.write_text(settings.read_text().replace('"live"', '"lve"'))
+    partner.write_text(partner.read_text().replace('from = "tailnum"', 'from = "tailnumm"'))
+    break_milestones(workspace)
+    done = milepost("-w", workspace, "validate")
+    assert done.exit_code == 2
+    first, second, third = done.stderr.splitlines()
+    assert "milepost.toml: `clock` (is 'lve')" in first
+    assert "AA.toml: feed.flights: map to 'tail': unknown field 'tailnumm'" in second
+    assert "answers_equals" in third
+
+
+def test_a_file_that_belongs_to_no_feed_is_told(workspace):
+    """A folder or a name misspelt does not lie unseen: `status` lists it, and `run` says so."""
+    stray = workspace / "var" / "inbox" / "ZZ" / "flights" / "x.csv"
+    stray.parent.mkdir(parents=True)
+    stray.write_text("a")
+    (workspace / "var/inbox/AA/flights/notes.txt").write_text("b")
+    told = milepost("-w", workspace, "status").output
+    assert f"belongs to no feed: {stray}" in told
+    assert "notes.txt" in told
+    assert "1 file(s) changed a moment ago and are left until they settle." in told
+    assert "2 file(s) belong to no feed" in milepost("-w", workspace, "run").stderr
+
+
 def test_a_folder_that_is_no_workspace_is_told_how_to_become_one(tmp_path):
     """Every command that needs a workspace says which folder is none, and what makes one."""
     for command in (["run"], ["status"], ["serve"], ["validate"], ["roadmap", "status"], ["metrics", "collect"]):

@@ -121,7 +121,7 @@ def test_the_monolith_against_itself_shows_no_gain(tmp_path):
     (saved,) = told["busy_time_saved"]
     assert (saved["subject"], saved["blocks"]) == ("monolith#2", 12)
     assert saved["low"] < 0 < saved["high"]
-    with closing(open_reader(folder / "var" / "metrics-replay.db")) as db:
+    with closing(open_reader(folder / "var/replay/workspace/var/metrics-replay.db")) as db:
         asked = Question(subject="monolith#2", start=date(2013, 1, 1), end=date(2013, 12, 31), faults="none")
         assert busy_time_saved(db, asked).estimate == pytest.approx(saved["estimate"])
         assert next(db.query("SELECT SUM(compared) = SUM(equal) AS same FROM answer"))["same"] == 1

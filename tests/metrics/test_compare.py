@@ -97,7 +97,7 @@ def test_before_enough_blocks_there_is_an_early_look_without_a_range(compare_db)
     found = compare.busy_time_saved(compare_db, ASKED)
     assert found.estimate == pytest.approx(0.6)
     assert (found.low, found.high, found.ci_low, found.ci_high) == (None, None, None, None)
-    assert found.missing == "2 of 3 weeks; enough around 27 Jan 2013 at one block a week"
+    assert found.missing == "2 of 3 weeks; enough around 27 Jan 2013 at this rate"
 
 
 def test_failed_attempts_cost_and_deliver_nothing(compare_db):

@@ -52,6 +52,14 @@ def test_busy_time_is_of_all_attempts_less_what_was_blocked(db, a_run, a_holding
     assert (row["rows_in"], row["rows_delivered"], row["rows_failed"]) == (4, 4, 0)
 
 
+def test_a_file_handed_in_again_is_an_exchange_on_either_side(db, a_run):
+    """A copy that is refused as already received counts as an exchange like one that is delivered once more."""
+    again = a_run(mode="live", outcome="already_received", rows={"in": 0})
+    keep(db, ("run", a_run(mode="live")), ("run", replace(again, key=replace(again.key, exchange_id="AA/f/b.csv"))))
+    (row,) = db.query("SELECT exchanges, first_failed, rows_in, rows_delivered FROM run_block")
+    assert row == {"exchanges": 2, "first_failed": 0, "rows_in": 4, "rows_delivered": 4}
+
+
 def test_quantiles_are_of_runs_that_were_measured(db, a_run):
     """The median and the 95th percentile of a block are nearest-rank, over its runs."""
     keep(db, *(("run", a_run(attempt=n, duration_ns=n * 10, mode="live")) for n in range(1, 21)))

@@ -52,7 +52,7 @@ def test_a_byte_order_mark_and_crlf_are_read():
         ("a", "missing-label", "lacks b"),
         ("a,b,c", "extra-label", "has c"),
         ("b,a", "incorrect-label", "order is b, a"),
-        ("", "source-error", "Empty CSV"),
+        ("", "source-error", "the file is empty"),
         ("a\xff,b", "encoding-error", "the header is not UTF-8"),
     ],
 )

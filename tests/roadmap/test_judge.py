@@ -22,7 +22,7 @@ LOST_READING = replace(
     SAVED_READING, measure="lost_records", estimate=0.0, low=None, high=None, n=1200, n_of="records due", coverage=None
 )
 GOOD = {SAVED: SAVED_READING, LOST: LOST_READING}
-EARLY = "3 of 12 weeks; enough around 31 Mar 2013 at one block a week"
+EARLY = "3 of 12 weeks; enough around 31 Mar 2013 at this rate"
 
 
 @pytest.fixture
