@@ -38,7 +38,7 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
     from datetime import UTC, datetime
 
     from metrics.events import SpoolRecorder
-    from poc.inbox import handed_in, strays
+    from poc.inbox import all_handed_in, strays
     from poc.line import standing
     from poc.run import run_inbox
     from poc.subject import result
@@ -67,9 +67,7 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
                 if receipt.error:
                     click.echo(f"  {receipt.error}")
     if not outcomes and not as_json:
-        unsettled = sum(
-            len(handed_in(workspace.inbox(*name), workspace.find(*name)[1])) for name in workspace.pick(feed)
-        )
+        unsettled = len(all_handed_in(workspace, feed))
         young = f"; {unsettled} file(s) changed a moment ago and are left until they settle" if unsettled else ""
         click.echo(f"Nothing waits in the inboxes{young}.")
     context.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
@@ -122,14 +120,14 @@ def status(front: Front, as_json: bool) -> None:
 
 def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
     """Waiting files per feed, exchanges per outcome, and the exchanges that are not done."""
-    from poc.inbox import handed_in, strays, waiting
+    from poc.inbox import all_handed_in, strays, waiting
     from poc.ledger import open_ledger
 
     inboxes = {
         f"{partner}/{feed}": len(waiting(workspace.inbox(partner, feed), workspace.find(partner, feed)[1], now))
         for partner, feed in workspace.pick(None)
     }
-    there = sum(len(handed_in(workspace.inbox(*name), workspace.find(*name)[1])) for name in workspace.pick(None))
+    there = len(all_handed_in(workspace, None))
     state: dict[str, Any] = {
         "waiting": {k: n for k, n in inboxes.items() if n},
         "settling": there - sum(inboxes.values()),

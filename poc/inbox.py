@@ -38,6 +38,15 @@ def handed_in(folder: Path, feed: Feed) -> list[Path]:
     ]
 
 
+def all_handed_in(workspace: Workspace, name: str | None) -> list[Path]:
+    """Files of every feed that PARTNER or PARTNER/FEED names; of all feeds for None. Raises BadInput."""
+    return [
+        path
+        for partner, feed in workspace.pick(name)
+        for path in handed_in(workspace.inbox(partner, feed), workspace.find(partner, feed)[1])
+    ]
+
+
 def waiting(folder: Path, feed: Feed, now: datetime) -> list[Path]:
     """Files that are whole: those that changed less than `settle_s` ago may still be written, and are left alone."""
     return [path for path in handed_in(folder, feed) if now.timestamp() - path.stat().st_mtime >= feed.settle_s]
@@ -46,9 +55,7 @@ def waiting(folder: Path, feed: Feed, now: datetime) -> list[Path]:
 def strays(workspace: Workspace) -> list[Path]:
     """Files below the inbox that belong to no feed, and so would lie there unseen: a folder or a name misspelt."""
     inbox = workspace.root / "var" / "inbox"
-    expected = {
-        path for name in workspace.pick(None) for path in handed_in(workspace.inbox(*name), workspace.find(*name)[1])
-    }
+    expected = set(all_handed_in(workspace, None))
     return [
         path
         for path in sorted(inbox.rglob("*"))
