@@ -18,6 +18,7 @@ check: .venv/ready
 	$(BIN)/lint-imports
 
 bench: .venv/ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python tests/bench/exchange.py
 
 serve: .venv/ready

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
     from poc.config import Workspace
     from roadmap.judge import Verdict
+    from roadmap.plan import Plan
 
 #: Commands that live in the rooms: name -> (module, attribute, what the help says of it).
 ROOMS = {
     "run": ("poc.cli", "run", "Exchange what waits in the inboxes."),
     "status": ("poc.cli", "status", "Show what waits, what was exchanged, and what needs a person."),
+    "quarantine": ("poc.quarantine_cli", "quarantine", "Rows that were set aside: show, mend, replay or discard them."),
+    "outbox": ("poc.quarantine_cli", "outbox", "Requests that are not confirmed, and what to do with them."),
     "partner": ("poc.cli", "partner", "Start a practice partner that takes deliveries."),
     "metrics": ("metrics.cli", "metrics", "Measure runs of both sides, and keep what they tell."),
     "roadmap": ("roadmap.cli", "roadmap", "Milestones and their verdicts, computed from what was measured."),
@@ -224,7 +227,10 @@ def validate(front: Front) -> None:
 @click.option("--port", default=8765, show_default=True, help="Where the dashboard listens, on loopback.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Path, port: int, as_json: bool) -> None:
-    """Replay the flights of 2013 on monolith and service, judge the milestones, and show the dashboard."""
+    """Replay the flights of 2013 on monolith and service, judge the milestones, and show the dashboard.
+
+    The year moves through the milestones: in each week the service has the level of the milestone that the week is in.
+    """
     import json
 
     from dashboard.serving import address_of, listen
@@ -232,6 +238,7 @@ def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Pa
     from metrics.watch import watching
     from poc.scaffold import AIRLINES, make
     from roadmap.cli import judged_before
+    from roadmap.plan import load
     from roadmap.report import to_json, to_text
     from roadmap.template import template
 
@@ -242,7 +249,14 @@ def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Pa
     if front.clock != "replay":
         raise Refused(f"{folder}: is a workspace on the live clock; a demo needs one of its own, name it with --dir")
     passes = rounds if rounds is not None else 1 if judged_before(front) else 3
-    order = Order(front.root, front.store, weeks=weeks, rounds=passes, faults=faults_of(faults), built=front.built)
+    spans = spans_of(load(front.milestones), front.built, weeks)
+    if not spans:
+        raise Refused(
+            f"{front.milestones}: no milestone whose service is built starts in the first {weeks} weeks of 2013"
+        )
+    order = Order(
+        front.root, front.store, ("monolith", *spans), weeks, passes, faults_of(faults), front.built, spans=spans
+    )
     with watching("replaying 2013") as progress:
         done = measure(order, progress)
     verdicts = judge(front)
@@ -272,6 +286,22 @@ def serve(front: Front, host: str, port: int) -> None:
     listener = listen(host, port)
     click.echo(f"Dashboard: {address_of(listener)} (Ctrl-C ends it)")
     sys.exit(serve_until_told(front, listener))
+
+
+def spans_of(plan: Plan, built: int, weeks: int) -> dict[str, tuple[int, int]]:
+    """First and last block (from 0) of each service in the demo, lowest level first.
+
+    A week belongs to the milestones in whose time it begins; one that is not built, or begins later, has none.
+    """
+    from metrics.workload import block_days
+
+    firsts = [block_days(block)[0] for block in range(weeks)]
+    found: dict[str, list[int]] = {}
+    for milestone in sorted(plan.milestones, key=lambda milestone: milestone.level):
+        blocks = [n for n, first in enumerate(firsts) if milestone.start <= first <= milestone.due]
+        if 0 < milestone.level <= built and blocks:
+            found.setdefault(milestone.subject, []).extend(blocks)
+    return {subject: (min(blocks), max(blocks)) for subject, blocks in found.items()}
 
 
 class Refused(Exception):

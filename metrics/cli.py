@@ -42,7 +42,12 @@ def metrics() -> None:
 
 
 @metrics.command()
-@click.option("--subjects", default="monolith,service@1", show_default=True, help="Who is measured, the control first.")
+@click.option(
+    "--subjects",
+    default="monolith,service@1",
+    show_default=True,
+    help="Who is measured, the control first; as many levels as stand: monolith,service@1,service@2,...",
+)
 @click.option("--weeks", default=52, show_default=True, help="How many weeks of the year to replay.")
 @click.option("--rounds", default=1, show_default=True, help="Passes over the same weeks.")
 @click.option(
@@ -55,7 +60,7 @@ def metrics() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
 def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, as_json: bool) -> None:
-    """Replay the flights of 2013 on all subjects side by side, and keep every run.
+    """Replay the flights of 2013 on all subjects side by side, each over all weeks, and keep every run.
 
     In a workspace on the live clock the replay gets a workspace of its own below var/, and is never mixed with live
     runs.
@@ -74,7 +79,7 @@ def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, a
     names = tuple(split_subjects(subjects))
     replayed = front.replayed()
     order = Order(replayed.root, replayed.store, names, weeks, rounds, faults_of(faults), front.built)
-    with watching("replaying") as progress:
+    with watching(f"replaying {len(names)} subjects") as progress:
         done = run(order, progress)
     readings = []
     with closing(open_reader(order.store)) as db:

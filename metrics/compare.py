@@ -6,14 +6,13 @@ already read (`saved(window)`). A missing number is None, never 0, and `Reading.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metrics import estimate
-from metrics.store import METHOD
+from metrics.reading import Reading, grade, nothing, reading, too_few, total
 from metrics.window import COLUMNS, Question, Window, load, pin_baseline
 
 if TYPE_CHECKING:
@@ -41,31 +40,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """One measured number and all that is needed to believe it. Shares are 0 to 1."""
-
-    measure: str
-    estimate: float | None
-    low: float | None  #: the bound that decides; None before `min_blocks`, and for a census, which has none
-    high: float | None
-    ci_low: float | None  #: ordinary 95 % interval, for the eye only
-    ci_high: float | None
-    n: int  #: how many were counted, of all rounds
-    n_of: str  #: what `n` counts: "runs", "records compared", ...
-    blocks: int  #: blocks that both sides have
-    coverage: float | None  #: share of the pinned weight that both sides have
-    grade: str | None  #: "B" for a paired replay
-    faults: str
-    mode: str
-    series: str | None
-    method: str
-    start: date
-    end: date
-    missing: str  #: "" or what is missing for a verdict, in words
-    inputs_sha256: str  #: of everything the number was computed from
-
-
 def block_series(db: Database, question: Question) -> list[dict[str, Any]]:
     """Both sides block by block, for charts: sums over strata and rounds.
 
@@ -78,69 +52,12 @@ def block_series(db: Database, question: Question) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"block": block, "block_end": block_end}
         for name, side in (("control", window.control), ("subject", window.subject)):
             counted = ~np.isnan(side["held"][:, i])
-            row[f"{name}_busy_s"] = _sum(side["busy_ns"][counted, i] / 1e9)
+            row[f"{name}_busy_s"] = total(side["busy_ns"][counted, i] / 1e9)
             for column in ("held", "exchanges", "first_failed", "still_failed"):
-                total = _sum(side[column][:, i])
-                row[f"{name}_{column}"] = None if total is None else int(total)
+                summed = total(side[column][:, i])
+                row[f"{name}_{column}"] = None if summed is None else int(summed)
         rows.append(row)
     return rows
-
-
-def _sum(values: Floats) -> float | None:
-    """The sum of what is there; None when nothing is."""
-    there = values[~np.isnan(values)]
-    return float(there.sum()) if there.size else None
-
-
-def reading(window: Window, measure: str, *names: str, missing: str, n_of: str) -> Reading:
-    """A reading without a number yet, with all that its window says of itself; `names` are the columns it rests on."""
-    asked = window.question
-    return Reading(
-        measure=measure,
-        estimate=None,
-        low=None,
-        high=None,
-        ci_low=None,
-        ci_high=None,
-        n=0,
-        n_of=n_of,
-        blocks=0,
-        coverage=None,
-        grade=None,
-        faults=asked.faults,
-        mode=asked.mode,
-        series=asked.series,
-        method=METHOD,
-        start=asked.start,
-        end=asked.end,
-        missing=missing,
-        inputs_sha256=window.sha256(*names),
-    )
-
-
-def grade(window: Window) -> str:
-    """How far a number can be trusted: B for a paired replay, D for what merely lies in the past."""
-    return "B" if window.question.mode == "replay" else "D"
-
-
-def too_few(window: Window, have: int) -> str:
-    """Empty when there are blocks enough, else what is missing and about when it could be there."""
-    asked = window.question
-    if have >= asked.min_blocks:
-        return ""
-    days, word = (7, "week") if asked.mode == "replay" else (1, "day")
-    last = date.fromisoformat(window.blocks[-1][1]) if window.blocks else asked.start
-    enough = last + timedelta(days=days * (asked.min_blocks - have))
-    return f"{have} of {asked.min_blocks} {word}s; enough around {enough.day} {enough:%b %Y} at this rate"
-
-
-def nothing(window: Window) -> str:
-    """That there is no data at all for a question, and which command makes it."""
-    asked = window.question
-    faults = {"none": " without faults", "standard": " under the standard faults"}.get(asked.faults, "")
-    said = f"{asked.subject} has not been measured{faults} since {asked.start.day} {asked.start:%b %Y}"
-    command = f"milepost metrics measure --subjects {asked.control},{asked.subject} --faults {asked.faults}"
-    return f"{said}; `{command}` does it" if asked.mode == "replay" else said
 
 
 def busy_time_saved(db: Database, question: Question) -> Reading:
@@ -216,12 +133,12 @@ def partner_duplicates(db: Database, question: Question) -> Reading:
 def count(window: Window, measure: str, column: str) -> Reading:
     """A census of the subject's records: the sum of a column over all rounds, with the due records as `n`."""
     blank = reading(window, measure, column, "due", missing=nothing(window), n_of="records due")
-    total, due = _sum(window.subject[column]), _sum(window.subject["due"])
-    if total is None or not due:
+    summed, due = total(window.subject[column]), total(window.subject["due"])
+    if summed is None or not due:
         return blank
     blocks = int((~np.isnan(window.subject[column])).any(axis=0).sum())
     return replace(
-        blank, estimate=total, n=int(due), blocks=blocks, grade=grade(window), missing=too_few(window, blocks)
+        blank, estimate=summed, n=int(due), blocks=blocks, grade=grade(window), missing=too_few(window, blocks)
     )
 
 
@@ -238,11 +155,14 @@ def failed_final(db: Database, question: Question) -> Reading:
 def rate(window: Window, measure: str, column: str) -> Reading:
     """A sampled share of exchanges, by Wilson after dividing by the block design effect."""
     blank = reading(window, measure, column, "exchanges", "rounds", missing=nothing(window), n_of="exchanges")
-    lumps = _lumps(window.subject, column)
-    if lumps is None:
-        return blank
-    failed, counted, effect = lumps
-    x, n, blocks = float(failed.sum()), float(counted.sum()), counted.size
+    lumped = lumps(window.subject, column)
+    return blank if lumped is None else share(window, blank, lumped, lumped[1].size)
+
+
+def share(window: Window, blank: Reading, lumped: tuple[Floats, Floats, float], blocks: int) -> Reading:
+    """A reading of the rate that lumps make; `blocks` is how many were looked at, lumps in them or not."""
+    counts, counted, effect = lumped
+    x, n = float(counts.sum()), float(counted.sum())
     ci_low, ci_high = estimate.wilson(x, n, effect)
     found = replace(
         blank,
@@ -254,21 +174,21 @@ def rate(window: Window, measure: str, column: str) -> Reading:
         grade=grade(window),
         missing=too_few(window, blocks),
     )
-    if found.missing or blocks < 2:
+    if found.missing or counted.size < 2:
         return found
-    wide = estimate.factor(blocks, window.question.alpha, window.question.bound)
+    wide = estimate.factor(counted.size, window.question.alpha, window.question.bound)
     low, high = estimate.wilson(x, n, effect, wide)
     return replace(found, low=low, high=high)
 
 
-def _lumps(side: Mapping[str, Floats], column: str) -> tuple[Floats, Floats, float] | None:
-    """Failed and counted exchanges per block, and their design effect; None when nothing was counted."""
-    counted = np.nansum(side["exchanges"], axis=0)
+def lumps(side: Mapping[str, Floats], column: str, of: str = "exchanges") -> tuple[Floats, Floats, float] | None:
+    """A column and what it is a share of, per block that has any, and their design effect; None when nothing has."""
+    counted = np.nansum(side[of], axis=0)
     there = counted > 0
     if not there.any():
         return None
-    failed, counted = np.nansum(side[column], axis=0)[there], counted[there]
-    return failed, counted, estimate.design_effect(failed, counted, floor=float(np.nanmax(side["rounds"])))
+    counts, counted = np.nansum(side[column], axis=0)[there], counted[there]
+    return counts, counted, estimate.design_effect(counts, counted, floor=float(np.nanmax(side["rounds"])))
 
 
 def failed_difference(db: Database, question: Question, column: str = "first_failed") -> Reading:
@@ -278,7 +198,7 @@ def failed_difference(db: Database, question: Question, column: str = "first_fai
     """
     window = load(db, question)
     blank = reading(window, f"{column}_less", column, "exchanges", "rounds", missing=nothing(window), n_of="exchanges")
-    ours, theirs = _lumps(window.subject, column), _lumps(window.control, column)
+    ours, theirs = lumps(window.subject, column), lumps(window.control, column)
     if ours is None or theirs is None:
         return blank
     one, two = ((float(x.sum()), float(n.sum()), effect) for x, n, effect in (theirs, ours))

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 #: Where a row can end. `in` is their sum.
 OUTCOMES = ("delivered", "quarantined", "filtered", "duplicate", "refused", "failed", "due", "ambiguous")
 
-#: How a run can end. `already_received` enters no rows; `abandoned` is a start without an end.
-RUN_OUTCOMES = ("done", "already_received", "refused", "failed", "abandoned")
+#: How a run can end. `already_received` enters no rows; `abandoned` is a start without an end; `due` goes on by itself
+#: at a later time; `ambiguous` waits for a person, for nobody knows whether the partner has it.
+RUN_OUTCOMES = ("done", "already_received", "refused", "failed", "abandoned", "due", "ambiguous")
+
+#: Ends after which not everything is where it belongs. All count as failed, by whatever name: an attempt that ends
+#: `due` has failed as much as one that ends `failed`, and differs in who goes on with it.
+FAILED_OUTCOMES = ("refused", "failed", "abandoned", "due", "ambiguous")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,8 @@ class HoldingEvent:
 
     `due` = distinct source records; `held` = those the partner holds; `twice` = further copies it holds;
     `lost` = records the subject called delivered that the partner does not hold; `foreign` = records held that no
-    source row explains.
+    source row explains. `broken` = rows of the file that are broken by plan, none of which is due; `good_aside` = due
+    records that the subject set aside all the same, be it row by row or with a whole file that it refused.
     """
 
     system: str
@@ -99,6 +105,8 @@ class HoldingEvent:
     twice: int
     lost: int
     foreign: int
+    broken: int = 0
+    good_aside: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +131,33 @@ class AnswerEvent:
     equal: int
 
 
-Event = RunEvent | HoldingEvent | AnswerEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutageEvent:
+    """A day (ISO date) on which a partner took nothing, and the requests that one subject sent it all the same."""
 
-KINDS: Mapping[str, type[Event]] = {"run": RunEvent, "holding": HoldingEvent, "answer": AnswerEvent}
+    system: str
+    level: int
+    mode: str
+    faults: str
+    series: str
+    round: int
+    partner: str
+    feed: str
+    block: str
+    block_end: str
+    day: str
+    hours: int
+    calls: int
+
+
+Event = RunEvent | HoldingEvent | AnswerEvent | OutageEvent
+
+KINDS: Mapping[str, type[Event]] = {
+    "run": RunEvent,
+    "holding": HoldingEvent,
+    "answer": AnswerEvent,
+    "outage": OutageEvent,
+}
 
 
 def to_line(event: Event, *, started: bool = False) -> bytes:

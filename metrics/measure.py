@@ -6,7 +6,7 @@ import fcntl
 import shutil
 import time
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata, resources
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from metrics.sides import Replay
 from metrics.store import next_round, open_store, round_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 #: Readings that `--faults` may ask for.
@@ -28,7 +28,11 @@ FAULTS = ("standard", "none")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to measure: `rounds` passes of each of `faults`, over the first `weeks` weeks, in the workspace `root`."""
+    """What to measure: `rounds` passes of each of `faults`, over the first `weeks` weeks, in the workspace `root`.
+
+    `spans` are the first and last block (from 0, both inclusive) of subjects that are not replayed over all weeks; the
+    control always is.
+    """
 
     root: Path
     store: Path
@@ -37,6 +41,7 @@ class Order:
     rounds: int = 3
     faults: tuple[str, ...] = FAULTS
     built: int = 1  #: the highest service level that stands
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,11 @@ def measure(order: Order, progress: Callable[[int, int], None]) -> Measured:
     ):
         seed = workload.read_faults(rates)["seed"]
         loads = {name: workload.build(folder, rates, name, order.weeks) for name in order.faults}
-        total = sum(len(load.files) for load in loads.values()) * order.rounds * len(order.subjects)
+        total = sum(
+            sum(first <= file.block <= last for file in load.files) * order.rounds
+            for load in loads.values()
+            for first, last in (order.spans.get(name, (0, workload.BLOCKS)) for name in order.subjects)
+        )
 
         def on_file() -> None:
             nonlocal done
@@ -89,7 +98,7 @@ def measure(order: Order, progress: Callable[[int, int], None]) -> Measured:
             first = next_round(db, "replay", name)
             numbers = tuple(range(first, first + order.rounds))
             release = metadata.version("milepost")
-            request = Replay(order.root, folder, order.subjects, numbers, name, load, seed, release)
+            request = Replay(order.root, folder, order.subjects, numbers, name, load, seed, release, order.spans)
             recorder = SpoolRecorder(spool)
             for step in replay(request, recorder, on_file):
                 runs += step.runs
@@ -138,6 +147,18 @@ def check(order: Order) -> None:
         raise BadInput(f"weeks is {order.weeks}; choose 1 to {workload.BLOCKS}")
     if not 1 <= order.rounds <= 100:
         raise BadInput(f"rounds is {order.rounds}; choose 1 to 100")
+    check_spans(order)
+
+
+def check_spans(order: Order) -> None:
+    """Refuse spans that nothing can be replayed in. Raises BadInput."""
+    for name, (first, last) in order.spans.items():
+        if name not in order.subjects[1:] or not 0 <= first <= last:
+            raise BadInput(
+                f"span of {name} is {first} to {last}; choose blocks from 0 on, of a subject other than control"
+            )
+        if first >= order.weeks:
+            raise BadInput(f"span of {name} starts with week {first + 1}; {order.weeks} weeks are replayed")
 
 
 def faults_of(name: str) -> tuple[str, ...]:

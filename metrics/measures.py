@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from metrics import compare
+from metrics import compare, mishaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,15 +37,6 @@ class Measure:
         """The measure's answer to a question, read from the store."""
         return self.compute(compare.load(db, question))
 
-
-def not_recorded(window: Window, *, name: str, why: str) -> Reading:
-    """The reading of a measure that nothing records yet."""
-    return compare.reading(window, name, missing=why, n_of="records")
-
-
-NO_BROKEN_ROWS = "no broken rows have been replayed yet"
-NO_RECOVERY = "nothing records yet which failures a service recovered from without a person"
-NO_OUTAGE_HOURS = "nothing records yet the calls that were made while a partner was down"
 
 ALL = (
     Measure(
@@ -99,9 +90,10 @@ ALL = (
         direction="at_least",
         unit="share",
         kind="census",
-        definition="Share of the rows without a fault, in files that have rows with one, that the partner holds.",
-        formula="good rows held / good rows due",
-        compute=partial(not_recorded, name="good_rows_delivered", why=NO_BROKEN_ROWS),
+        definition="Share of the good rows, in files that have broken rows beside them, that the partner holds in the "
+        "end, counted over all rounds.",
+        formula="good rows held / good rows due, over files with broken rows",
+        compute=mishaps.good_rows_delivered,
     ),
     Measure(
         name="false_rejects",
@@ -109,9 +101,10 @@ ALL = (
         direction="at_most",
         unit="records",
         kind="census",
-        definition="Rows without a fault that were set aside all the same.",
-        formula="sum(good rows quarantined)",
-        compute=partial(not_recorded, name="false_rejects", why=NO_BROKEN_ROWS),
+        definition="Good rows that were set aside all the same, counted over all rounds: one by one, or with a file "
+        "that was refused and whose row the partner does not hold in the end.",
+        formula="sum(good rows set aside)",
+        compute=mishaps.false_rejects,
     ),
     Measure(
         name="recovered_unattended",
@@ -119,9 +112,10 @@ ALL = (
         direction="at_least",
         unit="share",
         kind="sampled",
-        definition="Share of the exchanges failed by a passing fault that were completed without a person's doing.",
-        formula="recovered without a touch / failed by a passing fault",
-        compute=partial(not_recorded, name="recovered_unattended", why=NO_RECOVERY),
+        definition="Share of the exchanges failed by a passing fault (a request that failed, or a process that was "
+        "killed; not a file refused for its rows) that were completed without a person starting any attempt.",
+        formula="completed without a touch / first failed by a passing fault",
+        compute=mishaps.recovered_unattended,
     ),
     Measure(
         name="wasted_calls",
@@ -129,9 +123,10 @@ ALL = (
         direction="at_most",
         unit="calls per outage hour",
         kind="sampled",
-        definition="Requests sent to a partner while it was down, per hour that it was down.",
-        formula="calls during outages / outage hours",
-        compute=partial(not_recorded, name="wasted_calls", why=NO_OUTAGE_HOURS),
+        definition="Requests sent to a partner on a day on which it was down, per hour of that day; the mean over "
+        "outages, each counted once however many rounds met it. A range takes three outages.",
+        formula="mean over outages (calls / 24 h)",
+        compute=mishaps.wasted_calls,
     ),
     Measure(
         name="failed_first",
@@ -139,7 +134,8 @@ ALL = (
         direction="at_most",
         unit="share",
         kind="sampled",
-        definition="Share of the service's exchanges whose first attempt failed.",
+        definition="Share of the service's exchanges whose first attempt failed: refused, failed, cut short, put off "
+        "until later, or left unclear.",
         formula="exchanges failed at the first attempt / exchanges",
         compute=partial(compare.rate, measure="failed_first", column="first_failed"),
     ),
@@ -149,7 +145,8 @@ ALL = (
         direction="at_most",
         unit="share",
         kind="sampled",
-        definition="Share of the service's exchanges that still stood failed after all attempts.",
+        definition="Share of the service's exchanges that were not completed after all attempts, those included that "
+        "were still due later.",
         formula="exchanges failed at the last attempt / exchanges",
         compute=partial(compare.rate, measure="failed_final", column="still_failed"),
     ),

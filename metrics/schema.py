@@ -15,6 +15,10 @@ RUN_ID = ("system", "level", "mode", "faults", "series", "round", "exchange_id",
 BLOCK_ID = ("block", "system", "level", "mode", "faults", "series", "partner", "feed", "band")
 HOLDING_ID = ("system", "level", "mode", "faults", "series", "round", "partner", "feed", "file")
 ANSWER_ID = (*HOLDING_ID[:-1], "control", "block")
+OUTAGE_ID = (*HOLDING_ID[:-1], "day")
+
+#: What a rollup has counted since broken rows, retries and outages are replayed; NULL in rows that are older.
+SINCE_MISHAPS = ("passing", "recovered", "broken", "broken_due", "broken_held", "good_aside")
 
 migrations = Migrations("milepost.metrics")
 
@@ -99,5 +103,19 @@ def create_evidence(db: Database) -> None:
             )
 
 
+@migrations()
+def add_mishaps(db: Database) -> None:
+    """What became of broken rows, passing faults and outages; what was measured before knows nothing of them."""
+    for name in ("broken", "good_aside"):
+        db.execute(f"ALTER TABLE holding ADD COLUMN {name} INTEGER")
+    for name in SINCE_MISHAPS:
+        db.execute(f"ALTER TABLE run_block ADD COLUMN {name} INTEGER")
+    names: dict[str, Any] = dict.fromkeys(
+        ("system", "mode", "faults", "series", "partner", "feed", "block", "block_end", "day"), str
+    )
+    counts = dict.fromkeys(("level", "round", "hours", "calls"), int)
+    db.create_table("outage", {**names, **counts}, pk=OUTAGE_ID, strict=True)
+
+
 #: Names of all steps this release knows; a database with more is from a newer one.
-STEPS = frozenset({"create_runs", "create_evidence"})
+STEPS = frozenset({"create_runs", "create_evidence", "add_mishaps"})

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from metrics.errors import StoreDamaged, StoreMissing, TryLater
-from metrics.events import OUTCOMES, AnswerEvent, Event, HoldingEvent, RunEvent, parse_subject
+from metrics.events import OUTCOMES, AnswerEvent, Event, HoldingEvent, OutageEvent, RunEvent, parse_subject
 from metrics.rollup import LATE, roll_up
-from metrics.schema import ANSWER_ID, BLOCK_ID, HOLDING_ID, RUN_ID, STEPS, migrations
+from metrics.schema import ANSWER_ID, BLOCK_ID, HOLDING_ID, OUTAGE_ID, RUN_ID, STEPS, migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CLOCKS = ("live", "replay")
 
 #: Version of how numbers are made from events; a change starts a new series.
-METHOD = "1"
+METHOD = "2"
 
 #: Upper ends of the size bands but the last: two steps of log2 each, so that six bands reach past a thousand rows.
 BAND_ENDS = (3, 15, 63, 255, 1023)
@@ -136,6 +136,7 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event]]) -> int:
     starts: list[dict[str, Any]] = []
     holdings: list[dict[str, Any]] = []
     answers: list[dict[str, Any]] = []
+    outages: list[dict[str, Any]] = []
     for kind, event in events:
         if isinstance(event, RunEvent):
             row = run_row(event)
@@ -148,6 +149,8 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event]]) -> int:
             row = holding_row(event)
             holdings.append(row)
             touched.add(tuple(row[name] for name in BLOCK_ID))
+        elif isinstance(event, OutageEvent):
+            outages.append(outage_row(event))
         else:
             answers.append(answer_row(event))
     # a run that ends takes its row along, out of the stratum in which it stood unfinished
@@ -163,6 +166,7 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event]]) -> int:
     )
     _insert(db, "holding", holdings, on_conflict="DO NOTHING")
     _insert(db, "answer", answers, on_conflict="DO NOTHING")
+    _insert(db, "outage", outages, on_conflict="DO NOTHING")
     new = db.conn.total_changes - before
     for key in touched:
         roll_up(db, key)
@@ -195,7 +199,7 @@ def run_row(event: RunEvent) -> dict[str, Any]:
 
 def holding_row(event: HoldingEvent) -> dict[str, Any]:
     """A holding event as a row of `holding`."""
-    names = (*HOLDING_ID, "block", "block_end", "due", "held", "twice", "lost")
+    names = (*HOLDING_ID, "block", "block_end", "due", "held", "twice", "lost", "broken", "good_aside")
     row = {name: getattr(event, name) for name in names}
     return row | {"foreign_held": event.foreign, "band": band(event.due)}
 
@@ -204,6 +208,11 @@ def answer_row(event: AnswerEvent) -> dict[str, Any]:
     """An answer event as a row of `answer`."""
     names = (*ANSWER_ID, "block_end", "compared", "equal")
     return {name: getattr(event, name) for name in names}
+
+
+def outage_row(event: OutageEvent) -> dict[str, Any]:
+    """An outage event as a row of `outage`."""
+    return {name: getattr(event, name) for name in (*OUTAGE_ID, "block", "block_end", "hours", "calls")}
 
 
 def last_series(db: Database, mode: str, faults: str) -> str | None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from metrics.errors import BadInput
 from metrics.events import parse_subject
+from metrics.schema import SINCE_MISHAPS
 from metrics.store import METHOD, last_series
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 #: What is read of each rollup row, in this order.
 COLUMNS = (
     "busy_ns", "held", "due", "twice", "lost", "exchanges", "attempts", "first_failed", "still_failed", "rounds",
+    *SINCE_MISHAPS,
 )  # fmt: skip
 
 
@@ -52,6 +54,17 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A day on which a partner took nothing: calls that the subject made all the same, the mean of its rounds."""
+
+    block_end: str
+    day: str
+    partner: str
+    hours: float
+    calls: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
     """The rollups of a question: one value a stratum and block, for either side; `nan` where a side has none."""
 
@@ -62,6 +75,7 @@ class Window:
     subject: Mapping[str, Floats]  #: by name of COLUMNS: strata x blocks
     control: Mapping[str, Floats]
     answers: tuple[tuple[str, int, int], ...]  #: last day of the block, compared, equal
+    outages: tuple[Outage, ...] = ()  #: of the subject, by day and partner
 
     def until(self, day: date) -> Window:
         """The same window, cut at an earlier day."""
@@ -74,6 +88,7 @@ class Window:
             subject={name: values[:, :kept] for name, values in self.subject.items()},
             control={name: values[:, :kept] for name, values in self.control.items()},
             answers=tuple(answer for answer in self.answers if answer[0] <= end),
+            outages=tuple(outage for outage in self.outages if outage.block_end <= end),
         )
 
     def paired(self) -> NDArray[np.bool_]:
@@ -87,12 +102,12 @@ class Window:
         return [block for i, block in enumerate(self.blocks) if not lacks[:, i].all()]
 
     def sha256(self, *names: str) -> str:
-        """Hash of what a number was made from: these columns of both sides, weights, blocks, answers."""
+        """Hash of what a number was made from: these columns of both sides, weights, blocks, answers, outages."""
         sides = (self.subject, self.control)
         # Strata that show only after this window's end are left out, or its hash would change with the future.
         known = (self.weights > 0) | ~np.all([np.isnan(side["attempts"]).all(axis=1) for side in sides], axis=0)
         strata = [stratum for stratum, is_known in zip(self.strata, known, strict=True) if is_known]
-        digest = hashlib.sha256(repr((METHOD, self.blocks, strata, self.answers)).encode())
+        digest = hashlib.sha256(repr((METHOD, self.blocks, strata, self.answers, self.outages)).encode())
         for values in (self.weights, *(side[name] for side in sides for name in names)):
             digest.update(np.ascontiguousarray(values[known]).tobytes())
         return digest.hexdigest()
@@ -123,6 +138,7 @@ def load(db: Database, question: Question) -> Window:
         subject=_grid(rows[0], strata, blocks),
         control=_grid(rows[1], strata, blocks),
         answers=_answers(db, asked, *sides[0]),
+        outages=_outages(db, asked, *sides[0]),
     )
 
 
@@ -140,8 +156,11 @@ def in_scope(scope: tuple[str, ...], partner: str, feed: str) -> bool:
 
 
 def _rows(db: Database, asked: Question, system: str, level: int) -> list[tuple[Any, ...]]:
+    # a database that only older releases have written lacks what they did not count; a reader may not add it
+    there = set(db.table("run_block").columns_dict)
+    names = (name if name in there else "NULL" for name in COLUMNS)
     sql = (
-        f"SELECT block, block_end, partner, feed, band, {', '.join(COLUMNS)} FROM run_block "  # noqa: S608
+        f"SELECT block, block_end, partner, feed, band, {', '.join(names)} FROM run_block "  # noqa: S608
         "WHERE block >= ? AND block_end <= ? AND system = ? AND level = ? AND mode = ? AND faults = ? AND series = ?"
     )
     days = (asked.start.isoformat(), asked.end.isoformat())
@@ -169,6 +188,26 @@ def _answers(db: Database, asked: Question, system: str, level: int) -> tuple[tu
     days = (asked.start.isoformat(), asked.end.isoformat())
     found = db.execute(sql, (system, level, asked.control, asked.mode, asked.faults, asked.series, *days))
     return tuple((end, n, equal) for end, *feed, n, equal in found if in_scope(asked.scope, *feed))
+
+
+def _outages(db: Database, asked: Question, system: str, level: int) -> tuple[Outage, ...]:
+    if not db.table("outage").exists():
+        return ()
+    sql = (
+        "SELECT block_end, day, partner, feed, AVG(hours), AVG(calls) FROM outage WHERE system = ? AND level = ? "
+        "AND mode = ? AND faults = ? AND series = ? AND block >= ? AND block_end <= ? "
+        "GROUP BY block_end, day, partner, feed ORDER BY day, partner, feed"
+    )
+    days = (asked.start.isoformat(), asked.end.isoformat())
+    found: dict[tuple[str, str, str], Outage] = {}
+    for block_end, day, partner, feed, hours, calls in db.execute(
+        sql, (system, level, asked.mode, asked.faults, asked.series, *days)
+    ):
+        if in_scope(asked.scope, partner, feed):
+            key = (block_end, day, partner)
+            before = found[key].calls if key in found else 0.0  # the partner is down for all its feeds at once
+            found[key] = Outage(block_end=block_end, day=day, partner=partner, hours=hours, calls=before + calls)
+    return tuple(found.values())
 
 
 def weights(db: Database, question: Question) -> dict[Stratum, float]:

@@ -15,14 +15,16 @@ import io
 import json
 import tomllib
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from metrics.breakage import break_rows
 from metrics.errors import BadInput
+from metrics.lots import chance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +60,11 @@ RECORD_KEY = ("flight", "scheduled")
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One file to be exchanged. `arrives` is the day it is handed in; `records` counts its rows."""
+    """One file to be exchanged.
+
+    `arrives` is the day it is handed in. `records` counts the rows that are due; `broken` are the numbers, from 1, of
+    those that are not, because they come broken.
+    """
 
     partner: str
     feed: str
@@ -67,6 +73,12 @@ class InputFile:
     block: int
     arrives: date
     original: str = ""  #: name of the file of which this one is a copy
+    broken: tuple[int, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has, broken ones included."""
+        return self.records + len(self.broken)
 
     @property
     def name(self) -> str:
@@ -107,11 +119,13 @@ def flights() -> bytes:
         return archive.read("flights.csv")
 
 
-def cut(source: bytes, folder: Path, seed: int, weeks: int) -> tuple[list[InputFile], pl.DataFrame]:
-    """Cut the year into one file a partner and week below `folder`, bytes as they come; and the records due.
+def cut(
+    source: bytes, folder: Path, seed: int, weeks: int, broken: float = 0.0
+) -> tuple[list[InputFile], pl.DataFrame]:
+    """Cut the year into one file a partner and week below `folder`; and the records due.
 
     All files are told, so that the plan is the same for a part of the year; only those of the first `weeks` blocks are
-    written.
+    written. Bytes are as they come, but for the share `broken` of the rows of these.
     """
     rows = pl.read_csv(source, infer_schema=False).with_columns(
         day=pl.date(pl.col("year").cast(pl.Int32), pl.col("month").cast(pl.Int32), pl.col("day").cast(pl.Int32)),
@@ -126,13 +140,18 @@ def cut(source: bytes, folder: Path, seed: int, weeks: int) -> tuple[list[InputF
     for (partner, week), part in rows.partition_by(["carrier", "week"], as_dict=True, maintain_order=True).items():
         block = min(int(week), BLOCKS - 1)
         path = folder / str(partner) / FEED / f"2013-W{int(week) + 1:02d}.csv"
+        lines: list[bytes] = part["line"].to_list()
+        bad: tuple[int, ...] = ()
         if block < weeks:
-            write(path, header + b"".join(line + b"\n" for line in part["line"]))
+            if broken:
+                lines, bad = break_rows(lines, broken, seed, partner, FEED, path.name)
+            write(path, header + b"".join(line + b"\n" for line in lines))
         monday = FIRST_MONDAY + timedelta(weeks=int(week))
         weekday = int(chance(seed, "weekday", str(partner)) * 4)
         arrives = min(max(monday + timedelta(days=weekday), FIRST_DAY), LAST_DAY)
-        files.append(InputFile(str(partner), FEED, path, part.height, block, arrives))
-        truth.append(part.select(pl.lit(f"{partner}/{path.name}").alias("file"), *RECORD_KEY))
+        files.append(InputFile(str(partner), FEED, path, part.height - len(bad), block, arrives, broken=bad))
+        good = part.with_row_index("row", 1).filter(~pl.col("row").is_in(bad)) if bad else part
+        truth.append(good.select(pl.lit(f"{partner}/{path.name}").alias("file"), *RECORD_KEY))
     files.sort(key=lambda file: (file.arrives, file.partner))
     return files, pl.concat(truth)
 
@@ -145,12 +164,6 @@ def write(path: Path, data: bytes) -> None:
     aside = path.with_name(f"{path.name}.part")
     aside.write_bytes(data)
     aside.replace(path)
-
-
-def chance(*parts: object) -> float:
-    """A number from 0 to 1 that belongs to these words: the same words, the same number."""
-    digest = hashlib.blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
 
 
 def send_fault(rates: dict[str, float], *parts: object) -> str:
@@ -185,10 +198,10 @@ def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dic
             if file.path.is_file():
                 write(copy, file.path.read_bytes())
             day = min(file.arrives + timedelta(days=1), LAST_DAY)
-            copies.append(InputFile(file.partner, file.feed, copy, file.records, file.block, day, file.name))
+            copies.append(replace(file, path=copy, arrives=day, original=file.name))
     for file in [*files, *copies]:
         name = f"{file.partner}/{file.feed}/{file.name}"
-        slots = range((file.records + SLOT_ROWS - 1) // SLOT_ROWS)
+        slots = range((file.rows + SLOT_ROWS - 1) // SLOT_ROWS)
         for slot in slots:
             for nth in range(1, PLANNED_SENDS + 1):
                 if fault := send_fault(faults["sends"], seed, name, slot, nth):
@@ -219,9 +232,9 @@ def build(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Work
     """Write the files and the plan of a replay below `folder`.
 
     Args:
-        folder: where `input/` and `plan-<faults>.json` go.
+        folder: where `input/<faults>/` and `plan-<faults>.json` go.
         faults_file: the fault rates.
-        faults_name: `standard`, or `none` for a replay in which nothing goes wrong.
+        faults_name: `standard`, or `none` for a replay in which nothing goes wrong and no row is broken.
         weeks: blocks to replay, 1 to 52.
 
     Raises:
@@ -229,9 +242,11 @@ def build(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Work
     """
     faults = read_faults(faults_file)
     source = flights()
-    files, truth = cut(source, folder / "input", faults["seed"], weeks)
+    standard = faults_name == "standard"
+    broken = float(faults["rows"]["broken"]) if standard else 0.0
+    files, truth = cut(source, folder / "input" / faults_name, faults["seed"], weeks, broken)
     plan: dict[str, Any] = {"faults": {}, "down": {}}
-    if faults_name == "standard":
+    if standard:
         plan, copies = plan_faults(faults, files)
         files = sorted([*files, *copies], key=lambda file: (file.arrives, file.partner, file.name))
     (folder / f"plan-{faults_name}.json").write_text(json.dumps(plan), "utf-8")

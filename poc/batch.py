@@ -1,12 +1,16 @@
-"""Rows in flight, where each one ended, and the sum that must balance."""
+"""Rows in flight, where each one ended, and the sum that must balance.
+
+A file leaves the line early in two named ways, both exceptions, so that whoever holds rows of it lets go of them:
+`Refusal` refuses all of it, `Recall` wants it sent down the line once more with more known about its rows.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from metrics.events import OUTCOMES
-from poc.errors import Unbalanced
+from poc.errors import ContractBreach, Unbalanced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,17 +42,59 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Bad:
+    """A row that breaks the contract: as it came, without its line end, and everything that was found wrong with it."""
+
+    row: int
+    original: bytes
+    findings: tuple[Finding, ...]
+
+
+class Lines(Protocol):
+    """The bytes that the rows of a batch came as."""
+
+    def original(self, row: int) -> bytes:
+        """The bytes of a row, without its line end. Raises KeyError for a row of another batch."""
+
+
+class NoLines:
+    """The lines of a batch that has none."""
+
+    def original(self, row: int) -> bytes:
+        """Raises KeyError."""
+        raise KeyError(row)
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Some consecutive rows of one file.
 
-    `rows` are in flight: columns as the last stage left them, and `_row`. `bad` are the numbers of rows that a check
-    named in `findings`; they are no longer in `rows`. `settled` are rows that have ended; no later stage sees them.
+    `rows` are in flight: columns as the last stage left them, and `_row`; `lines` are their bytes. `bad` are rows that
+    a check has set apart; they are no longer in `rows`. `notes` are findings about the file that harm no row.
+    `settled` are rows that have ended; no later stage sees them.
     """
 
     rows: pl.DataFrame
-    bad: tuple[int, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    lines: Lines = field(default_factory=NoLines)
+    bad: tuple[Bad, ...] = ()
+    notes: tuple[Finding, ...] = ()
     settled: tuple[Settled, ...] = ()
+
+
+class Refusal(ContractBreach):
+    """All of a file is refused: nothing of it has left, nothing of it will. `findings` say what was wrong."""
+
+    def __init__(self, code: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(code, message)
+        self.findings = findings
+
+
+class Recall(Exception):
+    """Rows that have gone down the line are bad after all: a key that stands twice, found at the end of the file."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(f"{len(findings)} rows are bad after all")
+        self.findings = findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +105,14 @@ class Account:
     ended: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def close(cls, rows_in: int, settled: Iterable[Settled]) -> Account:
-        """Add up the outcomes of `rows_in` rows.
+    def close(cls, rows_in: int, settled: Iterable[Settled], base: Mapping[str, int] | None = None) -> Account:
+        """Add up the outcomes of `rows_in` rows, on top of those that an earlier attempt left in `base`.
 
         Raises:
             Unbalanced: the outcomes do not add up to `rows_in`.
             KeyError: an outcome is not one of `OUTCOMES`.
         """
-        ended = dict.fromkeys(OUTCOMES, 0)
+        ended = dict.fromkeys(OUTCOMES, 0) | dict(base or {})
         for part in settled:
             ended[part.outcome] += part.rows
         if sum(ended.values()) != rows_in:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from poc.config import Workspace
 
 
@@ -28,13 +30,14 @@ class Front(Protocol):
 @click.option("--json", "as_json", is_flag=True, help="Print a receipt a line, as JSON.")
 @click.pass_context
 def run(context: click.Context, feed: str | None, level: int | None, as_json: bool) -> None:
-    """Exchange what waits in the inboxes: all of it, or that of one partner or feed.
+    """Send what is due and exchange what waits in the inboxes: all of it, or that of one partner or feed.
 
-    Exit codes: 0 all done; 3 a file breaks its contract and lies in var/refused; 4 a delivery failed and waits in the
-    inbox for the next run.
+    Exit codes: 0 all done, rows in quarantine within their budget included; 3 a file breaks its contract and lies in
+    var/refused; 4 a delivery failed, is due later, or nobody knows whether it arrived; see `milepost status`.
     """
     import json
     from contextlib import closing
+    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from metrics.events import SpoolRecorder
@@ -54,18 +57,26 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
             head = {"partner": ran.partner, "feed": ran.feed, "file": str(ran.path)}
             receipt = ran.receipt
             if receipt is None:
-                outcomes.add("mistake")
+                outcomes.add("busy" if ran.error is not None and ran.error.exit_code == BUSY else "mistake")
                 click.echo(f"milepost: {ran.partner}/{ran.feed}: {ran.error}", err=True)
                 continue
             outcomes.add(receipt.outcome)
             if as_json:
                 head["exchange_id"] = receipt.exchange_id
-                click.echo(json.dumps({**head, "attempt": receipt.attempt, **result(receipt)}))
+                shown = [asdict(finding) for finding in receipt.findings]
+                click.echo(json.dumps({**head, "attempt": receipt.attempt, **result(receipt), "findings": shown}))
             else:
                 ended = told(receipt.outcome, receipt.account.as_dict())
                 click.echo(f"{ran.partner}/{ran.feed} {ran.path.name}: {ended}")
                 if receipt.error:
                     click.echo(f"  {receipt.error}")
+                for finding in receipt.findings if receipt.outcome != "refused" else ():
+                    where = f"row {finding.row}: " if finding.row else ""
+                    click.echo(
+                        f"  {where}{finding.code}{f' in {finding.field}' if finding.field else ''}: {finding.note}"
+                    )
+                if receipt.aside:
+                    click.echo(f"  set aside; `milepost quarantine show {receipt.exchange_id[:8]}` shows them")
     if not outcomes and not as_json:
         unsettled = len(all_handed_in(workspace, feed))
         young = f"; {unsettled} file(s) changed a moment ago and are left until they settle" if unsettled else ""
@@ -74,7 +85,10 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
 
 
 #: What a run ends with: the first of these that some file ended in.
-EXIT_CODES = (("mistake", 2), ("failed", 4), ("refused", 3))
+EXIT_CODES = (("mistake", 2), ("failed", 4), ("due", 4), ("ambiguous", 4), ("refused", 3), ("busy", 75))
+
+#: Exit code of what is for later.
+BUSY = 75
 
 
 def told(outcome: str, rows: dict[str, int]) -> str:
@@ -95,33 +109,48 @@ def status(front: Front, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(state, indent=2))
         return
-    waiting = sum(state["waiting"].values())
-    click.echo(f"{waiting} file(s) wait in the inboxes.")
+    for line in told_state(state, front.workspace):
+        click.echo(line)
+
+
+def told_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
+    """The state for people, a line each."""
+    from pathlib import Path
+
+    from poc.inbox import why_stray
+
+    yield f"{sum(state['waiting'].values())} file(s) wait in the inboxes."
     for name, count in state["waiting"].items():
-        click.echo(f"  {name}: {count}")
+        yield f"  {name}: {count}"
     if state["settling"]:
-        click.echo(f"{state['settling']} file(s) changed a moment ago and are left until they settle.")
+        yield f"{state['settling']} file(s) changed a moment ago and are left until they settle."
     for path in state["strays"]:
-        click.echo(f"belongs to no feed: {path}")
+        yield f"{why_stray(Path(path))}: {path}"
     if not state["exchanges"]:
-        click.echo("No exchange yet.")
+        yield "No exchange yet."
     for row in state["exchanges"]:
         rows = {name: row[name] for name in row if name not in {"partner", "feed", "outcome", "exchanges"}}
-        click.echo(f"{row['partner']}/{row['feed']}: {row['exchanges']} {told(row['outcome'], rows)}")
+        yield f"{row['partner']}/{row['feed']}: {row['exchanges']} {told(row['outcome'], rows)}"
     if any(row["outcome"] == "refused" for row in state["troubles"]):
-        click.echo(
-            f"Refused files lie below {front.workspace.root / 'var' / 'refused'}; mend one and hand it in again."
-        )
+        yield f"Refused files lie below {workspace.root / 'var' / 'refused'}; mend one and hand it in again."
     for row in state["troubles"]:
-        click.echo(
-            f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']}, attempt {row['attempt']}: {row['reason']}"
-        )
+        head = f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]})"
+        yield f"{head}, attempt {row['attempt']}: {row['reason'] or 'it died under way, and goes on'}"
+    for row in state["breakers"]:
+        until = f", left alone until {row['until']}" if row["state"] == "open" else ""
+        yield f"breaker: {row['partner']} is {row['state']} after {row['failures']} failure(s) in a row{until}"
+    for row in state["quarantine"]:
+        yield f"quarantine: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]}): {row['rows']} row(s)"
 
 
 def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
-    """Waiting files per feed, exchanges per outcome, and the exchanges that are not done."""
+    """Waiting files per feed, exchanges per outcome, those not done, breakers, and rows in quarantine."""
+    from contextlib import closing
+
     from poc.inbox import all_handed_in, strays, waiting
     from poc.ledger import open_ledger
+    from poc.overview import breakers, held_rows, summary, troubles
+    from poc.retry import Breaker
 
     inboxes = {
         f"{partner}/{feed}": len(waiting(workspace.inbox(partner, feed), workspace.find(partner, feed)[1], now))
@@ -134,12 +163,27 @@ def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
         "strays": [str(path) for path in strays(workspace)],
         "exchanges": [],
         "troubles": [],
+        "breakers": [],
+        "quarantine": [],
     }
     if workspace.ledger.exists():
-        ledger = open_ledger(workspace.ledger)
-        state["exchanges"], state["troubles"] = ledger.summary(), ledger.troubles()
-        ledger.close()
+        with closing(open_ledger(workspace.ledger)) as ledger:
+            state["exchanges"], state["troubles"] = summary(ledger), troubles(ledger)
+            state["quarantine"] = held_rows(ledger)
+            now_us = int(now.timestamp() * 1_000_000)
+            for row in breakers(ledger):
+                stands = Breaker(row["failures"], row["opened_at_us"], row["until_us"], row["trips"])
+                row["state"] = stands.state(now_us)
+                row["until"] = None if stands.until_us is None else told_at(stands.until_us)
+                state["breakers"].append(row)
     return state
+
+
+def told_at(at_us: int) -> str:
+    """A time for people."""
+    from datetime import UTC, datetime
+
+    return f"{datetime.fromtimestamp(at_us / 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @click.command()

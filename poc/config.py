@@ -4,87 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError
 
 from poc.errors import BadInput
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-
+from poc.partners import Feed, Partner, Strict
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    """A frozen value that takes only the keys it names."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MapField(Strict):
-    """One field of what the partner gets.
-
-    `from` copies a field; `times` scales it, rounded to `decimals`; `plus_minutes` names a field of minutes to add to a
-    datetime; `join` writes several fields one after the other.
-    """
-
-    to: str = Field(min_length=1, pattern=r"^[^_]")
-    source: str | None = Field(default=None, alias="from")
-    join: tuple[str, ...] = ()
-    times: float | None = None
-    decimals: int = Field(default=3, ge=0, le=9)
-    plus_minutes: str | None = None
-
-    @model_validator(mode="after")
-    def _one_source(self) -> MapField:
-        if (self.source is None) == (not self.join):
-            raise ValueError(f"field {self.to!r} needs either `from` or `join`")
-        if self.join and (self.times is not None or self.plus_minutes is not None):
-            raise ValueError(f"field {self.to!r}: `times` and `plus_minutes` go with `from`, not with `join`")
-        if self.times is not None and self.plus_minutes is not None:
-            raise ValueError(f"field {self.to!r} has both `times` and `plus_minutes`; choose one")
-        return self
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The contract fields it reads."""
-        return tuple(name for name in (self.source, *self.join, self.plus_minutes) if name)
-
-
-class Feed(Strict):
-    """What flows to a partner: how files are read, checked, mapped and sent."""
-
-    contract: str
-    files: str = Field(default="*.csv", pattern=r"^[^/]+$")
-    format: Literal["csv"] = "csv"
-    request_rows: int = Field(default=500, ge=1, le=100_000)
-    settle_s: float = Field(default=2.0, ge=0)
-    map: tuple[MapField, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Feed:
-        names = [field.to for field in self.map]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"the map writes {twice!r} twice")
-        return self
-
-
-class Endpoint(Strict):
-    """Where a partner takes deliveries: the feed's name is appended to `url`."""
-
-    url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$")
-    timeout_s: float = Field(default=2.0, gt=0, le=600)
-
-
-class Partner(Strict):
-    """One partner: `partners/<id>.toml`."""
-
-    version: Literal[1] = Field(alias="schema")
-    id: Name
-    name: str
-    endpoint: Endpoint
-    feed: dict[Name, Feed] = Field(min_length=1)
 
 
 class Settings(Strict):

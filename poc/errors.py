@@ -6,8 +6,11 @@ ExchangeError           base; never raised itself
 ├── DeliveryFailed      the partner did not take it: hand it in again (exit 4)
 ├── LedgerDamaged       restore or move the named ledger away; nothing was changed (exit 2)
 ├── TryLater            somebody else is at it; call again later (exit 75)
+│   └── StillWritten    only this file: it changes while it is read
 └── Unbalanced          a fault of ours: an account does not add up; nothing else was done (exit 1)
 """
+
+from typing import Literal
 
 
 class ExchangeError(Exception):
@@ -33,14 +36,31 @@ class ContractBreach(ExchangeError):
 
 
 class DeliveryFailed(ExchangeError):
-    """The partner refused, failed or did not answer; `code` says which, `blocked_s` what a time-out cost."""
+    """The partner refused, failed or did not answer.
+
+    `code` says which, `blocked_s` what a time-out cost. `kind` is what the failure asks for: `retry` (later, by one's
+    own schedule), `wait` (not before `wait_s` seconds, the partner's own word) or `stop` (nothing will change by
+    trying). `unknown`: the partner may hold the body all the same.
+    """
 
     exit_code = 4
 
-    def __init__(self, code: str, message: str, blocked_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        blocked_s: float = 0.0,
+        *,
+        kind: Literal["retry", "wait", "stop"] = "retry",
+        wait_s: float = 0.0,
+        unknown: bool = False,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.blocked_s = blocked_s
+        self.kind = kind
+        self.wait_s = wait_s
+        self.unknown = unknown
 
 
 class LedgerDamaged(ExchangeError):
@@ -53,6 +73,10 @@ class TryLater(ExchangeError):
     """Another program holds what this one needs."""
 
     exit_code = 75
+
+
+class StillWritten(TryLater):
+    """A file changes while it is read; it is for the next run, and the other files are not held up."""
 
 
 class Unbalanced(ExchangeError):

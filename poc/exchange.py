@@ -1,21 +1,30 @@
 """One exchange: a file of a feed, from receipt to settlement.
 
-`exchange` opens the ledger entry, sends the file's batches down the line, checks that the account balances, and closes
-the entry. It never waits and never retries: what is not done is told in the receipt, and comes back as a new attempt.
+`exchange` sends a file's batches down the line, checks that the account balances, and closes the ledger's entry.
+`resume` goes on with what the ledger still has to send of a file. Neither waits nor retries: what is not done is told
+in the receipt, and comes back as a new attempt.
 """
 
 from __future__ import annotations
 
-import hashlib
-import time
-from dataclasses import dataclass, field
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from poc.batch import Account, Batch, Finding, Settled
-from poc.errors import BadInput, ContractBreach
-from poc.formats import csv
-from poc.line import Ports, Watch, stages
-from poc.stages.deliver import Traffic
+from poc import breakers
+from poc.aside import Aside
+from poc.attempt import Attempt
+from poc.batch import Account, Finding, Recall, Refusal, Settled
+from poc.courier import Traffic
+from poc.errors import BadInput, ContractBreach, StillWritten
+from poc.formats.header import Drift
+from poc.line import Ports, Watch, equipped, outbox, stages
+from poc.outbox import Outbox
+from poc.policy import AtOnce
+from poc.stages.check import Check
+from poc.transports.source import digest as digest_of
+from poc.transports.source import open_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,22 +32,19 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    import requests
-
-    from poc.config import Feed
-    from poc.contract import Contract
+    from poc.batch import Batch
+    from poc.lane import Lane
     from poc.ledger import Entry, Ledger
-    from poc.transports.http import Place
-
-#: Findings that a receipt shows at the most; all are counted.
-SHOWN_FINDINGS = 20
+    from poc.transports.source import Seen
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """How one attempt at one exchange ended.
 
-    `outcome` is `done`, `already_received`, `refused` or `failed`; `account` is how this attempt left the rows;
+    `outcome` is `done`, `already_received`, `refused`, `failed`, `due` (goes on by itself at `due_at_us`) or
+    `ambiguous`; `account` is how this attempt left the rows, `aside` the numbers of rows it set aside; `whole` says
+    that the ledger has all that is left to do, so that the file is not needed; `seen` is the file as it was opened;
     `blocked_s` went to requests that ended in a time-out; `stages_ns` is the time inside each stage.
     """
 
@@ -54,19 +60,11 @@ class Receipt:
     error_type: str = ""
     error: str = ""
     findings: tuple[Finding, ...] = ()
+    aside: tuple[int, ...] = ()
+    due_at_us: int | None = None
+    whole: bool = False
+    seen: Seen | None = None
     stages_ns: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """One feed made ready to exchange at one level: everything that does not change from file to file."""
-
-    partner: str
-    feed_id: str
-    feed: Feed
-    contract: Contract
-    place: Place
-    level: int
 
 
 def exchange(
@@ -74,7 +72,6 @@ def exchange(
     path: Path,
     now: datetime,
     ledger: Ledger,
-    session: requests.Session,
     opened: Callable[[Entry], None] = lambda _: None,
 ) -> Receipt:
     """Exchange one file. `opened` is told of the ledger entry before any row is read.
@@ -82,83 +79,212 @@ def exchange(
     Raises:
         BadInput: there is no such file.
         Unbalanced: the account does not add up; the ledger entry stays open.
-        TryLater: the ledger is locked.
+        TryLater: the ledger is locked, or there is no room to write.
+        StillWritten: the file changed while it was read.
     """
-    now_us, began_ns = int(now.timestamp() * 1_000_000), time.monotonic_ns()
     try:
         path.name.encode()  # a name that is no text could be written down nowhere
-        source = path.open("rb")
     except UnicodeEncodeError as error:
         raise BadInput(f"{path.parent}: the file name {path.name!r} is not UTF-8; rename it") from error
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+    source, seen = open_regular(path)
     with source:
-        digest = hashlib.file_digest(source, "sha256").hexdigest()
-        size_bytes = source.tell()
-        entry = ledger.open(lane.partner, lane.feed_id, path.name, digest, size_bytes, now_us)
-        if entry.received_before is not None:
-            note = f"the same bytes were exchanged as {entry.received_before}"
-            return Receipt(
-                entry.exchange_id, entry.attempt, "already_received", Account(), digest, size_bytes, error=note
-            )
-        opened(entry)
-        traffic, watch = Traffic(), Watch()
-        ports = Ports(lane.feed, lane.contract, session, lane.place, path.name, traffic)
+        digest = digest_of(source)
         source.seek(0)
-        rows_in, settled, findings = run(source, lane, ports, watch)
-        account = Account.close(rows_in, settled)
-        outcome, error_type, reason = judge(settled)
-        closed_at_us = now_us + (time.monotonic_ns() - began_ns) // 1000
-        ledger.close_entry(entry, outcome, reason, account, closed_at_us)
+        entry = ledger.find(lane.partner, lane.feed_id, path.name, digest)
+        if note := settled_before(entry, now):
+            outcome = "due" if entry.outcome == "due" and not entry.whole else "already_received"
+            due_at_us = entry.due_at_us if outcome == "due" else None
+            return Receipt(
+                entry.exchange_id, entry.attempt - 1, outcome, Account(), digest, seen.size_bytes,
+                error=note, due_at_us=due_at_us, seen=seen,
+            )  # fmt: skip
+        opened(entry)
+        attempt = Attempt(ledger, entry, seen.size_bytes, now)
+        if entry.whole:
+            return replace(_resumed(lane, entry, attempt, ledger, seen.size_bytes), seen=seen)
+
+        def unchanged(batches: Iterator[Batch]) -> Iterator[Batch]:
+            yield from batches
+            status = os.fstat(source.fileno())
+            if (status.st_size, status.st_mtime_ns) != (seen.size_bytes, seen.changed_ns):
+                raise StillWritten(f"{path}: changed while it was read; nothing was sent, it is left for the next run")
+
+        try:
+            return replace(_sent_down(lane, source, entry, attempt, ledger, unchanged), seen=seen)
+        finally:
+            ledger.forget()
+
+
+def resume(lane: Lane, entry: Entry, now: datetime, ledger: Ledger) -> Receipt:
+    """Go on with an exchange all of whose rows are in the ledger.
+
+    Raises:
+        BadInput: not all of them are: its file is needed.
+        Unbalanced, TryLater: as for `exchange`.
+    """
+    if not entry.whole:
+        raise BadInput(f"exchange {entry.exchange_id}: its file {entry.file} is needed to go on; hand it in again")
+    try:
+        return _resumed(lane, entry, Attempt(ledger, entry, 0, now), ledger, 0)
+    finally:
+        ledger.forget()
+
+
+def settled_before(entry: Entry, now: datetime) -> str:
+    """Why a file that is handed in needs nothing done now; empty where it does."""
+    if entry.outcome == "done":
+        return f"the same bytes were exchanged as {entry.file}"
+    if entry.outcome == "due" and not entry.whole:
+        early = entry.due_at_us is not None and now.timestamp() * 1_000_000 < entry.due_at_us
+        return entry.reason if early else ""
+    if entry.outcome in {"due", "ambiguous"}:
+        return f"the same bytes came in as {entry.file}, which is {entry.outcome}: {entry.reason}"
+    return ""
+
+
+def _sent_down(
+    lane: Lane,
+    source: BinaryIO,
+    entry: Entry,
+    attempt: Attempt,
+    ledger: Ledger,
+    unchanged: Callable[[Iterator[Batch]], Iterator[Batch]],
+) -> Receipt:
+    """Send a file down the line: once, or twice where rows are called back."""
+    traffic, watch = Traffic(), Watch()
+    aside, size_bytes = Aside(ledger, entry), os.fstat(source.fileno()).st_size
+    known: dict[int, tuple[Finding, ...]] = {}
+    while True:
+        ports = _ports(lane, entry, attempt, ledger, known, aside, traffic, source)
+        if entry.outcome:
+            aside.clear()
+        batches = attempt.counted(unchanged(watch.over("receive", lane.reader.read(source))))
+        for name, stage in stages(lane.level, ports):
+            batches = watch.over(name, stage(batches))
+        try:
+            attempt.take(batches)
+        except Recall as recall:
+            attempt.again()
+            source.seek(0)
+            for finding in recall.findings:
+                known[finding.row] = (*known.get(finding.row, ()), finding)
+            continue
+        except ContractBreach as breach:
+            _refuse(lane, source, attempt, breach)
+        break
+    return _closed(lane, entry, attempt, ports, ledger, size_bytes, watch.spent_ns)
+
+
+def _refuse(lane: Lane, source: BinaryIO, attempt: Attempt, breach: ContractBreach) -> None:
+    """All rows of a file are refused, but for those that had left already."""
+    if not attempt.sealed:
+        rows_in = attempt.rows_in
+        attempt.again()
+        attempt.rows_in = rows_in
+    if not isinstance(breach, Refusal) or lane.feed.deliver == "early":
+        attempt.rows_in = 0
+        source.seek(0)
+        with suppress(ContractBreach):  # what can be counted of it
+            for _ in lane.reader.rows(source):
+                attempt.rows_in += 1
+    told = breach.findings if isinstance(breach, Refusal | Drift) else ()
+    findings = told or (Finding(0, breach.code, "", str(breach)),)
+    attempt.findings = list(findings)
+    left = max(attempt.rows_in - sum(part.rows for part in attempt.settled), 0)
+    attempt.rows_in = left + sum(part.rows for part in attempt.settled)
+    attempt.settled.append(Settled("refused", left, breach.code, str(breach)))
+
+
+def _resumed(lane: Lane, entry: Entry, attempt: Attempt, ledger: Ledger, size_bytes: int) -> Receipt:
+    """Send what the ledger has of a file."""
+    ports = _ports(lane, entry, attempt, ledger, {}, Aside(ledger, entry), Traffic(), None)
+    attempt.go_on(outbox(ports).resume())
+    return _closed(lane, entry, attempt, ports, ledger, size_bytes, {})
+
+
+def _ports(
+    lane: Lane,
+    entry: Entry,
+    attempt: Attempt,
+    ledger: Ledger,
+    known: Mapping[int, tuple[Finding, ...]],
+    aside: Aside,
+    traffic: Traffic,
+    source: BinaryIO | None,
+) -> Ports:
+    def lines() -> Iterator[tuple[int, bytes]]:
+        assert source is not None  # noqa: S101 (only a file that is read has lines)
+        source.seek(0)
+        for line in lane.reader.rows(source):
+            attempt.rows_in += 1
+            yield line
+
+    stood = breakers.read(ledger, lane.partner)
+    ports = Ports(
+        lane=lane,
+        entry=entry,
+        outbox=Outbox(ledger, entry),
+        keep=aside.keep,
+        lines=lines,
+        known=known,
+        seal=attempt.seal,
+        clock_us=attempt.clock_us,
+        traffic=traffic,
+        breaker=stood,
+        policy=AtOnce(stood),
+    )
+    return equipped(lane.level, ports)
+
+
+def _closed(
+    lane: Lane,
+    entry: Entry,
+    attempt: Attempt,
+    ports: Ports,
+    ledger: Ledger,
+    size_bytes: int,
+    stages_ns: Mapping[str, int],
+) -> Receipt:
+    """Close the account, and make out the receipt."""
+    if ports.policy.breaker != ports.breaker:
+        breakers.write(ledger, lane.partner, ports.policy.breaker)
+    outcome, code, reason, account = attempt.close(ports.policy)
+    ports.outbox.tidy()
     return Receipt(
-        entry.exchange_id,
-        entry.attempt,
-        outcome,
-        account,
-        digest,
-        size_bytes,
-        traffic.bytes_out,
-        traffic.calls,
-        traffic.blocked_s,
-        error_type,
-        reason,
-        tuple(findings[:SHOWN_FINDINGS]),
-        watch.spent_ns,
+        exchange_id=entry.exchange_id,
+        attempt=entry.attempt,
+        outcome=outcome,
+        account=account,
+        sha256=entry.sha256,
+        bytes_in=size_bytes,
+        bytes_out=ports.traffic.bytes_out,
+        calls=ports.traffic.calls,
+        blocked_s=ports.traffic.blocked_s,
+        error_type=code,
+        error=reason,
+        findings=tuple(attempt.findings),
+        aside=tuple(attempt.aside),
+        due_at_us=ports.policy.due_at_us if outcome == "due" else None,
+        whole=attempt.whole,
+        stages_ns=stages_ns,
     )
 
 
-def run(source: BinaryIO, lane: Lane, ports: Ports, watch: Watch) -> tuple[int, list[Settled], list[Finding]]:
-    """Send a file down the line: rows that came in, where they ended, and what was found wrong with them."""
-    rows_in = 0
+def bad_rows(lane: Lane, path: Path) -> list[int]:
+    """The numbers of all rows of a file that break the contract; nothing is sent, nothing entered.
 
-    def counted(batches: Iterator[Batch]) -> Iterator[Batch]:
-        nonlocal rows_in
-        for batch in batches:
-            rows_in += batch.rows.height + len(batch.bad)
-            yield batch
-
-    batches: Iterator[Batch] = csv.read(source, lane.contract.names, lane.contract.missing_values)
-    batches = counted(watch.over("receive", batches))
-    for name, stage in stages(lane.level, ports):
-        batches = watch.over(name, stage(batches))
-    settled: list[Settled] = []
-    findings: list[Finding] = []
-    try:
-        for batch in batches:
-            settled += batch.settled
-            findings += batch.findings
-    except ContractBreach as breach:
-        # the file cannot be read to its end, so all its rows are refused; what was held back never left
-        rows_in = csv.count_lines(source)
-        refused = Settled("refused", rows_in, breach.code, str(breach))
-        return rows_in, [refused], [Finding(0, breach.code, "", str(breach))]
-    return rows_in, settled, findings
-
-
-def judge(settled: list[Settled]) -> tuple[str, str, str]:
-    """The outcome of an attempt, the code of what went wrong, and the reason in words."""
-    for outcome in ("refused", "failed"):
-        for part in settled:
-            if part.outcome == outcome:
-                return outcome, part.code, part.reason
-    return "done", "", ""
+    Raises:
+        BadInput: there is no such file.
+        ContractBreach: it cannot be read as one.
+    """
+    known: dict[int, tuple[Finding, ...]] = {}
+    source, _ = open_regular(path)
+    with source:
+        while True:
+            source.seek(0)
+            try:
+                check = Check(lane.contract, known)
+                return sorted(bad.row for batch in check(lane.reader.read(source)) for bad in batch.bad)
+            except Recall as recall:
+                for finding in recall.findings:
+                    known[finding.row] = (*known.get(finding.row, ()), finding)

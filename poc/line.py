@@ -1,30 +1,42 @@
 """The line: the capabilities in the order a row meets them, each with the level since which it stands.
 
-The only place that compares levels. A stage turns the batches of one file into batches, as a generator: it sees the
-end of the file, so a stage may hold batches back, and memory stays bounded because batches are asked for one by one.
-A stage fills in, types or settles rows; it never measures itself (`Watch` does) and cannot ask which level it is in.
+The only place that compares levels. A capability is either a stage, or it equips the stages with what they need. A
+stage turns the batches of one file into batches, as a generator: it sees the end of the file, so a stage may hold back
+what it makes, and memory stays bounded because batches are asked for one by one. A stage fills in, types or settles
+rows; it never measures itself (`Watch` does) and cannot ask which level it is in.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 from poc.batch import Batch
+from poc.courier import Courier, Traffic
 from poc.errors import BadInput
+from poc.parcels import Packer
 from poc.stages.check import Check
-from poc.stages.deliver import Deliver, Traffic
+from poc.stages.deliver import Deliver
+from poc.stages.drop import Drop
 from poc.stages.map import Map
+from poc.stages.once import Once
+from poc.stages.persist import Persist
+from poc.stages.quarantine import Quarantine
 from poc.stages.refuse import Refuse
 
 if TYPE_CHECKING:
-    import requests
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from poc.config import Feed
-    from poc.contract import Contract
-    from poc.transports.http import Place
+    from poc.batch import Bad, Finding
+    from poc.lane import Lane
+    from poc.ledger import Entry
+    from poc.outbox import Outbox
+    from poc.policy import Policy, Seal
+    from poc.retry import Breaker
 
 Stage: TypeAlias = Callable[[Iterator[Batch]], Iterator[Batch]]
 """Batches in, batches out; rows in flight in equal rows in flight and settled out."""
@@ -32,14 +44,36 @@ Stage: TypeAlias = Callable[[Iterator[Batch]], Iterator[Batch]]
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """What stages may reach: the feed, its contract, and the partner's door."""
+    """What stages may reach in one attempt at one exchange."""
 
-    feed: Feed
-    contract: Contract
-    session: requests.Session
-    place: Place
-    file: str
+    lane: Lane
+    entry: Entry
+    outbox: Outbox
+    keep: Callable[[Sequence[Bad]], None]
+    lines: Callable[[], Iterator[tuple[int, bytes]]]
+    known: Mapping[int, tuple[Finding, ...]]
+    seal: Seal
+    clock_us: Callable[[], int]
     traffic: Traffic
+    breaker: Breaker
+    policy: Policy
+
+    @property
+    def early(self) -> bool:
+        """Whether rows leave while their file is still being checked."""
+        return self.lane.feed.deliver == "early"
+
+    @property
+    def courier(self) -> Courier:
+        """Who carries requests. Raises BadInput where the partner is a folder."""
+        if self.lane.door is None:
+            raise BadInput(f"partner {self.lane.partner!r} takes files in a folder, not requests")
+        return Courier(self.lane.door, self.entry.exchange_id, self.entry.file, self.clock_us, self.traffic)
+
+    @property
+    def packer(self) -> Packer:
+        """What makes requests of rows."""
+        return Packer(self.lane.feed.request_rows, self.lane.encoder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +82,92 @@ class Capability:
 
     name: str
     since: int
-    build: Callable[[Ports], Stage]
+    build: Callable[[Ports], Stage] | None = None
+    equip: Callable[[Ports], Ports] | None = None
     until: int | None = None
+
+    def stands(self, level: int) -> bool:
+        """Whether it is there at a level."""
+        return self.since <= level and (self.until is None or level <= self.until)
+
+
+def deliver(ports: Ports) -> Stage:
+    """To a door in requests, or into a folder as one file."""
+    if ports.lane.folder is not None:
+        return drop(ports, ports.lane.folder, ports.seal, was_ready=False)
+    return Deliver(ports.packer, ports.courier, ports.seal, early=ports.early)
+
+
+def once(ports: Ports) -> Stage:
+    """The same, and never twice."""
+    if ports.lane.folder is not None:
+        was_ready = ports.entry.reserved_to >= 0
+        return drop(ports, ports.lane.folder, lambda: ports.seal(reserved_to=0), was_ready=was_ready)
+    return outbox(ports)
+
+
+def outbox(ports: Ports) -> Once:
+    """The outbox as a stage; it can go on without the file."""
+    return Once(
+        ports.packer,
+        ports.outbox,
+        ports.courier,
+        ports.policy,
+        ports.seal,
+        honours_keys=ports.lane.honours_keys,
+        early=ports.early,
+        reserved_to=ports.entry.reserved_to,
+    )
+
+
+def drop(ports: Ports, folder: Path, seal: Callable[[], None], *, was_ready: bool) -> Drop:
+    """A folder as a stage."""
+    lane, entry = ports.lane, ports.entry
+    name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{lane.feed.out}"
+    return Drop(folder, name, lane.encoder, seal, ports.policy, ports.traffic, was_ready=was_ready)
+
+
+def persist(ports: Ports) -> Ports:
+    """Patience instead of giving up at once."""
+    entry, lane = ports.entry, ports.lane
+    patience = Persist(entry.exchange_id, lane.partner, entry.failures, ports.breaker, lane.retry, ports.clock_us)
+    return replace(ports, policy=patience)
 
 
 LINE = (
-    Capability("check", since=1, build=lambda ports: Check(ports.contract)),
-    Capability("map", since=1, build=lambda ports: Map(ports.feed.map, ports.contract)),
-    Capability("refuse", since=1, until=1, build=lambda _: Refuse()),
-    Capability(
-        "deliver",
-        since=1,
-        build=lambda ports: Deliver(ports.session, ports.place, ports.feed.request_rows, ports.file, ports.traffic),
-    ),
+    Capability("check", 1, lambda ports: Check(ports.lane.contract, ports.known, at_once=ports.early)),
+    Capability("map", 1, lambda ports: Map(ports.lane.feed.map, ports.lane.contract)),
+    Capability("refuse", 1, lambda _: Refuse(), until=1),
+    Capability("quarantine", 2, lambda ports: Quarantine(ports.lane.feed, ports.keep, ports.lines)),
+    Capability("deliver", 1, deliver, until=2),
+    Capability("persist", 4, equip=persist),
+    Capability("once", 3, once),
 )
 
 #: The highest level that stands today.
-BUILT = 1
+BUILT = 4
+
+
+def equipped(level: int, ports: Ports) -> Ports:
+    """The ports with what the capabilities of a level add to them."""
+    for capability in LINE:
+        if capability.equip is not None and capability.stands(level):
+            ports = capability.equip(ports)
+    return ports
 
 
 def stages(level: int, ports: Ports) -> list[tuple[str, Stage]]:
-    """The named stages of the service at a level, in order."""
+    """The named stages of the service at a level, in order, over ports that are `equipped`."""
     return [
         (capability.name, capability.build(ports))
         for capability in LINE
-        if capability.since <= level and (capability.until is None or level <= capability.until)
+        if capability.build is not None and capability.stands(level)
     ]
+
+
+def patient(level: int) -> bool:
+    """Whether the service at a level tries again by itself what failed."""
+    return any(capability.name == "persist" and capability.stands(level) for capability in LINE)
 
 
 def standing(level: int | None) -> int:
@@ -97,10 +191,12 @@ class Watch:
         while True:
             outer_ns, self._inner_ns = self._inner_ns, 0
             began = time.monotonic_ns()
-            batch = next(batches, None)
-            took_ns = time.monotonic_ns() - began
-            self.spent_ns[name] = self.spent_ns.get(name, 0) + took_ns - self._inner_ns
-            self._inner_ns = outer_ns + took_ns
+            try:
+                batch = next(batches, None)
+            finally:
+                took_ns = time.monotonic_ns() - began
+                self.spent_ns[name] = self.spent_ns.get(name, 0) + took_ns - self._inner_ns
+                self._inner_ns = outer_ns + took_ns
             if batch is None:
                 return
             yield batch

@@ -1,18 +1,31 @@
 """A partner to practise on: a real HTTP server on loopback that keeps what it accepts and misbehaves by a plan.
 
-`POST /<namespace>/<partner>/<feed>` takes JSON Lines and appends them to `KEEP/<namespace>/<partner>/<feed>.jsonl`. The
-plan is a JSON file:
+`POST /<namespace>/<partner>/<feed>` takes JSON Lines or CSV (`text/csv`) and appends them as they come to
+`KEEP/<namespace>/<partner>/<feed>.jsonl` or `.csv`. The plan is a JSON file:
 
-    {"faults": {"AA/flights/2013-W05.csv": {"0": {"1": "unavailable"}}}, "down": {"AA": ["2013-03-05"]}}
+    {"faults": {"AA/flights/2013-W05.csv": {"0": {"1": "unavailable"}}}, "down": {"AA": ["2013-03-05"]},
+     "ignores_keys": ["AA"], "wait_s": 60}
 
-reads: the first time a namespace sends slot 0 (rows 1 to 500) of that file, answer 503; on that day AA takes nothing.
-`PUT /-/today` with an ISO date says which day it is. The server ends when its standard input does.
+reads: the first time a namespace sends slot 0 (rows 1 to 500) of that file, answer 503; on that day AA takes nothing;
+AA does not look at an `Idempotency-Key`; whoever is told to wait is told 60 s. The faults:
+
+    unavailable 503 | error 500 | bad-request 400 | gone 410 | wait-seconds, wait-date 429 with Retry-After
+    reset           the connection breaks before the body is in, and nothing is held
+    hang            no answer until the sender gives up, and nothing is held
+    answer-lost     the body is held, and the connection closes without an answer
+    kill            the body is held, and the answer waits until the sender has been killed
+
+A body that came with an `Idempotency-Key` is held once: the same key with the same body is answered 200 again, with
+another body 422. A refused request leaves no trace of its key. `Date`, where sent, is the sender's time, by which
+wait-date counts, as a sender may live in a replay. `PUT /-/today` with an ISO date says which day it is. The server
+ends when its standard input does.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import signal
@@ -21,7 +34,7 @@ import struct
 import sys
 import threading
 import time
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -30,8 +43,10 @@ from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.task import WSGITask
 
+from poc.partner_memory import Partner
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
 #: Seconds that a request is held at the most, for a sender that waits without end.
 HOLD_S = 10.0
@@ -39,42 +54,19 @@ HOLD_S = 10.0
 #: Where deliveries go: a namespace, a partner and a feed, each a plain name.
 PLACE = re.compile(r"/[A-Za-z0-9@#_-][A-Za-z0-9@#._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
+#: What an `Idempotency-Key` may be: a string in quotes, as its draft has it, or a bare word.
+KEY = re.compile(r'"[ !#-~]{1,255}"|[!#-~]{1,255}')
+
+#: Faults that are a plain answer, and no more.
+REFUSALS = {
+    "unavailable": ("503 Service Unavailable", "the partner is down"),
+    "error": ("500 Internal Server Error", "the partner failed"),
+    "bad-request": ("400 Bad Request", "the partner does not understand this"),
+    "gone": ("410 Gone", "nothing is taken here any more"),
+}
+
 #: Name of the file that stands in a namespace's folder while a sender is to be killed; removed once it is dead.
 UNDER_WAY = "under-way"
-
-
-class Partner:
-    """What the partner knows: its plan, which day it is, how often each slot came, and what it holds."""
-
-    def __init__(self, plan: Mapping[str, Any], keep: Path) -> None:
-        self.keep = keep
-        self.today = ""
-        self._faults = plan.get("faults", {})
-        self._down = plan.get("down", {})
-        self._came: dict[tuple[str, str, str], int] = {}
-        self._lock = threading.Lock()
-
-    def fault(self, path: str, file: str, slot: str, *, count: bool) -> str:
-        """What happens to the request that is coming in; `count` notes that it came."""
-        _, namespace, partner, feed = path.split("/")
-        if self.today in self._down.get(partner, ()):
-            return "unavailable"
-        name = f"{partner}/{feed}/{file}"
-        with self._lock:
-            nth = self._came.get((namespace, name, slot), 0) + 1
-            if count:
-                self._came[namespace, name, slot] = nth
-        return str(self._faults.get(name, {}).get(slot, {}).get(str(nth), ""))
-
-    def hold(self, path: str, body: bytes) -> Path:
-        """Keep what was sent; returns the folder of the namespace."""
-        _, namespace, partner, feed = path.split("/")
-        target = self.keep / namespace / partner / f"{feed}.jsonl"
-        with self._lock:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("ab") as file:
-                file.write(body)
-        return self.keep / namespace
 
 
 class Task(WSGITask):
@@ -132,27 +124,49 @@ class Application:
             return answer(start_response, "404 Not Found", title="deliver with POST /NAMESPACE/PARTNER/FEED")
         file, slot = unquote(environ.get("HTTP_MILEPOST_FILE", "")), environ.get("HTTP_MILEPOST_SLOT", "0")
         fault = self.partner.fault(path, file, slot, count=True)
-        if fault == "unavailable":
-            return answer(start_response, "503 Service Unavailable", title="the partner is down")
-        if fault == "wait-seconds":
-            return answer(start_response, "429 Too Many Requests", [("Retry-After", "60")], "too many requests")
-        if fault == "wait-date":
-            until = formatdate(time.time() + 60, usegmt=True)
-            return answer(start_response, "429 Too Many Requests", [("Retry-After", until)], "too many requests")
-        if fault == "hang":
-            wait(environ["waitress.client_disconnected"])
-            return answer(start_response, "503 Service Unavailable", title="too late")
-        if fault == "reset":
-            environ["partner_double.drop"](reset=True)
+        if fault in REFUSALS:
+            status, title = REFUSALS[fault]
+            return answer(start_response, status, title=title)
+        if fault in {"wait-seconds", "wait-date"}:
+            until = [("Retry-After", self._wait(fault, environ))]
+            return answer(start_response, "429 Too Many Requests", until, "too many requests")
+        if fault in {"hang", "reset"}:
+            if fault == "reset":
+                environ["partner_double.drop"](reset=True)
             wait(environ["waitress.client_disconnected"])  # the connection's own thread closes it, before any answer
-            return answer(start_response, "503 Service Unavailable")
-        folder = self.partner.hold(path, body)
+            return answer(start_response, "503 Service Unavailable", title="too late")
+        return self._take(path, body, fault, environ, start_response)
+
+    def _wait(self, fault: str, environ: dict[str, Any]) -> str:
+        if fault == "wait-seconds":
+            return f"{self.partner.wait_s:.0f}"
+        began_s = sender_time_s(environ.get("HTTP_DATE", ""))
+        return formatdate(math.ceil(began_s + self.partner.wait_s), usegmt=True)
+
+    def _take(
+        self, path: str, body: bytes, fault: str, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
+        if key and not KEY.fullmatch(key):
+            return answer(start_response, "400 Bad Request", title="Idempotency-Key is no string of 1 to 255 signs")
+        suffix = ".csv" if environ.get("CONTENT_TYPE", "").startswith("text/csv") else ".jsonl"
+        if not self.partner.take(path, body, suffix, key.strip('"')):
+            return answer(start_response, "422 Unprocessable Content", title="this Idempotency-Key had another body")
         if fault == "answer-lost":
             environ["partner_double.drop"](reset=False)
         if fault == "kill":
-            (folder / UNDER_WAY).touch()
-            wait(lambda: not (folder / UNDER_WAY).exists())
+            mark = self.partner.keep / path.split("/")[1] / UNDER_WAY
+            mark.touch()
+            wait(lambda: not mark.exists())
         return answer(start_response, "200 OK")
+
+
+def sender_time_s(told: str) -> float:
+    """Seconds since 1970 by the sender's `Date`; by the clock where it tells none."""
+    try:
+        return parsedate_to_datetime(told).timestamp()
+    except (ValueError, TypeError):
+        return time.time()
 
 
 def answer(

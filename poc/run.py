@@ -4,39 +4,52 @@ from __future__ import annotations
 
 import resource
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.events import RunEvent, RunKey
-from poc.errors import BadInput
-from poc.exchange import Lane, Receipt, exchange
+from poc.errors import BadInput, StillWritten
+from poc.exchange import Receipt, exchange, resume
 from poc.inbox import alone, put_away, waiting
-from poc.ledger import open_ledger
-from poc.subject import lane
+from poc.lane import lane
+from poc.ledger import due, open_ledger
+from poc.line import patient
 from poc.transports.http import new_session
+from poc.transports.source import same
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-    from pathlib import Path
-
-    import requests
 
     from metrics.events import Recorder
     from poc.config import Workspace
     from poc.errors import ExchangeError
+    from poc.lane import Lane
     from poc.ledger import Entry, Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """One file that was exchanged: where it lies now and its receipt; or what kept a file or feed from it."""
+    """One exchange: where its file lies now and its receipt; or what kept a file or feed from it.
+
+    An exchange that went on from the ledger has no path but the file's name.
+    """
 
     partner: str
     feed: str
     path: Path
     receipt: Receipt | None = None
     error: ExchangeError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be run now; the rest waits for another run."""
+
+    file: Callable[[Path], bool] = lambda _: True
+    entry: Callable[[Entry], bool] = lambda _: True
 
 
 def run_inbox(
@@ -46,9 +59,9 @@ def run_inbox(
     clock: Callable[[], datetime],
     recorder: Recorder,
     release: str,
-    wanted: Callable[[Path], bool] = lambda _: True,
+    wanted: Wanted | None = None,
 ) -> Iterator[Ran]:
-    """Exchange the files that wait, feed by feed; yields after each.
+    """Go on with the exchanges that are due, then exchange the files that wait, feed by feed; yields after each.
 
     What is wrong with one file or feed is told in its turn, and does not keep the others waiting.
 
@@ -59,98 +72,127 @@ def run_inbox(
         clock: the time now, in UTC.
         recorder: where runs are told.
         release: version of the program, for the events.
-        wanted: asked before each file; what is not wanted now waits for another run.
+        wanted: what to run; everything unless given.
 
     Raises:
         BadInput: an unknown partner or feed.
-        TryLater: another run is under way.
+        TryLater: another run is under way, or the ledger is locked.
         LedgerDamaged: the ledger cannot be used.
     """
     picked = workspace.pick(name)
-    with alone(workspace):
-        ledger, session = open_ledger(workspace.ledger), new_session()
-        try:
-            for partner, feed_id in picked:
-                inbox = workspace.inbox(partner, feed_id)
+    asked = wanted or Wanted()
+    with alone(workspace), closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
+        entries = due(ledger, int(clock().timestamp() * 1_000_000), failed=not patient(level))
+        for partner, feed_id in picked:
+            inbox = workspace.inbox(partner, feed_id)
+            try:
+                ready = lane(workspace, partner, feed_id, level, session)
+            except BadInput as error:
+                yield Ran(partner, feed_id, inbox, error=error)
+                continue
+            runner = Runner(ready, ledger, clock, recorder, release)
+            for entry in entries:
+                if (entry.partner, entry.feed) == (partner, feed_id) and asked.entry(entry):
+                    yield Ran(partner, feed_id, Path(entry.file), runner.go_on(entry))
+            for path in filter(asked.file, waiting(inbox, ready.feed, clock())):
                 try:
-                    ready = lane(workspace, partner, feed_id, level)
-                except BadInput as error:
-                    yield Ran(partner, feed_id, inbox, error=error)
+                    receipt = runner.exchange(path)
+                except (BadInput, StillWritten) as error:
+                    yield Ran(partner, feed_id, path, error=error)
                     continue
-                for path in filter(wanted, waiting(inbox, ready.feed, clock())):
-                    try:
-                        receipt = measured(ready, path, clock, ledger, session, recorder, release)
-                    except BadInput as error:
-                        yield Ran(partner, feed_id, path, error=error)
-                        continue
-                    now_at = put_away(workspace, partner, feed_id, path, receipt.outcome, receipt.sha256)
-                    yield Ran(partner, feed_id, now_at, receipt)
-        finally:
-            session.close()
-            ledger.close()
+                yield Ran(partner, feed_id, away(workspace, partner, feed_id, path, receipt), receipt)
 
 
-def measured(
-    ready: Lane,
-    path: Path,
-    clock: Callable[[], datetime],
-    ledger: Ledger,
-    session: requests.Session,
-    recorder: Recorder,
-    release: str,
-) -> Receipt:
-    """One exchange, told to the recorder as a start and an end."""
-    now = clock()
-    began_ns, cpu_began_ns = time.monotonic_ns(), time.process_time_ns()
-    blank = RunEvent(
-        key=RunKey(
-            system="service",
-            level=ready.level,
-            mode="live",
-            faults="real",
-            series="",
-            round=0,
-            exchange_id="",
-            attempt=1,
-        ),
-        release=release,
-        partner=ready.partner,
-        feed=ready.feed_id,
-        file=path.name,
-        block=now.date().isoformat(),
-        block_end=now.date().isoformat(),
-        due_at_us=int(path.stat().st_mtime * 1_000_000),
-        started_at_us=int(now.timestamp() * 1_000_000),
-        duration_ns=None,
-        outcome="running",
-        records=0,
-        rows={},
-    )
+def away(workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt) -> Path:
+    """Put a file away once it needs no further run; one that has taken its name meanwhile stays for the next."""
+    if receipt.seen is None or not same(path, receipt.seen):
+        return path
+    outcome = "done" if receipt.whole else receipt.outcome
+    return put_away(workspace, partner, feed, path, outcome, receipt.sha256)
 
-    def opened(entry: Entry) -> None:
-        key = replace(blank.key, exchange_id=entry.exchange_id, attempt=entry.attempt)
-        recorder.record(replace(blank, key=key), started=True)
 
-    receipt = exchange(ready, path, now, ledger, session, opened)
-    again = f"#{blank.started_at_us}" if receipt.outcome == "already_received" else ""
-    recorder.record(
-        replace(
-            blank,
-            key=replace(blank.key, exchange_id=receipt.exchange_id + again, attempt=receipt.attempt),
-            duration_ns=time.monotonic_ns() - began_ns,
-            blocked_ns=int(receipt.blocked_s * 1e9),
-            cpu_ns=time.process_time_ns() - cpu_began_ns,
-            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            outcome=receipt.outcome,
-            error_type=receipt.error_type,
-            error=receipt.error,
-            records=receipt.account.rows_in,
-            rows=receipt.account.as_dict(),
-            bytes_in=receipt.bytes_in,
-            bytes_out=receipt.bytes_out,
-            calls=receipt.calls,
-            input_sha256=receipt.sha256,
-            stages_ns=dict(receipt.stages_ns),
+class Runner:
+    """Runs exchanges of one feed, each told to the recorder as a start and an end."""
+
+    def __init__(
+        self, ready: Lane, ledger: Ledger, clock: Callable[[], datetime], recorder: Recorder, release: str
+    ) -> None:
+        self._lane = ready
+        self._ledger = ledger
+        self._clock = clock
+        self._recorder = recorder
+        self._release = release
+
+    def exchange(self, path: Path) -> Receipt:
+        """One file. Raises what `poc.exchange.exchange` raises."""
+        due_at_us = int(path.lstat().st_mtime * 1_000_000)
+        return self._measured(
+            path.name, due_at_us, lambda now, opened: exchange(self._lane, path, now, self._ledger, opened)
         )
-    )
-    return receipt
+
+    def go_on(self, entry: Entry) -> Receipt:
+        """One exchange that the ledger holds whole. Raises what `poc.exchange.resume` raises."""
+
+        def run(now: datetime, opened: Callable[[Entry], None]) -> Receipt:
+            opened(entry)
+            return resume(self._lane, entry, now, self._ledger)
+
+        return self._measured(entry.file, entry.opened_at_us, run)
+
+    def _measured(
+        self, name: str, due_at_us: int, run: Callable[[datetime, Callable[[Entry], None]], Receipt]
+    ) -> Receipt:
+        now = self._clock()
+        began_ns, cpu_began_ns = time.monotonic_ns(), time.process_time_ns()
+        blank = RunEvent(
+            key=RunKey(
+                system="service",
+                level=self._lane.level,
+                mode="live",
+                faults="real",
+                series="",
+                round=0,
+                exchange_id="",
+                attempt=1,
+            ),
+            release=self._release,
+            partner=self._lane.partner,
+            feed=self._lane.feed_id,
+            file=name,
+            block=now.date().isoformat(),
+            block_end=now.date().isoformat(),
+            due_at_us=due_at_us,
+            started_at_us=int(now.timestamp() * 1_000_000),
+            duration_ns=None,
+            outcome="running",
+            records=0,
+            rows={},
+        )
+
+        def opened(entry: Entry) -> None:
+            key = replace(blank.key, exchange_id=entry.exchange_id, attempt=entry.attempt)
+            self._recorder.record(replace(blank, key=key), started=True)
+
+        receipt = run(now, opened)
+        again = f"#{blank.started_at_us}" if receipt.outcome == "already_received" else ""
+        self._recorder.record(
+            replace(
+                blank,
+                key=replace(blank.key, exchange_id=receipt.exchange_id + again, attempt=receipt.attempt),
+                duration_ns=time.monotonic_ns() - began_ns,
+                blocked_ns=int(receipt.blocked_s * 1e9),
+                cpu_ns=time.process_time_ns() - cpu_began_ns,
+                peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                outcome=receipt.outcome,
+                error_type=receipt.error_type,
+                error=receipt.error,
+                records=receipt.account.rows_in,
+                rows=receipt.account.as_dict(),
+                bytes_in=receipt.bytes_in,
+                bytes_out=receipt.bytes_out,
+                calls=receipt.calls,
+                input_sha256=receipt.sha256,
+                stages_ns=dict(receipt.stages_ns),
+            )
+        )
+        return receipt

@@ -1,9 +1,16 @@
 """The line protocol: the service as a program that is driven from outside, one JSON request a line, one result a line.
 
-A first line says that it is ready, so that whoever measures does not measure the start.
+A first line says that it is ready, so that whoever measures does not measure the start; and whether the service goes on
+by itself with what failed, so that nobody else does.
 
     -> {"file": "/.../2013-W05.csv", "partner": "AA", "feed": "flights", "now": "2013-02-03T06:00:00+00:00"}
-    <- {"outcome": "done", "rows": {"in": 640, "delivered": 640, ...}, "calls": 2, "blocked_ns": 0, ...}
+    <- {"outcome": "done", "rows": {"in": 640, "delivered": 640, ...}, "calls": 2, "exchange_id": "6f2a...", ...}
+    -> {"resume": "6f2a...", "partner": "AA", "feed": "flights", "now": "2013-02-03T06:00:04+00:00"}
+    -> {"check": "/.../2013-W05.csv", "partner": "AA", "feed": "flights"}
+    <- {"bad": [17, 203]}
+
+`resume` goes on with an exchange that was `due` at its `due_at`. `check` names every bad row of a file and does nothing
+with it.
 """
 
 from __future__ import annotations
@@ -11,28 +18,27 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from poc import config, contract
-from poc.errors import ExchangeError
-from poc.exchange import Lane, Receipt, exchange
+from poc import config
+from poc.errors import BadInput, ExchangeError
+from poc.exchange import bad_rows, exchange, resume
+from poc.lane import lane
 from poc.ledger import open_ledger
-from poc.line import BUILT
-from poc.transports.http import Place, new_session
+from poc.line import BUILT, patient
+from poc.transports.http import new_session
 
-
-def lane(workspace: config.Workspace, partner_id: str, feed_id: str, level: int, endpoint: str | None = None) -> Lane:
-    """Make a feed ready at a level; `endpoint`, where given, stands for every partner's own URL. Raises BadInput."""
-    partner, feed = workspace.find(partner_id, feed_id)
-    base = f"{endpoint.rstrip('/')}/{partner_id}" if endpoint else partner.endpoint.url.rstrip("/")
-    place = Place(f"{base}/{feed_id}", partner.endpoint.timeout_s)
-    return Lane(partner_id, feed_id, feed, contract.load(workspace.contract(feed)), place, level)
+if TYPE_CHECKING:
+    from poc.exchange import Receipt
+    from poc.lane import Lane
+    from poc.ledger import Ledger
 
 
 def result(receipt: Receipt) -> dict[str, Any]:
     """A receipt as the protocol tells it."""
+    due_at_us = receipt.due_at_us
     return {
         "outcome": receipt.outcome,
         "rows": receipt.account.as_dict(),
@@ -44,7 +50,23 @@ def result(receipt: Receipt) -> dict[str, Any]:
         "calls": receipt.calls,
         "blocked_ns": int(receipt.blocked_s * 1e9),
         "stages_ns": dict(receipt.stages_ns),
+        "exchange_id": receipt.exchange_id,
+        "due_at": None if due_at_us is None else datetime.fromtimestamp(due_at_us / 1e6, UTC).isoformat(),
+        "aside": list(receipt.aside),
     }
+
+
+def answer(request: dict[str, Any], ready: Lane, ledger: Ledger) -> dict[str, Any]:
+    """What one request leads to. Raises ExchangeError, and KeyError or ValueError for what is no request."""
+    if "check" in request:
+        return {"bad": bad_rows(ready, Path(request["check"]))}
+    now = datetime.fromisoformat(request["now"])
+    if "resume" not in request:
+        return result(exchange(ready, Path(request["file"]), now, ledger))
+    entry = ledger.get(request["resume"])
+    if entry is None:
+        raise BadInput(f"no exchange {request['resume']!r} in this ledger")
+    return result(resume(ready, entry, now, ledger))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m poc.subject", description="The exchange service, driven by lines.")
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True, help="folder of this subject's own ledger")
-    parser.add_argument("--endpoint", required=True, help="base URL that stands for every partner's own")
+    parser.add_argument("--endpoint", help="base URL that stands for every partner's own place")
     parser.add_argument("--level", type=int, default=BUILT, choices=range(1, BUILT + 1))
     options = parser.parse_args(arguments)
     try:
@@ -63,15 +85,14 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     session = new_session()
     lanes: dict[tuple[str, str], Lane] = {}
-    say({"ready": f"service@{options.level}"})
+    say({"ready": f"service@{options.level}", "goes_on": patient(options.level)})
     for line in sys.stdin:
         try:
             request = json.loads(line)
             name = (request["partner"], request["feed"])
             if name not in lanes:
-                lanes[name] = lane(workspace, *name, options.level, options.endpoint)
-            now = datetime.fromisoformat(request["now"])
-            say(result(exchange(lanes[name], Path(request["file"]), now, ledger, session)))
+                lanes[name] = lane(workspace, *name, options.level, session, options.endpoint)
+            say(answer(request, lanes[name], ledger))
         except ExchangeError as error:
             say({"error": str(error), "exit_code": error.exit_code})
         except (ValueError, KeyError, TypeError) as error:

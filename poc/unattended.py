@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeAlias
 
 from metrics.events import SpoolRecorder
-from poc.line import standing
-from poc.run import Ran, run_inbox
+from poc.line import patient, standing
+from poc.run import Ran, Wanted, run_inbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
     from pathlib import Path
 
     from poc.config import Workspace
+    from poc.ledger import Entry
+
+#: What is tried: a file as it was last changed, or an exchange by the number of its next attempt.
+Key: TypeAlias = "tuple[str, float]"
 
 #: A file that failed is tried again after a day, as an operator would, or as soon as it changes.
 AGAIN_AFTER = timedelta(days=1)
@@ -46,27 +49,44 @@ class Unattended:
         self._stop = stop
         self._say = say
         self._level = standing(workspace.settings.level)
-        self._tried: dict[tuple[Path, float], datetime] = {}
+        self._not_before: dict[Key, datetime] = {}
         self._said: dict[Path, str] = {}
 
     def turn(self) -> None:
         """Exchange what waits now. Raises what `run_inbox` raises."""
+        wanted = Wanted(self._file, self._entry)
         with closing(SpoolRecorder(self._workspace.spool)) as recorder:
-            exchanged = run_inbox(
-                self._workspace, None, self._level, self._clock, recorder, self._release, self._wanted
-            )
+            exchanged = run_inbox(self._workspace, None, self._level, self._clock, recorder, self._release, wanted)
             for ran in exchanged:
                 self._note(ran)
 
-    def _wanted(self, path: Path) -> bool:
-        last = self._tried.get((path, path.stat().st_mtime))
-        return not self._stop() and (last is None or self._clock() - last >= AGAIN_AFTER)
+    def _file(self, path: Path) -> bool:
+        return self._is_time((str(path), path.stat().st_mtime))
+
+    def _entry(self, entry: Entry) -> bool:
+        return self._is_time((entry.exchange_id, entry.attempt))
+
+    def _is_time(self, key: Key) -> bool:
+        return not self._stop() and self._not_before.get(key, self._clock()) <= self._clock()
 
     def _note(self, ran: Ran) -> None:
-        said = str(ran.error or (ran.receipt.error if ran.receipt and ran.receipt.outcome != "done" else ""))
-        if ran.path.is_file() and ran.path.parent == self._workspace.inbox(ran.partner, ran.feed):
-            self._tried[ran.path, ran.path.stat().st_mtime] = self._clock()
+        """Say what needs a person, once; and note when that which stays is for another turn."""
+        receipt, said = ran.receipt, str(ran.error or "")
+        stays = ran.path.is_file() and ran.path.parent == self._workspace.inbox(ran.partner, ran.feed)
+        again = self._clock() + AGAIN_AFTER
+        if receipt is not None and receipt.outcome != "done":
+            said = receipt.error
+            if receipt.due_at_us is not None:
+                again = datetime.fromtimestamp(receipt.due_at_us / 1_000_000, UTC)
+            elif receipt.outcome == "failed" and receipt.whole and patient(self._level):
+                said = f"{said}; for you to look at: `milepost outbox ls`"
+            elif receipt.outcome == "failed" or stays:
+                said = f"{said}; tried again in a day, or by `milepost run`"
+            self._not_before[receipt.exchange_id, receipt.attempt + 1] = again
+        elif stays:
             said = f"{said}; tried again in a day, or by `milepost run`"
+        if stays:
+            self._not_before[str(ran.path), ran.path.stat().st_mtime] = again
         if said and self._said.get(ran.path) != said:
             self._said[ran.path] = said
             self._say(f"{ran.partner}/{ran.feed} {ran.path.name}: {said}")

@@ -90,12 +90,22 @@ def said(reading: Reading | None, unit: str, kind: str, goal: float | None = Non
         return f"{counted:,} of {reading.n:,} {reading.n_of}{tail}"
     known = [value for value in (reading.estimate, reading.low, reading.high) if value is not None]
     decimals = digits(known, goal) if goal is not None else 0
-    if reading.measure != "busy_time_saved":
-        words = amount(reading.estimate, unit, decimals)
-        if reading.low is not None and reading.high is not None:
-            words += f", likely {amount(reading.low, unit, decimals)} to {amount(reading.high, unit, decimals)}"
-        return words + tail
-    words = f"{percent(reading.estimate, decimals)} {_way(reading.estimate)} time"
+    told = _time_saved if reading.measure == "busy_time_saved" else _amount_in_range
+    return told(reading.estimate, reading, unit, decimals) + tail
+
+
+def _amount_in_range(value: float, reading: Reading, unit: str, decimals: int) -> str:
+    if reading.low is None or reading.high is None:
+        return amount(value, unit, decimals)
+    if unit == "share":
+        low, high = (amount(bound, unit, decimals) for bound in (reading.low, reading.high))
+        return f"{amount(value, unit, decimals)}, likely {low} to {high}"
+    return f"{value:,.1f}, likely {reading.low:,.1f} to {reading.high:,.1f} {unit}"
+
+
+def _time_saved(value: float, reading: Reading, unit: str, decimals: int) -> str:
+    del unit  # time, always
+    words = f"{percent(value, decimals)} {_way(value)} time"
     if reading.low is not None and reading.high is not None:
         low, high = percent(reading.low, decimals), percent(reading.high, decimals)
         if reading.low < 0 <= reading.high:
@@ -104,7 +114,7 @@ def said(reading: Reading | None, unit: str, kind: str, goal: float | None = Non
             words += f", likely {high} to {low}"
         else:
             words += f", likely {low} to {high}"
-    return words + tail
+    return words
 
 
 def _way(saved: float) -> str:

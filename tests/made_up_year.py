@@ -9,14 +9,14 @@ import math
 import random
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from metrics.events import AnswerEvent, Event, HoldingEvent, RunEvent, RunKey
+from metrics.events import AnswerEvent, Event, HoldingEvent, OutageEvent, RunEvent, RunKey
 from metrics.store import insert_events, open_store
 
 if TYPE_CHECKING:
@@ -33,13 +33,31 @@ STAYS_FAILED = {"monolith": 0.3, "service": 0.12}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Year:
-    """What to make up: how many weeks, which weeks nothing was measured in, and how slow the service is."""
+    """What to make up: how many weeks, which weeks nothing was measured in, and how slow the service is.
+
+    With `moves` the service's level moves through the quarters, as in the demo, and what the later milestones ask for
+    is made up as well: broken rows every other week, recoveries, a partner that is down. The numbers say what the
+    service then did worst, in one week of each quarter: good rows beside broken ones that did not arrive, good rows set
+    aside, records lost and held twice. `recovers` are the exchanges recovered of 100 that failed in passing.
+    """
 
     weeks: int = 52
     without: tuple[int, ...] = ()
     cost: float = 0.38  #: busy seconds of the service as a share of the monolith's
     noise: float = 0.05
     level: int = 1
+    moves: bool = False
+    good_missing: int = 0
+    good_aside: int = 0
+    lost: int = 0
+    twice: int = 0
+    recovers: int = 100
+    outages: tuple[int, ...] = ()  #: weeks with one
+    calls_down: int = 48
+
+    def level_in(self, week: int) -> int:
+        """The service's level in a week from 0."""
+        return min(week // 13 + 1, 4) if self.moves else self.level
 
 
 def weeks_of_2013(many: int) -> list[tuple[date, date]]:
@@ -58,21 +76,27 @@ def events_of(year: Year) -> Iterator[Event]:
         season = 1 + 0.12 * math.sin(number / 52 * 2 * math.pi)
         for faults, series in SERIES.items():
             for partner, a_week in PARTNERS.items():
-                records = max(1, round(a_week * season * dice.uniform(0.94, 1.06) / FILES_A_WEEK))
+                size = (
+                    1.0 if year.moves else season * dice.uniform(0.94, 1.06)
+                )  # one size, so that all quarters are alike
+                records = max(1, round(a_week * size / FILES_A_WEEK))
                 slow = 0.0093 * season * dice.gauss(1, year.noise)
+                level = year.level_in(number)
                 for system in ("monolith", "service"):
                     if system == "service" and number in year.without:
                         continue
                     cost = slow if system == "monolith" else slow * year.cost * dice.gauss(1, year.noise)
                     for file in range(FILES_A_WEEK):
-                        level = 0 if system == "monolith" else year.level
-                        yield from _exchange(
-                            dice, system, level, faults, partner, file, block, block_end, records, cost
-                        )
+                        told = _exchange(
+                            dice, system, level if system == "service" else 0, faults, partner, file, block, block_end,
+                            records, cost,
+                        )  # fmt: skip
+                        moves = year.moves and faults == "standard"
+                        yield from _moved(year, number, partner, file, system, told) if moves else told
                 held = FILES_A_WEEK * records
                 if number not in year.without:
                     yield AnswerEvent(
-                        system="service", level=year.level, control="monolith", mode="replay", faults=faults,
+                        system="service", level=level, control="monolith", mode="replay", faults=faults,
                         series=series, round=1, partner=partner, feed="flights", block=block.isoformat(),
                         block_end=block_end.isoformat(), compared=held,
                         equal=held - (faults == "standard") * (number % 3),
@@ -109,6 +133,50 @@ def _exchange(
         feed="flights", file=name, block=block.isoformat(), block_end=block_end.isoformat(), due=records, held=held,
         twice=0, lost=0, foreign=0,
     )  # fmt: skip
+
+
+def _moved(
+    year: Year, week: int, partner: str, file: int, system: str, told: Iterator[Event]
+) -> Iterator[Event]:  # fmt: skip
+    """An exchange as a service that moves through the milestones makes it; the monolith's as it is."""
+    first = file == 0 and partner == "AA"
+    for event in told:
+        if isinstance(event, HoldingEvent):
+            broken = int(first and week % 2 == 0)
+            if system == "monolith":
+                yield replace(event, broken=broken)
+                continue
+            worst = first and week % 13 == 5
+            missing = year.good_missing if worst else 0
+            yield replace(
+                event, broken=broken, held=event.due - missing, good_aside=year.good_aside if worst else 0,
+                lost=year.lost if worst else 0, twice=year.twice if worst else 0,
+            )  # fmt: skip
+            continue
+        if isinstance(event, RunEvent) and system == "service":
+            if event.key.attempt > 1:
+                continue  # what the dice made fail at first is made good below
+            failed, number = file > 0, week * len(PARTNERS) * 3 + list(PARTNERS).index(partner) * 3 + file
+            recovered = number % 100 < year.recovers
+            took_ns = round((event.duration_ns or 0) / (0.4 if event.outcome == "failed" else 1))
+            good = replace(
+                event, outcome="done", error_type="", duration_ns=took_ns,
+                rows={"in": event.records, "delivered": event.records},
+            )  # fmt: skip
+            if not failed:
+                yield good
+                continue
+            due = {"in": event.records, "due": event.records}
+            yield replace(event, outcome="due", error_type="PartnerDown", duration_ns=took_ns // 20, rows=due)
+            yield replace(good, key=replace(event.key, attempt=2), operator_touch=int(not recovered))
+            continue
+        yield event
+    if first and week in year.outages and system == "service":
+        yield OutageEvent(
+            system=system, level=year.level_in(week), mode="replay", faults="standard", series=SERIES["standard"],
+            round=1, partner=partner, feed="flights", block=event.block, block_end=event.block_end, day=event.block,
+            hours=24, calls=year.calls_down,
+        )  # fmt: skip
 
 
 def fill(path: Path, year: Year) -> Path:

@@ -1,13 +1,179 @@
-"""JSON Lines out: one object a row, UTF-8, in the order of the map. See https://jsonlines.org."""
+"""JSON Lines in: one object a line, UTF-8, ended by LF or CRLF. See https://jsonlines.org.
+
+A line that is not JSON to the letter is set aside alone; so is one that is no object. Numbers are taken as they are
+written, never through a float, so that a long one arrives as it was sent. Columns are made a column at a time.
+"""
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 import polars as pl
 
-from poc.batch import ROW
+from poc.batch import Finding
+from poc.formats.grammar import line_grammar
+from poc.formats.header import may_add
+from poc.formats.table import BROKEN, UNDECODABLE, Cells
+
+if TYPE_CHECKING:
+    import re
+    from collections.abc import Callable
+
+    from poc.formats.blocks import Block
+    from poc.formats.grammar import Grammar
+    from poc.formats.header import Shape
+    from poc.formats.letters import Letters
+    from poc.formats.table import Faults, Head
+    from poc.partners import Feed
+
+#: Keys beyond the contract that are noted for one file at the most.
+NOTED = 100
 
 
-def encode(rows: pl.DataFrame) -> bytes:
-    """The rows without their numbers, a line each."""
-    columns = [column for column in rows.iter_columns() if column.name != ROW]
-    return pl.DataFrame(columns).write_ndjson().encode()
+class Written(str):
+    """A number as it is written."""
+
+    __slots__ = ()
+
+
+class NotJson(ValueError):
+    """A line that the parser would take and JSON does not know, or that says a thing twice."""
+
+
+def no_constant(name: str) -> None:
+    """Raises NotJson: NaN and Infinity are no JSON."""
+    raise NotJson(f"{name} is no JSON value")
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object. Raises NotJson for one in which a key stands twice: one of its values would be lost."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise NotJson(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+    return made
+
+
+class JsonLines:
+    """JSON Lines as one feed writes it, under one contract."""
+
+    def __init__(self, feed: Feed, shape: Shape) -> None:
+        self._shape = shape
+        self._grammar = line_grammar()
+        self._known = frozenset(shape.names)
+        self._allowed = may_add(shape) or feed.on_drift == "accept-extra"
+        self._note_extra = not may_add(shape)
+        self._decoder = json.JSONDecoder(
+            parse_int=Written, parse_float=Written, parse_constant=no_constant, object_pairs_hook=once
+        )
+        self._missing = {
+            name: frozenset((*shape.field_missing.get(name, shape.missing_values), *feed.dialect.nulls))
+            for name in shape.names
+        }
+
+    def header(self) -> re.Pattern[bytes] | None:
+        """None: keys stand in every line."""
+        return None
+
+    def grammar(self, header: bytes | None) -> Grammar:  # noqa: ARG002 - the same under any
+        """Rows are lines."""
+        return self._grammar
+
+    def cells(self, head: Head, letters: Letters) -> tuple[Callable[[Block], Cells], tuple[Finding, ...]]:  # noqa: ARG002
+        """How the blocks of one file are read; there is nothing to note beforehand."""
+        noted: set[str] = set()
+        return lambda block: self._read(block, letters, noted), ()
+
+    def _read(self, block: Block, letters: Letters, noted: set[str]) -> Cells:
+        bad: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
+        good: list[int] = []
+        objects: list[dict[str, Any]] = []
+        notes: list[Finding] = []
+        count = 0
+        for row, line in enumerate(block.rows()):
+            count = row + 1
+            if row in bad:
+                continue
+            found = self._object(line, letters)
+            if isinstance(found, dict):
+                objects.append(found)
+                good.append(row)
+                if not self._known.issuperset(found):
+                    self._beyond(row, found, bad, notes, noted)
+            else:
+                bad[row] = [found]
+        columns = [self._column(name, [found.get(name) for found in objects], good, bad) for name in self._shape.names]
+        frame = pl.DataFrame(columns)
+        if not bad:
+            return Cells(frame, None, bad, tuple(notes))
+        kept = np.array([row not in bad for row in good], dtype=bool)
+        places = np.array(good, dtype=np.int64)
+        if len(good) + len(bad) > count:  # some objects have been found wanting since
+            frame, places = frame.filter(pl.Series(kept)), places[kept]
+        return Cells(frame, places, bad, tuple(notes))
+
+    def _object(self, line: bytes, letters: Letters) -> dict[str, Any] | tuple[str, str, str]:
+        text = letters.utf8(line)
+        if text is None:
+            return UNDECODABLE, "", letters.fault(line)
+        try:
+            found = self._decoder.decode(str(text, "utf-8"))
+            if b"\\ud" in line or b"\\uD" in line:
+                json.dumps(found, ensure_ascii=False).encode()  # half a letter cannot be written again
+        except json.JSONDecodeError as error:
+            return BROKEN, "", f"not JSON: {error.msg} at position {error.pos + 1}"
+        except NotJson as error:
+            return BROKEN, "", f"not JSON: {error}"
+        except UnicodeEncodeError:
+            return BROKEN, "", "not JSON: an escape stands for half a letter"
+        except RecursionError:
+            return BROKEN, "", "not JSON that can be read: nested too deep"
+        if not isinstance(found, dict):
+            return BROKEN, "", f"{kind(found)}, not an object"
+        return found
+
+    def _beyond(self, row: int, found: dict[str, Any], bad: Faults, notes: list[Finding], noted: set[str]) -> None:
+        """Note keys that the contract does not know, or find them in the row."""
+        for key in found:
+            if key in self._known:
+                continue
+            if not self._allowed:
+                bad.setdefault(row, []).append(("extra-cell", "", f"the key {key[:80]!r} is not in the contract"))
+            elif self._note_extra and key not in noted and len(noted) < NOTED:
+                noted.add(key)
+                notes.append(Finding(0, "extra-label", key, f"key {key[:80]!r} is not in the contract; read over"))
+
+    def _column(self, name: str, values: list[Any], rows: list[int], bad: Faults) -> pl.Series:
+        """One field's values as text, those that no text of the field's type can be found wanting."""
+        kinds = set(map(type, values))
+        wordy = self._shape.types.get(name) == "string"
+        wrong = {dict, list} | ({bool, Written} if wordy else set())
+        if kinds & wrong:
+            for at, value in enumerate(values):
+                if type(value) in wrong:
+                    note = f"{shown(value)} is {kind(value)}, not of type {self._shape.types.get(name, 'string')}"
+                    bad.setdefault(rows[at], []).append(("type-error", name, note))
+                    values[at] = None
+        if bool in kinds:
+            values = [("true" if value else "false") if isinstance(value, bool) else value for value in values]
+        missing = self._missing[name]
+        if not missing.isdisjoint(values):
+            values = [None if value in missing else value for value in values]
+        return pl.Series(name, values, dtype=pl.String)
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is, in words."""
+    if value is None:
+        return "null"
+    named = {bool: "a boolean", Written: "a number", str: "a text", list: "an array", dict: "an object"}
+    return named[type(value)]
+
+
+def shown(value: Any) -> str:
+    """A value as JSON, its beginning."""
+    if isinstance(value, Written):
+        return value[:80]
+    return "it" if isinstance(value, (list, dict)) else json.dumps(value)[:80]

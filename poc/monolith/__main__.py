@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from poc.monolith.exchange import exchange
+from poc.monolith.exchange import check, exchange
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
             try:
                 request = json.loads(line)
                 partner, feed = request["partner"], request["feed"]
+                if "check" in request:
+                    say({"bad": check(Path(request["check"]))})
+                    continue
                 url = f"{options.endpoint.rstrip('/')}/{partner}/{feed}"
                 result = exchange(Path(request["file"]), url, timeouts[partner], session)
             except (OSError, ValueError, KeyError) as error:

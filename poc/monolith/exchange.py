@@ -85,6 +85,64 @@ def read(data: bytes) -> list[dict[str, Any]]:
         records.append(row)
 
 
+def check(path: Path) -> list[int]:
+    """The numbers, from 1, of all rows of a file that are not good: a checking pass, which sends nothing.
+
+    A quote that nothing ends makes all that follows one row. Such a row is named, and the pass goes on with the line
+    after its first, so that it finds what else is bad. Of a file with another header every row is.
+    """
+    data = path.read_bytes()
+    undecodable = ""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text, undecodable = data.decode("utf-8-sig", "replace"), "\ufffd"
+    lines = list(io.StringIO(text, newline=""))
+    known = tuple(next(csv.reader(lines[:1]), ())) == flights.COLUMNS
+    bad: list[int] = []
+    seen: set[tuple[Any, ...]] = set()
+    row, place = 0, 1
+    reader = csv.reader(lines[place:])
+    while place < len(lines):
+        before = reader.line_num
+        try:
+            cells = next(reader)
+        except csv.Error:
+            cells = ["not CSV"]
+        first, place = place, place + reader.line_num - before
+        if not cells:
+            continue
+        row += 1
+        spoilt = undecodable and undecodable in "".join(lines[first:place])
+        if known and not spoilt and is_good(cells, seen):
+            continue
+        bad.append(row)
+        if place > first + 1 and not is_whole(lines[first:place]):
+            place = first + 1
+            reader = csv.reader(lines[place:])
+    return bad
+
+
+def is_good(cells: list[str], seen: set[tuple[Any, ...]]) -> bool:
+    """Whether a row is good and its flight stands in no earlier one; its flight is added to those seen."""
+    try:
+        key = flights.key(flights.check(cells))
+    except flights.BadRow:
+        return False
+    if key in seen:
+        return False
+    seen.add(key)
+    return True
+
+
+def is_whole(lines: list[str]) -> bool:
+    """Whether these lines are one row as CSV has it, each quote ended before the next cell."""
+    try:
+        return len(list(csv.reader(lines, strict=True))) == 1
+    except csv.Error:
+        return False
+
+
 def failure(error: requests.RequestException) -> str:
     """The class of a failed request, by the same names as the service's."""
     if isinstance(error, requests.Timeout):

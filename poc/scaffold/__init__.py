@@ -51,6 +51,7 @@ name = "{name}"
 [endpoint]
 url = "http://127.0.0.1:{port}/live/{id}"  # the feed's name is appended
 timeout_s = 2.0
+honours_keys = true  # it takes a request with an Idempotency-Key it has seen as done; false: answers lost are for you
 
 [feed.flights]
 contract = "flights.schema.json"  # a Table Schema file in contracts/

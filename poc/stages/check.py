@@ -1,93 +1,86 @@
-"""Check: type the columns and name every row that breaks the contract."""
+"""Check: type the columns, and set apart every row that breaks the contract, with all that is wrong with it."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from poc.batch import ROW, Batch, Finding
+from poc.batch import ROW, Bad, Batch, Finding, Recall
+from poc.keys import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from poc.contract import Contract
 
-#: Two seeds make 128 bits of hash a key, so that equal hashes may be taken for equal keys in a file of any size.
-SEEDS = (17, 91)
-
 
 class Check:
-    """Types every batch, then looks for keys that stand twice in the whole file.
+    """Types every batch; rows that break the contract leave `rows` for `bad`.
 
-    Rows that break the contract leave `rows` for `bad`.
+    Keys that stand twice are bad at once where both rows are in one batch, or where `at_once` is asked for, which can
+    cost a look back at the whole file with a batch. Otherwise they are found at the end of the file, when their rows
+    have gone down the line: the stage then raises `Recall`, and finds nothing more on a second run that knows these
+    findings (`known`, by row). A row that is bad in itself is not compared, so it makes no other row a duplicate.
     """
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(
+        self, contract: Contract, known: Mapping[int, tuple[Finding, ...]] | None = None, *, at_once: bool = False
+    ) -> None:
         self._contract = contract
+        self._known = known or {}
+        self._order = sorted(self._known)
+        self._at_once = at_once
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Typed batches; last, where keys stand twice, an empty one that names the later rows."""
-        keys = Keys(self._contract.key)
-        last: Batch | None = None
-        for batch in batches:
-            typed, findings = self._contract.check(batch.rows)
-            keys.add(typed)
-            last = self._set_aside(Batch(typed, batch.bad, batch.findings, batch.settled), findings)
-            yield last
-        if last is not None and (twice := keys.twice()):
-            yield Batch(last.rows.clear(), findings=tuple(twice))
+        """Typed batches.
 
-    def _set_aside(self, batch: Batch, findings: list[Finding]) -> Batch:
-        if not findings:
-            return batch
-        bad = sorted({finding.row for finding in findings})
-        rows = batch.rows.filter(~pl.col(ROW).is_in(bad))
-        return Batch(rows, (*batch.bad, *bad), (*batch.findings, *findings), batch.settled)
+        Raises:
+            Recall: keys stand twice whose rows have been passed on.
+            Refusal: so many that they cannot be named.
+        """
+        with Keys(self._contract.unique, at_once=self._at_once) as keys:
+            for batch in batches:
+                rows, findings = self._contract.check(batch.rows)
+                findings = self._with_known(rows, findings)
+                good = without(rows, findings)
+                if twice := keys.add(good):
+                    good = without(good, twice)
+                    findings = sorted(findings + twice, key=lambda finding: finding.row)
+                yield replace(batch, rows=good, bad=together(batch.bad, set_apart(batch, findings)))
+            if later := keys.later():
+                raise Recall(tuple(later))
+
+    def _with_known(self, rows: pl.DataFrame, findings: list[Finding]) -> list[Finding]:
+        if not self._order or not rows.height:
+            return findings
+        numbers = rows.get_column(ROW)
+        here = self._order[bisect_left(self._order, numbers[0]) : bisect_left(self._order, numbers[-1] + 1)]
+        present = set(numbers.to_list()) if here else set()
+        told = [finding for row in here if row in present for finding in self._known[row]]
+        return sorted(findings + told, key=lambda finding: finding.row) if told else findings
 
 
-class Keys:
-    """The keys of a file, remembered as 16 bytes each.
+def together(from_reader: tuple[Bad, ...], found: Iterator[Bad]) -> tuple[Bad, ...]:
+    """Bad rows in the order of their file."""
+    here = tuple(found)
+    return tuple(sorted((*from_reader, *here), key=lambda bad: bad.row)) if from_reader else here
 
-    Keys whose first hashes all differ cannot stand twice, so the second hash is only made for a file of several
-    batches, or one in which the first leaves a doubt.
-    """
 
-    def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._rows: list[pl.Series] = []
-        self._hashes: list[tuple[pl.Series, ...]] = []
-        self._first: pl.DataFrame | None = None
+def without(rows: pl.DataFrame, findings: list[Finding]) -> pl.DataFrame:
+    """The rows that have no finding."""
+    if not findings:
+        return rows
+    bad = sorted({finding.row for finding in findings})
+    return rows.filter(~pl.col(ROW).is_in(bad))
 
-    def add(self, typed: pl.DataFrame) -> None:
-        """Remember the keys of a batch."""
-        if not self._names:
-            return
-        if any(typed[name].null_count() for name in self._names):
-            typed = typed.drop_nulls(self._names)  # a row that lacks a part of its key has been named for that
-        key = pl.DataFrame([typed[name] for name in self._names])
-        self._rows.append(typed[ROW])
-        if len(self._rows) == 1:
-            self._first = key
-            self._hashes.append((key.hash_rows(SEEDS[0]),))
-        else:
-            self._complete_first()
-            self._hashes.append(tuple(key.hash_rows(seed) for seed in SEEDS))
 
-    def twice(self) -> list[Finding]:
-        """A finding for every row whose key stands in an earlier row."""
-        if not self._rows:
-            return []
-        rows, quick = pl.concat(self._rows), pl.concat([hashes[0] for hashes in self._hashes])
-        if quick.n_unique() == rows.len():
-            return []
-        self._complete_first()
-        every = pl.DataFrame([rows, quick.alias("a"), pl.concat([hashes[1] for hashes in self._hashes]).alias("b")])
-        later = every.filter(~pl.struct("a", "b").is_first_distinct())
-        names = ", ".join(self._names)
-        return [Finding(row, "primary-key", names, f"the key ({names}) stands in an earlier row") for row in later[ROW]]
-
-    def _complete_first(self) -> None:
-        if self._first is not None:
-            self._hashes[0] = (*self._hashes[0], self._first.hash_rows(SEEDS[1]))
-            self._first = None
+def set_apart(batch: Batch, findings: list[Finding]) -> Iterator[Bad]:
+    """The rows that have findings, as they came. Findings are in the order of rows."""
+    by_row: dict[int, list[Finding]] = {}
+    for finding in findings:
+        by_row.setdefault(finding.row, []).append(finding)
+    for row, told in by_row.items():
+        yield Bad(row, batch.lines.original(row), tuple(told))

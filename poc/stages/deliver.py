@@ -2,82 +2,75 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import tempfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-import polars as pl
-
-from poc.batch import ROW, Batch, Settled
+from poc.batch import Batch, Settled
 from poc.errors import DeliveryFailed
-from poc.formats import jsonl
-from poc.transports import http
+from poc.outbox import Parcel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    import requests
+    from poc.courier import Courier
+    from poc.parcels import Packer
 
-
-@dataclass(slots=True)
-class Traffic:
-    """What sending took: requests, bytes, and seconds lost on time-outs. Counted for the receipt, never decided on."""
-
-    calls: int = 0
-    bytes_out: int = 0
-    blocked_s: float = 0.0
+#: Bytes of bodies that wait in memory for the end of their file; more wait in a temporary file without a name.
+HELD_BYTES = 4 << 20
 
 
 class Deliver:
-    """Sends rows in requests that each hold rows of one slot: `request_rows` consecutive rows of the source file.
+    """Sends each parcel once, without a memory of what was sent before.
 
-    A slot is named in the request, so that sender and partner mean the same rows whatever was left out of them.
+    Args:
+        packer: makes parcels of rows.
+        courier: carries them.
+        seal: told before the first parcel leaves.
+        early: send while the file is still being checked, not after its end.
     """
 
-    def __init__(
-        self, session: requests.Session, place: http.Place, request_rows: int, file: str, traffic: Traffic
-    ) -> None:
-        self._session = session
-        self._place = place
-        self._request_rows = request_rows
-        self._file = file
-        self._traffic = traffic
+    def __init__(self, packer: Packer, courier: Courier, seal: Callable[[], None], *, early: bool) -> None:
+        self._packer = packer
+        self._courier = courier
+        self._seal = seal
+        self._early = early
+        self._sealed = False
+        self._broken: Settled | None = None  # why an earlier parcel failed: nothing is sent after it
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Batches with every row settled: `delivered` once the partner said so, `failed` from the first failure on."""
-        broken: Settled | None = None  # why an earlier request failed: nothing is sent after it
-        rest: pl.DataFrame | None = None  # rows of a slot that the next batch may go on with
-        for batch in batches:
-            *whole, rest = self._slots(batch.rows if rest is None else pl.concat([rest, batch.rows]))
-            settled = list(batch.settled)
-            for rows in whole:
-                settled.append(self._send(rows, broken))
-                broken = settled[-1] if settled[-1].outcome == "failed" else None
-            yield Batch(batch.rows.clear(), batch.bad, batch.findings, tuple(settled))
-        if rest is not None and rest.height:
-            yield Batch(rest.clear(), settled=(self._send(rest, broken),))
+        blank: Batch | None = None
+        with tempfile.SpooledTemporaryFile(HELD_BYTES, prefix="milepost-held-") as held:
+            sizes: list[tuple[str, int, int]] = []
+            for batch in batches:
+                blank = Batch(batch.rows.clear())
+                parcels = self._packer.add(batch.rows)
+                if not self._early:
+                    for parcel in parcels:
+                        held.write(parcel.body)
+                        sizes.append((parcel.name, parcel.rows, len(parcel.body)))
+                    parcels = []
+                yield replace(batch, rows=blank.rows, settled=(*batch.settled, *self._send(parcels)))
+            if blank is None:
+                return
+            held.seek(0)
+            for name, rows, size_bytes in sizes:
+                yield replace(blank, settled=tuple(self._send([Parcel(name, rows, held.read(size_bytes))])))
+            yield replace(blank, settled=tuple(self._send(self._packer.rest())))
 
-    def _slots(self, rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """The rows of each slot in turn; one empty frame where there are none."""
-        size, start = self._request_rows, 0
-        while start < rows.height and (rows[ROW][start] - 1) // size < (rows[ROW][-1] - 1) // size:
-            after = (rows[ROW][start] - 1) // size * size + size
-            end = int(rows[ROW].search_sorted(after, side="right"))
-            yield rows[start:end]
-            start = end
-        yield rows[start:] if start else rows
-
-    def _send(self, rows: pl.DataFrame, broken: Settled | None) -> Settled:
-        if broken is not None:
-            return replace(broken, rows=rows.height)
-        body = jsonl.encode(rows)
-        slot = (rows[ROW][0] - 1) // self._request_rows
-        headers = {"Milepost-File": quote(self._file), "Milepost-Slot": str(slot)}
-        self._traffic.calls += 1
-        self._traffic.bytes_out += len(body)
-        try:
-            http.post(self._session, self._place, body, headers)
-        except DeliveryFailed as error:
-            self._traffic.blocked_s += error.blocked_s
-            return Settled("failed", rows.height, error.code, str(error))
-        return Settled("delivered", rows.height)
+    def _send(self, parcels: Iterable[Parcel]) -> Iterator[Settled]:
+        for parcel in parcels:
+            if not self._sealed:
+                self._seal()
+                self._sealed = True
+            if self._broken is not None:
+                yield replace(self._broken, rows=parcel.rows)
+                continue
+            try:
+                self._courier.carry(parcel, keyed=False)
+            except DeliveryFailed as error:
+                self._broken = Settled("failed", parcel.rows, error.code, str(error))
+                yield self._broken
+            else:
+                yield Settled("delivered", parcel.rows)

@@ -15,12 +15,15 @@ from pathlib import Path
 
 import pytest
 
+import roadmap
 from metrics.collect import collect
 from metrics.compare import Question, busy_time_saved
 from metrics.errors import StoreMissing
 from metrics.events import OUTCOMES
 from metrics.measure import alone
 from metrics.store import open_reader, open_store
+from milepost import spans_of
+from roadmap.plan import load
 
 MILEPOST = str(Path(sys.executable).with_name("milepost"))
 
@@ -59,7 +62,75 @@ def test_it_prints_what_it_measured(demo):
         "busy_time_saved": 0.30,
     }
     assert [milestone["status"] for milestone in told["milestones"][1:]] == ["not_started"] * 3
-    assert "not built" in told["milestones"][1]["reasons"][0]
+    assert "starts on 1 Apr 2013" in told["milestones"][1]["reasons"][-1]
+
+
+def test_broken_rows_are_met_by_both_sides_and_mended_by_one_operator(demo):
+    """Each file with a broken row is refused, checked once, mended, and delivered without it, on either side."""
+    folder, _ = demo
+    found = query(
+        folder,
+        "SELECT system, SUM(broken) AS broken, SUM(broken_due) AS due, SUM(broken_held) AS held, SUM(good_aside) AS "
+        "aside FROM run_block WHERE faults = 'standard' GROUP BY system ORDER BY system",
+    )
+    assert [row["system"] for row in found] == ["monolith", "service"]
+    for row in found:
+        assert row["broken"] > 0
+        assert (row["held"], row["aside"]) == (row["due"], 0)
+    checks = query(folder, "SELECT system, operator_ns, attempt FROM run WHERE operator_ns > 0")
+    refused = query(folder, "SELECT system FROM run WHERE outcome = 'refused'")
+    assert len(checks) == len(refused) > 0
+    assert query(folder, "SELECT 1 AS one FROM holding WHERE faults = 'none' AND broken > 0") == []
+
+
+def test_every_level_is_measured_side_by_side(tmp_path):
+    """Two weeks under faults: from level 2 no file waits for a person, from 3 nothing is twice, 4 goes on by itself."""
+    folder = tmp_path / "w"
+    milepost("init", folder)
+    subjects = "monolith,service@1,service@2,service@3,service@4"
+    milepost("-w", folder, "metrics", "measure", "--subjects", subjects, "--weeks", 2)
+    root = folder / "var" / "replay" / "workspace"
+    names = ("due", "held", "twice", "lost", "broken", "broken_due", "broken_held", "good_aside")
+    sums = ", ".join(f"SUM({name}) AS {name}" for name in names)
+    found = query(root, f"SELECT level, {sums} FROM run_block WHERE faults = 'standard' GROUP BY level ORDER BY level")
+    assert [row["level"] for row in found] == [0, 1, 2, 3, 4]
+    for row in found:
+        assert row["broken"] > 0
+        assert (row["lost"], row["good_aside"], row["broken_held"]) == (0, 0, row["broken_due"])
+    assert [row["twice"] > 0 for row in found] == [True, True, True, False, False]
+    refused = query(root, "SELECT DISTINCT level FROM run WHERE outcome = 'refused' ORDER BY level")
+    assert [row["level"] for row in refused] == [0, 1]
+    due = query(root, "SELECT level, exchange_id FROM run WHERE outcome = 'due'")
+    assert {row["level"] for row in due} == {4}
+    touched = "SELECT SUM(operator_touch) AS touches, MAX(outcome = 'done') AS done FROM run WHERE level = 4"
+    for row in due:
+        (end,) = query(root, f"{touched} AND faults = 'standard' AND exchange_id = '{row['exchange_id']}'")
+        assert end == {"touches": 0, "done": 1}
+
+
+def test_the_year_moves_through_the_milestones():
+    """Each service stands from its milestone's start to its due date, as far as it is built and weeks are replayed."""
+    plan = load(Path(roadmap.__file__).with_name("milestones.toml"))
+    assert spans_of(plan, 4, 52) == {
+        "service@1": (0, 12),
+        "service@2": (13, 25),
+        "service@3": (26, 38),
+        "service@4": (39, 51),
+    }
+    assert spans_of(plan, 2, 52) == {"service@1": (0, 12), "service@2": (13, 25)}
+    assert spans_of(plan, 4, 20) == {"service@1": (0, 12), "service@2": (13, 19)}
+    assert spans_of(plan, 0, 52) == {}
+
+
+def test_a_demo_without_a_service_to_replay_says_so(tmp_path):
+    """A plan that starts after the weeks asked for is named, and nothing is replayed."""
+    folder = tmp_path / "demo"
+    milepost("init", folder)
+    (folder / "milepost.toml").write_text((folder / "milepost.toml").read_text().replace('"live"', '"replay"'))
+    command = [MILEPOST, "demo", "--weeks", "2", "--no-serve", "--dir", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "no milestone whose service is built starts in the first 2 weeks of 2013" in done.stderr
 
 
 def test_both_sides_give_the_partner_the_same_records(demo):

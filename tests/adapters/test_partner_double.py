@@ -1,7 +1,12 @@
 """The practice partner does what its plan says, seen over real HTTP."""
 
 import http.client
+import json
+import subprocess
+import sys
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -131,3 +136,127 @@ def test_another_address_is_told_where_to_deliver(start_partner):
     answer = requests.get(f"{partner.url}/", timeout=5)
     assert answer.status_code == 404
     assert "POST /NAMESPACE/PARTNER/FEED" in answer.text
+
+
+def keyed(partner, key, body=BODY, slot="0", to="UA", **headers):
+    """One delivery with a key."""
+    told = {"Milepost-File": "a.csv", "Milepost-Slot": slot, "Idempotency-Key": key, **headers}
+    return requests.post(f"{partner.url}/n/{to}/flights", body, headers=told, timeout=5)
+
+
+def test_a_key_is_held_once(start_partner):
+    """The same key with the same body is taken as done; another key is another delivery."""
+    partner = start_partner()
+    assert [keyed(partner, key).status_code for key in ('"k1"', '"k1"', "k1", '"k2"')] == [200] * 4
+    assert len(partner.held("n")) == 2 * 2000
+
+
+def test_a_key_with_another_body_is_refused(start_partner):
+    """A sender that mixes its keys up is told so, and nothing more is held."""
+    partner = start_partner()
+    assert keyed(partner, '"k"').ok
+    for other in (BODY[:-1], BODY + b"{}\n", BODY.replace(b"UA1", b"UA2")):
+        answer = keyed(partner, '"k"', other)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
+    assert keyed(partner, '"k"', **{"Content-Type": "text/csv"}).status_code == 422
+    assert len(partner.held("n")) == 2000
+
+
+@pytest.mark.parametrize("key", ["", '"no end', "a b", '""', "x" * 256, '"é"'.encode()])
+def test_a_key_that_is_no_key_is_refused_or_none(start_partner, key):
+    """A malformed key is a bad request; an empty header is no key."""
+    partner = start_partner()
+    assert keyed(partner, key).status_code == (400 if key else 200)
+
+
+def test_keys_are_known_per_place(start_partner):
+    """The same key at another partner is another delivery."""
+    partner = start_partner()
+    assert keyed(partner, '"k"').ok
+    assert keyed(partner, '"k"', to="AA").ok
+    assert len(partner.held("n", "AA")) == 2000
+
+
+def test_a_partner_may_ignore_keys(start_partner):
+    """By plan, a partner holds what comes as often as it comes."""
+    partner = start_partner({"ignores_keys": ["UA"]})
+    for to in ("UA", "UA", "AA", "AA"):
+        assert keyed(partner, '"k"', to=to).ok
+    assert (len(partner.held("n")), len(partner.held("n", "AA"))) == (4000, 2000)
+
+
+@pytest.mark.parametrize("fault", ["unavailable", "wait-seconds", "error", "gone", "bad-request", "reset"])
+def test_a_refused_request_leaves_no_trace_of_its_key(start_partner, fault):
+    """The key of what was refused can come again, even with another body."""
+    partner = start_partner(plan(fault))
+    if fault == "reset":
+        with pytest.raises(requests.ConnectionError):
+            keyed(partner, '"k"')
+    else:
+        assert not keyed(partner, '"k"').ok
+    assert keyed(partner, '"k"', b'{"flight":"UA2"}\n').ok
+    assert partner.held("n") == [{"flight": "UA2"}]
+
+
+def test_a_lost_answer_and_its_key_end_in_one_copy(start_partner):
+    """What is sent again after its answer was lost is taken as done."""
+    partner = start_partner(plan("answer-lost"))
+    with pytest.raises(requests.ConnectionError):
+        keyed(partner, '"k"')
+    assert keyed(partner, '"k"').ok
+    assert len(partner.held("n")) == 2000
+
+
+def test_a_killed_sender_finds_its_key_held(start_partner):
+    """The body of a sender that is killed stays held once when the next one sends it again."""
+    partner = start_partner(plan("kill"))
+    mark = partner.keep / "n" / "under-way"
+    headers = {"Milepost-File": "a.csv", "Idempotency-Key": '"k"'}
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(f"{partner.url}/n/UA/flights", BODY, headers=headers, timeout=0.5)
+    assert mark.exists()
+    mark.unlink()
+    assert keyed(partner, '"k"').ok
+    assert len(partner.held("n")) == 2000
+
+
+def test_keys_outlive_the_double(tmp_path):
+    """A double started again on what it kept knows the keys it has seen, and tells other bodies apart."""
+    for body, status in ((BODY, 200), (BODY, 200), (b"{}\n", 422)):
+        command = [sys.executable, "-m", "poc.partner_double", "--keep", str(tmp_path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as double:
+            url = json.loads(double.stdout.readline())["ready"]
+            headers = {"Idempotency-Key": '"k 1"'}
+            assert requests.post(f"{url}/n/UA/flights", body, headers=headers, timeout=5).status_code == status
+            double.stdin.close()
+    assert (tmp_path / "n" / "UA" / "flights.jsonl").read_bytes() == BODY
+
+
+def test_the_wait_is_as_planned_and_by_the_senders_time(start_partner):
+    """The date form counts from the sender's own time, which in a replay is long past."""
+    faults = {"0": {"1": "wait-seconds", "2": "wait-date", "3": "wait-date"}}
+    partner = start_partner({"faults": {"UA/flights/a.csv": faults}, "wait_s": 90})
+    assert keyed(partner, '"k"').headers["Retry-After"] == "90"
+    now = {"Date": "Tue, 05 Mar 2013 06:00:01 GMT"}
+    assert keyed(partner, '"k"', **now).headers["Retry-After"] == "Tue, 05 Mar 2013 06:01:31 GMT"
+    until = parsedate_to_datetime(keyed(partner, '"k"').headers["Retry-After"])
+    assert 60 < (until - datetime.now(UTC)).total_seconds() <= 91
+
+
+@pytest.mark.parametrize(("fault", "status"), [("error", 500), ("gone", 410), ("bad-request", 400)])
+def test_a_planned_refusal_says_what_it_is(start_partner, fault, status):
+    """Each has its status and problem+json, and holds nothing."""
+    partner = start_partner(plan(fault))
+    answer = send(partner)
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert partner.held("n") == []
+
+
+def test_csv_is_held_as_it_comes(start_partner):
+    """A CSV body goes into a file of its own, byte for byte."""
+    partner = start_partner()
+    body = b'flight,tail\r\nUA1,"a""b"\r\n'
+    headers = {"Content-Type": "text/csv; charset=utf-8"}
+    assert requests.post(f"{partner.url}/n/UA/flights", body, headers=headers, timeout=5).ok
+    assert (partner.keep / "n" / "UA" / "flights.csv").read_bytes() == body
+    assert partner.held("n") == []

@@ -1,24 +1,43 @@
-"""Service against monolith on one file, in turns, medians of ratios: `python tests/bench/exchange.py [--json]`.
+"""What the service costs, side by side with others on the same files: `python tests/bench/exchange.py [--json]`.
 
-`vs_monolith`: the year in one file, monolith's time / service's. `small_feed_vs_monolith`: 100 rows in a warm process,
-durable ledger commits included, service's time / monolith's. `peak_rss_bytes`: the service's, on the year.
+Ratios are made within one run, in turns, and are medians. Every program is warm before it is timed and driven by lines.
+The service is the highest level, with its ledger committed to disk (synchronous FULL).
+
+`vs_polars_script`: the year in one file, to a delivered JSON Lines file, service's time / a hand-written script's.
+`vs_dlt`: the same file, dlt's time / service's. `vs_monolith`: the same file over HTTP, monolith's / service's.
+`small_feed_vs_monolith`: 100 rows over HTTP, service's / monolith's. `break_even_rows`: rows from which the service is
+faster. `rss_growth`, `linear`: peak memory, and time a row, at ten years / at one. `peak_rss_bytes`: at ten years.
+`ledger_at_1m`: 100 rows with 1,000,000 files in the ledger / with none.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import sqlite3
 import statistics
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, closing
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from metrics.subjects import Program, command, usage
 from metrics.workload import flights
+from poc.ledger import open_ledger
+from poc.line import BUILT
 from poc.scaffold import AIRLINES, make
 
-SIDES = ("monolith", "service@1")
+SERVICE, MONOLITH = f"service@{BUILT}", "monolith"
+BARS = {
+    "vs_polars_script": "<= 1.5", "vs_dlt": ">= 30", "vs_monolith": ">= 8", "small_feed_vs_monolith": "<= 1.0",
+    "break_even_rows": "reported", "rss_growth": "<= 1.3", "peak_rss_bytes": "<= 400,000,000", "linear": "<= 1.1",
+    "ledger_at_1m": "<= 1.2",
+}  # fmt: skip
+SIZES = (10, 30, 100, 200, 400)
 
 
 def variant(source: bytes, number: int) -> bytes:
@@ -26,60 +45,209 @@ def variant(source: bytes, number: int) -> bytes:
     return source.replace(b",2013-", f",{1000 + number}-".encode())
 
 
-def compare(
-    folder: Path, name: str, source: bytes, turns: int, warm_ups: int
-) -> tuple[list[dict[str, float]], int | None]:
-    """Seconds a side and turn, after warm-ups; and the service's peak memory in bytes."""
-    state = folder / name
-    partner = Program([sys.executable, "-m", "poc.partner_double", "--keep", str(state / "keep")])
-    programs = {}
-    for side in SIDES:
-        where = ["--state", str(state / side), "--endpoint", f"{partner.ready['ready']}/{side}"]
-        programs[side] = Program([*command(side), "--workspace", str(folder / "w"), *where])
-    found: list[dict[str, float]] = []
-    path = folder / f"{name}.csv"
-    for turn in range(-warm_ups, turns):
-        path.write_bytes(variant(source, turn + warm_ups))
-        took: dict[str, float] = {}
-        for side in SIDES if turn % 2 else SIDES[::-1]:
-            began = time.monotonic()
-            programs[side].say({"file": str(path), "partner": "UA", "feed": "flights", "now": "2013-01-01T06:00:00Z"})
-            result = programs[side].hear()
-            took[side] = time.monotonic() - began
-            if result.get("outcome") != "done":
-                raise SystemExit(f"{side}: {result}")
-        if turn >= 0:
-            found.append(took)
-    peak = usage(programs["service@1"].pid, reset_peak=False).peak_rss_bytes
-    for program in (*programs.values(), partner):
-        program.end()
-    return found, peak
+def first_rows(source: bytes, rows: int) -> bytes:
+    """The header and that many rows."""
+    return b"\n".join(source.split(b"\n", rows + 1)[: rows + 1]) + b"\n"
+
+
+class Bench:
+    """Programs and files below one folder; all programs end with it."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder = folder
+        self._stack = stack
+        self._number = 0
+        make(folder / "w", "bench", "replay", AIRLINES, "")
+        partner = folder / "w" / "partners" / "UA.toml"
+        head, _, tail = partner.read_text().partition("[endpoint]\n")
+        (folder / "out").mkdir()
+        place = f'folder = "{folder / "out"}"\n'
+        shutil.copytree(folder / "w", folder / "into-folder")
+        (folder / "into-folder" / "partners" / "UA.toml").write_text(
+            f"{head}[endpoint]\n{place}{tail[tail.index('[feed') :]}"
+        )
+        double = [sys.executable, "-m", "poc.partner_double", "--keep", str(folder / "keep")]
+        self._partner = str(self.start(double).ready["ready"])
+
+    def start(self, arguments: list[str]) -> Program:
+        """A program that ends with the bench."""
+        program = Program(arguments)
+        self._stack.callback(program.end)
+        return program
+
+    def subject(self, name: str, *, over_http: bool, state: Path | None = None) -> Program:
+        """A side with a state of its own, delivering to the double or into a folder."""
+        self._number += 1
+        where = state or self.folder / f"state-{self._number}"
+        places = ["--endpoint", f"{self._partner}/s{self._number}"] if over_http else []
+        workspace = self.folder / ("w" if over_http else "into-folder")
+        return self.start([*command(name), "--workspace", str(workspace), "--state", str(where), *places])
+
+    def run(self, program: Program, path: Path) -> float:
+        """Seconds that one exchange takes."""
+        request = {"file": str(path), "partner": "UA", "feed": "flights", "now": "2013-01-01T06:00:00+00:00"}
+        took_s, result = self.ask(program, request)
+        if result.get("outcome") != "done":
+            raise SystemExit(f"{program.name}: {result}")
+        return took_s
+
+    @staticmethod
+    def ask(program: Program, request: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+        """Seconds that one answer takes, and the answer."""
+        began = time.monotonic()
+        program.say(request)
+        result = program.hear()
+        return time.monotonic() - began, result
+
+    def script(self, program: Program, path: Path) -> float:
+        """Seconds that one of the scripts takes."""
+        out = self.folder / "script-out"
+        request = {"file": str(path), "out": str(out)}
+        took_s, _ = self.ask(program, request)
+        shutil.rmtree(out, ignore_errors=True) if out.is_dir() else out.unlink(missing_ok=True)
+        return took_s
+
+
+def against_script(bench: Bench, source: bytes, script: str, turns: int, warm_ups: int) -> list[tuple[float, float]]:
+    """Service's and script's seconds on the year, turn by turn."""
+    service = bench.subject(SERVICE, over_http=False)
+    other = bench.start([sys.executable, str(Path(__file__).with_name(script))])
+    found = []
+    for turn in range(turns + warm_ups):
+        path = bench.folder / f"{Path(script).stem}-{turn}.csv"
+        path.write_bytes(variant(source, turn))
+        if turn % 2:
+            pair = (bench.run(service, path), bench.script(other, path))
+        else:
+            theirs = bench.script(other, path)
+            pair = (bench.run(service, path), theirs)
+        path.unlink()
+        shutil.rmtree(bench.folder / "out" / "flights", ignore_errors=True)
+        if turn >= warm_ups:
+            found.append(pair)
+    other.end()
+    service.end()
+    return found
+
+
+def against_monolith(bench: Bench, source: bytes, turns: int, warm_ups: int) -> list[tuple[float, float]]:
+    """Service's and monolith's seconds on one file, over HTTP, turn by turn."""
+    sides = [bench.subject(SERVICE, over_http=True), bench.subject(MONOLITH, over_http=True)]
+    found = []
+    for turn in range(turns + warm_ups):
+        path = bench.folder / f"monolith-{turn}.csv"
+        path.write_bytes(variant(source, turn))
+        took = {side: bench.run(side, path) for side in (sides if turn % 2 else sides[::-1])}
+        path.unlink()
+        if turn >= warm_ups:
+            found.append((took[sides[0]], took[sides[1]]))
+    for side in sides:
+        side.end()
+    return found
+
+
+def at_size(bench: Bench, path: Path) -> tuple[float, int]:
+    """Seconds and peak memory of a fresh process on one file."""
+    service = bench.subject(SERVICE, over_http=False)
+    took_s = bench.run(service, path)
+    peak = usage(service.pid, reset_peak=False).peak_rss_bytes or 0
+    service.end()
+    shutil.rmtree(bench.folder / "out" / "flights", ignore_errors=True)
+    return took_s, peak
+
+
+def full_ledger(folder: Path, entries: int) -> None:
+    """A ledger in which so many files were exchanged."""
+    with closing(open_ledger(folder / "ledger.db")):
+        pass
+    with closing(sqlite3.connect(folder / "ledger.db")) as db, db:
+        db.execute(
+            "INSERT INTO exchange (id, partner, feed, sha256, file, size_bytes, attempt, outcome, opened_at_us,"
+            " closed_at_us, rows_in, rows_delivered, whole) "
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            "SELECT lower(hex(randomblob(12))), 'UA', 'flights', lower(hex(randomblob(32))), 'f' || i || '.csv', 9000,"
+            " 1, 'done', i, i, 100, 100, 1 FROM n",
+            (entries,),
+        )
+
+
+def with_ledgers(bench: Bench, source: bytes, entries: int, turns: int, warm_ups: int) -> list[float]:
+    """Time of an exchange of 100 rows with a full ledger / with an empty one, turn by turn."""
+    full_ledger(bench.folder / "full", entries)
+    sides = [
+        bench.subject(SERVICE, over_http=True, state=bench.folder / "full"),
+        bench.subject(SERVICE, over_http=True),
+    ]
+    found = []
+    for turn in range(turns + warm_ups):
+        path = bench.folder / f"ledger-{turn}.csv"
+        path.write_bytes(variant(source, turn))
+        took = {side: bench.run(side, path) for side in (sides if turn % 2 else sides[::-1])}
+        path.unlink()
+        if turn >= warm_ups:
+            found.append(took[sides[0]] / took[sides[1]])
+    return found
+
+
+def break_even(ratios: dict[int, float]) -> float | None:
+    """Rows at which service's / monolith's time crosses 1, on a straight line between sizes; None where it does not."""
+    sizes = sorted(ratios)
+    if ratios[sizes[0]] <= 1:
+        return float(sizes[0])
+    for low, high in pairwise(sizes):
+        if ratios[low] > 1 >= ratios[high]:
+            return low + (high - low) * (ratios[low] - 1) / (ratios[low] - ratios[high])
+    return None
+
+
+def measure(bench: Bench, source: bytes, turns: int, small_turns: int) -> dict[str, float | None]:
+    """All keys."""
+    numbers: dict[str, float | None] = {}
+    year = against_script(bench, source, "polars_script.py", turns + 2, 1)
+    numbers["vs_polars_script"] = statistics.median(ours / theirs for ours, theirs in year)
+    numbers["service_year_s"] = statistics.median(ours for ours, _ in year)
+    dlt = against_script(bench, source, "dlt_script.py", 1, 0)
+    numbers["vs_dlt"] = statistics.median(theirs / ours for ours, theirs in dlt)
+    over_http = against_monolith(bench, source, turns, 0)
+    numbers["vs_monolith"] = statistics.median(theirs / ours for ours, theirs in over_http)
+    numbers["service_year_http_s"] = statistics.median(ours for ours, _ in over_http)
+    ratios: dict[int, float] = {}
+    for rows in SIZES:
+        pairs = against_monolith(bench, first_rows(source, rows), small_turns, 20)
+        ratios[rows] = statistics.median(ours / theirs for ours, theirs in pairs)
+    numbers["small_feed_vs_monolith"] = ratios[100]
+    numbers["break_even_rows"] = break_even(ratios)
+    one, ten = bench.folder / "one.csv", bench.folder / "ten.csv"
+    one.write_bytes(source)
+    header = source.index(b"\n") + 1
+    with ten.open("wb") as file:
+        file.write(source[:header])
+        for number in range(10):
+            file.write(variant(source[header:], number))
+    pairs = [(at_size(bench, one), at_size(bench, ten)) for _ in range(turns)]
+    numbers["rss_growth"] = statistics.median(large[1] / small[1] for small, large in pairs)
+    numbers["peak_rss_bytes"] = max(large[1] for _, large in pairs)
+    numbers["linear"] = statistics.median(large[0] / 10 / small[0] for small, large in pairs)
+    numbers["ledger_at_1m"] = statistics.median(
+        with_ledgers(bench, first_rows(source, 100), 1_000_000, small_turns, 20)
+    )
+    return numbers
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--turns", type=int, default=3, help="turns on the whole year")
+    parser.add_argument("--turns", type=int, default=3, help="turns on large files")
+    parser.add_argument("--small-turns", type=int, default=60, help="turns on small files")
     options = parser.parse_args()
-    source = flights()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        make(folder / "w", "bench", "replay", AIRLINES, "")
-        year, peak = compare(folder, "year", source, options.turns, 0)
-        small, _ = compare(folder, "small", b"\n".join(source.split(b"\n")[:101]) + b"\n", 60, 20)
-    numbers = {
-        "vs_monolith": statistics.median(turn["monolith"] / turn["service@1"] for turn in year),
-        "small_feed_vs_monolith": statistics.median(turn["service@1"] / turn["monolith"] for turn in small),
-        "peak_rss_bytes": peak,
-        "service_year_s": statistics.median(turn["service@1"] for turn in year),
-        "monolith_year_s": statistics.median(turn["monolith"] for turn in year),
-    }
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        numbers = measure(Bench(Path(name), stack), flights(), options.turns, options.small_turns)
     if options.json:
         print(json.dumps(numbers, indent=2))
         return
     for key, value in numbers.items():
-        print(f"{key:24} {value:,.2f}" if isinstance(value, float) else f"{key:24} {value}")
+        print(f"{key:24} {'-' if value is None else f'{value:,.2f}':>16}  {BARS.get(key, '')}")
 
 
 if __name__ == "__main__":

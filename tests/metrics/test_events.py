@@ -4,7 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey, SpoolRecorder, from_line, parse_subject, to_line
+from metrics.events import (
+    FAILED_OUTCOMES,
+    RUN_OUTCOMES,
+    AnswerEvent,
+    HoldingEvent,
+    OutageEvent,
+    RunEvent,
+    RunKey,
+    SpoolRecorder,
+    from_line,
+    parse_subject,
+    to_line,
+)
 
 RUN = RunEvent(
     key=RunKey(
@@ -43,7 +55,9 @@ PLACE = {
         ("run", RUN),
         ("run", replace(RUN, duration_ns=None, error="line\nbreak, \"quotes\" and \u2028")),
         ("holding", HoldingEvent(**PLACE, file="a.csv", due=4, held=3, twice=1, lost=0, foreign=0)),
+        ("holding", HoldingEvent(**PLACE, file="a", due=4, held=3, twice=1, lost=0, foreign=0, broken=2, good_aside=1)),
         ("answer", AnswerEvent(**PLACE, control="monolith", compared=4, equal=4)),
+        ("outage", OutageEvent(**PLACE, day="2013-01-03", hours=24, calls=7)),
     ],
 )  # fmt: skip
 def test_an_event_comes_back_as_it_went(kind, event):
@@ -51,6 +65,19 @@ def test_an_event_comes_back_as_it_went(kind, event):
     line = to_line(event)
     assert line.count(b"\n") == 1
     assert from_line(line) == (kind, event)
+
+
+def test_an_older_releases_holding_is_still_read():
+    """A line written before broken rows were counted is a holding with none."""
+    event = HoldingEvent(**PLACE, file="a.csv", due=4, held=3, twice=1, lost=0, foreign=0)
+    older = to_line(event).replace(b',"broken":0,"good_aside":0', b"")
+    assert b"broken" not in older
+    assert from_line(older) == ("holding", event)
+
+
+def test_every_end_but_two_is_a_failure():
+    """Whatever an end is called, it is a failure unless the exchange is complete."""
+    assert set(RUN_OUTCOMES) - set(FAILED_OUTCOMES) == {"done", "already_received"}
 
 
 def test_a_start_is_told_apart_from_an_end():

@@ -3,12 +3,18 @@
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
+from metrics.compare import Question
 from metrics.errors import StoreDamaged, StoreMissing
+from metrics.events import OutageEvent
+from metrics.measures import MEASURES
+from metrics.mishaps import NOT_COUNTED
 from metrics.rollup import abandon_stale
 from metrics.store import band, insert_events, next_round, open_reader, open_store, round_rows, today
+from metrics.window import load
 
 
 @pytest.fixture
@@ -50,6 +56,108 @@ def test_busy_time_is_of_all_attempts_less_what_was_blocked(db, a_run, a_holding
     assert (row["due"], row["held"], row["twice"]) == (4, 4, 2)
     assert (row["first_failed"], row["still_failed"]) == (1, 0)
     assert (row["rows_in"], row["rows_delivered"], row["rows_failed"]) == (4, 4, 0)
+
+
+@pytest.mark.parametrize("outcome", ["failed", "refused", "abandoned", "due", "ambiguous"])
+def test_a_failure_is_one_by_whatever_name(db, a_run, outcome):
+    """Put off until later, left unclear, refused: at the first attempt and at the last it counts as failed."""
+    keep(db, ("run", a_run(outcome=outcome, mode="live")))
+    assert rolled(db, "first_failed, still_failed") == {"first_failed": 1, "still_failed": 1}
+    keep(db, ("run", a_run(attempt=2, mode="live")))
+    assert rolled(db, "first_failed, still_failed") == {"first_failed": 1, "still_failed": 0}
+
+
+def rolled(db, names):
+    """Columns of the one rollup row there is."""
+    (row,) = db.query(f"SELECT {names} FROM run_block")
+    return row
+
+
+@pytest.mark.parametrize(
+    ("attempts", "passing", "recovered"),
+    [
+        ([("done", 0)], 0, 0),
+        ([("due", 0), ("done", 0)], 1, 1),
+        ([("due", 0), ("due", 0), ("already_received", 0)], 1, 1),
+        ([("failed", 0), ("done", 1)], 1, 0),
+        ([("due", 0), ("failed", 0), ("done", 1)], 1, 0),
+        ([("abandoned", 0), ("done", 1)], 1, 0),
+        ([("due", 0)], 1, 0),
+        ([("ambiguous", 0)], 1, 0),
+        ([("refused", 0), ("done", 1)], 0, 0),
+        ([("refused", 0), ("failed", 1), ("done", 1)], 0, 0),
+    ],
+)
+def test_recovered_is_completed_without_a_touch(db, a_run, attempts, passing, recovered):
+    """First failed in passing, then done, and no person started any attempt: that alone has recovered."""
+    events = [
+        ("run", a_run(attempt=n, outcome=outcome, operator_touch=touch, mode="live"))
+        for n, (outcome, touch) in enumerate(attempts, 1)
+    ]
+    keep(db, *events)
+    assert rolled(db, "passing, recovered") == {"passing": passing, "recovered": recovered}
+
+
+def test_recoveries_are_told_apart_by_exchange_and_round(db, a_run, a_holding):
+    """The same exchange recovered in one round and not in another is two exchanges, one of them recovered."""
+    runs = [a_run(1, "due"), a_run(2), a_run(1, "due", number=2), a_run(2, number=2, operator_touch=1)]
+    keep(db, *(("run", run) for run in runs), *(("holding", replace(a_holding, round=n)) for n in (1, 2)))
+    assert rolled(db, "passing, recovered") == {"passing": 2, "recovered": 1}
+
+
+def test_good_rows_are_counted_in_files_that_have_broken_ones(db, a_run, a_holding):
+    """A file without broken rows adds nothing to the good rows beside them; rows set aside are added up over all."""
+    other = replace(a_holding, file="b.csv", due=5, held=4, broken=2, good_aside=1)
+    keep(db, ("run", a_run()), ("holding", replace(a_holding, good_aside=2)), ("holding", other))
+    names = "due, held, broken, broken_due, broken_held, good_aside"
+    assert tuple(rolled(db, names).values()) == (9, 8, 2, 5, 4, 3)
+
+
+def test_an_outage_is_kept_once(db):
+    """The same day told twice is one row."""
+    outage = OutageEvent(
+        system="service", level=1, mode="replay", faults="none", series="s", round=1, partner="AA", feed="f",
+        block="2013-01-01", block_end="2013-01-06", day="2013-01-03", hours=24, calls=7,
+    )  # fmt: skip
+    assert keep(db, ("outage", outage), ("outage", outage)) == 1
+    assert [(row["day"], row["hours"], row["calls"]) for row in db["outage"].rows] == [("2013-01-03", 24, 7)]
+
+
+def older(path, a_run, a_holding):
+    """A database as the release before wrote it."""
+    with closing(open_store(path, "replay")) as db:
+        keep(db, ("run", a_run()), ("holding", a_holding))
+        db.conn.executescript(
+            "DROP TABLE outage; ALTER TABLE holding DROP COLUMN broken; ALTER TABLE holding DROP COLUMN good_aside;"
+            + "".join(
+                f"ALTER TABLE run_block DROP COLUMN {name};"
+                for name in ("passing", "recovered", "broken", "broken_due", "broken_held", "good_aside")
+            )
+            + "DELETE FROM _sqlite_migrations WHERE name = 'add_mishaps'"
+        )
+    return path
+
+
+@pytest.mark.parametrize("opener", [open_reader, lambda path: open_store(path, "replay")], ids=["reader", "writer"])
+def test_an_older_database_opens_and_says_what_it_did_not_count(tmp_path, a_run, a_holding, opener):
+    """Its numbers stay as they are; what was not counted then is missing, not 0."""
+    path = older(tmp_path / "old.db", a_run, a_holding)
+    with closing(opener(path)) as db:
+        asked = Question(subject="service@1", start=date(2013, 1, 1), end=date(2013, 1, 6), faults="none")
+        window = load(db, asked)
+        assert MEASURES["lost_records"].compute(window).n == 4
+        for name in ("good_rows_delivered", "false_rejects", "recovered_unattended", "wasted_calls"):
+            found = MEASURES[name].compute(window)
+            assert (found.estimate, found.missing) == (None, NOT_COUNTED)
+
+
+def test_an_older_database_takes_new_events(tmp_path, a_run, a_holding):
+    """Once opened for writing it counts what it did not before."""
+    path = older(tmp_path / "old.db", a_run, a_holding)
+    with closing(open_store(path, "replay")) as db:
+        second = replace(a_holding, round=2, broken=1)
+        keep(db, ("run", a_run(number=2)), ("holding", second))
+        assert rolled(db, "held, broken, broken_due") == {"held": 8, "broken": 1, "broken_due": 4}
 
 
 def test_a_file_handed_in_again_is_an_exchange_on_either_side(db, a_run):

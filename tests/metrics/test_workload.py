@@ -10,6 +10,7 @@ import pytest
 
 from metrics import workload
 from metrics.errors import BadInput
+from poc.monolith.exchange import check
 
 FAULTS = resources.files("metrics") / "faults-standard.toml"
 
@@ -20,26 +21,69 @@ def year(tmp_path_factory):
     return workload.build(tmp_path_factory.mktemp("year"), FAULTS, "standard", 52)
 
 
-def test_the_files_are_the_year_byte_for_byte(year):
-    """Every line of the source stands in exactly one file, unchanged."""
+def rows_of(file):
+    """Header and lines of a file."""
+    first, *rest = file.path.read_bytes().rstrip(b"\n").split(b"\n")
+    return first, rest
+
+
+def test_the_files_are_the_year_byte_for_byte(year, tmp_path):
+    """Every line of the source stands in exactly one file, unchanged; under faults all but the broken ones."""
     source = workload.flights()
     header, *lines = source.rstrip(b"\n").split(b"\n")
-    found = []
-    for file in year.files:
-        if not file.original:
-            first, *rest = file.path.read_bytes().rstrip(b"\n").split(b"\n")
-            assert first == header
-            assert len(rest) == file.records
-            found += rest
     assert len(lines) == 336_776
+    clean = workload.build(tmp_path, FAULTS, "none", 52)
+    found, good = [], []
+    for load, kept in ((clean, found), (year, good)):
+        for file in load.files:
+            if not file.original:
+                first, rest = rows_of(file)
+                assert first == header
+                assert len(rest) == file.rows == file.records + len(file.broken)
+                kept += [line for n, line in enumerate(rest, 1) if n not in file.broken]
     assert sorted(found) == sorted(lines)
+    assert len(good) == year.truth.height
+    assert set(good) < set(lines)
+
+
+def test_broken_rows_come_at_their_rate_and_are_not_due(year, tmp_path):
+    """About one row in 5,000 is broken, none of them without faults; each is bad, and no other row is."""
+    broken = [(file, n) for file in year.files if not file.original for n in file.broken]
+    due = 336_776 * workload.read_faults(FAULTS)["rows"]["broken"]
+    assert abs(len(broken) - due) < 4 * due**0.5
+    assert year.truth.height == 336_776 - len(broken)
+    for file in {file for file, _ in broken}:
+        assert tuple(check(file.path)) == file.broken
+    clean = workload.build(tmp_path, FAULTS, "none", 2)
+    assert not any(file.broken for file in clean.files)
+    assert clean.truth.height == 336_776
+
+
+def test_readings_keep_their_files_apart(tmp_path):
+    """Broken rows stand in the files of the standard reading only, whichever was built last."""
+    standard, clean = (workload.build(tmp_path, FAULTS, name, 2) for name in ("standard", "none"))
+    (file, *_) = [file for file in standard.files if file.broken]
+    (twin,) = [other for other in clean.files if (other.partner, other.name) == (file.partner, file.name)]
+    assert file.path.read_bytes() != twin.path.read_bytes()
+    assert check(twin.path) == []
+
+
+def test_a_copy_has_the_bytes_of_its_original(year):
+    """A file handed in again is the same to the byte, broken rows included."""
+    originals = {(file.partner, file.name): file for file in year.files if not file.original}
+    copies = [file for file in year.files if file.original]
+    assert copies
+    for copy in copies:
+        first = originals[copy.partner, copy.original]
+        assert copy.path.read_bytes() == first.path.read_bytes()
+        assert (copy.broken, copy.records) == (first.broken, first.records)
 
 
 def test_the_contracts_key_is_one_in_this_data(year):
     """No two flights share carrier, flight number and hour, and no two delivered records their key."""
     rows = pl.read_csv(workload.flights(), infer_schema=False)
     assert rows.select("carrier", "flight", "time_hour").n_unique() == rows.height
-    assert year.truth.select(workload.RECORD_KEY).n_unique() == rows.height
+    assert year.truth.select(workload.RECORD_KEY).n_unique() == year.truth.height
 
 
 def test_a_year_has_52_blocks_that_meet_end_to_end():
@@ -67,15 +111,15 @@ def test_the_plan_of_a_part_is_the_plan_of_the_whole(year, tmp_path):
     """Replaying fewer weeks meets the same faults in them."""
     part = workload.build(tmp_path, FAULTS, "standard", 3)
     assert part.plan == year.plan
-    assert [(file.partner, file.name) for file in part.files] == [
-        (file.partner, file.name) for file in year.files if file.block < 3
+    assert [(file.partner, file.name, file.broken) for file in part.files] == [
+        (file.partner, file.name, file.broken) for file in year.files if file.block < 3
     ]
 
 
 def test_faults_come_at_their_rates(year):
     """What the plan holds is what the fault file says, within what chance allows at these numbers."""
     rates = workload.read_faults(FAULTS)
-    sends = sum((file.records + 499) // 500 for file in year.files) * workload.PLANNED_SENDS
+    sends = sum((file.rows + 499) // 500 for file in year.files) * workload.PLANNED_SENDS
     planned = [fault for slots in year.plan["faults"].values() for nth in slots.values() for fault in nth.values()]
     for fault, rate in (("unavailable", 0.02), ("reset", 0.005), ("answer-lost", 0.005), ("hang", 0.001)):
         assert rates["sends"][fault.replace("-", "_")] == rate

@@ -5,6 +5,18 @@ from pathlib import Path
 import pytest
 
 from poc import contract
+from poc.formats.blocks import Sizes
+from poc.formats.reading import encoder, reader
+from poc.lane import Lane
+from poc.ledger import open_ledger
+from poc.partners import Feed, Retry
+from poc.transports.http import HttpDoor, new_session
+
+MAP = (
+    {"to": "flight", "join": ["carrier", "flight"]},
+    {"to": "scheduled", "from": "time_hour", "plus_minutes": "minute"},
+    {"to": "distance_km", "from": "distance", "times": 1.609344},
+)
 
 HEADER = (
     "year,month,day,dep_time,sched_dep_time,dep_delay,arr_time,sched_arr_time,arr_delay,carrier,flight,tailnum,origin,"
@@ -31,3 +43,28 @@ def good_csv():
         return path
 
     return write
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """A ledger that lives as long as the test."""
+    opened = open_ledger(tmp_path / "ledger.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def make_lane(flights):
+    """A function that makes the feed UA/flights ready, with the partner at a URL or in a folder."""
+    session = new_session()
+
+    def make(url=None, *, level=4, timeout_s=2.0, honours_keys=True, folder=None, retry=None, block_bytes=None, **feed):
+        flow = Feed.model_validate({"contract": "flights.schema.json", "map": MAP, **feed})
+        sizes = None if block_bytes is None else Sizes(block_bytes=block_bytes)
+        written = encoder(flow)
+        door = None if url is None else HttpDoor(session, f"{url}/n/UA/flights", timeout_s, {}, written.media_type)
+        read = reader(flow, flights, sizes)
+        return Lane("UA", "flights", flow, flights, read, written, door, folder, honours_keys, retry or Retry(), level)
+
+    yield make
+    session.close()

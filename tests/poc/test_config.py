@@ -25,7 +25,7 @@ def test_a_fresh_workspace_reads(workspace):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("timeout_s = 2.0", "timout_s = 2.0", r"AA\.toml: unknown key `endpoint\.timout_s`; keys there: url, timeout"),
+        ("timeout_s = 2.0", "timout_s = 2.0", r"AA\.toml: unknown key `endpoint\.timout_s`; keys there: url, folder"),
         ('format = "csv"', 'format = "cvs"', r"AA\.toml: `feed\.flights\.format` \(is 'cvs'\): input should be 'csv'"),
         ("request_rows = 500", "request_rows = 0", r"`feed\.flights\.request_rows` \(is 0\)"),
         ("flights.schema.json", "other.json", r"missing contract .*other\.json; contracts there: flights\.schema"),

@@ -5,33 +5,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from poc.config import Feed, MapField
-from poc.errors import BadInput
-from poc.exchange import Lane, exchange
-from poc.ledger import open_ledger
-from poc.transports.http import Place, new_session
+from poc.errors import BadInput, StillWritten
+from poc.exchange import exchange
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
-MAP = (
-    {"to": "flight", "join": ["carrier", "flight"]},
-    {"to": "scheduled", "from": "time_hour", "plus_minutes": "minute"},
-    {"to": "distance_km", "from": "distance", "times": 1.609344},
-)
 
 
 @pytest.fixture
-def exchange_at(tmp_path, flights):
-    """A function that exchanges a file with a partner; the ledger lives as long as the test."""
-    ledger, session = open_ledger(tmp_path / "ledger.db"), new_session()
-    feed = Feed(contract="flights.schema.json", map=tuple(MapField.model_validate(field) for field in MAP))
+def exchange_at(make_lane, ledger):
+    """A function that exchanges a file with a partner at level 1, or another."""
 
-    def run(url, path, timeout_s=2.0):
-        lane = Lane("UA", "flights", feed, flights, Place(f"{url}/n/UA/flights", timeout_s), 1)
-        return exchange(lane, path, NOW, ledger, session)
+    def run(url, path, timeout_s=2.0, level=1, **feed):
+        return exchange(make_lane(url, level=level, timeout_s=timeout_s, **feed), path, NOW, ledger)
 
-    yield run
-    session.close()
-    ledger.close()
+    return run
 
 
 def rows(receipt):
@@ -39,10 +26,11 @@ def rows(receipt):
     return {name: count for name, count in receipt.account.as_dict().items() if count}
 
 
-def test_a_good_file_is_delivered_in_the_partners_words(start_partner, exchange_at, good_csv, tmp_path):
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_a_good_file_is_delivered_in_the_partners_words(start_partner, exchange_at, good_csv, tmp_path, level):
     """Every row arrives, in order, with the partner's names and units, 500 rows a request."""
     partner = start_partner()
-    receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 1201))
+    receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 1201), level=level)
     assert (receipt.outcome, receipt.attempt, receipt.calls) == ("done", 1, 3)
     assert rows(receipt) == {"in": 1201, "delivered": 1201}
     held = partner.held("n")
@@ -50,20 +38,21 @@ def test_a_good_file_is_delivered_in_the_partners_words(start_partner, exchange_
     assert [record["flight"] for record in held] == [f"UA{n}" for n in range(1, 1202)]
 
 
-def test_a_file_of_many_batches_is_sent_slot_by_slot(start_partner, exchange_at, good_csv, tmp_path, monkeypatch):
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_a_file_of_many_batches_is_sent_slot_by_slot(start_partner, exchange_at, good_csv, tmp_path, level):
     """Batches that end inside a slot do not split its request, and nothing is lost between them."""
-    monkeypatch.setattr("poc.formats.csv.BATCH_ROWS", 333)
     partner = start_partner()
-    receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 1700))
+    receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 1700), level=level, block_bytes=20_000)
     assert (receipt.calls, rows(receipt)) == (4, {"in": 1700, "delivered": 1700})
     assert len(partner.held("n")) == 1700
 
 
-def test_the_same_bytes_are_received_once(start_partner, exchange_at, good_csv, tmp_path):
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+def test_the_same_bytes_are_received_once(start_partner, exchange_at, good_csv, tmp_path, level):
     """A file that comes again, under whatever name, is told as already received, enters no rows and sends nothing."""
     partner = start_partner()
-    first = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 3))
-    again = exchange_at(partner.url, good_csv(tmp_path / "b.csv", 3))
+    first = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 3), level=level)
+    again = exchange_at(partner.url, good_csv(tmp_path / "b.csv", 3), level=level)
     assert (again.outcome, rows(again), again.calls) == ("already_received", {}, 0)
     assert again.exchange_id == first.exchange_id
     assert "exchanged as a.csv" in again.error
@@ -116,7 +105,7 @@ def test_a_partner_that_is_not_there_is_a_failure_in_words(exchange_at, good_csv
     """A refused connection is told with the address and the system's own reason."""
     receipt = exchange_at("http://127.0.0.1:9", good_csv(tmp_path / "a.csv", 2))
     assert (receipt.outcome, receipt.error_type, rows(receipt)) == ("failed", "connection", {"in": 2, "failed": 2})
-    assert receipt.error == "http://127.0.0.1:9/n/UA/flights: connection lost: Connection refused"
+    assert receipt.error == "http://127.0.0.1:9/n/UA/flights: no connection: Connection refused"
 
 
 def test_a_file_without_rows_is_done(start_partner, exchange_at, tmp_path, good_csv):
@@ -157,3 +146,18 @@ def test_no_thread_is_left_behind(start_partner, exchange_at, good_csv, tmp_path
     url, before = start_partner().url, threading.active_count()
     exchange_at(url, good_csv(tmp_path / "a.csv", 10))
     assert threading.active_count() == before
+
+
+def test_a_file_that_changes_while_it_is_read_is_left(start_partner, make_lane, ledger, good_csv, tmp_path):
+    """A file that somebody still writes to is for the next run, and nothing of it was sent or entered."""
+    partner, path = start_partner(), good_csv(tmp_path / "a.csv", 3)
+    lane = make_lane(partner.url, level=4)
+
+    def grow(_):
+        with path.open("a") as file:
+            file.write("more")
+
+    with pytest.raises(StillWritten, match=r"a\.csv: changed while it was read"):
+        exchange(lane, path, NOW, ledger, grow)
+    assert partner.held("n") == []
+    assert exchange(lane, path, NOW, ledger).attempt == 1

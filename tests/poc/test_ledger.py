@@ -4,11 +4,12 @@ import sqlite3
 
 import pytest
 
-from poc.batch import Account, Settled
 from poc.errors import LedgerDamaged, TryLater
-from poc.ledger import open_ledger
+from poc.ledger import open_ledger, pick
+from poc.overview import summary
+from poc.tables import VERSION
 
-FILE = ("UA", "flights", "a.csv", "ab" * 32, 10, 1)
+FILE = ("UA", "flights", "a.csv", "ab" * 32)
 
 
 @pytest.fixture
@@ -17,32 +18,35 @@ def path(tmp_path):
     return tmp_path / "ledger.db"
 
 
-def test_an_exchange_that_is_done_is_found_again(path):
-    """After a restart, the same bytes are known by the name they first came as."""
+def test_an_exchange_is_found_again_by_its_bytes(path):
+    """After a restart, the same bytes are known by the name they first came as, and by how they ended."""
     ledger = open_ledger(path)
-    entry = ledger.open(*FILE)
-    ledger.close_entry(entry, "done", "", Account.close(2, [Settled("delivered", 2)]), 2)
+    entry = ledger.find(*FILE)
+    assert (entry.attempt, entry.outcome) == (1, "")
+    ledger.enter(entry, 10, 1, outcome="done", rows_in=2, rows_delivered=2)
+    ledger.seal()
     ledger.close()
     ledger = open_ledger(path)
-    again = ledger.open("UA", "flights", "b.csv", "ab" * 32, 10, 3)
-    assert (again.exchange_id, again.attempt, again.received_before) == (entry.exchange_id, 1, "a.csv")
+    again = ledger.find("UA", "flights", "b.csv", "ab" * 32)
+    assert (again.exchange_id, again.file, again.outcome, again.attempt) == (entry.exchange_id, "a.csv", "done", 2)
+    assert again.rows["delivered"] == 2
     ledger.close()
 
 
-def test_an_entry_left_open_is_taken_up_as_the_next_attempt(path):
-    """A run that died leaves an open entry; the next run of the file is its second attempt."""
+def test_what_was_not_sealed_is_not_there(path):
+    """An entry that was made and not committed is gone with its process."""
     ledger = open_ledger(path)
-    assert ledger.open(*FILE).attempt == 1
+    ledger.enter(ledger.find(*FILE), 10, 1)
     ledger.close()
     ledger = open_ledger(path)
-    assert ledger.open(*FILE).attempt == 2
+    assert ledger.find(*FILE).outcome == ""
     ledger.close()
 
 
 def test_the_same_bytes_for_another_feed_are_another_exchange(path):
     """A file is known within its feed."""
     ledger = open_ledger(path)
-    one, other = ledger.open(*FILE), ledger.open("AA", *FILE[1:])
+    one, other = ledger.find(*FILE), ledger.find("AA", *FILE[1:])
     assert one.exchange_id != other.exchange_id
     ledger.close()
 
@@ -50,10 +54,7 @@ def test_the_same_bytes_for_another_feed_are_another_exchange(path):
 def test_every_commit_is_on_the_disk(path):
     """The ledger writes ahead and waits for the disk, so that a power cut takes back nothing that was told."""
     ledger = open_ledger(path)
-    with ledger._connection.begin():
-        read = [
-            ledger._connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")
-        ]
+    read = [ledger.connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
     assert read == ["wal", 2]
     ledger.close()
 
@@ -91,8 +92,36 @@ def test_a_locked_ledger_is_for_later(path, monkeypatch):
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(TryLater, match="locked"):
-        ledger.open(*FILE)
+        ledger.enter(ledger.find(*FILE), 10, 1)
     other.execute("ROLLBACK")
     other.close()
-    assert ledger.open(*FILE).attempt == 1
+    ledger.enter(ledger.find(*FILE), 10, 1)
+    ledger.seal()
+    assert ledger.find(*FILE).attempt == 2
+    ledger.close()
+
+
+def test_a_ledger_of_the_first_release_is_brought_up_to_date(path):
+    """What version 1 wrote is there after an update, and nothing of it is asked for again."""
+    outcomes = ("in", "delivered", "quarantined", "filtered", "duplicate", "refused", "failed", "due", "ambiguous")
+    counts = "".join(f", rows_{name} INTEGER DEFAULT 0 NOT NULL" for name in outcomes)
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE exchange (id TEXT NOT NULL, partner TEXT NOT NULL, feed TEXT NOT NULL, sha256 TEXT NOT NULL,"
+            " file TEXT NOT NULL, size_bytes INTEGER NOT NULL, attempt INTEGER NOT NULL, outcome TEXT NOT NULL,"
+            f" reason TEXT DEFAULT '' NOT NULL, opened_at_us INTEGER NOT NULL, closed_at_us INTEGER{counts},"
+            " PRIMARY KEY (id), UNIQUE (partner, feed, sha256)) WITHOUT ROWID"
+        )
+        connection.execute(
+            "INSERT INTO exchange (id, partner, feed, sha256, file, size_bytes, attempt, outcome, opened_at_us,"
+            " closed_at_us, rows_in, rows_delivered)"
+            " VALUES ('abc', 'UA', 'flights', 'x', 'a.csv', 9, 1, 'done', 1, 2, 3, 3)"
+        )
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    ledger = open_ledger(path)
+    entry = pick(ledger, "abc")
+    assert (entry.outcome, entry.whole, entry.reserved_to, entry.rows["delivered"]) == ("done", False, -1, 3)
+    assert [row["delivered"] for row in summary(ledger)] == [3]
+    assert ledger.connection.exec_driver_sql("PRAGMA user_version").scalar() == VERSION
     ledger.close()

@@ -1,6 +1,9 @@
 """The baseline is fair: nothing slows it down, and it gives the partner what the service gives."""
 
 import ast
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +70,62 @@ def test_the_first_bad_row_sets_the_file_aside(start_partner, good_csv, tmp_path
     assert (result["outcome"], result["error_type"], result["rows"]["refused"]) == ("refused", "constraint-error", 10)
     assert "row 7" in result["error"]
     assert partner.held("n") == []
+
+
+def test_a_checking_pass_names_every_bad_row_and_sends_nothing(good_csv, tmp_path):
+    """All of them, also behind a quote that nothing ends; a blank line is no row."""
+    path = good_csv(tmp_path / "a.csv", 12)
+    lines = path.read_text().splitlines()
+    lines[3] = lines[3].replace(",UA,", ",ZZ,")
+    lines[5] = lines[5].replace(",UA,", ',"UA,')
+    lines[8] += ",more"
+    lines[10] = lines[9]
+    path.write_text("\n".join([*lines[:7], "", *lines[7:]]) + "\n")
+    assert monolith.check(path) == [3, 5, 8, 10]
+    before = path.read_bytes()
+    with requests.Session() as session:
+        assert monolith.exchange(path, "http://127.0.0.1:9/n/UA/flights", 1.0, session)["outcome"] == "refused"
+    assert path.read_bytes() == before
+
+
+def test_a_row_of_several_lines_is_one_row_to_a_checking_pass(good_csv, tmp_path):
+    """A cell with a line end in quotes is well written: good or bad, its row has one number."""
+    path = good_csv(tmp_path / "a.csv", 6)
+    lines = path.read_text().splitlines()
+    cells = lines[2].split(",")
+    cells[12] = '"E\nWR"'
+    lines[2] = ",".join(cells)
+    path.write_text("\n".join(lines) + "\n")
+    assert monolith.check(path) == []
+    cells[15] = "far"
+    lines[2] = ",".join(cells)
+    lines[5] = lines[5].replace(",UA,", ",ZZ,")
+    path.write_text("\n".join(lines) + "\n")
+    assert monolith.check(path) == [2, 5]
+
+
+def test_a_checking_pass_agrees_with_the_exchange(good_csv, tmp_path):
+    """It takes for good what the exchange takes: no row of a file that is sent, and one of each that is refused."""
+    path = good_csv(tmp_path / "a.csv", 5)
+    good = path.read_bytes()
+    assert monolith.check(path) == []
+    for was, now in ((b",UA,3,", b",\xff,3,"), (b"year,", b"jahr,"), (b",UA,5,", b',UA",5,')):
+        path.write_bytes(good.replace(was, now))
+        with requests.Session() as session:
+            refused = monolith.exchange(path, "http://127.0.0.1:9/n/UA/flights", 0.2, session)["outcome"] == "refused"
+        assert refused
+        assert monolith.check(path) == ([1, 2, 3, 4, 5] if was == b"year," else [int(was[4:5])])
+
+
+def test_it_answers_a_check_over_the_line_protocol(good_csv, tmp_path):
+    """`{"check": path}` is answered with the rows, and no entry is made in its log."""
+    path = good_csv(tmp_path / "a.csv", 3)
+    path.write_text(path.read_text().replace(",UA,2,", ",ZZ,2,"))
+    request = json.dumps({"check": str(path), "partner": "UA", "feed": "flights"}) + "\n"
+    command = [sys.executable, "-m", "poc.monolith", "--workspace", tmp_path, "--state", tmp_path, "--endpoint", "x"]
+    done = subprocess.run(command, input=request, capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(done.stdout.splitlines()[1]) == {"bad": [2]}
+    assert (tmp_path / "exchange.log").read_text() == ""
 
 
 @pytest.mark.parametrize("text", ["", "year,month\n1,2\n", "\xff", 'a"b'])

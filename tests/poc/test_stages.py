@@ -1,88 +1,60 @@
-"""Stages, each on its own."""
+"""Stages that pass rows on, each on its own."""
 
 import polars as pl
 import pytest
 
-from poc.batch import ROW, Batch, Finding
-from poc.config import MapField
-from poc.errors import BadInput
-from poc.stages.check import Check
-from poc.stages.map import Map
+from poc.batch import ROW, Bad, Batch, Finding, Refusal
+from poc.partners import Feed
+from poc.stages.quarantine import Quarantine
 from poc.stages.refuse import Refuse
 
 
-def batch(first, last, **columns):
-    """Rows numbered from first to last."""
-    frame = pl.DataFrame({ROW: range(first, last + 1), **columns}, schema_overrides={ROW: pl.get_index_type()})
-    return Batch(frame)
+def batch(first, last, *bad):
+    """Rows numbered from first to last, and bad ones."""
+    rows = pl.DataFrame({ROW: range(first, last + 1)}, schema_overrides={ROW: pl.get_index_type()})
+    return Batch(rows, bad=bad)
 
 
-def test_refuse_lets_a_clean_file_through_in_order():
-    """Batches come out as they came in, those that waited on disk included."""
-    batches = [batch(1, 2, a=["x", "y"]), batch(3, 4, a=["z", None]), batch(5, 5, a=["w"])]
-    out = list(Refuse()(iter(batches)))
-    assert pl.concat([part.rows for part in out]).rows() == [(1, "x"), (2, "y"), (3, "z"), (4, None), (5, "w")]
+def bad(row, code="type-error"):
+    """A bad row."""
+    return Bad(row, b"as it came", (Finding(row, code, "a", f"note {row}"),))
 
 
-def test_refuse_settles_every_row_of_a_file_with_one_bad_row():
-    """One bad row in the last batch refuses all rows, and the reason is the first bad row of the file."""
-    bad = Batch(
-        batch(3, 3, a=["x"]).rows, (4, 5), (Finding(5, "type-error", "a", "later"), Finding(4, "enum", "b", "first"))
-    )
-    (out,) = Refuse()(iter([batch(1, 2, a=["x", "y"]), bad]))
-    assert out.rows.is_empty()
-    (settled,) = out.settled
-    assert (settled.outcome, settled.rows, settled.code) == ("refused", 5, "enum")
-    assert settled.reason == "row 4: enum in b: first"
+def quarantine(kept, **budget):
+    """The stage with a budget, keeping rows in a list."""
+    feed = Feed.model_validate({"contract": "c", "map": [{"to": "a", "from": "a"}], "budget": budget})
+    return Quarantine(feed, kept.extend, lambda: iter(()))
 
 
-def test_refuse_holds_everything_until_the_end():
-    """Nothing comes out while rows may still turn out bad."""
-    asked = []
-
-    def source():
-        for n in (1, 2, 3):
-            asked.append(n)
-            yield batch(n, n, a=["x"])
-
-    next(iter(Refuse()(source())))
-    assert asked == [1, 2, 3]
+def test_refuse_lets_a_clean_file_through():
+    """Batches come out one by one as they came in."""
+    batches = [batch(1, 2), batch(3, 4), batch(5, 5)]
+    assert list(Refuse()(iter(batches))) == batches
 
 
-def key_rows(*flights):
-    """Text rows of the flights contract with these flight numbers."""
-    row = {
-        "year": "2013", "month": "1", "day": "1", "dep_time": "1", "sched_dep_time": "1", "dep_delay": "1",
-        "arr_time": "1", "sched_arr_time": "1", "arr_delay": "1", "carrier": "UA", "flight": "", "tailnum": "N14228",
-        "origin": "EWR", "dest": "IAH", "air_time": "1", "distance": "1", "hour": "1", "minute": "1",
-        "time_hour": "2013-01-01T10:00:00Z",
-    }  # fmt: skip
-    return pl.DataFrame([{**row, "flight": flight} for flight in flights])
+def test_refuse_names_the_first_bad_row_of_the_file():
+    """One bad row refuses the file at its end, and the reason is the first of the file, whatever order they came in."""
+    with pytest.raises(Refusal, match="row 4: enum in a: note 4") as refused:
+        list(Refuse()(iter([batch(1, 2), batch(3, 3, bad(5), bad(4, "enum")), batch(6, 7)])))
+    assert (refused.value.code, [finding.row for finding in refused.value.findings]) == ("enum", [4, 5])
 
 
-@pytest.mark.parametrize("cut", [4, 2, 1], ids=["one batch", "two batches", "a batch a row"])
-def test_check_finds_a_key_that_stands_twice(flights, cut):
-    """A key is found again wherever in the file it stood before, and the later row is the bad one."""
-    rows = key_rows("1", "2", "1", "3").with_row_index(ROW, 1)
-    out = list(Check(flights)(Batch(rows[start : start + cut]) for start in range(0, 4, cut)))
-    found = [(finding.row, finding.code) for part in out for finding in part.findings]
-    assert found == [(3, "primary-key")]
+def test_quarantine_settles_bad_rows_and_keeps_them():
+    """Bad rows end as quarantined, good ones go on."""
+    kept = []
+    out = list(quarantine(kept, rows=2, share=0)(iter([batch(1, 2), batch(3, 3, bad(4), bad(5))])))
+    assert [(part.outcome, part.rows) for one in out for part in one.settled] == [("quarantined", 2)]
+    assert sum(one.rows.height for one in out) == 3
+    assert [row.row for row in kept] == [4, 5]
 
 
-def test_map_names_a_field_that_is_not_there(flights):
-    """A map of an unknown field is a mistake that is told before any row moves."""
-    with pytest.raises(BadInput, match=r"map to 'x': unknown field 'distanse'; the contract has year, month"):
-        Map([MapField.model_validate({"to": "x", "from": "distanse"})], flights)
-
-
-@pytest.mark.parametrize(
-    ("field", "said"),
-    [
-        ({"to": "x", "from": "carrier", "times": 2.0}, "`times` needs a number, 'carrier' is a string"),
-        ({"to": "x", "from": "hour", "plus_minutes": "minute"}, "`plus_minutes` needs a datetime"),
-    ],
-)
-def test_map_refuses_what_does_not_fit_the_type(flights, field, said):
-    """Arithmetic on text is refused when the map is read."""
-    with pytest.raises(BadInput, match=said):
-        Map([MapField.model_validate(field)], flights)
+@pytest.mark.parametrize(("share", "refused"), [(0.5, False), (0.49, True)])
+def test_a_budget_is_a_count_or_a_share_whichever_is_more(share, refused):
+    """Exactly at its budget a file passes; one row over it is refused."""
+    batches = iter([batch(1, 2, bad(3), bad(4))])
+    stage = quarantine([], rows=1, share=share)
+    if refused:
+        with pytest.raises(Refusal, match="2 of 4 rows are bad, the budget is 1 rows or 49% of a file"):
+            list(stage(batches))
+    else:
+        assert len(list(stage(batches))) == 1

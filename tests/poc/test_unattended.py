@@ -10,13 +10,21 @@ from poc.scaffold import AIRLINES, make
 from poc.unattended import Unattended
 
 
+@pytest.fixture(params=[1, 3])
+def level(request):
+    """A level that does not try again by itself."""
+    return request.param
+
+
 @pytest.fixture
-def inboxes(tmp_path, start_partner, good_csv):
-    """A workspace of two airlines whose partner refuses the first send of a.csv; a clock that stands still."""
+def inboxes(tmp_path, start_partner, good_csv, level):
+    """A workspace of two airlines whose partner refuses the first sends of a.csv; a clock that stands still."""
     plan = {"faults": {"AA/flights/a.csv": {"0": {"1": "unavailable", "2": "unavailable"}}}}
     partner = start_partner(plan)
     root = tmp_path / "w"
     make(root, "test", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "")
+    with (root / "milepost.toml").open("a") as file:
+        file.write(f"level = {level}\n")
     for path in (root / "partners").glob("*.toml"):
         path.write_text(path.read_text().replace("http://127.0.0.1:8766", partner.url))
     for airline, name in (("AA", "a.csv"), ("UA", "b.csv")):
@@ -44,6 +52,7 @@ def test_a_failed_file_waits_a_day_and_others_do_not(inboxes):
     assert len(partner.held("live", "AA")) == 3
 
 
+@pytest.mark.parametrize("level", [1], indirect=True)
 def test_a_file_that_changes_is_tried_at_once(inboxes):
     """Somebody who hands the file in again does not wait for tomorrow."""
     service, partner, _, _, root = inboxes
@@ -68,3 +77,20 @@ def test_a_broken_feed_does_not_keep_the_others(inboxes):
     service.turn()
     assert len(partner.held("live", "UA")) == 3
     assert [line for line in said if "not a Table Schema" in line] == said[:1]
+
+
+@pytest.mark.parametrize("level", [4], indirect=True)
+def test_what_is_due_is_sent_at_its_time(inboxes):
+    """At level 4 a refused file is due within seconds, is not sent before, and needs nobody."""
+    service, partner, clock, said, root = inboxes
+    service.turn()
+    assert len(partner.held("live", "UA")) == 3
+    assert "due at 2026-01-01 12:00:0" in said[0]
+    assert not (root / "var/inbox/AA/flights/a.csv").exists()
+    service.turn()
+    assert partner.held("live", "AA") == []
+    clock[0] += timedelta(seconds=10)
+    service.turn()
+    clock[0] += timedelta(seconds=400)
+    service.turn()
+    assert len(partner.held("live", "AA")) == 3

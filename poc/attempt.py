@@ -1,0 +1,125 @@
+"""One attempt at one exchange: counts what comes in and where it ends, and keeps the ledger in step with it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from poc.batch import Account, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from poc.batch import Batch, Settled
+    from poc.ledger import Entry, Ledger
+    from poc.policy import Policy
+
+#: Findings that a receipt shows at the most, and numbers of rows set aside; all are counted.
+SHOWN_FINDINGS = 20
+SHOWN_ASIDE = 1000
+
+#: Outcomes of an attempt in the order in which they decide what it is called, after that of its rows.
+WORST_FIRST = ("refused", "failed", "due", "ambiguous")
+
+
+class Attempt:
+    """The account of an attempt while it runs.
+
+    `base` is what an earlier attempt left: rows in, and where those ended that this attempt does not move.
+    """
+
+    def __init__(self, ledger: Ledger, entry: Entry, size_bytes: int, now: datetime) -> None:
+        self.rows_in = 0
+        self.settled: list[Settled] = []
+        self.findings: list[Finding] = []
+        self.aside: list[int] = []
+        self.sealed = self.whole = False
+        self._ledger = ledger
+        self._entry = entry
+        self._size_bytes = size_bytes
+        self._now_us = int(now.timestamp() * 1_000_000)
+        self._began_ns = time.monotonic_ns()
+        self._base: dict[str, int] = {}
+
+    def clock_us(self) -> int:
+        """The time now: that which the attempt was given, and what has passed since."""
+        return self._now_us + (time.monotonic_ns() - self._began_ns) // 1000
+
+    def counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The same batches; their rows have come in."""
+        for batch in batches:
+            self.rows_in += batch.rows.height + len(batch.bad)
+            yield batch
+
+    def take(self, batches: Iterable[Batch]) -> None:
+        """Run the line to its end, noting where rows ended."""
+        for batch in batches:
+            self.settled += batch.settled
+            if batch.bad or batch.notes:
+                told = [*batch.notes, *(finding for bad in batch.bad for finding in bad.findings)]
+                self.findings += told[: SHOWN_FINDINGS - len(self.findings)]
+                self.aside += [bad.row for bad in batch.bad][: SHOWN_ASIDE - len(self.aside)]
+
+    def go_on(self, settled: Iterable[Settled]) -> None:
+        """Take up an account where an earlier attempt left it: what was to be sent is settled anew."""
+        rows = dict(self._entry.rows)
+        self.rows_in, self.whole = rows.pop("in"), True
+        self._base = {name: count for name, count in rows.items() if name not in {"due", "failed"}}
+        for part in settled:
+            self.settled.append(part)
+
+    def again(self) -> None:
+        """Forget what was counted and take back what was written: the file is read once more."""
+        self._ledger.forget()
+        self.rows_in, self.settled, self.findings, self.aside = 0, [], [], []
+
+    def seal(self, *, whole: bool = False, reserved_to: int = -1) -> None:
+        """Commit what is known so far; rows that have not ended are due. See `poc.policy.Seal`."""
+        ended = self._ended()
+        ended["due"] = ended.get("due", 0) + self.rows_in - sum(ended.values())
+        rows = {f"rows_{name}": count for name, count in Account(self.rows_in, ended).as_dict().items()}
+        values = {"whole": int(whole), "reserved_to": reserved_to, "due_at_us": None, **rows}
+        self._write(values)
+        self.sealed, self.whole = True, whole
+
+    def close(self, policy: Policy) -> tuple[str, str, str, Account]:
+        """Close the account and commit.
+
+        Returns:
+            The outcome, the code of what went wrong, the reason in words, and the account.
+
+        Raises:
+            Unbalanced: it does not add up; nothing was written.
+        """
+        account = Account.close(self.rows_in, self.settled, self._base)
+        outcome, code, reason = self._judge(account)
+        rows = {f"rows_{name}": count for name, count in account.as_dict().items()}
+        values: dict[str, object] = {
+            "outcome": outcome, "reason": reason, "closed_at_us": self.clock_us(), "failures": policy.failures,
+            "due_at_us": policy.due_at_us if outcome == "due" else None, "attempt": self._entry.attempt, **rows,
+        }  # fmt: skip
+        self._write(values)
+        return outcome, code, reason, account
+
+    def _write(self, values: Mapping[str, object]) -> None:
+        if self.sealed:
+            self._ledger.note(self._entry, **values)
+        else:
+            self._ledger.enter(self._entry, self._size_bytes, self._now_us, **values)
+        self._ledger.seal()
+
+    def _ended(self) -> dict[str, int]:
+        ended = dict(self._base)
+        for part in self.settled:
+            ended[part.outcome] = ended.get(part.outcome, 0) + part.rows
+        return ended
+
+    def _judge(self, account: Account) -> tuple[str, str, str]:
+        for outcome in WORST_FIRST:
+            if account.ended.get(outcome):
+                for part in self.settled:
+                    if part.outcome == outcome:
+                        return outcome, part.code, part.reason
+                return outcome, "", self._entry.reason
+        return "done", "", ""

@@ -1,0 +1,129 @@
+"""Header against contract: drift is named once, as what it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from poc.batch import Finding
+from poc.errors import ContractBreach
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Labels that a sentence lists at the most.
+LISTED = 10
+
+
+class Drift(ContractBreach):
+    """A header that is not the contract's; `findings` name every difference, the error the first of them."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(findings[0].code, "; ".join(finding.note for finding in findings[:LISTED]))
+        self.findings = findings
+
+
+class Shape(Protocol):
+    """What a format needs to know of a contract."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its fields in order."""
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """The Table Schema type of each field."""
+
+    @property
+    def missing_values(self) -> tuple[str, ...]:
+        """Texts that stand for no value."""
+
+    @property
+    def field_missing(self) -> Mapping[str, tuple[str, ...]]:
+        """Such texts of the fields that have their own, which then stand alone."""
+
+    @property
+    def fields_match(self) -> str:
+        """How the fields of a file must match: exact, equal, subset, superset or partial."""
+
+
+def may_add(shape: Shape) -> bool:
+    """Whether a file may have fields that the contract does not know."""
+    return shape.fields_match in {"subset", "partial"}
+
+
+def compare(found: Sequence[str], shape: Shape, *, accept_extra: bool) -> tuple[Finding, ...]:
+    """Hold a header against the contract.
+
+    Args:
+        found: the file's labels.
+        shape: the contract's names, and how they must match: `exact` by name and order, all others by name; `subset`
+            lets a file have more, `superset` fewer, `partial` both (but one of them at least).
+        accept_extra: columns that the contract does not know are read over, and noted.
+
+    Returns:
+        Notes of what was read over, of row 0.
+
+    Raises:
+        Drift: the header is another; the message says how, each finding has the code Frictionless has for it.
+    """
+    if tuple(found) == shape.names:
+        return ()
+    wanted = shape.names
+    extra = [label for label in found if label not in wanted]
+    missing = [name for name in wanted if name not in found]
+    drift = [*unusable(found)]
+    allowed, optional = may_add(shape) or accept_extra, shape.fields_match in {"superset", "partial"}
+    renamed = {}
+    if missing and len(found) == len(wanted) and not optional:
+        renamed = {w: f for w, f in zip(wanted, found, strict=True) if w in missing and f in extra and f}
+    for name, label in renamed.items():
+        note = f"column {wanted.index(name) + 1} is {label!r} instead of {name!r}; it was probably renamed"
+        drift.append(Finding(0, "incorrect-label", name, note))
+    lost = [name for name in missing if name not in renamed]
+    if lost and not optional:
+        drift.append(Finding(0, "missing-label", lost[0], f"the header lacks {listed(lost)}; it has {listed(found)}"))
+    elif len(missing) == len(wanted) and not renamed:
+        note = f"the header has none of the contract's fields; it has {listed(found)}, agreed is {listed(wanted)}"
+        drift.append(Finding(0, "missing-label", wanted[0], note))
+    over = [label for label in extra if label and label not in renamed.values()]
+    notes: list[Finding] = []
+    if over and not allowed:
+        note = f"the header has {listed(over)}, which the contract does not know"
+        drift.append(Finding(0, "extra-label", over[0], note))
+    elif over and not may_add(shape):
+        notes = [
+            Finding(0, "extra-label", label, f"column {label!r} is not in the contract; read over") for label in over
+        ]
+    order = [label for label in found if label in wanted]
+    if not drift and shape.fields_match == "exact" and order != list(wanted):
+        note = f"the header's order is {listed(order)}; agreed is {listed(wanted)}"
+        drift.append(Finding(0, "incorrect-label", first_other(order, wanted), note))
+    if drift:
+        raise Drift(tuple(drift))
+    return tuple(notes)
+
+
+def unusable(found: Sequence[str]) -> list[Finding]:
+    """Labels by which no column can be told: blank ones, and those that stand twice."""
+    drift = [
+        Finding(0, "blank-label", "", f"column {place} has no label")
+        for place, label in enumerate(found, 1)
+        if not label.strip()
+    ]
+    for label in dict.fromkeys(found):
+        places = [str(place) for place, other in enumerate(found, 1) if other == label]
+        if label.strip() and len(places) > 1:
+            note = f"label {label!r} stands {len(places)} times, in columns {listed(places)}"
+            drift.append(Finding(0, "duplicate-label", label, note))
+    return drift
+
+
+def first_other(order: Sequence[str], wanted: Sequence[str]) -> str:
+    """The first field that stands elsewhere."""
+    return next(name for name, label in zip(wanted, order, strict=True) if name != label)
+
+
+def listed(labels: Sequence[str]) -> str:
+    """Labels in a row, the first of many."""
+    more = len(labels) - LISTED
+    return ", ".join(labels[:LISTED]) + (f" and {more} more" if more > 0 else "")

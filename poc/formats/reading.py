@@ -1,0 +1,66 @@
+"""The door to all formats: a feed's reader turns files into batches, its encoder turns rows into bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from poc.formats.csv import Csv
+from poc.formats.jsonl import JsonLines
+from poc.formats.table import TableReader
+from poc.formats.writing import CsvEncoder, JsonLinesEncoder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
+
+    import polars as pl
+
+    from poc.batch import Batch
+    from poc.formats.blocks import Sizes
+    from poc.formats.header import Shape
+    from poc.partners import Feed
+
+
+class Reader(Protocol):
+    """Reads the files of one feed; see `TableReader`, which all formats share."""
+
+    def read(self, source: BinaryIO) -> Iterator[Batch]:
+        """Batches of text columns and `_row`. Raises ContractBreach."""
+
+    def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        """Every row's number and original bytes, whatever is wrong with the header or the cells."""
+
+    def head(self, source: BinaryIO) -> bytes:
+        """Byte order mark, preamble and header. Raises ContractBreach."""
+
+    def rebuild(self, head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
+        """The pieces of a file made of a head and original rows; it is not compressed."""
+
+
+class Encoder(Protocol):
+    """Writes rows."""
+
+    @property
+    def media_type(self) -> str:
+        """What HTTP calls a body of them."""
+
+    @property
+    def row_is_line(self) -> bool:
+        """Whether every row is written as exactly one line, so that bytes may be cut at line ends."""
+
+    def head(self, columns: Sequence[str]) -> bytes:
+        """What stands once before all rows."""
+
+    def encode(self, rows: pl.DataFrame) -> bytes:
+        """Rows without their numbers."""
+
+
+def reader(feed: Feed, contract: Shape, sizes: Sizes | None = None) -> Reader:
+    """The reader of a feed's files. Keep it for the next file: it remembers what it has made of the last header."""
+    form = Csv(feed, contract) if feed.format == "csv" else JsonLines(feed, contract)
+    return TableReader(feed, form, sizes)
+
+
+def encoder(feed: Feed) -> Encoder:
+    """The encoder of what a feed's partner gets."""
+    return CsvEncoder() if feed.out == "csv" else JsonLinesEncoder()

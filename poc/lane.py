@@ -1,0 +1,92 @@
+"""A lane: one feed made ready to exchange at one level, with everything that does not change from file to file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from poc import contract
+from poc.formats.reading import encoder, reader
+from poc.transports.http import HttpDoor
+from poc.transports.secrets import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import requests
+
+    from poc.config import Workspace
+    from poc.contract import Contract
+    from poc.courier import Door
+    from poc.formats.reading import Reader
+    from poc.parcels import Encoder
+    from poc.partners import Feed, Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How files of one feed are read, checked, mapped and delivered. Either `door` or `folder` is where to."""
+
+    partner: str
+    feed_id: str
+    feed: Feed
+    contract: Contract
+    reader: Reader
+    encoder: Encoder
+    door: Door | None
+    folder: Path | None
+    honours_keys: bool
+    retry: Retry
+    level: int
+
+
+def lane(
+    workspace: Workspace,
+    partner_id: str,
+    feed_id: str,
+    level: int,
+    session: requests.Session,
+    endpoint: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Lane:
+    """Make a feed ready at a level.
+
+    Args:
+        workspace: whose feed.
+        partner_id: of the partner.
+        feed_id: of the feed.
+        level: the service level.
+        session: what HTTP deliveries go over.
+        endpoint: stands for every partner's own place, where given.
+        environ: where secrets are looked up; the process's own environment unless given.
+
+    Raises:
+        BadInput: there is no such feed, its contract has a mistake, or a secret is missing.
+    """
+    partner, feed = workspace.find(partner_id, feed_id)
+    place = partner.endpoint
+    agreed = contract.load(workspace.contract(feed))
+    written = encoder(feed)
+    door, folder = None, None
+    if endpoint is None and place.folder is not None:
+        folder = workspace.root / place.folder / feed_id
+    else:
+        base = f"{endpoint.rstrip('/')}/{partner_id}" if endpoint else str(place.url).rstrip("/")
+        known = os.environ if environ is None else environ
+        secrets = {name: resolve(value, known, workspace.root) for name, value in place.secret_headers.items()}
+        door = HttpDoor(session, f"{base}/{feed_id}", place.timeout_s, secrets, written.media_type)
+    return Lane(
+        partner_id,
+        feed_id,
+        feed,
+        agreed,
+        reader(feed, agreed),
+        written,
+        door,
+        folder,
+        place.honours_keys,
+        partner.retry,
+        level,
+    )

@@ -1,0 +1,203 @@
+"""The outbox of one exchange: requests that are reserved in the ledger before they are sent, until they are confirmed.
+
+Small bodies stand in the ledger itself, so that reserving them costs no more than the commit that is made anyway. An
+exchange whose bodies are large gets a file of its own beside the ledger: writing them there takes a tenth of the time.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import sqlalchemy as sa
+
+from poc.errors import BadInput, LedgerDamaged, TryLater
+from poc.tables import PARCEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from poc.ledger import Entry, Ledger
+
+#: Bytes of bodies that an exchange keeps in the ledger; with more they go to its file.
+INLINE_BYTES = 1 << 20
+
+OF_EXCHANGE = PARCEL.c.exchange_id == sa.bindparam("key")
+ADD = sa.insert(PARCEL)
+WAITING = (
+    sa.select(PARCEL.c.name, PARCEL.c.rows, PARCEL.c.state, PARCEL.c.start_byte, PARCEL.c.size_bytes)
+    .where(OF_EXCHANGE, PARCEL.c.state != "ambiguous")
+    .order_by(sa.literal_column("rowid"))
+)
+BODY = sa.select(PARCEL.c.body).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
+NAMES = sa.select(PARCEL.c.name).where(OF_EXCHANGE)
+CONFIRM = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
+ARRIVED = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")
+AGAIN = sa.update(PARCEL).where(OF_EXCHANGE)
+MARK = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One request to be: its name within the exchange, the rows it holds, and its body."""
+
+    name: str
+    rows: int
+    body: bytes
+
+
+class Outbox:
+    """What one exchange still has to send. Every change waits for the ledger's next commit.
+
+    The methods raise TryLater, LedgerDamaged.
+    """
+
+    def __init__(self, ledger: Ledger, entry: Entry) -> None:
+        self._ledger = ledger
+        self._key = entry.exchange_id
+        self._held: list[dict[str, Any]] = []
+        self._held_bytes = 0
+        self._file: BinaryIO | None = None
+        self.path = ledger.path.parent / "outbox" / entry.exchange_id
+
+    def hold(self, parcel: Parcel) -> None:
+        """Take a parcel in; `reserve` enters it in the ledger."""
+        size_bytes = len(parcel.body)
+        self._held.append(
+            {
+                "exchange_id": self._key, "name": parcel.name, "rows": parcel.rows, "state": "reserved",
+                "body": parcel.body, "start_byte": None, "size_bytes": size_bytes,
+            }
+        )  # fmt: skip
+        self._held_bytes += size_bytes
+        if self._held_bytes > INLINE_BYTES:
+            self._spill()
+
+    def reserve(self, state: str = "reserved") -> list[Parcel]:
+        """Enter what was taken in since the last time, the first parcel in `state`; bodies in the file are left out."""
+        if self._file is not None:
+            with writing(self.path):
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._file.close()
+            self._file = None
+        if self._held:
+            self._held[0]["state"] = state
+            self._ledger.run(ADD, *self._held)
+        parcels = [Parcel(row["name"], row["rows"], row["body"] or b"") for row in self._held]
+        self._held, self._held_bytes = [], 0
+        return parcels
+
+    def waiting(self) -> Iterator[Parcel]:
+        """Parcels to be sent, in the order they were reserved, one body in memory at a time."""
+        for name, rows, _, start_byte, size_bytes in self._list():
+            body = self._inline(name) if start_byte is None else self._read(start_byte, size_bytes)
+            yield Parcel(name, rows, body)
+
+    def under_way(self) -> list[Parcel]:
+        """Parcels, without their bodies, that were about to be sent when a run died."""
+        return [Parcel(name, rows, b"") for name, rows, state, *_ in self._list() if state == "sending"]
+
+    def _list(self) -> list[Any]:
+        return self._ledger.run(WAITING, {"key": self._key})
+
+    def _inline(self, name: str) -> bytes:
+        ((body,),) = self._ledger.run(BODY, {"key": self._key, "parcel": name})
+        return bytes(body)
+
+    def names(self) -> set[str]:
+        """Names of all parcels that are not confirmed."""
+        return {name for (name,) in self._ledger.run(NAMES, {"key": self._key})}
+
+    def confirm(self, names: list[str]) -> None:
+        """These parcels have arrived."""
+        if names:
+            self._ledger.run(CONFIRM, *({"key": self._key, "parcel": name} for name in names))
+
+    def mark(self, name: str, state: str, note: str = "") -> None:
+        """Say of a parcel that it is about to be sent (`sending`), or that nobody knows (`ambiguous`)."""
+        self._ledger.run(MARK, {"state": state, "note": note, "key": self._key, "parcel": name})
+
+    def drop(self) -> None:
+        """Let go of what was taken in and not reserved."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self.path.unlink(missing_ok=True)
+        self._held, self._held_bytes = [], 0
+
+    def tidy(self) -> None:
+        """Remove the file of bodies once nothing of it is waiting."""
+        if self.path.exists() and not self.names():
+            self.path.unlink()
+
+    def _spill(self) -> None:
+        with writing(self.path):
+            if self._file is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self.path.open("ab")
+            for row in self._held:
+                if row["body"] is not None:
+                    row["start_byte"] = self._file.tell()
+                    self._file.write(row["body"])
+                    row["body"] = None
+
+    def _read(self, start_byte: int, size_bytes: int) -> bytes:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(start_byte)
+                body = file.read(size_bytes)
+        except OSError as error:
+            raise LedgerDamaged(
+                f"{self.path}: cannot be read: {error.strerror}; it holds requests to be sent"
+            ) from error
+        if len(body) != size_bytes:
+            raise LedgerDamaged(f"{self.path}: is cut short; it holds requests to be sent")
+        return body
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name a file in what goes wrong with writing it. Raises TryLater."""
+    try:
+        yield
+    except OSError as error:
+        raise TryLater(f"{path}: cannot be written: {error.strerror}; make room and try again") from error
+
+
+def settle(ledger: Ledger, entry: Entry, now_us: int, *, arrived: bool) -> int:
+    """Take a person's word for the requests of an exchange that are ambiguous or have failed; commits.
+
+    Args:
+        ledger: which holds them.
+        entry: the exchange.
+        now_us: the time; what did not arrive is due now.
+        arrived: the partner holds the ambiguous ones.
+
+    Returns:
+        The rows this was about.
+
+    Raises:
+        BadInput: there is none such.
+        TryLater, LedgerDamaged: the ledger cannot be used.
+    """
+    rows = entry.rows["ambiguous"] + (0 if arrived else entry.rows["failed"])
+    if not rows or not entry.whole:
+        what = "ambiguous" if arrived else "ambiguous or failed"
+        raise BadInput(f"exchange {entry.exchange_id} has no {what} request; see `milepost outbox ls`")
+    if arrived:
+        ledger.run(ARRIVED, {"key": entry.exchange_id})
+    else:
+        ledger.run(AGAIN, {"state": "reserved", "note": "", "key": entry.exchange_id})
+    left = {name: entry.rows[name] for name in ("due", "failed") if entry.rows[name]}
+    values: dict[str, object] = {"rows_ambiguous": 0, "failures": 0}
+    if arrived:
+        values |= {"rows_delivered": entry.rows["delivered"] + rows, "outcome": next(reversed(left), "done")}
+    else:
+        values |= {"rows_failed": 0, "rows_due": entry.rows["due"] + rows, "outcome": "due", "due_at_us": now_us}
+    ledger.note(entry, **values)
+    ledger.seal()
+    return rows

@@ -1,0 +1,259 @@
+"""`milepost quarantine` and `milepost outbox`: what needs a person's word."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from poc.cli import Front
+    from poc.ledger import Ledger
+
+EXCHANGE = click.argument("exchange", metavar="EXCHANGE")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@contextmanager
+def desk(front: Front) -> Iterator[Ledger]:
+    """The ledger, for somebody who changes it: no run is under way meanwhile. Raises TryLater, LedgerDamaged."""
+    from poc.inbox import alone
+    from poc.ledger import open_ledger
+
+    with alone(front.workspace), closing(open_ledger(front.workspace.ledger)) as ledger:
+        yield ledger
+
+
+def echo_json(value: Any) -> None:
+    """Print a value as JSON."""
+    import json
+
+    click.echo(json.dumps(value, indent=2))
+
+
+@click.group()
+def quarantine() -> None:
+    """Rows that were set aside: look at them, mend them, send them after all, or give them up.
+
+    EXCHANGE is the beginning of an exchange's id, as `milepost quarantine ls` shows it.
+    """
+
+
+@quarantine.command("ls")
+@click.argument("feed", metavar="[PARTNER[/FEED]]", required=False)
+@AS_JSON
+@click.pass_obj
+def list_rows(front: Front, feed: str | None, as_json: bool) -> None:
+    """List the exchanges that have rows in quarantine."""
+    from poc.ledger import open_ledger
+    from poc.overview import held_rows
+
+    picked = front.workspace.pick(feed)
+    with closing(open_ledger(front.workspace.ledger)) as ledger:
+        found = [row for row in held_rows(ledger) if (row["partner"], row["feed"]) in picked]
+    if as_json:
+        echo_json(found)
+        return
+    for row in found:
+        click.echo(f"{row['id'][:12]}  {row['partner']}/{row['feed']}  {row['file']}: {row['rows']:,} row(s)")
+    if not found:
+        click.echo("Nothing is in quarantine.")
+
+
+@quarantine.command()
+@EXCHANGE
+@click.option("--rows", default=20, show_default=True, help="How many rows to show at the most.")
+@AS_JSON
+@click.pass_obj
+def show(front: Front, exchange: str, rows: int, as_json: bool) -> None:
+    """Show the rows of an exchange as they came, and what is wrong with each."""
+    from dataclasses import asdict
+    from itertools import islice
+
+    from poc.aside import Aside
+    from poc.ledger import open_ledger, pick
+
+    with closing(open_ledger(front.workspace.ledger)) as ledger:
+        entry = pick(ledger, exchange)
+        kept = list(islice(Aside(ledger, entry).rows(), rows))
+    if as_json:
+        texts = [{"original": row.original.decode("utf-8", "backslashreplace"), "state": row.state} for row in kept]
+        told = [[asdict(finding) for finding in row.findings] for row in kept]
+        echo_json([{"row": row.row, **text, "findings": f} for row, text, f in zip(kept, texts, told, strict=True)])
+        return
+    total = entry.rows["quarantined"]
+    click.echo(f"{entry.partner}/{entry.feed} {entry.file}: {total:,} row(s) set aside")
+    for row in kept:
+        click.echo(f"row {row.row} ({row.state}): {row.original.decode('utf-8', 'backslashreplace')}")
+        for found in row.findings:
+            click.echo(f"  {found.code}{f' in {found.field}' if found.field else ''}: {found.note}")
+        if row.why:
+            click.echo(f"  {row.state}: {row.why}")
+    if total > len(kept):
+        click.echo(f"... {total - len(kept):,} more; --rows shows more of them")
+
+
+@quarantine.command()
+@EXCHANGE
+@click.option("--out", type=click.Path(path_type=Path), help="Where to; standard output unless given.")
+@click.pass_obj
+def export(front: Front, exchange: str, out: Path | None) -> None:
+    """Write the rows held of an exchange as text to be edited, each after a line that says what is wrong with it."""
+    from poc.aside import Aside
+    from poc.ledger import open_ledger, pick
+    from poc.quarantine import export as exported
+
+    with closing(open_ledger(front.workspace.ledger)) as ledger:
+        entry = pick(ledger, exchange)
+        held = [row for row in Aside(ledger, entry).rows() if row.state == "held"]
+    data = exported(entry, held)
+    if out is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    aside = out.with_name(f"{out.name}.part")
+    aside.write_bytes(data)
+    aside.rename(out)
+    click.echo(
+        f"{len(held):,} row(s) in {out}; mend them there, then: milepost quarantine replay {exchange} --from {out}"
+    )
+
+
+@quarantine.command()
+@EXCHANGE
+@click.option(
+    "--from", "mended", type=click.Path(path_type=Path), help="The edited export; without it, the rows as they came."
+)
+@AS_JSON
+@click.pass_context
+def replay(context: click.Context, exchange: str, mended: Path | None, as_json: bool) -> None:
+    """Check rows once more, as edited or under the contract as it is now, and send those that are good.
+
+    A row that was replayed has left quarantine: replaying it again is refused, so that nothing is sent twice.
+    Exit codes: 0 all good and sent; 3 some are still bad and stay; 4 they are good, and their delivery is due later.
+    """
+    from datetime import UTC, datetime
+
+    from poc.errors import BadInput
+    from poc.exchange import resume
+    from poc.lane import lane
+    from poc.ledger import pick
+    from poc.line import standing
+    from poc.quarantine import again, archived, read_export
+    from poc.transports.http import new_session
+
+    front: Front = context.obj
+    workspace = front.workspace
+    with desk(front) as ledger, new_session() as session:
+        entry = pick(ledger, exchange)
+        edits = None
+        if mended is not None:
+            try:
+                edits = read_export(mended.read_bytes(), entry)
+            except BadInput as error:
+                raise BadInput(f"{mended}: {error}") from error
+        ready = lane(workspace, entry.partner, entry.feed, standing(workspace.settings.level), session)
+        now = datetime.now(UTC)
+        done = again(ready, entry, archived(workspace, entry), edits, ledger, now)
+        ended = "nothing to send"
+        if done.reserved:
+            receipt = resume(ready, pick(ledger, entry.exchange_id), now, ledger)
+            ended = receipt.outcome
+    if as_json:
+        bad = [{"row": one.row, "notes": [f.note for f in one.findings]} for one in done.still_bad]
+        echo_json(
+            {"exchange_id": entry.exchange_id, "replayed": list(done.reserved), "still_bad": bad, "outcome": ended}
+        )
+    else:
+        click.echo(f"{len(done.reserved)} row(s) replayed: {ended}; {len(done.still_bad)} still bad.")
+        for one in done.still_bad:
+            click.echo(f"  row {one.row}: {'; '.join(f'{f.code} in {f.field}: {f.note}' for f in one.findings)}")
+    context.exit(3 if done.still_bad else 4 if ended in {"due", "failed", "ambiguous"} else 0)
+
+
+@quarantine.command()
+@EXCHANGE
+@click.option("--row", "rows", type=int, multiple=True, help="Which row; all that are held unless given.")
+@click.option("--why", required=True, help="The reason, for whoever asks later.")
+@click.pass_obj
+def discard(front: Front, exchange: str, rows: tuple[int, ...], why: str) -> None:
+    """Give rows up. They stay in the account as quarantined, with the reason, and are not offered again."""
+    from poc.aside import Aside
+    from poc.errors import BadInput
+    from poc.ledger import pick
+
+    with desk(front) as ledger:
+        entry = pick(ledger, exchange)
+        aside = Aside(ledger, entry)
+        held = [row.row for row in aside.rows() if row.state == "held"]
+        for row in rows:
+            if row not in held:
+                raise BadInput(f"row {row} of exchange {entry.exchange_id} is not held; held are {held[:10] or 'none'}")
+        chosen = rows or held
+        aside.discard(chosen, why)
+        ledger.seal()
+    click.echo(f"{len(chosen)} row(s) discarded: {why}")
+
+
+@click.group()
+def outbox() -> None:
+    """Requests that are not confirmed: those that failed for good, and those nobody knows about.
+
+    EXCHANGE is the beginning of an exchange's id, as `milepost outbox ls` shows it.
+    """
+
+
+@outbox.command("ls")
+@AS_JSON
+@click.pass_obj
+def list_requests(front: Front, as_json: bool) -> None:
+    """List the requests that are reserved and not confirmed."""
+    from poc.ledger import open_ledger
+    from poc.overview import unsent
+
+    with closing(open_ledger(front.workspace.ledger)) as ledger:
+        found = unsent(ledger)
+    if as_json:
+        echo_json(found)
+        return
+    for row in found:
+        head = f"{row['id'][:12]}  {row['partner']}/{row['feed']}  {row['file']}, request {row['name']}"
+        click.echo(f"{head}: {row['rows']:,} row(s), {row['outcome'] if row['state'] != 'ambiguous' else 'ambiguous'}")
+        if row["note"]:
+            click.echo(f"  {row['note']}")
+    if not found:
+        click.echo("Nothing waits to be sent.")
+
+
+@outbox.command()
+@EXCHANGE
+@click.pass_obj
+def resend(front: Front, exchange: str) -> None:
+    """Have requests that failed, or that the partner says it does not hold, sent again by the next run."""
+    _answer(front, exchange, arrived=False)
+
+
+@outbox.command()
+@EXCHANGE
+@click.pass_obj
+def arrived(front: Front, exchange: str) -> None:
+    """Say of ambiguous requests that the partner holds them: they count as delivered and are not sent again."""
+    _answer(front, exchange, arrived=True)
+
+
+def _answer(front: Front, exchange: str, *, arrived: bool) -> None:
+    from datetime import UTC, datetime
+
+    from poc.ledger import pick
+    from poc.outbox import settle
+
+    with desk(front) as ledger:
+        entry = pick(ledger, exchange)
+        rows = settle(ledger, entry, int(datetime.now(UTC).timestamp() * 1_000_000), arrived=arrived)
+    then = "counted as delivered" if arrived else "sent again by the next `milepost run`"
+    click.echo(f"{rows:,} row(s) of {entry.file}: {then}.")

@@ -1,0 +1,115 @@
+"""Drop: put a file's rows into the partner's folder as one file, which is there whole or not at all.
+
+The rows are written to a `.part` file while the source is checked. It gets its name once the ledger knows of it, so
+that a run that takes up after a crash finds out from the folder alone what was done: a file that was ready and is
+there under neither name has been handed over and taken away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from poc.batch import ROW, Batch, Settled
+from poc.errors import DeliveryFailed
+from poc.transports.folder import found, open_part, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from poc.courier import Traffic
+    from poc.parcels import Encoder
+    from poc.policy import Policy
+    from poc.transports.folder import Part
+
+
+class Drop:
+    """Writes the rows of one file into a folder.
+
+    Args:
+        folder: where; made where only its own name is missing.
+        name: of the file to be.
+        encoder: writes rows.
+        seal: commits the ledger before the file gets its name.
+        policy: what follows from a failure.
+        traffic: counts what was written.
+        was_ready: whether an earlier attempt had come so far as to seal.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        encoder: Encoder,
+        seal: Callable[[], None],
+        policy: Policy,
+        traffic: Traffic,
+        *,
+        was_ready: bool,
+    ) -> None:
+        self._folder = folder
+        self._name = name
+        self._encoder = encoder
+        self._seal = seal
+        self._policy = policy
+        self._traffic = traffic
+        self._was_ready = was_ready
+        self._failure: DeliveryFailed | None = None
+        self._taken = False  # the file was handed over and taken away before a crash
+
+    def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Batches whose rows are settled at the end: all `delivered`, or all as the policy says."""
+        rows = 0
+        blank: Batch | None = None
+        part = self._begun()
+        try:
+            for batch in batches:
+                if blank is None and part is not None:
+                    self._put(part, self._encoder.head([name for name in batch.rows.columns if name != ROW]))
+                blank, rows = Batch(batch.rows.clear()), rows + batch.rows.height
+                if batch.rows.height and part is not None:
+                    self._put(part, self._encoder.encode(batch.rows))
+                yield replace(batch, rows=blank.rows)
+            if part is not None and rows and not self._taken:
+                self._publish(part)
+        finally:
+            if part is not None:
+                part.discard()
+        if blank is not None:
+            yield replace(blank, settled=(self._ended(rows),))
+
+    def _begun(self) -> Part | None:
+        self._taken = self._was_ready and found(self._folder, self._name) == "neither"
+        try:
+            if self._folder.parent.is_dir():
+                self._folder.mkdir(exist_ok=True)
+            return open_part(self._folder, self._name)
+        except DeliveryFailed as failure:
+            self._failure = failure
+            return None
+
+    def _put(self, part: Part, data: bytes) -> None:
+        """Write on, unless writing has failed before: the rows that follow are counted all the same."""
+        if self._failure is None:
+            try:
+                part.write(data)
+            except DeliveryFailed as failure:
+                self._failure = failure
+
+    def _publish(self, part: Part) -> None:
+        if self._failure is None:
+            try:
+                self._traffic.bytes_out += part.size_bytes
+                part.finish()  # from here on it stays, so that a part that is missing has been published
+                self._seal()
+                publish(self._folder, self._name)
+            except DeliveryFailed as failure:
+                self._failure = failure
+
+    def _ended(self, rows: int) -> Settled:
+        if self._failure is None:
+            self._policy.succeeded()
+            return Settled("delivered", rows)
+        stop = self._policy.failed(self._failure)
+        return Settled(stop.outcome, rows, stop.code, stop.reason)

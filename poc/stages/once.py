@@ -1,0 +1,162 @@
+"""Once: reserve, send, confirm.
+
+Every request is reserved in the ledger, with its bytes and a key of its own, before anything leaves. It is sent with
+that key until the partner has confirmed it, and then it is gone from the outbox. A partner that honours keys takes each
+request once, however often it is sent. To one that does not, a request whose answer was lost is never sent again:
+nobody knows whether it arrived, so it is listed as `ambiguous` until a person has asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from poc.batch import Batch, Settled
+from poc.errors import ContractBreach, DeliveryFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from poc.courier import Courier
+    from poc.outbox import Outbox, Parcel
+    from poc.parcels import Packer
+    from poc.policy import Policy, Seal, Stop
+
+#: Requests that are confirmed together, where the partner honours keys: one that is sent again does no harm.
+CONFIRMED_TOGETHER = 64
+
+#: What is said of a request that was being sent when the service died, to a partner that does not honour keys.
+DIED = "the service died while this was being sent"
+
+
+class Once:
+    """The outbox as a stage.
+
+    Args:
+        packer: makes parcels of rows.
+        outbox: where they are reserved.
+        courier: carries them.
+        policy: what follows from a failure.
+        seal: commits the ledger; told whether all rows of the file are in it.
+        honours_keys: whether the partner takes a request with a key it has seen as done.
+        early: send while the file is still being checked.
+        reserved_to: the last slot that an earlier attempt reserved; what of them is not in the outbox was confirmed.
+    """
+
+    def __init__(
+        self,
+        packer: Packer,
+        outbox: Outbox,
+        courier: Courier,
+        policy: Policy,
+        seal: Seal,
+        *,
+        honours_keys: bool,
+        early: bool = False,
+        reserved_to: int = -1,
+    ) -> None:
+        self._packer = packer
+        self._outbox = outbox
+        self._courier = courier
+        self._policy = policy
+        self._seal = seal
+        self._honours_keys = honours_keys
+        self._early = early
+        self._reserved_to = reserved_to
+        self._whole = True
+        self._stop: Stop | None = None
+        self._confirmed: list[str] = []
+
+    def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Batches with every row settled: delivered, ambiguous, or as the policy says."""
+        blank: Batch | None = None
+        earlier = self._outbox.names() if self._reserved_to >= 0 else set()
+        try:
+            for batch in batches:
+                blank = Batch(batch.rows.clear())
+                settled = self._take(self._packer.add(batch.rows), earlier)
+                yield replace(batch, rows=blank.rows, settled=(*batch.settled, *settled))
+                if self._early and self._stop is None:
+                    yield from as_batches(blank, self._go_on(whole=False))
+        except ContractBreach:
+            if blank is not None and self._early:
+                yield from as_batches(blank, self._go_on(whole=False))
+            raise
+        else:
+            if blank is not None:
+                yield replace(blank, settled=tuple(self._take(self._packer.rest(), earlier)))
+                yield from as_batches(blank, self._go_on(whole=True))
+        finally:
+            self._outbox.drop()
+
+    def resume(self) -> Iterator[Settled]:
+        """Send what stands in the outbox; where the rows of it end."""
+        for parcel in self._outbox.under_way():
+            if self._honours_keys:
+                break
+            self._outbox.mark(parcel.name, "ambiguous", DIED)
+            yield Settled("ambiguous", parcel.rows, "died", DIED)
+        yield from self._send(self._outbox.waiting(), sealed=False)
+
+    def _take(self, parcels: Iterable[Parcel], earlier: set[str]) -> list[Settled]:
+        """Hold new parcels; of those that an earlier attempt reserved, the confirmed ones are settled."""
+        settled: list[Settled] = []
+        for parcel in parcels:
+            if int(parcel.name) > self._reserved_to:
+                self._outbox.hold(parcel)
+            elif parcel.name not in earlier:
+                settled.append(Settled("delivered", parcel.rows))
+        return settled
+
+    def _go_on(self, *, whole: bool) -> Iterator[Settled]:
+        """Reserve what is held, and send all that waits."""
+        self._whole = whole
+        untouched = self._reserved_to < 0
+        fresh = self._outbox.reserve("reserved" if self._honours_keys else "sending")
+        if fresh:
+            self._reserved_to = int(fresh[-1].name)
+        if fresh or not untouched:
+            self._seal(whole=whole, reserved_to=self._reserved_to)
+            # what was reserved just now is at hand, unless it is large
+            at_hand = untouched and all(parcel.body for parcel in fresh)
+            yield from self._send(fresh if at_hand else self._outbox.waiting(), sealed=True)
+
+    def _send(self, parcels: Iterable[Parcel], *, sealed: bool) -> Iterator[Settled]:
+        for parcel in parcels:
+            self._stop = self._stop or self._policy.hold()
+            if self._stop is not None:
+                yield Settled(self._stop.outcome, parcel.rows, self._stop.code, self._stop.reason)
+                continue
+            if not self._honours_keys and not sealed:
+                self._outbox.mark(parcel.name, "sending")
+            if (not self._honours_keys and not sealed) or len(self._confirmed) >= CONFIRMED_TOGETHER:
+                self._confirm()
+                self._seal(whole=self._whole, reserved_to=self._reserved_to)
+            sealed = False
+            yield self._carry(parcel)
+        self._confirm()
+
+    def _carry(self, parcel: Parcel) -> Settled:
+        try:
+            self._courier.carry(parcel, keyed=True)
+        except DeliveryFailed as failure:
+            self._stop = self._policy.failed(failure)
+            if failure.unknown and not self._honours_keys:
+                self._outbox.mark(parcel.name, "ambiguous", str(failure))
+                return Settled("ambiguous", parcel.rows, failure.code, str(failure))
+            if not self._honours_keys:
+                self._outbox.mark(parcel.name, "reserved")
+            return Settled(self._stop.outcome, parcel.rows, self._stop.code, self._stop.reason)
+        self._policy.succeeded()
+        self._confirmed.append(parcel.name)
+        return Settled("delivered", parcel.rows)
+
+    def _confirm(self) -> None:
+        self._outbox.confirm(self._confirmed)
+        self._confirmed = []
+
+
+def as_batches(blank: Batch, settled: Iterable[Settled]) -> Iterator[Batch]:
+    """Settled rows, one batch each."""
+    for part in settled:
+        yield replace(blank, settled=(part,))

@@ -1,0 +1,110 @@
+"""The ledger's tables, and the steps that bring an older ledger up to date.
+
+An `exchange` row is an account: `rows_in` and one count an outcome, which add up at every commit. A `parcel` is a
+request that is reserved and not yet confirmed; once it is, it is gone from here and counted in the account, so that
+this table is a queue and stays small. `aside` are rows that were set aside, as they came. `breaker` says which partners
+are being left alone.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from metrics.events import OUTCOMES
+from poc.errors import LedgerDamaged
+
+#: Kept in SQLite's `user_version`; a ledger with a higher one is from a newer release.
+VERSION = 2
+
+METADATA = sa.MetaData()
+
+EXCHANGE = sa.Table(
+    "exchange",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("partner", sa.Text, nullable=False),
+    sa.Column("feed", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("file", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),  # open, done, refused, failed, due, ambiguous
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("opened_at_us", sa.Integer, nullable=False),
+    sa.Column("closed_at_us", sa.Integer),
+    *(sa.Column(f"rows_{name}", sa.Integer, nullable=False, server_default="0") for name in ("in", *OUTCOMES)),
+    sa.Column("whole", sa.Integer, nullable=False, server_default="0"),  # 1: the file is no longer needed
+    sa.Column("reserved_to", sa.Integer, nullable=False, server_default="-1"),  # the last slot ever reserved
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # failed attempts in a row
+    sa.Column("due_at_us", sa.Integer),
+    sqlite_with_rowid=False,
+)
+
+#: What needs another look is found without reading the whole history.
+UNSETTLED = sa.Index(
+    "exchange_unsettled", EXCHANGE.c.outcome, EXCHANGE.c.due_at_us, sqlite_where=EXCHANGE.c.outcome != "done"
+)
+
+PARCEL = sa.Table(
+    "parcel",
+    METADATA,
+    sa.Column("exchange_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),  # its slot, or `again-ROW` for rows replayed from quarantine
+    sa.Column("rows", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # reserved, sending, ambiguous
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("body", sa.LargeBinary),  # or, of a large exchange, where it stands in the exchange's outbox file:
+    sa.Column("start_byte", sa.Integer),
+    sa.Column("size_bytes", sa.Integer, nullable=False),
+)
+
+ASIDE = sa.Table(
+    "aside",
+    METADATA,
+    sa.Column("exchange_id", sa.Text, primary_key=True),
+    sa.Column("row", sa.Integer, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),  # held, replayed, discarded
+    sa.Column("findings", sa.Text, nullable=False),  # JSON: [code, field, note] each
+    sa.Column("original", sa.LargeBinary, nullable=False),
+    sa.Column("sent", sa.LargeBinary),  # the row as it was replayed
+    sa.Column("why", sa.Text, nullable=False, server_default=""),
+)
+
+BREAKER = sa.Table(
+    "breaker",
+    METADATA,
+    sa.Column("partner", sa.Text, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("opened_at_us", sa.Integer),
+    sa.Column("until_us", sa.Integer),
+    sa.Column("trips", sa.Integer, nullable=False),
+)
+
+#: What version 2 added to the table that version 1 had.
+ADDED_IN_2 = ("whole", "reserved_to", "failures", "due_at_us")
+
+
+def prepare(connection: sa.Connection, path: str) -> None:
+    """Make the tables of a new ledger, or bring those of an older one up to date.
+
+    Raises:
+        LedgerDamaged: it is another program's database, or from a newer release; nothing was changed.
+    """
+    if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
+        return
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver begins no transaction for DDL by itself
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    if version == VERSION:
+        return
+    if version > VERSION:
+        raise LedgerDamaged(f"{path}: version {version}, made by a newer release (this one knows {VERSION})")
+    tables = sa.inspect(connection).get_table_names()
+    if tables and EXCHANGE.name not in tables:
+        raise LedgerDamaged(f"{path}: another program's database (it has {', '.join(tables[:3])}); move it away")
+    if tables:
+        for name in ADDED_IN_2:
+            column = sa.schema.CreateColumn(EXCHANGE.c[name]).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE exchange ADD COLUMN {column}")
+        UNSETTLED.create(connection)
+    METADATA.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")

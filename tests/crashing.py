@@ -1,0 +1,69 @@
+"""A service that dies on the way, for tests: `python tests/crashing.py WORKSPACE NOW LEVEL`.
+
+The environment's `MILEPOST_DIE_AT` says where, as in `after:send:1`: after the second time it sends. The steps are
+wrapped around the shipped code from outside, so that nothing of this stands in it. The last line says whether it got
+through.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from datetime import datetime
+from pathlib import Path
+
+STEPS = {
+    "open": ("poc.exchange", "open_regular"),
+    "find": ("poc.ledger", "Ledger.find"),
+    "enter": ("poc.ledger", "Ledger.enter"),
+    "commit": ("poc.ledger", "Ledger.seal"),
+    "reserve": ("poc.outbox", "Outbox.reserve"),
+    "send": ("poc.courier", "Courier.carry"),
+    "confirm": ("poc.outbox", "Outbox.confirm"),
+    "mark": ("poc.outbox", "Outbox.mark"),
+    "tidy": ("poc.outbox", "Outbox.tidy"),
+    "publish": ("poc.stages.drop", "publish"),
+    "put away": ("poc.run", "put_away"),
+}
+
+
+def dying(function, left, before):
+    """The function, with a death before or after the nth call."""
+
+    def wrapped(*arguments, **named):
+        left[0] -= 1
+        if left[0] < 0 and before:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*arguments, **named)
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return wrapped
+
+
+def main() -> None:
+    """Run the inbox once, to its end or to death."""
+    from importlib import import_module
+
+    from metrics.events import NullRecorder
+    from poc import config
+    from poc.run import run_inbox
+
+    when, step, passed = os.environ["MILEPOST_DIE_AT"].split(":")
+    module, name = STEPS[step]
+    owner = import_module(module)
+    *classes, attribute = name.split(".")
+    for part in classes:
+        owner = getattr(owner, part)
+    setattr(owner, attribute, dying(getattr(owner, attribute), [int(passed)], when == "before"))
+    root, now, level = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
+    for ran in run_inbox(config.load(root), None, level, lambda: now, NullRecorder(), "0"):
+        if ran.error is not None:
+            raise ran.error
+    print("through")
+
+
+if __name__ == "__main__":
+    main()

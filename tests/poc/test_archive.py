@@ -1,0 +1,107 @@
+"""Compressed files: read as a stream, refused whole where they cannot be trusted."""
+
+import gzip
+import io
+import stat
+import tracemalloc
+import zipfile
+
+import pytest
+
+from poc.errors import ContractBreach
+from poc.formats.archive import opened
+from poc.partners import Feed
+
+TEXT = b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(50_000))
+
+
+def unpack(data, compression="gzip", **told):
+    """What a feed gets out of a file."""
+    feed = Feed(contract="c", map=({"to": "x", "from": "a"},), compression=compression, **told)
+    stream = opened(feed, io.BytesIO(data))
+    return b"".join(iter(lambda: stream.read(1 << 20), b""))
+
+
+def zipped(*members, method=zipfile.ZIP_DEFLATED):
+    """A zip archive of (name or ZipInfo, bytes)."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return file.getvalue()
+
+
+def refused(data, compression="gzip", **told):
+    """The sentence with which a file is refused."""
+    with pytest.raises(ContractBreach) as caught:
+        unpack(data, compression, **told)
+    assert caught.value.code == "compression-error"
+    return str(caught.value)
+
+
+def test_whole_archives_are_read():
+    """Gzip of one or many members, filled up with zeros or not; zip of one file beside folders."""
+    assert unpack(TEXT, "none") == TEXT
+    assert unpack(gzip.compress(TEXT)) == TEXT
+    assert unpack(gzip.compress(TEXT[:99]) + gzip.compress(b"") + gzip.compress(TEXT[99:]) + bytes(100_000)) == TEXT
+    assert unpack(zipped(("d/", b""), ("__MACOSX/._a.csv", b"!"), ("d/a.csv", TEXT)), "zip") == TEXT
+    assert unpack(zipped(("a.csv", TEXT), method=zipfile.ZIP_STORED), "zip") == TEXT
+
+
+@pytest.mark.parametrize("keep", [0.2, 0.9, 0.999])
+def test_a_cut_off_archive_is_refused(keep):
+    """Whatever came out before the end may be half of what was sent."""
+    whole = gzip.compress(TEXT)
+    assert "cut off" in refused(whole[: int(len(whole) * keep)])
+    whole = zipped(("a.csv", TEXT))
+    assert "not a whole zip archive" in refused(whole[: int(len(whole) * keep)], "zip")
+
+
+def test_damage_is_refused():
+    """A wrong sum, other bytes after the end, no archive at all, and nothing at all."""
+    whole = bytearray(gzip.compress(TEXT))
+    whole[-8] ^= 1
+    assert "not a whole gzip file" in refused(bytes(whole))
+    assert "goes on with other bytes" in refused(gzip.compress(TEXT) + b"more")
+    assert "not a whole gzip file" in refused(TEXT)
+    assert "not a whole zip archive" in refused(TEXT, "zip")
+    assert "the file is empty" in refused(b"")
+    assert "the file is empty" in refused(b"", "zip")
+    stored = bytearray(zipped(("a.csv", TEXT), method=zipfile.ZIP_STORED))
+    stored[1000] ^= 1
+    assert "CRC" in refused(bytes(stored), "zip")
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zip"])
+def test_a_bomb_is_refused_in_little_memory(compression):
+    """A file that unpacks to too much is refused while it is read, by its size and by its ratio."""
+    zeros = bytes(50 << 20)
+    bomb = gzip.compress(zeros) if compression == "gzip" else zipped(("a.csv", zeros))
+    del zeros
+    tracemalloc.start()
+    assert "max_ratio = 200 times" in refused(bomb, compression)
+    assert "max_size_bytes = 1000000" in refused(bomb, compression, max_size_bytes=1_000_000, max_ratio=1e9)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40 << 20
+    assert len(unpack(bomb, compression, max_ratio=2000)) == 50 << 20
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/../../x", "..\\x", "C:x", "a\\b"])
+def test_a_member_whose_name_leads_elsewhere_is_refused(name):
+    """No name is ever used as a path, and such a name is no accident."""
+    assert "without a way out of its folder" in refused(zipped((name, TEXT)), "zip")
+
+
+def test_a_zip_that_is_not_one_plain_file_is_refused():
+    """None, several, a link, one with a password, one that cannot be unpacked in bounded memory."""
+    assert "holds 0" in refused(zipped(("d/", b"")), "zip")
+    assert "holds 2: 'a.csv', 'b.csv'" in refused(zipped(("a.csv", TEXT), ("b.csv", TEXT)), "zip")
+    link = zipfile.ZipInfo("a.csv")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    assert "is a link" in refused(zipped((link, b"/etc/passwd")), "zip")
+    assert "not read here" in refused(zipped(("a.csv", TEXT), method=zipfile.ZIP_BZIP2), "zip")
+    locked = bytearray(zipped(("a.csv", TEXT)))
+    locked[6] |= 1
+    locked[locked.rfind(b"PK\x01\x02") + 8] |= 1
+    assert "encrypted" in refused(bytes(locked), "zip")

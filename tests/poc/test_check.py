@@ -1,0 +1,109 @@
+"""The check stage: bad rows set apart, keys compared across the file."""
+
+import json
+
+import polars as pl
+import pytest
+
+from poc import contract
+from poc.batch import ROW, Bad, Batch, Finding, Recall, Settled
+from poc.stages.check import Check
+
+
+class Text:
+    """Lines of a batch that tell their row."""
+
+    def original(self, row):
+        """The row's number as bytes."""
+        return b"line %d" % row
+
+
+@pytest.fixture
+def keyed(tmp_path):
+    """A contract with a key and a number."""
+    path = tmp_path / "a.schema.json"
+    fields = [{"name": "k", "type": "integer"}, {"name": "n", "type": "number", "constraints": {"minimum": 0}}]
+    path.write_text(json.dumps({"fields": fields, "primaryKey": "k"}))
+    return contract.load(path)
+
+
+def batches(*keys, cut, numbers=None):
+    """Text rows with these keys, in batches of `cut` rows."""
+    numbers = numbers or ["1"] * len(keys)
+    frame = pl.DataFrame({"k": keys, "n": numbers}, schema_overrides={"k": pl.String, "n": pl.String})
+    frame = frame.with_row_index(ROW, 1)
+    return iter([Batch(frame[start : start + cut], Text()) for start in range(0, len(keys), cut)])
+
+
+def test_bad_rows_leave_with_their_bytes_and_all_that_is_wrong(keyed):
+    """A bad row is set apart as it came; its neighbours go on, typed; what was on the batch stays on it."""
+    ragged, note, settled = Bad(9, b"x", ()), Finding(0, "note", "", ""), Settled("filtered", 1)
+    (batch,) = batches("1", "x", "3", cut=3, numbers=["1", "-5", "2.5"])
+    (out,) = Check(keyed)(iter([Batch(batch.rows, batch.lines, (ragged,), (note,), (settled,))]))
+    assert out.rows.rows() == [(1, 1, 1.0), (3, 3, 2.5)]
+    assert (out.lines, out.bad[0], out.notes, out.settled) == (batch.lines, ragged, (note,), (settled,))
+    assert (out.bad[1].row, out.bad[1].original) == (2, b"line 2")
+    assert [(finding.code, finding.field) for finding in out.bad[1].findings] == [
+        ("type-error", "k"),
+        ("constraint-error", "n"),
+    ]
+
+
+def test_a_key_that_stands_twice_in_a_batch_is_bad_at_once(keyed):
+    """The later row is the bad one."""
+    (out,) = Check(keyed)(batches("1", "2", "01", cut=3))
+    assert [(bad.row, bad.findings[0].code) for bad in out.bad] == [(3, "primary-key")]
+    assert out.rows[ROW].to_list() == [1, 2]
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_key_of_an_earlier_batch_recalls_the_rows(keyed, cut):
+    """What is only known at the end is raised then, and a second run that knows it ends well."""
+    keys = ("1", "2", "3", "1", "4", "2")
+    with pytest.raises(Recall) as recall:
+        list(Check(keyed)(batches(*keys, cut=cut)))
+    assert [finding.row for finding in recall.value.findings] == [4, 6]
+    known = {finding.row: (finding,) for finding in recall.value.findings}
+    out = list(Check(keyed, known)(batches(*keys, cut=cut)))
+    assert [bad.row for part in out for bad in part.bad] == [4, 6]
+    assert [row for part in out for row in part.rows[ROW]] == [1, 2, 3, 5]
+    assert [bad.findings for part in out for bad in part.bad] == [known[4], known[6]]
+
+
+@pytest.mark.parametrize("cut", [1, 2, 6])
+def test_at_once_no_row_is_passed_on_that_is_recalled(keyed, cut):
+    """With `at_once` repeats are bad as they come, wherever they stood before."""
+    out = list(Check(keyed, at_once=True)(batches("1", "2", "3", "1", "4", "2", cut=cut)))
+    assert [bad.row for part in out for bad in part.bad] == [4, 6]
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_bad_row_makes_no_later_row_a_duplicate(keyed, cut):
+    """A row that is not delivered holds no key: the good row after it goes on."""
+    out = list(Check(keyed)(batches("1", "1", "2", cut=cut, numbers=["-1", "1", "1"])))
+    assert [bad.row for part in out for bad in part.bad] == [1]
+    assert [row for part in out for row in part.rows[ROW]] == [2, 3]
+
+
+def test_a_file_of_no_rows_has_none(keyed):
+    """An empty batch passes."""
+    (out,) = Check(keyed)(
+        iter([Batch(pl.DataFrame(schema={ROW: pl.get_index_type(), "k": pl.String, "n": pl.String}))])
+    )
+    assert out.rows.is_empty()
+    assert out.rows.schema["k"] == pl.Int64
+
+
+@pytest.mark.parametrize("cut", [4, 2, 1], ids=["one batch", "two batches", "a batch a row"])
+def test_a_key_of_three_fields_is_found_again(flights, cut):
+    """The flights' key is text, number and datetime; it is found wherever in the file it stood before."""
+    row = {
+        "year": "2013", "month": "1", "day": "1", "dep_time": "1", "sched_dep_time": "1", "dep_delay": "1",
+        "arr_time": "1", "sched_arr_time": "1", "arr_delay": "1", "carrier": "UA", "flight": "", "tailnum": "N14228",
+        "origin": "EWR", "dest": "IAH", "air_time": "1", "distance": "1", "hour": "1", "minute": "1",
+        "time_hour": "2013-01-01T10:00:00Z",
+    }  # fmt: skip
+    rows = pl.DataFrame([{**row, "flight": flight} for flight in ("1", "2", "1", "3")]).with_row_index(ROW, 1)
+    parts = [Batch(rows[start : start + cut], Text()) for start in range(0, 4, cut)]
+    out = list(Check(flights, at_once=True)(iter(parts)))
+    assert [(bad.row, bad.findings[0].code) for part in out for bad in part.bad] == [(3, "primary-key")]

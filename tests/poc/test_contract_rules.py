@@ -1,0 +1,185 @@
+"""Constraints, missing values and keys of a contract, and what of a schema is refused."""
+
+import json
+
+import polars as pl
+import pytest
+
+from poc import contract
+from poc.batch import ROW
+from poc.errors import BadInput
+
+
+@pytest.fixture
+def load(tmp_path):
+    """A function that reads a contract of these fields and other keys."""
+
+    def read(*fields, **others):
+        path = tmp_path / "a.schema.json"
+        path.write_text(json.dumps({"fields": list(fields), **others}))
+        return contract.load(path)
+
+    return read
+
+
+def found(checked, **texts):
+    """What a contract finds in columns of text: row, field, code and sentence."""
+    columns = {name: pl.Series(column, dtype=pl.String) for name, column in texts.items()}
+    height = len(next(iter(columns.values())))
+    _, findings = checked.check(pl.DataFrame({ROW: range(1, height + 1), **columns}))
+    return [(finding.row, finding.field, finding.code, finding.note) for finding in findings]
+
+
+LIMITS = [
+    ("integer", {"minimum": 1}, "1", "0", "0 is below the minimum 1"),
+    ("integer", {"maximum": "12"}, "12", "13", "13 is above the maximum 12"),
+    ("integer", {"exclusiveMinimum": 1}, "2", "1", "1 is not above the exclusiveMinimum 1"),
+    ("integer", {"exclusiveMaximum": 12}, "11", "12", "12 is not below the exclusiveMaximum 12"),
+    ("integer", {"minimum": 0.5}, "1", "0", "0 is below the minimum 0.5"),
+    ("integer", {"exclusiveMaximum": 1.5}, "1", "2", "2 is not below the exclusiveMaximum 1.5"),
+    ("number", {"minimum": 0.1}, "0.1", "0.09", "0.09 is below the minimum 0.1"),
+    ("number", {"exclusiveMaximum": "1e3"}, "999.9", "1000", "1000 is not below the exclusiveMaximum 1e3"),
+    ("date", {"minimum": "2024-01-02"}, "2024-01-02", "2024-01-01", "'2024-01-01' is below the minimum 2024-01-02"),
+    ("time", {"maximum": "12:00:00"}, "12:00:00", "12:00:01", "'12:00:01' is above the maximum 12:00:00"),
+    ("datetime", {"exclusiveMinimum": "2024-01-01T00:00:00Z"}, "2024-01-01T00:00:01Z", "2024-01-01T01:00:00+01:00",
+     "'2024-01-01T01:00:00+01:00' is not above the exclusiveMinimum 2024-01-01T00:00:00Z"),
+    ("year", {"minimum": 1999}, "1999", "-1999", "-1999 is below the minimum 1999"),
+    ("yearmonth", {"maximum": "2024-02"}, "2024-02", "2024-03", "'2024-03' is above the maximum 2024-02"),
+    ("string", {"minLength": 2, "maxLength": 3}, "äöü", "a", "'a' is shorter than 2"),
+    ("string", {"maxLength": 3}, "äöü", "äöüa", "'äöüa' is longer than 3"),
+    ("string", {"pattern": "[a-c]+"}, "abc", "abcd", "'abcd' does not match [a-c]+"),
+    ("string", {"pattern": r"^\d+$"}, "12", "12\n", "'12\\n' does not match ^\\d+$"),
+    ("string", {"enum": ["a", "b"]}, "b", "B", "'B' is not one of a, b"),
+    ("integer", {"enum": [1, "2"]}, "02", "3", "3 is not one of 1, 2"),
+    ("number", {"enum": [1.5]}, "1.50", "1.6", "1.6 is not one of 1.5"),
+    ("boolean", {"enum": [True]}, "1", "0", "'0' is not one of True"),
+    ("date", {"enum": ["2024-01-01"]}, "2024-01-01", "2024-01-02", "'2024-01-02' is not one of 2024-01-01"),
+    ("duration", {"enum": ["P1D"]}, "P1D", "PT24H", "'PT24H' is not one of P1D"),
+    ("any", {"required": True}, "x", None, "a value is required"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "constraints", "good", "bad", "note"), LIMITS, ids=lambda part: str(part)[:40])
+@pytest.mark.parametrize("copies", [1, 1500], ids=["few rows", "many rows"])
+def test_a_constraint_is_kept_or_named(load, kind, constraints, good, bad, note, copies):
+    """The last good value passes, the first bad one is told with the value and the rule, in files of any size."""
+    checked = load({"name": "a", "type": kind, "constraints": constraints})
+    assert found(checked, a=[good] * copies) == []
+    assert found(checked, a=[good] * copies + [bad]) == [(copies + 1, "a", "constraint-error", note)]
+
+
+@pytest.mark.parametrize("kind", ["integer", "number", "date", "datetime", "time", "year", "yearmonth"])
+def test_a_missing_value_breaks_no_bound(load, kind):
+    """What is not there is neither too small nor none of the choices."""
+    value = {"date": "2024-01-01", "datetime": "2024-01-01T00:00:00Z", "time": "12:00:00", "yearmonth": "2024-01"}
+    told = value.get(kind, "2024")
+    checked = load({"name": "a", "type": kind, "constraints": {"minimum": told, "maximum": told, "enum": [told]}})
+    assert found(checked, a=[None, told, None]) == []
+
+
+@pytest.mark.parametrize("listed", [["apple"], [{"value": "apple", "label": "An apple"}]])
+def test_categories_are_choices(load, listed):
+    """A field with categories takes nothing else, whichever way they are written."""
+    checked = load({"name": "a", "type": "string", "categories": listed, "categoriesOrdered": True})
+    assert found(checked, a=["apple", "pear"]) == [(2, "a", "constraint-error", "'pear' is not one of apple")]
+
+
+def test_missing_values_of_a_field_take_the_place_of_the_schemas(load):
+    """A field's own list is the only one that counts for it; what all fields share is left to the reader."""
+    checked = load({"name": "a"}, {"name": "b", "missingValues": [{"value": "-", "label": "none"}, ""]},
+                   missingValues=["", "NA"])  # fmt: skip
+    assert checked.missing_values == ("",)
+    assert checked.field_missing == {"a": ("", "NA"), "b": ("-", "")}
+    typed, _ = checked.check(pl.DataFrame({ROW: [1, 2], "a": ["NA", "-"], "b": ["NA", "-"]}))
+    assert typed.rows() == [(1, None, "NA"), (2, "-", None)]
+
+
+def test_findings_stand_in_the_order_of_rows_and_fields(load):
+    """Every error of a row is named, row after row, in the order of the contract's fields."""
+    checked = load({"name": "a", "type": "integer"}, {"name": "b", "constraints": {"required": True, "maxLength": 1}})
+    assert [told[:3] for told in found(checked, b=["ok", None], a=["x", "y"])] == [
+        (1, "a", "type-error"),
+        (1, "b", "constraint-error"),
+        (2, "a", "type-error"),
+        (2, "b", "constraint-error"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        ("integer", "9223372036854775808", "does not fit into 64 bits"),
+        ("number", "NaN", "no JSON can hold it"),
+        ("datetime", "2024-01-26T15:00:00", "tells no time zone"),
+    ],
+)
+def test_a_type_error_says_why_where_that_is_known(load, kind, text, said):
+    """A text that looks right is told with the reason why it is not."""
+    ((_, _, _, note),) = found(load({"name": "a", "type": kind}), a=[text])
+    assert note.startswith(f"'{text}' is not of type {kind}: ")
+    assert said in note
+
+
+def test_a_contract_tells_its_keys_and_fields(load):
+    """Whatever form they are written in, keys come as lists, each with the code of what breaks it."""
+    checked = load(
+        {"name": "a", "type": "datetime", "format": "%Y-%m-%d %H:%M"}, {"name": "b", "constraints": {"unique": True}},
+        primaryKey="a", uniqueKeys=[["b", "a"]], fieldsMatch=["subset"], foreignKeys=[], title="t",
+    )  # fmt: skip
+    assert (checked.key, checked.unique_keys, checked.fields_match) == (("a",), (("b", "a"),), "subset")
+    assert checked.unique == (("primary-key", ("a",)), ("unique-error", ("b", "a")), ("unique-error", ("b",)))
+    assert (checked.names, checked.required, checked.local) == (("a", "b"), ("a",), {"a"})
+    assert found(checked, a=[None], b=[None]) == [(1, "a", "primary-key", "a value is required")]
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ({"type": "object"}, r"\(field 'a'\).*'string', 'number', .* 'any'.*'object'"),
+        ({"type": "list"}, r"\(field 'a'\).*'list'"),
+        ({"typo": 1}, r"`fields.0.typo` \(field 'a'\): not a key that is checked; keys there: name, type"),
+        ({"constraints": {"jsonSchema": {}}}, r"keys there: required, unique"),
+        ({"type": "string", "format": "ipv4"}, r"'ipv4' is not known; choose one of default, email"),
+        ({"type": "integer", "format": "hex"}, r"'hex' of type integer is not known"),
+        ({"type": "date", "format": "any"}, r"would have to guess"),
+        ({"type": "date", "format": "%x"}, r"has '%x', which is not read; choose from %Y"),
+        ({"type": "date", "format": "%Y-%m"}, r"does not tell the day"),
+        ({"type": "date", "format": "%Y-%m-%d %H:%M"}, r"would be lost; use the type datetime"),
+        ({"type": "datetime", "format": "%Y-%m-%d"}, r"does not tell the time"),
+        ({"type": "datetime", "format": "%Y-%m-%d %H"}, r"needs %H:%M"),
+        ({"type": "time", "format": "%H:%M %Y"}, r"a date or a zone, which would be lost"),
+        ({"type": "string", "trueValues": ["1"]}, r"trueValues is for boolean; 'a' is of type string"),
+        ({"type": "boolean", "trueValues": ["1"], "falseValues": ["1"]}, r"'1' is both in trueValues"),
+        ({"type": "number", "groupChar": "."}, r"must differ"),
+        ({"type": "duration", "constraints": {"minimum": "P1D"}}, r"minimum is for .*; 'a' is of type duration"),
+        ({"type": "integer", "constraints": {"pattern": "1"}}, r"pattern is for string, any"),
+        ({"type": "integer", "constraints": {"minimum": "x"}}, r"minimum of 'a' has 'x', which is not of type integer"),
+        ({"type": "integer", "constraints": {"minimum": 1e30}}, r"does not fit into 64 bits"),
+        ({"type": "integer", "constraints": {"enum": [1.5]}}, r"enum of 'a' has 1.5"),
+        ({"type": "date", "constraints": {"enum": ["1.1.2024"]}}, r"has '1.1.2024', which is not of type date"),
+        ({"type": "string", "constraints": {"pattern": "("}}, r"pattern of 'a' is not a regular expression"),
+        ({"type": "string", "constraints": {"pattern": "(?=a)"}}, r"pattern of 'a' is not a regular expression"),
+        ({"name": "_row"}, r"cannot be named '_row'"),
+        ({"missingValues": [{"value": 1}]}, r"missingValues are texts; 1 is none"),
+    ],
+)  # fmt: skip
+def test_a_field_that_asks_for_what_is_not_checked_is_refused(load, field, said):
+    """The message names the field, what it has, and the choices."""
+    with pytest.raises(BadInput, match=said):
+        load({"name": "a", **field})
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ({"foreignKeys": [{"fields": ["a"]}]}, r"`foreignKeys`: other files are not looked into"),
+        ({"uniqueKeys": [["b"]]}, r"uniqueKeys names 'b'; fields there: a"),
+        ({"uniqueKeys": [[]]}, r"uniqueKeys has \[\]"),
+        ({"fieldsMatch": "some"}, r"'exact', 'equal', 'subset', 'superset' or 'partial'"),
+        ({"extra": 1}, r"`extra`: not a key that is checked; keys there: \$schema"),
+    ],
+)
+def test_a_schema_key_that_is_not_checked_is_refused(load, others, said):
+    """What stands beside the fields is refused in the same way."""
+    with pytest.raises(BadInput, match=said):
+        load({"name": "a"}, **others)

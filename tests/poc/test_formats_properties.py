@@ -1,0 +1,163 @@
+"""What holds for any bytes: no crash, every byte accounted for, and agreement with Python's csv module."""
+
+import csv
+import io
+from dataclasses import dataclass, field
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from poc.batch import ROW
+from poc.errors import ContractBreach
+from poc.formats.blocks import Sizes
+from poc.formats.reading import reader
+from poc.partners import Dialect, Feed
+
+#: Bytes that matter to structure, often; any byte, sometimes.
+SOUP = st.lists(
+    st.sampled_from([b"a", b"1", b",", b'"', b"\\", b"\n", b"\r", b"\r\n", b'""', b",", b"a,b\n", b"\xe9", b"\xc3\xa9",
+                     b"\0", b"\xef\xbb\xbf", b'{"a":"x"}\n', b"{", b"}", b"\n\n", b"x" * 40])
+    | st.binary(min_size=1, max_size=3),
+    max_size=40,
+).map(b"".join)  # fmt: skip
+
+DIALECTS = st.builds(
+    Dialect,
+    encoding=st.sampled_from(["utf-8", "ascii", "latin-1", "iso-8859-15", "cp1252", "utf-16"]),
+    quote=st.sampled_from(['"', "", "1"]),
+    escape=st.sampled_from(["", "\\"]),
+    header=st.booleans(),
+    preamble_lines=st.integers(0, 2),
+    line_end=st.sampled_from(["any", "lf", "crlf", "cr"]),
+)
+SIZES = st.builds(Sizes, block_bytes=st.sampled_from([1, 3, 8, 64, 4096]), record_bytes=st.sampled_from([16, 64, 4096]))
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """As much of a contract as a reader asks for."""
+
+    names: tuple[str, ...] = ("a", "b")
+    missing_values: tuple[str, ...] = ()
+    types: dict[str, str] = field(default_factory=dict)
+    field_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    fields_match: str = "partial"
+
+
+def feed(dialect, way="csv"):
+    """A feed of one dialect."""
+    return Feed(contract="c", map=({"to": "x", "from": "a"},), dialect=dialect, format=way)
+
+
+def skipped(data, places, ends):
+    """Where one may stand after any number of line ends."""
+    reached, waiting = set(), list(places)
+    while waiting:
+        at = waiting.pop()
+        if at not in reached:
+            reached.add(at)
+            waiting += [at + len(end) for end in ends if data.startswith(end, at)]
+    return reached
+
+
+def account(data, told, sizes):
+    """Hold what was read, and what was listed, against the bytes of a file."""
+    kept = reader(told, Agreed(), sizes)
+    listed = list(kept.rows(io.BytesIO(data)))
+    rows = [row for _, row in listed]
+    assert [number for number, _ in listed] == list(range(1, len(rows) + 1))
+    # head, rows, and between them nothing but line ends: that is the whole file
+    head = kept.head(io.BytesIO(data))
+    order = "utf-16-be" if head.startswith(b"\xfe\xff") else "utf-16-le"
+    ends = [end.encode(order if told.dialect.encoding == "utf-16" else "ascii") for end in "\r\n"]
+    assert data.startswith(head)
+    places = skipped(data, {len(head)}, ends)
+    for row in rows:
+        places = skipped(data, {at + len(row) for at in places if data.startswith(row, at)}, ends)
+    assert len(data) in places
+    try:
+        batches = list(kept.read(io.BytesIO(data)))
+    except ContractBreach:
+        return
+    good = [number for batch in batches for number in batch.rows[ROW]]
+    bad = {one.row: one.original for batch in batches for one in batch.bad}
+    assert sorted([*good, *bad]) == list(range(1, len(rows) + 1))
+    assert all(original == rows[number - 1] for number, original in bad.items())
+    for batch in batches:
+        for number in batch.rows[ROW]:
+            assert batch.lines.original(number) == rows[number - 1]
+
+
+@given(data=SOUP, dialect=DIALECTS, sizes=SIZES)
+@settings(max_examples=300, deadline=None)
+@example(b"\xef\xbb\xbfa,b\n\xef\xbb\xbf1,2\n", Dialect(), Sizes(8, 64))
+def test_any_bytes_as_csv_are_accounted_for(data, dialect, sizes):
+    """No crash; good and bad rows, head, and line ends are the file, byte for byte."""
+    account(data, feed(dialect), sizes)
+
+
+@given(data=SOUP, sizes=SIZES, encoding=st.sampled_from(["utf-8", "latin-1", "utf-16"]))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_as_json_lines_are_accounted_for(data, sizes, encoding):
+    """No crash; good and bad lines, head, and line ends are the file, byte for byte."""
+    account(data, feed(Dialect(encoding=encoding), "jsonl"), sizes)
+
+
+@given(data=SOUP, sizes=SIZES, dialect=DIALECTS)
+@settings(max_examples=300, deadline=None)
+def test_what_is_read_does_not_depend_on_where_blocks_end(data, sizes, dialect):
+    """A file in blocks of any size has the same rows as in one."""
+    told = feed(dialect)
+    parts = reader(told, Agreed(), sizes)
+    whole = reader(told, Agreed(), Sizes(1 << 16, sizes.record_bytes))
+    assert list(parts.rows(io.BytesIO(data))) == list(whole.rows(io.BytesIO(data)))
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)) | st.sampled_from("\",;|\\\r\n '\ufeff"), max_size=6)
+
+
+@given(
+    table=st.integers(1, 4).flatmap(
+        lambda width: st.lists(st.lists(TEXTS, min_size=width, max_size=width), min_size=1, max_size=12)
+    ),
+    delimiter=st.sampled_from(",;|\t"),
+    quote=st.sampled_from("\"'"),
+    escape=st.sampled_from(["", "\\"]),
+    end=st.sampled_from([("any", "\n"), ("any", "\r\n"), ("any", "\r"), ("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")]),
+    encoding=st.sampled_from(["utf-8", "utf-16"]),
+    sizes=st.builds(Sizes, block_bytes=st.sampled_from([1, 5, 64, 4096])),
+)
+@settings(max_examples=300, deadline=None)
+def test_tables_that_python_writes_are_read_as_they_were(table, delimiter, quote, escape, end, encoding, sizes):
+    """Any well-formed table in any dialect gives its cells, all of them, unchanged."""
+    line_end, written_end = end
+    file = io.StringIO(newline="")
+    csv.writer(
+        file,
+        delimiter=delimiter,
+        quotechar=quote,
+        doublequote=not escape,
+        escapechar=escape or None,
+        lineterminator=written_end,
+        quoting=csv.QUOTE_ALL,
+    ).writerows(table)
+    dialect = Dialect(
+        delimiter=delimiter, quote=quote, escape=escape, line_end=line_end, encoding=encoding, header=False
+    )
+    names = tuple("abcd"[: len(table[0])])
+    data = file.getvalue().encode("utf-16" if encoding == "utf-16" else "utf-8")
+    batches = list(reader(feed(dialect), Agreed(names=names), sizes).read(io.BytesIO(data)))
+    assert [one for batch in batches for one in batch.bad] == []
+    assert [list(row[1:]) for batch in batches for row in batch.rows.rows()] == table
+
+
+@given(rows=st.lists(st.lists(st.text('ab ,"\n', max_size=4), min_size=2, max_size=2), max_size=10))
+@settings(max_examples=300, deadline=None)
+def test_quotes_only_where_needed_are_read_as_well(rows):
+    """Python's own reader and ours agree on what Python writes by default."""
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows([["a", "b"], *rows])
+    file.seek(0)
+    wanted = list(csv.reader(file))[1:]
+    batches = list(reader(feed(Dialect()), Agreed()).read(io.BytesIO(file.getvalue().encode())))
+    assert [list(row[1:]) for batch in batches for row in batch.rows.rows()] == wanted

@@ -1,0 +1,177 @@
+"""The inbox takes files once they are whole, and shows a person what it leaves alone."""
+
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from poc import config
+from poc.inbox import handed_in, put_away, strays, waiting, why_stray
+
+PARTNER = """
+schema = 1
+id = "UA"
+name = "United"
+[endpoint]
+url = "http://127.0.0.1:1"
+[feed.flights]
+contract = "flights.schema.json"
+files = "*"
+{more}
+map = [{{ to = "flight", from = "flight" }}]
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A function that makes a workspace of one feed, and gives it with the feed and its inbox."""
+
+    def make(more="settle_s = 2"):
+        for folder in ("partners", "contracts", "var/inbox/UA/flights"):
+            (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / "milepost.toml").write_text('schema = 1\nname = "w"\n')
+        (tmp_path / "contracts/flights.schema.json").write_text("{}")
+        (tmp_path / "partners/UA.toml").write_text(PARTNER.format(more=more))
+        made = config.load(tmp_path)
+        return made, made.find("UA", "flights")[1], made.inbox("UA", "flights")
+
+    return make
+
+
+def names(paths):
+    """Names of paths, in their order."""
+    return [path.name for path in paths]
+
+
+def test_a_file_is_taken_once_it_has_settled(workspace):
+    """One that changed a moment ago may still be written."""
+    _, feed, inbox = workspace()
+    for name, age_s in (("old.csv", 60), ("young.csv", 1)):
+        (inbox / name).write_text("x")
+        os.utime(inbox / name, times=(1_000_000 - age_s,) * 2)
+    assert names(waiting(inbox, feed, datetime.fromtimestamp(1_000_000, UTC))) == ["old.csv"]
+    assert names(handed_in(inbox, feed)) == ["old.csv", "young.csv"]
+
+
+def test_a_file_is_taken_once_it_is_announced(workspace):
+    """With a done-file it is the announcement that counts, not the age."""
+    _, feed, inbox = workspace('done_file = "{name}.done"')
+    now = datetime.now(UTC)
+    for name in ("a.csv", "b.csv", "b.csv.done", "c.csv.done"):
+        (inbox / name).write_text("x")
+    assert names(handed_in(inbox, feed)) == ["a.csv", "b.csv"]
+    assert names(waiting(inbox, feed, now)) == ["b.csv"]
+    assert names(waiting(inbox, feed, now + timedelta(days=9))) == ["b.csv"]
+
+
+@pytest.mark.parametrize("announced_by", ["folder", "link", "pipe"])
+def test_only_a_file_announces(workspace, announced_by):
+    """A folder, link or pipe with the announcement's name announces nothing, and none makes us wait."""
+    _, feed, inbox = workspace('done_file = "{name}.done"')
+    (inbox / "a.csv").write_text("x")
+    done = inbox / "a.csv.done"
+    {"folder": done.mkdir, "link": lambda: done.symlink_to("a.csv"), "pipe": lambda: os.mkfifo(done)}[announced_by]()
+    assert waiting(inbox, feed, datetime.now(UTC)) == []
+
+
+@pytest.mark.parametrize(
+    ("done_file", "announcements", "data"),
+    [
+        ("ok_{name}", ["ok_a.csv", "ok_ok_"], ["a.csv", "ok_"]),
+        ("{name}.{name}.ok", ["a.a.ok"], ["a", "a.b.ok", ".ok"]),
+        ("[{name}]+", ["[a]+"], ["a", "[]+", "[a]"]),
+    ],
+)
+def test_an_announcement_is_never_taken_for_data(workspace, done_file, announcements, data):
+    """Its name is told from a data file's whatever it announces, and whether that is there or not."""
+    _, feed, inbox = workspace(f'done_file = "{done_file}"')
+    for name in (*announcements, *data):
+        (inbox / name).write_text("x")
+    assert names(handed_in(inbox, feed)) == sorted(name for name in data if not name.startswith("."))
+
+
+def test_an_announcement_is_a_stray_only_by_itself(workspace):
+    """Beside its data file it belongs to the feed; left behind, a person is to see it."""
+    made, _, inbox = workspace('done_file = "{name}.done"')
+    for name in ("b.csv", "b.csv.done", "c.csv.done"):
+        (inbox / name).write_text("x")
+    assert names(strays(made)) == ["c.csv.done"]
+
+
+def test_an_announcement_is_put_away_with_its_file(workspace):
+    """Both go to the same folder, neither overwrites anything, and what failed stays with its announcement."""
+    made, _, inbox = workspace('done_file = "{name}.done"')
+    for _ in range(2):
+        for name in ("a.csv", "a.csv.done"):
+            (inbox / name).write_text("x")
+        assert put_away(made, "UA", "flights", inbox / "a.csv", "failed", "5" * 64) == inbox / "a.csv"
+        assert names(sorted(inbox.iterdir())) == ["a.csv", "a.csv.done"]
+        put_away(made, "UA", "flights", inbox / "a.csv", "done", "5" * 64)
+    archive = made.done("UA", "flights", "archive")
+    assert list(inbox.iterdir()) == []
+    assert names(sorted(archive.iterdir())) == [
+        "a.55555555.2.csv",
+        "a.csv",
+        "a.csv.55555555.2.done",
+        "a.csv.done",
+    ]
+
+
+def test_a_broken_link_in_the_archive_is_not_overwritten(workspace):
+    """A name that a link has, even one that leads nowhere, is taken."""
+    made, _, inbox = workspace()
+    archive = made.done("UA", "flights", "archive")
+    archive.mkdir(parents=True)
+    (archive / "a.csv").symlink_to("nowhere")
+    (inbox / "a.csv").write_text("x")
+    assert put_away(made, "UA", "flights", inbox / "a.csv", "done", "5" * 64).name == "a.55555555.2.csv"
+    assert (archive / "a.csv").is_symlink()
+
+
+def test_what_is_no_file_is_left_alone_and_shown(workspace, tmp_path):
+    """Links, pipes and sockets are never taken nor waited for, and each is told with its reason."""
+    made, feed, inbox = workspace()
+    secret = tmp_path / "secret.txt"
+    secret.write_text("not for partners")
+    (inbox / "link.csv").symlink_to(secret)
+    (inbox / "broken.csv").symlink_to(tmp_path / "nowhere")
+    (inbox / "tree").symlink_to(tmp_path)
+    (inbox / "half.part").symlink_to(secret)
+    os.mkfifo(inbox / "pipe.csv")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(inbox / "sock"))
+        (inbox / "folder.csv").mkdir()
+        (inbox / "half.csv.part").write_text("x")
+        (inbox / "a.csv").write_text("x")
+        assert names(handed_in(inbox, feed)) == ["a.csv"]
+        told = {path.name: why_stray(path) for path in strays(made)}
+    link, other = "a symbolic link, which is never followed", "no regular file"
+    assert told == {
+        "link.csv": link,
+        "broken.csv": link,
+        "tree": link,
+        "half.part": link,
+        "pipe.csv": other,
+        "sock": other,
+    }
+
+
+def test_a_misspelt_folder_is_told(workspace):
+    """A file in a folder of no feed would lie there unseen."""
+    made, _, inbox = workspace()
+    wrong = inbox.with_name("flihgts")
+    wrong.mkdir()
+    (wrong / "a.csv").write_text("x")
+    assert [(path.name, why_stray(path)) for path in strays(made)] == [("a.csv", "belongs to no feed")]
+
+
+def test_an_inbox_elsewhere_is_no_stray(workspace, tmp_path):
+    """The folder of a feed may itself be a link: a person put it there."""
+    made, feed, inbox = workspace()
+    inbox.rmdir()
+    (tmp_path / "disk2").mkdir()
+    inbox.symlink_to(tmp_path / "disk2")
+    (inbox / "a.csv").write_text("x")
+    assert strays(made) == []
+    assert names(handed_in(inbox, feed)) == ["a.csv"]

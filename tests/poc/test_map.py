@@ -1,0 +1,104 @@
+"""The map stage: fields as the partner wants them."""
+
+import json
+
+import polars as pl
+import pytest
+
+from poc import contract
+from poc.batch import ROW, Bad, Batch, Finding, NoLines, Settled
+from poc.errors import BadInput
+from poc.partners import MapField
+from poc.stages.map import Map
+
+FIELDS = {
+    "text": ({"type": "string"}, "x"),
+    "whole": ({"type": "integer"}, "7"),
+    "number": ({"type": "number"}, "1.50"),
+    "flag": ({"type": "boolean"}, "1"),
+    "day": ({"type": "date"}, "2024-01-26"),
+    "clock": ({"type": "time"}, "15:00:59"),
+    "instant": ({"type": "datetime"}, "2024-01-26T15:00:00+01:00"),
+    "fraction": ({"type": "datetime"}, "2024-01-26T15:00:00.25Z"),
+    "local": ({"type": "datetime", "format": "%d.%m.%Y %H:%M"}, "26.1.2024 15:00"),
+    "year": ({"type": "year"}, "2024"),
+    "month": ({"type": "yearmonth"}, "2024-01"),
+    "span": ({"type": "duration"}, "P1D"),
+    "thing": ({}, "?"),
+}
+
+
+@pytest.fixture
+def all_types(tmp_path):
+    """A contract with a field of every type."""
+    path = tmp_path / "a.schema.json"
+    path.write_text(json.dumps({"fields": [{"name": name, **told} for name, (told, _) in FIELDS.items()]}))
+    return contract.load(path)
+
+
+def mapped(checked, **field):
+    """What the partner gets of one field, of a row with all values and of one with none."""
+    texts = {name: pl.Series([text, None], dtype=pl.String) for name, (_, text) in FIELDS.items()}
+    typed, findings = checked.check(pl.DataFrame({ROW: [1, 2], **texts}))
+    assert findings == []
+    (out,) = Map([MapField.model_validate({"to": "x", **field})], checked)(iter([Batch(typed)]))
+    assert out.rows.columns == [ROW, "x"]
+    return out.rows["x"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("text", "x", "x"),
+        ("whole", 7, "7"),
+        ("number", 1.5, "1.5"),
+        ("flag", True, "true"),
+        ("day", "2024-01-26", "2024-01-26"),
+        ("clock", "15:00:59", "15:00:59"),
+        ("instant", "2024-01-26T14:00:00Z", "2024-01-26T14:00:00Z"),
+        ("fraction", "2024-01-26T15:00:00.250Z", "2024-01-26T15:00:00.250Z"),
+        ("local", "2024-01-26T15:00:00", "2024-01-26T15:00:00"),
+        ("year", "2024", "2024"),
+        ("month", "2024-01", "2024-01"),
+        ("span", "P1D", "P1D"),
+        ("thing", "?", "?"),
+    ],
+)
+def test_every_type_is_copied_and_joined(all_types, name, value, text):
+    """A field goes as JSON has it, and into a text as it would be written; none stays none."""
+    assert mapped(all_types, **{"from": name}) == [value, None]
+    assert mapped(all_types, join=["text", name]) == ["x" + text, None]
+
+
+def test_numbers_are_scaled_and_minutes_added(all_types):
+    """`times` rounds to `decimals`; `plus_minutes` keeps the zone a datetime has, or has not."""
+    assert mapped(all_types, **{"from": "number"}, times=1.11111, decimals=2) == [1.67, None]
+    assert mapped(all_types, **{"from": "instant"}, plus_minutes="whole") == ["2024-01-26T14:07:00Z", None]
+    assert mapped(all_types, **{"from": "local"}, plus_minutes="whole") == ["2024-01-26T15:07:00", None]
+
+
+def test_what_is_on_a_batch_stays_on_it(all_types):
+    """Lines, bad rows, notes and settled rows are passed on as they are."""
+    rows = pl.DataFrame({ROW: [1], "text": ["x"]})
+    given = Batch(rows, NoLines(), (Bad(2, b"", ()),), (Finding(0, "c", "", ""),), (Settled("filtered", 1),))
+    (out,) = Map([MapField.model_validate({"to": "x", "from": "text"})], all_types)(iter([given]))
+    assert (out.lines, out.bad, out.notes, out.settled) == (given.lines, given.bad, given.notes, given.settled)
+
+
+def test_map_names_a_field_that_is_not_there(flights):
+    """A map of an unknown field is a mistake that is told before any row moves."""
+    with pytest.raises(BadInput, match=r"map to 'x': unknown field 'distanse'; the contract has year, month"):
+        Map([MapField.model_validate({"to": "x", "from": "distanse"})], flights)
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ({"to": "x", "from": "carrier", "times": 2.0}, "`times` needs a number, 'carrier' is a string"),
+        ({"to": "x", "from": "hour", "plus_minutes": "minute"}, "`plus_minutes` needs a datetime"),
+    ],
+)
+def test_map_refuses_what_does_not_fit_the_type(flights, field, said):
+    """Arithmetic on text is refused when the map is read."""
+    with pytest.raises(BadInput, match=said):
+        Map([MapField.model_validate(field)], flights)

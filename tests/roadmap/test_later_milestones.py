@@ -1,0 +1,115 @@
+"""The later milestones of the template, judged on a made-up year: just below, at, and above each target."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from metrics.store import open_reader
+from roadmap import plan as plans
+from roadmap.evidence import judge_all
+from roadmap.plan import load
+from roadmap.report import to_text
+
+PLAN = load(Path(plans.__file__).with_name("milestones.toml"))
+THREE = (40, 44, 48)
+
+
+@pytest.fixture
+def judged(made_up):
+    """A function that judges a milestone on the last day of a made-up year; its verdict and each criterion's."""
+
+    def judge(code, **settings):
+        with closing(open_reader(made_up(moves=True, **settings))) as db:
+            verdicts = judge_all(db, PLAN, date(2013, 12, 31), 4)
+        (found,) = [verdict for verdict in verdicts if verdict.code == code]
+        return found, {(c.role, c.name): c for c in found.criteria}
+
+    return judge
+
+
+def test_good_numbers_prove_the_second_and_the_third(judged):
+    """All good rows delivered, none set aside, none lost, none twice, in good time: proven at twelve weeks."""
+    for code, day in (("M2", date(2013, 6, 23)), ("M3", date(2013, 9, 22))):
+        found, done = judged(code)
+        assert (found.status, found.proven_on) == ("proven", day)
+        assert {c.verdict for c in done.values()} == {"met", "held"}
+
+
+@pytest.mark.parametrize(
+    ("code", "settings", "name", "said"),
+    [
+        ("M2", {"good_missing": 1}, "good_rows_delivered", "good rows due beside broken ones"),
+        ("M2", {"good_aside": 1}, "false_rejects", "1 of"),
+        ("M3", {"lost": 1}, "lost_records", "1 of"),
+        ("M3", {"twice": 1}, "partner_duplicates", "1 of"),
+    ],
+)
+def test_one_row_in_a_quarter_fails_a_census(judged, code, settings, name, said):
+    """One good row missing or set aside, one record lost or twice: not met, whatever the other weeks say."""
+    found, done = judged(code, **settings)
+    assert found.status == "missed"
+    assert done["metric", name].verdict == "not_met"
+    assert said in to_text([found])
+    others = [c for key, c in done.items() if c.verdict in {"not_met", "breached"} and key[1] != name]
+    assert others == []
+
+
+def test_a_service_that_saves_too_little_keeps_its_other_proofs_open(judged):
+    """The time saved is a guardrail of the second: 20 % saved breaches it, and nothing is proven."""
+    found, done = judged("M2", cost=0.8)
+    assert (found.status, done["guardrail", "busy_time_saved"].verdict) == ("missed", "breached")
+    assert done["metric", "false_rejects"].verdict == "met"
+
+
+@pytest.mark.parametrize(
+    ("settings", "verdict"),
+    [
+        ({"recovers": 100}, "met"),
+        ({"recovers": 99}, "inconclusive"),
+        ({"recovers": 95}, "inconclusive"),
+        ({"recovers": 80}, "not_met"),
+        ({"recovers": 0}, "not_met"),
+    ],
+)
+def test_recoveries_are_judged_by_their_range(judged, settings, verdict):
+    """156 failures in the quarter: all recovered is proof; one or two that did not, or the target itself, are none."""
+    _, done = judged("M4", outages=THREE, **settings)
+    assert done["metric", "recovered_unattended"].verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("settings", "verdict", "said"),
+    [
+        ({}, "insufficient", "no partner was down in this time"),
+        ({"outages": (41,)}, "insufficient", "1 of 3 outages that a range takes"),
+        ({"outages": (41, 45)}, "insufficient", "2 of 3 outages that a range takes"),
+        ({"outages": (3, 20, 30)}, "insufficient", "no partner was down in this time"),
+        ({"outages": THREE, "calls_down": 24}, "met", "1.0, likely 0.0 to 2.3 calls per outage hour"),
+        ({"outages": THREE, "calls_down": 120}, "inconclusive", "5.0, likely 2.1 to 7.9 calls per outage hour"),
+        ({"outages": THREE, "calls_down": 1200}, "not_met", "50.0, likely 40.9 to 59.1 calls per outage hour"),
+    ],
+)
+def test_calls_in_vain_are_judged_once_there_are_outages_enough(judged, settings, verdict, said):
+    """None in the quarter, too few, and three that lie below, at, and above five calls an hour."""
+    found, done = judged("M4", **settings)
+    assert done["metric", "wasted_calls"].verdict == verdict
+    assert said in to_text([found])
+
+
+def test_the_fourth_is_proven_when_all_of_it_is_there(judged):
+    """Time saved, three outages with few calls, and with the last week just failures enough that all recovered."""
+    found, _ = judged("M4", cost=0.3, outages=THREE, calls_down=12)
+    assert (found.status, found.proven_on) == ("proven", date(2013, 12, 31))
+
+
+def test_a_milestone_reads_its_own_level_only(judged):
+    """What level 2 lost in its quarter does not touch level 3, whose own quarter is whole."""
+    found, _ = judged("M3", good_missing=3)
+    assert found.status == "proven"
+    first, done = judged("M1")
+    assert done["metric", "busy_time_saved"].reading.blocks == 13
+    assert first.subject == "service@1"
