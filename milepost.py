@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 #: Commands that live in the rooms: name -> (module, attribute, what the help says of it).
 ROOMS = {
-    "run": ("poc.cli", "run", "Exchange what waits in the inboxes."),
+    "run": ("poc.cli", "run", "Send what is due and exchange what waits in the inboxes."),
     "status": ("poc.cli", "status", "Show what waits, what was exchanged, and what needs a person."),
-    "quarantine": ("poc.quarantine_cli", "quarantine", "Rows that were set aside: show, mend, replay or discard them."),
-    "outbox": ("poc.quarantine_cli", "outbox", "Requests that are not confirmed, and what to do with them."),
+    "quarantine": ("poc.quarantine_cli", "quarantine", "Rows that were set aside: look at them, mend them, send them after all, or give them up."),
+    "outbox": ("poc.quarantine_cli", "outbox", "Requests that are not confirmed: those that failed for good, and those nobody knows about."),
     "partner": ("poc.cli", "partner", "Start a practice partner that takes deliveries."),
     "metrics": ("metrics.cli", "metrics", "Measure runs of both sides, and keep what they tell."),
     "roadmap": ("roadmap.cli", "roadmap", "Milestones and their verdicts, computed from what was measured."),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from poc import contract
 from poc.formats.reading import encoder, reader
+from poc.stages.map import Map
 from poc.transports.http import HttpDoor
 from poc.transports.secrets import resolve
 
@@ -33,6 +34,7 @@ class Lane:
     feed_id: str
     feed: Feed
     contract: Contract
+    map: Map
     reader: Reader
     encoder: Encoder
     door: Door | None
@@ -63,7 +65,7 @@ def lane(
         environ: where secrets are looked up; the process's own environment unless given.
 
     Raises:
-        BadInput: there is no such feed, its contract has a mistake, or a secret is missing.
+        BadInput: there is no such feed, its contract or map has a mistake, or a secret is missing.
     """
     partner, feed = workspace.find(partner_id, feed_id)
     place = partner.endpoint
@@ -82,6 +84,7 @@ def lane(
         feed_id,
         feed,
         agreed,
+        Map(feed.map, agreed),
         reader(feed, agreed),
         written,
         door,

@@ -21,7 +21,6 @@ from poc.parcels import Packer
 from poc.stages.check import Check
 from poc.stages.deliver import Deliver
 from poc.stages.drop import Drop
-from poc.stages.map import Map
 from poc.stages.once import Once
 from poc.stages.persist import Persist
 from poc.stages.quarantine import Quarantine
@@ -136,7 +135,7 @@ def persist(ports: Ports) -> Ports:
 
 LINE = (
     Capability("check", 1, lambda ports: Check(ports.lane.contract, ports.known, at_once=ports.early)),
-    Capability("map", 1, lambda ports: Map(ports.lane.feed.map, ports.lane.contract)),
+    Capability("map", 1, lambda ports: ports.lane.map),
     Capability("refuse", 1, lambda _: Refuse(), until=1),
     Capability("quarantine", 2, lambda ports: Quarantine(ports.lane.feed, ports.keep, ports.lines)),
     Capability("deliver", 1, deliver, until=2),

@@ -31,7 +31,6 @@ from poc.formats.reading import reader
 from poc.outbox import Outbox
 from poc.parcels import Packer
 from poc.stages.check import Check
-from poc.stages.map import Map
 from poc.transports.source import digest, open_regular
 
 if TYPE_CHECKING:
@@ -230,7 +229,7 @@ def recheck(
         bad: list[Bad] = []
         frames: list[pl.DataFrame] = []
         try:
-            for batch in Map(lane.feed.map, lane.contract)(Check(lane.contract, known)(plain.read(mended))):
+            for batch in lane.map(Check(lane.contract, known)(plain.read(mended))):
                 for one in batch.bad:
                     if one.row > good:
                         number = numbers[one.row - good - 1]

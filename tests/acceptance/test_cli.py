@@ -113,7 +113,8 @@ def damage_ledger(workspace):
     path = workspace / "var" / "ledger.db"
     ledger = open_ledger(path)
     for n in range(200):
-        ledger.open("AA", "flights", f"{n}.csv", f"{n:064}", 1, 1)
+        ledger.enter(ledger.find("AA", "flights", f"{n}.csv", f"{n:064}"), 1, 1)
+    ledger.seal()
     ledger.close()
     os.utime(workspace / "var/inbox/AA/flights/sample.csv", (0, 0))
     data = path.read_bytes()
@@ -129,7 +130,8 @@ def widen_map(workspace):
 def ask_too_much(workspace):
     """A contract with a check that is not built."""
     path = workspace / "contracts" / "flights.schema.json"
-    path.write_text(path.read_text().replace('"primaryKey"', '"uniqueKeys": [["flight"]], "primaryKey"'))
+    reference = '{"fields": "dest", "reference": {"resource": "airports", "fields": "faa"}}'
+    path.write_text(path.read_text().replace('"primaryKey"', f'"foreignKeys": [{reference}], "primaryKey"'))
 
 
 def close_var(workspace):
@@ -169,7 +171,7 @@ def nothing(workspace):
         (damage_ledger, ["status"], 2, "ledger.db: "),
         (damage_ledger, ["run"], 2, "ledger.db: "),
         (widen_map, ["validate"], 2, "the map writes 'from' twice"),
-        (ask_too_much, ["validate"], 2, "uniqueKeys"),
+        (ask_too_much, ["validate"], 2, "foreignKeys"),
         (close_var, ["run"], 2, "var"),
         (close_var, ["metrics", "measure"], 2, "var"),
         (break_store, ["roadmap", "status"], 2, "metrics-live.db: file is not a database"),
@@ -251,23 +253,24 @@ def test_nothing_measured_is_said_and_nothing_is_made(workspace):
     assert milepost("-w", workspace, "roadmap", "gate", "M1").exit_code == 6
 
 
-def test_a_run_without_a_partner_fails_and_loses_nothing(workspace):
-    """The file stays in the inbox, the status names the reason, and the run is an event that is collected once."""
+@pytest.mark.parametrize(("level", "ended"), [(1, "failed"), (3, "failed"), (4, "due")])
+def test_a_run_without_a_partner_fails_and_loses_nothing(workspace, level, ended):
+    """What was not delivered waits in the inbox or the outbox, the status names the reason, and the run is an event."""
     path = workspace / "partners" / "AA.toml"
     path.write_text(path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ").replace(":8766", ":9"))
-    done = milepost("-w", workspace, "run")
+    done = milepost("-w", workspace, "run", "--level", str(level))
     assert done.exit_code == 4
-    assert "12 rows in: 12 failed" in done.output
-    assert (workspace / "var/inbox/AA/flights/sample.csv").exists()
+    assert f"12 rows in: 12 {ended}" in done.output
+    kept = workspace / ("var/inbox" if level == 1 else "var/archive") / "AA/flights/sample.csv"
+    assert kept.exists()
     assert "Connection refused" in milepost("-w", workspace, "status").output
-    assert "live: 2 events in 1 files, 1 of them new" in milepost("-w", workspace, "metrics", "collect").output.replace(
-        "2 of", "1 of"
-    )
+    assert ("12 row(s), " + ended in milepost("-w", workspace, "outbox", "ls").output) == (level > 1)
+    assert "live: 2 events in 1 files, 2 of them new" in milepost("-w", workspace, "metrics", "collect").output
     assert "live: 0 events in 1 files, 0 of them new" in milepost("-w", workspace, "metrics", "collect").output
 
 
 def test_a_run_delivers_and_puts_the_file_away(workspace, start_partner):
-    """What waits is delivered, archived and told; the same bytes again are refused; a bad file is set aside."""
+    """What waits is delivered and archived; the same bytes again are refused; bad rows and bad files are set aside."""
     partner = start_partner()
     path = workspace / "partners" / "AA.toml"
     text = path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
@@ -277,17 +280,19 @@ def test_a_run_delivers_and_puts_the_file_away(workspace, start_partner):
     assert "sample.csv: done; 12 rows in: 12 delivered" in milepost("-w", workspace, "run", "AA/flights").output
     assert len(partner.held("live", "AA")) == 12
     (inbox / "sample.csv").write_bytes(good)
-    (inbox / "bad.csv").write_bytes(good.replace(b",AA,", b",ZZ,", 1))
+    (inbox / "drifted.csv").write_bytes(good.replace(b"tailnum", b"tail", 1))
+    (inbox / "one-bad-row.csv").write_bytes(good.replace(b",AA,", b",ZZ,", 1))
     (inbox / "half.csv.part").write_bytes(good[:100])
     (inbox / "link.csv").symlink_to(workspace / "milepost.toml")
     done = milepost("-w", workspace, "run")
     assert done.exit_code == 3
     assert "already received" in done.output
     assert "row 1: constraint-error in carrier: 'ZZ'" in done.output
-    assert len(partner.held("live", "AA")) == 12
+    assert "one-bad-row.csv: done; 12 rows in: 11 delivered, 1 quarantined" in done.output
+    assert len(partner.held("live", "AA")) == 23
     assert sorted(path.name for path in inbox.iterdir()) == ["half.csv.part", "link.csv"]
-    assert [path.name for path in (var / "refused/AA/flights").iterdir()] == ["bad.csv"]
-    assert len(list((var / "archive/AA/flights").iterdir())) == 2
+    assert [path.name for path in (var / "refused/AA/flights").iterdir()] == ["drifted.csv"]
+    assert len(list((var / "archive/AA/flights").iterdir())) == 3
 
 
 def test_two_runs_at_once_are_one_and_a_later(workspace):

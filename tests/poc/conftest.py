@@ -10,6 +10,7 @@ from poc.formats.reading import encoder, reader
 from poc.lane import Lane
 from poc.ledger import open_ledger
 from poc.partners import Feed, Retry
+from poc.stages.map import Map
 from poc.transports.http import HttpDoor, new_session
 
 MAP = (
@@ -64,7 +65,20 @@ def make_lane(flights):
         written = encoder(flow)
         door = None if url is None else HttpDoor(session, f"{url}/n/UA/flights", timeout_s, {}, written.media_type)
         read = reader(flow, flights, sizes)
-        return Lane("UA", "flights", flow, flights, read, written, door, folder, honours_keys, retry or Retry(), level)
+        return Lane(
+            "UA",
+            "flights",
+            flow,
+            flights,
+            Map(flow.map, flights),
+            read,
+            written,
+            door,
+            folder,
+            honours_keys,
+            retry or Retry(),
+            level,
+        )
 
     yield make
     session.close()

@@ -41,9 +41,9 @@ def test_bad_rows_leave_with_their_bytes_and_all_that_is_wrong(keyed):
     (batch,) = batches("1", "x", "3", cut=3, numbers=["1", "-5", "2.5"])
     (out,) = Check(keyed)(iter([Batch(batch.rows, batch.lines, (ragged,), (note,), (settled,))]))
     assert out.rows.rows() == [(1, 1, 1.0), (3, 3, 2.5)]
-    assert (out.lines, out.bad[0], out.notes, out.settled) == (batch.lines, ragged, (note,), (settled,))
-    assert (out.bad[1].row, out.bad[1].original) == (2, b"line 2")
-    assert [(finding.code, finding.field) for finding in out.bad[1].findings] == [
+    assert (out.lines, out.bad[1], out.notes, out.settled) == (batch.lines, ragged, (note,), (settled,))
+    assert (out.bad[0].row, out.bad[0].original) == (2, b"line 2")
+    assert [(finding.code, finding.field) for finding in out.bad[0].findings] == [
         ("type-error", "k"),
         ("constraint-error", "n"),
     ]
