@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 ROOMS = {
     "run": ("poc.cli", "run", "Send what is due and exchange what waits in the inboxes."),
     "status": ("poc.cli", "status", "Show what waits, what was exchanged, and what needs a person."),
-    "quarantine": ("poc.quarantine_cli", "quarantine", "Rows that were set aside: look at them, mend them, send them after all, or give them up."),
-    "outbox": ("poc.quarantine_cli", "outbox", "Requests that are not confirmed: those that failed for good, and those nobody knows about."),
+    "quarantine": ("poc.quarantine_cli", "quarantine", "Rows that were set aside: show, mend, replay or discard them."),
+    "outbox": ("poc.quarantine_cli", "outbox", "Requests that are not confirmed, and what to do with them."),
     "partner": ("poc.cli", "partner", "Start a practice partner that takes deliveries."),
     "metrics": ("metrics.cli", "metrics", "Measure runs of both sides, and keep what they tell."),
     "roadmap": ("roadmap.cli", "roadmap", "Milestones and their verdicts, computed from what was measured."),
@@ -179,13 +179,20 @@ def init(folder: Path) -> None:
 
 
 @main.command()
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a partner's file instead, for editors.")
 @click.pass_obj
-def validate(front: Front) -> None:
+def validate(front: Front, schema: bool) -> None:
     """Check every file of the workspace, and say what is wrong and what would be right."""
+    import json
+
+    from poc.partners import Partner
     from poc.validate import problems
     from roadmap.errors import PlanError
     from roadmap.plan import load
 
+    if schema:
+        click.echo(json.dumps(Partner.model_json_schema(), indent=2))
+        return
     root = front.folder
     found = problems(root)
     try:

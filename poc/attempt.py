@@ -81,6 +81,7 @@ class Attempt:
         rows = {f"rows_{name}": count for name, count in Account(self.rows_in, ended).as_dict().items()}
         values = {"whole": int(whole), "reserved_to": reserved_to, "due_at_us": None, **rows}
         self._write(values)
+        self._ledger.wait_for_disk(True)
         self.sealed, self.whole = True, whole
 
     def close(self, policy: Policy) -> tuple[str, str, str, Account]:
@@ -100,6 +101,8 @@ class Attempt:
             "due_at_us": policy.due_at_us if outcome == "due" else None, "attempt": self._entry.attempt, **rows,
         }  # fmt: skip
         self._write(values)
+        if not self.sealed:
+            self._ledger.flush()
         return outcome, code, reason, account
 
     def _write(self, values: Mapping[str, object]) -> None:
@@ -117,9 +120,9 @@ class Attempt:
 
     def _judge(self, account: Account) -> tuple[str, str, str]:
         for outcome in WORST_FIRST:
-            if account.ended.get(outcome):
-                for part in self.settled:
-                    if part.outcome == outcome:
-                        return outcome, part.code, part.reason
+            part = next((part for part in self.settled if part.outcome == outcome), None)
+            if part is not None and (account.ended[outcome] or outcome == "refused"):
+                return outcome, part.code, part.reason  # a refused file may have no row that can be counted
+            if account.ended[outcome]:
                 return outcome, "", self._entry.reason
         return "done", "", ""

@@ -125,7 +125,8 @@ def told_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
     if state["settling"]:
         yield f"{state['settling']} file(s) changed a moment ago and are left until they settle."
     for path in state["strays"]:
-        yield f"{why_stray(Path(path))}: {path}"
+        shown = path.encode("utf-8", "backslashreplace").decode()  # a name need not be text
+        yield f"{why_stray(Path(path))}: {shown}"
     if not state["exchanges"]:
         yield "No exchange yet."
     for row in state["exchanges"]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from poc import breakers
@@ -17,12 +18,13 @@ from poc.aside import Aside
 from poc.attempt import Attempt
 from poc.batch import Account, Finding, Recall, Refusal, Settled
 from poc.courier import Traffic
-from poc.errors import BadInput, ContractBreach, StillWritten
+from poc.errors import BadInput, ContractBreach, StillWritten, TryLater
 from poc.formats.header import Drift
 from poc.line import Ports, Watch, equipped, outbox, stages
 from poc.outbox import Outbox
 from poc.policy import AtOnce
 from poc.stages.check import Check
+from poc.transports.folder import FULL
 from poc.transports.source import digest as digest_of
 from poc.transports.source import open_regular
 
@@ -152,6 +154,7 @@ def _sent_down(
 ) -> Receipt:
     """Send a file down the line: once, or twice where rows are called back."""
     traffic, watch = Traffic(), Watch()
+    ledger.wait_for_disk(not lane.honours_keys)
     aside, size_bytes = Aside(ledger, entry), os.fstat(source.fileno()).st_size
     known: dict[int, tuple[Finding, ...]] = {}
     while True:
@@ -171,6 +174,11 @@ def _sent_down(
             continue
         except ContractBreach as breach:
             _refuse(lane, source, attempt, breach)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            place = error.filename or gettempdir()  # what waits for the end of a file waits there, without a name
+            raise TryLater(f"{place}: cannot be written: {error.strerror}; make room and try again") from error
         break
     return _closed(lane, entry, attempt, ports, ledger, size_bytes, watch.spent_ns)
 

@@ -8,7 +8,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from poc.errors import TryLater
+from poc.errors import BadInput, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,15 +118,22 @@ def put_away(workspace: Workspace, partner: str, feed: str, path: Path, outcome:
 
     Returns where the file is now. Its announcement goes first: left behind by a crash, it would announce the next file
     of that name before that is whole.
+
+    Raises:
+        BadInput: it cannot be moved.
     """
     if outcome not in PLACES:
         return path
     folder = workspace.done(partner, feed, PLACES[outcome])
-    folder.mkdir(parents=True, exist_ok=True)
     found = workspace.find(partner, feed)[1]
-    if found.done_file and regular(beside := announcement(path, found)):
-        beside.rename(_free(folder, beside, digest))
-    return path.rename(_free(folder, path, digest))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if found.done_file and regular(beside := announcement(path, found)):
+            beside.rename(_free(folder, beside, digest))
+        return path.rename(_free(folder, path, digest))
+    except OSError as error:
+        told = f"{path}: {outcome.replace('_', ' ')}, but cannot be moved to {folder}: {error.strerror}"
+        raise BadInput(f"{told}; see who may write there") from error
 
 
 def _free(folder: Path, path: Path, digest: str) -> Path:
@@ -144,10 +151,14 @@ def alone(workspace: Workspace) -> Iterator[None]:
 
     Raises:
         TryLater: another run is under way.
+        BadInput: the workspace cannot be written.
     """
     path = workspace.root / "var" / "run.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    except OSError as error:
+        raise BadInput(f"{error.filename or path}: cannot be made or written: {error.strerror}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

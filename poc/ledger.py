@@ -35,6 +35,12 @@ ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
 #: SQL, the names of its parameters in their order, and the values that the statement itself gives some of them.
 Text: TypeAlias = "tuple[str, list[str], dict[str, object]]"
 
+#: Pages of 4 KiB that the write-ahead log holds before they are copied into the database.
+CHECKPOINT_PAGES = 8_000
+
+#: SQLite's `synchronous`: with a write-ahead log, NORMAL waits for the disk at checkpoints only.
+WAIT, NO_WAIT = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
+
 FIND = sa.select(*(EXCHANGE.c[name] for name in (*KNOWN, *ROWS))).where(EXCHANGE.c.id == sa.bindparam("key"))
 ENTER = sa.insert(EXCHANGE)
 CHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
@@ -155,9 +161,25 @@ class Ledger:
         with self.asking():
             self._driver.commit()
 
+    def wait_for_disk(self, wait: bool) -> None:
+        """Whether commits from here on are on the disk when they return, or only safe from the death of this process.
+
+        To be called between transactions. A reservation for a partner that honours keys need not wait: should a power
+        cut take it back, the file is still in the inbox, and exchanging it anew makes the same requests with the same
+        keys. How an exchange ended always waits.
+        """
+        self._driver.execute(WAIT if wait else NO_WAIT)
+
+    def flush(self) -> None:
+        """Bring what was committed without waiting to the disk. Raises TryLater, LedgerDamaged."""
+        with self.asking():
+            self._driver.execute("PRAGMA wal_checkpoint(PASSIVE)")  # writes the log to the disk first
+            self._driver.execute(WAIT)
+
     def forget(self) -> None:
-        """Take back what was not committed."""
+        """Take back what was not committed, and wait for the disk again."""
         self._driver.rollback()
+        self._driver.execute(WAIT)
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -231,7 +253,7 @@ def open_ledger(path: Path) -> Ledger:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """Name the ledger in what goes wrong with it. Raises TryLater where it is locked, LedgerDamaged otherwise."""
+    """Name the ledger in what goes wrong with it. Raises TryLater where it is locked or full, else LedgerDamaged."""
     try:
         yield
     except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
@@ -242,8 +264,14 @@ def naming(path: str) -> Iterator[None]:
             raise TryLater(f"{path}: {said}; try again later") from None
         if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
             raise TryLater(f"{path}: cannot be written: {said}; make room and try again") from None
+        if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+            raise LedgerDamaged(
+                f"{path}: cannot be used: {said}; see who may write there, nothing was changed"
+            ) from None
         raise LedgerDamaged(f"{path}: {said}; move it away or restore a copy, nothing was changed") from None
 
 
 def _every_commit_on_disk(connection: Any, _: Any) -> None:
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(WAIT)
+    # pages that are written again and again are then copied into the database once for many exchanges
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

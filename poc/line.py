@@ -8,12 +8,14 @@ rows; it never measures itself (`Watch` does) and cannot ask which level it is i
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
+from poc.ahead import ahead
 from poc.batch import Batch
 from poc.courier import Courier, Traffic
 from poc.errors import BadInput
@@ -136,6 +138,7 @@ def persist(ports: Ports) -> Ports:
 LINE = (
     Capability("check", 1, lambda ports: Check(ports.lane.contract, ports.known, at_once=ports.early)),
     Capability("map", 1, lambda ports: ports.lane.map),
+    Capability("ahead", 1, lambda _: ahead),
     Capability("refuse", 1, lambda _: Refuse(), until=1),
     Capability("quarantine", 2, lambda ports: Quarantine(ports.lane.feed, ports.keep, ports.lines)),
     Capability("deliver", 1, deliver, until=2),
@@ -179,23 +182,26 @@ def standing(level: int | None) -> int:
 
 
 class Watch:
-    """Times stages from outside: the time inside a stage, less the time it waited for the stage before it."""
+    """Times stages from outside: the time inside a stage, less the time it waited for the stage before it.
+
+    Stages that run in a thread of their own are timed there; `ahead` is what the others waited for them.
+    """
 
     def __init__(self) -> None:
         self.spent_ns: dict[str, int] = {}
-        self._inner_ns = 0
+        self._inner = threading.local()
 
     def over(self, name: str, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The same batches; what it took to make each is added to `spent_ns[name]`."""
         while True:
-            outer_ns, self._inner_ns = self._inner_ns, 0
+            outer_ns, self._inner.ns = getattr(self._inner, "ns", 0), 0
             began = time.monotonic_ns()
             try:
                 batch = next(batches, None)
             finally:
                 took_ns = time.monotonic_ns() - began
-                self.spent_ns[name] = self.spent_ns.get(name, 0) + took_ns - self._inner_ns
-                self._inner_ns = outer_ns + took_ns
+                self.spent_ns[name] = self.spent_ns.get(name, 0) + took_ns - self._inner.ns
+                self._inner.ns = outer_ns + took_ns
             if batch is None:
                 return
             yield batch

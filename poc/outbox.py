@@ -7,7 +7,7 @@ exchange whose bodies are large gets a file of its own beside the ledger: writin
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -33,7 +33,7 @@ WAITING = (
     .order_by(sa.literal_column("rowid"))
 )
 BODY = sa.select(PARCEL.c.body).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
-NAMES = sa.select(PARCEL.c.name).where(OF_EXCHANGE)
+STATES = sa.select(PARCEL.c.name, PARCEL.c.state, PARCEL.c.note).where(OF_EXCHANGE)
 CONFIRM = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
 ARRIVED = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")
 AGAIN = sa.update(PARCEL).where(OF_EXCHANGE)
@@ -61,6 +61,7 @@ class Outbox:
         self._held: list[dict[str, Any]] = []
         self._held_bytes = 0
         self._file: BinaryIO | None = None
+        self._reserved_bytes = 0
         self.path = ledger.path.parent / "outbox" / entry.exchange_id
 
     def hold(self, parcel: Parcel) -> None:
@@ -108,9 +109,9 @@ class Outbox:
         ((body,),) = self._ledger.run(BODY, {"key": self._key, "parcel": name})
         return bytes(body)
 
-    def names(self) -> set[str]:
-        """Names of all parcels that are not confirmed."""
-        return {name for (name,) in self._ledger.run(NAMES, {"key": self._key})}
+    def states(self) -> dict[str, tuple[str, str]]:
+        """State and note of every parcel that is not confirmed, by its name."""
+        return {name: (state, note) for name, state, note in self._ledger.run(STATES, {"key": self._key})}
 
     def confirm(self, names: list[str]) -> None:
         """These parcels have arrived."""
@@ -122,16 +123,20 @@ class Outbox:
         self._ledger.run(MARK, {"state": state, "note": note, "key": self._key, "parcel": name})
 
     def drop(self) -> None:
-        """Let go of what was taken in and not reserved."""
+        """Let go of what was taken in and not reserved; what was reserved before stays in the file."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # a full disk: closing tries once more to write what is given up here
+                self._file.close()
             self._file = None
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):  # what cannot be cut off now goes with the file, once nothing of it is waiting
+                os.truncate(self.path, self._reserved_bytes)
+                if not self._reserved_bytes:
+                    self.path.unlink()
         self._held, self._held_bytes = [], 0
 
     def tidy(self) -> None:
         """Remove the file of bodies once nothing of it is waiting."""
-        if self.path.exists() and not self.names():
+        if self.path.exists() and not self.states():
             self.path.unlink()
 
     def _spill(self) -> None:
@@ -139,6 +144,7 @@ class Outbox:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self.path.open("ab")
+                self._reserved_bytes = self._file.tell()
             for row in self._held:
                 if row["body"] is not None:
                     row["start_byte"] = self._file.tell()

@@ -38,7 +38,7 @@ def echo_json(value: Any) -> None:
 
 @click.group()
 def quarantine() -> None:
-    """Rows that were set aside: look at them, mend them, send them after all, or give them up.
+    """Rows that were set aside: show, mend, replay or discard them.
 
     EXCHANGE is the beginning of an exchange's id, as `milepost quarantine ls` shows it.
     """
@@ -202,7 +202,7 @@ def discard(front: Front, exchange: str, rows: tuple[int, ...], why: str) -> Non
 
 @click.group()
 def outbox() -> None:
-    """Requests that are not confirmed: those that failed for good, and those nobody knows about.
+    """Requests that are not confirmed, and what to do with them.
 
     EXCHANGE is the beginning of an exchange's id, as `milepost outbox ls` shows it.
     """

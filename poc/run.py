@@ -97,14 +97,18 @@ def run_inbox(
             for path in filter(asked.file, waiting(inbox, ready.feed, clock())):
                 try:
                     receipt = runner.exchange(path)
+                    lies = away(workspace, partner, feed_id, path, receipt)
                 except (BadInput, StillWritten) as error:
                     yield Ran(partner, feed_id, path, error=error)
                     continue
-                yield Ran(partner, feed_id, away(workspace, partner, feed_id, path, receipt), receipt)
+                yield Ran(partner, feed_id, lies, receipt)
 
 
 def away(workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt) -> Path:
-    """Put a file away once it needs no further run; one that has taken its name meanwhile stays for the next."""
+    """Put a file away once it needs no further run; one that has taken its name meanwhile stays for the next.
+
+    Raises BadInput where it cannot be put away.
+    """
     if receipt.seen is None or not same(path, receipt.seen):
         return path
     outcome = "done" if receipt.whole else receipt.outcome

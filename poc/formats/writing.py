@@ -5,6 +5,7 @@ Both write a value alike: a point in time as `2013-01-01 10:00:00`, and null whe
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Literal
 
 import polars as pl
@@ -35,7 +36,9 @@ class JsonLinesEncoder:
         For few rows, starting polars' own writer takes longer than the writing; both write the same bytes.
         """
         if rows.height > FEW_ROWS:
-            return unnumbered(rows).write_ndjson().encode()
+            written = BytesIO()
+            unnumbered(rows).write_ndjson(written)
+            return written.getvalue()
         lines = unnumbered(rows).to_struct("row").struct.json_encode().to_list()
         return ("\n".join(lines) + "\n").encode() if lines else b""
 

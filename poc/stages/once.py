@@ -15,7 +15,7 @@ from poc.batch import Batch, Settled
 from poc.errors import ContractBreach, DeliveryFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from poc.courier import Courier
     from poc.outbox import Outbox, Parcel
@@ -70,14 +70,16 @@ class Once:
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Batches with every row settled: delivered, ambiguous, or as the policy says."""
         blank: Batch | None = None
-        earlier = self._outbox.names() if self._reserved_to >= 0 else set()
+        earlier = self._left_before() if self._reserved_to >= 0 else {}
         try:
             for batch in batches:
                 blank = Batch(batch.rows.clear())
                 settled = self._take(self._packer.add(batch.rows), earlier)
                 yield replace(batch, rows=blank.rows, settled=(*batch.settled, *settled))
                 if self._early and self._stop is None:
-                    yield from as_batches(blank, self._go_on(whole=False))
+                    # what fails here still waits in the outbox, and is settled with the rest of it at the end
+                    sent = (part for part in self._go_on(whole=False) if part.outcome in {"delivered", "ambiguous"})
+                    yield from as_batches(blank, sent)
         except ContractBreach:
             if blank is not None and self._early:
                 yield from as_batches(blank, self._go_on(whole=False))
@@ -98,28 +100,37 @@ class Once:
             yield Settled("ambiguous", parcel.rows, "died", DIED)
         yield from self._send(self._outbox.waiting(), sealed=False)
 
-    def _take(self, parcels: Iterable[Parcel], earlier: set[str]) -> list[Settled]:
-        """Hold new parcels; of those that an earlier attempt reserved, the confirmed ones are settled."""
+    def _left_before(self) -> dict[str, tuple[str, str]]:
+        """State and note of each parcel that an earlier attempt has not confirmed; one it died over is ambiguous."""
+        for parcel in () if self._honours_keys else self._outbox.under_way():
+            self._outbox.mark(parcel.name, "ambiguous", DIED)
+        return self._outbox.states()
+
+    def _take(self, parcels: Iterable[Parcel], earlier: Mapping[str, tuple[str, str]]) -> list[Settled]:
+        """Hold new parcels; of those that an earlier attempt reserved, all that are not to be sent are settled."""
         settled: list[Settled] = []
         for parcel in parcels:
             if int(parcel.name) > self._reserved_to:
                 self._outbox.hold(parcel)
             elif parcel.name not in earlier:
                 settled.append(Settled("delivered", parcel.rows))
+            elif earlier[parcel.name][0] == "ambiguous":
+                settled.append(Settled("ambiguous", parcel.rows, "", earlier[parcel.name][1]))
         return settled
 
     def _go_on(self, *, whole: bool) -> Iterator[Settled]:
         """Reserve what is held, and send all that waits."""
         self._whole = whole
         untouched = self._reserved_to < 0
-        fresh = self._outbox.reserve("reserved" if self._honours_keys else "sending")
+        # the first to be sent is marked with the same commit, where it is known to be the first
+        fresh = self._outbox.reserve("sending" if untouched and not self._honours_keys else "reserved")
         if fresh:
             self._reserved_to = int(fresh[-1].name)
         if fresh or not untouched:
             self._seal(whole=whole, reserved_to=self._reserved_to)
             # what was reserved just now is at hand, unless it is large
             at_hand = untouched and all(parcel.body for parcel in fresh)
-            yield from self._send(fresh if at_hand else self._outbox.waiting(), sealed=True)
+            yield from self._send(fresh if at_hand else self._outbox.waiting(), sealed=untouched)
 
     def _send(self, parcels: Iterable[Parcel], *, sealed: bool) -> Iterator[Settled]:
         for parcel in parcels:

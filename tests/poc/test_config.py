@@ -1,5 +1,8 @@
 """Workspaces read from their files."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from poc.config import load
@@ -74,3 +77,15 @@ def test_make_twice_is_refused(workspace):
     """A workspace is never written over."""
     with pytest.raises(BadInput, match="is a workspace already"):
         make(workspace, "test", "live", AIRLINES, "")
+
+
+def test_every_key_of_a_partners_file_is_in_its_document():
+    """docs/partner-file.md has a row or a line for each key that the file can have."""
+    from poc.partners import Budget, Dialect, Endpoint, Feed, MapField, Partner, Retry
+
+    text = (Path(__file__).parents[2] / "docs" / "partner-file.md").read_text()
+    models = (Partner, Endpoint, Retry, Feed, Dialect, Budget, MapField)
+    keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    written = set(re.findall(r"`([a-z_]+)`", text)) | set(re.findall(r"^([a-z_]+) = ", text, re.MULTILINE))
+    written |= {name.split(".")[0] for name in re.findall(r"^## `\[?([a-z]+)", text, re.MULTILINE)}
+    assert keys - written == set()

@@ -136,7 +136,7 @@ def test_stages_are_timed_from_outside(start_partner, exchange_at, good_csv, tmp
     began = time.monotonic_ns()
     receipt = exchange_at(url, path)
     took_ns = time.monotonic_ns() - began
-    assert list(receipt.stages_ns) == ["receive", "check", "map", "refuse", "deliver"]
+    assert list(receipt.stages_ns) == ["receive", "check", "map", "ahead", "refuse", "deliver"]
     assert all(spent >= 0 for spent in receipt.stages_ns.values())
     assert 0 < sum(receipt.stages_ns.values()) <= took_ns
 
