@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SHOWN_FINDINGS = 20
 SHOWN_ASIDE = 1000
 
-#: Outcomes of an attempt in the order in which they decide what it is called, after that of its rows.
-WORST_FIRST = ("refused", "failed", "due", "ambiguous")
+#: An attempt is called by the first of these in which some row ended: what still has to be done comes first.
+CALLED = ("failed", "due", "refused", "ambiguous")
 
 
 class Attempt:
@@ -98,7 +98,8 @@ class Attempt:
         rows = {f"rows_{name}": count for name, count in account.as_dict().items()}
         values: dict[str, object] = {
             "outcome": outcome, "reason": reason, "closed_at_us": self.clock_us(), "failures": policy.failures,
-            "due_at_us": policy.due_at_us if outcome == "due" else None, "attempt": self._entry.attempt, **rows,
+            "due_at_us": policy.due_at_us if outcome == "due" else None, "attempt": self._entry.attempt,
+            "whole": int(self.whole), **rows,
         }  # fmt: skip
         self._write(values)
         if not self.sealed:
@@ -119,7 +120,7 @@ class Attempt:
         return ended
 
     def _judge(self, account: Account) -> tuple[str, str, str]:
-        for outcome in WORST_FIRST:
+        for outcome in CALLED:
             part = next((part for part in self.settled if part.outcome == outcome), None)
             if part is not None and (account.ended[outcome] or outcome == "refused"):
                 return outcome, part.code, part.reason  # a refused file may have no row that can be counted

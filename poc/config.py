@@ -135,9 +135,15 @@ def explain(path: Path, model: type[BaseModel], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"{path}: unknown key `{where}`; keys there: {', '.join(keys_at(model, first['loc'][:-1]))}"
     value = first["input"]
-    shown = "" if isinstance(value, dict) or first["type"] == "missing" else f" (is {value!r})"
+    hidden = isinstance(value, dict) or first["type"] == "missing" or may_be_secret(first["loc"])
+    shown = "" if hidden else f" (is {value!r})"
     message = first["msg"].removeprefix("Value error, ")
     return f"{path}: `{where}`{shown}: {message[:1].lower()}{message[1:]}"
+
+
+def may_be_secret(place: tuple[int | str, ...]) -> bool:
+    """Whether what stands at a place in a partner's file may hold a password or token by mistake, as addresses do."""
+    return place == ("endpoint",) or place[:2] in {("endpoint", "url"), ("endpoint", "secret_headers")}
 
 
 def keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -201,6 +201,7 @@ def _refuse(lane: Lane, source: BinaryIO, attempt: Attempt, breach: ContractBrea
     left = max(attempt.rows_in - sum(part.rows for part in attempt.settled), 0)
     attempt.rows_in = left + sum(part.rows for part in attempt.settled)
     attempt.settled.append(Settled("refused", left, breach.code, str(breach)))
+    attempt.whole = attempt.sealed  # of what left early, all that is still to be sent is in the outbox
 
 
 def _resumed(lane: Lane, entry: Entry, attempt: Attempt, ledger: Ledger, size_bytes: int) -> Receipt:

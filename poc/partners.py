@@ -120,7 +120,10 @@ class Endpoint(Strict):
     request whose answer was lost is never sent again by itself.
     """
 
-    url: str | None = Field(default=None, pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$")
+    # neither a password before the host nor a query: what stands here is shown in messages
+    url: str | None = Field(
+        default=None, pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$"
+    )
     folder: str | None = None
     timeout_s: float = Field(default=2.0, gt=0, le=600)
     honours_keys: bool = False

@@ -138,6 +138,21 @@ def test_early_delivery_stops_at_a_broken_end(start_partner, make_lane, ledger, 
     assert account["delivered"] + account["refused"] + account.get("quarantined", 0) == 3000
 
 
+def test_what_left_early_and_failed_is_still_due(start_partner, make_lane, ledger, good_csv, tmp_path):
+    """Rows that were reserved before the rest of their file was refused are sent when they are due."""
+    partner, path = start_partner(faults(s0_1="unavailable")), good_csv(tmp_path / "a.csv", 3000)
+    lines = path.read_text().split("\n")
+    path.write_text("\n".join([*lines[:2501], *(line.replace("2013,1,1", "2013,99,1") for line in lines[2501:])]))
+    lane = make_lane(partner.url, deliver="early", budget={"share": 0, "rows": 2}, block_bytes=20_000)
+    first = exchange(lane, path, NOW, ledger)
+    assert (first.outcome, partner.held("n")) == ("due", [])
+    done = resume(lane, pick(ledger, first.exchange_id), LATER, ledger)
+    account = rows(done)
+    assert done.outcome == "refused"
+    assert account["delivered"] == len(partner.held("n")) == rows(first)["due"] >= 1000
+    assert account["delivered"] + account["refused"] + account.get("quarantined", 0) == 3000
+
+
 def test_the_key_is_the_same_after_a_restart(start_partner, make_lane, ledger, good_csv, tmp_path):
     """A request that is sent again carries the key it had, which the partner wrote down."""
     partner = start_partner(faults(s0_1="answer-lost"))
