@@ -28,7 +28,7 @@ from poc.aside import Aside
 from poc.batch import ROW, Bad, Finding, Recall
 from poc.errors import BadInput
 from poc.formats.reading import reader
-from poc.outbox import Outbox
+from poc.outbox import Outbox, writing
 from poc.parcels import Packer
 from poc.stages.check import Check
 from poc.transports.source import digest, open_regular
@@ -212,7 +212,9 @@ def rebuild(
                 yield line
             yield from rows
 
-        mended.writelines(plain.rebuild(lane.reader.head(file), counted()))
+        with writing(Path(tempfile.gettempdir())):
+            mended.writelines(plain.rebuild(lane.reader.head(file), counted()))
+            mended.flush()
     return good
 
 

@@ -29,6 +29,17 @@ def desk(front: Front) -> Iterator[Ledger]:
         yield ledger
 
 
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Name a person's file in what goes wrong with it. Raises BadInput."""
+    from poc.errors import BadInput
+
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror}") from error
+
+
 def echo_json(value: Any) -> None:
     """Print a value as JSON."""
     import json
@@ -67,7 +78,9 @@ def list_rows(front: Front, feed: str | None, as_json: bool) -> None:
 
 @quarantine.command()
 @EXCHANGE
-@click.option("--rows", default=20, show_default=True, help="How many rows to show at the most.")
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows to show at the most."
+)
 @AS_JSON
 @click.pass_obj
 def show(front: Front, exchange: str, rows: int, as_json: bool) -> None:
@@ -80,22 +93,23 @@ def show(front: Front, exchange: str, rows: int, as_json: bool) -> None:
 
     with closing(open_ledger(front.workspace.ledger)) as ledger:
         entry = pick(ledger, exchange)
-        kept = list(islice(Aside(ledger, entry).rows(), rows))
+        every = Aside(ledger, entry).rows()
+        kept = list(islice(every, rows))
+        more = sum(1 for _ in every)
     if as_json:
         texts = [{"original": row.original.decode("utf-8", "backslashreplace"), "state": row.state} for row in kept]
         told = [[asdict(finding) for finding in row.findings] for row in kept]
         echo_json([{"row": row.row, **text, "findings": f} for row, text, f in zip(kept, texts, told, strict=True)])
         return
-    total = entry.rows["quarantined"]
-    click.echo(f"{entry.partner}/{entry.feed} {entry.file}: {total:,} row(s) set aside")
+    click.echo(f"{entry.partner}/{entry.feed} {entry.file}: {len(kept) + more:,} row(s) set aside")
     for row in kept:
         click.echo(f"row {row.row} ({row.state}): {row.original.decode('utf-8', 'backslashreplace')}")
         for found in row.findings:
             click.echo(f"  {found.code}{f' in {found.field}' if found.field else ''}: {found.note}")
         if row.why:
             click.echo(f"  {row.state}: {row.why}")
-    if total > len(kept):
-        click.echo(f"... {total - len(kept):,} more; --rows shows more of them")
+    if more:
+        click.echo(f"... {more:,} more; --rows shows more of them")
 
 
 @quarantine.command()
@@ -116,9 +130,13 @@ def export(front: Front, exchange: str, out: Path | None) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    aside = out.with_name(f"{out.name}.part")
-    aside.write_bytes(data)
-    aside.rename(out)
+    aside = out.parent / f"{out.name}.part"
+    with named(out):
+        try:
+            aside.write_bytes(data)
+            aside.rename(out)
+        finally:
+            aside.unlink(missing_ok=True)
     click.echo(
         f"{len(held):,} row(s) in {out}; mend them there, then: milepost quarantine replay {exchange} --from {out}"
     )
@@ -153,8 +171,10 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
         entry = pick(ledger, exchange)
         edits = None
         if mended is not None:
+            with named(mended):
+                text = mended.read_bytes()
             try:
-                edits = read_export(mended.read_bytes(), entry)
+                edits = read_export(text, entry)
             except BadInput as error:
                 raise BadInput(f"{mended}: {error}") from error
         ready = lane(workspace, entry.partner, entry.feed, standing(workspace.settings.level), session)

@@ -28,7 +28,7 @@ CLEAR_BYTES, NEAR_BYTES = 64 * 1024, 4 * 1024
 class Sizes:
     """What bounds memory: bytes taken at once, and bytes of the longest row with its line end."""
 
-    block_bytes: int = 4 << 20
+    block_bytes: int = 1 << 20
     record_bytes: int = 1 << 20
 
 

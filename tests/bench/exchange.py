@@ -41,8 +41,10 @@ SIZES = (10, 30, 100, 200, 400)
 
 
 def variant(source: bytes, number: int) -> bytes:
-    """The same flights in another year, so that no file is one already received."""
-    return source.replace(b",2013-", f",{1000 + number}-".encode())
+    """The same flights in other years, so that no file is one already received and no flight stands twice."""
+    # in UTC, the last evening of the year is in the next one
+    moved = source.replace(b",2013-", f",{1000 + 2 * number}-".encode())
+    return moved.replace(b",2014-", f",{1001 + 2 * number}-".encode())
 
 
 def first_rows(source: bytes, rows: int) -> bytes:
