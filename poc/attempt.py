@@ -34,7 +34,7 @@ class Attempt:
         self.settled: list[Settled] = []
         self.findings: list[Finding] = []
         self.aside: list[int] = []
-        self.sealed = self.whole = False
+        self.sealed = self.whole = self.reserved = False
         self._ledger = ledger
         self._entry = entry
         self._size_bytes = size_bytes
@@ -82,7 +82,7 @@ class Attempt:
         values = {"whole": int(whole), "reserved_to": reserved_to, "due_at_us": None, **rows}
         self._write(values)
         self._ledger.wait_for_disk(True)
-        self.sealed, self.whole = True, whole
+        self.sealed, self.whole, self.reserved = True, whole, reserved_to >= 0
 
     def close(self, policy: Policy) -> tuple[str, str, str, Account]:
         """Close the account and commit.

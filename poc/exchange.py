@@ -11,6 +11,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from tempfile import gettempdir
+from traceback import clear_frames
 from typing import TYPE_CHECKING
 
 from poc import breakers
@@ -173,6 +174,7 @@ def _sent_down(
                 known[finding.row] = (*known.get(finding.row, ()), finding)
             continue
         except ContractBreach as breach:
+            clear_frames(breach.__traceback__)  # lets go of the line, so that nobody reads ahead any more
             _refuse(lane, source, attempt, breach)
         except OSError as error:
             if error.errno not in FULL:
@@ -196,12 +198,11 @@ def _refuse(lane: Lane, source: BinaryIO, attempt: Attempt, breach: ContractBrea
             for _ in lane.reader.rows(source):
                 attempt.rows_in += 1
     told = breach.findings if isinstance(breach, Refusal | Drift) else ()
-    findings = told or (Finding(0, breach.code, "", str(breach)),)
-    attempt.findings = list(findings)
+    attempt.findings = list(told) or [Finding(0, breach.code, "", str(breach))]
     left = max(attempt.rows_in - sum(part.rows for part in attempt.settled), 0)
     attempt.rows_in = left + sum(part.rows for part in attempt.settled)
     attempt.settled.append(Settled("refused", left, breach.code, str(breach)))
-    attempt.whole = attempt.sealed  # of what left early, all that is still to be sent is in the outbox
+    attempt.whole = attempt.reserved  # of what left early, all that is still to be sent is in the outbox
 
 
 def _resumed(lane: Lane, entry: Entry, attempt: Attempt, ledger: Ledger, size_bytes: int) -> Receipt:

@@ -1,0 +1,391 @@
+"""Any sequence of deaths and partner faults: nothing is lost, nothing is held twice, every commit balances.
+
+A death is as hard as `kill -9`: what stands on the disk at that step is set back once the program has been stopped, so
+that nothing it did on its way out counts.
+"""
+
+import json
+import shutil
+import socket
+import sqlite3
+import struct
+import threading
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from os import utime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from metrics.events import OUTCOMES, NullRecorder
+from poc.aside import Aside
+from poc.config import load
+from poc.errors import BadInput
+from poc.exchange import resume
+from poc.formats.blocks import Sizes
+from poc.lane import lane
+from poc.ledger import open_ledger, pick
+from poc.outbox import settle
+from poc.overview import summary, troubles
+from poc.quarantine import again, archived
+from poc.run import run_inbox
+from poc.transports.http import new_session
+
+START = datetime(2026, 1, 5, 6, tzinfo=UTC)
+
+STEPS = {
+    "open": ("poc.exchange", "open_regular"),
+    "find": ("poc.ledger", "Ledger.find"),
+    "enter": ("poc.ledger", "Ledger.enter"),
+    "commit": ("poc.ledger", "Ledger.seal"),
+    "reserve": ("poc.outbox", "Outbox.reserve"),
+    "hold": ("poc.outbox", "Outbox.hold"),
+    "send": ("poc.courier", "Courier.carry"),
+    "confirm": ("poc.outbox", "Outbox.confirm"),
+    "mark": ("poc.outbox", "Outbox.mark"),
+    "tidy": ("poc.outbox", "Outbox.tidy"),
+    "put away": ("poc.run", "put_away"),
+}
+
+#: What a partner does with a request. Held: lost, 500-held. Not held: all others. The first is an answer.
+FAULTS = ["", "503", "500", "429", "410", "reset", "hang", "500-held", "lost"]
+
+CONTRACT = {
+    "fields": [{"name": "id", "type": "integer"}, {"name": "text", "type": "string"}],
+    "primaryKey": ["id"],
+}
+
+PARTNER = """\
+schema = 1
+id = "UA"
+name = "United"
+[endpoint]
+url = "{url}"
+timeout_s = 0.15
+honours_keys = {keys}
+[retry]
+breaker_failures = 3
+[feed.rows]
+contract = "rows.json"
+settle_s = 0
+request_rows = 3
+deliver = "{deliver}"
+budget = {{ share = 1.0, rows = 100 }}
+map = [ {{ to = "id", from = "id" }}, {{ to = "text", from = "text" }} ]
+"""
+
+
+class Death(BaseException):
+    """The program is killed here."""
+
+
+class Trap:
+    """Where the program dies, and what stood on the disk then. Every commit it makes is looked at on the way."""
+
+    def __init__(self):
+        self.at, self.passed, self.var = None, 0, None
+
+    def step(self, when, name):
+        """A step that was reached."""
+        if self.at is not None and self.at[:2] == (when, name):
+            self.passed += 1
+            if self.passed > self.at[2]:
+                shutil.copytree(self.var, self.var.with_name("then"))
+                self.at = None
+                raise Death
+
+    def around(self, name, function):
+        """The function, with this step before and after it."""
+
+        def wrapped(*arguments, **named):
+            self.step("before", name)
+            result = function(*arguments, **named)
+            if name == "commit":
+                balanced(arguments[0].path)
+            try:
+                self.step("after", name)
+            except Death:
+                if name == "open":
+                    result[0].close()  # as the system does for a program that is killed
+                raise
+            return result
+
+        return wrapped
+
+
+def balanced(path):
+    """Every account in the ledger adds up, and what waits is what stands in the outbox."""
+    with closing(sqlite3.connect(path)) as ledger:
+        counts = " + ".join(f"rows_{name}" for name in OUTCOMES)
+        wrong = ledger.execute(f"SELECT * FROM exchange WHERE rows_in != {counts}").fetchall()
+        assert wrong == []
+        waiting = ledger.execute(
+            "SELECT id, rows_due + rows_failed + rows_ambiguous AS told,"
+            " (SELECT coalesce(sum(rows), 0) FROM parcel WHERE exchange_id = id) AS there"
+            " FROM exchange WHERE whole = 1 AND told != there"
+        ).fetchall()
+        assert waiting == []
+
+
+@dataclass
+class Held:
+    """A partner: what it will do with the next requests, and what it holds."""
+
+    keys: bool = True
+    faults: list[str] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
+    known: dict[str, bytes] = field(default_factory=dict)
+
+    def take(self, body, key):
+        """Hold a body, once where it comes with a key that was seen."""
+        if not (self.keys and key in self.known):
+            self.ids += [json.loads(line)["id"] for line in body.splitlines()]
+        assert not self.keys or self.known.setdefault(key, body) == body
+
+
+class Door(BaseHTTPRequestHandler):
+    """The partner's HTTP side."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self):
+        """Take a delivery, or do what the next fault says."""
+        held = self.server.held
+        fault = held.faults.pop(0) if held.faults else ""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if fault in {"", "lost", "500-held"}:
+            held.take(body, self.headers["Idempotency-Key"])
+        if fault in {"lost", "reset"}:
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return
+        if fault == "hang":
+            self.connection.recv(1)  # until the sender gives up
+            self.close_connection = True
+            return
+        self.send_response(int(fault[:3] or 200))
+        if fault == "429":
+            self.send_header("Retry-After", "30")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def house():
+    """A partner at a URL, and a trap in every step of the program; small blocks, and few confirmations a commit."""
+    trap = Trap()
+    with pytest.MonkeyPatch.context() as patch, ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        for name, (module, place) in STEPS.items():
+            owner = import_module(module)
+            *classes, attribute = place.split(".")
+            for part in classes:
+                owner = getattr(owner, part)
+            patch.setattr(owner, attribute, trap.around(name, getattr(owner, attribute)))
+        patch.setattr("poc.formats.table.Sizes", lambda: Sizes(block_bytes=60))
+        patch.setattr("poc.stages.once.CONFIRMED_TOGETHER", 2)
+        yield server, trap
+        server.shutdown()
+        thread.join()
+
+
+class Service:
+    """A workspace that is run, dies, and is run again."""
+
+    def __init__(self, root, house, level, *, keys, early):
+        server, self.trap = house
+        self.held = server.held = Held(keys)
+        self.root, self.level, self.now = root, level, START
+        self.inbox = root / "var" / "inbox" / "UA" / "rows"
+        for folder in ("partners", "contracts"):
+            (root / folder).mkdir(parents=True)
+        self.inbox.mkdir(parents=True)
+        (root / "milepost.toml").write_text('schema = 1\nname = "sequences"\n')
+        (root / "contracts" / "rows.json").write_text(json.dumps(CONTRACT))
+        said = {"url": f"http://127.0.0.1:{server.server_port}/n", "keys": str(keys).lower()}
+        (root / "partners" / "UA.toml").write_text(PARTNER.format(**said, deliver="early" if early else "checked"))
+
+    def hand_in(self, name, text):
+        """Put a file into the inbox, unless one of that name waits there."""
+        path = self.inbox / name
+        if not path.exists():
+            path.write_text(text)
+            utime(path, (0, 0))
+
+    def act(self, what, at=None, faults=(), later_s=1.0):
+        """Do something, until its end or until it dies; time goes on."""
+        self.now += timedelta(seconds=later_s)
+        self.held.faults = list(faults)
+        self.trap.at, self.trap.passed, self.trap.var = at, 0, self.root / "var"
+        try:
+            what()
+        except Death:
+            shutil.rmtree(self.root / "var")
+            (self.root / "then").rename(self.root / "var")
+        finally:
+            self.trap.at, self.held.faults = None, []
+
+    def run(self):
+        """What `milepost run` does."""
+        for ran in run_inbox(load(self.root), None, self.level, lambda: self.now, NullRecorder(), "0"):
+            assert ran.error is None, ran.error
+
+    def mend(self):
+        """What a person does with the rows in quarantine: each is mended and replayed."""
+        workspace = load(self.root)
+        with closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
+            ready = lane(workspace, "UA", "rows", self.level, session)
+            for trouble in ledger.connection.exec_driver_sql("SELECT id FROM exchange ORDER BY id").fetchall():
+                entry = pick(ledger, trouble[0])
+                kept = [row for row in Aside(ledger, entry).rows() if row.state == "held"]
+                edits = {row.row: f"{kept_id(row.original)},mended".encode() for row in kept}
+                try:
+                    done = again(ready, entry, archived(workspace, entry), edits, ledger, self.now)
+                except BadInput:
+                    continue  # it is still in the inbox: its rows are not all known yet
+                assert done.still_bad == ()
+                if done.reserved:
+                    resume(ready, pick(ledger, entry.exchange_id), self.now, ledger)
+
+    def resend(self):
+        """What a person does with requests that failed for good."""
+        with closing(open_ledger(load(self.root).ledger)) as ledger:
+            for trouble in troubles(ledger):
+                entry = pick(ledger, trouble["id"])
+                if entry.outcome == "failed" and entry.whole:
+                    settle(ledger, entry, int(self.now.timestamp() * 1e6), arrived=False)
+
+    def unconfirmed(self):
+        """The ids in requests that are not confirmed."""
+        with closing(sqlite3.connect(self.root / "var" / "ledger.db")) as ledger:
+            found = ledger.execute("SELECT exchange_id, body, start_byte, size_bytes FROM parcel").fetchall()
+        bodies = [
+            body if start is None else (self.root / "var/outbox" / key).read_bytes()[start : start + size]
+            for key, body, start, size in found
+        ]
+        return {json.loads(line)["id"] for body in bodies for line in body.splitlines()}
+
+
+def kept_id(original):
+    """The id that a row should have, which its text tells."""
+    return int(original.decode().split(",")[1].removeprefix("t"))
+
+
+def text_of(number, rows, bad):
+    """A file: rows of their own ids, of which some have none, or that of the first row."""
+    ids = {"none": "x", "again": str(number * 1000 + 1)}
+    lines = [f"{ids.get(bad.get(row, ''), number * 1000 + row)},t{number * 1000 + row}" for row in range(1, rows + 1)]
+    return "\n".join(["id,text", *lines]) + "\n"
+
+
+DEATH = st.none() | st.tuples(st.sampled_from(["before", "after"]), st.sampled_from(list(STEPS)), st.integers(0, 4))
+TROUBLE = st.fixed_dictionaries(
+    {"at": DEATH, "faults": st.lists(st.sampled_from(FAULTS), max_size=4), "later_s": st.sampled_from([1.0, 200_000.0])}
+)
+FILE = st.tuples(
+    st.integers(1, 14), st.dictionaries(st.integers(2, 14), st.sampled_from(["none", "again"]), max_size=3)
+)
+ACTION = st.tuples(st.sampled_from(["run", "run", "run", "mend", "again"]), TROUBLE)
+
+
+def live(service, files, actions):
+    """Hand the files in, and do what is drawn."""
+    for number, (rows, bad) in enumerate(files, 1):
+        service.hand_in(f"{number}.csv", text_of(number, rows, bad))
+    for turn, (what, trouble) in enumerate(actions):
+        if what == "again":
+            number = turn % len(files) + 1
+            service.hand_in(f"again-{turn}.csv", text_of(number, *files[number - 1]))
+        else:
+            service.act({"run": service.run, "mend": service.mend}[what], **trouble)
+
+
+def dies(when, name, nth):
+    """A run that is killed at a step."""
+    return "run", {"at": (when, name, nth), "faults": [], "later_s": 1.0}
+
+
+#: What found a fault once, each as it is drawn.
+SENT_AND_DEAD = {"files": [(9, {})], "actions": [dies("after", "send", 0)], "level": 4, "inline_bytes": 50}
+SENT_TWICE_AND_DEAD = SENT_AND_DEAD | {"actions": [dies("after", "send", 1)]}
+FIRST_BLOCK_FAILS = SENT_AND_DEAD | {"actions": [("run", {"at": None, "faults": ["503"], "later_s": 1.0})]}
+
+BUDGET = {
+    "deadline": None,
+    "database": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
+
+
+@example(**SENT_AND_DEAD, early=False)
+@example(**FIRST_BLOCK_FAILS, early=True)
+@settings(max_examples=40, **BUDGET)
+@given(
+    files=st.lists(FILE, min_size=1, max_size=3),
+    actions=st.lists(ACTION, min_size=1, max_size=6),
+    level=st.sampled_from([3, 4]),
+    early=st.booleans(),
+    inline_bytes=st.sampled_from([50, 1 << 20]),
+)
+def test_with_keys_every_row_is_held_once_in_the_end(house, files, actions, level, early, inline_bytes):
+    """Once the faults end and a person has mended what was set aside, the partner holds each row exactly once."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("poc.outbox.INLINE_BYTES", inline_bytes)
+        service = Service(Path(folder) / "w", house, level, keys=True, early=early)
+        live(service, files, actions)
+        for _ in range(4):
+            for step in (service.run, service.resend, service.mend):
+                service.act(step, later_s=200_000)
+        held, due = (
+            Counter(service.held.ids),
+            Counter(number * 1000 + row for number, (rows, _) in enumerate(files, 1) for row in range(1, rows + 1)),
+        )
+        assert held == due
+        assert list(service.inbox.iterdir()) == []
+        assert not list(service.root.rglob("outbox/*"))
+        with closing(open_ledger(service.root / "var" / "ledger.db")) as ledger:
+            assert {row["outcome"] for row in summary(ledger)} == {"done"}
+            assert sum(row["delivered"] for row in summary(ledger)) == sum(due.values())
+
+
+@example(**SENT_AND_DEAD, early=True)
+@example(**SENT_TWICE_AND_DEAD, early=True)
+@example(**SENT_TWICE_AND_DEAD, early=False)
+@settings(max_examples=40, **BUDGET)
+@given(
+    files=st.lists(FILE, min_size=1, max_size=2),
+    actions=st.lists(ACTION, min_size=1, max_size=5),
+    level=st.sampled_from([3, 4]),
+    early=st.booleans(),
+    inline_bytes=st.sampled_from([50, 1 << 20]),
+)
+def test_without_keys_no_row_is_held_twice(house, files, actions, level, early, inline_bytes):
+    """Nothing is sent that may have arrived, and each row that is not held waits where a person can see it."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("poc.outbox.INLINE_BYTES", inline_bytes)
+        service = Service(Path(folder) / "w", house, level, keys=False, early=early)
+        live(service, files, actions)
+        for _ in range(4):
+            for step in (service.run, service.mend):
+                service.act(step, later_s=200_000)
+        held = Counter(service.held.ids)
+        assert {row: count for row, count in held.items() if count > 1} == {}
+        due = {number * 1000 + row for number, (rows, _) in enumerate(files, 1) for row in range(1, rows + 1)}
+        assert set(held) <= due
+        assert due - set(held) <= service.unconfirmed()
+        assert list(service.inbox.iterdir()) == []
+        with closing(open_ledger(service.root / "var" / "ledger.db")) as ledger:
+            assert {row["outcome"] for row in summary(ledger)} <= {"done", "ambiguous", "failed"}
