@@ -29,7 +29,9 @@ class Attempt:
     `base` is what an earlier attempt left: rows in, and where those ended that this attempt does not move.
     """
 
-    def __init__(self, ledger: Ledger, entry: Entry, size_bytes: int, now: datetime) -> None:
+    def __init__(
+        self, ledger: Ledger, entry: Entry, size_bytes: int, now: datetime, *, agreed: str, honours_keys: bool
+    ) -> None:
         self.rows_in = 0
         self.settled: list[Settled] = []
         self.findings: list[Finding] = []
@@ -38,6 +40,8 @@ class Attempt:
         self._ledger = ledger
         self._entry = entry
         self._size_bytes = size_bytes
+        self._agreed = agreed
+        self._honours_keys = honours_keys
         self._now_us = int(now.timestamp() * 1_000_000)
         self._began_ns = time.monotonic_ns()
         self._base: dict[str, int] = {}
@@ -79,9 +83,11 @@ class Attempt:
         ended = self._ended()
         ended["due"] = ended.get("due", 0) + self.rows_in - sum(ended.values())
         rows = {f"rows_{name}": count for name, count in Account(self.rows_in, ended).as_dict().items()}
-        values = {"whole": int(whole), "reserved_to": reserved_to, "due_at_us": None, **rows}
-        self._write(values)
-        self._ledger.wait_for_disk(True)
+        self._write(
+            {"whole": int(whole), "reserved_to": reserved_to, "agreed": self._agreed, "due_at_us": None, **rows}
+        )
+        if whole and self._honours_keys:
+            self._ledger.wait_for_disk(False)
         self.sealed, self.whole, self.reserved = True, whole, reserved_to >= 0
 
     def close(self, policy: Policy) -> tuple[str, str, str, Account]:
@@ -102,8 +108,6 @@ class Attempt:
             "whole": int(self.whole), **rows,
         }  # fmt: skip
         self._write(values)
-        if not self.sealed:
-            self._ledger.flush()
         return outcome, code, reason, account
 
     def _write(self, values: Mapping[str, object]) -> None:

@@ -115,7 +115,7 @@ class Account:
         ended = dict.fromkeys(OUTCOMES, 0) | dict(base or {})
         for part in settled:
             ended[part.outcome] += part.rows
-        if sum(ended.values()) != rows_in:
+        if sum(ended.values()) != rows_in or min(ended.values()) < 0:
             told = ", ".join(f"{rows} {outcome}" for outcome, rows in ended.items() if rows) or "nothing"
             raise Unbalanced(f"{rows_in} rows came in, but {told} came out; this is a fault of ours, please report it")
         return cls(rows_in, ended)

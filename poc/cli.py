@@ -57,7 +57,7 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
             head = {"partner": ran.partner, "feed": ran.feed, "file": str(ran.path)}
             receipt = ran.receipt
             if receipt is None:
-                outcomes.add("busy" if ran.error is not None and ran.error.exit_code == BUSY else "mistake")
+                outcomes.add(MISHAPS.get(ran.error.exit_code, "mistake") if ran.error is not None else "mistake")
                 click.echo(f"milepost: {ran.partner}/{ran.feed}: {ran.error}", err=True)
                 continue
             outcomes.add(receipt.outcome)
@@ -85,10 +85,10 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
 
 
 #: What a run ends with: the first of these that some file ended in.
-EXIT_CODES = (("mistake", 2), ("failed", 4), ("due", 4), ("ambiguous", 4), ("refused", 3), ("busy", 75))
+EXIT_CODES = (("fault", 1), ("mistake", 2), ("failed", 4), ("due", 4), ("ambiguous", 4), ("refused", 3), ("busy", 75))
 
-#: Exit code of what is for later.
-BUSY = 75
+#: What an error is, by its exit code.
+MISHAPS = {1: "fault", 75: "busy"}
 
 
 def told(outcome: str, rows: dict[str, int]) -> str:

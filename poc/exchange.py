@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from tempfile import gettempdir
 from traceback import clear_frames
 from typing import TYPE_CHECKING
@@ -21,10 +21,10 @@ from poc.batch import Account, Finding, Recall, Refusal, Settled
 from poc.courier import Traffic
 from poc.errors import BadInput, ContractBreach, StillWritten, TryLater
 from poc.formats.header import Drift
-from poc.line import Ports, Watch, equipped, outbox, stages
+from poc.line import Ports, Watch, can, equipped, once, stages
 from poc.outbox import Outbox
 from poc.policy import AtOnce
-from poc.stages.check import Check
+from poc.receipt import Receipt, settled_before
 from poc.transports.folder import FULL
 from poc.transports.source import digest as digest_of
 from poc.transports.source import open_regular
@@ -38,36 +38,6 @@ if TYPE_CHECKING:
     from poc.batch import Batch
     from poc.lane import Lane
     from poc.ledger import Entry, Ledger
-    from poc.transports.source import Seen
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """How one attempt at one exchange ended.
-
-    `outcome` is `done`, `already_received`, `refused`, `failed`, `due` (goes on by itself at `due_at_us`) or
-    `ambiguous`; `account` is how this attempt left the rows, `aside` the numbers of rows it set aside; `whole` says
-    that the ledger has all that is left to do, so that the file is not needed; `seen` is the file as it was opened;
-    `blocked_s` went to requests that ended in a time-out; `stages_ns` is the time inside each stage.
-    """
-
-    exchange_id: str
-    attempt: int
-    outcome: str
-    account: Account
-    sha256: str
-    bytes_in: int
-    bytes_out: int = 0
-    calls: int = 0
-    blocked_s: float = 0.0
-    error_type: str = ""
-    error: str = ""
-    findings: tuple[Finding, ...] = ()
-    aside: tuple[int, ...] = ()
-    due_at_us: int | None = None
-    whole: bool = False
-    seen: Seen | None = None
-    stages_ns: Mapping[str, int] = field(default_factory=dict)
 
 
 def exchange(
@@ -101,8 +71,10 @@ def exchange(
                 entry.exchange_id, entry.attempt - 1, outcome, Account(), digest, seen.size_bytes,
                 error=note, due_at_us=due_at_us, seen=seen,
             )  # fmt: skip
+        check_same(lane, entry)
+        entry = entry if entry.whole else replace(entry, file=path.name)
         opened(entry)
-        attempt = Attempt(ledger, entry, seen.size_bytes, now)
+        attempt = _attempt(lane, entry, ledger, seen.size_bytes, now)
         if entry.whole:
             return replace(_resumed(lane, entry, attempt, ledger, seen.size_bytes), seen=seen)
 
@@ -110,7 +82,8 @@ def exchange(
             yield from batches
             status = os.fstat(source.fileno())
             if (status.st_size, status.st_mtime_ns) != (seen.size_bytes, seen.changed_ns):
-                raise StillWritten(f"{path}: changed while it was read; nothing was sent, it is left for the next run")
+                left = "part of it had left early" if attempt.sealed else "nothing was sent"
+                raise StillWritten(f"{path}: changed while it was read; {left}, it is left for the next run")
 
         try:
             return replace(_sent_down(lane, source, entry, attempt, ledger, unchanged), seen=seen)
@@ -128,21 +101,30 @@ def resume(lane: Lane, entry: Entry, now: datetime, ledger: Ledger) -> Receipt:
     if not entry.whole:
         raise BadInput(f"exchange {entry.exchange_id}: its file {entry.file} is needed to go on; hand it in again")
     try:
-        return _resumed(lane, entry, Attempt(ledger, entry, 0, now), ledger, 0)
+        return _resumed(lane, entry, _attempt(lane, entry, ledger, 0, now), ledger, 0)
     finally:
         ledger.forget()
 
 
-def settled_before(entry: Entry, now: datetime) -> str:
-    """Why a file that is handed in needs nothing done now; empty where it does."""
-    if entry.outcome == "done":
-        return f"the same bytes were exchanged as {entry.file}"
-    if entry.outcome == "due" and not entry.whole:
-        early = entry.due_at_us is not None and now.timestamp() * 1_000_000 < entry.due_at_us
-        return entry.reason if early else ""
-    if entry.outcome in {"due", "ambiguous"}:
-        return f"the same bytes came in as {entry.file}, which is {entry.outcome}: {entry.reason}"
-    return ""
+def check_same(lane: Lane, entry: Entry) -> None:
+    """Refuse to go on with a file that was begun under other settings: its requests would not be the same.
+
+    Raises:
+        BadInput: feed, contract or level were changed since rows of it were reserved.
+    """
+    if entry.whole or entry.reserved_to < 0:
+        return
+    what = f"exchange {entry.exchange_id} of {entry.file} was begun"
+    ways = "or give it up with `milepost outbox discard`"
+    if not can("once", lane.level):
+        raise BadInput(f"{what} at a level that remembers requests; go on at that level, {ways}")
+    if entry.agreed != lane.agreed:
+        raise BadInput(f"{what} under other settings of {lane.partner}/{lane.feed_id}; put them back, {ways}")
+
+
+def _attempt(lane: Lane, entry: Entry, ledger: Ledger, size_bytes: int, now: datetime) -> Attempt:
+    keys = lane.honours_keys and lane.door is not None
+    return Attempt(ledger, entry, size_bytes, now, agreed=lane.agreed, honours_keys=keys)
 
 
 def _sent_down(
@@ -155,7 +137,6 @@ def _sent_down(
 ) -> Receipt:
     """Send a file down the line: once, or twice where rows are called back."""
     traffic, watch = Traffic(), Watch()
-    ledger.wait_for_disk(not lane.honours_keys)
     aside, size_bytes = Aside(ledger, entry), os.fstat(source.fileno()).st_size
     known: dict[int, tuple[Finding, ...]] = {}
     while True:
@@ -208,7 +189,7 @@ def _refuse(lane: Lane, source: BinaryIO, attempt: Attempt, breach: ContractBrea
 def _resumed(lane: Lane, entry: Entry, attempt: Attempt, ledger: Ledger, size_bytes: int) -> Receipt:
     """Send what the ledger has of a file."""
     ports = _ports(lane, entry, attempt, ledger, {}, Aside(ledger, entry), Traffic(), None)
-    attempt.go_on(outbox(ports).resume())
+    attempt.go_on(once(ports).resume())
     return _closed(lane, entry, attempt, ports, ledger, size_bytes, {})
 
 
@@ -278,23 +259,3 @@ def _closed(
         whole=attempt.whole,
         stages_ns=stages_ns,
     )
-
-
-def bad_rows(lane: Lane, path: Path) -> list[int]:
-    """The numbers of all rows of a file that break the contract; nothing is sent, nothing entered.
-
-    Raises:
-        BadInput: there is no such file.
-        ContractBreach: it cannot be read as one.
-    """
-    known: dict[int, tuple[Finding, ...]] = {}
-    source, _ = open_regular(path)
-    with source:
-        while True:
-            source.seek(0)
-            try:
-                check = Check(lane.contract, known)
-                return sorted(bad.row for batch in check(lane.reader.read(source)) for bad in batch.bad)
-            except Recall as recall:
-                for finding in recall.findings:
-                    known[finding.row] = (*known.get(finding.row, ()), finding)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from poc import contract
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """How files of one feed are read, checked, mapped and delivered. Either `door` or `folder` is where to."""
+    """How files of one feed are read, checked, mapped and delivered. Either `door` or `folder` is where to.
+
+    `agreed` is a digest of the settings that decide which bytes a request holds.
+    """
 
     partner: str
     feed_id: str
@@ -42,6 +46,7 @@ class Lane:
     honours_keys: bool
     retry: Retry
     level: int
+    agreed: str = ""
 
 
 def lane(
@@ -92,4 +97,10 @@ def lane(
         place.honours_keys,
         partner.retry,
         level,
+        digest(feed, workspace.contract(feed)),
     )
+
+
+def digest(feed: Feed, contract_file: Path) -> str:
+    """Twelve letters that are equal where the same file makes the same requests."""
+    return sha256(feed.model_dump_json(by_alias=True).encode() + contract_file.read_bytes()).hexdigest()[:12]

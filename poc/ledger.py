@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WAIT_S = 10.0
 
 #: What of an exchange an attempt needs to know.
-KNOWN = ("id", "partner", "feed", "sha256", "file", "attempt", "outcome", "whole", "reserved_to", "failures",
+KNOWN = ("id", "partner", "feed", "sha256", "file", "attempt", "outcome", "whole", "reserved_to", "agreed", "failures",
          "due_at_us", "opened_at_us", "reason")  # fmt: skip
 ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
 
@@ -51,7 +51,8 @@ class Entry:
     """An exchange as the ledger has it before an attempt: `attempt` is the number of the one about to be made.
 
     `outcome` is how the last attempt ended, empty for a file never seen. `whole`: all its rows stand in the ledger, so
-    that the file is not needed any more. `reserved_to` is the last slot that was reserved, -1 for none.
+    that the file is not needed any more. `reserved_to` is the last slot that was reserved, -1 for none, and `agreed` a
+    digest of the settings under which it was.
     """
 
     exchange_id: str
@@ -63,6 +64,7 @@ class Entry:
     outcome: str = ""
     whole: bool = False
     reserved_to: int = -1
+    agreed: str = ""
     failures: int = 0
     due_at_us: int | None = None
     opened_at_us: int = 0
@@ -130,6 +132,7 @@ class Ledger:
             outcome=known["outcome"],
             whole=bool(known["whole"]),
             reserved_to=known["reserved_to"],
+            agreed=known["agreed"],
             failures=known["failures"],
             due_at_us=known["due_at_us"],
             opened_at_us=known["opened_at_us"],
@@ -143,7 +146,9 @@ class Ledger:
         Raises TryLater, LedgerDamaged.
         """
         if entry.outcome:
-            self.note(entry, **{"attempt": entry.attempt, "outcome": "open", "reason": "", **values})
+            self.note(
+                entry, **{"attempt": entry.attempt, "outcome": "open", "reason": "", "file": entry.file, **values}
+            )
             return
         first = {
             "id": entry.exchange_id, "partner": entry.partner, "feed": entry.feed, "sha256": entry.sha256,
@@ -164,17 +169,10 @@ class Ledger:
     def wait_for_disk(self, wait: bool) -> None:
         """Whether commits from here on are on the disk when they return, or only safe from the death of this process.
 
-        To be called between transactions. A reservation for a partner that honours keys need not wait: should a power
-        cut take it back, the file is still in the inbox, and exchanging it anew makes the same requests with the same
-        keys. How an exchange ended always waits.
+        To be called between transactions. A reservation always waits. What a partner that honours keys has confirmed
+        need not: should a power cut take that back, the same requests are sent again from the ledger, with their keys.
         """
         self._driver.execute(WAIT if wait else NO_WAIT)
-
-    def flush(self) -> None:
-        """Bring what was committed without waiting to the disk. Raises TryLater, LedgerDamaged."""
-        with self.asking():
-            self._driver.execute("PRAGMA wal_checkpoint(PASSIVE)")  # writes the log to the disk first
-            self._driver.execute(WAIT)
 
     def forget(self) -> None:
         """Take back what was not committed, and wait for the disk again."""
@@ -205,7 +203,9 @@ def due(ledger: Ledger, now_us: int, *, failed: bool) -> list[Entry]:
     c = EXCHANGE.c
     always = ["open", "failed"] if failed else ["open"]
     wanted = sa.select(c.id).where(
-        c.whole == 1, sa.or_(c.outcome.in_(always), sa.and_(c.outcome == "due", c.due_at_us <= now_us))
+        sa.literal_column("outcome != 'done'"),  # to the letter of the index that it is to be found by
+        c.whole == 1,
+        sa.or_(c.outcome.in_(always), sa.and_(c.outcome == "due", c.due_at_us <= now_us)),
     )
     with ledger.asking():
         keys = ledger.connection.execute(wanted.order_by(c.outcome.desc(), c.due_at_us, c.opened_at_us)).scalars().all()

@@ -95,20 +95,14 @@ class Capability:
 def deliver(ports: Ports) -> Stage:
     """To a door in requests, or into a folder as one file."""
     if ports.lane.folder is not None:
-        return drop(ports, ports.lane.folder, ports.seal, was_ready=False)
+        return drop(ports, ports.lane.folder, ports.seal)
     return Deliver(ports.packer, ports.courier, ports.seal, early=ports.early)
 
 
-def once(ports: Ports) -> Stage:
-    """The same, and never twice."""
+def once(ports: Ports) -> Once | Drop:
+    """The same, and never twice: both can go on without the file."""
     if ports.lane.folder is not None:
-        was_ready = ports.entry.reserved_to >= 0
-        return drop(ports, ports.lane.folder, lambda: ports.seal(reserved_to=0), was_ready=was_ready)
-    return outbox(ports)
-
-
-def outbox(ports: Ports) -> Once:
-    """The outbox as a stage; it can go on without the file."""
+        return drop(ports, ports.lane.folder, lambda: ports.seal(whole=True, reserved_to=0))
     return Once(
         ports.packer,
         ports.outbox,
@@ -121,11 +115,12 @@ def outbox(ports: Ports) -> Once:
     )
 
 
-def drop(ports: Ports, folder: Path, seal: Callable[[], None], *, was_ready: bool) -> Drop:
+def drop(ports: Ports, folder: Path, seal: Callable[[], None]) -> Drop:
     """A folder as a stage."""
     lane, entry = ports.lane, ports.entry
     name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{lane.feed.out}"
-    return Drop(folder, name, lane.encoder, seal, ports.policy, ports.traffic, was_ready=was_ready)
+    waiting = entry.rows.get("due", 0) + entry.rows.get("failed", 0)
+    return Drop(folder, name, lane.encoder, seal, ports.policy, ports.traffic, waiting=waiting)
 
 
 def persist(ports: Ports) -> Ports:
@@ -167,9 +162,14 @@ def stages(level: int, ports: Ports) -> list[tuple[str, Stage]]:
     ]
 
 
+def can(name: str, level: int) -> bool:
+    """Whether a capability stands at a level."""
+    return any(capability.name == name and capability.stands(level) for capability in LINE)
+
+
 def patient(level: int) -> bool:
     """Whether the service at a level tries again by itself what failed."""
-    return any(capability.name == "persist" and capability.stands(level) for capability in LINE)
+    return can("persist", level)
 
 
 def standing(level: int | None) -> int:

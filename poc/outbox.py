@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import sqlalchemy as sa
 
-from poc.errors import BadInput, LedgerDamaged, TryLater
+from poc.errors import BadInput, TryLater
 from poc.tables import PARCEL
+from poc.transports.folder import keep_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from poc.ledger import Entry, Ledger
+
+#: What is to be done about a file of bodies that is not as it was left.
+RESTORE = "it holds requests to be sent: restore it, or give the exchange up with `milepost outbox discard`"
 
 #: Bytes of bodies that an exchange keeps in the ledger; with more they go to its file.
 INLINE_BYTES = 1 << 20
@@ -36,6 +40,7 @@ BODY = sa.select(PARCEL.c.body).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam
 STATES = sa.select(PARCEL.c.name, PARCEL.c.state, PARCEL.c.note).where(OF_EXCHANGE)
 CONFIRM = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
 ARRIVED = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")
+EVERY = sa.delete(PARCEL).where(OF_EXCHANGE)
 AGAIN = sa.update(PARCEL).where(OF_EXCHANGE)
 MARK = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
 
@@ -77,8 +82,11 @@ class Outbox:
         if self._held_bytes > INLINE_BYTES:
             self._spill()
 
-    def reserve(self, state: str = "reserved") -> list[Parcel]:
-        """Enter what was taken in since the last time, the first parcel in `state`; bodies in the file are left out."""
+    def reserve(self, state: str = "reserved", first: str = "") -> list[Parcel]:
+        """Enter what was taken in since the last time in a state, the first parcel maybe in another.
+
+        Gives the parcels back, without those bodies that went to the file.
+        """
         if self._file is not None:
             with writing(self.path):
                 self._file.flush()
@@ -86,7 +94,9 @@ class Outbox:
                 self._file.close()
             self._file = None
         if self._held:
-            self._held[0]["state"] = state
+            for row in self._held:
+                row["state"] = state
+            self._held[0]["state"] = first or state
             self._ledger.run(ADD, *self._held)
         parcels = [Parcel(row["name"], row["rows"], row["body"] or b"") for row in self._held]
         self._held, self._held_bytes = [], 0
@@ -98,9 +108,13 @@ class Outbox:
             body = self._inline(name) if start_byte is None else self._read(start_byte, size_bytes)
             yield Parcel(name, rows, body)
 
-    def under_way(self) -> list[Parcel]:
-        """Parcels, without their bodies, that were about to be sent when a run died."""
-        return [Parcel(name, rows, b"") for name, rows, state, *_ in self._list() if state == "sending"]
+    def under_way(self, *, keyed: bool) -> list[Parcel]:
+        """Parcels, without their bodies, that may have been sent when a run died.
+
+        `keyed`: also those reserved while the partner honoured keys, of which nobody noted when they were sent.
+        """
+        states = {"sending", "keyed"} if keyed else {"sending"}
+        return [Parcel(name, rows, b"") for name, rows, state, *_ in self._list() if state in states]
 
     def _list(self) -> list[Any]:
         return self._ledger.run(WAITING, {"key": self._key})
@@ -144,6 +158,7 @@ class Outbox:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self.path.open("ab")
+                keep_names(self.path.parent)
                 self._reserved_bytes = self._file.tell()
             for row in self._held:
                 if row["body"] is not None:
@@ -157,11 +172,9 @@ class Outbox:
                 file.seek(start_byte)
                 body = file.read(size_bytes)
         except OSError as error:
-            raise LedgerDamaged(
-                f"{self.path}: cannot be read: {error.strerror}; it holds requests to be sent"
-            ) from error
+            raise BadInput(f"{self.path}: cannot be read: {error.strerror}; {RESTORE}") from error
         if len(body) != size_bytes:
-            raise LedgerDamaged(f"{self.path}: is cut short; it holds requests to be sent")
+            raise BadInput(f"{self.path}: is cut short; {RESTORE}")
         return body
 
 
@@ -190,20 +203,44 @@ def settle(ledger: Ledger, entry: Entry, now_us: int, *, arrived: bool) -> int:
         BadInput: there is none such.
         TryLater, LedgerDamaged: the ledger cannot be used.
     """
+    if entry.outcome == "open":
+        raise BadInput(f"exchange {entry.exchange_id} died under way; `milepost run` goes on with it, then ask again")
     rows = entry.rows["ambiguous"] + (0 if arrived else entry.rows["failed"])
-    if not rows or not entry.whole:
+    if entry.outcome == "given_up" or not rows or not entry.whole:
         what = "ambiguous" if arrived else "ambiguous or failed"
         raise BadInput(f"exchange {entry.exchange_id} has no {what} request; see `milepost outbox ls`")
     if arrived:
         ledger.run(ARRIVED, {"key": entry.exchange_id})
     else:
         ledger.run(AGAIN, {"state": "reserved", "note": "", "key": entry.exchange_id})
-    left = {name: entry.rows[name] for name in ("due", "failed") if entry.rows[name]}
     values: dict[str, object] = {"rows_ambiguous": 0, "failures": 0}
     if arrived:
-        values |= {"rows_delivered": entry.rows["delivered"] + rows, "outcome": next(reversed(left), "done")}
+        left = next((name for name in ("failed", "due", "refused") if entry.rows[name]), "done")
+        values |= {"rows_delivered": entry.rows["delivered"] + rows, "outcome": left}
+        values["due_at_us"] = (entry.due_at_us or now_us) if left == "due" else None
     else:
         values |= {"rows_failed": 0, "rows_due": entry.rows["due"] + rows, "outcome": "due", "due_at_us": now_us}
     ledger.note(entry, **values)
     ledger.seal()
+    return rows
+
+
+def give_up(ledger: Ledger, entry: Entry, why: str) -> int:
+    """End an exchange by a person's word: what of it was not delivered counts as failed, for good; commits.
+
+    Returns:
+        The rows given up.
+
+    Raises:
+        BadInput: it has ended already.
+        TryLater, LedgerDamaged: the ledger cannot be used.
+    """
+    if entry.outcome not in {"open", "due", "failed", "ambiguous"}:
+        raise BadInput(f"exchange {entry.exchange_id} is {entry.outcome}: there is nothing to give up")
+    ledger.run(EVERY, {"key": entry.exchange_id})
+    rows = sum(entry.rows[name] for name in ("due", "failed", "ambiguous"))
+    values = {"rows_due": 0, "rows_ambiguous": 0, "rows_failed": rows, "due_at_us": None, "whole": 1}
+    ledger.note(entry, outcome="given_up", reason=f"given up: {why}", **values)
+    ledger.seal()
+    Outbox(ledger, entry).tidy()
     return rows

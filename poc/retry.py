@@ -58,6 +58,10 @@ class Breaker:
         trips = self.trips + 1
         return Breaker(failures, now_us, now_us + cooldown_us(trips, retry), trips)
 
+    def after_wait(self, now_us: int, until_us: int) -> Breaker:
+        """The partner asked to be left alone until then; that is no failure."""
+        return replace(self, opened_at_us=now_us, until_us=max(until_us, self.until_us or 0))
+
     def after_success(self) -> Breaker:
         """The partner takes deliveries: nothing is held against it."""
         return Breaker()

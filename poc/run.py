@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.events import RunEvent, RunKey
-from poc.errors import BadInput, StillWritten
-from poc.exchange import Receipt, exchange, resume
+from poc.errors import BadInput, StillWritten, Unbalanced
+from poc.exchange import exchange, resume
 from poc.inbox import alone, put_away, waiting
 from poc.lane import lane
 from poc.ledger import due, open_ledger
@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from poc.errors import ExchangeError
     from poc.lane import Lane
     from poc.ledger import Entry, Ledger
+    from poc.receipt import Receipt
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
     """One exchange: where its file lies now and its receipt; or what kept a file or feed from it.
 
-    An exchange that went on from the ledger has no path but the file's name.
+    An exchange that was to go on from the ledger has its `entry`, and no path but the file's name.
     """
 
     partner: str
@@ -42,6 +43,11 @@ class Ran:
     path: Path
     receipt: Receipt | None = None
     error: ExchangeError | None = None
+    entry: Entry | None = None
+
+
+#: What is wrong with one exchange alone, and does not keep the others waiting.
+ITS_OWN = (BadInput, StillWritten, Unbalanced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +99,22 @@ def run_inbox(
             runner = Runner(ready, ledger, clock, recorder, release)
             for entry in entries:
                 if (entry.partner, entry.feed) == (partner, feed_id) and asked.entry(entry):
-                    yield Ran(partner, feed_id, Path(entry.file), runner.go_on(entry))
+                    try:
+                        yield Ran(partner, feed_id, Path(entry.file), runner.go_on(entry), entry=entry)
+                    except ITS_OWN as error:
+                        yield Ran(partner, feed_id, Path(entry.file), error=error, entry=entry)
             for path in filter(asked.file, waiting(inbox, ready.feed, clock())):
                 try:
                     receipt = runner.exchange(path)
                     lies = away(workspace, partner, feed_id, path, receipt)
-                except (BadInput, StillWritten) as error:
+                except ITS_OWN as error:
                     yield Ran(partner, feed_id, path, error=error)
                     continue
                 yield Ran(partner, feed_id, lies, receipt)
+        for entry in entries:
+            if name is None and (entry.partner, entry.feed) not in picked and asked.entry(entry):
+                gone = BadInput(f"exchange {entry.exchange_id} is {entry.outcome}, and there is no such feed any more")
+                yield Ran(entry.partner, entry.feed, Path(entry.file), error=gone, entry=entry)
 
 
 def away(workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt) -> Path:
@@ -111,7 +124,7 @@ def away(workspace: Workspace, partner: str, feed: str, path: Path, receipt: Rec
     """
     if receipt.seen is None or not same(path, receipt.seen):
         return path
-    outcome = "done" if receipt.whole else receipt.outcome
+    outcome = "done" if receipt.whole and receipt.outcome != "refused" else receipt.outcome
     return put_away(workspace, partner, feed, path, outcome, receipt.sha256)
 
 
@@ -129,7 +142,10 @@ class Runner:
 
     def exchange(self, path: Path) -> Receipt:
         """One file. Raises what `poc.exchange.exchange` raises."""
-        due_at_us = int(path.lstat().st_mtime * 1_000_000)
+        try:
+            due_at_us = int(path.lstat().st_mtime * 1_000_000)
+        except OSError as error:
+            raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
         return self._measured(
             path.name, due_at_us, lambda now, opened: exchange(self._lane, path, now, self._ledger, opened)
         )

@@ -23,17 +23,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poc import config
+from poc.batch import Recall
 from poc.errors import BadInput, ExchangeError
-from poc.exchange import bad_rows, exchange, resume
+from poc.exchange import exchange, resume
 from poc.lane import lane
 from poc.ledger import open_ledger
 from poc.line import BUILT, patient
+from poc.stages.check import Check
 from poc.transports.http import new_session
+from poc.transports.source import open_regular
 
 if TYPE_CHECKING:
-    from poc.exchange import Receipt
+    from poc.batch import Finding
     from poc.lane import Lane
     from poc.ledger import Ledger
+    from poc.receipt import Receipt
 
 
 def result(receipt: Receipt) -> dict[str, Any]:
@@ -54,6 +58,26 @@ def result(receipt: Receipt) -> dict[str, Any]:
         "due_at": None if due_at_us is None else datetime.fromtimestamp(due_at_us / 1e6, UTC).isoformat(),
         "aside": list(receipt.aside),
     }
+
+
+def bad_rows(lane: Lane, path: Path) -> list[int]:
+    """The numbers of all rows of a file that break the contract; nothing is sent, nothing entered.
+
+    Raises:
+        BadInput: there is no such file.
+        ContractBreach: it cannot be read as one.
+    """
+    known: dict[int, tuple[Finding, ...]] = {}
+    source, _ = open_regular(path)
+    with source:
+        while True:
+            source.seek(0)
+            try:
+                check = Check(lane.contract, known)
+                return sorted(bad.row for batch in check(lane.reader.read(source)) for bad in batch.bad)
+            except Recall as recall:
+                for finding in recall.findings:
+                    known[finding.row] = (*known.get(finding.row, ()), finding)
 
 
 def answer(request: dict[str, Any], ready: Lane, ledger: Ledger) -> dict[str, Any]:

@@ -28,13 +28,14 @@ EXCHANGE = sa.Table(
     sa.Column("file", sa.Text, nullable=False),
     sa.Column("size_bytes", sa.Integer, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),  # open, done, refused, failed, due, ambiguous
+    sa.Column("outcome", sa.Text, nullable=False),  # open, done, refused, failed, due, ambiguous, given_up
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("opened_at_us", sa.Integer, nullable=False),
     sa.Column("closed_at_us", sa.Integer),
     *(sa.Column(f"rows_{name}", sa.Integer, nullable=False, server_default="0") for name in ("in", *OUTCOMES)),
     sa.Column("whole", sa.Integer, nullable=False, server_default="0"),  # 1: the file is no longer needed
     sa.Column("reserved_to", sa.Integer, nullable=False, server_default="-1"),  # the last slot ever reserved
+    sa.Column("agreed", sa.Text, nullable=False, server_default=""),  # under which settings rows were reserved
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # failed attempts in a row
     sa.Column("due_at_us", sa.Integer),
     sqlite_with_rowid=False,
@@ -51,7 +52,7 @@ PARCEL = sa.Table(
     sa.Column("exchange_id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, primary_key=True),  # its slot, or `again-ROW` for rows replayed from quarantine
     sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),  # reserved, sending, ambiguous
+    sa.Column("state", sa.Text, nullable=False),  # reserved, keyed (may have been sent), sending, ambiguous
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("body", sa.LargeBinary),  # or, of a large exchange, where it stands in the exchange's outbox file:
     sa.Column("start_byte", sa.Integer),
@@ -74,6 +75,7 @@ BREAKER = sa.Table(
     "breaker",
     METADATA,
     sa.Column("partner", sa.Text, primary_key=True),
+    sa.Column("agreed", sa.Text, nullable=False, server_default=""),  # under which settings rows were reserved
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("opened_at_us", sa.Integer),
     sa.Column("until_us", sa.Integer),
@@ -81,7 +83,7 @@ BREAKER = sa.Table(
 )
 
 #: What version 2 added to the table that version 1 had.
-ADDED_IN_2 = ("whole", "reserved_to", "failures", "due_at_us")
+ADDED_IN_2 = ("whole", "reserved_to", "agreed", "failures", "due_at_us")
 
 
 def prepare(connection: sa.Connection, path: str) -> None:

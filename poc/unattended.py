@@ -61,7 +61,10 @@ class Unattended:
                 self._note(ran)
 
     def _file(self, path: Path) -> bool:
-        return self._is_time((str(path), path.stat().st_mtime))
+        try:
+            return self._is_time((str(path), path.stat().st_mtime))
+        except FileNotFoundError:  # taken away since it was listed
+            return False
 
     def _entry(self, entry: Entry) -> bool:
         return self._is_time((entry.exchange_id, entry.attempt))
@@ -85,6 +88,8 @@ class Unattended:
             self._not_before[receipt.exchange_id, receipt.attempt + 1] = again
         elif stays:
             said = f"{said}; tried again in a day, or by `milepost run`"
+        if ran.entry is not None and ran.error is not None:
+            self._not_before[ran.entry.exchange_id, ran.entry.attempt] = again
         if stays:
             self._not_before[str(ran.path), ran.path.stat().st_mtime] = again
         if said and self._said.get(ran.path) != said:

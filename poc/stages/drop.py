@@ -1,8 +1,8 @@
 """Drop: put a file's rows into the partner's folder as one file, which is there whole or not at all.
 
-The rows are written to a `.part` file while the source is checked. It gets its name once the ledger knows of it, so
-that a run that takes up after a crash finds out from the folder alone what was done: a file that was ready and is
-there under neither name has been handed over and taken away.
+The rows are written to a `.part` file while the source is checked. Once that is whole and on the disk, the ledger takes
+note, and from then on the part is never written again: it only gets its name. A run that takes up after a crash sees
+from the folder alone what was done: the part is there and is given its name, or it is not and was handed over.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Drop:
         seal: commits the ledger before the file gets its name.
         policy: what follows from a failure.
         traffic: counts what was written.
-        was_ready: whether an earlier attempt had come so far as to seal.
+        waiting: rows of a part that an earlier attempt made whole.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Drop:
         policy: Policy,
         traffic: Traffic,
         *,
-        was_ready: bool,
+        waiting: int = 0,
     ) -> None:
         self._folder = folder
         self._name = name
@@ -54,9 +54,8 @@ class Drop:
         self._seal = seal
         self._policy = policy
         self._traffic = traffic
-        self._was_ready = was_ready
+        self._waiting = waiting
         self._failure: DeliveryFailed | None = None
-        self._taken = False  # the file was handed over and taken away before a crash
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Batches whose rows are settled at the end: all `delivered`, or all as the policy says."""
@@ -71,8 +70,8 @@ class Drop:
                 if batch.rows.height and part is not None:
                     self._put(part, self._encoder.encode(batch.rows))
                 yield replace(batch, rows=blank.rows)
-            if part is not None and rows and not self._taken:
-                self._publish(part)
+            if part is not None and rows:
+                self._finish(part)
         finally:
             if part is not None:
                 part.discard()
@@ -80,7 +79,6 @@ class Drop:
             yield replace(blank, settled=(self._ended(rows),))
 
     def _begun(self) -> Part | None:
-        self._taken = self._was_ready and found(self._folder, self._name) == "neither"
         try:
             if self._folder.parent.is_dir():
                 self._folder.mkdir(exist_ok=True)
@@ -97,15 +95,28 @@ class Drop:
             except DeliveryFailed as failure:
                 self._failure = failure
 
-    def _publish(self, part: Part) -> None:
+    def resume(self) -> Iterator[Settled]:
+        """Give a part its name that an earlier attempt made whole, if nobody did; where its rows end."""
+        if found(self._folder, self._name) == "part":
+            self._publish()
+        yield self._ended(self._waiting)
+
+    def _finish(self, part: Part) -> None:
         if self._failure is None:
+            self._traffic.bytes_out += part.size_bytes
             try:
-                self._traffic.bytes_out += part.size_bytes
-                part.finish()  # from here on it stays, so that a part that is missing has been published
-                self._seal()
-                publish(self._folder, self._name)
+                part.finish()
             except DeliveryFailed as failure:
                 self._failure = failure
+                return
+            self._seal()
+            self._publish()
+
+    def _publish(self) -> None:
+        try:
+            publish(self._folder, self._name)
+        except DeliveryFailed as failure:
+            self._failure = failure
 
     def _ended(self, rows: int) -> Settled:
         if self._failure is None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Requests that are confirmed together, where the partner honours keys: one that is sent again does no harm.
 CONFIRMED_TOGETHER = 64
 
-#: What is said of a request that was being sent when the service died, to a partner that does not honour keys.
+#: What is said of a request that may have been sent when the service died, to a partner that does not honour keys.
 DIED = "the service died while this was being sent"
 
 
@@ -93,16 +93,14 @@ class Once:
 
     def resume(self) -> Iterator[Settled]:
         """Send what stands in the outbox; where the rows of it end."""
-        for parcel in self._outbox.under_way():
-            if self._honours_keys:
-                break
+        for parcel in self._outbox.under_way(keyed=not self._honours_keys):
             self._outbox.mark(parcel.name, "ambiguous", DIED)
             yield Settled("ambiguous", parcel.rows, "died", DIED)
         yield from self._send(self._outbox.waiting(), sealed=False)
 
     def _left_before(self) -> dict[str, tuple[str, str]]:
         """State and note of each parcel that an earlier attempt has not confirmed; one it died over is ambiguous."""
-        for parcel in () if self._honours_keys else self._outbox.under_way():
+        for parcel in self._outbox.under_way(keyed=not self._honours_keys):
             self._outbox.mark(parcel.name, "ambiguous", DIED)
         return self._outbox.states()
 
@@ -122,8 +120,10 @@ class Once:
         """Reserve what is held, and send all that waits."""
         self._whole = whole
         untouched = self._reserved_to < 0
-        # the first to be sent is marked with the same commit, where it is known to be the first
-        fresh = self._outbox.reserve("sending" if untouched and not self._honours_keys else "reserved")
+        if self._honours_keys:
+            fresh = self._outbox.reserve("keyed")
+        else:  # the first to be sent is marked with the same commit, where it is known to be the first
+            fresh = self._outbox.reserve("reserved", "sending" if untouched else "reserved")
         if fresh:
             self._reserved_to = int(fresh[-1].name)
         if fresh or not untouched:

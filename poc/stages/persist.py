@@ -55,8 +55,9 @@ class Persist:
         if self.breaker.state(now_us) != "open" or self.breaker.until_us is None:
             return None
         self.due_at_us = self.breaker.until_us
-        times = f"{self.breaker.failures} deliveries in a row failed"
-        return Stop("due", "partner-down", f"{self._partner} is left alone until {told(self.due_at_us)}: {times}")
+        failed = self.breaker.failures
+        why = f"{failed} deliveries in a row failed" if self.breaker.trips else "it asked for that"
+        return Stop("due", "partner-down", f"{self._partner} is left alone until {told(self.due_at_us)}: {why}")
 
     def failed(self, failure: DeliveryFailed) -> Stop:
         """Due later, or failed where trying again is no use or was tried often enough."""
@@ -70,6 +71,9 @@ class Persist:
         if backoff is None:
             return Stop("failed", failure.code, f"{failure}; given up after {len(SCHEDULE_S)} attempts")
         self.due_at_us = now_us + int(wait_s(backoff, failure.wait_s, self._retry.cap_s) * 1_000_000)
+        if failure.wait_s:
+            asked_us = now_us + int(wait_s(0, failure.wait_s, self._retry.cap_s) * 1_000_000)
+            self.breaker = self.breaker.after_wait(now_us, asked_us)
         return Stop("due", failure.code, f"{failure}; due at {told(self.due_at_us)}")
 
     def succeeded(self) -> None:

@@ -68,9 +68,9 @@ class Quarantine:
             bad += len(batch.bad)
             if len(first) < SHOWN_FINDINGS:
                 first += tuple(finding for one in batch.bad for finding in one.findings)[:SHOWN_FINDINGS]
-            self._keep(batch.bad)
             if self._at_once:
                 self._judge(bad, rows, first)
+            self._keep(batch.bad)
             finding = batch.bad[0].findings[0]
             settled = Settled("quarantined", len(batch.bad), finding.code, finding.note)
             yield replace(batch, settled=(*batch.settled, settled))

@@ -143,6 +143,8 @@ def refused(url: str, status: int, retry_after: str | None, now: datetime) -> De
         asked_s = retry_after_s(retry_after or "", now)
         note = f", to wait {asked_s:g} s" if asked_s else ""
         return DeliveryFailed(code, said + note, kind="wait", wait_s=asked_s)
+    if status == 409:  # what a partner answers that is still at work on the first request with this key
+        return DeliveryFailed(code, f"{said}: it is still at work on this request, or in conflict with it")
     if status >= 500 or status in {408, 425}:
         return DeliveryFailed(code, said, unknown=status >= 500 and status != 503)
     moved = ": moved; put the new address into the configuration" if 300 <= status < 400 else ""

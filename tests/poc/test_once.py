@@ -1,14 +1,16 @@
 """Each request is reserved before it leaves and confirmed once it has arrived: nothing is lost, nothing comes twice."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from poc import outbox
+from poc.errors import BadInput
 from poc.exchange import exchange, resume
 from poc.ledger import due, pick
-from poc.outbox import settle
+from poc.outbox import give_up, settle
 from poc.overview import unsent
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -162,3 +164,88 @@ def test_the_key_is_the_same_after_a_restart(start_partner, make_lane, ledger, g
     assert (first.outcome, done.outcome) == ("due", "done")
     assert len(partner.held("n")) == 3
     assert json.dumps(rows(done)) == '{"in": 3, "delivered": 3}'
+
+
+class Dies(BaseException):
+    """A death on the way, in one process."""
+
+
+def dying(lane, after):
+    """The lane, whose door lets so many requests through and then the service die, the last one having arrived."""
+    inner, left = lane.door, [after]
+
+    class Door:
+        def post(self, body, headers, now):
+            inner.post(body, headers, now)
+            left[0] -= 1
+            if left[0] < 0:
+                raise Dies
+
+    return replace(lane, door=Door())
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_nobody_settles_an_exchange_that_died_under_way(start_partner, make_lane, ledger, good_csv, tmp_path, arrived):
+    """What may be under way is first taken up by a run; until then a person's word is not taken."""
+    plan = {"ignores_keys": ["UA"], **faults(s0_1="answer-lost")}
+    lane = make_lane(start_partner(plan).url, honours_keys=False)
+    first = exchange(lane, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    assert first.outcome == "due"
+    with pytest.raises(Dies):
+        resume(dying(lane, 0), pick(ledger, first.exchange_id), LATER, ledger)
+    ledger.note(pick(ledger, first.exchange_id), outcome="open")
+    ledger.seal()
+    with pytest.raises(BadInput, match="died under way; `milepost run` goes on with it"):
+        settle(ledger, pick(ledger, first.exchange_id), 0, arrived=arrived)
+
+
+def test_a_file_begun_early_goes_on_under_the_same_settings_only(start_partner, make_lane, ledger, good_csv, tmp_path):
+    """Where requests would hold other rows than those that were sent, going on is refused, and says what to do."""
+    partner = start_partner()
+    lane = replace(make_lane(partner.url, deliver="early", block_bytes=20_000), agreed="one")
+    path = good_csv(tmp_path / "a.csv", 1700)
+    with pytest.raises(Dies):
+        exchange(dying(lane, 1), path, NOW, ledger)
+    with pytest.raises(BadInput, match="was begun under other settings of UA/flights; put them back, or give it up"):
+        exchange(replace(lane, agreed="other"), path, NOW, ledger)
+    with pytest.raises(BadInput, match="was begun at a level that remembers requests"):
+        exchange(replace(lane, level=2), path, NOW, ledger)
+    assert exchange(lane, path, NOW, ledger).outcome == "done"
+    assert [record["flight"] for record in partner.held("n")] == [f"UA{n}" for n in range(1, 1701)]
+
+
+def test_a_partner_that_stops_honouring_keys_gets_nothing_twice(start_partner, make_lane, ledger, good_csv, tmp_path):
+    """What may have been sent while keys were honoured is ambiguous once they are not."""
+    partner = start_partner({"ignores_keys": ["UA"]})
+    lane = make_lane(partner.url)
+    with pytest.raises(Dies):
+        exchange(dying(lane, 0), good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    (entry,) = due(ledger, 0, failed=False)
+    done = resume(replace(lane, honours_keys=False), entry, LATER, ledger)
+    assert (done.outcome, rows(done)) == ("ambiguous", {"in": 3, "ambiguous": 3})
+    assert len(partner.held("n")) == 3
+
+
+def test_an_exchange_that_is_given_up_is_never_sent(start_partner, make_lane, ledger, good_csv, tmp_path):
+    """Its rows count as failed, with the reason, and neither a run nor the same file sends them."""
+    partner = start_partner(faults(s0_1="unavailable"))
+    lane, path = make_lane(partner.url), good_csv(tmp_path / "a.csv", 3)
+    first = exchange(lane, path, NOW, ledger)
+    assert give_up(ledger, pick(ledger, first.exchange_id), "the partner left") == 3
+    entry = pick(ledger, first.exchange_id)
+    assert (entry.outcome, entry.reason, entry.rows["failed"]) == ("given_up", "given up: the partner left", 3)
+    assert due(ledger, int(LATER.timestamp() * 1e6), failed=True) == []
+    assert exchange(lane, path, LATER, ledger).outcome == "already_received"
+    with pytest.raises(BadInput, match="there is nothing to give up"):
+        give_up(ledger, entry, "again")
+    assert (partner.held("n"), unsent(ledger)) == ([], [])
+
+
+def test_bodies_that_are_gone_are_named(start_partner, make_lane, ledger, good_csv, tmp_path, monkeypatch):
+    """An outbox file that somebody removed is a mistake that is told with what to do, and is no fault of others."""
+    monkeypatch.setattr(outbox, "INLINE_BYTES", 50_000)
+    lane = make_lane(start_partner(faults(s1_1="unavailable")).url)
+    first = exchange(lane, good_csv(tmp_path / "a.csv", 2000), NOW, ledger)
+    (tmp_path / "outbox" / first.exchange_id).unlink()
+    with pytest.raises(BadInput, match="restore it, or give the exchange up with `milepost outbox discard`"):
+        resume(lane, pick(ledger, first.exchange_id), LATER, ledger)

@@ -107,3 +107,16 @@ def test_a_success_in_between_begins_the_schedule_anew(start_partner, make_lane,
     second = resume(lane, pick(ledger, first.exchange_id), at, ledger)
     assert second.outcome == "due"
     assert second.due_at_us / 1e6 - at.timestamp() < 5 + 2
+
+
+def test_a_partner_that_asks_for_time_gets_it_from_all(start_partner, make_lane, ledger, good_csv, tmp_path):
+    """Retry-After is about the partner: other files wait as long, and nothing is held against it afterwards."""
+    partner = start_partner(faults("wait-seconds"))
+    lane = make_lane(partner.url)
+    first = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    second = exchange(lane, good_csv(tmp_path / "b.csv", 3, first=10), NOW, ledger)
+    assert (first.calls, second.calls, second.outcome) == (1, 0, "due")
+    assert "it asked for that" in second.error
+    for receipt in (first, second):
+        assert resume(lane, pick(ledger, receipt.exchange_id), LATER, ledger).outcome == "done"
+    assert breakers(ledger) == []
