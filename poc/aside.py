@@ -23,8 +23,9 @@ CLEAR = sa.delete(ASIDE).where(OF_EXCHANGE, ASIDE.c.state == "held")
 CHANGE = sa.update(ASIDE).where(OF_EXCHANGE, ASIDE.c.row == sa.bindparam("number"), ASIDE.c.state == "held")
 ROWS = (
     sa.select(ASIDE.c.row, ASIDE.c.state, ASIDE.c.findings, ASIDE.c.original, ASIDE.c.sent, ASIDE.c.why)
-    .where(OF_EXCHANGE)
+    .where(OF_EXCHANGE, ASIDE.c.row > sa.bindparam("after"))
     .order_by(ASIDE.c.row)
+    .limit(sa.literal_column("200"))
 )
 
 
@@ -67,11 +68,16 @@ class Aside:
             self._ledger.run(ADD, *values)
 
     def rows(self) -> Iterator[Kept]:
-        """All rows of the exchange that ever were in quarantine, in their order."""
-        with self._ledger.asking():
-            for row, state, findings, original, sent, why in self._ledger.connection.execute(ROWS, {"key": self._key}):
+        """All rows of the exchange that ever were in quarantine, in their order; read in pieces, nothing stays locked.
+
+        What is changed between two pieces is seen in the next.
+        """
+        after = -1
+        while piece := self._ledger.run(ROWS, {"key": self._key, "after": after}):
+            for row, state, findings, original, sent, why in piece:
                 told = tuple(Finding(row, *finding) for finding in json.loads(findings))
                 yield Kept(row, state, told, original, sent, why)
+            after = piece[-1][0]
 
     def renew(self, rows: Iterable[Bad]) -> None:
         """Rows that were tried again and are still bad: what is wrong with them now."""

@@ -6,47 +6,49 @@ what is wrong with it:
     #milepost 6f2a0c... row 17: constraint-error in month: 13 is above the maximum 12
     2013,13,1,517,...
 
-A replay checks the rows against the contract as it is now, together with all the good rows of their file, so that a key
-that stands in the file already is found. Rows that pass are reserved in the outbox and leave quarantine in one commit,
-so that the same row cannot be replayed twice; the others stay, with what is wrong with them now.
+Rows stand there as they came, byte for byte, in the feed's own encoding; only the marks, and the one line end after
+each row, are ours.
+
+A replay checks the rows against the contract as it is now, and against the keys of all rows of their file that were
+delivered. Rows that pass leave quarantine in one commit with their reservation in the outbox, or before their file gets
+its name in the partner's folder, so that the same row cannot be replayed twice; the others stay, with what is wrong
+with them now.
 """
 
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass, replace
 from glob import escape
-from io import BytesIO
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from poc.aside import Aside
-from poc.batch import ROW, Bad, Finding, Recall
+from poc.batch import ROW
 from poc.errors import BadInput
-from poc.formats.reading import reader
-from poc.outbox import Outbox, writing
+from poc.outbox import Outbox
 from poc.parcels import Packer
-from poc.stages.check import Check
+from poc.recheck import delivered, recheck
+from poc.transports.folder import found, open_part, publish
 from poc.transports.source import digest, open_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from typing import BinaryIO
+
+    import polars as pl
 
     from poc.aside import Kept
+    from poc.batch import Bad
     from poc.config import Workspace
-    from poc.formats.reading import Reader
     from poc.lane import Lane
     from poc.ledger import Entry, Ledger
     from poc.outbox import Parcel
+    from poc.recheck import Tried
 
-#: Before each row of an export.
-MARK = re.compile(rb"^#milepost ([0-9a-f]+) row ([0-9]+)(?::[^\n]*)?\n", re.MULTILINE)
+#: Before each row of an export. An editor that ends lines in another way ends the mark so as well.
+MARK = re.compile(rb"^#milepost ([0-9a-f]+) row ([0-9]+)(?::[^\r\n]*)?(\r?\n)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,44 +59,48 @@ class Replayed:
     still_bad: tuple[Bad, ...]
 
 
-def export(entry: Entry, rows: Sequence[Kept]) -> bytes:
-    """The rows held, each after a line that names it."""
-    parts: list[bytes] = []
+def export(entry: Entry, rows: Iterable[Kept]) -> Iterator[bytes]:
+    """The rows held, each after a line that names it, a piece each."""
     for kept in rows:
         told = "; ".join(
-            f"{found.code}{f' in {found.field}' if found.field else ''}: {found.note}" for found in kept.findings
+            f"{finding.code}{f' in {finding.field}' if finding.field else ''}: {finding.note}"
+            for finding in kept.findings
         )
-        one_line = " ".join(told.split())
-        parts.append(f"#milepost {entry.exchange_id} row {kept.row}: {one_line}\n".encode() + kept.original + b"\n")
-    return b"".join(parts)
+        mark = f"#milepost {entry.exchange_id} row {kept.row}: {' '.join(told.split())}\n"
+        yield mark.encode("utf-8", "backslashreplace") + kept.original + b"\n"
 
 
 def read_export(data: bytes, entry: Entry) -> dict[int, bytes]:
-    """The rows of an export, by number, as they were edited.
+    """The rows of an export, by number, as they were edited; exactly as they came where they were not.
+
+    What looks like a mark of another exchange, after the first, is a row's own text.
 
     Raises:
         BadInput: it is no export, is of another exchange, or names a row twice.
     """
-    marks = list(MARK.finditer(data))
-    if not marks or data[: marks[0].start()].strip():
+    every = list(MARK.finditer(data))
+    if not every or data[: every[0].start()].strip():
         raise BadInput(
             "not an export: it begins with `#milepost EXCHANGE row NUMBER`; `milepost quarantine export` writes one"
         )
-    found: dict[int, bytes] = {}
+    if (key := every[0][1].decode()) != entry.exchange_id:
+        raise BadInput(f"row {int(every[0][2])} is of exchange {key}, not of {entry.exchange_id}")
+    marks = [mark for mark in every if mark[1].decode() == entry.exchange_id]
+    rows: dict[int, bytes] = {}
     for mark, after in zip(marks, [*(mark.start() for mark in marks[1:]), len(data)], strict=True):
-        key, row = mark[1].decode(), int(mark[2])
-        if key != entry.exchange_id:
-            raise BadInput(f"row {row} is of exchange {key}, not of {entry.exchange_id}")
-        if row in found:
+        if (row := int(mark[2])) in rows:
             raise BadInput(f"row {row} stands twice")
-        found[row] = re.sub(rb"\r?\n\Z", b"", data[mark.end() : after])
-    return found
+        rows[row] = data[mark.end() : after].removesuffix(mark[3])
+    return rows
 
 
 def again(
     lane: Lane, entry: Entry, source: Path, edits: Mapping[int, bytes] | None, ledger: Ledger, now: datetime
 ) -> Replayed:
-    """Check rows in quarantine once more, and reserve those that are good now; they are sent as what is due.
+    """Check rows in quarantine once more, and have those that are good now leave it.
+
+    To a partner with requests they are reserved, and sent as what is due. Into a folder they go at once, as a file of
+    their own. The rows tried are in memory, nothing else of the file is.
 
     Args:
         lane: the feed.
@@ -105,47 +111,74 @@ def again(
         now: the time.
 
     Raises:
-        BadInput: a row is not held, an edited row is more than one row, the file is not the one that was exchanged, or
-            the partner takes no requests.
+        BadInput: a row is not held, an edited row is not one row, the file is not the one that was exchanged, or the
+            exchange has not ended.
+        ContractBreach: the file's head is not the contract's.
+        DeliveryFailed: the folder takes no file; rows that have left quarantine get there with the next replay.
         TryLater, LedgerDamaged: the ledger cannot be used.
     """
-    if lane.door is None:
-        raise BadInput(f"partner {lane.partner!r} takes whole files: mend the rows in a new file and hand that in")
-    plain = reader(lane.feed.model_copy(update={"compression": "none"}), lane.contract)
+    if entry.outcome == "given_up":
+        raise BadInput(f"exchange {entry.exchange_id} of {entry.file} was given up: {entry.reason}")
+    if not entry.whole and entry.outcome not in {"done", "refused"}:
+        raise BadInput(
+            f"exchange {entry.exchange_id} is {entry.outcome}: {entry.file} will be read again, and these rows with "
+            "it; let it end first: `milepost run`"
+        )
     aside, outbox = Aside(ledger, entry), Outbox(ledger, entry)
-    kept = {row.row: row for row in aside.rows()}
-    ledger.forget()
-    held = {number: row.original for number, row in kept.items() if row.state == "held"}
-    wanted = dict(held if edits is None else edits)
-    for number, line in wanted.items():
-        if number not in held:
-            state = kept[number].state if number in kept else "not in quarantine"
-            raise BadInput(f"row {number} of exchange {entry.exchange_id} is {state}; held are {told(sorted(held))}")
-        if (count := one_row(lane, plain, source, line)) != 1:
-            raise BadInput(f"row {number}: {count} rows stand where there was one; edit it into one row")
-    numbers = sorted(wanted)
-    with tempfile.TemporaryFile(prefix="milepost-again-") as mended:
-        good = rebuild(lane, plain, source, entry, kept, [wanted[number] for number in numbers], mended)
-        bad, frames = recheck(lane, plain, mended, good, numbers)
-    still_bad = tuple(replace(one, original=wanted[one.row]) for one in bad)
-    reserved = tuple(number for number in numbers if number not in {one.row for one in bad})
+    states, held = states_of(aside, None if edits is None else edits.keys())
+    if lane.folder is not None:
+        take_up(lane.folder, lane, entry, states)
+    rows = {number: (held if edits is None else edits)[number] for number in sorted(held if edits is None else edits)}
+    for number in rows:
+        if (state := states.get(number, "not in quarantine")) != "held":
+            there = [row for row, known in states.items() if known == "held"]
+            raise BadInput(f"row {number} of exchange {entry.exchange_id} is {state}; held are {told(there)}")
+    if not rows:
+        return Replayed((), ())
+    tried = rechecked(lane, entry, source, rows, states, aside)
+    reserved = tried.reserved
     try:
-        aside.renew(still_bad)
-        aside.replayed((number, wanted[number]) for number in reserved)
-        for parcel in packed(lane, frames, reserved):
-            outbox.hold(parcel)
-        outbox.reserve()
-        moved = {
-            "outcome": "due", "whole": 1, "due_at_us": int(now.timestamp() * 1_000_000),
-            "rows_quarantined": entry.rows["quarantined"] - len(reserved),
-            "rows_due": entry.rows["due"] + len(reserved),
-        }  # fmt: skip
-        ledger.note(entry, **(moved if reserved else {"outcome": entry.outcome}))
+        aside.renew(tried.bad)
+        aside.replayed((number, rows[number]) for number in reserved)
+        account: dict[str, object] = {"rows_quarantined": entry.rows["quarantined"] - len(reserved)}
+        if lane.folder is not None and reserved:
+            ledger.note(entry, **account, rows_delivered=entry.rows["delivered"] + len(reserved))
+            put(lane.folder, lane, entry, tried, ledger.seal)
+        elif reserved:
+            for parcel in packed(lane, tried.good, reserved):
+                outbox.hold(parcel)
+            outbox.reserve("keyed" if lane.honours_keys else "reserved")
+            account |= {"outcome": "due", "whole": 1, "due_at_us": int(now.timestamp() * 1_000_000)}
+            ledger.note(entry, **account, rows_due=entry.rows["due"] + len(reserved))
         ledger.seal()
     finally:
         outbox.drop()
         ledger.forget()
-    return Replayed(reserved, still_bad)
+    return Replayed(reserved, tried.bad)
+
+
+def states_of(aside: Aside, wanted: Iterable[int] | None) -> tuple[dict[int, str], dict[int, bytes]]:
+    """The state of every row that ever was in quarantine; and those held, as they came, unless others are `wanted`."""
+    states: dict[int, str] = {}
+    held: dict[int, bytes] = {}
+    for kept in aside.rows():
+        states[kept.row] = kept.state
+        if kept.state == "held" and wanted is None:
+            held[kept.row] = kept.original
+    return states, held
+
+
+def rechecked(
+    lane: Lane, entry: Entry, source: Path, rows: Mapping[int, bytes], states: Mapping[int, str], aside: Aside
+) -> Tried:
+    """Check rows, and hold them against what of their file was delivered. Raises BadInput, ContractBreach."""
+    file, _ = open_regular(source)
+    with file:
+        if digest(file) != entry.sha256:
+            raise BadInput(f"{source}: not the file that was exchanged as {entry.file}; its keys cannot be compared")
+        head = lane.reader.head(file)
+        sent = ((kept.row, kept.sent) for kept in aside.rows() if kept.sent is not None)
+        return recheck(lane, head, rows, delivered(lane, entry, file, head, states, sent))
 
 
 def packed(lane: Lane, frames: Sequence[pl.DataFrame], numbers: Sequence[int]) -> Iterator[Parcel]:
@@ -157,11 +190,51 @@ def packed(lane: Lane, frames: Sequence[pl.DataFrame], numbers: Sequence[int]) -
         yield replace(parcel, name=f"again-{first[int(parcel.name)]}")
 
 
+def put(folder: Path, lane: Lane, entry: Entry, tried: Tried, seal: Callable[[], None]) -> None:
+    """Put replayed rows into a folder as one file, which gets its name after the commit. Raises DeliveryFailed."""
+    name = again_name(lane, entry, tried.reserved[0])
+    if folder.parent.is_dir():
+        folder.mkdir(exist_ok=True)
+    with open_part(folder, name) as part:
+        part.write(lane.encoder.head([column for column in tried.good[0].columns if column != ROW]))
+        for frame in tried.good:
+            part.write(lane.encoder.encode(frame))
+        part.finish()
+    seal()
+    publish(folder, name)
+
+
+def take_up(folder: Path, lane: Lane, entry: Entry, states: Mapping[int, str]) -> None:
+    """Finish what an earlier replay into a folder died over.
+
+    A part whose first row has left quarantine was committed, so it gets its name; any other was not, and must never.
+    """
+    for row, state in states.items():
+        name = again_name(lane, entry, row)
+        if found(folder, name) != "part":
+            continue
+        if state == "replayed":
+            publish(folder, name)
+        else:
+            open_part(folder, name).discard()
+
+
+def again_name(lane: Lane, entry: Entry, row: int) -> str:
+    """The name, in a folder, of a file of replayed rows, by the first of them."""
+    return f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.again-{row}.{lane.feed.out}"
+
+
 def archived(workspace: Workspace, entry: Entry) -> Path:
-    """The file of an exchange, where it was put away. Raises BadInput where it is not there any more."""
+    """The file of an exchange, where it was put away, whatever it is called there by now.
+
+    Raises:
+        BadInput: it is not there any more.
+    """
     folder = workspace.done(entry.partner, entry.feed, "archive")
     name = Path(entry.file)
-    for path in sorted(folder.glob(f"{escape(name.stem)}*{escape(name.suffix)}")):
+    likely = sorted(folder.glob(f"{escape(name.stem)}*{escape(name.suffix)}"))
+    others = (path for path in sorted(folder.glob("*")) if path not in likely)
+    for path in chain(likely, others):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
                 if digest(file) == entry.sha256:
@@ -171,77 +244,7 @@ def archived(workspace: Workspace, entry: Entry) -> Path:
     )
 
 
-def one_row(lane: Lane, plain: Reader, source: Path, line: bytes) -> int:
-    """How many rows an edited row is."""
-    with source.open("rb") as file:
-        head = lane.reader.head(file)
-    return sum(1 for _ in plain.rows(BytesIO(b"".join(plain.rebuild(head, [line])))))
-
-
 def told(numbers: Sequence[int]) -> str:
     """Row numbers for people, the first few of them."""
     shown = ", ".join(map(str, numbers[:10])) or "none"
     return f"{shown}, ..." if len(numbers) > 10 else shown
-
-
-def rebuild(
-    lane: Lane,
-    plain: Reader,
-    source: Path,
-    entry: Entry,
-    kept: Mapping[int, Kept],
-    rows: Sequence[bytes],
-    mended: BinaryIO,
-) -> int:
-    """Write the good rows of a file, those replayed before, and then `rows`; gives how many stand before `rows`.
-
-    The rows to be tried come last: whatever is wrong with one of them, it cannot disturb a good one.
-    """
-    file, _ = open_regular(source)
-    with file:
-        if digest(file) != entry.sha256:
-            raise BadInput(f"{source}: not the file that was exchanged as {entry.file}; its keys cannot be compared")
-        good = 0
-
-        def counted() -> Iterator[bytes]:
-            nonlocal good
-            before = (row.sent for row in kept.values() if row.sent is not None)
-            fresh = (line for number, line in lane.reader.rows(file) if number not in kept)
-            for line in chain(before, fresh):
-                good += 1
-                yield line
-            yield from rows
-
-        with writing(Path(tempfile.gettempdir())):
-            mended.writelines(plain.rebuild(lane.reader.head(file), counted()))
-            mended.flush()
-    return good
-
-
-def recheck(
-    lane: Lane, plain: Reader, mended: BinaryIO, good: int, numbers: Sequence[int]
-) -> tuple[list[Bad], list[pl.DataFrame]]:
-    """Check a mended file; of the rows after the first `good`, those that are bad, and the others mapped.
-
-    Both carry the numbers that the rows had in their own file.
-    """
-    known: dict[int, tuple[Finding, ...]] = {}
-    while True:
-        mended.seek(0)
-        bad: list[Bad] = []
-        frames: list[pl.DataFrame] = []
-        try:
-            for batch in lane.map(Check(lane.contract, known)(plain.read(mended))):
-                for one in batch.bad:
-                    if one.row > good:
-                        number = numbers[one.row - good - 1]
-                        bad.append(Bad(number, one.original, tuple(replace(f, row=number) for f in one.findings)))
-                tail = batch.rows.filter(pl.col(ROW) > good)
-                if tail.height:
-                    own = pl.Series(ROW, [numbers[row - good - 1] for row in tail[ROW]], dtype=tail[ROW].dtype)
-                    frames.append(tail.with_columns(own))
-        except Recall as recall:
-            for finding in recall.findings:
-                known[finding.row] = (*known.get(finding.row, ()), finding)
-        else:
-            return bad, frames

@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from poc.desk import desk, echo_json, named, visible
 
+if TYPE_CHECKING:
     from poc.cli import Front
-    from poc.ledger import Ledger
 
 EXCHANGE = click.argument("exchange", metavar="EXCHANGE")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-@contextmanager
-def desk(front: Front) -> Iterator[Ledger]:
-    """The ledger, for somebody who changes it: no run is under way meanwhile. Raises TryLater, LedgerDamaged."""
-    from poc.inbox import alone
-    from poc.ledger import open_ledger
-
-    with alone(front.workspace), closing(open_ledger(front.workspace.ledger)) as ledger:
-        yield ledger
-
-
-@contextmanager
-def named(path: Path) -> Iterator[None]:
-    """Name a person's file in what goes wrong with it. Raises BadInput."""
-    from poc.errors import BadInput
-
-    try:
-        yield
-    except OSError as error:
-        raise BadInput(f"{path}: {error.strerror}") from error
-
-
-def echo_json(value: Any) -> None:
-    """Print a value as JSON."""
-    import json
-
-    click.echo(json.dumps(value, indent=2))
 
 
 @click.group()
@@ -64,14 +35,18 @@ def list_rows(front: Front, feed: str | None, as_json: bool) -> None:
     from poc.ledger import open_ledger
     from poc.overview import held_rows
 
-    picked = front.workspace.pick(feed)
     with closing(open_ledger(front.workspace.ledger)) as ledger:
-        found = [row for row in held_rows(ledger) if (row["partner"], row["feed"]) in picked]
+        found = held_rows(ledger)
+    if feed is not None:  # rows stay there, and are found, when their feed is taken out of the configuration
+        found = [row for row in found if feed in {row["partner"], f"{row['partner']}/{row['feed']}"}]
+        if not found:
+            front.workspace.pick(feed)
     if as_json:
         echo_json(found)
         return
     for row in found:
-        click.echo(f"{row['id'][:12]}  {row['partner']}/{row['feed']}  {row['file']}: {row['rows']:,} row(s)")
+        head = f"{row['id'][:12]}  {row['partner']}/{row['feed']}"
+        click.echo(f"{head}  {visible(row['file'])}: {row['rows']:,} row(s)")
     if not found:
         click.echo("Nothing is in quarantine.")
 
@@ -101,13 +76,13 @@ def show(front: Front, exchange: str, rows: int, as_json: bool) -> None:
         told = [[asdict(finding) for finding in row.findings] for row in kept]
         echo_json([{"row": row.row, **text, "findings": f} for row, text, f in zip(kept, texts, told, strict=True)])
         return
-    click.echo(f"{entry.partner}/{entry.feed} {entry.file}: {len(kept) + more:,} row(s) set aside")
+    click.echo(f"{entry.partner}/{entry.feed} {visible(entry.file)}: {len(kept) + more:,} row(s) set aside")
     for row in kept:
-        click.echo(f"row {row.row} ({row.state}): {row.original.decode('utf-8', 'backslashreplace')}")
+        click.echo(f"row {row.row} ({row.state}): {visible(row.original.decode('utf-8', 'backslashreplace'))}")
         for found in row.findings:
-            click.echo(f"  {found.code}{f' in {found.field}' if found.field else ''}: {found.note}")
+            click.echo(visible(f"  {found.code}{f' in {found.field}' if found.field else ''}: {found.note}"))
         if row.why:
-            click.echo(f"  {row.state}: {row.why}")
+            click.echo(visible(f"  {row.state}: {row.why}"))
     if more:
         click.echo(f"... {more:,} more; --rows shows more of them")
 
@@ -124,22 +99,21 @@ def export(front: Front, exchange: str, out: Path | None) -> None:
 
     with closing(open_ledger(front.workspace.ledger)) as ledger:
         entry = pick(ledger, exchange)
-        held = [row for row in Aside(ledger, entry).rows() if row.state == "held"]
-    data = exported(entry, held)
-    if out is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-        return
-    aside = out.parent / f"{out.name}.part"
-    with named(out):
-        try:
-            aside.write_bytes(data)
-            aside.rename(out)
-        finally:
-            aside.unlink(missing_ok=True)
-    click.echo(
-        f"{len(held):,} row(s) in {out}; mend them there, then: milepost quarantine replay {exchange} --from {out}"
-    )
+        pieces = exported(entry, (row for row in Aside(ledger, entry).rows() if row.state == "held"))
+        if out is None:
+            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.buffer.flush()
+            return
+        count, aside = 0, out.parent / f"{out.name}.part"
+        with named(out):
+            try:
+                with aside.open("wb") as file:
+                    for count, piece in enumerate(pieces, 1):  # noqa: B007 - told below
+                        file.write(piece)
+                aside.rename(out)
+            finally:
+                aside.unlink(missing_ok=True)
+    click.echo(f"{count:,} row(s) in {out}; mend them there, then: milepost quarantine replay {exchange} --from {out}")
 
 
 @quarantine.command()
@@ -153,16 +127,18 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
     """Check rows once more, as edited or under the contract as it is now, and send those that are good.
 
     A row that was replayed has left quarantine: replaying it again is refused, so that nothing is sent twice.
-    Exit codes: 0 all good and sent; 3 some are still bad and stay; 4 they are good, and their delivery is due later.
+    Into a partner's folder they go at once, as a file of their own. Exit codes: 0 all good and sent; 3 some are still
+    bad and stay; 4 they are good, and their delivery is due later.
     """
     from datetime import UTC, datetime
 
+    from metrics.events import SpoolRecorder
     from poc.errors import BadInput
-    from poc.exchange import resume
     from poc.lane import lane
     from poc.ledger import pick
     from poc.line import standing
     from poc.quarantine import again, archived, read_export
+    from poc.run import Runner
     from poc.transports.http import new_session
 
     front: Front = context.obj
@@ -178,12 +154,14 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
             except BadInput as error:
                 raise BadInput(f"{mended}: {error}") from error
         ready = lane(workspace, entry.partner, entry.feed, standing(workspace.settings.level), session)
-        now = datetime.now(UTC)
-        done = again(ready, entry, archived(workspace, entry), edits, ledger, now)
+        done = again(ready, entry, archived(workspace, entry), edits, ledger, datetime.now(UTC))
         ended = "nothing to send"
-        if done.reserved:
-            receipt = resume(ready, pick(ledger, entry.exchange_id), now, ledger)
-            ended = receipt.outcome
+        if done.reserved and ready.folder is not None:
+            ended = "done"
+        elif done.reserved:
+            with closing(SpoolRecorder(workspace.spool)) as recorder:
+                runner = Runner(ready, ledger, lambda: datetime.now(UTC), recorder, front.release)
+                ended = runner.go_on(pick(ledger, entry.exchange_id)).outcome
     if as_json:
         bad = [{"row": one.row, "notes": [f.note for f in one.findings]} for one in done.still_bad]
         echo_json(
@@ -192,7 +170,8 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
     else:
         click.echo(f"{len(done.reserved)} row(s) replayed: {ended}; {len(done.still_bad)} still bad.")
         for one in done.still_bad:
-            click.echo(f"  row {one.row}: {'; '.join(f'{f.code} in {f.field}: {f.note}' for f in one.findings)}")
+            notes = "; ".join(f"{f.code}{f' in {f.field}' if f.field else ''}: {f.note}" for f in one.findings)
+            click.echo(visible(f"  row {one.row}: {notes}"))
     context.exit(3 if done.still_bad else 4 if ended in {"due", "failed", "ambiguous"} else 0)
 
 
@@ -242,10 +221,10 @@ def list_requests(front: Front, as_json: bool) -> None:
         echo_json(found)
         return
     for row in found:
-        head = f"{row['id'][:12]}  {row['partner']}/{row['feed']}  {row['file']}, request {row['name']}"
+        head = f"{row['id'][:12]}  {row['partner']}/{row['feed']}  {visible(row['file'])}, request {row['name']}"
         click.echo(f"{head}: {row['rows']:,} row(s), {row['outcome'] if row['state'] != 'ambiguous' else 'ambiguous'}")
         if row["note"]:
-            click.echo(f"  {row['note']}")
+            click.echo(visible(f"  {row['note']}"))
     if not found:
         click.echo("Nothing waits to be sent.")
 
@@ -264,6 +243,21 @@ def resend(front: Front, exchange: str) -> None:
 def arrived(front: Front, exchange: str) -> None:
     """Say of ambiguous requests that the partner holds them: they count as delivered and are not sent again."""
     _answer(front, exchange, arrived=True)
+
+
+@outbox.command("discard")
+@EXCHANGE
+@click.option("--why", required=True, help="The reason, for whoever asks later.")
+@click.pass_obj
+def discard_requests(front: Front, exchange: str, why: str) -> None:
+    """Give an exchange up: what of it was not delivered counts as failed, for good, and is never sent."""
+    from poc.ledger import pick
+    from poc.outbox import give_up
+
+    with desk(front) as ledger:
+        entry = pick(ledger, exchange)
+        rows = give_up(ledger, entry, why)
+    click.echo(f"{rows:,} row(s) of {entry.file} given up: {why}")
 
 
 def _answer(front: Front, exchange: str, *, arrived: bool) -> None:

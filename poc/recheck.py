@@ -10,6 +10,7 @@ nothing but the keys is read, and no rule is asked of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import chain, islice
@@ -83,7 +84,8 @@ def recheck(lane: Lane, head: bytes, rows: Mapping[int, bytes], delivered: Itera
     )
     found = sorted((*tried.reserved, *(bad.row for bad in tried.bad)))
     if found != list(rows):
-        wrong = sorted({number for number in {*found, *rows} if found.count(number) != 1})
+        counts = Counter([*found, *rows])  # each stands twice where all is well
+        wrong = sorted(number for number, count in counts.items() if count != 2)
         raise BadInput(f"rows {wrong[:10]} do not stand for one row each; edit each into one row")
     return tried
 

@@ -197,6 +197,76 @@ def test_a_file_that_is_gone_from_the_archive_is_asked_for(day):
     assert "0 row(s) replayed" in begun.milepost("quarantine", "replay", listed["id"], code=3)
 
 
+def test_a_file_renamed_in_the_archive_is_found_by_its_bytes(day):
+    """Whatever its name in the archive is by now, the file of an exchange is known by its bytes."""
+    begun, _ = broken(day)
+    begun.milepost("run")
+    (listed,) = begun.told("quarantine", "ls")
+    file = begun.root / "var/archive/AA/flights/sample.csv"
+    file.rename(file.with_name("2013-01.txt"))
+    assert "0 row(s) replayed" in begun.milepost("quarantine", "replay", listed["id"], code=3)
+
+
+def test_rows_of_a_feed_that_is_gone_are_listed(day):
+    """Rows stay in the list when their partner was taken out of the configuration, as they do in `status`."""
+    begun, _ = broken(day)
+    begun.milepost("run")
+    (begun.root / "partners/AA.toml").unlink()
+    (listed,) = begun.told("quarantine", "ls")
+    assert (listed["partner"], listed["rows"]) == ("AA", 2)
+    assert begun.told("quarantine", "ls", "AA/flights") == [listed]
+    assert "unknown partner 'BB'" in begun.refused("quarantine", "ls", "BB")
+
+
+def test_a_partners_bytes_cannot_steer_a_terminal(day):
+    """Control characters of a row or a file name are shown as escapes; JSON and exports have them as they came."""
+    begun = day()
+    begun.spoil(("2013,1,1,", "20\x1b[2J\x9b13,1,1,"))
+    begun.sample.rename(begun.sample.with_name("a\x1b]0;x.csv"))
+    begun.milepost("run")
+    (listed,) = begun.told("quarantine", "ls")
+    for said in (begun.milepost("quarantine", "ls"), begun.milepost("quarantine", "show", listed["id"])):
+        assert not any((ord(sign) < 32 and sign != "\n") or 127 <= ord(sign) < 160 for sign in said), said
+        assert r"a\x1b]0;x.csv" in said
+    assert r"row 1 (held): 20\x1b[2J\x9b13,1,1," in said
+    assert begun.told("quarantine", "show", listed["id"])[0]["original"].startswith("20\x1b[2J\x9b13,1,1,")
+    assert "\n20\x1b[2J\x9b13,1,1," in begun.milepost("quarantine", "export", listed["id"])
+
+
+def test_a_replay_is_told_to_the_metrics(day):
+    """Rows that arrive by a replay are in a run event of their own, the next attempt at their exchange."""
+    begun, _ = broken(day)
+    begun.milepost("run")
+    (listed,) = begun.told("quarantine", "ls")
+    file = begun.root / "mend.txt"
+    begun.milepost("quarantine", "export", listed["id"], "--out", file)
+    file.write_text(file.read_text().replace("2013,13,1,", "2013,1,1,"))
+    begun.milepost("quarantine", "replay", listed["id"], "--from", file, code=3)
+    spool = begun.root / "var/spool/live"
+    events = [json.loads(line) for path in spool.rglob("*") if path.is_file() for line in path.read_text().splitlines()]
+    ended = [event for event in events if event["outcome"] != "running"]
+    assert sorted((event["rows"]["delivered"], event["rows"]["quarantined"]) for event in ended) == [(10, 2), (11, 1)]
+
+
+def test_a_replay_for_a_partner_with_a_folder(day):
+    """Rows mended for a partner that takes files are there as one more file when the command ends."""
+    begun, _ = broken(day)
+    path = begun.root / "partners/AA.toml"
+    text = re.sub(r"(?m)^url = .*$", 'folder = "out"', path.read_text())
+    (begun.root / "out").mkdir()
+    path.write_text(re.sub(r"(?m)^(timeout_s|honours_keys) = .*$", "", text))
+    begun.milepost("run")
+    (listed,) = begun.told("quarantine", "ls")
+    file = begun.root / "mend.txt"
+    begun.milepost("quarantine", "export", listed["id"], "--out", file)
+    file.write_text(file.read_text().replace("2013,13,1,", "2013,1,1,"))
+    begun.milepost("quarantine", "replay", listed["id"], "--from", file, code=3)
+    key = listed["id"][:8]
+    sent = sorted(one.name for one in (begun.root / "out/flights").iterdir())
+    assert sent == [f"sample.{key}.again-1.jsonl", f"sample.{key}.jsonl"]
+    assert "12 rows in: 11 delivered, 1 quarantined" in begun.milepost("status")
+
+
 def test_an_answer_lost_waits_for_a_persons_word(day):
     """An ambiguous request is listed with its reason and never sent by itself; told that it arrived, it is done."""
     begun = day({"faults": {"AA/flights/sample.csv": {"0": {"1": "answer-lost"}}}, "ignores_keys": ["AA"]}, keys=False)

@@ -1,13 +1,21 @@
 """Rows that break the contract are set aside, kept as they came, and can be mended and sent."""
 
+import gzip
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from poc.aside import Aside
+from poc import quarantine
+from poc.aside import Aside, Kept
+from poc.batch import Bad, Finding
+from poc.contract.rules import Rule
 from poc.errors import BadInput
 from poc.exchange import exchange, resume
-from poc.ledger import pick
+from poc.ledger import Entry, pick
 from poc.quarantine import again, export, read_export
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -115,7 +123,7 @@ def test_mended_rows_are_sent_once(start_partner, make_lane, ledger, broken):
     lane = make_lane(partner.url)
     first = exchange(lane, broken, NOW, ledger)
     entry = pick(ledger, first.exchange_id)
-    text = export(entry, list(Aside(ledger, entry).rows())).decode()
+    text = b"".join(export(entry, Aside(ledger, entry).rows())).decode()
     assert text.startswith(f"#milepost {entry.exchange_id} row 5: ")
     text = text.replace("2013,13,x,", "2013,1,1,").replace("UA,7,N14228,EWR,IAH,", "UA,7,N14228,EWR,IAH,227,")
     edits = read_export(text.encode(), entry)
@@ -176,3 +184,243 @@ def test_a_discarded_row_stays_in_the_account(start_partner, make_lane, ledger, 
     assert pick(ledger, entry.exchange_id).rows["quarantined"] == 3
     with pytest.raises(BadInput, match="is discarded"):
         again(lane, entry, broken, {5: b"x"}, ledger, NOW)
+
+
+def test_edits_that_would_run_together_stay_apart(start_partner, make_lane, ledger, broken):
+    """Rows whose quotes would make one row of two are read each for itself: both stay, and the account adds up."""
+    partner = start_partner()
+    lane = make_lane(partner.url)
+    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
+    first, second = line.split(b"14228")
+    done = again(lane, entry, broken, {5: first.replace(b",N", b',"N1'), 7: b'4228"' + second, 9: line}, ledger, NOW)
+    assert ([bad.row for bad in done.still_bad], done.reserved) == ([5, 7], (9,))
+    receipt = resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
+    assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 38, "quarantined": 2})
+
+
+def test_a_row_over_two_lines_is_one_row(start_partner, make_lane, ledger, broken):
+    """An edit may span lines where the feed's quotes allow it: what is wrong with its value is found, not its form."""
+    lane = make_lane(start_partner().url)
+    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1").replace(b"N14228", b'"N14\n228"')
+    done = again(lane, entry, broken, {5: line}, ledger, NOW)
+    assert [(found.code, found.field) for bad in done.still_bad for found in bad.findings] == [
+        ("constraint-error", "tailnum")
+    ]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_keys_of_delivered_rows_count_under_a_stricter_contract(
+    start_partner, make_lane, ledger, broken, tmp_path, compression
+):
+    """A delivered row holds its key even where the contract of today finds it bad, so no key is sent twice."""
+    partner = start_partner()
+    path = tmp_path / "sent"
+    path.write_bytes(gzip.compress(broken.read_bytes()) if compression == "gzip" else broken.read_bytes())
+    lane = make_lane(partner.url, compression=compression)
+    entry = pick(ledger, exchange(lane, path, NOW, ledger).exchange_id)
+    lines = broken.read_bytes().split(b"\n")
+    edits = {5: lines[5].replace(b"13,x", b"1,1").replace(b"517", b"518"), 7: lines[8].replace(b"517", b"518")}
+    strict = replace(lane, contract=stricter(lane.contract))
+    done = again(strict, entry, path, {5: edits[5]}, ledger, NOW)
+    assert (done.reserved, done.still_bad) == ((5,), ())
+    resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
+    entry = pick(ledger, entry.exchange_id)
+    key = "the key (carrier, flight, time_hour) stands in row"
+    done = again(strict, entry, path, {7: edits[7]}, ledger, NOW)
+    assert [found.note for bad in done.still_bad for found in bad.findings] == [f"{key} 8 already"]
+    done = again(replace(lane, contract=never(lane.contract)), entry, path, {7: edits[5]}, ledger, NOW)
+    assert f"{key} 5 already" not in [found.note for bad in done.still_bad for found in bad.findings]  # bad in itself
+    done = again(lane, entry, path, {7: edits[5]}, ledger, NOW)
+    assert [found.note for bad in done.still_bad for found in bad.findings] == [f"{key} 5 already"]
+    flights = [record["flight"] for record in partner.held("n")]
+    assert len(flights) == len(set(flights)) == 38
+
+
+def with_rule(contract, rule):
+    """A contract that asks one thing more of departures."""
+    columns = (replace(one, rules=(rule,)) if one.name == "dep_time" else one for one in contract.columns)
+    return replace(contract, columns=tuple(columns))
+
+
+def stricter(contract):
+    """A contract under which no row that was delivered is good: none departs at 517."""
+    return with_rule(contract, Rule("is 517", pl.col("dep_time") == 517, lambda _: False))
+
+
+def never(contract):
+    """A contract under which no row is good."""
+    return with_rule(contract, Rule("is there", pl.col("dep_time").is_not_null(), lambda _: False))
+
+
+def test_two_edits_with_one_key_send_it_once(start_partner, make_lane, ledger, broken):
+    """Of two rows tried together that have one key, the earlier is sent; where that was delivered before, neither."""
+    lane = make_lane(start_partner().url)
+    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    lines = broken.read_bytes().split(b"\n")
+    mended = lines[5].replace(b"13,x", b"1,1")
+    done = again(lane, entry, broken, {5: lines[1], 7: lines[1]}, ledger, NOW)
+    notes = [found.note for bad in done.still_bad for found in bad.findings]
+    assert notes == ["the key (carrier, flight, time_hour) stands in row 1 already"] * 2
+    done = again(lane, entry, broken, {5: mended, 7: mended}, ledger, NOW)
+    assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5,), [7])
+
+
+def test_a_feed_that_is_read_otherwise_now_is_refused(start_partner, make_lane, ledger, broken):
+    """When the file has other rows as its feed is declared now, keys cannot be compared, and nothing leaves."""
+    lane = make_lane(start_partner().url)
+    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
+    other = make_lane("http://127.0.0.1:1", dialect={"header": False})
+    with pytest.raises(BadInput, match=r"row 8 of a.csv was delivered and cannot be read as the feed is declared now"):
+        again(other, entry, broken, {5: line}, ledger, NOW)
+    longer = replace(entry, rows={**entry.rows, "in": 41})
+    with pytest.raises(BadInput, match=r"a.csv has 40 rows as the feed is declared now, and had 41"):
+        again(lane, longer, broken, {5: line}, ledger, NOW)
+    assert [kept.state for kept in Aside(ledger, entry).rows()] == ["held"] * 3
+
+
+def test_the_head_of_a_file_is_read_once(start_partner, make_lane, ledger, broken):
+    """However many rows are tried, the source's head is read one time."""
+    lane = make_lane(start_partner().url)
+    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    read = []
+
+    class Counted:
+        def head(self, source):
+            read.append(1)
+            return lane.reader.head(source)
+
+    again(replace(lane, reader=Counted()), entry, broken, None, ledger, NOW)
+    assert read == [1]
+
+
+def test_rows_set_aside_are_read_in_pieces(ledger):
+    """Rows beyond one piece come too, in the order of their numbers, and a change meanwhile disturbs nobody."""
+    entry = ledger.find("UA", "flights", "a.csv", "0" * 64)
+    ledger.enter(entry, 1, 1)
+    aside = Aside(ledger, entry)
+    aside.keep([Bad(row, b"x%d" % row, (Finding(row, "c", "", ""),)) for row in range(1, 702)])
+    seen = []
+    for kept in aside.rows():
+        seen.append((kept.row, kept.original))
+        aside.discard([kept.row], "why")
+    assert seen == [(row, b"x%d" % row) for row in range(1, 702)]
+
+
+ENTRY = Entry("0123456789abcdef", "UA", "flights", "a.csv", "0" * 64)
+
+
+@given(st.lists(st.binary() | st.sampled_from([b"", b"a\r", b"a\n", b"\r\n", b"#milepost 12 row 3: x\n", b"\x0a\x00"])))
+def test_an_export_read_back_gives_the_very_bytes(originals):
+    """Whatever bytes rows have, line ends and marks of other exchanges among them, an unedited export keeps them."""
+    held = [
+        Kept(row, "held", (Finding(row, "c", "f", "note\r\n#milepost 0123456789abcdef row 1"),), line, None, "")
+        for row, line in enumerate(originals, 1)
+    ]
+    data = b"".join(export(ENTRY, held))
+    if held:
+        assert read_export(data, ENTRY) == dict(enumerate(originals, 1))
+    else:
+        assert data == b""
+
+
+def test_an_editor_may_end_lines_as_windows_does():
+    """An export whose line ends an editor changed, marks and all, gives rows without them."""
+    data = b"#milepost 0123456789abcdef row 5: x\r\n2013,1\r\n#milepost 0123456789abcdef row 7: y\r\n2014,1"
+    assert read_export(data, ENTRY) == {5: b"2013,1", 7: b"2014,1"}
+
+
+def test_rows_in_utf_16_are_replayed(start_partner, make_lane, ledger, broken, tmp_path):
+    """Rows of a feed in UTF-16 go out in its own bytes and, mended, come back as what they are."""
+    partner = start_partner()
+    path = tmp_path / "wide.csv"
+    path.write_text(broken.read_text(), encoding="utf-16")
+    lane = make_lane(partner.url, dialect={"encoding": "utf-16"})
+    entry = pick(ledger, exchange(lane, path, NOW, ledger).exchange_id)
+    text = b"".join(export(entry, Aside(ledger, entry).rows()))
+    text = text.replace("13,x,".encode("utf-16-le"), "1,1,".encode("utf-16-le"))
+    done = again(lane, entry, path, read_export(text, entry), ledger, NOW)
+    assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5,), [7, 9])
+    assert resume(lane, pick(ledger, entry.exchange_id), NOW, ledger).outcome == "done"
+    assert "UA5" in [record["flight"] for record in partner.held("n")]
+
+
+@pytest.mark.parametrize("outcome", ["open", "failed", "due"])
+def test_an_exchange_that_goes_on_with_its_file_is_let_end_first(start_partner, make_lane, ledger, broken, outcome):
+    """Rows of a file that will be read again are not replayed, as they would be sent twice; the way out is told."""
+    lane = make_lane(start_partner().url)
+    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    with pytest.raises(BadInput, match=f"is {outcome}: a.csv will be read again.*milepost run"):
+        again(lane, replace(entry, outcome=outcome, whole=False), broken, None, ledger, NOW)
+
+
+def test_rows_of_an_exchange_given_up_are_not_sent(start_partner, make_lane, ledger, broken):
+    """What a person gave up is not opened again by a replay; the reason is told."""
+    lane = make_lane(start_partner().url)
+    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    with pytest.raises(BadInput, match=r"of a.csv was given up: given up: too late"):
+        again(lane, replace(entry, outcome="given_up", reason="given up: too late"), broken, None, ledger, NOW)
+
+
+def test_rows_that_do_not_come_back_one_for_one_are_named(make_lane, monkeypatch):
+    """Should checking lose a row, it is named and nothing is reserved."""
+    from poc import recheck
+
+    monkeypatch.setattr(recheck, "Check", lambda *_, **__: lambda _: iter(()))
+    with pytest.raises(BadInput, match=r"rows \[5, 7\] do not stand for one row each"):
+        recheck.recheck(make_lane("http://127.0.0.1:1", dialect={"header": False}), b"", {5: b"x", 7: b"y"}, [])
+
+
+@pytest.fixture
+def dropped(make_lane, ledger, broken, tmp_path):
+    """A lane into a folder, the entry of the broken file there, its path, mended rows, and the name of their file."""
+    lane = make_lane(folder=tmp_path / "out")
+    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
+    edits = {5: line, 9: line.replace(b"UA,5,", b"UA,9,")}
+    return lane, entry, broken, edits, tmp_path / "out" / f"a.{entry.exchange_id[:8]}.again-5.jsonl"
+
+
+def account(ledger, entry):
+    """Rows of an exchange by where they ended."""
+    found = pick(ledger, entry.exchange_id)
+    return found.outcome, {name: count for name, count in found.rows.items() if count}
+
+
+def test_rows_replayed_into_a_folder_are_a_file_of_their_own(ledger, dropped):
+    """A partner with a folder gets mended rows as one more file, once."""
+    lane, entry, path, edits, file = dropped
+    done = again(lane, entry, path, edits, ledger, NOW)
+    assert (done.reserved, done.still_bad) == ((5, 9), ())
+    assert [line[:15] for line in file.read_text().splitlines()] == ['{"flight":"UA5"', '{"flight":"UA9"']
+    assert account(ledger, entry) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
+    with pytest.raises(BadInput, match=r"row 5 of exchange .* is replayed"):
+        again(lane, pick(ledger, entry.exchange_id), path, edits, ledger, NOW)
+    assert len(list(file.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("died", ["publish", "seal"])
+def test_a_replay_into_a_folder_that_dies_is_taken_up(ledger, dropped, monkeypatch, died):
+    """Dead before the commit, rows stay and the part is void; dead after it, the next replay names the part."""
+    lane, entry, path, edits, file = dropped
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((quarantine, "publish") if died == "publish" else (ledger, "seal")), die)
+        with pytest.raises(KeyboardInterrupt):
+            again(lane, entry, path, edits, ledger, NOW)
+    part = file.with_name(f"{file.name}.part")
+    assert (part.exists(), file.exists()) == (True, False)
+    entry = pick(ledger, entry.exchange_id)
+    done = again(lane, entry, path, {} if died == "publish" else {9: edits[9]}, ledger, NOW)
+    assert (part.exists(), file.exists()) == (False, died == "publish")
+    assert done.reserved == (() if died == "publish" else (9,))
+    if died == "seal":
+        assert again(lane, pick(ledger, entry.exchange_id), path, {5: edits[5]}, ledger, NOW).reserved == (5,)
+    assert account(ledger, entry) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
+    sent = [line[11:14] for one in file.parent.glob("*.again-*.jsonl") for line in one.read_text().splitlines()]
+    assert sorted(sent) == ["UA5", "UA9"]
