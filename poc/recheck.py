@@ -74,7 +74,7 @@ def recheck(lane: Lane, head: bytes, rows: Mapping[int, bytes], delivered: Itera
         BadInput: one is not one row.
         ContractBreach: the head is not the contract's.
     """
-    texts = list(apart(reader(plain(lane.feed), lane.contract), head, rows.items()))
+    texts = list(apart(reader(plain(lane.feed), lane.contract, whole=False), head, rows.items()))
     alone = Check(replace(lane.contract, unique=()))(iter(texts))
     known = taken([batch.rows for batch in alone], lane.contract, delivered)
     checked = list(lane.map(Check(lane.contract, known, at_once=True)(iter(texts))))
@@ -132,8 +132,8 @@ def delivered(
     count = 0
     kept = pl.DataFrame(pl.Series(ROW, sorted(aside), dtype=pl.get_index_type()))
     numbers = set(kept[ROW])
-    every = reader(lane.feed, agreed).read(source)
-    for batch in chain(every, apart(reader(plain(lane.feed), agreed), head, sent)):
+    every = reader(lane.feed, agreed, whole=False).read(source)
+    for batch in chain(every, apart(reader(plain(lane.feed), agreed, whole=False), head, sent)):
         of_file = not isinstance(batch.lines, Edited)
         count += (batch.rows.height + len(batch.bad)) if of_file else 0
         # of a file that was refused after rows had left, nobody knows which of the others had

@@ -74,7 +74,7 @@ def bad_rows(lane: Lane, path: Path) -> list[int]:
             source.seek(0)
             try:
                 check = Check(lane.contract, known)
-                return sorted(bad.row for batch in check(lane.reader.read(source)) for bad in batch.bad)
+                return sorted(bad.row for batch in lane.map(check(lane.reader.read(source))) for bad in batch.bad)
             except Recall as recall:
                 for finding in recall.findings:
                     known[finding.row] = (*known.get(finding.row, ()), finding)

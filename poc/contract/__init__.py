@@ -28,6 +28,7 @@ from poc.contract.rules import FEW_ROWS, Rule, rules
 from poc.contract.schema import Constraints, Schema, SchemaField, texts
 from poc.contract.types import hint, plain, reader
 from poc.errors import BadInput
+from poc.shown import shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,19 +64,16 @@ class Column:
             unread = pl.DataFrame([numbers, text]).filter(value.is_null() & text.is_not_null())
             like = self.kind if self.form == "default" else f"{self.kind} in the format {self.form}"
             findings += [
-                Finding(row, "type-error", self.name, f"{told!r} is not of type {like}{hint(self.kind, told)}")
+                Finding(row, "type-error", self.name, f"{shown(told)!r} is not of type {like}{hint(self.kind, told)}")
                 for row, told in unread.iter_rows()
             ]
         for rule in self.rules:
             if not rule.kept(value):
                 told = pl.DataFrame([numbers, text.alias("\0text"), value]).filter(rule.broken)
                 quoted = self.kind not in {"integer", "number", "year"}
-                findings += [
-                    Finding(
-                        row, "constraint-error", self.name, f"{told!r} {rule.must}" if quoted else f"{told} {rule.must}"
-                    )
-                    for row, told, _ in told.iter_rows()
-                ]
+                for row, whole, _ in told.iter_rows():
+                    told_as = repr(shown(whole)) if quoted else shown(whole)
+                    findings.append(Finding(row, "constraint-error", self.name, f"{told_as} {rule.must}"))
 
 
 @dataclass(frozen=True, slots=True)

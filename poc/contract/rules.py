@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from poc.contract.types import reader
+from poc.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 #: Rows up to which Python looks at a column faster than an expression starts.
 FEW_ROWS = 1_000
 
-#: Patterns that mean the same to Python and to polars, letter by letter.
+#: Patterns that mean the same to Python and to polars, letter by letter. Python's way to match goes back and tries
+#: again: in them at most one part may be of any length, and none is a group, so that a match takes no time to speak of.
+ONE_LETTER = r"(?:[A-Za-z0-9 _@#/:,;=-]|\\[.+*?()\[\]{}|^$/-]|\[[A-Za-z0-9 _.@#/:,;-]+\])"
 SIMPLE_PATTERN = re.compile(
-    r"(?:[A-Za-z0-9 _@#/:,;=-]|\\[.+*?()\[\]{}|^$/-]|\[[A-Za-z0-9 _.@#/:,;-]+\]|[()|?*+]|\{[0-9]+(?:,[0-9]*)?\})*"
+    rf"(?:{ONE_LETTER}(?:\{{[0-9]+\}})?)*+(?:(?:[?*+]|\{{[0-9]+,[0-9]*\}})(?:{ONE_LETTER}(?:\{{[0-9]+\}})?)*+)?"
 )
 
 SPAN = 2**63
@@ -85,7 +88,7 @@ def _bound(field: SchemaField, read: Reader, name: str, told: Any) -> Rule:
     if field.type in {"year", "yearmonth"}:
         limit = pl.Series(field.name, [limit]).to_frame().select(value).item()
     below, exclusive = name.endswith("inimum"), name.startswith("exclusive")
-    must = f"is {'not ' if exclusive else ''}{'above' if exclusive == below else 'below'} the {name} {told}"
+    must = f"is {'not ' if exclusive else ''}{'above' if exclusive == below else 'below'} the {name} {shown(str(told))}"
     if field.type == "integer" and isinstance(limit, float):
         limit, exclusive = (math.ceil(limit), False) if below else (math.floor(limit), False)
     if field.type == "integer" and not -SPAN <= limit < SPAN:
@@ -121,7 +124,7 @@ def _category(value: Any) -> Any:
 def _choice(field: SchemaField, read: Reader, name: str, told: list[Any]) -> Rule:
     choices = [logical(field, read, name, value) for value in told]
     value = pl.col(field.name)
-    must = f"is not one of {', '.join(str(choice) for choice in told)}"
+    must = f"is not one of {shown(', '.join(str(choice) for choice in told))}"
     if isinstance(choices[0], str):
         known = pl.Enum(list(dict.fromkeys(choices)))
         broken = ~value.is_in(choices)
@@ -144,7 +147,7 @@ def _pattern(name: str, pattern: str) -> Rule:
             return all(text is None or matches(text) for text in column.to_list())
         return bool(column.str.contains(whole).all())
 
-    return Rule(f"does not match {pattern}", ~pl.col(name).str.contains(whole), kept)
+    return Rule(f"does not match {shown(pattern)}", ~pl.col(name).str.contains(whole), kept)
 
 
 def logical(field: SchemaField, read: Reader, name: str, told: Any) -> Any:

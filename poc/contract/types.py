@@ -118,8 +118,10 @@ def _temporal(kind: str, form: Stamp, *, standard: bool) -> Reader:
             return text.str.to_time(form.form, strict=False)
         if "%z" in form.form:
             text = text.str.replace_all("Z", "+00:00", literal=True) if form.form.endswith("%z") else text
-        value = text.str.to_datetime(form.form, strict=False, time_unit="us")
-        return value.cast(DATETIME)
+        value = text.str.to_datetime(form.form, strict=False, time_unit="us").cast(DATETIME)
+        if form.zoned:  # in UTC it may be the day before the year 1, or the one after 9999
+            value = value.set(~value.dt.year().is_between(1, 9999), None)
+        return value
 
     def read(text: pl.Series) -> pl.Series:
         value = by_picture(text, kind) if standard else None

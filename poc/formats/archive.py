@@ -6,6 +6,7 @@ is refused whole: what came out before the end may look right and be half of wha
 
 from __future__ import annotations
 
+import errno
 import re
 import stat
 import zipfile
@@ -13,6 +14,7 @@ import zlib
 from typing import TYPE_CHECKING, Protocol
 
 from poc.errors import ContractBreach
+from poc.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +33,10 @@ PACKED = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflate"}
 
 #: Member names that would leave the folder they were unpacked in, on any system.
 TRICKY = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)|\\|[\x00-\x1f]")
+
+
+#: What the system says of a place that no file has: it is the archive that names it.
+NOWHERE = {errno.EINVAL, errno.EOVERFLOW}
 
 
 class Stream(Protocol):
@@ -124,18 +130,24 @@ def unzipped(source: BinaryIO) -> Iterator[bytes]:
         with zipfile.ZipFile(source) as archive, archive.open(only_member(archive)) as member:
             while piece := member.read(CHUNK_BYTES * 16):
                 yield piece
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise broken(f"not a whole zip archive: {error or 'it was cut off'}") from error
+    except ContractBreach:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise broken(f"not a whole zip archive: {shown(str(error)) or 'it was cut off'}") from error
+    except Exception as error:  # zipfile takes what the archive says of itself, and stumbles over it in many ways
+        if isinstance(error, OSError) and error.errno not in NOWHERE:
+            raise
+        raise broken("not a whole zip archive: what it says of itself does not hold") from error
 
 
 def only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """The one file that an archive may hold, folders and what macOS adds left out. Raises ContractBreach."""
     files = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
     if len(files) != 1:
-        named = ", ".join(repr(info.filename[:80]) for info in files[:5]) + (", ..." if len(files) > 5 else "")
+        named = ", ".join(repr(shown(info.filename)) for info in files[:5]) + (", ..." if len(files) > 5 else "")
         raise broken(f"a zip archive must hold one file; this one holds {len(files)}" + (f": {named}" if named else ""))
     (info,) = files
-    name = repr(info.filename[:80])
+    name = repr(shown(info.filename))
     if TRICKY.search(info.orig_filename):
         raise broken(f"the archive names its file {name}; a name must be plain, without a way out of its folder")
     if stat.S_ISLNK(info.external_attr >> 16):
@@ -143,7 +155,8 @@ def only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if info.flag_bits & 1:
         raise broken(f"the archive's {name} is encrypted; send it without a password")
     if info.compress_type not in PACKED:
-        raise broken(f"the archive's {name} is packed in a way that is not read here; choices: {PACKED.values()}")
+        choices = ", ".join(PACKED.values())
+        raise broken(f"the archive's {name} is packed in a way that is not read here; choices: {choices}")
     return info
 
 

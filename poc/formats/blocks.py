@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Where rows need care: lines without a quote are taken up to so many bytes at once, others up to so many.
 CLEAR_BYTES, NEAR_BYTES = 64 * 1024, 4 * 1024
 
+#: Broken rows of a block at the most, and rows: each broken one takes many times its bytes.
+BROKEN_ROWS, BLOCK_ROWS = 8192, 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -116,10 +119,15 @@ class Cutter:
         while not tape.ended or tape.at < len(tape.data):
             # a CR may be half of a line end until the next byte is seen
             end = len(tape.data) - (not tape.ended and tape.data.endswith(b"\r"))
-            block, tape.at = self._cut(tape.data, tape.at, end, ended=tape.ended)
+            few = few_lines(tape.data, tape.at, end)
+            block, at = self._cut(tape.data, tape.at, few, ended=tape.ended and few == end)
+            if at == tape.at and few < end:  # all of it may be one row
+                few = end
+                block, at = self._cut(tape.data, at, end, ended=tape.ended)
+            tape.at = at
             if block.stretches or block.broken:
                 yield block
-            if not tape.ended:
+            if not tape.ended and few == end and len(block.broken) < BROKEN_ROWS:
                 tape.more()
 
     def _cut(self, data: bytes, start: int, end: int, *, ended: bool) -> tuple[Block, int]:
@@ -131,7 +139,7 @@ class Cutter:
 
     def _cut_with_care(self, data: bytes, at: int, end: int, *, ended: bool) -> tuple[Block, int]:
         block = Block(data, self._grammar, [], [])
-        while at < end:
+        while at < end and len(block.broken) < BROKEN_ROWS:
             to = whole_end(data, at, min(at + self._record_bytes, end))
             taken = at if self._inside else self._strict(data, at, to, last=ended and to == end)
             if taken > at:
@@ -178,6 +186,18 @@ class Cutter:
 def whole_end(data: bytes, start: int, end: int) -> int:
     """The end of a part of the data, or one byte less: not between a CR and what may belong to it."""
     return end - (end < len(data) and end - 1 > start and data[end - 1] == 13)
+
+
+def few_lines(data: bytes, start: int, end: int) -> int:
+    """The end of a part of the data, or of as many of its lines as a block may have, whether they are rows or not."""
+    if end - start <= 2 * BLOCK_ROWS:  # a row has a letter and a line end at the least
+        return end
+    letters = np.frombuffer(data, np.uint8, end - start, start)
+    signs = [sign for sign in (b"\n", b"\r") if data.find(sign, start, end) >= 0]
+    if sum(np.count_nonzero(letters == sign[0]) for sign in signs) <= BLOCK_ROWS:
+        return end
+    breaks = np.flatnonzero(np.isin(letters, (10, 13)))
+    return whole_end(data, start, start + int(breaks[BLOCK_ROWS - 1]) + 1)
 
 
 def letter_end(data: bytes, start: int, end: int) -> int:

@@ -98,9 +98,12 @@ class Csv:
         if bad or ragged:
             taken = np.delete(np.arange(frame.height + len(ragged) + len(bad)), list(bad))
             places = taken[[number - 1 for number, _ in ragged]].tolist() if ragged else []
-            for place, (_, cells) in zip(places, ragged, strict=True):
-                code = "missing-cell" if cells < options.width else "extra-cell"
-                bad[place] = [(code, "", f"{cells} cells instead of {options.width}")]
+            width = options.width
+            told = {  # one for all rows of so many cells
+                cells: [("missing-cell" if cells < width else "extra-cell", "", f"{cells} cells instead of {width}")]
+                for cells in {cells for _, cells in ragged}
+            }
+            bad |= {place: told[cells] for place, (_, cells) in zip(places, ragged, strict=True)}
             return Cells(self._missing.blank(frame), np.setdiff1d(taken, places, assume_unique=True), bad)
         return Cells(self._missing.blank(frame), None, bad)
 

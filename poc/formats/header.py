@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from poc.batch import Finding
 from poc.errors import ContractBreach
+from poc.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: Labels that a sentence lists at the most.
+#: Labels that a sentence lists at the most, and that cannot be used and are named.
 LISTED = 10
+UNUSABLE = 100
 
 
 class Drift(ContractBreach):
-    """A header that is not the contract's; `findings` name every difference, the error the first of them."""
+    """A header, or first record, that is not the contract's; `findings` say how, the error the first of them."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
         super().__init__(findings[0].code, "; ".join(finding.note for finding in findings[:LISTED]))
@@ -42,6 +46,10 @@ class Shape(Protocol):
         """Such texts of the fields that have their own, which then stand alone."""
 
     @property
+    def required(self) -> tuple[str, ...]:
+        """Fields that must have a value in every row."""
+
+    @property
     def fields_match(self) -> str:
         """How the fields of a file must match: exact, equal, subset, superset or partial."""
 
@@ -49,6 +57,11 @@ class Shape(Protocol):
 def may_add(shape: Shape) -> bool:
     """Whether a file may have fields that the contract does not know."""
     return shape.fields_match in {"subset", "partial"}
+
+
+def optional(shape: Shape) -> bool:
+    """Whether a file may lack fields of the contract."""
+    return shape.fields_match in {"superset", "partial"}
 
 
 def compare(found: Sequence[str], shape: Shape, *, accept_extra: bool) -> tuple[Finding, ...]:
@@ -72,15 +85,15 @@ def compare(found: Sequence[str], shape: Shape, *, accept_extra: bool) -> tuple[
     extra = [label for label in found if label not in wanted]
     missing = [name for name in wanted if name not in found]
     drift = [*unusable(found)]
-    allowed, optional = may_add(shape) or accept_extra, shape.fields_match in {"superset", "partial"}
+    allowed, may_lack = may_add(shape) or accept_extra, optional(shape)
     renamed = {}
-    if missing and len(found) == len(wanted) and not optional:
+    if missing and len(found) == len(wanted) and not may_lack:
         renamed = {w: f for w, f in zip(wanted, found, strict=True) if w in missing and f in extra and f}
     for name, label in renamed.items():
-        note = f"column {wanted.index(name) + 1} is {label!r} instead of {name!r}; it was probably renamed"
+        note = f"column {wanted.index(name) + 1} is {shown(label)!r} instead of {name!r}; it was probably renamed"
         drift.append(Finding(0, "incorrect-label", name, note))
     lost = [name for name in missing if name not in renamed]
-    if lost and not optional:
+    if lost and not may_lack:
         drift.append(Finding(0, "missing-label", lost[0], f"the header lacks {listed(lost)}; it has {listed(found)}"))
     elif len(missing) == len(wanted) and not renamed:
         note = f"the header has none of the contract's fields; it has {listed(found)}, agreed is {listed(wanted)}"
@@ -89,10 +102,11 @@ def compare(found: Sequence[str], shape: Shape, *, accept_extra: bool) -> tuple[
     notes: list[Finding] = []
     if over and not allowed:
         note = f"the header has {listed(over)}, which the contract does not know"
-        drift.append(Finding(0, "extra-label", over[0], note))
+        drift.append(Finding(0, "extra-label", shown(over[0]), note))
     elif over and not may_add(shape):
         notes = [
-            Finding(0, "extra-label", label, f"column {label!r} is not in the contract; read over") for label in over
+            Finding(0, "extra-label", name, f"column {name!r} is not in the contract; read over")
+            for name in map(shown, over)
         ]
     order = [label for label in found if label in wanted]
     if not drift and shape.fields_match == "exact" and order != list(wanted):
@@ -103,18 +117,60 @@ def compare(found: Sequence[str], shape: Shape, *, accept_extra: bool) -> tuple[
     return tuple(notes)
 
 
+def compare_record(keys: Sequence[str], shape: Shape, *, accept_extra: bool) -> None:
+    """Hold the keys of a file's first record against the contract, where there is no header.
+
+    Args:
+        keys: as they stand there; their order means nothing.
+        shape: as for `compare`. A record need not have the keys of values that it does not have, so a field that is
+            not required may be absent whatever `fieldsMatch` says.
+        accept_extra: keys that the contract does not know are read over.
+
+    Raises:
+        Drift: it has keys that the contract does not know and may not have them, lacks a required one and may not, or
+            has none of the contract's; or a key stands in the place of one that is absent, and was probably renamed.
+    """
+    wanted = shape.names
+    extra, missing = [key for key in keys if key not in wanted], [name for name in wanted if name not in keys]
+    has = f"the first record has {listed(keys)}"
+    drift: list[Finding] = []
+    if not optional(shape):
+        renamed = dict(zip(wanted, keys, strict=True)) if len(keys) == len(wanted) else {}
+        for name in [name for name in missing if renamed.get(name, name) in extra]:
+            label = renamed[name]
+            extra.remove(label)
+            missing.remove(name)
+            note = f"the first record has {shown(label)!r} instead of {name!r}; it was probably renamed"
+            drift.append(Finding(0, "incorrect-label", name, note))
+        if lost := [name for name in missing if name in shape.required]:
+            drift.append(Finding(0, "missing-label", lost[0], f"the first record lacks {listed(lost)}; {has}"))
+    if extra and not (may_add(shape) or accept_extra):
+        note = f"the first record has {listed(extra)}, which the contract does not know"
+        note += f"; it lacks {listed(missing)}" if missing else ""
+        drift.append(Finding(0, "extra-label", shown(extra[0]), note))
+    elif extra and not drift and len(missing) == len(wanted):
+        note = f"the first record has none of the contract's fields; {has}, agreed is {listed(wanted)}"
+        drift.append(Finding(0, "missing-label", wanted[0], note))
+    if drift:
+        raise Drift(tuple(drift))
+
+
 def unusable(found: Sequence[str]) -> list[Finding]:
-    """Labels by which no column can be told: blank ones, and those that stand twice."""
-    drift = [
+    """Labels by which no column can be told: blank ones, and those that stand twice; the first of many."""
+    blank = (
         Finding(0, "blank-label", "", f"column {place} has no label")
         for place, label in enumerate(found, 1)
         if not label.strip()
-    ]
-    for label in dict.fromkeys(found):
-        places = [str(place) for place, other in enumerate(found, 1) if other == label]
-        if label.strip() and len(places) > 1:
-            note = f"label {label!r} stands {len(places)} times, in columns {listed(places)}"
-            drift.append(Finding(0, "duplicate-label", label, note))
+    )
+    drift = [*islice(blank, UNUSABLE)]
+    twice = (label for label, times in Counter(found).items() if times > 1 and label.strip())
+    places: dict[str, list[str]] = {label: [] for label in islice(twice, UNUSABLE)}
+    for place, label in enumerate(found, 1):
+        if label in places:
+            places[label].append(str(place))
+    for label, columns in places.items():
+        note = f"label {shown(label)!r} stands {len(columns)} times, in columns {listed(columns)}"
+        drift.append(Finding(0, "duplicate-label", shown(label), note))
     return drift
 
 
@@ -126,4 +182,4 @@ def first_other(order: Sequence[str], wanted: Sequence[str]) -> str:
 def listed(labels: Sequence[str]) -> str:
     """Labels in a row, the first of many."""
     more = len(labels) - LISTED
-    return ", ".join(labels[:LISTED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(shown, labels[:LISTED])) + (f" and {more} more" if more > 0 else "")

@@ -2,11 +2,18 @@
 
 A line that is not JSON to the letter is set aside alone; so is one that is no object. Numbers are taken as they are
 written, never through a float, so that a long one arrives as it was sent. Columns are made a column at a time.
+
+The first record stands for the header that other formats have: where its keys are not the contract's, the file has
+drifted, and that is told once. A record need not have the key of a value that it does not have, so an absent key is
+drift only if its field is required; a field that no record of the first block has is noted. In later records an absent
+key is null, and a key beyond the contract is a finding of its row. Where the first block, of up to 1 MiB, holds not one
+record, it has been passed on before any is seen; then every row is told for itself.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +21,9 @@ import polars as pl
 
 from poc.batch import Finding
 from poc.formats.grammar import line_grammar
-from poc.formats.header import may_add
+from poc.formats.header import compare_record, may_add, optional
 from poc.formats.table import BROKEN, UNDECODABLE, Cells
+from poc.shown import shown
 
 if TYPE_CHECKING:
     import re
@@ -51,19 +59,32 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object. Raises NotJson for one in which a key stands twice: one of its values would be lost."""
     made = dict(pairs)
     if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise NotJson(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands twice")
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise NotJson(f"the key {shown(key)!r} stands twice")
+            seen.add(key)
     return made
 
 
-class JsonLines:
-    """JSON Lines as one feed writes it, under one contract."""
+@dataclass(slots=True)
+class Told:
+    """What is known of one file: whether its first block has been read, and keys beyond the contract noted so far."""
 
-    def __init__(self, feed: Feed, shape: Shape) -> None:
+    begun: bool = False
+    noted: set[str] = field(default_factory=set)
+
+
+class JsonLines:
+    """JSON Lines as one feed writes it, under one contract; `whole` files begin with a record to hold against it."""
+
+    def __init__(self, feed: Feed, shape: Shape, *, whole: bool = True) -> None:
         self._shape = shape
+        self._whole = whole
         self._grammar = line_grammar()
         self._known = frozenset(shape.names)
-        self._allowed = may_add(shape) or feed.on_drift == "accept-extra"
+        self._accept_extra = feed.on_drift == "accept-extra"
+        self._allowed = may_add(shape) or self._accept_extra
         self._note_extra = not may_add(shape)
         self._decoder = json.JSONDecoder(
             parse_int=Written, parse_float=Written, parse_constant=no_constant, object_pairs_hook=once
@@ -82,11 +103,14 @@ class JsonLines:
         return self._grammar
 
     def cells(self, head: Head, letters: Letters) -> tuple[Callable[[Block], Cells], tuple[Finding, ...]]:  # noqa: ARG002
-        """How the blocks of one file are read; there is nothing to note beforehand."""
-        noted: set[str] = set()
-        return lambda block: self._read(block, letters, noted), ()
+        """How the blocks of one file are read, in their order; there is nothing to note beforehand.
 
-    def _read(self, block: Block, letters: Letters, noted: set[str]) -> Cells:
+        Reading the first of them raises Drift where the first record is not the contract's.
+        """
+        told = Told(begun=not self._whole)
+        return lambda block: self._read(block, letters, told), ()
+
+    def _read(self, block: Block, letters: Letters, told: Told) -> Cells:
         bad: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
         good: list[int] = []
         objects: list[dict[str, Any]] = []
@@ -101,9 +125,13 @@ class JsonLines:
                 objects.append(found)
                 good.append(row)
                 if not self._known.issuperset(found):
-                    self._beyond(row, found, bad, notes, noted)
+                    self._beyond(row, found, bad, notes, told.noted)
             else:
                 bad[row] = [found]
+        if objects and not told.begun:
+            compare_record(list(objects[0]), self._shape, accept_extra=self._accept_extra)
+            notes += self._absent(objects)
+        told.begun = True
         columns = [self._column(name, [found.get(name) for found in objects], good, bad) for name in self._shape.names]
         frame = pl.DataFrame(columns)
         if not bad:
@@ -140,10 +168,23 @@ class JsonLines:
             if key in self._known:
                 continue
             if not self._allowed:
-                bad.setdefault(row, []).append(("extra-cell", "", f"the key {key[:80]!r} is not in the contract"))
+                bad.setdefault(row, []).append(("extra-cell", "", f"the key {shown(key)!r} is not in the contract"))
             elif self._note_extra and key not in noted and len(noted) < NOTED:
                 noted.add(key)
-                notes.append(Finding(0, "extra-label", key, f"key {key[:80]!r} is not in the contract; read over"))
+                note = f"key {shown(key)!r} is not in the contract; read over"
+                notes.append(Finding(0, "extra-label", shown(key), note))
+
+    def _absent(self, objects: list[dict[str, Any]]) -> list[Finding]:
+        """Notes of fields whose key is in none of a file's first records, though the contract wants it there."""
+        if optional(self._shape):
+            return []
+        return [
+            Finding(
+                0, "missing-label", name, f"no record has the key {name!r} (of the first {len(objects)}); it is null"
+            )
+            for name in self._shape.names
+            if not any(name in found for found in objects)
+        ]
 
     def _column(self, name: str, values: list[Any], rows: list[int], bad: Faults) -> pl.Series:
         """One field's values as text, those that no text of the field's type can be found wanting."""
@@ -153,7 +194,7 @@ class JsonLines:
         if kinds & wrong:
             for at, value in enumerate(values):
                 if type(value) in wrong:
-                    note = f"{shown(value)} is {kind(value)}, not of type {self._shape.types.get(name, 'string')}"
+                    note = f"{written(value)} is {kind(value)}, not of type {self._shape.types.get(name, 'string')}"
                     bad.setdefault(rows[at], []).append(("type-error", name, note))
                     values[at] = None
         if bool in kinds:
@@ -172,8 +213,8 @@ def kind(value: Any) -> str:
     return named[type(value)]
 
 
-def shown(value: Any) -> str:
+def written(value: Any) -> str:
     """A value as JSON, its beginning."""
-    if isinstance(value, Written):
-        return value[:80]
-    return "it" if isinstance(value, (list, dict)) else json.dumps(value)[:80]
+    if isinstance(value, list | dict):
+        return "it"
+    return shown(str(value) if isinstance(value, Written) else json.dumps(value))

@@ -55,9 +55,13 @@ class Encoder(Protocol):
         """Rows without their numbers."""
 
 
-def reader(feed: Feed, contract: Shape, sizes: Sizes | None = None) -> Reader:
-    """The reader of a feed's files. Keep it for the next file: it remembers what it has made of the last header."""
-    form = Csv(feed, contract) if feed.format == "csv" else JsonLines(feed, contract)
+def reader(feed: Feed, contract: Shape, sizes: Sizes | None = None, *, whole: bool = True) -> Reader:
+    """The reader of a feed's files. Keep it for the next file: it remembers what it has made of the last header.
+
+    Where they are not `whole` files but some rows of one, the first of them is no more than a row: where a format has
+    no header, it is not held against the contract in place of one.
+    """
+    form = Csv(feed, contract) if feed.format == "csv" else JsonLines(feed, contract, whole=whole)
     return TableReader(feed, form, sizes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import deque
+from bisect import bisect_left
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
@@ -19,7 +19,7 @@ from poc.formats.grammar import LINES
 from poc.formats.letters import Letters, wide_codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     import numpy as np
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from poc.formats.grammar import Grammar
     from poc.partners import Feed
 
-#: Rows of a batch at the most.
-BATCH_ROWS = 1 << 16
+#: Rows of a batch at the most; bad ones at the most, as each takes many times its bytes.
+BATCH_ROWS, BAD_ROWS = 1 << 16, 8192
 
 #: Bytes of preamble at the most.
 HEAD_BYTES = 16 << 20
@@ -136,7 +136,7 @@ class TableReader:
             raise ContractBreach(BROKEN, f"the header cannot be read: {file.head.fault}")
         cells, notes = self._form.cells(file.head, file.letters)
         row = 1
-        for block, read in ahead(file.cutter.blocks(), cells):
+        for block, read in cells_ahead(file.cutter.blocks(), cells):
             lines = Numbered(block, row, file.letters)
             yield from self._batches(read, lines, (*notes, *read.notes))
             row, notes = row + read.rows, ()
@@ -147,15 +147,13 @@ class TableReader:
     def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
         """Every row's number and bytes as the file has them, in bounded memory, whatever is wrong with header or cells.
 
-        Of an archive that cannot be read to its end: the rows before the damage.
+        Raises:
+            ContractBreach: it is in an archive that cannot be read to its end. Rows before the damage come first.
         """
-        try:
-            file = self._open(source)
-            every = chain.from_iterable(block.rows() for block in file.cutter.blocks())
-            for row, line in enumerate(every, 1):
-                yield row, file.letters.original(line)
-        except ContractBreach:
-            return
+        file = self._open(source)
+        every = chain.from_iterable(block.rows() for block in file.cutter.blocks())
+        for row, line in enumerate(every, 1):
+            yield row, file.letters.original(line)
 
     def head(self, source: BinaryIO) -> bytes:
         """What stands before the first row, as the file has it: byte order mark, preamble, header, with line ends.
@@ -218,30 +216,34 @@ class TableReader:
 
     def _batches(self, cells: Cells, lines: Numbered, notes: tuple[Finding, ...]) -> Iterator[Batch]:
         first, frame = lines.first_row, cells.frame
-        bad = tuple(
-            Bad(
-                first + index,
-                lines.original(first + index),
-                tuple(Finding(first + index, code, name, note) for code, name, note in faults),
-            )
-            for index, faults in sorted(cells.bad.items())
-        )
         if cells.good is None:
             numbers = pl.int_range(first, first + frame.height, dtype=pl.get_index_type(), eager=True).alias(ROW)
         else:
             numbers = pl.Series(ROW, cells.good + first, dtype=pl.get_index_type())
         frame.insert_column(0, numbers)
-        if frame.height <= self._batch_rows:
-            yield Batch(frame, lines, bad, notes)
+        bad = sorted(cells.bad)
+        most = min(self._batch_rows, BAD_ROWS) if len(bad) > BAD_ROWS else self._batch_rows
+        if cells.rows <= most:
+            yield Batch(frame, lines, tuple(set_apart(bad, cells.bad, lines)), notes)
             return
-        waiting = deque(bad)
-        for start in range(0, frame.height, self._batch_rows):
-            part = frame[start : start + self._batch_rows]
-            last = start + self._batch_rows >= frame.height
-            here = []
-            while waiting and (last or waiting[0].row < part[ROW][-1]):
-                here.append(waiting.popleft())
-            yield Batch(part, lines, tuple(here), notes if start == 0 else ())
+        for start in range(0, cells.rows, most):
+            here = bad[bisect_left(bad, start) : bisect_left(bad, start + most)]
+            part = frame.slice(*span(numbers, first + start, first + start + most))
+            yield Batch(part, lines, tuple(set_apart(here, cells.bad, lines)), notes if start == 0 else ())
+
+
+def set_apart(rows: Sequence[int], faults: Faults, lines: Numbered) -> Iterator[Bad]:
+    """Broken rows of a block, as they came."""
+    for row in rows:
+        number = lines.first_row + row
+        told = tuple(Finding(number, code, name, note) for code, name, note in faults[row])
+        yield Bad(number, lines.original(number), told)
+
+
+def span(numbers: pl.Series, start: int, end: int) -> tuple[int, int]:
+    """Where the numbers from `start` to before `end` begin in ascending numbers, and how many they are."""
+    first, last = (numbers.search_sorted(number, side="left") for number in (start, end))
+    return first, last - first
 
 
 def bom(codec: str, head: bytes) -> bytes:
@@ -269,7 +271,7 @@ def take(tape: Tape, what: re.Pattern[bytes], otherwise: re.Pattern[bytes] | Non
         tape.more()
 
 
-def ahead(blocks: Iterator[Block], cells: Callable[[Block], Cells]) -> Iterator[tuple[Block, Cells]]:
+def cells_ahead(blocks: Iterator[Block], cells: Callable[[Block], Cells]) -> Iterator[tuple[Block, Cells]]:
     """Each block and its cells. Of a file of several blocks, one is read while the one before is worked on."""
     first = next(blocks, None)
     if first is None:

@@ -2,16 +2,21 @@
 
 Numbers and booleans go as they are, dates and times as ISO 8601 text: `Z` stands behind a datetime whose form tells its
 zone, and nothing behind one whose form tells none. All fields are one selection: polars works on them side by side.
+
+What is computed may be beyond what a number or a date can be, and would then be delivered as something else. Such a row
+is set apart. That no row of a batch is one is proved for the whole column, by a sum or by its least and greatest value.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from poc.batch import ROW, Batch
+from poc.batch import ROW, Bad, Batch, Finding
 from poc.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,17 +25,118 @@ if TYPE_CHECKING:
     from poc.contract import Contract
     from poc.partners import MapField
 
+#: The first and the last microsecond of the years that can be written, from 1970 on, and the minutes of 10,000 years.
+FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
+MOST_MINUTES = 5_300_000_000
+MINUTE_US = 60_000_000
+
 
 class Map:
     """Selects and computes the partner's fields, in the order of the configuration."""
 
     def __init__(self, fields: Sequence[MapField], contract: Contract) -> None:
         self._columns = [pl.col(ROW), *(column(field, contract).alias(field.to) for field in fields)]
+        self._ranges = [found for field in fields if (found := limits(field))]
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Batches whose rows have `_row` and the partner's columns; everything else stays on them."""
+        """Batches whose rows have `_row` and the partner's columns; everything else stays on them.
+
+        Rows of which a computed value is out of range are among the bad ones.
+        """
         for batch in batches:
-            yield replace(batch, rows=batch.rows.select(self._columns))
+            rows = batch.rows.select(self._columns)
+            if all(limit.kept(batch.rows, rows) for limit in self._ranges):
+                yield replace(batch, rows=rows)
+            else:
+                yield self._set_apart(batch, rows)
+
+    def _set_apart(self, batch: Batch, rows: pl.DataFrame) -> Batch:
+        """The batch with the rows that are out of range, if there are any, among the bad ones."""
+        found: dict[int, list[Finding]] = {}
+        for limit in self._ranges:
+            for finding in limit.findings(batch.rows):
+                found.setdefault(finding.row, []).append(finding)
+        if not found:
+            return replace(batch, rows=rows)
+        apart = [Bad(row, batch.lines.original(row), tuple(told)) for row, told in found.items()]
+        bad = tuple(sorted((*batch.bad, *apart), key=lambda one: one.row))
+        return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(found))), bad=bad)
+
+
+class Range(Protocol):
+    """What a computed field can be."""
+
+    def kept(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:
+        """Whether no row is out of range; it may be wrong only in saying that one is."""
+
+    def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
+        """The rows that are out of range, before they were mapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finite:
+    """A scaled number must still be one."""
+
+    to: str
+    name: str
+    times: float
+    decimals: int
+
+    def kept(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:  # noqa: ARG002 - not all ranges look at both
+        """Whether the sum is a number: a single value that is none would spoil it."""
+        return math.isfinite(mapped.get_column(self.to).sum())
+
+    def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
+        """Rows whose result is infinite."""
+        scaled = (pl.col(self.name) * self.times).round(self.decimals)
+        for row, value in rows.filter(~scaled.is_finite()).select(ROW, self.name).iter_rows():
+            note = f"{value} times {self.times} is greater than any number that can be written"
+            yield Finding(row, "constraint-error", self.to, note)
+
+
+@dataclass(frozen=True, slots=True)
+class Years:
+    """A datetime with minutes added must be one of the years 1 to 9999."""
+
+    to: str
+    name: str
+    minutes: str
+
+    def kept(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:  # noqa: ARG002 - not all ranges look at both
+        """Whether the least values together are not too early, and the greatest not too late."""
+        times, minutes = rows.get_column(self.name), rows.get_column(self.minutes)
+        least, most = minutes.min(), minutes.max()
+        first, last = times.min(), times.max()
+        if not (isinstance(least, int) and isinstance(most, int)):  # there is none
+            return True
+        if not (isinstance(first, datetime) and isinstance(last, datetime)):
+            return True
+        return (
+            since_1970_us(first) + least * MINUTE_US >= FIRST_US and since_1970_us(last) + most * MINUTE_US <= LAST_US
+        )
+
+    def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
+        """Rows whose result is in no such year; minutes are cut to what cannot wrap round before they are added."""
+        minutes = pl.col(self.minutes).clip(-MOST_MINUTES, MOST_MINUTES)
+        result = pl.col(self.name).to_physical() + minutes * MINUTE_US
+        wrong = rows.filter(~result.is_between(FIRST_US, LAST_US))
+        for row, time, added in wrong.select(ROW, pl.col(self.name).cast(pl.String), self.minutes).iter_rows():
+            note = f"{time} and {added} minutes are outside the years 1 to 9999"
+            yield Finding(row, "constraint-error", self.to, note)
+
+
+def since_1970_us(time: datetime) -> int:
+    """Microseconds; asked of single values, as polars takes longer to start."""
+    return (time - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001 - as polars gives it
+
+
+def limits(field: MapField) -> Range | None:
+    """What a field can be, if it is computed."""
+    if field.source is None:
+        return None
+    if field.times is not None:
+        return Finite(field.to, field.source, field.times, field.decimals)
+    return Years(field.to, field.source, field.plus_minutes) if field.plus_minutes is not None else None
 
 
 def column(field: MapField, contract: Contract) -> pl.Expr:

@@ -1,15 +1,20 @@
 """Compressed files: read as a stream, refused whole where they cannot be trusted."""
 
+import errno
 import gzip
 import io
+import random
 import stat
+import struct
 import tracemalloc
 import zipfile
+from dataclasses import dataclass, field
 
 import pytest
 
 from poc.errors import ContractBreach
 from poc.formats.archive import opened
+from poc.formats.reading import reader
 from poc.partners import Feed
 
 TEXT = b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(50_000))
@@ -70,6 +75,73 @@ def test_damage_is_refused():
     stored = bytearray(zipped(("a.csv", TEXT), method=zipfile.ZIP_STORED))
     stored[1000] ^= 1
     assert "CRC" in refused(bytes(stored), "zip")
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """As much of a contract as a reader asks for."""
+
+    names: tuple[str, ...] = ("a", "b")
+    missing_values: tuple[str, ...] = ()
+    types: dict[str, str] = field(default_factory=dict)
+    field_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    fields_match: str = "exact"
+
+
+def test_a_zip_whose_directory_stands_nowhere_is_refused(tmp_path):
+    """A place before the start of the file is the archive's fault, and no fault of the disk."""
+    raw = bytearray(zipped(("a.csv", TEXT)))
+    at = raw.rfind(b"PK\x05\x06") + 16
+    for place in (1000, 0xFFFFFFF0):
+        raw[at : at + 4] = struct.pack("<L", struct.unpack("<L", raw[at : at + 4])[0] + place & 0xFFFFFFFF)
+        path = tmp_path / "a.zip"
+        path.write_bytes(raw)
+        with path.open("rb") as file, pytest.raises(ContractBreach) as caught:
+            opened(Feed(contract="c", map=({"to": "x", "from": "a"},), compression="zip"), file).read(1)
+        assert caught.value.code == "compression-error"
+
+
+def test_a_disk_that_fails_is_not_called_a_bad_archive():
+    """What is wrong with the place is for another run, and the file is not refused."""
+
+    class Failing(io.BytesIO):
+        def read(self, *size):
+            if self.tell() == 0:  # where the member stands; its name is at the end
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(*size)
+
+    with pytest.raises(OSError, match="Input/output error"):
+        opened(
+            Feed(contract="c", map=({"to": "x", "from": "a"},), compression="zip"), Failing(zipped(("a", b"x")))
+        ).read(1)
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zip"])
+def test_any_damage_is_a_breach_of_the_contract(compression, tmp_path):
+    """Of 300 archives with some bytes changed or cut off each is read or refused, and none ends in another way."""
+    text = b"a,b\n" + b"".join(b"%d,x%d\n" % (n, n * 7919 % 101) for n in range(40))
+    whole = gzip.compress(text, mtime=0) if compression == "gzip" else zipped(("a.csv", text))
+    kept = reader(Feed(contract="c", map=({"to": "x", "from": "a"},), compression=compression), Agreed())
+    chance = random.Random(7)
+    path = tmp_path / "a"
+    refused = 0
+    for _ in range(300):
+        raw = bytearray(whole)
+        if chance.random() < 0.2:
+            del raw[chance.randrange(len(raw)) :]
+        for _ in range(chance.choice((1, 1, 2, 4)) if raw else 0):
+            at = chance.randrange(max(0, len(raw) - chance.choice((90, len(raw)))), len(raw))
+            raw[at] = chance.choice((0, 1, 127, 128, 255, chance.randrange(256)))
+        path.write_bytes(raw)
+        for reads in (kept.read, kept.rows):
+            with path.open("rb") as file:
+                try:
+                    for _ in reads(file):
+                        pass
+                except ContractBreach:
+                    refused += 1
+    assert 300 < refused < 600
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zip"])

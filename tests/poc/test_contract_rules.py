@@ -1,6 +1,7 @@
 """Constraints, missing values and keys of a contract, and what of a schema is refused."""
 
 import json
+import time
 
 import polars as pl
 import pytest
@@ -118,6 +119,42 @@ def test_a_type_error_says_why_where_that_is_known(load, kind, text, said):
     ((_, _, _, note),) = found(load({"name": "a", "type": kind}), a=[text])
     assert note.startswith(f"'{text}' is not of type {kind}: ")
     assert said in note
+
+
+def test_a_pattern_takes_no_longer_for_a_hostile_text(load):
+    """Groups that repeat themselves are not tried in all their ways, whatever the rows of a small file hold."""
+    text = "a" * 40 + "1"  # Python's own expressions would try a million million ways
+    for pattern in ("([A-Za-z]+ ?)+", "(a|aa)*", "(a?){40}a{40}", "a?" * 40 + "a{41}"):
+        checked = load({"name": "a", "type": "string", "constraints": {"pattern": pattern}})
+        began = time.process_time()
+        assert len(found(checked, a=[text])) == 1
+        assert time.process_time() - began < 1
+
+
+def test_a_pattern_with_one_part_of_any_length_is_linear_in_python(load):
+    """A cell of a million letters is judged at once, in a small file too."""
+    checked = load({"name": "a", "type": "string", "constraints": {"pattern": "[ab]*x[0-9]{2}"}})
+    began = time.process_time()
+    assert len(found(checked, a=["ab" * 500_000, "abx12", "x1"])) == 2
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "constraints", "text"),
+    [
+        ("integer", {}, "x" * 100_000),
+        ("string", {"maxLength": 9}, "\n" * 100_000),
+        ("string", {"enum": ["y" * 90, "z" * 90]}, "x"),
+        ("string", {"pattern": "y" * 900}, "x"),
+        ("number", {"minimum": 1}, "0." + "0" * 90_000),
+    ],
+    ids=["type", "length", "choices", "pattern", "bound"],
+)
+def test_a_finding_shows_the_beginning_of_what_is_long(load, kind, constraints, text):
+    """Neither a cell nor a rule makes a sentence longer than one can read."""
+    ((_, _, _, note),) = found(load({"name": "a", "type": kind, "constraints": constraints}), a=[text])
+    assert "…" in note
+    assert len(note) < 300
 
 
 def test_a_contract_tells_its_keys_and_fields(load):

@@ -168,3 +168,11 @@ def test_datetimes_read_the_same_together_and_alone(texts):
     together, _ = stamps.check(pl.DataFrame({ROW: range(len(texts)), "n": texts}))
     alone = [stamps.check(pl.DataFrame({ROW: [0, 1], "n": [text, "x"]}))[0]["n"][0] for text in texts]
     assert together["n"].to_list() == alone
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_datetime_that_is_in_no_year_of_utc_is_a_type_error(typed, text):
+    """Its year would have to be written as 0, or with five digits, which no partner reads."""
+    values, wrong = typed({"type": "datetime"}, text, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
+    assert wrong == [text]
+    assert (values[0], values[1].year, values[2].year) == (None, 1, 9999)

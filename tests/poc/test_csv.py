@@ -1,7 +1,9 @@
 """Reading CSV: which bytes are a row, which row it is, and what is set aside alone."""
 
+import gzip
 import io
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from poc.batch import ROW
 from poc.errors import ContractBreach
 from poc.formats.blocks import Sizes
+from poc.formats.header import Drift
 from poc.formats.reading import reader
 from poc.partners import Dialect, Feed
 
@@ -24,6 +27,7 @@ class Agreed:
     missing_values: tuple[str, ...] = ("", "NA")
     types: dict[str, str] = field(default_factory=dict)
     field_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
     fields_match: str = "exact"
 
 
@@ -100,18 +104,60 @@ def test_rows_do_not_depend_on_where_blocks_end(block_bytes):
 
 
 def test_batches_hold_a_bounded_number_of_rows():
-    """Rows of a large block come in several batches, and each bad row with the good ones around it."""
+    """Rows of a large block come in several batches, each bad row in the batch of its neighbours."""
     from poc.formats.csv import Csv
     from poc.formats.table import TableReader
 
     lines = [f"{n}" if n in {2, 5, 9, 10} else f"{n},x" for n in range(1, 11)]
     small = TableReader(feed(), Csv(feed(), Agreed()), batch_rows=3)
     batches = list(small.read(io.BytesIO(("a,b\n" + "\n".join(lines)).encode())))
-    assert [batch.rows[ROW].to_list() for batch in batches] == [[1, 3, 4], [6, 7, 8]]
-    assert [[bad.row for bad in batch.bad] for batch in batches] == [[2], [5, 9, 10]]
-    assert batches[1].lines.original(7) == b"7,x"
+    assert [batch.rows[ROW].to_list() for batch in batches] == [[1, 3], [4, 6], [7, 8], []]
+    assert [[bad.row for bad in batch.bad] for batch in batches] == [[2], [5], [9], [10]]
+    assert batches[2].lines.original(7) == b"7,x"
     with pytest.raises(KeyError):
         batches[1].lines.original(11)
+
+
+@pytest.mark.parametrize(
+    ("way", "line"),
+    [("csv", b'"\n'), ("csv", b"x\n"), ("csv", b"x\r\n"), ("csv", b"\xff\n"), ("jsonl", b"{\n")],
+    ids=["quote", "short", "short crlf", "undecodable", "not json"],
+)
+def test_very_many_bad_rows_come_a_few_at_a_time(way, line):
+    """However short they are, neither a batch nor the block behind it holds so many that they fill memory."""
+    many = 70_000
+    data = (b"a,b\n" if way == "csv" else b"") + line * many
+    seen = 0
+    for batch in reader(feed(format=way), Agreed()).read(io.BytesIO(data)):
+        assert len(batch.bad) <= 8192
+        assert len(batch.lines.block.spans()[0]) <= 65_536
+        assert [bad.row for bad in batch.bad] == list(range(seen + 1, seen + len(batch.bad) + 1))
+        seen += len(batch.bad)
+    assert seen == many
+
+
+def test_good_rows_among_very_many_bad_ones_keep_their_order():
+    """Every batch goes on where the one before ended, whichever rows are bad."""
+    many = 60_000
+    lines = [b"x" if n % 3 else b"%d,y" % n for n in range(1, many + 1)]
+    seen = []
+    for batch in reader(feed(), Agreed()).read(io.BytesIO(b"a,b\n" + b"\n".join(lines))):
+        here = sorted([*batch.rows[ROW], *(bad.row for bad in batch.bad)])
+        assert here == list(range(len(seen) + 1, len(seen) + len(here) + 1))
+        assert all(row % 3 == 0 for row in batch.rows[ROW])
+        seen += here
+    assert len(seen) == many
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_block_of_very_many_lines_is_cut_between_rows(end):
+    """Lines of a letter each, more than a block may have, and line ends inside quotes are rows as in any file."""
+    one = Agreed(names=("a",))
+    good, bad, _ = read("a" + end + ("x" + end) * 150_000, one)
+    assert [len(good), good[-1], bad] == [150_000, (150_000, "x"), {}]
+    cell = "y" + end * 100_000
+    good, bad, _ = read("a" + end + f'x{end}"{cell}"{end}' * 3, one)
+    assert (good, bad) == ([(n, "x" if n % 2 else cell) for n in range(1, 7)], {})
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -297,6 +343,29 @@ def test_rows_are_counted_whatever_is_wrong_with_the_header():
     kept = reader(feed(), Agreed())
     for header in (b"a,c\n", b'"a\n', b"\xff,\n", b"a,b,c,d\n"):
         assert list(kept.rows(io.BytesIO(header + b"1,2\nx\xff\n\n3"))) == [(1, b"1,2"), (2, b"x\xff"), (3, b"3")]
+
+
+def test_rows_of_a_damaged_archive_end_with_the_damage_told():
+    """Those before it are given; that there are more is never passed over in silence."""
+    data = b"a,b\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(400_000))
+    packed = gzip.compress(data)
+    given: list[int] = []
+    with pytest.raises(ContractBreach, match="cut off") as caught:
+        given.extend(row for row, _ in reader(feed(compression="gzip"), Agreed()).rows(io.BytesIO(packed[:-400_000])))
+    assert caught.value.code == "compression-error"
+    assert given == list(range(1, len(given) + 1))
+    assert 100_000 < len(given) < 400_000
+
+
+def test_a_header_of_very_many_labels_is_judged_at_once():
+    """Time grows with the labels, not with their square, and no finding is longer than a sentence."""
+    began = time.process_time()
+    for label in ("c{}", "", "c", "x" * 500 + "{}"):
+        with pytest.raises(Drift) as caught:
+            read(",".join(label.format(n) for n in range(30_000)) + "\n")
+        assert len(caught.value.findings) <= 103
+        assert all(len(told.note) < 2000 and len(told.field) <= 80 for told in caught.value.findings)
+    assert time.process_time() - began < 10  # the square took minutes
 
 
 def test_a_file_can_be_made_again_of_its_head_and_rows():

@@ -41,6 +41,7 @@ class Agreed:
     missing_values: tuple[str, ...] = ()
     types: dict[str, str] = field(default_factory=dict)
     field_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
     fields_match: str = "partial"
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from poc.batch import ROW
 from poc.formats.blocks import Sizes
+from poc.formats.header import Drift
 from poc.formats.reading import encoder, reader
 from poc.partners import Dialect, Feed
 
@@ -27,6 +29,7 @@ class Agreed:
     missing_values: tuple[str, ...] = ("",)
     types: dict[str, str] = field(default_factory=lambda: {"a": "string", "b": "integer"})
     field_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
     fields_match: str = "exact"
 
 
@@ -88,15 +91,106 @@ def test_a_line_that_is_wrong_is_set_aside_alone(line, code, said):
 
 def test_everything_that_is_wrong_with_a_line_is_named():
     """A row of three faults has three findings."""
-    _, bad, _ = read('{"a":1,"b":{},"c":1}\n')
-    assert told(bad) == {1: [("extra-cell", ""), ("type-error", "a"), ("type-error", "b")]}
+    _, bad, _ = read('{"a":"x"}\n{"a":1,"b":{},"c":1}\n')
+    assert told(bad) == {2: [("extra-cell", ""), ("type-error", "a"), ("type-error", "b")]}
 
 
 def test_keys_beyond_the_contract_may_be_accepted():
     """They are noted once a file where the feed accepts them, and not at all where the contract does."""
-    good, bad, notes = read('{"a":"x","c":1}\n{"c":2}\n', on_drift="accept-extra")
+    good, bad, notes = read('{"a":"x","b":1,"c":1}\n{"c":2}\n', on_drift="accept-extra")
     assert (len(good), bad, [(note.row, note.field) for note in notes]) == (2, {}, [(0, "c")])
-    assert read('{"a":"x","c":1}\n', Agreed(fields_match="subset")) == ([(1, "x", None)], {}, [])
+    assert read('{"a":"x","b":1,"c":1}\n', Agreed(fields_match="subset")) == ([(1, "x", "1")], {}, [])
+
+
+@pytest.mark.parametrize(
+    ("first", "code", "said"),
+    [
+        ('{"a":"x","c":1}', "incorrect-label", "has 'c' instead of 'b'; it was probably renamed"),
+        ('{"a":"x","c":1,"b":2}', "extra-label", "has c, which the contract does not know"),
+        ('{"a":"x","c":1,"d":2}', "extra-label", "has c, d, which the contract does not know; it lacks b"),
+        ('{"b":1}', "missing-label", "lacks a; the first record has b"),
+        ("{}", "missing-label", "lacks a"),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "{\n[1]\n"], ids=["at once", "after broken lines"])
+def test_a_first_record_with_other_keys_is_drift(first, code, said, before):
+    """It is one breach of the file, not one a row; keys out of order are none, and later records are not asked."""
+    agreed = Agreed(required=("a",))
+    with pytest.raises(Drift, match=said) as caught:
+        read(before + f"{first}\n" * 100, agreed)
+    assert caught.value.code == code
+    good, bad, notes = read(f'{before}{{"b":1,"a":"x"}}\n{first}\n', agreed)
+    assert good[0][1:] == ("x", "1")
+    assert len(good) + len(bad) == 2 + before.count("\n")
+    assert notes == []
+
+
+def test_some_rows_of_a_file_are_each_judged_alone():
+    """Where no whole file is read, the first row is a row like any other, and what is wrong with it is its own."""
+    file = io.BytesIO(b'{"a":"x","c":1}\n{"a":"x"}\n{"b":2}\n')
+    (batch,) = reader(feed(), Agreed(required=("a",)), whole=False).read(file)
+    assert (batch.rows.rows(), batch.notes) == ([(2, "x", None), (3, None, "2")], ())
+    assert told({bad.row: bad for bad in batch.bad}) == {1: [("extra-cell", "")]}
+
+
+@pytest.mark.parametrize(
+    ("match", "first", "code"),
+    [
+        ("equal", '{"c":1,"a":"x","b":1}', "extra-label"),
+        ("subset", '{"c":1,"a":"x","b":1}', None),
+        ("subset", '{"c":1,"b":1}', "incorrect-label"),
+        ("subset", '{"b":1}', "missing-label"),
+        ("superset", '{"b":1}', None),
+        ("superset", '{"b":1,"c":1}', "extra-label"),
+        ("partial", '{"b":1,"c":1}', None),
+        ("partial", '{"c":1,"d":1}', "missing-label"),
+    ],
+)
+def test_fields_match_as_the_contract_says(match, first, code):
+    """Keys may be more or fewer as `fieldsMatch` allows, and are drift where it does not."""
+    agreed = Agreed(fields_match=match, required=("a",))
+    if code is None:
+        assert len(read(first, agreed)[0]) == 1
+    else:
+        with pytest.raises(Drift) as caught:
+            read(first, agreed)
+        assert caught.value.code == code
+
+
+def test_accept_extra_takes_keys_beyond_and_nothing_else():
+    """A renamed key, and a record without a required one, are drift all the same."""
+    agreed = Agreed(required=("a",))
+    for first in ('{"c":"x","b":1}', '{"b":1,"c":1,"d":1}', '{"a":"x","c":1}'):
+        with pytest.raises(Drift):
+            read(first, agreed, on_drift="accept-extra")
+
+
+def test_a_field_that_no_record_has_is_noted():
+    """A record may lack the key of an empty value; where all of them do, that is told once a file."""
+    lines = '{"a":"x"}\n' * 3
+    assert [(note.code, note.field) for note in read(lines)[2]] == [("missing-label", "b")]
+    assert read(lines + '{"a":"x","b":null}\n')[2] == []
+    assert read(lines, Agreed(fields_match="superset"))[2] == []
+
+
+def test_a_record_of_very_many_keys_is_judged_at_once():
+    """A key that stands twice is found in time that grows with the keys, not with their square."""
+    pairs = ",".join(f'"k{n}":1' for n in range(40_000))
+    began = time.process_time()
+    _, bad, _ = read(f'{{"a":"x"}}\n{{{pairs},"k39999":1}}\n')
+    assert "the key 'k39999' stands twice" in bad[2].findings[0].note
+    assert time.process_time() - began < 5  # the square took a minute
+
+
+def test_what_is_shown_of_a_long_value_is_its_beginning():
+    """A cell, a key and a number of any length leave a short sentence."""
+    long = "9" * 50_000
+    for line in (f'{{"a":{long}}}', f'{{"b":["{long}"]}}', f'{{"{long}":1}}', f'{{"{long}":1,"{long}":1}}'):
+        _, bad, _ = read(f'{{"a":"x"}}\n{line}\n')
+        (note,) = [told.note for told in bad[2].findings]
+        assert "…" in note or "it is an array" in note
+        assert len(note) < 200
+    assert max(len(note.field) for note in read(f'{{"a":"x","{long}":1,"b":1}}', on_drift="accept-extra")[2]) == 80
 
 
 def test_missing_values_are_null():

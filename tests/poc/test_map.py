@@ -1,6 +1,7 @@
 """The map stage: fields as the partner wants them."""
 
 import json
+from dataclasses import dataclass
 
 import polars as pl
 import pytest
@@ -75,6 +76,60 @@ def test_numbers_are_scaled_and_minutes_added(all_types):
     assert mapped(all_types, **{"from": "number"}, times=1.11111, decimals=2) == [1.67, None]
     assert mapped(all_types, **{"from": "instant"}, plus_minutes="whole") == ["2024-01-26T14:07:00Z", None]
     assert mapped(all_types, **{"from": "local"}, plus_minutes="whole") == ["2024-01-26T15:07:00", None]
+
+
+@dataclass(frozen=True)
+class Told:
+    """The lines of a batch."""
+
+    def original(self, row):
+        """As they came."""
+        return b"line %d" % row
+
+
+@pytest.mark.parametrize(
+    ("field", "good", "bad", "said"),
+    [
+        ({"from": "instant", "plus_minutes": "whole"}, ("2013-01-01T00:00:00Z", "4200000000"),
+         ("2013-01-01T00:00:00Z", "4300000000"), "and 4300000000 minutes are outside the years 1 to 9999"),
+        ({"from": "instant", "plus_minutes": "whole"}, ("2013-01-01T00:00:00Z", "-1000000000"),
+         ("2013-01-01T00:00:00Z", "-9223372036854775808"), "outside the years"),
+        ({"from": "instant", "plus_minutes": "whole"}, ("9999-12-31T23:59:59Z", "0"),
+         ("9999-12-31T23:59:59Z", "1"), "outside the years"),
+        ({"from": "local", "plus_minutes": "whole"}, ("01.01.0001 00:00", "0"), ("01.01.0001 00:00", "-1"), "outside"),
+        ({"from": "local", "plus_minutes": "whole"}, ("1.1.2013 00:00", "9"), ("1.1.2013 00:00", "9223372036854775807"),
+         "outside the years"),
+        ({"from": "number", "times": 10.0}, ("1", "1.7e307"), ("1", "-1.8e307"), "-1.8e+307 times 10.0 is greater"),
+        ({"from": "whole", "times": 1e300}, ("1", "100000000"), ("1", "1000000000"), "1000000000 times 1e+300"),
+    ],
+    ids=lambda part: str(part)[:40],
+)  # fmt: skip
+def test_a_result_out_of_range_is_set_apart(all_types, field, good, bad, said):
+    """A row whose result would be another is bad, with its bytes and a sentence; its neighbours are delivered."""
+    names = [field["from"], field.get("plus_minutes", field["from"])]
+    texts = {name: pl.Series([text] * 4, dtype=pl.String) for name, (_, text) in FIELDS.items()}
+    for name, fine, wrong in zip(names, good, bad, strict=True):
+        texts[name] = pl.Series([fine, None, wrong, fine])
+    typed, findings = all_types.check(pl.DataFrame({ROW: [1, 2, 4, 5], **texts}))
+    assert findings == []
+    before = Bad(3, b"?", ())
+    stage = Map([MapField.model_validate({"to": "x", **field})], all_types)
+    (out,) = stage(iter([Batch(typed, Told(), (before,))]))
+    assert out.rows[ROW].to_list() == [1, 2, 5]
+    first, none, last = out.rows["x"].to_list()
+    assert (none, first) == (None, last)
+    assert first is not None
+    assert [(one.row, one.original) for one in out.bad] == [(3, b"?"), (4, b"line 4")]
+    (found,) = out.bad[1].findings
+    assert (found.row, found.code, found.field) == (4, "constraint-error", "x")
+    assert said in found.note
+
+
+def test_great_numbers_that_are_in_range_pass(all_types):
+    """What only looks out of range, as all values together are too much, is delivered as it is."""
+    rows = pl.DataFrame({ROW: [1, 2], "number": [1e308, 1e308]})
+    (out,) = Map([MapField.model_validate({"to": "x", "from": "number", "times": 1.0})], all_types)(iter([Batch(rows)]))
+    assert (out.rows["x"].to_list(), out.bad) == ([1e308, 1e308], ())
 
 
 def test_what_is_on_a_batch_stays_on_it(all_types):
