@@ -81,7 +81,23 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
         unsettled = len(all_handed_in(workspace, feed))
         young = f"; {unsettled} file(s) changed a moment ago and are left until they settle" if unsettled else ""
         click.echo(f"Nothing waits in the inboxes{young}.")
+    if later := due_later(workspace, feed):
+        click.echo(f"{later} exchange(s) are due later; see `status`.", err=as_json)
+        outcomes.add("due")
     context.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
+
+
+def due_later(workspace: Workspace, feed: str | None) -> int:
+    """How many exchanges of these feeds will go on by themselves."""
+    from contextlib import closing
+
+    from poc.ledger import open_ledger
+    from poc.overview import troubles
+
+    picked = workspace.pick(feed)
+    with closing(open_ledger(workspace.ledger)) as ledger:
+        rows = troubles(ledger)
+    return sum(row["outcome"] == "due" and (row["partner"], row["feed"]) in picked for row in rows)
 
 
 #: What a run ends with: the first of these that some file ended in.
@@ -138,8 +154,9 @@ def told_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
         head = f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]})"
         yield f"{head}, attempt {row['attempt']}: {row['reason'] or 'it died under way, and goes on'}"
     for row in state["breakers"]:
-        until = f", left alone until {row['until']}" if row["state"] == "open" else ""
-        yield f"breaker: {row['partner']} is {row['state']} after {row['failures']} failure(s) in a row{until}"
+        until = f", until {row['until']}" if row["state"] == "open" else ""
+        said = {"open": "is left alone", "half-open": "gets a probe next", "closed": "is still delivered to"}
+        yield f"breaker: {row['partner']} {said[row['state']]} after {row['failures']} failure(s) in a row{until}"
     for row in state["quarantine"]:
         yield f"quarantine: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]}): {row['rows']} row(s)"
 

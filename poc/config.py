@@ -138,6 +138,8 @@ def explain(path: Path, model: type[BaseModel], error: ValidationError) -> str:
     hidden = isinstance(value, dict) or first["type"] == "missing" or may_be_secret(first["loc"])
     shown = "" if hidden else f" (is {value!r})"
     message = first["msg"].removeprefix("Value error, ")
+    if where == "endpoint.url" and first["type"] == "string_pattern_mismatch":
+        message = "must be http(s)://HOST[:PORT]/PATH, without user, password or query; see secret_headers"
     return f"{path}: `{where}`{shown}: {message[:1].lower()}{message[1:]}"
 
 

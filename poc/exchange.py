@@ -67,8 +67,10 @@ def exchange(
         if note := settled_before(entry, now):
             outcome = "due" if entry.outcome == "due" and not entry.whole else "already_received"
             due_at_us = entry.due_at_us if outcome == "due" else None
+            ended = {name: count for name, count in entry.rows.items() if name != "in"}
+            account = Account(entry.rows["in"], ended) if outcome == "due" else Account()
             return Receipt(
-                entry.exchange_id, entry.attempt - 1, outcome, Account(), digest, seen.size_bytes,
+                entry.exchange_id, entry.attempt - 1, outcome, account, digest, seen.size_bytes,
                 error=note, due_at_us=due_at_us, seen=seen,
             )  # fmt: skip
         check_same(lane, entry)

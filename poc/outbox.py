@@ -188,7 +188,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def settle(ledger: Ledger, entry: Entry, now_us: int, *, arrived: bool) -> int:
-    """Take a person's word for the requests of an exchange that are ambiguous or have failed; commits.
+    """Take a person's word for the requests of an exchange that are ambiguous, failed or due; commits.
 
     Args:
         ledger: which holds them.
@@ -205,9 +205,13 @@ def settle(ledger: Ledger, entry: Entry, now_us: int, *, arrived: bool) -> int:
     """
     if entry.outcome == "open":
         raise BadInput(f"exchange {entry.exchange_id} died under way; `milepost run` goes on with it, then ask again")
+    if not arrived and entry.outcome == "due":  # somebody who does not want to wait
+        ledger.note(entry, due_at_us=now_us, failures=0)
+        ledger.seal()
+        return entry.rows["due"]
     rows = entry.rows["ambiguous"] + (0 if arrived else entry.rows["failed"])
     if entry.outcome == "given_up" or not rows or not entry.whole:
-        what = "ambiguous" if arrived else "ambiguous or failed"
+        what = "ambiguous" if arrived else "ambiguous, failed or due"
         raise BadInput(f"exchange {entry.exchange_id} has no {what} request; see `milepost outbox ls`")
     if arrived:
         ledger.run(ARRIVED, {"key": entry.exchange_id})

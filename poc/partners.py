@@ -131,7 +131,9 @@ class Endpoint(Strict):
 
     @model_validator(mode="after")
     def _one_place(self) -> Endpoint:
-        if (self.url is None) == (self.folder is None):
+        if self.url is not None and self.folder is not None:
+            raise ValueError("has both `url` and `folder`; choose one")
+        if self.url is None and self.folder is None:
             raise ValueError("needs either `url` or `folder`")
         if self.folder is not None and self.secret_headers:
             raise ValueError("`secret_headers` go with `url`")

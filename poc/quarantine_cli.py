@@ -92,8 +92,12 @@ def show(front: Front, exchange: str, rows: int, as_json: bool) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Where to; standard output unless given.")
 @click.pass_obj
 def export(front: Front, exchange: str, out: Path | None) -> None:
-    """Write the rows held of an exchange as text to be edited, each after a line that says what is wrong with it."""
+    """Write the rows held of an exchange as text to be edited, each after a line that says what is wrong with it.
+
+    Rows stand as they came, in the encoding of their feed: edit and save them in that one.
+    """
     from poc.aside import Aside
+    from poc.errors import BadInput
     from poc.ledger import open_ledger, pick
     from poc.quarantine import export as exported
 
@@ -104,6 +108,8 @@ def export(front: Front, exchange: str, out: Path | None) -> None:
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.buffer.flush()
             return
+        if out.exists():
+            raise BadInput(f"{out}: is there already, and may hold what you mended; choose another name")
         count, aside = 0, out.parent / f"{out.name}.part"
         with named(out):
             try:

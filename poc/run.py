@@ -97,13 +97,14 @@ def run_inbox(
                 yield Ran(partner, feed_id, inbox, error=error)
                 continue
             runner = Runner(ready, ledger, clock, recorder, release)
-            for entry in entries:
-                if (entry.partner, entry.feed) == (partner, feed_id) and asked.entry(entry):
-                    try:
-                        yield Ran(partner, feed_id, Path(entry.file), runner.go_on(entry), entry=entry)
-                    except ITS_OWN as error:
-                        yield Ran(partner, feed_id, Path(entry.file), error=error, entry=entry)
-            for path in filter(asked.file, waiting(inbox, ready.feed, clock())):
+            files = waiting(inbox, ready.feed, clock())
+            here = {path.name for path in files}
+            for entry in (entry for entry in entries if is_of(entry, partner, feed_id, here) and asked.entry(entry)):
+                try:
+                    yield Ran(partner, feed_id, Path(entry.file), runner.go_on(entry), entry=entry)
+                except ITS_OWN as error:
+                    yield Ran(partner, feed_id, Path(entry.file), error=error, entry=entry)
+            for path in filter(asked.file, files):
                 try:
                     receipt = runner.exchange(path)
                     lies = away(workspace, partner, feed_id, path, receipt)
@@ -115,6 +116,14 @@ def run_inbox(
             if name is None and (entry.partner, entry.feed) not in picked and asked.entry(entry):
                 gone = BadInput(f"exchange {entry.exchange_id} is {entry.outcome}, and there is no such feed any more")
                 yield Ran(entry.partner, entry.feed, Path(entry.file), error=gone, entry=entry)
+
+
+def is_of(entry: Entry, partner: str, feed: str, here: set[str]) -> bool:
+    """Whether an exchange of a feed is to go on from the ledger.
+
+    One that died before its file was put away is not, while a file of that name is there: that takes it up.
+    """
+    return (entry.partner, entry.feed) == (partner, feed) and not (entry.outcome == "open" and entry.file in here)
 
 
 def away(workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt) -> Path:

@@ -136,6 +136,9 @@ class Once:
         for parcel in parcels:
             self._stop = self._stop or self._policy.hold()
             if self._stop is not None:
+                if sealed and not self._honours_keys:  # it was marked as being sent, and is not
+                    self._outbox.mark(parcel.name, "reserved")
+                    sealed = False
                 yield Settled(self._stop.outcome, parcel.rows, self._stop.code, self._stop.reason)
                 continue
             if not self._honours_keys and not sealed:

@@ -282,7 +282,7 @@ def test_an_answer_lost_waits_for_a_persons_word(day):
         "12 row(s) of sample.csv: counted as delivered.\n"
     )
     assert "has no ambiguous request" in begun.refused("outbox", "arrived", listed["id"])
-    assert "has no ambiguous or failed request" in begun.refused("outbox", "resend", listed["id"])
+    assert "has no ambiguous, failed or due request" in begun.refused("outbox", "resend", listed["id"])
     assert begun.milepost("outbox", "ls") == "Nothing waits to be sent.\n"
     assert begun.milepost("run") == "Nothing waits in the inboxes.\n"
     assert len(begun.held()) == 12
@@ -304,7 +304,7 @@ def test_a_request_that_failed_for_good_is_sent_again_when_told(day):
     assert begun.held() == []
     assert "sample.csv: done; 12 rows in: 12 delivered" in begun.milepost("run")
     assert len(begun.held()) == 12
-    assert "has no ambiguous or failed request" in begun.refused("outbox", "resend", listed["id"])
+    assert "has no ambiguous, failed or due request" in begun.refused("outbox", "resend", listed["id"])
 
 
 def test_a_partner_left_alone_is_seen_in_status(day):
@@ -315,7 +315,7 @@ def test_a_partner_left_alone_is_seen_in_status(day):
     assert "12 rows in: 12 due" in begun.milepost("run", code=4)
     out = begun.milepost("status")
     assert re.search(
-        r"^breaker: AA is open after 1 failure\(s\) in a row, left alone until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$",
+        r"^breaker: AA is left alone after 1 failure\(s\) in a row, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$",
         out,
         re.MULTILINE,
     )

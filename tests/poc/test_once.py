@@ -12,6 +12,7 @@ from poc.exchange import exchange, resume
 from poc.ledger import due, pick
 from poc.outbox import give_up, settle
 from poc.overview import unsent
+from poc.partners import Retry
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 LATER = NOW + timedelta(days=2)
@@ -249,3 +250,24 @@ def test_bodies_that_are_gone_are_named(start_partner, make_lane, ledger, good_c
     (tmp_path / "outbox" / first.exchange_id).unlink()
     with pytest.raises(BadInput, match="restore it, or give the exchange up with `milepost outbox discard`"):
         resume(lane, pick(ledger, first.exchange_id), LATER, ledger)
+
+
+def test_a_request_that_was_held_back_was_not_sent(start_partner, make_lane, ledger, good_csv, tmp_path):
+    """A partner without keys that is left alone gets later what was reserved meanwhile: nothing of it is ambiguous."""
+    partner = start_partner({"ignores_keys": ["UA"], **faults(s0_1="unavailable")})
+    lane = make_lane(partner.url, honours_keys=False, retry=Retry(breaker_failures=1))
+    exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    held = exchange(lane, good_csv(tmp_path / "b.csv", 1200, first=10), NOW, ledger)
+    assert (held.outcome, held.calls) == ("due", 0)
+    done = resume(lane, pick(ledger, held.exchange_id), LATER, ledger)
+    assert (done.outcome, rows(done)) == ("done", {"in": 1200, "delivered": 1200})
+
+
+def test_somebody_who_does_not_want_to_wait(start_partner, make_lane, ledger, good_csv, tmp_path):
+    """What is due later can be made due now."""
+    lane = make_lane(start_partner(faults(s0_1="wait-seconds")).url)
+    first = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    now_us = int(NOW.timestamp() * 1e6)
+    assert due(ledger, now_us, failed=False) == []
+    assert settle(ledger, pick(ledger, first.exchange_id), now_us, arrived=False) == 3
+    assert [entry.exchange_id for entry in due(ledger, now_us, failed=False)] == [first.exchange_id]
