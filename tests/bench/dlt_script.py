@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="ERROR", PROGRESS="null")
+os.environ.update(RUNTIME__DLTHUB_TELEMETRY="false", RUNTIME__LOG_LEVEL="ERROR")
 
 import dlt
 
