@@ -96,6 +96,13 @@ class Recall(Exception):
         super().__init__(f"{len(findings)} rows are bad after all")
         self.findings = findings
 
+    def known(self) -> dict[int, tuple[Finding, ...]]:
+        """The findings by row, for the second time down the line."""
+        rows: dict[int, tuple[Finding, ...]] = {}
+        for finding in self.findings:
+            rows[finding.row] = (*rows.get(finding.row, ()), finding)
+        return rows
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -153,8 +153,7 @@ def _sent_down(
         except Recall as recall:
             attempt.again()
             source.seek(0)
-            for finding in recall.findings:
-                known[finding.row] = (*known.get(finding.row, ()), finding)
+            known = recall.known()
             continue
         except ContractBreach as breach:
             clear_frames(breach.__traceback__)  # lets go of the line, so that nobody reads ahead any more

@@ -76,8 +76,7 @@ def bad_rows(lane: Lane, path: Path) -> list[int]:
                 check = Check(lane.contract, known)
                 return sorted(bad.row for batch in lane.map(check(lane.reader.read(source))) for bad in batch.bad)
             except Recall as recall:
-                for finding in recall.findings:
-                    known[finding.row] = (*known.get(finding.row, ()), finding)
+                known = recall.known()
 
 
 def answer(request: dict[str, Any], ready: Lane, ledger: Ledger) -> dict[str, Any]:
