@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from poc.batch import Account, Finding
+from poc.batch import SHOWN_FINDINGS, Account, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from poc.ledger import Entry, Ledger
     from poc.policy import Policy
 
-#: Findings that a receipt shows at the most, and numbers of rows set aside; all are counted.
-SHOWN_FINDINGS = 20
+#: Numbers of rows set aside that a receipt shows at the most; all are counted.
 SHOWN_ASIDE = 1000
 
 #: An attempt is called by the first of these in which some row ended: what still has to be done comes first.

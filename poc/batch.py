@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 ROW = "_row"
 
 
+#: Findings that a receipt or a refusal tells at the most; all are counted.
+SHOWN_FINDINGS = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing wrong with one row: a Frictionless code, the field, and a sentence."""
@@ -29,6 +33,10 @@ class Finding:
     code: str
     field: str
     note: str
+
+    def told(self) -> str:
+        """For people, without the row."""
+        return f"{self.code}{f' in {self.field}' if self.field else ''}: {self.note}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,9 +72,7 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
                     click.echo(f"  {receipt.error}")
                 for finding in receipt.findings if receipt.outcome != "refused" else ():
                     where = f"row {finding.row}: " if finding.row else ""
-                    click.echo(
-                        f"  {where}{finding.code}{f' in {finding.field}' if finding.field else ''}: {finding.note}"
-                    )
+                    click.echo(f"  {where}{finding.told()}")
                 if receipt.aside:
                     click.echo(f"  set aside; `milepost quarantine show {receipt.exchange_id[:8]}` shows them")
     if not outcomes and not as_json:
@@ -169,6 +167,7 @@ def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
     from poc.ledger import open_ledger
     from poc.overview import breakers, held_rows, summary, troubles
     from poc.retry import Breaker
+    from poc.shown import moment
 
     inboxes = {
         f"{partner}/{feed}": len(waiting(workspace.inbox(partner, feed), workspace.find(partner, feed)[1], now))
@@ -192,16 +191,9 @@ def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
             for row in breakers(ledger):
                 stands = Breaker(row["failures"], row["opened_at_us"], row["until_us"], row["trips"])
                 row["state"] = stands.state(now_us)
-                row["until"] = None if stands.until_us is None else told_at(stands.until_us)
+                row["until"] = None if stands.until_us is None else moment(stands.until_us)
                 state["breakers"].append(row)
     return state
-
-
-def told_at(at_us: int) -> str:
-    """A time for people."""
-    from datetime import UTC, datetime
-
-    return f"{datetime.fromtimestamp(at_us / 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @click.command()
@@ -221,7 +213,7 @@ def partner(context: click.Context, port: int | None) -> None:
     front: Front = context.obj
     keep = front.workspace.root / "var" / "partner"
     if port is None:
-        urls = (urlsplit(found.endpoint.url) for found in front.workspace.partners.values())
+        urls = (urlsplit(found.endpoint.url or "") for found in front.workspace.partners.values())
         port = next((url.port for url in urls if url.hostname == "127.0.0.1" and url.port), PARTNER_PORT)
     arguments = [sys.executable, "-m", "poc.partner_double", "--keep", str(keep), "--port", str(port)]
     child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 (our own program)

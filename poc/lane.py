@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from poc.config import Workspace
     from poc.contract import Contract
     from poc.courier import Door
-    from poc.formats.reading import Reader
-    from poc.parcels import Encoder
+    from poc.formats.reading import Encoder, Reader
     from poc.partners import Feed, Retry
 
 

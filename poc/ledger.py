@@ -101,7 +101,7 @@ class Ledger:
             return []
 
     def _text(self, statement: sa.ClauseElement, values: Mapping[str, object]) -> Text:
-        key = (id(statement), *values)
+        key = (statement, *values)
         if key not in self._texts:
             # the columns of an INSERT or UPDATE are those that values are given for
             made = statement.compile(dialect=self._engine.dialect, column_keys=list(values))

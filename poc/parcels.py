@@ -8,7 +8,7 @@ bytes takes a twentieth of the time of encoding slot by slot.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,23 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-
-class Encoder(Protocol):
-    """How rows are written for a partner."""
-
-    @property
-    def media_type(self) -> str:
-        """What a body is."""
-
-    @property
-    def row_is_line(self) -> bool:
-        """Whether every row is written as exactly one line."""
-
-    def head(self, columns: list[str]) -> bytes:
-        """What stands before the first row of a body or file."""
-
-    def encode(self, rows: pl.DataFrame) -> bytes:
-        """The rows without their numbers."""
+    from poc.formats.reading import Encoder
 
 
 class Packer:

@@ -62,10 +62,7 @@ class Replayed:
 def export(entry: Entry, rows: Iterable[Kept]) -> Iterator[bytes]:
     """The rows held, each after a line that names it, a piece each."""
     for kept in rows:
-        told = "; ".join(
-            f"{finding.code}{f' in {finding.field}' if finding.field else ''}: {finding.note}"
-            for finding in kept.findings
-        )
+        told = "; ".join(finding.told() for finding in kept.findings)
         mark = f"#milepost {entry.exchange_id} row {kept.row}: {' '.join(told.split())}\n"
         yield mark.encode("utf-8", "backslashreplace") + kept.original + b"\n"
 

@@ -80,7 +80,7 @@ def show(front: Front, exchange: str, rows: int, as_json: bool) -> None:
     for row in kept:
         click.echo(f"row {row.row} ({row.state}): {visible(row.original.decode('utf-8', 'backslashreplace'))}")
         for found in row.findings:
-            click.echo(visible(f"  {found.code}{f' in {found.field}' if found.field else ''}: {found.note}"))
+            click.echo(visible(f"  {found.told()}"))
         if row.why:
             click.echo(visible(f"  {row.state}: {row.why}"))
     if more:
@@ -176,7 +176,7 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
     else:
         click.echo(f"{len(done.reserved)} row(s) replayed: {ended}; {len(done.still_bad)} still bad.")
         for one in done.still_bad:
-            notes = "; ".join(f"{f.code}{f' in {f.field}' if f.field else ''}: {f.note}" for f in one.findings)
+            notes = "; ".join(f.told() for f in one.findings)
             click.echo(visible(f"  row {one.row}: {notes}"))
     context.exit(3 if done.still_bad else 4 if ended in {"due", "failed", "ambiguous"} else 0)
 

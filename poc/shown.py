@@ -1,4 +1,6 @@
-"""How much of a value a sentence shows."""
+"""How values stand in sentences."""
+
+from datetime import UTC, datetime
 
 #: Letters of a value that are shown at the most: enough to find it, and a cell may have a million.
 SHOWN_LETTERS = 80
@@ -7,3 +9,8 @@ SHOWN_LETTERS = 80
 def shown(text: str) -> str:
     """A text as it is, or its beginning and an ellipsis."""
     return text if len(text) <= SHOWN_LETTERS else f"{text[: SHOWN_LETTERS - 1]}…"
+
+
+def moment(at_us: int) -> str:
+    """A time, in microseconds since 1970, to the second."""
+    return f"{datetime.fromtimestamp(at_us / 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"

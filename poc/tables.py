@@ -75,7 +75,6 @@ BREAKER = sa.Table(
     "breaker",
     METADATA,
     sa.Column("partner", sa.Text, primary_key=True),
-    sa.Column("agreed", sa.Text, nullable=False, server_default=""),  # under which settings rows were reserved
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("opened_at_us", sa.Integer),
     sa.Column("until_us", sa.Integer),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.courier import Traffic
-    from poc.parcels import Encoder
+    from poc.formats.reading import Encoder
     from poc.policy import Policy
     from poc.transports.folder import Part
 

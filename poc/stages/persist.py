@@ -10,11 +10,11 @@ while one request is let through as a probe.
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from poc.policy import Stop
 from poc.retry import SCHEDULE_S, backoff_s, wait_s
+from poc.shown import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ class Persist:
         self.due_at_us = self.breaker.until_us
         failed = self.breaker.failures
         why = f"{failed} deliveries in a row failed" if self.breaker.trips else "it asked for that"
-        return Stop("due", "partner-down", f"{self._partner} is left alone until {told(self.due_at_us)}: {why}")
+        return Stop("due", "partner-down", f"{self._partner} is left alone until {moment(self.due_at_us)}: {why}")
 
     def failed(self, failure: DeliveryFailed) -> Stop:
         """Due later, or failed where trying again is no use or was tried often enough."""
@@ -74,7 +74,7 @@ class Persist:
         if failure.wait_s:
             asked_us = now_us + int(wait_s(0, failure.wait_s, self._retry.cap_s) * 1_000_000)
             self.breaker = self.breaker.after_wait(now_us, asked_us)
-        return Stop("due", failure.code, f"{failure}; due at {told(self.due_at_us)}")
+        return Stop("due", failure.code, f"{failure}; due at {moment(self.due_at_us)}")
 
     def succeeded(self) -> None:
         """The partner is well, and the schedule begins anew."""
@@ -84,8 +84,3 @@ class Persist:
     def _chance(self) -> float:
         digest = hashlib.blake2b(f"{self._name} {self.failures}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") / 2**64
-
-
-def told(at_us: int) -> str:
-    """A time for people."""
-    return f"{datetime.fromtimestamp(at_us / 1_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from poc.batch import ROW, Bad, Batch, Finding, Refusal, Settled
+from poc.batch import ROW, SHOWN_FINDINGS, Bad, Batch, Finding, Refusal, Settled
 from poc.formats.header import Drift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from poc.partners import Feed
-
-#: Findings that are told with a refusal at the most.
-SHOWN_FINDINGS = 20
 
 #: Rows of a file set aside whole that are in memory at once.
 PIECE_ROWS = 1000

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poc.batch import Refusal
+from poc.batch import SHOWN_FINDINGS, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poc.batch import Batch, Finding
-
-#: Findings that are told with a refusal at the most.
-SHOWN_FINDINGS = 20
 
 
 class Refuse:
@@ -28,5 +25,4 @@ class Refuse:
             yield batch
         if found:
             first = found[0]
-            where = f" in {first.field}" if first.field else ""
-            raise Refusal(first.code, f"row {first.row}: {first.code}{where}: {first.note}", tuple(found))
+            raise Refusal(first.code, f"row {first.row}: {first.told()}", tuple(found))
