@@ -68,7 +68,7 @@ class RunEvent:
     outcome: str
     error_type: str = ""
     error: str = ""
-    records: int  #: rows of the file that are due, known from outside; picks the stratum
+    records: int | None  #: rows of the file that are due, known from outside; picks the stratum. None: nobody counted
     rows: Mapping[str, int]
     bytes_in: int = 0
     bytes_out: int = 0
@@ -77,6 +77,7 @@ class RunEvent:
     operator_ns: int = 0  #: time the operator spent before this run
     operator_touch: int = 0  #: 1 when a person started this run again
     stages_ns: Mapping[str, int] = field(default_factory=dict)
+    source: str = "measured"  #: or "imported": read from a log that the system itself had kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,13 +151,24 @@ class OutageEvent:
     calls: int
 
 
-Event = RunEvent | HoldingEvent | AnswerEvent | OutageEvent
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesEvent:
+    """What all numbers of one series have in common, told once when it begins to be measured."""
+
+    mode: str
+    faults: str
+    series: str
+    faults_sha256: str  #: of the file of fault rates; "" where faults are real
+
+
+Event = RunEvent | HoldingEvent | AnswerEvent | OutageEvent | SeriesEvent
 
 KINDS: Mapping[str, type[Event]] = {
     "run": RunEvent,
     "holding": HoldingEvent,
     "answer": AnswerEvent,
     "outage": OutageEvent,
+    "series": SeriesEvent,
 }
 
 

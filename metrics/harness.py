@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.desk import QUIET_DAY, Desk
-from metrics.events import parse_subject
+from metrics.events import SeriesEvent, parse_subject
 from metrics.sides import Replay, Side
 from metrics.store import METHOD
 from metrics.subjects import Program
@@ -81,6 +81,8 @@ def replay(request: Replay, recorder: Recorder, on_file: Callable[[], None]) -> 
         blocks = sorted({file.block for file in request.workload.files})
         crew.prepare(blocks[0])
         series = series_of(request.workload, crew.baseline(), request.workspace)
+        rates = request.workload.faults_sha256
+        recorder.record(SeriesEvent(mode="replay", faults=request.faults, series=series, faults_sha256=rates))
         desk = Desk(request, recorder, endpoint, series, on_file)
         for block in blocks:
             before = desk.runs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ import numpy as np
 from metrics.store import METHOD
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from metrics.window import Window
@@ -41,6 +43,14 @@ class Reading:
     end: date
     missing: str  #: "" or what is missing for a verdict, in words
     inputs_sha256: str  #: of everything the number was computed from
+    faults_sha256: str | None = None  #: of the file of fault rates; None where faults are real, or nobody recorded it
+    paired: bool = True  #: whether both sides were measured in the same blocks
+    scale: str | None = (
+        None  #: what the range was made on: "log_ratio", "plain" or "wilson"; None: no range over blocks
+    )
+    spread: float | None = None  #: noise of one block on that scale, AR(1) corrected: standard error x root of blocks
+    effect: float | None = None  #: design effect of a rate
+    beside: Mapping[str, float] = field(default_factory=dict)  #: other ways to sum up the same, by name
 
 
 def total(values: Floats) -> float | None:

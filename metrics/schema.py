@@ -96,11 +96,7 @@ def create_evidence(db: Database) -> None:
     cost = {"id": int, "code": str, "amount": float, "note": str, "as_of": str, "recorded_at_us": int}
     db.create_table("cost_entry", cost, pk="id", strict=True)
     for table in ("evaluation", "metric_result", "decision", "cost_entry"):
-        for verb in ("UPDATE", "DELETE"):
-            db.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            )
+        _append_only(db, table)
 
 
 @migrations()
@@ -117,5 +113,43 @@ def add_mishaps(db: Database) -> None:
     db.create_table("outage", {**names, **counts}, pk=OUTAGE_ID, strict=True)
 
 
+@migrations()
+def add_sources(db: Database) -> None:
+    """Where a run is known from, whether both sides had the same files, and what is known of each series."""
+    db.execute("ALTER TABLE run ADD COLUMN source TEXT NOT NULL DEFAULT 'measured'")
+    db.execute("ALTER TABLE run_block ADD COLUMN imported INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE run_block ADD COLUMN inputs_sha256 TEXT")
+    columns = {"mode": str, "faults": str, "series": str, "faults_sha256": str, "newest_run": int, "last_round": int}
+    db.create_table("series", columns, pk=("mode", "faults", "series"), strict=True)
+    db.execute(
+        "INSERT INTO series (mode, faults, series, newest_run, last_round) "
+        "SELECT mode, faults, series, MAX(id), MAX(round) FROM run GROUP BY mode, faults, series"
+    )
+
+
+@migrations()
+def add_plans(db: Database) -> None:
+    """Plans as they were when their milestones started, and forecasts, which are scored once it is known."""
+    revision = {
+        "id": int, "code": str, "revision": int, "plan": str, "plan_sha256": str, "as_of": str, "recorded_at_us": int,
+    }  # fmt: skip
+    db.create_table("plan_revision", revision, pk="id", strict=True).create_index(("code", "revision"), unique=True)
+    forecast = {
+        "id": int, "evaluation_id": int, "code": str, "name": str, "role": str, "faults": str, "as_of": str,
+        "due": str, "points": int, "estimate": float, "odds": float, "expected_on": str,
+    }  # fmt: skip
+    db.create_table("forecast", forecast, pk="id", strict=True).create_index(("code", "as_of"))
+    for table in ("plan_revision", "forecast"):
+        _append_only(db, table)
+
+
+def _append_only(db: Database, table: str) -> None:
+    for verb in ("UPDATE", "DELETE"):
+        db.execute(
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )
+
+
 #: Names of all steps this release knows; a database with more is from a newer one.
-STEPS = frozenset({"create_runs", "create_evidence", "add_mishaps"})
+STEPS = frozenset({"create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans"})

@@ -7,12 +7,13 @@ Stamps are UTC microseconds, durations nanoseconds, days ISO dates; None is neve
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
 from metrics.errors import StoreDamaged, StoreMissing, TryLater
-from metrics.events import OUTCOMES, AnswerEvent, Event, HoldingEvent, OutageEvent, RunEvent, parse_subject
+from metrics.events import OUTCOMES, AnswerEvent, Event, HoldingEvent, OutageEvent, RunEvent, SeriesEvent, parse_subject
 from metrics.rollup import LATE, roll_up
 from metrics.schema import ANSWER_ID, BLOCK_ID, HOLDING_ID, OUTAGE_ID, RUN_ID, STEPS, migrations
 
@@ -31,9 +32,9 @@ BAND_ENDS = (3, 15, 63, 255, 1023)
 BANDS = ("1-3", "4-15", "16-63", "64-255", "256-1023", "1024+")
 
 
-def band(records: int) -> int:
-    """The size band of a file: 0 to 5, two log2 steps each, the last open."""
-    return sum(records > end for end in BAND_ENDS)
+def band(records: int | None) -> int:
+    """The size band of a file: 0 to 5, two log2 steps each, the last open; -1 where nobody counted its records."""
+    return -1 if records is None else sum(records > end for end in BAND_ENDS)
 
 
 def open_store(path: Path, clock: str) -> Database:
@@ -137,6 +138,7 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event]]) -> int:
     holdings: list[dict[str, Any]] = []
     answers: list[dict[str, Any]] = []
     outages: list[dict[str, Any]] = []
+    series: list[dict[str, Any]] = []
     for kind, event in events:
         if isinstance(event, RunEvent):
             row = run_row(event)
@@ -151,6 +153,8 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event]]) -> int:
             touched.add(tuple(row[name] for name in BLOCK_ID))
         elif isinstance(event, OutageEvent):
             outages.append(outage_row(event))
+        elif isinstance(event, SeriesEvent):
+            series.append(asdict(event))
         else:
             answers.append(answer_row(event))
     # a run that ends takes its row along, out of the stratum in which it stood unfinished
@@ -167,10 +171,28 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event]]) -> int:
     _insert(db, "holding", holdings, on_conflict="DO NOTHING")
     _insert(db, "answer", answers, on_conflict="DO NOTHING")
     _insert(db, "outage", outages, on_conflict="DO NOTHING")
+    _insert(db, "series", series, on_conflict="DO UPDATE SET faults_sha256 = excluded.faults_sha256")
     new = db.conn.total_changes - before
+    newest = {
+        (row["mode"], row["faults"], row["series"]): row["round"] for row in sorted((*starts, *runs), key=_by_round)
+    }
+    for (mode, faults, name), last_round in newest.items():
+        newest_run = db.execute("SELECT MAX(id) FROM run").fetchone()[0]
+        db.execute(NEWEST_SQL, (mode, faults, name, newest_run, last_round))
     for key in touched:
         roll_up(db, key)
     return new
+
+
+#: A series of which runs came: they are the newest of all.
+NEWEST_SQL = """
+INSERT INTO series (mode, faults, series, newest_run, last_round) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET newest_run = MAX(COALESCE(newest_run, 0), excluded.newest_run),
+  last_round = MAX(COALESCE(last_round, 0), excluded.last_round)"""
+
+
+def _by_round(row: dict[str, Any]) -> int:
+    return int(row["round"])
 
 
 def _insert(db: Database, table: str, rows: Sequence[dict[str, Any]], on_conflict: str) -> None:
@@ -190,7 +212,7 @@ def run_row(event: RunEvent) -> dict[str, Any]:
         for name in (
             "partner", "feed", "file", "block", "block_end", "release", "records", "due_at_us", "started_at_us",
             "duration_ns", "blocked_ns", "cpu_ns", "peak_rss_bytes", "outcome", "error_type", "error", "bytes_in",
-            "bytes_out", "calls", "input_sha256", "operator_ns", "operator_touch",
+            "bytes_out", "calls", "input_sha256", "operator_ns", "operator_touch", "source",
         )
     }  # fmt: skip
     row |= {f"rows_{name}": event.rows.get(name, 0) for name in ("in", *OUTCOMES)}
@@ -217,14 +239,18 @@ def outage_row(event: OutageEvent) -> dict[str, Any]:
 
 def last_series(db: Database, mode: str, faults: str) -> str | None:
     """The series of the newest measurement; older ones stay, and are not compared with it."""
-    sql = "SELECT series FROM run WHERE mode = ? AND faults = ? ORDER BY id DESC LIMIT 1"
+    if not db.table("series").exists():  # only older releases have written here; a reader may not add it
+        sql = "SELECT series FROM run WHERE mode = ? AND faults = ? ORDER BY id DESC LIMIT 1"
+    else:
+        sql = "SELECT series FROM series WHERE mode = ? AND faults = ? ORDER BY newest_run DESC LIMIT 1"
     found = db.execute(sql, (mode, faults)).fetchone()
     return None if found is None else str(found[0])
 
 
 def next_round(db: Database, mode: str, faults: str) -> int:
     """The number of the next pass of a replay: one more than any there is, of whatever series."""
-    found = db.execute("SELECT MAX(round) FROM run WHERE mode = ? AND faults = ?", (mode, faults)).fetchone()[0]
+    sql = "SELECT MAX(last_round) FROM series WHERE mode = ? AND faults = ?"
+    found = db.execute(sql, (mode, faults)).fetchone()[0]
     return int(found or 0) + 1
 
 

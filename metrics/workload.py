@@ -97,6 +97,7 @@ class Workload:
     truth: pl.DataFrame
     plan: dict[str, Any]
     sha256: str
+    faults_sha256: str = ""  #: of the file of fault rates
 
 
 def block_days(block: int) -> tuple[date, date]:
@@ -250,6 +251,8 @@ def build(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Work
         plan, copies = plan_faults(faults, files)
         files = sorted([*files, *copies], key=lambda file: (file.arrives, file.partner, file.name))
     (folder / f"plan-{faults_name}.json").write_text(json.dumps(plan), "utf-8")
-    digest = hashlib.sha256(faults_file.read_bytes())
+    rates = faults_file.read_bytes()
+    digest = hashlib.sha256(rates)
     digest.update(hashlib.file_digest(io.BytesIO(source), "sha256").digest())
-    return Workload(tuple(file for file in files if file.block < weeks), truth, plan, digest.hexdigest())
+    wanted = tuple(file for file in files if file.block < weeks)
+    return Workload(wanted, truth, plan, digest.hexdigest(), hashlib.sha256(rates).hexdigest())
