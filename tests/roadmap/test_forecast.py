@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from metrics.estimate import factor, standard_error, wilson
+from metrics.estimate import factor, standard_error
 from metrics.reading import Reading
 from roadmap.forecast import forecasts, needs
 from roadmap.odds import Course, course, first_reached, proof_odds, room, value_at, without_failure
@@ -25,6 +25,13 @@ SAVED = Reading(
 )  # fmt: skip
 LOST = replace(SAVED, measure="lost_records", estimate=0.0, n=1200, n_of="records due", scale=None, spread=None)
 SHARE = replace(SAVED, estimate=1.0, n=120, n_of="exchanges", scale="wilson", spread=None, effect=1.0)
+
+
+def wilson(failed, counted, effect=1.0, z=1.959963984540054):
+    """Wilson's limits of a rate, as in his paper of 1927: where the rate lies z standard errors of the limit away."""
+    n, p = counted / effect, failed / counted
+    root = z * math.sqrt(z * z + 4 * n * p * (1 - p))
+    return tuple((2 * n * p + z * z + sign * root) / (2 * (n + z * z)) for sign in (-1, 1))
 
 
 @pytest.fixture
