@@ -97,6 +97,16 @@ def test_odds_of_a_share_agree_with_a_simulation(asking):
     assert only(asked, reading).odds == pytest.approx(proven, abs=0.05)
 
 
+def test_what_never_failed_may_still_fail(asking):
+    """All of 84 recovered, and only all of 168 would be proof: likelier than not, and by no means sure.
+
+    With a flat start (Jeffreys) the next 84 all recover with odds of about the root of 84 / 168.
+    """
+    asked = asking("recovered_unattended", "at_least = 0.95")
+    found = only(asked, replace(SHARE, measure="recovered_unattended", n=84))
+    assert found.odds == pytest.approx(math.sqrt(0.5), abs=0.1)
+
+
 @pytest.mark.parametrize(("direction", "goal"), [("at_least", 0.95), ("at_most", 0.04)])
 def test_the_bound_of_a_share_is_wilsons(direction, goal):
     """Wherever the closed form says that a target is reached, Wilson's own limit does, and nowhere else."""
@@ -306,7 +316,8 @@ def test_needs_of_a_share_are_exchanges_and_weeks(asking):
     assert "if none fails, 73 exchanges for the ordinary interval and about 156 for the bound" in found.text
     assert "120 counted in 6 weeks, so that is 8 weeks at this rate" in found.text
     assert (found.blocks, found.assumed) == (12, "")
-    assert 0.95 < found.true_gain <= 1
+    beyond = found.true_gain - 0.95 - factor(12, 0.05, "anytime") * math.sqrt(0.95 * 0.05 / 240)
+    assert beyond == pytest.approx(0.8416 * math.sqrt(found.true_gain * (1 - found.true_gain) / 240), abs=1e-5)
     (lumpy,) = needs(asked, {("recovered_unattended", "standard"): replace(SHARE, effect=2.0)}, HALFWAY, START, 7)
     assert "146 exchanges" in lumpy.text
     assert (lumpy.blocks, lumpy.true_gain) == (16, None)

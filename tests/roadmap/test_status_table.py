@@ -203,6 +203,18 @@ def test_the_last_start_of_a_short_milestone_in_production_is_a_fact(make):
     )
 
 
+def test_a_day_in_production_is_not_over_while_it_lasts(make):
+    """Twelve days for twelve blocks: a day without a run so far can still have one; the day after, one is missing."""
+    milestone = make("2013-01-18", block_days=1)
+    readings = {
+        SAVED: replace(SAVED_READING, mode="live", blocks=5, low=None, high=None, missing="5 of 12 days"),
+        LOST: replace(LOST_READING, mode="live", blocks=5, missing="5 of 12 days"),
+    }
+    evidence = {"readings": readings, "first_day": START, "last_day": day(5)}
+    assert found(milestone, day(6), **evidence)[0] == "insufficient"
+    assert found(milestone, day(7), **evidence) == ("at_risk", ["fact:too_few_blocks_left"])
+
+
 def test_a_single_week_is_said_as_one(make):
     """One more week needed, and none left."""
     readings = {key: replace(reading, blocks=11, missing="11 of 12 weeks") for key, reading in GOOD.items()}
