@@ -89,7 +89,7 @@ def _judged(milestone: Milestone, target: Target, reading: Reading | None, as_of
         return "insufficient", reading.missing if reading else "nothing measured yet"
     measure = MEASURES[target.name]
     census = measure.kind == "census"
-    if census and _failed_for_good(target, measure.unit, reading.estimate):
+    if census and failed_for_good(target, measure.unit, reading.estimate):
         return "not_met", "everything was counted, and no later count can mend it"
     lacking = _lacking(milestone, reading, as_of)
     if lacking:
@@ -125,7 +125,7 @@ def _reaches(target: Target, value: float) -> bool:
     return value >= target.value if target.direction == "at_least" else value <= target.value
 
 
-def _failed_for_good(target: Target, unit: str, value: float) -> bool:
+def failed_for_good(target: Target, unit: str, value: float) -> bool:
     """Whether a census has missed a target that no further counting can reach: a count only grows."""
     hopeless = unit != "share" if target.direction == "at_most" else target.value == 1
     return hopeless and not _reaches(target, value)
