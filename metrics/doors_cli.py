@@ -129,15 +129,17 @@ def _say(done: Imported, dry_run: bool) -> None:
     if dry_run:
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(title="The first runs, as they would be read", title_justify="left")
         rows = [_shown(run) for run in done.first]
-        for name in rows[0] if rows else ():
-            table.add_column(name, overflow="fold")
+        told = [name for name in (rows[0] if rows else ()) if any(row[name] not in {None, "", 0} for row in rows)]
+        for name in told:
+            table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name == "started_at")
         for row in rows:
-            table.add_row(*("-" if value is None else str(value) for value in row.values()))
+            table.add_row(*(Text("-" if row[name] is None else str(row[name])) for name in told))
         if rows:
-            Console().print(table, markup=False)
+            Console().print(table)
     would = "would be imported" if dry_run else "imported"
     known = f", {done.known:,} known already" if done.known else ""
     click.echo(f"{done.new:,} run(s) {would}{known}.")
@@ -146,17 +148,24 @@ def _say(done: Imported, dry_run: bool) -> None:
 
 
 def _shown(run: RunEvent) -> dict[str, Any]:
-    """What a dry run shows of a run: units in the names."""
+    """What a dry run shows of a run, units in the names; the attempt from the second on."""
     from metrics.events import subject_name
     from metrics.logged import iso
 
     return {
-        "started_at": iso(run.started_at_us), "duration_s": (run.duration_ns or 0) / 1e9,
-        "system": subject_name(run.key.system, run.key.level), "partner": run.partner, "feed": run.feed,
-        "file": run.file, "outcome": run.outcome, "records": run.records,
-        "cpu_s": None if run.cpu_ns is None else run.cpu_ns / 1e9, "peak_rss_bytes": run.peak_rss_bytes,
-        "bytes_in": run.bytes_in, "exchange": run.key.exchange_id, "attempt": run.key.attempt,
-    }  # fmt: skip
+        "started_at": iso(run.started_at_us),
+        "duration_s": (run.duration_ns or 0) / 1e9,
+        "run_of": f"{subject_name(run.key.system, run.key.level)} {run.partner}/{run.feed}",
+        "outcome": run.outcome,
+        "records": run.records,
+        "attempt": run.key.attempt if run.key.attempt > 1 else None,
+        "file": run.file,
+        "cpu_s": None if run.cpu_ns is None else run.cpu_ns / 1e9,
+        "peak_rss_bytes": run.peak_rss_bytes,
+        "bytes_in": run.bytes_in,
+        "bytes_out": run.bytes_out,
+        "error": run.error,
+    }
 
 
 @click.command()
@@ -185,6 +194,7 @@ def export(
 ) -> None:
     """Write a table of the metrics database as CSV or Parquet, however large it is; units stand in the names."""
     import json
+    import sys
     from contextlib import closing
 
     from metrics.errors import BadInput
@@ -196,7 +206,7 @@ def export(
     cut = Cut(table, since.date() if since else None, until.date() if until else None)
     with closing(open_reader(front.store)) as db:
         if output is None:
-            write(db, cut, "csv", click.get_binary_stream("stdout"))
+            write(db, cut, "csv", sys.stdout.buffer)
             return
         rows = write_file(db, cut, kind, output)
     told = {"table": table, "rows": rows, "file": str(output), "format": kind}

@@ -101,8 +101,7 @@ def take(
     mapping = log.mapping
     with opened(log.path, mapping.columns, mapping.delimiter, mapping.encoding, progress) as rows:
         runs = _runs(rows, LogReader(mapping, log.now_us), leave_out)
-        seen = closing(sqlite3.connect(""))  # a database that lives in a file without a name, and only while it is open
-        with seen as keys:
+        with closing(sqlite3.connect("")) as keys:  # in a file without a name, for as long as it is open
             keys.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, said TEXT) WITHOUT ROWID")
             while batch := list(islice(runs, BATCH)):
                 first += [run for _, run in batch[: SHOWN - len(first)]]

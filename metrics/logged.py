@@ -135,8 +135,8 @@ def moment(cells: Mapping[str, Any], place: Moment, what: str) -> int | None:
 
 
 def iso(stamp_us: int) -> str:
-    """UTC microseconds as people and machines read them: 2013-01-31T05:00:00+00:00."""
-    return (EPOCH + timedelta(microseconds=stamp_us)).isoformat()
+    """UTC microseconds as people and machines read them: 2013-01-31T05:00:00Z."""
+    return (EPOCH + timedelta(microseconds=stamp_us)).isoformat().replace("+00:00", "Z")
 
 
 def _calendar_us(value: object, place: Moment, what: str) -> int:

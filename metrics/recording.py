@@ -57,6 +57,7 @@ class Ended:
     duration_ns: int
     cpu_ns: int | None = None
     peak_rss_bytes: int | None = None
+    error_type: str = ""  #: "exit code 3", "signal 9", "not started"; empty where it ended well
     error: str = ""
 
 
@@ -127,7 +128,8 @@ def run(command: Sequence[str]) -> Ended:
             missing = isinstance(error, FileNotFoundError)
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
             code = NOT_FOUND if missing else NOT_STARTED
-            return Ended(code, time.monotonic_ns() - began_ns, error=f"{command[0]}: cannot be started: {why}")
+            said = f"{command[0]}: cannot be started: {why}"
+            return Ended(code, time.monotonic_ns() - began_ns, error_type="not started", error=said)
         for number in early:
             os.kill(child, number)
         _, status, used = os.wait4(child, 0)
@@ -143,6 +145,7 @@ def run(command: Sequence[str]) -> Ended:
         took_ns,
         round((used.ru_utime + used.ru_stime) * 1e9),
         peak_bytes if peak_bytes > own_bytes else None,
+        f"signal {-code}" if code < 0 else f"exit code {code}" if code else "",
     )
 
 
@@ -155,7 +158,7 @@ def _end_of(begun: RunEvent, ended: Ended) -> RunEvent:
         cpu_ns=ended.cpu_ns,
         peak_rss_bytes=ended.peak_rss_bytes,
         outcome="done" if good else "failed",
-        error_type="" if good else "not started" if ended.error else f"exit code {ended.code}",
+        error_type=ended.error_type,
         error=ended.error,
         rows={} if begun.records is None else {"in": begun.records, where: begun.records},
     )
