@@ -359,9 +359,9 @@ def jobs(front: Front, stop: Callable[[], bool]) -> dict[str, Callable[[], objec
     def collect_spool() -> None:
         if front.workspace.spool.is_dir():
             with closing(open_store(front.store_of("live"), "live")) as db:
-                put_beside(front.store_of("live"))
                 collect(front.workspace.spool, db, time_ns() // 1000)
 
+    put_beside(front.store_of("live"))
     inboxes = Unattended(front.workspace, lambda: datetime.now(UTC), front.release, stop, say)
     return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge(front)}
 

@@ -15,7 +15,8 @@ from milepost import ROOMS, main
 
 COMMANDS = [
     [], ["demo"], ["init"], ["validate"], ["run"], ["status"], ["serve"], ["partner"], ["metrics"],
-    ["metrics", "measure"], ["metrics", "collect"], ["roadmap"], ["roadmap", "status"], ["roadmap", "gate"],
+    ["metrics", "measure"], ["metrics", "collect"], ["metrics", "record"], ["metrics", "import"], ["metrics", "export"],
+    ["metrics", "metadata"], ["roadmap"], ["roadmap", "status"], ["roadmap", "gate"],
 ]  # fmt: skip
 
 
