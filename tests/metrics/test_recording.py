@@ -17,17 +17,16 @@ from metrics.store import open_store
 
 ROOT = Path(__file__).parents[2]
 
-#: Says that it is ready, then ends by itself at the first signal, counting how many came within a while.
+#: Says that it is ready, waits for a signal, then a moment for more of them, and ends with 40 and how many came.
 COUNTS = """
-import signal, sys, time
-seen = []
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, lambda n, _: seen.append(n))
+import signal, sys
+numbers = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
 print("ready", flush=True)
-while not seen:
-    time.sleep(0.01)
-time.sleep(0.3)
-print("seen", *seen, flush=True)
+seen = [signal.sigwait(numbers)]
+while more := signal.sigtimedwait(numbers, 0.3):
+    seen.append(more.si_signo)
+print("seen", *map(int, seen), flush=True)
 sys.exit(40 + len(seen))
 """
 
@@ -113,6 +112,12 @@ def test_ends_have_the_codes_a_shell_gives(workspace, command, code, error_type)
     assert (b"cannot be started" in done.stderr) == (error_type == "not started")
 
 
+def test_a_command_in_a_pipe_is_ended_as_usual(workspace):
+    """Python ignores a closed pipe; the command does not inherit that, and `yes | head` stays quiet."""
+    done = record(workspace, "--", "sh", "-c", "yes | head -1")
+    assert (done.stdout, done.stderr, done.returncode) == (b"y\n", b"", 0)
+
+
 def test_the_input_file_is_known_by_hash_size_and_age(workspace):
     """What a feed exchanges is hashed beforehand, and due since it was last changed."""
     file = workspace / "in.csv"
@@ -154,10 +159,13 @@ def test_a_signal_reaches_the_command_and_is_waited_for(workspace, number):
     assert told(workspace)[-1]["error_type"] == "exit code 41"
 
 
-def test_ctrl_c_on_a_terminal_reaches_the_command_once(workspace):
-    """A terminal tells the command itself; we do not tell it again."""
+@pytest.mark.parametrize(("leaves", "code"), [("", 41), ("import os; os.setpgid(0, 0)\n", 40)])
+def test_ctrl_c_on_a_terminal_is_the_terminals_to_pass_on(workspace, leaves, code):
+    """It reaches the command as if nobody recorded it: once, and not at all where it has left the foreground."""
+    waits = COUNTS.replace("[signal.sigwait(numbers)]", "[]") if leaves else COUNTS
     terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-    arguments = [sys.executable, "-c", terminal, *recorder(workspace, "--", sys.executable, "-c", COUNTS)]
+    told = recorder(workspace, "--", sys.executable, "-c", leaves + waits)
+    arguments = [sys.executable, "-c", terminal, *told]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE
     with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, env=environment, bufsize=0) as running:
@@ -165,7 +173,17 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(workspace):
         while b"ready" not in seen:
             seen += running.stdout.read(100)
         running.stdin.write(b"\x03")
-        assert running.wait(20) == 41
+        assert running.wait(20) == code
+
+
+def test_what_was_ignored_before_is_ignored_by_the_command(workspace):
+    """A recorder started with Ctrl-C ignored, as `nohup` and `&` do, hands that on."""
+    script = 'trap "" INT; exec "$@"'
+    inner = ["sh", "-c", "kill -INT $$; echo alive"]
+    arguments = ["sh", "-c", script, "sh", *recorder(workspace, "--", *inner)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(arguments, capture_output=True, env=environment, check=False)
+    assert (done.stdout, done.returncode) == (b"alive\n", 0)
 
 
 def test_a_killed_recorder_shows_as_abandoned(workspace):
