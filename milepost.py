@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -74,6 +75,11 @@ class Front:
     def store_of(self, clock: str) -> Path:
         """The metrics database of a clock; the two are never mixed."""
         return self.root / "var" / f"metrics-{clock}.db"
+
+    @property
+    def log_mapping(self) -> dict[str, Any]:
+        """How the logs of the user's own system are read: the table `[import]`, as it stands there."""
+        return self.workspace.settings.import_
 
     def replayed(self) -> Front:
         """The workspace that a replay runs in: this one on the replayed clock, else one of the airlines below `var`."""
@@ -185,6 +191,10 @@ def validate(front: Front, schema: bool) -> None:
     """Check every file of the workspace, and say what is wrong and what would be right."""
     import json
 
+    from metrics.errors import BadInput
+    from metrics.mapping import mapping_of
+    from poc import config
+    from poc.errors import ExchangeError
     from poc.partners import Partner
     from poc.validate import problems
     from roadmap.errors import PlanError
@@ -195,6 +205,12 @@ def validate(front: Front, schema: bool) -> None:
         return
     root = front.folder
     found = problems(root)
+    with suppress(ExchangeError):  # a mistake in the rest of it has been found above
+        table = config.load_settings(root).import_
+        try:
+            _ = table and mapping_of(table, str(root / "milepost.toml"))
+        except BadInput as error:
+            found.append(str(error))
     try:
         plan = load(root / "milestones.toml")
     except PlanError as error:
@@ -242,6 +258,7 @@ def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Pa
 
     from dashboard.serving import address_of, listen
     from metrics.measure import Order, faults_of, measure
+    from metrics.metadata import put_beside
     from metrics.watch import watching
     from poc.scaffold import AIRLINES, make
     from roadmap.cli import judged_before
@@ -266,6 +283,7 @@ def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Pa
     )
     with watching("replaying 2013") as progress:
         done = measure(order, progress)
+    put_beside(order.store)
     verdicts = judge(front)
     address = None if listener is None else address_of(listener)
     if as_json:
@@ -331,6 +349,7 @@ def jobs(front: Front, stop: Callable[[], bool]) -> dict[str, Callable[[], objec
     from time import time_ns
 
     from metrics.collect import collect
+    from metrics.metadata import put_beside
     from metrics.store import open_store
     from poc.unattended import Unattended
 
@@ -342,6 +361,7 @@ def jobs(front: Front, stop: Callable[[], bool]) -> dict[str, Callable[[], objec
             with closing(open_store(front.store_of("live"), "live")) as db:
                 collect(front.workspace.spool, db, time_ns() // 1000)
 
+    put_beside(front.store_of("live"))
     inboxes = Unattended(front.workspace, lambda: datetime.now(UTC), front.release, stop, say)
     return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge(front)}
 

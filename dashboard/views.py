@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, abort, current_app, g, render_template, request, url_for
 
-from dashboard import charts, frames, stones, worth
+from dashboard import charts, frames, scrape, stones, worth
 from dashboard.errors import NothingYet
 from metrics.errors import StoreDamaged, StoreMissing
 from metrics.store import clock_of, open_reader
@@ -153,6 +153,13 @@ def chart_csv(name: str) -> Response:
     rows.writerows(chart.rows)
     headers = {"Content-Disposition": f'attachment; filename="milepost-{chart.name}.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
+
+
+@pages.get("/metrics")
+def metrics() -> Response:
+    """What was measured, for whoever scrapes it; the form is the one that the request accepts."""
+    body, content_type = scrape.exposition(settings(), request.headers.get("Accept", ""))
+    return Response(body, content_type=content_type, headers={"Vary": "Accept"})
 
 
 @pages.get("/assets/plotly-<version>.min.js")

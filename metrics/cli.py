@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import click
 
+from metrics.doors_cli import export, import_log, metadata, record
+
 if TYPE_CHECKING:
-    from pathlib import Path
-
-
-class Front(Protocol):
-    """What the front door hands to this room."""
-
-    @property
-    def root(self) -> Path:
-        """The workspace."""
-
-    @property
-    def clock(self) -> str:
-        """`replay` or `live`."""
-
-    @property
-    def built(self) -> int:
-        """The highest service level that stands."""
-
-    @property
-    def store(self) -> Path:
-        """The metrics database that this workspace is judged by."""
-
-    def replayed(self) -> Front:
-        """The workspace that a replay runs in."""
-
-    def store_of(self, clock: str) -> Path:
-        """The metrics database of a clock."""
+    from metrics.front import Front
 
 
 @click.group()
@@ -41,12 +17,16 @@ def metrics() -> None:
     """Measure runs of both sides, and keep what they tell."""
 
 
+metrics.add_command(record)
+metrics.add_command(import_log)
+metrics.add_command(export)
+metrics.add_command(metadata)
+
+
 @metrics.command()
 @click.option(
     "--subjects",
-    default="monolith,service@1",
-    show_default=True,
-    help="Who is measured, the control first; as many levels as stand: monolith,service@1,service@2,...",
+    help="Who is measured, the control first: monolith,service@1,...; unless given, the highest level that stands.",
 )
 @click.option("--weeks", default=52, show_default=True, help="How many weeks of the year to replay.")
 @click.option("--rounds", default=1, show_default=True, help="Passes over the same weeks.")
@@ -59,7 +39,7 @@ def metrics() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, as_json: bool) -> None:
+def measure(front: Front, subjects: str | None, weeks: int, rounds: int, faults: str, as_json: bool) -> None:
     """Replay the flights of 2013 on all subjects side by side, each over all weeks, and keep every run.
 
     In a workspace on the live clock the replay gets a workspace of its own below var/, and is never mixed with live
@@ -73,14 +53,16 @@ def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, a
     from metrics.compare import Question, busy_time_saved
     from metrics.measure import Order, faults_of, split_subjects
     from metrics.measure import measure as run
+    from metrics.metadata import put_beside
     from metrics.store import open_reader
     from metrics.watch import watching
 
-    names = tuple(split_subjects(subjects))
+    names = tuple(split_subjects(subjects if subjects is not None else f"monolith,service@{front.built}"))
     replayed = front.replayed()
     order = Order(replayed.root, replayed.store, names, weeks, rounds, faults_of(faults), front.built)
     with watching(f"replaying {len(names)} subjects") as progress:
         done = run(order, progress)
+    put_beside(order.store)
     readings = []
     with closing(open_reader(order.store)) as db:
         for subject in names[1:]:
@@ -92,7 +74,7 @@ def measure(front: Front, subjects: str, weeks: int, rounds: int, faults: str, a
         told = [{"subject": label, **asdict(found)} for label, _, found in readings]
         click.echo(json.dumps({**asdict(done), "busy_time_saved": told}, default=str))
         return
-    click.echo(f"{done.runs:,} runs measured in {done.seconds:.0f} s, series {done.series}.")
+    click.echo(f"{done.runs:,} runs measured in {done.seconds:.0f} s.")
     for label, name, found in readings:
         wording = "under the standard faults" if name == "standard" else "without faults"
         if found.estimate is None:
@@ -126,6 +108,7 @@ def collect(front: Front, as_json: bool) -> None:
 
     from metrics.collect import Collected
     from metrics.collect import collect as take
+    from metrics.metadata import put_beside
     from metrics.store import CLOCKS, open_store
 
     told: dict[str, Collected] = {}
@@ -133,6 +116,7 @@ def collect(front: Front, as_json: bool) -> None:
         spool = front.root / "var" / "spool" / clock
         if spool.is_dir():
             with closing(open_store(front.store_of(clock), clock)) as db:
+                put_beside(front.store_of(clock))
                 told[clock] = take(spool, db, time.time_ns() // 1000)
     if as_json:
         click.echo(json.dumps({clock: asdict(found) for clock, found in told.items()}))

@@ -245,6 +245,7 @@ class SpoolRecorder:
     def __init__(self, spool: Path) -> None:
         self._spool = spool
         self._fd: int | None = None
+        self.trouble = ""  #: why an event could not be kept; empty while all were
 
     def record(self, event: Event, *, started: bool = False) -> None:
         """Append the event; what cannot be written is dropped here, and shows as a start without an end."""
@@ -255,9 +256,10 @@ class SpoolRecorder:
                 self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o640)
             line = to_line(event, started=started)
             if os.write(self._fd, line) < len(line):
+                self.trouble = f"{self._spool}: an event was cut short; the disk may be full"
                 self.close()  # the next event begins a file of its own, and is not glued to half a line
-        except OSError:
-            return
+        except OSError as error:
+            self.trouble = f"{error.filename or self._spool}: {error.strerror}"
 
     def close(self) -> None:
         """Close the spool file; a later event opens a new one."""

@@ -21,6 +21,7 @@ class Settings(Strict):
     name: str
     clock: Literal["live", "replay"] = "live"
     level: int | None = Field(default=None, ge=1)
+    import_: dict[str, Any] = Field(default={}, alias="import")  # how logs are read; checked by who reads them
 
 
 class Workspace(Strict):

@@ -15,7 +15,8 @@ from milepost import ROOMS, main
 
 COMMANDS = [
     [], ["demo"], ["init"], ["validate"], ["run"], ["status"], ["serve"], ["partner"], ["metrics"],
-    ["metrics", "measure"], ["metrics", "collect"], ["roadmap"], ["roadmap", "status"], ["roadmap", "gate"],
+    ["metrics", "measure"], ["metrics", "collect"], ["metrics", "record"], ["metrics", "import"], ["metrics", "export"],
+    ["metrics", "metadata"], ["roadmap"], ["roadmap", "status"], ["roadmap", "gate"],
 ]  # fmt: skip
 
 
@@ -312,3 +313,30 @@ def test_the_program_is_installed_under_its_name():
     assert program is not None
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("milepost, version ")
+
+
+def test_measure_takes_the_highest_level_that_stands(workspace, monkeypatch):
+    """Unless told otherwise, the control is measured against the best there is, not against the first there was."""
+    import metrics.measure
+    from metrics.errors import BadInput
+    from poc.line import BUILT
+
+    asked = []
+
+    def stop(order, _):
+        asked.append(order.subjects)
+        raise BadInput("enough")
+
+    monkeypatch.setattr(metrics.measure, "measure", stop)
+    assert milepost("-w", workspace, "metrics", "measure").exit_code == 2
+    assert asked == [("monolith", f"service@{BUILT}")]
+
+
+def test_collecting_describes_the_database_beside_it(workspace):
+    """Whoever opens the database in Datasette finds `metadata.json` in the same folder."""
+    (workspace / "var" / "spool" / "live").mkdir(parents=True)
+    assert milepost("-w", workspace, "metrics", "collect").exit_code == 0
+    assert sorted(path.name for path in (workspace / "var").glob("met*.*") if "-live.db-" not in path.name) == [
+        "metadata.json",
+        "metrics-live.db",
+    ]

@@ -1,0 +1,182 @@
+"""The rows of a log, one after the other in bounded memory: CSV, JSON Lines or Parquet, by the file's suffix.
+
+Each row comes with its place, so that what cannot be read of it can be found. What is no row at all (a line of too
+many cells, or one that is not JSON) comes as trouble in words and is never skipped.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import IO, TYPE_CHECKING, Any
+
+from metrics.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+#: What a suffix says of a file; text may have `.gz` behind it.
+SUFFIXES = {
+    ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet",
+}  # fmt: skip
+
+#: Rows that are looked at to learn which columns there are, where the file has no header.
+LOOKED_AT = 100
+
+#: The longest line of JSON that is read, in characters; a longer one is no row of a log.
+LONGEST = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One row: where it stands, and its cells by column; or why it is none."""
+
+    place: str  #: "line 3" of text, "row 3" of Parquet, both from 1
+    cells: Mapping[str, Any]
+    trouble: str = ""
+
+
+@contextmanager
+def opened(
+    path: Path, columns: Sequence[str], delimiter: str, encoding: str, progress: Callable[[int, int], None]
+) -> Iterator[Iterator[LogRow]]:
+    """The rows of a log.
+
+    Args:
+        path: the file.
+        columns: those that are wanted.
+        delimiter: between the cells of a CSV file.
+        encoding: of a text file.
+        progress: told how many of how many bytes (rows of Parquet) have been read.
+
+    Raises:
+        BadInput: it cannot be read, is of an unknown kind, or lacks a column; the message names those there are.
+    """
+    kind = SUFFIXES.get(path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix)
+    if kind is None or (kind == "parquet" and path.suffix == ".gz"):
+        raise BadInput(f"{path}: kind is not known; choose a file that ends in {', '.join(SUFFIXES)} (text: or .gz)")
+    with ExitStack() as stack:
+        try:
+            raw = stack.enter_context(path.open("rb"))
+            if kind == "parquet":
+                yield _parquet(raw, path, columns, progress)
+                return
+            size_bytes = path.stat().st_size
+            plain: Any = stack.enter_context(gzip.open(raw)) if path.suffix == ".gz" else raw
+            named = "utf-8-sig" if encoding == "utf-8" else encoding
+            text = stack.enter_context(io.TextIOWrapper(plain, named, errors="surrogateescape", newline=""))
+            if kind == "csv":
+                rows = _csv(text, path, columns, "\t" if path.suffixes[0] == ".tsv" else delimiter)
+            else:
+                rows = _json_lines(text, path, columns)
+            yield _watched(rows, lambda: progress(raw.tell(), size_bytes))
+        except (OSError, EOFError, zlib.error) as error:
+            raise BadInput(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _watched(rows: Iterator[LogRow], tell: Callable[[], None]) -> Iterator[LogRow]:
+    for number, row in enumerate(rows):
+        if number % 1000 == 0:
+            tell()
+        yield row
+
+
+def _csv(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> Iterator[LogRow]:
+    reader = csv.reader(text, delimiter=delimiter)
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise BadInput(f"{path}: no header: {error}") from error
+    twice = [name for name in columns if header.count(name) > 1]
+    if twice:
+        raise BadInput(
+            f"{path}: column {twice[0]!r} is there {header.count(twice[0])} times; nobody can say which is it"
+        )
+    _must_have(path, columns, header)
+
+    def rows() -> Iterator[LogRow]:
+        while True:
+            place = f"line {reader.line_num + 1}"
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                yield LogRow(place, {}, f"no row of CSV: {error}")
+                continue
+            if cells is None:
+                return
+            if not cells:
+                continue  # an empty line
+            if len(cells) != len(header):
+                yield LogRow(place, {}, f"{len(cells)} cells under a header of {len(header)}")
+                continue
+            yield LogRow(place, dict(zip(header, cells, strict=True)))
+
+    return rows()
+
+
+def _json_lines(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[LogRow]:
+    def rows() -> Iterator[LogRow]:
+        number = 0
+        while line := text.readline(LONGEST):
+            number += 1
+            place = f"line {number}"
+            if len(line) == LONGEST and not line.endswith("\n"):
+                while (rest := text.readline(LONGEST)) and not rest.endswith("\n"):
+                    pass
+                yield LogRow(place, {}, f"longer than {LONGEST:,} characters")
+                continue
+            if not line.strip():
+                continue
+            try:
+                cells = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                yield LogRow(place, {}, f"not JSON: {error}")
+                continue
+            is_object = isinstance(cells, dict)
+            yield LogRow(place, cells if is_object else {}, "" if is_object else "not a JSON object")
+
+    found = rows()
+    first = list(islice(found, LOOKED_AT))
+    if any(not row.trouble for row in first):
+        _must_have(path, columns, list(dict.fromkeys(name for row in first for name in row.cells)))
+    return chain(first, found)
+
+
+def _parquet(
+    raw: IO[bytes], path: Path, columns: Sequence[str], progress: Callable[[int, int], None]
+) -> Iterator[LogRow]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(raw)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInput(f"{path}: not Parquet: {error}") from error
+    _must_have(path, columns, file.schema_arrow.names)
+
+    def rows() -> Iterator[LogRow]:
+        number, total = 0, file.metadata.num_rows
+        try:
+            for batch in file.iter_batches(batch_size=10_000):
+                progress(number, total)
+                for cells in batch.to_pylist():
+                    number += 1
+                    yield LogRow(f"row {number}", cells)
+        except (pa.ArrowException, OSError) as error:
+            raise BadInput(f"{path}: damaged after row {number}: {error}") from error
+
+    return rows()
+
+
+def _must_have(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
+    """Refuse a file that lacks a column of the mapping. Raises BadInput."""
+    missing = [name for name in columns if name not in there]
+    if missing:
+        raise BadInput(f"{path}: no column {missing[0]!r}; columns there: {', '.join(there) or 'none'}")

@@ -1,0 +1,205 @@
+"""How a log that a system keeps of itself is read: the table `[import]` of `milepost.toml`, as frozen values.
+
+Each key says where one thing about a run is found: `{ column = "..." }`, or, where it is always the same,
+`{ value = "..." }`. An unknown key is an error that names the choices.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from metrics.errors import BadInput
+from metrics.events import parse_subject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as AnyMapping
+
+#: Nanoseconds in a unit of time.
+TIME_UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
+
+#: Bytes in a unit of size.
+SIZE_UNITS = {"B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
+
+Column = Annotated[str, Field(min_length=1)]
+
+
+class Strict(BaseModel):
+    """A frozen value that takes only the keys it names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Place(Strict):
+    """A column, as it is."""
+
+    column: Column
+
+
+class Named(Strict):
+    """A name: from a column, or the same for all rows."""
+
+    column: Column | None = None
+    value: str | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Named:
+        if (self.column is None) == (self.value is None):
+            raise ValueError("needs either `column` or `value`")
+        return self
+
+
+class Moment(Strict):
+    """A point in time: ISO 8601, or as `format` (of Python's strptime) says, or a number of `epoch` units since 1970.
+
+    What carries no offset of its own is local time of `zone`.
+    """
+
+    column: Column
+    format: str | None = None
+    epoch: Literal["s", "ms", "us", "ns"] | None = None
+    zone: str = "UTC"
+
+    @field_validator("zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError('no such time zone; choose one of the tz database, such as "UTC" or "Europe/Berlin"')
+        return zone
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Moment:
+        if self.format is not None and self.epoch is not None:
+            raise ValueError("has both `format` and `epoch`; choose one")
+        return self
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The zone of stamps that name none."""
+        return ZoneInfo(self.zone)
+
+
+class Span(Strict):
+    """A length of time, in `unit`."""
+
+    column: Column
+    unit: Literal["ns", "us", "ms", "s", "min", "h"]
+
+
+class Size(Strict):
+    """A size, in `unit`."""
+
+    column: Column
+    unit: Literal["B", "kB", "KiB", "MB", "MiB", "GB", "GiB"] = "B"
+
+
+class Outcome(Strict):
+    """How a run ended: which values of a column mean what, or a `value` that holds for all rows."""
+
+    column: Column | None = None
+    done: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    value: Literal["done", "failed", "refused"] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_is_what(self) -> Outcome:
+        if (self.column is None) == (self.value is None):
+            raise ValueError("needs either `column` or `value`")
+        listed = [*self.done, *self.failed, *self.refused]
+        if self.value is not None and listed:
+            raise ValueError("has a `value` for all rows, and lists values of a column; choose one")
+        if self.column is not None and not self.done:
+            raise ValueError('needs the values that mean done, such as done = ["OK"]')
+        twice = sorted({value for value in listed if listed.count(value) > 1})
+        if twice:
+            raise ValueError(f"value {twice[0]!r} cannot mean two things")
+        return self
+
+    @property
+    def meaning(self) -> dict[str, str]:
+        """What each value of the column means."""
+        kinds = {"done": self.done, "failed": self.failed, "refused": self.refused}
+        return {value: kind for kind, values in kinds.items() for value in values}
+
+
+class LogMapping(Strict):
+    """The whole table: what must be there, what may be, and how the text of a CSV file is written."""
+
+    started_at: Moment
+    duration: Span | None = None
+    ended_at: Moment | None = None
+    partner: Named
+    feed: Named
+    outcome: Outcome
+    system: Named = Named(value="monolith")
+    id: Place | None = None
+    attempt: Place | None = None
+    file: Place | None = None
+    records: Place | None = None
+    due_at: Moment | None = None
+    cpu: Span | None = None
+    memory: Size | None = None
+    bytes_in: Size | None = None
+    bytes_out: Size | None = None
+    error: Place | None = None
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> LogMapping:
+        if (self.duration is None) == (self.ended_at is None):
+            raise ValueError("needs either `duration` or `ended_at`")
+        if self.attempt is not None and self.id is None:
+            raise ValueError("has `attempt` without `id`; attempts belong to an exchange that has an id")
+        if self.system.value is not None:
+            parse_subject(self.system.value)
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read, each once."""
+        parts = (getattr(self, name) for name in type(self).model_fields)
+        found = (getattr(part, "column", None) for part in parts)
+        return tuple(dict.fromkeys(column for column in found if column is not None))
+
+
+def mapping_of(table: AnyMapping[str, Any], where: str) -> LogMapping:
+    """The table `[import]` as a value.
+
+    Args:
+        table: as TOML has it.
+        where: the file that it stands in, for messages.
+
+    Raises:
+        BadInput: it is not there, or has a mistake; the message names the key and the choices.
+    """
+    if not table:
+        raise BadInput(f"{where}: no table [import], which says what the columns of a log mean; see docs/import.md")
+    try:
+        return LogMapping.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in ("import", *first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise BadInput(
+                f"{where}: unknown key `{place}`; keys there: {', '.join(_keys(first['loc'][:-1]))}"
+            ) from error
+        if first["type"] == "missing":
+            raise BadInput(f"{where}: `{place}` is missing") from error
+        said = first["msg"].removeprefix("Value error, ")
+        shown = "" if isinstance(first["input"], (dict, BaseModel)) else f" (is {first['input']!r})"
+        if first["type"] == "model_type":
+            said = f'is a table: {{ column = "..." }}; its keys: {", ".join(_keys(first["loc"]))}'
+        raise BadInput(f"{where}: `{place}`{shown}: {said[:1].lower()}{said[1:]}") from error
+
+
+def _keys(place: tuple[int | str, ...]) -> list[str]:
+    """The keys that may stand at a place of the table."""
+    if not place:
+        return list(LogMapping.model_fields)
+    annotation = LogMapping.model_fields[str(place[0])].annotation
+    models = [annotation, *getattr(annotation, "__args__", ())]
+    return [name for model in models for name in getattr(model, "model_fields", {})]
