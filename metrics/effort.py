@@ -29,13 +29,14 @@ def delay(window: Window, measure: str, column: str, quantile: float) -> Reading
     (more than one in twenty, for the 95th), there is no number: leaving the slowest out must not flatter.
     """
     blank = reading(window, measure, column, "exchanges", "still_failed", n_of="exchanges")
-    exchanges, delays = window.subject["exchanges"], window.subject[column]
+    exchanges, failed = window.subject["exchanges"], window.subject["still_failed"]
+    delays = np.where(np.isnan(failed), np.nan, window.subject[column])
     many = np.where(np.isnan(delays), 0.0, exchanges).sum(axis=0)
     there = many > 0
     if not there.any():
         return replace(blank, missing=nothing(window))
     n = float(np.nansum(exchanges))
-    never = float(np.nansum(window.subject["still_failed"])) / n
+    never = float(np.nansum(failed)) / n
     if never > 1 - quantile + 1e-12:
         said = f"{never * 100:.1f} % of the exchanges were never completed, and wait for ever"
         return replace(blank, missing=f"{said}: a delay that {quantile * 100:.0f} % stay within cannot be given")
@@ -60,7 +61,8 @@ def calls(window: Window) -> Reading:
 def touches(window: Window) -> Reading:
     """`operator_touches`: how often a person had to start something again, for every 1,000 exchanges."""
     blank = reading(window, "operator_touches", "operator_touches", "exchanges", "rounds", n_of="exchanges")
-    made, of = (np.nansum(window.subject[name], axis=0) for name in ("operator_touches", "exchanges"))
+    lacks = np.isnan(window.subject["operator_touches"] + window.subject["exchanges"])
+    made, of = (np.where(lacks, 0.0, window.subject[name]).sum(axis=0) for name in ("operator_touches", "exchanges"))
     there = of > 0
     if not there.any():
         return replace(blank, missing=nothing(window))

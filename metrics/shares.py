@@ -58,8 +58,11 @@ def share(window: Window, blank: Reading, lumped: tuple[Floats, Floats, float], 
 
 
 def lumps(side: Mapping[str, Floats], column: str, of: str = "exchanges") -> tuple[Floats, Floats, float] | None:
-    """A column and what it is a share of, per block that has any, and their design effect; None when nothing has."""
-    counted = np.nansum(side[of], axis=0)
+    """A column and what it is a share of, per block that has any, and their design effect; None when nothing has.
+
+    A cell whose column nobody counted counts in neither: unknown is not 0.
+    """
+    counted = np.nansum(np.where(np.isnan(side[column]), np.nan, side[of]), axis=0)
     there = counted > 0
     if not there.any():
         return None
