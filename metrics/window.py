@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "Outage", "Question", "Window", "in_scope", "load", "pin_baseline", "weights"]
 
-#: What is read of the control from before the window, too: production is compared with what went before.
+#: What is read of the control from before the window, too: production is compared with what went before. It comes
+#: first in every row that is read.
 HISTORY = ("busy_ns", "held", "attempts", "exchanges", "first_failed", "still_failed", "rounds", "imported")
 
 #: What is read of each rollup row, in this order.
@@ -149,12 +150,14 @@ def load(db: Database, question: Question) -> Window:
     sides = [side_of(question.subject), side_of(question.control)]
     series = question.series if question.series is not None else last_series(db, question.mode, question.faults)
     asked = replace(question, series=series)
-    start = asked.start.isoformat()
-    rows = [_rows(db, asked, *side, (*COLUMNS, "inputs_sha256"), start) for side in sides]
+    first, last = asked.start.isoformat(), "9999"
+    rows = [_rows(db, asked, *side, (*COLUMNS, "inputs_sha256"), (first, last)) for side in sides]
     pinned = {key: weight for key, weight in weights(db, asked).items() if in_scope(asked.scope, *key[:2])}
     is_pinned = bool(pinned)
     # a replay is compared week by week: what came before its window only weighs, and only while nothing is pinned
-    past = _rows(db, asked, *sides[1], HISTORY, "") if asked.mode == "live" or not is_pinned else []
+    past = []
+    if asked.mode == "live" or not is_pinned:
+        past = _rows(db, asked, *sides[1], HISTORY, ("", first)) + [row[: 5 + len(HISTORY)] for row in rows[1]]
     strata = tuple(sorted({row[2:5] for side in (*rows, past) for row in side} | set(pinned)))
     blocks, history_blocks = _blocks(rows[0] + rows[1]), _blocks(past)
     (subject, files1), (control, files0) = (_grid(side, strata, blocks, COLUMNS) for side in rows)
@@ -200,17 +203,18 @@ def _shares(history: Mapping[str, Floats]) -> Floats:
 
 
 def _rows(
-    db: Database, asked: Question, system: str, level: int, names: tuple[str, ...], start: str
+    db: Database, asked: Question, system: str, level: int, names: tuple[str, ...], between: tuple[str, str]
 ) -> list[tuple[Any, ...]]:
-    """Rollups in scope: block, block_end, partner, feed, band, and the columns asked for."""
+    """Rollups in scope of blocks that begin in a span (its end excluded): their days, stratum, and these columns."""
     # a database that only older releases have written lacks what they did not count; a reader may not add it
     there = set(db.table("run_block").columns_dict)
     columns = ", ".join(name if name in there else "NULL" for name in names)
     sql = (
         f"SELECT block, block_end, partner, feed, band, {columns} FROM run_block "  # noqa: S608 (our own constants)
-        "WHERE block >= ? AND block_end <= ? AND system = ? AND level = ? AND mode = ? AND faults = ? AND series = ?"
+        "WHERE block >= ? AND block < ? AND block_end <= ? "
+        "AND system = ? AND level = ? AND mode = ? AND faults = ? AND series = ?"
     )
-    key = (start, asked.end.isoformat(), system, level, asked.mode, asked.faults, asked.series)
+    key = (*between, asked.end.isoformat(), system, level, asked.mode, asked.faults, asked.series)
     rows = db.execute(sql, key).fetchall()
     return rows if asked.scope == ("*/*",) else [row for row in rows if in_scope(asked.scope, row[2], row[3])]
 
