@@ -81,7 +81,7 @@ def avoided(window: Window, measure: str, column: str) -> Reading:
     ours = {name: window.subject[name] for name in names}
     theirs = {name: (window.control if paired else window.history)[name] for name in names}
     lacks = np.asarray(np.isnan(ours["exchanges"] + theirs["exchanges"])) if paired else _apart(ours, theirs)
-    one, two = (lumps({name: np.where(lacks, np.nan, side[name]) for name in names}, column) for side in (theirs, ours))
+    one, two = (lumps({**side, column: np.where(lacks, np.nan, side[column])}, column) for side in (theirs, ours))
     if one is None or two is None:
         return replace(blank, missing=nothing(window))
     (x1, n1), (x2, n2) = ((float(counts.sum()), float(counted.sum())) for counts, counted, _ in (one, two))
