@@ -50,6 +50,17 @@ def _place(reading: Reading) -> Iterator[Doubt]:
             text="Both sides got the same files on one machine, against a partner that misbehaves by plan. "
             "Durations are real; the calendar and the partner are not.",
         )
+    elif reading.grade == "A":
+        yield Doubt(
+            title="Production, side by side",
+            text="Both sides got the same files on the same days. Records that a side says were delivered stand for "
+            "those that the partner holds.",
+        )
+    elif reading.grade == "C":
+        yield Doubt(
+            title="Same days, other files",
+            text="Both sides ran on the same days; it is not known that they got the same files.",
+        )
     else:
         yield Doubt(
             title="Not side by side",

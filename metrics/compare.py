@@ -6,14 +6,16 @@ already read (`saved(window)`). A missing number is None, never 0, and `Reading.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metrics import estimate
-from metrics.reading import Reading, grade, nothing, reading, too_few, total
-from metrics.window import COLUMNS, Question, Window, load, pin_baseline
+from metrics.reading import Reading, grade, nothing, reading, too_few, total, uncounted
+from metrics.shares import avoided, rate
+from metrics.window import Question, Window, load, pin_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,36 +68,65 @@ def busy_time_saved(db: Database, question: Question) -> Reading:
 
 
 def saved(window: Window) -> Reading:
-    """`busy_time_saved` of a window: 1 less the cost index, per record that the partner holds."""
-    names = ("busy_ns", "held")
-    blank = reading(window, "busy_time_saved", *names, missing=nothing(window), n_of="runs")
-    paired = window.paired()
-    one, two = ({name: side[name][:, paired] for name in COLUMNS} for side in (window.subject, window.control))
-    sides = estimate.Sides(
-        subject_busy_s=one["busy_ns"] / 1e9,
-        subject_held=one["held"],
-        control_busy_s=two["busy_ns"] / 1e9,
-        control_held=two["held"],
-    )
-    index = estimate.cost_index(sides, window.weights) if paired.any() else None
+    """`busy_time_saved` of a window: 1 less the cost index, per record that the partner holds.
+
+    Beside it stand the gain by the geometric mean of the same ratios, and that of all the programme.
+    """
+    blank = reading(window, "busy_time_saved", "busy_ns", "held", "attempts", n_of="runs")
+    paired = window.is_paired()
+    cells = window.both if paired else window.apart
+    index = estimate.cost_index(*cells, window.weights, paired=paired)
     if index is None:
-        return blank
+        return replace(blank, missing=nothing(window))
+    blocks = index.z.size if index.z_control is None else min(index.z.size, index.z_control.size)
+    control = window.control if paired else window.history
     found = replace(
         blank,
         estimate=1 - index.index,
-        n=int(np.nansum(one["attempts"]) + np.nansum(two["attempts"])),
-        blocks=int(paired.sum()),
+        n=sum(_runs(side, used) for side, used in zip((window.subject, control), cells, strict=True)),
+        blocks=blocks,
         coverage=index.coverage,
-        grade=grade(window),
-        missing=too_few(window, int(paired.sum())),
+        grade=grade(window, paired=paired),
+        paired=paired,
+        missing=too_few(window, blocks),
+        beside={
+            "geometric": 1 - index.geometric,
+            "programme": estimate.programme(1 - index.index, index.coverage),
+        },
     )
-    if found.missing or index.z.size < 2:
+    if found.missing or blocks < 2:
         return found
-    wide = estimate.block_range(index.z, window.question.alpha, window.question.bound)
+    wide = estimate.block_range(index.z, window.question.alpha, window.question.bound, index.z_control)
     low, high, ci_low, ci_high = (
-        1 - float(np.exp(wide.mean + half)) for half in (wide.half, -wide.half, wide.ci_half, -wide.ci_half)
+        1 - math.exp(wide.mean + half) for half in (wide.half, -wide.half, wide.ci_half, -wide.ci_half)
     )
-    return replace(found, low=low, high=high, ci_low=ci_low, ci_high=ci_high)
+    return replace(found, low=low, high=high, ci_low=ci_low, ci_high=ci_high, scale="log_ratio", spread=wide.spread)
+
+
+def _runs(side: Mapping[str, Floats], used: estimate.Cells) -> int:
+    """Runs in the blocks that count."""
+    return int(np.nansum(side["attempts"], axis=0)[used.there.any(axis=0)].sum())
+
+
+def programme_saved(window: Window) -> Reading:
+    """`programme_time_saved` of a window: what is not migrated yet counts as 0.
+
+    All of the work is covered by definition, so it has no coverage to fall short of; `beside` says how much is migrated
+    and the gain there.
+    """
+    found = saved(window)
+    named = replace(found, measure="programme_time_saved", coverage=None, beside={})
+    if found.estimate is None or found.coverage is None:
+        return named
+    covered = found.coverage
+    numbers: dict[str, Any] = {
+        name: None if value is None else estimate.programme(value, covered)
+        for name in ("estimate", "low", "high", "ci_low", "ci_high")
+        for value in [getattr(found, name)]
+    }
+    if found.spread is not None:  # the noise of a log ratio, carried to the plain scale (delta method)
+        numbers |= {"scale": "plain", "spread": found.spread * (1 - found.estimate) * covered}
+    return replace(named, **numbers, beside={"migrated": covered, "gain": found.estimate})
 
 
 def answers_equal(db: Database, question: Question) -> Reading:
@@ -105,10 +136,10 @@ def answers_equal(db: Database, question: Question) -> Reading:
 
 def equal(window: Window) -> Reading:
     """`answers_equal` of a window."""
-    blank = reading(window, "answers_equal", missing=nothing(window), n_of="records compared")
+    blank = reading(window, "answers_equal", n_of="records compared")
     compared = sum(n for _, n, _ in window.answers)
     if not compared:
-        return blank
+        return replace(blank, missing=uncounted(window, nothing(window)))
     blocks = len({end for end, _, _ in window.answers})
     return replace(
         blank,
@@ -132,10 +163,10 @@ def partner_duplicates(db: Database, question: Question) -> Reading:
 
 def count(window: Window, measure: str, column: str) -> Reading:
     """A census of the subject's records: the sum of a column over all rounds, with the due records as `n`."""
-    blank = reading(window, measure, column, "due", missing=nothing(window), n_of="records due")
+    blank = reading(window, measure, column, "due", n_of="records due")
     summed, due = total(window.subject[column]), total(window.subject["due"])
     if summed is None or not due:
-        return blank
+        return replace(blank, missing=uncounted(window, nothing(window)))
     blocks = int((~np.isnan(window.subject[column])).any(axis=0).sum())
     return replace(
         blank, estimate=summed, n=int(due), blocks=blocks, grade=grade(window), missing=too_few(window, blocks)
@@ -152,69 +183,9 @@ def failed_final(db: Database, question: Question) -> Reading:
     return rate(load(db, question), "failed_final", "still_failed")
 
 
-def rate(window: Window, measure: str, column: str) -> Reading:
-    """A sampled share of exchanges, by Wilson after dividing by the block design effect."""
-    blank = reading(window, measure, column, "exchanges", "rounds", missing=nothing(window), n_of="exchanges")
-    lumped = lumps(window.subject, column)
-    return blank if lumped is None else share(window, blank, lumped, lumped[1].size)
-
-
-def share(window: Window, blank: Reading, lumped: tuple[Floats, Floats, float], blocks: int) -> Reading:
-    """A reading of the rate that lumps make; `blocks` is how many were looked at, lumps in them or not."""
-    counts, counted, effect = lumped
-    x, n = float(counts.sum()), float(counted.sum())
-    ci_low, ci_high = estimate.wilson(x, n, effect)
-    found = replace(
-        blank,
-        estimate=x / n,
-        ci_low=ci_low,
-        ci_high=ci_high,
-        n=int(n),
-        blocks=blocks,
-        grade=grade(window),
-        missing=too_few(window, blocks),
-    )
-    if found.missing or counted.size < 2:
-        return found
-    wide = estimate.factor(counted.size, window.question.alpha, window.question.bound)
-    low, high = estimate.wilson(x, n, effect, wide)
-    return replace(found, low=low, high=high)
-
-
-def lumps(side: Mapping[str, Floats], column: str, of: str = "exchanges") -> tuple[Floats, Floats, float] | None:
-    """A column and what it is a share of, per block that has any, and their design effect; None when nothing has."""
-    counted = np.nansum(side[of], axis=0)
-    there = counted > 0
-    if not there.any():
-        return None
-    counts, counted = np.nansum(side[column], axis=0)[there], counted[there]
-    return counts, counted, estimate.design_effect(counts, counted, floor=float(np.nanmax(side["rounds"])))
-
-
 def failed_difference(db: Database, question: Question, column: str = "first_failed") -> Reading:
-    """The control's share of failed exchanges less the subject's, by Newcombe: above 0 is better than the control.
+    """The control's share of failed exchanges less the subject's: above 0 is better than the control.
 
     `column` is `first_failed` (first attempt) or `still_failed` (after all attempts).
     """
-    window = load(db, question)
-    blank = reading(window, f"{column}_less", column, "exchanges", "rounds", missing=nothing(window), n_of="exchanges")
-    ours, theirs = lumps(window.subject, column), lumps(window.control, column)
-    if ours is None or theirs is None:
-        return blank
-    one, two = ((float(x.sum()), float(n.sum()), effect) for x, n, effect in (theirs, ours))
-    blocks = min(ours[0].size, theirs[0].size)
-    ci_low, ci_high = estimate.newcombe(one, two)
-    found = replace(
-        blank,
-        estimate=one[0] / one[1] - two[0] / two[1],
-        ci_low=ci_low,
-        ci_high=ci_high,
-        n=int(one[1] + two[1]),
-        blocks=blocks,
-        grade=grade(window),
-        missing=too_few(window, blocks),
-    )
-    if found.missing or blocks < 2:
-        return found
-    low, high = estimate.newcombe(one, two, estimate.factor(blocks, question.alpha, question.bound))
-    return replace(found, low=low, high=high)
+    return avoided(load(db, question), f"{column}_less", column)

@@ -1,19 +1,20 @@
-"""Numbers in, numbers out: gains, intervals and rates of evidence.md. No database, no clock.
+"""Numbers in, numbers out: the index and its ranges, of evidence.md. No database, no clock.
 
 The unit of evidence is the block (a replayed week, a day of production), never the run: runs of one day are alike.
 Gains are shares (0.60 means 60 % less time). Two kinds of range are made: the ordinary interval, for the eye, and the
-anytime-valid bound, which stays true however often it is looked at, and which alone decides.
+anytime-valid bound, which stays true however often it is looked at, and which alone decides. Sides measured in the same
+blocks are paired, one series of differences; a side measured before the other is unpaired, a series each.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from metrics.quantiles import t_quantile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,15 +42,36 @@ class Sides:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """One side's cells that count, strata x blocks: `there` says which, and the others hold 0."""
+
+    busy_s: Floats
+    held: Floats
+    there: NDArray[np.bool_]
+
+    def first(self, blocks: int) -> Cells:
+        """The first so many blocks of it, without a copy."""
+        return Cells(busy_s=self.busy_s[:, :blocks], held=self.held[:, :blocks], there=self.there[:, :blocks])
+
+    def of(self, strata: NDArray[np.bool_]) -> Cells:
+        """Some strata of it."""
+        return Cells(busy_s=self.busy_s[strata], held=self.held[strata], there=self.there[strata])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
     """Cost of the subject as a share of the control's, the mix held still.
 
-    `index` 0.40 is a gain of 0.60. `z` is the linearised log-ratio of each block; its mean is `log(index)`.
+    `index` 0.40 is a gain of 0.60. `geometric` sums up the same ratios by their geometric mean. `z` is the linearised
+    log-ratio of each block, its mean `log(index)`. Where the sides are unpaired, `z` is the subject's part alone, and
+    `z_control` the control's, whose mean is 0.
     """
 
     index: float
-    coverage: float
+    geometric: float
+    coverage: float  #: share of the weight that both sides have
     z: Floats
+    z_control: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,42 +82,99 @@ class Range:
     se: float
     half: float  #: of the bound that decides
     ci_half: float  #: of the ordinary two-sided 95 % interval
+    blocks: int  #: of the side that has fewer
+
+    @property
+    def spread(self) -> float:
+        """Noise of one block, corrected for the likeness of neighbours."""
+        return self.se * math.sqrt(self.blocks)
 
 
-def cost_index(sides: Sides, weights: Floats) -> Index | None:
+def cells(busy_s: Floats, held: Floats, there: NDArray[np.bool_] | None = None) -> Cells:
+    """The cells of a side whose time and records are both known, or those of them that `there` picks."""
+    known = ~np.isnan(busy_s + held) if there is None else there
+    return Cells(busy_s=np.where(known, busy_s, 0.0), held=np.where(known, held, 0.0), there=known)
+
+
+def pair(sides: Sides) -> tuple[Cells, Cells]:
+    """Subject and control, of the cells that both have."""
+    there = ~np.isnan(sides.subject_busy_s + sides.subject_held + sides.control_busy_s + sides.control_held)
+    return cells(sides.subject_busy_s, sides.subject_held, there), cells(
+        sides.control_busy_s, sides.control_held, there
+    )
+
+
+def cost_index(subject: Cells, control: Cells, weights: Floats, *, paired: bool = True) -> Index | None:
     """The index over the strata that both sides have, or None when there is none.
 
-    A cell counts when both sides have it. A stratum of which the subject was given records and the partner holds none
-    is counted as if it held one: it cannot be left out, which would flatter. The columns must be the blocks that both
-    sides have.
+    index = sum(w_s r_s) / sum(w_s), r_s = (busy seconds / held records) of the subject over that of the control; its
+    log linearised block by block (Taylor linearisation of ratios of sums; Cochran, Sampling Techniques, 6.3):
+
+        z_b = log(index) + n sum(p_s ((busy1_sb - c1_s held1_sb) / busy1_s - (busy0_sb - c0_s held0_sb) / busy0_s))
+
+    with p_s = w_s r_s / sum(w r) and c_s the cost of a record over all blocks. Unpaired, the blocks of the sides need
+    not be the same, nor as many, and each side's part is a series of its own. A stratum of which the subject was given
+    records and the partner holds none is counted as if it held one: it cannot be left out, which would flatter.
     """
-    both = ~(
-        np.isnan(sides.subject_busy_s)
-        | np.isnan(sides.subject_held)
-        | np.isnan(sides.control_busy_s)
-        | np.isnan(sides.control_held)
-    )
-    busy1, held1 = np.where(both, sides.subject_busy_s, 0.0), np.where(both, sides.subject_held, 0.0)
-    busy0, held0 = np.where(both, sides.control_busy_s, 0.0), np.where(both, sides.control_held, 0.0)
-    have = (busy1.sum(axis=1) > 0) & (busy0.sum(axis=1) > 0) & (held0.sum(axis=1) > 0) & (weights > 0)
+    total1, total0 = subject.busy_s.sum(axis=1), control.busy_s.sum(axis=1)
+    have = (total1 > 0) & (total0 > 0) & (control.held.sum(axis=1) > 0) & (weights > 0)
     if not have.any():
         return None
-    busy1, held1, busy0, held0 = busy1[have], held1[have], busy0[have], held0[have]
-    total1, total0 = busy1.sum(axis=1, keepdims=True), busy0.sum(axis=1, keepdims=True)
-    held1 = np.where(held1.sum(axis=1, keepdims=True) > 0, held1, busy1 / total1)
-    cost1 = total1 / held1.sum(axis=1, keepdims=True)
-    cost0 = total0 / held0.sum(axis=1, keepdims=True)
-    weight = weights[have]
-    parts = weight * (cost1 / cost0)[:, 0]
-    index = float(parts.sum() / weight.sum())
-    blocks = busy1.shape[1]
-    pull = (busy1 - cost1 * held1) / total1 - (busy0 - cost0 * held0) / total0
-    z = math.log(index) + blocks * (parts / parts.sum()) @ pull
-    return Index(index=index, coverage=float(weight.sum() / weights.sum()), z=z)
+    if not have.all():
+        # picked, not weighed by 0: strata of which there is nothing yet then move no sum, not even in its last digit
+        subject, control = subject.of(have), control.of(have)
+        total1, total0 = total1[have], total0[have]
+    weight, busy1, held1, busy0, held0 = weights[have], subject.busy_s, subject.held, control.busy_s, control.held
+    lost = held1.sum(axis=1) == 0
+    if lost.any():
+        held1 = np.where(lost[:, None], busy1 / total1[:, None], held1)
+    ratio = total1 / held1.sum(axis=1) / (total0 / held0.sum(axis=1))
+    parts = weight * ratio / (weight * ratio).sum()
+    index = float((weight * ratio).sum() / weight.sum())
+    pull1, pull0 = (
+        (parts / total) @ busy - (parts / held.sum(axis=1)) @ held
+        for busy, held, total in ((busy1, held1, total1), (busy0, held0, total0))
+    )
+    in1, in0 = subject.there.any(axis=0), control.there.any(axis=0)
+    return Index(
+        index=index,
+        geometric=math.exp(float((weight * np.log(ratio)).sum() / weight.sum())),
+        coverage=float(weight.sum()) / math.fsum(weights),
+        z=math.log(index) + int(in1.sum()) * ((pull1 - pull0) if paired else pull1)[in1],
+        z_control=None if paired else -int(in0.sum()) * pull0[in0],
+    )
+
+
+def ratio_of_sums(amounts: Floats, counts: Floats) -> Floats:
+    """A ratio of sums as one value a block, whose mean is the ratio: calls per record, touches per exchange.
+
+    z_b = R + n (amount_b - R count_b) / sum(count), R = sum(amount) / sum(count): the usual linearised ratio estimator
+    (Cochran, Sampling Techniques, 6.3).
+
+    Raises:
+        ValueError: nothing was counted.
+    """
+    counted = float(counts.sum())
+    if counted <= 0:
+        raise ValueError("a ratio needs something counted")
+    ratio = float(amounts.sum()) / counted
+    return np.asarray(ratio + counts.size * (amounts - ratio * counts) / counted)
+
+
+def programme(share: float, coverage: float) -> float:
+    """A gain over all of the programme: what is not migrated yet counts as 0. Gain x coverage; bounds alike.
+
+    sum over the covered strata of w_s (1 - r_s), divided by the weight of all, is just that.
+    """
+    return share * coverage
 
 
 def autocorrelation(z: Floats) -> float:
-    """Lag-1 autocorrelation, corrected for short series and clipped to 0 ... 0.9."""
+    """Lag-1 autocorrelation, corrected for short series and clipped to 0 ... 0.9.
+
+    r + (1 + 3r) / n, where r is the sample's own: it is too small by that much in short series (Kendall 1954; Marriott
+    and Pope 1954).
+    """
     apart = z - z.mean()
     spread = float(apart @ apart)
     raw = float(apart[1:] @ apart[:-1]) / spread if spread > 0 else 0.0
@@ -103,7 +182,7 @@ def autocorrelation(z: Floats) -> float:
 
 
 def standard_error(z: Floats) -> float:
-    """Standard error of the mean of a series of blocks, AR(1) corrected.
+    """Standard error of the mean of a series of blocks, AR(1) corrected: s / sqrt(n) sqrt((1 + r) / (1 - r)).
 
     Raises:
         ValueError: fewer than two blocks have no spread.
@@ -131,108 +210,26 @@ def factor(blocks: int, alpha: float, bound: str) -> float:
     return anytime_factor(blocks, 2 * alpha) if bound == "anytime" else t_quantile(1 - alpha, blocks - 1)
 
 
-def block_range(z: Floats, alpha: float, bound: str = "anytime") -> Range:
+def block_range(
+    z: Floats, alpha: float, bound: str = "anytime", z_control: Floats | None = None, least_se: float = 0.0
+) -> Range:
     """Mean of a series of blocks and how far from it the truth may be; `alpha` is the one-sided risk.
+
+    `z_control` is the control's own series where the sides are unpaired: then se^2 = se_subject^2 + se_control^2, and
+    the side with fewer blocks says how wide. `least_se` is a standard error that no luck may undercut.
 
     Raises:
         ValueError: fewer than two blocks.
     """
-    se = standard_error(z)
+    se, blocks, mean = standard_error(z), z.size, float(z.mean())
+    if z_control is not None:
+        se, blocks = math.hypot(se, standard_error(z_control)), min(blocks, z_control.size)
+        mean += float(z_control.mean())
+    se = max(se, least_se)
     return Range(
-        mean=float(z.mean()),
+        mean=mean,
         se=se,
-        half=se * factor(z.size, alpha, bound),
-        ci_half=se * t_quantile(0.975, z.size - 1),
+        half=se * factor(blocks, alpha, bound),
+        ci_half=se * t_quantile(0.975, blocks - 1),
+        blocks=blocks,
     )
-
-
-def design_effect(failed: Floats, counted: Floats, floor: float = 1.0) -> float:
-    """How many exchanges stand for one independent one: failures come in lumps, a lump a block.
-
-    `failed` and `counted` are per block. `floor` is the number of rounds: the same plan of faults met again is no new
-    witness, which shows even where nothing failed.
-    """
-    n = float(counted.sum())
-    p = float(failed.sum()) / n
-    if counted.size < 2 or not 0 < p < 1:
-        return max(1.0, floor)
-    apart = failed - p * counted
-    variance = counted.size / (counted.size - 1) * float(apart @ apart) / n**2
-    return max(1.0, floor, variance / (p * (1 - p) / n))
-
-
-def wilson(failed: float, counted: float, effect: float = 1.0, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's interval of a rate, after dividing by the design effect; `z` standard errors wide, 95 % by default.
-
-    Raises:
-        ValueError: nothing was counted.
-    """
-    if counted <= 0:
-        raise ValueError("a rate needs something counted")
-    n, p = counted / effect, failed / counted
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    # At the ends the interval holds the end itself, which rounding must not take away.
-    return (0.0 if failed == 0 else max(middle - half, 0.0), 1.0 if failed == counted else min(middle + half, 1.0))
-
-
-def newcombe(
-    first: tuple[float, float, float], second: tuple[float, float, float], z: float = 1.959963984540054
-) -> tuple[float, float]:
-    """Newcombe's interval of the difference of two rates, first less second.
-
-    Each side is (failed, counted, design effect).
-    """
-    p1, p2 = first[0] / first[1], second[0] / second[1]
-    (low1, high1), (low2, high2) = wilson(*first, z=z), wilson(*second, z=z)
-    return (
-        p1 - p2 - math.hypot(p1 - low1, high2 - p2),
-        p1 - p2 + math.hypot(high1 - p1, p2 - low2),
-    )
-
-
-@cache
-def t_quantile(p: float, df: int) -> float:
-    """The point below which Student's t with `df` degrees of freedom lies with probability `p`.
-
-    Newton's steps on the exact distribution, from the normal quantile; scipy is the oracle in the tests.
-
-    Raises:
-        ValueError: `p` is not between 0 and 1, or `df` is below 1.
-    """
-    if not 0 < p < 1 or df < 1:
-        raise ValueError("a t quantile needs 0 < p < 1 and one degree of freedom or more")
-    if p < 0.5:
-        return -t_quantile(1 - p, df)
-    low, high = 0.0, 2.0
-    while t_below(high, df) < p:
-        low, high = high, high * 2
-    x = min(max(NormalDist().inv_cdf(p), low), high)
-    for _ in range(200):
-        below = t_below(x, df)
-        low, high = (x, high) if below < p else (low, x)
-        log_density = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - (df + 1) / 2 * math.log1p(x * x / df)
-        step = (below - p) / math.exp(log_density) * math.sqrt(df * math.pi)
-        # A step that leaves the bracket is replaced by halving it, so that the search cannot run away.
-        found = x - step if low < x - step < high else (low + high) / 2
-        if abs(found - x) <= 1e-13 * max(1.0, abs(found)):
-            return found
-        x = found
-    return x
-
-
-def t_below(x: float, df: int) -> float:
-    """The probability that Student's t lies below `x`, for `x` of 0 or more, as a finite sum over angles.
-
-    Abramowitz and Stegun 26.7.3 and 26.7.4.
-    """
-    angle = math.atan(x / math.sqrt(df))
-    sine, cosine2 = math.sin(angle), math.cos(angle) ** 2
-    odd = df % 2
-    term = math.cos(angle) if odd else 1.0
-    total = 0.0
-    for k in range(1 + odd, df, 2):
-        total += term
-        term *= cosine2 * k / (k + 1)
-    within = (angle + sine * total) * 2 / math.pi if odd else sine * total
-    return 0.5 + within / 2

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics import estimate
-from metrics.compare import lumps, share
-from metrics.reading import Reading, grade, nothing, reading, too_few, total
+from metrics.quantiles import t_quantile
+from metrics.reading import UNSEEN, Reading, grade, nothing, reading, too_few, total
+from metrics.shares import lumps, share
 
 if TYPE_CHECKING:
     from metrics.window import Question, Window
@@ -26,15 +26,14 @@ LEAST_OUTAGES = 3
 NO_BROKEN_ROWS = "no broken row was replayed in this time"
 NO_FAILURES = "no exchange failed in passing in this time, so nothing had to recover"
 NO_OUTAGES = "no partner was down in this time, so nobody could be called in vain"
+NOT_NOTED = "in production nobody notes on which days a partner is down; a replay knows"
 NOT_COUNTED = "it was measured by a release that did not count this; `milepost metrics measure` does it anew"
 
 
 def good_rows_delivered(window: Window) -> Reading:
     """Share of the good rows, in files that have broken ones, that the partner holds: a census."""
     names = ("broken", "broken_due", "broken_held")
-    blank = reading(
-        window, "good_rows_delivered", *names, missing=nothing(window), n_of="good rows due beside broken ones"
-    )
+    blank = reading(window, "good_rows_delivered", *names, n_of="good rows due beside broken ones")
     blocks = _counted(window, "broken")
     if not blocks:
         return _not_counted(window, blank)
@@ -48,9 +47,7 @@ def good_rows_delivered(window: Window) -> Reading:
 
 def false_rejects(window: Window) -> Reading:
     """Good rows that the subject set aside, by themselves or with a file that it refused: a census of all due."""
-    blank = reading(
-        window, "false_rejects", "broken", "good_aside", "due", missing=nothing(window), n_of="good rows due"
-    )
+    blank = reading(window, "false_rejects", "broken", "good_aside", "due", n_of="good rows due")
     blocks = _counted(window, "good_aside")
     aside, due = total(window.subject["good_aside"]), total(window.subject["due"])
     if not blocks or aside is None or not due:
@@ -66,9 +63,7 @@ def recovered_unattended(window: Window) -> Reading:
     Weeks in which nothing failed are looked at and count as evidence of nothing: the range is made from the others.
     """
     names = ("recovered", "passing", "rounds")
-    blank = reading(
-        window, "recovered_unattended", *names, missing=nothing(window), n_of="exchanges that failed in passing"
-    )
+    blank = reading(window, "recovered_unattended", *names, n_of="exchanges that failed in passing")
     blocks = _counted(window, "passing")
     if not blocks:
         return _not_counted(window, blank)
@@ -81,13 +76,13 @@ def wasted_calls(window: Window) -> Reading:
 
     An outage (a partner and a day) is one witness, however many rounds met it.
     """
-    blank = reading(window, "wasted_calls", "attempts", missing=nothing(window), n_of="outages of a day")
+    blank = reading(window, "wasted_calls", "attempts", n_of="outages of a day")
     blocks = _counted(window, "passing")
     if not blocks:
         return _not_counted(window, blank)
     outages = window.outages
     if not outages:
-        return replace(blank, missing=NO_OUTAGES)
+        return replace(blank, missing=NO_OUTAGES if window.question.mode == "replay" else NOT_NOTED)
     rates = np.array([outage.calls / outage.hours for outage in outages])
     few = "" if rates.size >= LEAST_OUTAGES else f"{rates.size} of {LEAST_OUTAGES} outages that a range takes"
     found = replace(
@@ -103,9 +98,7 @@ def wasted_calls(window: Window) -> Reading:
     # outages that happen to be alike are no proof that all are: the spread is at least that of so few calls
     calls, hours = sum(outage.calls for outage in outages), sum(outage.hours for outage in outages)
     se = max(float(rates.std(ddof=1)) / math.sqrt(rates.size), math.sqrt(calls + 1) / hours)
-    half, ci_half = (
-        se * estimate.t_quantile(1 - risk, rates.size - 1) for risk in (_risk(window.question, rates.size), 0.025)
-    )
+    half, ci_half = (se * t_quantile(1 - risk, rates.size - 1) for risk in (_risk(window.question, rates.size), 0.025))
     mean = float(rates.mean())
     found = replace(found, ci_low=max(mean - ci_half, 0.0), ci_high=mean + ci_half)
     return found if found.missing else replace(found, low=max(mean - half, 0.0), high=mean + half)
@@ -122,5 +115,7 @@ def _counted(window: Window, column: str) -> int:
 
 
 def _not_counted(window: Window, blank: Reading) -> Reading:
-    """Nothing measured, or measured before this was counted."""
-    return replace(blank, missing=NOT_COUNTED) if window.seen() else blank
+    """Nothing measured, not to be seen in production, or measured before this was counted."""
+    if not window.seen():
+        return replace(blank, missing=nothing(window))
+    return replace(blank, missing=UNSEEN if window.question.mode == "live" else NOT_COUNTED)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+#: What production cannot show.
+UNSEEN = "live runs do not show what the partner holds; `milepost metrics measure` counts it in a replay"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
@@ -34,7 +37,7 @@ class Reading:
     n_of: str  #: what `n` counts: "runs", "records compared", ...
     blocks: int  #: blocks that both sides have
     coverage: float | None  #: share of the pinned weight that both sides have
-    grade: str | None  #: "B" for a paired replay
+    grade: str | None  #: "A" paired in production on the same files, "B" replay, "C" concurrent, "D" history
     faults: str
     mode: str
     series: str | None
@@ -59,7 +62,7 @@ def total(values: Floats) -> float | None:
     return float(there.sum()) if there.size else None
 
 
-def reading(window: Window, measure: str, *names: str, missing: str, n_of: str) -> Reading:
+def reading(window: Window, measure: str, *names: str, n_of: str) -> Reading:
     """A reading without a number yet, with all that its window says of itself; `names` are the columns it rests on."""
     asked = window.question
     return Reading(
@@ -80,14 +83,29 @@ def reading(window: Window, measure: str, *names: str, missing: str, n_of: str) 
         method=METHOD,
         start=asked.start,
         end=asked.end,
-        missing=missing,
+        missing="",
         inputs_sha256=window.sha256(*names),
+        faults_sha256=window.faults_sha256,
     )
 
 
-def grade(window: Window) -> str:
-    """How far a number can be trusted: B for a paired replay, D for what merely lies in the past."""
-    return "B" if window.question.mode == "replay" else "D"
+def grade(window: Window, *, paired: bool = True) -> str:
+    """How far a number can be trusted.
+
+    B: a replay. In production, where both sides ran on the same days and nothing was read from a log: A with the very
+    same files on both sides, else C. D: anything that rests on what merely lies in the past, or in somebody's log.
+    """
+    if window.question.mode == "replay":
+        return "B"
+    shared = window.both[0].there
+    if not paired or not shared.any() or (shared & window.imported).any():
+        return "D"
+    return "A" if (window.same_inputs | ~shared).all() else "C"
+
+
+def block_days(mode: str) -> int:
+    """Days of one block of evidence: a replayed week, or a day of production."""
+    return 7 if mode == "replay" else 1
 
 
 def too_few(window: Window, have: int) -> str:
@@ -95,16 +113,35 @@ def too_few(window: Window, have: int) -> str:
     asked = window.question
     if have >= asked.min_blocks:
         return ""
-    days, word = (7, "week") if asked.mode == "replay" else (1, "day")
+    word = "week" if asked.mode == "replay" else "day"
     last = date.fromisoformat(window.blocks[-1][1]) if window.blocks else asked.start
-    enough = last + timedelta(days=days * (asked.min_blocks - have))
+    enough = last + timedelta(days=block_days(asked.mode) * (asked.min_blocks - have))
     return f"{have} of {asked.min_blocks} {word}s; enough around {enough.day} {enough:%b %Y} at this rate"
 
 
 def nothing(window: Window) -> str:
-    """That there is no data at all for a question, and which command makes it."""
+    """Why there is no number at all, and which command makes one."""
     asked = window.question
-    faults = {"none": " without faults", "standard": " under the standard faults"}.get(asked.faults, "")
-    said = f"{asked.subject} has not been measured{faults} since {asked.start.day} {asked.start:%b %Y}"
-    command = f"milepost metrics measure --subjects {asked.control},{asked.subject} --faults {asked.faults}"
-    return f"{said}; `{command}` does it" if asked.mode == "replay" else said
+    since = f"since {asked.start.day} {asked.start:%b %Y}"
+    if asked.mode == "replay":
+        faults = {"none": " without faults", "standard": " under the standard faults"}.get(asked.faults, "")
+        command = f"milepost metrics measure --subjects {asked.control},{asked.subject} --faults {asked.faults}"
+        return f"{asked.subject} has not been measured{faults} {since}; `{command}` does it"
+    if not window.seen():
+        return f"{asked.subject} has not run in production {since}; `milepost run`, then `milepost metrics collect`"
+    if not window.history_blocks:
+        return (
+            f"nothing is known of {asked.control} to compare it with; `milepost metrics record` measures it, "
+            "`milepost metrics import` reads a log of it"
+        )
+    ours, theirs = (bool(side.there.any()) for side in window.apart)
+    if ours and theirs:
+        return f"{asked.subject} and {asked.control} have no feed and size of file in common"
+    return f"how many records {asked.control if ours else asked.subject} delivered is not known, so nothing is compared"
+
+
+def uncounted(window: Window, otherwise: str) -> str:
+    """Why there is no count of what only shows from outside: in production nobody looks into the partner's store."""
+    if window.question.mode == "live" and window.seen():
+        return UNSEEN
+    return otherwise

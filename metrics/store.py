@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CLOCKS = ("live", "replay")
 
 #: Version of how numbers are made from events; a change starts a new series.
-METHOD = "2"
+METHOD = "3"
 
 #: Upper ends of the size bands but the last: two steps of log2 each, so that six bands reach past a thousand rows.
 BAND_ENDS = (3, 15, 63, 255, 1023)

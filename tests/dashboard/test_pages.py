@@ -271,7 +271,7 @@ def test_live_runs_are_shown_as_they_happened(
     assert response.status_code == 200
     if page == "/":
         assert "Data up to 2 Apr 2013 · " in response.text
-        assert "As it happened · grade D" in response.text
+        assert "As it happened · grade C" in response.text
         assert "Without faults" not in response.text
 
 

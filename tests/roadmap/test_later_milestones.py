@@ -71,7 +71,7 @@ def test_a_service_that_saves_too_little_keeps_its_other_proofs_open(judged):
         ({"recovers": 100}, "met"),
         ({"recovers": 99}, "inconclusive"),
         ({"recovers": 95}, "inconclusive"),
-        ({"recovers": 80}, "not_met"),
+        ({"recovers": 50}, "not_met"),
         ({"recovers": 0}, "not_met"),
     ],
 )

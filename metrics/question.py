@@ -1,0 +1,51 @@
+"""What a number is about: who against whom, over which feeds and days."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING
+
+from metrics.errors import BadInput
+from metrics.events import parse_subject
+
+if TYPE_CHECKING:
+    from datetime import date
+
+Stratum = tuple[str, str, int]  #: partner, feed, size band
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a number is about."""
+
+    subject: str  #: "service@1"
+    control: str = "monolith"
+    scope: tuple[str, ...] = ("*/*",)  #: globs over PARTNER/FEED
+    start: date  #: first day, inclusive
+    end: date  #: last day, inclusive: blocks that end by then count
+    faults: str = "standard"
+    mode: str = "replay"
+    series: str | None = None  #: None: the newest of this mode and these faults
+    alpha: float = 0.05  #: one-sided risk of a false "proven"
+    min_blocks: int = 12
+    bound: str = "anytime"  #: or "fixed": one look, t interval
+
+
+def side_of(name: str) -> tuple[str, int]:
+    """The system and level of a subject's name.
+
+    Raises:
+        BadInput: it is none.
+    """
+    try:
+        return parse_subject(name)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+@cache
+def in_scope(scope: tuple[str, ...], partner: str, feed: str) -> bool:
+    """Whether a scope's globs pick a partner's feed."""
+    return any(fnmatchcase(f"{partner}/{feed}", glob) for glob in scope)

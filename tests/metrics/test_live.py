@@ -1,0 +1,274 @@
+"""Production: sides on the same days or one after the other, what each is worth, and looking back at any day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from metrics.measures import ALL, MEASURES
+from metrics.reading import UNSEEN, block_days
+from metrics.store import open_store
+from metrics.window import Question, load
+
+FIRST = date(2014, 3, 3)
+ASKED = Question(
+    subject="service@1", start=FIRST, end=date(2014, 12, 31), faults="real", mode="live", series="", min_blocks=4
+)
+SAVED = MEASURES["busy_time_saved"].compute
+
+
+@pytest.fixture
+def live_db(tmp_path):
+    """An empty store on the live clock."""
+    db = open_store(tmp_path / "metrics.db", "live")
+    yield db
+    db.close()
+
+
+def day(number, side="service", busy_s=4.0, **changes):
+    """The rollup of one side's day (0 is the first of the window): one feed, 100 records."""
+    when = (FIRST + timedelta(days=number)).isoformat()
+    return {
+        "block": when, "block_end": when, "system": side, "level": int(side == "service"), "mode": "live",
+        "faults": "real", "series": "", "partner": "AA", "feed": "flights", "band": 3, "rounds": 1, "attempts": 2,
+        "exchanges": 2, "busy_ns": round(busy_s * 1e9), "blocked_ns": 0, "operator_ns": 0, "operator_touches": 0,
+        "calls": 3, "first_failed": 0, "still_failed": 0, "due": 100, "held": 100, "passing": 0, "recovered": 0,
+        "peak_rss_bytes": 90_000_000, "delay_p50_us": 2_000_000, "delay_p95_us": 9_000_000, "imported": 0,
+        "inputs_sha256": f"files of {when}",
+    } | changes  # fmt: skip
+
+
+def keep(db, *rows):
+    """Put rollups into the store."""
+    db.table("run_block").insert_all(rows)
+
+
+def both(days, **changes):
+    """Both sides on the same days, the service at four tenths of the cost."""
+    return [
+        row
+        for n in days
+        for row in (day(n, "monolith", 10 + n % 3, **changes), day(n, busy_s=4 + n % 2 / 5, **changes))
+    ]
+
+
+def test_a_block_is_a_replayed_week_or_a_day_of_production():
+    """Seven days and one."""
+    assert (block_days("replay"), block_days("live")) == (7, 1)
+
+
+def test_the_same_files_on_the_same_days_are_the_best_evidence(live_db):
+    """A production shadow is paired and of grade A."""
+    keep(live_db, *both(range(6)))
+    found = SAVED(load(live_db, ASKED))
+    assert (found.grade, found.paired, found.blocks, found.scale) == ("A", True, 6, "log_ratio")
+    assert found.low < found.estimate < found.high
+    assert found.estimate == pytest.approx(1 - 24.6 / 66)
+    assert (found.n, found.missing, found.faults_sha256) == (24, "", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "grade"),
+    [
+        ({"inputs_sha256": "other files"}, "C"),
+        ({"inputs_sha256": None}, "C"),
+        ({"imported": 1}, "D"),
+        ({"imported": 1, "inputs_sha256": None}, "D"),
+    ],
+)
+def test_one_cell_that_is_less_lowers_the_grade_of_all(live_db, changes, grade):
+    """Other files, or none known, on one day make it C; a log read on one day makes it D."""
+    keep(live_db, *both(range(5)), day(5, "monolith", 10, **changes), day(5))
+    assert SAVED(load(live_db, ASKED)).grade == grade
+
+
+def test_a_cell_that_is_not_compared_does_not_lower_the_grade(live_db):
+    """A log of a feed that the service does not serve yet changes the coverage, not the grade."""
+    keep(live_db, *both(range(5)), day(1, "monolith", 10, partner="DL", imported=1))
+    found = SAVED(load(live_db, ASKED))
+    assert found.grade == "A"
+    assert found.coverage == pytest.approx(54 / 64)
+
+
+def test_history_counts_where_no_day_is_shared(live_db):
+    """The monolith's days before the start are compared as a series of their own: unpaired, grade D."""
+    keep(live_db, *(day(n, "monolith", 10 + n % 3) for n in range(-7, 0)), *(day(n) for n in range(5)))
+    found = SAVED(load(live_db, ASKED))
+    assert (found.paired, found.grade, found.blocks, found.n, found.missing) == (False, "D", 5, 24, "")
+    assert found.estimate == pytest.approx(1 - 4 / (78 / 7))
+    assert found.low < found.estimate < found.high
+    assert found.spread > 0  # the service's days are all alike; the noise is the monolith's
+
+
+def test_the_noise_of_both_sides_adds_up(live_db):
+    """An unpaired range is wider when the service's days differ too, and ends where its own formula says."""
+    past = [day(n, "monolith", 10 + n % 3) for n in range(-7, 0)]
+    keep(live_db, *past, *(day(n) for n in range(5)))
+    steady = SAVED(load(live_db, ASKED))
+    live_db.execute("UPDATE run_block SET busy_ns = busy_ns + 500000000 WHERE block LIKE '%5' AND level = 1")
+    shaky = SAVED(load(live_db, ASKED))
+    assert shaky.high - shaky.low > steady.high - steady.low
+
+
+def test_few_shared_days_give_way_to_enough_history(live_db):
+    """Two shared days of four are an early look; with a history of four the two sides are compared unpaired."""
+    keep(live_db, *both(range(2)), day(2), day(3))
+    early = SAVED(load(live_db, ASKED))
+    assert (early.paired, early.blocks, early.grade, early.low) == (True, 2, "A", None)
+    assert early.missing == "2 of 4 days; enough around 8 Mar 2014 at this rate"
+    keep(live_db, day(-3, "monolith"), day(-2, "monolith"))
+    late = SAVED(load(live_db, ASKED))
+    assert (late.paired, late.blocks, late.grade, late.missing) == (False, 4, "D", "")
+
+
+def test_shared_days_enough_need_no_history(live_db):
+    """Once there are days enough in common, the past no longer counts."""
+    keep(live_db, *both(range(4)))
+    alone = SAVED(load(live_db, ASKED))
+    keep(live_db, *(day(n, "monolith", 99) for n in range(-9, 0)))
+    found = SAVED(load(live_db, ASKED))
+    assert (found.paired, found.grade, found.estimate) == (True, "A", alone.estimate)
+    assert found.inputs_sha256 != alone.inputs_sha256  # unpinned, the weights have seen the past
+
+
+def test_too_short_a_history_is_an_early_look_too(live_db):
+    """Three days of the past are a number without a range, and what is missing."""
+    keep(live_db, *(day(n, "monolith", 10) for n in range(-3, 0)), *(day(n) for n in range(6)))
+    found = SAVED(load(live_db, ASKED))
+    assert (found.estimate, found.low, found.blocks) == (pytest.approx(0.6), None, 3)
+    assert found.missing == "3 of 4 days; enough around 9 Mar 2014 at this rate"
+
+
+def test_unknown_records_are_not_compared(live_db):
+    """A day whose records nobody counted loads neither side with its time."""
+    keep(live_db, *both(range(4)), day(4, "monolith", 10), day(4, busy_s=400, held=None, due=None))
+    found = SAVED(load(live_db, ASKED))
+    assert (found.blocks, found.estimate > 0.5) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "missing"),
+    [
+        (
+            [day(-1, "monolith")],
+            "service@1 has not run in production since 3 Mar 2014; `milepost run`, then `milepost metrics collect`",
+        ),
+        (
+            [day(0)],
+            (
+                "nothing is known of monolith to compare it with; `milepost metrics record` measures it, "
+                "`milepost metrics import` reads a log of it"
+            ),
+        ),
+        (
+            [day(0, held=None), day(0, "monolith")],
+            "how many records service@1 delivered is not known, so nothing is compared",
+        ),
+        (
+            [day(0), day(0, "monolith", held=None)],
+            "how many records monolith delivered is not known, so nothing is compared",
+        ),
+        (
+            [day(0), day(0, "monolith", partner="DL")],
+            "service@1 and monolith have no feed and size of file in common",
+        ),
+    ],
+)
+def test_no_number_says_why(live_db, rows, missing):
+    """Nothing run, nothing to compare with, records unknown, nothing in common."""
+    keep(live_db, *rows)
+    found = SAVED(load(live_db, ASKED))
+    assert (found.estimate, found.low, found.missing) == (None, None, missing)
+
+
+@pytest.mark.parametrize(
+    "name", ["lost_records", "partner_duplicates", "answers_equal", "good_rows_delivered", "false_rejects"]
+)
+def test_what_production_does_not_show_is_not_zero(live_db, name):
+    """Losses and copies at the partner are seen from outside or not at all."""
+    keep(live_db, *both(range(6)))
+    found = MEASURES[name].compute(load(live_db, ASKED))
+    assert (found.estimate, found.missing) == (None, UNSEEN)
+
+
+def test_faults_hash_stands_beside_the_number(live_db):
+    """What the series was measured under is told with every number; an empty one is none."""
+    keep(live_db, *both(range(4)))
+    assert SAVED(load(live_db, ASKED)).faults_sha256 is None
+    live_db.table("series").insert({"mode": "live", "faults": "real", "series": "", "faults_sha256": ""})
+    assert SAVED(load(live_db, ASKED)).faults_sha256 is None
+    live_db.execute("UPDATE series SET faults_sha256 = 'f00d'")
+    assert SAVED(load(live_db, ASKED)).faults_sha256 == "f00d"
+
+
+def test_a_store_of_an_older_release_is_read_as_it_is(live_db):
+    """Without the columns and tables that came later there are numbers all the same, of grade C at best."""
+    keep(live_db, *both(range(6)))
+    now = SAVED(load(live_db, ASKED))
+    for column in ("imported", "inputs_sha256"):
+        live_db.execute(f"ALTER TABLE run_block DROP COLUMN {column}")
+    live_db.execute("DROP TABLE series")
+    then = SAVED(load(live_db, ASKED))
+    assert (then.grade, then.estimate, then.low, then.high) == ("C", now.estimate, now.low, now.high)
+
+
+cells = st.lists(
+    st.tuples(
+        st.integers(-8, 12),
+        st.sampled_from(["monolith", "service"]),
+        st.sampled_from(["AA", "B6", "DL"]),
+        st.integers(0, 2),
+        st.integers(1, 10**10),
+        st.sampled_from([None, 0, 1, 50, 100]),
+        st.integers(0, 1),
+    ),
+    max_size=60,
+    unique_by=lambda row: row[:4],
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@given(rows=cells, back=st.integers(-2, 13))
+def test_a_look_back_is_asking_on_that_day(live_db, rows, back):
+    """Every measure gives the number and the hash that the day itself gave, before anything later was known."""
+    then = FIRST + timedelta(days=back)
+    live_db.execute("DELETE FROM run_block")
+    rolled = [
+        day(number, side, busy / 1e9, partner=partner, band=band, held=held, due=held, imported=imported)
+        for number, side, partner, band, busy, held, imported in rows
+    ]
+    keep(live_db, *(row for row in rolled if row["block_end"] <= then.isoformat()))
+    asked = [measure.compute(load(live_db, replace(ASKED, end=then))) for measure in ALL]
+    keep(live_db, *(row for row in rolled if row["block_end"] > then.isoformat()))
+    whole = load(live_db, ASKED)
+    later = [measure.compute(whole) for measure in ALL]
+    assert [measure.compute(whole.until(then)) for measure in ALL] == asked
+    if any(row["block"] > then.isoformat() >= FIRST.isoformat() for row in rolled):
+        assert later[0].inputs_sha256 != asked[0].inputs_sha256
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "busy_ns = busy_ns + 1",
+        "held = held - 1",
+        "attempts = attempts + 1",
+        "imported = 1",
+        "inputs_sha256 = 'x'",
+        "band = 4",
+    ],
+)
+@pytest.mark.parametrize("number", [-3, 2])
+def test_the_hash_covers_all_that_the_number_was_made_from(live_db, change, number):
+    """A change to any cell, of the history too, changes the hash."""
+    keep(live_db, *(day(n, "monolith") for n in range(-5, 3)), *(day(n) for n in range(5)))
+    before = SAVED(load(live_db, ASKED)).inputs_sha256
+    if change.startswith("inputs_sha256") and number < 0:
+        return  # only what both sides had on one day is held against each other
+    when = (FIRST + timedelta(days=number)).isoformat()
+    live_db.execute(f"UPDATE run_block SET {change} WHERE block = ? AND system = 'monolith'", [when])
+    assert SAVED(load(live_db, ASKED)).inputs_sha256 != before
