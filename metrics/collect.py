@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.errors import SpoolDamaged, StoreDamaged, TryLater
-from metrics.events import Event, from_line
+from metrics.lines import from_line
 from metrics.rollup import abandon_stale
 from metrics.store import insert_events, is_busy
 

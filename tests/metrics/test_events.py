@@ -13,7 +13,6 @@ from metrics.events import (
     RunEvent,
     RunKey,
     SpoolRecorder,
-    from_line,
     parse_subject,
     to_line,
 )
