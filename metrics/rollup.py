@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def abandon_stale(db: Database, before_us: int) -> None:
     """Runs that started before and never ended are abandoned: they count as failures, of unknown length."""
     stale = "outcome = 'running' AND started_at_us < ?"
-    cells = db.execute(f"SELECT DISTINCT cell FROM run WHERE {stale}", (before_us,)).fetchall()  # noqa: S608
+    cells = db.execute(f"SELECT DISTINCT cell FROM run INDEXED BY run_running WHERE {stale}", (before_us,)).fetchall()  # noqa: S608
     if cells:
         db.execute(f"UPDATE run SET outcome = 'abandoned' WHERE {stale}", (before_us,))  # noqa: S608
         roll_up(db, (cell for (cell,) in cells))
@@ -43,15 +43,46 @@ def roll_up(db: Database, cells: Iterable[int]) -> None:
     its last attempt completed it, and no person started any of its attempts.
     """
     follow_moves(db)
-    db.conn.create_function("sha256", 1, _sha256, deterministic=True)
+    db.conn.create_aggregate("nearest_rank", 2, NearestRank)
+    db.conn.create_aggregate("sha256_of_all", 1, Sha256OfAll)
     db.conn.executemany("INSERT OR IGNORE INTO temp.touched VALUES (?)", ((cell,) for cell in cells))
     db.execute(FORGET_SQL)
     db.execute(ROLL_UP_SQL)
     db.execute("DELETE FROM temp.touched")
 
 
-def _sha256(text: str | None) -> str | None:
-    return None if text is None else hashlib.sha256(text.encode()).hexdigest()
+class NearestRank:
+    """The percentile of what there is, by nearest rank; NULL of nothing."""
+
+    def __init__(self) -> None:
+        self._found: list[int] = []
+        self._percent = 0
+
+    def step(self, value: int | None, percent: int) -> None:
+        """Take one value; none is left out."""
+        if value is not None:
+            self._found.append(value)
+            self._percent = percent
+
+    def finalize(self) -> int | None:
+        """The value at the rank."""
+        self._found.sort()
+        return self._found[(len(self._found) * self._percent + 99) // 100 - 1] if self._found else None
+
+
+class Sha256OfAll:
+    """The hash of all different texts, in whatever order they come; NULL where one of them is empty."""
+
+    def __init__(self) -> None:
+        self._found: set[str] = set()
+
+    def step(self, value: str) -> None:
+        """Take one text."""
+        self._found.add(value)
+
+    def finalize(self) -> str | None:
+        """The hash, in hexadecimal digits."""
+        return None if "" in self._found else hashlib.sha256(" ".join(sorted(self._found)).encode()).hexdigest()
 
 
 #: A run that was given up for abandoned, and has ended after all.
@@ -59,79 +90,66 @@ LATE = "(run.outcome = 'abandoned' AND run.duration_ns IS NULL)"
 
 _FAILED = f"({', '.join(repr(name) for name in FAILED_OUTCOMES)})"
 _ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
-_SUMS = ("blocked_ns", "cpu_ns", "operator_ns", "operator_touch", "calls", "bytes_in", "bytes_out")
 _IN_CELL = " AND ".join(f"run_block.{name} = cell.{name}" for name in BLOCK_ID)
-_IN_EXCHANGE = " AND ".join(f"run.{name} = cell.{name}" for name in RUN_ID if name in BLOCK_ID)
+
+
+def _others(name: str, of: str) -> str:
+    """That `name` is an attempt at the same exchange as `of`, counted in the same cell."""
+    same = " AND ".join(f"{name}.{column} = {of}.{column}" for column in (*RUN_ID[:-1], "cell"))
+    return f"{same} AND {name}.outcome != 'running'"
+
 
 FORGET_SQL = f"""
 DELETE FROM run_block WHERE rowid IN (
-  SELECT run_block.rowid FROM temp.touched JOIN cell ON cell.id = touched.cell JOIN run_block ON {_IN_CELL}
+  SELECT run_block.rowid FROM temp.touched CROSS JOIN cell ON cell.id = touched.cell JOIN run_block ON {_IN_CELL}
 )"""  # noqa: S608 (names are our own constants)
 
-#: `place` is the rank of a run or a delay in its cell, `many` how many there are.
+#: One walk over the runs of the cells, in the order of the cells, so that nothing has to be sorted.
 ROLL_UP_SQL = f"""
-WITH counted AS (
-  SELECT run.* FROM temp.touched CROSS JOIN run ON run.cell = touched.cell
-  WHERE outcome != 'running' AND (
-    mode != 'replay' OR EXISTS (SELECT 1 FROM holding WHERE holding.cell = run.cell AND holding.round = run.round)
+WITH superseded AS MATERIALIZED (
+  SELECT DISTINCT earlier.id FROM temp.touched CROSS JOIN run AS again ON again.cell = touched.cell AND again.attempt > 1
+    CROSS JOIN run AS earlier ON {_others("earlier", "again")} AND earlier.attempt < again.attempt
+  WHERE again.outcome != 'running'
+),
+runs AS NOT MATERIALIZED (
+  SELECT touched.cell AS of_cell, run.*, superseded.id IS NULL AS is_last, run.outcome IN {_FAILED} AS failed,
+    CASE WHEN run.outcome = 'done' THEN run.started_at_us + run.duration_ns / 1000 - run.due_at_us END AS delay_us
+  FROM temp.touched CROSS JOIN run ON run.cell = touched.cell LEFT JOIN superseded ON superseded.id = run.id
+  WHERE run.outcome != 'running' AND (
+    run.mode != 'replay'
+    OR EXISTS (SELECT 1 FROM holding WHERE holding.cell = touched.cell AND holding.round = run.round)
   )
 ),
-exchanges AS (
-  SELECT cell, round, exchange_id, MAX(attempt), outcome, mode, records, {", ".join(_ROWS)}, COUNT(*) AS attempts,
-    SUM(COALESCE(duration_ns, 0) - blocked_ns) AS busy_ns, {", ".join(f"SUM({name}) AS {name}" for name in _SUMS)},
-    SUM(attempt = 1 AND outcome IN {_FAILED}) AS first_failed, SUM(outcome IN {_FAILED}) AS failures,
-    SUM(source = 'imported') AS imported
-  FROM counted GROUP BY cell, round, exchange_id
+first_failures AS (
+  SELECT of_cell, COUNT(*) AS passing, SUM((
+      SELECT MAX(attempt) AND outcome NOT IN {_FAILED} AND SUM(operator_touch) = 0
+      FROM run AS tried WHERE {_others("tried", "runs")}
+    )) AS recovered
+  FROM runs WHERE failed AND outcome != 'refused' AND NOT EXISTS (
+    SELECT 1 FROM run AS before
+    WHERE {_others("before", "runs")} AND before.attempt < runs.attempt AND before.outcome IN {_FAILED}
+  ) GROUP BY of_cell
 ),
 sums AS (
-  SELECT cell, COUNT(DISTINCT round) AS rounds, SUM(attempts) AS attempts, COUNT(*) AS exchanges,
-    SUM(busy_ns) AS busy_ns, {", ".join(f"SUM({name}) AS {name}" for name in _SUMS)},
-    SUM(first_failed) AS first_failed, SUM(outcome IN {_FAILED}) AS still_failed, SUM(imported) AS imported,
-    {", ".join(f"SUM({name}) AS {name}" for name in _ROWS)},
-    CASE WHEN mode = 'live' AND NOT MAX(outcome = 'done' AND records IS NULL)
-      THEN SUM(CASE WHEN outcome != 'already_received' THEN records END) END AS due,
-    CASE WHEN mode = 'live' AND NOT MAX(outcome = 'done' AND records IS NULL)
-      THEN SUM(rows_delivered) END AS held,
-    SUM(failures > 0 AND first_failure != 'refused') AS passing,
-    SUM(failures > 0 AND first_failure != 'refused' AND operator_touch = 0 AND outcome NOT IN {_FAILED}) AS recovered
-  FROM (
-    SELECT exchanges.*, CASE WHEN failures > 0 THEN (
-      SELECT run.outcome FROM cell JOIN run ON {_IN_EXCHANGE} AND run.round = exchanges.round
-        AND run.exchange_id = exchanges.exchange_id
-      WHERE cell.id = exchanges.cell AND run.cell = cell.id AND run.outcome IN {_FAILED} ORDER BY run.attempt LIMIT 1
-    ) END AS first_failure
-    FROM exchanges
-  ) GROUP BY cell
-),
-placed AS (
-  SELECT cell, block_end, peak_rss_bytes, started_at_us, duration_ns, delay_us,
-    ROW_NUMBER() OVER (PARTITION BY cell ORDER BY duration_ns NULLS LAST) AS place,
-    COUNT(duration_ns) OVER (PARTITION BY cell) AS many,
-    ROW_NUMBER() OVER (PARTITION BY cell ORDER BY delay_us NULLS LAST) AS delay_place,
-    COUNT(delay_us) OVER (PARTITION BY cell) AS many_delays
-  FROM (
-    SELECT *, CASE WHEN outcome = 'done' THEN started_at_us + duration_ns / 1000 - due_at_us END AS delay_us
-    FROM counted
-  )
-),
-spans AS (
-  SELECT cell, MAX(block_end) AS block_end, MAX(peak_rss_bytes) AS peak_rss_bytes,
-    MIN(started_at_us) AS first_started_at_us, MAX(started_at_us) AS last_started_at_us,
-    MAX(CASE WHEN place = (many + 1) / 2 THEN duration_ns END) AS duration_p50_ns,
-    MAX(CASE WHEN place = (many * 95 + 99) / 100 THEN duration_ns END) AS duration_p95_ns,
-    MAX(CASE WHEN delay_place = (many_delays + 1) / 2 THEN delay_us END) AS delay_p50_us,
-    MAX(CASE WHEN delay_place = (many_delays * 95 + 99) / 100 THEN delay_us END) AS delay_p95_us
-  FROM placed GROUP BY cell
-),
-inputs AS (
-  SELECT cell, CASE WHEN MIN(input_sha256) != '' THEN sha256(group_concat(input_sha256, ' ')) END AS inputs_sha256
-  FROM (SELECT DISTINCT cell, input_sha256 FROM counted ORDER BY cell, input_sha256) GROUP BY cell
+  SELECT of_cell, mode = 'live' AS live, MAX(block_end) AS block_end, COUNT(DISTINCT round) AS rounds,
+    COUNT(*) AS attempts, SUM(is_last) AS exchanges, SUM(COALESCE(duration_ns, 0) - blocked_ns) AS busy_ns,
+    SUM(blocked_ns) AS blocked_ns, SUM(cpu_ns) AS cpu_ns, SUM(operator_ns) AS operator_ns,
+    SUM(operator_touch) AS operator_touches, SUM(calls) AS calls, SUM(attempt = 1 AND failed) AS first_failed,
+    SUM(is_last AND failed) AS still_failed, SUM(bytes_in) AS bytes_in, SUM(bytes_out) AS bytes_out,
+    nearest_rank(duration_ns, 50) AS duration_p50_ns, nearest_rank(duration_ns, 95) AS duration_p95_ns,
+    MAX(peak_rss_bytes) AS peak_rss_bytes, nearest_rank(delay_us, 50) AS delay_p50_us,
+    nearest_rank(delay_us, 95) AS delay_p95_us, MIN(started_at_us) AS first_started_at_us,
+    MAX(started_at_us) AS last_started_at_us, {", ".join(f"SUM(is_last * {name}) AS {name}" for name in _ROWS)},
+    SUM(source = 'imported') AS imported, sha256_of_all(input_sha256) AS inputs_sha256,
+    SUM(CASE WHEN is_last AND outcome != 'already_received' THEN records END) AS records,
+    SUM(is_last AND outcome = 'done' AND records IS NULL) AS uncounted
+  FROM runs GROUP BY of_cell
 ),
 kept AS (
-  SELECT cell, SUM(due) AS due, SUM(held) AS held, SUM(twice) AS twice, SUM(lost) AS lost,
+  SELECT touched.cell, SUM(due) AS due, SUM(held) AS held, SUM(twice) AS twice, SUM(lost) AS lost,
     SUM(foreign_held) AS foreign_held, SUM(broken) AS broken, SUM(due * (broken > 0)) AS broken_due,
     SUM(held * (broken > 0)) AS broken_held, SUM(good_aside) AS good_aside
-  FROM temp.touched CROSS JOIN holding USING (cell) GROUP BY cell
+  FROM temp.touched CROSS JOIN holding ON holding.cell = touched.cell GROUP BY touched.cell
 )
 INSERT INTO run_block (
   {", ".join(BLOCK_ID)}, block_end, rounds, attempts, exchanges, busy_ns, blocked_ns, cpu_ns, operator_ns,
@@ -140,10 +158,12 @@ INSERT INTO run_block (
   last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, {", ".join(SINCE_MISHAPS)}
 )
 SELECT {", ".join(f"cell.{name}" for name in BLOCK_ID)}, block_end, rounds, attempts, exchanges, busy_ns, blocked_ns,
-  cpu_ns, operator_ns, operator_touch, calls, first_failed, still_failed, COALESCE(kept.due, sums.due),
-  COALESCE(kept.held, sums.held), twice, lost, foreign_held, bytes_in, bytes_out, duration_p50_ns, duration_p95_ns,
-  peak_rss_bytes, delay_p50_us, delay_p95_us, first_started_at_us, last_started_at_us, {", ".join(_ROWS)}, imported,
-  inputs_sha256, passing, recovered, broken, broken_due, broken_held, good_aside
-FROM sums JOIN cell ON cell.id = sums.cell JOIN spans ON spans.cell = sums.cell JOIN inputs ON inputs.cell = sums.cell
-  LEFT JOIN kept ON kept.cell = sums.cell
+  cpu_ns, operator_ns, operator_touches, calls, first_failed, still_failed,
+  COALESCE(due, CASE WHEN live AND NOT uncounted THEN records END),
+  COALESCE(held, CASE WHEN live AND NOT uncounted THEN rows_delivered END), twice, lost, foreign_held, bytes_in,
+  bytes_out, duration_p50_ns, duration_p95_ns, peak_rss_bytes, delay_p50_us, delay_p95_us, first_started_at_us,
+  last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, COALESCE(passing, 0), COALESCE(recovered, 0),
+  broken, broken_due, broken_held, good_aside
+FROM sums CROSS JOIN cell ON cell.id = sums.of_cell LEFT JOIN kept ON kept.cell = sums.of_cell
+  LEFT JOIN first_failures ON first_failures.of_cell = sums.of_cell
 """  # noqa: S608 (names are our own constants)
