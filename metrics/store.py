@@ -53,7 +53,7 @@ def open_store(path: Path, clock: str) -> Database:
         db.enable_wal()
         for setting in WRITER:
             db.execute(f"PRAGMA {setting}")
-        with db.atomic():  # a reader sees all of a new database, or none of it
+        with writing(db):  # a reader sees all of a new database, or none of it
             migrations.apply(db)
             db.table("meta").insert({"key": "clock", "value": clock}, ignore=True)
         _refuse_other_clock(db, path, clock)
