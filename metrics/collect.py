@@ -38,7 +38,7 @@ BATCH = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What one pass took in. `unfinished` names files whose last line has no end yet; `retired` counts those removed."""
+    """What one pass took in. `unfinished` are files whose last line has no end yet; `retired` counts the removed."""
 
     files: int
     events: int

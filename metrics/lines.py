@@ -50,4 +50,5 @@ def _model(cls: type, **more: Any) -> Any:
 def _adapter() -> TypeAdapter[Any]:
     run = _model(RunEvent, kind=(Literal["run", "start"], ...), key=(_model(RunKey), ...))
     others = (_model(cls, kind=(Literal[name], ...)) for name, cls in KINDS.items() if cls is not RunEvent)
-    return TypeAdapter(Annotated[Union[(run, *others)], Field(discriminator="kind")])  # noqa: UP007 (made at run time)
+    told: Any = Union[(run, *others)]
+    return TypeAdapter(Annotated[told, Field(discriminator="kind")])

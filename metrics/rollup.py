@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.schema import BLOCK_ID, RUN_ID, SINCE_MISHAPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from sqlite_utils import Database
 
@@ -43,8 +44,8 @@ def roll_up(db: Database, cells: Iterable[int]) -> None:
     its last attempt completed it, and no person started any of its attempts.
     """
     follow_moves(db)
-    db.conn.create_aggregate("nearest_rank", 2, NearestRank)
-    db.conn.create_aggregate("sha256_of_all", 1, Sha256OfAll)
+    for name, made in AGGREGATES.items():
+        db.conn.create_aggregate(name, 1, made)  # type: ignore[arg-type]  # its stub has only ints
     db.conn.executemany("INSERT OR IGNORE INTO temp.touched VALUES (?)", ((cell,) for cell in cells))
     db.execute(FORGET_SQL)
     db.execute(ROLL_UP_SQL)
@@ -54,15 +55,14 @@ def roll_up(db: Database, cells: Iterable[int]) -> None:
 class NearestRank:
     """The percentile of what there is, by nearest rank; NULL of nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, percent: int) -> None:
+        self._percent = percent
         self._found: list[int] = []
-        self._percent = 0
 
-    def step(self, value: int | None, percent: int) -> None:
-        """Take one value; none is left out."""
+    def step(self, value: int | None) -> None:
+        """Take one value; NULL is none."""
         if value is not None:
             self._found.append(value)
-            self._percent = percent
 
     def finalize(self) -> int | None:
         """The value at the rank."""
@@ -76,7 +76,7 @@ class Sha256OfAll:
     def __init__(self) -> None:
         self._found: set[str] = set()
 
-    def step(self, value: str) -> None:
+    def step(self, value: Any) -> None:
         """Take one text."""
         self._found.add(value)
 
@@ -84,6 +84,13 @@ class Sha256OfAll:
         """The hash, in hexadecimal digits."""
         return None if "" in self._found else hashlib.sha256(" ".join(sorted(self._found)).encode()).hexdigest()
 
+
+#: What the rollup asks of SQLite that it has not.
+AGGREGATES: Mapping[str, Callable[[], NearestRank | Sha256OfAll]] = {
+    "p50": partial(NearestRank, 50),
+    "p95": partial(NearestRank, 95),
+    "sha256_of_all": Sha256OfAll,
+}
 
 #: A run that was given up for abandoned, and has ended after all.
 LATE = "(run.outcome = 'abandoned' AND run.duration_ns IS NULL)"
@@ -107,7 +114,8 @@ DELETE FROM run_block WHERE rowid IN (
 #: One walk over the runs of the cells, in the order of the cells, so that nothing has to be sorted.
 ROLL_UP_SQL = f"""
 WITH superseded AS MATERIALIZED (
-  SELECT DISTINCT earlier.id FROM temp.touched CROSS JOIN run AS again ON again.cell = touched.cell AND again.attempt > 1
+  SELECT DISTINCT earlier.id FROM temp.touched
+    CROSS JOIN run AS again ON again.cell = touched.cell AND again.attempt > 1
     CROSS JOIN run AS earlier ON {_others("earlier", "again")} AND earlier.attempt < again.attempt
   WHERE again.outcome != 'running'
 ),
@@ -136,9 +144,9 @@ sums AS (
     SUM(blocked_ns) AS blocked_ns, SUM(cpu_ns) AS cpu_ns, SUM(operator_ns) AS operator_ns,
     SUM(operator_touch) AS operator_touches, SUM(calls) AS calls, SUM(attempt = 1 AND failed) AS first_failed,
     SUM(is_last AND failed) AS still_failed, SUM(bytes_in) AS bytes_in, SUM(bytes_out) AS bytes_out,
-    nearest_rank(duration_ns, 50) AS duration_p50_ns, nearest_rank(duration_ns, 95) AS duration_p95_ns,
-    MAX(peak_rss_bytes) AS peak_rss_bytes, nearest_rank(delay_us, 50) AS delay_p50_us,
-    nearest_rank(delay_us, 95) AS delay_p95_us, MIN(started_at_us) AS first_started_at_us,
+    p50(duration_ns) AS duration_p50_ns, p95(duration_ns) AS duration_p95_ns,
+    MAX(peak_rss_bytes) AS peak_rss_bytes, p50(delay_us) AS delay_p50_us,
+    p95(delay_us) AS delay_p95_us, MIN(started_at_us) AS first_started_at_us,
     MAX(started_at_us) AS last_started_at_us, {", ".join(f"SUM(is_last * {name}) AS {name}" for name in _ROWS)},
     SUM(source = 'imported') AS imported, sha256_of_all(input_sha256) AS inputs_sha256,
     SUM(CASE WHEN is_last AND outcome != 'already_received' THEN records END) AS records,

@@ -16,7 +16,6 @@ from metrics import rows
 from metrics.errors import StoreDamaged, StoreMissing, TryLater
 from metrics.events import KIND_OF, KINDS, OUTCOMES, Event, parse_subject
 from metrics.rollup import LATE, follow_moves, roll_up
-from metrics.rows import BAND_ENDS, BANDS, band
 from metrics.schema import BLOCK_ID, RUN_ID, STEPS, migrations
 
 if TYPE_CHECKING:

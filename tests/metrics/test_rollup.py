@@ -158,18 +158,17 @@ def test_the_block_that_a_run_leaves_is_rolled_up_too(db, live):
 
 
 @pytest.mark.parametrize(
-    ("sql", "index"),
+    ("where", "index"),
     [
-        ("SELECT DISTINCT cell FROM run INDEXED BY run_running WHERE outcome = 'running' AND started_at_us < 5",
-         "run_running"),
-        ("SELECT id FROM run WHERE cell = 5", "run_cell"),
-        ("SELECT id FROM run WHERE started_at_us < 5 ORDER BY started_at_us DESC LIMIT 9", "started_at_us"),
-        ("SELECT id FROM run WHERE partner = 'AA' AND feed = 'f' ORDER BY started_at_us LIMIT 9", "partner_feed"),
-        ("SELECT id FROM run WHERE system = 'service' AND level = 1 AND mode = 'replay' AND faults = 'none' AND "
-         "series = 's' AND round = 1", "run_key"),
+        ("outcome = 'running' AND started_at_us < 5", "run_running"),
+        ("cell = 5", "run_cell"),
+        ("started_at_us < 5 ORDER BY started_at_us DESC LIMIT 9", "started_at_us"),
+        ("partner = 'AA' AND feed = 'f' ORDER BY started_at_us LIMIT 9", "partner_feed"),
+        ("system = 's' AND level = 1 AND mode = 'live' AND faults = 'f' AND series = 's' AND round = 1", "run_key"),
     ],
-)  # fmt: skip
-def test_runs_are_found_by_an_index(db, sql, index):
+)
+def test_runs_are_found_by_an_index(db, where, index):
     """What is asked of raw runs reads the runs it is about, and no others."""
-    (plan,) = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}") if "TEMP B-TREE" not in row[3]]
-    assert plan.startswith("SEARCH") and index in plan
+    (plan,) = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN SELECT id FROM run WHERE {where}")]
+    assert plan.startswith("SEARCH")
+    assert index in plan

@@ -14,8 +14,9 @@ from metrics.events import AnswerEvent, OutageEvent
 from metrics.measures import MEASURES
 from metrics.mishaps import NOT_COUNTED
 from metrics.rollup import abandon_stale
+from metrics.rows import band
 from metrics.schema import migrations
-from metrics.store import band, insert_events, last_series, next_round, open_reader, open_store, round_rows, today
+from metrics.store import insert_events, last_series, next_round, open_reader, open_store, round_rows, today
 from metrics.window import load
 
 
@@ -261,7 +262,9 @@ RECORD = ("evaluation", "metric_result", "decision", "cost_entry", "plan_revisio
 def test_what_was_judged_and_decided_is_never_changed(tmp_path, table, sql):
     """The database itself refuses, whoever opens it, to change, delete or replace a line of the record."""
     with closing(open_store(tmp_path / "m.db", "live")) as db:
-        db[table].insert({column.name: 1 if column.type in {"INTEGER", "REAL"} else "x" for column in db[table].columns})
+        db[table].insert(
+            {column.name: 1 if column.type in {"INTEGER", "REAL"} else "x" for column in db[table].columns}
+        )
     with closing(sqlite3.connect(tmp_path / "m.db")) as raw:
         before = raw.execute(f"SELECT * FROM {table}").fetchall()
         with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
