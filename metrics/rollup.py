@@ -2,100 +2,176 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
-from metrics.schema import BLOCK_ID, SINCE_MISHAPS
+from metrics.schema import BLOCK_ID, RUN_ID, SINCE_MISHAPS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from sqlite_utils import Database
 
 
 def abandon_stale(db: Database, before_us: int) -> None:
     """Runs that started before and never ended are abandoned: they count as failures, of unknown length."""
-    names = ", ".join(BLOCK_ID)
     stale = "outcome = 'running' AND started_at_us < ?"
-    touched = db.execute(f"SELECT DISTINCT {names} FROM run WHERE {stale}", (before_us,)).fetchall()  # noqa: S608
-    db.execute(f"UPDATE run SET outcome = 'abandoned' WHERE {stale}", (before_us,))  # noqa: S608
-    for key in touched:
-        roll_up(db, key)
+    cells = db.execute(f"SELECT DISTINCT cell FROM run INDEXED BY run_running WHERE {stale}", (before_us,)).fetchall()  # noqa: S608
+    if cells:
+        db.execute(f"UPDATE run SET outcome = 'abandoned' WHERE {stale}", (before_us,))  # noqa: S608
+        roll_up(db, (cell for (cell,) in cells))
 
 
-def roll_up(db: Database, key: tuple[Any, ...]) -> None:
-    """Make one row of `run_block` anew from the raw rows of its block and stratum.
+def follow_moves(db: Database) -> None:
+    """From now on, the cell that a run leaves is rolled up with the others: a start may not know its stratum yet."""
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS touched (cell INTEGER PRIMARY KEY)")
+    db.execute(
+        "CREATE TEMP TRIGGER IF NOT EXISTS run_moved AFTER UPDATE OF cell ON main.run WHEN OLD.cell != NEW.cell "
+        "BEGIN INSERT OR IGNORE INTO touched VALUES (OLD.cell); END"
+    )
 
-    Busy time counts every attempt, failed ones included, less what was blocked on time-outs. A record is counted as
-    held once a round, however many copies the partner has. A round of a replay counts once its holdings are there: of
-    one that was cut short, time would be counted and records not. An exchange has recovered when its first failure was
-    not a refusal, its last attempt completed it, and no person started any of its attempts.
+
+def roll_up(db: Database, cells: Iterable[int]) -> None:
+    """Make the rows of `run_block` anew from the raw rows of these cells (ids of `cell`), and of those runs have left.
+
+    Busy time counts every attempt, failed ones included, less what was blocked on time-outs. In a replay a record is
+    counted as held once a round, however many copies the partner has. A round of a replay counts once its holdings are
+    there: of one that was cut short, time would be counted and records not. In production nobody can count from outside
+    what the partner holds: there, what the last attempts delivered stands for it, unless some exchange was completed of
+    which nobody knows how many records were due. An exchange has recovered when its first failure was not a refusal,
+    its last attempt completed it, and no person started any of its attempts.
     """
-    names = dict(zip(BLOCK_ID, key, strict=True))
-    db.execute(f"DELETE FROM run_block WHERE {_AT}", names)  # noqa: S608 (names are our own constants)
-    db.execute(ROLL_UP_SQL, names)
+    follow_moves(db)
+    for name, made in AGGREGATES.items():
+        db.conn.create_aggregate(name, 1, made)  # type: ignore[arg-type]  # its stub has only ints
+    db.conn.executemany("INSERT OR IGNORE INTO temp.touched VALUES (?)", ((cell,) for cell in cells))
+    db.execute(FORGET_SQL)
+    db.execute(ROLL_UP_SQL)
+    db.execute("DELETE FROM temp.touched")
 
+
+class NearestRank:
+    """The percentile of what there is, by nearest rank; NULL of nothing."""
+
+    def __init__(self, percent: int) -> None:
+        self._percent = percent
+        self._found: list[int] = []
+
+    def step(self, value: int | None) -> None:
+        """Take one value; NULL is none."""
+        if value is not None:
+            self._found.append(value)
+
+    def finalize(self) -> int | None:
+        """The value at the rank."""
+        self._found.sort()
+        return self._found[(len(self._found) * self._percent + 99) // 100 - 1] if self._found else None
+
+
+class Sha256OfAll:
+    """The hash of all different texts, in whatever order they come; NULL where one of them is empty."""
+
+    def __init__(self) -> None:
+        self._found: set[str] = set()
+
+    def step(self, value: Any) -> None:
+        """Take one text."""
+        self._found.add(value)
+
+    def finalize(self) -> str | None:
+        """The hash, in hexadecimal digits."""
+        return None if "" in self._found else hashlib.sha256(" ".join(sorted(self._found)).encode()).hexdigest()
+
+
+#: What the rollup asks of SQLite that it has not.
+AGGREGATES: Mapping[str, Callable[[], NearestRank | Sha256OfAll]] = {
+    "p50": partial(NearestRank, 50),
+    "p95": partial(NearestRank, 95),
+    "sha256_of_all": Sha256OfAll,
+}
 
 #: A run that was given up for abandoned, and has ended after all.
 LATE = "(run.outcome = 'abandoned' AND run.duration_ns IS NULL)"
 
-_AT = " AND ".join(f"{name} = :{name}" for name in BLOCK_ID)
-
 _FAILED = f"({', '.join(repr(name) for name in FAILED_OUTCOMES)})"
+_ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
+_IN_CELL = " AND ".join(f"run_block.{name} = cell.{name}" for name in BLOCK_ID)
 
+
+def _others(name: str, of: str) -> str:
+    """That `name` is an attempt at the same exchange as `of`, counted in the same cell."""
+    same = " AND ".join(f"{name}.{column} = {of}.{column}" for column in (*RUN_ID[:-1], "cell"))
+    return f"{same} AND {name}.outcome != 'running'"
+
+
+FORGET_SQL = f"""
+DELETE FROM run_block WHERE rowid IN (
+  SELECT run_block.rowid FROM temp.touched CROSS JOIN cell ON cell.id = touched.cell JOIN run_block ON {_IN_CELL}
+)"""  # noqa: S608 (names are our own constants)
+
+#: One walk over the runs of the cells, in the order of the cells, so that nothing has to be sorted.
 ROLL_UP_SQL = f"""
-WITH runs AS (
-  SELECT * FROM run WHERE {_AT} AND outcome != 'running'
-    AND (mode != 'replay' OR round IN (SELECT round FROM holding WHERE {_AT}))
+WITH superseded AS MATERIALIZED (
+  SELECT DISTINCT earlier.id FROM temp.touched
+    CROSS JOIN run AS again ON again.cell = touched.cell AND again.attempt > 1
+    CROSS JOIN run AS earlier ON {_others("earlier", "again")} AND earlier.attempt < again.attempt
+  WHERE again.outcome != 'running'
 ),
-ended AS (
-  SELECT duration_ns, ROW_NUMBER() OVER (ORDER BY duration_ns) AS place, COUNT(*) OVER () AS many
-  FROM runs WHERE duration_ns IS NOT NULL
+runs AS NOT MATERIALIZED (
+  SELECT touched.cell AS of_cell, run.*, superseded.id IS NULL AS is_last, run.outcome IN {_FAILED} AS failed,
+    CASE WHEN run.outcome = 'done' THEN run.started_at_us + run.duration_ns / 1000 - run.due_at_us END AS delay_us
+  FROM temp.touched CROSS JOIN run ON run.cell = touched.cell LEFT JOIN superseded ON superseded.id = run.id
+  WHERE run.outcome != 'running' AND (
+    run.mode != 'replay'
+    OR EXISTS (SELECT 1 FROM holding WHERE holding.cell = touched.cell AND holding.round = run.round)
+  )
 ),
-delays AS (
-  SELECT started_at_us - due_at_us AS delay_us, ROW_NUMBER() OVER (ORDER BY started_at_us - due_at_us) AS place,
-         COUNT(*) OVER () AS many
-  FROM runs WHERE outcome = 'done'
+first_failures AS (
+  SELECT of_cell, COUNT(*) AS passing, SUM((
+      SELECT MAX(attempt) AND outcome NOT IN {_FAILED} AND SUM(operator_touch) = 0
+      FROM run AS tried WHERE {_others("tried", "runs")}
+    )) AS recovered
+  FROM runs WHERE failed AND outcome != 'refused' AND NOT EXISTS (
+    SELECT 1 FROM run AS before
+    WHERE {_others("before", "runs")} AND before.attempt < runs.attempt AND before.outcome IN {_FAILED}
+  ) GROUP BY of_cell
 ),
-lasts AS (
-  SELECT round, exchange_id, outcome, {", ".join(f"rows_{name}" for name in ("in", *OUTCOMES))},
-         SUM(operator_touch) OVER (PARTITION BY round, exchange_id) AS touches,
-         ROW_NUMBER() OVER (PARTITION BY round, exchange_id ORDER BY attempt DESC) AS back
-  FROM runs
+sums AS (
+  SELECT of_cell, mode = 'live' AS live, MAX(block_end) AS block_end, COUNT(DISTINCT round) AS rounds,
+    COUNT(*) AS attempts, SUM(is_last) AS exchanges, SUM(COALESCE(duration_ns, 0) - blocked_ns) AS busy_ns,
+    SUM(blocked_ns) AS blocked_ns, SUM(cpu_ns) AS cpu_ns, SUM(operator_ns) AS operator_ns,
+    SUM(operator_touch) AS operator_touches, SUM(calls) AS calls, SUM(attempt = 1 AND failed) AS first_failed,
+    SUM(is_last AND failed) AS still_failed, SUM(bytes_in) AS bytes_in, SUM(bytes_out) AS bytes_out,
+    p50(duration_ns) AS duration_p50_ns, p95(duration_ns) AS duration_p95_ns,
+    MAX(peak_rss_bytes) AS peak_rss_bytes, p50(delay_us) AS delay_p50_us,
+    p95(delay_us) AS delay_p95_us, MIN(started_at_us) AS first_started_at_us,
+    MAX(started_at_us) AS last_started_at_us, {", ".join(f"SUM(is_last * {name}) AS {name}" for name in _ROWS)},
+    SUM(source = 'imported') AS imported, sha256_of_all(input_sha256) AS inputs_sha256,
+    SUM(CASE WHEN is_last AND outcome != 'already_received' THEN records END) AS records,
+    SUM(is_last AND outcome = 'done' AND records IS NULL) AS uncounted
+  FROM runs GROUP BY of_cell
 ),
-failures AS (
-  SELECT round, exchange_id, outcome, ROW_NUMBER() OVER (PARTITION BY round, exchange_id ORDER BY attempt) AS nth
-  FROM runs WHERE outcome IN {_FAILED}
-),
-passing AS (
-  SELECT lasts.touches = 0 AND lasts.outcome NOT IN {_FAILED} AS recovered
-  FROM failures JOIN lasts USING (round, exchange_id)
-  WHERE failures.nth = 1 AND failures.outcome != 'refused' AND lasts.back = 1
-),
-held AS (
-  SELECT SUM(due) AS due, SUM(held) AS held, SUM(twice) AS twice, SUM(lost) AS lost, SUM(foreign_held) AS foreign_held,
-    SUM(broken) AS broken, SUM(due * (broken > 0)) AS broken_due, SUM(held * (broken > 0)) AS broken_held,
-    SUM(good_aside) AS good_aside
-  FROM holding WHERE {_AT}
+kept AS (
+  SELECT touched.cell, SUM(due) AS due, SUM(held) AS held, SUM(twice) AS twice, SUM(lost) AS lost,
+    SUM(foreign_held) AS foreign_held, SUM(broken) AS broken, SUM(due * (broken > 0)) AS broken_due,
+    SUM(held * (broken > 0)) AS broken_held, SUM(good_aside) AS good_aside
+  FROM temp.touched CROSS JOIN holding ON holding.cell = touched.cell GROUP BY touched.cell
 )
 INSERT INTO run_block (
   {", ".join(BLOCK_ID)}, block_end, rounds, attempts, exchanges, busy_ns, blocked_ns, cpu_ns, operator_ns,
   operator_touches, calls, first_failed, still_failed, due, held, twice, lost, foreign_held, bytes_in, bytes_out,
   duration_p50_ns, duration_p95_ns, peak_rss_bytes, delay_p50_us, delay_p95_us, first_started_at_us,
-  last_started_at_us, {", ".join(f"rows_{name}" for name in ("in", *OUTCOMES))}, {", ".join(SINCE_MISHAPS)}
+  last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, {", ".join(SINCE_MISHAPS)}
 )
-SELECT {", ".join(f":{name}" for name in BLOCK_ID)}, MAX(block_end), COUNT(DISTINCT round), COUNT(*),
-  (SELECT COUNT(*) FROM lasts WHERE back = 1), SUM(COALESCE(duration_ns, 0) - blocked_ns), SUM(blocked_ns),
-  SUM(cpu_ns), SUM(operator_ns), SUM(operator_touch), SUM(calls),
-  SUM(attempt = 1 AND outcome IN {_FAILED}),
-  (SELECT SUM(outcome IN {_FAILED}) FROM lasts WHERE back = 1),
-  (SELECT due FROM held), (SELECT held FROM held), (SELECT twice FROM held), (SELECT lost FROM held),
-  (SELECT foreign_held FROM held), SUM(bytes_in), SUM(bytes_out),
-  (SELECT duration_ns FROM ended WHERE place = (many + 1) / 2),
-  (SELECT duration_ns FROM ended WHERE place = (many * 95 + 99) / 100), MAX(peak_rss_bytes),
-  (SELECT delay_us FROM delays WHERE place = (many + 1) / 2),
-  (SELECT delay_us FROM delays WHERE place = (many * 95 + 99) / 100), MIN(started_at_us), MAX(started_at_us),
-  {", ".join(f"(SELECT SUM(rows_{name}) FROM lasts WHERE back = 1)" for name in ("in", *OUTCOMES))},
-  (SELECT COUNT(*) FROM passing), (SELECT COALESCE(SUM(recovered), 0) FROM passing),
-  (SELECT broken FROM held), (SELECT broken_due FROM held), (SELECT broken_held FROM held),
-  (SELECT good_aside FROM held)
-FROM runs HAVING COUNT(*) > 0
+SELECT {", ".join(f"cell.{name}" for name in BLOCK_ID)}, block_end, rounds, attempts, exchanges, busy_ns, blocked_ns,
+  cpu_ns, operator_ns, operator_touches, calls, first_failed, still_failed,
+  COALESCE(due, CASE WHEN live AND NOT uncounted THEN records END),
+  COALESCE(held, CASE WHEN live AND NOT uncounted THEN rows_delivered END), twice, lost, foreign_held, bytes_in,
+  bytes_out, duration_p50_ns, duration_p95_ns, peak_rss_bytes, delay_p50_us, delay_p95_us, first_started_at_us,
+  last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, COALESCE(passing, 0), COALESCE(recovered, 0),
+  broken, broken_due, broken_held, good_aside
+FROM sums CROSS JOIN cell ON cell.id = sums.of_cell LEFT JOIN kept ON kept.cell = sums.of_cell
+  LEFT JOIN first_failures ON first_failures.of_cell = sums.of_cell
 """  # noqa: S608 (names are our own constants)

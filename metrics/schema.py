@@ -16,6 +16,7 @@ BLOCK_ID = ("block", "system", "level", "mode", "faults", "series", "partner", "
 HOLDING_ID = ("system", "level", "mode", "faults", "series", "round", "partner", "feed", "file")
 ANSWER_ID = (*HOLDING_ID[:-1], "control", "block")
 OUTAGE_ID = (*HOLDING_ID[:-1], "day")
+ANSWER_BLOCK_ID = ("system", "level", "control", "mode", "faults", "series", "block", "partner", "feed")
 
 #: What a rollup has counted since broken rows, retries and outages are replayed; NULL in rows that are older.
 SINCE_MISHAPS = ("passing", "recovered", "broken", "broken_due", "broken_held", "good_aside")
@@ -143,6 +144,53 @@ def add_plans(db: Database) -> None:
         _append_only(db, table)
 
 
+@migrations()
+def add_cells(db: Database) -> None:
+    """A number for each block x subject x stratum, so that its runs are found by one small index.
+
+    The plain columns stay in every run. Answers get a rollup over rounds, and no line of the record can be replaced.
+    """
+    texts = dict.fromkeys(BLOCK_ID, str) | {"level": int, "band": int}
+    names = ", ".join(BLOCK_ID)
+    db.create_table("cell", {"id": int, **texts}, pk="id", strict=True)
+    db.table("cell").create_index(BLOCK_ID, unique=True, index_name="cell_key")
+    for table, last in (("run", ""), ("holding", ", round")):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN cell INTEGER REFERENCES cell (id)")
+        db.execute(f"INSERT INTO cell ({names}) SELECT DISTINCT {names} FROM {table} WHERE true ON CONFLICT DO NOTHING")  # noqa: S608
+        same = " AND ".join(f"cell.{name} = {table}.{name}" for name in BLOCK_ID)
+        db.execute(f"UPDATE {table} SET cell = (SELECT id FROM cell WHERE {same})")  # noqa: S608
+        db.execute(f"CREATE INDEX {table}_cell ON {table} (cell{last})")
+    for index in ("run_block_key", f"idx_holding_{'_'.join(BLOCK_ID)}", "run_unfinished"):
+        db.execute(f"DROP INDEX IF EXISTS {index}")
+    db.execute("CREATE INDEX run_running ON run (started_at_us) WHERE outcome = 'running'")
+    _roll_up_answers(db)
+    for table in ("evaluation", "metric_result", "decision", "cost_entry", "plan_revision", "forecast"):
+        same = " OR (code, revision) = (NEW.code, NEW.revision)" if table == "plan_revision" else ""
+        db.execute(  # REPLACE deletes without asking the trigger for DELETE
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "  # noqa: S608
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id{same}) "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        )
+
+
+def _roll_up_answers(db: Database) -> None:
+    """Answers over all rounds, one row a block and feed; the database itself adds each new answer."""
+    columns: dict[str, Any] = dict.fromkeys((*ANSWER_BLOCK_ID, "block_end"), str)
+    columns |= {"level": int, "compared": int, "equal": int}
+    db.create_table("answer_block", columns, pk=ANSWER_BLOCK_ID, strict=True)
+    names, more = ", ".join(columns), "compared = compared + excluded.compared, equal = equal + excluded.equal"
+    db.execute(
+        f"CREATE TRIGGER answer_rolled_up AFTER INSERT ON answer BEGIN "  # noqa: S608 (names are our own constants)
+        f"INSERT INTO answer_block ({names}) VALUES ({', '.join(f'NEW.{name}' for name in columns)}) "
+        f"ON CONFLICT DO UPDATE SET block_end = MAX(block_end, excluded.block_end), {more}; END"
+    )
+    key = ", ".join(ANSWER_BLOCK_ID)
+    db.execute(
+        f"INSERT INTO answer_block ({names}) SELECT {key}, MAX(block_end), SUM(compared), SUM(equal) "  # noqa: S608
+        f"FROM answer GROUP BY {key}"
+    )
+
+
 def _append_only(db: Database, table: str) -> None:
     for verb in ("UPDATE", "DELETE"):
         db.execute(
@@ -152,4 +200,4 @@ def _append_only(db: Database, table: str) -> None:
 
 
 #: Names of all steps this release knows; a database with more is from a newer one.
-STEPS = frozenset({"create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans"})
+STEPS = frozenset({"create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells"})

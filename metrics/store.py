@@ -7,19 +7,22 @@ Stamps are UTC microseconds, durations nanoseconds, days ISO dates; None is neve
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
+from metrics import rows
 from metrics.errors import StoreDamaged, StoreMissing, TryLater
-from metrics.events import OUTCOMES, AnswerEvent, Event, HoldingEvent, OutageEvent, RunEvent, SeriesEvent, parse_subject
-from metrics.rollup import LATE, roll_up
-from metrics.schema import ANSWER_ID, BLOCK_ID, HOLDING_ID, OUTAGE_ID, RUN_ID, STEPS, migrations
+from metrics.events import KIND_OF, KINDS, OUTCOMES, Event, parse_subject
+from metrics.rollup import LATE, follow_moves, roll_up
+from metrics.schema import BLOCK_ID, RUN_ID, STEPS, migrations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from pydantic import BaseModel
 
 #: The two calendars a store can be on; one never judges the other.
 CLOCKS = ("live", "replay")
@@ -27,14 +30,8 @@ CLOCKS = ("live", "replay")
 #: Version of how numbers are made from events; a change starts a new series.
 METHOD = "3"
 
-#: Upper ends of the size bands but the last: two steps of log2 each, so that six bands reach past a thousand rows.
-BAND_ENDS = (3, 15, 63, 255, 1023)
-BANDS = ("1-3", "4-15", "16-63", "64-255", "256-1023", "1024+")
-
-
-def band(records: int | None) -> int:
-    """The size band of a file: 0 to 5, two log2 steps each, the last open; -1 where nobody counted its records."""
-    return -1 if records is None else sum(records > end for end in BAND_ENDS)
+#: How a writer is set: 64 MiB of pages, sorting in memory, and a checkpoint every 32 MiB, for batches are large.
+WRITER = ("synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY", "wal_autocheckpoint = 8192")
 
 
 def open_store(path: Path, clock: str) -> Database:
@@ -53,8 +50,9 @@ def open_store(path: Path, clock: str) -> Database:
         _refuse_foreign(db, path)
         _refuse_newer(db, path)
         db.enable_wal()
-        db.execute("PRAGMA synchronous = NORMAL")
-        with db.atomic():  # a reader sees all of a new database, or none of it
+        for setting in WRITER:
+            db.execute(f"PRAGMA {setting}")
+        with writing(db):  # a reader sees all of a new database, or none of it
             migrations.apply(db)
             db.table("meta").insert({"key": "clock", "value": clock}, ignore=True)
         _refuse_other_clock(db, path, clock)
@@ -126,115 +124,89 @@ def clock_of(db: Database) -> str:
     return str(db.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()[0])
 
 
-def insert_events(db: Database, events: Iterable[tuple[str, Event]]) -> int:
+@contextmanager
+def writing(db: Database) -> Iterator[None]:
+    """A transaction in which nobody else writes, from its first read on."""
+    db.conn.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.conn.rollback()
+        raise
+    db.conn.commit()
+
+
+def insert_events(db: Database, events: Iterable[tuple[str, Event | BaseModel]]) -> int:
     """Keep events and roll up the blocks they touch, in one transaction of the caller's; returns how many were new.
 
     The same run told twice counts once: an end replaces its start, and nothing replaces an end.
     """
-    before = db.conn.total_changes
-    touched: set[tuple[Any, ...]] = set()
-    runs: list[dict[str, Any]] = []
-    starts: list[dict[str, Any]] = []
-    holdings: list[dict[str, Any]] = []
-    answers: list[dict[str, Any]] = []
-    outages: list[dict[str, Any]] = []
-    series: list[dict[str, Any]] = []
+    told: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in ("start", *KINDS)}
+    cells = Cells(db)
+    newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     for kind, event in events:
-        if isinstance(event, RunEvent):
-            row = run_row(event)
-            if kind == "start":
-                starts.append(row | {"outcome": "running", "duration_ns": None})
-            else:
-                runs.append(row)
-            touched.add(tuple(row[name] for name in BLOCK_ID))
-        elif isinstance(event, HoldingEvent):
-            row = holding_row(event)
-            holdings.append(row)
-            touched.add(tuple(row[name] for name in BLOCK_ID))
-        elif isinstance(event, OutageEvent):
-            outages.append(outage_row(event))
-        elif isinstance(event, SeriesEvent):
-            series.append(asdict(event))
+        # whoever hands over an event, and no line, need not say what it is
+        name = kind if kind == "start" else KIND_OF.get(type(event), kind)  # type: ignore[arg-type]
+        if name in {"run", "start"}:
+            row = rows.run(event)
+            told[name].append((*row, cells[rows.run_cell(row)]))
+            newest[row[2:6]] = row[:8]
+        elif name == "holding":
+            row = rows.holding(event)
+            told[name].append((*row, cells[rows.holding_cell(row)]))
         else:
-            answers.append(answer_row(event))
-    # a run that ends takes its row along, out of the stratum in which it stood unfinished
-    names = ", ".join(BLOCK_ID)
-    touched |= set(db.execute(f"SELECT {names} FROM run WHERE duration_ns IS NULL").fetchall())  # noqa: S608
-    _insert(db, "run", starts, on_conflict="DO NOTHING")
-    update = ", ".join(f"{name} = excluded.{name}" for name in (runs[0] if runs else ()))
-    _insert(
-        db,
-        "run",
-        runs,
-        on_conflict=f"({', '.join(RUN_ID)}) DO UPDATE SET {update} WHERE run.outcome = 'running' OR {LATE}",
-    )
-    _insert(db, "holding", holdings, on_conflict="DO NOTHING")
-    _insert(db, "answer", answers, on_conflict="DO NOTHING")
-    _insert(db, "outage", outages, on_conflict="DO NOTHING")
-    _insert(db, "series", series, on_conflict="DO UPDATE SET faults_sha256 = excluded.faults_sha256")
-    new = db.conn.total_changes - before
-    newest = {
-        (row["mode"], row["faults"], row["series"]): row["round"] for row in sorted((*starts, *runs), key=_by_round)
-    }
-    for (mode, faults, name), last_round in newest.items():
-        newest_run = db.execute("SELECT MAX(id) FROM run").fetchone()[0]
-        db.execute(NEWEST_SQL, (mode, faults, name, newest_run, last_round))
-    for key in touched:
-        roll_up(db, key)
+            told[name].append({"answer": rows.answer, "outage": rows.outage, "series": rows.series}[name](event))
+    follow_moves(db)
+    new = sum(_insert(db, sql, told[name]) for name, sql in INSERTS)
+    for key in newest.values():
+        db.execute(NEWEST_SQL, key)
+    roll_up(db, cells.values())
     return new
 
 
-#: A series of which runs came: they are the newest of all.
-NEWEST_SQL = """
-INSERT INTO series (mode, faults, series, newest_run, last_round) VALUES (?, ?, ?, ?, ?)
+class Cells(dict[tuple[Any, ...], int]):
+    """The numbers of cells by the values of `BLOCK_ID`; one that is not known yet is made."""
+
+    def __init__(self, db: Database) -> None:
+        super().__init__()
+        self._db = db
+
+    def __missing__(self, key: tuple[Any, ...]) -> int:
+        found = self._db.execute(FIND_CELL_SQL, key).fetchone()
+        self[key] = int(found[0] if found else self._db.execute(ADD_CELL_SQL, key).lastrowid or 0)
+        return self[key]
+
+
+FIND_CELL_SQL = f"SELECT id FROM cell WHERE {' AND '.join(f'{name} = ?' for name in BLOCK_ID)}"  # noqa: S608
+ADD_CELL_SQL = rows.insert("cell", BLOCK_ID, "DO NOTHING")
+
+_END = ", ".join(f"{name} = excluded.{name}" for name in rows.RUN if name not in RUN_ID)
+
+#: How each kind of event is kept, in this order.
+INSERTS = (
+    ("start", rows.insert("run", rows.RUN, "DO NOTHING", {"outcome": "'running'", "duration_ns": "NULL"})),
+    (
+        "run",
+        rows.insert(
+            "run", rows.RUN, f"({', '.join(RUN_ID)}) DO UPDATE SET {_END} WHERE run.outcome = 'running' OR {LATE}"
+        ),
+    ),
+    ("holding", rows.insert("holding", rows.HOLDING, "DO NOTHING")),
+    ("answer", rows.insert("answer", rows.ANSWER, "DO NOTHING")),
+    ("outage", rows.insert("outage", rows.OUTAGE, "DO NOTHING")),
+    ("series", rows.insert("series", rows.SERIES, "DO UPDATE SET faults_sha256 = excluded.faults_sha256")),
+)
+
+#: A series of which runs came, by the last of them: it is the newest of all.
+NEWEST_SQL = f"""
+INSERT INTO series (mode, faults, series, newest_run, last_round)
+SELECT mode, faults, series, id, round FROM run WHERE {" AND ".join(f"{name} = ?" for name in RUN_ID)}
 ON CONFLICT DO UPDATE SET newest_run = MAX(COALESCE(newest_run, 0), excluded.newest_run),
-  last_round = MAX(COALESCE(last_round, 0), excluded.last_round)"""
+  last_round = MAX(COALESCE(last_round, 0), excluded.last_round)"""  # noqa: S608 (names are our own constants)
 
 
-def _by_round(row: dict[str, Any]) -> int:
-    return int(row["round"])
-
-
-def _insert(db: Database, table: str, rows: Sequence[dict[str, Any]], on_conflict: str) -> None:
-    if rows:
-        names = list(rows[0])
-        values = ", ".join(f":{name}" for name in names)
-        sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values}) ON CONFLICT {on_conflict}"  # noqa: S608
-        db.conn.executemany(sql, rows)
-
-
-def run_row(event: RunEvent) -> dict[str, Any]:
-    """A run event as a row of `run`."""
-    key = event.key
-    row: dict[str, Any] = {name: getattr(key, name) for name in RUN_ID}
-    row |= {
-        name: getattr(event, name)
-        for name in (
-            "partner", "feed", "file", "block", "block_end", "release", "records", "due_at_us", "started_at_us",
-            "duration_ns", "blocked_ns", "cpu_ns", "peak_rss_bytes", "outcome", "error_type", "error", "bytes_in",
-            "bytes_out", "calls", "input_sha256", "operator_ns", "operator_touch", "source",
-        )
-    }  # fmt: skip
-    row |= {f"rows_{name}": event.rows.get(name, 0) for name in ("in", *OUTCOMES)}
-    return row | {"band": band(event.records)}
-
-
-def holding_row(event: HoldingEvent) -> dict[str, Any]:
-    """A holding event as a row of `holding`."""
-    names = (*HOLDING_ID, "block", "block_end", "due", "held", "twice", "lost", "broken", "good_aside")
-    row = {name: getattr(event, name) for name in names}
-    return row | {"foreign_held": event.foreign, "band": band(event.due)}
-
-
-def answer_row(event: AnswerEvent) -> dict[str, Any]:
-    """An answer event as a row of `answer`."""
-    names = (*ANSWER_ID, "block_end", "compared", "equal")
-    return {name: getattr(event, name) for name in names}
-
-
-def outage_row(event: OutageEvent) -> dict[str, Any]:
-    """An outage event as a row of `outage`."""
-    return {name: getattr(event, name) for name in (*OUTAGE_ID, "block", "block_end", "hours", "calls")}
+def _insert(db: Database, sql: str, found: Sequence[tuple[Any, ...]]) -> int:
+    return db.conn.executemany(sql, found).rowcount if found else 0
 
 
 def last_series(db: Database, mode: str, faults: str) -> str | None:

@@ -241,8 +241,10 @@ def _grid(
 
 
 def _answers(db: Database, asked: Question, system: str, level: int) -> tuple[tuple[str, int, int], ...]:
+    # a database that only older releases have written has the answers of each round, and no sums of them
+    table = "answer_block" if db.table("answer_block").exists() else "answer"
     sql = (
-        "SELECT block_end, partner, feed, SUM(compared), SUM(equal) FROM answer WHERE system = ? AND level = ? "
+        f"SELECT block_end, partner, feed, SUM(compared), SUM(equal) FROM {table} WHERE system = ? AND level = ? "  # noqa: S608
         "AND control = ? AND mode = ? AND faults = ? AND series = ? AND block >= ? AND block_end <= ? "
         "GROUP BY block, block_end, partner, feed ORDER BY block, partner, feed"
     )

@@ -1,13 +1,15 @@
 """From spool to store, each event once."""
 
+import os
+import sqlite3
 from contextlib import closing
 
 import pytest
 
 from metrics.collect import Collected, collect
-from metrics.errors import SpoolDamaged
-from metrics.events import to_line
-from metrics.store import open_store
+from metrics.errors import SpoolDamaged, TryLater
+from metrics.events import SpoolRecorder, to_line
+from metrics.store import open_reader, open_store
 
 
 @pytest.fixture
@@ -26,13 +28,13 @@ def spool(tmp_path):
 
 def test_collecting_twice_takes_each_event_once(db, spool, a_run):
     """What was taken is not taken again, and what has come since is."""
-    file = spool / "1.jsonl"
-    file.write_bytes(to_line(a_run(1)) + to_line(a_run(2)))
-    assert collect(spool, db, 0) == Collected(1, 2, 2, ())
-    assert collect(spool, db, 0) == Collected(1, 0, 0, ())
-    with file.open("ab") as more:
-        more.write(to_line(a_run(3)))
-    assert collect(spool, db, 0) == Collected(1, 1, 1, ())
+    with closing(SpoolRecorder(spool)) as recorder:
+        for attempt in (1, 2):
+            recorder.record(a_run(attempt))
+        assert collect(spool, db, 0) == Collected(1, 2, 2, ())
+        assert collect(spool, db, 0) == Collected(1, 0, 0, ())
+        recorder.record(a_run(3))
+        assert collect(spool, db, 0) == Collected(1, 1, 1, ())
     assert db["run"].count == 3
 
 
@@ -40,7 +42,7 @@ def test_a_copy_of_a_spool_file_adds_nothing(db, spool, a_run):
     """The same events under another file name are the same runs."""
     for name in ("1.jsonl", "2.jsonl"):
         (spool / name).write_bytes(to_line(a_run()))
-    assert collect(spool, db, 0) == Collected(2, 2, 1, ())
+    assert collect(spool, db, 0) == Collected(2, 2, 1, (), retired=2)
 
 
 def test_a_last_line_without_its_end_is_left_until_it_has(db, spool, a_run):
@@ -48,8 +50,9 @@ def test_a_last_line_without_its_end_is_left_until_it_has(db, spool, a_run):
     file, line = spool / "1.jsonl", to_line(a_run(2))
     file.write_bytes(to_line(a_run(1)) + line[:30])
     assert collect(spool, db, 0) == Collected(1, 1, 1, ("1.jsonl",))
+    assert file.exists()
     file.write_bytes(to_line(a_run(1)) + line)
-    assert collect(spool, db, 0) == Collected(1, 1, 1, ())
+    assert collect(spool, db, 0) == Collected(1, 1, 1, (), retired=1)
 
 
 def test_a_line_that_is_no_event_is_set_aside_whole(db, spool, a_run):
@@ -59,7 +62,7 @@ def test_a_line_that_is_no_event_is_set_aside_whole(db, spool, a_run):
     with pytest.raises(SpoolDamaged, match=r"1 line\(s\) .* 1\.jsonl at byte \d+; the other 2 events were collected"):
         collect(spool, db, 0)
     assert [path.read_bytes() for path in (spool / "damaged").iterdir()] == [bad]
-    assert collect(spool, db, 0) == Collected(1, 0, 0, ())
+    assert collect(spool, db, 0) == Collected(0, 0, 0, ())
     assert db["run"].count == 2
 
 
@@ -79,4 +82,92 @@ def test_what_fails_midway_is_taken_whole_the_next_time(db, spool, a_run, monkey
         collect(spool, db, 0)
     assert db["run"].count == 0
     monkeypatch.setattr(module, "insert_events", real)
+    assert collect(spool, db, 0) == Collected(1, 1, 1, (), retired=1)
+
+
+def test_many_files_are_taken_in_bounded_batches(db, spool, a_run, monkeypatch):
+    """A batch may end in the middle of a file and go on in the next; nothing is skipped or taken twice."""
+    import metrics.collect as module
+
+    monkeypatch.setattr(module, "BATCH", 3)
+    sizes = []
+    real = module.insert_events
+
+    def counted(db, events):
+        told = list(events)
+        sizes.append(len(told))
+        return real(db, told)
+
+    monkeypatch.setattr(module, "insert_events", counted)
+    for name, attempts in (("1", (1, 2)), ("2", (3, 4, 5, 6)), ("3", (7,))):
+        (spool / f"{name}.jsonl").write_bytes(b"".join(to_line(a_run(attempt)) for attempt in attempts))
+    assert collect(spool, db, 0) == Collected(3, 7, 7, (), retired=3)
+    assert max(sizes) == 3
+    assert [row[0] for row in db.execute("SELECT attempt FROM run ORDER BY attempt")] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_file_goes_when_its_writer_has_closed_it(db, spool, a_run):
+    """Open, it stays, whatever was taken of it; closed, it and its line in the store are removed."""
+    with closing(SpoolRecorder(spool)) as recorder:
+        recorder.record(a_run(1))
+        assert collect(spool, db, 0).retired == 0
+        assert len(list(spool.iterdir())) == 1
+    assert collect(spool, db, 0) == Collected(1, 0, 0, (), retired=1)
+    assert list(spool.iterdir()) == []
+    assert db["spool_file"].count == 0
+    assert db["run"].count == 1
+
+
+def test_a_file_that_grew_meanwhile_stays(db, spool, a_run, monkeypatch):
+    """What is written between the reading and the removing is not lost with the file."""
+    import metrics.collect as module
+
+    file = spool / "1.jsonl"
+    file.write_bytes(to_line(a_run(1)))
+
+    def abandon_and_write(*_):
+        with file.open("ab") as more:
+            more.write(to_line(a_run(2)))
+
+    monkeypatch.setattr(module, "abandon_stale", abandon_and_write)
     assert collect(spool, db, 0) == Collected(1, 1, 1, ())
+    monkeypatch.undo()
+    assert collect(spool, db, 0) == Collected(1, 1, 1, (), retired=1)
+    assert db["run"].count == 2
+
+
+def test_nothing_is_removed_while_a_reader_holds_the_log(db, spool, a_run, tmp_path):
+    """Where the store cannot be made durable at once, the spool stays until it can."""
+    with closing(open_reader(tmp_path / "metrics.db")) as page:
+        page.conn.execute("BEGIN")
+        page.execute("SELECT COUNT(*) FROM run").fetchone()
+        (spool / "1.jsonl").write_bytes(to_line(a_run(1)))
+        assert collect(spool, db, 0) == Collected(1, 1, 1, ())
+        assert (spool / "1.jsonl").exists()
+    assert collect(spool, db, 0).retired == 1
+
+
+def test_a_short_write_costs_one_event_and_no_other(db, spool, a_run, monkeypatch):
+    """Half a line stays where it is, for a person to look at; the next event begins a file of its own."""
+    recorder = SpoolRecorder(spool)
+    recorder.record(a_run(1))
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:50]))
+    recorder.record(a_run(2))
+    monkeypatch.undo()
+    recorder.record(a_run(3))
+    recorder.close()
+    done = collect(spool, db, 0)
+    assert (done.files, done.events, len(done.unfinished), done.retired) == (2, 2, 1, 1)
+    assert [row[0] for row in db.execute("SELECT attempt FROM run ORDER BY attempt")] == [1, 3]
+
+
+def test_a_store_that_is_held_is_tried_later(db, spool, a_run, tmp_path):
+    """Another program's lock is said as such, and nothing is lost."""
+    db.execute("PRAGMA busy_timeout = 10")
+    (spool / "1.jsonl").write_bytes(to_line(a_run(1)))
+    with closing(sqlite3.connect(tmp_path / "metrics.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TryLater, match="try again later"):
+            collect(spool, db, 0)
+    assert collect(spool, db, 0).new == 1

@@ -6,14 +6,17 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from sqlite_utils import Database
 
 from metrics.compare import Question
 from metrics.errors import StoreDamaged, StoreMissing
-from metrics.events import OutageEvent
+from metrics.events import AnswerEvent, OutageEvent
 from metrics.measures import MEASURES
 from metrics.mishaps import NOT_COUNTED
 from metrics.rollup import abandon_stale
-from metrics.store import band, insert_events, next_round, open_reader, open_store, round_rows, today
+from metrics.rows import band
+from metrics.schema import migrations
+from metrics.store import insert_events, last_series, next_round, open_reader, open_store, round_rows, today
 from metrics.window import load
 
 
@@ -242,15 +245,89 @@ def test_bands_part_at_powers_of_four(records, expected):
     assert band(records) == expected
 
 
-@pytest.mark.parametrize("table", ["evaluation", "metric_result", "decision", "cost_entry"])
-def test_what_was_judged_and_decided_is_never_changed(db, table):
-    """The database itself refuses to change or delete a line of the record."""
-    columns = {column.name: 1 if column.type in {"INTEGER", "REAL"} else "x" for column in db[table].columns}
-    db[table].insert(columns)
-    for sql in (f"UPDATE {table} SET id = 2", f"DELETE FROM {table}"):
+RECORD = ("evaluation", "metric_result", "decision", "cost_entry", "plan_revision", "forecast")
+
+
+@pytest.mark.parametrize("table", RECORD)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE {table} SET id = 2",
+        "UPDATE OR REPLACE {table} SET code = 'M2'",
+        "DELETE FROM {table}",
+        "INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
+        "INSERT INTO {table} SELECT * FROM {table} WHERE true ON CONFLICT DO UPDATE SET code = 'M2'",
+    ],
+)
+def test_what_was_judged_and_decided_is_never_changed(tmp_path, table, sql):
+    """The database itself refuses, whoever opens it, to change, delete or replace a line of the record."""
+    with closing(open_store(tmp_path / "m.db", "live")) as db:
+        db[table].insert(
+            {column.name: 1 if column.type in {"INTEGER", "REAL"} else "x" for column in db[table].columns}
+        )
+    with closing(sqlite3.connect(tmp_path / "m.db")) as raw:
+        before = raw.execute(f"SELECT * FROM {table}").fetchall()
         with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
-            db.execute(sql)
-    assert db[table].count == 1
+            raw.execute(sql.format(table=table))
+        assert raw.execute(f"SELECT * FROM {table}").fetchall() == before
+        raw.execute(f"INSERT INTO {table} (code) VALUES ('M2')")
+        assert raw.execute(f"SELECT COUNT(*) FROM {table}").fetchone() == (2,)
+
+
+def test_a_plan_is_not_replaced_under_another_number(tmp_path):
+    """The same revision of the same milestone is refused, whatever its id."""
+    with closing(open_store(tmp_path / "m.db", "live")) as db:
+        db["plan_revision"].insert({"code": "M1", "revision": 1, "plan": "first"})
+        with pytest.raises(sqlite3.IntegrityError, match="plan_revision is append-only"):
+            db.execute("INSERT OR REPLACE INTO plan_revision (id, code, revision, plan) VALUES (9, 'M1', 1, 'other')")
+
+
+def at_step(path, last):
+    """A database as the release wrote it whose last step of history this was."""
+    names = [step.name for step in migrations.pending(Database(memory=True))]
+    db = Database(sqlite3.connect(path))
+    migrations.apply(db, stop_before=names[names.index(last) + 1])
+    db["meta"].insert({"key": "clock", "value": "replay"})
+    return db
+
+
+@pytest.mark.parametrize("last", ["add_mishaps", "add_plans"])
+def test_a_database_without_cells_is_carried_over(tmp_path, a_run, a_holding, last):
+    """Its runs, holdings and answers stay, and a new round of an old block counts the old rounds too."""
+    answer = AnswerEvent(
+        system="service", level=1, control="monolith", mode="replay", faults="none", series="s", round=1,
+        partner="AA", feed="f", block="2013-01-01", block_end="2013-01-06", compared=4, equal=3,
+    )  # fmt: skip
+    events = (("run", a_run()), ("start", a_run(2)), ("holding", a_holding), ("answer", answer))
+    with closing(open_store(tmp_path / "new.db", "replay")) as new:
+        keep(new, *events)
+    with closing(at_step(tmp_path / "old.db", last)) as old:
+        old.execute("ATTACH ? AS new", (str(tmp_path / "new.db"),))
+        for table in ("run", "holding", "answer", "run_block"):
+            names = ", ".join(column.name for column in old[table].columns)
+            with old.conn:
+                old.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM new.{table}")
+    with closing(open_store(tmp_path / "old.db", "replay")) as db:
+        assert db.execute("SELECT COUNT(*), COUNT(cell) FROM run").fetchone() == (2, 2)
+        assert db.execute("SELECT compared, equal FROM answer_block").fetchall() == [(4, 3)]
+        keep(
+            db, *events, ("run", a_run(number=2)), ("holding", replace(a_holding, round=2)),
+            ("answer", replace(answer, round=2)),
+        )  # fmt: skip
+        assert rolled(db, "rounds, attempts, held") == {"rounds": 2, "attempts": 2, "held": 8}
+        assert db.execute("SELECT compared, equal FROM answer_block").fetchall() == [(8, 6)]
+        assert db["cell"].count == 1
+
+
+def test_the_newest_series_is_that_of_the_run_that_came_last(db, a_run):
+    """Of two series in one batch the later counts as the newest; an old run told again does not change that."""
+    old, new = a_run(), a_run()
+    new = replace(new, key=replace(new.key, series="t", round=2))
+    keep(db, ("run", old), ("run", new))
+    assert last_series(db, "replay", "none") == "t"
+    keep(db, ("run", old))
+    assert last_series(db, "replay", "none") == "t"
+    assert next_round(db, "replay", "none") == 3
 
 
 def test_the_two_clocks_are_never_mixed(tmp_path):

@@ -1,0 +1,41 @@
+"""What is judged is read from rollups, whatever number of runs is behind them."""
+
+import sqlite3
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from metrics.store import last_series, next_round, open_store, today
+from roadmap import plan
+from roadmap.evidence import evaluate
+
+RAW = {"run", "holding", "answer"}
+
+
+@pytest.fixture
+def blind(made_up):
+    """A store in which no raw row can be read."""
+
+    def authorize(action, table, *_):
+        return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_READ and table in RAW else sqlite3.SQLITE_OK
+
+    with closing(open_store(made_up(moves=True), "replay")) as db:
+        db.conn.set_authorizer(authorize)
+        with pytest.raises(sqlite3.DatabaseError, match="prohibited"):
+            db.execute("SELECT id FROM run")
+        yield db
+
+
+def test_judging_reads_no_raw_rows(blind):
+    """Where they cannot be read, all four milestones are judged all the same."""
+    milestones = plan.load(Path(plan.__file__).with_name("milestones.toml"))
+    assert len(evaluate(blind, milestones, date(2013, 12, 31), 4, 1)) == 4
+
+
+def test_what_is_newest_is_known_without_raw_rows(blind):
+    """The newest series, the next round and the replayed day come from what was rolled up."""
+    assert last_series(blind, "replay", "standard") == "5e1f00d2b7c9"
+    assert next_round(blind, "replay", "standard") == 2
+    assert today(blind) == "2013-12-31"
