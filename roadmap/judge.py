@@ -6,19 +6,20 @@ and says what would change it; no score mixes things that do not mix.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from metrics.measures import MEASURES
 from roadmap import words
+from roadmap.advice import Advice
 from roadmap.criteria import Criterion, complete, criteria
+from roadmap.forecast import forecasts
 from roadmap.plan import BLOCK_DAYS
+from roadmap.verdict import Decision, Evidence, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from metrics.compare import Reading
     from roadmap.plan import Milestone
 
 #: Working days without an evidence event after which a milestone has stalled.
@@ -38,61 +39,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
-    """Why a status is what it is: a code for programs, numbers in words, and what would change it."""
-
-    code: str
-    text: str
-    change: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What is known of a milestone on one day."""
-
-    code: str
-    title: str
-    objective: str
-    subject: str
-    start: date
-    due: date
-    status: str  #: a key of `words.STATUS`
-    as_of: date
-    reasons: tuple[Reason, ...]
-    criteria: tuple[Criterion, ...]
-    proven_on: date | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What somebody decided: continue, change, pause, stop or resume."""
-
-    id: int
-    choice: str
-    owner: str
-    why: str
-    until: str
-    as_of: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What was found of a milestone up to a day; empty when nothing was.
-
-    `readings` is the last look inside the window, by measure and faults. `proof` is the look that proved it.
-    """
-
-    readings: Mapping[tuple[str, str], Reading] = field(default_factory=dict)
-    proof: Mapping[tuple[str, str], Reading] = field(default_factory=dict)
-    met_on: Mapping[tuple[str, str, str], date] = field(default_factory=dict)  #: by role, measure, faults
-    proven_on: date | None = None
-    first_day: date | None = None  #: first day the subject was measured, since the start
-    last_day: date | None = None
-    decision: Decision | None = None  #: the latest
-    spent: float | None = None  #: None: nothing recorded, which is not 0
-
-
 def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> Verdict:
     """The verdict on a milestone; `built` is the highest service level that stands today."""
     done = criteria(milestone, evidence.readings, today, evidence.met_on)
@@ -102,22 +48,34 @@ def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> 
         title=milestone.title,
         objective=milestone.objective,
         subject=milestone.subject,
+        owner=milestone.owner,
         start=milestone.start,
         due=milestone.due,
+        first_due=evidence.first_due or milestone.due,
+        revision=max(milestone.revision, evidence.plan_revision),
+        last_start=milestone.last_start(evidence.block_days),
         status=status,
         as_of=today,
         reasons=tuple(reasons),
         criteria=done,
+        forecasts=() if evidence.proven_on else forecasts(milestone, evidence.readings, today, evidence.last_day),
         proven_on=evidence.proven_on,
+        spent=evidence.spent,
+        budget=milestone.budget,
+        advice=Advice(choice="continue", text=""),
     )
 
 
-def gate(verdict: Verdict) -> int:
-    """Exit code of a gate: 0 proven, 5 failed (missed, not met, breached), 6 everything else."""
+def gate(verdict: Verdict, *, allow_insufficient: bool = False) -> int:
+    """Exit code of a gate: 0 proven, 5 failed (missed, not met, breached), 6 everything else.
+
+    `allow_insufficient` lets pass what has not failed and merely lacks evidence yet: `insufficient` and `on_track`.
+    """
     if verdict.status == "proven":
         return 0
-    failed = verdict.status == "missed" or any(c.verdict in {"not_met", "breached"} for c in verdict.criteria)
-    return 5 if failed else 6
+    if verdict.status == "missed" or any(c.verdict in {"not_met", "breached"} for c in verdict.criteria):
+        return 5
+    return 0 if allow_insufficient and verdict.status in {"insufficient", "on_track"} else 6
 
 
 def _status(

@@ -10,7 +10,15 @@ import tomllib
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from metrics.events import parse_subject
 from metrics.measures import MEASURES
@@ -19,7 +27,7 @@ from roadmap.errors import PlanError
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Days that one block of evidence takes in a plan: milestones are planned in weeks.
+#: Days that one block of evidence takes where nobody says otherwise: a replayed week.
 BLOCK_DAYS = 7
 
 #: With a first look any earlier, looking again and again makes more false "proven" than `alpha` allows.
@@ -115,6 +123,22 @@ class Milestone(BaseModel):
         names = {"code", "subject", "control", "start", "scope", "revision", "evidence", "metrics", "guardrails"}
         return hashlib.sha256(self.model_dump_json(include=names).encode()).hexdigest()
 
+    def last_start(self, block_days: int = BLOCK_DAYS) -> date:
+        """The last responsible start: the last first day of evidence that leaves time for it and for its review.
+
+        `block_days` is how long a block is: 7 in a replay, 1 in production.
+        """
+        rules = self.evidence
+        return self.due - timedelta(days=rules.min_blocks * block_days + rules.review_days - 1)
+
+    def told(self) -> dict[str, Any]:
+        """What is promised, as plain data: whatever differs between two of these is a re-plan.
+
+        Titles, owners and objectives are not in it; wording a promise better does not change it.
+        """
+        names = {"subject", "control", "start", "due", "scope", "budget", "evidence", "metrics", "guardrails"}
+        return self.model_dump(mode="json", include=names)
+
     @field_validator("subject", "control")
     @classmethod
     def _is_a_subject(cls, name: str) -> str:
@@ -130,14 +154,16 @@ class Milestone(BaseModel):
         return scope
 
     @model_validator(mode="after")
-    def _can_be_proven(self) -> Milestone:
+    def _can_be_proven(self, info: ValidationInfo) -> Milestone:
         if self.due < self.start:
             raise ValueError(f"due {self.due} is before start {self.start}; move one of them")
-        days, need = (self.due - self.start).days + 1, self.evidence.min_blocks * BLOCK_DAYS
+        block_days = (info.context or {}).get("block_days", BLOCK_DAYS)
+        days, need = (self.due - self.start).days + 1, self.evidence.min_blocks * block_days
         if days < need:
             least, blocks = self.start + timedelta(days=need - 1), self.evidence.min_blocks
+            often = "weekly" if block_days == 7 else "daily"
             raise ValueError(
-                f"due {self.due} is too early for its own evidence: {blocks} weekly blocks take {need} days, it "
+                f"due {self.due} is too early for its own evidence: {blocks} {often} blocks take {need} days, it "
                 f"leaves {days}; make it {least} or later, or lower `min_blocks` (not below {LEAST_BLOCKS})"
             )
         for role, targets in (("metric", self.metrics), ("guardrail", self.guardrails)):
@@ -169,8 +195,8 @@ class Plan(BaseModel):
         raise PlanError(f"unknown milestone {code!r}; choose one of {', '.join(m.code for m in self.milestones)}")
 
 
-def load(path: Path) -> Plan:
-    """Read a milestone file.
+def load(path: Path, block_days: int = BLOCK_DAYS) -> Plan:
+    """Read a milestone file; `block_days` is how long a block of evidence is: 7 in a replay, 1 in production.
 
     Raises:
         PlanError: it is missing, not TOML, or says something that cannot be; one line, saying how to mend it.
@@ -187,7 +213,7 @@ def load(path: Path) -> Plan:
     if "sha256" in data:
         raise PlanError(f"{path}: unknown key `sha256`; choose from schema, milestone")
     try:
-        plan = Plan.model_validate(data)
+        plan = Plan.model_validate(data, context={"block_days": block_days})
     except ValidationError as error:
         raise PlanError(f"{path}: {_explain(error, data)}") from error
     codes = [milestone.code for milestone in plan.milestones]
