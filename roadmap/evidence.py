@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from roadmap.judge import Verdict
     from roadmap.plan import Plan
+    from roadmap.verdict import Verdict
 
 __all__ = ["evaluate", "judge_all", "judge_as_of", "question"]
 
@@ -34,7 +34,8 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
     revisions.check(db, plan)
     revisions.keep(db, plan, today, now_us)
     read = {milestone.code: windows_of(db, milestone, today) for milestone in plan.milestones}
-    if any([keeping.pin(db, milestone, read[milestone.code], now_us) for milestone in plan.milestones]):
+    pinned = [keeping.pin(db, milestone, read[milestone.code], now_us) for milestone in plan.milestones]
+    if any(pinned):  # what was read before holds weights that have changed
         read = {milestone.code: windows_of(db, milestone, today) for milestone in plan.milestones}
     verdicts = []
     for milestone in plan.milestones:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from roadmap.judge import Decision
+from roadmap.verdict import Decision
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -1,4 +1,4 @@
-"""What a judgement leaves behind: pinned baselines, evaluations with their numbers, and forecasts; only ever appended."""
+"""What a judgement leaves behind, only ever appended: pinned baselines, evaluations with their numbers, forecasts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from metrics.window import Window
-    from roadmap.judge import Decision, Verdict
     from roadmap.plan import Milestone
+    from roadmap.verdict import Decision, Verdict
 
 
 def pin(db: Database, milestone: Milestone, windows: Mapping[str, Window], now_us: int) -> bool:
@@ -109,7 +109,7 @@ def _series(verdict: Verdict) -> str:
     return " ".join(f"{faults}:{name}" for faults, name in sorted(series))
 
 
-def _keep_forecasts(db: Database, verdict: Verdict, evaluation_id: int) -> None:
+def _keep_forecasts(db: Database, verdict: Verdict, evaluation_id: int | None) -> None:
     """Append the odds that a verdict gives, the first of a day for each criterion; they are scored later."""
     for forecast in verdict.forecasts:
         if forecast.odds is None:

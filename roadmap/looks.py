@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 from metrics.measures import MEASURES
 from metrics.store import clock_of
 from metrics.window import Question, Window, load
-from roadmap.criteria import complete, criteria
+from roadmap.criteria import criterion
 from roadmap.history import entries, standing
-from roadmap.judge import Evidence, judge
+from roadmap.judge import judge
 from roadmap.revisions import recorded
+from roadmap.verdict import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,9 +79,9 @@ def windows_of(db: Database, milestone: Milestone, today: date) -> dict[str, Win
 
 def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date, built: int) -> Evidence:
     """Everything the store knows of a milestone up to a day; past proofs that were kept are honoured."""
-    met_on, proven_on = _look(milestone, windows)
-    proof = read(milestone, windows, proven_on) if proven_on else {}
     kept = _kept_proof(db, milestone, windows, today)
+    met_on, proven_on = _look(milestone, windows, kept)
+    proof = read(milestone, windows, proven_on) if proven_on else {}
     if kept and (proven_on is None or kept < proven_on):
         proof, proven_on = {}, kept
     ends = milestone.due if milestone.evidence.mode == "fixed" else today
@@ -100,6 +101,7 @@ def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], to
         first_due=plans[0].due if plans else None,
         plan_revision=milestone.revision,
         stalled_before=_stalled_before(db, milestone, windows, proven_on, today - A_WEEK, built),
+        mode=clock_of(db),
     )
 
 
@@ -115,17 +117,37 @@ def series_of(windows: Mapping[str, Window]) -> str:
     return " ".join(f"{faults}:{window.question.series or '-'}" for faults, window in sorted(windows.items()))
 
 
-def _look(milestone: Milestone, windows: Mapping[str, Window]) -> tuple[MetOn, date | None]:
-    """When each criterion was first met, and the first look that found all of them met; nothing after it is looked at."""
+def _look(milestone: Milestone, windows: Mapping[str, Window], kept: date | None) -> tuple[MetOn, date | None]:
+    """When each target was first met, and the first look that found all of them met; looking ends there, or at `kept`.
+
+    `kept` is the day of a proof that was kept: on that day all of them were met, whatever its weeks say now.
+    """
     glances = {faults: _glance(window) for faults, window in windows.items()}
+    targets = [("metric", target) for target in milestone.metrics]
+    targets += [("guardrail", target) for target in milestone.guardrails]
     met_on: MetOn = {}
     for look in _looks(milestone, windows):
-        done = criteria(milestone, read(milestone, glances, look), look, met_on)
-        for c in done:
-            if c.verdict in {"met", "held"}:
-                met_on.setdefault((c.role, c.name, c.faults), look)
-        if complete(done):
+        if kept and look > kept:
+            break
+        cut = {faults: glance.until(look) for faults, glance in glances.items()}
+        read: Readings = {}
+        # those not met so far go first: where one of them is still open, the others need not be read
+        targets.sort(key=lambda one: (one[0], one[1].name, one[1].faults) in met_on)
+        complete = True
+        for role, target in targets:
+            key = (target.name, target.faults)
+            if (role, *key) in met_on and not complete:
+                break
+            if key not in read:
+                read[key] = MEASURES[target.name].compute(cut[target.faults])
+            if criterion(milestone, role, target, read[key], look, met_on).verdict in {"met", "held"}:
+                met_on.setdefault((role, *key), look)
+            else:
+                complete = False
+        if complete:
             return met_on, look
+    if kept:
+        met_on = {(role, target.name, target.faults): kept for role, target in targets} | met_on
     return met_on, None
 
 
@@ -162,6 +184,7 @@ def _stalled_before(
         first_day=first,
         last_day=last,
         decision=standing(db, milestone.code, then),
+        mode=clock_of(db),
     )
     return judge(milestone, known, then, built).status == "stalled"
 

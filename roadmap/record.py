@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from roadmap.errors import Refused
-from roadmap.history import decisions, entries, standing
+from roadmap.history import decisions, entries
 from roadmap.keeping import evaluation_of
 from roadmap.report import to_json
 from roadmap.words import day
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from roadmap.history import Taken
-    from roadmap.judge import Decision, Verdict
     from roadmap.plan import Milestone
+    from roadmap.verdict import Decision, Verdict
 
 #: What may be decided, as people say it afterwards.
 CHOICES = {"continue": "continued", "change": "changed", "pause": "paused", "stop": "stopped", "resume": "resumed"}
@@ -39,26 +39,27 @@ def decide(
     Raises:
         Refused: the choice, the words or the day make no sense as things stand.
     """
-    with db.atomic():  # nobody decides between the look and the entry
-        _check(milestone.code, standing(db, milestone.code, verdict.as_of), verdict.as_of, choice, until)
-        for name, text in (("why", why), ("owner", owner)):
-            if not text.strip():
-                raise Refused(f"--{name} is blank; a decision says {'why' if name == 'why' else 'who took it'}")
-        number, sha256 = evaluation_of(db, milestone, verdict)
-        evidence = {"verdict": to_json(verdict), "evaluation_id": number, "evidence_sha256": sha256}
-        row = {
-            "code": milestone.code,
-            "choice": choice,
-            "advice": f"{verdict.advice.choice}: {verdict.advice.text}",
-            "owner": owner.strip(),
-            "why": why.strip(),
-            "until": until.isoformat() if until else "",
-            "as_of": verdict.as_of.isoformat(),
-            "evidence": json.dumps(evidence),
-            "recorded_at_us": now_us,
-        }
+    today = verdict.as_of
+    for name, text in (("why", why), ("owner", owner)):
+        if not text.strip():
+            raise Refused(f"--{name} is blank; a decision says {'why' if name == 'why' else 'who took it'}")
+    number, sha256 = evaluation_of(db, milestone, verdict)
+    row = {
+        "code": milestone.code,
+        "choice": choice,
+        "advice": f"{verdict.advice.choice}: {verdict.advice.text}",
+        "owner": owner.strip(),
+        "why": why.strip(),
+        "until": until.isoformat() if until else "",
+        "as_of": today.isoformat(),
+        "evidence": json.dumps({"verdict": to_json(verdict), "evaluation_id": number, "evidence_sha256": sha256}),
+        "recorded_at_us": now_us,
+    }
+    with db.atomic():  # entered first and checked then, so that nobody else decides in between
         db.table("decision").insert(row)
-    return decisions(db, milestone.code, verdict.as_of)[-1]
+        *before, taken = decisions(db, milestone.code, today)
+        _check(milestone.code, before[-1].decision if before else None, today, choice, until)
+    return taken
 
 
 def _check(code: str, last: Decision | None, today: date, choice: str, until: date | None) -> None:
@@ -69,14 +70,13 @@ def _check(code: str, last: Decision | None, today: date, choice: str, until: da
         raise Refused(f"{code}: --until {until} goes with `pause` only; `{choice}` has no end")
     if until is not None and until <= today:
         raise Refused(f"{code}: --until {until} is not after {day(today)}, today on this calendar; choose a later day")
-    state = {"pause": "paused", "stop": "stopped"}.get(last.choice) if last else None
     if choice == "resume":
-        if state is None:
+        if last is None or last.choice not in {"pause", "stop"}:
             raise Refused(f"{code}: is neither paused nor stopped, so there is nothing to resume")
         return
-    if last is None or state is None:
+    if last is None or not last.holds(today):
         return
-    since = f"{code}: is {state} since {day(last.as_of)}"
+    since = f"{code}: is {CHOICES[last.choice]} since {day(last.as_of)}"
     if choice == last.choice == "pause" and until is not None and until.isoformat() != last.until:
         return
     if choice == last.choice:
@@ -95,7 +95,9 @@ def spend(
         Refused: the amount is 0 or no number, or the note is blank.
     """
     if not math.isfinite(amount) or amount == 0:
-        raise Refused(f"{milestone.code}: {amount:g} is not an amount; give one above 0, or below it to correct another")
+        raise Refused(
+            f"{milestone.code}: {amount:g} is not an amount; give one above 0, or below it to correct another"
+        )
     if not note.strip():
         raise Refused("--note is blank; an entry says what it was spent on")
     row = {
