@@ -59,15 +59,19 @@ def judge_all(db: Database, plan: Plan, today: date, built: int) -> list[Verdict
     return _judge(db, plan, today, built)
 
 
-def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> list[Verdict]:
+def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> tuple[Plan, list[Verdict]]:
     """Judge all milestones as they stood on an earlier day, by the plans of that day, keeping nothing.
+
+    Returns:
+        The plan of that day, and its verdicts.
 
     Raises:
         PlanError: a milestone that has started was changed without a new revision.
     """
     revisions.check(db, plan)
-    then = [revisions.in_force(db, milestone, day) for milestone in plan.milestones]
-    return _judge(db, plan.model_copy(update={"milestones": tuple(then)}), day, built)
+    then = tuple(revisions.in_force(db, milestone, day) for milestone in plan.milestones)
+    as_planned = plan.model_copy(update={"milestones": then})
+    return as_planned, _judge(db, as_planned, day, built)
 
 
 def _judge(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:

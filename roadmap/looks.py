@@ -86,7 +86,7 @@ def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], to
         proof, proven_on = {}, kept
     ends = milestone.due if milestone.evidence.mode == "fixed" else today
     close = min(today, ends if proven_on is None else max(milestone.due, proven_on))
-    first, last = _measured(windows, today)
+    first, last = measured(windows, today)
     plans = recorded(db, milestone.code)
     spent = entries(db, milestone.code, today)
     return Evidence(
@@ -166,7 +166,7 @@ def _looks(milestone: Milestone, windows: Mapping[str, Window]) -> list[date]:
     return [milestone.due] if over and any(day <= milestone.due for day in days) else []
 
 
-def _measured(windows: Mapping[str, Window], today: date) -> tuple[date | None, date | None]:
+def measured(windows: Mapping[str, Window], today: date) -> tuple[date | None, date | None]:
     """First and last day of the blocks, over by a day, that have data of the subject."""
     blocks = [block for window in windows.values() for block in window.seen() if block[1] <= today.isoformat()]
     if not blocks:
@@ -178,7 +178,7 @@ def _stalled_before(
     db: Database, milestone: Milestone, windows: Mapping[str, Window], proven_on: date | None, then: date, built: int
 ) -> bool:
     """Whether the review of that earlier day found the milestone stalled; for this, no number needs to be read."""
-    first, last = _measured(windows, then)
+    first, last = measured(windows, then)
     known = Evidence(
         proven_on=proven_on if proven_on and proven_on <= then else None,
         first_day=first,

@@ -163,3 +163,9 @@ def _text(value: object) -> str | None:
 
 def _word(value: str | None) -> str:
     return "not set" if value is None else value
+
+
+def first_words(revision: Revision) -> str:
+    """What a plan promised: by when, and which targets."""
+    targets = [f"{name.partition(' ')[2]} {goal}" for name, goal in _flat(revision.plan) if name.split()[0] in ROLES.values()]
+    return f"due {revision.plan['due']}; {', '.join(targets)}"
