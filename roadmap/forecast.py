@@ -1,16 +1,33 @@
-"""Where the numbers lead, and what it takes to prove a target. Pure: no database, no clock."""
+"""Where the numbers lead if things go on as they do. Pure: no database, no clock.
+
+A forecast is no evidence: it never proves nor fails anything. It is kept as it was made, to be scored later.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from metrics.measures import MEASURES
+from roadmap import words
+from roadmap.needs import BY_OUTAGES, Need, needs
+from roadmap.odds import FARTHEST_DAYS, blocks_left, counted_from, course, first_reached
+from roadmap.verdict import block_days
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
+    from metrics.measures import Measure
     from metrics.reading import Reading
-    from roadmap.plan import Milestone
+    from roadmap.odds import Course
+    from roadmap.plan import Milestone, Target
+
+__all__ = ["Forecast", "Need", "at_best", "ceiling", "forecasts", "needs", "reaches"]
+
+#: Weeks of evidence before anything is foreseen.
+LEAST_POINTS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,36 +47,130 @@ class Forecast:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
-    """What it takes to prove one target; what cannot be said is None, and `text` says why."""
-
-    name: str
-    role: str  #: "metric" or "guardrail"
-    faults: str
-    target: float
-    blocks: int | None  #: blocks in all, those measured included
-    true_gain: float | None  #: the least true value that is proven by the due date with odds of 80 %
-    earliest: date | None
-    assumed: str  #: "" or what was assumed where nothing was measured
-    text: str
-
-
 def forecasts(
     milestone: Milestone, readings: Mapping[tuple[str, str], Reading], today: date, last_day: date | None = None
 ) -> tuple[Forecast, ...]:
-    """A forecast of every target that has a number."""
-    del milestone, readings, today, last_day
-    return ()
+    """A forecast of every target that has a number, metrics first.
+
+    Odds are those of `odds.Course.odds` at the last block that can end by the due date. They and `expected_on` take
+    six weeks of evidence, a range over blocks, and a due date that is not past. `last_day` is the last day of evidence;
+    with it, a week that is under way counts as one that can still be had.
+    """
+    return tuple(
+        _forecast(milestone, role, target, reading, today, last_day)
+        for role, targets in (("metric", milestone.metrics), ("guardrail", milestone.guardrails))
+        for target in targets
+        if (reading := readings.get((target.name, target.faults))) is not None and reading.estimate is not None
+    )
 
 
-def needs(
-    milestone: Milestone,
-    readings: Mapping[tuple[str, str], Reading],
-    today: date,
-    first_day: date | None,
-    block_days: int,
-) -> tuple[Need, ...]:
-    """What it takes to prove every target."""
-    del milestone, readings, today, first_day, block_days
-    return ()
+def _forecast(
+    milestone: Milestone, role: str, target: Target, reading: Reading, today: date, last_day: date | None
+) -> Forecast:
+    measure, days = MEASURES[target.name], block_days(reading.mode)
+    since = counted_from(today, days, last_day)
+    left = blocks_left(milestone.due, since, days)
+    points = reading.blocks * days // 7
+    path = course(target, reading, milestone.evidence)
+    odds = expected_on = None
+    said = _not_foreseen(target, measure, reading, points)
+    if not said and path is None:
+        said = f"no odds: the noise of a {words.block(days)} is not known"
+    elif not said and path is not None:
+        expected_on = _expected(milestone, path, reading.blocks, since, today, days)
+        if today <= milestone.due:
+            odds = _odds(milestone, path, reading.blocks, left)
+        said = _foreseen(milestone, target, measure, odds, expected_on)
+    best = ceiling(target, measure, reading, left)
+    if best is not None and not reaches(target, best):
+        said += f"; {at_best(target, measure, best, days)}"
+    return Forecast(
+        name=target.name,
+        role=role,
+        faults=target.faults,
+        as_of=today,
+        due=milestone.due,
+        points=points,
+        estimate=float(reading.estimate or 0.0),
+        odds=odds,
+        expected_on=expected_on,
+        ceiling=best,
+        text=said,
+    )
+
+
+def _odds(milestone: Milestone, path: Course, have: int, left: int) -> float:
+    """Odds at the last block by the due date; none where even all of them are too few for a verdict."""
+    blocks = have + left
+    return path.odds(have, blocks) if blocks >= milestone.evidence.min_blocks else 0.0
+
+
+def _expected(milestone: Milestone, path: Course, have: int, since: date, today: date, days: int) -> date | None:
+    rules = milestone.evidence
+    if rules.mode == "fixed":  # one look, on the due date, and none after it
+        blocks = have + blocks_left(milestone.due, since, days)
+        return milestone.due if blocks >= rules.min_blocks and path.reaches(blocks) else None
+    found = first_reached(path, max(have, rules.min_blocks), have + FARTHEST_DAYS // days)
+    return None if found is None else max(today, since + timedelta(days=(found - have) * days))
+
+
+def ceiling(target: Target, measure: Measure, reading: Reading, left: int) -> float | None:
+    """The best that a measure can still be by the due date, were every block to come perfect; for `at_most` the least.
+
+    (estimate x blocks had + best x blocks left) / all blocks. It takes the blocks to come for as large as those so far.
+    A count only grows, so the least that it can be is what it is. None where nothing is known of a best value.
+    """
+    if reading.estimate is None:
+        return None
+    if measure.kind == "census" and measure.unit != "share":
+        return reading.estimate
+    best = getattr(measure, "best", None)
+    if best is None and (target.direction == "at_most" or measure.unit == "share"):
+        best = 0.0 if target.direction == "at_most" else 1.0
+    blocks = reading.blocks + left
+    if best is None or not blocks:
+        return None
+    return float((reading.estimate * reading.blocks + best * left) / blocks)
+
+
+def reaches(target: Target, value: float) -> bool:
+    """Whether a value is at its target or better."""
+    return value >= target.value if target.direction == "at_least" else value <= target.value
+
+
+def at_best(target: Target, measure: Measure, best: float, days: int) -> str:
+    """A ceiling in words, with what it takes for granted."""
+    end = "most" if target.direction == "at_least" else "least"
+    shown = words.amount(best, measure.unit, words.digits([best], target.value))
+    return (
+        f"at {end} {shown} by the due date if all to come is perfect, and the {words.block(days)}s to come are as "
+        "large as those so far"
+    )
+
+
+def _not_foreseen(target: Target, measure: Measure, reading: Reading, points: int) -> str:
+    """Why a measure has no odds, or nothing."""
+    if measure.kind == "census":
+        at = "at its target" if reaches(target, reading.estimate or 0.0) else "not at its target"
+        return f"everything is counted, so there are no odds; it is {at}"
+    if target.name == BY_OUTAGES:
+        return "no odds: nobody can foresee an outage"
+    if points < LEAST_POINTS:
+        return f"no forecast before {words.count(LEAST_POINTS, 'week')} of evidence; there {_are(points, 'week')}"
+    return ""
+
+
+def _are(number: int, noun: str) -> str:
+    return f"{'is' if number == 1 else 'are'} {words.count(number, noun)}"
+
+
+def _foreseen(
+    milestone: Milestone, target: Target, measure: Measure, odds: float | None, expected_on: date | None
+) -> str:
+    goal = words.target(target.direction, target.value, measure.unit)
+    due = words.day(milestone.due)
+    head = f"the due date {due} is past" if odds is None else f"{words.odds(odds)} that {goal} is proven by {due}"
+    if expected_on is not None:
+        return f"{head}; expected around {words.day(expected_on)} if things stay as they are"
+    never = "not at the one look" if milestone.evidence.mode == "fixed" else "not within three years"
+    return f"{head}; {never} if things stay as they are"

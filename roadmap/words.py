@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,21 +36,60 @@ VERDICT = {
 }
 
 
+#: The end that makes the first noun of a phrase a plural: `records`, `touches`.
+PLURAL = r"(?<=ch)es\b|(?<!s)s\b"
+
+
 def day(when: date) -> str:
     """A day as `31 Mar 2013`."""
     return f"{when.day} {when:%b %Y}"
 
 
-def days(count: int) -> str:
+def days(number: int) -> str:
     """A number of days with its noun."""
-    return f"{count} day" if count == 1 else f"{count} days"
+    return count(number, "day")
 
 
-def digits(values: Iterable[float], target: float) -> int:
-    """Decimals of a percentage that keep every value visibly apart from a target which it is not."""
+def count(number: int, noun: str) -> str:
+    """A number with its noun, of which there may be one: `1 week`, `1,200 weeks`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def block(block_days: int) -> str:
+    """What a block of so many days is called."""
+    return "week" if block_days == 7 else "day"
+
+
+def blocks(number: int, block_days: int) -> str:
+    """A number of blocks by the name that they have: `12 weeks`, `1 day`."""
+    return count(number, block(block_days))
+
+
+def counted(number: int, nouns: str) -> str:
+    """A number with a noun that is given in the plural: `1 record due`, `2 records due`; only the noun itself bends."""
+    return counted_as(f"{number:,}", nouns)
+
+
+def counted_as(shown: str, nouns: str) -> str:
+    """The same for a number that is written already: `1 call per outage hour`, `1.0 calls per outage hour`."""
+    return f"{shown} {re.sub(PLURAL, '', nouns, count=1) if shown == '1' else nouns}"
+
+
+def odds(chance: float) -> str:
+    """A probability as people say it; what is merely very likely is never called certain."""
+    if chance < 0.01:
+        return "odds below 1 %"
+    if chance > 0.99:
+        return "odds above 99 %"
+    return f"odds of {percent(chance)}"
+
+
+def digits(values: Iterable[float], target: float, unit: str = "share") -> int:
+    """Decimals that keep every value visibly apart from a target which it is not; three at most."""
     shown = list(values)
     for decimals in (0, 1, 2):
-        if all(value == target or percent(value, decimals) != percent(target, decimals) for value in shown):
+        goal = amount(target, unit, decimals)
+        if all(value == target or amount(value, unit, decimals) != goal for value in shown):
             return decimals
     return 3
 
@@ -60,10 +100,18 @@ def percent(value: float | None, decimals: int = 0) -> str:
 
 
 def amount(value: float, unit: str, decimals: int = 0) -> str:
-    """A value with its unit."""
+    """A value with its unit; what has a unit of its own and is not whole has one decimal at the least."""
     if unit == "share":
         return f"{'-' if value < 0 else ''}{percent(value, decimals)}"
-    return f"{value:,.{0 if value == int(value) else 1}f} {unit}"
+    return counted_as(_number(value, decimals), unit)
+
+
+def _number(value: float, decimals: int) -> str:
+    if value == int(value):
+        return f"{value:,.0f}"
+    # what is not nothing is not shown as 0.0
+    least = next((d for d in (1, 2) if abs(value) >= 0.5 / 10**d), 3)
+    return f"{value:,.{max(decimals, least)}f}"
 
 
 def target(direction: str, value: float, unit: str) -> str:
@@ -72,7 +120,8 @@ def target(direction: str, value: float, unit: str) -> str:
         return "all"
     if direction == "at_most" and value == 0:
         return "none"
-    decimals = 0 if math.isclose(value * 100, round(value * 100)) else 1
+    whole = value * 100 if unit == "share" else value
+    decimals = next((d for d in (0, 1, 2) if math.isclose(whole, round(whole, d))), 3)
     return f"{direction.replace('_', ' ')} {amount(value, unit, decimals)}"
 
 
@@ -84,12 +133,11 @@ def said(reading: Reading | None, unit: str, kind: str, goal: float | None = Non
         return reading.missing or "nothing measured yet"
     tail = f" (early look: {reading.missing})" if reading.missing else ""
     if kind == "census":
-        counted = round(reading.estimate * reading.n) if unit == "share" else int(reading.estimate)
-        if unit == "share" and counted == reading.n:
-            return f"all {reading.n:,} {reading.n_of}{tail}"
-        return f"{counted:,} of {reading.n:,} {reading.n_of}{tail}"
+        found = round(reading.estimate * reading.n) if unit == "share" else int(reading.estimate)
+        every = "all " if unit == "share" and found == reading.n else f"{found:,} of "
+        return f"{every}{counted(reading.n, reading.n_of)}{tail}"
     known = [value for value in (reading.estimate, reading.low, reading.high) if value is not None]
-    decimals = digits(known, goal) if goal is not None else 0
+    decimals = digits(known, goal, unit) if goal is not None else 0
     told = _time_saved if reading.measure == "busy_time_saved" else _amount_in_range
     return told(reading.estimate, reading, unit, decimals) + tail
 
@@ -100,7 +148,8 @@ def _amount_in_range(value: float, reading: Reading, unit: str, decimals: int) -
     if unit == "share":
         low, high = (amount(bound, unit, decimals) for bound in (reading.low, reading.high))
         return f"{amount(value, unit, decimals)}, likely {low} to {high}"
-    return f"{value:,.1f}, likely {reading.low:,.1f} to {reading.high:,.1f} {unit}"
+    shown, low, high = (f"{number:,.{max(decimals, 1)}f}" for number in (value, reading.low, reading.high))
+    return f"{shown}, likely {low} to {high} {unit}"
 
 
 def _time_saved(value: float, reading: Reading, unit: str, decimals: int) -> str:

@@ -138,9 +138,28 @@ def test_a_pause_says_who_and_why(milestone):
     assert reason.text == "paused on 1 Feb 2013 by Ann until 1 May: no partner yet"
 
 
-def test_not_built_stands_above_missed(milestone):
-    """A milestone whose level does not stand has not started, whatever its dates say."""
-    assert status(milestone, Evidence(), date(2013, 6, 1), built=0) == ("not_started", ["not_built"])
+def test_not_built_excuses_until_first_evidence_was_due(milestone):
+    """What nobody ever builds is not started for twenty days, then stalled, and missed the day after the due date.
+
+    The table's first match would leave it at "not started" for ever: never silent, never late.
+    """
+    third_week, after = START + timedelta(days=20), DUE + timedelta(days=1)
+    assert status(milestone, Evidence(), third_week - timedelta(days=1), built=0) == ("not_started", ["not_built"])
+    assert status(milestone, Evidence(), third_week, built=0) == ("stalled", ["not_built"])
+    assert status(milestone, Evidence(), DUE, built=0) == ("stalled", ["not_built"])
+    found = judge(milestone, Evidence(), after, 0)
+    assert (found.status, [r.code for r in found.reasons][:2]) == ("missed", ["missed", "not_built"])
+    assert status(milestone, Evidence(), START - timedelta(days=1), built=0) == (
+        "not_started",
+        ["not_built", "starts_later"],
+    )
+
+
+def test_what_was_measured_is_judged_though_it_no_longer_stands(milestone):
+    """A level taken down keeps what it showed; once it is silent, that it does not stand is said as well."""
+    assert status(milestone, seen(), DUE, built=0)[0] == "on_track"
+    quiet = seen(last_day=date(2013, 1, 20))
+    assert status(milestone, quiet, date(2013, 2, 1), built=0) == ("stalled", ["gone_quiet", "not_built"])
 
 
 def test_a_start_ahead_is_not_started(milestone):
@@ -191,7 +210,7 @@ def test_too_few_weeks_left_is_a_fact(milestone):
     early = {SAVED: replace(SAVED_READING, blocks=3, low=None, high=None, missing=EARLY)}
     found = seen(readings=early, last_day=date(2013, 1, 27))
     assert status(milestone, found, date(2013, 1, 27))[0] == "insufficient"
-    assert status(milestone, found, date(2013, 2, 3)) == ("at_risk", ["fact:too_few_weeks_left"])
+    assert status(milestone, found, date(2013, 2, 3)) == ("at_risk", ["fact:too_few_blocks_left"])
 
 
 def test_a_failed_target_is_a_fact_before_the_due_date(milestone):
