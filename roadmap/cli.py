@@ -10,7 +10,6 @@ from roadmap.record_cli import decide, spend
 
 if TYPE_CHECKING:
     from datetime import date, datetime
-    from pathlib import Path
 
     from roadmap.sitting import Front
     from roadmap.verdict import Verdict
@@ -33,7 +32,7 @@ def roadmap() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.pass_obj
 def status(front: Front, as_of: datetime | None, as_json: bool) -> None:
-    """Say of each milestone where it stands, why, and what would change it."""
+    """Say of each milestone where it stands, and why."""
     import json
     import time
 
@@ -53,7 +52,7 @@ def status(front: Front, as_of: datetime | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 @click.pass_obj
 def show(front: Front, code: str, as_of: datetime | None, as_json: bool) -> None:
-    """Say all that is known of milestone CODE: numbers and what they rest on, plans, decisions, spending."""
+    """Say all that is known of milestone CODE, and what it rests on."""
     import json
     import time
 
@@ -99,7 +98,7 @@ def gate(context: click.Context, code: str, allow_insufficient: bool, as_json: b
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_obj
 def plan(front: Front, code: str, as_json: bool) -> None:
-    """Say what it takes to prove each target of milestone CODE: blocks, true gain, earliest date."""
+    """Say what it takes to prove the targets of milestone CODE."""
     import json
     import time
 
@@ -117,10 +116,12 @@ def plan(front: Front, code: str, as_json: bool) -> None:
 @roadmap.command()
 @AS_OF
 @click.option("--markdown", is_flag=True, help="Print it as Markdown.")
-@click.option("--html", is_flag=False, flag_value="-", metavar="[FILE]", help="Print one HTML file, or write it to FILE.")
+@click.option(
+    "--html", is_flag=False, flag_value="-", metavar="[FILE]", help="Print one HTML file, or write it to FILE."
+)
 @click.pass_obj
 def report(front: Front, as_of: datetime | None, markdown: bool, html: str | None) -> None:
-    """Write the report for those who pay for it: statuses, numbers against targets, decisions, how it was measured."""
+    """Write the report for those who pay for it."""
     import time
     from pathlib import Path
 

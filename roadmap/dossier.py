@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roadmap.history import Entry, Taken, decisions, entries
-from roadmap.report import criterion_text, goal_text, to_json as verdict_json
+from roadmap.report import criterion_text, forecast_text, goal_text, title
+from roadmap.report import to_json as verdict_json
 from roadmap.revisions import Revision, changes, first_words, recorded
 from roadmap.scores import Score, score
-from roadmap.words import day, days, spent
+from roadmap.words import advised, day, days, spent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,19 +113,21 @@ def line(label: str, text: str) -> str:
 
 
 def _head(dossier: Dossier) -> Iterator[str]:
-    from roadmap.report import title
-
     v = dossier.verdict
     yield f"{f'{v.code} {v.title}':<20} {title(v)}"
     yield line("what for", v.objective)
     yield line("owner", v.owner or "nobody named")
-    yield line("subject", f"{v.subject}, {day(v.start)} to {day(v.due)}; last responsible start {day(v.last_start)}")
+    yield line(
+        "subject", f"{v.subject} from {day(v.start)} to {day(v.due)}; last responsible start {day(v.last_start)}"
+    )
     for i, reason in enumerate(v.reasons):
         yield line("" if i else "why", reason.text)
     yield line("would move", "; ".join(dict.fromkeys(reason.change for reason in v.reasons)))
-    yield line("advice", f"{v.advice.choice}: {v.advice.text}" if v.advice.text else v.advice.choice)
+    yield line("advice", advised(v.advice.choice, v.advice.text))
     if dossier.same_as_kept is False:
-        yield line("note", "the evaluation kept on that day rests on other inputs: runs came late, or weights since pinned")
+        yield line(
+            "note", "the evaluation kept on that day rests on other inputs: runs came late, or weights since pinned"
+        )
 
 
 def _criteria(dossier: Dossier) -> Iterator[str]:
@@ -156,7 +159,7 @@ def _rests_on(criterion: Criterion, reading: Reading) -> Iterator[str]:
 
 def _forecast(dossier: Dossier) -> Iterator[str]:
     yield "Forecast"
-    told = [line("", forecast.text) for forecast in dossier.verdict.forecasts if forecast.text]
+    told = [line(f.role, forecast_text(f)) for f in dossier.verdict.forecasts]
     yield from told or [line("", "nothing left to foresee" if dossier.verdict.proven_on else "none yet")]
     if dossier.score:
         yield line("so far", dossier.score.text)

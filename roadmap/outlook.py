@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from metrics.measures import MEASURES
 from roadmap import words
 from roadmap.forecast import Need, needs
 from roadmap.looks import measured, windows_of
@@ -68,15 +67,13 @@ def to_text(outlook: Outlook) -> str:
     """An outlook in words, a line a target and one for what was assumed."""
     milestone, verdict = outlook.milestone, outlook.verdict
     unit = "weeks" if outlook.block_days == 7 else "days"
+    start = words.day(verdict.last_start)
     lines = [
         f"{f'{milestone.code} {milestone.title}':<20} due {words.day(milestone.due)}",
-        f"  at least   {milestone.evidence.min_blocks} {unit} of evidence; last responsible start "
-        f"{words.day(verdict.last_start)}",
+        f"  at least   {milestone.evidence.min_blocks} {unit} of evidence; last responsible start {start}",
     ]
     if verdict.proven_on:
         lines.append(f"  proven     on {words.day(verdict.proven_on)}; nothing more is needed")
     for need in outlook.needs:
-        lines.append(f"  {need.role:<10} {MEASURES[need.name].title}: {need.text}")
-        if need.assumed:
-            lines.append(f"  {'':<10}   assumed: {need.assumed}")
+        lines.append(f"  {need.role:<10} {need.text}")
     return "\n".join(lines)

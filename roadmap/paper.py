@@ -1,7 +1,7 @@
-"""The report for those who pay for it: one page in words, as text, as Markdown, or as one HTML file that needs no other.
+"""The report for those who pay for it: one page, as text, as Markdown, or as one HTML file that needs no other.
 
-It says what is proven and what is not, each number against its target, what was decided and spent, and how all of it was
-measured, so that nobody has to take it on trust.
+It says what is proven and what is not, each number against its target, what was decided and spent, and how all of it
+was measured, so that nobody has to take it on trust.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def _headline(verdicts: Sequence[Verdict]) -> Iterator[str]:
     if gains:
         verdict, c = max(gains, key=lambda one: one[0].start)
         goal = words.target(c.direction, c.target, c.unit)
-        yield f"{MEASURES[c.name].title} with {verdict.code}: {words.said(c.reading, c.unit, c.kind, c.target)}; " \
-            f"the target is {goal}."  # fmt: skip
+        said = words.said(c.reading, c.unit, c.kind, c.target)
+        yield f"{MEASURES[c.name].title} with {verdict.code}: {said}; the target is {goal}."
 
 
 def _row(v: Verdict, today: date) -> Row:
@@ -128,7 +128,11 @@ def slip(verdict: Verdict, today: date) -> str:
         late = (verdict.proven_on - first).days
         return f"proven {words.days(late)} late, {planned}" if late > 0 else "proven in time"
     moved = verdict.slip_days
-    said = f"{words.days(abs(moved))} {'later' if moved > 0 else 'earlier'} than {planned}" if moved else "as first planned"
+    said = (
+        f"{words.days(abs(moved))} {'later' if moved > 0 else 'earlier'} than {planned}"
+        if moved
+        else "as first planned"
+    )
     return f"{said}; {words.days((today - verdict.due).days)} overdue" if today > verdict.due else said
 
 
@@ -184,7 +188,15 @@ def to_markdown(page: Page) -> str:
     rows = [
         (row.name, row.said, row.why, "; ".join(row.measured), f"{row.due}, {row.slip}", row.spent) for row in page.rows
     ]
-    lines = ["# Was it worth it?", "", _plain(page.heading), page.clock, "", *(f"- {_plain(s)}" for s in page.headline), ""]
+    lines = [
+        "# Was it worth it?",
+        "",
+        _plain(page.heading),
+        page.clock,
+        "",
+        *(f"- {_plain(s)}" for s in page.headline),
+        "",
+    ]
     lines.append(table(head, [[_plain(cell) for cell in row] for row in rows]))
     for name, said in _parts(page):
         lines += ["", f"## {name}", "", *(f"- {_plain(text)}" for text in said)]

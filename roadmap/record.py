@@ -13,7 +13,7 @@ from roadmap.errors import Refused
 from roadmap.history import decisions, entries
 from roadmap.keeping import evaluation_of
 from roadmap.report import to_json
-from roadmap.words import day
+from roadmap.words import advised, day
 
 if TYPE_CHECKING:
     from datetime import date
@@ -47,7 +47,7 @@ def decide(
     row = {
         "code": milestone.code,
         "choice": choice,
-        "advice": f"{verdict.advice.choice}: {verdict.advice.text}",
+        "advice": advised(verdict.advice.choice, verdict.advice.text),
         "owner": owner.strip(),
         "why": why.strip(),
         "until": until.isoformat() if until else "",

@@ -23,12 +23,15 @@ CHOICES = ("continue", "change", "pause", "stop", "resume")
 @click.option("--why", required=True, metavar="TEXT", help="The reason, in a sentence.")
 @click.option("--owner", required=True, metavar="NAME", help="Who takes the decision.")
 @click.option(
-    "--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="The last day of a pause; without it, until resumed."
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="The last day of a pause; without it, until resumed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 @click.pass_obj
 def decide(front: Front, code: str, choice: str, why: str, owner: str, until: datetime | None, as_json: bool) -> None:
-    """Record a decision on milestone CODE, with the evidence of today frozen in it."""
+    """Record a decision on CODE, with the evidence it rests on."""
     import json
     import time
 
@@ -59,13 +62,16 @@ def decide(front: Front, code: str, choice: str, why: str, owner: str, until: da
 @click.option("--json", "as_json", is_flag=True, help="Print the entry as JSON.")
 @click.pass_obj
 def spend(front: Front, code: str, amount: float, note: str, as_json: bool) -> None:
-    """Record AMOUNT as spent on milestone CODE; a negative one, as `spend M1 -250`, corrects an earlier entry."""
+    """Record AMOUNT as spent on milestone CODE.
+
+    A negative amount corrects an earlier entry: `spend M1 -250 --note "entered twice"`.
+    """
     import json
     import time
 
     from roadmap import record
-    from roadmap.words import spent as said
     from roadmap.sitting import sitting
+    from roadmap.words import spent as said
 
     now_us = time.time_ns() // 1000
     with sitting(front, now_us) as here:

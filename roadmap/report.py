@@ -95,6 +95,12 @@ def _criterion_json(criterion: Criterion) -> dict[str, Any]:
     }
 
 
+def forecast_text(forecast: Forecast) -> str:
+    """A forecast with the name of its measure."""
+    under = "" if forecast.faults == "standard" else ", without faults"
+    return f"{MEASURES[forecast.name].title}{under}: {forecast.text}"
+
+
 def title(verdict: Verdict) -> str:
     """The status in a few words: `proven, 12 days late`."""
     word = words.STATUS[verdict.status]

@@ -167,5 +167,7 @@ def _word(value: str | None) -> str:
 
 def first_words(revision: Revision) -> str:
     """What a plan promised: by when, and which targets."""
-    targets = [f"{name.partition(' ')[2]} {goal}" for name, goal in _flat(revision.plan) if name.split()[0] in ROLES.values()]
+    targets = [
+        f"{name.partition(' ')[2]} {goal}" for name, goal in _flat(revision.plan) if name.split()[0] in ROLES.values()
+    ]
     return f"due {revision.plan['due']}; {', '.join(targets)}"

@@ -142,7 +142,9 @@ def _heading(front: Front, today: date, asked: date | None) -> str:
 
     if asked is not None:
         return f"{'Replay, judged' if front.clock == 'replay' else 'Judged'} as of {day(today)}; nothing was kept."
-    return f"Replay, judged as of {day(today)}, its last day." if front.clock == "replay" else f"Judged on {day(today)}."
+    return (
+        f"Replay, judged as of {day(today)}, its last day." if front.clock == "replay" else f"Judged on {day(today)}."
+    )
 
 
 def _nothing(front: Front) -> str:

@@ -170,6 +170,11 @@ def _way(saved: float) -> str:
     return "less" if saved >= 0 else "more"
 
 
+def advised(choice: str, text: str) -> str:
+    """An advice as `choice: why`, its choice said once."""
+    return text if text.startswith(f"{choice}:") else f"{choice}: {text}".removesuffix(": ")
+
+
 def spent(amount: float | None, budget: float | None) -> str:
     """What was spent of what may be: `not recorded`, `1,200 of 5,000`, `1,200, no budget set`."""
     if amount is None:
