@@ -103,10 +103,11 @@ def plan(front: Front, code: str, as_json: bool) -> None:
     import time
 
     from roadmap import outlook
-    from roadmap.sitting import block_days, sitting
+    from roadmap.sitting import sitting
+    from roadmap.verdict import block_days
 
     with sitting(front, time.time_ns() // 1000) as here:
-        found = outlook.gather(here.db, *here.milestone(code), block_days(front))
+        found = outlook.gather(here.db, *here.milestone(code), block_days(front.clock))
         if as_json:
             click.echo(json.dumps(outlook.to_json(found), indent=2))
         else:

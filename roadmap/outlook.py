@@ -74,6 +74,4 @@ def to_text(outlook: Outlook) -> str:
     ]
     if verdict.proven_on:
         lines.append(f"  proven     on {words.day(verdict.proven_on)}; nothing more is needed")
-    for need in outlook.needs:
-        lines.append(f"  {need.role:<10} {need.text}")
-    return "\n".join(lines)
+    return "\n".join((*lines, *(f"  {need.role:<10} {need.text}" for need in outlook.needs)))

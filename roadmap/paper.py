@@ -7,16 +7,16 @@ was measured, so that nobody has to take it on trust.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 from metrics.measures import MEASURES
 from roadmap import words
 from roadmap.history import decisions
-from roadmap.report import criterion_text, goal_text, table, title
+from roadmap.report import criterion_text, forecast_text, goal_text, table, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import date
 
     from sqlite_utils import Database
 
@@ -57,6 +57,7 @@ class Page:
 
     heading: str
     clock: str
+    data: str  #: until when there is any
     as_of: str
     headline: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -75,14 +76,26 @@ def gather(
     return Page(
         heading=heading,
         clock=CLOCKS[clock],
+        data=_data(db, today),
         as_of=words.day(today),
         headline=tuple(_headline(verdicts)),
         rows=tuple(_row(verdict, today) for verdict in verdicts),
         decisions=tuple(_decided(code, one) for code, one in taken),
-        forecasts=tuple(f"{v.code}: {forecast.text}" for v in verdicts for forecast in v.forecasts if forecast.text),
+        forecasts=tuple(
+            f"{v.code}, {forecast_text(one)}"
+            for v in verdicts
+            for one in v.forecasts
+            if one.odds is not None or one.expected_on
+        ),
         how=tuple(dict.fromkeys(_how(verdicts))),
-        hashes=tuple(_hashes(plan, verdicts)),
+        hashes=tuple(dict.fromkeys(_hashes(plan, verdicts))),
     )
+
+
+def _data(db: Database | None, today: date) -> str:
+    sql = "SELECT MAX(block_end) FROM run_block WHERE block_end <= ?"
+    last = db.execute(sql, (today.isoformat(),)).fetchone()[0] if db else None
+    return f"Data until {words.day(date.fromisoformat(last))}." if last else "No data."
 
 
 def _headline(verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -173,7 +186,7 @@ def _readings(verdicts: Iterable[Verdict]) -> Iterator[tuple[str, str, Reading]]
 
 def to_text(page: Page) -> str:
     """The report for a terminal."""
-    lines = [page.heading, page.clock, "", *page.headline]
+    lines = [page.heading, f"{page.clock} {page.data}", "", *page.headline]
     for row in page.rows:
         lines += ["", f"{row.name:<20} {row.said}", f"  why        {row.why}", f"  due        {row.due}, {row.slip}"]
         lines += [f"  spent      {row.spent}", *(f"  measured   {text}" for text in row.measured)]
@@ -192,7 +205,7 @@ def to_markdown(page: Page) -> str:
         "# Was it worth it?",
         "",
         _plain(page.heading),
-        page.clock,
+        f"{page.clock} {page.data}",
         "",
         *(f"- {_plain(s)}" for s in page.headline),
         "",

@@ -88,7 +88,7 @@ def keep(db: Database, plan: Plan, today: date, now_us: int) -> None:
     for milestone in plan.milestones:
         kept = recorded(db, milestone.code)
         if (kept or today >= milestone.start) and milestone.revision not in {one.revision for one in kept}:
-            told = json.dumps(milestone.told(), sort_keys=True)
+            told = json.dumps(milestone.told())
             row = {
                 "code": milestone.code,
                 "revision": milestone.revision,
@@ -167,7 +167,5 @@ def _word(value: str | None) -> str:
 
 def first_words(revision: Revision) -> str:
     """What a plan promised: by when, and which targets."""
-    targets = [
-        f"{name.partition(' ')[2]} {goal}" for name, goal in _flat(revision.plan) if name.split()[0] in ROLES.values()
-    ]
+    targets = [f"{name} {goal}" for name, goal in _flat(revision.plan) if name.split()[0] in ROLES.values()]
     return f"due {revision.plan['due']}; {', '.join(targets)}"

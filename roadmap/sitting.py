@@ -57,11 +57,6 @@ class Sitting:
         return milestone, self.verdicts[self.plan.milestones.index(milestone)]
 
 
-def block_days(front: Front) -> int:
-    """Days that a block of evidence takes on this workspace's calendar: a replayed week, a day in production."""
-    return 7 if front.clock == "replay" else 1
-
-
 @contextmanager
 def sitting(front: Front, now_us: int, day: date | None = None) -> Iterator[Sitting]:
     """Judge the workspace's milestones as of today and keep what is new; with a `day`, as of then, keeping nothing.
@@ -78,9 +73,9 @@ def sitting(front: Front, now_us: int, day: date | None = None) -> Iterator[Sitt
     from roadmap.evidence import evaluate, judge_as_of
     from roadmap.judge import judge
     from roadmap.plan import load
-    from roadmap.verdict import Evidence
+    from roadmap.verdict import Evidence, block_days
 
-    plan = load(front.milestones, block_days(front))
+    plan = load(front.milestones, block_days(front.clock))
     wall = datetime.fromtimestamp(now_us / 1e6, UTC).date()
     if not front.store.is_file():
         # A replay's calendar begins with the plan; before anything is replayed, that is where it stands.
