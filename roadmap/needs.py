@@ -156,28 +156,32 @@ def _by_blocks(asked: _Asked) -> _Found:
         now = words.amount(reading.estimate or 0.0, asked.measure.unit, 1)
         takes = words.blocks(blocks, asked.days) if blocks else "more than three years"
         return blocks, gain, "", f"at {now} and the noise measured it takes {takes} in all{_by_then(asked, gain)}"
-    assumed = f"a noise of {words.percent(ASSUMED_NOISE)} from {words.block(asked.days)} to {words.block(asked.days)}"
-    if asked.measure.unit == "share":  # a gain, on whose scale noise is a share already
-        gain = _gain(asked, ASSUMED_NOISE, "log_ratio")
+    least = words.blocks(rules.min_blocks, asked.days)
+    if asked.measure.unit != "share":
+        noise, scale = ASSUMED_NOISE * abs(target.value), "plain"
+    elif math.isinf(asked.measure.lowest):  # a gain, on whose scale noise is a share already
+        noise, scale = ASSUMED_NOISE, "log_ratio"
     else:
-        gain = _gain(asked, ASSUMED_NOISE * abs(target.value), "plain")
-    text = f"{words.blocks(rules.min_blocks, asked.days)} at the least{_by_then(asked, gain)}, assuming {assumed}"
-    return rules.min_blocks, gain, assumed, text
+        return rules.min_blocks, None, "", f"{least} at the least; its noise is not known before two are measured"
+    gain = _gain(asked, noise, scale)
+    assumed = f"a noise of {words.percent(ASSUMED_NOISE)} from {words.block(asked.days)} to {words.block(asked.days)}"
+    return rules.min_blocks, gain, assumed, f"{least} at the least{_by_then(asked, gain)}, assuming {assumed}"
 
 
 def _gain(asked: _Asked, noise: float, scale: str) -> float | None:
-    """The least true value that is proven by the due date with good odds; None where there are too few blocks."""
+    """The least true value that is proven by the due date with good odds; None where no value has."""
     rules = asked.milestone.evidence
     if asked.by_due < rules.min_blocks or (scale == "log_ratio" and asked.target.value >= 1):
         return None
-    return value_at(asked.target, room_for(GOOD_ODDS, noise, asked.by_due, rules), scale)
+    gain = value_at(asked.target, room_for(GOOD_ODDS, noise, asked.by_due, rules), scale)
+    return gain if gain >= asked.measure.lowest else None
 
 
 def _by_then(asked: _Asked, gain: float | None) -> str:
     """Which true value has good odds by the due date."""
     due, had = words.day(asked.milestone.due), words.blocks(asked.by_due, asked.days)
     if gain is None:
-        return f"; by {due} there can be {had}, which prove nothing"
+        return f"; by {due} there can be {had}, too few to prove it"
     better = "more" if asked.target.direction == "at_least" else "less"
     shown = words.amount(gain, asked.measure.unit, 1)
     return f"; with the {had} until {due}, a true {shown} or {better} is proven with odds of {words.percent(GOOD_ODDS)}"

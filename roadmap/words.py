@@ -132,6 +132,8 @@ def said(reading: Reading | None, unit: str, kind: str, goal: float | None = Non
     if reading.estimate is None:
         return reading.missing or "nothing measured yet"
     tail = f" (early look: {reading.missing})" if reading.missing else ""
+    if kind == "census" and unit not in {"share", "records"}:  # the most of all, not a count
+        return f"{amount(reading.estimate, unit, 1)}, the most of {counted(reading.n, reading.n_of)}{tail}"
     if kind == "census":
         found = round(reading.estimate * reading.n) if unit == "share" else int(reading.estimate)
         every = "all " if unit == "share" and found == reading.n else f"{found:,} of "

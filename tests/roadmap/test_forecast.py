@@ -1,0 +1,330 @@
+"""Where numbers lead, and what it takes to prove a target: by hand, by simulation, and by evidence.md's price."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from metrics.estimate import factor, standard_error, wilson
+from metrics.reading import Reading
+from roadmap.forecast import forecasts, needs
+from roadmap.odds import Course, course, first_reached, proof_odds, room, value_at, without_failure
+from roadmap.plan import Rules, Target, load
+
+START, DUE = date(2013, 1, 7), date(2013, 3, 31)
+HALFWAY = date(2013, 2, 17)  # six weeks had, six to come
+RULES = Rules()
+SAVED = Reading(
+    measure="busy_time_saved", estimate=0.40, low=None, high=None, ci_low=0.3, ci_high=0.5, n=120, n_of="runs",
+    blocks=6, coverage=0.9, grade="B", faults="standard", mode="replay", series="s", method="3", start=START,
+    end=HALFWAY, missing="6 of 12 weeks", inputs_sha256="1", scale="log_ratio", spread=0.1,
+)  # fmt: skip
+LOST = replace(SAVED, measure="lost_records", estimate=0.0, n=1200, n_of="records due", scale=None, spread=None)
+SHARE = replace(SAVED, estimate=1.0, n=120, n_of="exchanges", scale="wilson", spread=None, effect=1.0)
+
+
+@pytest.fixture
+def milestone(one_milestone):
+    """At least 30 % saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
+    return load(one_milestone).milestone("M1")
+
+
+@pytest.fixture
+def asking(one_milestone):
+    """A function that makes a milestone of one target, and how long it takes."""
+
+    def make(name, goal, due="2013-03-31", rules=""):
+        text = one_milestone.read_text().split("[[milestone.metric]]")[0].replace("2013-03-31", due) + rules
+        one_milestone.write_text(f'{text}\n[[milestone.metric]]\nname = "{name}"\n{goal}\n')
+        return load(one_milestone, 1).milestone("M1")
+
+    return make
+
+
+def only(milestone, reading, today=HALFWAY, last_day=None):
+    """The forecast of a milestone's one target that has a number."""
+    (found,) = forecasts(milestone, {(reading.measure, "standard"): reading}, today, last_day)
+    return found
+
+
+def test_odds_follow_the_formula(milestone):
+    """Six of twelve weeks at 40 % with a noise of 0.1, worked out by hand for a target of 30 %."""
+    room_now = math.log(0.7 / 0.6)
+    half = 0.1 / math.sqrt(12) * factor(12, 0.05, "anytime")
+    spread = 0.1 * math.sqrt(6 / (6 * 12))
+    by_hand = 0.5 * (1 + math.erf((room_now - half) / spread / math.sqrt(2)))
+    found = only(milestone, SAVED)
+    assert found.odds == pytest.approx(by_hand)
+    assert (found.points, found.estimate, found.as_of, found.due) == (6, 0.40, HALFWAY, DUE)
+    assert found.text == (
+        "odds above 99 % that at least 30 % is proven by 31 Mar 2013; expected around 31 Mar 2013 if things stay as "
+        "they are"
+    )
+
+
+@pytest.mark.parametrize("gain", [0.33, 0.36, 0.38])
+def test_odds_agree_with_a_simulation(milestone, gain):
+    """A hundred thousand ways that the weeks to come may go, drawn from what six weeks can tell of the truth."""
+    rng = np.random.default_rng(20130217)
+    now = math.log(1 - gain)
+    truth = now + rng.normal(0, 0.1 / math.sqrt(6), 100_000)
+    to_come = truth[:, None] + rng.normal(0, 0.1, (100_000, 6))
+    mean = (6 * now + to_come.sum(axis=1)) / 12
+    bound = 1 - np.exp(mean + 0.1 / math.sqrt(12) * factor(12, 0.05, "anytime"))
+    assert only(milestone, replace(SAVED, estimate=gain)).odds == pytest.approx((bound >= 0.30).mean(), abs=0.005)
+
+
+def test_odds_of_a_share_agree_with_a_simulation(asking):
+    """Exchanges yet to come, failing as often as those so far may tell, judged by Wilson at the last week."""
+    asked = asking("failed_first", "at_most = 0.10")
+    reading = replace(SHARE, measure="failed_first", estimate=0.05, n=600, effect=2.0)
+    rng = np.random.default_rng(7)
+    failing = rng.beta(15 + 0.5, 285 + 0.5, 20_000)
+    failed = 15 + rng.binomial(300, failing)
+    z = factor(12, 0.05, "anytime")
+    proven = np.mean([wilson(float(x), 600.0, 1.0, z)[1] <= 0.10 for x in failed])
+    assert only(asked, reading).odds == pytest.approx(proven, abs=0.05)
+
+
+@pytest.mark.parametrize(("direction", "goal"), [("at_least", 0.95), ("at_most", 0.04)])
+def test_the_bound_of_a_share_is_wilsons(direction, goal):
+    """Wherever the closed form says that a target is reached, Wilson's own limit does, and nowhere else."""
+    target = Target(name="recovered_unattended" if direction == "at_least" else "failed_first", **{direction: goal})
+    for share in np.linspace(0.9, 1, 21) if direction == "at_least" else np.linspace(0, 0.1, 21):
+        reading = replace(SHARE, estimate=float(share), n=400, effect=1.5, blocks=6)
+        path = course(target, reading, RULES)
+        for blocks in (6, 12, 30, 100):
+            n = 400 / 6 * blocks
+            low, high = wilson(share * n, n, 1.5, factor(blocks, 0.05, "anytime"))
+            assert path.reaches(blocks) == (low >= goal if direction == "at_least" else high <= goal)
+
+
+def test_with_all_blocks_there_nothing_is_left_to_chance():
+    """At the last block the odds are 1 or 0, by the bound itself."""
+    sure = Course(room=0.1, limit=0.1, noise=0.1, most=math.inf, alpha=0.05, bound="anytime")
+    assert (sure.odds(12, 12), replace(sure, room=0.08).odds(12, 12)) == (1.0, 0.0)
+    assert replace(sure, most=0.05).odds(6, 12) == 0.0
+
+
+@pytest.mark.parametrize(("blocks", "there"), [(5, False), (6, True)])
+def test_nothing_is_foreseen_before_six_weeks(milestone, blocks, there):
+    """Five weeks have no odds and no day, and say so; six have both."""
+    found = only(milestone, replace(SAVED, blocks=blocks))
+    assert (found.odds is not None, found.expected_on is not None) == (there, there)
+    assert there or found.text == "no forecast before 6 weeks of evidence; there are 5 weeks"
+
+
+@pytest.mark.parametrize(("blocks", "points"), [(41, 5), (42, 6)])
+def test_in_production_six_weeks_are_forty_two_days(milestone, blocks, points):
+    """Blocks are days there, and six of them are not six weeks."""
+    found = only(milestone, replace(SAVED, mode="live", blocks=blocks))
+    assert (found.points, found.odds is not None) == (points, points == 6)
+
+
+def test_too_few_blocks_for_any_verdict_have_no_chance(milestone):
+    """Six had and five to come cannot be twelve, however good they are."""
+    assert only(milestone, SAVED, HALFWAY + timedelta(days=7)).odds == 0.0
+
+
+def test_a_week_under_way_can_still_be_had(milestone):
+    """In the middle of the seventh week, with the sixth as the last evidence, twelve are still possible."""
+    assert only(milestone, SAVED, HALFWAY + timedelta(days=3), HALFWAY).odds > 0.9
+    assert only(milestone, SAVED, HALFWAY + timedelta(days=7), HALFWAY).odds == 0.0
+
+
+def test_past_the_due_date_there_is_a_day_and_no_odds(milestone):
+    """A late proof may still come, and when is said."""
+    found = only(milestone, replace(SAVED, blocks=12, estimate=0.34), DUE + timedelta(days=1))
+    assert found.odds is None
+    assert found.expected_on > DUE
+    assert found.text.startswith("the due date 31 Mar 2013 is past; expected around ")
+
+
+def test_what_falls_short_is_never_expected(milestone):
+    """At 20 % a target of 30 % is not proven within three years."""
+    found = only(milestone, replace(SAVED, estimate=0.20))
+    assert found.expected_on is None
+    assert found.odds < 0.01
+    assert found.text.endswith("not within three years if things stay as they are")
+    assert found.text.startswith("odds below 1 %")
+
+
+def test_one_look_only_is_foreseen_for_its_own_day(one_milestone):
+    """With `mode = "fixed"` a proof is expected on the due date, or never."""
+    text = one_milestone.read_text()
+    one_milestone.write_text(text.replace('code = "M1"', 'code = "M1"\nevidence = { mode = "fixed" }'))
+    fixed = load(one_milestone).milestone("M1")
+    assert only(fixed, SAVED).expected_on == DUE
+    assert only(fixed, replace(SAVED, estimate=0.31)).expected_on is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "everything is counted, so there are no odds; it is at its target"),
+        ({"estimate": 1.0}, "everything is counted, so there are no odds; it is not at its target"),
+    ],
+)
+def test_a_census_has_no_odds(milestone, changes, said):
+    """It is at its target or it is not; a count that grew cannot shrink again."""
+    found = only(milestone, replace(LOST, **changes))
+    assert (found.odds, found.expected_on, found.ceiling) == (None, None, found.estimate)
+    assert found.text.startswith(said)
+
+
+def test_outages_are_not_foreseen(asking):
+    """Calls to a partner that is down have no odds; the least that they can still be is known."""
+    asked = asking("wasted_calls", "at_most = 5")
+    found = only(asked, replace(LOST, measure="wasted_calls", estimate=24.0, n=1))
+    assert (found.odds, found.expected_on, found.ceiling) == (None, None, 12.0)
+    assert found.text == (
+        "no odds: nobody can foresee an outage; at least 12 calls per outage hour by the due date if all to come is "
+        "perfect, and the weeks to come are as large as those so far"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "goal", "estimate", "best"),
+    [
+        ("recovered_unattended", "at_least = 0.95", 0.90, 0.95),
+        ("recovered_unattended", "at_least = 0.95", 0.88, 0.94),
+        ("failed_final", "at_most = 0.02", 0.04, 0.02),
+        ("failed_final", "at_most = 0.02", 0.06, 0.03),
+    ],
+)
+def test_the_ceiling_takes_the_rest_for_perfect(asking, name, goal, estimate, best):
+    """Half of the weeks had, half to come: half way to perfect; short of the target, the text says so."""
+    asked = asking(name, goal)
+    found = only(asked, replace(SHARE, measure=name, estimate=estimate))
+    assert found.ceiling == pytest.approx(best)
+    assert ("if all to come is perfect" in found.text) == (best not in {0.95, 0.02})
+
+
+def test_no_number_no_forecast(milestone):
+    """What was not measured is not foreseen."""
+    assert forecasts(milestone, {}, HALFWAY) == ()
+    assert forecasts(milestone, {("busy_time_saved", "standard"): replace(SAVED, estimate=None)}, HALFWAY) == ()
+
+
+def test_unknown_noise_gives_no_odds(milestone):
+    """Without the noise of a week nothing can be said of the weeks to come."""
+    found = only(milestone, replace(SAVED, scale=None, spread=None))
+    assert (found.odds, found.text) == (None, "no odds: the noise of a week is not known")
+
+
+@pytest.mark.parametrize(("true", "price"), [(0.62, 0.15), (0.64, 0.64), (0.66, 0.95)])
+def test_the_price_of_a_proof_is_the_one_we_name(true, price):
+    """10 % noise, twelve paired blocks, target 60 %: the odds of evidence.md, within two points."""
+    beyond = room(Target(name="busy_time_saved", at_least=0.60), true, "log_ratio")
+    assert proof_odds(beyond, 0.10, 12, RULES) == pytest.approx(price, abs=0.02)
+
+
+def test_the_price_of_a_proof_agrees_with_a_simulation():
+    """The same odds from made-up blocks, judged by the estimator itself."""
+    rng = np.random.default_rng(12)
+    beyond, wide = math.log(0.4 / 0.36), factor(12, 0.05, "anytime")
+    series = rng.normal(0, 0.1, (4000, 12))
+    proven = np.mean([z.mean() + beyond >= wide * standard_error(z) for z in series])
+    assert proof_odds(beyond, 0.10, 12, RULES) == pytest.approx(proven, abs=0.03)
+
+
+@pytest.mark.parametrize(("share", "effect", "many"), [(0.05, 1.0, 73), (0.01, 1.0, 381), (0.05, 2.0, 146)])
+def test_how_many_it_takes_when_none_fails(share, effect, many):
+    """73 for 5 % and 381 for 1 %, times the design effect; one fewer would not do."""
+    assert without_failure(share, effect) == many
+    assert wilson(0.0, many, effect)[1] <= share < wilson(0.0, many - 1, effect)[1]
+
+
+def test_no_sample_proves_that_nothing_ever_fails():
+    """A share of 0 is refused."""
+    with pytest.raises(ValueError, match="between 0 and 1, not 0"):
+        without_failure(0.0)
+
+
+@pytest.mark.parametrize("scale", ["log_ratio", "plain", "wilson"])
+@pytest.mark.parametrize("direction", ["at_least", "at_most"])
+def test_room_and_value_are_each_others_inverse(scale, direction):
+    """There and back, on each scale and in both directions."""
+    target = Target(name="busy_time_saved" if direction == "at_least" else "failed_first", **{direction: 0.3})
+    assert value_at(target, room(target, 0.37, scale), scale) == pytest.approx(0.37)
+    assert room(target, 0.3, scale) == 0
+    assert (room(target, 0.37, scale) > 0) == (direction == "at_least")
+
+
+def test_nothing_lies_beyond_all():
+    """A gain of 1 cannot be proven by a range."""
+    assert room(Target(name="busy_time_saved", at_least=1.0), 0.99, "log_ratio") == -math.inf
+
+
+def test_the_first_block_that_reaches_is_found_by_halving():
+    """The same as by trying one after the other."""
+    path = Course(room=0.05, limit=0.1, noise=0.1, most=math.inf, alpha=0.05, bound="anytime")
+    assert first_reached(path, 6, 200) == next(n for n in range(6, 201) if path.reaches(n))
+    assert first_reached(path, 6, 10) is None
+
+
+def test_needs_of_a_milestone_that_was_never_measured(milestone):
+    """Twelve weeks, an assumed noise that is named, and the gain that has good odds; a census asks for weeks only."""
+    saved, lost = needs(milestone, {}, START, None, 7)
+    assert (saved.blocks, saved.earliest, saved.target) == (12, DUE, 0.30)
+    assert saved.assumed == "a noise of 10 % from week to week"
+    assert proof_odds(math.log(0.7 / (1 - saved.true_gain)), 0.10, 12, RULES) == pytest.approx(0.80, abs=0.001)
+    assert "a true 38.2 % or more is proven with odds of 80 %, assuming a noise of 10 %" in saved.text
+    assert (lost.role, lost.blocks, lost.true_gain, lost.earliest, lost.assumed) == ("guardrail", 12, 0.0, DUE, "")
+
+
+def test_needs_after_the_last_responsible_start_say_that_it_is_too_late(milestone):
+    """A day later twelve weeks no longer fit, and the earliest day is past the due date."""
+    saved, _ = needs(milestone, {}, START + timedelta(days=1), None, 7)
+    assert (saved.true_gain, saved.earliest) == (None, DUE + timedelta(days=1))
+    assert "by 31 Mar 2013 there can be 11 weeks, too few to prove it" in saved.text
+
+
+@pytest.mark.parametrize(("estimate", "blocks"), [(0.40, 12), (0.34, 23), (0.25, None)])
+def test_needs_of_what_is_measured_are_at_its_own_noise(milestone, estimate, blocks):
+    """Well above the target twelve weeks do, nearer to it more, and below it no number does."""
+    saved = needs(milestone, {("busy_time_saved", "standard"): replace(SAVED, estimate=estimate)}, HALFWAY, START, 7)[0]
+    assert (saved.blocks, saved.assumed) == (blocks, "")
+    assert saved.earliest == (HALFWAY + timedelta(weeks=blocks - 6) if blocks else None)
+
+
+def test_needs_of_a_share_are_exchanges_and_weeks(asking):
+    """Of 20 exchanges a week, with a design effect of 2: computed for one look and for the bound that decides."""
+    asked = asking("recovered_unattended", "at_least = 0.95")
+    (found,) = needs(asked, {("recovered_unattended", "standard"): SHARE}, HALFWAY, START, 7)
+    assert "if none fails, 73 exchanges for the ordinary interval and about 156 for the bound" in found.text
+    assert "120 counted in 6 weeks, so that is 8 weeks at this rate" in found.text
+    assert (found.blocks, found.assumed) == (12, "")
+    assert 0.95 < found.true_gain <= 1
+    (lumpy,) = needs(asked, {("recovered_unattended", "standard"): replace(SHARE, effect=2.0)}, HALFWAY, START, 7)
+    assert "146 exchanges" in lumpy.text
+    assert (lumpy.blocks, lumpy.true_gain) == (16, None)
+    (unknown,) = needs(asked, {}, START, None, 7)
+    assert unknown.assumed.startswith("a design effect of 1")
+    assert (unknown.blocks, unknown.earliest) == (None, None)
+
+
+def test_needs_of_outages_name_three(asking):
+    """Three of them, and no day."""
+    (found,) = needs(asking("wasted_calls", "at_most = 5"), {}, START, None, 7)
+    assert (found.blocks, found.earliest) == (12, None)
+    assert "a range takes 3 outages, 0 so far, and nobody can say when they come" in found.text
+
+
+def test_needs_of_one_look_are_had_on_its_day(asking):
+    """With one look, the earliest day is the due date, and past it there is none."""
+    asked = asking("busy_time_saved", "at_least = 0.30", rules='evidence = { mode = "fixed" }')
+    assert needs(asked, {}, START, None, 1)[0].earliest == DUE
+    assert needs(asked, {}, START + timedelta(days=80), None, 1)[0].earliest is None
+
+
+def test_needs_in_production_are_days(asking):
+    """Twelve days, from the day on which the subject first runs."""
+    asked = asking("busy_time_saved", "at_least = 0.30")
+    (found,) = needs(asked, {}, START, START + timedelta(days=10), 1)
+    assert (found.blocks, found.earliest) == (12, START + timedelta(days=21))
+    assert "12 days at the least" in found.text
