@@ -174,7 +174,7 @@ def _way(saved: float) -> str:
 
 def advised(choice: str, text: str) -> str:
     """An advice as `choice: why`, its choice said once."""
-    return text if text.startswith(f"{choice}:") else f"{choice}: {text}".removesuffix(": ")
+    return text if text.startswith(choice) else f"{choice}: {text}"
 
 
 def spent(amount: float | None, budget: float | None) -> str:
