@@ -141,7 +141,7 @@ def reaches(target: Target, value: float) -> bool:
 def at_best(target: Target, measure: Measure, best: float, days: int) -> str:
     """A ceiling in words, with what it takes for granted."""
     end = "most" if target.direction == "at_least" else "least"
-    shown = words.amount(best, measure.unit, words.digits([best], target.value))
+    shown = words.amount(best, measure.unit, words.digits([best], target.value, measure.unit))
     return (
         f"at {end} {shown} by the due date if all to come is perfect, and the {words.block(days)}s to come are as "
         "large as those so far"

@@ -86,10 +86,10 @@ def odds(chance: float) -> str:
 
 def digits(values: Iterable[float], target: float, unit: str = "share") -> int:
     """Decimals that keep every value visibly apart from a target which it is not; three at most."""
-    shown = list(values)
-    for decimals in (0, 1, 2):
-        goal = amount(target, unit, decimals)
-        if all(value == target or amount(value, unit, decimals) != goal for value in shown):
+    shown, times, least = list(values), 100 if unit == "share" else 1, 0 if unit == "share" else 1
+    for decimals in range(least, 3):
+        goal = round(target * times, decimals)
+        if all(value == target or round(value * times, decimals) != goal for value in shown):
             return decimals
     return 3
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from metrics.estimate import factor, standard_error, wilson
+from metrics.estimate import factor, standard_error
 from metrics.reading import Reading
 from roadmap.forecast import forecasts, needs
 from roadmap.odds import Course, course, first_reached, proof_odds, room, value_at, without_failure
@@ -25,6 +25,13 @@ SAVED = Reading(
 )  # fmt: skip
 LOST = replace(SAVED, measure="lost_records", estimate=0.0, n=1200, n_of="records due", scale=None, spread=None)
 SHARE = replace(SAVED, estimate=1.0, n=120, n_of="exchanges", scale="wilson", spread=None, effect=1.0)
+
+
+def wilson(failed, counted, effect=1.0, z=1.959963984540054):
+    """Wilson's limits of a rate, as in his paper of 1927: where the rate lies z standard errors of the limit away."""
+    n, p = counted / effect, failed / counted
+    root = z * math.sqrt(z * z + 4 * n * p * (1 - p))
+    return tuple((2 * n * p + z * z + sign * root) / (2 * (n + z * z)) for sign in (-1, 1))
 
 
 @pytest.fixture
@@ -88,6 +95,16 @@ def test_odds_of_a_share_agree_with_a_simulation(asking):
     z = factor(12, 0.05, "anytime")
     proven = np.mean([wilson(float(x), 600.0, 1.0, z)[1] <= 0.10 for x in failed])
     assert only(asked, reading).odds == pytest.approx(proven, abs=0.05)
+
+
+def test_what_never_failed_may_still_fail(asking):
+    """All of 84 recovered, and only all of 168 would be proof: likelier than not, and by no means sure.
+
+    With a flat start (Jeffreys) the next 84 all recover with odds of about the root of 84 / 168.
+    """
+    asked = asking("recovered_unattended", "at_least = 0.95")
+    found = only(asked, replace(SHARE, measure="recovered_unattended", n=84))
+    assert found.odds == pytest.approx(math.sqrt(0.5), abs=0.1)
 
 
 @pytest.mark.parametrize(("direction", "goal"), [("at_least", 0.95), ("at_most", 0.04)])
@@ -299,7 +316,8 @@ def test_needs_of_a_share_are_exchanges_and_weeks(asking):
     assert "if none fails, 73 exchanges for the ordinary interval and about 156 for the bound" in found.text
     assert "120 counted in 6 weeks, so that is 8 weeks at this rate" in found.text
     assert (found.blocks, found.assumed) == (12, "")
-    assert 0.95 < found.true_gain <= 1
+    beyond = found.true_gain - 0.95 - factor(12, 0.05, "anytime") * math.sqrt(0.95 * 0.05 / 240)
+    assert beyond == pytest.approx(0.8416 * math.sqrt(found.true_gain * (1 - found.true_gain) / 240), abs=1e-5)
     (lumpy,) = needs(asked, {("recovered_unattended", "standard"): replace(SHARE, effect=2.0)}, HALFWAY, START, 7)
     assert "146 exchanges" in lumpy.text
     assert (lumpy.blocks, lumpy.true_gain) == (16, None)

@@ -197,6 +197,15 @@ def test_working_days_leave_out_the_weekend():
     """From a Friday to the Monday after next: Monday to Friday, and Monday."""
     assert working_days(date(2013, 3, 1), date(2013, 3, 11)) == 6
     assert working_days(date(2013, 3, 1), date(2013, 3, 3)) == 0
+    assert working_days(date(2013, 3, 4), date(2013, 3, 1)) == 0
+
+
+def test_working_days_are_the_same_as_counted_one_by_one():
+    """From every day of a week, over spans up to a month and one of fifty years."""
+    for start in (date(2013, 3, 4) + timedelta(days=i) for i in range(7)):
+        for span in (*range(32), 18_263):
+            days = (start + timedelta(days=i) for i in range(1, span + 1))
+            assert working_days(start, start + timedelta(days=span)) == sum(day.weekday() < 5 for day in days)
 
 
 def test_the_last_responsible_start_is_a_fact(milestone):

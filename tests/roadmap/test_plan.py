@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -148,3 +149,60 @@ def test_a_proof_is_tied_to_targets_and_not_to_titles(one_milestone):
     assert plan.load(one_milestone).milestone("M1").fingerprint == before
     one_milestone.write_text(text.replace("0.30", "0.20"))
     assert plan.load(one_milestone).milestone("M1").fingerprint != before
+
+
+def test_in_production_a_block_is_a_day(one_milestone):
+    """Twelve days of evidence fit into twelve days; into eleven they do not, and the message says days."""
+    text = one_milestone.read_text()
+    one_milestone.write_text(text.replace("2013-03-31", "2013-01-18"))
+    assert plan.load(one_milestone, 1).milestone("M1").due == date(2013, 1, 18)
+    with pytest.raises(PlanError, match="12 weekly blocks take 84 days, it leaves 12; make it 2013-03-31 or later"):
+        plan.load(one_milestone)
+    one_milestone.write_text(text.replace("2013-03-31", "2013-01-17"))
+    with pytest.raises(PlanError, match="12 daily blocks take 12 days, it leaves 11; make it 2013-01-18 or later"):
+        plan.load(one_milestone, 1)
+
+
+@pytest.mark.parametrize(
+    ("block_days", "rules", "day"),
+    [
+        (7, "", date(2013, 1, 7)),
+        (1, "", date(2013, 3, 20)),
+        (1, "evidence.review_days = 10", date(2013, 3, 10)),
+        (7, "evidence.min_blocks = 6", date(2013, 2, 18)),
+    ],
+)
+def test_the_last_responsible_start(one_milestone, block_days, rules, day):
+    """Due 31 Mar 2013, less the blocks that a verdict takes, less the days that people take to review it."""
+    text = one_milestone.read_text()
+    one_milestone.write_text(text.replace('code = "M1"', f'code = "M1"\n{rules}'))
+    assert plan.load(one_milestone).milestone("M1").last_start(block_days) == day
+
+
+def test_a_promise_is_told_as_plain_data(one_milestone):
+    """Dates, targets, rules, scope and money; a new title is no new promise, a new due date is one."""
+    text = one_milestone.read_text()
+    told = plan.load(one_milestone).milestone("M1").told()
+    assert json.loads(json.dumps(told)) == told
+    assert told == {
+        "subject": "service@1",
+        "control": "monolith",
+        "start": "2013-01-07",
+        "due": "2013-03-31",
+        "scope": ["*/flights"],
+        "budget": None,
+        "evidence": {
+            "mode": "anytime",
+            "alpha": 0.05,
+            "min_grade": "B",
+            "min_blocks": 12,
+            "min_coverage": 0.80,
+            "review_days": 0,
+        },
+        "metrics": [{"name": "busy_time_saved", "at_least": 0.30, "at_most": None, "faults": "standard"}],
+        "guardrails": [{"name": "lost_records", "at_least": None, "at_most": 0.0, "faults": "standard"}],
+    }
+    one_milestone.write_text(text.replace("Receive", "Take in"))
+    assert plan.load(one_milestone).milestone("M1").told() == told
+    one_milestone.write_text(text.replace("2013-03-31", "2013-04-07"))
+    assert plan.load(one_milestone).milestone("M1").told() != told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -48,6 +49,14 @@ def test_time_saved_in_words(reading, text):
         ("at_most", 5.0, "calls per outage hour", "at most 5 calls per outage hour"),
         ("at_most", 0.0, "share", "none"),
         ("at_least", 0.995, "share", "at least 99.5 %"),
+        ("at_most", 0.0005, "share", "at most 0.05 %"),
+        ("at_most", 1.0, "records", "at most 1 record"),
+        ("at_most", 0.25, "seconds", "at most 0.25 seconds"),
+        ("at_most", 1.0, "seconds", "at most 1 second"),
+        ("at_most", 512.0, "MB", "at most 512 MB"),
+        ("at_most", 1.0, "calls per 1,000 records", "at most 1 call per 1,000 records"),
+        ("at_most", 2.5, "times per 1,000 exchanges", "at most 2.5 times per 1,000 exchanges"),
+        ("at_most", 1.0, "touches per 1,000 exchanges", "at most 1 touch per 1,000 exchanges"),
     ],
 )
 def test_targets_in_words(direction, value, unit, text):
@@ -60,6 +69,59 @@ def test_a_census_is_never_rounded_to_all():
     reading = saved(199_999 / 200_000, None, None)
     reading = type(reading)(**{f: getattr(reading, f) for f in reading.__slots__} | {"n": 200_000, "n_of": "records"})
     assert words.said(reading, "share", "census", 1.0) == "199,999 of 200,000 records"
+
+
+@pytest.mark.parametrize(
+    ("number", "nouns", "text"),
+    [
+        (1, "runs", "1 run"),
+        (0, "runs", "0 runs"),
+        (2, "runs", "2 runs"),
+        (1, "good rows due beside broken ones", "1 good row due beside broken ones"),
+        (1, "outages of a day", "1 outage of a day"),
+        (1, "exchanges that failed in passing", "1 exchange that failed in passing"),
+        (1200, "records due", "1,200 records due"),
+    ],
+)
+def test_one_is_not_many(number, nouns, text):
+    """One of a thing is said in the singular, whatever follows the noun."""
+    assert words.counted(number, nouns) == text
+
+
+def test_blocks_go_by_their_names():
+    """A replayed week, a day of production, and one of either."""
+    assert [words.blocks(n, days) for n in (1, 12) for days in (7, 1)] == ["1 week", "1 day", "12 weeks", "12 days"]
+
+
+@pytest.mark.parametrize(
+    ("chance", "text"),
+    [
+        (0.0, "odds below 1 %"),
+        (0.01, "odds of 1 %"),
+        (0.5, "odds of 50 %"),
+        (0.99, "odds of 99 %"),
+        (1.0, "odds above 99 %"),
+    ],
+)
+def test_odds_are_never_certain(chance, text):
+    """What is merely very likely is not called sure."""
+    assert words.odds(chance) == text
+
+
+@pytest.mark.parametrize(
+    ("estimate", "low", "high", "unit", "kind", "text"),
+    [
+        (4.2, 3.9, 4.5, "seconds", "sampled", "4.2, likely 3.9 to 4.5 seconds"),
+        (5.04, 4.8, 5.3, "seconds", "sampled", "5.04, likely 4.80 to 5.30 seconds"),
+        (0.004, None, None, "seconds", "sampled", "0.004 seconds"),
+        (412.34, None, None, "MB", "census", "412.3 MB, the most of 24 runs"),
+        (1.0, None, None, "records", "census", "1 of 24 runs"),
+    ],
+)
+def test_other_units_in_words(estimate, low, high, unit, kind, text):
+    """Seconds and megabytes; a value beside its target keeps decimals enough to be told from it."""
+    reading = replace(saved(estimate, low, high), measure="other")
+    assert words.said(reading, unit, kind, 5.0) == text
 
 
 def test_markdown_has_a_row_a_milestone(one_milestone):

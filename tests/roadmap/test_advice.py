@@ -1,0 +1,80 @@
+"""What the findings would have people decide: every status has a draft, and silence twice over drafts a pause."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from roadmap.advice import advise
+from roadmap.judge import Decision, Evidence, judge
+from roadmap.plan import load
+from roadmap.words import STATUS
+
+PAUSE = Decision(id=1, choice="pause", owner="Ann", why="money", until="2013-02-15", as_of=date(2013, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("status", "choice"),
+    [
+        ("proven", "continue"),
+        ("paused", "pause"),
+        ("stopped", "stop"),
+        ("not_started", "continue"),
+        ("missed", "change"),
+        ("stalled", "continue"),
+        ("at_risk", "change"),
+        ("insufficient", "continue"),
+        ("on_track", "continue"),
+    ],
+)
+def test_every_status_has_a_draft(status, choice):
+    """A choice that can be recorded, and why."""
+    found = advise(status)
+    assert found.choice == choice
+    assert found.text
+
+
+def test_no_status_is_forgotten():
+    """Each word that a status can be has its draft."""
+    for status in STATUS:
+        assert advise(status).choice in {"continue", "change", "pause", "stop", "resume"}
+
+
+def test_silence_twice_over_drafts_a_pause():
+    """Stalled once is a question; stalled in two reviews in a row is pause and re-plan."""
+    assert advise("stalled", stalled_before=False).choice == "continue"
+    twice = advise("stalled", stalled_before=True)
+    assert (twice.choice, twice.text) == ("pause", "pause and re-plan: it was stalled in two reviews in a row")
+    assert advise("on_track", stalled_before=True).choice == "continue"
+
+
+@pytest.mark.parametrize(
+    ("status", "choice"),
+    [
+        ("stalled", "resume"),
+        ("at_risk", "resume"),
+        ("on_track", "resume"),
+        ("missed", "change"),
+        ("proven", "continue"),
+    ],
+)
+def test_a_pause_that_is_over_asks_to_be_resumed(status, choice):
+    """The day after its last; a due date that is past asks for more than that."""
+    found = advise(status, stalled_before=True, decision=PAUSE, today=date(2013, 2, 16))
+    assert found.choice == choice
+    if choice == "resume":
+        assert found.text == "resume, or decide anew: the pause ended on 15 Feb 2013"
+
+
+def test_a_pause_that_holds_is_left_alone():
+    """On its last day there is nothing to resume yet."""
+    assert advise("paused", decision=PAUSE, today=date(2013, 2, 15)).choice == "pause"
+
+
+def test_a_verdict_brings_its_advice(one_milestone):
+    """Never begun by the third week, and the week before as well: the draft is a pause."""
+    milestone = load(one_milestone).milestone("M1")
+    once = judge(milestone, Evidence(), date(2013, 1, 27), 1)
+    again = judge(milestone, Evidence(stalled_before=True), date(2013, 2, 3), 0)
+    assert [(v.status, v.advice.choice) for v in (once, again)] == [("stalled", "continue"), ("stalled", "pause")]
