@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from roadmap import keeping, revisions
 from roadmap.judge import judge
-from roadmap.looks import gather, question, windows_of
+from roadmap.looks import gather, question, questions, windows_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -33,13 +33,12 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
     """
     revisions.check(db, plan)
     revisions.keep(db, plan, today, now_us)
-    read = {milestone.code: windows_of(db, milestone, today) for milestone in plan.milestones}
-    pinned = [keeping.pin(db, milestone, read[milestone.code], now_us) for milestone in plan.milestones]
-    if any(pinned):  # what was read before holds weights that have changed
-        read = {milestone.code: windows_of(db, milestone, today) for milestone in plan.milestones}
+    for milestone in plan.milestones:
+        for asked in questions(db, milestone, today).values():
+            keeping.pin(db, asked, now_us)
     verdicts = []
     for milestone in plan.milestones:
-        evidence = gather(db, milestone, read[milestone.code], today, built)
+        evidence = gather(db, milestone, windows_of(db, milestone, today), today, built)
         verdict = judge(milestone, evidence, today, built)
         if evidence.proven_on and evidence.proof:
             then = replace(evidence, readings=evidence.proof, decision=None, spent=None, stalled_before=False)

@@ -6,34 +6,38 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from metrics.store import METHOD
-from metrics.window import pin_baseline
+from metrics.events import parse_subject
+from metrics.store import METHOD, last_series
+from metrics.window import in_scope, pin_baseline
 from roadmap.history import standing
 from roadmap.report import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sqlite_utils import Database
 
-    from metrics.window import Window
+    from metrics.window import Question
     from roadmap.plan import Milestone
     from roadmap.verdict import Decision, Verdict
 
 
-def pin(db: Database, milestone: Milestone, windows: Mapping[str, Window], now_us: int) -> bool:
-    """Pin the weights of each series once the control has blocks enough for a verdict to rest on.
+def pin(db: Database, asked: Question, now_us: int) -> None:
+    """Pin the weights of a question's series once the control has blocks enough for a verdict to rest on.
 
-    Returns:
-        Whether any were pinned now, so that windows read before hold weights that have changed.
+    Whether it has is asked of the rollups alone, so that no window is read with weights that are about to change.
     """
-    before = db.table("baseline").count
-    for window in windows.values():
-        if int((~np.isnan(window.control["held"])).any(axis=0).sum()) >= milestone.evidence.min_blocks:
-            pin_baseline(db, window.question, now_us)
-    return db.table("baseline").count > before
+    series = asked.series if asked.series is not None else last_series(db, asked.mode, asked.faults)
+    key = (series, asked.mode, asked.faults)
+    pinned = "SELECT 1 FROM baseline WHERE series = ? AND mode = ? AND faults = ? AND system = ?"
+    if series is None or db.execute(pinned, (*key, asked.control)).fetchone():
+        return
+    sql = (
+        "SELECT DISTINCT block, partner, feed FROM run_block WHERE series = ? AND mode = ? AND faults = ? "
+        "AND system = ? AND level = ? AND block >= ? AND block_end <= ? AND held IS NOT NULL"
+    )
+    days = (asked.start.isoformat(), asked.end.isoformat())
+    counted = db.execute(sql, (*key, *parse_subject(asked.control), *days)).fetchall()
+    if len({block for block, *feed in counted if in_scope(asked.scope, *feed)}) >= asked.min_blocks:
+        pin_baseline(db, asked, now_us)
 
 
 def keep(db: Database, milestone: Milestone, verdict: Verdict, decision: Decision | None, now_us: int) -> None:

@@ -68,11 +68,16 @@ def question(milestone: Milestone, today: date, mode: str, faults: str) -> Quest
     )
 
 
-def windows_of(db: Database, milestone: Milestone, today: date) -> dict[str, Window]:
-    """The windows that a milestone's targets need, by the faults that the plan names; each is read once."""
+def questions(db: Database, milestone: Milestone, today: date) -> dict[str, Question]:
+    """What a milestone's targets ask, by the faults that the plan names."""
     mode = clock_of(db)
     names = sorted({target.faults for target in (*milestone.metrics, *milestone.guardrails)})
-    asked = {name: question(milestone, today, mode, name) for name in names}
+    return {name: question(milestone, today, mode, name) for name in names}
+
+
+def windows_of(db: Database, milestone: Milestone, today: date) -> dict[str, Window]:
+    """The windows that a milestone's targets need, by the faults that the plan names; each is read once."""
+    asked = questions(db, milestone, today)
     read = {one: load(db, one) for one in asked.values()}
     return {name: read[one] for name, one in asked.items()}
 
