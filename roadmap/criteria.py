@@ -89,16 +89,16 @@ def _judged(milestone: Milestone, target: Target, reading: Reading | None, as_of
         return "insufficient", reading.missing if reading else "nothing measured yet"
     measure = MEASURES[target.name]
     census = measure.kind == "census"
-    if census and _failed_for_good(target, measure.unit, reading.estimate):
+    if census and failed_for_good(target, measure.unit, reading.estimate):
         return "not_met", "everything was counted, and no later count can mend it"
     lacking = _lacking(milestone, reading, as_of)
     if lacking:
         return lacking
     if census:
-        return ("met" if _reaches(target, reading.estimate) else "not_met"), "everything was counted"
+        return ("met" if reaches(target, reading.estimate) else "not_met"), "everything was counted"
     if reading.low is None or reading.high is None:
         return "insufficient", "no range can be given yet"
-    reached = {_reaches(target, reading.low), _reaches(target, reading.high)}
+    reached = {reaches(target, reading.low), reaches(target, reading.high)}
     if len(reached) == 2:
         return "inconclusive", "the target lies inside the likely range"
     if reached == {True}:
@@ -121,14 +121,15 @@ def _lacking(milestone: Milestone, reading: Reading, as_of: date) -> tuple[str, 
     return None
 
 
-def _reaches(target: Target, value: float) -> bool:
+def reaches(target: Target, value: float) -> bool:
+    """Whether a value is at its target or better."""
     return value >= target.value if target.direction == "at_least" else value <= target.value
 
 
-def _failed_for_good(target: Target, unit: str, value: float) -> bool:
+def failed_for_good(target: Target, unit: str, value: float) -> bool:
     """Whether a census has missed a target that no further counting can reach: a count only grows."""
     hopeless = unit != "share" if target.direction == "at_most" else target.value == 1
-    return hopeless and not _reaches(target, value)
+    return hopeless and not reaches(target, value)
 
 
 def complete(done: tuple[Criterion, ...]) -> bool:

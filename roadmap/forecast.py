@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from metrics.measures import MEASURES
 from roadmap import words
+from roadmap.criteria import reaches
 from roadmap.needs import BY_OUTAGES, Need, needs
 from roadmap.odds import FARTHEST_DAYS, blocks_left, counted_from, course, first_reached
 from roadmap.verdict import block_days
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from roadmap.odds import Course
     from roadmap.plan import Milestone, Target
 
-__all__ = ["Forecast", "Need", "at_best", "ceiling", "forecasts", "needs", "reaches"]
+__all__ = ["Forecast", "Need", "at_best", "ceiling", "forecasts", "needs"]
 
 #: Weeks of evidence before anything is foreseen.
 LEAST_POINTS = 6
@@ -131,11 +132,6 @@ def ceiling(target: Target, measure: Measure, reading: Reading, left: int) -> fl
     if best is None or not blocks:
         return None
     return float((reading.estimate * reading.blocks + best * left) / blocks)
-
-
-def reaches(target: Target, value: float) -> bool:
-    """Whether a value is at its target or better."""
-    return value >= target.value if target.direction == "at_least" else value <= target.value
 
 
 def at_best(target: Target, measure: Measure, best: float, days: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from metrics.estimate import factor
 from metrics.measures import MEASURES
 from metrics.mishaps import LEAST_OUTAGES
 from roadmap import words
+from roadmap.criteria import failed_for_good
 from roadmap.odds import FARTHEST_DAYS, blocks_left, course, first_reached, room_for, value_at, without_failure
 
 if TYPE_CHECKING:
@@ -141,7 +142,10 @@ def _by_outages(asked: _Asked) -> _Found:
 
 
 def _by_count(asked: _Asked) -> _Found:
-    least = asked.milestone.evidence.min_blocks
+    least, reading = asked.milestone.evidence.min_blocks, asked.reading
+    if reading and reading.estimate is not None and failed_for_good(asked.target, asked.measure.unit, reading.estimate):
+        said = words.said(replace(reading, missing=""), asked.measure.unit, "census")
+        return None, None, "", f"it stands at {said}, and no later count can mend it"
     text = f"everything is counted, so {words.blocks(least, asked.days)} at the target prove it"
     return least, asked.target.value, "", text
 

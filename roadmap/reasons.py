@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from metrics.measures import MEASURES
 from roadmap import words
-from roadmap.forecast import at_best, reaches
+from roadmap.criteria import reaches
+from roadmap.forecast import at_best
 from roadmap.odds import blocks_left, counted_from
 from roadmap.verdict import Reason
 

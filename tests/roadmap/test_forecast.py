@@ -326,6 +326,15 @@ def test_needs_of_a_share_are_exchanges_and_weeks(asking):
     assert (unknown.blocks, unknown.earliest) == (None, None)
 
 
+def test_a_count_that_failed_for_good_needs_no_more_weeks(milestone):
+    """One record lost is never none again: there is no day, and that is said."""
+    lost = needs(milestone, {("lost_records", "standard"): replace(LOST, estimate=1.0)}, HALFWAY, START, 7)[1]
+    assert (lost.blocks, lost.true_gain, lost.earliest) == (None, None, None)
+    assert lost.text == "Records lost, none: it stands at 1 of 1,200 records due, and no later count can mend it"
+    held = needs(milestone, {("lost_records", "standard"): LOST}, HALFWAY, START, 7)[1]
+    assert (held.blocks, held.earliest) == (12, DUE)
+
+
 def test_needs_of_outages_name_three(asking):
     """Three of them, and no day."""
     (found,) = needs(asking("wasted_calls", "at_most = 5"), {}, START, None, 7)
