@@ -148,7 +148,8 @@ def criterion_text(criterion: Criterion) -> str:
     reading = criterion.reading
     if reading is None or reading.estimate is None:
         return text
-    facts = [f"grade {reading.grade}", f"{reading.blocks} {'weeks' if reading.mode == 'replay' else 'days'}"]
+    unit = ("week" if reading.mode == "replay" else "day") + ("" if reading.blocks == 1 else "s")
+    facts = [f"grade {reading.grade}", f"{reading.blocks} {unit}"]
     if reading.n_of == "runs":
         facts.append(f"{reading.n:,} runs")
     if reading.coverage is not None:

@@ -101,6 +101,15 @@ def keep(db: Database, plan: Plan, today: date, now_us: int) -> None:
             db.table("plan_revision").insert(row, ignore=True)
 
 
+def gone(db: Database, plan: Plan) -> tuple[Revision, ...]:
+    """The last plan of every milestone that has started and is no longer in the file: what was promised stays known."""
+    if not db.table("plan_revision").exists():
+        return ()
+    codes = [str(code) for (code,) in db.execute("SELECT DISTINCT code FROM plan_revision ORDER BY code").fetchall()]
+    there = {milestone.code for milestone in plan.milestones}
+    return tuple(recorded(db, code)[-1] for code in codes if code not in there)
+
+
 def in_force(db: Database, milestone: Milestone, day: date) -> Milestone:
     """The milestone as it was planned on a day: by the last plan recorded until then, else by the first."""
     kept = recorded(db, milestone.code)

@@ -90,7 +90,9 @@ def sitting(front: Front, now_us: int, day: date | None = None) -> Iterator[Sitt
             verdicts = evaluate(db, plan, today, front.built, now_us)
         else:
             plan, verdicts = judge_as_of(db, plan, today, front.built)
-        yield Sitting(plan=plan, verdicts=verdicts, today=today, db=db, heading=_heading(front, today, day))
+        yield Sitting(
+            plan=plan, verdicts=verdicts, today=today, db=db, heading=_heading(front, today, day) + _gone(db, plan)
+        )
 
 
 def _opened(front: Front, *, reading: bool) -> Database:
@@ -140,6 +142,15 @@ def _heading(front: Front, today: date, asked: date | None) -> str:
     return (
         f"Replay, judged as of {day(today)}, its last day." if front.clock == "replay" else f"Judged on {day(today)}."
     )
+
+
+def _gone(db: Database, plan: Plan) -> str:
+    """Which milestones were planned once and have left the file, as a further sentence."""
+    from roadmap.revisions import gone
+    from roadmap.words import day
+
+    left = ", ".join(f"{one.code} (due {day(one.due)})" for one in gone(db, plan))
+    return f" Planned once, and no longer in the file: {left}." if left else ""
 
 
 def _nothing(front: Front) -> str:

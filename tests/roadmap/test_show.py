@@ -101,6 +101,15 @@ def test_a_plan_changed_in_secret_is_refused(measured):
         assert (kind, "is still revision 1; write `revision = 2`" in said) == (PlanError, True)
 
 
+def test_a_milestone_taken_out_of_the_file_stays_known(measured):
+    """A promise does not vanish with its lines; every command says so above what it shows."""
+    run(measured, "status")
+    measured.milestones.write_text(measured.milestones.read_text().replace('"M1"', '"M2"'))
+    said = "Planned once, and no longer in the file: M1 (due 31 Mar 2013)."
+    for words in (["status"], ["show", "M2"], ["report"], ["status", "--as-of", "2013-03-01"]):
+        assert said in run(measured, *words).output.splitlines()[0]
+
+
 def test_show_without_a_database_makes_none(front):
     """The plan alone can be shown."""
     output = run(front, "show", "M1").output
