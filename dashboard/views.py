@@ -18,6 +18,7 @@ from metrics.store import clock_of, open_reader
 from metrics.store import today as replayed_today
 from roadmap.evidence import judge_all
 from roadmap.plan import load
+from roadmap.verdict import block_days
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +66,7 @@ def read_state() -> State:
         PlanError: the milestone file cannot be used.
     """
     config = settings()
-    plan = load(config.milestones)
+    plan = load(config.milestones, block_days(config.clock))
     how = "milepost metrics measure" if config.clock == "replay" else "milepost run"
     try:
         g.db = db = open_reader(config.store)

@@ -1,35 +1,25 @@
-"""`milepost roadmap`: what was promised, what was measured, and the verdict."""
+"""`milepost roadmap`: what was promised, what was measured, the verdict, and what was decided on it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import click
 
+from roadmap.record_cli import decide, spend
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from datetime import date, datetime
 
-    from roadmap.judge import Verdict
+    from roadmap.sitting import Front
+    from roadmap.verdict import Verdict
 
-
-class Front(Protocol):
-    """What the front door hands to this room."""
-
-    @property
-    def clock(self) -> str:
-        """`replay` or `live`."""
-
-    @property
-    def store(self) -> Path:
-        """The metrics database of that clock."""
-
-    @property
-    def milestones(self) -> Path:
-        """The workspace's milestone file."""
-
-    @property
-    def built(self) -> int:
-        """The highest service level that stands today."""
+AS_OF = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Judge as of the end of that day, and keep nothing.",
+)
 
 
 @click.group()
@@ -38,45 +28,122 @@ def roadmap() -> None:
 
 
 @roadmap.command()
+@AS_OF
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.pass_obj
-def status(front: Front, as_json: bool) -> None:
-    """Say of each milestone where it stands, why, and what would change it."""
+def status(front: Front, as_of: datetime | None, as_json: bool) -> None:
+    """Say of each milestone where it stands, and why."""
     import json
+    import time
 
     from roadmap.report import to_json, to_text
+    from roadmap.sitting import sitting
 
-    verdicts = judged(front)
-    if as_json:
-        click.echo(json.dumps([to_json(verdict) for verdict in verdicts], indent=2))
-        return
-    click.echo(f"{_heading(front, verdicts)}\n\n{to_text(verdicts)}")
+    with sitting(front, time.time_ns() // 1000, _day(as_of)) as here:
+        if as_json:
+            click.echo(json.dumps([to_json(verdict) for verdict in here.verdicts], indent=2))
+        else:
+            click.echo(f"{here.heading}\n\n{to_text(here.verdicts)}")
 
 
 @roadmap.command()
 @click.argument("code")
+@AS_OF
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
+@click.pass_obj
+def show(front: Front, code: str, as_of: datetime | None, as_json: bool) -> None:
+    """Say all that is known of milestone CODE, and what it rests on."""
+    import json
+    import time
+
+    from roadmap import dossier
+    from roadmap.sitting import sitting
+
+    with sitting(front, time.time_ns() // 1000, _day(as_of)) as here:
+        found = dossier.gather(here.db, *here.milestone(code), front.built)
+        if as_json:
+            click.echo(json.dumps(dossier.to_json(found), indent=2))
+        else:
+            click.echo(f"{here.heading}\n\n{dossier.to_text(found)}")
+
+
+@roadmap.command()
+@click.argument("code")
+@click.option("--allow-insufficient", is_flag=True, help="Let pass what has not failed and merely lacks evidence yet.")
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.pass_context
-def gate(context: click.Context, code: str, as_json: bool) -> None:
+def gate(context: click.Context, code: str, allow_insufficient: bool, as_json: bool) -> None:
     """Say whether milestone CODE is proven, for scripts.
 
     Exit codes: 0 proven; 5 missed, a measure not met, or a guardrail breached; 6 everything else; 2 a bad file or CODE.
     """
     import json
+    import time
 
     from roadmap.judge import gate as exit_code
-    from roadmap.plan import load
     from roadmap.report import to_json, to_text
+    from roadmap.sitting import sitting
 
-    front: Front = context.obj
-    load(front.milestones).milestone(code)
-    verdicts = judged(front)
-    verdict = next(found for found in verdicts if found.code == code)
-    if as_json:
-        click.echo(json.dumps(to_json(verdict), indent=2))
+    with sitting(context.obj, time.time_ns() // 1000) as here:
+        _, verdict = here.milestone(code)
+        if as_json:
+            click.echo(json.dumps(to_json(verdict), indent=2))
+        else:
+            click.echo(f"{here.heading}\n\n{to_text([verdict])}")
+    context.exit(exit_code(verdict, allow_insufficient=allow_insufficient))
+
+
+@roadmap.command()
+@click.argument("code")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.pass_obj
+def plan(front: Front, code: str, as_json: bool) -> None:
+    """Say what it takes to prove the targets of milestone CODE."""
+    import json
+    import time
+
+    from roadmap import outlook
+    from roadmap.sitting import sitting
+    from roadmap.verdict import block_days
+
+    with sitting(front, time.time_ns() // 1000) as here:
+        found = outlook.gather(here.db, *here.milestone(code), block_days(front.clock))
+        if as_json:
+            click.echo(json.dumps(outlook.to_json(found), indent=2))
+        else:
+            click.echo(f"{here.heading}\n\n{outlook.to_text(found)}")
+
+
+@roadmap.command()
+@AS_OF
+@click.option("--markdown", is_flag=True, help="Print it as Markdown.")
+@click.option(
+    "--html", is_flag=False, flag_value="-", metavar="[FILE]", help="Print one HTML file, or write it to FILE."
+)
+@click.pass_obj
+def report(front: Front, as_of: datetime | None, markdown: bool, html: str | None) -> None:
+    """Write the report for those who pay for it."""
+    import time
+    from pathlib import Path
+
+    from roadmap import paper
+    from roadmap.sitting import sitting
+
+    if markdown and html is not None:
+        raise click.UsageError("--markdown and --html are two reports; choose one")
+    with sitting(front, time.time_ns() // 1000, _day(as_of)) as here:
+        page = paper.gather(here.db, here.plan, here.verdicts, here.today, front.clock, here.heading)
+    if html is None:
+        click.echo((paper.to_markdown if markdown else paper.to_text)(page))
+    elif html == "-":
+        click.echo(paper.to_html(page), nl=False)
     else:
-        click.echo(f"{_heading(front, verdicts)}\n\n{to_text([verdict])}")
-    context.exit(exit_code(verdict))
+        Path(html).write_text(paper.to_html(page), "utf-8")
+        click.echo(f"The report is in {html}.")
+
+
+roadmap.add_command(decide)
+roadmap.add_command(spend)
 
 
 def judged(front: Front) -> list[Verdict]:
@@ -87,28 +154,11 @@ def judged(front: Front) -> list[Verdict]:
         MetricsError: the metrics database cannot be used.
     """
     import time
-    from contextlib import closing
-    from datetime import UTC, date, datetime
 
-    from roadmap.plan import load
+    from roadmap.sitting import sitting
 
-    plan = load(front.milestones)
-    now = datetime.now(UTC).date()
-    if not front.store.is_file():
-        from roadmap.judge import Evidence, judge
-
-        # A replay's calendar begins with the plan; before anything is replayed, that is where it stands.
-        today = now if front.clock == "live" else min(milestone.start for milestone in plan.milestones)
-        return [judge(milestone, Evidence(), today, front.built) for milestone in plan.milestones]
-
-    from metrics.store import open_store
-    from metrics.store import today as last_day
-    from roadmap.evidence import evaluate
-
-    with closing(open_store(front.store, front.clock)) as db:
-        last = last_day(db) if front.clock == "replay" else now.isoformat()
-        today = date.fromisoformat(last) if last else min(milestone.start for milestone in plan.milestones)
-        return evaluate(db, plan, today, front.built, time.time_ns() // 1000)
+    with sitting(front, time.time_ns() // 1000) as here:
+        return here.verdicts
 
 
 def judged_before(front: Front) -> bool:
@@ -125,12 +175,5 @@ def judged_before(front: Front) -> bool:
         return False
 
 
-def _heading(front: Front, verdicts: list[Verdict]) -> str:
-    from roadmap.words import day
-
-    if not front.store.is_file():
-        if front.clock == "live":
-            return "Nothing has been measured yet: no run has been collected. `milepost run`, then `metrics collect`."
-        return "Nothing has been measured yet; `milepost demo` or `milepost metrics measure` does."
-    today = day(verdicts[0].as_of)
-    return f"Replay, judged as of {today}, its last day." if front.clock == "replay" else f"Judged on {today}."
+def _day(given: datetime | None) -> date | None:
+    return None if given is None else given.date()

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from roadmap.criteria import Criterion
-    from roadmap.judge import Verdict
+    from roadmap.forecast import Forecast
     from roadmap.plan import Plan
+    from roadmap.verdict import Verdict
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
@@ -22,8 +23,12 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "title": verdict.title,
         "objective": verdict.objective,
         "subject": verdict.subject,
+        "owner": verdict.owner,
         "start": verdict.start.isoformat(),
         "due": verdict.due.isoformat(),
+        "first_due": verdict.first_due.isoformat(),
+        "revision": verdict.revision,
+        "last_start": verdict.last_start.isoformat(),
         "status": verdict.status,
         "as_of": verdict.as_of.isoformat(),
         "proven_on": verdict.proven_on.isoformat() if verdict.proven_on else None,
@@ -31,6 +36,26 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "reason_codes": [reason.code for reason in verdict.reasons],
         "changes": [reason.change for reason in verdict.reasons],
         "metrics": [_criterion_json(criterion) for criterion in verdict.criteria],
+        "forecasts": [_forecast_json(forecast) for forecast in verdict.forecasts],
+        "spent": verdict.spent,
+        "budget": verdict.budget,
+        "advice": {"choice": verdict.advice.choice, "text": verdict.advice.text},
+    }
+
+
+def _forecast_json(forecast: Forecast) -> dict[str, Any]:
+    return {
+        "name": forecast.name,
+        "role": forecast.role,
+        "faults": forecast.faults,
+        "as_of": forecast.as_of.isoformat(),
+        "due": forecast.due.isoformat(),
+        "points": forecast.points,
+        "estimate": forecast.estimate,
+        "odds": forecast.odds,
+        "expected_on": forecast.expected_on.isoformat() if forecast.expected_on else None,
+        "ceiling": forecast.ceiling,
+        "text": forecast.text,
     }
 
 
@@ -57,6 +82,9 @@ def _criterion_json(criterion: Criterion) -> dict[str, Any]:
         "coverage": reading.coverage if reading else None,
         "grade": reading.grade if reading else None,
         "faults": criterion.faults,
+        "faults_sha256": reading.faults_sha256 if reading else None,
+        "paired": reading.paired if reading else None,
+        "beside": dict(reading.beside) if reading else {},
         "mode": reading.mode if reading else None,
         "series": reading.series if reading else None,
         "method": reading.method if reading else None,
@@ -65,6 +93,12 @@ def _criterion_json(criterion: Criterion) -> dict[str, Any]:
         "missing": reading.missing if reading else "nothing measured yet",
         "inputs_sha256": reading.inputs_sha256 if reading else None,
     }
+
+
+def forecast_text(forecast: Forecast) -> str:
+    """A forecast with the name of its measure."""
+    under = "" if forecast.faults == "standard" else ", without faults"
+    return f"{MEASURES[forecast.name].title}{under}: {forecast.text}"
 
 
 def title(verdict: Verdict) -> str:
@@ -87,7 +121,7 @@ def _lines(verdict: Verdict) -> list[str]:
     lines = [f"{name:<20} {title(verdict)}"]
     reasons = [r for i, r in enumerate(verdict.reasons) if i == 0 or not _repeats(r.code, verdict)]
     lines += [f"  {'' if i else 'why':<10} {reason.text}" for i, reason in enumerate(reasons)]
-    told = _goal if verdict.status == "not_started" else _criterion_text
+    told = goal_text if verdict.status == "not_started" else criterion_text
     lines += [f"  {criterion.role:<10} {told(criterion)}" for criterion in verdict.criteria]
     changes = list(dict.fromkeys(reason.change for reason in verdict.reasons))
     return [*lines, f"  {'would move':<10} {'; '.join(changes)}"] if verdict.status != "proven" else lines
@@ -98,14 +132,15 @@ def _repeats(code: str, verdict: Verdict) -> bool:
     return any(code == f"{c.verdict}:{c.name}" for c in verdict.criteria)
 
 
-def _goal(criterion: Criterion) -> str:
+def goal_text(criterion: Criterion) -> str:
     """What a criterion asks for."""
     under = "" if criterion.faults == "standard" else ", without faults"
     goal = words.target(criterion.direction, criterion.target, criterion.unit)
     return f"{MEASURES[criterion.name].title}: target {goal}{under}"
 
 
-def _criterion_text(criterion: Criterion) -> str:
+def criterion_text(criterion: Criterion) -> str:
+    """A criterion with what was measured of it, and how much that rests on."""
     said = words.said(criterion.reading, criterion.unit, criterion.kind, criterion.target)
     goal = words.target(criterion.direction, criterion.target, criterion.unit)
     under = "" if criterion.faults == "standard" else ", without faults"
@@ -113,7 +148,8 @@ def _criterion_text(criterion: Criterion) -> str:
     reading = criterion.reading
     if reading is None or reading.estimate is None:
         return text
-    facts = [f"grade {reading.grade}", f"{reading.blocks} {'weeks' if reading.mode == 'replay' else 'days'}"]
+    unit = ("week" if reading.mode == "replay" else "day") + ("" if reading.blocks == 1 else "s")
+    facts = [f"grade {reading.grade}", f"{reading.blocks} {unit}"]
     if reading.n_of == "runs":
         facts.append(f"{reading.n:,} runs")
     if reading.coverage is not None:
@@ -128,11 +164,11 @@ def to_markdown(verdicts: Iterable[Verdict]) -> str:
             f"{v.code} {v.title}",
             title(v),
             v.reasons[0].text if v.reasons else "",
-            "<br>".join((_goal if v.status == "not_started" else _criterion_text)(c) for c in v.criteria),
+            "<br>".join((goal_text if v.status == "not_started" else criterion_text)(c) for c in v.criteria),
         )
         for v in verdicts
     ]
-    return _table(("Milestone", "Status", "Why", "Measured"), rows)
+    return table(("Milestone", "Status", "Why", "Measured"), rows)
 
 
 def plan_markdown(plan: Plan) -> str:
@@ -146,9 +182,10 @@ def plan_markdown(plan: Plan) -> str:
         ]
         when = f"{words.day(milestone.start)} to {words.day(milestone.due)}"
         rows.append((f"{milestone.code} {milestone.title}", milestone.objective, when, "<br>".join(goals)))
-    return _table(("Milestone", "What for", "When", "Proven by"), rows)
+    return table(("Milestone", "What for", "When", "Proven by"), rows)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; what a cell says cannot end it."""
+    cells = [[" ".join(cell.replace("|", "\\|").split()) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *cells))

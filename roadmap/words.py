@@ -170,3 +170,16 @@ def _time_saved(value: float, reading: Reading, unit: str, decimals: int) -> str
 
 def _way(saved: float) -> str:
     return "less" if saved >= 0 else "more"
+
+
+def advised(choice: str, text: str) -> str:
+    """An advice as `choice: why`, its choice said once."""
+    return text if text.startswith(choice) else f"{choice}: {text}"
+
+
+def spent(amount: float | None, budget: float | None) -> str:
+    """What was spent of what may be: `not recorded`, `1,200 of 5,000`, `1,200, no budget set`."""
+    if amount is None:
+        return "not recorded" if budget is None else f"not recorded, of {budget:,.0f}"
+    exact = f"{amount:,.0f}" if amount == round(amount) else f"{amount:,.2f}"
+    return f"{exact}, no budget set" if budget is None else f"{exact} of {budget:,.0f}"

@@ -1,0 +1,153 @@
+"""The report for those who pay for it: what it says, that nothing hostile gets through, and that it stands alone."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from click.testing import CliRunner
+
+from metrics.store import open_store
+from roadmap.cli import roadmap
+
+
+def run(front, *words):
+    """Run a command of this room."""
+    done = CliRunner().invoke(roadmap, list(words), obj=front)
+    assert done.exit_code == 0, done.exception
+    return done.output
+
+
+@pytest.fixture
+def measured(front, replay):
+    """The workspace with twelve good weeks, half of a budget spent, and one decision."""
+    text = front.milestones.read_text()
+    front.milestones.write_text(text.replace('code = "M1"', 'code = "M1"\nbudget = 5000\nowner = "ann@example.org"'))
+    db = open_store(front.store, "replay")
+    replay(db, range(12))
+    db.close()
+    run(front, "spend", "M1", "2500", "--note", "a quarter")
+    run(front, "decide", "M1", "continue", "--why", "it pays", "--owner", "Bea")
+    return front
+
+
+def test_the_report_in_words(measured):
+    """Headline, status and why, number against target, slip, money, decisions, how it was measured, hashes."""
+    output = run(measured, "report")
+    for said in (
+        "Replay, judged as of 31 Mar 2013, its last day.",
+        "not production. Data until 31 Mar 2013.",
+        "1 of 1 milestone proven: M1.",
+        "Processing time saved with M1: 60 % less time, likely 59 % to 60 %; the target is at least 30 %.",
+        "M1 Receive           proven",
+        "  why        every target reached on 31 Mar 2013",
+        "  due        31 Mar 2013, proven in time",
+        "  spent      2,500 of 5,000",
+        "31 Mar 2013, M1: continue, by Bea (advised: continue): it pays",
+        "Grade B, faults standard, series s-standard, method",
+        "Records lost: Records that the service called delivered and the partner does not hold",
+        "milestone file: ",
+    ):
+        assert said in output
+
+
+def test_the_same_in_markdown_and_html(measured):
+    """Three forms, one content."""
+    for form in ("--markdown", "--html"):
+        output = run(measured, "report", form)
+        for said in (
+            "1 of 1 milestone proven: M1.",
+            "M1 Receive",
+            "every target reached on 31 Mar 2013",
+            "2,500 of 5,000",
+            "ann@example.org" if form == "--html" else "it pays",
+            "Data until 31 Mar 2013.",
+        ):
+            assert said in output
+
+
+def test_the_html_is_written_to_a_file_or_printed(measured, tmp_path):
+    """`--html FILE` writes what `--html` prints."""
+    page = tmp_path / "report.html"
+    assert run(measured, "report", "--html", str(page)) == f"The report is in {page}.\n"
+    assert page.read_text("utf-8") == run(measured, "report", "--html")
+
+
+class Tags(HTMLParser):
+    """Every tag of a page with its attributes, and those left open."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.open = [], []
+
+    def handle_starttag(self, tag, attrs):
+        """Note a tag."""
+        self.seen.append((tag, dict(attrs)))
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        """Close the last one, which must be it."""
+        assert self.open.pop() == tag
+
+
+def test_the_html_needs_no_other_file_and_no_script(measured):
+    """Nothing is loaded from anywhere, and every tag is closed."""
+    html = run(measured, "report", "--html")
+    tags = Tags()
+    tags.feed(html)
+    assert tags.open == []
+    assert not {tag for tag, _ in tags.seen} & {"script", "link", "img", "iframe", "object", "form", "a"}
+    assert not {name for _, attrs in tags.seen for name in attrs} & {"src", "href", "style", "onclick", "onload"}
+    assert not re.search(r"https?:|url\(|@import", html)
+    assert re.search(r"@media print \{\s*:root \{ color-scheme: light;", html)
+    assert "size: A4" in html
+
+
+def test_hostile_words_are_shown_as_words(measured):
+    """What people write into plans and decisions is text, in HTML and in Markdown."""
+    hostile = "<script>alert('x')</script> | [a](http://b) `c`"
+    text = measured.milestones.read_text().replace('"Receive"', f'"""{hostile}"""')
+    measured.milestones.write_text(text)
+    run(measured, "decide", "M1", "change", "--why", f"{hostile}\n# big", "--owner", "<b>Eve</b>")
+    html = run(measured, "report", "--html")
+    assert "<script" not in html
+    assert "<b>Eve" not in html
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in html
+    markdown = run(measured, "report", "--markdown")
+    assert not re.search(r"(?<!\\)<", markdown)
+    assert r"\<script\>alert('x')\</script\> \| \[a\](http://b) \`c\`" in markdown
+    assert not re.search(r"^# big", markdown, re.MULTILINE)
+    (row,) = [line for line in markdown.splitlines() if line.startswith("| M1")]
+    assert len(re.findall(r"(?<!\\)\|", row)) == 7
+
+
+def test_a_moved_due_date_shows_its_slip(measured, replay):
+    """A re-plan is told against the first plan."""
+    text = measured.milestones.read_text().replace("0.30", "0.90").replace("2013-03-31", "2013-06-30")
+    measured.milestones.write_text(text.replace('code = "M1"', 'code = "M1"\nrevision = 2'))
+    output = run(measured, "report")
+    assert "  due        30 Jun 2013, 91 days later than first planned for 31 Mar 2013" in output
+    assert "None of 1 milestone is proven." in output
+    assert "At risk: M1." in output
+
+
+def test_overdue_is_said_in_days(front, replay):
+    """Past its due date and not proven."""
+    db = open_store(front.store, "replay")
+    replay(db, range(13), lost=1)
+    db.close()
+    output = run(front, "report")
+    assert "  due        31 Mar 2013, as first planned; 7 days overdue" in output
+    assert "Missed: M1." in output
+
+
+def test_a_report_on_nothing_says_so(front):
+    """Without a database there is a report, no number in it, and no database after it."""
+    for form in ((), ("--markdown",), ("--html",)):
+        output = run(front, "report", *form)
+        assert "Nothing has been measured yet" in output
+        assert "No data." in output
+        assert "not recorded" in output
+    assert not front.store.exists()
