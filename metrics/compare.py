@@ -94,13 +94,17 @@ def saved(window: Window) -> Reading:
             "programme": estimate.programme(1 - index.index, index.coverage),
         },
     )
-    if found.missing or blocks < 2:
+    if blocks < 2:
         return found
     wide = estimate.block_range(index.z, window.question.alpha, window.question.bound, index.z_control)
+    # the noise is known before there are blocks enough for a verdict; forecasts rest on it
+    found = replace(found, scale="log_ratio", spread=wide.spread)
+    if found.missing:
+        return found
     low, high, ci_low, ci_high = (
         1 - math.exp(wide.mean + half) for half in (wide.half, -wide.half, wide.ci_half, -wide.ci_half)
     )
-    return replace(found, low=low, high=high, ci_low=ci_low, ci_high=ci_high, scale="log_ratio", spread=wide.spread)
+    return replace(found, low=low, high=high, ci_low=ci_low, ci_high=ci_high)
 
 
 def _runs(side: Mapping[str, Floats], used: estimate.Cells) -> int:

@@ -97,9 +97,13 @@ def _over_blocks(window: Window, blank: Reading, z: Floats, least_se: float = 0.
     """The mean of a series of blocks, never below 0 unless it is itself."""
     mean = float(z.mean())
     found = replace(blank, estimate=mean, blocks=z.size, grade=grade(window), missing=too_few(window, z.size))
-    if found.missing or z.size < 2:
+    if z.size < 2:
         return found
     wide = estimate.block_range(z, window.question.alpha, window.question.bound, least_se=least_se)
+    # the noise is known before there are blocks enough for a verdict; forecasts rest on it
+    found = replace(found, scale="plain", spread=wide.spread)
+    if found.missing:
+        return found
     least = min(mean, 0.0)
     low, ci_low = (max(mean - half, least) for half in (wide.half, wide.ci_half))
     return replace(
@@ -108,6 +112,4 @@ def _over_blocks(window: Window, blank: Reading, z: Floats, least_se: float = 0.
         high=mean + wide.half,
         ci_low=ci_low,
         ci_high=mean + wide.ci_half,
-        scale="plain",
-        spread=wide.spread,
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.errors import BadInput
 from metrics.events import OUTCOMES
-from metrics.store import BANDS, CLOCKS
+from metrics.rows import BANDS
+from metrics.store import CLOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

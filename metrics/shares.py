@@ -49,12 +49,13 @@ def share(window: Window, blank: Reading, lumped: tuple[Floats, Floats, float], 
         grade=grade(window),
         missing=too_few(window, blocks),
         effect=effect,
+        scale="wilson",
     )
     if found.missing or counted.size < 2:
         return found
     wide = estimate.factor(counted.size, window.question.alpha, window.question.bound)
     low, high = rates.wilson(x, n, effect, wide)
-    return replace(found, low=low, high=high, scale="wilson")
+    return replace(found, low=low, high=high)
 
 
 def lumps(side: Mapping[str, Floats], column: str, of: str = "exchanges") -> tuple[Floats, Floats, float] | None:
@@ -99,11 +100,14 @@ def avoided(window: Window, measure: str, column: str) -> Reading:
         missing=too_few(window, blocks),
         effect=max(one[2], two[2]),
     )
-    if found.missing or blocks < 2:
+    if blocks < 2:
+        return found
+    # the noise is known before there are blocks enough for a verdict; forecasts rest on it
+    found = replace(found, scale="plain", spread=(ci_high - ci_low) / (2 * NORMAL_95) * blocks**0.5)
+    if found.missing:
         return found
     low, high = rates.newcombe(first, second, estimate.factor(blocks, window.question.alpha, window.question.bound))
-    noise = (ci_high - ci_low) / (2 * NORMAL_95) * blocks**0.5
-    return replace(found, low=low, high=high, scale="plain", spread=noise)
+    return replace(found, low=low, high=high)
 
 
 def _apart(ours: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> NDArray[np.bool_]:
