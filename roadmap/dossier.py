@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roadmap.history import Entry, Taken, decisions, entries
-from roadmap.report import criterion_text, forecast_text, goal_text, title
+from roadmap.report import criterion_text, forecast_text, goal_text, repeats, title
 from roadmap.report import to_json as verdict_json
 from roadmap.revisions import Revision, changes, first_words, recorded
 from roadmap.scores import Score, score
-from roadmap.words import advised, day, days, spent
+from roadmap.words import advised, amount, day, days, spent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,7 +120,8 @@ def _head(dossier: Dossier) -> Iterator[str]:
     yield line(
         "subject", f"{v.subject} from {day(v.start)} to {day(v.due)}; last responsible start {day(v.last_start)}"
     )
-    for i, reason in enumerate(v.reasons):
+    reasons = [reason for i, reason in enumerate(v.reasons) if i == 0 or not repeats(reason.code, v)]
+    for i, reason in enumerate(reasons):
         yield line("" if i else "why", reason.text)
     yield line("would move", "; ".join(dict.fromkeys(reason.change for reason in v.reasons)))
     yield line("advice", advised(v.advice.choice, v.advice.text))
@@ -148,13 +149,16 @@ def _rests_on(criterion: Criterion, reading: Reading) -> Iterator[str]:
         f"method {reading.method}, inputs {reading.inputs_sha256[:12]}"
     )
     if reading.estimate is not None and criterion.kind == "sampled":
-        pairs = "paired, block by block" if reading.paired else "unpaired: the control's own history"
+        pairs = ""
+        if reading.coverage is not None:  # only what is compared with the control has pairs
+            pairs = ", paired, block by block" if reading.paired else ", unpaired: against the control's own history"
         ci = ""
         if reading.ci_low is not None and reading.ci_high is not None:
             ci = f"; ordinary 95 % interval {reading.ci_low:.3g} to {reading.ci_high:.3g}, which decides nothing"
-        yield f"  n = {reading.n:,} {reading.n_of}, {reading.blocks} blocks, {pairs}{ci}"
+        yield f"  n = {reading.n:,} {reading.n_of}, {reading.blocks} blocks{pairs}{ci}"
     if reading.beside:
-        yield f"  beside it: {', '.join(f'{name} {value:.3f}' for name, value in reading.beside.items())}"
+        others = (f"{name} {amount(value, criterion.unit, 1)}" for name, value in reading.beside.items())
+        yield f"  beside it: {', '.join(others)}"
 
 
 def _forecast(dossier: Dossier) -> Iterator[str]:

@@ -119,7 +119,7 @@ def to_text(verdicts: Iterable[Verdict]) -> str:
 def _lines(verdict: Verdict) -> list[str]:
     name = f"{verdict.code} {verdict.title}"
     lines = [f"{name:<20} {title(verdict)}"]
-    reasons = [r for i, r in enumerate(verdict.reasons) if i == 0 or not _repeats(r.code, verdict)]
+    reasons = [r for i, r in enumerate(verdict.reasons) if i == 0 or not repeats(r.code, verdict)]
     lines += [f"  {'' if i else 'why':<10} {reason.text}" for i, reason in enumerate(reasons)]
     told = goal_text if verdict.status == "not_started" else criterion_text
     lines += [f"  {criterion.role:<10} {told(criterion)}" for criterion in verdict.criteria]
@@ -127,7 +127,7 @@ def _lines(verdict: Verdict) -> list[str]:
     return [*lines, f"  {'would move':<10} {'; '.join(changes)}"] if verdict.status != "proven" else lines
 
 
-def _repeats(code: str, verdict: Verdict) -> bool:
+def repeats(code: str, verdict: Verdict) -> bool:
     """Whether a reason only says what the line of its criterion says."""
     return any(code == f"{c.verdict}:{c.name}" for c in verdict.criteria)
 

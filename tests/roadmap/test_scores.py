@@ -12,6 +12,7 @@ from metrics import compare
 from metrics.measures import MEASURES
 from roadmap.evidence import evaluate
 from roadmap.plan import load
+from roadmap.record import spend
 from roadmap.scores import score
 
 DUE = date(2013, 3, 31)
@@ -52,7 +53,9 @@ def test_odds_are_kept_with_their_evaluation_once_a_day(roadmap_db, one_mileston
     for week in range(9):
         replay(roadmap_db, [week])
         evaluate(roadmap_db, plan, sunday(week), 1, 1)
+        spend(roadmap_db, plan.milestones[0], 1.0, "a week", sunday(week), 1)  # so that the day is judged anew
         (found,) = evaluate(roadmap_db, plan, sunday(week), 1, 2)
+    assert roadmap_db.table("evaluation").count == 18
     stored = list(roadmap_db.table("forecast").rows)
     days = [row["as_of"] for row in stored if row["role"] == "metric"]
     assert days == sorted(set(days))
