@@ -209,9 +209,9 @@ ALL = (
         direction="at_most",
         unit="seconds",
         kind="sampled",
-        definition="How long a file waits from when it was due until the end of the attempt that delivered it: the median "
-        "within each block, feed and file size; their mean in a block, weighed by exchanges; the mean of the blocks. "
-        "Exchanges never completed have no delay, and more than half of them leave no number.",
+        definition="How long a file waits from when it was due until the end of the attempt that delivered it: the "
+        "median within each block, feed and file size; their mean in a block, weighed by exchanges; the mean of the "
+        "blocks. Exchanges never completed have no delay, and more than half of them leave no number.",
         formula="mean over blocks of sum(exchanges x median delay) / sum(exchanges) over feed x size band",
         best=0.0,
         compute=partial(effort.delay, measure="delay_p50", column="delay_p50_us", quantile=0.5),

@@ -59,6 +59,10 @@ COLUMNS: Mapping[str, str] = {
     "evaluation_id": "The evaluation that it belongs to",
     "estimate": "The estimate; shares are 0 to 1",
     "plan_sha256": "Hash of the plan",
+    "cell": "Number of its block, side and stratum in cell",
+    "control": "The side that is compared with",
+    "compared": "Records that either side delivered",
+    "equal": "Records that both delivered, field for field",
 }
 
 #: Tables: what they are, and what their own columns hold.
@@ -94,7 +98,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "still_failed": "Exchanges whose last attempt failed",
             "duration_p50_ns": "Median wall time of an attempt, in nanoseconds",
             "duration_p95_ns": "95th percentile of the wall time of an attempt, in nanoseconds",
-            "delay_p50_us": "Median time from due to the start of the attempt that delivered, in microseconds",
+            "delay_p50_us": "Median time from due to the end of the attempt that delivered, in microseconds",
             "delay_p95_us": "95th percentile of the same, in microseconds",
             "first_started_at_us": "Start of the earliest attempt, in UTC microseconds",
             "last_started_at_us": "Start of the latest attempt, in UTC microseconds",
@@ -109,12 +113,10 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "holding": ("What a partner holds of one file at the end of its block, counted from outside", {}),
     "answer": (
         "Whether two sides gave the partner the same records in one block",
-        {
-            "control": "The side that is compared with",
-            "compared": "Records that either side delivered",
-            "equal": "Records that both delivered, field for field",
-        },
+        {},
     ),
+    "answer_block": ("Rollup of answer over all passes: one row a block and feed", {}),
+    "cell": ("The block, side and stratum that runs are rolled up by, one number each", {}),
     "outage": (
         "A day on which a partner took nothing, by side",
         {"hours": "Hours that it lasted", "calls": "Requests that were sent all the same"},
