@@ -125,11 +125,16 @@ def test_a_file_that_grew_meanwhile_stays(db, spool, a_run, monkeypatch):
     file = spool / "1.jsonl"
     file.write_bytes(to_line(a_run(1)))
 
-    def abandon_and_write(*_):
-        with file.open("ab") as more:
-            more.write(to_line(a_run(2)))
+    real = module._remove
 
-    monkeypatch.setattr(module, "abandon_stale", abandon_and_write)
+    def looked_at_and_written_to(path, size, *, really):
+        found = real(path, size, really=really)
+        if not really:
+            with file.open("ab") as more:
+                more.write(to_line(a_run(2)))
+        return found
+
+    monkeypatch.setattr(module, "_remove", looked_at_and_written_to)
     assert collect(spool, db, 0) == Collected(1, 1, 1, ())
     monkeypatch.undo()
     assert collect(spool, db, 0) == Collected(1, 1, 1, (), retired=1)

@@ -278,8 +278,10 @@ def test_a_plan_is_not_replaced_under_another_number(tmp_path):
     """The same revision of the same milestone is refused, whatever its id."""
     with closing(open_store(tmp_path / "m.db", "live")) as db:
         db["plan_revision"].insert({"code": "M1", "revision": 1, "plan": "first"})
+    with closing(sqlite3.connect(tmp_path / "m.db")) as raw:
         with pytest.raises(sqlite3.IntegrityError, match="plan_revision is append-only"):
-            db.execute("INSERT OR REPLACE INTO plan_revision (id, code, revision, plan) VALUES (9, 'M1', 1, 'other')")
+            raw.execute("INSERT OR REPLACE INTO plan_revision (id, code, revision, plan) VALUES (9, 'M1', 1, 'other')")
+        assert raw.execute("SELECT plan FROM plan_revision").fetchall() == [("first",)]
 
 
 def at_step(path, last):
