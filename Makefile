@@ -20,6 +20,7 @@ check: .venv/ready
 bench: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python tests/bench/exchange.py
+	$(BIN)/python tests/bench/store.py
 
 serve: .venv/ready
 	$(BIN)/milepost --workspace demo serve

@@ -166,6 +166,8 @@ def _foreseen(
     goal = words.target(target.direction, target.value, measure.unit)
     due = words.day(milestone.due)
     head = f"the due date {due} is past" if odds is None else f"{words.odds(odds)} that {goal} is proven by {due}"
+    if expected_on is not None and expected_on <= today:
+        return f"reached already, with {words.odds(odds)} of staying so" if odds is not None else "reached already"
     if expected_on is not None:
         return f"{head}; expected around {words.day(expected_on)} if things stay as they are"
     never = "not at the one look" if milestone.evidence.mode == "fixed" else "not within three years"
