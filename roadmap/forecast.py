@@ -81,10 +81,9 @@ def _forecast(
         expected_on = _expected(milestone, path, reading.blocks, since, today, days)
         if today <= milestone.due:
             odds = _odds(milestone, path, reading.blocks, left)
-        said = _foreseen(milestone, target, measure, odds, expected_on)
-    best = ceiling(target, measure, reading, left)
-    if best is not None and not reaches(target, best):
-        said += f"; {at_best(target, measure, best, days)}"
+        said = _foreseen(milestone, target, measure, odds, None if reached(expected_on, today) else expected_on)
+        if reached(expected_on, today):
+            said = "reached so far" + (f"; {words.odds(odds)} that it stays so" if odds is not None else "")
     return Forecast(
         name=target.name,
         role=role,
@@ -95,7 +94,7 @@ def _forecast(
         estimate=float(reading.estimate or 0.0),
         odds=odds,
         expected_on=expected_on,
-        ceiling=best,
+        ceiling=ceiling(measure, reading, left),
         text=said,
     )
 
@@ -115,29 +114,31 @@ def _expected(milestone: Milestone, path: Course, have: int, since: date, today:
     return None if found is None else max(today, since + timedelta(days=(found - have) * days))
 
 
-def ceiling(target: Target, measure: Measure, reading: Reading, left: int) -> float | None:
+def reached(expected_on: date | None, today: date) -> bool:
+    """Whether the bound is at the target as things stand."""
+    return expected_on is not None and expected_on <= today
+
+
+def ceiling(measure: Measure, reading: Reading, left: int) -> float | None:
     """The best that a measure can still be by the due date, were every block to come perfect; for `at_most` the least.
 
     (estimate x blocks had + best x blocks left) / all blocks. It takes the blocks to come for as large as those so far.
-    A count only grows, so the least that it can be is what it is. None where nothing is known of a best value.
+    A count only grows, so the least that it can be is what it is. None where nothing was measured.
     """
     if reading.estimate is None:
         return None
     if measure.kind == "census" and measure.unit != "share":
         return reading.estimate
-    best = getattr(measure, "best", None)
-    if best is None and (target.direction == "at_most" or measure.unit == "share"):
-        best = 0.0 if target.direction == "at_most" else 1.0
     blocks = reading.blocks + left
-    if best is None or not blocks:
-        return None
-    return float((reading.estimate * reading.blocks + best * left) / blocks)
+    return (reading.estimate * reading.blocks + measure.best * left) / blocks if blocks else None
 
 
-def at_best(target: Target, measure: Measure, best: float, days: int) -> str:
-    """A ceiling in words, with what it takes for granted."""
+def at_best(target: Target, measure: Measure, best: float, stands: float, days: int) -> str:
+    """A ceiling in words, with what it takes for granted; it is the estimate, `stands`, when no block is left."""
     end = "most" if target.direction == "at_least" else "least"
     shown = words.amount(best, measure.unit, words.digits([best], target.value, measure.unit))
+    if best == stands:
+        return f"no {words.block(days)} is left before the due date, and it stands at {shown}"
     return (
         f"at {end} {shown} by the due date if all to come is perfect, and the {words.block(days)}s to come are as "
         "large as those so far"
@@ -166,8 +167,6 @@ def _foreseen(
     goal = words.target(target.direction, target.value, measure.unit)
     due = words.day(milestone.due)
     head = f"the due date {due} is past" if odds is None else f"{words.odds(odds)} that {goal} is proven by {due}"
-    if expected_on is not None and expected_on <= today:
-        return f"reached already, with {words.odds(odds)} of staying so" if odds is not None else "reached already"
     if expected_on is not None:
         return f"{head}; expected around {words.day(expected_on)} if things stay as they are"
     never = "not at the one look" if milestone.evidence.mode == "fixed" else "not within three years"

@@ -142,21 +142,20 @@ def facts(
     """Facts, not forecasts, that put a milestone at risk."""
     days = evidence.block_days
     yield from _too_little_time(milestone, evidence, done, today)
-    best_of = {(f.role, f.name, f.faults): f.ceiling for f in foreseen}
+    best_of = {(f.role, f.name, f.faults): f for f in foreseen}
     for one in done:
         if one.verdict in {"not_met", "breached"}:
             reason = open_one(one, days)
             yield Reason(code=f"fact:{reason.code}", text=f"fact: {reason.text}", change=reason.change)
             continue
-        best = best_of.get((one.role, one.name, one.faults))
+        found = best_of.get((one.role, one.name, one.faults))
         target, measure = _target(milestone, one), MEASURES[one.name]
-        if best is not None and not reaches(target, best):
+        if found is not None and found.ceiling is not None and not reaches(target, found.ceiling):
             goal = words.target(one.direction, one.target, one.unit)
-            text = f"fact: {measure.title}: {at_best(target, measure, best, days)}; target {goal}"
+            said = at_best(target, measure, found.ceiling, found.estimate, days)
+            text = f"fact: {measure.title}: {said}; target {goal}"
             code = "ceiling" if one.direction == "at_least" else "floor"
-            yield Reason(
-                code=f"fact:{code}:{one.name}", text=text, change=f"a later due date, or larger {_word(days)}s"
-            )
+            yield Reason(code=f"fact:{code}:{one.name}", text=text, change=RE_PLAN)
     if milestone.budget is not None and evidence.spent is not None and evidence.spent > milestone.budget:
         text = f"fact: {evidence.spent:,.0f} spent of a budget of {milestone.budget:,.0f}"
         yield Reason(code="fact:over_budget", text=text, change="a larger budget, by a re-plan")
@@ -187,10 +186,15 @@ def forecast_risks(
     milestone: Milestone, done: Criteria, foreseen: tuple[Forecast, ...], block_days: int
 ) -> Iterator[Reason]:
     """Forecasts that put a milestone at risk: odds below one in two, or a proof expected after the due date only."""
-    open_ones = {(c.role, c.name, c.faults) for c in done if c.verdict not in {"met", "held", "not_met", "breached"}}
+    open_ones = {
+        (c.role, c.name, c.faults): c for c in done if c.verdict in {"inconclusive", "insufficient", "unproven"}
+    }
     for one in foreseen:
-        if (one.role, one.name, one.faults) not in open_ones or one.odds is None:
+        still = open_ones.get((one.role, one.name, one.faults))
+        if still is None or one.odds is None:
             continue
+        if one.ceiling is not None and not reaches(_target(milestone, still), one.ceiling):
+            continue  # a fact has said so
         late = one.expected_on is None or one.expected_on > milestone.due
         if one.odds < 0.5 or late:
             kind = "unlikely" if one.odds < 0.5 else "late"
