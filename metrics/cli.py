@@ -91,6 +91,10 @@ def measure(front: Front, subjects: str | None, weeks: int, rounds: int, faults:
     click.echo(f"`milepost -w {order.root} roadmap status` and `serve` show it.")
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def less_or_more(saved: float) -> str:
     """A share of time saved as people say it: 0.4 is "40% less time", -0.1 is "10% more time"."""
     return f"{abs(saved):.0%} {'less' if saved >= 0 else 'more'} time"
@@ -124,6 +128,7 @@ def collect(front: Front, as_json: bool) -> None:
     if not told:
         click.echo("Nothing to collect: no run has told anything yet.")
     for clock, found in told.items():
-        click.echo(f"{clock}: {found.events} events in {found.files} files, {found.new} of them new.")
+        said = f"{clock}: {_count(found.events, 'event')} in {_count(found.files, 'file')}, {found.new:,} new"
+        click.echo(said + (f"; {_count(found.retired, 'file')} done with and removed." if found.retired else "."))
         for name in found.unfinished:
             click.echo(f"{clock}: the last line of {name} has no end; it is left until it has, or for you to look at.")

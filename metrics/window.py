@@ -19,6 +19,7 @@ from metrics.estimate import Cells, Sides, cells, pair
 from metrics.question import Question, Stratum, in_scope, side_of
 from metrics.schema import SINCE_MISHAPS
 from metrics.store import METHOD, last_series
+from metrics.unsized import shared_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -162,6 +163,11 @@ def load(db: Database, question: Question) -> Window:
     blocks, history_blocks = _blocks(rows[0] + rows[1]), _blocks(past)
     (subject, files1), (control, files0) = (_grid(side, strata, blocks, COLUMNS) for side in rows)
     history, _ = _grid(past, strata, history_blocks, HISTORY)
+    if asked.mode == "live":
+        subject, control, history = (
+            side | {"busy_ns": shared_out(side["busy_ns"], side["held"], strata)}
+            for side in (subject, control, history)
+        )
     same_inputs = np.asarray((files1 == files0) & (files1 != ""), dtype=bool)
     digests = (
         Digests({**subject, "same_inputs": same_inputs}, ~np.isnan(subject["attempts"]), blocks, strata),

@@ -194,7 +194,7 @@ class Runner:
             started_at_us=int(now.timestamp() * 1_000_000),
             duration_ns=None,
             outcome="running",
-            records=0,
+            records=None,
             rows={},
         )
 
@@ -215,7 +215,7 @@ class Runner:
                 outcome=receipt.outcome,
                 error_type=receipt.error_type,
                 error=receipt.error,
-                records=receipt.account.rows_in,
+                records=receipt.account.rows_in or (0 if receipt.outcome == "done" else None),
                 rows=receipt.account.as_dict(),
                 bytes_in=receipt.bytes_in,
                 bytes_out=receipt.bytes_out,

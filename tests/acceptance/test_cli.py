@@ -266,8 +266,11 @@ def test_a_run_without_a_partner_fails_and_loses_nothing(workspace, level, ended
     assert kept.exists()
     assert "Connection refused" in milepost("-w", workspace, "status").output
     assert ("12 row(s), " + ended in milepost("-w", workspace, "outbox", "ls").output) == (level > 1)
-    assert "live: 2 events in 1 files, 2 of them new" in milepost("-w", workspace, "metrics", "collect").output
-    assert "live: 0 events in 1 files, 0 of them new" in milepost("-w", workspace, "metrics", "collect").output
+    assert (
+        "live: 2 events in 1 file, 2 new; 1 file done with and removed."
+        in milepost("-w", workspace, "metrics", "collect").output
+    )
+    assert "live: 0 events in 0 files, 0 new." in milepost("-w", workspace, "metrics", "collect").output
 
 
 def test_a_run_delivers_and_puts_the_file_away(workspace, start_partner):

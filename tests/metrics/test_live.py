@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from metrics.measures import ALL, MEASURES
 from metrics.reading import UNSEEN, block_days
 from metrics.store import open_store
+from metrics.unsized import shared_out
 from metrics.window import Question, load
 
 FIRST = date(2014, 3, 3)
@@ -272,3 +274,29 @@ def test_the_hash_covers_all_that_the_number_was_made_from(live_db, change, numb
     when = (FIRST + timedelta(days=number)).isoformat()
     live_db.execute(f"UPDATE run_block SET {change} WHERE block = ? AND system = 'monolith'", [when])
     assert SAVED(load(live_db, ASKED)).inputs_sha256 != before
+
+
+def test_time_of_failures_that_counted_no_record_is_not_left_out(live_db):
+    """A service that fails for as long as it works saves half as much of what it would have saved."""
+    keep(live_db, *both(range(6)))
+    without = SAVED(load(live_db, ASKED))
+    keep(live_db, *(day(n, busy_s=4 + n % 2 / 5, band=-1, held=0, due=None) for n in range(6)))
+    found = SAVED(load(live_db, ASKED))
+    assert 1 - found.estimate == pytest.approx(2 * (1 - without.estimate))
+
+
+def test_time_without_records_stays_apart_where_they_were_delivered_uncounted(live_db):
+    """What was done with files that nobody counted is neither time nor records of the comparison."""
+    keep(live_db, *both(range(6)))
+    without = SAVED(load(live_db, ASKED))
+    keep(live_db, *(day(n, band=-1, held=None, due=None) for n in range(6)))
+    assert SAVED(load(live_db, ASKED)).estimate == without.estimate
+
+
+def test_unsized_time_goes_to_sizes_of_the_same_feed_and_day_by_their_own_time():
+    """Three seconds among one of 10 s and one of 20 s; another feed and a day without sizes keep theirs."""
+    strata = [("AA", "f", -1), ("AA", "f", 2), ("AA", "f", 3), ("AA", "g", 2)]
+    busy = np.array([[3.0, 3.0], [10.0, np.nan], [20.0, np.nan], [5.0, 5.0]])
+    held = np.array([[0.0, 0.0], [1.0, np.nan], [1.0, np.nan], [1.0, 1.0]])
+    shared = [[0.0, 3.0], [11.0, np.nan], [22.0, np.nan], [5.0, 5.0]]
+    np.testing.assert_allclose(shared_out(busy, held, strata), shared)
