@@ -81,7 +81,7 @@ def _criterion_json(criterion: Criterion) -> dict[str, Any]:
         "n_of": reading.n_of if reading else "",
         "coverage": reading.coverage if reading else None,
         "grade": reading.grade if reading else None,
-        "faults": criterion.faults,
+        "faults": reading.faults if reading else criterion.faults,
         "faults_sha256": reading.faults_sha256 if reading else None,
         "paired": reading.paired if reading else None,
         "beside": dict(reading.beside) if reading else {},

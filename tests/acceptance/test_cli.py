@@ -17,6 +17,7 @@ COMMANDS = [
     [], ["demo"], ["init"], ["validate"], ["run"], ["status"], ["serve"], ["partner"], ["metrics"],
     ["metrics", "measure"], ["metrics", "collect"], ["metrics", "record"], ["metrics", "import"], ["metrics", "export"],
     ["metrics", "metadata"], ["roadmap"], ["roadmap", "status"], ["roadmap", "gate"],
+    ["roadmap", "show"], ["roadmap", "plan"], ["roadmap", "report"], ["roadmap", "decide"], ["roadmap", "spend"],
 ]  # fmt: skip
 
 
