@@ -148,11 +148,20 @@ class FrontDoor(click.Group):
             if isinstance(error, NOT_YOURS):
                 error, code = Refused(f"{error.filename}: {error.strerror}"), 2
             elif isinstance(error, sqlite3.DatabaseError):
-                error, code = Refused(f"a database of this workspace cannot be used: {error}; restore a copy of it"), 2
+                error, code = damaged_or_busy(error)
             if code is None or isinstance(error, click.ClickException):
                 raise
             click.echo(f"milepost: {error}", err=True)
             ctx.exit(code)
+
+
+def damaged_or_busy(error: sqlite3.DatabaseError) -> tuple[Refused, int]:
+    """What a database's error means to whoever called, and the exit code."""
+    from metrics.store import is_busy
+
+    if is_busy(error):
+        return Refused(f"a database of this workspace is in use by another program: {error}; try again later"), 75
+    return Refused(f"a database of this workspace cannot be used: {error}; restore a copy of it"), 2
 
 
 @click.group(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metrics.question import side_of
-from metrics.store import last_series
+from metrics.store import last_series, writing
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -35,7 +35,7 @@ def pin_baseline(db: Database, question: Question, now_us: int) -> None:
         return
     asked = replace(question, series=series)
     key = {"series": series, "mode": asked.mode, "faults": asked.faults, "system": asked.control}
-    with db.atomic():
+    with writing(db):
         if next(db.table("baseline").rows_where(" AND ".join(f"{name} = :{name}" for name in key), key), None):
             return
         shares = _control_shares(db, asked)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from metrics.errors import StoreDamaged, TryLater
 from metrics.logged import LogReader, NotARun
 from metrics.logs import opened
-from metrics.store import insert_events, is_busy
+from metrics.store import insert_events, is_busy, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,7 +108,7 @@ def take(
                 try:
                     fresh, repeated = _told_apart(batch, db, keys if dry else None, leave_out)
                     if db is not None and not dry:
-                        with db.atomic():
+                        with writing(db):
                             insert_events(db, [("run", run) for run in fresh])
                 except sqlite3.DatabaseError as error:
                     if is_busy(error):

@@ -94,7 +94,7 @@ def open_reader(path: Path) -> Database:
 
 def is_busy(error: sqlite3.DatabaseError) -> bool:
     """Whether another program holds the database, so that trying again later may help."""
-    return error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def _tables(db: Database) -> set[str]:

@@ -120,20 +120,24 @@ def plan(front: Front, code: str, as_json: bool) -> None:
 @click.option(
     "--html", is_flag=False, flag_value="-", metavar="[FILE]", help="Print one HTML file, or write it to FILE."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 @click.pass_obj
-def report(front: Front, as_of: datetime | None, markdown: bool, html: str | None) -> None:
+def report(front: Front, as_of: datetime | None, markdown: bool, html: str | None, as_json: bool) -> None:
     """Write the report for those who pay for it."""
+    import json
     import time
     from pathlib import Path
 
     from roadmap import paper
     from roadmap.sitting import sitting
 
-    if markdown and html is not None:
-        raise click.UsageError("--markdown and --html are two reports; choose one")
+    if markdown + as_json + (html is not None) > 1:
+        raise click.UsageError("--markdown, --html and --json are three forms of it; choose one")
     with sitting(front, time.time_ns() // 1000, _day(as_of)) as here:
         page = paper.gather(here.db, here.plan, here.verdicts, here.today, front.clock, here.heading)
-    if html is None:
+    if as_json:
+        click.echo(json.dumps(paper.to_json(page), indent=2))
+    elif html is None:
         click.echo((paper.to_markdown if markdown else paper.to_text)(page))
     elif html == "-":
         click.echo(paper.to_html(page), nl=False)

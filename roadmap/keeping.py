@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from metrics.events import parse_subject
-from metrics.store import METHOD, last_series
+from metrics.store import METHOD, last_series, writing
 from metrics.window import in_scope, pin_baseline
 from roadmap.history import standing
 from roadmap.report import to_json
@@ -43,7 +43,7 @@ def pin(db: Database, asked: Question, now_us: int) -> None:
 def keep(db: Database, milestone: Milestone, verdict: Verdict, decision: Decision | None, now_us: int) -> None:
     """Append an evaluation with its numbers and forecasts, unless the same was judged the same on the same day."""
     sha256 = _sha256(milestone, verdict, decision)
-    with db.atomic():
+    with writing(db):
         if _find(db, verdict, sha256) is not None:
             return
         row = {

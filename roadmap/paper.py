@@ -6,9 +6,9 @@ was measured, so that nobody has to take it on trust.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metrics.measures import MEASURES
 from roadmap import words
@@ -182,6 +182,11 @@ def _hashes(plan: Plan, verdicts: Iterable[Verdict]) -> Iterator[tuple[str, str]
 
 def _readings(verdicts: Iterable[Verdict]) -> Iterator[tuple[str, str, Reading]]:
     return ((v.code, c.name, c.reading) for v in verdicts for c in v.criteria if c.reading is not None)
+
+
+def to_json(page: Page) -> dict[str, Any]:
+    """The report as plain data, in the words of the page; the numbers are those of `status --json`."""
+    return asdict(page)
 
 
 def to_text(page: Page) -> str:

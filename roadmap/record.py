@@ -9,6 +9,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
+from metrics.store import writing
 from roadmap.errors import Refused
 from roadmap.history import decisions, entries
 from roadmap.keeping import evaluation_of
@@ -55,7 +56,7 @@ def decide(
         "evidence": json.dumps({"verdict": to_json(verdict), "evaluation_id": number, "evidence_sha256": sha256}),
         "recorded_at_us": now_us,
     }
-    with db.atomic():  # entered first and checked then, so that nobody else decides in between
+    with writing(db):  # entered first and checked then, so that nobody else decides in between
         db.table("decision").insert(row)
         *before, taken = decisions(db, milestone.code, today)
         _check(milestone.code, before[-1].decision if before else None, today, choice, until)
@@ -107,6 +108,6 @@ def spend(
         "as_of": as_of.isoformat(),
         "recorded_at_us": now_us,
     }
-    with db.atomic():
+    with writing(db):
         db.table("cost_entry").insert(row)
     return sum(entry.amount for entry in entries(db, milestone.code, as_of))

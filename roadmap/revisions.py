@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from metrics.store import writing
 from roadmap.errors import PlanError
 from roadmap.plan import Milestone
 
@@ -97,8 +98,10 @@ def keep(db: Database, plan: Plan, today: date, now_us: int) -> None:
                 "as_of": today.isoformat(),
                 "recorded_at_us": now_us,
             }
-            # another judge of the same day may have been quicker; what it recorded stays, and is checked next time
-            db.table("plan_revision").insert(row, ignore=True)
+            with writing(db):
+                # another judge may have been quicker; what it recorded stays, and is checked next time
+                if milestone.revision not in {one.revision for one in recorded(db, milestone.code)}:
+                    db.table("plan_revision").insert(row)
 
 
 def gone(db: Database, plan: Plan) -> tuple[Revision, ...]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from milepost import ROOMS, main
+from milepost import ROOMS, damaged_or_busy, main
 
 COMMANDS = [
     [], ["demo"], ["init"], ["validate"], ["run"], ["status"], ["serve"], ["partner"], ["metrics"],
@@ -344,3 +345,16 @@ def test_collecting_describes_the_database_beside_it(workspace):
         "metadata.json",
         "metrics-live.db",
     ]
+
+
+def test_a_database_in_use_is_no_damaged_one(tmp_path):
+    """Who finds a database locked is told to try again later, and not to restore a copy."""
+    path = tmp_path / "metrics.db"
+    with closing(sqlite3.connect(path)) as first, closing(sqlite3.connect(path, timeout=0)) as second:
+        first.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(sqlite3.OperationalError) as found:
+            second.execute("BEGIN IMMEDIATE")
+    told, code = damaged_or_busy(found.value)
+    assert (code, "in use" in str(told)) == (75, True)
+    told, code = damaged_or_busy(sqlite3.DatabaseError("file is not a database"))
+    assert (code, "restore a copy" in str(told)) == (2, True)

@@ -205,7 +205,7 @@ def test_nothing_is_recorded_without_a_database(front, words):
         (["spend", "M1", "much", "--note", "x"], "'much' is not a valid float"),
         (["spend", "M1", "1"], "Missing option '--note'"),
         (["status", "--as-of", "2013-02-30"], "'2013-02-30' does not match the format '%Y-%m-%d'"),
-        (["report", "--markdown", "--html"], "--markdown and --html are two reports; choose one"),
+        (["report", "--markdown", "--html"], "--markdown, --html and --json are three forms of it; choose one"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(measured, words, said):
