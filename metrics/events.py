@@ -77,7 +77,7 @@ class RunEvent:
     calls: int = 0  #: requests sent to the partner
     input_sha256: str = ""
     operator_ns: int = 0  #: time the operator spent before this run
-    operator_touch: int = 0  #: 1 when a person started this run again
+    operator_touch: int | None = 0  #: 1 when a person started this run again; None: nobody noted
     stages_ns: Mapping[str, int] = field(default_factory=dict)
     source: str = "measured"  #: or "imported": read from a log that the system itself had kept
 

@@ -6,8 +6,9 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from metrics.cells import EXCHANGE_ID, Cells, one_stratum
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
-from metrics.schema import BLOCK_ID, RUN_ID, SINCE_MISHAPS
+from metrics.schema import BLOCK_ID, SINCE_MISHAPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
 def abandon_stale(db: Database, before_us: int) -> None:
     """Runs that started before and never ended are abandoned: they count as failures, of unknown length."""
     stale = "outcome = 'running' AND started_at_us < ?"
-    cells = db.execute(f"SELECT DISTINCT cell FROM run INDEXED BY run_running WHERE {stale}", (before_us,)).fetchall()  # noqa: S608
-    if cells:
+    sql = f"SELECT cell, {', '.join(EXCHANGE_ID)} FROM run INDEXED BY run_running WHERE {stale}"  # noqa: S608
+    found = db.execute(sql, (before_us,)).fetchall()
+    if found:
         db.execute(f"UPDATE run SET outcome = 'abandoned' WHERE {stale}", (before_us,))  # noqa: S608
-        roll_up(db, (cell for (cell,) in cells))
+        joined = one_stratum(db, {tuple(exchange) for _, *exchange in found}, Cells(db))
+        roll_up(db, joined.union(cell for cell, *_ in found))
 
 
 def follow_moves(db: Database) -> None:
@@ -29,7 +32,8 @@ def follow_moves(db: Database) -> None:
     db.execute("CREATE TEMP TABLE IF NOT EXISTS touched (cell INTEGER PRIMARY KEY)")
     db.execute(
         "CREATE TEMP TRIGGER IF NOT EXISTS run_moved AFTER UPDATE OF cell ON main.run WHEN OLD.cell != NEW.cell "
-        "BEGIN INSERT OR IGNORE INTO touched VALUES (OLD.cell); END"
+        # no INSERT OR IGNORE: a trigger's statement takes the conflict rule of the one that set it off
+        "BEGIN INSERT INTO touched SELECT OLD.cell WHERE OLD.cell NOT IN (SELECT cell FROM touched); END"
     )
 
 
@@ -39,9 +43,10 @@ def roll_up(db: Database, cells: Iterable[int]) -> None:
     Busy time counts every attempt, failed ones included, less what was blocked on time-outs. In a replay a record is
     counted as held once a round, however many copies the partner has. A round of a replay counts once its holdings are
     there: of one that was cut short, time would be counted and records not. In production nobody can count from outside
-    what the partner holds: there, what the last attempts delivered stands for it, unless some exchange was completed of
-    which nobody knows how many records were due. An exchange has recovered when its first failure was not a refusal,
-    its last attempt completed it, and no person started any of its attempts.
+    what the partner holds: there, what the last attempt at each exchange delivered stands for it, on the day of that
+    attempt; unless an exchange was completed of which nobody knows how many records were due, or a run ended of which
+    nobody knows how long it took: such a day cannot be compared. An exchange has recovered when its first failure was
+    not a refusal, its last attempt completed it, and no person started any of its attempts.
     """
     follow_moves(db)
     for name, made in AGGREGATES.items():
@@ -97,12 +102,14 @@ LATE = "(run.outcome = 'abandoned' AND run.duration_ns IS NULL)"
 
 _FAILED = f"({', '.join(repr(name) for name in FAILED_OUTCOMES)})"
 _ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
+#: A sum that is not known where one of its parts was not told.
+_IF_ALL_TOLD = "CASE WHEN COUNT({0}) = COUNT(*) THEN SUM({0}) END"
 _IN_CELL = " AND ".join(f"run_block.{name} = cell.{name}" for name in BLOCK_ID)
 
 
 def _others(name: str, of: str) -> str:
-    """That `name` is an attempt at the same exchange as `of`, counted in the same cell."""
-    same = " AND ".join(f"{name}.{column} = {of}.{column}" for column in (*RUN_ID[:-1], "cell"))
+    """That `name` is an attempt at the same exchange as `of`, on whatever day."""
+    same = " AND ".join(f"{name}.{column} = {of}.{column}" for column in EXCHANGE_ID)
     return f"{same} AND {name}.outcome != 'running'"
 
 
@@ -114,10 +121,8 @@ DELETE FROM run_block WHERE rowid IN (
 #: One walk over the runs of the cells, in the order of the cells, so that nothing has to be sorted.
 ROLL_UP_SQL = f"""
 WITH superseded AS MATERIALIZED (
-  SELECT DISTINCT earlier.id FROM temp.touched
-    CROSS JOIN run AS again ON again.cell = touched.cell AND again.attempt > 1
-    CROSS JOIN run AS earlier ON {_others("earlier", "again")} AND earlier.attempt < again.attempt
-  WHERE again.outcome != 'running'
+  SELECT run.id FROM temp.touched CROSS JOIN run ON run.cell = touched.cell
+  WHERE EXISTS (SELECT 1 FROM run AS again WHERE {_others("again", "run")} AND again.attempt > run.attempt)
 ),
 runs AS NOT MATERIALIZED (
   SELECT touched.cell AS of_cell, run.*, superseded.id IS NULL AS is_last, run.outcome IN {_FAILED} AS failed,
@@ -129,20 +134,24 @@ runs AS NOT MATERIALIZED (
   )
 ),
 first_failures AS (
-  SELECT of_cell, COUNT(*) AS passing, SUM((
-      SELECT MAX(attempt) AND outcome NOT IN {_FAILED} AND SUM(operator_touch) = 0
+  SELECT of_cell, COUNT(*) AS passing, CASE WHEN COUNT(recovered) = COUNT(*) THEN SUM(recovered) END AS recovered
+  FROM (
+    SELECT of_cell, (
+      SELECT MAX(attempt) AND outcome NOT IN {_FAILED} AND {_IF_ALL_TOLD.format("operator_touch")} = 0
       FROM run AS tried WHERE {_others("tried", "runs")}
-    )) AS recovered
-  FROM runs WHERE failed AND outcome != 'refused' AND NOT EXISTS (
-    SELECT 1 FROM run AS before
-    WHERE {_others("before", "runs")} AND before.attempt < runs.attempt AND before.outcome IN {_FAILED}
+    ) AS recovered
+    FROM runs WHERE failed AND outcome != 'refused' AND NOT EXISTS (
+      SELECT 1 FROM run AS before
+      WHERE {_others("before", "runs")} AND before.attempt < runs.attempt AND before.outcome IN {_FAILED}
+    )
   ) GROUP BY of_cell
 ),
 sums AS (
   SELECT of_cell, mode = 'live' AS live, MAX(block_end) AS block_end, COUNT(DISTINCT round) AS rounds,
     COUNT(*) AS attempts, SUM(is_last) AS exchanges, SUM(COALESCE(duration_ns, 0) - blocked_ns) AS busy_ns,
     SUM(blocked_ns) AS blocked_ns, SUM(cpu_ns) AS cpu_ns, SUM(operator_ns) AS operator_ns,
-    SUM(operator_touch) AS operator_touches, SUM(calls) AS calls, SUM(attempt = 1 AND failed) AS first_failed,
+    {_IF_ALL_TOLD.format("operator_touch")} AS operator_touches, SUM(calls) AS calls,
+    SUM(attempt = 1 AND failed) AS first_failed,
     SUM(is_last AND failed) AS still_failed, SUM(bytes_in) AS bytes_in, SUM(bytes_out) AS bytes_out,
     p50(duration_ns) AS duration_p50_ns, p95(duration_ns) AS duration_p95_ns,
     MAX(peak_rss_bytes) AS peak_rss_bytes, p50(delay_us) AS delay_p50_us,
@@ -150,7 +159,8 @@ sums AS (
     MAX(started_at_us) AS last_started_at_us, {", ".join(f"SUM(is_last * {name}) AS {name}" for name in _ROWS)},
     SUM(source = 'imported') AS imported, sha256_of_all(input_sha256) AS inputs_sha256,
     SUM(CASE WHEN is_last AND outcome != 'already_received' THEN records END) AS records,
-    SUM(is_last AND outcome = 'done' AND records IS NULL) AS uncounted
+    SUM((is_last AND outcome = 'done' AND records IS NULL) OR (outcome = 'abandoned' AND duration_ns IS NULL))
+      AS uncounted
   FROM runs GROUP BY of_cell
 ),
 kept AS (
@@ -170,8 +180,8 @@ SELECT {", ".join(f"cell.{name}" for name in BLOCK_ID)}, block_end, rounds, atte
   COALESCE(due, CASE WHEN live AND NOT uncounted THEN records END),
   COALESCE(held, CASE WHEN live AND NOT uncounted THEN rows_delivered END), twice, lost, foreign_held, bytes_in,
   bytes_out, duration_p50_ns, duration_p95_ns, peak_rss_bytes, delay_p50_us, delay_p95_us, first_started_at_us,
-  last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, COALESCE(passing, 0), COALESCE(recovered, 0),
-  broken, broken_due, broken_held, good_aside
+  last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, COALESCE(passing, 0),
+  IIF(passing IS NULL, 0, recovered), broken, broken_due, broken_held, good_aside
 FROM sums CROSS JOIN cell ON cell.id = sums.of_cell LEFT JOIN kept ON kept.cell = sums.of_cell
   LEFT JOIN first_failures ON first_failures.of_cell = sums.of_cell
 """  # noqa: S608 (names are our own constants)

@@ -9,7 +9,7 @@ from bisect import bisect_left
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
-from metrics.events import OUTCOMES
+from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.schema import ANSWER_ID, BLOCK_ID, HOLDING_ID, OUTAGE_ID, RUN_ID
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ OUTAGE = (*OUTAGE_ID, "block", "block_end", "hours", "calls")
 SERIES = ("mode", "faults", "series", "faults_sha256")
 
 _run = attrgetter(*(f"key.{name}" if name in RUN_ID else name for name in _RUN))
-_records = _RUN.index("records")
+_records, _mode, _outcome, _attempt = (_RUN.index(name) for name in ("records", "mode", "outcome", "attempt"))
 _holding = attrgetter(*_HOLDING)
 _due = _HOLDING.index("due")
 _NOTHING = (0,) * len(_ROWS)
@@ -56,7 +56,18 @@ def band(records: int | None) -> int:
 def run(event: Any) -> tuple[Any, ...]:
     """A run event as a row, but for its cell."""
     row: tuple[Any, ...] = _run(event)
-    return (*row, *map(event.rows.get, _ROWS, _NOTHING), band(row[_records]))
+    return (*row, *map(event.rows.get, _ROWS, _NOTHING), band(_size(row)))
+
+
+def _size(row: tuple[Any, ...]) -> int | None:
+    """Records of a run's file; that a failure in production counted none says nothing of how large its file is."""
+    records: int | None = row[_records]
+    return records or (None if row[_mode] == "live" and row[_outcome] in FAILED_OUTCOMES else records)
+
+
+def may_have_others(row: tuple[Any, ...]) -> bool:
+    """Whether there may be other attempts at the exchange of a run in production."""
+    return row[_mode] == "live" and (row[_attempt] > 1 or row[_outcome] in FAILED_OUTCOMES)
 
 
 def holding(event: Any) -> tuple[Any, ...]:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from metrics import rows
+from metrics.cells import Cells, one_stratum
 from metrics.errors import StoreDamaged, StoreMissing, TryLater
 from metrics.events import KIND_OF, KINDS, OUTCOMES, Event, parse_subject
 from metrics.rollup import LATE, follow_moves, roll_up
-from metrics.schema import BLOCK_ID, RUN_ID, STEPS, migrations
+from metrics.schema import RUN_ID, STEPS, migrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -144,6 +145,7 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event | BaseModel]])
     told: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in ("start", *KINDS)}
     cells = Cells(db)
     newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    again: set[tuple[Any, ...]] = set()
     for kind, event in events:
         # whoever hands over an event, and no line, need not say what it is
         name = kind if kind == "start" else KIND_OF.get(type(event), kind)  # type: ignore[arg-type]
@@ -151,6 +153,8 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event | BaseModel]])
             row = rows.run(event)
             told[name].append((*row, cells[rows.run_cell(row)]))
             newest[row[2:6]] = row[:8]
+            if rows.may_have_others(row):
+                again.add(row[:7])
         elif name == "holding":
             row = rows.holding(event)
             told[name].append((*row, cells[rows.holding_cell(row)]))
@@ -160,25 +164,10 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event | BaseModel]])
     new = sum(_insert(db, sql, told[name]) for name, sql in INSERTS)
     for key in newest.values():
         db.execute(NEWEST_SQL, key)
-    roll_up(db, cells.values())
+    joined = one_stratum(db, again, cells)
+    roll_up(db, joined.union(cells.values()))
     return new
 
-
-class Cells(dict[tuple[Any, ...], int]):
-    """The numbers of cells by the values of `BLOCK_ID`; one that is not known yet is made."""
-
-    def __init__(self, db: Database) -> None:
-        super().__init__()
-        self._db = db
-
-    def __missing__(self, key: tuple[Any, ...]) -> int:
-        found = self._db.execute(FIND_CELL_SQL, key).fetchone()
-        self[key] = int(found[0] if found else self._db.execute(ADD_CELL_SQL, key).lastrowid or 0)
-        return self[key]
-
-
-FIND_CELL_SQL = f"SELECT id FROM cell WHERE {' AND '.join(f'{name} = ?' for name in BLOCK_ID)}"  # noqa: S608
-ADD_CELL_SQL = rows.insert("cell", BLOCK_ID, "DO NOTHING")
 
 _END = ", ".join(f"{name} = excluded.{name}" for name in rows.RUN if name not in RUN_ID)
 

@@ -66,6 +66,8 @@ def run_inbox(
     recorder: Recorder,
     release: str,
     wanted: Wanted | None = None,
+    *,
+    by_person: bool = True,
 ) -> Iterator[Ran]:
     """Go on with the exchanges that are due, then exchange the files that wait, feed by feed; yields after each.
 
@@ -79,6 +81,7 @@ def run_inbox(
         recorder: where runs are told.
         release: version of the program, for the events.
         wanted: what to run; everything unless given.
+        by_person: whether somebody asked for it; else the service goes on by itself.
 
     Raises:
         BadInput: an unknown partner or feed.
@@ -96,7 +99,7 @@ def run_inbox(
             except BadInput as error:
                 yield Ran(partner, feed_id, inbox, error=error)
                 continue
-            runner = Runner(ready, ledger, clock, recorder, release)
+            runner = Runner(ready, ledger, clock, recorder, release, by_person=by_person)
             files = waiting(inbox, ready.feed, clock())
             here = {path.name for path in files}
             for entry in (entry for entry in entries if is_of(entry, partner, feed_id, here) and asked.entry(entry)):
@@ -141,13 +144,21 @@ class Runner:
     """Runs exchanges of one feed, each told to the recorder as a start and an end."""
 
     def __init__(
-        self, ready: Lane, ledger: Ledger, clock: Callable[[], datetime], recorder: Recorder, release: str
+        self,
+        ready: Lane,
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+        recorder: Recorder,
+        release: str,
+        *,
+        by_person: bool = True,
     ) -> None:
         self._lane = ready
         self._ledger = ledger
         self._clock = clock
         self._recorder = recorder
         self._release = release
+        self._by_person = by_person
 
     def exchange(self, path: Path) -> Receipt:
         """One file. Raises what `poc.exchange.exchange` raises."""
@@ -221,6 +232,7 @@ class Runner:
                 bytes_out=receipt.bytes_out,
                 calls=receipt.calls,
                 input_sha256=receipt.sha256,
+                operator_touch=int(self._by_person and receipt.attempt > 1),
                 stages_ns=dict(receipt.stages_ns),
             )
         )

@@ -56,7 +56,9 @@ class Unattended:
         """Exchange what waits now. Raises what `run_inbox` raises."""
         wanted = Wanted(self._file, self._entry)
         with closing(SpoolRecorder(self._workspace.spool)) as recorder:
-            exchanged = run_inbox(self._workspace, None, self._level, self._clock, recorder, self._release, wanted)
+            exchanged = run_inbox(
+                self._workspace, None, self._level, self._clock, recorder, self._release, wanted, by_person=False
+            )
             for ran in exchanged:
                 self._note(ran)
 

@@ -1,5 +1,6 @@
 """Every command explains itself, and every mistake gets one line and its exit code."""
 
+import csv
 import os
 import shutil
 import socket
@@ -273,6 +274,25 @@ def test_a_run_without_a_partner_fails_and_loses_nothing(workspace, level, ended
         in milepost("-w", workspace, "metrics", "collect").output
     )
     assert "live: 0 events in 0 files, 0 new." in milepost("-w", workspace, "metrics", "collect").output
+
+
+def test_a_person_who_runs_again_is_counted_and_the_exchange_stays_one(workspace):
+    """Three files, three calls, one day: nine attempts at three exchanges, two in three of them started by a person."""
+    path = workspace / "partners" / "AA.toml"
+    path.write_text(path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ").replace(":8766", ":9"))
+    inbox = workspace / "var/inbox/AA/flights"
+    head, *rows = (inbox / "sample.csv").read_text().splitlines(keepends=True)
+    for number in (1, 2):
+        (inbox / f"{number}.csv").write_text(head + "".join(rows[number:]))
+    for _ in range(3):
+        assert milepost("-w", workspace, "run", "--level", "3").exit_code == 4
+    assert "18 events" in milepost("-w", workspace, "metrics", "collect").output
+    table = milepost("-w", workspace, "metrics", "export", "--table", "run_block").output
+    (row,) = csv.DictReader(table.splitlines())
+    assert {name: int(row[name]) for name in ("band", "attempts", "exchanges", "first_failed", "operator_touches")} == {
+        "band": 1, "attempts": 9, "exchanges": 3, "first_failed": 3, "operator_touches": 6,
+    }  # fmt: skip
+    assert (row["passing"], row["recovered"]) == ("3", "0")
 
 
 def test_a_run_delivers_and_puts_the_file_away(workspace, start_partner):

@@ -1,5 +1,6 @@
 """A service that runs by itself neither forgets a file nor hammers a partner."""
 
+import json
 import os
 from datetime import UTC, datetime, timedelta
 
@@ -50,6 +51,17 @@ def test_a_failed_file_waits_a_day_and_others_do_not(inboxes):
     clock[0] += timedelta(days=1)
     service.turn()
     assert len(partner.held("live", "AA")) == 3
+
+
+def test_what_goes_on_by_itself_is_no_touch(inboxes):
+    """Nobody started the second attempt: its run says so, as it would say that a person did."""
+    service, _, clock, _, root = inboxes
+    service.turn()
+    clock[0] += timedelta(days=1)
+    service.turn()
+    lines = [json.loads(line) for path in (root / "var/spool/live").iterdir() for line in path.read_text().splitlines()]
+    ends = [(line["key"]["attempt"], line["operator_touch"]) for line in lines if line["kind"] == "run"]
+    assert sorted(ends) == [(1, 0), (1, 0), (2, 0)]
 
 
 @pytest.mark.parametrize("level", [1], indirect=True)

@@ -1,0 +1,98 @@
+"""Several attempts at one exchange in production: what they cost, and what they delivered, once."""
+
+from contextlib import closing
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+
+from metrics.rollup import abandon_stale
+from metrics.store import insert_events, open_store, writing
+
+
+@pytest.fixture
+def db(tmp_path):
+    """A fresh store on the wall clock."""
+    with closing(open_store(tmp_path / "metrics.db", "live")) as found:
+        yield found
+
+
+@pytest.fixture
+def live(a_run):
+    """A function that makes an attempt at an exchange in production, on the first or second day."""
+
+    def make(exchange="1", attempt=1, outcome="done", day=1, **changes):
+        block = {"block": f"2013-01-0{day}", "block_end": f"2013-01-0{day}"}
+        run = a_run(attempt=attempt, outcome=outcome, mode="live", **block, **changes)
+        return replace(run, key=replace(run.key, exchange_id=exchange, faults="real", series="", round=0))
+
+    return make
+
+
+def keep(db, *events):
+    """Insert as a collector does, in one transaction."""
+    with writing(db):
+        insert_events(db, events)
+
+
+def rolled(db, names):
+    """Columns of all rollup rows, by day and band."""
+    return db.execute(f"SELECT {names} FROM run_block ORDER BY block, band").fetchall()
+
+
+UNSIZED = {"records": None, "rows": {}}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_starts_that_do_not_know_their_size_move_together(db, live, at_once):
+    """However many runs leave the cell of unknown size at once, each is counted where it belongs, and nowhere else."""
+    starts = [("start", live(str(n), **UNSIZED)) for n in range(3)]
+    ends = [("run", live(str(n))) for n in range(3)]
+    for events in [starts + ends] if at_once else [starts, ends]:
+        keep(db, *events)
+    assert rolled(db, "band, attempts, held") == [(1, 3, 12)]
+
+
+@pytest.mark.parametrize("counted", [UNSIZED, {"records": 0, "rows": {"in": 0}}])
+def test_a_failure_that_counted_nothing_costs_where_its_file_belongs(db, live, counted):
+    """The size is known from another attempt, whichever is told first; the failed one's time is not left out."""
+    events = [("run", live("1", outcome="failed", duration_ns=900, **counted)), ("run", live("1", 2, duration_ns=200))]
+    for order in permutations(events):
+        for event in order:
+            keep(db, event)
+        assert rolled(db, "band, busy_ns, exchanges, due, held, first_failed") == [(1, 1_100, 1, 4, 4, 1)]
+
+
+def test_a_retry_on_another_day_moves_the_records_there_and_leaves_the_time(db, live):
+    """Records are held once, on the day of the last attempt; each day has the time that was spent on it."""
+    part = live("1", outcome="failed", duration_ns=900, rows={"in": 4, "delivered": 3, "failed": 1})
+    keep(db, ("run", part))
+    assert rolled(db, "block, busy_ns, exchanges, due, held") == [("2013-01-01", 900, 1, 4, 3)]
+    keep(db, ("run", live("1", 2, day=2, duration_ns=200)))
+    expected = [("2013-01-01", 900, 0, None, 0, 1, 1), ("2013-01-02", 200, 1, 4, 4, 0, 0)]
+    assert rolled(db, "block, busy_ns, exchanges, due, held, passing, recovered") == expected
+
+
+def test_a_day_with_a_run_of_unknown_length_cannot_be_compared(db, live):
+    """Who was killed took some time; to count none would flatter. The failure itself counts."""
+    keep(db, ("start", live("1", **UNSIZED)), ("run", live("2")))
+    with writing(db):
+        abandon_stale(db, 2_000)
+    keep(db, ("run", live("1", 2)))
+    names = "band, attempts, exchanges, first_failed, still_failed, due, held"
+    assert rolled(db, names) == [(1, 3, 2, 1, 0, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("touches", "expected"),
+    [((0, 0), (0, 1)), ((0, 1), (1, 0)), ((0, None), (None, None)), ((None, None), (None, None))],
+)
+def test_nobody_noted_is_not_nobody_came(db, live, touches, expected):
+    """Where it was not told who started an attempt, neither touches nor recoveries are known."""
+    first, second = touches
+    keep(
+        db,
+        ("run", live("1", outcome="due", operator_touch=first)),
+        ("run", live("1", 2, operator_touch=second)),
+    )
+    assert rolled(db, "operator_touches, recovered") == [expected]
