@@ -78,6 +78,9 @@ def saved(window: Window) -> Reading:
     index = estimate.cost_index(*cells, window.weights, paired=paired)
     if index is None:
         return replace(blank, missing=nothing(window))
+    if not cells[0].held.any():
+        none = f"{window.question.subject} delivered none of the {np.nansum(window.subject['due']):,.0f} records due"
+        return replace(blank, missing=f"{none}, so a record of it has no cost")
     blocks = index.z.size if index.z_control is None else min(index.z.size, index.z_control.size)
     control = window.control if paired else window.history
     found = replace(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metrics.events import parse_subject
 from metrics.store import METHOD
 
 if TYPE_CHECKING:
@@ -128,7 +129,9 @@ def nothing(window: Window) -> str:
         command = f"milepost metrics measure --subjects {asked.control},{asked.subject} --faults {asked.faults}"
         return f"{asked.subject} has not been measured{faults} {since}; `{command}` does it"
     if not window.seen():
-        return f"{asked.subject} has not run in production {since}; `milepost run`, then `milepost metrics collect`"
+        level = parse_subject(asked.subject)[1]
+        command = f"milepost run --level {level}" if level else "milepost metrics record"
+        return f"{asked.subject} has not run in production {since}; `{command}`, then `milepost metrics collect`"
     if not window.history_blocks:
         return (
             f"nothing is known of {asked.control} to compare it with; `milepost metrics record` measures it, "

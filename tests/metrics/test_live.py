@@ -157,7 +157,7 @@ def test_unknown_records_are_not_compared(live_db):
     [
         (
             [day(-1, "monolith")],
-            "service@1 has not run in production since 3 Mar 2014; `milepost run`, then `milepost metrics collect`",
+            "service@1 has not run in production since 3 Mar 2014; `milepost run --level 1`, then `milepost metrics collect`",
         ),
         (
             [day(0)],
@@ -300,3 +300,11 @@ def test_unsized_time_goes_to_sizes_of_the_same_feed_and_day_by_their_own_time()
     held = np.array([[0.0, 0.0], [1.0, np.nan], [1.0, np.nan], [1.0, 1.0]])
     shared = [[0.0, 3.0], [11.0, np.nan], [22.0, np.nan], [5.0, 5.0]]
     np.testing.assert_allclose(shared_out(busy, held, strata), shared)
+
+
+def test_a_service_that_delivered_nothing_has_no_cost_of_a_record(live_db):
+    """Whatever little time it took, that is no gain and no small loss."""
+    keep(live_db, *(day(n, "monolith", 10) for n in range(6)), *(day(n, held=0) for n in range(6)))
+    found = SAVED(load(live_db, ASKED))
+    assert (found.estimate, found.low) == (None, None)
+    assert found.missing == "service@1 delivered none of the 600 records due, so a record of it has no cost"
