@@ -61,7 +61,8 @@ def open_store(path: Path, clock: str) -> Database:
         db.close()
         if is_busy(error):
             raise TryLater(f"{path}: {error}; another program is using it, try again later") from error
-        raise StoreDamaged(f"{path}: {error}; move it away or restore a copy, nothing was changed") from error
+        mend = KEPT_AWAY if is_kept_away(error) else "move it away or restore a copy"
+        raise StoreDamaged(f"{path}: {error}; {mend}, nothing was changed") from error
     except StoreDamaged:
         db.close()
         raise
@@ -86,7 +87,8 @@ def open_reader(path: Path) -> Database:
         _refuse_newer(db, path)
     except sqlite3.DatabaseError as error:
         db.close()
-        raise StoreDamaged(f"{path}: {error}; not a metrics database of Milepost") from error
+        mend = KEPT_AWAY if is_kept_away(error) else "not a metrics database of Milepost"
+        raise StoreDamaged(f"{path}: {error}; {mend}") from error
     except StoreDamaged:
         db.close()
         raise
@@ -96,6 +98,16 @@ def open_reader(path: Path) -> Database:
 def is_busy(error: sqlite3.DatabaseError) -> bool:
     """Whether another program holds the database, so that trying again later may help."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+#: What to do where a database is whole, and this user may not use it.
+KEPT_AWAY = "let this user read and write it and its folder, which reading needs too"
+
+
+def is_kept_away(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file system, and not what is in the database, is what stands in the way."""
+    codes = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL}
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in codes
 
 
 def _tables(db: Database) -> set[str]:

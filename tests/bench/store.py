@@ -3,6 +3,8 @@
 `record_us`: one event told to a recorder, median. `events_per_s`: a made-up year of two readings and 16 partners, from
 spool files to a store and its rollups, 10,000 events a transaction, median of three; `at_store_runs` is how many runs
 it then held, `events_per_cpu_s` the same by processor time, whatever else the machine was doing.
+`production_events_per_s`: a year of one
+reading as a live service tells it, a start and an end of each run, by days.
 `evaluate_s`: the repository's own milestones judged on a store of N runs; `evaluate_ratio`: the same / on a store of
 the same year at a hundredth of the runs. `events_per_s_at_full`: one more week, as busy as the others, into the large
 store.
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,17 +138,28 @@ def record_us(folder: Path, events: list[Event]) -> float:
     return statistics.median(took) / 1000
 
 
-def collected_per_s(db: Database, spool: Path, parts: Iterator[list[Event]]) -> tuple[float, float]:
+def production(events: list[Event]) -> Iterator[bytes]:
+    """The lines that a live service tells of those runs: each a start of unknown size, and an end."""
+    for event in events:
+        if isinstance(event, RunEvent):
+            day = datetime.fromtimestamp(event.started_at_us / 1e6, UTC).date().isoformat()
+            key = replace(event.key, mode="live", faults="real", series="", round=0)
+            live = replace(event, key=key, block=day, block_end=day)
+            yield to_line(replace(live, records=None, rows={}, duration_ns=None, outcome="running"), started=True)
+            yield to_line(live)
+
+
+def collected_per_s(db: Database, spool: Path, parts: Iterator[list[bytes]]) -> tuple[float, float]:
     """Events a second from spool to store, by the clock and by processor time; the spool is written before."""
     spool.mkdir()
     many = 0
-    for number, events in enumerate(parts):
-        many += len(events)
-        (spool / f"{number:04}.jsonl").write_bytes(b"".join(map(to_line, events)))
+    for number, lines in enumerate(parts):
+        many += len(lines)
+        (spool / f"{number:04}.jsonl").write_bytes(b"".join(lines))
     began, began_cpu = time.perf_counter(), time.process_time()
     done = collect(spool, db, 0)
     took_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
-    if (done.events, done.new) != (many, many):
+    if done.events != many:
         raise SystemExit(f"collected {done.new} of {many} events")
     return many / took_s, many / cpu_s
 
@@ -221,9 +235,12 @@ def measure(folder: Path, runs: int, say: Callable[[str], None]) -> dict[str, fl
     rates = []
     for turn in range(3):  # the machine may be busy with something else; the last store is the small one
         with closing(open_store(folder / f"small-{turn}.db", "replay")) as db:
-            rates.append(collected_per_s(db, folder / f"spool-{turn}", iter(parts)))
+            rates.append(collected_per_s(db, folder / f"spool-{turn}", (list(map(to_line, part)) for part in parts)))
     numbers["events_per_s"] = statistics.median(by_clock for by_clock, _ in rates)
     numbers["events_per_cpu_s"] = statistics.median(by_cpu for _, by_cpu in rates)
+    with closing(open_store(folder / "live.db", "live")) as db:
+        first = (list(production(part)) for part in parts[: len(parts) // 2])
+        numbers["production_events_per_s"], _ = collected_per_s(db, folder / "live", first)
     with (
         closing(open_store(folder / "small-2.db", "replay")) as small,
         closing(open_store(folder / "large.db", "replay")) as large,
@@ -242,7 +259,7 @@ def measure(folder: Path, runs: int, say: Callable[[str], None]) -> dict[str, fl
         numbers["evaluate_ratio"] = numbers["evaluate_s"] / small_s
         numbers["evaluate_runs"] = times * have
         busy = week(random.Random(2014), "none", date(2014, 1, 1), date(2014, 1, 7), BUILT, times)
-        part, more = list(busy), []
+        part, more = list(map(to_line, busy)), []
         while part and sum(map(len, more)) < 100_000:
             more.append(part[:10_000])
             part = part[10_000:]

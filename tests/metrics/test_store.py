@@ -16,7 +16,16 @@ from metrics.mishaps import NOT_COUNTED
 from metrics.rollup import abandon_stale
 from metrics.rows import band
 from metrics.schema import migrations
-from metrics.store import insert_events, last_series, next_round, open_reader, open_store, round_rows, today
+from metrics.store import (
+    insert_events,
+    is_kept_away,
+    last_series,
+    next_round,
+    open_reader,
+    open_store,
+    round_rows,
+    today,
+)
 from metrics.window import load
 
 
@@ -379,3 +388,14 @@ def test_a_reader_changes_nothing(tmp_path):
     open_store(tmp_path / "m.db", "live").close()
     with closing(open_reader(tmp_path / "m.db")) as db, pytest.raises(sqlite3.OperationalError, match="readonly"):
         db.execute("DELETE FROM run")
+
+
+def test_a_database_that_may_not_be_written_is_no_damaged_one(db, tmp_path):
+    """Nobody is told to move away, or to replace, what is whole."""
+    with closing(sqlite3.connect(f"file:{tmp_path / 'metrics.db'}?mode=ro", uri=True)) as reader:
+        with pytest.raises(sqlite3.OperationalError) as found:
+            reader.execute("DELETE FROM run")
+        assert is_kept_away(found.value)
+        with pytest.raises(sqlite3.OperationalError) as other:
+            reader.execute("SELECT nothing")
+        assert not is_kept_away(other.value)
