@@ -1,4 +1,4 @@
-"""The milestone file that new workspaces begin with."""
+"""The milestone files that new workspaces begin with."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def template() -> str:
 
 
 def starting(day: date) -> str:
-    """The template with its dates moved, so that the first milestone starts on a day."""
-    text = template()
+    """The milestones of a workspace in production, with dates moved so that the first one starts on a day."""
+    text = (resources.files("roadmap") / "milestones-live.toml").read_text("utf-8")
     first: date = min(milestone["start"] for milestone in tomllib.loads(text)["milestone"])
 
     def moved(found: re.Match[str]) -> str:

@@ -54,7 +54,7 @@ def test_the_list_says_what_the_command_says(name):
 def test_a_fresh_workspace_is_in_order(workspace):
     """`init` makes what `validate` accepts, dates that begin today, and a file that waits."""
     done = milepost("-w", workspace, "validate")
-    assert (done.exit_code, done.output) == (0, f"{workspace} is in order: 1 partner(s), 1 feed(s), 4 milestone(s).\n")
+    assert (done.exit_code, done.output) == (0, f"{workspace} is in order: 1 partner(s), 1 feed(s), 1 milestone(s).\n")
     assert "2013-" not in (workspace / "milestones.toml").read_text()
     assert [path.name for path in (workspace / "var/inbox/AA/flights").iterdir()] == ["sample.csv"]
 
@@ -107,7 +107,7 @@ def cut_spool(workspace):
 def break_milestones(workspace):
     """A measure that there is none of."""
     path = workspace / "milestones.toml"
-    path.write_text(path.read_text().replace('name = "answers_equal"', 'name = "answers_equals"', 1))
+    path.write_text(path.read_text().replace('name = "busy_time_saved"', 'name = "busy_time_save"', 1))
 
 
 def damage_ledger(workspace):
@@ -168,8 +168,8 @@ def nothing(workspace):
         (break_partner, ["validate"], 2, "unknown key `feed.flights.settel_s`; keys there: contract, files"),
         (break_partner, ["run"], 2, "unknown key `feed.flights.settel_s`"),
         (lose_contract, ["run"], 2, "missing contract"),
-        (break_milestones, ["validate"], 2, "answers_equals"),
-        (break_milestones, ["roadmap", "status"], 2, "answers_equals"),
+        (break_milestones, ["validate"], 2, "busy_time_save'"),
+        (break_milestones, ["roadmap", "status"], 2, "busy_time_save'"),
         (break_ledger, ["run"], 2, "ledger.db: file is not a database"),
         (break_ledger, ["status"], 2, "ledger.db: file is not a database"),
         (damage_ledger, ["status"], 2, "ledger.db: "),
@@ -205,7 +205,7 @@ def test_validate_tells_every_file_that_has_a_mistake(workspace):
     first, second, third = done.stderr.splitlines()
     assert "milepost.toml: `clock` (is 'lve')" in first
     assert "AA.toml: feed.flights: map to 'tail': unknown field 'tailnumm'" in second
-    assert "answers_equals" in third
+    assert "busy_time_save'" in third
 
 
 def test_a_file_that_belongs_to_no_feed_is_told(workspace):

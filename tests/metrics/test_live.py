@@ -157,8 +157,10 @@ def test_unknown_records_are_not_compared(live_db):
     [
         (
             [day(-1, "monolith")],
-            "service@1 has not run in production since 3 Mar 2014; `milepost run --level 1`, then "
-            "`milepost metrics collect`",
+            (
+                "service@1 has not run in production since 3 Mar 2014; `milepost run --level 1`, then "
+                "`milepost metrics collect`"
+            ),
         ),
         (
             [day(0)],

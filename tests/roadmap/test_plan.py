@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from poc.line import BUILT
 from roadmap import plan
 from roadmap.errors import PlanError
+from roadmap.template import starting
 
 TEMPLATE = Path(plan.__file__).with_name("milestones.toml")
 
@@ -206,3 +209,16 @@ def test_a_promise_is_told_as_plain_data(one_milestone):
     assert plan.load(one_milestone).milestone("M1").told() == told
     one_milestone.write_text(text.replace("2013-03-31", "2013-04-07"))
     assert plan.load(one_milestone).milestone("M1").told() != told
+
+
+def test_a_workspace_in_production_begins_with_what_production_can_show():
+    """Its milestone starts on the day, is about the level that runs, and asks for nothing that only a replay sees."""
+    text = starting(date(2026, 11, 23))
+    found = plan.Plan.model_validate(tomllib.loads(text), context={"block_days": 1})
+    (milestone,) = found.milestones
+    assert (milestone.start, milestone.due) == (date(2026, 11, 23), date(2027, 2, 20))
+    assert milestone.subject == f"service@{BUILT}"
+    assert {target.name for target in (*milestone.metrics, *milestone.guardrails)}.isdisjoint(
+        {"answers_equal", "lost_records", "partner_duplicates", "good_rows_delivered", "false_rejects", "wasted_calls"}
+    )
+    assert milestone.evidence.min_grade in {"C", "D"}
