@@ -264,13 +264,15 @@ def _clock(root: Path) -> str:
     "--dir",
     "folder",
     type=click.Path(path_type=Path),
-    default=Path("demo"),
-    show_default=True,
-    help="Where the demo's workspace is, or is made.",
+    help="Where the demo's workspace is, or is made; demo unless this or -w says otherwise.",
 )
 @click.option("--port", default=8765, show_default=True, help="Where the dashboard listens, on loopback.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Path, port: int, as_json: bool) -> None:
+@click.pass_context
+def demo(
+    context: click.Context, weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Path | None, port: int,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Replay the flights of 2013 on monolith and service, judge the milestones, and show the dashboard.
 
     The year moves through the milestones: in each week the service has the level of the milestone that the week is in.
@@ -287,6 +289,8 @@ def demo(weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Pa
     from roadmap.report import to_json, to_text
     from roadmap.template import template
 
+    given: Front = context.obj
+    folder = folder or given.given or Path("demo")
     listener = None if no_serve else listen("127.0.0.1", port)  # first, so that nobody waits for a port in use
     if not (folder / "milepost.toml").is_file():
         make(folder, "demo", "replay", AIRLINES, template())

@@ -163,6 +163,7 @@ def nothing(workspace):
         (nothing, ["metrics", "measure", "--subjects", "monolith,service@1,service@1"], 2, "each is named once"),
         (nothing, ["metrics", "measure", "--weeks", "53"], 2, "weeks is 53; choose 1 to 52"),
         (nothing, ["metrics", "measure", "--rounds", "0"], 2, "rounds is 0; choose 1 to 100"),
+        (nothing, ["demo", "--no-serve"], 2, "is a workspace on the live clock"),
         (nothing, ["serve", "--host", "0.0.0.0"], 2, "host '0.0.0.0' is not loopback"),
         (nothing, ["serve", "--port", "99999"], 2, "port 99999 on 127.0.0.1 cannot be used"),
         (break_partner, ["validate"], 2, "unknown key `feed.flights.settel_s`; keys there: contract, files"),
