@@ -176,9 +176,9 @@ KINDS: Mapping[str, type[Event]] = {
 
 
 def to_line(event: Event, *, started: bool = False) -> bytes:
-    """One event as one JSON line. `started` marks a run that has begun and not ended.
+    r"""One event as one JSON line. `started` marks a run that has begun and not ended.
 
-    What is no text, as the bytes of a name that is not UTF-8, stands there as `\\xff`; two names stay two.
+    What is no text, as the bytes of a name that is not UTF-8, stands there as `\xff`; two names stay two.
     """
     told: dict[str, Any] = {"kind": "start" if started else KIND_OF[type(event)]}
     told |= {name: getattr(event, name) for name in event.__slots__}

@@ -98,7 +98,8 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "still_failed": "Exchanges whose last attempt failed",
             "duration_p50_ns": "Median wall time of an attempt, in nanoseconds",
             "duration_p95_ns": "95th percentile of the wall time of an attempt, in nanoseconds",
-            "delay_p50_us": "Median time from due to the end of the attempt that delivered, in microseconds",
+            "delay_p50_us": "Median time from due to the end of the attempt that delivered, in microseconds; "
+            "empty in rows of older releases",
             "delay_p95_us": "95th percentile of the same, in microseconds",
             "first_started_at_us": "Start of the earliest attempt, in UTC microseconds",
             "last_started_at_us": "Start of the latest attempt, in UTC microseconds",
@@ -107,7 +108,8 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "broken_due": "Due records of files that hold broken rows; empty in rows of older releases",
             "broken_held": "Those of them that the partner holds; empty in rows of older releases",
             "imported": "How many of the attempts were imported",
-            "inputs_sha256": "Hash of the distinct files that came in; empty where one of them is not known",
+            "inputs_sha256": "Hash of the distinct files that came in, each counted once however often it was run; "
+            "empty where one of them is not known",
         },
     ),
     "holding": ("What a partner holds of one file at the end of its block, counted from outside", {}),
