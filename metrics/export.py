@@ -108,7 +108,7 @@ def _query(db: Database, cut: Cut) -> tuple[str, list[Any], Any]:
     if cut.since:
         conditions.append(f"{day} >= ?")
         values.append(_bound(cut.since, str(day)))
-    if cut.until:
+    if cut.until and cut.until < date.max:  # nothing comes after the last day there is
         conditions.append(f"{day} < ?")
         values.append(_bound(cut.until + timedelta(days=1), str(day)))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
