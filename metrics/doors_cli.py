@@ -201,7 +201,7 @@ def export(
 
     from metrics.errors import BadInput
     from metrics.export import Cut, write, write_file
-    from metrics.stdout import written
+    from metrics.outputs import written
     from metrics.store import open_reader
 
     if output is None and (kind == "parquet" or as_json):
@@ -225,7 +225,7 @@ def metadata(output: Path | None) -> None:
     It also lies beside the database: `datasette var/metrics-live.db --metadata var/metadata.json`
     """
     from metrics.metadata import text, write
-    from metrics.stdout import written
+    from metrics.outputs import written
 
     if output is None:
         with written() as sink:

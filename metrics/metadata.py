@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.errors import BadInput
 from metrics.events import OUTCOMES
+from metrics.outputs import replaceable
 from metrics.rows import BANDS
 from metrics.store import CLOCKS
 
@@ -258,10 +259,11 @@ def put_beside(store: Path) -> None:
 
 def write(path: Path) -> None:
     """Write the metadata to a file, whole or not at all. Raises BadInput."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    place = replaceable(path)
+    aside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         aside.write_text(text(), "utf-8")
-        aside.replace(path)
+        aside.replace(place)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise BadInput(f"{path}: cannot be written: {error.strerror}") from error

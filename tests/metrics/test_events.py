@@ -191,7 +191,9 @@ def test_a_subject_is_known_by_its_name(name, parsed):
     assert parse_subject(name) == parsed
 
 
-@pytest.mark.parametrize("name", ["service", "service@0", "service@x", "service@-1", "monolith@1", "", "mono"])
+@pytest.mark.parametrize(
+    "name", ["service", "service@0", "service@x", "service@-1", "service@9223372036854775808", "monolith@1", "", "mono"]
+)
 def test_an_unknown_subject_lists_the_choices(name):
     """A subject that cannot be measured is told with those that can."""
     with pytest.raises(ValueError, match=r"unknown subject .*choose `monolith` or `service@1`"):

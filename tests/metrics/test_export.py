@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from metrics.errors import BadInput
 from metrics.export import Cut, tables, write, write_file
+from metrics.metadata import write as text_to
 from metrics.store import insert_events, open_store
 from milepost import main
 
@@ -138,6 +139,24 @@ def test_the_command_writes_to_stdout_or_a_file(tmp_path):
     done = milepost("--table", "meta", "--format", "parquet", "--output", path, "--json")
     assert json.loads(done.stdout) == {"table": "meta", "rows": 1, "file": str(path), "format": "parquet"}
     assert pl.read_parquet(path).to_dicts() == [{"key": "clock", "value": "live"}]
+
+
+@pytest.mark.parametrize(
+    "writes", [lambda db, path: write_file(db, Cut("run"), "csv", path), lambda _, path: text_to(path)]
+)
+def test_only_a_file_is_replaced_by_a_file(db, tmp_path, writes):
+    """A pipe, which stands for devices here, stays what it is, also behind a link; a linked file stays linked."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "to-pipe").symlink_to("pipe")
+    for name in ("pipe", "to-pipe"):
+        with pytest.raises(BadInput, match=f"{name}: cannot be written: it is no file"):
+            writes(db, tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "file").write_text("before")
+    (tmp_path / "to-file").symlink_to("file")
+    writes(db, tmp_path / "to-file")
+    assert (tmp_path / "to-file").is_symlink()
+    assert (tmp_path / "file").read_text() != "before"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Standard output, written to its end or said not to be."""
+"""Where numbers leave to: standard output, written to its end or said not to be, and files that may be replaced."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from metrics.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @contextmanager
@@ -31,6 +32,22 @@ def written() -> Iterator[IO[bytes]]:
     except OSError as error:
         _forget(sink)
         raise BadInput(f"stdout: cannot be written: {error.strerror or error}") from error
+
+
+def replaceable(path: Path) -> Path:
+    """Where a new file may take the place of `path`: behind its links, and never that of a device, a pipe or a folder.
+
+    Raises:
+        BadInput: something is there that is no file.
+    """
+    try:
+        real = path.resolve()
+        free = real.is_file() or not real.exists()
+    except (OSError, RuntimeError) as error:
+        raise BadInput(f"{path}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
+    if not free:
+        raise BadInput(f"{path}: cannot be written: it is no file, and none may take its place; choose another name")
+    return real
 
 
 def _forget(sink: IO[bytes]) -> None:
