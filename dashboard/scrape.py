@@ -12,6 +12,7 @@ from metrics.store import clock_of, open_reader
 from metrics.store import today as replayed_today
 from roadmap.evidence import judge_all
 from roadmap.plan import load
+from roadmap.verdict import block_days
 from roadmap.words import STATUS
 
 if TYPE_CHECKING:
@@ -40,6 +41,6 @@ def exposition(config: Config, accept: str) -> tuple[bytes, str]:
         last = replayed_today(db)
         if last is not None:
             today = config.today() if live and config.today else date.fromisoformat(last)
-            verdicts = judge_all(db, load(config.milestones), today, config.built)
+            verdicts = judge_all(db, load(config.milestones, block_days(config.clock)), today, config.built)
             found.append(statuses(((verdict.code, verdict.status) for verdict in verdicts), STATUS))
     return render(found, accept)

@@ -131,4 +131,4 @@ def collect(front: Front, as_json: bool) -> None:
         said = f"{clock}: {_count(found.events, 'event')} in {_count(found.files, 'file')}, {found.new:,} new"
         click.echo(said + (f"; {_count(found.retired, 'file')} done with and removed." if found.retired else "."))
         for name in found.unfinished:
-            click.echo(f"{clock}: the last line of {name} has no end; it is left until it has, or for you to look at.")
+            click.echo(f"{clock}: the last line of {name} has no end; it is left until it has, or its writer has gone.")

@@ -1,8 +1,8 @@
 """Spool files to the store: each event once, however often and by however many collectors it is read.
 
 How far a file has been read stands in the store and moves in the same transaction as its events. A line that is not
-an event is set aside whole; a last line without its end is left for the next time, since it may still be written. A
-file that its writer has closed is removed, once all of it is in the store for good.
+an event is set aside whole; a last line without its end is left for the next time, since it may still be written, and
+set aside too once nobody can. A file that its writer has closed is removed, once all of it is in the store for good.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ DAMAGED = "damaged"
 #: Microseconds after which a start without an end counts as abandoned.
 ABANDONED_AFTER_US = 3_600_000_000
 
+#: Microseconds after which the last line of a file that has not grown is not waited for, if its writer has gone.
+CUT_SHORT_AFTER_US = 3_600_000_000
+
 #: Lines taken in one transaction, of one file or of many: what bounds memory, and how long others wait to write.
 BATCH = 10_000
 
@@ -52,6 +55,7 @@ class _Pass:
     """What one pass has come to so far; `waiting` are the files not read to their end, the next one last."""
 
     waiting: list[Path]
+    now_us: int
     events: int = 0
     new: int = 0
     unfinished: list[str] = field(default_factory=list)
@@ -69,7 +73,7 @@ def collect(spool: Path, db: Database, now_us: int) -> Collected:
     try:
         known = _offsets(db)
         paths = sorted(spool.glob("*.jsonl"))
-        done = _Pass([path for path in reversed(paths) if _size(path) not in {known.get(path.name), None}])
+        done = _Pass([path for path in reversed(paths) if _size(path) not in {known.get(path.name), None}], now_us)
         while done.waiting:
             with writing(db):
                 done.new += insert_events(db, _read_batch(done, spool / DAMAGED, db))
@@ -125,7 +129,7 @@ def _read(
     with file:
         file.seek(place)
         for line in islice(file, most):
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and not _cut_short(path, place + len(line), done.now_us):
                 done.unfinished.append(path.name)
                 break
             try:
@@ -169,6 +173,15 @@ def _retire(paths: list[Path], gone: set[str], db: Database) -> int:
         removed = [path.name for path, size in closed if _remove(path, size, really=True)]
         db.conn.executemany("DELETE FROM spool_file WHERE name = ?", ((name,) for name in (*removed, *gone)))
     return len(removed)
+
+
+def _cut_short(path: Path, size: int, now_us: int) -> bool:
+    """Whether what a file of this size lacks will not come: its writer has gone, and it has not grown for an hour."""
+    try:
+        old = path.stat().st_mtime_ns // 1000 < now_us - CUT_SHORT_AFTER_US
+    except FileNotFoundError:
+        return False
+    return old and _remove(path, size, really=False)
 
 
 def _remove(path: Path, size: int, *, really: bool) -> bool:

@@ -43,6 +43,9 @@ def record(
     Its input, output and exit code pass through untouched, and nothing is printed beside them: 128+N where signal N
     ended it, 127 where there is no such command, 126 where it cannot be started. What cannot be recorded is said on
     stderr, and COMMAND runs all the same. Write `--` before it: `record --partner P --feed F -- ./export.sh --all`
+
+    A run is due when its --input was last changed; without --input it counts as due when it started, and nothing is
+    known of how long the file had waited.
     """
     from datetime import UTC
 
@@ -194,11 +197,11 @@ def export(
 ) -> None:
     """Write a table of the metrics database as CSV or Parquet, however large it is; units stand in the names."""
     import json
-    import sys
     from contextlib import closing
 
     from metrics.errors import BadInput
     from metrics.export import Cut, write, write_file
+    from metrics.outputs import written
     from metrics.store import open_reader
 
     if output is None and (kind == "parquet" or as_json):
@@ -206,7 +209,8 @@ def export(
     cut = Cut(table, since.date() if since else None, until.date() if until else None)
     with closing(open_reader(front.store)) as db:
         if output is None:
-            write(db, cut, "csv", sys.stdout.buffer)
+            with written() as sink:
+                write(db, cut, "csv", sink)
             return
         rows = write_file(db, cut, kind, output)
     told = {"table": table, "rows": rows, "file": str(output), "format": kind}
@@ -221,8 +225,10 @@ def metadata(output: Path | None) -> None:
     It also lies beside the database: `datasette var/metrics-live.db --metadata var/metadata.json`
     """
     from metrics.metadata import text, write
+    from metrics.outputs import written
 
     if output is None:
-        click.echo(text(), nl=False)
+        with written() as sink:
+            sink.write(text().encode())
     else:
         write(output)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metrics import estimate
-from metrics.reading import Reading, grade, nothing, reading, too_few
+from metrics.reading import NOT_COUNTED, Reading, grade, nothing, reading, too_few
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 NOTHING_HELD = "no record was delivered in this time, so there is nothing to divide by"
+NO_DELAY = "it was measured by a release that did not count this"
 NO_MEMORY = "no run told how much memory it took"
 
 
@@ -34,6 +35,8 @@ def delay(window: Window, measure: str, column: str, quantile: float) -> Reading
     many = np.where(np.isnan(delays), 0.0, exchanges).sum(axis=0)
     there = many > 0
     if not there.any():
+        if np.nansum(exchanges - failed) > 0:
+            return replace(blank, missing=NOT_COUNTED if window.question.mode == "replay" else NO_DELAY)
         return replace(blank, missing=nothing(window))
     n = float(np.nansum(exchanges))
     never = float(np.nansum(failed)) / n

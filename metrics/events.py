@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -175,19 +176,45 @@ KINDS: Mapping[str, type[Event]] = {
 
 
 def to_line(event: Event, *, started: bool = False) -> bytes:
-    """One event as one JSON line. `started` marks a run that has begun and not ended."""
+    r"""One event as one JSON line. `started` marks a run that has begun and not ended.
+
+    What is no text, as the bytes of a name that is not UTF-8, stands there as `\xff`; two names stay two.
+    """
     told: dict[str, Any] = {"kind": "start" if started else KIND_OF[type(event)]}
     told |= {name: getattr(event, name) for name in event.__slots__}
     if isinstance(event, RunEvent):
         told["key"] = {name: getattr(event.key, name) for name in event.key.__slots__}
         told |= {"rows": dict(event.rows), "stages_ns": dict(event.stages_ns)}
-    return _ENCODER.encode(told).encode() + b"\n"
+    line = _ENCODER.encode(told)
+    if "\\ud" in line or "\\\\x" in line:  # only then can there be anything to write otherwise
+        line = _ENCODER.encode(_readable(told))
+    return line.encode() + b"\n"
+
+
+def _readable(told: Any) -> Any:
+    """The same with every lone surrogate spelled out: no reader takes one for text.
+
+    A text that has one, or that looks as if one had been spelled out in it, has its backslashes doubled: so no two
+    texts become the same.
+    """
+    if isinstance(told, dict):
+        return {_readable(name): _readable(value) for name, value in told.items()}
+    if not isinstance(told, str) or not _SPELLED.search(told):
+        return told
+    return _SURROGATE.sub(lambda found: _spelled(ord(found[0])), told.replace("\\", "\\\\"))
+
+
+def _spelled(code: int) -> str:
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
 #: The name of each kind of event.
 KIND_OF: Mapping[type[Event], str] = {cls: name for name, cls in KINDS.items()}
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPELLED = re.compile(r"[\ud800-\udfff]|\\x[89a-f][0-9a-f]|\\ud[89a-f][0-9a-f]{2}")
 
 
 class Recorder(Protocol):
@@ -257,6 +284,6 @@ def parse_subject(name: str) -> tuple[str, int]:
     system, _, level = name.partition("@")
     if system in {"monolith", "monolith#2"} and not level:
         return system, 0
-    if system == "service" and level.isdecimal() and int(level) > 0:
+    if system == "service" and level.isdecimal() and len(level) < 10 and int(level) > 0:
         return system, int(level)
     raise ValueError(f"unknown subject {name!r}; choose `monolith` or `service@1`, `service@2`, ...")

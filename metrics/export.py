@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from metrics.errors import BadInput
+from metrics.outputs import replaceable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,8 +47,9 @@ def write_file(db: Database, cut: Cut, kind: str, path: Path) -> int:
         BadInput: an unknown table, one without days, or a place that cannot be written.
     """
     _query(db, cut)  # a mistake in the question is told before anything is made
+    place = replaceable(path)
     try:
-        fd, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        fd, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
         try:
             with os.fdopen(fd, "wb") as sink:
                 rows = write(db, cut, kind, sink)
@@ -56,7 +58,7 @@ def write_file(db: Database, cut: Cut, kind: str, path: Path) -> int:
             umask = os.umask(0)
             os.umask(umask)
             os.chmod(name, 0o666 & ~umask)  # noqa: PTH101 (as any new file would have it)
-            os.replace(name, path)  # noqa: PTH105
+            os.replace(name, place)  # noqa: PTH105
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)  # noqa: PTH108
@@ -108,7 +110,7 @@ def _query(db: Database, cut: Cut) -> tuple[str, list[Any], Any]:
     if cut.since:
         conditions.append(f"{day} >= ?")
         values.append(_bound(cut.since, str(day)))
-    if cut.until:
+    if cut.until and cut.until < date.max:  # nothing comes after the last day there is
         conditions.append(f"{day} < ?")
         values.append(_bound(cut.until + timedelta(days=1), str(day)))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""

@@ -99,7 +99,9 @@ def take(
         tell(row)
 
     mapping = log.mapping
-    with opened(log.path, mapping.columns, mapping.delimiter, mapping.encoding, progress) as rows:
+    # where there is no id, a row is known by all that it says, also in what the mapping leaves out
+    whole = mapping.id is None
+    with opened(log.path, mapping.columns, mapping.delimiter, mapping.encoding, progress, whole=whole) as rows:
         runs = _runs(rows, LogReader(mapping, log.now_us), leave_out)
         with closing(sqlite3.connect("")) as keys:  # in a file without a name, for as long as it is open
             keys.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, said TEXT) WITHOUT ROWID")
@@ -128,7 +130,7 @@ def _runs(
         said.execute("CREATE TABLE said (row BLOB PRIMARY KEY, times INTEGER) WITHOUT ROWID")
         for row in rows:
             if row.trouble:
-                leave_out(LeftOut(row.place, row.trouble, "not a row"))
+                leave_out(LeftOut(row.place, row.trouble, row.reason))
                 continue
             otherwise_id = "" if reader.mapping.id else _content_id(row.cells, said)
             try:

@@ -1,7 +1,8 @@
 """The rows of a log, one after the other in bounded memory: CSV, JSON Lines or Parquet, by the file's suffix.
 
 Each row comes with its place, so that what cannot be read of it can be found. What is no row at all (a line of too
-many cells, or one that is not JSON) comes as trouble in words and is never skipped.
+many cells, or one that is not JSON) comes as trouble in words and is never skipped; so does a last line of text without
+its line end, for it may still be written.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ LOOKED_AT = 100
 #: The longest line of JSON that is read, in characters; a longer one is no row of a log.
 LONGEST = 1 << 20
 
+#: What ends a line of text.
+LINE_ENDS = ("\n", "\r")
+
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
@@ -41,11 +45,23 @@ class LogRow:
     place: str  #: "line 3" of text, "row 3" of Parquet, both from 1
     cells: Mapping[str, Any]
     trouble: str = ""
+    reason: str = "not a row"  #: for the trouble, in words that are the same for all such rows
+
+
+def _unfinished(place: str) -> LogRow:
+    """A last line that may still be written: half of a row must not become a run, nor the whole of it another."""
+    return LogRow(place, {}, "has no line end; it is left until it has", "no line end")
 
 
 @contextmanager
 def opened(
-    path: Path, columns: Sequence[str], delimiter: str, encoding: str, progress: Callable[[int, int], None]
+    path: Path,
+    columns: Sequence[str],
+    delimiter: str,
+    encoding: str,
+    progress: Callable[[int, int], None],
+    *,
+    whole: bool = True,
 ) -> Iterator[Iterator[LogRow]]:
     """The rows of a log.
 
@@ -55,6 +71,7 @@ def opened(
         delimiter: between the cells of a CSV file.
         encoding: of a text file.
         progress: told how many of how many bytes (rows of Parquet) have been read.
+        whole: rows come with all their columns; else it may be with those that are wanted alone.
 
     Raises:
         BadInput: it cannot be read, is of an unknown kind, or lacks a column; the message names those there are.
@@ -66,7 +83,7 @@ def opened(
         try:
             raw = stack.enter_context(path.open("rb"))
             if kind == "parquet":
-                yield _parquet(raw, path, columns, progress)
+                yield _parquet(raw, path, columns, whole, progress)
                 return
             size_bytes = path.stat().st_size
             plain: Any = stack.enter_context(gzip.open(raw)) if path.suffix == ".gz" else raw
@@ -88,17 +105,27 @@ def _watched(rows: Iterator[LogRow], tell: Callable[[], None]) -> Iterator[LogRo
         yield row
 
 
+class _Lines:
+    """The lines of a text, and whether the last one that was given has its line end."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+        self.ended = True
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self.ended = line.endswith(LINE_ENDS)
+            yield line
+        self.ended = False  # a row that asked for one line more is open
+
+
 def _csv(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> Iterator[LogRow]:
-    reader = csv.reader(text, delimiter=delimiter)
+    lines = _Lines(text)
+    reader = csv.reader(lines, delimiter=delimiter)
     try:
         header = next(reader, [])
     except csv.Error as error:
         raise BadInput(f"{path}: no header: {error}") from error
-    twice = [name for name in columns if header.count(name) > 1]
-    if twice:
-        raise BadInput(
-            f"{path}: column {twice[0]!r} is there {header.count(twice[0])} times; nobody can say which is it"
-        )
     _must_have(path, columns, header)
 
     def rows() -> Iterator[LogRow]:
@@ -113,6 +140,9 @@ def _csv(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> I
                 return
             if not cells:
                 continue  # an empty line
+            if not lines.ended:
+                yield _unfinished(place)
+                continue
             if len(cells) != len(header):
                 yield LogRow(place, {}, f"{len(cells)} cells under a header of {len(header)}")
                 continue
@@ -134,6 +164,9 @@ def _json_lines(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[L
                 continue
             if not line.strip():
                 continue
+            if not line.endswith(LINE_ENDS):
+                yield _unfinished(place)
+                continue
             try:
                 cells = json.loads(line)
             except (ValueError, RecursionError) as error:
@@ -150,7 +183,7 @@ def _json_lines(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[L
 
 
 def _parquet(
-    raw: IO[bytes], path: Path, columns: Sequence[str], progress: Callable[[int, int], None]
+    raw: IO[bytes], path: Path, columns: Sequence[str], whole: bool, progress: Callable[[int, int], None]
 ) -> Iterator[LogRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -164,19 +197,57 @@ def _parquet(
     def rows() -> Iterator[LogRow]:
         number, total = 0, file.metadata.num_rows
         try:
-            for batch in file.iter_batches(batch_size=10_000):
+            for batch in file.iter_batches(batch_size=10_000, columns=None if whole else list(columns)):
                 progress(number, total)
-                for cells in batch.to_pylist():
+                names = batch.schema.names
+                for cells in zip(*map(_values, batch.columns), strict=True):
                     number += 1
-                    yield LogRow(f"row {number}", cells)
+                    row = dict(zip(names, cells, strict=True))
+                    bad = next((name for name in columns if isinstance(row[name], Unreadable)), None)
+                    trouble = f"column {bad!r} cannot be read: {row[bad].why}" if bad else ""
+                    yield LogRow(f"row {number}", row, trouble, "a cell that cannot be read")
         except (pa.ArrowException, OSError) as error:
             raise BadInput(f"{path}: damaged after row {number}: {error}") from error
 
     return rows()
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A cell of Parquet that holds what Python has no value for: a date past 9999, or bytes that are no text."""
+
+    why: str
+
+
+def _values(column: Any) -> list[Any]:
+    """The cells of an Arrow column as Python's values, or `Unreadable`; what is finer than a microsecond is cut off."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        column = column.cast(pa.timestamp("us", kind.tz), safe=False)
+    elif pa.types.is_duration(kind) and kind.unit == "ns":
+        column = column.cast(pa.duration("us"), safe=False)
+    try:
+        return list(column.to_pylist())
+    except Exception:  # noqa: BLE001 (of many kinds, such as those of a zone that is not known)
+        return [_value(cell) for cell in column]
+
+
+def _value(cell: Any) -> Any:
+    try:
+        return cell.as_py()
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is told of this row)
+        return Unreadable(f"{error}" or type(error).__name__)
+
+
 def _must_have(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
-    """Refuse a file that lacks a column of the mapping. Raises BadInput."""
+    """Refuse a file that lacks a column of the mapping, or has it twice. Raises BadInput."""
+    twice = [name for name in columns if there.count(name) > 1]
+    if twice:
+        raise BadInput(
+            f"{path}: column {twice[0]!r} is there {there.count(twice[0])} times; nobody can say which is it"
+        )
     missing = [name for name in columns if name not in there]
     if missing:
         raise BadInput(f"{path}: no column {missing[0]!r}; columns there: {', '.join(there) or 'none'}")

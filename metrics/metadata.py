@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.errors import BadInput
 from metrics.events import OUTCOMES
+from metrics.outputs import replaceable
 from metrics.rows import BANDS
 from metrics.store import CLOCKS
 
@@ -98,7 +99,8 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "still_failed": "Exchanges whose last attempt failed",
             "duration_p50_ns": "Median wall time of an attempt, in nanoseconds",
             "duration_p95_ns": "95th percentile of the wall time of an attempt, in nanoseconds",
-            "delay_p50_us": "Median time from due to the end of the attempt that delivered, in microseconds",
+            "delay_p50_us": "Median time from due to the end of the attempt that delivered, in microseconds; "
+            "empty in rows of older releases",
             "delay_p95_us": "95th percentile of the same, in microseconds",
             "first_started_at_us": "Start of the earliest attempt, in UTC microseconds",
             "last_started_at_us": "Start of the latest attempt, in UTC microseconds",
@@ -107,7 +109,8 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "broken_due": "Due records of files that hold broken rows; empty in rows of older releases",
             "broken_held": "Those of them that the partner holds; empty in rows of older releases",
             "imported": "How many of the attempts were imported",
-            "inputs_sha256": "Hash of the distinct files that came in; empty where one of them is not known",
+            "inputs_sha256": "Hash of the distinct files that came in, each counted once however often it was run; "
+            "empty where one of them is not known",
         },
     ),
     "holding": ("What a partner holds of one file at the end of its block, counted from outside", {}),
@@ -256,10 +259,11 @@ def put_beside(store: Path) -> None:
 
 def write(path: Path) -> None:
     """Write the metadata to a file, whole or not at all. Raises BadInput."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    place = replaceable(path)
+    aside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         aside.write_text(text(), "utf-8")
-        aside.replace(path)
+        aside.replace(place)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise BadInput(f"{path}: cannot be written: {error.strerror}") from error

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metrics.quantiles import t_quantile
-from metrics.reading import UNSEEN, Reading, grade, nothing, reading, too_few, total
+from metrics.reading import NOT_COUNTED, UNSEEN, Reading, grade, nothing, reading, too_few, total
 from metrics.shares import lumps, share
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ NO_BROKEN_ROWS = "no broken row was replayed in this time"
 NO_FAILURES = "no exchange failed in passing in this time, so nothing had to recover"
 NO_OUTAGES = "no partner was down in this time, so nobody could be called in vain"
 NOT_NOTED = "in production nobody notes on which days a partner is down; a replay knows"
-NOT_COUNTED = "it was measured by a release that did not count this; `milepost metrics measure` does it anew"
 
 
 def good_rows_delivered(window: Window) -> Reading:

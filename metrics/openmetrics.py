@@ -1,8 +1,9 @@
 """The rollups as OpenMetrics, for whoever scrapes them: counters since the store was made, and how old the newest is.
 
 What nobody has counted has no sample; it is not 0. Names and units follow https://openmetrics.io: base units, and
-`_total` where a number only grows. A replayed day is never held
-against the wall clock, so a replay has no age.
+`_total` where a number grows with every run. Where a later attempt completes what had failed, what stands of the last
+attempt (`attempt="last"`, rows by outcome) falls back. A replayed day is never held against the wall clock, so a
+replay has no age.
 """
 
 from __future__ import annotations

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+#: What an older release has left out.
+NOT_COUNTED = "it was measured by a release that did not count this; `milepost metrics measure` does it anew"
+
 #: What production cannot show.
 UNSEEN = "live runs do not show what the partner holds; `milepost metrics measure` counts it in a replay"
 

@@ -12,7 +12,8 @@ import resource
 import signal
 import time
 import uuid
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 from metrics.events import RunEvent, RunKey, SpoolRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
 #: Signals that are passed on. A terminal sends the first three to the command itself.
@@ -90,54 +91,70 @@ def record(
         outcome="running", records=told.records, rows={}, bytes_in=size_bytes, input_sha256=sha256,
     )  # fmt: skip
     recorder = SpoolRecorder(spool) if spool is not None else None
-    if recorder is not None:
-        recorder.record(begun, started=True)
-    ended = run(command)
+    with passing_on() as child:  # from the start's event to the end's: neither is told without the other
+        if recorder is not None:
+            recorder.record(begun, started=True)
+        ended = run(command, child)
+        if recorder is not None:
+            recorder.record(_end_of(begun, ended))
+            recorder.close()
     if ended.error:
         say(ended.error)
-    if recorder is not None:
-        recorder.record(_end_of(begun, ended))
-        recorder.close()
-        if recorder.trouble:
-            say(f"{recorder.trouble}; the command ran, but not all of its run was recorded")
+    if recorder is not None and recorder.trouble:
+        say(f"{recorder.trouble}; the command ran, but not all of its run was recorded")
     return ended.code
 
 
-def run(command: Sequence[str]) -> Ended:
-    """Run a command to its end, passing signals on, and measure it from outside. Wall time is monotonic."""
-    child = 0
-    early: list[int] = []
+@dataclass(slots=True)
+class Child:
+    """The process that signals are passed on to: 0 before it is there and when it is gone; and what came before it."""
+
+    pid: int = 0
+    early: list[int] = field(default_factory=list)
+
+
+@contextmanager
+def passing_on() -> Iterator[Child]:
+    """While this lasts, signals are the child's, and end us only through it."""
+    child = Child()
 
     def on_signal(number: int, _: FrameType | None) -> None:
-        if not child:
-            early.append(number)
+        if not child.pid:
+            child.early.append(number)
         elif number == signal.SIGTERM or not _in_front():
-            os.kill(child, number)
+            os.kill(child.pid, number)
 
     # whoever started us with a signal ignored, as nohup does, wants it ignored by the command too
     heeded = [number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, on_signal) for number in heeded}
-    own_bytes = _own_peak_bytes()
-    began_ns = time.monotonic_ns()
     try:
-        try:
-            # Python ignores these two, and a command is not to inherit that
-            usual = (signal.SIGPIPE, signal.SIGXFSZ)
-            child = os.posix_spawnp(command[0], list(command), os.environ, setsigdef=usual)
-        except (OSError, ValueError) as error:
-            missing = isinstance(error, FileNotFoundError)
-            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            code = NOT_FOUND if missing else NOT_STARTED
-            said = f"{command[0]}: cannot be started: {why}"
-            return Ended(code, time.monotonic_ns() - began_ns, error_type="not started", error=said)
-        for number in early:
-            os.kill(child, number)
-        _, status, used = os.wait4(child, 0)
-        took_ns = time.monotonic_ns() - began_ns
-        child = 0  # gone: its number may be another's by now
+        yield child
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def run(command: Sequence[str], child: Child) -> Ended:
+    """Run a command to its end as `child`, and measure it from outside. Wall time is monotonic."""
+    own_bytes = _own_peak_bytes()
+    began_ns = time.monotonic_ns()
+    try:
+        # Python ignores these two, and a command is not to inherit that
+        usual = (signal.SIGPIPE, signal.SIGXFSZ)
+        child.pid = os.posix_spawnp(command[0], list(command), os.environ, setsigdef=usual)
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        code = NOT_FOUND if missing else NOT_STARTED
+        said = f"{command[0]}: cannot be started: {why}"
+        return Ended(code, time.monotonic_ns() - began_ns, error_type="not started", error=said)
+    for number in child.early:
+        os.kill(child.pid, number)
+    # until it is reaped its number is its own, and a signal for it harms nobody; after that it may be another's
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    took_ns = time.monotonic_ns() - began_ns
+    ended, child.pid = child.pid, 0
+    _, status, used = os.wait4(ended, 0)
     code = os.waitstatus_to_exitcode(status)
     peak_bytes = used.ru_maxrss * 1024
     return Ended(

@@ -191,6 +191,12 @@ def _roll_up_answers(db: Database) -> None:
     )
 
 
+@migrations()
+def forget_old_delays(db: Database) -> None:
+    """A delay ends with the attempt that delivered; older rollups had it end with the start, and are not counted."""
+    db.execute("UPDATE run_block SET delay_p50_us = NULL, delay_p95_us = NULL")
+
+
 def _append_only(db: Database, table: str) -> None:
     for verb in ("UPDATE", "DELETE"):
         db.execute(
@@ -200,4 +206,9 @@ def _append_only(db: Database, table: str) -> None:
 
 
 #: Names of all steps this release knows; a database with more is from a newer one.
-STEPS = frozenset({"create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells"})
+STEPS = frozenset(
+    {
+        "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",
+        "forget_old_delays",
+    }
+)  # fmt: skip

@@ -1,5 +1,7 @@
 """`GET /metrics`, as a scraper asks for it."""
 
+from contextlib import closing
+from dataclasses import replace
 from datetime import date
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
@@ -41,6 +43,26 @@ def test_a_live_store_without_runs_has_no_status(app_on, tmp_path):
     open_store(tmp_path / "live.db", "live").close()
     app = app_on(tmp_path / "live.db", clock="live", today=lambda: date(2013, 5, 1))
     assert {s.name for s in samples(app.test_client().get("/metrics", headers=OPEN))} == {"milepost_workspace_info"}
+
+
+def test_a_plan_that_has_blocks_enough_in_days_is_judged(app_on, tmp_path, a_run):
+    """In production a block is a day: what is due after three weeks has evidence enough by then."""
+    from metrics.store import insert_events, open_store
+
+    run = a_run(mode="live", block="2013-01-08", block_end="2013-01-08")
+    live_run = replace(run, key=replace(run.key, faults="real", series=""))
+    with closing(open_store(tmp_path / "live.db", "live")) as db, db.conn:
+        insert_events(db, [("run", live_run)])
+    (tmp_path / "plan.toml").write_text(
+        'schema = 1\n[[milestone]]\ncode = "M1"\ntitle = "t"\nobjective = "o"\nsubject = "service@1"\n'
+        'start = 2013-01-07\ndue = 2013-01-28\n[[milestone.metric]]\nname = "busy_time_saved"\nat_least = 0.3\n'
+    )
+    app = app_on(tmp_path / "live.db", clock="live", today=lambda: date(2013, 1, 9), milestones=tmp_path / "plan.toml")
+    answer = app.test_client().get("/metrics", headers=OPEN)
+    assert answer.status_code == 200
+    assert [s.labels["milestone"] for s in samples(answer) if s.name == "milepost_milestone_status" and s.value] == [
+        "M1"
+    ]
 
 
 def test_the_wrong_clock_is_an_error(app_on, made_up):

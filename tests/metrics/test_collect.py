@@ -55,6 +55,34 @@ def test_a_last_line_without_its_end_is_left_until_it_has(db, spool, a_run):
     assert collect(spool, db, 0) == Collected(1, 1, 1, (), retired=1)
 
 
+def test_a_last_line_that_its_writer_will_not_finish_is_set_aside(db, spool, a_run):
+    """Killed in mid-line, a writer leaves half a line; after an hour that is damage, told once, and the file goes."""
+    recorder = SpoolRecorder(spool)
+    recorder.record(a_run(1))
+    (file,) = spool.iterdir()
+    half = to_line(a_run(2))[:30]
+    with file.open("ab") as more:
+        more.write(half)
+    os.utime(file, (1_000, 1_000))
+    in_time_us, late_us = 4_600_000_000, 4_600_000_001
+    assert collect(spool, db, late_us) == Collected(1, 1, 1, (file.name,)), "its writer holds it"
+    recorder.close()
+    assert collect(spool, db, in_time_us) == Collected(1, 0, 0, (file.name,)), "it may still be on its way"
+    with pytest.raises(SpoolDamaged, match=r"1 line\(s\) that are not events were set aside"):
+        collect(spool, db, late_us)
+    assert [path.read_bytes() for path in (spool / "damaged").iterdir()] == [half]
+    assert list(spool.glob("*.jsonl")) == []
+    assert collect(spool, db, late_us) == Collected(0, 0, 0, ())
+    assert db["run"].count == 1
+
+
+def test_a_whole_event_without_its_line_end_is_an_event_after_an_hour(db, spool, a_run):
+    """Only the last byte was lost with the writer: the run is not."""
+    (spool / "1.jsonl").write_bytes(to_line(a_run(1))[:-1])
+    os.utime(spool / "1.jsonl", (1_000, 1_000))
+    assert collect(spool, db, 4_600_000_001) == Collected(1, 1, 1, (), retired=1)
+
+
 def test_a_line_that_is_no_event_is_set_aside_whole(db, spool, a_run):
     """The good lines around it are collected, its bytes are kept, and the message says where."""
     bad = b'{"kind":"run","key":{}\n'

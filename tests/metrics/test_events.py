@@ -1,9 +1,11 @@
 """Events as they are told."""
 
 import fcntl
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from metrics.events import (
     FAILED_OUTCOMES,
@@ -81,6 +83,51 @@ def told_in(line):
     return kind, KINDS[kind](**said)
 
 
+EVENTS = (
+    RUN,
+    HoldingEvent(**PLACE, file="a.csv", due=4, held=3, twice=1, lost=0, foreign=0),
+    AnswerEvent(**PLACE, control="monolith", compared=4, equal=4),
+    OutageEvent(**PLACE, day="2013-01-03", hours=24, calls=7),
+    SeriesEvent(mode="replay", faults="standard", series="s", faults_sha256="f"),
+)
+ANY_TEXT = st.text(st.characters(exclude_categories=()) | st.sampled_from("\\xfud8\udcff\udc80\ud83d\ude00"))
+
+
+def saying(event, text):
+    """The event with this text wherever there can be one."""
+    named = {part.name: text for part in fields(event) if part.type == "str"}
+    if isinstance(event, RunEvent):
+        named["key"] = replace(event.key, **{part.name: text for part in fields(RunKey) if part.type == "str"})
+        named["stages_ns"] = {text: 1}
+    return replace(event, **named)
+
+
+def is_text(found):
+    """Whether it can be written as UTF-8."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in found)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+@given(one=ANY_TEXT, other=ANY_TEXT)
+@example("\udcff", r"\xff")
+@example("\udcff", r"\\xff")
+@example("\ud83d\ude00", "\U0001f600")
+@example("\udcff", "\u00ff")
+def test_whatever_a_name_is_made_of_it_is_read_back(event, one, other):
+    """No text keeps an event from being read: what UTF-8 can say comes back as it was, and two texts stay two."""
+    first, second = (told_in(to_line(saying(event, text)))[1] for text in (one, other))
+    assert (first == second) == (one == other)
+    for text, found in ((one, first), (other, second)):
+        if is_text(text) and "\\" not in text:
+            assert found == saying(event, text)
+
+
+def test_bytes_that_are_no_text_are_seen_in_a_name():
+    """A name that is not UTF-8 is kept with its bytes spelled out; backslashes of other names stay as they are."""
+    assert told_in(to_line(replace(RUN, file="a\udcff.csv")))[1].file == r"a\xff.csv"
+    assert told_in(to_line(replace(RUN, file=r"C:\udata\x.csv")))[1].file == r"C:\udata\x.csv"
+
+
 def test_an_older_releases_holding_is_still_read():
     """A line written before broken rows were counted is a holding with none."""
     event = HoldingEvent(**PLACE, file="a.csv", due=4, held=3, twice=1, lost=0, foreign=0)
@@ -144,7 +191,9 @@ def test_a_subject_is_known_by_its_name(name, parsed):
     assert parse_subject(name) == parsed
 
 
-@pytest.mark.parametrize("name", ["service", "service@0", "service@x", "service@-1", "monolith@1", "", "mono"])
+@pytest.mark.parametrize(
+    "name", ["service", "service@0", "service@x", "service@-1", "service@9223372036854775808", "monolith@1", "", "mono"]
+)
 def test_an_unknown_subject_lists_the_choices(name):
     """A subject that cannot be measured is told with those that can."""
     with pytest.raises(ValueError, match=r"unknown subject .*choose `monolith` or `service@1`"):

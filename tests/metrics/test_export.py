@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from contextlib import closing
 from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -11,6 +15,7 @@ from click.testing import CliRunner
 
 from metrics.errors import BadInput
 from metrics.export import Cut, tables, write, write_file
+from metrics.metadata import write as text_to
 from metrics.store import insert_events, open_store
 from milepost import main
 
@@ -51,6 +56,14 @@ def test_days_cut_runs_by_their_start_and_rollups_by_their_block(db):
     assert pl.read_csv(sink.getvalue())["attempt"].to_list() == [2]
     assert write(db, Cut("run", since=second), "csv", io.BytesIO()) == 2
     assert write(db, Cut("run_block", since=date(2013, 1, 2)), "csv", io.BytesIO()) == 0
+
+
+def test_the_first_and_the_last_day_there_are_can_be_asked_for(db):
+    """Nothing comes before the one and after the other, be days stamps or dates."""
+    db["evaluation"].insert({"code": "M1", "as_of": "9999-12-31"})
+    for table, rows in (("run", 3), ("evaluation", 1)):
+        assert write(db, Cut(table, date.min, date.max), "csv", io.BytesIO()) == rows
+        assert write(db, Cut(table, date.max, date.max), "csv", io.BytesIO()) == (table == "evaluation")
 
 
 def test_every_table_leaves_also_when_it_is_empty(db):
@@ -126,3 +139,44 @@ def test_the_command_writes_to_stdout_or_a_file(tmp_path):
     done = milepost("--table", "meta", "--format", "parquet", "--output", path, "--json")
     assert json.loads(done.stdout) == {"table": "meta", "rows": 1, "file": str(path), "format": "parquet"}
     assert pl.read_parquet(path).to_dicts() == [{"key": "clock", "value": "live"}]
+
+
+@pytest.mark.parametrize(
+    "writes", [lambda db, path: write_file(db, Cut("run"), "csv", path), lambda _, path: text_to(path)]
+)
+def test_only_a_file_is_replaced_by_a_file(db, tmp_path, writes):
+    """A pipe, which stands for devices here, stays what it is, also behind a link; a linked file stays linked."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "to-pipe").symlink_to("pipe")
+    for name in ("pipe", "to-pipe"):
+        with pytest.raises(BadInput, match=f"{name}: cannot be written: it is no file"):
+            writes(db, tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "file").write_text("before")
+    (tmp_path / "to-file").symlink_to("file")
+    writes(db, tmp_path / "to-file")
+    assert (tmp_path / "to-file").is_symlink()
+    assert (tmp_path / "file").read_text() != "before"
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A workspace with an empty store; its columns alone are more than a page of CSV."""
+    assert CliRunner().invoke(main, ["init", str(tmp_path / "w")]).exit_code == 0
+    open_store(tmp_path / "w/var/metrics-live.db", "live").close()
+    return tmp_path / "w"
+
+
+@pytest.mark.parametrize("command", [("export", "--table", "run_block"), ("metadata",)])
+def test_a_full_disk_is_one_line_and_a_reader_who_leaves_is_none(workspace, command):
+    """What cannot be written is said once, with a code of its own; `head` gets what it wants and hears nothing."""
+    arguments = [sys.executable, "-m", "milepost", "-w", str(workspace), "metrics", *command]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(arguments, stdout=full, stderr=subprocess.PIPE, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (2, b"milepost: stdout: cannot be written: No space left on device\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(arguments, stdout=writing, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")

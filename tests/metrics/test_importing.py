@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -185,10 +187,99 @@ def test_json_that_is_none_is_named(db, tmp_path):
     """A cut line, a list and a very long line are left out one by one."""
     good = json.dumps(ROWS[0]).encode()
     lines = [good, good[:20], b"[1]", b'"' + b"x" * (1 << 21) + b'"', b'{"start": "\xff"}', good]
-    (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
+    (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     done, said = importing(db, tmp_path / "log.jsonl")
     assert (done.new, done.left_out) == (2, 4)
     assert [line.split(":")[0] for line in said] == ["line 2", "line 3", "line 4", "line 5"]
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.jsonl", "log.csv.gz", "log.jsonl.gz"])
+@pytest.mark.parametrize("lost", [1, 2, 12])
+def test_a_line_that_is_still_written_is_left_until_it_is_whole(db, tmp_path, name, lost):
+    """Half of a row is no run, and the whole of it is one run: not two because it was seen on its way."""
+    text = csv_of(ROWS) if "csv" in name else "".join(json.dumps(row) + "\n" for row in ROWS)
+    packed = gzip.compress if name.endswith(".gz") else bytes
+    (tmp_path / name).write_bytes(packed(text.encode()[:-lost]))
+    done, said = importing(db, tmp_path / name)
+    assert said == [f"line {4 if 'csv' in name else 3}: has no line end; it is left until it has"]
+    assert (done.new, done.left_out, done.reasons) == (2, 1, {"no line end": 1})
+    (tmp_path / name).write_bytes(packed(text.encode()))
+    done, said = importing(db, tmp_path / name)
+    assert (done.new, done.known, said, db["run"].count) == (1, 2, [], 3)
+
+
+def test_a_cell_whose_quotes_are_still_open_is_left_too(db, tmp_path):
+    """A line end inside a cell is not that of its row."""
+    row = '2020-01-04,1,f,OK,"10'
+    (tmp_path / "log.csv").write_text(csv_of(ROWS) + row + "\n")
+    done, said = importing(db, tmp_path / "log.csv")
+    assert (done.new, said) == (3, ["line 5: has no line end; it is left until it has"])
+    (tmp_path / "log.csv").write_text(csv_of(ROWS) + row + '\n"\n')
+    assert importing(db, tmp_path / "log.csv")[0].new == 1
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r", "\n\n"])
+def test_every_usual_line_end_is_one(db, tmp_path, ending):
+    """Of Windows, of old Macs, and with an empty line behind it."""
+    (tmp_path / "log.csv").write_bytes(csv_of(ROWS).replace("\n", ending).encode())
+    assert importing(db, tmp_path / "log.csv")[0].new == 3
+
+
+#: What Arrow can hold and Python cannot, as it says itself; and a value that both can.
+STRANGE = {
+    "milli": (pa.array([2**60, 1_577_836_800_000]).cast(pa.timestamp("ms")), "too large|out of range"),
+    "micro": (pa.array([2**62, 1_577_836_800_000_000]).cast(pa.timestamp("us", "UTC")), "out of range"),
+    "zone": (pa.array([None, 0], pa.timestamp("s", "Foo/Bar")), ""),
+    "day": (pa.array([10**9, 0], pa.int32()).cast(pa.date32()), "magnitude"),
+    "length": (pa.array([2**62, 1]).cast(pa.duration("s")), "too large"),
+    "text": (pa.array([b"\xff", b"f"]).view(pa.string()), "can't decode byte 0xff"),
+}
+
+
+def parquet_with(path, **columns):
+    """A log of two good rows, but for these columns."""
+    good = {name: pa.array([ROWS[0][name], ROWS[1][name]]) for name in ROWS[0]}
+    pq.write_table(pa.table(good | columns), path)
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("with_id", [False, True])
+def test_a_column_that_nobody_asked_for_may_hold_anything(db, tmp_path, kind, with_id):
+    """What cannot be read in it keeps no row out, and each row is still one run."""
+    parquet_with(tmp_path / "log.parquet", more=STRANGE[kind][0])
+    table = TABLE | ({"id": {"column": "start"}} if with_id else {})
+    assert importing(db, tmp_path / "log.parquet", table)[0].new == 2
+    assert importing(db, tmp_path / "log.parquet", table)[0].known == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "change"),
+    [
+        ("milli", "start", {}),
+        ("micro", "start", {}),
+        ("length", "ms", {}),
+        ("text", "feed", {}),
+        ("day", "why", {"error": {"column": "why"}}),
+    ],
+)
+def test_a_cell_of_parquet_that_cannot_be_read_costs_its_row(db, tmp_path, kind, column, change):
+    """Its number, its column and the reason are told, and the other row is in."""
+    values, why = STRANGE[kind]
+    parquet_with(tmp_path / "log.parquet", **{column: values})
+    done, said = importing(db, tmp_path / "log.parquet", TABLE | change)
+    assert (done.new, done.left_out, done.reasons) == (1, 1, {"a cell that cannot be read": 1})
+    assert re.match(f"row 1: column '{column}' cannot be read: .*({why})", said[0])
+
+
+def test_nanoseconds_are_read_to_the_microsecond(db, tmp_path):
+    """The usual stamps and lengths of data frames have them."""
+    start = pa.array([1_577_836_800_000_000_999, 1_577_836_801_000_000_000]).cast(pa.timestamp("ns"))
+    parquet_with(tmp_path / "log.parquet", start=start, ms=pa.array([1_999, 7_000]).cast(pa.duration("ns")))
+    assert importing(db, tmp_path / "log.parquet")[0].new == 2
+    assert kept(db, "started_at_us", "duration_ns") == [
+        (1_577_836_800_000_000, 1_000),
+        (1_577_836_801_000_000, 7_000),
+    ]
 
 
 def test_local_time_is_that_of_its_zone(db, tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,66 @@ def test_a_signal_reaches_the_command_and_is_waited_for(workspace, number):
         assert running.stdout.readline().split() == [b"seen", str(int(number)).encode()]
         assert running.wait(20) == 41
     assert told(workspace)[-1]["error_type"] == "exit code 41"
+
+
+@pytest.mark.parametrize("moment", ["reaped", "told"])
+def test_a_signal_that_comes_when_the_command_has_gone_costs_nothing(tmp_path, monkeypatch, moment):
+    """A signal for the whole group may come when the command is reaped, or while its end is told: the end is kept."""
+    import metrics.recording as module
+
+    wait4, keep = os.wait4, module.SpoolRecorder.record
+
+    def late(*arguments):
+        found = wait4(*arguments)
+        if moment == "reaped":
+            signal.raise_signal(signal.SIGTERM)
+        return found
+
+    def telling(recorder, event, **how):
+        if moment == "told":
+            signal.raise_signal(signal.SIGTERM)
+        keep(recorder, event, **how)
+
+    def ends(number, _):
+        raise AssertionError(f"signal {number} reached the recorder itself")
+
+    monkeypatch.setattr(os, "wait4", late)
+    monkeypatch.setattr(module.SpoolRecorder, "record", telling)
+    before = signal.signal(signal.SIGTERM, ends)
+    try:
+        told = module.Told(system="monolith", level=0, partner="AA", feed="f")
+        command = ["sh", "-c", "kill -15 $$"]
+        assert module.record(told, command, tmp_path, lambda: datetime.now(UTC), print) == 143
+        assert signal.getsignal(signal.SIGTERM) is ends
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    (file,) = tmp_path.iterdir()
+    start, end = map(json.loads, file.read_bytes().splitlines())
+    assert (start["outcome"], end["outcome"], end["error_type"]) == ("running", "failed", "signal 15")
+
+
+def test_a_signal_for_the_group_ends_the_command_and_is_told(workspace):
+    """Recorder and command get it at once, as from a supervisor: 143, and the end is kept."""
+    arguments = recorder(workspace, "--", "sh", "-c", "echo ready; exec sleep 5")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment, process_group=0) as running:
+        assert running.stdout.readline() == b"ready\n"
+        os.killpg(running.pid, signal.SIGTERM)
+        assert running.wait(20) == 143
+    assert told(workspace)[-1]["error_type"] == "signal 15"
+
+
+def test_names_that_are_not_utf_8_are_runs_all_the_same(workspace):
+    """A file, an exchange and a command whose names are other bytes are counted, each as itself."""
+    for byte in (0xFE, 0xFF):
+        name = f"x{chr(0xDC00 + byte)}"
+        (workspace / name).write_text("a")
+        done = record(workspace, "--input", workspace / name, "--exchange", name, "--attempt", 1, "--", f"no-{name}")
+        assert done.returncode == 127
+    with closing(open_store(workspace / "m.db", "live")) as db:
+        collect(workspace / "var/spool/live", db, time.time_ns() // 1000)
+        found = db.execute("SELECT file, exchange_id, outcome FROM run ORDER BY file").fetchall()
+    assert found == [(rf"x\x{byte}", rf"x\x{byte}", "failed") for byte in ("fe", "ff")]
 
 
 @pytest.mark.parametrize(("leaves", "code"), [("", 41), ("import os; os.setpgid(0, 0)\n", 40)])
