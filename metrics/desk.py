@@ -94,7 +94,7 @@ class Desk:
         event = side.run(task, at + timedelta(microseconds=self.runs % 1_000_000), self._series)
         self._recorder.record(event)
         key = (side, event.partner, at.date())
-        self._calls[key] = self._calls.get(key, 0) + event.calls
+        self._calls[key] = self._calls.get(key, 0) + (event.calls or 0)
 
     def _tell_outages(self, side: Side, block: int, day: date) -> None:
         """Record the calls of this day to each partner that is down on it; and forget the others."""

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from metrics.events import RunEvent
     from metrics.front import Front
     from metrics.importing import Imported, LeftOut
+
+#: More records than this are no count of one file.
+MOST_RECORDS = 10**15
 
 PATH = click.Path(path_type=Path)
 DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -21,7 +26,7 @@ DAY = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--system", default="monolith", show_default=True, help="Whose run it is: monolith, or service@LEVEL.")
 @click.option("--partner", required=True, help="The partner it exchanges with.")
 @click.option("--feed", required=True, help="What it exchanges.")
-@click.option("--records", type=click.IntRange(min=0, max=10**15), help="How many records are due; else not counted.")
+@click.option("--records", metavar="N", help="How many records are due; without a number nobody counted.")
 @click.option("--input", "file", type=PATH, help="The file it exchanges: its name, size, hash and age are kept.")
 @click.option("--exchange", "exchange_id", help="With --attempt, for a retry: what all attempts have in common.")
 @click.option("--attempt", type=click.IntRange(min=1, max=1_000_000), help="With --exchange: which attempt it is.")
@@ -32,7 +37,7 @@ def record(
     system: str,
     partner: str,
     feed: str,
-    records: int | None,
+    records: str | None,
     file: Path | None,
     exchange_id: str | None,
     attempt: int | None,
@@ -73,10 +78,22 @@ def record(
         say(f"{front.folder}: not a workspace (no milepost.toml); the command runs and is not recorded")
         spool = None
     told = Told(
-        system=name, level=level, partner=partner, feed=feed, records=records, input=file,
+        system=name, level=level, partner=partner, feed=feed, records=_counted(records, say), input=file,
         exchange_id=exchange_id, attempt=attempt or 1,
     )  # fmt: skip
     context.exit(run(told, command, spool, lambda: datetime.now(UTC), say))
+
+
+def _counted(records: str | None, say: Callable[[str], None]) -> int | None:
+    """The number that `--records` gives. Often a command counts them, whose failure stops no exchange."""
+    if records is None:
+        return None
+    if records.isascii() and records.isdecimal() and int(records) <= MOST_RECORDS:
+        return int(records)
+    say(
+        f"--records {records!r} is no count from 0 to {MOST_RECORDS:,}; the command runs, and its records are not counted"
+    )
+    return None
 
 
 @click.command("import")

@@ -75,7 +75,7 @@ class RunEvent:
     rows: Mapping[str, int]
     bytes_in: int = 0
     bytes_out: int = 0
-    calls: int = 0  #: requests sent to the partner
+    calls: int | None = 0  #: requests sent to the partner; None: nobody noted
     input_sha256: str = ""
     operator_ns: int = 0  #: time the operator spent before this run
     operator_touch: int | None = 0  #: 1 when a person started this run again; None: nobody noted

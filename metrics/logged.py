@@ -87,7 +87,7 @@ class LogReader:
             rows={} if records is None else {"in": records, where: records},
             bytes_in=_measure(cells, mapping.bytes_in, SIZE_UNITS, "bytes_in", LARGEST) or 0,
             bytes_out=_measure(cells, mapping.bytes_out, SIZE_UNITS, "bytes_out", LARGEST) or 0,
-            source="imported",
+            calls=None, operator_touch=None, source="imported",
         )  # fmt: skip
 
     def _duration_ns(self, cells: Mapping[str, Any], started_at_us: int) -> int:

@@ -88,7 +88,8 @@ def record(
         release="", partner=told.partner, feed=told.feed, file=told.input.name if told.input else "",
         block=now.astimezone(UTC).date().isoformat(), block_end=now.astimezone(UTC).date().isoformat(),
         due_at_us=started_at_us if due_at_us is None else due_at_us, started_at_us=started_at_us, duration_ns=None,
-        outcome="running", records=told.records, rows={}, bytes_in=size_bytes, input_sha256=sha256,
+        outcome="running", records=told.records, rows={}, bytes_in=size_bytes, input_sha256=sha256, calls=None,
+        operator_touch=None,
     )  # fmt: skip
     recorder = SpoolRecorder(spool) if spool is not None else None
     with passing_on() as child:  # from the start's event to the end's: neither is told without the other

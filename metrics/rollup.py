@@ -150,7 +150,7 @@ sums AS (
   SELECT of_cell, mode = 'live' AS live, MAX(block_end) AS block_end, COUNT(DISTINCT round) AS rounds,
     COUNT(*) AS attempts, SUM(is_last) AS exchanges, SUM(COALESCE(duration_ns, 0) - blocked_ns) AS busy_ns,
     SUM(blocked_ns) AS blocked_ns, SUM(cpu_ns) AS cpu_ns, SUM(operator_ns) AS operator_ns,
-    {_IF_ALL_TOLD.format("operator_touch")} AS operator_touches, SUM(calls) AS calls,
+    {_IF_ALL_TOLD.format("operator_touch")} AS operator_touches, {_IF_ALL_TOLD.format("calls")} AS calls,
     SUM(attempt = 1 AND failed) AS first_failed,
     SUM(is_last AND failed) AS still_failed, SUM(bytes_in) AS bytes_in, SUM(bytes_out) AS bytes_out,
     p50(duration_ns) AS duration_p50_ns, p95(duration_ns) AS duration_p95_ns,

@@ -282,7 +282,6 @@ def test_attempts_of_one_exchange_are_one_exchange(workspace):
         (["--system", "servise@1"], "unknown subject 'servise@1'; choose"),
         (["--attempt", "2"], "--exchange and --attempt go together"),
         (["--partner", "A/B"], "'A/B' is no name"),
-        (["--records", "-1"], "--records"),
     ],
 )
 def test_a_mistake_in_the_call_is_told_before_the_command_runs(workspace, arguments, said):
@@ -291,3 +290,13 @@ def test_a_mistake_in_the_call_is_told_before_the_command_runs(workspace, argume
     assert done.returncode == 2
     assert said in done.stderr.decode()
     assert not (workspace / "ran").exists()
+
+
+@pytest.mark.parametrize("count", ["", "-1", "12.5", "1e3", "wc: orders.csv: No such file", "9" * 30])
+def test_a_count_that_came_to_nothing_keeps_no_command_from_running(workspace, count):
+    """What counts the records may fail; the exchange goes on, the trouble is said, and nobody counted."""
+    done = record(workspace, "--records", count, "--", "echo", "sent")
+    assert (done.returncode, done.stdout) == (0, b"sent\n")
+    assert b"its records are not counted" in done.stderr
+    *_, end = told(workspace)
+    assert (end["records"], end["rows"], end["calls"], end["operator_touch"]) == (None, {}, None, None)
