@@ -90,9 +90,8 @@ def _counted(records: str | None, say: Callable[[str], None]) -> int | None:
         return None
     if records.isascii() and records.isdecimal() and int(records) <= MOST_RECORDS:
         return int(records)
-    say(
-        f"--records {records!r} is no count from 0 to {MOST_RECORDS:,}; the command runs, and its records are not counted"
-    )
+    most = f"{MOST_RECORDS:,}"
+    say(f"--records {records!r} is no count from 0 to {most}; the command runs, and its records are not counted")
     return None
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from metrics.mapping import LogMapping, Moment, Named, Place, Size, Span
 
+#: No log is older, and seconds read as milliseconds lie in 1970: 1 January 1990, in UTC microseconds.
+EARLIEST_US = 631_152_000_000_000
+
 #: The longest run that is believed; one that is longer is a mistake of units.
 LONGEST_NS = 366 * 24 * 3600 * 10**9
 
@@ -57,6 +60,8 @@ class LogReader:
             raise NotARun("no start")
         if started_at_us > self.now_us:
             raise NotARun("start lies in the future", cells[mapping.started_at.column])
+        if started_at_us < EARLIEST_US:
+            raise NotARun("start lies before 1990; is the unit of `epoch` right?", cells[mapping.started_at.column])
         due_at_us = moment(cells, mapping.due_at, "due time") if mapping.due_at else None
         partner, feed = (_name(cells, getattr(mapping, name), name) for name in ("partner", "feed"))
         try:
@@ -187,7 +192,7 @@ def _count(cells: Mapping[str, Any], place: Place | None, what: str) -> int | No
     if number < 0:
         raise NotARun(f"negative {what}", str(value))
     if number != int(number) or number > LARGEST:
-        raise NotARun(f"{what} is not a whole number that can be", str(value))
+        raise NotARun(f"{what} is not a whole number, or too large a one", str(value))
     return int(number)
 
 

@@ -142,6 +142,7 @@ BAD = {
     "": "no start",
     "soon": "start is not in ISO 8601: 'soon'",
     "2020-09-13T12:26:41Z": "start lies in the future: '2020-09-13T12:26:41Z'",
+    "1970-01-21T15:05:00Z": "start lies before 1990; is the unit of `epoch` right?",
     "1969-12-31T23:59:59Z": "start lies before 1970 or far ahead",
     "0001-01-01T00:00:00+14:00": "start lies before 1970 or far ahead",
 }
