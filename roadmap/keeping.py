@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def pin(db: Database, asked: Question, now_us: int) -> None:
     """Pin the weights of a question's series once the control has blocks enough for a verdict to rest on.
 
-    Whether it has is asked of the rollups alone, so that no window is read with weights that are about to change.
+    In production its blocks before the window count as well: a verdict may rest on that history alone. Whether it has
+    enough is asked of the rollups, so that no window is read with weights that are about to change.
     """
     series = asked.series if asked.series is not None else last_series(db, asked.mode, asked.faults)
     key = (series, asked.mode, asked.faults)
@@ -34,7 +35,7 @@ def pin(db: Database, asked: Question, now_us: int) -> None:
         "SELECT DISTINCT block, partner, feed FROM run_block WHERE series = ? AND mode = ? AND faults = ? "
         "AND system = ? AND level = ? AND block >= ? AND block_end <= ? AND held IS NOT NULL"
     )
-    days = (asked.start.isoformat(), asked.end.isoformat())
+    days = ("" if asked.mode == "live" else asked.start.isoformat(), asked.end.isoformat())
     counted = db.execute(sql, (*key, *parse_subject(asked.control), *days)).fetchall()
     if len({block for block, *feed in counted if in_scope(asked.scope, *feed)}) >= asked.min_blocks:
         pin_baseline(db, asked, now_us)
