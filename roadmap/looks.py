@@ -6,6 +6,9 @@ milestone's window closes at its due date (or at the look that proved it late), 
 "regressed since". An unproven one stays open past its due date for as long as its subject is measured: a late proof.
 With `mode = "fixed"` there is one look only, at the last block that ends by the due date.
 
+A look is taken when its block is over. A replay's today is the end of its last block; in production the day that runs
+is shown in the readings and proves nothing, for its good morning may have a bad evening.
+
 A proof holds for the targets and the measurement series it was given for; a new target or series is judged anew.
 """
 
@@ -22,7 +25,7 @@ from roadmap.criteria import criterion
 from roadmap.history import entries, standing
 from roadmap.judge import judge
 from roadmap.revisions import recorded
-from roadmap.verdict import Evidence
+from roadmap.verdict import Evidence, over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,14 +164,14 @@ def _glance(window: Window) -> Glance:
 
 
 def _looks(milestone: Milestone, windows: Mapping[str, Window]) -> list[date]:
-    """The days to look on: the ends of the blocks that have data of the subject, from `min_blocks` on."""
-    ends = {end for window in windows.values() for _, end in window.seen()}
+    """The days to look on: the ends of the blocks over that have data of the subject, from `min_blocks` on."""
+    last = min(over(window.question.mode, window.question.end) for window in windows.values())
+    ends = {end for window in windows.values() for _, end in window.seen() if end <= last.isoformat()}
     days = [date.fromisoformat(end) for end in sorted(ends)][milestone.evidence.min_blocks - 1 :]
     if milestone.evidence.mode == "anytime":
         return days
     # The criterion refuses a look before the due date, so the last block by then is looked at on the due date itself.
-    over = any(window.question.end >= milestone.due for window in windows.values())
-    return [milestone.due] if over and any(day <= milestone.due for day in days) else []
+    return [milestone.due] if last >= milestone.due and any(day <= milestone.due for day in days) else []
 
 
 def measured(windows: Mapping[str, Window], today: date) -> tuple[date | None, date | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from roadmap.plan import BLOCK_DAYS
@@ -114,3 +114,8 @@ class Evidence:
 def block_days(mode: str) -> int:
     """Days that a block takes: 7 in a replay, 1 in production."""
     return 1 if mode == "live" else BLOCK_DAYS
+
+
+def over(mode: str, today: date) -> date:
+    """The last day that is over: today in a replay, which stands at the end of a block; in production yesterday."""
+    return today - timedelta(days=1) if mode == "live" and today > date.min else today
