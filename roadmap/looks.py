@@ -108,7 +108,7 @@ def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], to
         spent=sum(entry.amount for entry in spent) if spent else None,
         first_due=plans[0].due if plans else None,
         plan_revision=milestone.revision,
-        stalled_before=_stalled_before(db, milestone, windows, proven_on, today - A_WEEK, built),
+        stalled_before=_stalled_before(db, milestone, windows, proven_on, today, built),
         mode=clock_of(db),
     )
 
@@ -183,9 +183,12 @@ def measured(windows: Mapping[str, Window], today: date) -> tuple[date | None, d
 
 
 def _stalled_before(
-    db: Database, milestone: Milestone, windows: Mapping[str, Window], proven_on: date | None, then: date, built: int
+    db: Database, milestone: Milestone, windows: Mapping[str, Window], proven_on: date | None, today: date, built: int
 ) -> bool:
-    """Whether the review of that earlier day found the milestone stalled; for this, no number needs to be read."""
+    """Whether the review a week ago found the milestone stalled; for this, no number needs to be read."""
+    if today - date.min < A_WEEK:  # the calendar itself begins later
+        return False
+    then = today - A_WEEK
     first, last = measured(windows, then)
     known = Evidence(
         proven_on=proven_on if proven_on and proven_on <= then else None,
