@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from metrics.window import Question
+    from roadmap.looked import Looked
     from roadmap.plan import Milestone
     from roadmap.verdict import Decision, Verdict
 
@@ -41,7 +42,9 @@ def pin(db: Database, asked: Question, now_us: int) -> None:
         pin_baseline(db, asked, now_us)
 
 
-def keep(db: Database, milestone: Milestone, verdict: Verdict, decision: Decision | None, now_us: int) -> None:
+def keep(
+    db: Database, milestone: Milestone, verdict: Verdict, decision: Decision | None, looked: Looked | None, now_us: int
+) -> None:
     """Append an evaluation with its numbers and forecasts, unless the same was judged the same on the same day."""
     sha256 = _sha256(milestone, verdict, decision)
     with writing(db):
@@ -54,7 +57,7 @@ def keep(db: Database, milestone: Milestone, verdict: Verdict, decision: Decisio
             "as_of": verdict.as_of.isoformat(),
             "status": verdict.status,
             "series": _series(verdict),
-            "verdict": json.dumps(to_json(verdict) | {"plan_sha256": milestone.fingerprint}),
+            "verdict": json.dumps(to_json(verdict) | _private(milestone, looked)),
             "evidence_sha256": sha256,
             "recorded_at_us": now_us,
         }
@@ -77,6 +80,12 @@ def keep(db: Database, milestone: Milestone, verdict: Verdict, decision: Decisio
         ]
         db.table("metric_result").insert_all(results)
         _keep_forecasts(db, verdict, number)
+
+
+def _private(milestone: Milestone, looked: Looked | None) -> dict[str, Any]:
+    """What the next judgement asks of an evaluation, and nobody else."""
+    told = {"looked": looked.to_json()} if looked else {}
+    return {"plan_sha256": milestone.fingerprint} | told
 
 
 def evaluation_of(db: Database, milestone: Milestone, verdict: Verdict) -> tuple[int | None, str]:

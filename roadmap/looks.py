@@ -24,6 +24,7 @@ from metrics.window import Question, Window, load
 from roadmap.criteria import criterion
 from roadmap.history import entries, standing
 from roadmap.judge import judge
+from roadmap.looked import Looked, last_looked
 from roadmap.revisions import recorded
 from roadmap.verdict import Evidence, over
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from roadmap.plan import Milestone
 
     Readings = dict[tuple[str, str], Reading]
-    MetOn = dict[tuple[str, str, str], date]
+    from roadmap.looked import MetOn
 
 #: The review before this one.
 A_WEEK = timedelta(days=7)
@@ -87,8 +88,15 @@ def windows_of(db: Database, milestone: Milestone, today: date) -> dict[str, Win
 
 def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date, built: int) -> Evidence:
     """Everything the store knows of a milestone up to a day; past proofs that were kept are honoured."""
-    kept = _kept_proof(db, milestone, windows, today)
-    met_on, proven_on = _look(milestone, windows, kept)
+    kept, series = _kept_proof(db, milestone, windows, today), series_of(windows)
+    # the one look of `fixed` depends on the due date, which a proof does not; it is soon taken
+    anytime = milestone.evidence.mode == "anytime"
+    before = last_looked(db, milestone, windows, series, today) if anytime else None
+    looked = _look(milestone, windows, kept, before)
+    met_on, proven_on = (looked.met_on, looked.proven_on) if looked else ({}, None)
+    if kept and proven_on is None:  # on that day all of them were met, whatever its weeks say now
+        roles = (("metric", milestone.metrics), ("guardrail", milestone.guardrails))
+        met_on = {(role, one.name, one.faults): kept for role, targets in roles for one in targets} | met_on
     proof = read(milestone, windows, proven_on) if proven_on else {}
     if kept and (proven_on is None or kept < proven_on):
         proof, proven_on = {}, kept
@@ -110,6 +118,7 @@ def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], to
         plan_revision=milestone.revision,
         stalled_before=_stalled_before(db, milestone, windows, proven_on, today, built),
         mode=clock_of(db),
+        looked=looked,
     )
 
 
@@ -125,18 +134,26 @@ def series_of(windows: Mapping[str, Window]) -> str:
     return " ".join(f"{faults}:{window.question.series or '-'}" for faults, window in sorted(windows.items()))
 
 
-def _look(milestone: Milestone, windows: Mapping[str, Window], kept: date | None) -> tuple[MetOn, date | None]:
+def _look(
+    milestone: Milestone, windows: Mapping[str, Window], kept: date | None, before: Looked | None
+) -> Looked | None:
     """When each target was first met, and the first look that found all of them met; looking ends there, or at `kept`.
 
-    `kept` is the day of a proof that was kept: on that day all of them were met, whatever its weeks say now.
+    `before` is what earlier looks at the same found, which need not be taken again. None: there is no day to look on.
     """
+    if before and before.proven_on:
+        return before
     glances = {faults: _glance(window) for faults, window in windows.items()}
     targets = [("metric", target) for target in milestone.metrics]
     targets += [("guardrail", target) for target in milestone.guardrails]
-    met_on: MetOn = {}
+    met_on: MetOn = dict(before.met_on) if before else {}
+    until = before.until if before else None
     for look in _looks(milestone, windows):
+        if until and look <= until:
+            continue
         if kept and look > kept:
             break
+        until = look
         cut = {faults: glance.until(look) for faults, glance in glances.items()}
         read: Readings = {}
         # those not met so far go first: where one of them is still open, the others need not be read
@@ -153,10 +170,8 @@ def _look(milestone: Milestone, windows: Mapping[str, Window], kept: date | None
             else:
                 complete = False
         if complete:
-            return met_on, look
-    if kept:
-        met_on = {(role, target.name, target.faults): kept for role, target in targets} | met_on
-    return met_on, None
+            return Looked(until=look, met_on=met_on, proven_on=look)
+    return Looked(until=until, met_on=met_on, proven_on=None) if until else None
 
 
 def _glance(window: Window) -> Glance:

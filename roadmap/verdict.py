@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from roadmap.advice import Advice
     from roadmap.criteria import Criterion
     from roadmap.forecast import Forecast
+    from roadmap.looked import Looked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,7 @@ class Evidence:
     first_due: date | None = None  #: of the first plan; None: the plan at hand is the first
     plan_revision: int = 1
     stalled_before: bool = False  #: whether the review a week earlier found it stalled, too
+    looked: Looked | None = None  #: how far was looked for this; None: there was no day to look on
     mode: str = ""  #: "replay" or "live"; "" takes it from the readings
 
     @property
