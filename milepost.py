@@ -38,6 +38,12 @@ ROOMS = {
 #: What the system says of a place that cannot be used as asked.
 NOT_YOURS = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
+#: Exit code of what may be tried again as it stands.
+BUSY = 75
+
+#: Seconds until a job that found the database in use is tried again, where its next turn is far off.
+SOON_S = 60.0
+
 
 @dataclass(frozen=True)
 class Front:
@@ -144,15 +150,20 @@ class FrontDoor(click.Group):
         except KeyboardInterrupt:
             ctx.exit(130)
         except Exception as error:
-            code = getattr(error, "exit_code", None)
-            if isinstance(error, NOT_YOURS):
-                error, code = Refused(f"{error.filename}: {error.strerror}"), 2
-            elif isinstance(error, sqlite3.DatabaseError):
-                error, code = damaged_or_busy(error)
+            said, code = in_a_line(error)
             if code is None or isinstance(error, click.ClickException):
                 raise
-            click.echo(f"milepost: {error}", err=True)
+            click.echo(f"milepost: {said}", err=True)
             ctx.exit(code)
+
+
+def in_a_line(error: Exception) -> tuple[Exception, int | None]:
+    """What can be said of an error in one line, and its exit code; no code means that nobody foresaw it."""
+    if isinstance(error, NOT_YOURS):
+        return Refused(f"{error.filename}: {error.strerror}"), 2
+    if isinstance(error, sqlite3.DatabaseError):
+        return damaged_or_busy(error)
+    return error, getattr(error, "exit_code", None)
 
 
 def damaged_or_busy(error: sqlite3.DatabaseError) -> tuple[Refused, int]:
@@ -160,7 +171,7 @@ def damaged_or_busy(error: sqlite3.DatabaseError) -> tuple[Refused, int]:
     from metrics.store import is_busy
 
     if is_busy(error):
-        return Refused(f"a database of this workspace is in use by another program: {error}; try again later"), 75
+        return Refused(f"a database of this workspace is in use by another program: {error}; try again later"), BUSY
     return Refused(f"a database of this workspace cannot be used: {error}; restore a copy of it"), 2
 
 
@@ -423,7 +434,8 @@ def serve_until_told(front: Front, listener: socket.socket) -> int:
     first = {"exchange": 0, "collect": 1, "judge": 3}  # seconds from now: what is judged has been collected
     for name, job in jobs(front, told.is_set).items():
         start = datetime.now(UTC) + timedelta(seconds=first[name])
-        scheduler.add_job(spoken(job), "interval", id=name, next_run_time=start, **every[name])
+        pause = told.wait if name == "judge" else None  # the others have another turn in seconds
+        scheduler.add_job(spoken(job, pause), "interval", id=name, next_run_time=start, **every[name])
     config = Config(
         store=front.store,
         milestones=front.milestones,
@@ -443,16 +455,27 @@ def serve_until_told(front: Front, listener: socket.socket) -> int:
     return code
 
 
-def spoken(job: Callable[[], object]) -> Callable[[], None]:
-    """The job, saying on stderr in one line what it could not do; it is tried again at its next turn."""
+def spoken(job: Callable[[], object], pause: Callable[[float], bool] | None = None) -> Callable[[], None]:
+    """The job, saying on stderr in one line what it could not do; it is tried again at its next turn.
 
-    def run() -> None:
+    With a `pause` (seconds in, whether to stop out) a job that found the database in use is tried again after
+    `SOON_S`, until it was done or the pause says to stop.
+    """
+
+    def turn() -> int | None:
         try:
             job()
         except Exception as error:
-            if getattr(error, "exit_code", None) is None:
+            said, code = in_a_line(error)
+            if code is None:
                 raise
-            click.echo(f"milepost: {error}", err=True)
+            click.echo(f"milepost: {said}", err=True)
+            return code
+        return None
+
+    def run() -> None:
+        while turn() == BUSY and pause is not None and not pause(SOON_S):
+            pass
 
     return run
 

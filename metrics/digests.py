@@ -50,6 +50,15 @@ class Digests:
             self._kept[""] = _running(told)
         return self._kept[""][blocks]
 
+    def everything(self, blocks: int) -> bytes:
+        """Hash of all columns of the first `blocks` blocks, in one pass."""
+        if "*" not in self._kept:
+            across = np.stack([np.asarray(values, dtype=float) for values in self._columns.values()]).transpose(2, 1, 0)
+            there = np.ascontiguousarray(self._present.T)
+            cells = np.ascontiguousarray(across)  # blocks x strata x columns
+            self._kept["*"] = _running([row[has].tobytes() for row, has in zip(cells, there, strict=True)])
+        return self._kept["*"][blocks]
+
     def _run(self, values: NDArray[Any]) -> tuple[bytes, ...]:
         across, there = np.ascontiguousarray(values.T), np.ascontiguousarray(self._present.T)
         return _running([row[has].tobytes() for row, has in zip(across, there, strict=True)])

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metrics.baseline import pin_baseline, weights
 from metrics.digests import Digests
 from metrics.estimate import Cells, Sides, cells, pair
+from metrics.grids import Outage, answers_of, blocks_of, faults_sha256_of, grid_of, outages_of, rows_of
 from metrics.question import Question, Stratum, in_scope, side_of
 from metrics.schema import SINCE_MISHAPS
 from metrics.store import METHOD, last_series
@@ -43,17 +44,6 @@ COLUMNS = (
     *HISTORY, "due", "twice", "lost", "calls", "operator_touches", "peak_rss_bytes", "delay_p50_us", "delay_p95_us",
     *SINCE_MISHAPS,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
-    """A day on which a partner took nothing: calls that the subject made all the same, the mean of its rounds."""
-
-    block_end: str
-    day: str
-    partner: str
-    hours: float
-    calls: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +131,20 @@ class Window:
                 digest.update(side.at(name, blocks))
         return digest.hexdigest()
 
+    def rests_on(self, day: date) -> str:
+        """Hash of everything that this window holds up to a day: where it is the same, every number until then is."""
+        end = day.isoformat()
+        blocks = sum(block_end <= end for _, block_end in self.blocks)
+        past = sum(block_end <= end for _, block_end in self.history_blocks)
+        pinned = [(self.strata[i], float(self.weights[i])) for i in np.flatnonzero(self.weights > 0)]
+        answers = [answer for answer in self.answers if answer[0] <= end]
+        outages = [outage for outage in self.outages if outage.block_end <= end]
+        told = (METHOD, pinned if self.pinned else None, answers, outages, self.faults_sha256)
+        digest = hashlib.sha256(repr(told).encode())
+        for side, first in zip(self.digests, (blocks, blocks, past), strict=True):
+            digest.update(side.cells(first) + side.everything(first))
+        return digest.hexdigest()
+
 
 def load(db: Database, question: Question) -> Window:
     """Read the rollups of a question.
@@ -152,17 +156,18 @@ def load(db: Database, question: Question) -> Window:
     series = question.series if question.series is not None else last_series(db, question.mode, question.faults)
     asked = replace(question, series=series)
     first, last = asked.start.isoformat(), "9999"
-    rows = [_rows(db, asked, *side, (*COLUMNS, "inputs_sha256"), (first, last)) for side in sides]
+    names = (*COLUMNS, "inputs_sha256")
+    rows = [rows_of(db, asked, *side, names, (first, last)) for side in sides]
     pinned = {key: weight for key, weight in weights(db, asked).items() if in_scope(asked.scope, *key[:2])}
     is_pinned = bool(pinned)
     # a replay is compared week by week: what came before its window only weighs, and only while nothing is pinned
     past = []
     if asked.mode == "live" or not is_pinned:
-        past = _rows(db, asked, *sides[1], HISTORY, ("", first)) + [row[: 5 + len(HISTORY)] for row in rows[1]]
+        past = rows_of(db, asked, *sides[1], HISTORY, ("", first)) + [row[: 5 + len(HISTORY)] for row in rows[1]]
     strata = tuple(sorted({row[2:5] for side in (*rows, past) for row in side} | set(pinned)))
-    blocks, history_blocks = _blocks(rows[0] + rows[1]), _blocks(past)
-    (subject, files1), (control, files0) = (_grid(side, strata, blocks, COLUMNS) for side in rows)
-    history, _ = _grid(past, strata, history_blocks, HISTORY)
+    blocks, history_blocks = blocks_of(*rows), blocks_of(past)
+    (subject, files1), (control, files0) = (grid_of(side, strata, blocks, COLUMNS) for side in rows)
+    history, _ = grid_of(past, strata, history_blocks, HISTORY)
     if asked.mode == "live":
         subject, control, history = (
             side | {"busy_ns": shared_out(side["busy_ns"], side["held"], strata)}
@@ -195,9 +200,9 @@ def load(db: Database, question: Question) -> Window:
         same_inputs=same_inputs,
         history_blocks=history_blocks,
         history=history,
-        answers=_answers(db, asked, *sides[0]),
-        outages=_outages(db, asked, *sides[0]),
-        faults_sha256=_faults_sha256(db, asked),
+        answers=answers_of(db, asked, *sides[0]),
+        outages=outages_of(db, asked, *sides[0]),
+        faults_sha256=faults_sha256_of(db, asked),
         digests=digests,
     )
 
@@ -206,82 +211,3 @@ def _shares(history: Mapping[str, Floats]) -> Floats:
     """The control's shares of busy time as they stand."""
     busy = np.nansum(history["busy_ns"], axis=1)
     return np.asarray(busy / (busy.sum() or 1.0))
-
-
-def _rows(
-    db: Database, asked: Question, system: str, level: int, names: tuple[str, ...], between: tuple[str, str]
-) -> list[tuple[Any, ...]]:
-    """Rollups in scope of blocks that begin in a span (its end excluded): their days, stratum, and these columns."""
-    # a database that only older releases have written lacks what they did not count; a reader may not add it
-    there = set(db.table("run_block").columns_dict)
-    columns = ", ".join(name if name in there else "NULL" for name in names)
-    sql = (
-        f"SELECT block, block_end, partner, feed, band, {columns} FROM run_block "  # noqa: S608 (our own constants)
-        "WHERE block >= ? AND block < ? AND block_end <= ? "
-        "AND system = ? AND level = ? AND mode = ? AND faults = ? AND series = ?"
-    )
-    key = (*between, asked.end.isoformat(), system, level, asked.mode, asked.faults, asked.series)
-    rows = db.execute(sql, key).fetchall()
-    return rows if asked.scope == ("*/*",) else [row for row in rows if in_scope(asked.scope, row[2], row[3])]
-
-
-def _blocks(rows: list[tuple[Any, ...]]) -> tuple[Block, ...]:
-    ends: dict[str, str] = {}
-    for row in rows:
-        ends[row[0]] = max(row[1], ends.get(row[0], ""))
-    return tuple(sorted(ends.items()))
-
-
-def _grid(
-    rows: list[tuple[Any, ...]], strata: tuple[Stratum, ...], blocks: tuple[Block, ...], names: tuple[str, ...]
-) -> tuple[dict[str, Floats], NDArray[np.object_]]:
-    """The columns as grids, and the hash of the inputs of each cell; "" where it is not known."""
-    across, down = {block: i for i, (block, _) in enumerate(blocks)}, {key: i for i, key in enumerate(strata)}
-    grid = np.full((len(names), len(strata), len(blocks)), np.nan)
-    files = np.full((len(strata), len(blocks)), "", dtype=object)
-    if rows:
-        at = ([down[row[2:5]] for row in rows], [across[row[0]] for row in rows])
-        grid[:, *at] = np.array([row[5 : 5 + len(names)] for row in rows], dtype=float).T
-        files[at] = [row[-1] or "" for row in rows]
-    return dict(zip(names, grid, strict=True)), files
-
-
-def _answers(db: Database, asked: Question, system: str, level: int) -> tuple[tuple[str, int, int], ...]:
-    # a database that only older releases have written has the answers of each round, and no sums of them
-    table = "answer_block" if db.table("answer_block").exists() else "answer"
-    sql = (
-        f"SELECT block_end, partner, feed, SUM(compared), SUM(equal) FROM {table} WHERE system = ? AND level = ? "  # noqa: S608
-        "AND control = ? AND mode = ? AND faults = ? AND series = ? AND block >= ? AND block_end <= ? "
-        "GROUP BY block, block_end, partner, feed ORDER BY block, partner, feed"
-    )
-    days = (asked.start.isoformat(), asked.end.isoformat())
-    found = db.execute(sql, (system, level, asked.control, asked.mode, asked.faults, asked.series, *days))
-    return tuple((end, n, equal) for end, *feed, n, equal in found if in_scope(asked.scope, *feed))
-
-
-def _outages(db: Database, asked: Question, system: str, level: int) -> tuple[Outage, ...]:
-    if not db.table("outage").exists():
-        return ()
-    sql = (
-        "SELECT block_end, day, partner, feed, AVG(hours), AVG(calls) FROM outage WHERE system = ? AND level = ? "
-        "AND mode = ? AND faults = ? AND series = ? AND block >= ? AND block_end <= ? "
-        "GROUP BY block_end, day, partner, feed ORDER BY day, partner, feed"
-    )
-    days = (asked.start.isoformat(), asked.end.isoformat())
-    found: dict[tuple[str, str, str], Outage] = {}
-    for block_end, day, partner, feed, hours, calls in db.execute(
-        sql, (system, level, asked.mode, asked.faults, asked.series, *days)
-    ):
-        if in_scope(asked.scope, partner, feed):
-            key = (block_end, day, partner)
-            before = found[key].calls if key in found else 0.0  # the partner is down for all its feeds at once
-            found[key] = Outage(block_end=block_end, day=day, partner=partner, hours=hours, calls=before + calls)
-    return tuple(found.values())
-
-
-def _faults_sha256(db: Database, asked: Question) -> str | None:
-    if not db.table("series").exists():  # only older releases have written here
-        return None
-    sql = "SELECT faults_sha256 FROM series WHERE mode = ? AND faults = ? AND series = ?"
-    found = db.execute(sql, (asked.mode, asked.faults, asked.series)).fetchone()
-    return (found[0] or None) if found else None

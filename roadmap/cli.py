@@ -10,6 +10,7 @@ from roadmap.record_cli import decide, spend
 
 if TYPE_CHECKING:
     from datetime import date, datetime
+    from pathlib import Path
 
     from roadmap.sitting import Front
     from roadmap.verdict import Verdict
@@ -142,7 +143,7 @@ def report(front: Front, as_of: datetime | None, markdown: bool, html: str | Non
     elif html == "-":
         click.echo(paper.to_html(page), nl=False)
     else:
-        Path(html).write_text(paper.to_html(page), "utf-8")
+        _write(Path(html), paper.to_html(page))
         click.echo(f"The report is in {html}.")
 
 
@@ -181,3 +182,24 @@ def judged_before(front: Front) -> bool:
 
 def _day(given: datetime | None) -> date | None:
     return None if given is None else given.date()
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        Refused: it cannot be written there; nothing was.
+    """
+    import os
+    from contextlib import suppress
+
+    from roadmap.errors import Refused
+
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        aside.write_text(text, "utf-8")
+        aside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink()
+        raise Refused(f"--html {path}: {error.strerror}; name a file in a folder that can be written to") from error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from roadmap import keeping, revisions
 from roadmap.judge import judge
+from roadmap.looked import hashed
 from roadmap.looks import gather, question, questions, windows_of
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
             keeping.pin(db, asked, now_us)
     verdicts = []
     for milestone in plan.milestones:
-        evidence = gather(db, milestone, windows_of(db, milestone, today), today, built)
+        windows = windows_of(db, milestone, today)
+        evidence = gather(db, milestone, windows, today, built)
         verdict = judge(milestone, evidence, today, built)
+        looked = hashed(evidence.looked, windows)
         if evidence.proven_on and evidence.proof:
             then = replace(evidence, readings=evidence.proof, decision=None, spent=None, stalled_before=False)
-            keeping.keep(db, milestone, judge(milestone, then, evidence.proven_on, built), None, now_us)
-        keeping.keep(db, milestone, verdict, evidence.decision, now_us)
+            keeping.keep(db, milestone, judge(milestone, then, evidence.proven_on, built), None, looked, now_us)
+        keeping.keep(db, milestone, verdict, evidence.decision, looked, now_us)
         verdicts.append(verdict)
     return verdicts
 

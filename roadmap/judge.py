@@ -19,7 +19,7 @@ from roadmap.advice import Advice, advise
 from roadmap.criteria import Criterion, complete, criteria
 from roadmap.forecast import forecasts
 from roadmap.reasons import working_days
-from roadmap.verdict import Decision, Evidence, Reason, Verdict
+from roadmap.verdict import Decision, Evidence, Reason, Verdict, over
 
 if TYPE_CHECKING:
     from datetime import date
@@ -44,7 +44,9 @@ __all__ = [
 
 def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> Verdict:
     """The verdict on a milestone; `built` is the highest service level that stands today."""
-    done = criteria(milestone, evidence.readings, today, evidence.met_on)
+    # one look, on the due date, is taken once that day is over; a proof has been
+    looked = today if evidence.proven_on else over(evidence.mode, today)
+    done = criteria(milestone, evidence.readings, looked, evidence.met_on)
     foreseen = () if evidence.proven_on else forecasts(milestone, evidence.readings, today, evidence.last_day)
     status, why = _status(milestone, evidence, done, foreseen, today, built)
     if status not in {"proven", "stopped"}:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from metrics.window import Question
+    from roadmap.looked import Looked
     from roadmap.plan import Milestone
     from roadmap.verdict import Decision, Verdict
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 def pin(db: Database, asked: Question, now_us: int) -> None:
     """Pin the weights of a question's series once the control has blocks enough for a verdict to rest on.
 
-    Whether it has is asked of the rollups alone, so that no window is read with weights that are about to change.
+    In production its blocks before the window count as well: a verdict may rest on that history alone. Whether it has
+    enough is asked of the rollups, so that no window is read with weights that are about to change.
     """
     series = asked.series if asked.series is not None else last_series(db, asked.mode, asked.faults)
     key = (series, asked.mode, asked.faults)
@@ -34,13 +36,15 @@ def pin(db: Database, asked: Question, now_us: int) -> None:
         "SELECT DISTINCT block, partner, feed FROM run_block WHERE series = ? AND mode = ? AND faults = ? "
         "AND system = ? AND level = ? AND block >= ? AND block_end <= ? AND held IS NOT NULL"
     )
-    days = (asked.start.isoformat(), asked.end.isoformat())
+    days = ("" if asked.mode == "live" else asked.start.isoformat(), asked.end.isoformat())
     counted = db.execute(sql, (*key, *parse_subject(asked.control), *days)).fetchall()
     if len({block for block, *feed in counted if in_scope(asked.scope, *feed)}) >= asked.min_blocks:
         pin_baseline(db, asked, now_us)
 
 
-def keep(db: Database, milestone: Milestone, verdict: Verdict, decision: Decision | None, now_us: int) -> None:
+def keep(
+    db: Database, milestone: Milestone, verdict: Verdict, decision: Decision | None, looked: Looked | None, now_us: int
+) -> None:
     """Append an evaluation with its numbers and forecasts, unless the same was judged the same on the same day."""
     sha256 = _sha256(milestone, verdict, decision)
     with writing(db):
@@ -53,7 +57,7 @@ def keep(db: Database, milestone: Milestone, verdict: Verdict, decision: Decisio
             "as_of": verdict.as_of.isoformat(),
             "status": verdict.status,
             "series": _series(verdict),
-            "verdict": json.dumps(to_json(verdict) | {"plan_sha256": milestone.fingerprint}),
+            "verdict": json.dumps(to_json(verdict) | _private(milestone, looked)),
             "evidence_sha256": sha256,
             "recorded_at_us": now_us,
         }
@@ -76,6 +80,12 @@ def keep(db: Database, milestone: Milestone, verdict: Verdict, decision: Decisio
         ]
         db.table("metric_result").insert_all(results)
         _keep_forecasts(db, verdict, number)
+
+
+def _private(milestone: Milestone, looked: Looked | None) -> dict[str, Any]:
+    """What the next judgement asks of an evaluation, and nobody else."""
+    told = {"looked": looked.to_json()} if looked else {}
+    return {"plan_sha256": milestone.fingerprint} | told
 
 
 def evaluation_of(db: Database, milestone: Milestone, verdict: Verdict) -> tuple[int | None, str]:

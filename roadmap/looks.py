@@ -6,6 +6,9 @@ milestone's window closes at its due date (or at the look that proved it late), 
 "regressed since". An unproven one stays open past its due date for as long as its subject is measured: a late proof.
 With `mode = "fixed"` there is one look only, at the last block that ends by the due date.
 
+A look is taken when its block is over. A replay's today is the end of its last block; in production the day that runs
+is shown in the readings and proves nothing, for its good morning may have a bad evening.
+
 A proof holds for the targets and the measurement series it was given for; a new target or series is judged anew.
 """
 
@@ -21,8 +24,9 @@ from metrics.window import Question, Window, load
 from roadmap.criteria import criterion
 from roadmap.history import entries, standing
 from roadmap.judge import judge
+from roadmap.looked import Looked, last_looked
 from roadmap.revisions import recorded
-from roadmap.verdict import Evidence
+from roadmap.verdict import Evidence, over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +37,7 @@ if TYPE_CHECKING:
     from roadmap.plan import Milestone
 
     Readings = dict[tuple[str, str], Reading]
-    MetOn = dict[tuple[str, str, str], date]
+    from roadmap.looked import MetOn
 
 #: The review before this one.
 A_WEEK = timedelta(days=7)
@@ -84,8 +88,15 @@ def windows_of(db: Database, milestone: Milestone, today: date) -> dict[str, Win
 
 def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date, built: int) -> Evidence:
     """Everything the store knows of a milestone up to a day; past proofs that were kept are honoured."""
-    kept = _kept_proof(db, milestone, windows, today)
-    met_on, proven_on = _look(milestone, windows, kept)
+    kept, series = _kept_proof(db, milestone, windows, today), series_of(windows)
+    # the one look of `fixed` depends on the due date, which a proof does not; it is soon taken
+    anytime = milestone.evidence.mode == "anytime"
+    before = last_looked(db, milestone, windows, series, today) if anytime else None
+    looked = _look(milestone, windows, kept, before)
+    met_on, proven_on = (looked.met_on, looked.proven_on) if looked else ({}, None)
+    if kept and proven_on is None:  # on that day all of them were met, whatever its weeks say now
+        roles = (("metric", milestone.metrics), ("guardrail", milestone.guardrails))
+        met_on = {(role, one.name, one.faults): kept for role, targets in roles for one in targets} | met_on
     proof = read(milestone, windows, proven_on) if proven_on else {}
     if kept and (proven_on is None or kept < proven_on):
         proof, proven_on = {}, kept
@@ -105,8 +116,9 @@ def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], to
         spent=sum(entry.amount for entry in spent) if spent else None,
         first_due=plans[0].due if plans else None,
         plan_revision=milestone.revision,
-        stalled_before=_stalled_before(db, milestone, windows, proven_on, today - A_WEEK, built),
+        stalled_before=_stalled_before(db, milestone, windows, proven_on, today, built),
         mode=clock_of(db),
+        looked=looked,
     )
 
 
@@ -122,18 +134,26 @@ def series_of(windows: Mapping[str, Window]) -> str:
     return " ".join(f"{faults}:{window.question.series or '-'}" for faults, window in sorted(windows.items()))
 
 
-def _look(milestone: Milestone, windows: Mapping[str, Window], kept: date | None) -> tuple[MetOn, date | None]:
+def _look(
+    milestone: Milestone, windows: Mapping[str, Window], kept: date | None, before: Looked | None
+) -> Looked | None:
     """When each target was first met, and the first look that found all of them met; looking ends there, or at `kept`.
 
-    `kept` is the day of a proof that was kept: on that day all of them were met, whatever its weeks say now.
+    `before` is what earlier looks at the same found, which need not be taken again. None: there is no day to look on.
     """
+    if before and before.proven_on:
+        return before
     glances = {faults: _glance(window) for faults, window in windows.items()}
     targets = [("metric", target) for target in milestone.metrics]
     targets += [("guardrail", target) for target in milestone.guardrails]
-    met_on: MetOn = {}
+    met_on: MetOn = dict(before.met_on) if before else {}
+    until = before.until if before else None
     for look in _looks(milestone, windows):
+        if until and look <= until:
+            continue
         if kept and look > kept:
             break
+        until = look
         cut = {faults: glance.until(look) for faults, glance in glances.items()}
         read: Readings = {}
         # those not met so far go first: where one of them is still open, the others need not be read
@@ -150,10 +170,8 @@ def _look(milestone: Milestone, windows: Mapping[str, Window], kept: date | None
             else:
                 complete = False
         if complete:
-            return met_on, look
-    if kept:
-        met_on = {(role, target.name, target.faults): kept for role, target in targets} | met_on
-    return met_on, None
+            return Looked(until=look, met_on=met_on, proven_on=look)
+    return Looked(until=until, met_on=met_on, proven_on=None) if until else None
 
 
 def _glance(window: Window) -> Glance:
@@ -161,14 +179,14 @@ def _glance(window: Window) -> Glance:
 
 
 def _looks(milestone: Milestone, windows: Mapping[str, Window]) -> list[date]:
-    """The days to look on: the ends of the blocks that have data of the subject, from `min_blocks` on."""
-    ends = {end for window in windows.values() for _, end in window.seen()}
+    """The days to look on: the ends of the blocks over that have data of the subject, from `min_blocks` on."""
+    last = min(over(window.question.mode, window.question.end) for window in windows.values())
+    ends = {end for window in windows.values() for _, end in window.seen() if end <= last.isoformat()}
     days = [date.fromisoformat(end) for end in sorted(ends)][milestone.evidence.min_blocks - 1 :]
     if milestone.evidence.mode == "anytime":
         return days
     # The criterion refuses a look before the due date, so the last block by then is looked at on the due date itself.
-    over = any(window.question.end >= milestone.due for window in windows.values())
-    return [milestone.due] if over and any(day <= milestone.due for day in days) else []
+    return [milestone.due] if last >= milestone.due and any(day <= milestone.due for day in days) else []
 
 
 def measured(windows: Mapping[str, Window], today: date) -> tuple[date | None, date | None]:
@@ -180,9 +198,12 @@ def measured(windows: Mapping[str, Window], today: date) -> tuple[date | None, d
 
 
 def _stalled_before(
-    db: Database, milestone: Milestone, windows: Mapping[str, Window], proven_on: date | None, then: date, built: int
+    db: Database, milestone: Milestone, windows: Mapping[str, Window], proven_on: date | None, today: date, built: int
 ) -> bool:
-    """Whether the review of that earlier day found the milestone stalled; for this, no number needs to be read."""
+    """Whether the review a week ago found the milestone stalled; for this, no number needs to be read."""
+    if today - date.min < A_WEEK:  # the calendar itself begins later
+        return False
+    then = today - A_WEEK
     first, last = measured(windows, then)
     known = Evidence(
         proven_on=proven_on if proven_on and proven_on <= then else None,

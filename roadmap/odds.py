@@ -174,7 +174,7 @@ def first_reached(path: Course, least: int, most: int) -> int | None:
 def counted_from(today: date, days: int, last_day: date | None) -> date:
     """The day after which blocks to come are counted: today, or the last evidence where a block is under way.
 
-    A replayed week is judged when it is over, a day in production while it lasts.
+    A block is judged when it is over; what there is of one that is under way is in the readings already.
     """
     under_way = last_day is not None and 0 <= (today - last_day).days < max(days, 2)
     return last_day if last_day is not None and under_way else today

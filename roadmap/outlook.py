@@ -64,7 +64,7 @@ def to_json(outlook: Outlook) -> dict[str, Any]:
 
 
 def to_text(outlook: Outlook) -> str:
-    """An outlook in words, a line a target and one for what was assumed."""
+    """An outlook in words, a line a target; of what is proven, that nothing more is needed."""
     milestone, verdict = outlook.milestone, outlook.verdict
     unit = "weeks" if outlook.block_days == 7 else "days"
     start = words.day(verdict.last_start)
@@ -73,5 +73,5 @@ def to_text(outlook: Outlook) -> str:
         f"  at least   {milestone.evidence.min_blocks} {unit} of evidence; last responsible start {start}",
     ]
     if verdict.proven_on:
-        lines.append(f"  proven     on {words.day(verdict.proven_on)}; nothing more is needed")
+        return "\n".join((*lines, f"  proven     on {words.day(verdict.proven_on)}; nothing more is needed"))
     return "\n".join((*lines, *(f"  {need.role:<10} {need.text}" for need in outlook.needs)))

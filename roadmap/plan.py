@@ -33,7 +33,19 @@ BLOCK_DAYS = 7
 #: With a first look any earlier, looking again and again makes more false "proven" than `alpha` allows.
 LEAST_BLOCKS = 6
 
-STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
+#: Ten years of replayed weeks: more than anybody waits for, and few enough to reckon with.
+MOST_BLOCKS = 520
+
+#: The longest review.
+MOST_REVIEW_DAYS = 365
+
+#: More money than any milestone costs; sums of such amounts stay numbers.
+MOST_MONEY = 1e12
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+#: A day of a plan; calendars of other centuries are slips of the pen.
+Day = Annotated[date, Field(ge=date(1970, 1, 1), le=date(2199, 12, 31))]
 
 
 class Target(BaseModel):
@@ -87,9 +99,10 @@ class Rules(BaseModel):
     mode: Literal["anytime", "fixed"] = "anytime"
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     min_grade: Literal["A", "B", "C", "D"] = "B"
-    min_blocks: Annotated[int, Field(ge=LEAST_BLOCKS)] = 12
+    min_blocks: Annotated[int, Field(ge=LEAST_BLOCKS, le=MOST_BLOCKS)] = 12
     min_coverage: Annotated[float, Field(gt=0, le=1)] = 0.80
-    review_days: Annotated[int, Field(ge=0)] = 0  #: days that people need between the evidence and the due date
+    #: days that people need between the evidence and the due date
+    review_days: Annotated[int, Field(ge=0, le=MOST_REVIEW_DAYS)] = 0
 
 
 class Milestone(BaseModel):
@@ -103,11 +116,11 @@ class Milestone(BaseModel):
     subject: str
     control: str = "monolith"
     owner: str = ""
-    start: date
-    due: date
+    start: Day
+    due: Day
     scope: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = ("*/*",)
     revision: Annotated[int, Field(ge=1)] = 1
-    budget: Annotated[float, Field(gt=0)] | None = None
+    budget: Annotated[float, Field(gt=0, le=MOST_MONEY)] | None = None
     evidence: Rules = Rules()
     metrics: Annotated[tuple[Target, ...], Field(alias="metric", strict=False, min_length=1)]
     guardrails: Annotated[tuple[Target, ...], Field(alias="guardrail", strict=False)] = ()

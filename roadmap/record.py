@@ -13,6 +13,7 @@ from metrics.store import writing
 from roadmap.errors import Refused
 from roadmap.history import decisions, entries
 from roadmap.keeping import evaluation_of
+from roadmap.plan import MOST_MONEY
 from roadmap.report import to_json
 from roadmap.words import advised, day
 
@@ -93,12 +94,14 @@ def spend(
     """Record an amount spent on a milestone; a negative one corrects. Returns what is spent by then, all in all.
 
     Raises:
-        Refused: the amount is 0 or no number, or the note is blank.
+        Refused: the amount is 0, no number or beyond `MOST_MONEY`, or the note is blank.
     """
     if not math.isfinite(amount) or amount == 0:
         raise Refused(
             f"{milestone.code}: {amount:g} is not an amount; give one above 0, or below it to correct another"
         )
+    if abs(amount) > MOST_MONEY:
+        raise Refused(f"{milestone.code}: {amount:g} is more than anything costs; give at most {MOST_MONEY:,.0f}")
     if not note.strip():
         raise Refused("--note is blank; an entry says what it was spent on")
     row = {

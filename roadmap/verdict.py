@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from roadmap.plan import BLOCK_DAYS
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from roadmap.advice import Advice
     from roadmap.criteria import Criterion
     from roadmap.forecast import Forecast
+    from roadmap.looked import Looked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,7 @@ class Evidence:
     first_due: date | None = None  #: of the first plan; None: the plan at hand is the first
     plan_revision: int = 1
     stalled_before: bool = False  #: whether the review a week earlier found it stalled, too
+    looked: Looked | None = None  #: how far was looked for this; None: there was no day to look on
     mode: str = ""  #: "replay" or "live"; "" takes it from the readings
 
     @property
@@ -114,3 +116,8 @@ class Evidence:
 def block_days(mode: str) -> int:
     """Days that a block takes: 7 in a replay, 1 in production."""
     return 1 if mode == "live" else BLOCK_DAYS
+
+
+def over(mode: str, today: date) -> date:
+    """The last day that is over: today in a replay, which stands at the end of a block; in production yesterday."""
+    return today - timedelta(days=1) if mode == "live" and today > date.min else today

@@ -223,7 +223,7 @@ def test_an_earlier_view_has_the_numbers_and_hashes_of_its_day(roadmap_db, one_m
     evaluate(roadmap_db, plan, date(2013, 8, 4), 1, 2)
     rows = roadmap_db.table("evaluation").count
     _, (found,) = judge_as_of(roadmap_db, plan, DUE, 1)
-    assert to_json(found) | {"plan_sha256": plan.milestones[0].fingerprint} == kept_then
+    assert kept_then.items() >= (to_json(found) | {"plan_sha256": plan.milestones[0].fingerprint}).items()
     assert roadmap_db.table("evaluation").count == rows
 
 

@@ -222,3 +222,56 @@ def test_a_workspace_in_production_begins_with_what_production_can_show():
         {"answers_equal", "lost_records", "partner_duplicates", "good_rows_delivered", "false_rejects", "wasted_calls"}
     )
     assert milestone.evidence.min_grade in {"C", "D"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "at_least = 0.30",
+            "at_least = nan",
+            "metric busy_time_saved: `at_least` = nan: input should be a finite number",
+        ),
+        ("at_most = 0", "at_most = inf", "guardrail lost_records: `at_most` = inf: input should be a finite number"),
+        ('code = "M1"', 'code = "M1"\nbudget = inf', "`budget` = inf: input should be a finite number"),
+        (
+            'code = "M1"',
+            'code = "M1"\nbudget = 1e13',
+            "`budget` = 10000000000000.0: input should be less than or equal",
+        ),
+        (
+            'code = "M1"',
+            'code = "M1"\nevidence = { review_days = 900000 }',
+            "`review_days` = 900000: input should be less than or equal to 365",
+        ),
+        (
+            'code = "M1"',
+            'code = "M1"\nevidence = { min_blocks = 521 }',
+            "`min_blocks` = 521: input should be less than or equal to 520",
+        ),
+        (
+            "start = 2013-01-07",
+            "start = 1969-12-31",
+            "`start` = 1969-12-31: input should be greater than or equal to 1970",
+        ),
+        (
+            "due = 2013-03-31",
+            "due = 2200-01-01",
+            "`due` = 2200-01-01: input should be less than or equal to 2199-12-31",
+        ),
+    ],
+)
+def test_numbers_and_days_that_nobody_means_are_refused(one_milestone, old, new, said):
+    """What is no number, and what is so far off that no calendar reckons with it, is named with its bound."""
+    one_milestone.write_text(one_milestone.read_text().replace(old, new))
+    with pytest.raises(PlanError) as refused:
+        plan.load(one_milestone)
+    assert said in str(refused.value)
+
+
+def test_the_longest_plan_can_be_reckoned_with(one_milestone):
+    """At the bounds themselves every day that is worked out is one."""
+    text = one_milestone.read_text().replace("2013-01-07", "2185-01-01").replace("2013-03-31", "2199-12-31")
+    rules = 'code = "M1"\nevidence = { min_blocks = 520, review_days = 365 }'
+    one_milestone.write_text(text.replace('code = "M1"', rules))
+    assert plan.load(one_milestone).milestone("M1").last_start() == date(2189, 1, 13)

@@ -148,6 +148,15 @@ def test_an_amount_is_a_number_and_not_nothing(roadmap_db, one_milestone, amount
     assert roadmap_db.table("cost_entry").count == 0
 
 
+@pytest.mark.parametrize("amount", [1.1e12, -1e308])
+def test_an_amount_beyond_all_money_is_refused(roadmap_db, one_milestone, amount):
+    """A slip of the pen does not make sums that are no numbers."""
+    milestone = load(one_milestone).milestones[0]
+    with pytest.raises(Refused, match="is more than anything costs; give at most 1,000,000,000,000"):
+        record.spend(roadmap_db, milestone, amount, "work", DAY, 1)
+    assert record.spend(roadmap_db, milestone, 1e12, "work", DAY, 1) == 1e12
+
+
 def test_an_entry_says_what_for(roadmap_db, one_milestone):
     """A blank note is refused."""
     with pytest.raises(Refused, match="--note is blank; an entry says what it was spent on"):

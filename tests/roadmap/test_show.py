@@ -262,6 +262,38 @@ def test_a_day_before_the_plan_has_not_started(measured):
     assert (found["status"], found["metrics"][0]["blocks"]) == ("not_started", 0)
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "0001-01-07", "0001-01-08", "1970-01-01"])
+def test_the_first_days_of_the_calendar_can_be_asked_for(measured, day):
+    """A week before them there is none, and nothing had started."""
+    assert told(measured, "status", "--as-of", day)[0]["status"] == "not_started"
+    measured.clock = "live"
+    measured.store = measured.store.with_name("live.db")
+    open_store(measured.store, "live").close()
+    for words in (["status"], ["show", "M1"], ["report"]):
+        assert run(measured, *words, "--as-of", day).exit_code == 0
+
+
+def test_a_report_that_cannot_be_written_is_said(measured, tmp_path):
+    """A folder that is not there, and one in the place of the file: one line, exit code 2, and nothing is left."""
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.iterdir())
+    for place in (tmp_path / "none" / "a.html", tmp_path / "folder"):
+        kind, said = refused(measured, "report", "--html", str(place))
+        assert (kind, said.startswith(f"--html {place}: ")) == (Refused, True)
+    left = {path.name for path in tmp_path.iterdir()} - {path.name for path in before}
+    assert {name for name in left if not name.startswith("metrics.db")} == set()
+
+
+def test_a_report_is_written_whole(measured, tmp_path):
+    """The file is there, and nothing beside it; one that was there is replaced."""
+    page = tmp_path / "out" / "a.html"
+    page.parent.mkdir()
+    page.write_text("old")
+    assert run(measured, "report", "--html", str(page)).output == f"The report is in {page}.\n"
+    assert page.read_text("utf-8").rstrip().endswith("</html>")
+    assert list(page.parent.iterdir()) == [page]
+
+
 def test_a_day_ahead_is_refused(measured):
     """Nobody knows it yet; the message says how far the calendar has come."""
     assert refused(measured, "status", "--as-of", "2013-04-01") == (
@@ -306,7 +338,7 @@ def test_plan_says_what_each_target_takes(measured):
         "M1 Receive           due 31 Mar 2013",
         "  at least   12 weeks of evidence; last responsible start 7 Jan 2013",
     ]
-    assert [line[:12].strip() for line in output[4:]] == ["proven", "metric", "guardrail"]
+    assert output[4:] == ["  proven     on 31 Mar 2013; nothing more is needed"]
     found = told(measured, "plan", "M1")
     assert (found["code"], found["min_blocks"], found["block_days"], found["last_start"]) == ("M1", 12, 7, "2013-01-07")
     assert [(need["name"], need["role"], need["target"]) for need in found["needs"]] == [
