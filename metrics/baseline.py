@@ -28,7 +28,8 @@ def weights(db: Database, question: Question) -> dict[Stratum, float]:
 def pin_baseline(db: Database, question: Question, now_us: int) -> None:
     """Pin the control's weights of this series for good; a second call changes nothing.
 
-    The weights are the control's shares of busy seconds over all its blocks, whatever the question's scope or dates.
+    The weights are the control's shares of busy seconds over all its blocks up to the question's end, whatever its
+    scope or start: what is pinned on a day rests on what was known by then.
     """
     series = question.series if question.series is not None else last_series(db, question.mode, question.faults)
     if series is None:
@@ -53,9 +54,10 @@ def pin_baseline(db: Database, question: Question, now_us: int) -> None:
 def _control_shares(db: Database, question: Question) -> dict[Stratum, float]:
     sql = (
         "SELECT partner, feed, band, SUM(busy_ns) FROM run_block WHERE series = ? AND mode = ? AND faults = ? "
-        "AND system = ? AND level = ? GROUP BY partner, feed, band HAVING SUM(busy_ns) > 0 ORDER BY partner, feed, band"
+        "AND system = ? AND level = ? AND block_end <= ? "
+        "GROUP BY partner, feed, band HAVING SUM(busy_ns) > 0 ORDER BY partner, feed, band"
     )
-    key = (question.series, question.mode, question.faults, *side_of(question.control))
+    key = (question.series, question.mode, question.faults, *side_of(question.control), question.end.isoformat())
     busy = {(partner, feed, band): ns for partner, feed, band, ns in db.execute(sql, key)}
     total = sum(busy.values())
     return {stratum: ns / total for stratum, ns in busy.items()}

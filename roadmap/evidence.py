@@ -6,22 +6,22 @@ How evidence is found is told in `looks`, what is kept of it in `keeping`, and h
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
+from metrics.store import clock_of
 from roadmap import keeping, revisions
 from roadmap.judge import judge
 from roadmap.looked import hashed
 from roadmap.looks import gather, question, questions, windows_of
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from sqlite_utils import Database
 
     from roadmap.plan import Plan
     from roadmap.verdict import Verdict
 
-__all__ = ["evaluate", "judge_all", "judge_as_of", "question"]
+__all__ = ["calendar", "evaluate", "judge_all", "judge_as_of", "question"]
 
 
 def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> list[Verdict]:
@@ -49,6 +49,23 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
         keeping.keep(db, milestone, verdict, evidence.decision, looked, now_us)
         verdicts.append(verdict)
     return verdicts
+
+
+def calendar(db: Database, today: date) -> list[date]:
+    """The days to judge as of, in order; the last of them is today.
+
+    In production that is today alone. A replay's calendar turns from block end to block end: those after the newest
+    evaluation are judged first. Where that is today's already, as after another round over the same weeks, only today
+    is judged: what was judged stays judged.
+    """
+    if clock_of(db) == "live":
+        return [today]
+    sql = (
+        "SELECT DISTINCT block_end FROM run_block WHERE block_end < ? "
+        "AND block_end > (SELECT COALESCE(MAX(as_of), '') FROM evaluation) ORDER BY block_end"
+    )
+    found = db.execute(sql, (today.isoformat(),)).fetchall()
+    return [*(date.fromisoformat(end) for (end,) in found), today]
 
 
 def judge_all(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:

@@ -53,7 +53,8 @@ def forecasts(
 ) -> tuple[Forecast, ...]:
     """A forecast of every target that has a number, metrics first.
 
-    Odds are those of `odds.Course.odds` at the last block that can end by the due date. They and `expected_on` take
+    Odds are those of `odds.Course.odds`, up to the last block that can end by the due date, and none once a look has
+    found the target reached. They and `expected_on` take
     six weeks of evidence, a range over blocks, and a due date that is not past. `last_day` is the last day of evidence;
     with it, a week that is under way counts as one that can still be had.
     """
@@ -79,11 +80,12 @@ def _forecast(
         said = f"no odds: the noise of a {words.block(days)} is not known"
     elif not said and path is not None:
         expected_on = _expected(milestone, path, reading.blocks, since, today, days)
-        if today <= milestone.due:
+        if today <= milestone.due and not looked_reached(milestone, path, reading.blocks):
             odds = _odds(milestone, path, reading.blocks, left)
         said = _foreseen(milestone, target, measure, odds, None if reached(expected_on, today) else expected_on)
         if reached(expected_on, today):
-            said = "reached so far" + (f"; {words.odds(odds)} that it stays so" if odds is not None else "")
+            by = words.day(milestone.due)
+            said = "reached so far" + (f"; {words.odds(odds)} that it is proven by {by}" if odds is not None else "")
     return Forecast(
         name=target.name,
         role=role,
@@ -100,9 +102,9 @@ def _forecast(
 
 
 def _odds(milestone: Milestone, path: Course, have: int, left: int) -> float:
-    """Odds at the last block by the due date; none where even all of them are too few for a verdict."""
-    blocks = have + left
-    return path.odds(have, blocks) if blocks >= milestone.evidence.min_blocks else 0.0
+    """Odds that a look by the due date finds it; none where even all blocks by then are too few for a verdict."""
+    blocks, least = have + left, milestone.evidence.min_blocks
+    return path.odds(have, blocks, least) if blocks >= least else 0.0
 
 
 def _expected(milestone: Milestone, path: Course, have: int, since: date, today: date, days: int) -> date | None:
@@ -112,6 +114,12 @@ def _expected(milestone: Milestone, path: Course, have: int, since: date, today:
         return milestone.due if blocks >= rules.min_blocks and path.reaches(blocks) else None
     found = first_reached(path, max(have, rules.min_blocks), have + FARTHEST_DAYS // days)
     return None if found is None else max(today, since + timedelta(days=(found - have) * days))
+
+
+def looked_reached(milestone: Milestone, path: Course, have: int) -> bool:
+    """Whether this very look finds the target reached, so that nothing is left to foresee."""
+    rules = milestone.evidence
+    return rules.mode == "anytime" and have >= rules.min_blocks and path.reaches(have)
 
 
 def reached(expected_on: date | None, today: date) -> bool:

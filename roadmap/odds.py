@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from metrics.estimate import MAX_AUTOCORRELATION, factor
 
 if TYPE_CHECKING:
@@ -29,6 +31,12 @@ FARTHEST_DAYS = 3 * 365 + 1
 
 #: Points at which a distribution is read where odds are averaged over it.
 POINTS = 12
+
+#: Made-up paths, each with its mirror image, on which looks before the last are counted; and looks on each at most.
+PATHS, LOOKS = 1000, 32
+
+#: What the paths are made from: the same question has the same answer.
+SEED = 2013
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +59,40 @@ class Course:
         half = self.half(blocks)
         return half <= self.most and self.room >= half
 
-    def odds(self, have: int, blocks: int) -> float:
-        """Probability that the bound after `blocks` blocks reaches the target, after `have` of them were seen.
+    def odds(self, have: int, blocks: int, first: int = 1) -> float:
+        """Probability that the bound reaches the target by `blocks` blocks, after `have` of them were seen.
 
         The mean of all blocks is foreseen as normal around today's, with variance noise^2 (N - n) / (n N) for n of N
         blocks: what is still to come, and what today's mean does not know yet (predictive power with a flat prior;
-        Spiegelhalter, Freedman and Blackburn, Controlled Clinical Trials 7, 1986). The noise is taken as it was found,
-        and only the last look is asked: a bound that may be looked at earlier as well is a little more likely met.
+        Spiegelhalter, Freedman and Blackburn, Controlled Clinical Trials 7, 1986). The noise is taken as it was found.
+
+        With `fixed`, that is asked at the last block. The anytime bound is looked at after every block from `first` on,
+        and reached by the first look that finds it so; what looks before the last add is counted on `PATHS` made-up
+        paths, always the same. Up to `LOOKS` looks are taken, evenly spread.
+
+        Where the noise is known this is right within a point or two. Found in 6 to 10 blocks it mostly seems larger
+        than it is: in simulation, six weeks or so before the thirteenth, odds called 0.3 came true in 45 %, 0.5 in 64 %
+        and 0.7 in 76 %; two weeks more than the least before the sixtieth, 0.5 in 43 % and 0.7 in 50 %.
         """
+        last = self._at(have, blocks)
+        if self.bound != "anytime":
+            return last
+        begin = max(have, first, 1)
+        looks = np.unique(np.linspace(begin, blocks, min(blocks - begin + 1, LOOKS)).round()) if begin < blocks else []
+        if not len(looks):
+            return last
+        halves = np.array([self.half(int(n)) for n in looks])
+        halves[halves > self.most] = math.inf
+        if begin == have and self.room >= halves[0]:
+            return 1.0
+        steps = self.noise * np.sqrt(np.diff(1 / have - 1 / looks, prepend=0.0))
+        dice = np.random.default_rng(SEED).standard_normal((PATHS, looks.size))
+        ahead = self.room + np.cumsum(np.concatenate([dice, -dice]) * steps, axis=1) >= halves
+        # the last look is known exactly; only what comes before it is counted
+        return min(last + float((ahead[:, :-1].any(axis=1) & ~ahead[:, -1]).mean()), 1.0)
+
+    def _at(self, have: int, blocks: int) -> float:
+        """Probability that the bound reaches the target at that very block."""
         half = self.half(blocks)
         if half > self.most:
             return 0.0

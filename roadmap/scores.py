@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from metrics.store import clock_of
 from roadmap.looks import gather, windows_of
 from roadmap.revisions import planned, recorded
+from roadmap.verdict import over
 
 if TYPE_CHECKING:
     from datetime import date
@@ -33,9 +35,10 @@ class Score:
 def score(db: Database, milestone: Milestone, today: date, built: int) -> Score:
     """The Brier score of all forecasts stored for a milestone until a day (Brier 1950, for one outcome of two).
 
-    A forecast is scored once the milestone is proven or the due date it was made for is past; its outcome is 1 where
+    A forecast is scored once the milestone is proven or the due date it was made for is over; its outcome is 1 where
     its target, as it was planned then, was met by that date, else 0.
     """
+    last = over(clock_of(db), today).isoformat()
     known: dict[int, Evidence] = {}
     errors, waiting = [], 0
     for revision, key, due, odds in _stored(db, milestone.code, today):
@@ -45,7 +48,7 @@ def score(db: Database, milestone: Milestone, today: date, built: int) -> Score:
             known[revision] = gather(db, then, windows_of(db, then, today), today, built)
         proven_on = known[revision].proven_on
         met = [day for day in (known[revision].met_on.get(key), proven_on) if day is not None]
-        if proven_on is None and today.isoformat() <= due:
+        if proven_on is None and last < due:
             waiting += 1
         else:
             outcome = float(any(day.isoformat() <= due for day in met))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from roadmap.plan import Milestone, Plan
     from roadmap.verdict import Verdict
+
+
+#: Days that take a second or more to judge.
+MANY_DAYS = 10
 
 
 class Front(Protocol):
@@ -61,6 +65,9 @@ class Sitting:
 def sitting(front: Front, now_us: int, day: date | None = None) -> Iterator[Sitting]:
     """Judge the workspace's milestones as of today and keep what is new; with a `day`, as of then, keeping nothing.
 
+    A replay is judged week by week first, from where its last evaluation stands: each week by what was known by then,
+    so that plans are fixed when they start, and forecasts are made in time to be scored.
+
     Without a database nothing is made, and the plan is judged on no evidence.
 
     Raises:
@@ -70,7 +77,7 @@ def sitting(front: Front, now_us: int, day: date | None = None) -> Iterator[Sitt
     """
     from datetime import UTC, datetime
 
-    from roadmap.evidence import evaluate, judge_as_of
+    from roadmap.evidence import calendar, evaluate, judge_as_of
     from roadmap.judge import judge
     from roadmap.plan import load
     from roadmap.verdict import Evidence, block_days
@@ -87,7 +94,8 @@ def sitting(front: Front, now_us: int, day: date | None = None) -> Iterator[Sitt
     with closing(_opened(front, reading=day is not None)) as db:
         today = _chosen(front, day, _today(front, db, plan, wall))
         if day is None:
-            verdicts = evaluate(db, plan, today, front.built, now_us)
+            for past in _turned(calendar(db, today)):
+                verdicts = evaluate(db, plan, past, front.built, now_us)
         else:
             plan, verdicts = judge_as_of(db, plan, today, front.built)
         yield Sitting(
@@ -107,6 +115,19 @@ def _opened(front: Front, *, reading: bool) -> Database:
         db.close()
         raise StoreDamaged(f"{front.store}: holds {held} runs, not {front.clock} ones; the two are never mixed")
     return db
+
+
+def _turned(days: Sequence[date]) -> Iterator[date]:
+    """The days one by one; where they are many, with their progress on a terminal."""
+    if len(days) < MANY_DAYS:
+        yield from days
+        return
+    from metrics.watch import watching
+
+    with watching("judging week by week") as progress:
+        for done, day in enumerate(days):
+            progress(done, len(days))
+            yield day
 
 
 def _first(plan: Plan) -> date:

@@ -85,6 +85,31 @@ def test_odds_agree_with_a_simulation(milestone, gain):
     assert only(milestone, replace(SAVED, estimate=gain)).odds == pytest.approx((bound >= 0.30).mean(), abs=0.005)
 
 
+@pytest.mark.parametrize(("have", "blocks", "beyond"), [(6, 13, 0.05), (8, 52, 0.05), (20, 90, 0.03), (30, 365, 0.015)])
+def test_odds_count_every_look_by_then(have, blocks, beyond):
+    """Walked week by week with a known noise, some paths reach the target and lose it again: they count as well."""
+    path = Course(room=beyond, limit=0.15, noise=0.15, most=math.inf, alpha=0.05, bound="anytime")
+    dice = np.random.default_rng(1)
+    true = beyond + dice.standard_normal(10_000) * 0.15 / math.sqrt(have)
+    total, met = np.full(10_000, beyond * have), np.zeros(10_000, dtype=bool)
+    for number in range(have + 1, blocks + 1):
+        total += true + 0.15 * dice.standard_normal(10_000)
+        if number >= 12:
+            met |= total / number >= path.half(number)
+    assert path.odds(have, blocks, 12) == pytest.approx(met.mean(), abs=0.025)
+    assert path.odds(have, blocks, 12) == path.odds(have, blocks, 12)
+    assert path.odds(have, blocks, 12) > path.odds(have, blocks, first=blocks)
+
+
+def test_what_a_look_has_reached_is_not_foreseen(milestone):
+    """After twelve weeks at 60 % the target is reached, which would make odds of 1; after six it still lies ahead."""
+    sure = replace(SAVED, estimate=0.60, blocks=12)
+    due = milestone.model_copy(update={"due": DUE + timedelta(days=90)})
+    found = only(due, sure, DUE)
+    assert (found.odds, found.expected_on, found.text) == (None, DUE, "reached so far")
+    assert only(due, replace(sure, blocks=6)).odds > 0.99
+
+
 def test_odds_of_a_share_agree_with_a_simulation(asking):
     """Exchanges yet to come, failing as often as those so far may tell, judged by Wilson at the last week."""
     asked = asking("failed_first", "at_most = 0.10")
@@ -138,7 +163,7 @@ def test_nothing_is_foreseen_before_six_weeks(milestone, blocks, there):
 @pytest.mark.parametrize(("blocks", "points"), [(41, 5), (42, 6)])
 def test_in_production_six_weeks_are_forty_two_days(milestone, blocks, points):
     """Blocks are days there, and six of them are not six weeks."""
-    found = only(milestone, replace(SAVED, mode="live", blocks=blocks))
+    found = only(milestone, replace(SAVED, mode="live", blocks=blocks, estimate=0.32))
     assert (found.points, found.odds is not None) == (points, points == 6)
 
 

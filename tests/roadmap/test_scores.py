@@ -69,11 +69,12 @@ def test_odds_are_kept_with_their_evaluation_once_a_day(roadmap_db, one_mileston
 
 
 def test_a_forecast_waits_for_its_outcome(roadmap_db, milestone, replay):
-    """Until the due date, and while nothing is proven, there is nothing to score."""
+    """Until the due date is over, and while nothing is proven, there is nothing to score; a replay's day is over."""
     replay(roadmap_db, range(8))
     store(roadmap_db, 0.9, "2013-03-03")
-    found = score(roadmap_db, milestone, DUE, 1)
+    found = score(roadmap_db, milestone, DUE - timedelta(days=1), 1)
     assert (found.scored, found.waiting, found.brier) == (0, 1, None)
+    assert score(roadmap_db, milestone, DUE, 1).scored == 1
     assert found.text == "1 forecast, none of which can be scored yet"
 
 

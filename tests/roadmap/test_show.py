@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,8 @@ from metrics.errors import StoreDamaged, StoreMissing
 from metrics.store import open_store
 from roadmap.cli import roadmap
 from roadmap.errors import PlanError, Refused
+from roadmap.evidence import evaluate
+from roadmap.plan import load
 
 
 def run(front, *words):
@@ -65,6 +68,9 @@ def test_show_says_what_each_number_rests_on(measured):
 
 def test_show_says_what_nobody_recorded(measured):
     """No decision, no spending and no forecast are said, and never shown as 0."""
+    db = open_store(measured.store, "replay")
+    evaluate(db, load(measured.milestones), date(2013, 3, 31), 1, 1)  # judged once, at its end: nothing was foreseen
+    db.close()
     output = run(measured, "show", "M1").output
     assert lines(output, "Decisions") == ["             none recorded"]
     assert lines(output, "Spending") == ["             not recorded"]
@@ -86,7 +92,7 @@ def test_show_has_every_plan_with_what_changed(measured):
     text = measured.milestones.read_text().replace("0.30", "0.50").replace('code = "M1"', 'code = "M1"\nrevision = 2')
     measured.milestones.write_text(text)
     first, second = lines(run(measured, "show", "M1").output, "Plans")
-    assert first.startswith("  revision 1  recorded 31 Mar 2013: due 2013-03-31; metric busy_time_saved at_least 0.3, ")
+    assert first.startswith("  revision 1  recorded 13 Jan 2013: due 2013-03-31; metric busy_time_saved at_least 0.3, ")
     assert second == "  revision 2  recorded 31 Mar 2013: metric busy_time_saved was at_least 0.3 and is at_least 0.5"
     plans = told(measured, "show", "M1")["plans"]
     assert [(one["revision"], one["plan"]["metrics"][0]["at_least"]) for one in plans] == [(1, 0.3), (2, 0.5)]
@@ -304,13 +310,13 @@ def test_a_day_ahead_is_refused(measured):
 
 
 def test_an_earlier_view_says_whether_it_is_what_was_kept(measured, replay):
-    """The same inputs as on that day, no evaluation of that day, and weeks that were counted anew since."""
+    """The same inputs as on that day, no evaluation of a Wednesday, and weeks that were counted anew since."""
     run(measured, "status")
     db = open_store(measured.store, "replay")
     replay(db, [12])
     db.close()
     assert told(measured, "show", "M1", "--as-of", "2013-03-31")["same_as_kept"] is True
-    assert told(measured, "show", "M1", "--as-of", "2013-03-24")["same_as_kept"] is None
+    assert told(measured, "show", "M1", "--as-of", "2013-03-20")["same_as_kept"] is None
     db = open_store(measured.store, "replay")
     with db.atomic():
         db.execute("UPDATE run_block SET busy_ns = busy_ns + 1 WHERE system = 'service'")

@@ -1,0 +1,117 @@
+"""A replay is judged week by week, as its calendar turns: plans when they start, forecasts before they are known."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from metrics.store import open_store
+from roadmap.evidence import calendar, evaluate, judge_as_of
+from roadmap.plan import load
+from roadmap.sitting import sitting
+
+SUNDAYS = [date(2013, 1, 13) + timedelta(weeks=week) for week in range(20)]
+
+
+@pytest.fixture
+def sat(front):
+    """A function that sits down to judge, as every command does, and says what was kept so far, table by table."""
+
+    def sit(table="evaluation", columns="as_of"):
+        with sitting(front, 1) as here:
+            return [tuple(row) for row in here.db.execute(f"SELECT {columns} FROM {table} ORDER BY id")]
+
+    return sit
+
+
+@pytest.fixture
+def replayed(front, replay):
+    """A function that replays weeks into the workspace's store."""
+
+    def keep(weeks, **settings):
+        db = open_store(front.store, "replay")
+        replay(db, weeks, **settings)
+        db.close()
+
+    return keep
+
+
+def days(weeks):
+    """The last days of so many weeks, as they are kept."""
+    return [(day.isoformat(),) for day in SUNDAYS[:weeks]]
+
+
+def test_every_week_is_judged_as_of_its_end(sat, replayed):
+    """Ten weeks replayed at once: ten evaluations, in order, and the next sitting adds none."""
+    replayed(range(10))
+    assert sat() == days(10)
+    assert sat() == days(10)
+
+
+def test_more_weeks_are_judged_from_where_the_last_judgement_stands(sat, replayed):
+    """Four weeks, then four more: four further evaluations."""
+    replayed(range(4))
+    assert sat() == days(4)
+    replayed(range(4, 8))
+    assert sat() == days(8)
+
+
+def test_another_round_is_judged_as_of_today_only(sat, replayed, front):
+    """What was judged stays judged; the same weeks measured anew give a new evaluation of the last day."""
+    replayed(range(4))
+    sat()
+    db = open_store(front.store, "replay")
+    with db.atomic():
+        db.execute("UPDATE run_block SET busy_ns = busy_ns + 1000000 WHERE system = 'service'")
+    db.close()
+    assert sat() == [*days(4), days(4)[-1]]
+
+
+def test_plans_are_fixed_in_their_first_week_and_forecasts_made_in_time(sat, replayed):
+    """The plan of 7 Jan is recorded on 13 Jan; from the sixth week on each has odds, until a look finds it reached."""
+    replayed(range(12), cost=0.72)
+    assert sat("plan_revision", "code, as_of") == [("M1", "2013-01-13")]
+    made = sat("forecast", "as_of, odds")
+    assert [day for day, _ in made] == [day for (day,) in days(12)[5:]]
+    assert all(0 <= odds <= 1 for _, odds in made)
+
+
+def test_a_week_is_judged_by_what_was_known_by_then(sat, replayed, front):
+    """Judged in one go, or week by week as the weeks come: the same evaluations, weights included."""
+    replayed(range(14))
+    kept = sat("evaluation", "as_of, status, evidence_sha256")
+    weights = sat("baseline", "sha256")
+    front.store = front.store.with_name("again.db")
+    for week in range(14):
+        replayed([week])
+        found = sat("evaluation", "as_of, status, evidence_sha256")
+    assert (len(found), found, sat("baseline", "sha256")) == (14, kept, weights)
+
+
+def test_a_proof_is_one_evaluation(sat, replayed):
+    """The look that proves, and the day it is judged on, are one and the same."""
+    replayed(range(14))
+    kept = sat("evaluation", "as_of, status")
+    assert [status for _, status in kept] == ["insufficient"] * 11 + ["proven"] * 3
+    assert [(day,) for day, _ in kept] == days(14)
+
+
+def test_an_earlier_view_is_what_was_kept(sat, replayed, front):
+    """Each week's evaluation is found again as of its day."""
+    replayed(range(14))
+    kept = sat("evaluation", "as_of, status")
+    with sitting(front, 1) as here:
+        plan = load(front.milestones)
+        found = [judge_as_of(here.db, plan, day, 1)[1][0].status for day in SUNDAYS[:14]]
+    assert [status for _, status in kept] == found
+
+
+def test_production_is_judged_as_of_today_alone(tmp_path, one_milestone):
+    """A service that runs judges every day; days on which nobody judged stay without a judgement."""
+    db = open_store(tmp_path / "live.db", "live")
+    today = date(2026, 3, 1)
+    assert calendar(db, today) == [today]
+    evaluate(db, load(one_milestone, 1), today, 1, 1)
+    assert calendar(db, today + timedelta(days=9)) == [today + timedelta(days=9)]
+    db.close()
