@@ -78,9 +78,9 @@ class Course:
         if self.bound != "anytime":
             return last
         begin = max(have, first, 1)
-        looks = np.unique(np.linspace(begin, blocks, min(blocks - begin + 1, LOOKS)).round()) if begin < blocks else []
-        if not len(looks):
+        if begin >= blocks:
             return last
+        looks = np.unique(np.linspace(begin, blocks, min(blocks - begin + 1, LOOKS)).round())
         halves = np.array([self.half(int(n)) for n in looks])
         halves[halves > self.most] = math.inf
         if begin == have and self.room >= halves[0]:
