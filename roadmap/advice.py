@@ -24,8 +24,6 @@ class Advice:
 #: What follows from a status where neither silence nor a pause says otherwise.
 BY_STATUS = {
     "proven": ("continue", "continue: it is proven; what comes next can build on it"),
-    "stopped": ("stop", "stop: that is decided; another decision takes it up again"),
-    "paused": ("pause", "pause: that is decided, and nothing was found that ends it"),
     "not_started": ("continue", "continue: it has not started, and is not late"),
     "missed": ("change", "re-plan: it was not proven by its due date"),
     "stalled": ("continue", "continue, and say why: nothing new was found; silent again in a week, pause and re-plan"),
@@ -38,7 +36,9 @@ BY_STATUS = {
 def advise(
     status: str, *, stalled_before: bool = False, decision: Decision | None = None, today: date | None = None
 ) -> Advice:
-    """What to decide about a milestone of this status; `decision` is the latest, `today` the day of judging.
+    """What to decide about a milestone whose evidence has this status; `decision` is the latest, `today` the day.
+
+    A status that a decision has set (paused, stopped) is none of evidence: give the one that there would be without it.
 
     A pause whose last day is past asks to be resumed, whatever became of the milestone since; only a due date that is
     past weighs more, as resuming alone would not mend it. Silent in two reviews in a row: pause and re-plan.

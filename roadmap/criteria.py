@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from metrics.compare import Reading
-    from roadmap.plan import Milestone, Target
+    from roadmap.plan import Milestone, Rules, Target
 
 #: Grades of evidence from weakest to strongest.
 GRADES = "DCBA"
@@ -38,6 +38,7 @@ class Criterion:
     verdict: str
     why: str
     enough: bool  #: whether there was data enough, and of the right kind, for a verdict
+    valid: bool  #: whether the data is of the kind that is asked for, as far as there is any
     met_on: date | None  #: the first look that met it
 
 
@@ -79,6 +80,7 @@ def criterion(
         verdict=verdict,
         why=why,
         enough=raw not in {"insufficient", "invalid"},
+        valid=raw != "invalid",
         met_on=met_on.get((role, target.name, target.faults)),
     )
 
@@ -113,12 +115,18 @@ def _lacking(milestone: Milestone, reading: Reading, as_of: date) -> tuple[str, 
         return "insufficient", f"judged once, on {words.day(milestone.due)}"
     if reading.missing:
         return "insufficient", reading.missing
+    wrong = wrong_kind(rules, reading)
+    return ("invalid", wrong) if wrong else None
+
+
+def wrong_kind(rules: Rules, reading: Reading) -> str:
+    """Why a reading can prove nothing however much there is of it; "" where it may."""
     if GRADES.index(reading.grade or "D") < GRADES.index(rules.min_grade):
-        return "invalid", f"evidence of grade {reading.grade}; grade {rules.min_grade} is asked for"
+        return f"evidence of grade {reading.grade}; grade {rules.min_grade} is asked for"
     if reading.coverage is not None and reading.coverage < rules.min_coverage:
         have, need = words.percent(reading.coverage), words.percent(rules.min_coverage)
-        return "invalid", f"both sides did {have} of the work that counts; {need} is asked for"
-    return None
+        return f"both sides did {have} of the work that counts; {need} is asked for"
+    return ""
 
 
 def reaches(target: Target, value: float) -> bool:

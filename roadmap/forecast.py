@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from metrics.measures import MEASURES
 from roadmap import words
-from roadmap.criteria import reaches
+from roadmap.criteria import reaches, wrong_kind
 from roadmap.needs import BY_OUTAGES, Need, needs
 from roadmap.odds import FARTHEST_DAYS, blocks_left, counted_from, course, first_reached
 from roadmap.verdict import block_days
@@ -76,6 +76,8 @@ def _forecast(
     path = course(target, reading, milestone.evidence)
     odds = expected_on = None
     said = _not_foreseen(target, measure, reading, points)
+    if wrong := wrong_kind(milestone.evidence, reading):
+        said = f"no odds: {wrong}"
     if not said and path is None:
         said = f"no odds: the noise of a {words.block(days)} is not known"
     elif not said and path is not None:

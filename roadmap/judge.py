@@ -12,6 +12,7 @@ today, and is judged by its evidence.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roadmap import reasons, words
@@ -51,6 +52,9 @@ def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> 
     status, why = _status(milestone, evidence, done, foreseen, today, built)
     if status not in {"proven", "stopped"}:
         why += reasons.pause_over(evidence.decision, today)
+    told = status
+    if evidence.decision and evidence.decision.holds(today):  # what the numbers say, whatever was decided
+        told, _ = _status(milestone, replace(evidence, decision=None), done, foreseen, today, built)
     return Verdict(
         code=milestone.code,
         title=milestone.title,
@@ -70,20 +74,22 @@ def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> 
         proven_on=evidence.proven_on,
         spent=evidence.spent,
         budget=milestone.budget,
-        advice=advise(status, stalled_before=evidence.stalled_before, decision=evidence.decision, today=today),
+        advice=advise(told, stalled_before=evidence.stalled_before, decision=evidence.decision, today=today),
     )
 
 
 def gate(verdict: Verdict, *, allow_insufficient: bool = False) -> int:
     """Exit code of a gate: 0 proven, 5 failed (missed, not met, breached), 6 everything else.
 
-    `allow_insufficient` lets pass what has not failed and merely lacks evidence yet: `insufficient` and `on_track`.
+    `allow_insufficient` lets pass what has not failed and merely lacks evidence yet: `insufficient` and `on_track`, but
+    not where there is evidence of a kind that can never count.
     """
     if verdict.status == "proven":
         return 0
     if verdict.status == "missed" or any(c.verdict in {"not_met", "breached"} for c in verdict.criteria):
         return 5
-    return 0 if allow_insufficient and verdict.status in {"insufficient", "on_track"} else 6
+    waiting = verdict.status in {"insufficient", "on_track"} and all(c.valid for c in verdict.criteria)
+    return 0 if allow_insufficient and waiting else 6
 
 
 def _status(
@@ -97,7 +103,7 @@ def _status(
     """The first row of the table that fits, with its reasons."""
     days, decision = evidence.block_days, evidence.decision
     if evidence.proven_on is not None:
-        return "proven", list(reasons.proven(milestone, evidence.proven_on, done, days))
+        return "proven", list(reasons.proven(milestone, evidence.proven_on, done, days, evidence.planned_on))
     if decision and decision.holds(today):
         return {"pause": "paused", "stop": "stopped"}[decision.choice], [reasons.decided(decision)]
     unbuilt = list(reasons.not_built(milestone, built))
@@ -121,6 +127,10 @@ def _status(
     if lacking := sum(not c.enough for c in done):
         verb = "has" if len(done) == 1 else "have"
         text = f"{lacking} of {words.count(len(done), 'target')} {verb} too little evidence for a verdict"
+        if wrong := [c for c in done if not c.valid]:
+            text = (
+                f"{len(wrong)} of {words.count(len(done), 'target')} {verb} evidence that cannot count: {wrong[0].why}"
+            )
         change = reasons.would_change("insufficient", days)
         return "insufficient", [Reason(code="insufficient", text=text, change=change), *open_ones]
     reached = sum(c.verdict in {"met", "held"} for c in done)

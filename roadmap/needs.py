@@ -117,6 +117,9 @@ def _need(asked: _Asked, role: str) -> Need:
     else:
         blocks, gain, assumed, text = _by_blocks(asked)
     earliest = None if target.name == BY_OUTAGES else asked.day_of(blocks)
+    wrong = wrong_kind(asked.milestone.evidence, asked.reading) if asked.reading else ""
+    if wrong:  # more of the same proves nothing, whatever its range comes to
+        blocks, gain, earliest, text = None, None, None, f"{wrong}; more of the same evidence does not prove it"
     head = f"{measure.title}, {words.target(target.direction, target.value, measure.unit)}: "
     tail = f"; {words.day(earliest)} at the earliest" if earliest else ""
     return Need(
@@ -188,7 +191,8 @@ def _by_then(asked: _Asked, gain: float | None) -> str:
         return f"; by {due} there can be {had}, too few to prove it"
     better = "more" if asked.target.direction == "at_least" else "less"
     shown = words.amount(gain, asked.measure.unit, 1)
-    return f"; with the {had} until {due}, a true {shown} or {better} is proven with odds of {words.percent(GOOD_ODDS)}"
+    odds = words.percent(GOOD_ODDS)
+    return f"; with the {had} of evidence by {due}, a true {shown} or {better} is proven with odds of {odds}"
 
 
 def _is_rate(asked: _Asked) -> bool:

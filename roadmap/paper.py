@@ -102,7 +102,11 @@ def _headline(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """What stands, what needs somebody, and the newest measured gain."""
     proven = [v.code for v in verdicts if v.status == "proven"]
     of = f"{len(verdicts)} milestone{'' if len(verdicts) == 1 else 's'}"
-    yield f"{len(proven)} of {of} proven: {', '.join(proven)}." if proven else f"None of {of} is proven."
+    yield (
+        f"{len(proven)} of {of} proven: {', '.join(proven)}."
+        if proven
+        else f"{of[:1].upper()}{of[1:]}, none of them proven."
+    )
     for status in PRESSING:
         codes = [v.code for v in verdicts if v.status == status]
         if codes:
@@ -126,7 +130,7 @@ def _row(v: Verdict, today: date) -> Row:
         status=v.status,
         said=title(v),
         why=v.reasons[0].text if v.reasons else "",
-        measured=tuple(told(c) for c in v.criteria),
+        measured=tuple(("Guardrail: " if c.role == "guardrail" else "") + told(c) for c in v.criteria),
         due=words.day(v.due),
         slip=slip(v, today),
         spent=words.spent(v.spent, v.budget),
@@ -139,7 +143,8 @@ def slip(verdict: Verdict, today: date) -> str:
     planned = f"first planned for {words.day(first)}"
     if verdict.proven_on is not None:
         late = (verdict.proven_on - first).days
-        return f"proven {words.days(late)} late, {planned}" if late > 0 else "proven in time"
+        in_time = "proven in time" if verdict.due == first else f"proven in time, {planned}"
+        return f"proven {words.days(late)} late, {planned}" if late > 0 else in_time
     moved = verdict.slip_days
     said = (
         f"{words.days(abs(moved))} {'later' if moved > 0 else 'earlier'} than {planned}"

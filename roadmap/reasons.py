@@ -30,10 +30,14 @@ RE_PLAN = "a later due date, by a re-plan"
 Criteria = tuple["Criterion", ...]
 
 
-def proven(milestone: Milestone, proven_on: date, done: Criteria, block_days: int) -> Iterator[Reason]:
-    """When it was proven, how late, and what was lost since."""
+def proven(
+    milestone: Milestone, proven_on: date, done: Criteria, block_days: int, planned_on: date | None = None
+) -> Iterator[Reason]:
+    """When it was proven, how late, whether the plan is younger than its proof, and what was lost since."""
     late = (proven_on - milestone.due).days
     text = f"every target reached on {words.day(proven_on)}"
+    if planned_on and planned_on > proven_on:
+        text += f"; its plan was recorded on {words.day(planned_on)}, when that evidence was there already"
     stays = "nothing: a proof stays, with the evidence it was given on"
     if late > 0:
         text = f"proven, {words.days(late)} late: {text}; due {words.day(milestone.due)}"

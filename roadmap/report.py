@@ -145,6 +145,8 @@ def criterion_text(criterion: Criterion) -> str:
     goal = words.target(criterion.direction, criterion.target, criterion.unit)
     under = "" if criterion.faults == "standard" else ", without faults"
     text = f"{MEASURES[criterion.name].title}: {said}; target {goal}{under}: {words.VERDICT[criterion.verdict]}"
+    if not criterion.valid:
+        text += f": {criterion.why}"
     reading = criterion.reading
     if reading is None or reading.estimate is None:
         return text

@@ -100,6 +100,7 @@ class Evidence:
     last_day: date | None = None
     decision: Decision | None = None  #: the latest
     spent: float | None = None  #: None: nothing recorded, which is not 0
+    planned_on: date | None = None  #: the day on which the plan it is judged by was recorded
     first_due: date | None = None  #: of the first plan; None: the plan at hand is the first
     plan_revision: int = 1
     stalled_before: bool = False  #: whether the review a week earlier found it stalled, too

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -18,8 +19,6 @@ PAUSE = Decision(id=1, choice="pause", owner="Ann", why="money", until="2013-02-
     ("status", "choice"),
     [
         ("proven", "continue"),
-        ("paused", "pause"),
-        ("stopped", "stop"),
         ("not_started", "continue"),
         ("missed", "change"),
         ("stalled", "continue"),
@@ -36,8 +35,8 @@ def test_every_status_has_a_draft(status, choice):
 
 
 def test_no_status_is_forgotten():
-    """Each word that a status can be has its draft."""
-    for status in STATUS:
+    """Each word that a status can be has its draft, but for what only a decision makes it."""
+    for status in STATUS.keys() - {"paused", "stopped"}:
         assert advise(status).choice in {"continue", "change", "pause", "stop", "resume"}
 
 
@@ -67,9 +66,14 @@ def test_a_pause_that_is_over_asks_to_be_resumed(status, choice):
         assert found.text == "resume, or decide anew: the pause ended on 15 Feb 2013"
 
 
-def test_a_pause_that_holds_is_left_alone():
-    """On its last day there is nothing to resume yet."""
-    assert advise("paused", decision=PAUSE, today=date(2013, 2, 15)).choice == "pause"
+@pytest.mark.parametrize("choice", ["pause", "stop"])
+def test_a_decision_that_stands_is_no_advice(one_milestone, choice):
+    """While it is paused or stopped, the advice is what the evidence alone says."""
+    milestone, today = load(one_milestone).milestone("M1"), date(2013, 2, 15)
+    decided = replace(PAUSE, choice=choice, until="")
+    found = judge(milestone, Evidence(stalled_before=True, decision=decided), today, 1)
+    assert found.status == {"pause": "paused", "stop": "stopped"}[choice]
+    assert found.advice == judge(milestone, Evidence(stalled_before=True), today, 1).advice
 
 
 def test_a_verdict_brings_its_advice(one_milestone):

@@ -248,12 +248,24 @@ def test_cost_over_budget_is_a_fact(milestone, spent, expected):
     assert status(milestone.model_copy(update={"budget": 100.0}), seen(spent=spent), DUE)[0] == expected
 
 
-@pytest.mark.parametrize("changes", [{"missing": EARLY, "low": None, "high": None}, {"coverage": 0.5}])
-def test_insufficient_and_invalid_say_there_is_not_enough(milestone, changes):
-    """Too little data is never on track, and the gate says 6."""
+@pytest.mark.parametrize(
+    ("changes", "said", "passes"),
+    [
+        ({"missing": EARLY, "low": None, "high": None}, "too little evidence for a verdict", True),
+        (
+            {"coverage": 0.5},
+            "evidence that cannot count: both sides did 50 % of the work that counts; 80 % is asked for",
+            False,
+        ),
+        ({"grade": "D"}, "evidence that cannot count: evidence of grade D; grade B is asked for", False),
+    ],
+)
+def test_insufficient_and_invalid_say_there_is_not_enough(milestone, changes, said, passes):
+    """Too little data is never on track, and the gate says 6; allowed, it passes what lacks evidence and may count."""
     found = judge(milestone, seen(readings=GOOD | {SAVED: replace(SAVED_READING, **changes)}), DUE, 1)
     assert (found.status, gate(found)) == ("insufficient", 6)
-    assert found.reasons[0].text == "1 of 2 targets have too little evidence for a verdict"
+    assert found.reasons[0].text == f"1 of 2 targets have {said}"
+    assert gate(found, allow_insufficient=True) == (0 if passes else 6)
 
 
 def test_every_reason_says_what_would_change_it(milestone):

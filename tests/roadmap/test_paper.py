@@ -129,7 +129,7 @@ def test_a_moved_due_date_shows_its_slip(measured, replay):
     measured.milestones.write_text(text.replace('code = "M1"', 'code = "M1"\nrevision = 2'))
     output = run(measured, "report")
     assert "  due        30 Jun 2013, 91 days later than first planned for 31 Mar 2013" in output
-    assert "None of 1 milestone is proven." in output
+    assert "1 milestone, none of them proven." in output
     assert "At risk: M1." in output
 
 

@@ -71,7 +71,7 @@ def test_a_pause_holds_through_its_last_day(make, today, expected):
     )
     assert verdict.status == expected
     assert (verdict.reasons[-1].code == "pause_over") == (expected != "paused")
-    assert verdict.advice.choice == ("pause" if expected == "paused" else "resume")
+    assert verdict.advice.choice == ("continue" if expected == "paused" else "resume")
 
 
 def test_a_pause_that_is_over_says_so(make):
