@@ -12,7 +12,7 @@ from metrics.estimate import factor
 from metrics.measures import MEASURES
 from metrics.mishaps import LEAST_OUTAGES
 from roadmap import words
-from roadmap.criteria import failed_for_good
+from roadmap.criteria import failed_for_good, wrong_kind
 from roadmap.odds import FARTHEST_DAYS, blocks_left, course, first_reached, room_for, value_at, without_failure
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def _need(asked: _Asked, role: str) -> Need:
     earliest = None if target.name == BY_OUTAGES else asked.day_of(blocks)
     wrong = wrong_kind(asked.milestone.evidence, asked.reading) if asked.reading else ""
     if wrong:  # more of the same proves nothing, whatever its range comes to
-        blocks, gain, earliest, text = None, None, None, f"{wrong}; more of the same evidence does not prove it"
+        blocks = gain = earliest = None
+        text = f"{wrong}; more of the same evidence does not prove it"
     head = f"{measure.title}, {words.target(target.direction, target.value, measure.unit)}: "
     tail = f"; {words.day(earliest)} at the earliest" if earliest else ""
     return Need(
