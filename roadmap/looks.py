@@ -114,6 +114,7 @@ def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], to
         last_day=last,
         decision=standing(db, milestone.code, today),
         spent=sum(entry.amount for entry in spent) if spent else None,
+        planned_on=next((one.as_of for one in plans if one.revision == milestone.revision), None),
         first_due=plans[0].due if plans else None,
         plan_revision=milestone.revision,
         stalled_before=_stalled_before(db, milestone, windows, proven_on, today, built),
