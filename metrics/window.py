@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
     Block = tuple[str, str]  # first and last day
+    Read = dict[tuple[Any, ...], list[tuple[Any, ...]]]  # rows by what was asked for
 
 __all__ = ["COLUMNS", "Outage", "Question", "Window", "in_scope", "load", "pin_baseline", "weights"]
 
@@ -146,8 +147,10 @@ class Window:
         return digest.hexdigest()
 
 
-def load(db: Database, question: Question) -> Window:
-    """Read the rollups of a question.
+def load(db: Database, question: Question, read: Read | None = None) -> Window:
+    """Read the rollups of a question; what is in `read` is not read again, and what is read is put there.
+
+    In production all milestones are compared with one control and all its past, which is then read once for all.
 
     Raises:
         BadInput: the subject or control is not one.
@@ -157,18 +160,23 @@ def load(db: Database, question: Question) -> Window:
     asked = replace(question, series=series)
     first, last = asked.start.isoformat(), "9999"
     names = (*COLUMNS, "inputs_sha256")
-    rows = [rows_of(db, asked, *side, names, (first, last)) for side in sides]
+    live = asked.mode == "live"
+    known = read if read is not None else {}
+    whole = _once(known, db, asked, sides[1], names, ("" if live else first, last))
+    rows = [rows_of(db, asked, *sides[0], names, (first, last)), [row for row in whole if row[0] >= first]]
     pinned = {key: weight for key, weight in weights(db, asked).items() if in_scope(asked.scope, *key[:2])}
     is_pinned = bool(pinned)
     # a replay is compared week by week: what came before its window only weighs, and only while nothing is pinned
     past = []
-    if asked.mode == "live" or not is_pinned:
-        past = rows_of(db, asked, *sides[1], HISTORY, ("", first)) + [row[: 5 + len(HISTORY)] for row in rows[1]]
+    if live:
+        past = whole
+    elif not is_pinned:
+        past = rows_of(db, asked, *sides[1], names, ("", first)) + whole
     strata = tuple(sorted({row[2:5] for side in (*rows, past) for row in side} | set(pinned)))
     blocks, history_blocks = blocks_of(*rows), blocks_of(past)
     (subject, files1), (control, files0) = (grid_of(side, strata, blocks, COLUMNS) for side in rows)
     history, _ = grid_of(past, strata, history_blocks, HISTORY)
-    if asked.mode == "live":
+    if live:
         subject, control, history = (
             side | {"busy_ns": shared_out(side["busy_ns"], side["held"], strata)}
             for side in (subject, control, history)
@@ -205,6 +213,16 @@ def load(db: Database, question: Question) -> Window:
         faults_sha256=faults_sha256_of(db, asked),
         digests=digests,
     )
+
+
+def _once(
+    read: Read, db: Database, asked: Question, side: tuple[str, int], names: tuple[str, ...], between: tuple[str, str]
+) -> list[tuple[Any, ...]]:
+    """Rows of one side, read unless they are known."""
+    key = (asked.scope, asked.end, asked.mode, asked.faults, asked.series, side, between)
+    if key not in read:
+        read[key] = rows_of(db, asked, *side, names, between)
+    return read[key]
 
 
 def _shares(history: Mapping[str, Floats]) -> Floats:

@@ -18,6 +18,7 @@ from roadmap.looks import gather, question, questions, windows_of
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+    from metrics.window import Read
     from roadmap.plan import Plan
     from roadmap.verdict import Verdict
 
@@ -38,8 +39,9 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
         for asked in questions(db, milestone, today).values():
             keeping.pin(db, asked, now_us)
     verdicts = []
+    known: Read = {}
     for milestone in plan.milestones:
-        windows = windows_of(db, milestone, today)
+        windows = windows_of(db, milestone, today, known)
         evidence = gather(db, milestone, windows, today, built)
         verdict = judge(milestone, evidence, today, built)
         looked = hashed(evidence.looked, windows)
@@ -94,7 +96,8 @@ def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> tuple[Plan, 
 
 
 def _judge(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
+    known: Read = {}
     return [
-        judge(milestone, gather(db, milestone, windows_of(db, milestone, today), today, built), today, built)
+        judge(milestone, gather(db, milestone, windows_of(db, milestone, today, known), today, built), today, built)
         for milestone in plan.milestones
     ]

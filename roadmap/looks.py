@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from metrics.compare import Reading
+    from metrics.window import Read
     from roadmap.plan import Milestone
 
     Readings = dict[tuple[str, str], Reading]
@@ -79,10 +80,13 @@ def questions(db: Database, milestone: Milestone, today: date) -> dict[str, Ques
     return {name: question(milestone, today, mode, name) for name in names}
 
 
-def windows_of(db: Database, milestone: Milestone, today: date) -> dict[str, Window]:
-    """The windows that a milestone's targets need, by the faults that the plan names; each is read once."""
+def windows_of(db: Database, milestone: Milestone, today: date, known: Read | None = None) -> dict[str, Window]:
+    """The windows that a milestone's targets need, by the faults that the plan names; each is read once.
+
+    `known` holds what was read for other milestones of the same judgement.
+    """
     asked = questions(db, milestone, today)
-    read = {one: load(db, one) for one in asked.values()}
+    read = {one: load(db, one, known) for one in asked.values()}
     return {name: read[one] for name, one in asked.items()}
 
 
