@@ -206,8 +206,9 @@ def init(folder: Path) -> None:
 
 @main.command()
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a partner's file instead, for editors.")
-@click.pass_obj
-def validate(front: Front, schema: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.pass_context
+def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     """Check every file of the workspace, and say what is wrong and what would be right."""
     import json
 
@@ -224,6 +225,7 @@ def validate(front: Front, schema: bool) -> None:
     if schema:
         click.echo(json.dumps(Partner.model_json_schema(), indent=2))
         return
+    front: Front = context.obj
     root = front.folder
     found = problems(root)
     with suppress(ExchangeError):  # a mistake in the rest of it has been found above
@@ -236,6 +238,9 @@ def validate(front: Front, schema: bool) -> None:
         plan = load(root / "milestones.toml", block_days(_clock(root)))
     except PlanError as error:
         found.append(str(error))
+    if as_json:
+        click.echo(json.dumps({"workspace": str(root), "problems": found}, indent=2))
+        context.exit(2 if found else 0)
     if found:
         raise Refused("\nmilepost: ".join(found))
     feeds = len(front.workspace.pick(None))

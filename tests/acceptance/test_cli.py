@@ -1,6 +1,7 @@
 """Every command explains itself, and every mistake gets one line and its exit code."""
 
 import csv
+import json
 import os
 import shutil
 import socket
@@ -57,6 +58,16 @@ def test_a_fresh_workspace_is_in_order(workspace):
     assert (done.exit_code, done.output) == (0, f"{workspace} is in order: 1 partner(s), 1 feed(s), 1 milestone(s).\n")
     assert "2013-" not in (workspace / "milestones.toml").read_text()
     assert [path.name for path in (workspace / "var/inbox/AA/flights").iterdir()] == ["sample.csv"]
+
+
+def test_what_is_wrong_is_told_to_programs_too(workspace):
+    """The same findings and the same exit code, as JSON."""
+    done = milepost("-w", workspace, "validate", "--json")
+    assert (done.exit_code, json.loads(done.output)) == (0, {"workspace": str(workspace), "problems": []})
+    break_partner(workspace)
+    done = milepost("-w", workspace, "validate", "--json")
+    (problem,) = json.loads(done.output)["problems"]
+    assert (done.exit_code, "unknown key `feed.flights.settel_s`" in problem) == (2, True)
 
 
 def test_init_leaves_other_folders_alone(tmp_path):
