@@ -24,6 +24,7 @@ from metrics.measure import alone
 from metrics.store import open_reader, open_store
 from milepost import spans_of
 from roadmap.plan import load
+from roadmap.template import template
 
 MILEPOST = str(Path(sys.executable).with_name("milepost"))
 
@@ -127,6 +128,7 @@ def test_a_demo_without_a_service_to_replay_says_so(tmp_path):
     folder = tmp_path / "demo"
     milepost("init", folder)
     (folder / "milepost.toml").write_text((folder / "milepost.toml").read_text().replace('"live"', '"replay"'))
+    (folder / "milestones.toml").write_text(template().replace("= 2013-", "= 2014-"))
     command = [MILEPOST, "demo", "--weeks", "2", "--no-serve", "--dir", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
