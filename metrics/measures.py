@@ -49,7 +49,8 @@ ALL = (
         definition="Share of the monolith's processing time that the service saves per record the partner holds in the "
         "end. Failed and repeated attempts count; time blocked on a request that timed out does not. Feeds and file "
         "sizes are compared like with like, and weigh as much as they did with the monolith. In production nobody sees "
-        "what the partner holds: there, records that a side says were delivered stand for it.",
+        "what the partner holds: there, records that a side says were delivered stand for it, and a run that was "
+        "killed, so that nobody knows how long it took, counts as long as the longest of its day.",
         formula="1 - sum(w r) / sum(w) over feed x size band; r = (busy seconds / records held) of the service over "
         "that of the monolith; w = the monolith's pinned share of busy seconds",
         best=1.0,

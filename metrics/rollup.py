@@ -40,13 +40,17 @@ def follow_moves(db: Database) -> None:
 def roll_up(db: Database, cells: Iterable[int]) -> None:
     """Make the rows of `run_block` anew from the raw rows of these cells (ids of `cell`), and of those runs have left.
 
-    Busy time counts every attempt, failed ones included, less what was blocked on time-outs. In a replay a record is
-    counted as held once a round, however many copies the partner has. A round of a replay counts once its holdings are
+    Busy time counts every attempt, failed ones included, less what was blocked on time-outs. One that was killed, of
+    which nobody knows how long it took, counts as long as the longest of its cell: to count none would flatter, and so
+    would leaving out the day.
+
+    In a replay a record is held once a round, however many copies the partner has. A round counts once its holdings are
     there: of one that was cut short, time would be counted and records not. In production nobody can count from outside
     what the partner holds: there, what the last attempt at each exchange delivered stands for it, on the day of that
-    attempt; unless an exchange was completed of which nobody knows how many records were due, or a run ended of which
-    nobody knows how long it took: such a day cannot be compared. An exchange has recovered when its first failure was
-    not a refusal, its last attempt completed it, and no person started any of its attempts.
+    attempt, unless an exchange was completed of which nobody knows how many records were due.
+
+    An exchange has recovered when its first failure was not a refusal, its last attempt completed it, and no person
+    started any of its attempts.
     """
     follow_moves(db)
     for name, made in AGGREGATES.items():
@@ -104,6 +108,8 @@ _FAILED = f"({', '.join(repr(name) for name in FAILED_OUTCOMES)})"
 _ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
 #: A sum that is not known where one of its parts was not told.
 _IF_ALL_TOLD = "CASE WHEN COUNT({0}) = COUNT(*) THEN SUM({0}) END"
+#: Attempts that were given up for abandoned, and of which nobody knows how long they took.
+_ENDLESS = "SUM(outcome = 'abandoned' AND duration_ns IS NULL)"
 _IN_CELL = " AND ".join(f"run_block.{name} = cell.{name}" for name in BLOCK_ID)
 
 
@@ -148,7 +154,8 @@ first_failures AS (
 ),
 sums AS (
   SELECT of_cell, mode = 'live' AS live, MAX(block_end) AS block_end, COUNT(DISTINCT round) AS rounds,
-    COUNT(*) AS attempts, SUM(is_last) AS exchanges, SUM(COALESCE(duration_ns, 0) - blocked_ns) AS busy_ns,
+    COUNT(*) AS attempts, SUM(is_last) AS exchanges,
+    SUM(COALESCE(duration_ns, 0) - blocked_ns) + {_ENDLESS} * COALESCE(MAX(duration_ns), 0) AS busy_ns,
     SUM(blocked_ns) AS blocked_ns, SUM(cpu_ns) AS cpu_ns, SUM(operator_ns) AS operator_ns,
     {_IF_ALL_TOLD.format("operator_touch")} AS operator_touches, {_IF_ALL_TOLD.format("calls")} AS calls,
     SUM(attempt = 1 AND failed) AS first_failed,
@@ -159,8 +166,7 @@ sums AS (
     MAX(started_at_us) AS last_started_at_us, {", ".join(f"SUM(is_last * {name}) AS {name}" for name in _ROWS)},
     SUM(source = 'imported') AS imported, sha256_of_all(input_sha256) AS inputs_sha256,
     SUM(CASE WHEN is_last AND outcome != 'already_received' THEN records END) AS records,
-    SUM((is_last AND outcome = 'done' AND records IS NULL) OR (outcome = 'abandoned' AND duration_ns IS NULL))
-      AS uncounted
+    SUM(is_last AND outcome = 'done' AND records IS NULL) AS uncounted
   FROM runs GROUP BY of_cell
 ),
 kept AS (

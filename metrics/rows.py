@@ -35,7 +35,7 @@ OUTAGE = (*OUTAGE_ID, "block", "block_end", "hours", "calls")
 SERIES = ("mode", "faults", "series", "faults_sha256")
 
 _run = attrgetter(*(f"key.{name}" if name in RUN_ID else name for name in _RUN))
-_records, _mode, _outcome, _attempt = (_RUN.index(name) for name in ("records", "mode", "outcome", "attempt"))
+_records, _mode, _outcome = (_RUN.index(name) for name in ("records", "mode", "outcome"))
 _holding = attrgetter(*_HOLDING)
 _due = _HOLDING.index("due")
 _NOTHING = (0,) * len(_ROWS)
@@ -67,7 +67,7 @@ def _size(row: tuple[Any, ...]) -> int | None:
 
 def may_have_others(row: tuple[Any, ...]) -> bool:
     """Whether there may be other attempts at the exchange of a run in production."""
-    return row[_mode] == "live" and (row[_attempt] > 1 or row[_outcome] in FAILED_OUTCOMES)
+    return bool(row[_mode] == "live")
 
 
 def holding(event: Any) -> tuple[Any, ...]:

@@ -95,7 +95,8 @@ def sitting(front: Front, now_us: int, day: date | None = None) -> Iterator[Sitt
         today = _chosen(front, day, _today(front, db, plan, wall))
         if day is None:
             for past in _turned(calendar(db, today)):
-                verdicts = evaluate(db, plan, past, front.built, now_us)
+                if past == today or past in calendar(db, today):  # another judge may have come further meanwhile
+                    verdicts = evaluate(db, plan, past, front.built, now_us)
         else:
             plan, verdicts = judge_as_of(db, plan, today, front.built)
         yield Sitting(

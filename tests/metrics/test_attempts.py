@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from metrics.rollup import abandon_stale
+from metrics.rollup import abandon_stale, roll_up
 from metrics.store import insert_events, open_store, writing
 
 
@@ -73,14 +73,37 @@ def test_a_retry_on_another_day_moves_the_records_there_and_leaves_the_time(db, 
     assert rolled(db, "block, busy_ns, exchanges, due, held, passing, recovered") == expected
 
 
-def test_a_day_with_a_run_of_unknown_length_cannot_be_compared(db, live):
+def test_a_run_of_unknown_length_counts_as_long_as_the_longest_of_its_day(db, live):
     """Who was killed took some time; to count none would flatter. The failure itself counts."""
-    keep(db, ("start", live("1", **UNSIZED)), ("run", live("2")))
+    keep(db, ("start", live("1", **UNSIZED)), ("run", live("2", duration_ns=700)))
     with writing(db):
         abandon_stale(db, 2_000)
-    keep(db, ("run", live("1", 2)))
-    names = "band, attempts, exchanges, first_failed, still_failed, due, held"
-    assert rolled(db, names) == [(1, 3, 2, 1, 0, None, None)]
+    keep(db, ("run", live("1", 2, duration_ns=300)))
+    names = "band, attempts, exchanges, first_failed, still_failed, due, held, busy_ns"
+    assert rolled(db, names) == [(1, 3, 2, 1, 0, 8, 8, 1_700)]
+
+
+def test_in_whatever_order_attempts_come_they_are_counted_alike(db, live):
+    """A first attempt told after the second still brings it to the size and the count that belong to it."""
+    first, second = ("run", live("1", day=1)), ("run", live("1", 2, "refused", day=2, **UNSIZED))
+    names = "block, band, attempts, exchanges, still_failed, held"
+    expected = [("2013-01-01", 1, 1, 0, 0, 0), ("2013-01-02", 1, 1, 1, 1, 0)]
+    keep(db, second)
+    keep(db, first)
+    assert rolled(db, names) == expected
+
+
+def test_rolling_up_again_changes_nothing(db, live):
+    """What one batch came to is what all of it comes to at once, late ends of given-up runs included."""
+    keep(db, ("start", live("1", **UNSIZED)))
+    with writing(db):
+        abandon_stale(db, 2_000)
+    keep(db, ("run", live("1", 2, "failed", day=2, **UNSIZED)))
+    keep(db, ("run", live("1", day=1)))
+    before = rolled(db, "*")
+    with writing(db):
+        roll_up(db, [cell for (cell,) in db.execute("SELECT id FROM cell").fetchall()])
+    assert rolled(db, "*") == before
 
 
 @pytest.mark.parametrize(
