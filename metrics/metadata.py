@@ -93,7 +93,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "rounds": "Passes of a replay that are summed here",
             "attempts": "Attempts",
             "exchanges": "Exchanges, however many attempts each took",
-            "busy_ns": "Nanoseconds of all attempts less the time blocked on time-outs; a killed one counts as the longest",
+            "busy_ns": "Nanoseconds of all attempts, less those blocked on time-outs; a killed one is as the longest",
             "operator_touches": "Attempts that a person started",
             "first_failed": "Exchanges whose first attempt failed",
             "still_failed": "Exchanges whose last attempt failed",
