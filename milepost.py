@@ -420,7 +420,8 @@ def serve_until_told(front: Front, listener: socket.socket) -> int:
     from apscheduler.schedulers.background import BackgroundScheduler
     from waitress.server import create_server
 
-    from dashboard.app import Config, create_app
+    from dashboard.app import create_app
+    from dashboard.config import Config
 
     told = threading.Event()
     code = 130

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
-from dashboard import views, words
+from dashboard import words
+from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
-from dashboard.errors import NothingYet
+from dashboard.errors import NothingYet, StillReading
+from dashboard.freshness import freshness
+from dashboard.pages import charts, files, milestones, worth
+from dashboard.pages.shared import here, plain, settings
 from dashboard.palette import PALETTES
+from dashboard.snapshot import Views
 from metrics.errors import MetricsError
 from roadmap.errors import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import date
-    from pathlib import Path
+    from dashboard.config import Config
 
 #: The hash is that of the empty style element Plotly makes.
 POLICY = (
@@ -44,16 +46,12 @@ OWN_NAMES = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORE
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
-    """What a dashboard shows."""
+#: The pages, as the navigation names them; a new page is one more line.
+NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"))
 
-    store: Path  #: the metrics database
-    milestones: Path  #: the workspace's milestone file
-    built: int  #: the highest service level that stands
-    workspace_name: str
-    clock: str = "replay"  #: or "live"
-    today: Callable[[], date] | None = None  #: for the live clock; a replay has its own calendar
+#: The modules of the pages, and what is made of a view before anybody is shown it.
+PAGES = (worth, milestones, charts, files)
+DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told)
 
 
 def create_app(config: Config) -> Flask:
@@ -63,12 +61,17 @@ def create_app(config: Config) -> Flask:
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= {"tight": words.tight, "sentence": words.sentence}
-    app.register_blueprint(views.pages)
+    for page in PAGES:
+        app.register_blueprint(page.pages)
+    app.extensions["views"] = Views(config, DEAR if config.keep_s is not None else ())
 
     @app.context_processor
     def everywhere() -> dict[str, object]:
         return {
-            "pages": views.NAVIGATION,
+            "pages": NAVIGATION,
+            "here": here,
+            "as_of": g.get("as_of"),
+            "fresh": g.get("fresh"),
             "workspace_name": config.workspace_name,
             "clock": config.clock,
             "palettes": PALETTES,
@@ -82,6 +85,7 @@ def create_app(config: Config) -> Flask:
     app.teardown_appcontext(_close)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(NothingYet, _nothing_yet)
+    app.register_error_handler(StillReading, _still_reading)
     for damage in (MetricsError, PlanError, sqlite3.DatabaseError):
         app.register_error_handler(damage, _damaged)
     return app
@@ -112,17 +116,22 @@ def _close(_: BaseException | None) -> None:
 
 
 def _nothing_yet(nothing: NothingYet) -> tuple[str, int]:
-    return views.plain(nothing.title, [str(nothing)], nothing.command), 200
+    return plain(nothing.title, [str(nothing)], nothing.command), 200
+
+
+def _still_reading(_: Exception) -> tuple[str, int, dict[str, str]]:
+    said = "The measurements are being read for the first time. This page loads again by itself."
+    return plain("Still reading", [said]), 503, {"Retry-After": "2", "Refresh": "2"}
 
 
 def _damaged(error: Exception) -> tuple[str, int]:
     """A plain page that names the file and what to do; details of the program stay out of it."""
     text = str(error)
-    store = views.settings().store
+    store = settings().store
     if isinstance(error, sqlite3.DatabaseError):
         text = f"{store}: {error}"
     what = "The milestone file cannot be read" if isinstance(error, PlanError) else "The measurements cannot be read"
-    return views.plain(what, [text, "Nothing was changed. Mend it and load this page again."]), 503
+    return plain(what, [text, "Nothing was changed. Mend it and load this page again."]), 503
 
 
 def _http_error(error: HTTPException) -> tuple[str | Response, int]:
@@ -136,4 +145,4 @@ def _http_error(error: HTTPException) -> tuple[str | Response, int]:
     title, text = known.get(code, (error.name, error.description or ""))
     if code == 400:
         text = error.description or text
-    return views.plain(title, [text]), code
+    return plain(title, [text]), code

@@ -18,7 +18,7 @@ from roadmap.words import STATUS
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-    from dashboard.app import Config
+    from dashboard.config import Config
 
 
 def exposition(config: Config, accept: str) -> tuple[bytes, str]:

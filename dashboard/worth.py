@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from dashboard.charts import Chart
     from dashboard.doubts import Doubt
+    from dashboard.snapshot import View
     from metrics.compare import Reading
     from metrics.measures import Measure
     from metrics.window import Question
@@ -76,7 +77,6 @@ class Worth:
     figures: tuple[Figure, ...]
     doubts: tuple[Doubt, ...]
     measures: tuple[Measure, ...]
-    fresh: str
     unit: str
     min_blocks: int
     window: tuple[date, date] | None
@@ -132,6 +132,13 @@ def _seen(db: Database, milestone: Milestone, verdict: Verdict, today: date, mod
     return Seen(milestone=milestone, verdict=verdict, reading=reading, asked=asked, gain=gain)
 
 
+def answer(db: Database, view: View) -> Worth:
+    """The front page of a view, without its charts."""
+    return page(
+        db, view.plan, look(db, view.plan, view.verdicts, view.today, view.built, view.mode), view.today, view.mode
+    )
+
+
 def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str) -> Worth:
     """The front page: the last milestone with enough evidence speaks, newer ones are an early look."""
     enough = [one for one in seen if one.reading.low is not None]
@@ -156,7 +163,6 @@ def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str)
         ),
         doubts=tuple(doubts.about(db, head.asked, head.reading, unit)),
         measures=tuple(MEASURES[name] for name in EXPLAINED),
-        fresh=freshness(db, today, mode),
         unit=unit,
         min_blocks=head.asked.min_blocks,
         window=(head.reading.start, head.reading.end) if head.reading.blocks else None,
@@ -171,12 +177,6 @@ def _window_said(head: Seen, unit: str) -> str:
     if not head.reading.blocks:
         return "nothing measured yet"
     return f"{words.days_between(head.reading.start, head.reading.end)}, {words.plural(head.reading.blocks, unit)}"
-
-
-def freshness(db: Database, today: date, mode: str) -> str:
-    """How far the data goes, and how much of it there is."""
-    replayed = " (replayed calendar)" if mode == "replay" else ""
-    return f"Data up to {words.day(today, year=True)}{replayed} · {frames.runs_measured(db):,} runs measured"
 
 
 def proof(reading: Reading, *, short: bool = False) -> str:

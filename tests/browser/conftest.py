@@ -12,7 +12,8 @@ import pytest
 import waitress
 
 import roadmap
-from dashboard.app import Config, create_app
+from dashboard.app import create_app
+from dashboard.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

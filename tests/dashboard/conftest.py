@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.app import Config, create_app
+from dashboard.app import create_app
+from dashboard.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable

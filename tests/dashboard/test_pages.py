@@ -310,10 +310,10 @@ def test_plotly_comes_compressed_from_here_and_stays(client: FlaskClient) -> Non
 def test_no_request_imports_plotly(made_up: Callable[..., Path]) -> None:
     """A page is made without plotly's Python in memory."""
     program = (
-        "import sys, pathlib, dashboard.app as a\n"
+        "import sys, pathlib, dashboard.app as a, dashboard.config as c\n"
         "plan = pathlib.Path(a.__file__).parents[1] / 'roadmap' / 'milestones.toml'\n"
         f"store = pathlib.Path({str(made_up(weeks=2))!r})\n"
-        "config = a.Config(store=store, milestones=plan, built=1, workspace_name='w')\n"
+        "config = c.Config(store=store, milestones=plan, built=1, workspace_name='w')\n"
         "client = a.create_app(config).test_client()\n"
         "print(client.get('/').status_code, client.get('/milestones').status_code, 'plotly' in sys.modules)\n"
     )

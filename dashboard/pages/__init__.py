@@ -1,0 +1,1 @@
+"""The pages, one module each: address in, view and frames asked, template out."""

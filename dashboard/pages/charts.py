@@ -1,0 +1,105 @@
+"""`/charts/...`: the numbers behind each chart as CSV and JSON, and the charts for the pages that show them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, abort
+
+from dashboard import charts, frames, worth
+from dashboard.pages.shared import here, query, settings, view
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import pandas as pd
+    from sqlite_utils import Database
+
+    from dashboard.charts import Chart
+    from dashboard.snapshot import View
+
+pages = Blueprint("charts", __name__)
+
+#: Faults that charts can be asked for, the first unless said otherwise.
+ASKABLE = {"replay": ("standard", "none"), "live": ("real",)}
+
+
+@pages.get("/charts/<name>.json")
+def as_json(name: str) -> Response:
+    """The numbers behind a chart, and its figure."""
+    chart = called(name)
+    body = {
+        "name": chart.name,
+        "title": chart.title,
+        "what": chart.what,
+        "columns": {column.name: column.label for column in chart.columns},
+        "rows": chart.rows,
+        "figure": chart.figure,
+    }
+    return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
+
+
+@pages.get("/charts/<name>.csv")
+def as_csv(name: str) -> Response:
+    """The numbers behind a chart as CSV; an empty cell is a missing number."""
+    chart = called(name)
+    out = io.StringIO()
+    rows = csv.DictWriter(out, [column.name for column in chart.columns], lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(chart.rows)
+    headers = {"Content-Disposition": f'attachment; filename="milepost-{chart.name}.csv"'}
+    return Response(out.getvalue(), mimetype="text/csv", headers=headers)
+
+
+def called(name: str) -> Chart:
+    """One chart by its name, with the faults that the query asks for; what is not known is refused, not noted."""
+    if name == "plan":
+        return plan_chart(view(query(strict=True), strict=True))
+    if name not in {"busy", "failed"}:
+        abort(404)
+    found = query({"faults": ASKABLE[settings().clock]}, strict=True)
+    seen = view(found, strict=True)
+    drawn = weekly_charts(seen, found.one("faults", ASKABLE[seen.mode][0]))
+    return next((chart for chart in drawn if chart.name == name), None) or abort(404)
+
+
+def weekly_charts(seen: View, faults: str) -> Iterable[Chart]:
+    """Both charts over one time axis; none while no week was measured."""
+    frame = seen.made(weekly(faults))
+    if frame.empty:
+        return []
+    window = seen.made(worth.answer).window  # shaded
+    parts = frames.stretches(seen.plan, seen.built, seen.today)
+    unit = "day" if seen.mode == "live" else "week"
+    both = (make(frame, parts, window, worth.FAULTS[faults], unit) for make in (charts.busy, charts.failed))
+    return [linked(chart, faults=faults) for chart in both]
+
+
+@lru_cache(maxsize=3)
+def weekly(faults: str) -> Callable[[Database, View], pd.DataFrame]:
+    """The question for both sides week by week under some faults; the same function for the same faults."""
+
+    def make(db: Database, seen: View) -> pd.DataFrame:
+        return frames.weekly(db, frames.stretches(seen.plan, seen.built, seen.today), seen.mode, faults)
+
+    return make
+
+
+def plan_chart(seen: View) -> Chart:
+    """The timeline of the plan."""
+    built = {milestone.code for milestone in seen.plan.milestones if milestone.level <= seen.built}
+    return linked(charts.plan(seen.verdicts, seen.today, built))
+
+
+def linked(chart: Chart, **asked: str) -> Chart:
+    """A chart with the addresses of its numbers."""
+    return replace(
+        chart,
+        csv=here("charts.as_csv", name=chart.name, **asked),
+        json=here("charts.as_json", name=chart.name, **asked),
+    )

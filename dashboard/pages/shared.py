@@ -1,0 +1,82 @@
+"""What every page uses: the running app's settings, the view it is asked for, the database of the request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from flask import abort, current_app, g, render_template, request, url_for
+
+from dashboard import asked
+from dashboard.errors import NotYet
+from dashboard.freshness import freshness
+from metrics.store import open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlite_utils import Database
+
+    from dashboard.asked import Asked
+    from dashboard.config import Config
+    from dashboard.snapshot import View, Views
+
+
+def settings() -> Config:
+    """The settings of the running app."""
+    return cast("Config", current_app.config["MILEPOST"])
+
+
+def views() -> Views:
+    """The views of the running app."""
+    return cast("Views", current_app.extensions["views"])
+
+
+def query(known: Mapping[str, Sequence[str] | None] | None = None, *, strict: bool = False) -> Asked:
+    """The keys of this request's address; what is not understood is pointed out on the page.
+
+    With `strict`, as for data that nobody reads with their eyes, it is refused with 400 instead.
+    """
+    found = asked.read(request.args.items(multi=True), known or {})
+    if strict and found.notices:
+        abort(400, " ".join(found.notices))
+    g.notices = found.notices
+    return found
+
+
+def view(found: Asked, *, strict: bool = False) -> View:
+    """The view that the address asks for: the newest, or that of an earlier day (`as_of=2013-06-30`)."""
+    seen = _view(found, strict=strict)
+    g.fresh = seen.made(freshness)
+    return seen
+
+
+def _view(found: Asked, *, strict: bool) -> View:
+    if found.as_of is None:
+        return views().newest()
+    try:
+        seen = views().earlier(found.as_of)
+    except NotYet as error:
+        if strict:
+            abort(400, str(error))
+        g.notices = (*g.get("notices", ()), f"“{error}”; the newest is shown.")
+        return views().newest()
+    g.as_of = found.as_of
+    return seen
+
+
+def database() -> Database:
+    """The store, opened read-only for this request, and closed at its end."""
+    if "db" not in g:
+        g.db = open_reader(settings().store)
+    return cast("Database", g.db)
+
+
+def here(endpoint: str, **values: object) -> str:
+    """An address of ours that keeps to the day that this page is as of."""
+    as_of = g.get("as_of")
+    return url_for(endpoint, **({"as_of": as_of.isoformat()} if as_of else {}), **values)  # type: ignore[arg-type]
+
+
+def plain(title: str, lines: list[str], command: str = "") -> str:
+    """A page of words only, in the house look."""
+    return render_template("plain.html", title=title, lines=lines, command=command)

@@ -1,0 +1,31 @@
+"""`/`: whether it is worth it, in words, three figures and two charts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, render_template
+
+from dashboard import worth
+from dashboard.pages import charts
+from dashboard.pages.shared import here, query, settings, view
+
+pages = Blueprint("worth", __name__)
+
+
+@pages.get("/")
+def page() -> str:
+    """The answer in words, three figures, and both sides week by week."""
+    choices = charts.ASKABLE[settings().clock]
+    found = query({"faults": choices})
+    seen = view(found)
+    faults = found.one("faults", choices[0])
+    told = seen.made(worth.answer)
+    links = tuple(
+        (worth.FAULTS[name], here("worth.page", faults=name if place else None) + "#weeks", name == faults)
+        for place, name in enumerate(choices)
+    )
+    intro = f"Plain sums over all feeds. The shaded {told.unit}s are those that the answer above counts."
+    drawn = charts.weekly_charts(seen, faults)
+    switch = links if len(links) > 1 else ()
+    return render_template("worth.html", page=replace(told, charts=tuple(drawn), weeks_intro=intro, switch=switch))

@@ -1,0 +1,223 @@
+"""What pages are made from: the plan, judged on the store, kept until either of them changes.
+
+Judging takes longer than a page may take. So a view is made once for each state of the store, and whatever else is dear
+is made once for each view. While data keeps coming in, readers get the last view, and the next is made beside them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from dashboard.errors import NothingYet, NotYet, StillReading
+from metrics.changes import Changes
+from metrics.errors import StoreDamaged, StoreMissing
+from metrics.store import clock_of, open_reader
+from metrics.store import today as replayed_today
+from roadmap.evidence import judge_all, judge_as_of
+from roadmap.plan import load
+from roadmap.verdict import block_days
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from sqlite_utils import Database
+
+    from dashboard.config import Config
+    from roadmap.plan import Plan
+    from roadmap.verdict import Verdict
+
+T = TypeVar("T")
+
+#: Views of earlier days that are kept beside the newest.
+EARLIER = 8
+
+#: Making a view may take so much of the time: one that took a second is made anew after ten.
+SHARE = 10
+
+#: How long a first page waits for another that is reading already.
+PATIENCE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """The plan with its verdicts as of one day, and all that was made from them so far."""
+
+    plan: Plan
+    verdicts: list[Verdict]
+    today: date
+    mode: str  #: "replay" or "live"
+    built: int
+    store: Any  #: path of the metrics database
+    as_of: date | None = None  #: the day asked for; None: today
+    _made: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+    _making: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
+
+    def made(self, make: Callable[[Database, View], T]) -> T:
+        """What a function of the store and this view gives; it is asked once, and its value kept with the view."""
+        if make not in self._made:
+            with self._making:
+                if make not in self._made:
+                    with closing(open_reader(self.store)) as db:
+                        self._made[make] = make(db, self)
+        return cast("T", self._made[make])
+
+
+class Views:
+    """The newest view of a workspace, and some of earlier days.
+
+    Args:
+        config: what to show.
+        dear: functions for `View.made` that are called before a view is handed out, so that no reader waits for them.
+    """
+
+    def __init__(self, config: Config, dear: Iterable[Callable[[Database, View], object]] = ()) -> None:
+        self._config = config
+        self._dear = tuple(dear)
+        self._changes = Changes(config.store)
+        self._making = threading.Lock()
+        self._newest: View | None = None
+        self._version: Hashable = None
+        self._made_at_s = self._cost_s = 0.0
+        self._earlier: OrderedDict[Hashable, View] = OrderedDict()
+
+    def newest(self) -> View:
+        """The view of today: the newest there can be or, where the settings let views be kept, one that is nearly so.
+
+        Raises:
+            NothingYet: there is no store, or no run in it.
+            StillReading: the first view is being made; ask again soon.
+            StoreDamaged: the store is not one, or of the other clock.
+            PlanError: the milestone file cannot be used.
+        """
+        version = self._versions()
+        kept = self._newest
+        if kept is not None and version == self._version:
+            return kept
+        if kept is None or self._config.keep_s is None:
+            if not self._making.acquire(timeout=PATIENCE_S):
+                raise StillReading
+            try:
+                return self._make(version)
+            finally:
+                self._making.release()
+        if self._is_old():
+            threading.Thread(target=self._make_quietly, name="view", daemon=True).start()
+        return kept
+
+    def refresh(self) -> None:
+        """Make the newest view now, if the store has changed and the last one is old enough; says what went wrong."""
+        if (
+            self._versions() != self._version
+            and (self._newest is None or self._is_old())
+            and self._making.acquire(blocking=False)
+        ):
+            try:
+                self._make(self._versions())
+            except NothingYet:
+                pass  # there will be something one day, and until then each page says that there is not
+            finally:
+                self._making.release()
+
+    def earlier(self, day: date) -> View:
+        """The view of an earlier day, by the plans of that day; a day that has not come is refused.
+
+        Raises:
+            NotYet: the day lies ahead of the store's calendar.
+            NothingYet, StillReading, StoreDamaged, PlanError: as for `newest`.
+        """
+        today = self.newest().today
+        if day > today:
+            raise NotYet(day, today)
+        key = (day, self._versions())
+        if key not in self._earlier:
+            with closing(self._open()) as db:
+                plan, verdicts = judge_as_of(db, self._plan(), day, self._config.built)
+            self._earlier[key] = self._view(plan, verdicts, day, as_of=day)
+            while len(self._earlier) > EARLIER:
+                self._earlier.popitem(last=False)
+        return self._earlier[key]
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._changes.close()
+
+    def _versions(self) -> Hashable:
+        try:
+            status = self._config.milestones.stat()
+            plan = (status.st_mtime_ns, status.st_size)
+        except OSError:  # whoever loads it says what is wrong with it
+            plan = None
+        wall = self._config.today() if self._config.clock == "live" and self._config.today else None
+        return self._changes.version(), plan, wall
+
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._made_at_s >= max(self._config.keep_s or 0.0, SHARE * self._cost_s)
+
+    def _make_quietly(self) -> None:
+        if self._making.acquire(blocking=False):
+            try:
+                self._make(self._versions())
+            except Exception:  # noqa: BLE001 (the next reader is told, as there is no view any more)
+                self._newest = None
+            finally:
+                self._making.release()
+
+    def _make(self, version: Hashable) -> View:
+        """Make the newest view, unless another has done so meanwhile; the caller holds the lock."""
+        if self._newest is not None and version == self._version:
+            return self._newest
+        begun = time.monotonic()
+        try:
+            view = self._read()
+            for make in self._dear:
+                view.made(make)
+        except Exception:
+            self._newest = None
+            raise
+        self._newest, self._version = view, version
+        self._made_at_s = time.monotonic()
+        self._cost_s = self._made_at_s - begun
+        return view
+
+    def _read(self) -> View:
+        plan = self._plan()
+        with closing(self._open()) as db:
+            last = replayed_today(db)
+            if last is None:
+                first = min(plan.milestones, key=lambda milestone: milestone.start)
+                said = f"No runs yet on {first.code}. The metrics database is empty; this fills it:"
+                raise NothingYet("No runs yet", said, self._how())
+            live = self._config.clock == "live" and self._config.today is not None
+            today = self._config.today() if live and self._config.today else date.fromisoformat(last)
+            return self._view(plan, judge_all(db, plan, today, self._config.built), today)
+
+    def _view(self, plan: Plan, verdicts: list[Verdict], today: date, as_of: date | None = None) -> View:
+        config = self._config
+        return View(
+            plan=plan, verdicts=verdicts, today=today, mode=config.clock, built=config.built, store=config.store,
+            as_of=as_of,
+        )  # fmt: skip
+
+    def _plan(self) -> Plan:
+        return load(self._config.milestones, block_days(self._config.clock))
+
+    def _open(self) -> Database:
+        try:
+            db = open_reader(self._config.store)
+        except StoreMissing as error:
+            said = "There is no metrics database; this makes one:"
+            raise NothingYet("Nothing measured yet", said, self._how()) from error
+        if clock_of(db) != self._config.clock:
+            held = clock_of(db)
+            db.close()
+            raise StoreDamaged(f"{self._config.store}: holds {held} runs, not {self._config.clock} ones")
+        return db
+
+    def _how(self) -> str:
+        return "milepost metrics measure" if self._config.clock == "replay" else "milepost run"
