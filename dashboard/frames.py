@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from metrics.baseline import pinned_since
 from metrics.compare import block_series
 from metrics.events import parse_subject
 from roadmap.evidence import question
@@ -147,9 +148,8 @@ def runs_measured(db: Database) -> int:
 
 
 def is_pinned(db: Database, asked: Question) -> bool:
-    """Whether the baseline's weights are fixed for a question's series."""
-    sql = "SELECT 1 FROM baseline WHERE series = ? AND mode = ? AND faults = ? AND system = ?"
-    return db.execute(sql, (asked.series, asked.mode, asked.faults, asked.control)).fetchone() is not None
+    """Whether the baseline's weights are fixed for a question's series, as of its end."""
+    return pinned_since(db, asked) is not None
 
 
 def spent(db: Database, today: date) -> dict[str, float]:

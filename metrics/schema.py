@@ -197,6 +197,12 @@ def forget_old_delays(db: Database) -> None:
     db.execute("UPDATE run_block SET delay_p50_us = NULL, delay_p95_us = NULL")
 
 
+@migrations()
+def add_days_of_baselines(db: Database) -> None:
+    """The day as of which weights are pinned; NULL in older pins, which nobody knows the day of: always in force."""
+    db.execute("ALTER TABLE baseline ADD COLUMN as_of TEXT")
+
+
 def _append_only(db: Database, table: str) -> None:
     for verb in ("UPDATE", "DELETE"):
         db.execute(
@@ -209,6 +215,6 @@ def _append_only(db: Database, table: str) -> None:
 STEPS = frozenset(
     {
         "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",
-        "forget_old_delays",
+        "forget_old_delays", "add_days_of_baselines",
     }
 )  # fmt: skip
