@@ -87,7 +87,7 @@ def joined(way: Way) -> str:
     """Cells and their tallies, from the side that has fewer; values are of the cells, then of the tallies."""
     both = f"ON tally.cell = cell.id WHERE {way.cells.where} AND {way.tallies.where}"
     rare = any("fingerprint = ?" in each for each in way.tallies.sql)
-    return f"tally INDEXED BY tally_fingerprint CROSS JOIN cell {both}" if rare else f"cell CROSS JOIN tally {both}"
+    return f"tally CROSS JOIN cell {both}" if rare else f"cell CROSS JOIN tally {both}"
 
 
 def walk(db: Database, way: Way, after: Cursor | None, most: int, *, newer: bool = False) -> list[Cursor]:
