@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 #: Attempts that are looked at, gaps that make the usual one, and exchanges that tell what is usual.
-RECENT, GAPS, LEAST = 100, 20, 5
+RECENT, GAPS, LEAST = 60, 20, 5
 
 #: Ends that need a person, and those after which everything is where it belongs.
 STUCK = ("refused", "failed", "ambiguous", "abandoned")
