@@ -1,0 +1,82 @@
+"""Failures that are alike, put together by their fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from metrics.browse import way_of
+from metrics.events import FAILED_OUTCOMES, subject_name
+from metrics.fingerprint import pattern
+from metrics.picked import UNTOLD, Picked, outcomes
+from metrics.walk import joined
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from metrics.walk import Way
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Failed runs that have an error in common, and the newest of them as an example."""
+
+    fingerprint: str  #: as `Picked.fingerprint` takes it: `UNTOLD` for runs that tell neither a kind nor a text
+    error_type: str
+    pattern: str
+    example: str  #: the newest error in words, whole
+    runs: int
+    feeds: tuple[str, ...]  #: PARTNER/FEED
+    sides: tuple[str, ...]
+    first_at_us: int
+    last_at_us: int
+    example_run_id: int
+
+
+def groups(db: Database, picked: Picked, limit: int = 200) -> tuple[Group, ...]:
+    """The failed runs of a list by what they have in common, the most frequent first.
+
+    `limit` is how many groups there are at the most. States that are not failures are left out.
+    """
+    way = way_of(db, failed_of(picked))
+    sql = (
+        "SELECT tally.fingerprint, cell.id, outcome, runs, first_at_us, last_at_us, partner, feed, system, level "  # noqa: S608
+        f"FROM {joined(way)}"
+    )
+    kinds: dict[str, list[Any]] = {}
+    for shared, *row in db.execute(sql, (*way.cells.values, *way.tallies.values)):
+        kinds.setdefault(shared, []).append(row)
+    most = sorted(kinds.items(), key=lambda kind: (-sum(row[2] for row in kind[1]), kind[0]))[:limit]
+    return tuple(_group(db, way, shared, rows) for shared, rows in most)
+
+
+def failed_of(picked: Picked) -> Picked:
+    """The same list without what did not fail."""
+    kept = tuple(name for name in outcomes(picked.states) if name in FAILED_OUTCOMES)
+    return replace(picked, states=kept if picked.states else FAILED_OUTCOMES) if kept or not picked.states else NOTHING
+
+
+#: A list of no run.
+NOTHING = Picked(states=("",))
+
+
+def _group(db: Database, way: Way, shared: str, rows: list[Any]) -> Group:
+    cell, outcome, _, _, last_at_us, *_ = max(rows, key=lambda row: (row[4], row[0], row[1]))
+    sql = (
+        "SELECT id, error_type, error FROM run "  # noqa: S608 (conditions are our own)
+        f"WHERE cell = ? AND outcome = ? AND fingerprint = ? AND started_at_us = ? AND {way.runs.where} LIMIT 1"
+    )
+    key = (cell, outcome, shared, last_at_us, *way.runs.values)
+    number, error_type, error = db.execute(sql, key).fetchone()
+    return Group(
+        fingerprint=shared or UNTOLD,
+        error_type=error_type,
+        pattern=pattern(error_type, error),
+        example=error,
+        runs=sum(row[2] for row in rows),
+        feeds=tuple(sorted({f"{partner}/{feed}" for *_, partner, feed, _, _ in rows})),
+        sides=tuple(sorted({subject_name(system, level) for *_, system, level in rows})),
+        first_at_us=min(row[3] for row in rows),
+        last_at_us=last_at_us,
+        example_run_id=number,
+    )
