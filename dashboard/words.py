@@ -25,6 +25,7 @@ from roadmap.answers import (
     percent,
     plural,
     span,
+    tight,
     too_early,
 )
 
@@ -98,11 +99,6 @@ def slip(proven: date | None, due: date, today: date) -> str:
             return "on the day"
         return f"{plural(abs(late), 'day')} {'late' if late > 0 else 'early'}"
     return f"{plural((today - due).days, 'day')} overdue" if today > due else ""
-
-
-def tight(text: str) -> str:
-    """A sentence of another room with its percentages written as on these pages: "60 %" as "60%"."""
-    return text.replace(" %", "%")
 
 
 def sentence(text: str) -> str:

@@ -197,3 +197,8 @@ def days_between(first: date, last: date) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """A counted noun: "1 week", "13 weeks"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def tight(text: str) -> str:
+    """A sentence of another room with its percentages written as on these pages: "60 %" as "60%"."""
+    return text.replace(" %", "%")
