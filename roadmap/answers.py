@@ -202,3 +202,13 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 def tight(text: str) -> str:
     """A sentence of another room with its percentages written as on these pages: "60 %" as "60%"."""
     return text.replace(" %", "%")
+
+
+def shortened(text: str, most: int) -> str:
+    """A text on one line and no longer than that, cut between words where it can be; "" for no room at all."""
+    line = tight(" ".join(text.split()))
+    if len(line) <= most:
+        return line
+    head = line[: max(most - 1, 0)]
+    cut = head.rpartition(" ")[0]
+    return f"{(cut if len(cut) > most // 2 else head).rstrip(' ,;:')}…" if head else ""

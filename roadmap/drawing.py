@@ -9,7 +9,7 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from roadmap.answers import count, days_between, percent, plural
+from roadmap.answers import count, days_between, percent, plural, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -113,7 +113,7 @@ def draw(weeks: Sequence[Week], parts: Sequence[Stretch], faults: str, unit: str
         lines=tuple(_apart(lines, TOP + 3, floor - 2)),
         across=tuple(Tick(at=x(day), text=f"{day.day} {day:%b}") for day in _days(first, last)),
         up=tuple(Tick(at=y(step * n), text=_seconds(step * n, top)) for n in range(round(top / step) + 1)),
-        marks=tuple(_named(Tick(at=x(max(part.start, first)), text=part.code[:8]) for part in parts)),
+        marks=tuple(_named(Tick(at=x(max(part.start, first)), text=shortened(part.code, 8)) for part in parts)),
     )
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from metrics.store import METHOD
 from roadmap import answers, caveats, drawing, headline, sheet_figures, sheet_rows, weeks
-from roadmap.answers import day, plural
+from roadmap.answers import day, plural, shortened
 from roadmap.history import decisions
 from roadmap.paper import PRESSING
 from roadmap.revisions import gone
-from roadmap.sheet_rows import DENSE, ROOMY, shortened
+from roadmap.sheet_rows import DENSE, ROOMY
 from roadmap.words import STATUS
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def gather(
         gone=shortened(_gone(db, plan, today), 150) if db else "",
         fill=fill,
         decision=shortened(_newest(db, verdicts, today) if db else "None recorded.", 230),
-        doubts=tuple(shortened(text, 170) for text in caveats.doubts(db, head)),
-        how=tuple(shortened(text, 170) for text in caveats.how(verdicts, head)),
+        doubts=tuple(shortened(text, 140) for text in caveats.doubts(db, head)),
+        how=tuple(shortened(text, 140) for text in caveats.how(verdicts, head)),
         method=METHOD,
         plan_sha256=_plan_sha256(plan),
         inputs_sha256=_inputs_sha256(verdicts, head),

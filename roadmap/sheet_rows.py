@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roadmap import words
-from roadmap.answers import day, digits_for, less, plural, span, tight
+from roadmap.answers import MISSING, count, day, digits_for, less, plural, shortened, span, tight
 from roadmap.paper import PRESSING
 from roadmap.report import title
 
@@ -23,7 +23,7 @@ ROOMY, DENSE, MOST = 4, 8, 12
 
 #: Characters of a title and of a reason, by how full the page is.
 TITLES = {"roomy": 60, "close": 48, "dense": 40}
-REASONS = {"roomy": 110, "close": 0, "dense": 0}
+REASONS = {"roomy": 90, "close": 0, "dense": 0}
 
 #: What gives way first where there is no room for all, the last first; what presses never does before it.
 LAST = ("proven", "not_started")
@@ -38,13 +38,16 @@ class Row:
     why: str  #: "" where there is no room for it
     status: str  #: a key of `words.STATUS`, for the icon
     said: str
+    late: str  #: what else there is to say of the status
     gain: str
     range: str
     target: str
     due: str
-    slip: str
-    end: str  #: when it was proven, or what is foreseen
+    slip: str  #: against the first plan, and overdue; "" where all is as planned
+    end: str  #: when it was proven, or not
+    ahead: str  #: what is foreseen
     spent: str
+    budget: str
 
 
 def rows(verdicts: Sequence[Verdict], today: date, fill: str) -> tuple[tuple[Row, ...], str]:
@@ -63,16 +66,6 @@ def rows(verdicts: Sequence[Verdict], today: date, fill: str) -> tuple[tuple[Row
     return tuple(_row(v, today, fill) for n, v in enumerate(verdicts) if n in shown), more
 
 
-def shortened(text: str, most: int) -> str:
-    """A text on one line and no longer than that, cut between words where it can be; "" for no room at all."""
-    line = tight(" ".join(text.split()))
-    if len(line) <= most:
-        return line
-    head = line[: max(most - 1, 0)]
-    cut = head.rpartition(" ")[0]
-    return f"{(cut if len(cut) > most // 2 else head).rstrip(' ,;:')}…" if head else ""
-
-
 def _weight(status: str) -> int:
     if status in PRESSING:
         return 0
@@ -87,14 +80,17 @@ def _row(v: Verdict, today: date, fill: str) -> Row:
         title=shortened(v.title, TITLES[fill]),
         why=_why(v, REASONS[fill]),
         status=v.status,
-        said=title(v),
+        said=words.STATUS[v.status],
+        late=title(v).removeprefix(words.STATUS[v.status]).removeprefix(", "),
         gain=gain,
         range=likely,
         target="none set" if timed is None else tight(words.target(timed.direction, timed.target, timed.unit)),
         due=day(v.due, year=True),
-        slip=_slip(v, today),
-        end=_end(v, today),
-        spent=words.spent(v.spent, v.budget),
+        slip=_slip(v, today, fill),
+        end=day(v.proven_on, year=True) if v.proven_on else "not yet",
+        ahead="" if v.proven_on else _ahead(v, today),
+        spent=MISSING if v.spent is None else count(v.spent),
+        budget="" if v.budget is None else f"of {count(v.budget)}",
     )
 
 
@@ -117,23 +113,20 @@ def _gain(timed: Criterion | None) -> tuple[str, str]:
     return less(reading.estimate, digits), f"likely {span(reading.low, reading.high, timed.target)}"
 
 
-def _slip(v: Verdict, today: date) -> str:
-    """Against the first plan, and overdue; "" where all is as planned."""
-    moved = v.slip_days
-    said = [f"{plural(abs(moved), 'day')} {'later' if moved > 0 else 'earlier'} than first planned"] if moved else []
-    if v.proven_on is None and today > v.due:
-        said.append(f"{plural((today - v.due).days, 'day')} overdue")
-    return ", ".join(said)
+def _slip(v: Verdict, today: date, fill: str) -> str:
+    over = v.proven_on is None and today > v.due
+    said = [f"{plural((today - v.due).days, 'day')} overdue"] if over else []
+    if v.slip_days:
+        said.append(f"{plural(abs(v.slip_days), 'day')} {'later' if v.slip_days > 0 else 'earlier'} than planned")
+    return ", ".join(said if fill == "roomy" else said[:1])
 
 
-def _end(v: Verdict, today: date) -> str:
-    if v.proven_on is not None:
-        return f"proven {day(v.proven_on, year=True)}"
+def _ahead(v: Verdict, today: date) -> str:
     if today < v.start:
         return f"starts {day(v.start, year=True)}"
     wanted = [one for one in v.forecasts if one.role == "metric"]
     odds = [one.odds for one in wanted if one.odds is not None]
     if odds:
-        return f"not yet; {tight(words.odds(min(odds)))} by then"
+        return tight(words.odds(min(odds)))
     days = [one.expected_on for one in wanted if one.expected_on is not None]
-    return f"not yet; expected around {day(max(days), year=True)}" if days else "not yet; no forecast"
+    return f"around {day(max(days), year=True)}" if days else "no forecast"
