@@ -39,7 +39,7 @@ KINDS = {"replay": "replay, not production", "live": "production, live"}
 UNDER = {"standard": "under standard faults", "none": "without faults", "real": "as it happened"}
 
 #: Heights of the drawing, in its own units, by how full the page is.
-HEIGHTS = {"roomy": 200, "close": 150, "dense": 118}
+HEIGHTS = {"roomy": 200, "close": 150, "dense": 125}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +101,8 @@ def gather(
         gone=shortened(_gone(db, plan, today), 150) if db else "",
         fill=fill,
         decision=shortened(_newest(db, verdicts, today) if db else "None recorded.", 230),
-        doubts=tuple(shortened(text, 140) for text in caveats.doubts(db, head)),
-        how=tuple(shortened(text, 140) for text in caveats.how(verdicts, head)),
+        doubts=tuple(shortened(text, 130) for text in caveats.doubts(db, head)),
+        how=tuple(shortened(text, 130) for text in caveats.how(verdicts, head)),
         method=METHOD,
         plan_sha256=_plan_sha256(plan),
         inputs_sha256=_inputs_sha256(verdicts, head),

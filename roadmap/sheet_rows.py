@@ -23,7 +23,7 @@ ROOMY, DENSE, MOST = 4, 8, 12
 
 #: Characters of a title and of a reason, by how full the page is.
 TITLES = {"roomy": 60, "close": 48, "dense": 40}
-REASONS = {"roomy": 90, "close": 0, "dense": 0}
+REASONS = {"roomy": 72, "close": 0, "dense": 0}
 
 #: What gives way first where there is no room for all, the last first; what presses never does before it.
 LAST = ("proven", "not_started")
