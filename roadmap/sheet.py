@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 #: What kind of data it is, on the page's own tag.
 KINDS = {"replay": "replay, not production", "live": "production, live"}
 
+#: What fills in the numbers where there are none.
+FILLS = {
+    "replay": "`milepost demo` or `milepost metrics measure` fills in",
+    "live": "`milepost run`, then `milepost metrics collect`, fill in",
+}
+
 #: What to call the faults that runs met.
 UNDER = {"standard": "under standard faults", "none": "without faults", "real": "as it happened"}
 
@@ -90,9 +96,7 @@ def gather(
         counted=_counted(head, faults),
         situation=said.situation if said else "none",
         headline=shortened(said.headline, 110) if said else "Nothing has been measured yet.",
-        detail=shortened(said.detail, 230)
-        if said
-        else "What follows is the plan alone; `milepost demo` or `milepost metrics measure` fills in the numbers.",
+        detail=shortened(said.detail, 230) if said else f"What follows is the plan alone; {FILLS[clock]} the numbers.",
         standing=tuple(shortened(text, 110) for text in _standing(verdicts)),
         figures=sheet_figures.figures(db, head, plan, verdicts),
         drawing=_drawn(db, plan, built, today, clock, faults, HEIGHTS[fill]) if db else None,

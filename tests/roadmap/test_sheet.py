@@ -12,7 +12,9 @@ import pytest
 from metrics.store import METHOD, open_store
 from roadmap import answers, drawing, sheet, sheet_rows
 from roadmap.evidence import evaluate
+from roadmap.judge import judge
 from roadmap.plan import load
+from roadmap.verdict import Evidence
 from roadmap.weeks import Stretch, Week, stretches, weeks
 
 TODAY = date(2013, 3, 31)
@@ -160,3 +162,17 @@ def test_weeks_are_told_of_the_milestone_that_stood(front, replay):
     assert [one.control_s for one in found] == pytest.approx([100, 100, 100])
     assert [one.subject_s for one in found] == pytest.approx([40, 41, 40])
     assert found[0].target_s == pytest.approx(70)
+
+
+@pytest.mark.parametrize(
+    ("clock", "how"), [("replay", "`milepost metrics measure` fills"), ("live", "`milepost run`, then")]
+)
+def test_without_measurements_there_is_the_plan(front, clock, how):
+    """No number, no chart, and which command makes them."""
+    plan = load(front.milestones)
+    verdicts = [judge(milestone, Evidence(mode=clock), TODAY, 1) for milestone in plan.milestones]
+    made = sheet.gather(None, plan, verdicts, TODAY, clock, 1)
+    assert (made.headline, made.drawing, made.upto) == ("Nothing has been measured yet.", None, "No data")
+    assert how in made.detail
+    assert [figure.big for figure in made.figures] == ["not measured", "not measured", "not recorded"]
+    assert [row.gain for row in made.rows] == ["not measured"]
