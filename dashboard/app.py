@@ -17,7 +17,7 @@ from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import freshness
-from dashboard.pages import charts, files, milestones, worth
+from dashboard.pages import charts, files, milestones, report, worth
 from dashboard.pages.shared import here, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
@@ -50,8 +50,8 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"))
 
 #: The modules of the pages, and what is made of a view before anybody is shown it.
-PAGES = (worth, milestones, charts, files)
-DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told)
+PAGES = (worth, milestones, charts, files, report)
+DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told, report.told)
 
 
 def create_app(config: Config) -> Flask:
