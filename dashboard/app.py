@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
+from dashboard import partners as partner_facts
 from dashboard import words
 from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import freshness
-from dashboard.pages import charts, files, method, milestones, worth
+from dashboard.pages import charts, files, method, milestones, partners, worth
 from dashboard.pages.shared import here, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
@@ -50,12 +51,16 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 NAVIGATION = (
     ("worth.page", "Worth it?"),
     ("milestones.page", "Milestones"),
+    ("partners.page", "Partners"),
     ("method.page", "Method"),
 )
 
 #: The modules of the pages, and what is made of a view before anybody is shown it.
-PAGES = (worth, milestones, method, charts, files)
-DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told)
+PAGES = (worth, milestones, partners, method, charts, files)
+DEAR = (
+    freshness, worth_words.answer, charts.weekly("standard"), milestones.told, partner_facts.overview,
+    partner_facts.standing,
+)  # fmt: skip
 
 
 def create_app(config: Config) -> Flask:

@@ -32,6 +32,7 @@ from metrics.walk import Way, joined, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
     from sqlite_utils import Database
 
@@ -94,21 +95,29 @@ class Asked:
     mode: str
     faults: str
     now_us: int
+    until: date | None = None  #: first day of the last block that is looked at; None: all there is
 
 
 COLUMNS = "id, exchange_id, attempt, outcome, file, due_at_us, started_at_us, duration_ns, level"
 
 
-def feeds(db: Database, mode: str, faults: str, now_us: int) -> tuple[FeedState, ...]:
-    """How every feed that the service has run stands, by partner and feed."""
+def feeds(
+    db: Database, mode: str, faults: str, now_us: int, until: date | None = None
+) -> tuple[FeedState, ...]:  # fmt: skip
+    """How every feed that the service has run stands, by partner and feed.
+
+    Looking back, `until` is the first day of the last block that was over then, and `now_us` the time of that day.
+    """
     ways = tuple(_ways(db, mode, faults))
     found = []
     for partner, feed in feeds_of(db):
         own = Terms(("cell.partner = ?", "cell.feed = ?"), (partner, feed))
+        if until:
+            own += Terms(("cell.block <= ?",), (until.isoformat(),))
         for way in ways:
             here = Way(own + way.cells, way.tallies, way.runs)
             if recent := _recent(db, here):
-                found.append(_state(db, Asked(partner, feed, mode, faults, now_us), here, recent))
+                found.append(_state(db, Asked(partner, feed, mode, faults, now_us, until), here, recent))
                 break
     return tuple(found)
 
@@ -167,7 +176,10 @@ def _state(db: Database, asked: Asked, way: Way, recent: list[Tried]) -> FeedSta
 
 def _counts(db: Database, asked: Asked, side: str) -> tuple[int, int, int]:
     """Runs, exchanges, and exchanges that stand failed: of all that a list of this feed and side holds."""
-    way = way_of(db, Picked(sides=(side,), partners=(asked.partner,), feeds=(asked.feed,), faults=(asked.faults,)))
+    whose = Picked(
+        sides=(side,), partners=(asked.partner,), feeds=(asked.feed,), faults=(asked.faults,), last=asked.until
+    )
+    way = way_of(db, whose)
     failed = f"outcome IN {FAILED_OUTCOMES}"
     sql = f"SELECT SUM(runs), SUM(runs * last), SUM(runs * last * ({failed})) FROM {joined(way)}"  # noqa: S608
     found = db.execute(sql, way.cells.values).fetchone()

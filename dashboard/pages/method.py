@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
-from dashboard import method, rules
+from dashboard import method, partner_rows, rules
 from dashboard.errors import NothingYet
 from dashboard.pages.shared import query, settings, view
 from roadmap.verdict import block_days
@@ -30,6 +30,7 @@ def page() -> str:
         "verdicts": rules.verdicts(block_days(settings().clock)),
         "statuses": rules.statuses(),
         "answers": rules.answers(),
+        "feeds": partner_rows.STATES,
         "faults": method.faults(),
         "series": seen.made(method.series) if seen else (),
     }

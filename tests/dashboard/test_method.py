@@ -83,7 +83,12 @@ def test_the_examples_of_answers_are_answered_so() -> None:
     """Each example gets the answer that it stands for, and no answer lacks one."""
     for name, (_, gain) in rules.SITUATIONS.items():
         assert words.answer(gain).situation == name
-    known = set(re.findall(r'"(\w+)"', " ".join(re.findall(r"situation=[^,]+,", inspect.getsource(sys.modules[words.answer.__module__])))))
+    known = set(
+        re.findall(
+            r'"(\w+)"',
+            " ".join(re.findall(r"situation=[^,]+,", inspect.getsource(sys.modules[words.answer.__module__]))),
+        )
+    )
     assert known == set(rules.SITUATIONS)
 
 
