@@ -65,14 +65,14 @@ def _said(rows: Sequence[dict[str, Any]], unit: str) -> str:
     more = sum(row["subject_first"] > row["control_first"] for row in both)
     if fewer == more == 0:
         return f"As many failed first attempts in each of {words.plural(len(both), unit)}"
-    return f"Fewer failed first attempts in {fewer} of {words.plural(len(both), unit)}, more in {more}"
+    return f"Fewer failed first attempts in {fewer} of {words.plural(len(both), unit)}, more in {more or 'none'}"
 
 
 def _figure(rows: Sequence[dict[str, Any]], unit: str) -> dict[str, Any]:
     colors = PALETTES["light"]
     known = [row[name] for row in rows for name in ("control_first", "subject_first") if row[name] is not None]
     top = max(known, default=0.0) * 1.06 or 1.0
-    layout = {
+    layout: dict[str, Any] = {
         "height": HEIGHT, "autosize": True, "showlegend": False, "hovermode": "x unified", "dragmode": False,
         "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
         "margin": {"l": 48, "r": 96, "t": 12, "b": 30},
@@ -92,10 +92,12 @@ def _figure(rows: Sequence[dict[str, Any]], unit: str) -> dict[str, Any]:
         "yaxis": {
             "range": [0, top], "fixedrange": True, "gridcolor": colors["grid"], "gridwidth": 1, "zeroline": True,
             "zerolinecolor": colors["axis"], "zerolinewidth": 1, "nticks": 5, "tickformat": ",",
-            "ticksuffix": "\N{EN SPACE}", "separatethousands": True,
+            "ticksuffix": "\N{THIN SPACE}", "separatethousands": True,
         },
         "shapes": [], "annotations": [],
     }  # fmt: skip
+    if rows:
+        layout["xaxis"] |= {"range": [rows[0]["block"], rows[-1]["block"]]}
     lines = [
         _line(rows, "baseline", "control_first", "monolith", by_side=False),
         _line(rows, "service", "subject_first", "service", by_side=True),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dashboard.partners import Gained, Overview, Rate, Standing
+    from metrics.feeds import FeedState
     from metrics.reading import Reading
 
 #: What is shown of a feed that only the monolith has exchanged.
@@ -125,7 +126,7 @@ def row(known: Overview, stands: Standing | None, pair: tuple[str, str], mode: s
     told |= {
         "state": BY_NAME[state.state],
         "since": f"since {_day_of(state.since_us)}" if state.since_us is not None else "",
-        "why": words.sentence(state.why),
+        "why": _why(state),
         "good": words.day(stands.good_at.date(), year=True) if stands.good_at else "never",
         "good_run": stands.good_run,
         "gap": "not known yet" if state.usual_gap_s is None else span(state.usual_gap_s),
@@ -145,6 +146,13 @@ def row(known: Overview, stands: Standing | None, pair: tuple[str, str], mode: s
     return Row(**told, **_gain(known.gained, known.gained.readings.get(pair), mode))
 
 
+def _why(state: FeedState) -> str:
+    """Why a feed stands as it does; where all is well, how often a file comes."""
+    if state.state == "on_time" and state.usual_gap_s is not None:
+        return f"A file every {span(state.usual_gap_s).removeprefix('1 ')}."
+    return words.sentence(state.why)
+
+
 def keys_of(rate: Rate, pair: tuple[str, str], faults: str) -> dict[str, Any]:
     """What picks the failed first attempts that a rate counts."""
     return {
@@ -162,8 +170,9 @@ def _gain(gained: Gained, reading: Reading | None, mode: str) -> dict[str, Any]:
         have = f"{reading.blocks} of {words.plural(gained.min_blocks, unit)}"
         return {"gain": "too few runs", "gain_note": have}
     digits = words.digits_for(reading.low, reading.high)
+    clear = reading.low > 0 or reading.high < 0
     return {
-        "gain": words.less(reading.estimate, digits),
+        "gain": words.less(reading.estimate, digits) if clear else "no clear difference",
         "gain_note": likely(reading.low, reading.high, digits),
         "gain_known": True,
     }
@@ -173,15 +182,15 @@ def likely(low: float, high: float, digits: int) -> str:
     """A range of a gain: "likely 60% to 70%", with its direction where it is not "less"."""
     if high < 0:
         return f"likely {words.percent(-high, digits)} to {words.percent(-low, digits)} more"
-    if low < 0:
+    if low <= 0:
         return f"likely {words.percent(-low, digits)} more to {words.percent(high, digits)} less"
     return f"likely {words.percent(low, digits)} to {words.percent(high, digits)}"
 
 
 def span(seconds: float) -> str:
-    """A length of time: as durations are written, and in days where it is two or more."""
+    """A length of time: as durations are written, and in days where it is a day or more."""
     days = seconds / 86_400
-    if days < 2:
+    if days < 1:
         return words.duration(seconds)
     return words.plural(round(days), "day") if abs(days - round(days)) < 0.05 else f"{days:,.1f} days"
 
