@@ -59,7 +59,7 @@ NAVIGATION = (
 PAGES = (worth, milestones, partners, method, charts, files)
 DEAR = (
     freshness, worth_words.answer, charts.weekly("standard"), milestones.told, partner_facts.overview,
-    partner_facts.standing,
+    partner_facts.known,
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from metrics.feeds import LEAST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dashboard.partners import Gained, Overview, Rate, Standing
+    from dashboard.partners import Gained, Overview, Rate
     from metrics.feeds import FeedState
     from metrics.reading import Reading
 
@@ -102,7 +102,7 @@ class Row:
     runs_keys: Mapping[str, Any] = field(default_factory=dict)
 
 
-def rows(known: Overview, stands: Mapping[tuple[str, str], Standing], mode: str) -> tuple[Row, ...]:
+def rows(known: Overview, stands: Mapping[tuple[str, str], FeedState], mode: str) -> tuple[Row, ...]:
     """Every feed that has a run of either side, the worst first; those that stand alike by how often they fail."""
     found = [row(known, stands.get(pair), pair, mode) for pair in known.feeds]
     return tuple(sorted(found, key=lambda one: (ORDER[one.state.name], -_share(one), one.partner, one.feed)))
@@ -112,23 +112,22 @@ def _share(row: Row) -> float:
     return (row.failed or 0) / row.exchanges if row.exchanges else 0.0
 
 
-def row(known: Overview, stands: Standing | None, pair: tuple[str, str], mode: str) -> Row:
+def row(known: Overview, state: FeedState | None, pair: tuple[str, str], mode: str) -> Row:
     """One feed in words."""
     partner, feed = pair
     told: dict[str, Any] = {
         "partner": partner, "feed": feed, "name": shown(partner), "feed_name": shown(feed),
         "address": addressed(partner), "state": BY_NAME[ELSEWHERE], "why": BY_NAME[ELSEWHERE].when,
     }  # fmt: skip
-    if stands is None:
+    if state is None:
         return Row(**told)
-    state = stands.state
     faults = FAULTS[mode]
     told |= {
         "state": BY_NAME[state.state],
         "since": f"since {_day_of(state.since_us)}" if state.since_us is not None else "",
         "why": _why(state),
-        "good": words.day(stands.good_at.date(), year=True) if stands.good_at else "never",
-        "good_run": stands.good_run,
+        "good": "never" if state.last_good_at_us is None else _day_of(state.last_good_at_us),
+        "good_run": state.last_good_run_id,
         "gap": "not known yet" if state.usual_gap_s is None else span(state.usual_gap_s),
         "delay": "not known yet" if state.delay_p50_s is None else span(state.delay_p50_s),
         "delay_most": "not known yet" if state.delay_p95_s is None else span(state.delay_p95_s),

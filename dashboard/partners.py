@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dashboard import frames, worth
-from metrics import browse, compare, feeds
+from metrics import compare, feeds
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.picked import Picked, feeds_of
+from metrics.picked import feeds_of
 from metrics.store import last_series
 from metrics.window import Window, load
 from roadmap.evidence import question
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from dashboard.snapshot import View
     from metrics.compare import Reading
-    from metrics.feeds import FeedState
+    from metrics.feeds import FeedState, Known
 
     Feed = tuple[str, str]  # partner and feed
 
@@ -114,63 +114,34 @@ def last_block(db: Database, day: date) -> date:
     return date.fromisoformat(found) if found else day
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How a feed stands, and the last run of it that went through."""
+def known(db: Database, seen: View) -> tuple[Known, ...]:
+    """What is known of every feed of the service, by which it stands somehow at any time."""
+    if not db.table("tally").exists():
+        return ()
+    until = last_block(db, seen.today) if seen.as_of else None
+    return feeds.known(db, seen.mode, FAULTS[seen.mode], until)
 
-    state: FeedState
-    good_run: int | None
-    good_at: datetime | None
 
+def stand(seen: View, now: datetime | None) -> dict[Feed, FeedState]:
+    """How every feed stands: at the end of a replay's last day, or of an earlier view's; else by the clock.
 
-def now_of(seen: View, now: datetime | None) -> datetime:
-    """The time by which feeds are judged: the end of a replay's last day, or of an earlier view's; else the clock's.
-
-    Live, it moves in steps, so that what was made for it serves all readers of the step.
+    Live, the time moves in steps, so that what was made for it serves all readers of the step.
     """
-    over = datetime(seen.today.year, seen.today.month, seen.today.day, tzinfo=UTC) + timedelta(days=1)
-    if seen.mode == "replay" or seen.as_of or now is None:
-        return over
-    return datetime.fromtimestamp(now.timestamp() // ASKED_ANEW_S * ASKED_ANEW_S, UTC)
-
-
-def standing(db: Database, seen: View) -> dict[Feed, Standing]:
-    """How every feed of the service stands at the end of the view's day; live, nobody knows before he asks."""
-    if seen.mode == "live" and not seen.as_of:
-        return {}
-    return standing_at(now_of(seen, None))(db, seen)
-
-
-def stand(seen: View, now: datetime | None) -> dict[Feed, Standing]:
-    """How every feed stands, as a page asks it; `now` is the wall clock, None where there is none."""
-    moves = seen.mode == "live" and not seen.as_of
-    return seen.made(standing_at(now_of(seen, now)) if moves else standing)
+    at = datetime(seen.today.year, seen.today.month, seen.today.day, tzinfo=UTC) + timedelta(days=1)
+    if seen.mode == "live" and not seen.as_of and now is not None:
+        at = datetime.fromtimestamp(now.timestamp() // ASKED_ANEW_S * ASKED_ANEW_S, UTC)
+    return seen.made(_standing(at))
 
 
 @lru_cache(maxsize=8)
-def standing_at(now: datetime) -> Callable[[Database, View], dict[Feed, Standing]]:
+def _standing(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]:
     """The question how every feed stands at a time; the same function for the same time."""
 
-    def make(db: Database, seen: View) -> dict[Feed, Standing]:
-        if not db.table("tally").exists():
-            return {}
-        until = last_block(db, seen.today) if seen.as_of else None
-        found = feeds.feeds(db, seen.mode, FAULTS[seen.mode], round(now.timestamp() * 1_000_000), until)
-        return {(state.partner, state.feed): _standing(db, state, FAULTS[seen.mode], until) for state in found}
+    def make(_: Database, seen: View) -> dict[Feed, FeedState]:
+        at_us = round(at.timestamp() * 1_000_000)
+        return {(one.asked.partner, one.asked.feed): feeds.state(one, at_us) for one in seen.made(known)}
 
     return make
-
-
-def _standing(db: Database, state: FeedState, faults: str, until: date | None) -> Standing:
-    good = Picked(
-        sides=(state.side,), states=feeds.GOOD, partners=(state.partner,), feeds=(state.feed,), faults=(faults,),
-        last=until,
-    )  # fmt: skip
-    runs = browse.page(db, good, size=1).rows
-    if not runs:
-        return Standing(state=state, good_run=None, good_at=None)
-    ended = runs[0].started_at_us / 1e6 + (runs[0].duration_s or 0)
-    return Standing(state=state, good_run=runs[0].id, good_at=datetime.fromtimestamp(ended, UTC))
 
 
 def _rates(db: Database, seen: View, until: date | None) -> dict[Feed, Rate]:

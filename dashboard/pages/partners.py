@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, render_template
@@ -15,8 +16,6 @@ from dashboard.pages.shared import database, here, plain, query, settings, view
 from dashboard.partner_facts import facts
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from dashboard.asked import Asked
     from dashboard.partner_rows import Row
     from dashboard.partners import Overview
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 pages = Blueprint("partners", __name__)
 
 #: Feeds on one page of the table.
-SIZE = 100
+SIZE = 50
 
 #: Choices of the filter by partner; where there are more, the address takes any.
 OFFERED = 500
@@ -82,12 +81,11 @@ def as_csv() -> Response:
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(CSV)
     for row in _in_state(found, _picked(found, _rows(seen, known), known)):
-        one, reading = stands.get((row.partner, row.feed)), known.gained.readings.get((row.partner, row.feed))
-        state = one.state if one else None
+        state, reading = stands.get((row.partner, row.feed)), known.gained.readings.get((row.partner, row.feed))
         rows.writerow(
             (
                 row.partner, row.feed, row.state.name, row.why, row.side,
-                one.good_at.isoformat(timespec="seconds") if one and one.good_at else None,
+                _stamp(state.last_good_at_us) if state else None,
                 row.failed, row.exchanges if row.failed is not None else None,
                 *((reading.estimate, reading.low, reading.high) if reading else (None, None, None)),
                 *((state.delay_p50_s, state.delay_p95_s, state.usual_gap_s) if state else (None, None, None)),
@@ -117,6 +115,10 @@ def one(part: str) -> str | tuple[str, int]:
         "gained": known.gained,
     }
     return render_template("partner.html", page=told, links=links)
+
+
+def _stamp(at_us: int | None) -> str | None:
+    return None if at_us is None else datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="seconds")
 
 
 def _rows(seen: View, known: Overview) -> tuple[Row, ...]:
