@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: In pixels; static/partners.css reserves the same.
 HEIGHT = 260
 
+#: Blocks that are drawn, the newest of them: a year of weeks, four months of days.
+MOST = 120
+
 COLUMNS = (
     Column(name="block", label="From", words=True),
     Column(name="block_end", label="to", words=True),
@@ -32,13 +35,14 @@ COLUMNS = (
 def chart(partner: str, blocks: Sequence[Block], mode: str) -> Chart:
     """Failed first attempts of every 1,000 exchanges; a block that a side lacks is a gap, not a nought."""
     unit = "day" if mode == "live" else "week"
-    rows = [_row(block) for block in blocks]
+    rows = [_row(block) for block in blocks[-MOST:]]
+    cut = f" The last {MOST} {unit}s." if len(blocks) > MOST else ""
     faults = "as they happened" if mode == "live" else "under standard faults"
     return Chart(
         name="partner",
         title=_said(rows, unit),
         what=f"Exchanges of {shown(partner)} whose first attempt failed, of every 1,000, by {unit}, {faults}. "
-        "All its feeds together.",
+        f"All its feeds together.{cut}",
         figure=_figure(rows, unit),
         columns=COLUMNS,
         rows=rows,

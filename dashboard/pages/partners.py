@@ -31,6 +31,8 @@ OFFERED = 500
 
 KNOWN = {"state": ("all", *partner_rows.BY_NAME), "partner": None, "page": None}
 
+OLDER = "These runs were kept by an older release, which did not count what this page shows. This counts them:"
+
 #: Columns of the table as CSV; an empty cell is a missing number.
 CSV = (
     "partner", "feed", "state", "why", "service", "last_good", "failed_first_90_days", "exchanges_90_days", "gain",
@@ -100,6 +102,8 @@ def one(part: str) -> str | tuple[str, int]:
     """One partner: its feeds, failures over time, what they have in common, and what was set aside."""
     seen = view(query())
     known = seen.made(partners.overview)
+    if not known.counted:
+        return plain("Not counted yet", [OLDER], "milepost roadmap status"), 200
     name = partner_names.found(part, known.partners)
     if name is None:
         said = f"There is no partner called “{partner_names.shown(partner_names.meant(part), 80)}” here."
