@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import roadmap
-from dashboard import method, rules, words
+from dashboard import method, partner_rows, rules, words
+from metrics import feeds
 from metrics.estimate import MAX_AUTOCORRELATION, TIGHTEST_AT
 from metrics.fineprint import FINE_PRINT, RANGES, SCALES
 from metrics.measures import ALL, MEASURES
@@ -63,6 +64,8 @@ def test_every_word_that_the_code_knows_is_explained(text: str) -> None:
         assert f'id="grade-{grade}"' in text
     for name in rules.SITUATIONS:
         assert f'id="answer-{name}"' in text
+    for state in partner_rows.STATES:
+        assert state.said in text.split(f'id="feed-{state.name}"')[1].split("</dt>", maxsplit=1)[0]
 
 
 def test_no_word_is_explained_that_the_code_does_not_know() -> None:
@@ -71,6 +74,8 @@ def test_no_word_is_explained_that_the_code_does_not_know() -> None:
     assert set(rules.VERDICT_WHEN) == set(VERDICT)
     assert set(rules.GRADE_WHEN) == set(GRADES)
     assert set(FINE_PRINT) == set(MEASURES)
+    told = set(re.findall(r'return "(\w+)", |^- `(\w+)`', inspect.getsource(feeds), re.MULTILINE))
+    assert {one or other for one, other in told} == set(partner_rows.BY_NAME) - {partner_rows.ELSEWHERE}
 
 
 def test_statuses_stand_in_the_order_in_which_they_are_tried() -> None:
