@@ -17,9 +17,11 @@ from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import freshness
-from dashboard.pages import charts, files, milestones, worth
+from dashboard.gains import gains
+from dashboard.pages import charts, decisions, files, milestones, worth
 from dashboard.pages.shared import here, plain, settings
 from dashboard.palette import PALETTES
+from dashboard.planned import planned
 from dashboard.snapshot import Views
 from metrics.errors import MetricsError
 from roadmap.errors import PlanError
@@ -47,11 +49,11 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 #: The pages, as the navigation names them; a new page is one more line.
-NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"))
+NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"), ("decisions.page", "Decisions"))
 
 #: The modules of the pages, and what is made of a view before anybody is shown it.
-PAGES = (worth, milestones, charts, files)
-DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told)
+PAGES = (worth, milestones, decisions, charts, files)
+DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told, planned, gains)
 
 
 def create_app(config: Config) -> Flask:
@@ -60,7 +62,9 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= {"tight": words.tight, "sentence": words.sentence}
+    app.jinja_env.filters |= {
+        "tight": words.tight, "sentence": words.sentence, "capital": words.capital, "less": words.less, "span_to": words.span,
+    }  # fmt: skip
     for page in PAGES:
         app.register_blueprint(page.pages)
     app.extensions["views"] = Views(config, DEAR if config.keep_s is not None else ())
