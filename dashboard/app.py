@@ -62,9 +62,8 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= {
-        "tight": words.tight, "sentence": words.sentence, "capital": words.capital, "less": words.less, "span_to": words.span,
-    }  # fmt: skip
+    told = (words.tight, words.sentence, words.capital, words.less, words.span)
+    app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)
     app.extensions["views"] = Views(config, DEAR if config.keep_s is not None else ())

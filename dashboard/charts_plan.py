@@ -12,7 +12,7 @@ from dashboard.drawing import rows_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dashboard.gains import Gains
+    from dashboard.gains import Gain, Gains
     from dashboard.planned import Foreseen, Planned, Reached, Track
     from roadmap.verdict import Verdict
 
@@ -90,7 +90,7 @@ def slips(planned: Planned, today: date) -> Chart | None:
     if not planned.foreseen:
         return None
     by_code = {track.code: [one for one in planned.foreseen if one.code == track.code] for track in planned.tracks}
-    series = [_slip(track, by_code[track.code], today) for track in planned.tracks if track.plans]
+    series = [_slip(track, by_code[track.code], today) for track in planned.tracks]
     return Chart(
         name="slips",
         title=_last_slip(planned.tracks, by_code),
@@ -104,12 +104,11 @@ def slips(planned: Planned, today: date) -> Chart | None:
 
 
 def _slip(track: Track, found: Sequence[Foreseen], today: date) -> figures_plan.Slip:
-    first, *later = track.plans
-    dues = [(track.first_start or first.as_of, first.due), *((one.as_of, one.due) for one in later)]
+    dues = [(track.first_start if place == 0 else one.as_of, one.due) for place, one in enumerate(track.plans)]
     return figures_plan.Slip(
         code=track.code,
         foreseen=tuple((one.as_of, one.expected_on) for one in found),
-        dues=tuple(dues),
+        dues=tuple((day, due) for day, due in dues if day),
         until=min(track.proven_on or today, today),
         proven_on=track.proven_on,
     )
@@ -156,8 +155,8 @@ def burnup(reached: Sequence[Reached]) -> Chart | None:
         name="burnup",
         title=f"{last.met} of {words.plural(last.scope, 'criterion', 'criteria')} met on "
         f"{words.day(last.as_of, year=True)}",
-        what="Criteria met or held, of all milestones together, each time they were judged; the dashed line is how many "
-        "the plan then had. It falls where a later look was worse.",
+        what="Criteria met or held, of all milestones together, each time they were judged; the dashed line is how "
+        "many the plan then had. It falls where a later look was worse.",
         figure=figures_plan.burnup([(one.as_of, one.met, one.scope) for one in reached]),
         columns=BURNUP,
         rows=[{"as_of": one.as_of.isoformat(), "met": one.met, "scope": one.scope} for one in reached],
@@ -178,9 +177,9 @@ def gains(found: Gains) -> Chart | None:
     return Chart(
         name=f"gains-{found.code}",
         title=_clear(found),
-        what=f"Processing time against the monolith, {words.days_between(found.start, found.end)}, by partner: a dot is "
-        "the estimate, the line its likely range. Less time lies to the right; half the time is as far from the same "
-        "as twice the time.",
+        what=f"Processing time against the monolith, {words.days_between(found.start, found.end)}, by partner: a dot "
+        "is the estimate, the line its likely range. Less time lies to the right; half the time is as far from the "
+        "same as twice the time.",
         figure=figures_gains.gains(dots, found.target),
         columns=GAINS,
         rows=[_gain_row(one) for one in found.partners],
@@ -196,7 +195,7 @@ def _clear(found: Gains) -> str:
     return f"{said}, more with {more}" if more else said
 
 
-def _gain_row(one: Any) -> dict[str, Any]:
+def _gain_row(one: Gain) -> dict[str, Any]:
     shares = {name: getattr(one, name) if one.known else None for name in ("estimate", "low", "high")}
     said = words.less(one.estimate) if one.known else "too few runs"
     percents = {name: None if share is None else round(share * 100, 2) for name, share in shares.items()}

@@ -1,7 +1,7 @@
 """What the figures have in common: the frame, axes, marks and labels, all in the colours of the light palette.
 
-Every coloured part carries its role (`meta` of a trace, `name` of a shape or an annotation), so that the page can put on
-the dark palette without asking again.
+Every coloured part carries its role (`meta` of a trace, `name` of a shape or an annotation), so that the page can put
+on the dark palette without asking again.
 """
 
 from __future__ import annotations
@@ -88,8 +88,12 @@ def rows_axis(names: list[str]) -> dict[str, Any]:
         "type": "category", "categoryorder": "array", "categoryarray": rows[::-1], "range": [-0.6, len(names) - 0.4],
         "fixedrange": True, "showgrid": False, "zeroline": False, "ticksuffix": "\N{EN SPACE}",
         "tickfont": {"color": PALETTES["light"]["ink"], "size": 14}, "tickmode": "array", "tickvals": rows,
-        "ticktext": [plainly(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in names],
+        "ticktext": [plainly(_short(name)) + "\N{EN SPACE}" for name in names],
     }  # fmt: skip
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def mark(

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from dashboard.drawing import DAY_MS, Mark, frame_of, height_of, mark, plainly, room_for, rows_axis, rows_of, text, y_axis
+from dashboard.drawing import (
+    DAY_MS,
+    Mark,
+    frame_of,
+    height_of,
+    mark,
+    plainly,
+    room_for,
+    rows_axis,
+    rows_of,
+    text,
+    y_axis,
+)
 from dashboard.palette import PALETTES, STYLES
 
 if TYPE_CHECKING:
@@ -17,6 +29,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from dashboard.drawing import Figure
+
+    Stripe = tuple["Bar", date | None, date | None]
 
 #: Heights in pixels; the style sheet reserves the same, so that nothing jumps when a chart arrives.
 HEIGHTS = {"slips": 420, "burnup": 300}
@@ -65,16 +79,32 @@ def plan(bars: Sequence[Bar], today: date) -> Figure:
     figure["data"] += _bars("first plan", "baseline", then, 0.07, 0.27)
     done = [(bar, bar.measured_from, bar.measured_to) for bar in bars if bar.measured_from and bar.measured_to]
     figure["data"] += _bars("measured", "service", done, 0.07, -0.34)
-    figure["data"] += _diamonds([(bar.proven_on, bar.code) for bar in bars if bar.proven_on], "%{y} proven on %{x|%-d %b %Y}")
+    figure["data"] += _diamonds(
+        [(bar.proven_on, bar.code) for bar in bars if bar.proven_on], "%{y} proven on %{x|%-d %b %Y}"
+    )
     layout = figure["layout"]
     layout |= {"hovermode": "closest", "barmode": "overlay", "yaxis": rows_axis([bar.code for bar in bars])}
     layout["margin"] |= {"r": 16, "l": room_for([bar.code for bar in bars])}
     mark(layout, Mark(when=today, text="today"), "ink", dash="solid", left=True)
+    layout["annotations"] += _stripes(then, done, last - (last - first) * 0.2)
     return figure
 
 
+def _stripes(then: Sequence[Stripe], done: Sequence[Stripe], room: date) -> list[dict[str, Any]]:
+    """What the thin lines are, said once, on the first row that has room beside it."""
+    notes = []
+    for group, label, role, yshift in ((then, "first plan", "baseline", 16), (done, "measured", "service", -17)):
+        ends = ((bar, max(end, bar.due, bar.proven_on or end)) for bar, _, end in group if end)
+        for bar, end in ends:
+            if end < room:
+                note = text(label, role, end.isoformat(), bar.code, "x", "y", xshift=6, yshift=yshift, bold=True)
+                notes.append(note | {"yanchor": "middle", "name": f"{role} label"})
+                break
+    return notes
+
+
 def _bars(
-    name: str, role: str, group: Sequence[tuple[Bar, date | None, date | None]], width: float, offset: float, *,
+    name: str, role: str, group: Sequence[Stripe], width: float, offset: float, *,
     titled: bool = False,
 ) -> list[dict[str, Any]]:  # fmt: skip
     known = [(bar, start, end) for bar, start, end in group if start and end]
@@ -138,12 +168,22 @@ def slips(series: Sequence[Slip], today: date) -> Figure:
     ]
     figure["data"] += [_dues(one) for one in series if one.dues]
     for one in series:
-        figure["data"] += _foreseen(one, last, top)
-        if label := _label(one, last, top):
+        figure["data"] += _foreseen(one, top)
+        if label := _label(one, top):
             layout["annotations"].append(label)
     known = [(one.proven_on, one.proven_on.isoformat()) for one in series if one.proven_on]
     figure["data"] += _diamonds(known, "Proven on %{x|%-d %b %Y}")
+    middle = (first + (last - first) * 0.62).isoformat()
+    layout["annotations"].append(_named("day of report", "baseline", middle, middle) | {"yanchor": "top", "xshift": 10})
+    if dues := [due for one in series for due in one.dues]:
+        day, due = min(dues)
+        layout["annotations"].append(_named("due", "target", day.isoformat(), due.isoformat()))
     return figure
+
+
+def _named(label: str, role: str, x: str, y: str) -> dict[str, Any]:
+    """A line's name on the line, for pages that are wide enough."""
+    return text(label, role, x, y, "x", "y", xshift=4, yshift=2, bold=True) | {"name": f"{role} label"}
 
 
 def _line(name: str, role: str, x: list[str | None], y: list[Any], **more: Any) -> dict[str, Any]:
@@ -160,7 +200,7 @@ def _dues(one: Slip) -> dict[str, Any]:
     return trace | {"hovertemplate": f"{one.code} due %{{y|%-d %b %Y}}<extra></extra>"}
 
 
-def _foreseen(one: Slip, last: date, top: date) -> list[dict[str, Any]]:
+def _foreseen(one: Slip, top: date) -> list[dict[str, Any]]:
     """The forecasts as a line; those beyond the chart, or not within three years, as open triangles at its top."""
     inside = [(day, on if on and on <= top else None) for day, on in one.foreseen]
     beyond = [(day, on) for day, on in one.foreseen if on is None or on > top]
@@ -191,12 +231,14 @@ def _foreseen(one: Slip, last: date, top: date) -> list[dict[str, Any]]:
     return traces
 
 
-def _label(one: Slip, last: date, top: date) -> dict[str, Any] | None:
+def _label(one: Slip, top: date) -> dict[str, Any] | None:
     """The milestone's code where its forecasts begin, else where its due date's line does."""
     if one.foreseen:
         day, on = one.foreseen[0]
         at = on if on and on <= top else top
-        return text(one.code, "service", day.isoformat(), at.isoformat(), "x", "y", yshift=9, bold=True) | {"xanchor": "center"}
+        return text(one.code, "service", day.isoformat(), at.isoformat(), "x", "y", yshift=9, bold=True) | {
+            "xanchor": "center"
+        }
     if one.dues:
         day, due = one.dues[0]
         return text(one.code, "target", day.isoformat(), due.isoformat(), "x", "y", yshift=4, bold=True)

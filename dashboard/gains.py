@@ -52,6 +52,8 @@ class Gains:
     target: float | None
     start: date
     end: date
+    min_blocks: int
+    unit: str  #: what a block is called: "week" or "day"
     partners: tuple[Gain, ...]
 
 
@@ -92,6 +94,8 @@ def _gains(db: Database, milestone: Milestone, verdict: Verdict, mode: str) -> G
         target=timed.target,
         start=timed.reading.start,
         end=timed.reading.end,
+        min_blocks=asked.min_blocks,
+        unit="day" if mode == "live" else "week",
         partners=tuple(gain for gain in every if gain.runs),
     )
 

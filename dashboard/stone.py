@@ -1,4 +1,4 @@
-"""What the page of one milestone says: what happened when, each decision, every plan, spending, and what is foreseen."""
+"""What the page of one milestone says: what happened when, its decisions, plans, spending, and what is foreseen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.planned import planned
 from metrics.measures import MEASURES
 from roadmap import words as roadmap_words
 from roadmap.history import entries
-from roadmap.revisions import changes, first_words
+from roadmap.revisions import changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dashboard.snapshot import View
     from dashboard.stones import Row, Stone
     from roadmap.plan import Milestone
+    from roadmap.revisions import Revision
     from roadmap.verdict import Verdict
 
 
@@ -113,7 +114,9 @@ def _told(db: Database, seen: View, milestone: Milestone, verdict: Verdict) -> T
 def _no_forecast(verdict: Verdict) -> str:
     if verdict.forecasts:
         return ""
-    return "Proven: nothing is left to foresee." if verdict.proven_on else "Nothing is foreseen before there is evidence."
+    return (
+        "Proven: nothing is left to foresee." if verdict.proven_on else "Nothing is foreseen before there is evidence."
+    )
 
 
 def _events(
@@ -139,10 +142,20 @@ def _events(
 def _plans(track: Track) -> Iterator[Event]:
     for place, one in enumerate(track.plans):
         if place == 0:
-            yield Event(on=one.as_of, kind="plan", said="First plan fixed", why=words.tight(first_words(one)))
+            yield Event(on=one.as_of, kind="plan", said="First plan fixed", why=_promised(one))
             continue
         changed = "; ".join(changes(track.plans[place - 1].plan, one.plan)) or "nothing changed"
         yield Event(on=one.as_of, kind="plan", said=f"Re-planned, revision {one.revision}", why=changed)
+
+
+def _promised(one: Revision) -> str:
+    """What a plan promised: by when, and which targets."""
+    said = []
+    for target in (*one.plan["metrics"], *one.plan["guardrails"]):
+        way = "at_least" if target.get("at_least") is not None else "at_most"
+        measure = MEASURES[target["name"]]
+        said.append(f"{measure.title.lower()} {words.tight(roadmap_words.target(way, target[way], measure.unit))}")
+    return f"due {words.day(one.due, year=True)}; {', '.join(dict.fromkeys(said))}"
 
 
 def _statuses(db: Database, code: str, today: date) -> Iterator[Event]:
@@ -153,7 +166,7 @@ def _statuses(db: Database, code: str, today: date) -> Iterator[Event]:
         if status != before and before and status != "proven":
             was = roadmap_words.STATUS.get(before, before)
             now = roadmap_words.STATUS.get(status, status)
-            yield Event(on=date.fromisoformat(as_of), kind="status", said=f"Judged {now}", why=f"was {was}")
+            yield Event(on=date.fromisoformat(as_of), kind="status", said=f"Status: {now}", why=f"was {was}")
         before = status
 
 

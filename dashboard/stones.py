@@ -173,7 +173,7 @@ def _row(code: str, c: Criterion, status: str) -> Row:
         none=not known,
         range=_range(c),
         ranged=reading is not None and reading.low is not None,
-        counted=f"{reading.n:,} {reading.n_of}" if reading is not None and known else "nothing yet",
+        counted=roadmap_words.counted(reading.n, reading.n_of) if reading is not None and known else "nothing yet",
         of_runs=reading is not None and reading.n_of == "runs",
         proof=proof(reading, short=True) if reading is not None and known else "",
         verdict=c.verdict,

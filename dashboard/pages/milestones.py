@@ -1,4 +1,4 @@
-"""`/milestones`: every milestone with its computed status; `/milestones/<code>`: one of them, with all that is known."""
+"""`/milestones`: every milestone with its computed status; `/milestones/<code>`: one with all that is known of it."""
 
 from __future__ import annotations
 

@@ -41,6 +41,7 @@
     if (narrow.matches) {
       Object.assign(layout.margin, { l: layout.yaxis.type ? layout.margin.l : Math.min(layout.margin.l, 40), r: 12 });
       layout.xaxis.nticks = 5;
+      if (layout.xaxis.ticktext?.length > 3) layout.xaxis.ticktext = layout.xaxis.ticktext.map((said, place) => (place % 2 ? "" : said));
       if (layout.xaxis.type === "date") layout.xaxis.tickvals = layout.xaxis.tickvals?.filter((_, place) => place % 4 === 0);
     }
     return { data, layout };
