@@ -23,6 +23,7 @@ from dashboard.pages.shared import here, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.planned import planned
 from dashboard.snapshot import Views
+from dashboard.undecided import undecided
 from metrics.errors import MetricsError
 from roadmap.errors import PlanError
 
@@ -53,7 +54,7 @@ NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"), ("
 
 #: The modules of the pages, and what is made of a view before anybody is shown it.
 PAGES = (worth, milestones, decisions, charts, files)
-DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told, planned, gains)
+DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told, planned, gains, undecided)
 
 
 def create_app(config: Config) -> Flask:

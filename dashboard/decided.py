@@ -12,7 +12,7 @@ from roadmap import words as roadmap_words
 from roadmap.history import decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
     from typing import Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dashboard.snapshot import View
     from roadmap.history import Taken
-    from roadmap.verdict import Decision
+    from roadmap.verdict import Decision, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,11 @@ def _gain(then: Mapping[str, Any]) -> str:
         return "not measured"
     said = words.less(timed["estimate"])
     low, high = timed.get("low"), timed.get("high")
-    return f"{said}, likely {words.span(low, high, timed['target'])}" if low is not None and high is not None else said
+    return (
+        f"{said}, likely {words.span(low, high, timed['target'])}"
+        if low is not None and high is not None
+        else f"{said}, no range yet"
+    )
 
 
 def _found(metric: Mapping[str, Any]) -> str:
@@ -132,7 +136,7 @@ def _found(metric: Mapping[str, Any]) -> str:
     return words.tight(f"{title}{under}: {verdict}; target {goal}")
 
 
-def advice(view: View, last: Mapping[str, Decision]) -> tuple[Open, ...]:
+def advice(verdicts: Sequence[Verdict], last: Mapping[str, Decision]) -> tuple[Open, ...]:
     """What the numbers alone would have people decide about each milestone, beside what was decided."""
     return tuple(
         Open(
@@ -143,7 +147,7 @@ def advice(view: View, last: Mapping[str, Decision]) -> tuple[Open, ...]:
             advice=words.sentence(verdict.advice.text),
             stands=_stands(last.get(verdict.code)),
         )
-        for verdict in view.verdicts
+        for verdict in verdicts
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dashboard import decided, frames, gains, stones, words
 from dashboard.planned import planned
+from dashboard.undecided import undecided
 from metrics.measures import MEASURES
 from roadmap import words as roadmap_words
 from roadmap.history import entries
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from roadmap.plan import Milestone
     from roadmap.revisions import Revision
     from roadmap.verdict import Verdict
+
+ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ def told(code: str) -> Callable[[Database, View], Told]:
     """The question for the page of one milestone of the plan; the same function for the same code."""
 
     def make(db: Database, seen: View) -> Told:
-        pairs = zip(seen.plan.milestones, seen.verdicts, strict=True)
+        pairs = zip(seen.plan.milestones, seen.made(undecided), strict=True)
         milestone, verdict = next(pair for pair in pairs if pair[0].code == code)
         return _told(db, seen, milestone, verdict)
 
@@ -145,7 +149,12 @@ def _plans(track: Track) -> Iterator[Event]:
             yield Event(on=one.as_of, kind="plan", said="First plan fixed", why=_promised(one))
             continue
         changed = "; ".join(changes(track.plans[place - 1].plan, one.plan)) or "nothing changed"
-        yield Event(on=one.as_of, kind="plan", said=f"Re-planned, revision {one.revision}", why=changed)
+        yield Event(on=one.as_of, kind="plan", said=f"Re-planned, revision {one.revision}", why=_days_said(changed))
+
+
+def _days_said(text: str) -> str:
+    """A text of another room with its ISO dates as people read them."""
+    return ISO_DAY.sub(lambda found: words.day(date.fromisoformat(found[0]), year=True), words.tight(text))
 
 
 def _promised(one: Revision) -> str:

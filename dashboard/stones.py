@@ -63,6 +63,7 @@ class Stone:
     slip: str
     slip_why: str
     decided: str  #: what somebody decided last; "" where nobody did
+    holds: str  #: "paused" or "stopped" while such a decision holds, else ""
     decided_why: str
     spent: str
     criteria: tuple[Row, ...]
@@ -79,7 +80,10 @@ def stones(
     today: date,
     decided: Mapping[str, Decision] | None = None,
 ) -> list[Stone]:
-    """Every milestone of the plan in words, in the plan's order; `decided` is the last decision on each."""
+    """Every milestone of the plan in words, in the plan's order.
+
+    `verdicts` are those of the numbers alone; `decided` is the last decision on each, which stands beside them.
+    """
     last = decided or {}
     return [
         stone(milestone, verdict, spent.get(milestone.code), today, last.get(milestone.code))
@@ -114,6 +118,7 @@ def stone(
         slip=slip(verdict, today),
         slip_why=slip_why(verdict),
         decided=decision_said(decided) if decided else "",
+        holds=DECIDED[decided.choice] if decided and decided.holds(today) else "",
         decided_why=f"{words.day(decided.as_of, year=True)}: {decided.why}" if decided else "",
         spent=roadmap_words.spent(spent, milestone.budget),
         criteria=tuple(_row(verdict.code, criterion, verdict.status) for criterion in verdict.criteria),

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template
 
 from dashboard import decided
 from dashboard.pages.shared import query, view
+from dashboard.undecided import undecided
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,4 +30,4 @@ def page() -> str:
 def told(db: Database, seen: View) -> dict[str, Any]:
     """The page."""
     taken = decided.by_code(db, seen.today)
-    return {"made": decided.made(seen, taken), "advice": decided.advice(seen, decided.standing(taken))}
+    return {"made": decided.made(seen, taken), "advice": decided.advice(seen.made(undecided), decided.standing(taken))}

@@ -9,6 +9,7 @@ from flask import Blueprint, render_template
 from dashboard import decided, frames, links, stone, stones
 from dashboard.pages import charts
 from dashboard.pages.shared import plain, query, view
+from dashboard.undecided import undecided
 
 if TYPE_CHECKING:
     from typing import Any
@@ -32,7 +33,7 @@ def told(db: Database, seen: View) -> dict[str, Any]:
     """The page without its charts."""
     last = decided.standing(decided.by_code(db, seen.today))
     spent = frames.spent(db, seen.today)
-    return {"stones": stones.stones(seen.plan.milestones, seen.verdicts, spent, seen.today, last)}
+    return {"stones": stones.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last)}
 
 
 @pages.get("/milestones/<code>")
