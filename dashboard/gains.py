@@ -56,6 +56,11 @@ class Gains:
     unit: str  #: what a block is called: "week" or "day"
     partners: tuple[Gain, ...]
 
+    @property
+    def key(self) -> str:
+        """By which the runs that they count are found."""
+        return f"{self.code}:busy_time_saved:{self.faults}"
+
 
 class Part(Window):
     """A window of some strata. It is shown and not kept, so that what it rests on need not be hashed."""
