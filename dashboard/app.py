@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
-from dashboard import words
+from dashboard import stone, words
 from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
@@ -54,7 +54,10 @@ NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"), ("
 
 #: The modules of the pages, and what is made of a view before anybody is shown it.
 PAGES = (worth, milestones, decisions, charts, files)
-DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told, planned, gains, undecided)
+DEAR = (
+    freshness, worth_words.answer, charts.weekly("standard"), milestones.told, planned, gains, undecided, stone.every,
+    decisions.told,
+)  # fmt: skip
 
 
 def create_app(config: Config) -> Flask:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import roadmap
+from dashboard import stone
 from metrics.store import open_store
 from roadmap import record
 from roadmap.evidence import evaluate
@@ -212,3 +213,10 @@ def test_a_milestone_that_left_the_plan_keeps_its_decisions(
     assert "M4 (no longer in the plan) stopped" in plain(client.get("/decisions").text)
     assert client.get("/milestones/M4").status_code == 404
     assert client.get("/milestones").status_code == 200
+
+
+def test_no_reader_waits_for_a_milestones_page(app_on: Callable[..., Flask], example_year: object) -> None:
+    """Where views are kept, the page of every milestone is made before anybody asks for it."""
+    app = app_on(example_year.store, milestones=example_year.milestones, built=4, keep_s=60.0)  # type: ignore[attr-defined]
+    made = app.extensions["views"].newest()._made
+    assert {stone.told(code) for code in ("M1", "M2", "M3", "M4")} <= set(made)
