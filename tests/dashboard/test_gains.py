@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def seen(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> View:
-    """The view of a made-up year in which one partner has almost no weeks of its own."""
+    """A made-up year in which one partner has almost no weeks, and nobody counted in one week what partners hold."""
     store = made_up()
     db = sqlite3.connect(store)
     with db:
         db.execute("DELETE FROM run_block WHERE partner = 'F9' AND block > '2013-01-20'")
+        db.execute("UPDATE run_block SET held = NULL WHERE block = '2013-02-04'")
     db.close()
     return app_on(store).extensions["views"].newest()
 
