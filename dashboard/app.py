@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
-from dashboard import partners as partner_facts
 from dashboard import words
-from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import freshness
-from dashboard.pages import charts, files, method, milestones, partners, report, worth
+from dashboard.pages import charts, decisions, files, method, milestones, partners, report, worth
 from dashboard.pages.shared import here, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
@@ -52,15 +50,12 @@ NAVIGATION = (
     ("worth.page", "Worth it?"),
     ("milestones.page", "Milestones"),
     ("partners.page", "Partners"),
+    ("decisions.page", "Decisions"),
     ("method.page", "Method"),
 )
 
-#: The modules of the pages, and what is made of a view before anybody is shown it.
-PAGES = (worth, milestones, partners, method, report, charts, files)
-DEAR = (
-    freshness, worth_words.answer, charts.weekly("standard"), milestones.told, partner_facts.overview,
-    partner_facts.known, report.told,
-)  # fmt: skip
+#: The modules of the pages; each names in `DEAR` what is made of a view before anybody is shown it.
+PAGES = (worth, milestones, partners, decisions, method, report, charts, files)
 
 
 def create_app(config: Config) -> Flask:
@@ -69,10 +64,12 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= {"tight": words.tight, "sentence": words.sentence}
+    told = (words.tight, words.sentence, words.capital, words.less, words.span)
+    app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)
-    app.extensions["views"] = Views(config, DEAR if config.keep_s is not None else ())
+    dear = (freshness, *(make for page in PAGES for make in getattr(page, "DEAR", ())))
+    app.extensions["views"] = Views(config, dear if config.keep_s is not None else ())
 
     @app.context_processor
     def everywhere() -> dict[str, object]:

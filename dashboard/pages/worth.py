@@ -29,3 +29,7 @@ def page() -> str:
     drawn = charts.weekly_charts(seen, faults)
     switch = links if len(links) > 1 else ()
     return render_template("worth.html", page=replace(told, charts=tuple(drawn), weeks_intro=intro, switch=switch))
+
+
+#: What is made with a view, before anybody is shown it.
+DEAR = (worth.answer,)
