@@ -39,7 +39,8 @@ class Found:
 
     picked: Picked
     keys: Mapping[str, str] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()  #: what was left out
+    unknown: tuple[str, ...] = ()  #: names that no run has, in words
 
     def but(self, **changed: object) -> dict[str, Any]:
         """The same keys with some changed; None takes one out."""
@@ -57,14 +58,15 @@ def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], Cou
         counted: the runs of `CODE:MEASURE:FAULTS`, or why there are none such.
     """
     notices: list[str] = []
+    unknown: list[str] = []
     keys: dict[str, str] = {}
     told: dict[str, Any] = {}
     for key, where, names in (
         ("side", "sides", _sides(asked, notices)),
         ("state", "states", _known(asked, "state", STATES, notices)),
-        ("partner", "partners", _named(asked, "partner", known.partners, notices)),
-        ("feed", "feeds", _named(asked, "feed", known.feeds, notices)),
-        ("faults", "faults", _named(asked, "faults", known.faults, notices)),
+        ("partner", "partners", _named(asked, "partner", known.partners, unknown)),
+        ("feed", "feeds", _named(asked, "feed", known.feeds, unknown)),
+        ("faults", "faults", _named(asked, "faults", known.faults, unknown)),
     ):
         if names:
             told[where], keys[key] = names, joined(names)
@@ -82,7 +84,7 @@ def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], Cou
             notices.append(runs)
         else:
             told["counted"], keys["counted"] = runs, text
-    return Found(picked=Picked(**told, first=first, last=last), keys=keys, notices=tuple(notices))
+    return Found(picked=Picked(**told, first=first, last=last), keys=keys, notices=tuple(notices), unknown=tuple(unknown))
 
 
 def keys_of(picked: Picked, counted: str = "") -> dict[str, str]:
@@ -121,13 +123,13 @@ def _known(asked: Asked, key: str, choices: tuple[str, ...], notices: list[str])
     return tuple(name for name in found if name in choices)
 
 
-def _named(asked: Asked, key: str, choices: tuple[str, ...], notices: list[str]) -> tuple[str, ...]:
+def _named(asked: Asked, key: str, choices: tuple[str, ...], unknown: list[str]) -> tuple[str, ...]:
     """Names as the store writes them, found in whatever case they are asked for."""
     found: list[str] = []
     for name in parted(asked.one(key)):
         alike = [name] if name in choices else [each for each in choices if each.casefold() == name.casefold()]
         if not alike:
-            notices.append(f"No run here has “{key}={name}”; nothing is listed for it.")
+            unknown.append(f"No run here has “{key}={name}”; nothing is listed for it.")
         found += alike or [name]
     return tuple(dict.fromkeys(found))
 
