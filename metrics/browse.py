@@ -126,7 +126,7 @@ def count(db: Database, picked: Picked) -> int:
     return total(db, way_of(db, picked))
 
 
-def page(db: Database, picked: Picked, after: Cursor | None = None, size: int = 50, newer: bool = False) -> Page:  # noqa: FBT001, FBT002
+def page(db: Database, picked: Picked, after: Cursor | None = None, size: int = 50, newer: bool = False) -> Page:
     """Up to `size` runs of a list, the newest first: those before the place `after`, or with `newer` those after it.
 
     Without a place they are the newest of all, or with `newer` the oldest.
@@ -169,7 +169,7 @@ def usual(db: Database, run: Run) -> Usual | None:
     cells = Terms(tuple(f"cell.{name} = ?" for name in names), tuple(getattr(run, name) for name in names))
     way = Way(cells, among("tally.outcome", ("done",)), NONE)
     places = walk(db, way, Cursor(run.block, run.started_at_us, run.id), USUAL_OF)
-    took = sorted(ns / 1e9 for (ns,) in _columns(db, "duration_ns", [place.id for place in places]) if ns is not None)
+    took = sorted(ns / 1e9 for (ns,) in columns_of(db, "duration_ns", [place.id for place in places]) if ns is not None)
     if len(took) < LEAST_USUAL:
         return None
     low, middle, high = (took[-(-len(took) * percent // 100) - 1] for percent in (5, 50, 95))
@@ -183,9 +183,12 @@ def grid(db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: 
     for partner, feed in feeds_of(db):
         picked = Picked(sides=tuple(sides), faults=told, partners=(partner,), feeds=(feed,))
         places = walk(db, way_of(db, picked), None, last)
-        columns = _columns(db, "id, outcome, started_at_us, duration_ns", [place.id for place in places])
+        columns = columns_of(db, "id, outcome, started_at_us, duration_ns", [place.id for place in places])
         if columns:
-            cells = (Cell(*known, None if ns is None else ns / 1e9) for *known, ns in reversed(columns))
+            cells = (
+                Cell(number, outcome, started, None if ns is None else ns / 1e9)
+                for number, outcome, started, ns in reversed(columns)
+            )
             rows.append(Row(partner, feed, tuple(cells)))
     return tuple(rows)
 
@@ -193,7 +196,7 @@ def grid(db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: 
 def choices(db: Database) -> Choices:
     """What lists can be picked by: whatever any run has."""
     pairs = tuple(feeds_of(db))
-    measured = _sides(db)
+    measured = sides_of(db)
     first, last = (db.execute(f"SELECT {which}(block) FROM cell").fetchone()[0] for which in ("MIN", "MAX"))  # noqa: S608
     ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
     end = db.execute(ends, (last,)).fetchone()[0]
@@ -207,7 +210,7 @@ def choices(db: Database) -> Choices:
     )
 
 
-def _sides(db: Database) -> list[tuple[str, int, str]]:
+def sides_of(db: Database) -> list[tuple[str, int, str]]:
     """Every system, level and faults that has a run, in order."""
     names = "system, level, faults"
     sql = f"SELECT {names} FROM cell WHERE ({names}) > (?, ?, ?) ORDER BY {names} LIMIT 1"  # noqa: S608
@@ -230,23 +233,26 @@ _ALL = ", ".join((*_PLAIN, *(f"{name}_ns" for name in _TIMES), *(f"rows_{name}" 
 
 def _runs(db: Database, ids: list[int]) -> list[Run]:
     """Runs by their numbers, in that order."""
-    return [_run(row) for row in _columns(db, _ALL, ids)]
+    return [_run(row) for row in columns_of(db, _ALL, ids)]
 
 
 def _run(row: Sequence[Any]) -> Run:
     plain = dict(zip(_PLAIN, row, strict=False))
     times = row[len(_PLAIN) : len(_PLAIN) + len(_TIMES)]
+    took: dict[str, Any] = {
+        f"{name}_s": None if ns is None else ns / 1e9 for name, ns in zip(_TIMES, times, strict=True)
+    }
     rows, aside = row[len(_PLAIN) + len(_TIMES) : -1], row[-1]
     return Run(
         **plain,
         side=subject_name(plain["system"], plain["level"]),
-        **{f"{name}_s": None if ns is None else ns / 1e9 for name, ns in zip(_TIMES, times, strict=True)},
+        **took,
         rows={name: value or 0 for name, value in zip(_ROWS, rows, strict=True)},
         aside=None if aside is None else json.loads(aside),
     )
 
 
-def _columns(db: Database, columns: str, ids: list[int]) -> list[tuple[Any, ...]]:
+def columns_of(db: Database, columns: str, ids: list[int]) -> list[tuple[Any, ...]]:
     """Columns of runs, in the order of their numbers as given."""
     sql = f"SELECT id, {columns} FROM run WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
     found = {number: row for number, *row in db.execute(sql, (json.dumps(ids),))}

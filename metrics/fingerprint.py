@@ -62,7 +62,7 @@ def _without(found: re.Match[str]) -> str:
         or word[1:3] == ":\\"
         or word.lower().endswith(_FILES)
     )
-    return BLANK + part[len(word) :] if differs and len(word) > 1 or word.isdigit() else part
+    return BLANK + part[len(word) :] if (differs and len(word) > 1) or word.isdigit() else part
 
 
 @lru_cache(maxsize=1024)

@@ -39,7 +39,9 @@ def follow_moves(db: Database) -> None:
 
 
 def roll_up(db: Database, cells: Iterable[int]) -> None:
-    """Make the rows of `run_block`, `tally` and `set_aside` anew from the raw rows of these cells (ids of `cell`), and of those runs have left.
+    """Make the rollups anew from the raw rows of these cells (ids of `cell`), and of those that runs have left.
+
+    These are `run_block`, and `tally` and `set_aside` (see `metrics.tallies`).
 
     Busy time counts every attempt, failed ones included, less what was blocked on time-outs. One that was killed, of
     which nobody knows how long it took, counts as long as the longest of its cell: to count none would flatter, and so

@@ -24,7 +24,7 @@ def others(name: str, of: str) -> str:
     return f"{same} AND {name}.outcome != 'running'"
 
 
-_LATER = f"EXISTS (SELECT 1 FROM run AS again WHERE {others('again', 'run')} AND again.attempt > run.attempt)"
+_LATER = f"EXISTS (SELECT 1 FROM run AS again WHERE {others('again', 'run')} AND again.attempt > run.attempt)"  # noqa: S608
 
 #: That a row of `run` is the first attempt at its exchange.
 FIRST = "run.attempt = 1"

@@ -134,7 +134,9 @@ def _nearest(
     """Start and number of the next runs of one block, in the order of the walk."""
     sql = _RUNS_SQL[newer].format(where=runs.where)
     found: list[tuple[int, int]] = []
-    low, high = (LEAST, MOST) if after is None else (after.started_at_us, MOST) if newer else (LEAST, after.started_at_us)
+    low, high = (
+        (LEAST, MOST) if after is None else (after.started_at_us, MOST) if newer else (LEAST, after.started_at_us)
+    )
     past = (LEAST, LEAST if newer else MOST) if after is None else (after.started_at_us, after.id)
     for group in sorted(groups, key=lambda one: one.first_at_us if newer else -one.last_at_us):
         if len(found) == most:  # what lies beyond the last of them is not wanted
@@ -148,9 +150,14 @@ def _nearest(
     return found
 
 
-_RUNS_SQL = tuple(
-    "SELECT started_at_us, id FROM run INDEXED BY run_cell WHERE cell = ? AND outcome = ? AND fingerprint = ? "
-    f"AND started_at_us BETWEEN ? AND ? AND NOT (started_at_us = ? AND id {'<=' if newer else '>='} ?) "
-    f"AND {{where}} ORDER BY started_at_us {way}, id {way} LIMIT ?"
-    for newer, way in ((False, "DESC"), (True, "ASC"))
-)
+def _runs_sql(beyond: str, way: str) -> str:
+    """The next runs of a group; a walk never comes back to the run that it goes on after."""
+    return (
+        "SELECT started_at_us, id FROM run INDEXED BY run_cell WHERE cell = ? AND outcome = ? AND fingerprint = ? "  # noqa: S608
+        f"AND started_at_us BETWEEN ? AND ? AND NOT (started_at_us = ? AND id {beyond} ?) "
+        f"AND {{where}} ORDER BY started_at_us {way}, id {way} LIMIT ?"
+    )
+
+
+#: From the newest to the oldest, and back.
+_RUNS_SQL = (_runs_sql(">=", "DESC"), _runs_sql("<=", "ASC"))
