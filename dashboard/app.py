@@ -17,7 +17,7 @@ from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import freshness
-from dashboard.pages import charts, files, milestones, worth
+from dashboard.pages import charts, failures, files, milestones, picking, quarantine, run_files, runs, worth
 from dashboard.pages.shared import here, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
@@ -47,11 +47,11 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 #: The pages, as the navigation names them; a new page is one more line.
-NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"))
+NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"), ("runs.page", "Runs"))
 
 #: The modules of the pages, and what is made of a view before anybody is shown it.
-PAGES = (worth, milestones, charts, files)
-DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told)
+PAGES = (worth, milestones, charts, files, runs, run_files, failures, quarantine)
+DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told, picking.choices, runs.default_grid)
 
 
 def create_app(config: Config) -> Flask:

@@ -25,7 +25,7 @@ DAY_MS = 86_400_000
 FEW = 14
 
 #: Heights in pixels; the style sheet reserves the same, so that nothing jumps when a chart arrives.
-HEIGHTS = {"busy": 340, "failed": 420, "plan": 250}
+HEIGHTS = {"busy": 340, "failed": 420, "plan": 250, "aside": 300}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,13 @@ def failed(frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date]
         for title, name in (("First attempt", "first"), ("After retries", "after"))
     ]
     return _weekly("failed", frame, panels, ".0f", " of every 1,000", marks, window)
+
+
+def set_aside(frame: pd.DataFrame, lines: Sequence[tuple[str, str, str]]) -> Figure:
+    """Rows set aside by block, a line a reason: role, column and label of each. Labels are marked up already."""
+    figure = _weekly("aside", frame, [("", lines)], ".0f", " rows", (), None)
+    figure["layout"]["margin"]["r"] = 150
+    return figure
 
 
 def plan(bars: Sequence[Bar], today: date) -> Figure:

@@ -84,7 +84,9 @@ def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], Cou
             notices.append(runs)
         else:
             told["counted"], keys["counted"] = runs, text
-    return Found(picked=Picked(**told, first=first, last=last), keys=keys, notices=tuple(notices), unknown=tuple(unknown))
+    return Found(
+        picked=Picked(**told, first=first, last=last), keys=keys, notices=tuple(notices), unknown=tuple(unknown)
+    )
 
 
 def keys_of(picked: Picked, counted: str = "") -> dict[str, str]:

@@ -104,9 +104,10 @@ def said(found: Found) -> Mapping[str, str]:
     if text := found.keys.get("range"):
         told["range"] = RANGES.get(text, f"last {words.plural(int(text[:-1]), 'day')}")
     if text := found.keys.get("counted"):
-        code, measure, faults = text.split(":")
+        code, measure, faults, *side = text.split(":")
         about = f"{MEASURES[measure].title[:1].lower()}{MEASURES[measure].title[1:]}"
         told["counted"] = f"counted by {code} for {about}, {FAULTS.get(faults, faults)}"
+        told["counted"] += ", of the control" if side else ""
     return {key: text for key, text in told.items() if text}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, abort, g, render_template
 
 from dashboard import links, onerun, picked_words, runlist
+from dashboard.pages import run_files as files
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here, query, view
 from dashboard.picked_from import KEYS
@@ -65,6 +66,10 @@ def page() -> str | Response:
         ends=runlist.meanings(run.outcome for run in listed.rows),
         ways=ways,
         keys=found.keys,
+        cap=files.MOST,
+        last=runlist.LAST,
+        run_at=links.run(0).partition("?")[0].removesuffix("0"),
+        run_query=_query_of(links.run(0)),
     )
 
 
@@ -77,6 +82,10 @@ def one(number: int) -> str:
     if run is None:
         abort(404)
     return render_template("run.html", inside=INSIDE, run=run, page=onerun.told(db, run))
+
+
+def _query_of(address: str) -> str:
+    return "".join(address.partition("?")[1:])
 
 
 def default_grid(db: Database, seen: View) -> tuple[Row, ...]:
@@ -112,8 +121,8 @@ def _shown(
     services = tuple(name for name in known.sides if name.startswith("service"))
     mine = tuple(name for name in known.sides if name in sides or (name in services and "service" in sides))
     return (
-        mine or (sides and ("",)) or (("service",) if services else known.sides),
-        tuple(name for name in known.faults if name in faults) or usual,
+        mine or (("",) if sides else services or known.sides),
+        tuple(name for name in known.faults if name in faults) or (("",) if faults else usual),
     )
 
 

@@ -1,0 +1,46 @@
+"""`/failures`: runs that failed, put together by what their errors share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, render_template
+
+from dashboard import alike, links, picked_words
+from dashboard.pages.picking import INSIDE, choices, picking, shortened
+from dashboard.pages.shared import database, here
+from metrics import browse, failures
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+pages = Blueprint("failures", __name__)
+
+#: What failures can be picked by.
+KEYS = ("side", "partner", "feed", "faults", "range", "from", "to")
+FORM = ("side", "partner", "feed", "faults", "range")
+
+
+@pages.get("/failures")
+def page() -> str | Response:
+    """The failures that the address picks, the most frequent kind first."""
+    if shorter := shortened(lambda told: here("failures.page", **told)):
+        return shorter
+    found, seen, _ = picking(KEYS, ("form",))
+    db = database()
+    groups = failures.groups(db, found.picked, alike.MOST + 1)
+    many = browse.count(db, failures.failed_of(found.picked))
+    return render_template(
+        "failures.html",
+        inside=INSIDE,
+        many=many,
+        said=picked_words.sentence(found, many, "failed run"),
+        every=links.runs(**found.but(state="failed")),
+        kinds=alike.kinds(groups[: alike.MOST], found.keys),
+        cut=len(groups) > alike.MOST,
+        most=alike.MOST,
+        fields=picked_words.form(found, seen.made(choices), FORM),
+        held=picked_words.held(found, links.failures),
+        kept={key: found.keys[key] for key in ("from", "to") if key in found.keys},
+        picked=bool(found.keys),
+    )
