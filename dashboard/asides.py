@@ -24,7 +24,8 @@ UNTOLD = "reasons not recorded"
 ROLES = ("service", "target", "baseline")
 
 #: Characters of a reason that stand beside its line; rows of the table.
-LABEL, MOST = 20, 200
+LABEL, MOST = 18, 200
+SHORTLY = {UNTOLD: "not recorded"}
 
 COLUMNS = ("block", "block_end", "partner", "feed", "reason", "rows")
 
@@ -82,7 +83,7 @@ def chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str
         ]
     )
     drawn = [
-        (role, f"r{place}", escape(runlist.short(name, LABEL)))
+        (role, f"r{place}", escape(runlist.short(SHORTLY.get(name, name), LABEL)))
         for place, (role, name) in enumerate(zip(ROLES, names, strict=False))
     ]
     columns = (

@@ -90,11 +90,11 @@ def said(found: Found) -> Mapping[str, str]:
     """Each key of a list in words; `days` for both its days."""
     picked = found.picked
     told: dict[str, Any] = {
-        "side": _listed([SIDES.get(name, name) for name in picked.sides]),
-        "state": _listed([STATES[name] for name in picked.states]),
-        "partner": _listed(picked.partners),
-        "feed": _listed(picked.feeds),
-        "faults": _listed([FAULTS.get(name, name) for name in picked.faults]),
+        "side": listed([SIDES.get(name, name) for name in picked.sides]),
+        "state": listed([STATES[name] for name in picked.states]),
+        "partner": listed(picked.partners),
+        "feed": listed(picked.feeds),
+        "faults": listed([FAULTS.get(name, name) for name in picked.faults]),
         "attempt": ATTEMPTS.get(picked.attempt, ""),
         "days": _days(found),
         "fingerprint": f"failures alike ({picked.fingerprint})" if picked.fingerprint else "",
@@ -113,10 +113,15 @@ def said(found: Found) -> Mapping[str, str]:
 
 def sentence(found: Found, many: int, noun: str = "run") -> str:
     """How many there are, and of what: "1,234 runs: service@3, failed, UA"."""
+    return f"{words.plural(many, noun)}{described(found)}"
+
+
+def described(found: Found) -> str:
+    """What stands after the number: ": service@3, failed, UA"."""
     told = said(found)
     order = ("counted", "side", "state", "partner", "feed", "faults", "range", "days", "attempt", "fingerprint")
     parts = [told[key] for key in order if key in told]
-    return f"{words.plural(many, noun)}{': ' + ', '.join(parts) if parts else ', all there are'}"
+    return f": {', '.join(parts)}" if parts else ", all there are"
 
 
 def _days(found: Found) -> str:
@@ -129,5 +134,6 @@ def _days(found: Found) -> str:
     return f"until {words.day(picked.last, year=True)}" if picked.last else ""
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Names as a choice: "UA, DL or AA"."""
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
 
-from dashboard import alike, links, picked_words
+from dashboard import alike, links, picked_words, words
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here
 from metrics import browse, failures
@@ -33,8 +33,8 @@ def page() -> str | Response:
     return render_template(
         "failures.html",
         inside=INSIDE,
-        many=many,
-        said=picked_words.sentence(found, many, "failed run"),
+        count=words.plural(many, "failed run"),
+        said=picked_words.described(found),
         every=links.runs(**found.but(state="failed")),
         kinds=alike.kinds(groups[: alike.MOST], found.keys),
         cut=len(groups) > alike.MOST,

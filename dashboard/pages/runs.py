@@ -109,7 +109,10 @@ def _grid(found: Found, seen: View, known: Choices) -> Grid | None:
     if seen.as_of is not None or not set(found.keys) <= {"side", "partner", "feed", "faults"}:
         return None
     sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
-    about = f"{' and '.join(sides)}, {' and '.join(picked_words.FAULTS.get(name, name) for name in faults)}"
+    services = tuple(name for name in known.sides if name.startswith("service"))
+    named = ("the service, any level",) if sides == services and len(sides) > 1 else sides
+    met = [picked_words.FAULTS.get(name, name) for name in faults]
+    about = f"{picked_words.listed(named)}, {picked_words.listed(met)}"
     return runlist.grid(seen.made(grid_of(sides, faults)), picked, about)
 
 
