@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.cells import EXCHANGE_ID
 from metrics.events import OUTCOMES, subject_name
-from metrics.picked import NONE, Picked, Terms, among, feeds_of, of_cells, of_runs, of_tallies
+from metrics.picked import NONE, Picked, Terms, among, check, feeds_of, of_cells, of_runs, of_tallies
 from metrics.walk import MOST, Cursor, Way, total, walk
 
 if TYPE_CHECKING:
@@ -149,6 +149,7 @@ def way_of(db: Database, picked: Picked) -> Way:
 
 def one(db: Database, run_id: int) -> Run | None:
     """The run of a number; None where there is none."""
+    check(db)
     return next(iter(_runs(db, [run_id])), None) if 0 <= run_id <= MOST else None
 
 
@@ -195,6 +196,7 @@ def grid(db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: 
 
 def choices(db: Database) -> Choices:
     """What lists can be picked by: whatever any run has."""
+    check(db)
     pairs = tuple(feeds_of(db))
     measured = sides_of(db)
     first, last = (db.execute(f"SELECT {which}(block) FROM cell").fetchone()[0] for which in ("MIN", "MAX"))  # noqa: S608

@@ -48,9 +48,8 @@ def counted(window: Window, measure: str) -> Counted:
     records, all runs of the blocks that count.
     """
     asked = window.question
-    sides = _sides(window, measure)
     found: dict[str, frozenset[str] | None] = {}
-    for name, blocks in sides:
+    for name, blocks in _sides(window, measure):
         found[name] = blocks | (found.get(name) or frozenset())
     return Counted(
         sides=found,
@@ -65,32 +64,29 @@ def counted(window: Window, measure: str) -> Counted:
 
 def _sides(window: Window, measure: str) -> list[tuple[str, frozenset[str]]]:
     names = (window.question.subject, window.question.control)
-    paired = window.is_paired()
-    past = window.blocks if paired else window.history_blocks
-    if measure in TIMES:
-        cells = window.both if paired else window.apart
-        return [
-            (name, _first_days(blocks, side.there))
-            for name, blocks, side in zip(names, (window.blocks, past), cells, strict=True)
-        ]
-    if measure in AVOIDED:
-        ours, theirs = window.subject, window.control if paired else window.history
-        there = [~np.isnan(side[AVOIDED[measure]] + side["exchanges"]) for side in (ours, theirs)]
-        if paired:
-            there = [there[0] & there[1]] * 2
-        else:
-            shared = (there[0].any(axis=1) & there[1].any(axis=1))[:, None]
-            there = [one & shared for one in there]
-        return [
-            (name, _first_days(blocks, one))
-            for name, blocks, one in zip(names, (window.blocks, past), there, strict=True)
-        ]
     if measure == "answers_equal":
         ends = {end for end, compared, _ in window.answers if compared}
         days = frozenset(first for first, end in window.blocks if end in ends)
         return [(name, days) for name in names]
-    needed = [~np.isnan(window.subject[name]) for name in NEEDED.get(measure, ("attempts",))]
-    return [(names[0], _first_days(window.blocks, np.asarray(np.logical_and.reduce(needed))))]
+    if measure not in TIMES and measure not in AVOIDED:
+        known = [~np.isnan(window.subject[name]) for name in NEEDED.get(measure, ("attempts",))]
+        return [(names[0], _first_days(window.blocks, np.asarray(np.logical_and.reduce(known))))]
+    paired = window.is_paired()
+    if measure in TIMES:
+        there = [side.there for side in (window.both if paired else window.apart)]
+    else:
+        there = _compared(window, AVOIDED[measure], paired=paired)
+    past = window.blocks if paired else window.history_blocks
+    sides = zip(names, (window.blocks, past), there, strict=True)
+    return [(name, _first_days(blocks, cells)) for name, blocks, cells in sides]
+
+
+def _compared(window: Window, column: str, *, paired: bool) -> list[Bools]:
+    """The cells of subject and control whose exchanges are held against each other; see `metrics.shares.avoided`."""
+    sides = (window.subject, window.control if paired else window.history)
+    ours, theirs = (np.asarray(~np.isnan(side["exchanges"])) for side in sides)
+    alike = ours & theirs if paired else np.asarray(ours.any(axis=1) & theirs.any(axis=1))[:, None]
+    return [np.asarray(alike & ~np.isnan(side[column])) for side in sides]
 
 
 def _first_days(blocks: tuple[Block, ...], there: Bools) -> frozenset[str]:

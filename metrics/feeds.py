@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from metrics.browse import columns_of, sides_of, way_of
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.picked import NONE, Picked, Terms, feeds_of
+from metrics.picked import NONE, Picked, Terms, check, feeds_of
 from metrics.reading import block_days
 from metrics.store import last_series
 from metrics.walk import Way, joined, walk
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 #: Attempts that are looked at, gaps that make the usual one, and exchanges that tell what is usual.
-RECENT, GAPS, LEAST = 100, 20, 5
+RECENT, GAPS, LEAST = 60, 20, 5
 
 #: Ends that need a person, and those after which everything is where it belongs.
 STUCK = ("refused", "failed", "ambiguous", "abandoned")
@@ -101,6 +101,7 @@ COLUMNS = "id, exchange_id, attempt, outcome, file, due_at_us, started_at_us, du
 
 def feeds(db: Database, mode: str, faults: str, now_us: int) -> tuple[FeedState, ...]:
     """How every feed that the service has run stands, by partner and feed."""
+    check(db)
     ways = tuple(_ways(db, mode, faults))
     found = []
     for partner, feed in feeds_of(db):

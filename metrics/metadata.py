@@ -86,7 +86,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "source": "measured, or imported from a log that the system itself had kept",
             "operator_ns": "Nanoseconds that the operator spent before this run",
             "fingerprint": "What failures that are alike have in common, as a hash; empty for others",
-            "aside": "Rows that stand set aside after this attempt, by error code, as JSON; empty where nobody noted why",
+            "aside": "Rows that stand set aside after this attempt, by error code, as JSON; empty: nobody noted why",
         },
     ),
     "run_block": (

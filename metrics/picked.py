@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from metrics.errors import StoreDamaged
 from metrics.events import FAILED_OUTCOMES, parse_subject
 from metrics.question import in_scope
 from metrics.tallies import COUNTED, FIRST, LAST
@@ -79,8 +80,22 @@ def one(sql: str, *values: Any) -> Terms:
 NONE = Terms((), ())
 
 
+def check(db: Database) -> None:
+    """Refuse a store that only older releases have written: a reader may not add what lists are counted by.
+
+    Raises:
+        StoreDamaged: it is one.
+    """
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tally'").fetchone():
+        raise StoreDamaged(
+            "the metrics database was last written by an older release, which kept no lists of runs; "
+            "`milepost roadmap status` brings it up to date"
+        )
+
+
 def of_cells(db: Database, picked: Picked) -> Terms:
-    """Conditions on rows of `cell`."""
+    """Conditions on rows of `cell`. Raises StoreDamaged for a store that keeps no counts yet."""
+    check(db)
     found = NONE
     for column in ("partners", "feeds", "faults"):
         if names := getattr(picked, column):

@@ -83,7 +83,7 @@ class Aside:
 
     def reasons(self) -> dict[str, int]:
         """How many rows stand set aside, held or discarded, by the code of the first thing wrong with each."""
-        return {code: rows for code, rows in self._ledger.run(REASONS, {"key": self._key})}
+        return dict(self._ledger.run(REASONS, {"key": self._key}))
 
     def renew(self, rows: Iterable[Bad]) -> None:
         """Rows that were tried again and are still bad: what is wrong with them now."""
