@@ -51,7 +51,16 @@ NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"), ("
 
 #: The modules of the pages, and what is made of a view before anybody is shown it.
 PAGES = (worth, milestones, charts, files, runs, run_files, failures, quarantine)
-DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told, picking.choices, runs.default_grid)
+DEAR = (
+    freshness,
+    worth_words.answer,
+    charts.weekly("standard"),
+    milestones.told,
+    picking.choices,
+    runs.default_grid,
+    failures.every,
+    quarantine.every,
+)
 
 
 def create_app(config: Config) -> Flask:

@@ -59,6 +59,7 @@ class GridRow:
     partner: str
     feed: str
     marks: tuple[Mark, ...]
+    ends: frozenset[str]  #: how its runs ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,19 +108,27 @@ def short(text: str, most: int = SHORT) -> str:
     return one if len(one) <= most else one[: most - 1] + "…"
 
 
-def grid(rows: Sequence[Row], picked: Picked, about: str) -> Grid:
+def grid_row(row: Row) -> GridRow:
+    """The last runs of one feed, in words."""
+    return GridRow(
+        partner=row.partner,
+        feed=row.feed,
+        marks=tuple(map(_mark, row.cells)),
+        ends=frozenset(cell.outcome for cell in row.cells),
+    )
+
+
+def grid(rows: Sequence[GridRow], picked: Picked, about: str) -> Grid:
     """The grid of the feeds that a list picks, as many as there is room for."""
     wanted = [
         row
         for row in rows
         if (not picked.partners or row.partner in picked.partners) and (not picked.feeds or row.feed in picked.feeds)
     ]
-    shown = tuple(
-        GridRow(partner=row.partner, feed=row.feed, marks=tuple(map(_mark, row.cells))) for row in wanted[:FEEDS]
-    )
-    ends = dict.fromkeys(cell.outcome for row in wanted[:FEEDS] for cell in row.cells)
-    known = [name for name in (*outcomes.OUTCOMES, *ends) if name in ends]
-    looks = tuple((outcomes.look(name), outcomes.said(name)) for name in dict.fromkeys(known))
+    shown = tuple(wanted[:FEEDS])
+    ends: set[str] = set().union(*(row.ends for row in shown))
+    known = [*(name for name in outcomes.OUTCOMES if name in ends), *sorted(ends - set(outcomes.OUTCOMES))]
+    looks = tuple((outcomes.look(name), outcomes.said(name)) for name in known)
     return Grid(rows=shown, feeds=len(wanted), about=about, looks=looks)
 
 

@@ -10,9 +10,14 @@ from dashboard import alike, links, picked_words, words
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here
 from metrics import browse, failures
+from metrics.picked import Picked
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
     from werkzeug.wrappers import Response
+
+    from dashboard.snapshot import View
+    from metrics.failures import Group
 
 pages = Blueprint("failures", __name__)
 
@@ -27,9 +32,7 @@ def page() -> str | Response:
     if shorter := shortened(lambda told: here("failures.page", **told)):
         return shorter
     found, seen, _ = picking(KEYS, ("form",))
-    db = database()
-    groups = failures.groups(db, found.picked, alike.MOST + 1)
-    many = browse.count(db, failures.failed_of(found.picked))
+    many, groups = _found(database(), found.picked) if found.picked != Picked() else seen.made(every)
     return render_template(
         "failures.html",
         inside=INSIDE,
@@ -44,3 +47,12 @@ def page() -> str | Response:
         kept={key: found.keys[key] for key in ("from", "to") if key in found.keys},
         picked=bool(found.keys),
     )
+
+
+def every(db: Database, _: View) -> tuple[int, tuple[Group, ...]]:
+    """How many runs have failed, and their groups."""
+    return _found(db, Picked())
+
+
+def _found(db: Database, picked: Picked) -> tuple[int, tuple[Group, ...]]:
+    return browse.count(db, failures.failed_of(picked)), failures.groups(db, picked, alike.MOST + 1)

@@ -14,12 +14,16 @@ from dashboard import asides, links, picked_words, words
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here
 from metrics import setaside, spans
+from metrics.picked import Picked
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
     from werkzeug.wrappers import Response as AnyResponse
 
+    from dashboard.charts import Chart
     from dashboard.picked_from import Found
     from dashboard.snapshot import View
+    from metrics.setaside import Reason
 
 pages = Blueprint("quarantine", __name__)
 
@@ -34,9 +38,8 @@ def page() -> str | AnyResponse:
     if shorter := shortened(lambda told: here("quarantine.page", **told)):
         return shorter
     found, seen = _asked(strict=False)
-    db = database()
-    reasons = setaside.by_reason(db, found.picked)
-    drawn = asides.chart(setaside.over_time(db, found.picked), spans.blocks(db, found.picked), _unit(seen))
+    picked = found.picked
+    reasons, drawn = _found(database(), picked, seen) if picked != Picked() else seen.made(every)
     if drawn:
         addresses = [here(f"quarantine.{kind}", **found.keys) for kind in ("as_csv", "as_json")]
         drawn = replace(drawn, csv=addresses[0], json=addresses[1])
@@ -80,5 +83,13 @@ def _asked(*, strict: bool) -> tuple[Found, View]:
     return found, seen
 
 
-def _unit(seen: View) -> str:
-    return "day" if seen.mode == "live" else "week"
+def every(db: Database, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
+    """All that was set aside, and the chart of it."""
+    return _found(db, Picked(), seen)
+
+
+def _found(db: Database, picked: Picked, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
+    unit = "day" if seen.mode == "live" else "week"
+    over_time = setaside.over_time(db, picked)
+    drawn = asides.chart(over_time, spans.blocks(db, picked), unit) if over_time else None
+    return setaside.by_reason(db, picked), drawn

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from dashboard.asked import Asked
     from dashboard.picked_from import Found
-    from dashboard.runlist import Grid
+    from dashboard.runlist import Grid, GridRow
     from dashboard.snapshot import View
-    from metrics.browse import Choices, Row
+    from metrics.browse import Choices
 
 pages = Blueprint("runs", __name__)
 
@@ -88,17 +88,17 @@ def _query_of(address: str) -> str:
     return "".join(address.partition("?")[1:])
 
 
-def default_grid(db: Database, seen: View) -> tuple[Row, ...]:
+def default_grid(db: Database, seen: View) -> tuple[GridRow, ...]:
     """The grid of the page that asks for nothing."""
     return seen.made(grid_of(*_shown(browse.choices(db), (), (), seen.mode)))
 
 
 @lru_cache(maxsize=256)
-def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Database, View], tuple[Row, ...]]:
+def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Database, View], tuple[GridRow, ...]]:
     """The question for the last runs of all feeds; the same function for the same sides and faults."""
 
-    def make(db: Database, _: View) -> tuple[Row, ...]:
-        return browse.grid(db, sides, faults, runlist.LAST)
+    def make(db: Database, _: View) -> tuple[GridRow, ...]:
+        return tuple(map(runlist.grid_row, browse.grid(db, sides, faults, runlist.LAST)))
 
     return make
 

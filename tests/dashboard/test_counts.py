@@ -31,7 +31,8 @@ WEEKS = (("2013-01-01", "2013-01-06"), ("2013-01-07", "2013-01-13"), ("2013-12-3
 PARTNERS = ("AA", "a,b\\c", "<b>%2C&amp;", "ua", "UA")
 ERRORS = (
     ("", ""), ("http-503", "http://127.0.0.1:1/x: answered 503"), ("http-503", "http://127.0.0.1:2/y: answered 500"),
-    ("", "cannot read <script>alert(1)</script>"), ("missing-cell", "row 7: 3 cells"), ("missing-cell", "row 9: 4 cells"),
+    ("", "cannot read <script>alert(1)</script>"), ("missing-cell", "row 7: 3 cells"),
+    ("missing-cell", "row 9: 4 cells"),
 )  # fmt: skip
 
 
@@ -81,14 +82,15 @@ def told(made: list[Exchange]) -> Iterator[RunEvent | HoldingEvent]:
             aside = sum((one.aside or {"": 1}).values()) if outcome == "done" else 0
             yield RunEvent(
                 key=RunKey(
-                    system=system, level=level, mode="replay", faults=one.faults, series="5e1f", round=1, attempt=attempt,
-                    exchange_id=f"{one.side}{one.partner}{one.feed}{one.week[0]}{name}",
+                    system=system, level=level, mode="replay", faults=one.faults, series="5e1f", round=1,
+                    attempt=attempt, exchange_id=f"{one.side}{one.partner}{one.feed}{one.week[0]}{name}",
                 ),
-                release="0.1.0", partner=one.partner, feed=one.feed, file=name, block=one.week[0], block_end=one.week[1],
-                due_at_us=1_000, started_at_us=1_357_000_000_000_000 + attempt, duration_ns=1_000_000 * attempt,
+                release="0.1.0", partner=one.partner, feed=one.feed, file=name, block=one.week[0],
+                block_end=one.week[1], due_at_us=1_000, started_at_us=1_357_000_000_000_000 + attempt,
+                duration_ns=1_000_000 * attempt,
                 outcome=outcome, records=9, error_type="" if outcome == "done" else kind,
                 error="" if outcome == "done" else error,
-                rows={"in": 9, "delivered": 9 - aside, "quarantined": aside} if outcome == "done" else {"in": 9, "failed": 9},
+                rows={"in": 9} | ({"delivered": 9 - aside, "quarantined": aside} if aside else {"failed": 9}),
                 aside=one.aside if outcome == "done" else None,
             )  # fmt: skip
         if one.held:

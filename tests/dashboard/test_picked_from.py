@@ -24,7 +24,8 @@ KNOWN = Choices(
 )
 TODAY = date(2013, 12, 31)
 READING = Counted(
-    sides={"service@1": None}, scope=("*/*",), mode="replay", faults="none", series="s", start=date(2013, 1, 1), end=TODAY
+    sides={"service@1": None}, scope=("*/*",), mode="replay", faults="none", series="s", start=date(2013, 1, 1),
+    end=TODAY,
 )  # fmt: skip
 
 names = st.lists(st.text(min_size=1, max_size=6), unique=True, max_size=3).map(tuple)

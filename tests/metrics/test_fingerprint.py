@@ -11,7 +11,10 @@ from metrics.fingerprint import LONGEST, fingerprint, pattern
     ("one", "other"),
     [
         ("row 197: distance 99999 is not between 1 and 20000", "row 3: distance 0 is not between 1 and 20000"),
-        ("503 Server Error for url: http://127.0.0.1:1/r1/EV", "503 Server Error for url: http://10.0.0.1:22/r2/B6?a=b"),
+        (
+            "503 Server Error for url: http://127.0.0.1:1/r1/EV",
+            "503 Server Error for url: http://10.0.0.1:22/r2/B6?a=b",
+        ),
         ("cannot open '/srv/in box/a.csv'", 'cannot open "b.csv"'),
         ("/var/lib/x/flights.csv: gone", "./y.csv.gz: gone"),
         ("flights.csv: cut short", "crews.jsonl: cut short"),
