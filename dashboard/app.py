@@ -16,7 +16,20 @@ from dashboard import words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import freshness
-from dashboard.pages import charts, decisions, files, method, milestones, partners, report, worth
+from dashboard.pages import (
+    charts,
+    decisions,
+    failures,
+    files,
+    method,
+    milestones,
+    partners,
+    quarantine,
+    report,
+    run_files,
+    runs,
+    worth,
+)
 from dashboard.pages.shared import here, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
@@ -49,13 +62,14 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 NAVIGATION = (
     ("worth.page", "Worth it?"),
     ("milestones.page", "Milestones"),
+    ("runs.page", "Runs"),
     ("partners.page", "Partners"),
     ("decisions.page", "Decisions"),
     ("method.page", "Method"),
 )
 
 #: The modules of the pages; each names in `DEAR` what is made of a view before anybody is shown it.
-PAGES = (worth, milestones, partners, decisions, method, report, charts, files)
+PAGES = (worth, milestones, runs, run_files, failures, quarantine, partners, decisions, method, report, charts, files)
 
 
 def create_app(config: Config) -> Flask:
