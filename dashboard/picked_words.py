@@ -81,7 +81,8 @@ def form(found: Found, known: Choices, keys: Sequence[str] = FORM) -> tuple[Fiel
 def held(found: Found, address: Callable[..., str]) -> tuple[Held, ...]:
     """What else picks runs, as a reading or a fingerprint does, with the address of the list without it."""
     told = said(found)
-    marks: list[tuple[tuple[str, ...], str]] = [(("from", "to"), told["days"])] if "days" in told else []
+    days = found.keys.keys() & {"from", "to"}  # as of an earlier day a list ends there, which nothing here takes away
+    marks: list[tuple[tuple[str, ...], str]] = [(("from", "to"), told["days"])] if days else []
     marks += [((key,), told[key]) for key in ("counted", "fingerprint") if key in told]
     return tuple(Held(label=label, without=address(**found.but(**dict.fromkeys(keys)))) for keys, label in marks)
 
@@ -104,7 +105,8 @@ def said(found: Found) -> Mapping[str, str]:
     if text := found.keys.get("range"):
         told["range"] = RANGES.get(text, f"last {words.plural(int(text[:-1]), 'day')}")
     if text := found.keys.get("counted"):
-        code, measure, faults, *side = text.split(":")
+        code, measure, asked, *side = text.split(":")
+        faults = picked.counted.faults if picked.counted else asked  # in production all are real
         about = f"{MEASURES[measure].title[:1].lower()}{MEASURES[measure].title[1:]}"
         told["counted"] = f"counted by {code} for {about}, {FAULTS.get(faults, faults)}"
         told["counted"] += ", of the control" if side else ""

@@ -81,6 +81,7 @@ def test_a_reading_keeps_to_the_day_that_is_asked_for(client: FlaskClient) -> No
     text = client.get("/runs?counted=M1:busy_time_saved:standard&as_of=2013-02-10").text
     assert 0 < int(heading(text).split()[0]) < 462
     assert "Feb 2013" in text
+    assert "Remove" not in client.get("/runs?as_of=2013-02-10").text
     assert "Mar 2013" not in text.replace("31 Mar 2013", "")
 
 
