@@ -16,9 +16,10 @@ from dashboard import words
 from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
-from dashboard.freshness import freshness
-from dashboard.pages import charts, files, milestones, worth
-from dashboard.pages.shared import here, plain, settings
+from dashboard.freshness import Lateness, freshness
+from dashboard.kept import Kept
+from dashboard.pages import again, charts, files, milestones, worth
+from dashboard.pages.shared import address_or, here, newest_address, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
 from metrics.errors import MetricsError
@@ -51,7 +52,7 @@ NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"))
 
 #: The modules of the pages, and what is made of a view before anybody is shown it.
 PAGES = (worth, milestones, charts, files)
-DEAR = (freshness, worth_words.answer, charts.weekly("standard"), milestones.told)
+DEAR = (freshness, worth_words.answer, charts.drawn, milestones.told)
 
 
 def create_app(config: Config) -> Flask:
@@ -60,9 +61,11 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= {"tight": words.tight, "sentence": words.sentence}
+    app.jinja_env.filters |= {"tight": words.tight, "sentence": words.sentence, "day": words.day}
     for page in PAGES:
         app.register_blueprint(page.pages)
+    app.extensions["kept"] = Kept()
+    app.extensions["late"] = Lateness(config)
     app.extensions["views"] = Views(config, DEAR if config.keep_s is not None else ())
 
     @app.context_processor
@@ -71,6 +74,8 @@ def create_app(config: Config) -> Flask:
             "pages": NAVIGATION,
             "here": here,
             "as_of": g.get("as_of"),
+            "newest_address": newest_address,
+            "method_address": address_or("method.page", here("worth.page") + "#how"),
             "fresh": g.get("fresh"),
             "workspace_name": config.workspace_name,
             "clock": config.clock,
@@ -81,7 +86,9 @@ def create_app(config: Config) -> Flask:
         }
 
     app.before_request(_only_reading_and_only_here)
+    app.before_request(again.send_again)
     app.after_request(_finish)
+    app.after_request(again.keep)  # called before the one above: the last is the first
     app.teardown_appcontext(_close)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(NothingYet, _nothing_yet)

@@ -202,7 +202,7 @@ def pages(
 
 def ingest_ms(root: Path, say: Callable[[str], None]) -> list[float]:
     """Milliseconds of `/` while a process of its own records events into the spool of a live workspace."""
-    spool = root / "var" / "spool"
+    spool = root / "var" / "spool" / "live"
     took = []
     with serving(root) as server:
         server.wait("/", "")

@@ -183,7 +183,7 @@ def live_now() -> Iterator[RunEvent]:
                 )  # fmt: skip
                 yield RunEvent(
                     key=key, release="0.1.0", partner=partner, feed=feed, file=f"{number}.csv", block=day,
-                    block_end=day, due_at_us=now_us, started_at_us=now_us, duration_ns=records * 3_000_000, outcome="done",
-                    records=records, rows={"in": records, "delivered": records}, input_sha256=f"{number:064x}",
+                    block_end=day, due_at_us=now_us, started_at_us=now_us, duration_ns=records * 3_000_000,
+                    outcome="done", records=records, rows={"in": records, "delivered": records}, calls=1,
                 )  # fmt: skip
                 number += 1
