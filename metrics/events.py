@@ -81,6 +81,8 @@ class RunEvent:
     operator_touch: int | None = 0  #: 1 when a person started this run again; None: nobody noted
     stages_ns: Mapping[str, int] = field(default_factory=dict)
     source: str = "measured"  #: or "imported": read from a log that the system itself had kept
+    #: by error code, the rows that stand set aside after this attempt; None: nobody noted why
+    aside: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +187,7 @@ def to_line(event: Event, *, started: bool = False) -> bytes:
     if isinstance(event, RunEvent):
         told["key"] = {name: getattr(event.key, name) for name in event.key.__slots__}
         told |= {"rows": dict(event.rows), "stages_ns": dict(event.stages_ns)}
+        told["aside"] = None if event.aside is None else dict(event.aside)
     line = _ENCODER.encode(told)
     if "\\ud" in line or "\\\\x" in line:  # only then can there be anything to write otherwise
         line = _ENCODER.encode(_readable(told))

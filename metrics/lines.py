@@ -18,7 +18,13 @@ from metrics.events import KINDS, RunEvent, RunKey
 Count = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 
 #: What a field's annotation lets in. Strict: no text for a number, no bool for an int, no lone surrogate.
-_TYPES: dict[str, Any] = {"str": str, "int": Count, "int | None": Count | None, "Mapping[str, int]": dict[str, Count]}
+_TYPES: dict[str, Any] = {
+    "str": str,
+    "int": Count,
+    "int | None": Count | None,
+    "Mapping[str, int]": dict[str, Count],
+    "Mapping[str, int] | None": dict[str, Count] | None,
+}
 
 
 def from_line(line: bytes) -> tuple[str, BaseModel]:

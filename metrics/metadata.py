@@ -85,6 +85,8 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "operator_touch": "1 where a person started this run again",
             "source": "measured, or imported from a log that the system itself had kept",
             "operator_ns": "Nanoseconds that the operator spent before this run",
+            "fingerprint": "What failures that are alike have in common, as a hash; empty for others",
+            "aside": "Rows that stand set aside after this attempt, by error code, as JSON; empty: nobody noted why",
         },
     ),
     "run_block": (
@@ -111,6 +113,27 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "imported": "How many of the attempts were imported",
             "inputs_sha256": "Hash of the distinct files that came in, each counted once however often it was run; "
             "empty where one of them is not known",
+        },
+    ),
+    "tally": (
+        "How many runs of a cell ended alike: what lists are counted by",
+        {
+            "outcome": "How they ended, as in run; or running",
+            "fingerprint": "What failures that are alike have in common, as a hash; empty for others",
+            "first": "1 for first attempts",
+            "last": "1 where no later attempt has ended",
+            "counted": "1 where run_block counts them",
+            "runs": "How many",
+            "first_at_us": "Start of the earliest, in UTC microseconds",
+            "last_at_us": "Start of the latest, in UTC microseconds",
+        },
+    ),
+    "set_aside": (
+        "Rows set aside by reason, of the last attempts that are counted",
+        {
+            "code": "Code of the error; empty where nobody noted why",
+            "rows": "Rows that stand set aside",
+            "runs": "In how many runs",
         },
     ),
     "holding": ("What a partner holds of one file at the end of its block, counted from outside", {}),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from metrics.cells import EXCHANGE_ID, Cells, one_stratum
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.schema import BLOCK_ID, SINCE_MISHAPS
+from metrics.tallies import COUNTED, others, superseded, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,7 +39,9 @@ def follow_moves(db: Database) -> None:
 
 
 def roll_up(db: Database, cells: Iterable[int]) -> None:
-    """Make the rows of `run_block` anew from the raw rows of these cells (ids of `cell`), and of those runs have left.
+    """Make the rollups anew from the raw rows of these cells (ids of `cell`), and of those that runs have left.
+
+    These are `run_block`, and `tally` and `set_aside` (see `metrics.tallies`).
 
     Busy time counts every attempt, failed ones included, less what was blocked on time-outs. One that was killed, of
     which nobody knows how long it took, counts as long as the longest of its cell: to count none would flatter, and so
@@ -57,7 +60,9 @@ def roll_up(db: Database, cells: Iterable[int]) -> None:
         db.conn.create_aggregate(name, 1, made)  # type: ignore[arg-type]  # its stub has only ints
     db.conn.executemany("INSERT OR IGNORE INTO temp.touched VALUES (?)", ((cell,) for cell in cells))
     db.execute(FORGET_SQL)
-    db.execute(ROLL_UP_SQL)
+    with superseded(db):
+        db.execute(ROLL_UP_SQL)
+        tally(db)
     db.execute("DELETE FROM temp.touched")
 
 
@@ -113,12 +118,6 @@ _ENDLESS = "SUM(outcome = 'abandoned' AND duration_ns IS NULL)"
 _IN_CELL = " AND ".join(f"run_block.{name} = cell.{name}" for name in BLOCK_ID)
 
 
-def _others(name: str, of: str) -> str:
-    """That `name` is an attempt at the same exchange as `of`, on whatever day."""
-    same = " AND ".join(f"{name}.{column} = {of}.{column}" for column in EXCHANGE_ID)
-    return f"{same} AND {name}.outcome != 'running'"
-
-
 FORGET_SQL = f"""
 DELETE FROM run_block WHERE rowid IN (
   SELECT run_block.rowid FROM temp.touched CROSS JOIN cell ON cell.id = touched.cell JOIN run_block ON {_IN_CELL}
@@ -126,29 +125,22 @@ DELETE FROM run_block WHERE rowid IN (
 
 #: One walk over the runs of the cells, in the order of the cells, so that nothing has to be sorted.
 ROLL_UP_SQL = f"""
-WITH superseded AS MATERIALIZED (
-  SELECT run.id FROM temp.touched CROSS JOIN run ON run.cell = touched.cell
-  WHERE EXISTS (SELECT 1 FROM run AS again WHERE {_others("again", "run")} AND again.attempt > run.attempt)
-),
-runs AS NOT MATERIALIZED (
+WITH runs AS NOT MATERIALIZED (
   SELECT touched.cell AS of_cell, run.*, superseded.id IS NULL AS is_last, run.outcome IN {_FAILED} AS failed,
     CASE WHEN run.outcome = 'done' THEN run.started_at_us + run.duration_ns / 1000 - run.due_at_us END AS delay_us
-  FROM temp.touched CROSS JOIN run ON run.cell = touched.cell LEFT JOIN superseded ON superseded.id = run.id
-  WHERE run.outcome != 'running' AND (
-    run.mode != 'replay'
-    OR EXISTS (SELECT 1 FROM holding WHERE holding.cell = touched.cell AND holding.round = run.round)
-  )
+  FROM temp.touched CROSS JOIN run ON run.cell = touched.cell LEFT JOIN temp.superseded ON superseded.id = run.id
+  WHERE {COUNTED}
 ),
 first_failures AS (
   SELECT of_cell, COUNT(*) AS passing, CASE WHEN COUNT(recovered) = COUNT(*) THEN SUM(recovered) END AS recovered
   FROM (
     SELECT of_cell, (
       SELECT MAX(attempt) AND outcome NOT IN {_FAILED} AND {_IF_ALL_TOLD.format("operator_touch")} = 0
-      FROM run AS tried WHERE {_others("tried", "runs")}
+      FROM run AS tried WHERE {others("tried", "runs")}
     ) AS recovered
     FROM runs WHERE failed AND outcome != 'refused' AND NOT EXISTS (
       SELECT 1 FROM run AS before
-      WHERE {_others("before", "runs")} AND before.attempt < runs.attempt AND before.outcome IN {_FAILED}
+      WHERE {others("before", "runs")} AND before.attempt < runs.attempt AND before.outcome IN {_FAILED}
     )
   ) GROUP BY of_cell
 ),

@@ -5,15 +5,17 @@ An event may be one of `metrics.events`, or what `metrics.lines` read of one: on
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
+from metrics.fingerprint import fingerprint
 from metrics.schema import ANSWER_ID, BLOCK_ID, HOLDING_ID, OUTAGE_ID, RUN_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 #: Upper ends of the size bands but the last: two steps of log2 each, so that six bands reach past a thousand rows.
 BAND_ENDS = (3, 15, 63, 255, 1023)
@@ -28,7 +30,7 @@ _ROWS = ("in", *OUTCOMES)
 _HOLDING = (*HOLDING_ID, "block", "block_end", "due", "held", "twice", "lost", "broken", "good_aside", "foreign")
 
 #: The columns of each table in the order of its rows; `band` and `cell` are always the last two of a run and a holding.
-RUN = (*_RUN, *(f"rows_{name}" for name in _ROWS), "band", "cell")
+RUN = (*_RUN, *(f"rows_{name}" for name in _ROWS), "fingerprint", "aside", "band", "cell")
 HOLDING = (*_HOLDING[:-1], "foreign_held", "band", "cell")
 ANSWER = (*ANSWER_ID, "block_end", "compared", "equal")
 OUTAGE = (*OUTAGE_ID, "block", "block_end", "hours", "calls")
@@ -56,7 +58,15 @@ def band(records: int | None) -> int:
 def run(event: Any) -> tuple[Any, ...]:
     """A run event as a row, but for its cell."""
     row: tuple[Any, ...] = _run(event)
-    return (*row, *map(event.rows.get, _ROWS, _NOTHING), band(_size(row)))
+    shared = fingerprint(event.error_type, event.error) if event.outcome in FAILED_OUTCOMES else ""
+    return (*row, *map(event.rows.get, _ROWS, _NOTHING), shared, _reasons(event.aside), band(_size(row)))
+
+
+def _reasons(aside: Mapping[str, int] | None) -> str | None:
+    """Rows set aside by error code, as JSON; None where nobody noted why."""
+    if not aside:
+        return None if aside is None else "{}"
+    return json.dumps(dict(aside), separators=(",", ":"), sort_keys=True)
 
 
 def _size(row: tuple[Any, ...]) -> int | None:

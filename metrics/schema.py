@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlite_utils.migrations import Migrations
 
-from metrics.events import OUTCOMES
+from metrics.events import FAILED_OUTCOMES, OUTCOMES
+from metrics.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -16,6 +17,7 @@ BLOCK_ID = ("block", "system", "level", "mode", "faults", "series", "partner", "
 HOLDING_ID = ("system", "level", "mode", "faults", "series", "round", "partner", "feed", "file")
 ANSWER_ID = (*HOLDING_ID[:-1], "control", "block")
 OUTAGE_ID = (*HOLDING_ID[:-1], "day")
+TALLY_ID = ("cell", "outcome", "fingerprint", "first", "last", "counted")
 ANSWER_BLOCK_ID = ("system", "level", "control", "mode", "faults", "series", "block", "partner", "feed")
 
 #: What a rollup has counted since broken rows, retries and outages are replayed; NULL in rows that are older.
@@ -197,6 +199,32 @@ def forget_old_delays(db: Database) -> None:
     db.execute("UPDATE run_block SET delay_p50_us = NULL, delay_p95_us = NULL")
 
 
+@migrations()
+def add_tallies(db: Database) -> None:
+    """What failures have in common, why rows were set aside, and counts of both, so that any list is counted at once.
+
+    The counts are filled from the runs by whoever opens the store for writing (`metrics.store.open_store`).
+    """
+    db.execute("ALTER TABLE run ADD COLUMN fingerprint TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE run ADD COLUMN aside TEXT")
+    db.conn.create_function("fingerprint", 2, fingerprint, deterministic=True)
+    db.execute(
+        f"UPDATE run SET fingerprint = fingerprint(error_type, error) WHERE outcome IN {FAILED_OUTCOMES}"  # noqa: S608
+    )
+    counts = dict.fromkeys(("first", "last", "counted", "runs", "first_at_us", "last_at_us"), int)
+    tally: dict[str, Any] = {"cell": int, "outcome": str, "fingerprint": str, **counts, "block_end": str}
+    db.create_table("tally", tally, pk=TALLY_ID, strict=True)
+    db.execute("CREATE INDEX tally_fingerprint ON tally (fingerprint) WHERE fingerprint != ''")
+    reasons: dict[str, Any] = {"cell": int, "code": str, "rows": int, "runs": int}
+    db.create_table("set_aside", reasons, pk=("cell", "code"), strict=True)
+    # the runs of a cell are found in the order of a list: what ended alike, by its start
+    db.execute("DROP INDEX run_cell")
+    db.execute("CREATE INDEX run_cell ON run (cell, outcome, fingerprint, started_at_us)")
+    db.execute("CREATE INDEX run_set_aside ON run (cell) WHERE rows_quarantined > 0")
+    db.execute("CREATE INDEX cell_feed ON cell (partner, feed, block)")
+    db.execute("CREATE INDEX cell_side ON cell (system, level, faults, block)")
+
+
 def _append_only(db: Database, table: str) -> None:
     for verb in ("UPDATE", "DELETE"):
         db.execute(
@@ -209,6 +237,6 @@ def _append_only(db: Database, table: str) -> None:
 STEPS = frozenset(
     {
         "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",
-        "forget_old_delays",
+        "forget_old_delays", "add_tallies",
     }
 )  # fmt: skip

@@ -262,4 +262,5 @@ class Side:
             input_sha256=result.get("sha256", ""),
             operator_touch=int(task.by_operator),
             stages_ns=result.get("stages_ns", {}),
+            aside=result.get("reasons"),
         )

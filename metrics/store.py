@@ -18,6 +18,7 @@ from metrics.errors import StoreDamaged, StoreMissing, TryLater
 from metrics.events import KIND_OF, KINDS, OUTCOMES, Event, parse_subject
 from metrics.rollup import LATE, follow_moves, roll_up
 from metrics.schema import RUN_ID, STEPS, migrations
+from metrics.tallies import tally_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -58,6 +59,8 @@ def open_store(path: Path, clock: str) -> Database:
             migrations.apply(db)
             if "create_runs" in older and "add_cells" not in older and clock == "live":
                 roll_up(db, (cell for (cell,) in db.execute("SELECT id FROM cell").fetchall()))  # they count more now
+            if "create_runs" in older and "add_tallies" not in older:
+                tally_all(db)
             db.table("meta").insert({"key": "clock", "value": clock}, ignore=True)
         _refuse_other_clock(db, path, clock)
     except sqlite3.DatabaseError as error:

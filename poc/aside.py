@@ -27,6 +27,8 @@ ROWS = (
     .order_by(ASIDE.c.row)
     .limit(sa.literal_column("200"))
 )
+CODE = sa.func.json_extract(ASIDE.c.findings, "$[0][0]")
+REASONS = sa.select(CODE, sa.func.count()).where(OF_EXCHANGE, ASIDE.c.state != "replayed").group_by(CODE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,10 @@ class Aside:
                 told = tuple(Finding(row, *finding) for finding in json.loads(findings))
                 yield Kept(row, state, told, original, sent, why)
             after = piece[-1][0]
+
+    def reasons(self) -> dict[str, int]:
+        """How many rows stand set aside, held or discarded, by the code of the first thing wrong with each."""
+        return dict(self._ledger.run(REASONS, {"key": self._key}))
 
     def renew(self, rows: Iterable[Bad]) -> None:
         """Rows that were tried again and are still bad: what is wrong with them now."""

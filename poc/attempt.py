@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from poc.batch import SHOWN_FINDINGS, Account, Finding
@@ -44,6 +45,7 @@ class Attempt:
         self._now_us = int(now.timestamp() * 1_000_000)
         self._began_ns = time.monotonic_ns()
         self._base: dict[str, int] = {}
+        self._stood: Mapping[str, int] = {}
 
     def clock_us(self) -> int:
         """The time now: that which the attempt was given, and what has passed since."""
@@ -64,13 +66,26 @@ class Attempt:
                 self.findings += told[: SHOWN_FINDINGS - len(self.findings)]
                 self.aside += [bad.row for bad in batch.bad][: SHOWN_ASIDE - len(self.aside)]
 
-    def go_on(self, settled: Iterable[Settled]) -> None:
-        """Take up an account where an earlier attempt left it: what was to be sent is settled anew."""
+    def go_on(self, settled: Iterable[Settled], reasons: Mapping[str, int]) -> None:
+        """Take up an account where an earlier attempt left it: what was to be sent is settled anew.
+
+        `reasons` are those of the rows that stand set aside.
+        """
+        self._stood = reasons
         rows = dict(self._entry.rows)
         self.rows_in, self.whole = rows.pop("in"), True
         self._base = {name: count for name, count in rows.items() if name not in {"due", "failed"}}
         for part in settled:
             self.settled.append(part)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Rows that stand set aside, by the code of the first thing wrong with each; their sum is in the account."""
+        found = Counter(self._stood)
+        for part in self.settled:
+            if part.outcome == "quarantined":
+                found[part.code] += part.rows
+        return dict(found)
 
     def again(self) -> None:
         """Forget what was counted and take back what was written: the file is read once more."""

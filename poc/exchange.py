@@ -71,7 +71,8 @@ def exchange(
             account = Account(entry.rows["in"], ended) if outcome == "due" else Account()
             return Receipt(
                 entry.exchange_id, entry.attempt - 1, outcome, account, digest, seen.size_bytes,
-                error=note, due_at_us=due_at_us, seen=seen,
+                error=note, reasons=Aside(ledger, entry).reasons() if account.ended.get("quarantined") else {},
+                due_at_us=due_at_us, seen=seen,
             )  # fmt: skip
         check_same(lane, entry)
         entry = entry if entry.whole else replace(entry, file=path.name)
@@ -189,8 +190,9 @@ def _refuse(lane: Lane, source: BinaryIO, attempt: Attempt, breach: ContractBrea
 
 def _resumed(lane: Lane, entry: Entry, attempt: Attempt, ledger: Ledger, size_bytes: int) -> Receipt:
     """Send what the ledger has of a file."""
-    ports = _ports(lane, entry, attempt, ledger, {}, Aside(ledger, entry), Traffic(), None)
-    attempt.go_on(once(ports).resume())
+    aside = Aside(ledger, entry)
+    ports = _ports(lane, entry, attempt, ledger, {}, aside, Traffic(), None)
+    attempt.go_on(once(ports).resume(), aside.reasons() if entry.rows["quarantined"] else {})
     return _closed(lane, entry, attempt, ports, ledger, size_bytes, {})
 
 
@@ -256,6 +258,7 @@ def _closed(
         error=reason,
         findings=tuple(attempt.findings),
         aside=tuple(attempt.aside),
+        reasons=attempt.reasons,
         due_at_us=ports.policy.due_at_us if outcome == "due" else None,
         whole=attempt.whole,
         stages_ns=stages_ns,

@@ -19,9 +19,10 @@ class Receipt:
     """How one attempt at one exchange ended.
 
     `outcome` is `done`, `already_received`, `refused`, `failed`, `due` (goes on by itself at `due_at_us`) or
-    `ambiguous`; `account` is how this attempt left the rows, `aside` the numbers of rows it set aside; `whole` says
-    that the ledger has all that is left to do, so that the file is not needed; `seen` is the file as it was opened;
-    `blocked_s` went to requests that ended in a time-out; `stages_ns` is the time inside each stage.
+    `ambiguous`; `account` is how this attempt left the rows, `aside` the numbers of rows it set aside, `reasons` how
+    many stand set aside by error code, each row by the first thing that is wrong with it; `whole` says that the ledger
+    has all that is left to do, so that the file is not needed; `seen` is the file as it was opened; `blocked_s` went
+    to requests that ended in a time-out; `stages_ns` is the time inside each stage.
     """
 
     exchange_id: str
@@ -37,6 +38,7 @@ class Receipt:
     error: str = ""
     findings: tuple[Finding, ...] = ()
     aside: tuple[int, ...] = ()
+    reasons: Mapping[str, int] = field(default_factory=dict)
     due_at_us: int | None = None
     whole: bool = False
     seen: Seen | None = None

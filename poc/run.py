@@ -234,6 +234,7 @@ class Runner:
                 input_sha256=receipt.sha256,
                 operator_touch=int(self._by_person and receipt.attempt > 1),
                 stages_ns=dict(receipt.stages_ns),
+                aside=dict(receipt.reasons),
             )
         )
         return receipt

@@ -57,6 +57,7 @@ def result(receipt: Receipt) -> dict[str, Any]:
         "exchange_id": receipt.exchange_id,
         "due_at": None if due_at_us is None else datetime.fromtimestamp(due_at_us / 1e6, UTC).isoformat(),
         "aside": list(receipt.aside),
+        "reasons": dict(receipt.reasons),
     }
 
 

@@ -6,6 +6,7 @@ agreed, and half of it would help nobody.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -68,9 +69,9 @@ class Quarantine:
             if self._at_once:
                 self._judge(bad, rows, first)
             self._keep(batch.bad)
-            finding = batch.bad[0].findings[0]
-            settled = Settled("quarantined", len(batch.bad), finding.code, finding.note)
-            yield replace(batch, settled=(*batch.settled, settled))
+            codes = Counter(one.findings[0].code for one in batch.bad)
+            settled = (Settled("quarantined", rows_of, code) for code, rows_of in codes.items())
+            yield replace(batch, settled=(*batch.settled, *settled))
         self._judge(bad, rows, first)
 
     def _set_all_aside(self, drift: Drift) -> Iterator[Batch]:

@@ -1,0 +1,261 @@
+"""Runs as people look at them: counted, listed page by page, one by one, and beside what is usual of their feed.
+
+A list goes by block, start and number, the newest first. It is never read by skipping rows: its last page takes as long
+as its first.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from metrics.cells import EXCHANGE_ID
+from metrics.events import OUTCOMES, subject_name
+from metrics.picked import NONE, Picked, Terms, among, check, feeds_of, of_cells, of_runs, of_tallies
+from metrics.walk import MOST, Cursor, Way, total, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlite_utils import Database
+
+__all__ = [
+    "Cell", "Choices", "Cursor", "Page", "Picked", "Row", "Run", "Usual", "attempts", "choices", "count", "grid", "one",
+    "page", "usual",
+]  # fmt: skip
+
+#: Runs that tell what is usual of a feed: no more than these, and no fewer than those.
+USUAL_OF, LEAST_USUAL = 200, 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One attempt at one exchange, as the store has it; None is what nobody noted."""
+
+    id: int
+    side: str  #: "service@3"
+    system: str
+    level: int
+    mode: str
+    faults: str
+    series: str
+    round: int
+    exchange_id: str
+    attempt: int
+    release: str
+    partner: str
+    feed: str
+    file: str
+    block: str
+    block_end: str
+    records: int | None
+    due_at_us: int
+    started_at_us: int
+    duration_s: float | None
+    blocked_s: float
+    cpu_s: float | None
+    peak_rss_bytes: int | None
+    outcome: str
+    error_type: str
+    error: str
+    fingerprint: str
+    bytes_in: int
+    bytes_out: int
+    calls: int | None
+    operator_s: float
+    operator_touch: int | None
+    rows: Mapping[str, int]  #: `in`, and one count an outcome
+    source: str
+    aside: Mapping[str, int] | None  #: by error code, the rows set aside; None: nobody noted why
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some runs of a list, the newest first, and where to go on; None where nothing more lies that way."""
+
+    rows: tuple[Run, ...]
+    older: Cursor | None
+    newer: Cursor | None  #: to be asked for with `newer=True`
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """How long runs of a feed take: the 5th, 50th and 95th percentile of `n` of them."""
+
+    low_s: float
+    middle_s: float
+    high_s: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One run in the grid."""
+
+    id: int
+    outcome: str
+    started_at_us: int
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The last runs of one feed, the oldest first."""
+
+    partner: str
+    feed: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What there is to pick from; `first` and `last` are the first and the last day of all blocks."""
+
+    sides: tuple[str, ...]
+    partners: tuple[str, ...]
+    feeds: tuple[str, ...]
+    faults: tuple[str, ...]
+    first: date | None
+    last: date | None
+
+
+def count(db: Database, picked: Picked) -> int:
+    """How many runs a list holds; exact, from counts that are kept."""
+    return total(db, way_of(db, picked))
+
+
+def page(db: Database, picked: Picked, after: Cursor | None = None, size: int = 50, newer: bool = False) -> Page:
+    """Up to `size` runs of a list, the newest first: those before the place `after`, or with `newer` those after it.
+
+    Without a place they are the newest of all, or with `newer` the oldest.
+    """
+    found = walk(db, way_of(db, picked), after, size + 1, newer=newer)
+    more, near = len(found) > size, found[:size]
+    if newer:
+        near.reverse()
+    ahead, behind = (near[0], near[-1]) if near else (after, after)
+    rows = tuple(_runs(db, [place.id for place in near]))
+    if newer:
+        return Page(rows, older=behind if after else None, newer=ahead if more else None)
+    return Page(rows, older=behind if more else None, newer=ahead if after else None)
+
+
+def way_of(db: Database, picked: Picked) -> Way:
+    """What to walk over, or to add up, for a list."""
+    return Way(of_cells(db, picked), of_tallies(picked), of_runs(picked))
+
+
+def one(db: Database, run_id: int) -> Run | None:
+    """The run of a number; None where there is none."""
+    check(db)
+    return next(iter(_runs(db, [run_id])), None) if 0 <= run_id <= MOST else None
+
+
+def attempts(db: Database, run: Run) -> tuple[Run, ...]:
+    """All attempts at the exchange of a run, in their order."""
+    where = " AND ".join(f"{name} = ?" for name in EXCHANGE_ID)
+    key = [getattr(run, name) for name in EXCHANGE_ID]
+    found = db.execute(f"SELECT id FROM run WHERE {where} ORDER BY attempt", key).fetchall()  # noqa: S608
+    return tuple(_runs(db, [number for (number,) in found]))
+
+
+def usual(db: Database, run: Run) -> Usual | None:
+    """How long the last completed runs before this one took, of the same feed, side, faults and series.
+
+    None where there are too few to tell.
+    """
+    names = ("partner", "feed", "system", "level", "faults", "series")
+    cells = Terms(tuple(f"cell.{name} = ?" for name in names), tuple(getattr(run, name) for name in names))
+    way = Way(cells, among("tally.outcome", ("done",)), NONE)
+    places = walk(db, way, Cursor(run.block, run.started_at_us, run.id), USUAL_OF)
+    took = sorted(ns / 1e9 for (ns,) in columns_of(db, "duration_ns", [place.id for place in places]) if ns is not None)
+    if len(took) < LEAST_USUAL:
+        return None
+    low, middle, high = (took[-(-len(took) * percent // 100) - 1] for percent in (5, 50, 95))
+    return Usual(low, middle, high, len(took))
+
+
+def grid(db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: int = 20) -> tuple[Row, ...]:
+    """The last runs of every feed; feeds without one on these sides are left out."""
+    told = (faults,) if isinstance(faults, str) else tuple(faults)
+    rows = []
+    for partner, feed in feeds_of(db):
+        picked = Picked(sides=tuple(sides), faults=told, partners=(partner,), feeds=(feed,))
+        places = walk(db, way_of(db, picked), None, last)
+        columns = columns_of(db, "id, outcome, started_at_us, duration_ns", [place.id for place in places])
+        if columns:
+            cells = (
+                Cell(number, outcome, started, None if ns is None else ns / 1e9)
+                for number, outcome, started, ns in reversed(columns)
+            )
+            rows.append(Row(partner, feed, tuple(cells)))
+    return tuple(rows)
+
+
+def choices(db: Database) -> Choices:
+    """What lists can be picked by: whatever any run has."""
+    check(db)
+    pairs = tuple(feeds_of(db))
+    measured = sides_of(db)
+    first, last = (db.execute(f"SELECT {which}(block) FROM cell").fetchone()[0] for which in ("MIN", "MAX"))  # noqa: S608
+    ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
+    end = db.execute(ends, (last,)).fetchone()[0]
+    return Choices(
+        sides=tuple(dict.fromkeys(subject_name(system, level) for system, level, _ in measured)),
+        partners=tuple(dict.fromkeys(partner for partner, _ in pairs)),
+        feeds=tuple(sorted({feed for _, feed in pairs})),
+        faults=tuple(sorted({faults for *_, faults in measured})),
+        first=date.fromisoformat(first) if first else None,
+        last=date.fromisoformat(end) if end else None,
+    )
+
+
+def sides_of(db: Database) -> list[tuple[str, int, str]]:
+    """Every system, level and faults that has a run, in order."""
+    names = "system, level, faults"
+    sql = f"SELECT {names} FROM cell WHERE ({names}) > (?, ?, ?) ORDER BY {names} LIMIT 1"  # noqa: S608
+    found: list[tuple[str, int, str]] = []
+    while more := db.execute(sql, found[-1] if found else ("", 0, "")).fetchone():
+        found.append(more)
+    return found
+
+
+#: The columns of a run as its fields have them.
+_PLAIN = (
+    "id", "system", "level", "mode", "faults", "series", "round", "exchange_id", "attempt", "release", "partner",
+    "feed", "file", "block", "block_end", "records", "due_at_us", "started_at_us", "peak_rss_bytes", "outcome",
+    "error_type", "error", "fingerprint", "bytes_in", "bytes_out", "calls", "operator_touch", "source",
+)  # fmt: skip
+_TIMES = ("duration", "blocked", "cpu", "operator")
+_ROWS = ("in", *OUTCOMES)
+_ALL = ", ".join((*_PLAIN, *(f"{name}_ns" for name in _TIMES), *(f"rows_{name}" for name in _ROWS), "aside"))
+
+
+def _runs(db: Database, ids: list[int]) -> list[Run]:
+    """Runs by their numbers, in that order."""
+    return [_run(row) for row in columns_of(db, _ALL, ids)]
+
+
+def _run(row: Sequence[Any]) -> Run:
+    plain = dict(zip(_PLAIN, row, strict=False))
+    times = row[len(_PLAIN) : len(_PLAIN) + len(_TIMES)]
+    took: dict[str, Any] = {
+        f"{name}_s": None if ns is None else ns / 1e9 for name, ns in zip(_TIMES, times, strict=True)
+    }
+    rows, aside = row[len(_PLAIN) + len(_TIMES) : -1], row[-1]
+    return Run(
+        **plain,
+        side=subject_name(plain["system"], plain["level"]),
+        **took,
+        rows={name: value or 0 for name, value in zip(_ROWS, rows, strict=True)},
+        aside=None if aside is None else json.loads(aside),
+    )
+
+
+def columns_of(db: Database, columns: str, ids: list[int]) -> list[tuple[Any, ...]]:
+    """Columns of runs, in the order of their numbers as given."""
+    sql = f"SELECT id, {columns} FROM run WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
+    found = {number: row for number, *row in db.execute(sql, (json.dumps(ids),))}
+    return [found[number] for number in ids if number in found]

@@ -1,0 +1,78 @@
+"""Failures that are alike, put together by their fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from metrics.browse import way_of
+from metrics.events import FAILED_OUTCOMES, subject_name
+from metrics.fingerprint import pattern
+from metrics.picked import UNTOLD, Picked, outcomes
+from metrics.walk import joined, walk
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Failed runs that have an error in common, and the newest of them as an example."""
+
+    fingerprint: str  #: as `Picked.fingerprint` takes it: `UNTOLD` for runs that tell neither a kind nor a text
+    error_type: str
+    pattern: str
+    example: str  #: the newest error in words, whole
+    runs: int
+    feeds: tuple[str, ...]  #: PARTNER/FEED
+    sides: tuple[str, ...]
+    first_at_us: int
+    last_at_us: int
+    example_run_id: int
+
+
+def groups(db: Database, picked: Picked, limit: int = 200) -> tuple[Group, ...]:
+    """The failed runs of a list by what they have in common, the most frequent first.
+
+    `limit` is how many groups there are at the most. States that are not failures are left out.
+    """
+    asked = failed_of(picked)
+    way = way_of(db, asked)
+    sql = (
+        "SELECT tally.fingerprint, cell.partner, cell.feed, cell.system, cell.level, SUM(tally.runs), "  # noqa: S608
+        f"MIN(first_at_us), MAX(last_at_us) FROM {joined(way)} GROUP BY 1, 2, 3, 4, 5"
+    )
+    kinds: dict[str, list[Any]] = {}
+    for shared, *row in db.execute(sql, (*way.cells.values, *way.tallies.values)):
+        kinds.setdefault(shared, []).append(row)
+    most = sorted(kinds.items(), key=lambda kind: (-sum(row[4] for row in kind[1]), kind[0]))[:limit]
+    return tuple(_group(db, asked, shared, rows) for shared, rows in most)
+
+
+def failed_of(picked: Picked) -> Picked:
+    """The same list without what did not fail."""
+    kept = tuple(name for name in outcomes(picked.states) if name in FAILED_OUTCOMES)
+    return replace(picked, states=kept if picked.states else FAILED_OUTCOMES) if kept or not picked.states else NOTHING
+
+
+#: A list of no run.
+NOTHING = Picked(states=("",))
+
+
+def _group(db: Database, picked: Picked, shared: str, rows: list[Any]) -> Group:
+    asked = replace(picked, fingerprint=shared or UNTOLD)
+    newest = walk(db, way_of(db, asked), None, 1)[0]
+    sql = "SELECT error_type, error FROM run WHERE id = ?"
+    error_type, error = db.execute(sql, (newest.id,)).fetchone()
+    return Group(
+        fingerprint=asked.fingerprint,
+        error_type=error_type,
+        pattern=pattern(error_type, error),
+        example=error,
+        runs=sum(row[4] for row in rows),
+        feeds=tuple(sorted({f"{partner}/{feed}" for partner, feed, *_ in rows})),
+        sides=tuple(sorted({subject_name(row[2], row[3]) for row in rows})),
+        first_at_us=min(row[5] for row in rows),
+        last_at_us=max(row[6] for row in rows),
+        example_run_id=newest.id,
+    )

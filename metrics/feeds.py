@@ -1,0 +1,256 @@
+"""How each feed of the service stands: what a person has to look at, and what comes as it should.
+
+The rule, in this order; the first that holds gives the state:
+
+- `action_needed`: the last exchange that ended was refused, failed, ambiguous or abandoned, and none went through after
+  it. One that is `due` goes on by itself and asks nobody for anything.
+- `not_arriving`: nothing has come for more than three times the usual gap between files, and for at least that gap and
+  one block (a replayed week, a day of production). The usual gap is the median of the last 20; files that come together
+  are one arrival.
+- `late`: the newest exchange failed and goes on by itself; or it is under way, and has been due for longer than 95 of
+  100 exchanges of the feed take.
+- `too_little`: fewer than 5 exchanges, which tell nothing of what is usual; there is no `not_arriving` without them.
+- `on_time`: everything else.
+
+Now is what the caller says it is: a replay's is the end of its last block. Of a replay only the last round of the
+series last measured is looked at, at the highest level of the service; in production whatever the service ran at last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import TYPE_CHECKING
+
+from metrics.browse import columns_of, sides_of, way_of
+from metrics.events import FAILED_OUTCOMES, subject_name
+from metrics.picked import NONE, Picked, Terms, check, feeds_of
+from metrics.reading import block_days
+from metrics.store import last_series
+from metrics.walk import Way, joined, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlite_utils import Database
+
+#: Attempts that are looked at, gaps that make the usual one, and exchanges that tell what is usual.
+RECENT, GAPS, LEAST = 100, 20, 5
+
+#: Ends that need a person, and those after which everything is where it belongs.
+STUCK = ("refused", "failed", "ambiguous", "abandoned")
+GOOD = ("done", "already_received")
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedState:
+    """How one feed stands. `runs`, `exchanges` and `failed` count all that `side` did, each as its list does."""
+
+    partner: str
+    feed: str
+    state: str  #: on_time, late, not_arriving, action_needed or too_little
+    since_us: int | None  #: since when it is in trouble; None where it is not
+    why: str
+    last_good_at_us: int | None  #: end of the last attempt that went through
+    last_run_id: int | None
+    usual_gap_s: float | None  #: between arrivals; None where too few are known
+    runs: int
+    exchanges: int
+    failed: int  #: exchanges whose last attempt failed
+    delay_p50_s: float | None  #: from due to the end of the attempt that delivered, of recent exchanges
+    delay_p95_s: float | None
+    side: str  #: of the newest run: "service@3"
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt."""
+
+    id: int
+    exchange: str
+    attempt: int
+    outcome: str
+    file: str
+    due_at_us: int
+    started_at_us: int
+    duration_ns: int | None
+    level: int
+
+    @property
+    def ended_at_us(self) -> int:
+        """When it ended; its start where nobody knows."""
+        return self.started_at_us + (self.duration_ns or 0) // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One feed, on one clock and under one kind of faults, at one time."""
+
+    partner: str
+    feed: str
+    mode: str
+    faults: str
+    now_us: int
+
+
+COLUMNS = "id, exchange_id, attempt, outcome, file, due_at_us, started_at_us, duration_ns, level"
+
+
+def feeds(db: Database, mode: str, faults: str, now_us: int) -> tuple[FeedState, ...]:
+    """How every feed that the service has run stands, by partner and feed."""
+    check(db)
+    ways = tuple(_ways(db, mode, faults))
+    found = []
+    for partner, feed in feeds_of(db):
+        own = Terms(("cell.partner = ?", "cell.feed = ?"), (partner, feed))
+        for way in ways:
+            here = Way(own + way.cells, way.tallies, way.runs)
+            if recent := _recent(db, here):
+                found.append(_state(db, Asked(partner, feed, mode, faults, now_us), here, recent))
+                break
+    return tuple(found)
+
+
+def _ways(db: Database, mode: str, faults: str) -> Iterable[Way]:
+    """What is looked at of a feed: the first of these that has something."""
+    cells = Terms(("cell.system = 'service'", "cell.mode = ?", "cell.faults = ?"), (mode, faults))
+    if mode != "replay":
+        return [Way(cells, NONE, NONE)]
+    series = last_series(db, mode, faults)
+    sql = "SELECT last_round FROM series WHERE mode = ? AND faults = ? AND series = ?"
+    number = db.execute(sql, (mode, faults, series)).fetchone()
+    if number is None:
+        return []
+    cells, runs = cells + Terms(("cell.series = ?",), (series,)), Terms(("run.round = ?",), number)
+    levels = {level for system, level, named in sides_of(db) if (system, named) == ("service", faults)}
+    return [Way(cells + Terms(("cell.level = ?",), (level,)), NONE, runs) for level in sorted(levels, reverse=True)]
+
+
+def _recent(db: Database, way: Way) -> list[Tried]:
+    """The last attempts, the newest first."""
+    return [Tried(*row) for row in columns_of(db, COLUMNS, [place.id for place in walk(db, way, None, RECENT)])]
+
+
+def _state(db: Database, asked: Asked, way: Way, recent: list[Tried]) -> FeedState:
+    side = subject_name("service", recent[0].level)
+    runs, exchanges, failed = _counts(db, asked, side)
+    gaps = _gaps(recent)
+    delays = sorted((one.ended_at_us - one.due_at_us) / 1e6 for one in recent if one.outcome == "done")
+    enough = exchanges >= LEAST and bool(gaps)
+    gap_s = median(gaps) if enough else None
+    p50, p95 = (delays[-(-len(delays) * percent // 100) - 1] if delays else None for percent in (50, 95))
+    state, since_us, why = (
+        _stuck(recent)
+        or _missing(recent, gap_s, block_days(asked.mode) * DAY_S, asked.now_us)
+        or _late(recent, p95, asked.now_us)
+        or _usual(exchanges)
+    )
+    return FeedState(
+        partner=asked.partner,
+        feed=asked.feed,
+        state=state,
+        since_us=since_us,
+        why=why,
+        last_good_at_us=_last_good_at_us(db, way, recent),
+        last_run_id=recent[0].id,
+        usual_gap_s=gap_s,
+        runs=runs,
+        exchanges=exchanges,
+        failed=failed,
+        delay_p50_s=p50,
+        delay_p95_s=p95,
+        side=side,
+    )
+
+
+def _counts(db: Database, asked: Asked, side: str) -> tuple[int, int, int]:
+    """Runs, exchanges, and exchanges that stand failed: of all that a list of this feed and side holds."""
+    way = way_of(db, Picked(sides=(side,), partners=(asked.partner,), feeds=(asked.feed,), faults=(asked.faults,)))
+    failed = f"outcome IN {FAILED_OUTCOMES}"
+    sql = f"SELECT SUM(runs), SUM(runs * last), SUM(runs * last * ({failed})) FROM {joined(way)}"  # noqa: S608
+    found = db.execute(sql, way.cells.values).fetchone()
+    return int(found[0] or 0), int(found[1] or 0), int(found[2] or 0)
+
+
+def _gaps(recent: list[Tried]) -> list[float]:
+    """Seconds between the last arrivals."""
+    arrivals = sorted({one.due_at_us for one in recent})[-GAPS - 1 :]
+    return [(later - sooner) / 1e6 for sooner, later in pairwise(arrivals)]
+
+
+def _last(recent: list[Tried]) -> list[Tried]:
+    """The last attempt at each exchange, the newest first."""
+    found: dict[str, Tried] = {}
+    for one in recent:
+        if one.exchange not in found or one.attempt > found[one.exchange].attempt:
+            found[one.exchange] = one
+    return sorted(found.values(), key=lambda one: (one.started_at_us, one.id), reverse=True)
+
+
+def _stuck(recent: list[Tried]) -> tuple[str, int | None, str] | None:
+    """Whether the last exchange that ended needs a person."""
+    stuck: list[Tried] = []
+    for one in _last(recent):
+        if one.outcome in GOOD:
+            break
+        if one.outcome in STUCK:
+            stuck.append(one)
+    if not stuck:
+        return None
+    others = f", as did {len(stuck) - 1} before it" if len(stuck) > 1 else ""
+    why = f"{stuck[0].file or 'the last exchange'} ended {stuck[0].outcome}{others}; none has gone through since"
+    return "action_needed", stuck[-1].started_at_us, why
+
+
+def _missing(
+    recent: list[Tried], gap_s: float | None, block_s: float, now_us: int
+) -> tuple[str, int | None, str] | None:
+    """Whether files have stopped coming."""
+    if gap_s is None:
+        return None
+    came_us = max(one.due_at_us for one in recent)
+    quiet_s = (now_us - came_us) / 1e6
+    if quiet_s <= 3 * gap_s or quiet_s < gap_s + block_s:
+        return None
+    why = f"nothing has come for {span(quiet_s)}; files usually come every {span(gap_s)}"
+    return "not_arriving", came_us + round(gap_s * 1e6), why
+
+
+def _late(recent: list[Tried], p95_s: float | None, now_us: int) -> tuple[str, int | None, str] | None:
+    """Whether the newest exchange still has to go through."""
+    newest = max(_last(recent), key=lambda one: (one.due_at_us, one.started_at_us, one.id))
+    name = newest.file or "the newest exchange"
+    if newest.outcome == "due":
+        return "late", newest.due_at_us, f"{name} failed and goes on by itself"
+    waited_s = (now_us - newest.due_at_us) / 1e6
+    if newest.outcome == "running" and p95_s is not None and waited_s > p95_s:
+        return "late", newest.due_at_us, f"{name} is under way, {span(waited_s)} after it came; usual is {span(p95_s)}"
+    return None
+
+
+def _usual(exchanges: int) -> tuple[str, int | None, str]:
+    if exchanges < LEAST:
+        told = f"{exchanges} exchange{'s' if exchanges != 1 else ''} so far; {LEAST} tell what is usual"
+        return "too_little", None, told
+    return "on_time", None, "files come as usual, and the last one went through"
+
+
+def _last_good_at_us(db: Database, way: Way, recent: list[Tried]) -> int | None:
+    for one in recent:
+        if one.outcome in GOOD:
+            return one.ended_at_us
+    good = Way(way.cells, Terms((f"tally.outcome IN {GOOD}",), ()), way.runs)
+    found = columns_of(db, COLUMNS, [place.id for place in walk(db, good, None, 1)])
+    return Tried(*found[0]).ended_at_us if found else None
+
+
+def span(seconds: float) -> str:
+    """A length of time in words, by its largest unit: "3 days", "1 hour"."""
+    for unit, unit_s in (("day", DAY_S), ("hour", 3600), ("minute", 60), ("second", 1)):
+        many = int(seconds // unit_s)
+        if many or unit_s == 1:
+            return f"{many} {unit}{'s' if many != 1 else ''}"
+    return ""

@@ -1,0 +1,163 @@
+"""A walk over runs in the order of a list: by block, start and number, from the newest to the oldest or back.
+
+It goes block by block over the tallies of the cells that can be on the list, and asks for no more runs of each than the
+list still lacks: those that are not near enough to its end are never read, however many there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from metrics.picked import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlite_utils import Database
+
+#: Numbers that SQLite can hold.
+LEAST, MOST = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cursor:
+    """A place in a list of runs: that of one run."""
+
+    block: str
+    started_at_us: int
+    id: int
+
+    @property
+    def text(self) -> str:
+        """As it stands in an address."""
+        return f"{self.block}.{self.started_at_us}.{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """The cursor of a text.
+
+        Raises:
+            ValueError: it is none.
+        """
+        block, _, rest = text.partition(".")
+        started, _, number = rest.partition(".")
+        try:
+            found = cls(date.fromisoformat(block).isoformat(), int(started), int(number))
+        except ValueError:
+            raise ValueError(f"no place in a list: {text[:60]!r}") from None
+        if not (LEAST <= found.started_at_us <= MOST and 0 <= found.id <= MOST):
+            raise ValueError(f"no place in a list: {text[:60]!r}")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Runs of one cell that ended alike, and when the first and last of them started."""
+
+    cell: int
+    outcome: str
+    fingerprint: str
+    first_at_us: int
+    last_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a walk is over: conditions on cells, tallies and runs, the last beyond what a tally tells."""
+
+    cells: Terms
+    tallies: Terms
+    runs: Terms
+
+
+def total(db: Database, way: Way) -> int:
+    """How many runs a walk to the end would find."""
+    if not way.cells.sql:
+        found = db.execute(f"SELECT SUM(runs) FROM tally WHERE {way.tallies.where}", way.tallies.values)  # noqa: S608
+    else:
+        sql = f"SELECT SUM(runs) FROM {joined(way)}"  # noqa: S608 (conditions are our own)
+        found = db.execute(sql, (*way.cells.values, *way.tallies.values))
+    return int(found.fetchone()[0] or 0)
+
+
+def joined(way: Way) -> str:
+    """Cells and their tallies, from the side that has fewer; values are of the cells, then of the tallies."""
+    both = f"ON tally.cell = cell.id WHERE {way.cells.where} AND {way.tallies.where}"
+    rare = any("fingerprint = ?" in each for each in way.tallies.sql)
+    return f"tally CROSS JOIN cell {both}" if rare else f"cell CROSS JOIN tally {both}"
+
+
+def walk(db: Database, way: Way, after: Cursor | None, most: int, *, newer: bool = False) -> list[Cursor]:
+    """The next places of a list after one, or from its beginning, `most` at the most.
+
+    With `newer` it goes the other way: the places come from the oldest to the newest.
+    """
+    found: list[Cursor] = []
+    for block, groups in _blocks(db, way, after, newer=newer):
+        here = after if after is not None and after.block == block else None
+        near = _nearest(db, way.runs, list(groups), here, most - len(found), newer=newer)
+        found += [Cursor(block, started_at_us, number) for started_at_us, number in near]
+        if len(found) == most:
+            break
+    return found
+
+
+def _blocks(
+    db: Database, way: Way, after: Cursor | None, *, newer: bool
+) -> Iterator[tuple[str, Iterator[Group]]]:  # fmt: skip
+    """The blocks on the way, each with its groups; read as the walk goes on."""
+    cells, values = way.cells, way.cells.values
+    where = cells.where
+    if after is not None:
+        where, values = f"{where} AND cell.block {'>=' if newer else '<='} ?", (*values, after.block)
+    sql = (
+        f"SELECT cell.block, tally.cell, outcome, fingerprint, first_at_us, last_at_us "  # noqa: S608
+        f"FROM {joined(Way(Terms((where,), values), way.tallies, way.runs))} "
+        f"ORDER BY cell.block {'' if newer else 'DESC'}"
+    )
+    rows = db.execute(sql, (*values, *way.tallies.values))
+    for block, found in groupby(rows, key=lambda row: str(row[0])):
+        merged: dict[tuple[int, str, str], tuple[int, int]] = {}
+        for _, *key, first, last in found:
+            same = tuple(key)
+            before = merged.get(same, (first, last))
+            merged[same] = (min(first, before[0]), max(last, before[1]))
+        yield block, (Group(*key, *span) for key, span in merged.items())
+
+
+def _nearest(
+    db: Database, runs: Terms, groups: list[Group], after: Cursor | None, most: int, *, newer: bool
+) -> list[tuple[int, int]]:
+    """Start and number of the next runs of one block, in the order of the walk."""
+    sql = _RUNS_SQL[newer].format(where=runs.where)
+    found: list[tuple[int, int]] = []
+    low, high = (
+        (LEAST, MOST) if after is None else (after.started_at_us, MOST) if newer else (LEAST, after.started_at_us)
+    )
+    past = (LEAST, LEAST if newer else MOST) if after is None else (after.started_at_us, after.id)
+    for group in sorted(groups, key=lambda one: one.first_at_us if newer else -one.last_at_us):
+        if len(found) == most:  # what lies beyond the last of them is not wanted
+            low, high = (low, found[-1][0]) if newer else (found[-1][0], high)
+            if (group.first_at_us > high) if newer else (group.last_at_us < low):
+                break
+        key = (group.cell, group.outcome, group.fingerprint)
+        more = db.execute(sql, (*key, low, high, *past, *runs.values, most)).fetchall()
+        if more:
+            found = sorted([*found, *more], reverse=not newer)[:most]
+    return found
+
+
+def _runs_sql(beyond: str, way: str) -> str:
+    """The next runs of a group; a walk never comes back to the run that it goes on after."""
+    return (
+        "SELECT started_at_us, id FROM run INDEXED BY run_cell WHERE cell = ? AND outcome = ? AND fingerprint = ? "  # noqa: S608
+        f"AND started_at_us BETWEEN ? AND ? AND NOT (started_at_us = ? AND id {beyond} ?) "
+        f"AND {{where}} ORDER BY started_at_us {way}, id {way} LIMIT ?"
+    )
+
+
+#: From the newest to the oldest, and back.
+_RUNS_SQL = (_runs_sql(">=", "DESC"), _runs_sql("<=", "ASC"))

@@ -1,0 +1,296 @@
+"""Lists of runs: the number that is shown is how many there are, page by page, whatever came and in whatever order."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import date, timedelta
+from itertools import count as numbers
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from metrics.browse import Cursor, Picked, attempts, choices, count, grid, one, page, usual
+from metrics.errors import StoreDamaged
+from metrics.events import FAILED_OUTCOMES, HoldingEvent, RunEvent, RunKey
+from metrics.picked import UNTOLD, Counted
+from metrics.rollup import abandon_stale
+from metrics.store import insert_events, open_reader, open_store
+
+FIRST = date(2013, 1, 1)
+SIDES = (("monolith", 0), ("service", 1), ("service", 2))
+PARTNERS, FEEDS = ("AA", "b' OR 1 --"), ("f", '<script>"%_')
+ERRORS = (("", ""), ("http-503", "no answer from 'x' in 3 s"), ("late", "\N{SNOWMAN} row 7\n"))
+ENDS = ("done", "already_received", "running", *FAILED_OUTCOMES)
+ACT = 1_357_000_000_000_000
+
+files = st.tuples(
+    st.sampled_from(SIDES), st.sampled_from(PARTNERS), st.sampled_from(FEEDS), st.integers(0, 2), st.integers(1, 2),
+    st.sampled_from([2, 10]), st.booleans(),
+    st.lists(
+        st.tuples(st.sampled_from(ENDS), st.integers(0, 3), st.sampled_from(ERRORS), st.booleans()),
+        min_size=1, max_size=3,
+    ),
+)  # fmt: skip
+
+many = st.lists(st.sampled_from((*ENDS, "nonsense")), max_size=2).map(tuple)
+picks = st.builds(
+    Picked,
+    sides=st.lists(st.sampled_from(["monolith", "service", "service@2", "service@x"]), max_size=2).map(tuple),
+    states=many,
+    partners=st.lists(st.sampled_from([*PARTNERS, "nobody"]), max_size=2).map(tuple),
+    feeds=st.lists(st.sampled_from(FEEDS), max_size=1).map(tuple),
+    faults=st.lists(st.sampled_from(["standard", "real"]), max_size=1).map(tuple),
+    first=st.none() | st.integers(0, 2).map(lambda n: FIRST + timedelta(weeks=n)),
+    last=st.none() | st.integers(0, 2).map(lambda n: FIRST + timedelta(weeks=n, days=3)),
+    attempt=st.sampled_from(["", "", "first", "last"]),
+    fingerprint=st.sampled_from(["", "", "", UNTOLD, "7e0a"]),
+    counted=st.none() | st.builds(
+        Counted,
+        sides=st.dictionaries(
+            st.sampled_from(["monolith", "service@1"]),
+            st.none() | st.frozensets(st.integers(0, 2).map(lambda n: (FIRST + timedelta(weeks=n)).isoformat())),
+            max_size=2,
+        ),
+        scope=st.sampled_from([("*/*",), ("AA/*", "b*/[!f]*"), ()]),
+        mode=st.sampled_from(["replay", "live"]), faults=st.sampled_from(["standard", "real"]),
+        series=st.sampled_from(["s", ""]),
+        start=st.integers(0, 2).map(lambda n: FIRST + timedelta(weeks=n)),
+        end=st.integers(0, 20).map(lambda n: FIRST + timedelta(days=n)),
+    ),
+)  # fmt: skip
+
+
+def told(mode, found):
+    """The events of these files: every attempt, and what a replay's partner holds unless the round was cut short."""
+    events = []
+    for number, ((system, level), partner, feed, week, turn, records, held, tries) in enumerate(found):
+        days = {"block": (FIRST + timedelta(weeks=week)).isoformat()}
+        days["block_end"] = (FIRST + timedelta(weeks=week, days=6 if mode == "replay" else 0)).isoformat()
+        who = {
+            "system": system, "level": level, "mode": mode, "faults": "standard" if mode == "replay" else "real",
+            "series": "s" if mode == "replay" else "", "round": turn if mode == "replay" else 0,
+        }  # fmt: skip
+        for attempt, (outcome, later, (error_type, error), sized) in enumerate(tries, 1):
+            if mode == "live":
+                days["block"] = days["block_end"] = (FIRST + timedelta(weeks=week, days=later)).isoformat()
+            known = mode == "replay" or sized
+            event = RunEvent(
+                key=RunKey(**who, exchange_id=f"x{number}", attempt=attempt), release="1", partner=partner, feed=feed,
+                file="f.csv", **days, due_at_us=ACT, started_at_us=ACT + later, outcome=outcome,
+                duration_ns=None if outcome == "running" else 5, error_type=error_type, error=error,
+                records=records if known else None, rows={"in": records},
+            )  # fmt: skip
+            events.append(("start" if outcome == "running" else "run", event))
+        if mode == "replay" and held:
+            counts = {"due": records, "held": records, "twice": 0, "lost": 0, "foreign": 0}
+            where = {"partner": partner, "feed": feed, "file": f"{number}", **days}
+            events.append(("holding", HoldingEvent(**who, **where, **counts)))
+    return events
+
+
+def expected(db, picked):
+    """The ids of a list, by looking at every run there is."""
+    db.conn.row_factory = sqlite3.Row
+    runs, holdings = (db.execute(f"SELECT * FROM {name}").fetchall() for name in ("run", "holding"))
+    db.conn.row_factory = None
+    ended = [(key(run), run["attempt"]) for run in runs if run["outcome"] != "running"]
+    held = {(holding["cell"], holding["round"]) for holding in holdings}
+    found = [run for run in runs if is_picked(run, picked, ended, held)]
+    return [run["id"] for run in sorted(found, key=lambda run: (run["block"], run["started_at_us"], run["id"]))][::-1]
+
+
+def key(run):
+    """What the attempts at one exchange share."""
+    return tuple(run[name] for name in ("system", "level", "mode", "faults", "series", "round", "exchange_id"))
+
+
+def is_picked(run, picked, ended, held):
+    """Whether a run is on a list, in the words of the list."""
+    side = f"service@{run['level']}" if run["level"] else "monolith"
+    states = {run["outcome"]} | ({"failed"} if run["outcome"] in FAILED_OUTCOMES else {""})
+    if run["outcome"] == "failed":
+        states = {"failed"}
+    is_last = run["outcome"] == "running" or not any(k == key(run) and n > run["attempt"] for k, n in ended)
+    is_counted = run["outcome"] != "running" and (run["mode"] == "live" or (run["cell"], run["round"]) in held)
+    mark = run["fingerprint"] or (UNTOLD if run["outcome"] in FAILED_OUTCOMES else "")
+    return (
+        (not picked.sides or {side, run["system"]} & set(picked.sides))
+        and (not picked.states or states & set(picked.states))
+        and (not picked.partners or run["partner"] in picked.partners)
+        and (not picked.feeds or run["feed"] in picked.feeds)
+        and (not picked.faults or run["faults"] in picked.faults)
+        and (picked.first is None or run["block"] >= str(picked.first))
+        and (picked.last is None or run["block"] <= str(picked.last))
+        and {"": True, "first": run["attempt"] == 1, "last": is_last}[picked.attempt]
+        and picked.fingerprint in {"", mark}
+        and (picked.counted is None or (is_counted and counts(run, side, picked.counted)))
+    )
+
+
+def counts(run, side, counted):
+    """Whether a reading counts a run that the rollup counts."""
+    name = f"{run['partner']}/{run['feed']}"
+    scope = counted.scope == ("*/*",) or (counted.scope and (name[0] == "A" or not name.endswith("/f")))
+    blocks = counted.sides.get(side, frozenset())
+    if blocks is None:
+        here = run["block"] >= str(counted.start) and run["block_end"] <= str(counted.end)
+    else:
+        here = run["block"] in blocks
+    same = (run["mode"], run["faults"], run["series"]) == (counted.mode, counted.faults, counted.series)
+    return bool(scope) and here and same
+
+
+def walked(db, picked, size, *, newer=False):
+    """The ids of all pages, from one end to the other, the newest first."""
+    found, place = [], None
+    while True:
+        part = page(db, picked, place, size, newer=newer)
+        ids = [run.id for run in part.rows]
+        assert len(ids) <= size
+        found = ids + found if newer else found + ids
+        place = part.newer if newer else part.older
+        if place is None:
+            return found
+        place = Cursor.parse(place.text)
+
+
+serial = numbers()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    mode=st.sampled_from(["replay", "live"]),
+    found=st.lists(files, min_size=1, max_size=8),
+    asked=st.lists(picks, min_size=6, max_size=6),
+    size=st.integers(1, 4),
+    dice=st.randoms(),
+)
+def test_a_count_is_the_length_of_its_list(tmp_path, mode, found, asked, size, dice):
+    """On whatever runs, told in whatever order and pieces, some given up: both ways, page by page, none twice."""
+    events = told(mode, found)
+    dice.shuffle(events)
+    cut = dice.randrange(len(events) + 1)
+    with closing(open_store(tmp_path / f"{next(serial)}.db", mode)) as db:
+        for part in (events[:cut], events[cut:]):
+            with db.atomic():
+                insert_events(db, part)
+        with db.atomic():
+            abandon_stale(db, ACT + dice.randrange(4))
+        for picked in (Picked(), *asked):
+            there = expected(db, picked)
+            assert count(db, picked) == len(there)
+            assert walked(db, picked, size) == there
+            assert walked(db, picked, size, newer=True) == there
+
+
+@pytest.fixture
+def db(tmp_path):
+    """A fresh store on the replayed clock."""
+    with closing(open_store(tmp_path / "metrics.db", "replay")) as found:
+        yield found
+
+
+def keep(db, *events):
+    """Insert as a collector does."""
+    with db.atomic():
+        insert_events(db, [("run", event) for event in events])
+
+
+def at(run, number, *, feed="f", **changes):
+    """The same run as another exchange, so many seconds after the act began."""
+    key = replace(run.key, exchange_id=f"{feed}{number}")
+    return replace(run, key=key, feed=feed, started_at_us=ACT + number * 1_000_000, **changes)
+
+
+def test_a_page_leads_on_and_back(db, a_run):
+    """Where more lies either way a page says where, and the way back shows the page that was left."""
+    keep(db, *(at(a_run(), number) for number in range(5)))
+    first = page(db, Picked(), size=2)
+    second = page(db, Picked(), first.older, 2)
+    third = page(db, Picked(), second.older, 2)
+    assert [len(part.rows) for part in (first, second, third)] == [2, 2, 1]
+    assert (first.newer, third.older) == (None, None)
+    assert page(db, Picked(), third.newer, 2, newer=True).rows == second.rows
+    back = page(db, Picked(), second.newer, 2, newer=True)
+    assert (back.rows, back.newer) == (first.rows, None)
+    assert page(db, Picked(), back.older, 2).rows == second.rows
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "2013-01-01", "x.1.2", "2013-01-01.1", "2013-01-01.1.2.3", "2013-01-01.a.1", "2013-01-01.1.-1",
+        f"2013-01-01.{2**63}.1", f"2013-01-01.1.{2**70}", "2013-1-1.1.1",
+    ],
+)  # fmt: skip
+def test_what_is_no_place_is_refused(text):
+    """A place that somebody typed is one, or said not to be."""
+    with pytest.raises(ValueError, match="no place in a list"):
+        Cursor.parse(text)
+
+
+def test_a_run_is_all_that_is_known_of_it(db, a_run):
+    """Seconds for nanoseconds, None for what nobody noted, the reasons of rows set aside; and no run is None."""
+    key = replace(a_run().key, level=3)
+    rows = {"in": 4, "delivered": 1, "quarantined": 3}
+    keep(db, a_run(key=key, duration_ns=2_500_000_000, cpu_ns=None, aside={"type-error": 2, "x": 1}, rows=rows))
+    (run,) = page(db, Picked()).rows
+    assert (run.side, run.level, run.duration_s, run.cpu_s, run.peak_rss_bytes) == ("service@3", 3, 2.5, None, None)
+    assert (run.aside, run.rows["quarantined"], run.rows["due"]) == ({"type-error": 2, "x": 1}, 3, 0)
+    assert one(db, run.id) == run
+    assert [one(db, number) for number in (run.id + 1, -1, 2**64)] == [None, None, None]
+
+
+def test_attempts_stand_in_their_order(db, a_run):
+    """All attempts at one exchange, and none at another or in another round."""
+    keep(db, a_run(2), a_run(1, "failed"), a_run(1, number=2), at(a_run(), 1))
+    run = next(run for run in page(db, Picked()).rows if run.attempt == 2)
+    assert [(other.attempt, other.outcome) for other in attempts(db, run)] == [(1, "failed"), (2, "done")]
+
+
+def test_what_is_usual_is_of_the_same_feed_before(db, a_run):
+    """Percentiles by nearest rank of completed runs before this one; fewer than five tell nothing."""
+    took = [at(a_run(duration_ns=number * 10**9), number) for number in range(1, 21)]
+    others = [at(a_run(outcome="failed", duration_ns=10**12), 5, feed="g"), at(a_run(duration_ns=9), 6, feed="g")]
+    keep(db, *took, *others)
+    newest, *_, oldest = (run for run in page(db, Picked(feeds=("f",))).rows)
+    found = usual(db, newest)
+    assert (found.low_s, found.middle_s, found.high_s, found.n) == (1.0, 10.0, 19.0, 19)
+    assert usual(db, oldest) is None
+
+
+def test_the_grid_has_the_last_runs_of_each_feed(db, a_run):
+    """The oldest first, no more than asked for, and no feed that these sides never ran."""
+    monolith = replace(a_run().key, system="monolith", level=0)
+    keep(db, *(at(a_run(), number) for number in range(4)), at(a_run(), 1, feed="g"), replace(a_run(), key=monolith))
+    found = grid(db, ("service",), ("none",), last=3)
+    assert [(row.partner, row.feed, len(row.cells)) for row in found] == [("AA", "f", 3), ("AA", "g", 1)]
+    starts = [cell.started_at_us - ACT for cell in found[0].cells]
+    assert starts == [1_000_000, 2_000_000, 3_000_000]
+    assert grid(db, ("service",), ("standard",)) == ()
+
+
+def test_choices_are_what_runs_have(db, a_run):
+    """Sides, partners, feeds and faults that any run has, and the days from the first block to the end of the last."""
+    monolith = replace(a_run().key, system="monolith", level=0, faults="standard")
+    assert choices(db) == type(choices(db))((), (), (), (), None, None)
+    other = replace(a_run(), key=monolith, partner="ZZ", block="2013-01-07", block_end="2013-01-13")
+    keep(db, at(a_run(), 1, feed="g"), other)
+    found = choices(db)
+    assert (found.sides, found.partners, found.feeds) == (("monolith", "service@1"), ("AA", "ZZ"), ("f", "g"))
+    assert (found.faults, found.first, found.last) == (("none", "standard"), FIRST, date(2013, 1, 13))
+
+
+def test_a_store_of_an_older_release_is_said_to_be_one(tmp_path, a_run):
+    """A reader can add nothing to it: the command that can is named."""
+    path = tmp_path / "old.db"
+    with closing(open_store(path, "replay")) as db:
+        keep(db, a_run())
+        for sql in ("DROP TABLE tally", "DELETE FROM _sqlite_migrations WHERE name = 'add_tallies'"):
+            db.execute(sql)
+        db.conn.commit()
+    with closing(open_reader(path)) as db:
+        for ask in (lambda: count(db, Picked()), lambda: page(db, Picked()), lambda: choices(db), lambda: one(db, 1)):
+            with pytest.raises(StoreDamaged, match="milepost roadmap status"):
+                ask()
