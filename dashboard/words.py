@@ -249,6 +249,12 @@ def plural(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def many(number: int, what: str) -> str:
+    """A counted noun that comes as a plural, perhaps with more words: "1 run", "2 records compared"."""
+    noun, _, more = what.partition(" ")
+    return " ".join(filter(None, (plural(number, noun.removesuffix("s"), noun), more)))
+
+
 def slip(proven: date | None, due: date, today: date) -> str:
     """How far a milestone is from its plan: days late or early once proven, else overdue, or nothing yet."""
     if proven is not None:

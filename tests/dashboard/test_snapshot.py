@@ -234,7 +234,7 @@ def test_a_page_is_sent_again_until_it_would_be_another(app_on, settings):
     store = settings().store
     with closing(sqlite3.connect(store)) as db, db:
         db.execute("UPDATE meta SET value = 'live' WHERE key = 'clock'")
-    app = app_on(store, clock="live", today=lambda: now[0].date(), now=lambda: now[0])
+    app = app_on(store, clock="live", today=lambda: date(2013, 1, 20), now=lambda: now[0])
     client = app.test_client()
     assert "(2 days ago)" in client.get("/").text
     page = app.extensions["kept"].get("/?")
