@@ -36,6 +36,7 @@
       note.font.color = colors[role];
       // On a narrow page the key above the chart names the lines, and the lines get the room.
       if (label) note.visible = !narrow.matches;
+      else if (role === "muted" && narrow.matches) note.text = note.text.split(" ")[0]; // a milestone by its code
     }
     if (narrow.matches) {
       Object.assign(layout.margin, { l: Math.min(layout.margin.l, 40), r: 12 });
