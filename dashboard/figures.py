@@ -200,7 +200,7 @@ def _frame_of(name: str, first: date, last: date) -> Figure:
             "tickformatstops": [
                 {"dtickrange": ["M1", None], "value": "%b"}, {"dtickrange": [None, "M1"], "value": "%-d %b"},
             ],
-            "unifiedhovertitle": {"text": "Week of %{x|%-d %b %Y}"},
+            "unifiedhovertitle": {"text": "From %{x|%-d %b %Y}"},
         },
         "shapes": [], "annotations": [],
     }  # fmt: skip
