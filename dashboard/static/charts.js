@@ -7,6 +7,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const narrow = matchMedia("(max-width: 44rem)");
   const config = { displayModeBar: false, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", responsive: true };
+  const PRINTED_PX = 660; // between the margins of A4
   let printing = false;
 
   const palette = () => palettes[dark.matches && !printing ? "dark" : "light"];
@@ -35,10 +36,11 @@
       const [role, label] = note.name.split(" ");
       note.font.color = colors[role];
       // On a narrow page the key above the chart names the lines, and the lines get the room.
-      if (label) note.visible = !narrow.matches;
-      else if (role === "muted" && narrow.matches) note.text = note.text.split(" ")[0]; // a milestone by its code
+      if (label) note.visible = !narrow.matches || printing;
+      else if (role === "muted" && narrow.matches && !printing) note.text = note.text.split(" ")[0]; // a milestone by its code
     }
-    if (narrow.matches) {
+    if (printing) Object.assign(layout, { width: PRINTED_PX, autosize: false });
+    if (narrow.matches && !printing) {
       Object.assign(layout.margin, { l: Math.min(layout.margin.l, 40), r: 12 });
       layout.xaxis.nticks = 5;
       layout.xaxis.tickvals = layout.xaxis.tickvals?.filter((_, place) => place % 4 === 0);
