@@ -43,8 +43,9 @@ def send_again() -> Response | None:
 
 
 def keep(response: Response) -> Response:
-    """Keep what was made from a view."""
-    if response.status_code == 200 and request.method == "GET" and "view" in g and "again" not in g:
+    """Keep what was made from a view; what is sent in pieces is never held as a whole."""
+    whole = not response.is_streamed and not response.direct_passthrough
+    if whole and response.status_code == 200 and request.method == "GET" and "view" in g and "again" not in g:
         page = Page(
             body=response.get_data(),
             headers=tuple(response.headers),
@@ -63,7 +64,8 @@ def begin(app: Flask) -> None:
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
     if _refreshed(app):
-        _ask(app, [rule.rule for rule in app.url_map.iter_rules() if not rule.arguments and _is_page(rule.endpoint)])
+        rules = [rule for rule in app.url_map.iter_rules() if not rule.arguments]
+        _ask(app, [rule.rule for rule in rules if _is_page(rule.endpoint, rule.rule)])
 
 
 def renew(app: Flask) -> None:
@@ -82,8 +84,9 @@ def _ask(app: Flask, addresses: list[str]) -> None:
         client.get(address, base_url="http://localhost")
 
 
-def _is_page(endpoint: str) -> bool:
-    return not endpoint.startswith((*ASIDE, "charts."))
+def _is_page(endpoint: str, address: str) -> bool:
+    """Whether people look at it; what has an ending is data for programs."""
+    return not endpoint.startswith(ASIDE) and "." not in address
 
 
 def _kept() -> Kept:

@@ -68,8 +68,8 @@ PATIENCE_S = 60.0
 #: Events a second that come in while `/` is asked, for how long, and the pause between two requests.
 EVENTS_PER_S, INGEST_S, PAUSE_S = 2_000, 30.0, 0.1
 
-#: Addresses without a page to read: files, data, and what only programs ask.
-ASIDE = ("static", "files.", "charts.")
+#: Addresses without a page to read: files, and what only programs ask; data has an ending.
+ASIDE = ("static", "files.")
 
 #: What stands for the parts of an address, by the first of them.
 EXAMPLES = {"runs": "{run}", "milestones": "M2", "partners": "DL", "decisions": "1"}
@@ -158,7 +158,7 @@ def addresses(store: Path) -> list[str]:
         run = str(db.execute("SELECT MAX(id) FROM run").fetchone()[0])
     found = []
     for rule in create_app(config).url_map.iter_rules():
-        if rule.endpoint.startswith(ASIDE):
+        if rule.endpoint.startswith(ASIDE) or "." in rule.rule:
             continue
         path = rule.rule
         for part in rule.arguments:
