@@ -72,6 +72,11 @@ class Front:
         return self.workspace.root
 
     @property
+    def name(self) -> str:
+        """What the workspace is called."""
+        return self.workspace.settings.name
+
+    @property
     def clock(self) -> str:
         """`replay` or `live`."""
         return self.workspace.settings.clock

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
+from dashboard import partners as partner_facts
 from dashboard import words
 from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import Lateness, freshness
 from dashboard.kept import Kept
-from dashboard.pages import again, charts, files, milestones, worth
+from dashboard.pages import again, charts, files, method, milestones, partners, report, worth
 from dashboard.pages.shared import address_or, here, newest_address, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
@@ -48,11 +49,19 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 #: The pages, as the navigation names them; a new page is one more line.
-NAVIGATION = (("worth.page", "Worth it?"), ("milestones.page", "Milestones"))
+NAVIGATION = (
+    ("worth.page", "Worth it?"),
+    ("milestones.page", "Milestones"),
+    ("partners.page", "Partners"),
+    ("method.page", "Method"),
+)
 
 #: The modules of the pages, and what is made of a view before anybody is shown it.
-PAGES = (worth, milestones, charts, files)
-DEAR = (freshness, worth_words.answer, charts.drawn, milestones.told)
+PAGES = (worth, milestones, partners, method, report, charts, files)
+DEAR = (
+    freshness, worth_words.answer, charts.drawn, milestones.told, partner_facts.overview,
+    partner_facts.known, report.told,
+)  # fmt: skip
 
 
 def create_app(config: Config) -> Flask:

@@ -5,15 +5,15 @@ A side that was not measured in a week has NaN there, never 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from metrics.compare import block_series
+from metrics.baseline import pinned_since
 from metrics.events import parse_subject
-from roadmap.evidence import question
+from roadmap.weeks import Stretch, stretches, time_target, weeks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from metrics.window import Question
-    from roadmap.plan import Milestone, Plan
+
+__all__ = [
+    "WEEKLY",
+    "Stretch",
+    "Sums",
+    "is_pinned",
+    "records",
+    "runs_measured",
+    "spent",
+    "stretches",
+    "sums",
+    "time_target",
+    "weekly",
+]
 
 #: Columns of `weekly`, with what they hold.
 WEEKLY = {
@@ -43,21 +56,6 @@ WEEKLY = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
-    """The days in which one milestone's subject is the service that people use; stretches never overlap."""
-
-    milestone: Milestone
-    start: date
-    end: date
-    target: float | None  #: share of the baseline's time to be saved
-
-    @property
-    def code(self) -> str:
-        """The milestone's code."""
-        return self.milestone.code
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
     """What one side did in a window, over all rounds; None where nothing was measured."""
 
@@ -67,60 +65,15 @@ class Sums:
     busy_s: float | None
 
 
-def stretches(plan: Plan, built: int, today: date) -> list[Stretch]:
-    """Which milestone's service stands when: each built one from its start until the next built one's."""
-    standing = sorted((m for m in plan.milestones if m.level <= built and m.start <= today), key=lambda m: m.start)
-    ends = [later.start - timedelta(days=1) for later in standing[1:]] + [today]
-    return [
-        Stretch(milestone=milestone, start=milestone.start, end=min(end, today), target=time_target(milestone))
-        for milestone, end in zip(standing, ends, strict=True)
-        if milestone.start <= end
-    ]
-
-
-def time_target(milestone: Milestone) -> float | None:
-    """The share of time that a milestone wants saved; a metric goes before a guardrail. None: it names none."""
-    targets = (*milestone.metrics, *milestone.guardrails)
-    return next((target.value for target in targets if target.name == "busy_time_saved"), None)
-
-
 def weekly(db: Database, parts: Iterable[Stretch], mode: str, faults: str) -> pd.DataFrame:
     """Both sides by block, each block under the milestone that stood then; columns as in `WEEKLY`.
 
     Sums run over all feeds of the milestone's scope and over rounds; the mix is not held still here.
     """
-    rows: list[dict[str, Any]] = []
-    for part in parts:
-        asked = question(part.milestone, part.end, mode, faults)
-        rows += [_week(row, part) for row in block_series(db, asked)]
+    rows = [asdict(week) for week in weeks(db, parts, mode, faults)]
     frame = pd.DataFrame(rows, columns=list(WEEKLY))
     numbers = [name for name in WEEKLY if name not in {"block", "block_end", "milestone"}]
     return frame.astype(dict.fromkeys(numbers, "float64"))
-
-
-def _week(row: dict[str, Any], part: Stretch) -> dict[str, Any]:
-    control_s = _per_thousand(row["control_busy_s"], row["control_held"])
-    week: dict[str, Any] = {
-        "block": date.fromisoformat(row["block"]),
-        "block_end": date.fromisoformat(row["block_end"]),
-        "milestone": part.code,
-        "control_s": control_s,
-        "subject_s": _per_thousand(row["subject_busy_s"], row["subject_held"]),
-        "target_s": None if control_s is None or part.target is None else control_s * (1 - part.target),
-    }
-    for side in ("control", "subject"):
-        exchanges = row[f"{side}_exchanges"]
-        week |= {
-            f"{side}_held": row[f"{side}_held"],
-            f"{side}_exchanges": exchanges,
-            f"{side}_first": _per_thousand(row[f"{side}_first_failed"], exchanges),
-            f"{side}_after": _per_thousand(row[f"{side}_still_failed"], exchanges),
-        }
-    return week
-
-
-def _per_thousand(amount: float | None, of: float | None) -> float | None:
-    return None if amount is None or not of else amount / of * 1000
 
 
 def sums(db: Database, asked: Question, name: str) -> Sums:
@@ -154,9 +107,8 @@ def runs_until(db: Database, last: date) -> tuple[int, int]:
 
 
 def is_pinned(db: Database, asked: Question) -> bool:
-    """Whether the baseline's weights are fixed for a question's series."""
-    sql = "SELECT 1 FROM baseline WHERE series = ? AND mode = ? AND faults = ? AND system = ?"
-    return db.execute(sql, (asked.series, asked.mode, asked.faults, asked.control)).fetchone() is not None
+    """Whether the baseline's weights are fixed for a question's series, as of its end."""
+    return pinned_since(db, asked) is not None
 
 
 def spent(db: Database, today: date) -> dict[str, float]:

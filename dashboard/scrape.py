@@ -1,4 +1,8 @@
-"""What `GET /metrics` answers: the rollups and where the milestones stand, as OpenMetrics."""
+"""What `GET /metrics` answers: the rollups and where the milestones stand, as OpenMetrics.
+
+A milestone file that cannot be used takes nothing else along: what was counted is told all the same, and a gauge says
+that the plan is broken. Its pages say what has to be mended.
+"""
 
 from __future__ import annotations
 
@@ -7,40 +11,55 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from metrics.errors import StoreDamaged, StoreMissing
-from metrics.openmetrics import about, families, render, statuses
+from metrics.openmetrics import about, families, plan_valid, render, statuses
 from metrics.store import clock_of, open_reader
 from metrics.store import today as replayed_today
+from roadmap.errors import PlanError
 from roadmap.evidence import judge_all
 from roadmap.plan import load
+from roadmap.revisions import check
 from roadmap.verdict import block_days
 from roadmap.words import STATUS
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
+    from sqlite_utils import Database
 
     from dashboard.config import Config
 
 
 def exposition(config: Config, accept: str) -> tuple[bytes, str]:
-    """The text and its content type; without a store, the workspace alone.
+    """The text and its content type; without a store, the workspace alone and whether its plan can be used.
 
     Raises:
         StoreDamaged: the store is not one, or of the other clock.
-        PlanError: the milestone file cannot be used.
     """
     found: list[Metric] = [about(config.workspace_name, config.clock)]
     try:
         db = open_reader(config.store)
     except StoreMissing:
-        return render(found, accept)
+        return render([*found, *_plan(config, None)], accept)
     with closing(db):
         if clock_of(db) != config.clock:
             raise StoreDamaged(f"{config.store}: holds {clock_of(db)} runs, not {config.clock} ones")
         live = config.clock == "live"
         found += families(db, int(datetime.now(UTC).timestamp() * 1e6) if live else None)
-        last = replayed_today(db)
-        if last is not None:
-            today = config.today() if live and config.today else date.fromisoformat(last)
-            verdicts = judge_all(db, load(config.milestones, block_days(config.clock)), today, config.built)
-            found.append(statuses(((verdict.code, verdict.status) for verdict in verdicts), STATUS))
+        found += _plan(config, db)
     return render(found, accept)
+
+
+def _plan(config: Config, db: Database | None) -> list[Metric]:
+    """Whether the plan can be used, and where its milestones stand once anything was measured."""
+    told: list[Metric] = []
+    try:
+        plan = load(config.milestones, block_days(config.clock))
+        last = replayed_today(db) if db else None
+        if db and last is not None:
+            today = config.today() if config.clock == "live" and config.today else date.fromisoformat(last)
+            verdicts = judge_all(db, plan, today, config.built)
+            told.append(statuses(((verdict.code, verdict.status) for verdict in verdicts), STATUS))
+        elif db:
+            check(db, plan)
+    except PlanError:
+        return [plan_valid(is_valid=False)]
+    return [plan_valid(is_valid=True), *told]

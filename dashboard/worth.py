@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dashboard import doubts, frames, words
+from dashboard import doubts, words
 from dashboard.three_figures import FAULTS, Figure, failed, proof, saved, spent
 from metrics import compare
 from metrics.measures import MEASURES
 from roadmap import words as roadmap_words
-from roadmap.evidence import question
+from roadmap.headline import look, speaking
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,13 +21,12 @@ if TYPE_CHECKING:
     from dashboard.charts import Chart
     from dashboard.doubts import Doubt
     from dashboard.snapshot import View
-    from metrics.compare import Reading
     from metrics.measures import Measure
     from metrics.window import Question
-    from roadmap.judge import Verdict
-    from roadmap.plan import Milestone, Plan
+    from roadmap.headline import Seen
+    from roadmap.plan import Plan
 
-__all__ = ["FAULTS", "Seen", "Worth", "answer", "look", "page", "proof"]
+__all__ = ["FAULTS", "Worth", "answer", "look", "page", "proof"]
 
 #: Measures explained on the front page.
 EXPLAINED = ("busy_time_saved", "failed_first", "failed_final", "answers_equal")
@@ -54,53 +53,6 @@ class Worth:
     switch: tuple[tuple[str, str, bool], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """A milestone with its verdict and its gain, as a page needs them."""
-
-    milestone: Milestone
-    verdict: Verdict
-    reading: Reading
-    asked: Question
-    gain: words.Gain
-
-
-def look(db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, built: int, mode: str) -> list[Seen]:
-    """Every milestone that is built and has started, in order of start; without any, the first of the plan."""
-    pairs = sorted(zip(plan.milestones, verdicts, strict=True), key=lambda pair: pair[0].start)
-    standing = [pair for pair in pairs if pair[0].level <= built and pair[0].start <= today] or pairs[:1]
-    return [_seen(db, milestone, verdict, today, mode) for milestone, verdict in standing]
-
-
-def _seen(db: Database, milestone: Milestone, verdict: Verdict, today: date, mode: str) -> Seen:
-    faults = "real" if mode == "live" else "standard"
-    judged = [
-        c.reading for c in verdict.criteria if c.name == "busy_time_saved" and c.reading and c.faults == "standard"
-    ]
-    end = judged[0].end if judged else min(today, milestone.due)
-    asked = question(milestone, end, mode, faults)
-    reading = judged[0] if judged else compare.busy_time_saved(db, asked)
-    asked = replace(asked, series=reading.series)
-    lacks = [MEASURES[c.name].title.lower() for c in verdict.criteria if c.verdict not in {"met", "held"}]
-    gain = words.Gain(
-        estimate=reading.estimate,
-        low=reading.low,
-        high=reading.high,
-        target=frames.time_target(milestone),
-        blocks=reading.blocks,
-        min_blocks=asked.min_blocks,
-        today=today,
-        start=milestone.start,
-        due=milestone.due,
-        code=milestone.code,
-        unit="days" if mode == "live" else "weeks",
-        block_days=1 if mode == "live" else 7,
-        proven_on=verdict.proven_on,
-        lacks=", ".join(dict.fromkeys(lacks)),
-    )
-    return Seen(milestone=milestone, verdict=verdict, reading=reading, asked=asked, gain=gain)
-
-
 def answer(db: Database, view: View) -> Worth:
     """The front page of a view, without its charts."""
     return page(
@@ -110,8 +62,7 @@ def answer(db: Database, view: View) -> Worth:
 
 def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str) -> Worth:
     """The front page: the last milestone with enough evidence speaks, newer ones are an early look."""
-    enough = [one for one in seen if one.reading.low is not None]
-    head = enough[-1] if enough else next((one for one in reversed(seen) if one.reading.blocks), seen[0])
+    head = speaking(seen)
     later = [one for one in seen[seen.index(head) + 1 :] if one.milestone.start > head.milestone.start]
     kinds = ("real",) if mode == "live" else ("standard", "none")
     asked = {faults: head.asked if faults == head.asked.faults else _other(head, faults) for faults in kinds}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metrics import rows
+from metrics.events import FAILED_OUTCOMES
 from metrics.schema import BLOCK_ID, RUN_ID
 
 if TYPE_CHECKING:
@@ -53,6 +54,26 @@ def one_stratum(db: Database, exchanges: Iterable[tuple[Any, ...]], cells: Cells
     return found
 
 
+def sort_older(db: Database, cells: Cells) -> None:
+    """Put live runs that an older release has sorted into the strata that they belong to by now.
+
+    It took a failure that had counted no records for a small file, and knew nothing of attempts on other days. The
+    caller rolls up all cells.
+    """
+    for number, *key in db.execute(UNSIZED_SQL).fetchall():
+        db.execute("UPDATE run SET band = ?, cell = ? WHERE id = ?", (UNSIZED, cells[*key, UNSIZED], number))
+    one_stratum(db, db.execute(TRIED_AGAIN_SQL).fetchall(), cells)
+
+
+UNSIZED = rows.band(None)
+UNSIZED_SQL = (
+    f"SELECT id, {', '.join(BLOCK_ID[:-1])} FROM run WHERE mode = 'live' AND records = 0 AND band != {UNSIZED} "  # noqa: S608
+    f"AND outcome IN ({', '.join(repr(name) for name in FAILED_OUTCOMES)})"
+)
+TRIED_AGAIN_SQL = (
+    f"SELECT {', '.join(EXCHANGE_ID)} FROM run WHERE mode = 'live' "  # noqa: S608 (names are our own constants)
+    f"GROUP BY {', '.join(EXCHANGE_ID)} HAVING COUNT(*) > 1"
+)
 FIND_CELL_SQL = f"SELECT id FROM cell WHERE {' AND '.join(f'{name} = ?' for name in BLOCK_ID)}"  # noqa: S608
 ADD_CELL_SQL = rows.insert("cell", BLOCK_ID, "DO NOTHING")
 ATTEMPTS_SQL = (

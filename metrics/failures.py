@@ -9,10 +9,12 @@ from metrics.browse import way_of
 from metrics.events import FAILED_OUTCOMES, subject_name
 from metrics.fingerprint import pattern
 from metrics.picked import UNTOLD, Picked, outcomes
-from metrics.walk import joined, walk
+from metrics.walk import joined
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
+
+    from metrics.walk import Way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +38,16 @@ def groups(db: Database, picked: Picked, limit: int = 200) -> tuple[Group, ...]:
 
     `limit` is how many groups there are at the most. States that are not failures are left out.
     """
-    asked = failed_of(picked)
-    way = way_of(db, asked)
+    way = way_of(db, failed_of(picked))
     sql = (
-        "SELECT tally.fingerprint, cell.partner, cell.feed, cell.system, cell.level, SUM(tally.runs), "  # noqa: S608
-        f"MIN(first_at_us), MAX(last_at_us) FROM {joined(way)} GROUP BY 1, 2, 3, 4, 5"
+        "SELECT tally.fingerprint, cell.id, outcome, runs, first_at_us, last_at_us, partner, feed, system, level "  # noqa: S608
+        f"FROM {joined(way)}"
     )
     kinds: dict[str, list[Any]] = {}
     for shared, *row in db.execute(sql, (*way.cells.values, *way.tallies.values)):
         kinds.setdefault(shared, []).append(row)
-    most = sorted(kinds.items(), key=lambda kind: (-sum(row[4] for row in kind[1]), kind[0]))[:limit]
-    return tuple(_group(db, asked, shared, rows) for shared, rows in most)
+    most = sorted(kinds.items(), key=lambda kind: (-sum(row[2] for row in kind[1]), kind[0]))[:limit]
+    return tuple(_group(db, way, shared, rows) for shared, rows in most)
 
 
 def failed_of(picked: Picked) -> Picked:
@@ -59,20 +60,23 @@ def failed_of(picked: Picked) -> Picked:
 NOTHING = Picked(states=("",))
 
 
-def _group(db: Database, picked: Picked, shared: str, rows: list[Any]) -> Group:
-    asked = replace(picked, fingerprint=shared or UNTOLD)
-    newest = walk(db, way_of(db, asked), None, 1)[0]
-    sql = "SELECT error_type, error FROM run WHERE id = ?"
-    error_type, error = db.execute(sql, (newest.id,)).fetchone()
+def _group(db: Database, way: Way, shared: str, rows: list[Any]) -> Group:
+    cell, outcome, _, _, last_at_us, *_ = max(rows, key=lambda row: (row[4], row[0], row[1]))
+    sql = (
+        "SELECT id, error_type, error FROM run "  # noqa: S608 (conditions are our own)
+        f"WHERE cell = ? AND outcome = ? AND fingerprint = ? AND started_at_us = ? AND {way.runs.where} LIMIT 1"
+    )
+    key = (cell, outcome, shared, last_at_us, *way.runs.values)
+    number, error_type, error = db.execute(sql, key).fetchone()
     return Group(
-        fingerprint=asked.fingerprint,
+        fingerprint=shared or UNTOLD,
         error_type=error_type,
         pattern=pattern(error_type, error),
         example=error,
-        runs=sum(row[4] for row in rows),
-        feeds=tuple(sorted({f"{partner}/{feed}" for partner, feed, *_ in rows})),
-        sides=tuple(sorted({subject_name(row[2], row[3]) for row in rows})),
-        first_at_us=min(row[5] for row in rows),
-        last_at_us=max(row[6] for row in rows),
-        example_run_id=newest.id,
+        runs=sum(row[2] for row in rows),
+        feeds=tuple(sorted({f"{partner}/{feed}" for *_, partner, feed, _, _ in rows})),
+        sides=tuple(sorted({subject_name(system, level) for *_, system, level in rows})),
+        first_at_us=min(row[3] for row in rows),
+        last_at_us=last_at_us,
+        example_run_id=number,
     )

@@ -32,11 +32,12 @@ from metrics.walk import Way, joined, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
     from sqlite_utils import Database
 
 #: Attempts that are looked at, gaps that make the usual one, and exchanges that tell what is usual.
-RECENT, GAPS, LEAST = 100, 20, 5
+RECENT, GAPS, LEAST = 60, 20, 5
 
 #: Ends that need a person, and those after which everything is where it belongs.
 STUCK = ("refused", "failed", "ambiguous", "abandoned")
@@ -55,6 +56,7 @@ class FeedState:
     since_us: int | None  #: since when it is in trouble; None where it is not
     why: str
     last_good_at_us: int | None  #: end of the last attempt that went through
+    last_good_run_id: int | None
     last_run_id: int | None
     usual_gap_s: float | None  #: between arrivals; None where too few are known
     runs: int
@@ -87,29 +89,56 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One feed, on one clock and under one kind of faults, at one time."""
+    """One feed, on one clock and under one kind of faults."""
 
     partner: str
     feed: str
     mode: str
     faults: str
-    now_us: int
+    until: date | None = None  #: first day of the last block that is looked at; None: all there is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of one feed, whatever the time."""
+
+    asked: Asked
+    side: str
+    counts: tuple[int, int, int]  #: runs, exchanges, and exchanges that stand failed
+    gap_s: float | None
+    delays_s: tuple[float, ...]  #: of recent exchanges, the shortest first
+    came_us: int  #: when the newest file was due
+    newest_id: int
+    last: tuple[Tried, ...]  #: the last attempt at each recent exchange, the newest first
+    good: Tried | None  #: the last attempt that went through
 
 
 COLUMNS = "id, exchange_id, attempt, outcome, file, due_at_us, started_at_us, duration_ns, level"
 
 
-def feeds(db: Database, mode: str, faults: str, now_us: int) -> tuple[FeedState, ...]:
-    """How every feed that the service has run stands, by partner and feed."""
+def feeds(
+    db: Database, mode: str, faults: str, now_us: int, until: date | None = None
+) -> tuple[FeedState, ...]:  # fmt: skip
+    """How every feed that the service has run stands at a time, by partner and feed.
+
+    Looking back, `until` is the first day of the last block that was over then, and `now_us` the time of that day.
+    """
+    return tuple(state(one, now_us) for one in known(db, mode, faults, until))
+
+
+def known(db: Database, mode: str, faults: str, until: date | None = None) -> tuple[Known, ...]:
+    """What is known of every feed, from which `state` tells how it stands at any time without asking again."""
     check(db)
     ways = tuple(_ways(db, mode, faults))
     found = []
     for partner, feed in feeds_of(db):
         own = Terms(("cell.partner = ?", "cell.feed = ?"), (partner, feed))
+        if until:
+            own += Terms(("cell.block <= ?",), (until.isoformat(),))
         for way in ways:
             here = Way(own + way.cells, way.tallies, way.runs)
             if recent := _recent(db, here):
-                found.append(_state(db, Asked(partner, feed, mode, faults, now_us), here, recent))
+                found.append(_known(db, Asked(partner, feed, mode, faults, until), here, recent))
                 break
     return tuple(found)
 
@@ -134,41 +163,58 @@ def _recent(db: Database, way: Way) -> list[Tried]:
     return [Tried(*row) for row in columns_of(db, COLUMNS, [place.id for place in walk(db, way, None, RECENT)])]
 
 
-def _state(db: Database, asked: Asked, way: Way, recent: list[Tried]) -> FeedState:
+def _known(db: Database, asked: Asked, way: Way, recent: list[Tried]) -> Known:
     side = subject_name("service", recent[0].level)
-    runs, exchanges, failed = _counts(db, asked, side)
     gaps = _gaps(recent)
-    delays = sorted((one.ended_at_us - one.due_at_us) / 1e6 for one in recent if one.outcome == "done")
-    enough = exchanges >= LEAST and bool(gaps)
-    gap_s = median(gaps) if enough else None
-    p50, p95 = (delays[-(-len(delays) * percent // 100) - 1] if delays else None for percent in (50, 95))
-    state, since_us, why = (
-        _stuck(recent)
-        or _missing(recent, gap_s, block_days(asked.mode) * DAY_S, asked.now_us)
-        or _late(recent, p95, asked.now_us)
+    counts = _counts(db, asked, side)
+    return Known(
+        asked=asked,
+        side=side,
+        counts=counts,
+        gap_s=median(gaps) if counts[1] >= LEAST and gaps else None,
+        delays_s=tuple(sorted((one.ended_at_us - one.due_at_us) / 1e6 for one in recent if one.outcome == "done")),
+        came_us=max(one.due_at_us for one in recent),
+        newest_id=recent[0].id,
+        last=tuple(_last(recent)),
+        good=_last_good(db, way, recent),
+    )
+
+
+def state(one: Known, now_us: int) -> FeedState:
+    """How a feed stands at a time."""
+    runs, exchanges, failed = one.counts
+    p50, p95 = (one.delays_s[-(-len(one.delays_s) * p // 100) - 1] if one.delays_s else None for p in (50, 95))
+    found, since_us, why = (
+        _stuck(one.last)
+        or _missing(one.came_us, one.gap_s, block_days(one.asked.mode) * DAY_S, now_us)
+        or _late(one.last, p95, now_us)
         or _usual(exchanges)
     )
     return FeedState(
-        partner=asked.partner,
-        feed=asked.feed,
-        state=state,
+        partner=one.asked.partner,
+        feed=one.asked.feed,
+        state=found,
         since_us=since_us,
         why=why,
-        last_good_at_us=_last_good_at_us(db, way, recent),
-        last_run_id=recent[0].id,
-        usual_gap_s=gap_s,
+        last_good_at_us=one.good.ended_at_us if one.good else None,
+        last_good_run_id=one.good.id if one.good else None,
+        last_run_id=one.newest_id,
+        usual_gap_s=one.gap_s,
         runs=runs,
         exchanges=exchanges,
         failed=failed,
         delay_p50_s=p50,
         delay_p95_s=p95,
-        side=side,
+        side=one.side,
     )
 
 
 def _counts(db: Database, asked: Asked, side: str) -> tuple[int, int, int]:
     """Runs, exchanges, and exchanges that stand failed: of all that a list of this feed and side holds."""
-    way = way_of(db, Picked(sides=(side,), partners=(asked.partner,), feeds=(asked.feed,), faults=(asked.faults,)))
+    whose = Picked(
+        sides=(side,), partners=(asked.partner,), feeds=(asked.feed,), faults=(asked.faults,), last=asked.until
+    )
+    way = way_of(db, whose)
     failed = f"outcome IN {FAILED_OUTCOMES}"
     sql = f"SELECT SUM(runs), SUM(runs * last), SUM(runs * last * ({failed})) FROM {joined(way)}"  # noqa: S608
     found = db.execute(sql, way.cells.values).fetchone()
@@ -190,10 +236,10 @@ def _last(recent: list[Tried]) -> list[Tried]:
     return sorted(found.values(), key=lambda one: (one.started_at_us, one.id), reverse=True)
 
 
-def _stuck(recent: list[Tried]) -> tuple[str, int | None, str] | None:
+def _stuck(last: tuple[Tried, ...]) -> tuple[str, int | None, str] | None:
     """Whether the last exchange that ended needs a person."""
     stuck: list[Tried] = []
-    for one in _last(recent):
+    for one in last:
         if one.outcome in GOOD:
             break
         if one.outcome in STUCK:
@@ -205,13 +251,10 @@ def _stuck(recent: list[Tried]) -> tuple[str, int | None, str] | None:
     return "action_needed", stuck[-1].started_at_us, why
 
 
-def _missing(
-    recent: list[Tried], gap_s: float | None, block_s: float, now_us: int
-) -> tuple[str, int | None, str] | None:
+def _missing(came_us: int, gap_s: float | None, block_s: float, now_us: int) -> tuple[str, int | None, str] | None:
     """Whether files have stopped coming."""
     if gap_s is None:
         return None
-    came_us = max(one.due_at_us for one in recent)
     quiet_s = (now_us - came_us) / 1e6
     if quiet_s <= 3 * gap_s or quiet_s < gap_s + block_s:
         return None
@@ -219,9 +262,9 @@ def _missing(
     return "not_arriving", came_us + round(gap_s * 1e6), why
 
 
-def _late(recent: list[Tried], p95_s: float | None, now_us: int) -> tuple[str, int | None, str] | None:
+def _late(last: tuple[Tried, ...], p95_s: float | None, now_us: int) -> tuple[str, int | None, str] | None:
     """Whether the newest exchange still has to go through."""
-    newest = max(_last(recent), key=lambda one: (one.due_at_us, one.started_at_us, one.id))
+    newest = max(last, key=lambda one: (one.due_at_us, one.started_at_us, one.id))
     name = newest.file or "the newest exchange"
     if newest.outcome == "due":
         return "late", newest.due_at_us, f"{name} failed and goes on by itself"
@@ -238,13 +281,13 @@ def _usual(exchanges: int) -> tuple[str, int | None, str]:
     return "on_time", None, "files come as usual, and the last one went through"
 
 
-def _last_good_at_us(db: Database, way: Way, recent: list[Tried]) -> int | None:
+def _last_good(db: Database, way: Way, recent: list[Tried]) -> Tried | None:
     for one in recent:
         if one.outcome in GOOD:
-            return one.ended_at_us
+            return one
     good = Way(way.cells, Terms((f"tally.outcome IN {GOOD}",), ()), way.runs)
     found = columns_of(db, COLUMNS, [place.id for place in walk(db, good, None, 1)])
-    return Tried(*found[0]).ended_at_us if found else None
+    return Tried(*found[0]) if found else None
 
 
 def span(seconds: float) -> str:

@@ -53,9 +53,11 @@ def fingerprint(error_type: str, error: str) -> str:
 def _without(found: re.Match[str]) -> str:
     """One part of an error, blanked where it differs from one time to the next; what ends a sentence stays."""
     part = found[0]
-    if part[0] in "'\"`“‘«" or "://" in part:
+    if part[0] in "'\"`“‘«":
         return BLANK
-    word = part.rstrip(".:!?")
+    word = part.rstrip(".:;,!?)")
+    if "://" in word:
+        return BLANK + part[len(word) :]
     differs = (
         any(map(str.isdigit, word))
         or word.startswith(("/", "~/", "./", "../"))

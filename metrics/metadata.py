@@ -157,7 +157,10 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     ),
     "baseline": (
         "Pinned baselines: from then on the weights stand still",
-        {"sha256": "Hash of the weights"},
+        {
+            "as_of": "The day from which on they are in force; NULL: on every day, pinned before days were kept",
+            "sha256": "Hash of the weights",
+        },
     ),
     "baseline_weight": (
         "The weights of a pinned baseline: shares of the control's busy time, one a stratum",

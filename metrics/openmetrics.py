@@ -97,6 +97,12 @@ def statuses(found: Iterable[tuple[str, str]], known: Iterable[str]) -> Metric:
     return family
 
 
+def plan_valid(*, is_valid: bool) -> Metric:
+    """Whether the milestone file can be used; while it cannot, no milestone has a status."""
+    told = "Whether the milestone file can be used (1), or has to be mended before milestones are judged again (0)"
+    return GaugeMetricFamily("milepost_plan_valid", told, value=int(is_valid))
+
+
 def about(workspace: str, clock: str) -> Metric:
     """Which workspace answers, and by which clock it is judged."""
     family = InfoMetricFamily("milepost_workspace", "The workspace and its clock", labels=[])

@@ -200,6 +200,12 @@ def forget_old_delays(db: Database) -> None:
 
 
 @migrations()
+def add_days_of_baselines(db: Database) -> None:
+    """The day as of which weights are pinned; NULL in older pins, which nobody knows the day of: always in force."""
+    db.execute("ALTER TABLE baseline ADD COLUMN as_of TEXT")
+
+
+@migrations()
 def add_tallies(db: Database) -> None:
     """What failures have in common, why rows were set aside, and counts of both, so that any list is counted at once.
 
@@ -237,6 +243,6 @@ def _append_only(db: Database, table: str) -> None:
 STEPS = frozenset(
     {
         "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",
-        "forget_old_delays", "add_tallies",
+        "forget_old_delays", "add_days_of_baselines", "add_tallies",
     }
 )  # fmt: skip

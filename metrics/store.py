@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from metrics import rows
-from metrics.cells import Cells, one_stratum
+from metrics.cells import Cells, one_stratum, sort_older
 from metrics.errors import StoreDamaged, StoreMissing, TryLater
 from metrics.events import KIND_OF, KINDS, OUTCOMES, Event, parse_subject
 from metrics.rollup import LATE, follow_moves, roll_up
@@ -58,6 +58,7 @@ def open_store(path: Path, clock: str) -> Database:
             older = {step.name for step in migrations.applied(db)}
             migrations.apply(db)
             if "create_runs" in older and "add_cells" not in older and clock == "live":
+                sort_older(db, Cells(db))
                 roll_up(db, (cell for (cell,) in db.execute("SELECT id FROM cell").fetchall()))  # they count more now
             if "create_runs" in older and "add_tallies" not in older:
                 tally_all(db)

@@ -6,6 +6,7 @@ list still lacks: those that are not near enough to its end are never read, howe
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_utils import Database
+
+Place = tuple[int, int]  # start and number of a run in its block
 
 #: Numbers that SQLite can hold.
 LEAST, MOST = -(2**63), 2**63 - 1
@@ -83,11 +86,11 @@ def total(db: Database, way: Way) -> int:
     return int(found.fetchone()[0] or 0)
 
 
-def joined(way: Way) -> str:
+def joined(way: Way, index: str = "") -> str:
     """Cells and their tallies, from the side that has fewer; values are of the cells, then of the tallies."""
     both = f"ON tally.cell = cell.id WHERE {way.cells.where} AND {way.tallies.where}"
     rare = any("fingerprint = ?" in each for each in way.tallies.sql)
-    return f"tally CROSS JOIN cell {both}" if rare else f"cell CROSS JOIN tally {both}"
+    return f"tally CROSS JOIN cell {both}" if rare else f"cell {index} CROSS JOIN tally {both}"
 
 
 def walk(db: Database, way: Way, after: Cursor | None, most: int, *, newer: bool = False) -> list[Cursor]:
@@ -97,7 +100,7 @@ def walk(db: Database, way: Way, after: Cursor | None, most: int, *, newer: bool
     """
     found: list[Cursor] = []
     for block, groups in _blocks(db, way, after, newer=newer):
-        here = after if after is not None and after.block == block else None
+        here = (after.started_at_us, after.id) if after is not None and after.block == block else None
         near = _nearest(db, way.runs, list(groups), here, most - len(found), newer=newer)
         found += [Cursor(block, started_at_us, number) for started_at_us, number in near]
         if len(found) == most:
@@ -113,9 +116,11 @@ def _blocks(
     where = cells.where
     if after is not None:
         where, values = f"{where} AND cell.block {'>=' if newer else '<='} ?", (*values, after.block)
+    # block by block, so that no more is read than the page needs; the cells of a partner are few, and soon sorted
+    index = "" if "cell.partner" in where else "INDEXED BY cell_key"
     sql = (
         f"SELECT cell.block, tally.cell, outcome, fingerprint, first_at_us, last_at_us "  # noqa: S608
-        f"FROM {joined(Way(Terms((where,), values), way.tallies, way.runs))} "
+        f"FROM {joined(Way(Terms((where,), values), way.tallies, way.runs), index)} "
         f"ORDER BY cell.block {'' if newer else 'DESC'}"
     )
     rows = db.execute(sql, (*values, *way.tallies.values))
@@ -129,22 +134,42 @@ def _blocks(
 
 
 def _nearest(
-    db: Database, runs: Terms, groups: list[Group], after: Cursor | None, most: int, *, newer: bool
-) -> list[tuple[int, int]]:
-    """Start and number of the next runs of one block, in the order of the walk."""
-    sql = _RUNS_SQL[newer].format(where=runs.where)
-    found: list[tuple[int, int]] = []
-    low, high = (
-        (LEAST, MOST) if after is None else (after.started_at_us, MOST) if newer else (LEAST, after.started_at_us)
-    )
-    past = (LEAST, LEAST if newer else MOST) if after is None else (after.started_at_us, after.id)
+    db: Database, runs: Terms, groups: list[Group], after: Place | None, most: int, *, newer: bool
+) -> list[Place]:  # fmt: skip
+    """The next runs of one block, in the order of the walk.
+
+    Runs are merged by an index alone, and only those that come next are asked whatever else is wanted of them: more at
+    a time as long as few of them are it.
+    """
+    if not runs.sql:
+        return _merged(db, groups, after, most, newer=newer)
+    sql = f"SELECT id FROM run WHERE id IN (SELECT value FROM json_each(?)) AND {runs.where}"  # noqa: S608
+    found: list[Place] = []
+    many = most
+    while len(found) < most:
+        near = _merged(db, groups, after, many, newer=newer)
+        wanted = {number for (number,) in db.execute(sql, (json.dumps([place[1] for place in near]), *runs.values))}
+        found += [place for place in near if place[1] in wanted]
+        if len(near) < many:
+            break
+        after, many = near[-1], 4 * many
+    return found[:most]
+
+
+def _merged(db: Database, groups: list[Group], after: Place | None, most: int, *, newer: bool) -> list[Place]:
+    """The next runs of these groups, in the order of the walk."""
+    found: list[Place] = []
+    low, high = (LEAST, MOST) if after is None else (after[0], MOST) if newer else (LEAST, after[0])
+    past = after or (LEAST, LEAST if newer else MOST)
     for group in sorted(groups, key=lambda one: one.first_at_us if newer else -one.last_at_us):
         if len(found) == most:  # what lies beyond the last of them is not wanted
             low, high = (low, found[-1][0]) if newer else (found[-1][0], high)
             if (group.first_at_us > high) if newer else (group.last_at_us < low):
                 break
+        if group.last_at_us < low or group.first_at_us > high:
+            continue
         key = (group.cell, group.outcome, group.fingerprint)
-        more = db.execute(sql, (*key, low, high, *past, *runs.values, most)).fetchall()
+        more = db.execute(_RUNS_SQL[newer], (*key, low, high, *past, most)).fetchall()
         if more:
             found = sorted([*found, *more], reverse=not newer)[:most]
     return found
@@ -155,7 +180,7 @@ def _runs_sql(beyond: str, way: str) -> str:
     return (
         "SELECT started_at_us, id FROM run INDEXED BY run_cell WHERE cell = ? AND outcome = ? AND fingerprint = ? "  # noqa: S608
         f"AND started_at_us BETWEEN ? AND ? AND NOT (started_at_us = ? AND id {beyond} ?) "
-        f"AND {{where}} ORDER BY started_at_us {way}, id {way} LIMIT ?"
+        f"ORDER BY started_at_us {way}, id {way} LIMIT ?"
     )
 
 

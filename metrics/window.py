@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metrics.baseline import pin_baseline, weights
+from metrics.baseline import pin_baseline, pinned_since, weights
 from metrics.digests import Digests
 from metrics.estimate import Cells, Sides, cells, pair
 from metrics.grids import Outage, answers_of, blocks_of, faults_sha256_of, grid_of, outages_of, rows_of
@@ -55,7 +55,7 @@ class Window:
     blocks: tuple[Block, ...]  #: first and last day of each block that the subject or control has
     strata: tuple[Stratum, ...]
     weights: Floats  #: one a stratum, of the control's busy time
-    pinned: bool  #: whether the weights are pinned; else they are the control's own, as they stood at the end
+    pinned_since: str | None  #: ISO day; None: they are not pinned but the control's own, as they stood at the end
     subject: Mapping[str, Floats]  #: by name of COLUMNS: strata x blocks
     control: Mapping[str, Floats]
     both: tuple[Cells, Cells]  #: time and records of subject and control in the cells that both have
@@ -75,11 +75,13 @@ class Window:
         kept = sum(block_end <= end for _, block_end in self.blocks)
         past = sum(block_end <= end for _, block_end in self.history_blocks)
         history = {name: values[:, :past] for name, values in self.history.items()}
+        since = self._pinned_by(end)
         return replace(
             self,
             question=replace(self.question, end=day),
             blocks=self.blocks[:kept],
-            weights=self.weights if self.pinned else _shares(history),
+            weights=_shares(history) if since is None else self.weights,
+            pinned_since=since,
             subject={name: values[:, :kept] for name, values in self.subject.items()},
             control={name: values[:, :kept] for name, values in self.control.items()},
             both=(self.both[0].first(kept), self.both[1].first(kept)),
@@ -91,6 +93,11 @@ class Window:
             answers=tuple(answer for answer in self.answers if answer[0] <= end),
             outages=tuple(outage for outage in self.outages if outage.block_end <= end),
         )
+
+    def _pinned_by(self, end: str) -> str | None:
+        """Since when the weights are pinned, as an ISO day; None where that is after the end asked for."""
+        since = self.pinned_since
+        return since if since is not None and since <= end else None
 
     def shared(self) -> int:
         """How many blocks both sides have, time and records known, in at least one stratum."""
@@ -140,7 +147,7 @@ class Window:
         pinned = [(self.strata[i], float(self.weights[i])) for i in np.flatnonzero(self.weights > 0)]
         answers = [answer for answer in self.answers if answer[0] <= end]
         outages = [outage for outage in self.outages if outage.block_end <= end]
-        told = (METHOD, pinned if self.pinned else None, answers, outages, self.faults_sha256)
+        told = (METHOD, None if self._pinned_by(end) is None else pinned, answers, outages, self.faults_sha256)
         digest = hashlib.sha256(repr(told).encode())
         for side, first in zip(self.digests, (blocks, blocks, past), strict=True):
             digest.update(side.cells(first) + side.everything(first))
@@ -161,17 +168,13 @@ def load(db: Database, question: Question, read: Read | None = None) -> Window:
     first, last = asked.start.isoformat(), "9999"
     names = (*COLUMNS, "inputs_sha256")
     live = asked.mode == "live"
-    known = read if read is not None else {}
-    whole = _once(known, db, asked, sides[1], names, ("" if live else first, last))
-    rows = [rows_of(db, asked, *sides[0], names, (first, last)), [row for row in whole if row[0] >= first]]
     pinned = {key: weight for key, weight in weights(db, asked).items() if in_scope(asked.scope, *key[:2])}
-    is_pinned = bool(pinned)
-    # a replay is compared week by week: what came before its window only weighs, and only while nothing is pinned
-    past = []
-    if live:
-        past = whole
-    elif not is_pinned:
-        past = rows_of(db, asked, *sides[1], names, ("", first)) + whole
+    since = pinned_since(db, asked) if pinned else None
+    # a replay is compared week by week: what came before its window only weighs, and only until weights are pinned
+    with_past = live or since is None or since > first
+    whole = _once(read if read is not None else {}, db, asked, sides[1], names, ("" if with_past else first, last))
+    rows = [rows_of(db, asked, *sides[0], names, (first, last)), [row for row in whole if row[0] >= first]]
+    past = whole if with_past else []
     strata = tuple(sorted({row[2:5] for side in (*rows, past) for row in side} | set(pinned)))
     blocks, history_blocks = blocks_of(*rows), blocks_of(past)
     (subject, files1), (control, files0) = (grid_of(side, strata, blocks, COLUMNS) for side in rows)
@@ -191,8 +194,8 @@ def load(db: Database, question: Question, read: Read | None = None) -> Window:
         question=asked,
         blocks=blocks,
         strata=strata,
-        weights=np.array([pinned.get(key, 0.0) for key in strata]) if is_pinned else _shares(history),
-        pinned=is_pinned,
+        weights=np.array([pinned.get(key, 0.0) for key in strata]) if pinned else _shares(history),
+        pinned_since=since,
         subject=subject,
         control=control,
         both=pair(

@@ -124,26 +124,29 @@ def plan(front: Front, code: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 @click.pass_obj
 def report(front: Front, as_of: datetime | None, markdown: bool, html: str | None, as_json: bool) -> None:
-    """Write the report for those who pay for it."""
+    """Write the report for those who pay for it: in full, or with --html on one sheet of A4."""
     import json
     import time
     from pathlib import Path
 
-    from roadmap import paper
+    from roadmap import paper, sheet
     from roadmap.sitting import sitting
 
     if markdown + as_json + (html is not None) > 1:
         raise click.UsageError("--markdown, --html and --json are three forms of it; choose one")
     with sitting(front, time.time_ns() // 1000, _day(as_of)) as here:
         page = paper.gather(here.db, here.plan, here.verdicts, here.today, front.clock, here.heading)
+        printed = (
+            sheet.gather(here.db, here.plan, here.verdicts, here.today, front.clock, front.built) if html else None
+        )
     if as_json:
         click.echo(json.dumps(paper.to_json(page), indent=2))
-    elif html is None:
+    elif html is None or printed is None:
         click.echo((paper.to_markdown if markdown else paper.to_text)(page))
     elif html == "-":
-        click.echo(paper.to_html(page), nl=False)
+        click.echo(paper.to_html(printed, front.name), nl=False)
     else:
-        _write(Path(html), paper.to_html(page))
+        _write(Path(html), paper.to_html(printed, front.name))
         click.echo(f"The report is in {html}.")
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def pin(db: Database, asked: Question, now_us: int) -> None:
     """Pin the weights of a question's series once the control has blocks enough for a verdict to rest on.
 
+    They hold from the question's end on. A series that is pinned is left as it is, whatever the day of its pin.
     In production its blocks before the window count as well: a verdict may rest on that history alone. Whether it has
     enough is asked of the rollups, so that no window is read with weights that are about to change.
     """

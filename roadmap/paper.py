@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from metrics.reading import Reading
     from roadmap.history import Taken
     from roadmap.plan import Plan
+    from roadmap.sheet import Sheet
     from roadmap.verdict import Verdict
 
 #: Statuses that somebody should act on, the most pressing first.
@@ -240,10 +241,15 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def to_html(page: Page) -> str:
-    """The report as one HTML file: no script, nothing loaded from elsewhere, fit for A4."""
+def to_html(sheet: Sheet, name: str) -> str:
+    """The report on one sheet of A4, as one HTML file: no script, nothing loaded from elsewhere.
+
+    Args:
+        sheet: what stands on it.
+        name: what the workspace is called.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("roadmap", "templates")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return pages.get_template("report.html").render(page=page)
+    return pages.get_template("report.html").render(sheet=sheet, name=name)

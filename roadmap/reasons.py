@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Working days without an evidence event after which a milestone has stalled.
 QUIET_WORKING_DAYS = 10
 
+#: First evidence is due after this share of a milestone's time, but not before and not after so many days.
+FIRST_SHARE, FIRST_LEAST_DAYS, FIRST_MOST_DAYS = 1 / 4, 14, 21
+
 RE_PLAN = "a later due date, by a re-plan"
 
 Criteria = tuple["Criterion", ...]
@@ -87,7 +90,7 @@ def not_built(milestone: Milestone, built: int) -> Iterator[Reason]:
 def first_limit(milestone: Milestone) -> int:
     """Days within which first evidence is due: a quarter of the time, but 14 at the least and 21 at the most."""
     length = (milestone.due - milestone.start).days + 1
-    return math.ceil(min(21.0, max(14.0, length / 4)))
+    return math.ceil(min(FIRST_MOST_DAYS, max(FIRST_LEAST_DAYS, length * FIRST_SHARE)))
 
 
 def overdue(milestone: Milestone, evidence: Evidence, today: date) -> bool:

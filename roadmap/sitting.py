@@ -25,6 +25,10 @@ class Front(Protocol):
     """What the front door hands to this room."""
 
     @property
+    def name(self) -> str:
+        """What the workspace is called."""
+
+    @property
     def clock(self) -> str:
         """`replay` or `live`."""
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort
 
-from dashboard import charts, frames, worth
+from dashboard import charts, frames, partner_names, partners, worth
+from dashboard import partner_chart as partner_figure
 from dashboard.pages.shared import here, query, settings, view
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def called(name: str) -> Chart:
     """One chart by its name, with the faults that the query asks for; what is not known is refused, not noted."""
     if name == "plan":
         return plan_chart(view(query(strict=True), strict=True))
+    if name == "partner":
+        return partner_chart()
     if name not in {"busy", "failed"}:
         abort(404)
     found = query({"faults": ASKABLE[settings().clock]}, strict=True)
@@ -101,6 +104,23 @@ def plan_chart(seen: View) -> Chart:
     """The timeline of the plan."""
     built = {milestone.code for milestone in seen.plan.milestones if milestone.level <= seen.built}
     return linked(charts.plan(seen.verdicts, seen.today, built))
+
+
+def partner_chart() -> Chart:
+    """The failures of the partner that the query names."""
+    found = query({"partner": None}, strict=True)
+    seen = view(found, strict=True)
+    known = seen.made(partners.overview)
+    name = partner_names.found(found.one("partner"), known.partners)
+    if name is None:
+        abort(404)
+    return of_partner(seen, name)
+
+
+def of_partner(seen: View, name: str) -> Chart:
+    """The failures of one partner over time."""
+    drawn = partner_figure.chart(name, seen.made(partners.overview).blocks.get(name, ()), seen.mode)
+    return linked(drawn, partner=partner_names.addressed(name))
 
 
 def linked(chart: Chart, **asked: str) -> Chart:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import roadmap
 from dashboard import frames
-from metrics.store import open_reader
+from metrics.baseline import pin_baseline
+from metrics.store import open_reader, open_store
+from roadmap.evidence import question
 from roadmap.plan import load
 
 if TYPE_CHECKING:
@@ -66,3 +70,15 @@ def test_nothing_measured_is_an_empty_frame_with_columns(made_up: Callable[..., 
     frame = weekly(made_up(weeks=2), faults="real")
     assert frame.empty
     assert list(frame) == list(frames.WEEKLY)
+
+
+def test_weights_are_fixed_from_the_day_of_their_pin_on(made_up: Callable[..., Path]) -> None:
+    """What a page says of an earlier day does not know of a pin that came later."""
+    asked = replace(
+        question(load(TEMPLATE).milestones[0], date(2013, 2, 3), "replay", "standard"), series="5e1f00d2b7c9"
+    )
+    with closing(open_store(made_up(weeks=6), "replay")) as db:
+        assert not frames.is_pinned(db, asked)
+        pin_baseline(db, asked, 1)
+        assert frames.is_pinned(db, asked)
+        assert not frames.is_pinned(db, replace(asked, end=date(2013, 2, 2)))

@@ -3,8 +3,15 @@
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
+
+from metrics.store import insert_events, open_store
+from roadmap import plan as plans
+from roadmap.plan import load
+from roadmap.revisions import keep
 
 OPEN = {"Accept": "application/openmetrics-text;version=1.0.0"}
 
@@ -31,24 +38,22 @@ def test_without_a_store_it_is_valid_and_nearly_empty(app_on, tmp_path):
     answer = app_on(tmp_path / "none.db", clock="live").test_client().get("/metrics", headers=OPEN)
     assert answer.status_code == 200
     assert [(s.name, s.labels) for s in samples(answer)] == [
-        ("milepost_workspace_info", {"name": "demo", "clock": "live"})
+        ("milepost_workspace_info", {"name": "demo", "clock": "live"}),
+        ("milepost_plan_valid", {}),
     ]
     assert not (tmp_path / "none.db").exists()
 
 
 def test_a_live_store_without_runs_has_no_status(app_on, tmp_path):
     """Nothing has been measured, so nothing is judged."""
-    from metrics.store import open_store
-
     open_store(tmp_path / "live.db", "live").close()
     app = app_on(tmp_path / "live.db", clock="live", today=lambda: date(2013, 5, 1))
-    assert {s.name for s in samples(app.test_client().get("/metrics", headers=OPEN))} == {"milepost_workspace_info"}
+    found = samples(app.test_client().get("/metrics", headers=OPEN))
+    assert {s.name for s in found} == {"milepost_workspace_info", "milepost_plan_valid"}
 
 
 def test_a_plan_that_has_blocks_enough_in_days_is_judged(app_on, tmp_path, a_run):
     """In production a block is a day: what is due after three weeks has evidence enough by then."""
-    from metrics.store import insert_events, open_store
-
     run = a_run(mode="live", block="2013-01-08", block_end="2013-01-08")
     live_run = replace(run, key=replace(run.key, faults="real", series=""))
     with closing(open_store(tmp_path / "live.db", "live")) as db, db.conn:
@@ -63,6 +68,40 @@ def test_a_plan_that_has_blocks_enough_in_days_is_judged(app_on, tmp_path, a_run
     assert [s.labels["milestone"] for s in samples(answer) if s.name == "milepost_milestone_status" and s.value] == [
         "M1"
     ]
+
+
+def not_toml(path, _):
+    """A milestone file that somebody is still writing."""
+    path.write_text("[[milestone]\n")
+
+
+def gone(path, _):
+    """A milestone file that is not there."""
+    path.unlink()
+
+
+def other_plan(path, store):
+    """A milestone file that hides the plan that was recorded: another due date under the same revision."""
+    with closing(open_store(store, "replay")) as db:
+        keep(db, load(path), date(2013, 2, 3), 1)
+    path.write_text(path.read_text().replace("2013-03-31", "2013-03-24"))
+
+
+@pytest.mark.parametrize("spoil", [not_toml, gone, other_plan])
+def test_a_broken_plan_takes_no_counter_along(app_on, made_up, tmp_path, spoil):
+    """What was counted is told all the same, no milestone has a status, and the gauge says why."""
+    store, path = made_up(weeks=4), tmp_path / "milestones.toml"
+    path.write_text(Path(plans.__file__).with_name("milestones.toml").read_text())
+    client = app_on(store, milestones=path).test_client()
+    before = samples(client.get("/metrics", headers=OPEN))
+    spoil(path, store)
+    answer = client.get("/metrics", headers=OPEN)
+    found = samples(answer)
+    assert (answer.status_code, answer.text.endswith("# EOF\n")) == (200, True)
+    assert [[s.value for s in told if s.name == "milepost_plan_valid"] for told in (before, found)] == [[1], [0]]
+    of_the_plan = {"milepost_plan_valid", "milepost_milestone_status"}
+    assert [s for s in found if s.name not in of_the_plan] == [s for s in before if s.name not in of_the_plan]
+    assert not any(s.name == "milepost_milestone_status" for s in found)
 
 
 def test_the_wrong_clock_is_an_error(app_on, made_up):

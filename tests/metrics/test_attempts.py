@@ -1,12 +1,15 @@
 """Several attempts at one exchange in production: what they cost, and what they delivered, once."""
 
+import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from itertools import permutations
 
 import pytest
+from sqlite_utils import Database
 
 from metrics.rollup import abandon_stale, roll_up
+from metrics.schema import migrations
 from metrics.store import insert_events, open_store, writing
 
 
@@ -104,6 +107,46 @@ def test_rolling_up_again_changes_nothing(db, live):
     with writing(db):
         roll_up(db, [cell for (cell,) in db.execute("SELECT id FROM cell").fetchall()])
     assert rolled(db, "*") == before
+
+
+@pytest.fixture
+def carried_over(db, tmp_path):
+    """A function that keeps events as a release without cells did, and opens its store with this one."""
+
+    def carry(*events):
+        keep(db, *events)
+        names = [step.name for step in migrations.pending(Database(memory=True))]
+        with closing(Database(sqlite3.connect(tmp_path / "old.db"))) as old:
+            migrations.apply(old, stop_before=names[names.index("add_cells")])
+            old["meta"].insert({"key": "clock", "value": "live"})
+            old.execute("ATTACH ? AS new", (str(tmp_path / "metrics.db"),))
+            with old.conn:
+                for table in ("run", "run_block"):
+                    columns = ", ".join(column.name for column in old[table].columns)
+                    old.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM new.{table}")
+                # no records were a small file, each day stood alone, and every attempt had its own records due
+                old.execute("UPDATE run SET band = 0 WHERE records = 0")
+                old.execute("UPDATE run_block SET band = 0, due = 99 WHERE block = '2013-01-01'")
+        return open_store(tmp_path / "old.db", "live")
+
+    return carry
+
+
+def test_a_store_without_cells_is_sorted_as_if_it_were_new(db, live, carried_over):
+    """Attempts of one exchange on two days come to its file's size, time on each day, and records on the last."""
+    nothing = {"records": 0, "rows": {"in": 0}}
+    events = [
+        ("run", live("1", outcome="failed", duration_ns=900, **nothing)),
+        ("run", live("1", 2, day=2, duration_ns=200)),
+        ("run", live("2", outcome="failed", day=2, duration_ns=50, **nothing)),
+    ]
+    with closing(carried_over(*events)) as old:
+        assert rolled(old, "block, band, busy_ns, exchanges, due, held, first_failed, recovered") == [
+            ("2013-01-01", 1, 900, 0, None, 0, 1, 1),
+            ("2013-01-02", -1, 50, 1, 0, 0, 1, 0),
+            ("2013-01-02", 1, 200, 1, 4, 4, 0, 0),
+        ]
+        assert rolled(old, "*") == rolled(db, "*")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from metrics import compare
+from metrics.baseline import pinned_since
 from metrics.compare import Question
 from metrics.errors import BadInput
 from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey
@@ -160,6 +161,44 @@ def test_pinned_weights_stay(compare_db):
     pinned = weights(compare_db, replace(ASKED, series="s1"))
     assert pinned == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
     assert [row["created_at_us"] for row in compare_db.table("baseline").rows] == [1]
+
+
+def test_weights_are_in_force_from_the_day_of_their_pin_on(compare_db):
+    """A day before is weighed by what was known on it, by asking for it and by looking back at it alike."""
+    keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"), week(2, "monolith", 60))
+    keep(compare_db, week(0, busy_s=3), week(1, busy_s=9, partner="DL"), week(2, busy_s=6))
+    earlier, later = (replace(ASKED, series="s1", end=date(2013, 1, day)) for day in (20, 27))
+    before = compare.busy_time_saved(compare_db, earlier)
+    compare.pin_baseline(compare_db, later, 1)
+    assert (weights(compare_db, earlier), weights(compare_db, later)) == (
+        {},
+        {("AA", "flights", 3): 0.9, ("DL", "flights", 3): 0.1},
+    )
+    assert (pinned_since(compare_db, earlier), pinned_since(compare_db, later)) == (None, "2013-01-27")
+    window = load(compare_db, later)
+    assert compare.busy_time_saved(compare_db, earlier) == compare.saved(window.until(earlier.end)) == before
+    assert window.rests_on(earlier.end) == load(compare_db, earlier).rests_on(earlier.end)
+
+
+def test_a_series_is_pinned_once_and_for_no_earlier_day_again(compare_db):
+    """Whoever judges an earlier day later changes nothing for the days that were judged since the pin."""
+    keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
+    compare.pin_baseline(compare_db, ASKED, 1)
+    compare.pin_baseline(compare_db, replace(ASKED, end=date(2013, 1, 13)), 2)
+    assert [row["as_of"] for row in compare_db.table("baseline").rows] == [ASKED.end.isoformat()]
+
+
+def test_weights_pinned_before_days_were_kept_are_always_in_force(compare_db):
+    """In a store that an older release has pinned, carried over or not, whatever was proven stays weighed alike."""
+    keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
+    compare.pin_baseline(compare_db, ASKED, 1)
+    early = replace(ASKED, series="s1", end=date(2013, 1, 8))
+    assert weights(compare_db, early) == {}
+    compare_db.execute("UPDATE baseline SET as_of = NULL")
+    carried_over = weights(compare_db, early)
+    compare_db.execute("ALTER TABLE baseline DROP COLUMN as_of")
+    assert (pinned_since(compare_db, early), weights(compare_db, early)) == ("", carried_over)
+    assert carried_over == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
 
 
 def test_what_only_the_control_has_done_lowers_coverage(compare_db):

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open
 from prometheus_client.parser import text_string_to_metric_families as read_classic
 
-from metrics.openmetrics import about, families, render, statuses
+from metrics.openmetrics import about, families, plan_valid, render, statuses
 from metrics.store import insert_events, open_store
 
 OPEN = "application/openmetrics-text; version=1.0.0"
@@ -100,6 +100,13 @@ def test_the_form_is_the_one_that_is_accepted():
     body, content_type = render([about("w", "live")], "")
     assert content_type.startswith("text/plain; version=0.0.4")
     assert b"EOF" not in body
+
+
+@pytest.mark.parametrize("accept", [OPEN, "text/plain"])
+def test_whether_the_plan_can_be_used_is_one_or_nought(accept):
+    """A gauge without labels, in both forms, that an alarm can be set on."""
+    for is_valid in (True, False):
+        assert scraped([plan_valid(is_valid=is_valid)], accept) == {("milepost_plan_valid", ()): is_valid}
 
 
 def test_a_status_is_one_of_all_there_are():

@@ -51,7 +51,8 @@ def roadmap_db(tmp_path):
 @pytest.fixture
 def front(tmp_path, one_milestone):
     """What the front door hands over: a workspace of one milestone, level 1 built, nothing measured."""
-    return SimpleNamespace(clock="replay", store=tmp_path / "metrics.db", milestones=one_milestone, built=1)
+    where = {"store": tmp_path / "metrics.db", "milestones": one_milestone}
+    return SimpleNamespace(name="shop", clock="replay", built=1, **where)
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from metrics.store import open_store
-from roadmap.evidence import calendar, evaluate, judge_as_of
+from roadmap import plan as plans
+from roadmap.evidence import calendar, evaluate, judge_all, judge_as_of
 from roadmap.plan import load
 from roadmap.sitting import sitting
 
@@ -105,6 +108,51 @@ def test_an_earlier_view_is_what_was_kept(sat, replayed, front):
         plan = load(front.milestones)
         found = [judge_as_of(here.db, plan, day, 1)[1][0].status for day in SUNDAYS[:14]]
     assert [status for _, status in kept] == found
+
+
+@pytest.fixture
+def demo(made_up, front):
+    """The workspace with sixteen weeks of the made-up year, four partners of unlike sizes, and the demo's plan."""
+    front.store, front.milestones = made_up(weeks=16), Path(plans.__file__).with_name("milestones.toml")
+    return front
+
+
+def numbers(db, plan, day):
+    """Every number that was kept as of a day, and every number that judging as of that day gives, by milestone."""
+    sql = (
+        "SELECT evaluation.code, name, role, estimate, low, high, metric_result.verdict FROM metric_result "
+        "JOIN evaluation ON evaluation.id = evaluation_id WHERE as_of = ? ORDER BY metric_result.id"
+    )
+    told = [
+        (verdict.code, c.name, c.role, c.reading.estimate, c.reading.low, c.reading.high, c.verdict)
+        for verdict in judge_as_of(db, plan, day, 1)[1]
+        for c in verdict.criteria
+    ]
+    return [tuple(row) for row in db.execute(sql, (day.isoformat(),))], told
+
+
+def test_every_number_of_an_earlier_view_is_the_one_that_was_kept(demo):
+    """Weights pinned in the twelfth week say nothing of the eleven before, however late those are looked at."""
+    with sitting(demo, 1) as here:
+        plan = load(demo.milestones)
+        judged = here.db.execute("SELECT DISTINCT as_of FROM evaluation ORDER BY as_of").fetchall()
+        found = [numbers(here.db, plan, date.fromisoformat(day)) for (day,) in judged]
+        pinned = {row["as_of"] for row in here.db.table("baseline").rows}
+    assert (len(judged), pinned) == (16, {"2013-03-24"})
+    assert sum(row[3] is not None for kept, _ in found for row in kept) > 30
+    for kept, told in found:
+        assert told == kept
+
+
+def test_a_judge_who_is_behind_does_not_weigh_by_what_was_pinned_ahead_of_it(demo):
+    """One judge comes to the sixteenth week while the other still judges the third: both say the same of the third."""
+    day = date(2013, 1, 20)
+    plan = load(demo.milestones)
+    with closing(open_store(demo.store, "replay")) as db:
+        first = judge_all(db, plan, day, 1)
+        evaluate(db, plan, date(2013, 4, 21), 1, 1)
+        assert db.table("baseline").count == 2
+        assert evaluate(db, plan, day, 1, 2) == first
 
 
 def test_production_is_judged_as_of_today_alone(tmp_path, one_milestone):

@@ -141,6 +141,8 @@ def test_whatever_changes_behind_it_all_is_looked_at_again(live_db, plan, counte
     dice = np.random.default_rng(1)
     for number in range(20):
         add(live_db, dice, START + timedelta(days=number), 0.1)
+        if number == 6:
+            evaluate(live_db, plan, START + timedelta(days=6), 1, 1)  # pins the weights
     last = START + timedelta(days=20)
     evaluate(live_db, plan, last, 1, 1)
     counted.clear()

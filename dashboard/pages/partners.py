@@ -1,0 +1,171 @@
+"""`/partners` and `/partners/<id>`: how feeds stand, the worst first, and what is known of one partner."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, g, render_template
+
+from dashboard import links, partner_names, partner_rows, partners
+from dashboard.pages import charts
+from dashboard.pages.shared import database, here, plain, query, settings, view
+from dashboard.partner_facts import facts
+
+if TYPE_CHECKING:
+    from dashboard.asked import Asked
+    from dashboard.partner_rows import Row
+    from dashboard.partners import Overview
+    from dashboard.snapshot import View
+
+pages = Blueprint("partners", __name__)
+
+#: Feeds on one page of the table.
+SIZE = 50
+
+#: Choices of the filter by partner; where there are more, the address takes any.
+OFFERED = 500
+
+KNOWN = {"state": ("all", *partner_rows.BY_NAME), "partner": None, "page": None}
+
+OLDER = "These runs were kept by an older release, which did not count what this page shows. This counts them:"
+
+#: Columns of the table as CSV; an empty cell is a missing number.
+CSV = (
+    "partner", "feed", "state", "why", "service", "last_good", "failed_first_90_days", "exchanges_90_days", "gain",
+    "gain_low", "gain_high", "delay_p50_s", "delay_p95_s", "usual_gap_s",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The rows that an address asks for: those of this page, how many in all, and the way to the others."""
+
+    rows: tuple[Row, ...]
+    every: int
+    number: int
+    last: int
+
+
+@pages.get("/partners")
+def page() -> str:
+    """Every feed with its state, the worst first."""
+    found = query(KNOWN)
+    seen = view(found)
+    known = seen.made(partners.overview)
+    every = _rows(seen, known)
+    picked = _picked(found, every, known)
+    told = {
+        "known": known,
+        "listed": _page(found, _in_state(found, picked)),
+        "states": _switch(found, picked),
+        "partners": known.partners[:OFFERED],
+        "more_partners": len(known.partners) > OFFERED,
+        "partner": found.one("partner"),
+        "state": found.one("state"),
+        "days": partners.DAYS,
+        "gained": known.gained,
+    }
+    return render_template("partners.html", page=told, links=links, shown=partner_names.shown)
+
+
+@pages.get("/partners.csv")
+def as_csv() -> Response:
+    """The same table as data, all pages of it; what is not understood is refused."""
+    found = query(KNOWN, strict=True)
+    seen = view(found, strict=True)
+    known = seen.made(partners.overview)
+    stands = partners.stand(seen, _now())
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(CSV)
+    for row in _in_state(found, _picked(found, _rows(seen, known), known)):
+        state, reading = stands.get((row.partner, row.feed)), known.gained.readings.get((row.partner, row.feed))
+        rows.writerow(
+            (
+                row.partner, row.feed, row.state.name, row.why, row.side,
+                _stamp(state.last_good_at_us) if state else None,
+                row.failed, row.exchanges if row.failed is not None else None,
+                *((reading.estimate, reading.low, reading.high) if reading else (None, None, None)),
+                *((state.delay_p50_s, state.delay_p95_s, state.usual_gap_s) if state else (None, None, None)),
+            )
+        )  # fmt: skip
+    headers = {"Content-Disposition": 'attachment; filename="milepost-partners.csv"'}
+    return Response(out.getvalue(), mimetype="text/csv", headers=headers)
+
+
+@pages.get("/partners/<path:part>")
+def one(part: str) -> str | tuple[str, int]:
+    """One partner: its feeds, failures over time, what they have in common, and what was set aside."""
+    seen = view(query())
+    known = seen.made(partners.overview)
+    if not known.counted:
+        return plain("Not counted yet", [OLDER], "milepost roadmap status"), 200
+    name = partner_names.found(part, known.partners)
+    if name is None:
+        said = f"There is no partner called “{partner_names.shown(partner_names.meant(part), 80)}” here."
+        return plain("No such partner", [said, partner_names.listed(known.partners)]), 404
+    feeds = tuple(row for row in _rows(seen, known) if row.partner == name)
+    told = {
+        "name": partner_names.shown(name, partner_names.SHOWN_WHOLE),
+        "rows": feeds,
+        "states": partner_rows.tallied(feeds),
+        "chart": charts.of_partner(seen, name),
+        "facts": facts(database(), seen, name, feeds, known.until),
+        "days": partners.DAYS,
+        "gained": known.gained,
+    }
+    return render_template("partner.html", page=told, links=links)
+
+
+def _stamp(at_us: int | None) -> str | None:
+    return None if at_us is None else datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="seconds")
+
+
+def _rows(seen: View, known: Overview) -> tuple[Row, ...]:
+    return partner_rows.rows(known, partners.stand(seen, _now()), seen.mode)
+
+
+def _now() -> datetime | None:
+    now = settings().now
+    return now() if now else None
+
+
+def _picked(found: Asked, every: tuple[Row, ...], known: Overview) -> tuple[Row, ...]:
+    """The rows of the partners asked for; a name that nobody has picks nothing, and that is said."""
+    names = links.parted(found.one("partner"))
+    if not names:
+        return every
+    wanted = {partner_names.found(name, known.partners) for name in names}
+    for name in names:
+        if partner_names.found(name, known.partners) is None:
+            said = f"No partner here is called “{partner_names.shown(name)}”; nothing is listed for it."
+            g.notices = (*g.get("notices", ()), said)
+    return tuple(row for row in every if row.partner in wanted)
+
+
+def _in_state(found: Asked, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    state = found.one("state", "all")
+    return rows if state == "all" else tuple(row for row in rows if row.state.name == state)
+
+
+def _switch(found: Asked, rows: tuple[Row, ...]) -> list[tuple[str, int, str, bool]]:
+    """The states that some feed is in, each with how many there are and its address."""
+    asked, partner = found.one("state", "all"), found.one("partner") or None
+    counts = partner_rows.tallied(rows)
+    offered: list[tuple[str, int, str | None, bool]] = [("All", len(rows), None, asked == "all")]
+    offered += [(state.said.capitalize(), many, state.name, asked == state.name) for state, many in counts]
+    return [(said, many, here("partners.page", state=name, partner=partner), on) for said, many, name, on in offered]
+
+
+def _page(found: Asked, rows: tuple[Row, ...]) -> Listed:
+    last = max(1, -(-len(rows) // SIZE))
+    text = found.one("page", "1")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 7 and 0 < int(text) <= last else 0
+    if not number:
+        g.notices = (*g.get("notices", ()), f"“page={text}” is not a page from 1 to {last}; the first is shown.")
+        number = 1
+    return Listed(rows[(number - 1) * SIZE : number * SIZE], len(rows), number, last)

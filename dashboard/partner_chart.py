@@ -1,0 +1,158 @@
+"""One partner's failures over time: both sides block by block, as a chart and as the rows behind it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from dashboard import words
+from dashboard.charts import Chart, Column
+from dashboard.palette import FONT, PALETTES, STYLES
+from dashboard.partner_names import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboard.partners import Block
+
+#: In pixels; static/partners.css reserves the same.
+HEIGHT = 260
+
+#: Blocks that are drawn, the newest of them: a year of weeks, four months of days.
+MOST = 120
+
+COLUMNS = (
+    Column(name="block", label="From", words=True),
+    Column(name="block_end", label="to", words=True),
+    Column(name="side", label="Service", words=True),
+    Column(name="control_first", label="Monolith, of every 1,000", digits=1),
+    Column(name="subject_first", label="Service, of every 1,000", digits=1),
+    Column(name="control_exchanges", label="Monolith, exchanges"),
+    Column(name="subject_exchanges", label="Service, exchanges"),
+)
+
+
+def chart(partner: str, blocks: Sequence[Block], mode: str) -> Chart:
+    """Failed first attempts of every 1,000 exchanges; a block that a side lacks is a gap, not a nought."""
+    unit = "day" if mode == "live" else "week"
+    rows = [_row(block) for block in blocks[-MOST:]]
+    cut = f" The last {MOST} {unit}s." if len(blocks) > MOST else ""
+    faults = "as they happened" if mode == "live" else "under standard faults"
+    return Chart(
+        name="partner",
+        title=_said(rows, unit),
+        what=f"Exchanges of {shown(partner)} whose first attempt failed, of every 1,000, by {unit}, {faults}. "
+        f"All its feeds together.{cut}",
+        figure=_figure(rows, unit),
+        columns=COLUMNS,
+        rows=rows,
+        key=(("baseline", "monolith"), ("service", "service")),
+    )
+
+
+def _row(block: Block) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "block": block.block.isoformat(), "block_end": block.block_end.isoformat(), "side": block.side,
+    }  # fmt: skip
+    for name, counts in (("control", block.control), ("subject", block.subject)):
+        row[f"{name}_first"] = None if counts is None else counts[0] / counts[1] * 1000
+        row[f"{name}_exchanges"] = None if counts is None else counts[1]
+    return row
+
+
+def _said(rows: Sequence[dict[str, Any]], unit: str) -> str:
+    """The message: how often the service failed less, and how often as much, where both sides are known."""
+    both = [row for row in rows if None not in (row["control_first"], row["subject_first"])]
+    if not both:
+        return f"Failed first attempts: no {unit} has both sides yet"
+    fewer = sum(row["subject_first"] < row["control_first"] for row in both)
+    more = sum(row["subject_first"] > row["control_first"] for row in both)
+    if fewer == more == 0:
+        return f"As many failed first attempts in each of {words.plural(len(both), unit)}"
+    return f"Fewer failed first attempts in {fewer} of {words.plural(len(both), unit)}, more in {more or 'none'}"
+
+
+def _figure(rows: Sequence[dict[str, Any]], unit: str) -> dict[str, Any]:
+    colors = PALETTES["light"]
+    known = [row[name] for row in rows for name in ("control_first", "subject_first") if row[name] is not None]
+    top = max(known, default=0.0) * 1.06 or 1.0
+    layout: dict[str, Any] = {
+        "height": HEIGHT, "autosize": True, "showlegend": False, "hovermode": "x unified", "dragmode": False,
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 48, "r": 96, "t": 12, "b": 30},
+        "font": {"family": FONT, "size": 13, "color": colors["muted"]},
+        "hoverlabel": {
+            "bgcolor": colors["surface"], "bordercolor": colors["axis"], "font": {"color": colors["ink"], "size": 13},
+        },
+        "xaxis": {
+            "type": "date", "fixedrange": True, "showgrid": False, "zeroline": False, "showline": True, "anchor": "y",
+            "linecolor": colors["axis"], "ticks": "outside", "ticklen": 4, "tickcolor": colors["axis"], "tickangle": 0,
+            "nticks": 12,
+            "tickformatstops": [
+                {"dtickrange": ["M1", None], "value": "%b"}, {"dtickrange": [None, "M1"], "value": "%-d %b"},
+            ],
+            "unifiedhovertitle": {"text": f"{unit.capitalize()} of %{{x|%-d %b %Y}}"},
+        },
+        "yaxis": {
+            "range": [0, top], "fixedrange": True, "gridcolor": colors["grid"], "gridwidth": 1, "zeroline": True,
+            "zerolinecolor": colors["axis"], "zerolinewidth": 1, "nticks": 5, "tickformat": ",",
+            "ticksuffix": "\N{THIN SPACE}", "separatethousands": True,
+        },
+        "shapes": [], "annotations": [],
+    }  # fmt: skip
+    if rows:
+        layout["xaxis"] |= {"range": [rows[0]["block"], rows[-1]["block"]]}
+    lines = [
+        _line(rows, "baseline", "control_first", "monolith", by_side=False),
+        _line(rows, "service", "subject_first", "service", by_side=True),
+    ]
+    layout["annotations"] = _labels(lines, top)
+    return {"data": lines, "layout": layout}
+
+
+def _line(rows: Sequence[dict[str, Any]], role: str, column: str, label: str, *, by_side: bool) -> dict[str, Any]:
+    """One side's points; the service's line is broken where another level takes over."""
+    days: list[str] = []
+    values: list[float | None] = []
+    before = None
+    for row in rows:
+        if before is not None and (_apart(before, row) or (by_side and before["side"] != row["side"])):
+            days.append(before["block_end"])
+            values.append(None)
+        days.append(row["block"])
+        values.append(None if row[column] is None else round(row[column], 1))
+        before = row
+    alone = sum(value is not None for value in values) == 1
+    return {
+        "type": "scatter", "mode": "markers" if alone else "lines", "name": label, "meta": role, "x": days, "y": values,
+        "connectgaps": False, "cliponaxis": False, "line": {"color": PALETTES["light"][role], **STYLES[role]},
+        "hovertemplate": "%{y:,.0f} of every 1,000",
+    }  # fmt: skip
+
+
+def _apart(before: dict[str, Any], row: dict[str, Any]) -> bool:
+    """Whether blocks are missing between two."""
+    return (date.fromisoformat(row["block"]) - date.fromisoformat(before["block_end"])).days > 1
+
+
+def _labels(lines: Sequence[dict[str, Any]], top: float) -> list[dict[str, Any]]:
+    """Each line's name at its last point, pushed apart where two would touch."""
+    ends = []
+    for line in lines:
+        known = [(day, value) for day, value in zip(line["x"], line["y"], strict=True) if value is not None]
+        if known:
+            ends.append((known[-1][1], known[-1][0], line["meta"], line["name"]))
+    placed, floor_px = [], 0.0
+    for value, day, role, label in sorted(ends):
+        at_px = value / top * (HEIGHT - 42)
+        shown_px = max(at_px, floor_px)
+        floor_px = shown_px + 17
+        placed.append(
+            {
+                "text": label, "name": f"{role} label", "x": day, "y": value, "xref": "x", "yref": "y",
+                "xanchor": "left", "yanchor": "middle", "xshift": 8, "yshift": round(shown_px - at_px),
+                "showarrow": False, "align": "left",
+                "font": {"color": PALETTES["light"][role], "size": 13, "weight": 600},
+            }
+        )  # fmt: skip
+    return placed

@@ -1,0 +1,106 @@
+"""What the page of one partner asks of the store when it is read: what its failures have in common, what stands aside.
+
+These are few rows found by indices, however many runs there are; what is dear is in `dashboard.partners`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from dashboard import words
+from dashboard.partners import DAYS, FAULTS
+from metrics import failures, setaside
+from metrics.picked import Picked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import date
+
+    from sqlite_utils import Database
+
+    from dashboard.partner_rows import Row
+    from dashboard.snapshot import View
+
+#: How many kinds of failures, and reasons, a partner's page names; the rest is on the pages of failures and quarantine.
+NAMED = 10
+
+#: Characters of an error that are shown.
+LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Failures that have an error in common."""
+
+    error: str
+    runs: int
+    feeds: str
+    last: str
+    example: int  #: number of the newest run
+    keys: Mapping[str, Any]  #: what picks exactly these runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aside:
+    """Rows of one feed set aside for one reason."""
+
+    feed: str
+    code: str
+    rows: int
+    exchanges: int
+    last: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of one partner in the last days, and what picks the runs that it is known from."""
+
+    keys: Mapping[str, Any]
+    kinds: tuple[Kind, ...] = ()
+    more_kinds: bool = False
+    asides: tuple[Aside, ...] = ()
+    more_asides: bool = False
+    rows_aside: int = 0
+
+
+def facts(db: Database, seen: View, partner: str, rows: Iterable[Row], until: date | None) -> Facts:
+    """Failures and rows set aside of a partner in the last days, at the sides that its feeds are shown of."""
+    sides = tuple(sorted({row.failed_keys["side"] for row in rows if row.failed_keys}))
+    first, last = seen.today - timedelta(days=DAYS - 1), until or seen.today
+    keys = {"side": sides, "partner": partner, "faults": FAULTS[seen.mode], "from_": first, "to": last}
+    if not sides:
+        return Facts(keys=keys)
+    picked = Picked(sides=sides, partners=(partner,), faults=(FAULTS[seen.mode],), first=first, last=last)
+    kinds = failures.groups(db, picked, limit=NAMED + 1)
+    asides = setaside.by_reason(db, picked)
+    return Facts(
+        keys=keys,
+        kinds=tuple(_kind(kind, keys) for kind in kinds[:NAMED]),
+        more_kinds=len(kinds) > NAMED,
+        asides=tuple(
+            Aside(
+                feed=one.feed,
+                code=one.code or "reason not recorded",
+                rows=one.rows,
+                exchanges=one.runs,
+                last=one.last_block,
+            )
+            for one in asides[:NAMED]
+        ),
+        more_asides=len(asides) > NAMED,
+        rows_aside=sum(one.rows for one in asides),
+    )
+
+
+def _kind(kind: failures.Group, keys: Mapping[str, Any]) -> Kind:
+    said = ": ".join(part for part in (kind.error_type, kind.pattern) if part) or "nothing was told of why"
+    return Kind(
+        error=said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…",
+        runs=kind.runs,
+        feeds=words.plural(len(kind.feeds), "feed"),
+        last=words.day(datetime.fromtimestamp(kind.last_at_us / 1e6, UTC).date(), year=True),
+        example=kind.example_run_id,
+        keys={**keys, "state": "failed", "fingerprint": kind.fingerprint},
+    )

@@ -1,0 +1,206 @@
+"""How feeds stand, in the words of the pages: states with their rules, and one row a feed, the worst first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dashboard import words
+from dashboard.partner_names import addressed, shown
+from dashboard.partners import DAYS, FAULTS
+from metrics.feeds import LEAST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from dashboard.partners import Gained, Overview, Rate
+    from metrics.feeds import FeedState
+    from metrics.reading import Reading
+
+#: What is shown of a feed that only the monolith has exchanged.
+ELSEWHERE = "not_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A state in words; `chip` is the look of it, that of a milestone's status."""
+
+    name: str
+    said: str
+    chip: str
+    when: str
+
+
+#: All states, the worst first.
+STATES = (
+    State(
+        name="action_needed",
+        said="action needed",
+        chip="at_risk",
+        when="The last exchange that ended was refused, failed, unclear or cut short, and none has gone through since. "
+        "It waits for a person.",
+    ),
+    State(
+        name="not_arriving",
+        said="not arriving",
+        chip="missed",
+        when="Nothing has come for more than three times the usual gap between files, and for that gap and one block "
+        "at least.",
+    ),
+    State(
+        name="late",
+        said="late",
+        chip="stalled",
+        when="The newest exchange failed and goes on by itself, or is under way for longer than 95 of 100 take.",
+    ),
+    State(
+        name="too_little",
+        said="too few runs",
+        chip="insufficient",
+        when=f"Fewer than {LEAST} exchanges, which tell nothing of what is usual.",
+    ),
+    State(
+        name=ELSEWHERE,
+        said="not with the service yet",
+        chip="not_started",
+        when="Only the monolith has exchanged it so far.",
+    ),
+    State(name="on_time", said="on time", chip="on_track", when="Files come as usual, and the last one went through."),
+)
+
+BY_NAME = {state.name: state for state in STATES}
+ORDER = {state.name: place for place, state in enumerate(STATES)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One feed as a table shows it. A set of keys leads to the list of runs that the number beside it counts."""
+
+    partner: str
+    feed: str
+    name: str  #: of the partner, as people read it
+    feed_name: str
+    address: str
+    state: State
+    since: str = ""
+    why: str = ""
+    good: str = "never"
+    good_run: int | None = None
+    failed: int | None = None  #: None: nothing was exchanged in these days
+    exchanges: int = 0
+    rate: str = "no runs"
+    failed_keys: Mapping[str, Any] = field(default_factory=dict)
+    gain: str = "not measured"
+    gain_note: str = ""
+    gain_known: bool = False
+    gap: str = "not known yet"
+    delay: str = "not known yet"
+    delay_most: str = "not known yet"
+    side: str = ""
+    runs: int | None = None
+    runs_keys: Mapping[str, Any] = field(default_factory=dict)
+
+
+def rows(known: Overview, stands: Mapping[tuple[str, str], FeedState], mode: str) -> tuple[Row, ...]:
+    """Every feed that has a run of either side, the worst first; those that stand alike by how often they fail."""
+    found = [row(known, stands.get(pair), pair, mode) for pair in known.feeds]
+    return tuple(sorted(found, key=lambda one: (ORDER[one.state.name], -_share(one), one.partner, one.feed)))
+
+
+def _share(row: Row) -> float:
+    return (row.failed or 0) / row.exchanges if row.exchanges else 0.0
+
+
+def row(known: Overview, state: FeedState | None, pair: tuple[str, str], mode: str) -> Row:
+    """One feed in words."""
+    partner, feed = pair
+    told: dict[str, Any] = {
+        "partner": partner, "feed": feed, "name": shown(partner), "feed_name": shown(feed),
+        "address": addressed(partner), "state": BY_NAME[ELSEWHERE], "why": BY_NAME[ELSEWHERE].when,
+    }  # fmt: skip
+    if state is None:
+        return Row(**told)
+    faults = FAULTS[mode]
+    told |= {
+        "state": BY_NAME[state.state],
+        "since": f"since {_day_of(state.since_us)}" if state.since_us is not None else "",
+        "why": _why(state),
+        "good": "never" if state.last_good_at_us is None else _day_of(state.last_good_at_us),
+        "good_run": state.last_good_run_id,
+        "gap": "not known yet" if state.usual_gap_s is None else span(state.usual_gap_s),
+        "delay": "not known yet" if state.delay_p50_s is None else span(state.delay_p50_s),
+        "delay_most": "not known yet" if state.delay_p95_s is None else span(state.delay_p95_s),
+        "side": state.side,
+        "runs": state.runs,
+        "runs_keys": {"side": state.side, "partner": partner, "feed": feed, "faults": faults, "to": known.until},
+    }
+    if rate := known.rates.get(pair):
+        told |= {
+            "failed": rate.failed, "exchanges": rate.exchanges, "failed_keys": keys_of(rate, pair, faults),
+            "rate": words.rate(rate.failed / rate.exchanges, None),
+        }  # fmt: skip
+    else:
+        told["rate"] = f"no runs in {DAYS} days"
+    return Row(**told, **_gain(known.gained, known.gained.readings.get(pair), mode))
+
+
+def _why(state: FeedState) -> str:
+    """Why a feed stands as it does; where all is well, how often a file comes."""
+    if state.state == "on_time" and state.usual_gap_s is not None:
+        return f"A file every {span(state.usual_gap_s).removeprefix('1 ')}."
+    return words.sentence(state.why)
+
+
+def keys_of(rate: Rate, pair: tuple[str, str], faults: str) -> dict[str, Any]:
+    """What picks the failed first attempts that a rate counts."""
+    return {
+        "side": rate.side, "state": "failed", "partner": pair[0], "feed": pair[1], "faults": faults,
+        "from_": rate.first, "to": rate.last, "attempt": "first",
+    }  # fmt: skip
+
+
+def _gain(gained: Gained, reading: Reading | None, mode: str) -> dict[str, Any]:
+    """A gain with its range, or what is missing; a number without a range is none to show."""
+    if reading is None or reading.estimate is None or not reading.blocks:
+        return {}
+    if reading.low is None or reading.high is None:
+        unit = "day" if mode == "live" else "week"
+        have = f"{reading.blocks} of {words.plural(gained.min_blocks, unit)}"
+        return {"gain": "too few runs", "gain_note": have}
+    digits = words.digits_for(reading.low, reading.high)
+    clear = reading.low > 0 or reading.high < 0
+    return {
+        "gain": words.less(reading.estimate, digits) if clear else "no clear difference",
+        "gain_note": likely(reading.low, reading.high, digits),
+        "gain_known": True,
+    }
+
+
+def likely(low: float, high: float, digits: int) -> str:
+    """A range of a gain: "likely 60% to 70%", with its direction where it is not "less"."""
+    if high < 0:
+        return f"likely {words.percent(-high, digits)} to {words.percent(-low, digits)} more"
+    if low <= 0:
+        return f"likely {words.percent(-low, digits)} more to {words.percent(high, digits)} less"
+    return f"likely {words.percent(low, digits)} to {words.percent(high, digits)}"
+
+
+def span(seconds: float) -> str:
+    """A length of time: as durations are written, and in days where it is a day or more."""
+    days = seconds / 86_400
+    if days < 1:
+        return words.duration(seconds)
+    return words.plural(round(days), "day") if abs(days - round(days)) < 0.05 else f"{days:,.1f} days"
+
+
+def tallied(found: Iterable[Row]) -> tuple[tuple[State, int], ...]:
+    """How many feeds are in each state, the worst first; states that none is in are left out."""
+    counts = dict.fromkeys(BY_NAME, 0)
+    for one in found:
+        counts[one.state.name] += 1
+    return tuple((BY_NAME[name], many) for name, many in counts.items() if many)
+
+
+def _day_of(at_us: int) -> str:
+    return words.day(datetime.fromtimestamp(at_us / 1e6, UTC).date(), year=True)

@@ -1,0 +1,249 @@
+"""What is known of all partners at once: how often they fail, what they gained, and when they last went through.
+
+All of it is made in a few passes over the rollups, once for each state of the store, so that the page of one partner
+looks it up. A partner is seen at the newest level of the service that a replay has, and in production at any.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dashboard import frames, worth
+from metrics import compare, feeds
+from metrics.events import FAILED_OUTCOMES, subject_name
+from metrics.picked import feeds_of
+from metrics.store import last_series
+from metrics.window import Window, load
+from roadmap.evidence import question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from sqlite_utils import Database
+
+    from dashboard.snapshot import View
+    from metrics.compare import Reading
+    from metrics.feeds import FeedState, Known
+
+    Feed = tuple[str, str]  # partner and feed
+
+#: Failures are counted over so many days.
+DAYS = 90
+
+#: The faults under which partners are shown, by clock.
+FAULTS = {"replay": "standard", "live": "real"}
+
+#: In production, how a feed stands is asked anew after so many seconds, for time passes where no run comes.
+ASKED_ANEW_S = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Exchanges of a feed whose first attempt failed, in the blocks that begin between two days; `side` is whose."""
+
+    side: str
+    failed: int
+    exchanges: int
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Exchanges of one partner in one block, of both sides; None where a side has none."""
+
+    block: date
+    block_end: date
+    side: str  #: the service that stood then
+    milestone: str
+    control: tuple[int, int] | None  #: failed at first, of so many
+    subject: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gained:
+    """The question that the first page's answer is about, asked of each feed."""
+
+    code: str = ""
+    sides: str = ""
+    start: date | None = None
+    end: date | None = None
+    min_blocks: int = 0
+    readings: Mapping[Feed, Reading] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What is known of all partners. `counted` is False in a store that no writer of this release has opened."""
+
+    feeds: tuple[Feed, ...] = ()
+    rates: Mapping[Feed, Rate] = field(default_factory=dict)
+    blocks: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
+    gained: Gained = field(default_factory=Gained)
+    counted: bool = True
+    until: date | None = None  #: first day of the last block of an earlier view; None: all blocks
+
+    @property
+    def partners(self) -> tuple[str, ...]:
+        """All partners that have a run of either side."""
+        return tuple(dict.fromkeys(partner for partner, _ in self.feeds))
+
+
+def overview(db: Database, seen: View) -> Overview:
+    """Everything that is dear, for all partners at once; how feeds stand is asked apart, as it depends on the time."""
+    if not db.table("tally").exists():
+        return Overview(counted=False)
+    until = last_block(db, seen.today) if seen.as_of else None
+    return Overview(
+        feeds=tuple(feeds_of(db)),
+        rates=_rates(db, seen, until),
+        blocks=_blocks(db, seen),
+        gained=_gained(db, seen),
+        until=until,
+    )
+
+
+def last_block(db: Database, day: date) -> date:
+    """The first day of the last block that was over by a day; the day itself where there was none."""
+    found = db.execute("SELECT MAX(block) FROM run_block WHERE block_end <= ?", (day.isoformat(),)).fetchone()[0]
+    return date.fromisoformat(found) if found else day
+
+
+def known(db: Database, seen: View) -> tuple[Known, ...]:
+    """What is known of every feed of the service, by which it stands somehow at any time."""
+    if not db.table("tally").exists():
+        return ()
+    until = last_block(db, seen.today) if seen.as_of else None
+    return feeds.known(db, seen.mode, FAULTS[seen.mode], until)
+
+
+def stand(seen: View, now: datetime | None) -> dict[Feed, FeedState]:
+    """How every feed stands: at the end of a replay's last day, or of an earlier view's; else by the clock.
+
+    Live, the time moves in steps, so that what was made for it serves all readers of the step.
+    """
+    at = datetime(seen.today.year, seen.today.month, seen.today.day, tzinfo=UTC) + timedelta(days=1)
+    if seen.mode == "live" and not seen.as_of and now is not None:
+        at = datetime.fromtimestamp(now.timestamp() // ASKED_ANEW_S * ASKED_ANEW_S, UTC)
+    return seen.made(_standing(at))
+
+
+@lru_cache(maxsize=8)
+def _standing(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]:
+    """The question how every feed stands at a time; the same function for the same time."""
+
+    def make(_: Database, seen: View) -> dict[Feed, FeedState]:
+        at_us = round(at.timestamp() * 1_000_000)
+        return {(one.asked.partner, one.asked.feed): feeds.state(one, at_us) for one in seen.made(known)}
+
+    return make
+
+
+def _rates(db: Database, seen: View, until: date | None) -> dict[Feed, Rate]:
+    """First attempts of the last days, by feed."""
+    first, last = seen.today - timedelta(days=DAYS - 1), until or seen.today
+    sql = (
+        f"SELECT partner, feed, level, SUM(runs), SUM(runs * (outcome IN {FAILED_OUTCOMES})) "  # noqa: S608
+        "FROM cell CROSS JOIN tally ON tally.cell = cell.id "
+        "WHERE system = 'service' AND faults = ? AND block >= ? AND block <= ? AND first AND outcome != 'running' "
+        "GROUP BY partner, feed, level ORDER BY level"
+    )
+    found: dict[Feed, Rate] = {}
+    for partner, feed, level, runs, failed in db.execute(
+        sql, (FAULTS[seen.mode], first.isoformat(), last.isoformat())
+    ).fetchall():
+        own = {"first": first, "last": last, "exchanges": runs, "failed": failed}
+        before = found.get((partner, feed))
+        if seen.mode == "replay" or before is None:
+            side = subject_name("service", level) if seen.mode == "replay" else "service"
+            found[partner, feed] = Rate(side=side, **own)
+        else:
+            found[partner, feed] = replace(
+                before, exchanges=before.exchanges + runs, failed=before.failed + failed
+            )  # fmt: skip
+    return found
+
+
+def _blocks(db: Database, seen: View) -> dict[str, tuple[Block, ...]]:
+    """Both sides by partner and block, the service at the level that stood then."""
+    faults = FAULTS[seen.mode]
+    series = "" if seen.mode == "live" else last_series(db, seen.mode, faults)
+    sql = (
+        "SELECT partner, block, MAX(block_end), system, level, SUM(first_failed), SUM(exchanges) FROM run_block "
+        "WHERE mode = ? AND faults = ? AND series = ? AND block_end <= ? AND exchanges > 0 "
+        "GROUP BY partner, block, system, level ORDER BY partner, block"
+    )
+    ends: dict[tuple[str, str], str] = {}
+    sides: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+    for partner, block, block_end, system, level, failed, exchanges in db.execute(
+        sql, (seen.mode, faults, series, seen.today.isoformat())
+    ):
+        key = (partner, block)
+        ends[key] = max(block_end, ends.get(key, ""))
+        sides.setdefault(key, {})[subject_name(system, level)] = (failed or 0, exchanges)
+    parts = frames.stretches(seen.plan, seen.built, seen.today)
+    found: dict[str, list[Block]] = {}
+    for (partner, block), counts in sides.items():
+        first = date.fromisoformat(block)
+        part = next((part for part in parts if part.start <= first <= part.end), None)
+        if part is None:
+            continue
+        found.setdefault(partner, []).append(
+            Block(
+                block=first,
+                block_end=date.fromisoformat(ends[partner, block]),
+                side=part.milestone.subject,
+                milestone=part.code,
+                control=counts.get(part.milestone.control),
+                subject=counts.get(part.milestone.subject),
+            )
+        )
+    return {partner: tuple(blocks) for partner, blocks in found.items()}
+
+
+class Part(Window):
+    """A window of one feed's strata. It is shown and not kept, so that what it rests on need not be hashed."""
+
+    __slots__ = ()
+
+    def sha256(self, *names: str) -> str:
+        """Nothing."""
+        del names
+        return ""
+
+
+def _gained(db: Database, seen: View) -> Gained:
+    """The gain of every feed by the question that the first page answers; its rollups are read once, and cut."""
+    told = seen.made(worth.answer)
+    milestone = seen.plan.milestone(told.code)
+    end = told.window[1] if told.window else min(seen.today, milestone.due)
+    asked = question(milestone, end, seen.mode, FAULTS[seen.mode])
+    window = load(db, asked)
+    rows: dict[Feed, list[int]] = {}
+    for place, (partner, feed, _) in enumerate(window.strata):
+        rows.setdefault((partner, feed), []).append(place)
+    return Gained(
+        code=told.code,
+        sides=f"{milestone.subject} against the {milestone.control}",
+        start=asked.start,
+        end=end,
+        min_blocks=asked.min_blocks,
+        readings={name: compare.saved(part(window, np.array(places))) for name, places in rows.items()},
+    )
+
+
+def part(window: Window, rows: Any) -> Part:
+    """Some strata of a window, by their places."""
+    whole = {one.name: getattr(window, one.name) for one in fields(window)}
+    grids = {
+        name: {column: values[rows] for column, values in whole[name].items()}
+        for name in ("subject", "control", "history")
+    }
+    sides = {name: tuple(cells.of(rows) for cells in whole[name]) for name in ("both", "apart")}
+    own = {name: whole[name][rows] for name in ("weights", "imported", "same_inputs")}
+    return Part(**(whole | grids | sides | own | {"strata": tuple(window.strata[place] for place in rows)}))

@@ -1,0 +1,89 @@
+"""The three figures of the printed page: time saved, failed exchanges, money spent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from metrics import compare
+from roadmap import answers
+from roadmap.answers import count, percent, plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlite_utils import Database
+
+    from roadmap.headline import Seen
+    from roadmap.plan import Plan
+    from roadmap.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number with its name, its unit, and what stands under it."""
+
+    title: str
+    big: str
+    unit: str = ""
+    notes: tuple[str, ...] = ()
+    missing: bool = False  #: whether the number is a word
+
+
+def figures(
+    db: Database | None, head: Seen | None, plan: Plan, verdicts: Sequence[Verdict]
+) -> tuple[Figure, ...]:  # fmt: skip
+    """All three; what is not measured or not recorded is said so, and is no zero."""
+    return _saved(head), _failed(db, head), _spent(plan, verdicts)
+
+
+def _saved(head: Seen | None) -> Figure:
+    target = head.gain.target if head else None
+    goal = f"the target is {percent(target)}" if target is not None else "no target was set"
+    if head is None or head.reading.estimate is None:
+        return Figure(title="Time saved", big="not measured", notes=(goal,), missing=True)
+    found = head.reading
+    value = found.estimate or 0.0
+    way = "less time" if value >= 0 else "more time"
+    if found.low is None or found.high is None:
+        have = f"{found.blocks} of {head.gain.min_blocks} {head.gain.unit}: no range yet"
+        return Figure(title="Time saved", big=percent(abs(value)), unit=way, notes=(have, goal))
+    digits = answers.digits_for(found.low, found.high, target)
+    likely = f"likely {answers.span(found.low, found.high, target)}"
+    return Figure(title="Time saved", big=percent(abs(value), digits), unit=way, notes=(likely, goal))
+
+
+def _failed(db: Database | None, head: Seen | None) -> Figure:
+    """First attempts that failed, and under it what still stood failed after all attempts; each was and is."""
+    name = "Failed exchanges, first attempt"
+    if db is None or head is None:
+        return Figure(title=name, big="not measured", missing=True)
+    before = replace(head.asked, subject=head.asked.control)
+    first, was = compare.failed_first(db, head.asked), compare.failed_first(db, before)
+    if first.estimate is None:
+        return Figure(title=name, big="not measured", missing=True)
+    final, final_was = compare.failed_final(db, head.asked), compare.failed_final(db, before)
+    notes = []
+    if first.low is not None and first.high is not None:
+        notes.append(f"likely {answers.per_thousand(first.low)} to {answers.per_thousand(first.high)}")
+    if final.estimate is not None:
+        notes.append(f"after retries {answers.per_thousand(final.estimate)}{_was(final_was.estimate)}")
+    unit = f"of every 1,000{_was(was.estimate)}"
+    return Figure(title=name, big=answers.per_thousand(first.estimate), unit=unit, notes=tuple(notes))
+
+
+def _was(share: float | None) -> str:
+    return "" if share is None else f" (was {answers.per_thousand(share)})"
+
+
+def _spent(plan: Plan, verdicts: Sequence[Verdict]) -> Figure:
+    """All that was recorded of all milestones, against all budgets that are set."""
+    amounts = [v.spent for v in verdicts if v.spent is not None]
+    budgets = [m.budget for m in plan.milestones if m.budget is not None]
+    of = f"of a budget of {count(sum(budgets))}" if budgets else "no budget is set"
+    if not amounts:
+        return Figure(title="Spent of budget", big=answers.MISSING, notes=(of,), missing=True)
+    notes = [of]
+    if len(amounts) < len(verdicts):
+        notes.append(f"recorded for {len(amounts)} of {plural(len(verdicts), 'milestone')}")
+    return Figure(title="Spent of budget", big=count(sum(amounts)), notes=tuple(notes))

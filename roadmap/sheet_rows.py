@@ -1,0 +1,132 @@
+"""The table of the printed page: a row a milestone, as many as there is room for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from roadmap import words
+from roadmap.answers import MISSING, count, day, digits_for, less, plural, shortened, span, tight
+from roadmap.paper import PRESSING
+from roadmap.report import title
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from roadmap.criteria import Criterion
+    from roadmap.verdict import Verdict
+
+#: Up to so many milestones have room for a reason each; up to so many for type of an ordinary size; no more have room.
+ROOMY, DENSE, MOST = 4, 8, 12
+
+#: Characters of a title and of a reason, by how full the page is.
+TITLES = {"roomy": 60, "close": 48, "dense": 40}
+REASONS = {"roomy": 72, "close": 0, "dense": 0}
+
+#: What gives way first where there is no room for all, the last first; what presses never does before it.
+LAST = ("proven", "not_started")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One milestone in words; what is not known is said so."""
+
+    code: str
+    title: str
+    why: str  #: "" where there is no room for it
+    status: str  #: a key of `words.STATUS`, for the icon
+    said: str
+    late: str  #: what else there is to say of the status
+    gain: str
+    range: str
+    target: str
+    due: str
+    slip: str  #: against the first plan, and overdue; "" where all is as planned
+    end: str  #: when it was proven, or not
+    ahead: str  #: what is foreseen
+    spent: str
+    budget: str
+
+
+def rows(verdicts: Sequence[Verdict], today: date, fill: str) -> tuple[tuple[Row, ...], str]:
+    """The rows that there is room for, in the plan's order, and a sentence on the others.
+
+    Args:
+        verdicts: all milestones.
+        today: the day that the page is as of.
+        fill: how full the page is: "roomy", "close" or "dense".
+    """
+    order = sorted(range(len(verdicts)), key=lambda n: (_weight(verdicts[n].status), n))
+    shown = set(order[:MOST])
+    left = Counter(words.STATUS[v.status] for n, v in enumerate(verdicts) if n not in shown)
+    told = ", ".join(f"{many:,} {status}" for status, many in left.items())
+    more = f"And {left.total():,} more in the dashboard: {told}." if left else ""
+    return tuple(_row(v, today, fill) for n, v in enumerate(verdicts) if n in shown), more
+
+
+def _weight(status: str) -> int:
+    if status in PRESSING:
+        return 0
+    return 2 + LAST.index(status) if status in LAST else 1
+
+
+def _row(v: Verdict, today: date, fill: str) -> Row:
+    timed = next((c for c in v.criteria if c.name == "busy_time_saved"), None)
+    gain, likely = _gain(timed)
+    return Row(
+        code=shortened(v.code, 14),
+        title=shortened(v.title, TITLES[fill]),
+        why=_why(v, REASONS[fill]),
+        status=v.status,
+        said=words.STATUS[v.status],
+        late=title(v).removeprefix(words.STATUS[v.status]).removeprefix(", "),
+        gain=gain,
+        range=likely,
+        target="none set" if timed is None else tight(words.target(timed.direction, timed.target, timed.unit)),
+        due=day(v.due, year=True),
+        slip=_slip(v, today, fill),
+        end=day(v.proven_on, year=True) if v.proven_on else "not yet",
+        ahead="" if v.proven_on else _ahead(v, today),
+        spent=MISSING if v.spent is None else count(v.spent),
+        budget="" if v.budget is None else f"of {count(v.budget)}",
+    )
+
+
+def _why(v: Verdict, most: int) -> str:
+    """The first reason; whether it is a fact or a forecast is left to the full report."""
+    if not v.reasons:
+        return ""
+    text = v.reasons[0].text.removeprefix("fact: ").removeprefix("forecast: ")
+    return shortened(text[:1].upper() + text[1:], most)
+
+
+def _gain(timed: Criterion | None) -> tuple[str, str]:
+    """The time saved and its likely range, in words."""
+    reading = timed.reading if timed else None
+    if timed is None or reading is None or reading.estimate is None:
+        return "not measured", ""
+    if reading.low is None or reading.high is None:
+        return less(reading.estimate), "no range yet"
+    digits = digits_for(reading.low, reading.high, timed.target)
+    return less(reading.estimate, digits), f"likely {span(reading.low, reading.high, timed.target)}"
+
+
+def _slip(v: Verdict, today: date, fill: str) -> str:
+    over = v.proven_on is None and today > v.due
+    said = [f"{plural((today - v.due).days, 'day')} overdue"] if over else []
+    if v.slip_days:
+        said.append(f"{plural(abs(v.slip_days), 'day')} {'later' if v.slip_days > 0 else 'earlier'} than planned")
+    return ", ".join(said if fill == "roomy" else said[:1])
+
+
+def _ahead(v: Verdict, today: date) -> str:
+    if today < v.start:
+        return f"starts {day(v.start, year=True)}"
+    wanted = [one for one in v.forecasts if one.role == "metric"]
+    odds = [one.odds for one in wanted if one.odds is not None]
+    if odds:
+        return tight(words.odds(min(odds)))
+    days = [one.expected_on for one in wanted if one.expected_on is not None]
+    return f"around {day(max(days), year=True)}" if days else "no forecast"

@@ -1,0 +1,116 @@
+"""How feeds stand: each state by the rule that is written above it, and no other."""
+
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from metrics.browse import Picked, count
+from metrics.feeds import feeds
+from metrics.store import insert_events, open_store
+
+DAY_US = 86_400_000_000
+
+
+@pytest.fixture
+def db(tmp_path):
+    """A fresh store of production."""
+    with closing(open_store(tmp_path / "metrics.db", "live")) as found:
+        yield found
+
+
+@pytest.fixture
+def told(a_run):
+    """A function that makes exchanges of one feed, one a day from day 0 on: `done` or another end, an hour late."""
+
+    def make(*outcomes, feed="f", level=1):
+        for day, outcome in enumerate(outcomes):
+            for attempt, end in enumerate(outcome.split("+"), 1):
+                run = a_run(attempt, end, mode="live", feed=feed, file=f"{day}.csv")
+                key = replace(run.key, level=level, faults="real", series="", round=0, exchange_id=f"{feed}{day}")
+                yield replace(
+                    run, key=key, block=f"1970-01-{day + 1:02}", block_end=f"1970-01-{day + 1:02}",
+                    due_at_us=day * DAY_US, started_at_us=day * DAY_US + attempt * 3_000_000_000,
+                    duration_ns=None if end == "running" else 600_000_000_000,
+                )  # fmt: skip
+
+    return make
+
+
+def stands(db, events, now_days):
+    """How the only feed stands once these have come."""
+    with db.atomic():
+        insert_events(db, [("start" if event.duration_ns is None else "run", event) for event in events])
+    (found,) = feeds(db, "live", "real", int(now_days * DAY_US))
+    return found
+
+
+GOOD = ("done",) * 6
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "now_days", "state", "why"),
+    [
+        (GOOD, 6, "on_time", "files come as usual"),
+        ((*GOOD, "failed+done"), 6.5, "on_time", "files come as usual"),
+        ((*GOOD, "refused"), 6.5, "action_needed", "6.csv ended refused; none has gone through since"),
+        ((*GOOD, "failed", "ambiguous"), 7.5, "action_needed", "7.csv ended ambiguous, as did 1 before it"),
+        ((*GOOD, "failed", "due"), 7.5, "action_needed", "6.csv ended failed"),
+        ((*GOOD, "abandoned", "done"), 7.5, "on_time", "files come as usual"),
+        ((*GOOD, "due"), 6.5, "late", "6.csv failed and goes on by itself"),
+        ((*GOOD, "running"), 6.01, "on_time", "files come as usual"),
+        ((*GOOD, "running"), 6.5, "late", "6.csv is under way, 12 hours after it came; usual is 1 hour"),
+        (GOOD, 8, "on_time", "files come as usual"),
+        (GOOD, 8.1, "not_arriving", "nothing has come for 3 days; files usually come every 1 day"),
+        ((*GOOD, "failed"), 99, "action_needed", "6.csv ended failed"),
+        (GOOD[:4], 99, "too_little", "4 exchanges so far; 5 tell what is usual"),
+        (("done",), 1, "too_little", "1 exchange so far"),
+        (("failed",), 1, "action_needed", "0.csv ended failed"),
+    ],
+)
+def test_a_feed_stands_as_the_rule_says(db, told, outcomes, now_days, state, why):
+    """The first rule that holds gives the state, and says why."""
+    found = stands(db, told(*outcomes), now_days)
+    assert found.state == state
+    assert found.why.startswith(why)
+    assert (found.since_us is None) == (state in {"on_time", "too_little"})
+
+
+def test_a_feed_has_its_numbers(db, told):
+    """Runs and exchanges as lists count them, the last good end, and what is usual of it."""
+    found = stands(db, told(*GOOD, "failed+done", "failed"), 8)
+    assert (found.runs, found.exchanges, found.failed, found.side) == (9, 8, 1, "service@1")
+    here = {"sides": (found.side,), "partners": ("AA",), "feeds": ("f",)}
+    lists = (Picked(**here), Picked(**here, attempt="last"), Picked(**here, attempt="last", states=("failed",)))
+    assert [count(db, picked) for picked in lists] == [found.runs, found.exchanges, found.failed]
+    assert found.usual_gap_s == 86_400
+    assert (found.delay_p50_s, found.delay_p95_s) == (3_600, 6_600)
+    assert found.last_good_at_us == 6 * DAY_US + 6_600_000_000
+    assert found.since_us == 7 * DAY_US + 3_000_000_000
+
+
+def test_the_last_good_end_is_found_however_long_ago(db, told):
+    """A feed that has failed for very long tells when it last went through."""
+    events = list(told("done"))
+    key = events[0].key
+    failing = [
+        replace(events[0], key=replace(key, exchange_id=f"x{n}"), outcome="failed", started_at_us=DAY_US + n)
+        for n in range(90)
+    ]
+    found = stands(db, [*events, *failing], 2)
+    assert (found.state, found.last_good_at_us) == ("action_needed", 3_600_000_000)
+
+
+def test_a_replay_is_looked_at_where_it_was_measured_last(tmp_path, a_run):
+    """The highest level in the last round of the series last measured; older ones say nothing of today."""
+    with closing(open_store(tmp_path / "replay.db", "replay")) as db, db.atomic():
+        for series, level, number, outcome in (
+            ("old", 4, 9, "failed"), ("s", 1, 2, "failed"), ("s", 2, 1, "failed"), ("s", 2, 2, "done"),
+        ):  # fmt: skip
+            run = a_run(outcome=outcome)
+            key = replace(run.key, series=series, level=level, round=number)
+            insert_events(db, [("run", replace(run, key=key))])
+    with closing(open_store(tmp_path / "replay.db", "replay")) as db:
+        (found,) = feeds(db, "replay", "none", DAY_US)
+        assert (found.side, found.state, found.runs) == ("service@2", "too_little", 2)
+        assert feeds(db, "replay", "standard", DAY_US) == ()

@@ -1,0 +1,67 @@
+"""What failures have in common: alike is put together, different is kept apart, whatever a partner writes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metrics.fingerprint import LONGEST, fingerprint, pattern
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("row 197: distance 99999 is not between 1 and 20000", "row 3: distance 0 is not between 1 and 20000"),
+        (
+            "503 Server Error for url: http://127.0.0.1:1/r1/EV",
+            "503 Server Error for url: http://10.0.0.1:22/r2/B6?a=b",
+        ),
+        ("cannot open '/srv/in box/a.csv'", 'cannot open "b.csv"'),
+        ("/var/lib/x/flights.csv: gone", "./y.csv.gz: gone"),
+        ("flights.csv: cut short", "crews.jsonl: cut short"),
+        ("due at 2013-12-31 06:00:02 UTC", "due at 2014-01-01T07:00:00+00:00 UTC"),
+        ("exchange 3f2a9c1b is lost", "exchange 77d0e2aa9f004c11 is lost"),
+        ("1,234 rows", "5 rows"),
+        ("took 5%", "took 17.5%"),
+        ("no\n  answer", "no answer"),
+    ],
+)
+def test_what_differs_each_time_is_left_out(one, other):
+    """Numbers, quoted names, addresses, paths, files, days and ids make no other failure."""
+    assert pattern("", one) == pattern("", other)
+    assert fingerprint("x", one) == fingerprint("x", other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("http-503", "answered 503"), ("http-429", "answered 429")),
+        (("", "hour 24 is not between 0 and 23"), ("", "minute 75 is not between 0 and 59")),
+        (("type-error", ""), ("constraint-error", "")),
+        (("", "connection refused"), ("", "connection reset")),
+        (("a", "b"), ("ab", "")),
+    ],
+)
+def test_what_is_wrong_is_kept(one, other):
+    """Another kind, or other words, is another failure."""
+    assert fingerprint(*one) != fingerprint(*other)
+
+
+def test_words_stay_readable():
+    """What is left out shows, and nothing else is lost: an apostrophe opens no quote."""
+    told = "can't read 'a b': row 5, (7 of 9) at http://h/x; see /tmp/y."
+    assert pattern("", told) == "can't read …: row …, (… of …) at …; see …."
+    assert pattern("late", "") == "late"
+
+
+def test_no_error_has_no_fingerprint():
+    """Where there is neither kind nor text, nothing is alike."""
+    assert fingerprint("", "") == fingerprint("", " \n") == ""
+
+
+@given(st.text(), st.text(st.sampled_from("'\"`“/.:-,a1 \ud800…(\\"), max_size=3000))
+def test_any_text_has_one(kind, error):
+    """Whatever stands there: 12 digits, the same each time, and a pattern that is no longer than it may be."""
+    found = fingerprint(kind, error)
+    assert found == fingerprint(kind, error)
+    assert len(found) == 12 or not (kind or error.strip())
+    assert len(pattern("", error)) <= LONGEST
