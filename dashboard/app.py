@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, abort, g, request
 from werkzeug.exceptions import HTTPException
 
-from dashboard import partners as partner_facts
 from dashboard import words
-from dashboard import worth as worth_words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import Lateness, freshness
 from dashboard.kept import Kept
-from dashboard.pages import again, charts, files, method, milestones, partners, report, worth
+from dashboard.pages import again, charts, decisions, files, method, milestones, partners, report, worth
 from dashboard.pages.shared import address_or, here, newest_address, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
@@ -53,15 +51,12 @@ NAVIGATION = (
     ("worth.page", "Worth it?"),
     ("milestones.page", "Milestones"),
     ("partners.page", "Partners"),
+    ("decisions.page", "Decisions"),
     ("method.page", "Method"),
 )
 
-#: The modules of the pages, and what is made of a view before anybody is shown it.
-PAGES = (worth, milestones, partners, method, report, charts, files)
-DEAR = (
-    freshness, worth_words.answer, charts.drawn, milestones.told, partner_facts.overview,
-    partner_facts.known, report.told,
-)  # fmt: skip
+#: The modules of the pages; each names in `DEAR` what is made of a view before anybody is shown it.
+PAGES = (worth, milestones, partners, decisions, method, report, charts, files)
 
 
 def create_app(config: Config) -> Flask:
@@ -70,12 +65,14 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters |= {"tight": words.tight, "sentence": words.sentence, "day": words.day}
+    told = (words.tight, words.sentence, words.capital, words.less, words.span, words.day)
+    app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)
     app.extensions["kept"] = Kept()
     app.extensions["late"] = Lateness(config)
-    app.extensions["views"] = Views(config, DEAR if config.keep_s is not None else ())
+    dear = (freshness, *(make for page in PAGES for make in getattr(page, "DEAR", ())))
+    app.extensions["views"] = Views(config, dear if config.keep_s is not None else ())
 
     @app.context_processor
     def everywhere() -> dict[str, object]:

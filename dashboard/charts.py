@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dashboard import figures, frames, words
+from dashboard.drawing import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from dashboard.drawing import Figure
     from dashboard.frames import Stretch
-    from roadmap.judge import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +35,13 @@ class Chart:
     name: str
     title: str
     what: str
-    figure: figures.Figure
+    figure: Figure
     columns: tuple[Column, ...]
     rows: list[dict[str, Any]]
     key: tuple[tuple[str, str], ...] = ()
     csv: str = ""
     json: str = ""
+    size: str = ""  #: the class that reserves its height; "": its name
 
     @property
     def cells(self) -> list[list[str]]:
@@ -64,14 +66,6 @@ FAILED = (
     Column(name="subject_after", label="Service, after retries", digits=1),
     Column(name="control_exchanges", label="Monolith, exchanges"),
     Column(name="subject_exchanges", label="Service, exchanges"),
-)
-PLAN = (
-    Column(name="code", label="Milestone", words=True),
-    Column(name="title", label="Title", words=True),
-    Column(name="start", label="Start", words=True),
-    Column(name="due", label="Due", words=True),
-    Column(name="proven_on", label="Proven", words=True),
-    Column(name="status", label="Status", words=True),
 )
 
 
@@ -108,33 +102,8 @@ def failed(
     )
 
 
-def plan(verdicts: Sequence[Verdict], today: date, built: set[str]) -> Chart:
-    """The plan and the days of proof; `built` are the codes whose service level stands."""
-    bars = [
-        figures.Bar(code=v.code, title=v.title, start=v.start, due=v.due, proven_on=v.proven_on, built=v.code in built)
-        for v in verdicts
-    ]
-    proven = sum(v.proven_on is not None for v in verdicts)
-    rows = [
-        {
-            "code": v.code, "title": v.title, "start": v.start.isoformat(), "due": v.due.isoformat(),
-            "proven_on": v.proven_on.isoformat() if v.proven_on else None, "status": v.status.replace("_", " "),
-        }
-        for v in verdicts
-    ]  # fmt: skip
-    return Chart(
-        name="plan",
-        title=f"{proven} of {words.plural(len(verdicts), 'milestone')} proven by {words.day(today, year=True)}",
-        what="Bars from start to due date as planned, grey where the service level is not built; diamonds on the day "
-        "of proof.",
-        figure=figures.plan(bars, today),
-        columns=PLAN,
-        rows=rows,
-    )
-
-
-def _marks(parts: Sequence[Stretch]) -> list[figures.Mark]:
-    return [figures.Mark(when=part.start, text=f"{part.code} {part.milestone.title}") for part in parts]
+def _marks(parts: Sequence[Stretch]) -> list[Mark]:
+    return [Mark(when=part.start, text=f"{part.code} {part.milestone.title}") for part in parts]
 
 
 def _less_often(frame: pd.DataFrame, name: str, said: str, unit: str) -> str:

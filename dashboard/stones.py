@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from metrics.compare import Reading
     from roadmap.judge import Criterion, Reason, Verdict
     from roadmap.plan import Milestone
+    from roadmap.verdict import Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Row:
     """One criterion in words."""
 
     title: str
+    key: str  #: "CODE:MEASURE:FAULTS", by which the runs that it counts are found
     role: str
     faults: str
     target: str
@@ -32,6 +34,7 @@ class Row:
     range: str
     ranged: bool
     counted: str
+    of_runs: bool  #: whether runs are what it counts
     proof: str
     verdict: str
     said: str
@@ -53,29 +56,48 @@ class Stone:
     reasons: tuple[Reason, ...]
     gain: str
     gain_range: str
+    gain_key: str  #: by which the runs behind the gain are found; "" where there is no gain
     target: str
     due: str
     proven: str
     slip: str
+    slip_why: str
+    decided: str  #: what somebody decided last; "" where nobody did
+    holds: str  #: "paused" or "stopped" while such a decision holds, else ""
+    decided_why: str
     spent: str
     criteria: tuple[Row, ...]
 
 
+#: What was decided, as people say it afterwards.
+DECIDED = {"continue": "continued", "change": "changed", "pause": "paused", "stop": "stopped", "resume": "resumed"}
+
+
 def stones(
-    milestones: Sequence[Milestone], verdicts: Sequence[Verdict], spent: Mapping[str, float], today: date
+    milestones: Sequence[Milestone],
+    verdicts: Sequence[Verdict],
+    spent: Mapping[str, float],
+    today: date,
+    decided: Mapping[str, Decision] | None = None,
 ) -> list[Stone]:
-    """Every milestone of the plan in words, in the plan's order."""
+    """Every milestone of the plan in words, in the plan's order.
+
+    `verdicts` are those of the numbers alone; `decided` is the last decision on each, which stands beside them.
+    """
+    last = decided or {}
     return [
-        _stone(milestone, verdict, spent.get(milestone.code), today)
+        stone(milestone, verdict, spent.get(milestone.code), today, last.get(milestone.code))
         for milestone, verdict in zip(milestones, verdicts, strict=True)
     ]
 
 
-def _stone(milestone: Milestone, verdict: Verdict, spent: float | None, today: date) -> Stone:
+def stone(
+    milestone: Milestone, verdict: Verdict, spent: float | None, today: date, decided: Decision | None = None
+) -> Stone:
+    """One milestone in words."""
     timed = next((c for c in verdict.criteria if c.name == "busy_time_saved"), None)
     reading = timed.reading if timed else None
     late = verdict.proven_on is not None and verdict.proven_on > verdict.due
-    money = words.count(spent)
     gain = "not measured" if reading is None or reading.estimate is None else words.less(reading.estimate)
     return Stone(
         code=verdict.code,
@@ -89,13 +111,51 @@ def _stone(milestone: Milestone, verdict: Verdict, spent: float | None, today: d
         reasons=verdict.reasons,
         gain=gain,
         gain_range=_likely(reading, timed.target if timed else None),
+        gain_key=key(verdict.code, timed) if timed and reading and reading.estimate is not None else "",
         target=words.percent(timed.target) if timed else "none set",
         due=words.day(verdict.due, year=True),
         proven=words.day(verdict.proven_on, year=True) if verdict.proven_on else "not yet",
-        slip=words.slip(verdict.proven_on, verdict.due, today),
-        spent=money if spent is None or milestone.budget is None else f"{money} of {words.count(milestone.budget)}",
-        criteria=tuple(_row(criterion, verdict.status) for criterion in verdict.criteria),
+        slip=slip(verdict, today),
+        slip_why=slip_why(verdict),
+        decided=decision_said(decided) if decided else "",
+        holds=DECIDED[decided.choice] if decided and decided.holds(today) else "",
+        decided_why=f"{words.day(decided.as_of, year=True)}: {decided.why}" if decided else "",
+        spent=roadmap_words.spent(spent, milestone.budget),
+        criteria=tuple(_row(verdict.code, criterion, verdict.status) for criterion in verdict.criteria),
     )
+
+
+def key(code: str, criterion: Criterion) -> str:
+    """By which the runs that a criterion's reading counts are found."""
+    return f"{code}:{criterion.name}:{criterion.faults}"
+
+
+def decision_said(decided: Decision) -> str:
+    """What was decided and by whom: "paused by Ada until 30 Jun 2013"."""
+    last = decided.last_day
+    until = f" until {words.day(last, year=True) if last else decided.until}" if decided.until else ""
+    return f"{DECIDED.get(decided.choice, decided.choice)} by {decided.owner}{until}"
+
+
+def slip(verdict: Verdict, today: date) -> str:
+    """How far a milestone is from its first plan: by its proof, else by the day it is due now or has passed."""
+    first = verdict.first_due
+    if verdict.proven_on is not None or (today > first and today > verdict.due):
+        return words.slip(verdict.proven_on, first, today)
+    if verdict.slip_days:
+        return f"{words.plural(abs(verdict.slip_days), 'day')} {'later' if verdict.slip_days > 0 else 'sooner'}"
+    if verdict.start > today:
+        return "not started"
+    left = (first - today).days
+    return f"{words.plural(left, 'day')} left" if left else "due today"
+
+
+def slip_why(verdict: Verdict) -> str:
+    """What the slip is measured from, and whether the due date was moved since."""
+    first = f"first due {words.day(verdict.first_due, year=True)}"
+    moved = f", now {words.day(verdict.due, year=True)}" if verdict.slip_days else ""
+    proven = f"; proven {words.day(verdict.proven_on, year=True)}" if verdict.proven_on else ""
+    return first + moved + proven
 
 
 def _likely(reading: Reading | None, target: float | None) -> str:
@@ -104,12 +164,13 @@ def _likely(reading: Reading | None, target: float | None) -> str:
     return f"likely {words.span(reading.low, reading.high, target)}"
 
 
-def _row(c: Criterion, status: str) -> Row:
+def _row(code: str, c: Criterion, status: str) -> Row:
     reading = c.reading
     known = reading is not None and reading.estimate is not None
     waits = status == "not_started" and not known
     return Row(
         title=MEASURES[c.name].title,
+        key=key(code, c) if known else "",
         role="Target" if c.role == "metric" else "Guardrail",
         faults=FAULTS[c.faults].lower(),
         target=words.tight(roadmap_words.target(c.direction, c.target, c.unit)),
@@ -117,7 +178,8 @@ def _row(c: Criterion, status: str) -> Row:
         none=not known,
         range=_range(c),
         ranged=reading is not None and reading.low is not None,
-        counted=f"{reading.n:,} {reading.n_of}" if reading is not None and known else "nothing yet",
+        counted=roadmap_words.counted(reading.n, reading.n_of) if reading is not None and known else "nothing yet",
+        of_runs=reading is not None and reading.n_of == "runs",
         proof=proof(reading, short=True) if reading is not None and known else "",
         verdict=c.verdict,
         said="waits" if waits else roadmap_words.VERDICT[c.verdict],

@@ -130,3 +130,8 @@ def sentence(text: str) -> str:
     """A clause of another room as a sentence of its own."""
     text = tight(text)
     return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
+def capital(text: str) -> str:
+    """A clause with a capital first letter, and the rest as it is."""
+    return text[:1].upper() + text[1:]

@@ -5,22 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort
 
-from dashboard import charts, frames, partner_names, partners, worth
+from dashboard import charts, charts_plan, frames, partner_names, partners, worth
 from dashboard import partner_chart as partner_figure
+from dashboard.gains import gains
 from dashboard.pages.shared import here, query, settings, view
+from dashboard.planned import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     import pandas as pd
     from sqlite_utils import Database
 
+    from dashboard.asked import Asked
     from dashboard.charts import Chart
     from dashboard.snapshot import View
 
@@ -58,17 +61,36 @@ def as_csv(name: str) -> Response:
 
 
 def called(name: str) -> Chart:
-    """One chart by its name, with the faults that the query asks for; what is not known is refused, not noted."""
-    if name == "plan":
-        return plan_chart(view(query(strict=True), strict=True))
-    if name == "partner":
-        return partner_chart()
-    if name not in {"busy", "failed"}:
+    """One chart by its name, with the faults that the query asks for; what is not known is refused, not noted.
+
+    A name is that of a chart, or a family's and a milestone's: `gains-M1`.
+    """
+    family, dash, code = name.partition("-")
+    maker = FAMILIES.get(family) if dash else MAKERS.get(name)
+    if maker is None:
         abort(404)
-    found = query({"faults": ASKABLE[settings().clock]}, strict=True)
+    found = query(maker.known(), strict=True)
     seen = view(found, strict=True)
+    return maker.make(seen, found, code or name) or abort(404)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """How a chart is made that an address asks for by name."""
+
+    make: Callable[[View, Asked, str], Chart | None]  #: of the view, the query, and what the name says
+    asks_faults: bool = False
+    asks: tuple[str, ...] = ()  #: further keys, of any text
+
+    def known(self) -> dict[str, Sequence[str] | None]:
+        """The keys that its address may have."""
+        faults = {"faults": ASKABLE[settings().clock]} if self.asks_faults else {}
+        return faults | dict.fromkeys(self.asks)
+
+
+def _of_weeks(seen: View, found: Asked, name: str) -> Chart | None:
     drawn = weekly_charts(seen, found.one("faults", ASKABLE[seen.mode][0]))
-    return next((chart for chart in drawn if chart.name == name), None) or abort(404)
+    return next((chart for chart in drawn if chart.name == name), None)
 
 
 def weekly_charts(seen: View, faults: str) -> Iterable[Chart]:
@@ -101,20 +123,33 @@ def weekly(faults: str) -> Callable[[Database, View], pd.DataFrame]:
 
 
 def plan_chart(seen: View) -> Chart:
-    """The timeline of the plan."""
-    built = {milestone.code for milestone in seen.plan.milestones if milestone.level <= seen.built}
-    return linked(charts.plan(seen.verdicts, seen.today, built))
+    """Plan against actual."""
+    return linked(charts_plan.plan(seen.made(planned).tracks, seen.verdicts, seen.today))
 
 
-def partner_chart() -> Chart:
-    """The failures of the partner that the query names."""
-    found = query({"partner": None}, strict=True)
-    seen = view(found, strict=True)
-    known = seen.made(partners.overview)
-    name = partner_names.found(found.one("partner"), known.partners)
-    if name is None:
-        abort(404)
-    return of_partner(seen, name)
+def slips_chart(seen: View) -> Chart | None:
+    """When milestones were expected, by the day of report; None while nothing was foreseen."""
+    chart = charts_plan.slips(seen.made(planned), seen.today)
+    return linked(chart) if chart else None
+
+
+def burnup_chart(seen: View) -> Chart | None:
+    """Criteria met against criteria in scope; None while nothing was judged on record."""
+    chart = charts_plan.burnup(seen.made(planned).reached)
+    return linked(chart) if chart else None
+
+
+def gains_chart(seen: View, code: str) -> Chart | None:
+    """A milestone's gains by partner; None where no partner has runs enough, and for a code that is none."""
+    found = seen.made(gains).get(code)
+    chart = charts_plan.gains(found) if found else None
+    return linked(chart) if chart else None
+
+
+def partner_chart(seen: View, name: str) -> Chart | None:
+    """The failures of a partner; None for a name that is none's."""
+    found = partner_names.found(name, seen.made(partners.overview).partners)
+    return None if found is None else of_partner(seen, found)
 
 
 def of_partner(seen: View, name: str) -> Chart:
@@ -130,3 +165,18 @@ def linked(chart: Chart, **asked: str) -> Chart:
         csv=here("charts.as_csv", name=chart.name, **asked),
         json=here("charts.as_json", name=chart.name, **asked),
     )
+
+
+#: The charts that can be asked for by name, and the families of those that each milestone has.
+MAKERS = {
+    "busy": Maker(make=_of_weeks, asks_faults=True),
+    "failed": Maker(make=_of_weeks, asks_faults=True),
+    "partner": Maker(make=lambda seen, found, _: partner_chart(seen, found.one("partner")), asks=("partner",)),
+    "plan": Maker(make=lambda seen, _, __: plan_chart(seen)),
+    "slips": Maker(make=lambda seen, _, __: slips_chart(seen)),
+    "burnup": Maker(make=lambda seen, _, __: burnup_chart(seen)),
+}
+FAMILIES = {"gains": Maker(make=lambda seen, _, code: gains_chart(seen, code))}
+
+#: What is made with a view, before anybody is shown it.
+DEAR = (drawn, planned, gains)

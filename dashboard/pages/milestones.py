@@ -1,4 +1,4 @@
-"""`/milestones`: every milestone with its computed status, criteria and reasons."""
+"""`/milestones`: every milestone with its computed status; `/milestones/<code>`: one with all that is known of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
 
-from dashboard import frames, stones
+from dashboard import decided, frames, links, stone, stones
 from dashboard.pages import charts
-from dashboard.pages.shared import query, view
+from dashboard.pages.shared import plain, query, view
+from dashboard.undecided import undecided
 
 if TYPE_CHECKING:
     from typing import Any
@@ -22,14 +23,30 @@ pages = Blueprint("milestones", __name__)
 
 @pages.get("/milestones")
 def page() -> str:
-    """Every milestone with its computed status, criteria and reasons."""
+    """Every milestone with its computed status, and the plan in time."""
     seen = view(query())
-    return render_template("milestones.html", page={**seen.made(told), "chart": charts.plan_chart(seen)})
+    drawn = {"plan": charts.plan_chart(seen), "slips": charts.slips_chart(seen), "burnup": charts.burnup_chart(seen)}
+    return render_template("milestones.html", page={**seen.made(told), **drawn}, runs=links.runs)
 
 
 def told(db: Database, seen: View) -> dict[str, Any]:
-    """The page without its chart."""
+    """The page without its charts."""
+    last = decided.standing(decided.by_code(db, seen.today))
     spent = frames.spent(db, seen.today)
-    return {
-        "stones": stones.stones(seen.plan.milestones, seen.verdicts, spent, seen.today),
-    }
+    return {"stones": stones.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last)}
+
+
+@pages.get("/milestones/<code>")
+def one(code: str) -> str | tuple[str, int]:
+    """One milestone with everything that is known of it."""
+    seen = view(query())
+    codes = [milestone.code for milestone in seen.plan.milestones]
+    if code not in codes:
+        known = f"The plan has {', '.join(codes)}."
+        return plain("No such milestone", [f"There is no milestone “{code}”.", known]), 404
+    chart = charts.gains_chart(seen, code)
+    return render_template("milestone.html", page=seen.made(stone.told(code)), chart=chart, runs=links.runs)
+
+
+#: What is made with a view, before anybody is shown it.
+DEAR = (told, undecided, stone.every)

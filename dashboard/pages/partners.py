@@ -169,3 +169,7 @@ def _page(found: Asked, rows: tuple[Row, ...]) -> Listed:
         g.notices = (*g.get("notices", ()), f"“page={text}” is not a page from 1 to {last}; the first is shown.")
         number = 1
     return Listed(rows[(number - 1) * SIZE : number * SIZE], len(rows), number, last)
+
+
+#: What is made with a view, before anybody is shown it.
+DEAR = (partners.overview, partners.known)

@@ -38,3 +38,7 @@ def style() -> Response:
 def told(db: Database, seen: View) -> Sheet:
     """The sheet of a view."""
     return sheet.gather(db, seen.plan, seen.verdicts, seen.today, seen.mode, seen.built)
+
+
+#: What is made with a view, before anybody is shown it.
+DEAR = (told,)

@@ -31,3 +31,7 @@ def page() -> str:
     shown = replace(told, charts=tuple(drawn), weeks_intro=intro, switch=switch)
     report = address_or("report.page", "")
     return render_template("worth.html", page=shown, runs=links.runs, report_address=report)
+
+
+#: What is made with a view, before anybody is shown it.
+DEAR = (worth.answer,)

@@ -19,12 +19,15 @@
     for (const trace of data) {
       if (trace.line) trace.line.color = colors[trace.meta];
       if (trace.marker) trace.marker.color = colors[trace.meta];
+      if (trace.error_x) trace.error_x.color = colors[trace.meta];
       if (trace.textfont) trace.textfont.color = colors.ink;
+      // The diamonds of a narrow page would lie on the titles; the table names them.
+      if (trace.text && narrow.matches) trace.textposition = "none";
     }
     layout.font.color = colors.muted;
     layout.hoverlabel = { bgcolor: colors.surface, bordercolor: colors.axis, font: { color: colors.ink, size: 13 } };
     for (const name of Object.keys(layout)) {
-      if (name.startsWith("xaxis")) Object.assign(layout[name], { linecolor: colors.axis, tickcolor: colors.axis });
+      if (name.startsWith("xaxis")) Object.assign(layout[name], { linecolor: colors.axis, tickcolor: colors.axis, gridcolor: colors.grid });
       if (name.startsWith("yaxis")) Object.assign(layout[name], { gridcolor: colors.grid, zerolinecolor: colors.axis });
       if (name.startsWith("yaxis") && layout[name].tickfont) layout[name].tickfont.color = colors.ink;
     }
@@ -41,9 +44,10 @@
     }
     if (printing) Object.assign(layout, { width: PRINTED_PX, autosize: false });
     if (narrow.matches && !printing) {
-      Object.assign(layout.margin, { l: Math.min(layout.margin.l, 40), r: 12 });
+      Object.assign(layout.margin, { l: layout.yaxis.type ? layout.margin.l : Math.min(layout.margin.l, 40), r: 12 });
       layout.xaxis.nticks = 5;
-      layout.xaxis.tickvals = layout.xaxis.tickvals?.filter((_, place) => place % 4 === 0);
+      if (layout.xaxis.ticktext?.length > 3) layout.xaxis.ticktext = layout.xaxis.ticktext.map((said, place) => (place % 2 ? "" : said));
+      if (layout.xaxis.type === "date") layout.xaxis.tickvals = layout.xaxis.tickvals?.filter((_, place) => place % 4 === 0);
     }
     return { data, layout };
   };

@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAGES = {"/": 2, "/milestones": 1}
+PAGES = {"/": 2, "/milestones": 1, "/milestones/M1": 1}
 
 
 def eventually(true: Callable[[], bool], within_s: float = 5.0) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,10 @@ import pytest
 
 from dashboard.app import create_app
 from dashboard.config import Config
+from metrics.store import open_store
+from roadmap import record
+from roadmap.evidence import evaluate
+from roadmap.plan import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,3 +40,64 @@ def app_on() -> Callable[..., Flask]:
 def client(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> FlaskClient:
     """Requests to a dashboard on the whole made-up year."""
     return app_on(made_up()).test_client()
+
+
+#: An example, and no more: nobody decided or spent any of this. The demo never shows it.
+EXAMPLE_SPENT = (
+    ("M1", 12_000.0, "Example: two people, six weeks", date(2013, 2, 17)),
+    ("M1", -500.0, "Example: entered twice", date(2013, 3, 3)),
+    ("M2", 45_000.0, "Example: a contractor", date(2013, 5, 12)),
+)
+EXAMPLE_DECIDED = (
+    (date(2013, 2, 17), "M1", "continue", "Example Owner", "Example: it looks well", None),
+    (date(2013, 4, 14), "M2", "pause", "Example Owner", "Example: the <b>team</b> is away", date(2013, 5, 5)),
+    (date(2013, 5, 12), "M2", "resume", "Example Deputy", "Example: the team is back", None),
+    (date(2013, 12, 31), "M4", "stop", "Example Owner", "Example: the partner leaves", None),
+)
+#: Days that the example is judged on.
+EXAMPLE_JUDGED = tuple(
+    date.fromisoformat(day)
+    for day in (
+        "2013-02-17", "2013-03-24", "2013-04-14", "2013-05-12", "2013-06-23", "2013-07-07", "2013-09-29", "2013-12-08",
+        "2013-12-31",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Example:
+    """Where the example is: its store, its milestone file, and how to show it."""
+
+    store: Path
+    milestones: Path
+
+
+@pytest.fixture(scope="session")
+def example_year(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Example:
+    """A made-up year that was judged nine times, with example decisions, spending and a due date that moved."""
+    store, where = made_up(moves=True, recovers=90), tmp_path_factory.mktemp("example")
+    text = PLAN.read_text(encoding="utf-8")
+    for code in ("M1", "M2"):
+        text = text.replace(f'code = "{code}"', f'code = "{code}"\nbudget = 40000')
+    later = text.replace("due = 2013-06-30", "due = 2013-07-14\nrevision = 2")
+    paths = [where / "first.toml", where / "milestones.toml"]
+    for path, plan in zip(paths, (text, later), strict=True):
+        path.write_text(plan, encoding="utf-8")
+    plans = [load(path) for path in paths]
+    db = open_store(store, "replay")
+    for day in EXAMPLE_JUDGED:
+        plan = plans[day >= date(2013, 5, 12)]
+        verdicts = {verdict.code: verdict for verdict in evaluate(db, plan, day, 4, 0)}
+        for on, code, choice, owner, why, until in EXAMPLE_DECIDED:
+            if on == day:
+                record.decide(db, plan.milestone(code), verdicts[code], choice, why, owner, until, 0)
+    for code, amount, note, on in EXAMPLE_SPENT:
+        record.spend(db, plans[1].milestone(code), amount, note, on, 0)
+    db.close()
+    return Example(store=store, milestones=paths[1])
+
+
+@pytest.fixture
+def example(app_on: Callable[..., Flask], example_year: Example) -> FlaskClient:
+    """Requests to a dashboard on the example."""
+    return app_on(example_year.store, milestones=example_year.milestones, built=4).test_client()

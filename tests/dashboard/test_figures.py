@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import pytest
 
 from dashboard import figures
+from dashboard.drawing import Figure, Mark
 from dashboard.frames import WEEKLY
 from dashboard.palette import PALETTES
 
@@ -33,25 +34,15 @@ def frame() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-MARKS = [figures.Mark(when=date(2013, 3, 18), text="M1 Receive"), figures.Mark(when=date(2013, 4, 1), text="M2 More")]
+MARKS = [Mark(when=date(2013, 3, 18), text="M1 Receive"), Mark(when=date(2013, 4, 1), text="M2 More")]
 
 
-def every(frame: pd.DataFrame) -> list[figures.Figure]:
+def every(frame: pd.DataFrame) -> list[Figure]:
     """One figure of each kind."""
-    bars = [
-        figures.Bar(
-            code="M1", title="Receive", start=date(2013, 1, 1), due=date(2013, 3, 31), proven_on=date(2013, 3, 24),
-            built=True,
-        ),
-        figures.Bar(
-            code="M2", title="More", start=date(2013, 4, 1), due=date(2013, 6, 30), proven_on=None, built=False
-        ),
-    ]  # fmt: skip
     window = (date(2013, 3, 18), date(2013, 3, 31))
     return [
         figures.busy(frame, MARKS, window, "30% less"),
         figures.failed(frame, MARKS, None),
-        figures.plan(bars, date(2013, 5, 1)),
     ]
 
 
@@ -63,7 +54,7 @@ def test_plotly_takes_every_figure(frame: pd.DataFrame) -> None:
 
 def test_rates_and_durations_start_at_zero(frame: pd.DataFrame) -> None:
     """No vertical axis of a rate or a duration is cut off."""
-    busy, failed, _ = every(frame)
+    busy, failed = every(frame)
     axes = [busy["layout"]["yaxis"], failed["layout"]["yaxis"], failed["layout"]["yaxis2"]]
     assert [axis["range"][0] for axis in axes] == [0, 0, 0]
 

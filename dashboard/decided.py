@@ -1,0 +1,158 @@
+"""What the decisions page says: who decided what, on which evidence, and what the numbers alone had advised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard import words
+from dashboard.stones import DECIDED
+from metrics.measures import MEASURES
+from roadmap import words as roadmap_words
+from roadmap.history import decisions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from typing import Any
+
+    from sqlite_utils import Database
+
+    from dashboard.snapshot import View
+    from roadmap.history import Taken
+    from roadmap.verdict import Decision, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """One decision in words, with the evidence frozen in it."""
+
+    id: int
+    code: str
+    title: str  #: of the milestone, as it was called then
+    in_plan: bool
+    choice: str
+    said: str  #: "paused until 30 Jun 2013"
+    owner: str
+    as_of: date
+    why: str
+    status: str  #: as computed then; "" where it was not recorded
+    status_said: str
+    gain: str
+    found: tuple[str, ...]  #: each criterion as of then
+    sha256: str  #: of the evidence; "" where it was not recorded
+    advice: str
+    agrees: bool | None  #: whether what was chosen is what was advised; None: no advice was recorded
+
+    @property
+    def on(self) -> str:
+        """The day as people read it."""
+        return words.day(self.as_of, year=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """What the numbers alone say about one milestone today, and what stands."""
+
+    code: str
+    title: str
+    status: str
+    status_said: str
+    advice: str
+    stands: str  #: the last decision; "" where nobody decided
+
+
+def by_code(db: Database, today: date) -> dict[str, tuple[Taken, ...]]:
+    """All decisions until a day, by milestone; those on milestones that left the plan too."""
+    codes = db.execute("SELECT DISTINCT code FROM decision WHERE as_of <= ? ORDER BY code", (today.isoformat(),))
+    return {code: decisions(db, code, today) for (code,) in codes.fetchall()}
+
+
+def standing(taken: Mapping[str, tuple[Taken, ...]]) -> dict[str, Decision]:
+    """The last decision on each milestone."""
+    return {code: every[-1].decision for code, every in taken.items() if every}
+
+
+def made(view: View, taken: Mapping[str, tuple[Taken, ...]]) -> tuple[Made, ...]:
+    """Every decision in words, the newest first."""
+    titles = {milestone.code: milestone.title for milestone in view.plan.milestones}
+    every = [(one.decision.as_of, one.decision.id, code, one) for code, all_of in taken.items() for one in all_of]
+    every.sort(key=lambda entry: entry[:2], reverse=True)
+    return tuple(told(code, titles.get(code), one) for _, _, code, one in every)
+
+
+def told(code: str, title: str | None, taken: Taken) -> Made:
+    """One decision in words; `title` is what the plan calls its milestone now, None where it has none."""
+    decision, then = taken.decision, taken.verdict
+    status = str(then.get("status") or "")
+    advised = then.get("advice") or {}
+    choice = str(advised.get("choice") or taken.advice.partition(":")[0])
+    return Made(
+        id=decision.id,
+        code=code,
+        title=str(then.get("title") or title or ""),
+        in_plan=title is not None,
+        choice=decision.choice,
+        said=DECIDED.get(decision.choice, decision.choice) + _until(decision),
+        owner=decision.owner,
+        as_of=decision.as_of,
+        why=decision.why,
+        status=status,
+        status_said=roadmap_words.STATUS.get(status, status),
+        gain=_gain(then),
+        found=tuple(_found(metric) for metric in then.get("metrics", ())),
+        sha256=taken.evaluation_sha256 or "",
+        advice=words.tight(taken.advice),
+        agrees=choice == decision.choice if choice else None,
+    )
+
+
+def _until(decision: Decision) -> str:
+    if not decision.until:
+        return ""
+    return f" until {words.day(decision.last_day, year=True) if decision.last_day else decision.until}"
+
+
+def _gain(then: Mapping[str, Any]) -> str:
+    timed = next((m for m in then.get("metrics", ()) if m["name"] == "busy_time_saved"), None)
+    if timed is None or timed.get("estimate") is None:
+        return "not measured"
+    said = words.less(timed["estimate"])
+    low, high = timed.get("low"), timed.get("high")
+    return (
+        f"{said}, likely {words.span(low, high, timed['target'])}"
+        if low is not None and high is not None
+        else f"{said}, no range yet"
+    )
+
+
+def _found(metric: Mapping[str, Any]) -> str:
+    """A criterion as it was judged then."""
+    measure = MEASURES.get(metric["name"])
+    title = measure.title if measure else metric["name"]
+    goal = roadmap_words.target(metric["direction"], metric["target"], metric["unit"])
+    verdict = roadmap_words.VERDICT.get(metric["verdict"], metric["verdict"])
+    under = "" if metric["faults"] != "none" else ", without faults"
+    return words.tight(f"{title}{under}: {verdict}; target {goal}")
+
+
+def advice(verdicts: Sequence[Verdict], last: Mapping[str, Decision]) -> tuple[Open, ...]:
+    """What the numbers alone would have people decide about each milestone, beside what was decided."""
+    return tuple(
+        Open(
+            code=verdict.code,
+            title=verdict.title,
+            status=verdict.status,
+            status_said=roadmap_words.STATUS[verdict.status],
+            advice=words.sentence(verdict.advice.text),
+            stands=_stands(last.get(verdict.code)),
+        )
+        for verdict in verdicts
+    )
+
+
+def _stands(decision: Decision | None) -> str:
+    if decision is None:
+        return ""
+    done = DECIDED.get(decision.choice, decision.choice)
+    return f"{done}{_until(decision)} by {decision.owner}, {words.day(decision.as_of, year=True)}"

@@ -1,0 +1,135 @@
+"""What a milestone gained with each partner: the same question as its own, one partner's feeds at a time.
+
+The rollups of a milestone are read once, and cut by partner; asking the store anew for each would read them as often as
+there are partners.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metrics import compare
+from metrics.window import Window, load
+from roadmap.evidence import question
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from sqlite_utils import Database
+
+    from dashboard.snapshot import View
+    from metrics.compare import Reading
+    from roadmap.plan import Milestone
+    from roadmap.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """One partner's gain: shares of the baseline's time; without a range it is no number to show."""
+
+    partner: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    blocks: int
+    runs: int  #: of the partner in the blocks that the milestone's reading counts, both sides, all rounds
+
+    @property
+    def known(self) -> bool:
+        """Whether there are runs enough to say something."""
+        return self.low is not None and self.high is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gains:
+    """The gains of one milestone by partner, those known first and the largest on top."""
+
+    code: str
+    faults: str  #: as the plan names them
+    target: float | None
+    start: date
+    end: date
+    min_blocks: int
+    unit: str  #: what a block is called: "week" or "day"
+    partners: tuple[Gain, ...]
+
+    @property
+    def key(self) -> str:
+        """By which the runs that they count are found."""
+        return f"{self.code}:busy_time_saved:{self.faults}"
+
+
+class Part(Window):
+    """A window of some strata. It is shown and not kept, so that what it rests on need not be hashed."""
+
+    __slots__ = ()
+
+    def sha256(self, *names: str) -> str:
+        """Nothing."""
+        del names
+        return ""
+
+
+def gains(db: Database, view: View) -> dict[str, Gains]:
+    """By milestone code, for those of which the time saved was asked and measured."""
+    found = {}
+    for milestone, verdict in zip(view.plan.milestones, view.verdicts, strict=True):
+        one = _gains(db, milestone, verdict, view.mode)
+        if one is not None:
+            found[milestone.code] = one
+    return found
+
+
+def _gains(db: Database, milestone: Milestone, verdict: Verdict, mode: str) -> Gains | None:
+    timed = next((c for c in verdict.criteria if c.name == "busy_time_saved" and c.reading and c.reading.blocks), None)
+    if timed is None or timed.reading is None:
+        return None
+    asked = question(milestone, timed.reading.end, mode, timed.faults)
+    window = load(db, replace(asked, series=timed.reading.series)).until(timed.reading.end)
+    partners = sorted({partner for partner, _, _ in window.strata})
+    counted = _counted(window)
+    every = [_gain(window, partner, counted) for partner in partners]
+    every.sort(key=lambda gain: (not gain.known, -(gain.estimate or 0.0) if gain.known else 0.0, gain.partner))
+    return Gains(
+        code=milestone.code,
+        faults=timed.faults,
+        target=timed.target,
+        start=timed.reading.start,
+        end=timed.reading.end,
+        min_blocks=asked.min_blocks,
+        unit="day" if mode == "live" else "week",
+        partners=tuple(gain for gain in every if gain.runs),
+    )
+
+
+def _counted(window: Window) -> tuple[Any, Any]:
+    """Which blocks the milestone's own reading counts, of the subject and of the control."""
+    cells = window.both if window.is_paired() else window.apart
+    return cells[0].there.any(axis=0), cells[1].there.any(axis=0)
+
+
+def _gain(window: Window, partner: str, counted: tuple[Any, Any]) -> Gain:
+    rows = np.array([stratum[0] == partner for stratum in window.strata])
+    found: Reading = compare.saved(part(window, rows))
+    control = window.control if window.is_paired() else window.history
+    sides = zip((window.subject, control), counted, strict=True)
+    runs = sum(int(np.nansum(side["attempts"][rows][:, blocks])) for side, blocks in sides)
+    return Gain(
+        partner=partner, estimate=found.estimate, low=found.low, high=found.high, blocks=found.blocks, runs=runs
+    )
+
+
+def part(window: Window, rows: Any) -> Window:
+    """Some strata of a window: `rows` says of each whether it is in."""
+    whole = {one.name: getattr(window, one.name) for one in fields(window)}
+    grids = {
+        name: {column: values[rows] for column, values in whole[name].items()}
+        for name in ("subject", "control", "history")
+    }
+    cut = {name: tuple(cells.of(rows) for cells in whole[name]) for name in ("both", "apart")}
+    strata = tuple(stratum for stratum, is_in in zip(window.strata, rows, strict=True) if is_in)
+    own = {name: whole[name][rows] for name in ("weights", "imported", "same_inputs")}
+    return Part(**(whole | grids | cut | own | {"strata": strata}))

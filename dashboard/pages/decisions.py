@@ -1,0 +1,37 @@
+"""`/decisions`: what was decided, on which evidence, and what the numbers alone had advised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, render_template
+
+from dashboard import decided
+from dashboard.pages.shared import query, view
+from dashboard.undecided import undecided
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from sqlite_utils import Database
+
+    from dashboard.snapshot import View
+
+pages = Blueprint("decisions", __name__)
+
+
+@pages.get("/decisions")
+def page() -> str:
+    """Every decision, the newest first, and what is advised today."""
+    seen = view(query())
+    return render_template("decisions.html", page=seen.made(told))
+
+
+def told(db: Database, seen: View) -> dict[str, Any]:
+    """The page."""
+    taken = decided.by_code(db, seen.today)
+    return {"made": decided.made(seen, taken), "advice": decided.advice(seen.made(undecided), decided.standing(taken))}
+
+
+#: What is made with a view, before anybody is shown it.
+DEAR = (told,)
