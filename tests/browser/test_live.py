@@ -6,7 +6,7 @@ import socket
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,13 @@ class Served:
         """Begin to serve."""
         app = create_app(Config(store=self.store, milestones=PLAN, built=1, workspace_name="demo"))
         self.server = waitress.create_server(app, host="127.0.0.1", port=self.port, threads=2)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread = threading.Thread(target=self.run, args=(self.server,), daemon=True)
         self.thread.start()
+
+    def run(self, server):
+        """Serve until the port is taken away, in whatever the server was doing then."""
+        with suppress(OSError, ValueError):
+            server.run()
 
     def stop(self):
         """Let go of the port and of everybody who is connected."""
