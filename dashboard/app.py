@@ -17,7 +17,21 @@ from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import Lateness, freshness
 from dashboard.kept import Kept
-from dashboard.pages import again, charts, decisions, files, method, milestones, partners, report, worth
+from dashboard.pages import (
+    again,
+    charts,
+    decisions,
+    failures,
+    files,
+    method,
+    milestones,
+    partners,
+    quarantine,
+    report,
+    run_files,
+    runs,
+    worth,
+)
 from dashboard.pages.shared import address_or, here, newest_address, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
@@ -50,13 +64,14 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 NAVIGATION = (
     ("worth.page", "Worth it?"),
     ("milestones.page", "Milestones"),
+    ("runs.page", "Runs"),
     ("partners.page", "Partners"),
     ("decisions.page", "Decisions"),
     ("method.page", "Method"),
 )
 
 #: The modules of the pages; each names in `DEAR` what is made of a view before anybody is shown it.
-PAGES = (worth, milestones, partners, decisions, method, report, charts, files)
+PAGES = (worth, milestones, runs, run_files, failures, quarantine, partners, decisions, method, report, charts, files)
 
 
 def create_app(config: Config) -> Flask:

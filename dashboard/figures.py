@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FEW = 14
 
 #: Heights in pixels; the style sheet reserves the same, so that nothing jumps when a chart arrives.
-HEIGHTS = {"busy": 340, "failed": 420}
+HEIGHTS = {"busy": 340, "failed": 420, "aside": 300}
 
 
 def busy(frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date] | None, target: str) -> Figure:
@@ -48,6 +48,13 @@ def failed(frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date]
         for title, name in (("First attempt", "first"), ("After retries", "after"))
     ]
     return _weekly("failed", frame, panels, ".0f", " of every 1,000", marks, window)
+
+
+def set_aside(frame: pd.DataFrame, lines: Sequence[tuple[str, str, str]]) -> Figure:
+    """Rows set aside by block, a line a reason: role, column and label of each. Labels are marked up already."""
+    figure = _weekly("aside", frame, [("", lines)], ".0f", " rows", (), None)
+    figure["layout"]["margin"]["r"] = 150
+    return figure
 
 
 def _weekly(

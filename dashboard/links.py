@@ -1,44 +1,55 @@
-"""Addresses of lists of runs, built in one place: a number on a page leads to exactly the runs that it counts."""
+"""Addresses of lists of runs, built in one place: a number on a page leads to exactly the runs that it counts.
+
+Keys are those of `/runs`: side, state, partner, feed, faults, range, from (`from_`), to, attempt, fingerprint, counted.
+"""
 
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
-
-from flask import g
-from werkzeug.routing import BuildError
 
 from dashboard.pages.shared import here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: Keys whose values may be any text: one text is one name, whatever is in it.
+NAMES = ("partner", "feed")
+
 _MARKED = re.compile(r"[\\,]")
 _PART = re.compile(r"((?:[^\\,]|\\.|\\$)*)(?:,|$)", re.DOTALL)
 
 
 def runs(**keys: object) -> str:
-    """The address of a list of runs, as of the day that this page is as of; a tuple is several values of a key."""
-    return _at("runs.page", "/runs", keys)
+    """The address of a list of runs, as of the day that this page is as of.
+
+    Args:
+        keys: what to pick by; several values of one key as a tuple. A day may be a date. What is None or empty picks
+            any. `counted` is `CODE:MEASURE:FAULTS`.
+    """
+    return here("runs.page", **address(keys))
 
 
 def run(number: int) -> str:
     """The address of one run."""
-    try:
-        return here("runs.one", number=number)
-    except BuildError:
-        return f"/runs/{number}"
+    return here("runs.one", number=number)
 
 
 def failures(**keys: object) -> str:
     """The address of failures that are alike, by the same keys."""
-    return _at("failures.page", "/failures", keys)
+    return here("failures.page", **address(keys))
 
 
 def quarantine(**keys: object) -> str:
     """The address of what was set aside, by the same keys."""
-    return _at("quarantine.page", "/quarantine", keys)
+    return here("quarantine.page", **address(keys))
+
+
+def address(keys: dict[str, object]) -> dict[str, str]:
+    """Keys and values as they stand in an address; what picks any is left out."""
+    found = {name.rstrip("_"): _text(name, value) for name, value in keys.items()}
+    return {name: text for name, text in found.items() if text}
 
 
 def joined(values: Iterable[str]) -> str:
@@ -52,16 +63,13 @@ def parted(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def _at(endpoint: str, path: str, keys: dict[str, object]) -> str:
-    found = {name.rstrip("_"): _text(name, value) for name, value in keys.items() if value}
-    try:
-        return here(endpoint, **found)
-    except BuildError:
-        as_of = {"as_of": g.as_of.isoformat()} if g.get("as_of") else {}
-        return f"{path}?{urlencode(as_of | found)}"
-
-
 def _text(key: str, value: object) -> str:
-    if isinstance(value, tuple):
-        return joined(value)
-    return joined((str(value),)) if key in {"partner", "feed"} else str(value)
+    if value is None:
+        return ""
+    if key in NAMES and isinstance(value, str):
+        return joined((value,))
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (tuple, list, set, frozenset)):
+        return joined(sorted(value) if isinstance(value, (set, frozenset)) else value)
+    return str(value)

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-SHARED = ("made_up_year", "practice_partner", "run_events")
+SHARED = ("awkward_year", "made_up_year", "practice_partner", "run_events", "dashboard/counting")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Load the shared files by path: tests are no package, and never import one another."""
     for name in SHARED:
-        spec = importlib.util.spec_from_file_location(f"shared_{name}", Path(__file__).with_name(f"{name}.py"))
+        spec = importlib.util.spec_from_file_location(
+            f"shared_{name.replace('/', '_')}", Path(__file__).parent / f"{name}.py"
+        )
         if spec is None or spec.loader is None:
             raise ImportError(name)
         module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,8 +58,24 @@ def browser() -> Iterator[Browser]:
 def address(made_up: Callable[..., Path]) -> Iterator[str]:
     """The dashboard on the made-up year, served by waitress on a free port until the tests end."""
     plan = Path(roadmap.__file__).with_name("milestones.toml")
-    app = create_app(Config(store=made_up(), milestones=plan, built=1, workspace_name="demo"))
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=2)
+    with served(Config(store=made_up(), milestones=plan, built=1, workspace_name="demo")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def everywhere(awkward_made) -> Iterator[str]:
+    """The dashboard on the awkward year, in which every page has something to show."""
+    given = awkward_made
+    with served(
+        Config(store=given.store, milestones=given.plan, built=given.built, workspace_name=given.partner)
+    ) as found:
+        yield found
+
+
+@contextmanager
+def served(config: Config) -> Iterator[str]:
+    """A dashboard served on a free loopback port, until the block is left."""
+    server = waitress.create_server(create_app(config), host="127.0.0.1", port=0, threads=2)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.effective_port}"
@@ -83,7 +100,9 @@ def open_page(contexts: dict[bool, BrowserContext], address: str) -> Iterator[Ca
 
     opened = []
 
-    def go(path: str, width: int = 1280, scheme: str = "light", *, scripts: bool = True) -> tuple[Page, Heard]:
+    def go(
+        path: str, width: int = 1280, scheme: str = "light", *, scripts: bool = True, at: str = address
+    ) -> tuple[Page, Heard]:
         page, heard = contexts[scripts].new_page(), Heard()
         opened.append(page)
         page.set_viewport_size({"width": width, "height": 900})
@@ -95,7 +114,7 @@ def open_page(contexts: dict[bool, BrowserContext], address: str) -> Iterator[Ca
         page.add_init_script(
             "addEventListener('securitypolicyviolation', e => heardViolation(`${e.violatedDirective} ${e.blockedURI}`))"
         )
-        page.goto(address + path)
+        page.goto(at + path)
         if scripts:
             expect(page.locator(".chart:not(.js-plotly-plot)")).to_have_count(0)
         return page, heard

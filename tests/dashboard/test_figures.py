@@ -114,8 +114,8 @@ def blocks_of(css: str) -> tuple[str, str]:
 
 
 def test_the_page_reserves_each_charts_height() -> None:
-    """The height a chart will have is in the style sheet, so that nothing jumps."""
-    css = CSS.read_text()
+    """The height a chart will have is in a style sheet, so that nothing jumps."""
+    css = "".join(sheet.read_text() for sheet in CSS.parent.glob("*.css"))
     for name, height in figures.HEIGHTS.items():
         assert f".chart.{name} {{ min-height: {height}px; }}" in css
 

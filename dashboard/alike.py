@@ -1,0 +1,56 @@
+"""Failures that are alike, as the page tells them: what they share, how many there are, and where they are listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard import links, runlist, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from metrics.failures import Group
+
+#: No more groups, and no more feeds of one, are named.
+MOST, FEEDS = 200, 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Failures that are alike, in words."""
+
+    pattern: str
+    error_type: str
+    runs: str
+    href: str  #: the list of exactly these
+    feeds: tuple[str, ...]
+    more: str  #: what of the feeds is not named
+    sides: str
+    first: str
+    last: str
+    example: str
+    example_id: int
+
+
+def kinds(groups: Sequence[Group], keys: Mapping[str, str]) -> tuple[Kind, ...]:
+    """The groups of a list, in words; `keys` are those of its address."""
+    return tuple(_kind(group, {"state": "failed"} | dict(keys)) for group in groups)
+
+
+def _kind(group: Group, keys: Mapping[str, str]) -> Kind:
+    asked = {**keys, "fingerprint": group.fingerprint}
+    beyond = len(group.feeds) - FEEDS
+    return Kind(
+        pattern=group.pattern or "Nothing was said of why.",
+        error_type=group.error_type,
+        runs=words.plural(group.runs, "run"),
+        href=links.runs(**asked),
+        feeds=group.feeds[:FEEDS],
+        more=f"and {words.plural(beyond, 'other feed')}" if beyond > 0 else "",
+        sides=", ".join(group.sides),
+        first=runlist.stamp(group.first_at_us),
+        last=runlist.stamp(group.last_at_us),
+        example=group.example,
+        example_id=group.example_run_id,
+    )

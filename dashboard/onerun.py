@@ -1,0 +1,219 @@
+"""One run in full: beside what is usual of its feed, with its attempts, its account of rows and what it shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from dashboard import links, outcomes, runlist, words
+from metrics import browse
+from metrics.events import FAILED_OUTCOMES, OUTCOMES
+from metrics.picked import UNTOLD, Picked
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from dashboard.runlist import Line
+    from metrics.browse import Run, Usual
+
+#: The drawing of a duration is so wide, with so much room at either end.
+WIDE, EDGE = 300, 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A run's duration and what is usual of it, as x positions in a drawing 300 wide; None where it is not known."""
+
+    low: float
+    middle: float
+    high: float
+    took: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """Runs that share something with this one: what, how many there are, and where they are listed."""
+
+    what: str
+    runs: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The page of one run."""
+
+    about: str
+    look: str
+    outcome: str
+    means: str
+    took: str
+    usual: str
+    place: str  #: whether the duration is usual, in words
+    span: Span | None
+    account: tuple[tuple[str, str], ...]
+    sum_said: str
+    balances: bool
+    aside: tuple[tuple[str, str], ...]
+    aside_said: str
+    facts: tuple[tuple[str, str], ...]
+    attempts: tuple[Line, ...]
+    attempts_said: str
+    alike: tuple[Alike, ...]
+
+
+def told(db: Database, run: Run) -> Told:
+    """Everything the page says of a run."""
+    usual = browse.usual(db, run)
+    rows, sum_said, balances = account(run)
+    aside, aside_said = _aside(run)
+    attempts = browse.attempts(db, run)
+    return Told(
+        about=f"{run.side}, {_faults(run)}, {_block(run)}",
+        look=outcomes.look(run.outcome),
+        outcome=outcomes.said(run.outcome),
+        means=outcomes.OUTCOMES[run.outcome][1] if run.outcome in outcomes.OUTCOMES else "",
+        took=_took(run),
+        usual=_usual(usual),
+        place=_place(run.duration_s, usual),
+        span=span(run.duration_s, usual),
+        account=rows,
+        sum_said=sum_said,
+        balances=balances,
+        aside=aside,
+        aside_said=aside_said,
+        facts=_facts(run),
+        attempts=tuple(map(runlist.line, attempts)),
+        attempts_said=f"{words.plural(len(attempts), 'attempt')} at this file, in this exchange",
+        alike=_alike(db, run),
+    )
+
+
+def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
+    """Where the rows of a run ended, the sum in words, and whether it balances."""
+    ended = [(outcomes.ROWS[name], run.rows[name]) for name in OUTCOMES if run.rows[name]]
+    total, entered = sum(run.rows[name] for name in OUTCOMES), run.rows["in"]
+    shown = tuple((name, words.count(many)) for name, many in ended)
+    if not entered and not total:
+        return (), "No rows entered this run.", True
+    if total == entered:
+        parts = " + ".join(f"{words.count(many)} {name}" for name, many in ended)
+        return shown, f"{words.count(entered)} in = {parts}. It balances.", True
+    apart = abs(entered - total)
+    which = "missing" if total < entered else "too many"
+    said = f"It does not balance: {words.count(entered)} in, {words.count(total)} accounted for; "
+    return shown, f"{said}{words.plural(apart, 'row')} {which}.", False
+
+
+def span(took_s: float | None, usual: Usual | None) -> Span | None:
+    """The drawing of a duration, on a scale that begins at 0."""
+    if usual is None:
+        return None
+    top = max(usual.high_s, took_s or 0.0) * 1.05 or 1.0
+    x = [round(EDGE + (WIDE - 2 * EDGE) * value / top, 1) for value in (usual.low_s, usual.middle_s, usual.high_s)]
+    took = None if took_s is None else round(EDGE + (WIDE - 2 * EDGE) * took_s / top, 1)
+    return Span(low=x[0], middle=x[1], high=x[2], took=took)
+
+
+def _took(run: Run) -> str:
+    if run.duration_s is not None:
+        return words.duration(run.duration_s)
+    return "not over yet" if run.outcome == "running" else "not recorded: nobody heard of its end"
+
+
+def _usual(usual: Usual | None) -> str:
+    if usual is None:
+        return f"Too few runs before it to say what is usual (fewer than {browse.LEAST_USUAL} completed)."
+    spread = f"{words.duration(usual.low_s)} to {words.duration(usual.high_s)}"
+    return f"usually {spread}, {words.plural(usual.n, 'run')}"
+
+
+def _place(took_s: float | None, usual: Usual | None) -> str:
+    if usual is None or took_s is None:
+        return ""
+    if took_s < usual.low_s:
+        return "Shorter than usual."
+    return "Longer than usual." if took_s > usual.high_s else "As usual."
+
+
+def _aside(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Rows set aside by reason, and what to say of them."""
+    many = run.rows["quarantined"]
+    if not many and not run.aside:
+        return (), "Nothing was set aside."
+    if run.aside is None:
+        return (), f"{words.plural(many, 'row')} set aside; reasons not recorded."
+    reasons = sorted(run.aside.items(), key=lambda one: (-one[1], one[0]))
+    shown = [(code, words.count(rows)) for code, rows in reasons]
+    if (untold := many - sum(run.aside.values())) > 0:
+        shown.append(("reasons not recorded", words.count(untold)))
+    return tuple(shown), f"{words.plural(many, 'row')} set aside."
+
+
+def _facts(run: Run) -> tuple[tuple[str, str], ...]:
+    memory = words.MISSING if run.peak_rss_bytes is None else size(run.peak_rss_bytes)
+    touch = {None: words.MISSING, 0: "no", 1: "yes"}.get(run.operator_touch, "yes")
+    return (
+        ("File", run.file),
+        ("Records in the file", words.count(run.records)),
+        ("File was there", f"{runlist.stamp(run.due_at_us)} UTC"),
+        ("Started", f"{runlist.stamp(run.started_at_us)} UTC"),
+        ("Blocked on time-outs", words.duration(run.blocked_s)),
+        ("Processor", words.duration(run.cpu_s)),
+        ("Peak memory", memory),
+        ("Read", size(run.bytes_in)),
+        ("Sent", size(run.bytes_out)),
+        ("Requests to the partner", words.count(run.calls)),
+        ("Started again by a person", touch),
+        ("Time a person spent before", words.duration(run.operator_s)),
+        ("Release", run.release or words.MISSING),
+        (
+            "Known from",
+            {"measured": "measured from outside", "imported": "a log of its own"}.get(run.source, run.source),
+        ),
+        ("Series and round", f"{run.series}, round {run.round}" if run.series else "live"),
+        ("Exchange", run.exchange_id),
+    )
+
+
+def _alike(db: Database, run: Run) -> tuple[Alike, ...]:
+    lists = []
+    if run.outcome in FAILED_OUTCOMES:
+        shared = run.fingerprint or UNTOLD
+        lists.append(("same failure, anywhere", {"state": "failed", "fingerprint": shared}, Picked(
+            states=("failed",), fingerprint=shared)))  # fmt: skip
+    feed, partner = {"partner": run.partner, "feed": run.feed}, {"partner": run.partner}
+    ours, theirs = Picked(partners=(run.partner,), feeds=(run.feed,)), Picked(partners=(run.partner,))
+    lists += [
+        (f"same feed, {run.partner}/{run.feed}", feed, ours),
+        (f"same partner, {run.partner}", partner, theirs),
+    ]
+    return tuple(
+        Alike(what=what, runs=words.plural(browse.count(db, picked), "run"), href=links.runs(**keys))
+        for what, keys, picked in lists
+    )
+
+
+def size(size_bytes: int) -> str:
+    """A size as people read it: `850 B`, `4.2 kB`, `96 MB`."""
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    value = float(size_bytes)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.5 or unit == "GB":
+            break
+    return f"{value:,.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
+
+
+def _faults(run: Run) -> str:
+    return {"none": "without faults", "standard": "under standard faults", "real": "as it happened"}.get(
+        run.faults, run.faults
+    )
+
+
+def _block(run: Run) -> str:
+    if run.block == run.block_end:
+        return words.day(date.fromisoformat(run.block), year=True)
+    return f"week of {words.days_between(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"

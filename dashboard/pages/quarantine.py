@@ -1,0 +1,99 @@
+"""`/quarantine`: rows that were set aside, by partner, feed and reason, and over time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, render_template
+
+from dashboard import asides, links, picked_words, words
+from dashboard.pages.picking import INSIDE, choices, picking, shortened
+from dashboard.pages.shared import database, here
+from metrics import setaside, spans
+from metrics.picked import Picked
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+    from werkzeug.wrappers import Response as AnyResponse
+
+    from dashboard.charts import Chart
+    from dashboard.picked_from import Found
+    from dashboard.snapshot import View
+    from metrics.setaside import Reason
+
+pages = Blueprint("quarantine", __name__)
+
+#: What rows can be picked by.
+KEYS = ("side", "partner", "feed", "faults", "range", "from", "to")
+FORM = ("side", "partner", "feed", "faults", "range")
+
+
+@pages.get("/quarantine")
+def page() -> str | AnyResponse:
+    """The rows that the address picks, by feed and reason, under a chart of them over time."""
+    if shorter := shortened(lambda told: here("quarantine.page", **told)):
+        return shorter
+    found, seen = _asked(strict=False)
+    picked = found.picked
+    reasons, drawn = _found(database(), picked, seen) if picked != Picked() else seen.made(every)
+    if drawn:
+        addresses = [here(f"quarantine.{kind}", **found.keys) for kind in ("as_csv", "as_json")]
+        drawn = replace(drawn, csv=addresses[0], json=addresses[1])
+    many = sum(one.rows for one in reasons)
+    return render_template(
+        "quarantine.html",
+        inside=INSIDE,
+        said=picked_words.sentence(found, many, "row"),
+        lines=asides.lines(reasons, found.keys),
+        cut=len(reasons) > asides.MOST and words.plural(len(reasons), "line"),
+        chart=drawn,
+        replayed=seen.mode == "replay",
+        fields=picked_words.form(found, seen.made(choices), FORM),
+        held=picked_words.held(found, links.quarantine),
+        kept={key: found.keys[key] for key in ("from", "to") if key in found.keys},
+    )
+
+
+@pages.get("/quarantine.csv")
+def as_csv() -> Response:
+    """Rows set aside by block, feed and reason as CSV; an empty reason is one that nobody noted."""
+    found, _ = _asked(strict=True)
+    out = io.StringIO()
+    told = csv.DictWriter(out, asides.COLUMNS, lineterminator="\n")
+    told.writeheader()
+    told.writerows(asides.rows(setaside.over_time(database(), found.picked)))
+    headers = {"Content-Disposition": 'attachment; filename="milepost-quarantine.csv"'}
+    return Response(out.getvalue(), mimetype="text/csv", headers=headers)
+
+
+@pages.get("/quarantine.json")
+def as_json() -> Response:
+    """The same as JSON; a reason that nobody noted is null."""
+    found, _ = _asked(strict=True)
+    body = {"asked": dict(found.keys), "rows": asides.rows(setaside.over_time(database(), found.picked))}
+    return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
+
+
+def _asked(*, strict: bool) -> tuple[Found, View]:
+    found, seen, _ = picking(KEYS, ("form",), strict=strict)
+    return found, seen
+
+
+def every(db: Database, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
+    """All that was set aside, and the chart of it."""
+    return _found(db, Picked(), seen)
+
+
+def _found(db: Database, picked: Picked, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
+    unit = "day" if seen.mode == "live" else "week"
+    over_time = setaside.over_time(db, picked)
+    drawn = asides.chart(over_time, spans.blocks(db, picked), unit) if over_time else None
+    return setaside.by_reason(db, picked), drawn
+
+
+#: What is made with a view, before anybody is shown it.
+DEAR = (every,)

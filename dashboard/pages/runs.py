@@ -1,0 +1,144 @@
+"""`/runs` and `/runs/<number>`: the runs that an address picks, and one of them with all that is known of it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, abort, g, render_template
+
+from dashboard import links, onerun, picked_words, runlist
+from dashboard.pages import run_files as files
+from dashboard.pages.picking import INSIDE, choices, picking, shortened
+from dashboard.pages.shared import database, here, query, view
+from dashboard.picked_from import KEYS
+from metrics import browse
+from metrics.browse import Cursor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlite_utils import Database
+    from werkzeug.wrappers import Response
+
+    from dashboard.asked import Asked
+    from dashboard.picked_from import Found
+    from dashboard.runlist import Grid, GridRow
+    from dashboard.snapshot import View
+    from metrics.browse import Choices
+
+pages = Blueprint("runs", __name__)
+
+#: Where in a list a page begins: older than a run, or newer.
+PLACES = ("after", "before")
+
+#: Faults of the grid, unless the address asks for others.
+USUAL_FAULTS = {"replay": "standard", "live": "real"}
+
+
+@pages.get("/runs")
+def page() -> str | Response:
+    """The runs that the address picks, the newest first, under the last runs of each feed."""
+    if shorter := shortened(lambda told: here("runs.page", **told)):
+        return shorter
+    found, seen, asked = picking(KEYS, (*PLACES, "form"))
+    known = seen.made(choices)
+    after, newer = _place(asked)
+    db = database()
+    many = browse.count(db, found.picked)
+    listed = browse.page(db, found.picked, after, newer=newer)
+    ways = {
+        "newest": links.runs(**found.keys) if after is not None else "",
+        "newer": here("runs.page", **found.keys, before=listed.newer.text) if listed.newer else "",
+        "older": here("runs.page", **found.keys, after=listed.older.text) if listed.older else "",
+    }
+    return render_template(
+        "runs.html",
+        inside=INSIDE,
+        said=picked_words.sentence(found, many),
+        many=many,
+        picked=bool(found.keys),
+        fields=picked_words.form(found, known),
+        held=picked_words.held(found, links.runs),
+        kept={key: found.keys[key] for key in ("from", "to", "counted", "fingerprint") if key in found.keys},
+        grid=None if after is not None else _grid(found, seen, known),
+        lines=[runlist.line(run) for run in listed.rows],
+        ends=runlist.meanings(run.outcome for run in listed.rows),
+        ways=ways,
+        keys=found.keys,
+        cap=files.MOST,
+        last=runlist.LAST,
+        run_at=links.run(0).partition("?")[0].removesuffix("0"),
+        run_query=_query_of(links.run(0)),
+    )
+
+
+@pages.get("/runs/<int:number>")
+def one(number: int) -> str:
+    """One run, with all that is known of it."""
+    view(query())
+    db = database()
+    run = browse.one(db, number)
+    if run is None:
+        abort(404)
+    return render_template("run.html", inside=INSIDE, run=run, page=onerun.told(db, run))
+
+
+def _query_of(address: str) -> str:
+    return "".join(address.partition("?")[1:])
+
+
+def default_grid(db: Database, seen: View) -> tuple[GridRow, ...]:
+    """The grid of the page that asks for nothing."""
+    return seen.made(grid_of(*_shown(browse.choices(db), (), (), seen.mode)))
+
+
+@lru_cache(maxsize=256)
+def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Database, View], tuple[GridRow, ...]]:
+    """The question for the last runs of all feeds; the same function for the same sides and faults."""
+
+    def make(db: Database, _: View) -> tuple[GridRow, ...]:
+        return tuple(map(runlist.grid_row, browse.grid(db, sides, faults, runlist.LAST)))
+
+    return make
+
+
+def _grid(found: Found, seen: View, known: Choices) -> Grid | None:
+    """The grid, where what is asked for is a matter of sides and feeds alone."""
+    picked = found.picked
+    if seen.as_of is not None or not set(found.keys) <= {"side", "partner", "feed", "faults"}:
+        return None
+    sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
+    services = tuple(name for name in known.sides if name.startswith("service"))
+    named = ("the service, any level",) if sides == services and len(sides) > 1 else sides
+    met = [picked_words.FAULTS.get(name, name) for name in faults]
+    about = f"{picked_words.listed(named)}, {picked_words.listed(met)}"
+    return runlist.grid(seen.made(grid_of(sides, faults)), picked, about)
+
+
+def _shown(
+    known: Choices, sides: tuple[str, ...], faults: tuple[str, ...], mode: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Sides and faults of the grid: those asked for, as far as there are any; else the service as it usually runs."""
+    usual = tuple(name for name in (USUAL_FAULTS[mode],) if name in known.faults) or known.faults
+    services = tuple(name for name in known.sides if name.startswith("service"))
+    mine = tuple(name for name in known.sides if name in sides or (name in services and "service" in sides))
+    return (
+        mine or (("",) if sides else services or known.sides),
+        tuple(name for name in known.faults if name in faults) or (("",) if faults else usual),
+    )
+
+
+def _place(asked: Asked) -> tuple[Cursor | None, bool]:
+    """Where the page begins, and whether it goes on to newer runs from there."""
+    for key in PLACES:
+        if text := asked.one(key):
+            try:
+                return Cursor.parse(text), key == "before"
+            except ValueError:
+                g.notices = (*g.notices, f"“{key}={text}” is no place in a list; the newest are shown.")
+    return None, False
+
+
+#: What is made with a view, before anybody is shown it.
+DEAR = (choices, default_grid)

@@ -1,0 +1,98 @@
+"""A made-up year with everything in it that a page can stumble over: hostile names and errors, decisions, spending.
+
+An example: nobody decided or spent any of it.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import roadmap
+from metrics.events import HoldingEvent, RunEvent
+from metrics.store import insert_events, open_store
+from roadmap.evidence import evaluate
+from roadmap.plan import load
+from roadmap.record import decide, spend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from metrics.events import Event
+
+PLAN = Path(roadmap.__file__).with_name("milestones.toml")
+
+#: A partner and a feed that are no names, and an error that is no text.
+PARTNER = "</script><script>document.title='owned'</script>\"'/../?a=b&c#d%2F"
+FEED = "<img src=x onerror=\"document.title='owned'\">{{7*7}}\u202etxt.\N{PILE OF POO}"
+ERROR = "<b>broken</b> ' OR 1=1 -- {{config}} ${7*7} \u0000 \x1b[31m " + "very-long-word" * 40
+
+LAST = date(2013, 12, 31)
+NOW_US = 1_400_000_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Awkward:
+    """Where the store is, and what it is judged by."""
+
+    store: Path
+    plan: Path = PLAN
+    built: int = 4
+    partner: str = PARTNER
+    feed: str = FEED
+
+
+def hostile(events: Iterator[Event]) -> Iterator[Event]:
+    """The runs of one partner told again under names and with errors that mean harm."""
+    for event in events:
+        yield event
+        if not isinstance(event, RunEvent | HoldingEvent) or event.partner != "F9":
+            continue
+        twin = replace(event, partner=PARTNER, feed=FEED, file=f"{FEED}-{event.file}")
+        if isinstance(twin, RunEvent):
+            key = replace(twin.key, exchange_id=f"{twin.key.exchange_id}-twin")
+            bad = twin.outcome != "done"
+            twin = replace(twin, key=key, error=ERROR if bad else "", error_type="<i>Down</i>" if bad else "")
+        yield twin
+
+
+def make(path: Path, events: Iterator[Event]) -> Awkward:
+    """The awkward year at a path."""
+    with closing(open_store(path, "replay")) as db:
+        with db.conn:
+            insert_events(db, (("run", event) for event in hostile(events)))
+        plan = load(PLAN)
+        verdicts = evaluate(db, plan, LAST, 4, NOW_US)
+        for milestone, verdict in zip(plan.milestones, verdicts, strict=True):
+            choice = "continue" if math.isclose(milestone.level, 1) else "pause"
+            decide(db, milestone, verdict, choice, f"{FEED} because {ERROR[:60]}", PARTNER, None, NOW_US)
+            spend(db, milestone, 1234.5, f"{FEED}", LAST, NOW_US)
+    return Awkward(path)
+
+
+@pytest.fixture(scope="session")
+def awkward_made(tmp_path_factory: pytest.TempPathFactory) -> Awkward:
+    """The awkward year, to read from only."""
+    from sys import modules
+
+    year = modules["shared_made_up_year"]
+    events = year.events_of(year.Year(moves=True, outages=(45,)))
+    return make(tmp_path_factory.mktemp("awkward") / "metrics-replay.db", events)
+
+
+@pytest.fixture
+def awkward(awkward_made: Awkward, tmp_path: Path) -> Callable[[], Awkward]:
+    """A copy of the awkward year that a test may change."""
+
+    def copy() -> Awkward:
+        shutil.copyfile(awkward_made.store, tmp_path / "metrics-replay.db")
+        return replace(awkward_made, store=tmp_path / "metrics-replay.db")
+
+    return copy

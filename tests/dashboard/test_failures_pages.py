@@ -1,0 +1,207 @@
+"""One run, failures that are alike, and what was set aside: on a few runs made up for it."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+from contextlib import closing
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+import pytest
+
+from metrics.store import insert_events, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+    from metrics.events import HoldingEvent, RunEvent
+
+#: What partners, feeds, files and errors may be called by somebody who means harm, or none.
+HOSTILE = (
+    "<script>alert('1')</script>", '"><img src=x onerror=alert(2)>', "{{ 7 * 7 }}", "%3Cb%3E&lt;b&gt;", "a,b\\c;d/..",
+    "\u202eright to left", "=1+1", "long" * 60, "</script><!--",
+)  # fmt: skip
+
+
+@pytest.fixture
+def on(
+    tmp_path: Path, app_on: Callable[..., Flask], a_run: Callable[..., RunEvent], a_holding: HoldingEvent
+) -> Callable[..., FlaskClient]:
+    """Requests to a dashboard on some runs; each gets a holding, so that it counts."""
+
+    def make(*runs: RunEvent) -> FlaskClient:
+        path = tmp_path / "store.db"
+        with closing(open_store(path, "replay")) as db, db.conn:
+            held = [replace(a_holding, partner=run.partner, feed=run.feed, file=run.file, faults=run.key.faults,
+                            block=run.block, block_end=run.block_end) for run in runs]  # fmt: skip
+            insert_events(db, [("", event) for event in (*runs, *dict.fromkeys(held))])
+        return app_on(path, built=4).test_client()
+
+    return make
+
+
+def told(text: str) -> str:
+    """A page's words, without its marks."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def named(run: RunEvent, exchange: str, **changes: object) -> RunEvent:
+    """The same run as one of another exchange."""
+    return replace(run, key=replace(run.key, exchange_id=exchange), **changes)  # type: ignore[arg-type]
+
+
+def test_a_run_stands_beside_what_is_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """Its duration, the usual range of the completed runs before it, and a drawing of both."""
+    before = [named(a_run(duration_ns=(30 + n) * 10**9), f"e{n}", started_at_us=n) for n in range(21)]
+    text = on(*before, named(a_run(duration_ns=61 * 10**9), "e", started_at_us=99)).get("/runs/22").text
+    assert "1m 01s ; usually 31 s to 49 s, 21 runs. Longer than usual." in told(text)
+    assert '<svg class="range"' in text
+
+
+def test_too_few_runs_tell_nothing_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """No range is made up, and a run without an end has no duration."""
+    text = told(on(a_run(outcome="abandoned", duration_ns=None)).get("/runs/1").text)
+    assert "not recorded: nobody heard of its end . Too few runs before it to say what is usual (fewer than 5" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"in": 9, "delivered": 7, "quarantined": 2}, "9 in = 7 delivered + 2 set aside. It balances."),
+        ({"in": 9, "delivered": 7}, "It does not balance: 9 in, 7 accounted for; 2 rows missing."),
+        ({"in": 9, "delivered": 10}, "It does not balance: 9 in, 10 accounted for; 1 row too many."),
+        ({"in": 0}, "No rows entered this run."),
+    ],
+)
+def test_the_account_of_rows(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], rows: dict[str, int], said: str
+) -> None:
+    """Where the rows ended as a sum, and whether it balances."""
+    assert said in told(on(a_run(rows=rows)).get("/runs/1").text)
+
+
+@pytest.mark.parametrize(
+    ("aside", "said"),
+    [
+        (None, "3 rows set aside; reasons not recorded."),
+        (
+            {"type-error": 2, "extra-cell": 1},
+            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 extra-cell 1",
+        ),
+        (
+            {"type-error": 2},
+            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 reasons not recorded 1",
+        ),
+    ],
+)
+def test_why_rows_were_set_aside(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], aside: dict[str, int] | None, said: str
+) -> None:
+    """By reason; what nobody recorded is said to be so, and is not 0."""
+    client = on(a_run(rows={"in": 4, "delivered": 1, "quarantined": 3}, aside=aside))
+    assert said in told(client.get("/runs/1").text)
+
+
+def test_a_run_leads_to_its_other_attempts(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """All attempts of its exchange stand in order, with this one marked."""
+    text = on(a_run(outcome="failed"), a_run(attempt=2)).get("/runs/1").text
+    assert "2 attempts at this file" in text
+    assert 'href="/runs/2"' in text
+    assert 'href="/runs/1"' not in text
+
+
+@pytest.mark.parametrize("path", ["/runs/2", "/runs/abc", "/runs/-1", "/runs/99999999999999999999999"])
+def test_no_such_run_is_said_in_words(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], path: str
+) -> None:
+    """A number that no run has, and what is no number, have no page."""
+    answer = on(a_run()).get(path)
+    assert answer.status_code == 404
+    assert "There is nothing at" in answer.text
+
+
+def test_failures_are_put_together(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """The same words with other numbers are one kind, with an example, its feeds, and a link to exactly its runs."""
+    runs = [
+        named(a_run(outcome="failed", error_type="http-503", error=f"answered 50{n}"), f"e{n}", partner=partner)
+        for n, partner in enumerate(["AA", "AA", "UA"])
+    ]
+    client = on(*runs, named(a_run(outcome="refused", error="no such column"), "r"), named(a_run(), "d"))
+    text = told(client.get("/failures").text)
+    assert "4 failed runs , all there are." in text
+    assert re.search(r"answered … http-503 Example answered 50\d Run \d 3 runs AA/f , UA/f service@1", text)
+    assert "1 run AA/f service@1" in text
+    assert "no such column Example no such column" in text
+    assert "1 failed run : UA." in told(client.get("/failures?partner=ua").text)
+
+
+def test_without_failures_the_page_says_so(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """Nothing failed at all, or nothing of what is asked for."""
+    client = on(a_run())
+    assert "No run failed so far." in told(client.get("/failures").text)
+    assert "No run failed that is like that." in told(client.get("/failures?side=monolith").text)
+
+
+def test_quarantine_by_reason_and_over_time(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """Reasons by feed, a line for each of the two most frequent, the rest in one, and weeks without any as 0."""
+    rows = {"in": 9, "delivered": 2, "quarantined": 7}
+    client = on(
+        named(a_run(rows=rows, aside={"a": 3, "b": 2, "c": 1}), "e1"),
+        named(a_run(), "e2", block="2013-01-07", block_end="2013-01-13", file="b.csv"),
+    )
+    text = client.get("/quarantine").text
+    assert "7 rows, all there are." in told(text)
+    assert "Most often: a, 3 rows" in told(text)
+    for said in ("a AA/f 3 1", "b AA/f 2 1", "c AA/f 1 1", "reasons not recorded AA/f 1 1"):
+        assert said in told(text)
+    figure = json.loads(re.search(r'id="figure-aside">(.*?)</script>', text)[1])  # type: ignore[index]
+    go.Figure(figure)
+    assert [(line["name"], line["y"]) for line in figure["data"]] == [
+        ("a", [3.0, 0.0]), ("b", [2.0, 0.0]), ("2 other reasons", [2.0, 0.0]),
+    ]  # fmt: skip
+    lines = list(csv.DictReader(io.StringIO(client.get("/quarantine.csv").text)))
+    assert [(line["reason"], line["rows"]) for line in lines] == [("", "1"), ("a", "3"), ("b", "2"), ("c", "1")]
+    assert [row["reason"] for row in client.get("/quarantine.json").json["rows"]] == [None, "a", "b", "c"]
+
+
+def test_nothing_set_aside_is_said(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """No empty chart, and no script for it."""
+    text = on(a_run()).get("/quarantine").text
+    assert "No row of this list was set aside." in text
+    assert "plotly" not in text
+
+
+def test_hostile_texts_are_shown_as_texts(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """Whatever partners, feeds, files, errors and reasons are called, they stand on every page, and make no marks."""
+    runs = []
+    for name in HOSTILE:
+        bad = {"in": 9, "delivered": 8, "quarantined": 1}
+        runs += [
+            named(a_run(outcome="failed", error_type=name, error=name), f"f{name}", partner=name, feed=name, file=name),
+            named(a_run(rows=bad, aside={name: 1}), f"q{name}", partner=name, feed=name, file=name),
+        ]
+    client = on(*runs)
+    for path in ("/runs", "/failures", "/quarantine", *(f"/runs/{n}" for n in range(1, len(runs) + 1, 2))):
+        text = client.get(path).text
+        shown = html.unescape(text)
+        assert any(name in shown for name in HOSTILE), path
+        for mark in ("<script>alert", "<img", "<!--", "49"):
+            assert mark not in re.sub(r"<svg.*?</svg>", "", text), (path, mark)
+    assert sum(name in html.unescape(client.get("/runs").text) for name in HOSTILE) == len(HOSTILE)
+    figure = re.search(r'id="figure-aside">(.*?)</script>', client.get("/quarantine").text)
+    assert figure
+    drawn = json.loads(figure[1])
+    for label in (
+        *(line["name"] for line in drawn["data"]),
+        *(note["text"] for note in drawn["layout"]["annotations"]),
+    ):
+        assert "<" not in label

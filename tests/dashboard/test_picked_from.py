@@ -1,0 +1,125 @@
+"""Addresses as lists of runs, and back."""
+
+from __future__ import annotations
+
+from datetime import date
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import asked, links, picked_from
+from metrics.browse import Choices
+from metrics.events import RUN_OUTCOMES
+from metrics.picked import UNTOLD, Counted, Picked
+
+KNOWN = Choices(
+    sides=("monolith", "service@1"),
+    partners=("UA", "DL", "Straße", "a,b\\c"),
+    feeds=("flights",),
+    faults=("none", "standard"),
+    first=date(2013, 1, 1),
+    last=date(2013, 12, 31),
+)
+TODAY = date(2013, 12, 31)
+READING = Counted(
+    sides={"service@1": None}, scope=("*/*",), mode="replay", faults="none", series="s", start=date(2013, 1, 1),
+    end=TODAY,
+)  # fmt: skip
+
+names = st.lists(st.text(min_size=1, max_size=6), unique=True, max_size=3).map(tuple)
+days = st.none() | st.dates(date(1900, 1, 1), date(2200, 1, 1))
+lists = st.builds(
+    Picked,
+    sides=st.lists(st.sampled_from(["monolith", "service", "service@1", "service@12"]), unique=True).map(tuple),
+    states=st.lists(st.sampled_from(picked_from.STATES), unique=True).map(tuple),
+    partners=names,
+    feeds=names,
+    faults=names,
+    first=days,
+    last=days,
+    attempt=st.sampled_from(["", "first", "last"]),
+    fingerprint=st.sampled_from(["", UNTOLD, "0123456789ab"]),
+    counted=st.none() | st.just(READING),
+)
+
+
+def found(query: str, today: date = TODAY) -> picked_from.Found:
+    """What a query picks."""
+    known = dict.fromkeys(picked_from.KEYS)
+    return picked_from.read(
+        asked.read(parse_qsl(query), known), KNOWN, today, lambda text: READING if text == "M1:x:none" else f"no {text}"
+    )
+
+
+@given(lists)
+def test_an_address_stands_for_one_list(picked: Picked) -> None:
+    """Whatever a list holds, and whatever names there are, its address gives the same list."""
+    again = found(urlencode(picked_from.keys_of(picked, "M1:x:none" if picked.counted else "")))
+    same = {name: tuple(n for n in getattr(picked, name) if n) for name in ("partners", "feeds", "faults")}
+    assert again.notices == ()
+    assert {name: getattr(again.picked, name) for name in same} == same
+    others = ("sides", "states", "first", "last", "attempt", "fingerprint", "counted")
+    assert [getattr(again.picked, name) for name in others] == [getattr(picked, name) for name in others]
+
+
+@given(st.text())
+def test_any_text_can_be_asked_for(text: str) -> None:
+    """No value of any key is an error: it is understood, or the page says that it is not."""
+    for key in picked_from.KEYS:
+        again = found(urlencode({key: text}))
+        assert again.picked == Picked() or again.keys
+
+
+def test_short_words_are_enough() -> None:
+    """`partner=ua,dl` finds partners in whatever case, and `range=90d` counts back from the data's last day."""
+    again = found("state=failed&partner=ua,dl,STRASSE&range=90d")
+    assert again.picked == Picked(states=("failed",), partners=("UA", "DL", "Straße"), first=date(2013, 10, 3))
+    assert again.keys == {"state": "failed", "partner": "UA,DL,Straße", "range": "90d"}
+    assert again.notices == again.unknown == ()
+
+
+def test_a_name_that_no_run_has_lists_nothing_and_is_told() -> None:
+    """It is kept, so that a link to no run leads to an empty list, and not to all."""
+    again = found("partner=zz")
+    assert again.picked.partners == ("zz",)
+    assert again.unknown == ("No run here has “partner=zz”; nothing is listed for it.",)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["side=server", "side=service@0", "state=broken", "range=0d", "range=soon", "from=2013-13-01", "to=x", "attempt=2",
+     "fingerprint=xyz", "counted=M9:x:none", "from=2013-01-01&range=9d"],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_left_out_and_told(query: str) -> None:
+    """One notice, and the list is that of the rest of the address."""
+    again = found(query)
+    assert len(again.notices) == 1
+    assert "left out" in again.notices[0] or again.notices[0] == "no M9:x:none"
+    assert again.picked == Picked(first=date(2013, 1, 1) if "from=2013-01-01" in query else None)
+
+
+def test_as_of_an_earlier_day_nothing_later_counts() -> None:
+    """A list as of a day ends with it, whatever days are asked for."""
+    known = dict.fromkeys(picked_from.KEYS)
+    for told in ([("as_of", "2013-06-30")], [("as_of", "2013-06-30"), ("to", "2013-12-31")]):
+        again = picked_from.read(asked.read(told, known), KNOWN, date(2013, 6, 30), str)
+        assert again.picked.last == date(2013, 6, 30)
+
+
+def test_states_are_all_that_a_run_can_be() -> None:
+    """Every outcome can be asked for, and so can what goes on."""
+    assert set(picked_from.STATES) == {*RUN_OUTCOMES, "running"}
+
+
+@given(st.lists(st.text(min_size=1), unique=True))
+def test_names_stay_apart_whatever_is_in_them(values: list[str]) -> None:
+    """Commas and backslashes belong to a name or part two, and both can be told."""
+    assert links.parted(links.joined(values)) == tuple(values)
+
+
+def test_a_list_of_a_reading_needs_its_name() -> None:
+    """Without the name there is no address that would hold the same runs."""
+    with pytest.raises(ValueError, match="name of the reading"):
+        picked_from.keys_of(Picked(counted=READING))
