@@ -21,6 +21,7 @@ bench: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python tests/bench/exchange.py
 	$(BIN)/python tests/bench/store.py
+	$(BIN)/python tests/bench/dashboard.py
 
 serve: .venv/ready
 	$(BIN)/milepost --workspace demo serve

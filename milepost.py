@@ -44,6 +44,9 @@ BUSY = 75
 #: Seconds until a job that found the database in use is tried again, where its next turn is far off.
 SOON_S = 60.0
 
+#: Seconds for which the dashboard shows what it has read before it reads what came since.
+KEEP_S = 2.0
+
 
 @dataclass(frozen=True)
 class Front:
@@ -418,35 +421,14 @@ def serve_until_told(front: Front, listener: socket.socket) -> int:
     Returns:
         130 after Ctrl-C, 143 after SIGTERM.
     """
-    import signal
     import threading
-    from datetime import UTC, datetime, timedelta
+    from datetime import UTC, datetime
 
-    from apscheduler.schedulers.background import BackgroundScheduler
-    from waitress.server import create_server
-
-    from dashboard.app import create_app
     from dashboard.config import Config
+    from dashboard.serving import Turns, serve_with
 
     told = threading.Event()
-    code = 130
-
-    def on_term(*_: object) -> None:
-        nonlocal code
-        code = 143
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
-        raise SystemExit(code)
-
-    signal.signal(signal.SIGTERM, on_term)
-    scheduler = BackgroundScheduler(
-        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-    )
-    every = {"exchange": {"seconds": 5}, "collect": {"seconds": 5}, "judge": {"days": 1}}
-    first = {"exchange": 0, "collect": 1, "judge": 3}  # seconds from now: what is judged has been collected
-    for name, job in jobs(front, told.is_set).items():
-        start = datetime.now(UTC) + timedelta(seconds=first[name])
-        pause = told.wait if name == "judge" else None  # the others have another turn in seconds
-        scheduler.add_job(spoken(job, pause), "interval", id=name, next_run_time=start, **every[name])
+    todo = jobs(front, told.is_set)
     config = Config(
         store=front.store,
         milestones=front.milestones,
@@ -454,16 +436,18 @@ def serve_until_told(front: Front, listener: socket.socket) -> int:
         workspace_name=front.workspace.settings.name,
         clock=front.clock,
         today=lambda: datetime.now(UTC).date(),
+        now=lambda: datetime.now(UTC),
+        spool=front.workspace.spool if front.clock == "live" else None,
+        keep_s=KEEP_S,
     )
-    server = create_server(create_app(config), sockets=[listener], threads=4)
-    scheduler.start()
-    try:
-        server.run()
-    finally:
-        told.set()
-        scheduler.shutdown(wait=True)
-        server.close()
-    return code
+    turns = {  # what is judged has been collected
+        "exchange": Turns(work=spoken(todo["exchange"]), every_s=5, first_s=0),
+        "collect": Turns(work=spoken(todo["collect"]), every_s=2, first_s=1),
+        "judge": Turns(
+            work=spoken(todo["judge"], told.wait), every_s=86_400, first_s=3
+        ),  # the others soon have another
+    }
+    return serve_with(config, listener, turns, told)
 
 
 def spoken(job: Callable[[], object], pause: Callable[[float], bool] | None = None) -> Callable[[], None]:

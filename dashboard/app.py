@@ -15,8 +15,10 @@ from werkzeug.exceptions import HTTPException
 from dashboard import words
 from dashboard.assets import PlotlyScript
 from dashboard.errors import NothingYet, StillReading
-from dashboard.freshness import freshness
+from dashboard.freshness import Lateness, freshness
+from dashboard.kept import Kept
 from dashboard.pages import (
+    again,
     charts,
     decisions,
     failures,
@@ -30,7 +32,7 @@ from dashboard.pages import (
     runs,
     worth,
 )
-from dashboard.pages.shared import here, plain, settings
+from dashboard.pages.shared import address_or, here, newest_address, plain, settings
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
 from metrics.errors import MetricsError
@@ -78,10 +80,12 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    told = (words.tight, words.sentence, words.capital, words.less, words.span)
+    told = (words.tight, words.sentence, words.capital, words.less, words.span, words.day)
     app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)
+    app.extensions["kept"] = Kept()
+    app.extensions["late"] = Lateness(config)
     dear = (freshness, *(make for page in PAGES for make in getattr(page, "DEAR", ())))
     app.extensions["views"] = Views(config, dear if config.keep_s is not None else ())
 
@@ -91,6 +95,8 @@ def create_app(config: Config) -> Flask:
             "pages": NAVIGATION,
             "here": here,
             "as_of": g.get("as_of"),
+            "newest_address": newest_address,
+            "method_address": address_or("method.page", here("worth.page") + "#how"),
             "fresh": g.get("fresh"),
             "workspace_name": config.workspace_name,
             "clock": config.clock,
@@ -101,7 +107,9 @@ def create_app(config: Config) -> Flask:
         }
 
     app.before_request(_only_reading_and_only_here)
+    app.before_request(again.send_again)
     app.after_request(_finish)
+    app.after_request(again.keep)  # called before the one above: the last is the first
     app.teardown_appcontext(_close)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(NothingYet, _nothing_yet)

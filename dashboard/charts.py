@@ -49,7 +49,7 @@ class Chart:
         return [[_cell(row[column.name], column) for column in self.columns] for row in self.rows]
 
 
-DAYS = (Column(name="block", label="Week from", words=True), Column(name="block_end", label="to", words=True))
+DAYS = (Column(name="block", label="From", words=True), Column(name="block_end", label="to", words=True))
 BUSY = (
     *DAYS,
     Column(name="control_s", label="Monolith, s", digits=2),

@@ -74,8 +74,9 @@ def _blocks(db: Database, asked: Question, reading: Reading, unit: str) -> Itera
         passes = f" Each is the mean of {rounds} passes, which are not more {unit}s." if rounds > 1 else ""
         yield Doubt(
             title=f"{words.plural(reading.blocks, unit)} of evidence",
-            text=f"Runs of one {unit} are alike, so {reading.blocks} {unit}s are {reading.blocks} witnesses, "
-            f"however many runs they hold.{passes}",
+            text=f"Runs of one {unit} are alike, so {words.plural(reading.blocks, unit)} "
+            f"{'is one witness' if reading.blocks == 1 else f'are {reading.blocks} witnesses'}, "
+            f"however many runs {'it holds' if reading.blocks == 1 else 'they hold'}.{passes}",
         )
     lacking = [
         row for row in compare.block_series(db, asked) if row["subject_busy_s"] is None or row["control_busy_s"] is None

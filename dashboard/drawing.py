@@ -33,7 +33,7 @@ class Mark:
     text: str
 
 
-def frame_of(height_px: int, first: date, last: date, hover_title: str = "Week of %{x|%-d %b %Y}") -> Figure:
+def frame_of(height_px: int, first: date, last: date, hover_title: str = "From %{x|%-d %b %Y}") -> Figure:
     """An empty figure over a stretch of days; `hover_title` heads what is shown of one of them."""
     figure = blank(height_px)
     figure["layout"]["xaxis"] |= {

@@ -6,10 +6,12 @@ an annotation), so that the page can put on the dark palette without asking agai
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from dashboard.drawing import frame_of, mark, text, y_axis
 from dashboard.palette import PALETTES, STYLES
+from dashboard.points import peak, points, seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -66,18 +68,18 @@ def _weekly(
 ) -> Figure:
     figure = frame_of(HEIGHTS[name], frame["block"].iloc[0], frame["block"].iloc[-1])
     layout = figure["layout"]
-    top = max((_peak(frame, lines) for _, lines in panels), default=0.0) * 1.06 or 1.0
+    top = max((peak(frame, lines) for _, lines in panels), default=0.0) * 1.06 or 1.0
     spans = [(0.0, 1.0)] if len(panels) == 1 else [(0.56, 1.0), (0.0, 0.44)]
     plot_px = HEIGHTS[name] - layout["margin"]["t"] - layout["margin"]["b"]
     for number, ((title, lines), (low, high)) in enumerate(zip(panels, spans, strict=True)):
         axis = "y" if number == 0 else f"y{number + 1}"
         layout["yaxis" + axis[1:]] = y_axis(low, high, top)
         for role, column, label in lines:
-            weeks, values = _points(frame, column, switches=role != "baseline")
+            weeks, values = points(frame, column, switches=role != "baseline")
             figure["data"].append(
                 {
                     "type": "scatter",
-                    "mode": "lines" if len(weeks) > 1 else "markers",  # a line of one point is not seen
+                    **seen(weeks, values, digits),
                     "name": f"{label}, {title.lower()}" if title else label,
                     "meta": role,
                     "x": weeks,
@@ -92,6 +94,8 @@ def _weekly(
         layout["annotations"] += _labels(frame, lines, axis, top, plot_px * (high - low))
         if title:
             layout["annotations"].append(text(title, "ink", 0, high, "paper", "paper", yshift=4, bold=True))
+    if len(frame) == 1:
+        layout["xaxis"]["range"] = [(frame["block"].iloc[0] + timedelta(days=days)).isoformat() for days in (-1, 1)]
     if len(frame) <= FEW:
         layout["xaxis"] |= {"tickvals": [block.isoformat() for block in frame["block"]], "tickformat": "%-d %b"}
     layout["xaxis"]["anchor"] = "y" if len(panels) == 1 else f"y{len(panels)}"
@@ -129,29 +133,3 @@ def _labels(
             | {"yanchor": "middle", "name": f"{role} label"}
         )
     return placed
-
-
-def _points(frame: pd.DataFrame, column: str, *, switches: bool) -> tuple[list[str], list[float | None]]:
-    """A line's points; where weeks are missing, or the milestone switches, it is broken by a None."""
-    weeks: list[str] = []
-    values: list[float | None] = []
-    before: tuple[date, str] | None = None
-    parts = zip(frame["block"], frame["block_end"], frame["milestone"], _values(frame, column), strict=True)
-    for block, block_end, milestone, value in parts:
-        if before and ((block - before[0]).days > 1 or (switches and milestone != before[1])):
-            weeks.append(before[0].isoformat())
-            values.append(None)
-        weeks.append(block.isoformat())
-        values.append(value)
-        before = (block_end, milestone)
-    return weeks, values
-
-
-def _values(frame: pd.DataFrame, column: str) -> list[float | None]:
-    """A column with its gaps as None, so that a gap is drawn as a gap."""
-    return [None if value != value else round(float(value), 4) for value in frame[column]]
-
-
-def _peak(frame: pd.DataFrame, lines: Iterable[tuple[str, str, str]]) -> float:
-    known = [value for _, column, _ in lines for value in _values(frame, column) if value is not None]
-    return max(known, default=0.0)

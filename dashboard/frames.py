@@ -99,6 +99,13 @@ def runs_measured(db: Database) -> int:
     return int(db.execute("SELECT COALESCE(SUM(attempts), 0) FROM run_block").fetchone()[0])
 
 
+def runs_until(db: Database, last: date) -> tuple[int, int]:
+    """How many runs the store holds of the blocks up to a day, and how many of them were read from logs."""
+    sql = "SELECT COALESCE(SUM(attempts), 0), COALESCE(SUM(imported), 0) FROM run_block WHERE block_end <= ?"
+    runs, imported = db.execute(sql, (last.isoformat(),)).fetchone()
+    return int(runs), int(imported)
+
+
 def is_pinned(db: Database, asked: Question) -> bool:
     """Whether the baseline's weights are fixed for a question's series, as of its end."""
     return pinned_since(db, asked) is not None

@@ -2,29 +2,134 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import time
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dashboard import frames, words
+from metrics.errors import MetricsError
+from metrics.store import open_reader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlite_utils import Database
 
+    from dashboard.config import Config
     from dashboard.snapshot import View
+
+#: Runs may wait so long to be collected before the data is called late.
+LATE_AFTER = timedelta(minutes=10)
+
+#: Seconds for which an answer to "is it late?" holds.
+ASKED_ANEW_S = 5.0
+
+#: The end of the newest run is looked for among so many that started last.
+LAST = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """What the line says."""
+    """What a view says of the data it was made from."""
 
-    upto: str
-    runs: str
+    newest: datetime | None  #: end of the newest run; None where no run is known
+    runs: int
+    imported: bool  #: whether some of them were read from logs
+    mode: str
+
+    def upto(self, now: datetime | None) -> str:
+        """How far the data goes, and how old that is; a replay stands still, and has no age."""
+        if self.newest is None:
+            return "No runs yet"
+        said = f"Data up to {words.day(self.newest.date(), year=True)} {self.newest:%H:%M} UTC"
+        if self.mode == "replay":
+            return f"{said} (replayed calendar)"
+        return said if now is None else f"{said} ({words.ago(now - self.newest)})"
+
+    @property
+    def counted(self) -> str:
+        """How much of it there is."""
+        return f"{words.plural(self.runs, 'run')} measured{' or imported' if self.imported else ''}"
 
 
 def freshness(db: Database, view: View) -> Freshness:
-    """The line of a view."""
-    replayed = " (replayed calendar)" if view.mode == "replay" else ""
-    return Freshness(
-        upto=f"Data up to {words.day(view.today, year=True)}{replayed}",
-        runs=f"{words.plural(frames.runs_measured(db), 'run')} measured",
+    """What there is up to the day of a view, its last day included."""
+    last = view.as_of or view.today
+    end_us = round((datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)).timestamp() * 1e6)
+    bound = "AND started_at_us < ?" if view.as_of else ""
+    sql = (
+        "SELECT MAX(ended) FROM (SELECT started_at_us + COALESCE(duration_ns, 0) / 1000 AS ended FROM run "  # noqa: S608
+        f"WHERE outcome != 'running' {bound} ORDER BY started_at_us DESC LIMIT {LAST})"
     )
+    ended_us = db.execute(sql, (end_us,) if view.as_of else ()).fetchone()[0]
+    runs, imported = frames.runs_until(db, last)
+    newest = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
+    return Freshness(newest=newest, runs=runs, imported=imported > 0, mode=view.mode)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """The line of a page, in words."""
+
+    upto: str
+    runs: str
+    late: str  #: "" where nothing is
+
+
+class Lateness:
+    """Whether runs wait in the spool that nobody collects; looked up every few seconds at most."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._until_s = 0.0
+        self._waits: datetime | None = None
+
+    def said(self) -> str:
+        """What to say of it, in words; "" where nothing waits for long, or nobody told where to look."""
+        config = self._config
+        if config.spool is None or config.now is None:
+            return ""
+        with self._lock:
+            if time.monotonic() >= self._until_s:
+                self._waits = waits_since(config.spool, config.store)
+                self._until_s = time.monotonic() + ASKED_ANEW_S
+            since = self._waits
+        now = config.now()
+        if since is None or now - since < LATE_AFTER:
+            return ""
+        day = "" if since.date() == now.date() else f" on {words.day(since.date(), year=since.year != now.year)}"
+        return f"Data is {words.about(now - since)} late. Numbers stop at {since:%H:%M} UTC{day}."
+
+
+def waits_since(spool: Path, store: Path) -> datetime | None:
+    """When the oldest event was told that waits in the spool; None where none does."""
+    read: dict[str, int] = {}
+    with suppress(MetricsError), closing(open_reader(store)) as db:  # no store: nothing has been read
+        read = dict(db.execute("SELECT name, offset_bytes FROM spool_file").fetchall())
+    waiting = [_first_told(path, read.get(path.name, 0)) for path in spool.glob("*.jsonl")]
+    return min((told for told in waiting if told is not None), default=None)
+
+
+def _first_told(path: Path, offset: int) -> datetime | None:
+    """When the first whole line after an offset was told: at the end of its run, or when the file last changed."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            line = file.readline()
+            if not line.endswith(b"\n"):  # nothing, or one that is being written
+                return None
+            changed = path.stat().st_mtime
+    except OSError:  # the collector was done with it
+        return None
+    ended = 0.0
+    with suppress(ValueError, TypeError, KeyError):  # a line that is no event was told at some time, too
+        event = json.loads(line)
+        ended = event["started_at_us"] / 1e6 + (event["duration_ns"] or 0) / 1e9
+    opened = path.stem.partition("-")[0]  # a recorder names its file by when it opened it, in nanoseconds
+    told = max(ended, int(opened) / 1e9 if opened.isdecimal() else 0.0) or changed
+    return datetime.fromtimestamp(min(told, changed), UTC)

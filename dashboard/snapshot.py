@@ -6,25 +6,27 @@ is made once for each view. While data keeps coming in, readers get the last vie
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from dashboard.errors import NothingYet, NotYet, StillReading
 from metrics.changes import Changes
-from metrics.errors import StoreDamaged, StoreMissing
+from metrics.errors import MetricsError, StoreDamaged, StoreMissing
 from metrics.store import clock_of, open_reader
 from metrics.store import today as replayed_today
+from roadmap.errors import PlanError
 from roadmap.evidence import judge_all, judge_as_of
 from roadmap.plan import load
 from roadmap.verdict import block_days
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from sqlite_utils import Database
 
@@ -34,11 +36,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: What keeps a view from being made, and is told to whoever asks for it.
+UNREADABLE = (NothingYet, MetricsError, PlanError, sqlite3.DatabaseError)
+
 #: Views of earlier days that are kept beside the newest.
 EARLIER = 8
 
-#: Making a view may take so much of the time: one that took a second is made anew after ten.
+#: Making a view may take so much of a processor: one that took a second of it is made anew after ten.
 SHARE = 10
+
+#: Seconds in which the pages that were asked for last are made from a new view.
+RENEWAL_S = 1.0
 
 #: How long a first page waits for another that is reading already.
 PATIENCE_S = 2.0
@@ -68,6 +76,13 @@ class View:
         return cast("T", self._made[make])
 
 
+class _Earlier(NamedTuple):
+    """A view of an earlier day, and the state of the store that it was made from."""
+
+    view: View
+    version: Hashable
+
+
 class Views:
     """The newest view of a workspace, and some of earlier days.
 
@@ -82,9 +97,11 @@ class Views:
         self._changes = Changes(config.store)
         self._making = threading.Lock()
         self._newest: View | None = None
+        self._before: View | None = None  # the newest before that
         self._version: Hashable = None
         self._made_at_s = self._cost_s = 0.0
-        self._earlier: OrderedDict[Hashable, View] = OrderedDict()
+        self._earlier: OrderedDict[date, _Earlier] = OrderedDict()
+        self._sorting = threading.Lock()  # of what is kept of earlier days
 
     def newest(self) -> View:
         """The view of today: the newest there can be or, where the settings let views be kept, one that is nearly so.
@@ -95,37 +112,48 @@ class Views:
             StoreDamaged: the store is not one, or of the other clock.
             PlanError: the milestone file cannot be used.
         """
-        version = self._versions()
+        version = self.version()
         kept = self._newest
         if kept is not None and version == self._version:
             return kept
         if kept is None or self._config.keep_s is None:
-            if not self._making.acquire(timeout=PATIENCE_S):
-                raise StillReading
-            try:
+            with self._patiently():
                 return self._make(version)
-            finally:
-                self._making.release()
         if self._is_old():
-            threading.Thread(target=self._make_quietly, name="view", daemon=True).start()
+            self._beside(self.refresh)
         return kept
 
-    def refresh(self) -> None:
-        """Make the newest view now, if the store has changed and the last one is old enough; says what went wrong."""
-        if (
-            self._versions() != self._version
-            and (self._newest is None or self._is_old())
-            and self._making.acquire(blocking=False)
+    def holds(self, view: View) -> bool:
+        """Whether a page made from this view of today may be sent again.
+
+        Where views are kept, the one that has just been replaced holds a moment longer, until its pages are made anew.
+        """
+        newest = self.newest()
+        replaced = self._config.keep_s is not None and time.monotonic() - self._made_at_s < RENEWAL_S
+        return view is newest or (replaced and view is self._before)
+
+    def refresh(self) -> bool:
+        """Make the newest view now, if the store has changed and the last one is old enough; returns whether it did.
+
+        What keeps it from being made is not said here: from then on `newest` says it to every reader.
+        """
+        version = self.version()
+        if (self._newest is not None and (version == self._version or not self._is_old())) or not self._making.acquire(
+            blocking=False
         ):
-            try:
-                self._make(self._versions())
-            except NothingYet:
-                pass  # there will be something one day, and until then each page says that there is not
-            finally:
-                self._making.release()
+            return False
+        try:
+            self._make(version)
+        except UNREADABLE:
+            return False
+        finally:
+            self._making.release()
+        return True
 
     def earlier(self, day: date) -> View:
         """The view of an earlier day, by the plans of that day; a day that has not come is refused.
+
+        It is kept as the newest is: what came in late since then may have changed what was known of that day.
 
         Raises:
             NotYet: the day lies ahead of the store's calendar.
@@ -134,20 +162,26 @@ class Views:
         today = self.newest().today
         if day > today:
             raise NotYet(day, today)
-        key = (day, self._versions())
-        if key not in self._earlier:
-            with closing(self._open()) as db:
-                plan, verdicts = judge_as_of(db, self._plan(), day, self._config.built)
-            self._earlier[key] = self._view(plan, verdicts, day, as_of=day)
-            while len(self._earlier) > EARLIER:
-                self._earlier.popitem(last=False)
-        return self._earlier[key]
+        version = self.version()
+        with self._sorting:
+            kept = self._earlier.get(day)
+            if kept is not None:
+                self._earlier.move_to_end(day)
+        if kept is not None and kept.version == version:
+            return kept.view
+        if kept is None or self._config.keep_s is None:
+            with self._patiently():
+                return self._make_earlier(day, version)
+        if self._newest is not None and self._version == version:  # the newest goes first
+            self._beside(lambda: self._remake_earlier(day, version))
+        return kept.view
 
     def close(self) -> None:
         """Let go of the store."""
         self._changes.close()
 
-    def _versions(self) -> Hashable:
+    def version(self) -> Hashable:
+        """A value that differs from every earlier one once the store, the plan or the day has changed."""
         try:
             status = self._config.milestones.stat()
             plan = (status.st_mtime_ns, status.st_size)
@@ -159,12 +193,45 @@ class Views:
     def _is_old(self) -> bool:
         return time.monotonic() - self._made_at_s >= max(self._config.keep_s or 0.0, SHARE * self._cost_s)
 
-    def _make_quietly(self) -> None:
+    @contextmanager
+    def _patiently(self) -> Iterator[None]:
+        """Nobody else makes a view meanwhile; raises StillReading where somebody does for long."""
+        if not self._making.acquire(timeout=PATIENCE_S):
+            raise StillReading
+        try:
+            yield
+        finally:
+            self._making.release()
+
+    def _beside(self, make: Callable[[], object]) -> None:
+        """Make a view in a thread of its own."""
+        if not self._making.locked():
+            threading.Thread(target=make, name="view", daemon=True).start()
+
+    def _make_earlier(self, day: date, version: Hashable) -> View:
+        """Judge as of a day, unless another has done so meanwhile; the caller holds the lock."""
+        kept = self._earlier.get(day)
+        if kept is not None and kept.version == version:
+            return kept.view
+        with closing(self._open()) as db:
+            plan, verdicts = judge_as_of(db, self._plan(), day, self._config.built)
+        view = self._view(plan, verdicts, day, as_of=day)
+        for make in self._dear:
+            view.made(make)
+        with self._sorting:
+            self._earlier[day] = _Earlier(view, version)
+            self._earlier.move_to_end(day)
+            while len(self._earlier) > EARLIER:
+                self._earlier.popitem(last=False)
+        return view
+
+    def _remake_earlier(self, day: date, version: Hashable) -> None:
         if self._making.acquire(blocking=False):
             try:
-                self._make(self._versions())
-            except Exception:  # noqa: BLE001 (the next reader is told, as there is no view any more)
-                self._newest = None
+                self._make_earlier(day, version)
+            except UNREADABLE:  # the next reader makes it, and is told
+                with self._sorting:
+                    self._earlier.pop(day, None)
             finally:
                 self._making.release()
 
@@ -172,7 +239,7 @@ class Views:
         """Make the newest view, unless another has done so meanwhile; the caller holds the lock."""
         if self._newest is not None and version == self._version:
             return self._newest
-        begun = time.monotonic()
+        begun_s = time.thread_time()  # others' work on a busy machine is not what it costs
         try:
             view = self._read()
             for make in self._dear:
@@ -180,9 +247,9 @@ class Views:
         except Exception:
             self._newest = None
             raise
-        self._newest, self._version = view, version
+        self._before, self._newest, self._version = self._newest, view, version
         self._made_at_s = time.monotonic()
-        self._cost_s = self._made_at_s - begun
+        self._cost_s = time.thread_time() - begun_s
         return view
 
     def _read(self) -> View:

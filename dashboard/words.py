@@ -30,7 +30,7 @@ from roadmap.answers import (
 )
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, timedelta
 
 __all__ = [
     "DASH",
@@ -89,6 +89,31 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60}m {whole % 60:02d}s"
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+def about(time: timedelta) -> str:
+    """A length of time as one would say it: "25 min", "3 h", "2 days"."""
+    minutes = round(time.total_seconds() / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days"
+
+
+def ago(time: timedelta) -> str:
+    """How long ago something was, to the minute: "just now", "4 minutes ago", "3 hours ago", "2 days ago"."""
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    for size, name in ((1440, "day"), (60, "hour")):
+        if minutes >= 2 * size:
+            return f"{minutes // size} {name}s ago"
+    return f"{plural(minutes, 'minute')} ago"
+
+
+def many(number: int, what: str) -> str:
+    """A counted noun that comes as a plural, perhaps with more words: "1 run", "2 records compared"."""
+    noun, _, more = what.partition(" ")
+    return " ".join(filter(None, (plural(number, noun.removesuffix("s"), noun), more)))
 
 
 def slip(proven: date | None, due: date, today: date) -> str:

@@ -95,14 +95,21 @@ def _of_weeks(seen: View, found: Asked, name: str) -> Chart | None:
 
 def weekly_charts(seen: View, faults: str) -> Iterable[Chart]:
     """Both charts over one time axis; none while no week was measured."""
-    frame = seen.made(weekly(faults))
-    if frame.empty:
-        return []
+    return [linked(chart, faults=faults) for chart in seen.made(drawn)[faults]]
+
+
+def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
+    """Both charts by the faults that can be asked for, without the addresses of their numbers."""
+    del db  # what is asked of it is kept apart, by faults
     window = seen.made(worth.answer).window  # shaded
     parts = frames.stretches(seen.plan, seen.built, seen.today)
     unit = "day" if seen.mode == "live" else "week"
-    both = (make(frame, parts, window, worth.FAULTS[faults], unit) for make in (charts.busy, charts.failed))
-    return [linked(chart, faults=faults) for chart in both]
+    found: dict[str, tuple[Chart, ...]] = {}
+    for faults in ASKABLE[seen.mode]:
+        frame = seen.made(weekly(faults))
+        both = () if frame.empty else (charts.busy, charts.failed)
+        found[faults] = tuple(make(frame, parts, window, worth.FAULTS[faults], unit) for make in both)
+    return found
 
 
 @lru_cache(maxsize=3)
@@ -172,4 +179,4 @@ MAKERS = {
 FAMILIES = {"gains": Maker(make=lambda seen, _, code: gains_chart(seen, code))}
 
 #: What is made with a view, before anybody is shown it.
-DEAR = (weekly("standard"), planned, gains)
+DEAR = (drawn, planned, gains)

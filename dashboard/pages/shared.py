@@ -8,7 +8,7 @@ from flask import abort, current_app, g, render_template, request, url_for
 
 from dashboard import asked
 from dashboard.errors import NotYet
-from dashboard.freshness import freshness
+from dashboard.freshness import Line, freshness
 from metrics.store import open_reader
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dashboard.asked import Asked
     from dashboard.config import Config
+    from dashboard.freshness import Lateness
     from dashboard.snapshot import View, Views
 
 
@@ -45,9 +46,16 @@ def query(known: Mapping[str, Sequence[str] | None] | None = None, *, strict: bo
 
 def view(found: Asked, *, strict: bool = False) -> View:
     """The view that the address asks for: the newest, or that of an earlier day (`as_of=2013-06-30`)."""
-    seen = _view(found, strict=strict)
-    g.fresh = seen.made(freshness)
+    seen = g.view = _view(found, strict=strict)
+    g.fresh = line(seen)
     return seen
+
+
+def line(seen: View) -> Line:
+    """What stands on each page of a view about how far the data goes, by now."""
+    fresh, now = seen.made(freshness), settings().now
+    late = cast("Lateness", current_app.extensions["late"])
+    return Line(upto=fresh.upto(now() if now else None), runs=fresh.counted, late=late.said())
 
 
 def _view(found: Asked, *, strict: bool) -> View:
@@ -66,6 +74,7 @@ def _view(found: Asked, *, strict: bool) -> View:
 
 def database() -> Database:
     """The store, opened read-only for this request, and closed at its end."""
+    g.asked_store = True  # what this page tells holds only for as long as the store stays as it is
     if "db" not in g:
         g.db = open_reader(settings().store)
     return cast("Database", g.db)
@@ -75,6 +84,17 @@ def here(endpoint: str, **values: object) -> str:
     """An address of ours that keeps to the day that this page is as of."""
     as_of = g.get("as_of")
     return url_for(endpoint, **({"as_of": as_of.isoformat()} if as_of else {}), **values)  # type: ignore[arg-type]
+
+
+def newest_address() -> str:
+    """The address of this page as of today, all else as it is asked for."""
+    asked_for = {key: value for key, value in request.args.items() if key != "as_of"}
+    return url_for(request.endpoint or "worth.page", **(request.view_args or {}), **asked_for)  # type: ignore[arg-type]
+
+
+def address_or(endpoint: str, otherwise: str) -> str:
+    """The address of a page that may not be there, and another where it is not."""
+    return here(endpoint) if endpoint in current_app.view_functions else otherwise
 
 
 def plain(title: str, lines: list[str], command: str = "") -> str:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from flask import Blueprint, render_template
 
-from dashboard import worth
+from dashboard import links, worth
 from dashboard.pages import charts
-from dashboard.pages.shared import here, query, settings, view
+from dashboard.pages.shared import address_or, here, query, settings, view
 
 pages = Blueprint("worth", __name__)
 
@@ -21,14 +21,16 @@ def page() -> str:
     seen = view(found)
     faults = found.one("faults", choices[0])
     told = seen.made(worth.answer)
-    links = tuple(
+    kinds = tuple(
         (worth.FAULTS[name], here("worth.page", faults=name if place else None) + "#weeks", name == faults)
         for place, name in enumerate(choices)
     )
     intro = f"Plain sums over all feeds. The shaded {told.unit}s are those that the answer above counts."
     drawn = charts.weekly_charts(seen, faults)
-    switch = links if len(links) > 1 else ()
-    return render_template("worth.html", page=replace(told, charts=tuple(drawn), weeks_intro=intro, switch=switch))
+    switch = kinds if len(kinds) > 1 else ()
+    shown = replace(told, charts=tuple(drawn), weeks_intro=intro, switch=switch)
+    report = address_or("report.page", "")
+    return render_template("worth.html", page=shown, runs=links.runs, report_address=report)
 
 
 #: What is made with a view, before anybody is shown it.

@@ -7,6 +7,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const narrow = matchMedia("(max-width: 44rem)");
   const config = { displayModeBar: false, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", responsive: true };
+  const PRINTED_PX = 660; // between the margins of A4
   let printing = false;
 
   const palette = () => palettes[dark.matches && !printing ? "dark" : "light"];
@@ -38,9 +39,11 @@
       const [role, label] = note.name.split(" ");
       note.font.color = colors[role];
       // On a narrow page the key above the chart names the lines, and the lines get the room.
-      if (label) note.visible = !narrow.matches;
+      if (label) note.visible = !narrow.matches || printing;
+      else if (role === "muted" && narrow.matches && !printing) note.text = note.text.split(" ")[0]; // a milestone by its code
     }
-    if (narrow.matches) {
+    if (printing) Object.assign(layout, { width: PRINTED_PX, autosize: false });
+    if (narrow.matches && !printing) {
       Object.assign(layout.margin, { l: layout.yaxis.type ? layout.margin.l : Math.min(layout.margin.l, 40), r: 12 });
       layout.xaxis.nticks = 5;
       if (layout.xaxis.ticktext?.length > 3) layout.xaxis.ticktext = layout.xaxis.ticktext.map((said, place) => (place % 2 ? "" : said));
@@ -49,16 +52,26 @@
     return { data, layout };
   };
 
-  const charts = [...document.querySelectorAll(".chart[data-figure]")].map((place) => {
-    const figure = read(place.dataset.figure);
-    place.replaceChildren();
-    const { data, layout } = dressed(figure);
-    Plotly.newPlot(place, data, layout, config);
-    return { place, figure };
-  });
+  const charts = new Map(); // place -> the figure drawn there, and its text
+
+  // Draws what is not drawn yet, and draws anew what has another figure than before.
+  const draw = () => {
+    for (const place of charts.keys()) if (!place.isConnected) charts.delete(place);
+    for (const place of document.querySelectorAll(".chart[data-figure]")) {
+      const text = document.getElementById(place.dataset.figure).textContent;
+      const before = charts.get(place);
+      if (before?.text === text) continue;
+      const figure = JSON.parse(text);
+      const { data, layout } = dressed(figure);
+      if (!before) place.replaceChildren();
+      Plotly[before ? "react" : "newPlot"](place, data, layout, config);
+      charts.set(place, { figure, text });
+    }
+    for (const button of document.querySelectorAll("button[data-picture]")) button.hidden = false;
+  };
 
   const redress = () => {
-    for (const { place, figure } of charts) {
+    for (const [place, { figure }] of charts) {
       const { data, layout } = dressed(figure);
       Plotly.react(place, data, layout, config);
     }
@@ -68,12 +81,16 @@
   addEventListener("beforeprint", () => { printing = true; redress(); });
   addEventListener("afterprint", () => { printing = false; redress(); });
 
-  for (const button of document.querySelectorAll("button[data-picture]")) {
-    const { place, figure } = charts.find((chart) => chart.place.id === button.dataset.picture);
-    button.hidden = false;
-    button.addEventListener("click", () => Plotly.downloadImage(
-      { data: figure.data, layout: { ...figure.layout, paper_bgcolor: palettes.light.surface } },
-      { format: "svg", width: 1120, height: place.clientHeight, filename: `milepost-${place.id}` },
-    ));
-  }
+  draw();
+  addEventListener("milepost:changed", draw);
+  document.addEventListener("click", ({ target }) => {
+    const name = target.closest("button[data-picture]")?.dataset.picture;
+    if (!name) return;
+    const place = document.getElementById(name);
+    const { data, layout } = charts.get(place).figure;
+    Plotly.downloadImage(
+      { data, layout: { ...layout, paper_bgcolor: palettes.light.surface } },
+      { format: "svg", width: 1120, height: place.clientHeight, filename: `milepost-${name}` },
+    );
+  });
 })();

@@ -23,16 +23,15 @@ import sys
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from metrics import rows
+from made_year import BUILT, TODAY, multiply, production, week, year
+
 from metrics.collect import collect
-from metrics.events import AnswerEvent, Event, HoldingEvent, OutageEvent, RunEvent, RunKey, SpoolRecorder, to_line
-from metrics.rollup import roll_up
-from metrics.store import WRITER, open_store
+from metrics.events import Event, SpoolRecorder, to_line
+from metrics.store import open_store
 from roadmap import plan
 from roadmap.evidence import evaluate
 
@@ -48,84 +47,6 @@ BARS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "record_us": ("<= 100", lambda found: found <= 100),
 }
 
-#: Files a week of each feed, and how large they are beside the partner's flights.
-FEEDS = {"flights": (14, 1.0), "schedules": (10, 0.2), "crews": (6, 0.05)}
-#: Records of one file of flights, partner by partner.
-PARTNERS = {name: 3 * 2**place for place, name in enumerate(["AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA"])} | {
-    name: 5 * 2**place for place, name in enumerate(["MQ", "NK", "OO", "UA", "US", "VX", "WN", "YV"])
-}
-SERIES = {"none": "0a1b2c3d4e5f", "standard": "5e1f00d2b7c9"}
-TODAY = date(2013, 12, 31)
-BUILT = 4
-
-
-def weeks() -> list[tuple[date, date]]:
-    """First and last days of the weeks of 2013, the last one a day longer."""
-    firsts = [date(2013, 1, 1) + timedelta(weeks=n) for n in range(52)]
-    return [(first, first + timedelta(days=6)) for first in firsts[:-1]] + [(firsts[-1], TODAY)]
-
-
-def year() -> Iterator[list[Event]]:
-    """About 100,000 runs and what belongs to them, a week of one reading at a time, in the order of a replay."""
-    dice = random.Random(2013)
-    for faults in SERIES:
-        for number, (first, last) in enumerate(weeks()):
-            yield list(week(dice, faults, first, last, min(number // 13 + 1, BUILT), 1))
-
-
-def week(dice: random.Random, faults: str, first: date, last: date, level: int, times: int) -> Iterator[Event]:
-    """One week of one reading; `times` as many files as usual."""
-    after: list[Event] = []
-    for partner, size in PARTNERS.items():
-        for feed, (files, share) in FEEDS.items():
-            where = {"partner": partner, "feed": feed, "block": first.isoformat(), "block_end": last.isoformat()}
-            told = 0
-            for file in range(files * times):
-                records = max(1, round(size * share * dice.uniform(0.8, 1.2)))
-                told += records
-                for system, lvl in (("monolith", 0), ("service", level)):
-                    who = {"system": system, "level": lvl, "mode": "replay", "faults": faults, "series": SERIES[faults]}
-                    yield from exchange(dice, who, where, f"{partner}-{feed}-{first}-{file}.csv", file, records)
-                    counts = {"due": records, "held": records, "twice": 0, "lost": 0, "foreign": 0}
-                    name = f"{partner}-{feed}-{first}-{file}.csv"
-                    broken = int(faults == "standard" and file == 0)
-                    after.append(HoldingEvent(**who, round=1, **where, file=name, broken=broken, **counts))
-            after.append(
-                AnswerEvent(**(who | {"control": "monolith"}), round=1, **where, compared=told, equal=told)
-            )  # fmt: skip
-    if faults == "standard" and first.day <= 7:
-        after.append(
-            OutageEvent(**who, round=1, **where | {"feed": "flights"}, day=first.isoformat(), hours=24, calls=30)
-        )
-    yield from after
-
-
-def exchange(
-    dice: random.Random, who: dict[str, Any], where: dict[str, Any], name: str, file: int, records: int
-) -> Iterator[RunEvent]:
-    """The attempts at one file: one, or two where the first failed."""
-    cost_s = 0.0093 * records * dice.gauss(1, 0.05) * (0.3 if who["level"] else 1.0) + 0.01
-    due = datetime.fromisoformat(where["block"]).replace(tzinfo=UTC) + timedelta(hours=5, minutes=60 * file % 8000)
-    due_us = int(due.timestamp()) * 1_000_000
-    fails = who["faults"] == "standard" and dice.random() < (0.07 if who["level"] else 0.16)
-    for attempt in range(1, 2 + fails):
-        bad = fails and attempt == 1
-        yield RunEvent(
-            key=RunKey(**who, round=1, exchange_id=f"{where['partner']}/{where['feed']}/{name}", attempt=attempt),
-            release="0.1.0", **where, file=name, due_at_us=due_us,
-            started_at_us=due_us + (attempt - 1) * 3_600_000_000, duration_ns=int(cost_s * 1e9),
-            cpu_ns=int(cost_s * 6e8), peak_rss_bytes=90_000_000 + records, outcome="failed" if bad else "done",
-            error_type="PartnerDown" if bad else "", records=records,
-            rows={"in": records, ("failed" if bad else "delivered"): records}, bytes_in=records * 90,
-            bytes_out=records * 140, calls=1 + records // 100, input_sha256=f"{hash_of(name):064x}",
-            operator_touch=int(bool(bad and not who["level"])), stages_ns={"receive": 1_000_000, "deliver": 9_000_000},
-        )  # fmt: skip
-
-
-def hash_of(name: str) -> int:
-    """Something that looks like a hash, the same every time."""
-    return random.Random(name).getrandbits(256)
-
 
 def record_us(folder: Path, events: list[Event]) -> float:
     """Microseconds to record one event, median."""
@@ -136,17 +57,6 @@ def record_us(folder: Path, events: list[Event]) -> float:
             recorder.record(event)
             took.append(time.perf_counter_ns() - began)
     return statistics.median(took) / 1000
-
-
-def production(events: list[Event]) -> Iterator[bytes]:
-    """The lines that a live service tells of those runs: each a start of unknown size, and an end."""
-    for event in events:
-        if isinstance(event, RunEvent):
-            day = datetime.fromtimestamp(event.started_at_us / 1e6, UTC).date().isoformat()
-            key = replace(event.key, mode="live", faults="real", series="", round=0)
-            live = replace(event, key=key, block=day, block_end=day)
-            yield to_line(replace(live, records=None, rows={}, duration_ns=None, outcome="running"), started=True)
-            yield to_line(live)
 
 
 def collected_per_s(db: Database, spool: Path, parts: Iterator[list[bytes]]) -> tuple[float, float]:
@@ -162,46 +72,6 @@ def collected_per_s(db: Database, spool: Path, parts: Iterator[list[bytes]]) -> 
     if done.events != many:
         raise SystemExit(f"collected {done.new} of {many} events")
     return many / took_s, many / cpu_s
-
-
-def multiply(small: Path, db: Database, times: int) -> None:
-    """Fill an empty store with the runs of another, so many times, in five rounds.
-
-    Rows are inserted block by block, as they would come; indexes are made after them, and rollups by the shipped code.
-    """
-    for setting in ("journal_mode = OFF", "synchronous = OFF"):  # what is lost here is only this file
-        db.execute(f"PRAGMA {setting}")
-    db.execute("ATTACH ? AS small", (str(small),))
-    mine = "FROM sqlite_master WHERE type = 'index' AND tbl_name IN ('run', 'holding') AND sql IS NOT NULL"
-    indexes = db.execute(f"SELECT name, sql {mine}").fetchall()
-    for name, _ in indexes:
-        db.execute(f"DROP INDEX {name}")
-    for table in ("cell", "series", "outage", "answer"):
-        db.execute(f"INSERT INTO {table} SELECT * FROM small.{table}")
-    db.execute(
-        "CREATE TEMP TABLE copy AS WITH RECURSIVE n(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM n "
-        f"WHERE k < {times - 1}) SELECT k, CASE WHEN k THEN '~' || k ELSE '' END AS mark FROM n"
-    )
-    instead = {"round": "1 + k % 5", "exchange_id": "exchange_id || mark", "file": "file || mark"}
-    for block, _ in weeks():
-        cells = "SELECT id FROM small.cell WHERE block = ?"
-        for table, columns in (("run", rows.RUN), ("holding", rows.HOLDING)):
-            values = ", ".join(instead.get(name, name) for name in columns)
-            db.execute(
-                f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} "
-                f"FROM small.{table} CROSS JOIN copy WHERE cell IN ({cells})",
-                (block.isoformat(),),
-            )
-    for _, sql in indexes:
-        db.execute(sql)
-    for block, _ in weeks():
-        found = db.execute("SELECT id FROM cell WHERE block = ?", (block.isoformat(),)).fetchall()
-        with db.atomic():
-            roll_up(db, [cell for (cell,) in found])
-    db.execute("DETACH small")
-    db.enable_wal()
-    for setting in WRITER:
-        db.execute(f"PRAGMA {setting}")
 
 
 def judged_s(stores: list[Database], turns: int) -> list[float]:

@@ -108,6 +108,17 @@ def test_print_is_light_whatever_the_scheme(open_page: Callable) -> None:
     assert page.evaluate(color) == "#6BB8F0"
 
 
+def test_print_fits_the_paper(open_page: Callable) -> None:
+    """A chart that is wide on screen is as wide as A4 on paper, and wide again after it."""
+    page, _ = open_page("/")
+    width = "document.querySelector('#busy .main-svg').getBoundingClientRect().width"
+    before = page.evaluate(width)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(width) == 660
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert eventually(lambda: page.evaluate(width) == before > 660)
+
+
 def test_the_picture_button_saves_a_picture(open_page: Callable) -> None:
     """The button under a chart gives an SVG with its lines, without a violation."""
     page, heard = open_page("/")

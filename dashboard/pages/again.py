@@ -1,0 +1,93 @@
+"""Sending a page again that has been made already, and making those anew that readers had before a change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from flask import Response, current_app, g, request
+
+from dashboard.errors import NotYet
+from dashboard.kept import Page
+from dashboard.pages.shared import line, views
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from dashboard.kept import Kept
+    from dashboard.snapshot import Views
+
+#: What is no page, and not kept: files have a cache of their own, and who scrapes wants what is.
+ASIDE = ("static", "files.")
+
+#: So many pages are made anew beside a new view, those that were asked for last.
+RENEWED = 16
+
+
+def send_again() -> Response | None:
+    """The page that was sent under this address, if it would be made the same; None: it is to be made."""
+    if request.method != "GET" or request.endpoint is None or request.endpoint.startswith(ASIDE):
+        return None
+    g.version = views().version()  # of before anything is read
+    page = _kept().get(request.full_path)
+    if page is None or page.version not in {None, g.version}:
+        return None
+    day = page.view.as_of
+    try:
+        holds = views().holds(page.view) if day is None else views().earlier(day) is page.view
+    except NotYet:  # another database, that has not come so far
+        return None
+    if not holds or line(page.view) != page.told:
+        return None
+    g.again = True
+    return Response(page.body, headers=list(page.headers))
+
+
+def keep(response: Response) -> Response:
+    """Keep what was made from a view; what is sent in pieces is never held as a whole."""
+    whole = not response.is_streamed and not response.direct_passthrough
+    if whole and response.status_code == 200 and request.method == "GET" and "view" in g and "again" not in g:
+        page = Page(
+            body=response.get_data(),
+            headers=tuple(response.headers),
+            view=g.view,
+            told=g.fresh,
+            version=g.version if "asked_store" in g else None,
+        )
+        _kept().put(request.full_path, page)
+    return response
+
+
+def begin(app: Flask) -> None:
+    """Do what the first reader would wait for: read the templates, and compress what draws the charts."""
+    plotly = app.extensions["plotly"]
+    _ = plotly.style_ids, plotly.compressed
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
+    if _refreshed(app):
+        rules = [rule for rule in app.url_map.iter_rules() if not rule.arguments]
+        _ask(app, [rule.rule for rule in rules if _is_page(rule.endpoint, rule.rule)])
+
+
+def renew(app: Flask) -> None:
+    """Make the newest view where it is time to, and from it the pages that readers asked for last."""
+    if _refreshed(app):
+        _ask(app, app.extensions["kept"].addresses()[:RENEWED])
+
+
+def _refreshed(app: Flask) -> bool:
+    return cast("Views", app.extensions["views"]).refresh()
+
+
+def _ask(app: Flask, addresses: list[str]) -> None:
+    client = app.test_client()
+    for address in addresses:
+        client.get(address, base_url="http://localhost")
+
+
+def _is_page(endpoint: str, address: str) -> bool:
+    """Whether people look at it; what has an ending is data for programs."""
+    return not endpoint.startswith(ASIDE) and "." not in address
+
+
+def _kept() -> Kept:
+    return cast("Kept", current_app.extensions["kept"])

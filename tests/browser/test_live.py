@@ -1,0 +1,159 @@
+"""A page that is looked at keeps up with the store, and says when it cannot."""
+
+from __future__ import annotations
+
+import socket
+import sqlite3
+import threading
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+import waitress
+
+import roadmap
+from dashboard.app import create_app
+from dashboard.config import Config
+
+PLAN = Path(roadmap.__file__).with_name("milestones.toml")
+
+#: What coming back to a tab tells the page: it asks at once, and nobody waits for its clock.
+LOOKED_AT = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+class Served:
+    """A dashboard on a store of its own that can go away and come back under the same address."""
+
+    def __init__(self, store):
+        self.store = store
+        with closing(socket.create_server(("127.0.0.1", 0))) as found:
+            self.port = found.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self):
+        """Begin to serve."""
+        app = create_app(Config(store=self.store, milestones=PLAN, built=1, workspace_name="demo"))
+        self.server = waitress.create_server(app, host="127.0.0.1", port=self.port, threads=2)
+        self.thread = threading.Thread(target=self.run, args=(self.server,), daemon=True)
+        self.thread.start()
+
+    def run(self, server):
+        """Serve until the port is taken away, in whatever the server was doing then."""
+        with suppress(OSError, ValueError):
+            server.run()
+
+    def stop(self):
+        """Let go of the port and of everybody who is connected."""
+        self.server.close()
+        for channel in list(self.server.active_channels.values()):
+            channel.handle_close()
+        self.server.task_dispatcher.shutdown()
+        self.thread.join(timeout=5)
+
+    def execute(self, sql, *values):
+        """Change the store as a collector would, in one transaction."""
+        with closing(sqlite3.connect(self.store)) as db, db:
+            db.execute(sql, values)
+
+
+@pytest.fixture
+def served(made_up):
+    """A dashboard on thirteen weeks."""
+    one = Served(made_up(weeks=13))
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def page(browser, served):
+    """Its front page, drawn."""
+    from playwright.sync_api import expect
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.wrong = []
+    opened.on("pageerror", lambda error: opened.wrong.append(str(error)))
+    opened.add_init_script(
+        "addEventListener('securitypolicyviolation', e => { window.violated = e.violatedDirective })"
+    )
+    opened.goto(served.address)
+    expect(opened.locator(".chart:not(.js-plotly-plot)")).to_have_count(0)
+    yield opened
+    assert opened.wrong == []
+    assert opened.evaluate("window.violated") is None
+    context.close()
+
+
+def eventually(page, true, within_s=5.0):
+    """Whether something becomes true in time, while the page is looked at again and again."""
+    until = time.monotonic() + within_s
+    while not true():
+        if time.monotonic() > until:
+            return False
+        page.evaluate(LOOKED_AT)
+        time.sleep(0.1)
+    return True
+
+
+def test_runs_that_come_in_change_the_figures_and_nothing_else(served, page):
+    """No reload: numbers, table and drawing follow; focus, an opened table and the place on the page stay."""
+    page.evaluate("window.before = 1")
+    table = page.locator("figure.plot details").first
+    table.locator("summary").click()
+    page.locator("figure.plot a", has_text="CSV").nth(1).focus()
+    top = page.evaluate("scrollY")
+    first = "document.querySelector('#busy').data.find(t => t.meta === 'service').y[0]"
+    was, said = page.evaluate(first), page.locator(".answer").inner_text()
+    served.execute("UPDATE run_block SET busy_ns = busy_ns * 3, attempts = attempts + 1000 WHERE system = 'service'")
+    assert eventually(page, lambda: page.locator(".answer").inner_text() != said)
+    assert eventually(page, lambda: page.evaluate(first) != was)
+    assert page.evaluate(first) == pytest.approx(3 * was, rel=0.01)
+    assert page.evaluate("window.before") == 1
+    assert table.evaluate("one => one.open")
+    assert page.evaluate("document.activeElement.textContent") == "CSV"
+    assert page.evaluate("scrollY") == top
+
+
+def test_what_did_not_change_is_not_touched(served, page):
+    """Other numbers come in, and the elements around them are the very same as before."""
+    page.evaluate("window.kept = [...document.querySelectorAll('h1, h2, #busy, nav a')]")
+    served.execute("UPDATE run_block SET attempts = attempts + 1000 WHERE system = 'monolith'")
+    runs = page.locator(".fresh").inner_text()
+    assert eventually(page, lambda: page.locator(".fresh").inner_text() != runs)
+    assert page.evaluate("kept.every(one => one.isConnected)")
+
+
+def test_a_page_that_did_not_change_is_not_sent_again(page):
+    """From the second time on the server answers 304."""
+    answers = []
+    page.on("response", lambda response: answers.append(response.status))
+    assert eventually(page, lambda: len(answers) >= 3)
+    assert answers[1:3] == [304, 304]
+
+
+def test_a_server_that_is_gone_is_said_and_so_that_it_is_back(served, page):
+    """The figures stay, with since when nobody answers; the notice goes when somebody does."""
+    notice = page.locator("#unreachable")
+    assert notice.is_hidden()
+    served.stop()
+    assert eventually(page, notice.is_visible)
+    assert notice.inner_text().startswith("Not connected since ")
+    assert "the figures are of then" in notice.inner_text()
+    assert page.locator(".answer").is_visible()
+    served.start()
+    assert eventually(page, notice.is_hidden)
+
+
+def test_a_page_that_cannot_be_made_now_is_said(served, page):
+    """The last figures stay, with the number of the answer."""
+    good = served.store.read_bytes()
+    served.store.write_bytes(b"no database at all" * 100)
+    notice = page.locator("#unreachable")
+    assert eventually(page, notice.is_visible)
+    assert "the page cannot be made now (503)" in notice.inner_text()
+    other = served.store.with_name("good.db")
+    other.write_bytes(good)
+    other.replace(served.store)
+    assert eventually(page, notice.is_hidden)

@@ -1,0 +1,199 @@
+"""How far the data goes, how old it is, and whether it is late: on every page, in words."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard import words
+from dashboard.freshness import Freshness, waits_since
+from metrics.collect import collect
+from metrics.events import RunEvent, RunKey, SpoolRecorder, to_line
+from metrics.store import open_store
+
+NOW = datetime(2026, 11, 23, 23, 58, tzinfo=UTC)
+PAGES = ["/", "/milestones"]
+
+
+def run(ended: datetime) -> RunEvent:
+    """A live run of a minute that ended then."""
+    started = ended - timedelta(minutes=1)
+    day = started.date().isoformat()
+    return RunEvent(
+        key=RunKey(
+            system="service", level=1, mode="live", faults="real", series="", round=0,
+            exchange_id=f"UA/flights/{ended.timestamp()}", attempt=1,
+        ),
+        release="0.1.0", partner="UA", feed="flights", file="a.csv", block=day, block_end=day,
+        due_at_us=round(started.timestamp() * 1e6), started_at_us=round(started.timestamp() * 1e6),
+        duration_ns=60_000_000_000, outcome="done", records=3, rows={"in": 3, "delivered": 3},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A live store with a run that ended four minutes ago."""
+    path = tmp_path / "metrics-live.db"
+    told(tmp_path / "first", run(NOW - timedelta(minutes=4)))
+    with closing(open_store(path, "live")) as db:
+        collect(tmp_path / "first", db, round(NOW.timestamp() * 1e6))
+    return path
+
+
+@pytest.fixture
+def spool(tmp_path):
+    """An empty spool."""
+    made = tmp_path / "spool"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def text_of(app_on, store, spool):
+    """A page of a live dashboard that looks at the spool, as text."""
+
+    def ask(page="/"):
+        settings = {"clock": "live", "today": NOW.date, "now": lambda: NOW, "spool": spool}
+        return app_on(store, **settings).test_client().get(page).text
+
+    return ask
+
+
+def told(spool, *events) -> None:
+    """Tell events as a live program does."""
+    with closing(SpoolRecorder(spool)) as recorder:
+        for event in events:
+            recorder.record(event)
+
+
+def waits(spool, since: datetime, *lines: bytes):
+    """A spool file that was opened then, with these lines."""
+    path = spool / f"{round(since.timestamp() * 1e9)}-7.jsonl"
+    return written(path, b"".join(lines))
+
+
+def written(path, lines: bytes):
+    """The same file with more lines, last changed now."""
+    with path.open("ab") as file:
+        file.write(lines)
+    os.utime(path, (NOW.timestamp(), NOW.timestamp()))
+    return path
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_says_how_far_the_data_goes(text_of, page) -> None:
+    """The end of the newest run, its age, how many runs, and where it is explained."""
+    text = text_of(page)
+    assert "Data up to 23 Nov 2026 23:54 UTC (4 minutes ago) · 1 run measured · <a href=" in text
+    assert 'id="late"' not in text
+
+
+def test_a_replay_has_no_age(client) -> None:
+    """Its calendar is not that of the wall."""
+    text = client.get("/").text
+    assert re.search(r"Data up to 2\d Dec 2013 05:00 UTC \(replayed calendar\) · [\d,]+ runs measured · ", text)
+    assert "ago)" not in text
+
+
+def test_what_came_out_of_logs_is_not_called_measured(text_of, store) -> None:
+    """As soon as one run was imported, the line says so."""
+    with closing(sqlite3.connect(store)) as db, db:
+        db.execute("UPDATE run_block SET imported = 1")
+    assert "1 run measured or imported" in text_of()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_data_that_waits_for_hours_is_late(text_of, spool, page) -> None:
+    """How late, and where the numbers stop, on every page; the front page doubts itself for it, too."""
+    then = NOW - timedelta(hours=3)
+    waits(spool, then, to_line(run(then)))
+    text = text_of(page)
+    assert "Data is 3 h late. Numbers stop at 20:58 UTC." in text
+    assert ("<strong>Late data</strong>" in text) == (page == "/")
+
+
+def test_data_of_another_day_says_which(text_of, spool) -> None:
+    """Where the numbers stop carries the day when it was not today."""
+    then = NOW - timedelta(days=2)
+    waits(spool, then, to_line(run(then)))
+    assert "Data is 2 days late. Numbers stop at 23:58 UTC on 21 Nov." in text_of()
+
+
+def test_ten_minutes_are_not_late(text_of, spool) -> None:
+    """A collector that has its next turn soon is no news."""
+    waits(spool, NOW - timedelta(minutes=9), to_line(run(NOW - timedelta(minutes=9))))
+    assert 'id="late"' not in text_of()
+
+
+def test_only_what_nobody_has_read_waits(spool, tmp_path) -> None:
+    """A file counts from the first line on that the store has not; one that is read to its end counts no more."""
+    early, late = NOW - timedelta(hours=5), NOW - timedelta(hours=1)
+    path = waits(spool, early, to_line(run(early)))
+    store = tmp_path / "other.db"
+    assert waits_since(spool, store) == early
+    with closing(open_store(store, "live")) as db:
+        db.execute("INSERT INTO spool_file VALUES (?, ?)", (path.name, path.stat().st_size))
+        db.conn.commit()
+    assert waits_since(spool, store) is None
+    written(path, to_line(run(late)))
+    assert waits_since(spool, store) == late
+
+
+def test_what_is_being_written_does_not_wait(spool, tmp_path) -> None:
+    """Half a line may still become one."""
+    waits(spool, NOW - timedelta(hours=5), b'{"kind":')
+    assert waits_since(spool, tmp_path / "none.db") is None
+
+
+def test_a_log_of_years_ago_is_not_years_late(spool, tmp_path) -> None:
+    """What was told just now waits since now, whenever it happened."""
+    since = waits_since(spool, tmp_path / "none.db")
+    assert since is None
+    waits(spool, NOW - timedelta(hours=1), to_line(run(datetime(2013, 1, 1, tzinfo=UTC))))
+    assert waits_since(spool, tmp_path / "none.db") == NOW - timedelta(hours=1)
+
+
+def test_lines_that_are_no_events_wait_too(spool, tmp_path) -> None:
+    """Nobody reads them either, and the file's name says since when."""
+    waits(spool, NOW - timedelta(hours=4), b"not an event\n")
+    assert waits_since(spool, tmp_path / "none.db") == NOW - timedelta(hours=4)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_view_of_an_earlier_day_says_so(client, page) -> None:
+    """The day, that it is what was known then, and the way back to today with all else as it was."""
+    text = client.get(f"{page}?as_of=2013-03-31").text
+    assert "As of 31 Mar 2013: what was known then." in text
+    assert f'<a href="{page}">Show today’s</a>' in text
+    assert "Data up to 29 Mar 2013 05:00 UTC" in text
+    if page == "/":
+        assert '<a href="/?faults=none">Show today’s</a>' in client.get("/?as_of=2013-03-31&faults=none").text
+
+
+@pytest.mark.parametrize(
+    ("age", "said", "about"),
+    [
+        (timedelta(seconds=59), "just now", "1 min"),
+        (timedelta(minutes=1), "1 minute ago", "1 min"),
+        (timedelta(minutes=119), "119 minutes ago", "119 min"),
+        (timedelta(hours=2), "2 hours ago", "2 h"),
+        (timedelta(hours=47), "47 hours ago", "47 h"),
+        (timedelta(days=3), "3 days ago", "3 days"),
+    ],
+)
+def test_ages_in_words(age, said, about) -> None:
+    """Minutes, hours from two on, days from two on."""
+    assert (words.ago(age), words.about(age)) == (said, about)
+
+
+def test_a_clock_that_is_not_told_gives_no_age() -> None:
+    """Without a clock there is no age; without a run there is no end."""
+    known = Freshness(newest=datetime(2026, 1, 2, 3, 4, tzinfo=UTC), runs=1, imported=False, mode="live")
+    assert known.upto(None) == "Data up to 2 Jan 2026 03:04 UTC"
+    assert replace(known, newest=None).upto(NOW) == "No runs yet"
