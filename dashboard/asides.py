@@ -11,6 +11,7 @@ import pandas as pd
 
 from dashboard import figures, frames, links, runlist, words
 from dashboard.charts import Chart, Column
+from metrics.picked import UNTOLD as UNCODED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ class Line:
     rows: str
     exchanges: str
     last: str
-    href: str  #: the runs of this feed
+    href: str  #: the exchanges that it is told of
 
 
 def lines(reasons: Sequence[Reason], keys: Mapping[str, str]) -> tuple[Line, ...]:
@@ -55,7 +56,7 @@ def lines(reasons: Sequence[Reason], keys: Mapping[str, str]) -> tuple[Line, ...
             rows=words.count(one.rows),
             exchanges=words.count(one.runs),
             last=words.day(date.fromisoformat(one.last_block), year=True),
-            href=links.runs(**{**keys, "partner": one.partner, "feed": one.feed}),
+            href=links.runs(**{**keys, "partner": one.partner, "feed": one.feed, "aside": one.code or UNCODED}),
         )
         for one in reasons[:MOST]
     )

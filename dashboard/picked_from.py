@@ -23,7 +23,20 @@ if TYPE_CHECKING:
     from metrics.picked import Counted
 
 #: Keys that pick runs, in the order in which they stand in an address.
-KEYS = ("side", "state", "partner", "feed", "faults", "range", "from", "to", "attempt", "fingerprint", "counted")
+KEYS = (
+    "side",
+    "state",
+    "partner",
+    "feed",
+    "faults",
+    "range",
+    "from",
+    "to",
+    "attempt",
+    "fingerprint",
+    "aside",
+    "counted",
+)
 
 #: What a run can be asked to be; "failed" is every end after which not everything is where it belongs.
 STATES = ("done", "failed", "running", *(name for name in RUN_OUTCOMES if name not in {"done", "failed"}))
@@ -78,6 +91,8 @@ def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], Cou
             told["fingerprint"] = keys["fingerprint"] = text
         else:
             notices.append(f"“fingerprint={text}” is not one of a failure, such as 0a1b2c3d4e5f; it was left out.")
+    if text := asked.one("aside"):
+        told["aside"] = keys["aside"] = text
     if text := asked.one("counted"):
         runs = counted(text)
         if isinstance(runs, str):
@@ -101,7 +116,7 @@ def keys_of(picked: Picked, counted: str = "") -> dict[str, str]:
         {
             "side": picked.sides, "state": picked.states, "partner": picked.partners, "feed": picked.feeds,
             "faults": picked.faults, "from": picked.first, "to": picked.last, "attempt": picked.attempt,
-            "fingerprint": picked.fingerprint, "counted": counted,
+            "fingerprint": picked.fingerprint, "aside": picked.aside, "counted": counted,
         }
     )  # fmt: skip
 

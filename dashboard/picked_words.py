@@ -83,7 +83,7 @@ def held(found: Found, address: Callable[..., str]) -> tuple[Held, ...]:
     told = said(found)
     days = found.keys.keys() & {"from", "to"}  # as of an earlier day a list ends there, which nothing here takes away
     marks: list[tuple[tuple[str, ...], str]] = [(("from", "to"), told["days"])] if days else []
-    marks += [((key,), told[key]) for key in ("counted", "fingerprint") if key in told]
+    marks += [((key,), told[key]) for key in ("counted", "fingerprint", "aside") if key in told]
     return tuple(Held(label=label, without=address(**found.but(**dict.fromkeys(keys)))) for keys, label in marks)
 
 
@@ -100,6 +100,8 @@ def said(found: Found) -> Mapping[str, str]:
         "days": _days(found),
         "fingerprint": f"failures alike ({picked.fingerprint})" if picked.fingerprint else "",
     }
+    if picked.aside:
+        told["aside"] = f"rows set aside: {'reasons not recorded' if picked.aside == UNTOLD else picked.aside}"
     if picked.fingerprint == UNTOLD:
         told["fingerprint"] = "failures that say nothing of why"
     if text := found.keys.get("range"):
@@ -118,11 +120,14 @@ def sentence(found: Found, many: int, noun: str = "run") -> str:
     return f"{words.plural(many, noun)}{described(found)}"
 
 
+#: What is said of a list, in the order of a sentence.
+IN_WORDS = ("counted", "side", "state", "partner", "feed", "faults", "range", "days", "attempt", "fingerprint", "aside")
+
+
 def described(found: Found) -> str:
     """What stands after the number: ": service@3, failed, UA"."""
     told = said(found)
-    order = ("counted", "side", "state", "partner", "feed", "faults", "range", "days", "attempt", "fingerprint")
-    parts = [told[key] for key in order if key in told]
+    parts = [told[key] for key in IN_WORDS if key in told]
     return f": {', '.join(parts)}" if parts else ", all there are"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from metrics import setaside
 from metrics.cells import EXCHANGE_ID
 from metrics.events import OUTCOMES, subject_name
 from metrics.picked import NONE, Picked, Terms, among, check, feeds_of, of_cells, of_runs, of_tallies
@@ -123,7 +124,7 @@ class Choices:
 
 def count(db: Database, picked: Picked) -> int:
     """How many runs a list holds; exact, from counts that are kept."""
-    return total(db, way_of(db, picked))
+    return setaside.runs(db, picked) if picked.aside else total(db, way_of(db, picked))
 
 
 def page(db: Database, picked: Picked, after: Cursor | None = None, size: int = 50, newer: bool = False) -> Page:

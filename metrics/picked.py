@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-#: What stands in `Picked.fingerprint` for failures that tell neither a kind of error nor a text.
+#: What stands in `Picked.fingerprint` for failures that tell neither a kind of error nor a text, and in `Picked.aside`
+#: for rows of which nobody noted why they were set aside.
 UNTOLD = "-"
 
 
@@ -53,6 +54,7 @@ class Picked:
     last: date | None = None  #: or on this day or earlier
     attempt: str = ""  #: "first" for attempt 1; "last" where no later attempt has ended; "" for any
     fingerprint: str = ""  #: of failures that are alike; `UNTOLD` for those that say nothing
+    aside: str = ""  #: code of an error: last attempts that count and have set rows aside for it; or `UNTOLD`
     counted: Counted | None = None  #: exactly the runs that a reading counts
 
 
@@ -106,6 +108,8 @@ def of_cells(db: Database, picked: Picked) -> Terms:
         found += one("cell.block >= ?", picked.first.isoformat())
     if picked.last:
         found += one("cell.block <= ?", picked.last.isoformat())
+    if picked.aside:
+        found += one("cell.id IN (SELECT cell FROM set_aside WHERE code = ?)", code(picked.aside))
     if picked.counted:
         found += _of_counted(db, picked.counted)
     return found
@@ -113,17 +117,23 @@ def of_cells(db: Database, picked: Picked) -> Terms:
 
 def of_tallies(picked: Picked) -> Terms:
     """Conditions on rows of `tally`, which with those of `of_cells` pick what `of_runs` does."""
-    found = NONE
-    if picked.states:
-        found += among("tally.outcome", outcomes(picked.states))
-    if picked.fingerprint == UNTOLD:
-        found += among("tally.outcome", FAILED_OUTCOMES) + one("tally.fingerprint = ''")
-    elif picked.fingerprint:
-        found += one("tally.fingerprint != '' AND tally.fingerprint = ?", picked.fingerprint)
+    found = of_ends("tally", picked)
     if picked.attempt:
         found += one({"first": "tally.first", "last": "tally.last"}[picked.attempt])
-    if picked.counted:
+    if picked.aside:
+        found += one("tally.last")
+    if picked.counted or picked.aside:
         found += one("tally.counted")
+    return found
+
+
+def of_ends(table: str, picked: Picked) -> Terms:
+    """Conditions on how a run ended, which stands in rows of `tally` and of `run` alike."""
+    found = among(f"{table}.outcome", outcomes(picked.states)) if picked.states else NONE
+    if picked.fingerprint == UNTOLD:
+        found += among(f"{table}.outcome", FAILED_OUTCOMES) + one(f"{table}.fingerprint = ''")
+    elif picked.fingerprint:
+        found += one(f"{table}.fingerprint != '' AND {table}.fingerprint = ?", picked.fingerprint)
     return found
 
 
@@ -132,7 +142,20 @@ def of_runs(picked: Picked) -> Terms:
     found = NONE
     if picked.attempt:
         found += one({"first": FIRST, "last": LAST}[picked.attempt])
-    return found + one(COUNTED) if picked.counted else found
+    if picked.aside:
+        found += one("run.rows_quarantined > 0") + one(LAST) + _of_reason(picked.aside)
+    return found + one(COUNTED) if picked.counted or picked.aside else found
+
+
+def code(aside: str) -> str:
+    """How the store's counts write a reason; "" where nobody noted it."""
+    return "" if aside == UNTOLD else aside
+
+
+def _of_reason(aside: str) -> Terms:
+    if aside == UNTOLD:
+        return one("run.rows_quarantined > (SELECT COALESCE(SUM(value), 0) FROM json_each(run.aside))")
+    return one("EXISTS (SELECT 1 FROM json_each(run.aside) WHERE json_each.key = ?)", aside)
 
 
 def outcomes(states: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Rows that were set aside, by why: of the last attempts that are counted, as each attempt tells what stands aside.
 
-What is picked by state, attempt or fingerprint is not looked at: rows are counted by cell, and once an exchange.
+Rows are counted by cell, and once an exchange. State, attempt and fingerprint are looked at by `runs` alone, the length
+of a list.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metrics.picked import of_cells
+from metrics.picked import code, of_cells, of_ends, of_runs
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -38,6 +39,24 @@ class InBlock:
     feed: str
     code: str | None
     rows: int
+
+
+def runs(db: Database, picked: Picked) -> int:
+    """How many runs are on a list that is picked by a reason (`Picked.aside`)."""
+    cells = of_cells(db, picked)
+    if not (picked.states or picked.attempt or picked.fingerprint):
+        sql = (
+            "SELECT SUM(runs) FROM set_aside CROSS JOIN cell ON cell.id = set_aside.cell "  # noqa: S608
+            f"WHERE code = ? AND {cells.where}"
+        )
+        return int(db.execute(sql, (code(picked.aside), *cells.values)).fetchone()[0] or 0)
+    each = of_runs(picked) + of_ends("run", picked)
+    # runs that set rows aside are few, and found by an index of their own
+    sql = (
+        "SELECT COUNT(*) FROM cell CROSS JOIN run INDEXED BY run_set_aside ON run.cell = cell.id "  # noqa: S608
+        f"WHERE {cells.where} AND {each.where}"
+    )
+    return int(db.execute(sql, (*cells.values, *each.values)).fetchone()[0])
 
 
 def by_reason(db: Database, picked: Picked) -> tuple[Reason, ...]:

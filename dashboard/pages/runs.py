@@ -60,7 +60,7 @@ def page() -> str | Response:
         picked=bool(found.keys),
         fields=picked_words.form(found, known),
         held=picked_words.held(found, links.runs),
-        kept={key: found.keys[key] for key in ("from", "to", "counted", "fingerprint") if key in found.keys},
+        kept={key: found.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in found.keys},
         grid=None if after is not None else _grid(found, seen, known),
         lines=[runlist.line(run) for run in listed.rows],
         ends=runlist.meanings(run.outcome for run in listed.rows),

@@ -41,6 +41,7 @@ lists = st.builds(
     last=days,
     attempt=st.sampled_from(["", "first", "last"]),
     fingerprint=st.sampled_from(["", UNTOLD, "0123456789ab"]),
+    aside=st.sampled_from(["", UNTOLD, "type-error"]),
     counted=st.none() | st.just(READING),
 )
 
@@ -60,7 +61,7 @@ def test_an_address_stands_for_one_list(picked: Picked) -> None:
     same = {name: tuple(n for n in getattr(picked, name) if n) for name in ("partners", "feeds", "faults")}
     assert again.notices == ()
     assert {name: getattr(again.picked, name) for name in same} == same
-    others = ("sides", "states", "first", "last", "attempt", "fingerprint", "counted")
+    others = ("sides", "states", "first", "last", "attempt", "fingerprint", "aside", "counted")
     assert [getattr(again.picked, name) for name in others] == [getattr(picked, name) for name in others]
 
 

@@ -13,6 +13,7 @@ import pytest
 from metrics.browse import Picked, count, page
 from metrics.events import to_line
 from metrics.failures import groups
+from metrics.picked import UNTOLD
 from metrics.setaside import InBlock, Reason, by_reason, over_time
 from metrics.store import insert_events, open_store
 
@@ -55,6 +56,27 @@ def test_rows_set_aside_count_once_an_exchange(db, a_run, a_holding):
     told = {(found.code, found.rows) for found in over_time(db, Picked())}
     assert told == {(None, 5), ("key", 3), ("type-error", 1)}
     assert over_time(db, Picked())[0] == InBlock(**days, **where, code=None, rows=5)
+
+
+def test_a_reason_leads_to_exactly_its_exchanges(db, a_run, a_holding):
+    """As many runs as it is counted in, whatever else is picked; earlier attempts and rounds cut short are left out."""
+    keep(
+        db, a_holding,
+        aside(a_run(outcome="failed"), 5, {"key": 5}), aside(a_run(2), 3, {"type-error": 1, "key": 2}),
+        aside(a_run(outcome="quarantined"), 4, None, "y"), aside(a_run(), 2, {"key": 1}, "z"),
+        aside(a_run(number=2), 9, {"key": 9}, "cut"), aside(a_run(), 0, {}, "none"),
+    )  # fmt: skip
+    for reason in by_reason(db, Picked()):
+        picked = Picked(aside=reason.code or UNTOLD)
+        runs = page(db, picked).rows
+        assert (count(db, picked), len(runs)) == (reason.runs, reason.runs)
+        for state in ("done", "quarantined", "failed"):
+            among = replace(picked, states=(state,), attempt="last")
+            assert count(db, among) == len(page(db, among).rows) == sum(run.outcome == state for run in runs)
+    assert count(db, Picked(aside="nobody-knows")) == 0
+    first = Picked(aside="key", attempt="first")
+    assert [run.exchange_id for run in page(db, first).rows] == ["z"]
+    assert count(db, first) == 1
 
 
 def test_rows_that_leave_quarantine_are_no_longer_counted(db, a_run, a_holding):
