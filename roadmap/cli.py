@@ -124,7 +124,7 @@ def plan(front: Front, code: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 @click.pass_obj
 def report(front: Front, as_of: datetime | None, markdown: bool, html: str | None, as_json: bool) -> None:
-    """Write the report for those who pay for it: in full, or with --html on one sheet of A4."""
+    """Report to those who pay for it: in full, or with --html on one page of A4."""
     import json
     import time
     from pathlib import Path

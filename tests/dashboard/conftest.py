@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PLAN = Path(__file__).parents[2] / "roadmap" / "milestones.toml"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def app_on() -> Callable[..., Flask]:
     """An app on a store; settings that a test does not give are those of the demo."""
 
@@ -36,10 +36,16 @@ def app_on() -> Callable[..., Flask]:
     return make
 
 
+@pytest.fixture(scope="session")
+def year_app(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> Flask:
+    """A dashboard on the whole made-up year, which nobody changes."""
+    return app_on(made_up())
+
+
 @pytest.fixture
-def client(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> FlaskClient:
-    """Requests to a dashboard on the whole made-up year."""
-    return app_on(made_up()).test_client()
+def client(year_app: Flask) -> FlaskClient:
+    """Requests to it."""
+    return year_app.test_client()
 
 
 #: An example, and no more: nobody decided or spent any of this. The demo never shows it.
@@ -97,7 +103,13 @@ def example_year(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPath
     return Example(store=store, milestones=paths[1])
 
 
+@pytest.fixture(scope="session")
+def example_app(app_on: Callable[..., Flask], example_year: Example) -> Flask:
+    """A dashboard on the example, which nobody changes."""
+    return app_on(example_year.store, milestones=example_year.milestones, built=4)
+
+
 @pytest.fixture
-def example(app_on: Callable[..., Flask], example_year: Example) -> FlaskClient:
-    """Requests to a dashboard on the example."""
-    return app_on(example_year.store, milestones=example_year.milestones, built=4).test_client()
+def example(example_app: Flask) -> FlaskClient:
+    """Requests to it."""
+    return example_app.test_client()

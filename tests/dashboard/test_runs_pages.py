@@ -16,22 +16,16 @@ from metrics.picked import Picked
 from metrics.store import open_reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    from flask import Flask
     from flask.testing import FlaskClient
 
 
-@pytest.fixture(scope="module")
-def store(made_up: Callable[..., Path]) -> Path:
-    """The made-up year."""
-    return made_up()
-
-
 @pytest.fixture
-def client(app_on: Callable[..., object], store: Path) -> FlaskClient:
-    """Requests to a dashboard on it."""
-    return app_on(store).test_client()  # type: ignore[attr-defined]
+def store(year_app: Flask) -> Path:
+    """The store that the dashboard is on."""
+    return year_app.config["MILEPOST"].store
 
 
 def heading(text: str) -> str:
@@ -66,7 +60,7 @@ def test_pages_lead_to_older_runs_and_back(client: FlaskClient) -> None:
 
 def test_a_reading_leads_to_exactly_the_runs_it_counts(client: FlaskClient) -> None:
     """The front page says how many runs a number rests on, and the list of that reading is as long."""
-    assert "13 weeks · 462 runs" in client.get("/").text
+    assert '13 weeks · <a href="/runs?counted=M1:busy_time_saved:standard">462 runs</a>' in client.get("/").text
     said = heading(client.get("/runs?counted=M1:busy_time_saved:standard").text)
     assert said == "462 runs: counted by M1 for processing time saved, standard faults."
     sides = [
