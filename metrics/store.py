@@ -96,7 +96,7 @@ def open_reader(path: Path) -> Database:
         db.close()
         mend = KEPT_AWAY if is_kept_away(error) else "not a metrics database of Milepost"
         raise StoreDamaged(f"{path}: {error}; {mend}") from error
-    except StoreDamaged:
+    except (StoreMissing, StoreDamaged):
         db.close()
         raise
     return db
