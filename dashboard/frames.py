@@ -28,7 +28,6 @@ __all__ = [
     "Sums",
     "is_pinned",
     "records",
-    "runs_measured",
     "spent",
     "stretches",
     "sums",
@@ -57,7 +56,7 @@ WEEKLY = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """What one side did in a window, over all rounds; None where nothing was measured."""
+    """What one side did in a window, over all rounds; None where nothing was measured; of logs, time blocked."""
 
     attempts: int | None
     rounds: int | None
@@ -80,7 +79,8 @@ def sums(db: Database, asked: Question, name: str) -> Sums:
     """What one side did in a question's days; `asked.series` must be filled in."""
     system, level = parse_subject(name)
     sql = (
-        "SELECT SUM(attempts), MAX(rounds), SUM(blocked_ns), SUM(busy_ns) FROM run_block WHERE block >= ? "
+        "SELECT SUM(attempts), MAX(rounds), IIF(SUM(attempts) > SUM(imported), SUM(blocked_ns), NULL), SUM(busy_ns) "
+        "FROM run_block WHERE block >= ? "
         "AND block_end <= ? AND system = ? AND level = ? AND mode = ? AND faults = ? AND series = ?"
     )
     days = (asked.start.isoformat(), asked.end.isoformat())
@@ -92,11 +92,6 @@ def sums(db: Database, asked: Question, name: str) -> Sums:
 
 def _seconds(ns: int | None) -> float | None:
     return None if ns is None else ns / 1e9
-
-
-def runs_measured(db: Database) -> int:
-    """How many runs the store holds, of all subjects, series and rounds."""
-    return int(db.execute("SELECT COALESCE(SUM(attempts), 0) FROM run_block").fetchone()[0])
 
 
 def runs_until(db: Database, last: date) -> tuple[int, int]:

@@ -92,6 +92,8 @@ def told(db: Database, run: Run) -> Told:
 
 def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
     """Where the rows of a run ended, the sum in words, and whether it balances."""
+    if run.rows is None:
+        return (), "The run is not over yet." if run.outcome == "running" else f"{words.MISSING.capitalize()}.", True
     ended = [(outcomes.ROWS[name], run.rows[name]) for name in OUTCOMES if run.rows[name]]
     total, entered = sum(run.rows[name] for name in OUTCOMES), run.rows["in"]
     shown = tuple((name, words.count(many)) for name, many in ended)
@@ -139,6 +141,8 @@ def _place(took_s: float | None, usual: Usual | None) -> str:
 
 def _aside(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
     """Rows set aside by reason, and what to say of them."""
+    if run.rows is None or not (run.seen_inside or run.rows["quarantined"]):
+        return (), "The run is not over yet." if run.outcome == "running" else f"{words.MISSING.capitalize()}."
     many = run.rows["quarantined"]
     if not many and not run.aside:
         return (), "Nothing was set aside."
@@ -152,7 +156,6 @@ def _aside(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
 
 
 def _facts(run: Run) -> tuple[tuple[str, str], ...]:
-    memory = words.MISSING if run.peak_rss_bytes is None else size(run.peak_rss_bytes)
     touch = {None: words.MISSING, 0: "no", 1: "yes"}.get(run.operator_touch, "yes")
     return (
         ("File", run.file),
@@ -161,7 +164,7 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
         ("Started", f"{runlist.stamp(run.started_at_us)} UTC"),
         ("Blocked on time-outs", words.duration(run.blocked_s)),
         ("Processor", words.duration(run.cpu_s)),
-        ("Peak memory", memory),
+        ("Peak memory", size(run.peak_rss_bytes)),
         ("Read", size(run.bytes_in)),
         ("Sent", size(run.bytes_out)),
         ("Requests to the partner", words.count(run.calls)),
@@ -195,8 +198,10 @@ def _alike(db: Database, run: Run) -> tuple[Alike, ...]:
     )
 
 
-def size(size_bytes: int) -> str:
-    """A size as people read it: `850 B`, `4.2 kB`, `96 MB`."""
+def size(size_bytes: int | None) -> str:
+    """A size as people read it: `850 B`, `4.2 kB`, `96 MB`; a missing one in words."""
+    if size_bytes is None:
+        return words.MISSING
     if size_bytes < 1000:
         return f"{size_bytes} B"
     value = float(size_bytes)

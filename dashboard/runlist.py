@@ -84,7 +84,6 @@ def stamp(at_us: int) -> str:
 
 def line(run: Run) -> Line:
     """A run as a row of the table."""
-    rows = run.rows
     return Line(
         id=run.id,
         started=stamp(run.started_at_us),
@@ -96,11 +95,19 @@ def line(run: Run) -> Line:
         look=outcomes.look(run.outcome),
         outcome=outcomes.said(run.outcome),
         took=words.duration(run.duration_s),
-        rows_in=words.count(rows["in"]),
-        delivered=words.count(rows["delivered"]),
-        aside=words.count(rows["quarantined"]),
+        rows_in=_rows(run, "in"),
+        delivered=_rows(run, "delivered"),
+        aside=_rows(run, "quarantined"),
         error=short(run.error or run.error_type),
     )
+
+
+def _rows(run: Run, name: str) -> str:
+    """Rows of a run; who only timed it tells of none that were set aside."""
+    if run.rows is None:
+        return "not yet" if run.outcome == "running" else words.MISSING
+    untold = name == "quarantined" and not (run.seen_inside or run.rows[name])
+    return words.MISSING if untold else words.count(run.rows[name])
 
 
 def short(text: str, most: int = SHORT) -> str:

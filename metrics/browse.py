@@ -7,7 +7,7 @@ as its first.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -55,21 +55,26 @@ class Run:
     due_at_us: int
     started_at_us: int
     duration_s: float | None
-    blocked_s: float
+    blocked_s: float | None
     cpu_s: float | None
     peak_rss_bytes: int | None
     outcome: str
     error_type: str
     error: str
     fingerprint: str
-    bytes_in: int
-    bytes_out: int
+    bytes_in: int | None
+    bytes_out: int | None
     calls: int | None
-    operator_s: float
+    operator_s: float | None
     operator_touch: int | None
-    rows: Mapping[str, int]  #: `in`, and one count an outcome
+    rows: Mapping[str, int] | None  #: `in`, and one count an outcome; None: nobody counted, or not yet
     source: str
     aside: Mapping[str, int] | None  #: by error code, the rows set aside; None: nobody noted why
+
+    @property
+    def seen_inside(self) -> bool:
+        """Whether anybody told what it did: a log, and who only times a command, cannot see inside of it."""
+        return self.calls is not None or self.operator_touch is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +250,29 @@ def _run(row: Sequence[Any]) -> Run:
     took: dict[str, Any] = {
         f"{name}_s": None if ns is None else ns / 1e9 for name, ns in zip(_TIMES, times, strict=True)
     }
-    rows, aside = row[len(_PLAIN) + len(_TIMES) : -1], row[-1]
-    return Run(
+    counts, aside = row[len(_PLAIN) + len(_TIMES) : -1], row[-1]
+    rows = {name: value or 0 for name, value in zip(_ROWS, counts, strict=True)}
+    found = Run(
         **plain,
         side=subject_name(plain["system"], plain["level"]),
         **took,
-        rows={name: value or 0 for name, value in zip(_ROWS, rows, strict=True)},
+        rows=rows,
         aside=None if aside is None else json.loads(aside),
     )
+    return replace(found, **_untold(found, rows))
+
+
+def _untold(run: Run, rows: Mapping[str, int]) -> dict[str, None]:
+    """What is 0 in the store, for sums, and told by nobody."""
+    ended, inside = run.duration_s is not None, run.seen_inside
+    lacks = {
+        "rows": not any(rows.values()) and not (ended and (inside or run.records is not None)),
+        "blocked_s": not (ended and inside),
+        "operator_s": run.mode == "live" and not run.operator_s,  # only a replay has an operator with a watch
+    }
+    if not ended:  # what a start says of these is no more than that nothing has been yet
+        lacks |= {name: not getattr(run, name) for name in ("bytes_in", "bytes_out", "calls", "operator_touch")}
+    return {name: None for name, lacking in lacks.items() if lacking}
 
 
 def columns_of(db: Database, columns: str, ids: list[int]) -> list[tuple[Any, ...]]:

@@ -73,8 +73,8 @@ class RunEvent:
     error: str = ""
     records: int | None  #: rows of the file that are due, known from outside; picks the stratum. None: nobody counted
     rows: Mapping[str, int]
-    bytes_in: int = 0
-    bytes_out: int = 0
+    bytes_in: int | None = 0  #: None: nobody noted, as of `bytes_out`
+    bytes_out: int | None = 0
     calls: int | None = 0  #: requests sent to the partner; None: nobody noted
     input_sha256: str = ""
     operator_ns: int = 0  #: time the operator spent before this run

@@ -90,8 +90,8 @@ class LogReader:
             peak_rss_bytes=_measure(cells, mapping.memory, SIZE_UNITS, "memory", LARGEST),
             outcome=outcome, error=_text(cells, mapping.error), records=records,
             rows={} if records is None else {"in": records, where: records},
-            bytes_in=_measure(cells, mapping.bytes_in, SIZE_UNITS, "bytes_in", LARGEST) or 0,
-            bytes_out=_measure(cells, mapping.bytes_out, SIZE_UNITS, "bytes_out", LARGEST) or 0,
+            bytes_in=_measure(cells, mapping.bytes_in, SIZE_UNITS, "bytes_in", LARGEST),
+            bytes_out=_measure(cells, mapping.bytes_out, SIZE_UNITS, "bytes_out", LARGEST),
             calls=None, operator_touch=None, source="imported",
         )  # fmt: skip
 

@@ -88,8 +88,8 @@ def record(
         release="", partner=told.partner, feed=told.feed, file=told.input.name if told.input else "",
         block=now.astimezone(UTC).date().isoformat(), block_end=now.astimezone(UTC).date().isoformat(),
         due_at_us=started_at_us if due_at_us is None else due_at_us, started_at_us=started_at_us, duration_ns=None,
-        outcome="running", records=told.records, rows={}, bytes_in=size_bytes, input_sha256=sha256, calls=None,
-        operator_touch=None,
+        outcome="running", records=told.records, rows={}, bytes_in=size_bytes, bytes_out=None, input_sha256=sha256,
+        calls=None, operator_touch=None,
     )  # fmt: skip
     recorder = SpoolRecorder(spool) if spool is not None else None
     with passing_on() as child:  # from the start's event to the end's: neither is told without the other
@@ -182,17 +182,17 @@ def _end_of(begun: RunEvent, ended: Ended) -> RunEvent:
     )
 
 
-def _looked_at(path: Path | None, say: Callable[[str], None]) -> tuple[int, str, int | None]:
+def _looked_at(path: Path | None, say: Callable[[str], None]) -> tuple[int | None, str, int | None]:
     """Size in bytes, sha256, and when it was last changed, in microseconds; of a file that cannot be read, nothing."""
     if path is None:
-        return 0, "", None
+        return None, "", None
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             stat = os.fstat(file.fileno())
     except OSError as error:
         say(f"{path}: cannot be read: {error.strerror}; the run is recorded without its size and hash")
-        return 0, "", None
+        return None, "", None
     return stat.st_size, sha256, stat.st_mtime_ns // 1000
 
 

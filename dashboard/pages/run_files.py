@@ -100,7 +100,7 @@ def _json(store: Path, picked: Picked, many: int) -> Iterator[str]:
 def row(run: Run) -> dict[str, Any]:
     """A run under the names of `COLUMNS`; None is missing."""
     told = {name: getattr(run, name) for name in PLAIN}
-    told |= {f"rows_{name}": run.rows[name] for name in ROWS}
+    told |= {f"rows_{name}": None if run.rows is None else run.rows[name] for name in ROWS}
     return told | {"aside": None if run.aside is None else dict(run.aside)}
 
 

@@ -82,3 +82,17 @@ def test_weights_are_fixed_from_the_day_of_their_pin_on(made_up: Callable[..., P
         pin_baseline(db, asked, 1)
         assert frames.is_pinned(db, asked)
         assert not frames.is_pinned(db, replace(asked, end=date(2013, 2, 2)))
+
+
+def test_what_logs_cannot_tell_is_no_sum(made_up: Callable[..., Path]) -> None:
+    """Time blocked of a side that was read from logs alone is not known, and its runs are."""
+    store = made_up(weeks=2)
+    asked = replace(question(load(TEMPLATE).milestone("M1"), date(2013, 3, 31), "replay", "standard"), series=None)
+    with closing(open_store(store, "replay")) as db:
+        (series,) = db.execute("SELECT DISTINCT series FROM run_block WHERE faults = 'standard'").fetchone()
+        asked = replace(asked, series=series)
+        before = frames.sums(db, asked, "monolith")
+        db.execute("UPDATE run_block SET imported = attempts")
+        after = frames.sums(db, asked, "monolith")
+    assert before.blocked_s is not None
+    assert after == replace(before, blocked_s=None)

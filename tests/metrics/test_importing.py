@@ -337,7 +337,7 @@ def test_ends_ids_attempts_and_sizes_are_read(db, tmp_path):
     )
     assert kept(db, *names) == [
         ("AA/f/7", 1, 2_500_000_000, 500_000_000, 10_485_760, 100, 2000, "ä.csv", "no"),
-        ("AA/f/7", 2, 1_000_000_000, None, None, 0, 0, "ä.csv", ""),
+        ("AA/f/7", 2, 1_000_000_000, None, None, None, None, "ä.csv", ""),
     ]
     assert kept(db, "started_at_us - due_at_us") == [(60_000_000,), (3_660_000_000,)]
     assert db.execute("SELECT exchanges, attempts, imported FROM run_block").fetchone()[:2] == (1, 2)
