@@ -1,18 +1,15 @@
-"""What a milestone gained with each partner: the same question as its own, one partner's feeds at a time.
-
-The rollups of a milestone are read once, and cut by partner; asking the store anew for each would read them as often as
-there are partners.
-"""
+"""What a milestone gained with each partner: the same question as its own, one partner's feeds at a time."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dashboard.strata import part
 from metrics import compare
-from metrics.window import Window, load
+from metrics.window import load
 from roadmap.evidence import question
 
 if TYPE_CHECKING:
@@ -22,6 +19,7 @@ if TYPE_CHECKING:
 
     from dashboard.view import View
     from metrics.compare import Reading
+    from metrics.window import Window
     from roadmap.plan import Milestone
     from roadmap.verdict import Verdict
 
@@ -60,17 +58,6 @@ class Gains:
     def key(self) -> str:
         """By which the runs that they count are found."""
         return f"{self.code}:busy_time_saved:{self.faults}"
-
-
-class Part(Window):
-    """A window of some strata. It is shown and not kept, so that what it rests on need not be hashed."""
-
-    __slots__ = ()
-
-    def sha256(self, *names: str) -> str:
-        """Nothing."""
-        del names
-        return ""
 
 
 def gains(db: Database, view: View) -> dict[str, Gains]:
@@ -112,7 +99,7 @@ def _counted(window: Window) -> tuple[Any, Any]:
 
 
 def _gain(window: Window, partner: str, counted: tuple[Any, Any]) -> Gain:
-    rows = np.array([stratum[0] == partner for stratum in window.strata])
+    rows = [place for place, stratum in enumerate(window.strata) if stratum[0] == partner]
     found: Reading = compare.saved(part(window, rows))
     control = window.control if window.is_paired() else window.history
     sides = zip((window.subject, control), counted, strict=True)
@@ -120,16 +107,3 @@ def _gain(window: Window, partner: str, counted: tuple[Any, Any]) -> Gain:
     return Gain(
         partner=partner, estimate=found.estimate, low=found.low, high=found.high, blocks=found.blocks, runs=runs
     )
-
-
-def part(window: Window, rows: Any) -> Window:
-    """Some strata of a window: `rows` says of each whether it is in."""
-    whole = {one.name: getattr(window, one.name) for one in fields(window)}
-    grids = {
-        name: {column: values[rows] for column, values in whole[name].items()}
-        for name in ("subject", "control", "history")
-    }
-    cut = {name: tuple(cells.of(rows) for cells in whole[name]) for name in ("both", "apart")}
-    strata = tuple(stratum for stratum, is_in in zip(window.strata, rows, strict=True) if is_in)
-    own = {name: whole[name][rows] for name in ("weights", "imported", "same_inputs")}
-    return Part(**(whole | grids | cut | own | {"strata": strata}))

@@ -129,8 +129,7 @@ def _asked(measure: Measure, milestones: tuple[Milestone, ...]) -> Iterator[tupl
             for target in targets:
                 if target.name == measure.name:
                     goal = words.tight(roadmap_words.target(target.direction, target.value, measure.unit))
-                    under = "without faults" if target.faults == "none" else f"under {target.faults} faults"
-                    yield milestone.code, f"{role}{goal}, {under}"
+                    yield milestone.code, f"{role}{goal}, {words.under(target.faults)}"
 
 
 def windows(plan: Plan) -> tuple[dict[str, str], ...]:

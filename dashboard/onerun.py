@@ -70,7 +70,7 @@ def told(db: Database, run: Run) -> Told:
     aside, aside_said = _aside(run)
     attempts = browse.attempts(db, run)
     return Told(
-        about=f"{run.side}, {_faults(run)}, {_block(run)}",
+        about=f"{run.side}, {words.under(run.faults)}, {_block(run)}",
         look=outcomes.look(run.outcome),
         outcome=outcomes.said(run.outcome),
         means=outcomes.OUTCOMES[run.outcome][1] if run.outcome in outcomes.OUTCOMES else "",
@@ -210,12 +210,6 @@ def size(size_bytes: int | None) -> str:
         if value < 999.5 or unit == "GB":
             break
     return f"{value:,.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
-
-
-def _faults(run: Run) -> str:
-    return {"none": "without faults", "standard": "under standard faults", "real": "as it happened"}.get(
-        run.faults, run.faults
-    )
 
 
 def _block(run: Run) -> str:

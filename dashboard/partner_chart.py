@@ -9,6 +9,7 @@ from dashboard import words
 from dashboard.charts import Chart, Column
 from dashboard.palette import FONT, PALETTES, STYLES
 from dashboard.partner_names import shown
+from dashboard.partners import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,8 +37,8 @@ def chart(partner: str, blocks: Sequence[Block], mode: str) -> Chart:
     """Failed first attempts of every 1,000 exchanges; a block that a side lacks is a gap, not a nought."""
     unit = "day" if mode == "live" else "week"
     rows = [_row(block) for block in blocks[-MOST:]]
+    faults = words.under(FAULTS[mode])
     cut = f" The last {MOST} {unit}s." if len(blocks) > MOST else ""
-    faults = "as they happened" if mode == "live" else "under standard faults"
     return Chart(
         name="partner",
         title=_said(rows, unit),

@@ -6,19 +6,18 @@ looks it up. A partner is seen at the newest level of the service that a replay 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from dashboard import frames, worth
+from dashboard.strata import part
 from metrics import compare, feeds
 from metrics.events import FAILED_OUTCOMES, subject_name
 from metrics.picked import feeds_of
 from metrics.store import last_series
-from metrics.window import Window, load
+from metrics.window import load
 from roadmap.evidence import question
 
 if TYPE_CHECKING:
@@ -206,17 +205,6 @@ def _blocks(db: Database, seen: View) -> dict[str, tuple[Block, ...]]:
     return {partner: tuple(blocks) for partner, blocks in found.items()}
 
 
-class Part(Window):
-    """A window of one feed's strata. It is shown and not kept, so that what it rests on need not be hashed."""
-
-    __slots__ = ()
-
-    def sha256(self, *names: str) -> str:
-        """Nothing."""
-        del names
-        return ""
-
-
 def _gained(db: Database, seen: View) -> Gained:
     """The gain of every feed by the question that the first page answers; its rollups are read once, and cut."""
     told = seen.made(worth.answer)
@@ -233,17 +221,5 @@ def _gained(db: Database, seen: View) -> Gained:
         start=asked.start,
         end=end,
         min_blocks=asked.min_blocks,
-        readings={name: compare.saved(part(window, np.array(places))) for name, places in rows.items()},
+        readings={name: compare.saved(part(window, places)) for name, places in rows.items()},
     )
-
-
-def part(window: Window, rows: Any) -> Part:
-    """Some strata of a window, by their places."""
-    whole = {one.name: getattr(window, one.name) for one in fields(window)}
-    grids = {
-        name: {column: values[rows] for column, values in whole[name].items()}
-        for name in ("subject", "control", "history")
-    }
-    sides = {name: tuple(cells.of(rows) for cells in whole[name]) for name in ("both", "apart")}
-    own = {name: whole[name][rows] for name in ("weights", "imported", "same_inputs")}
-    return Part(**(whole | grids | sides | own | {"strata": tuple(window.strata[place] for place in rows)}))

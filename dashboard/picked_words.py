@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 #: What can be picked from a list in a form, in this order.
 FORM = ("side", "state", "partner", "feed", "faults", "range", "attempt")
 
-FAULTS = {"standard": "standard faults", "none": "no faults", "real": "as it happened"}
 SIDES = {"service": "service, any level"}
 ATTEMPTS = {"first": "first attempts", "last": "last attempts"}
 RANGES = {"7d": "last 7 days", "30d": "last 30 days", "90d": "last 90 days", "365d": "last 365 days"}
@@ -63,7 +62,7 @@ def form(found: Found, known: Choices, keys: Sequence[str] = FORM) -> tuple[Fiel
         "state": dict(STATES),
         "partner": {joined((name,)): name for name in known.partners},
         "feed": {joined((name,)): name for name in known.feeds},
-        "faults": {joined((name,)): FAULTS.get(name, name) for name in known.faults},
+        "faults": {joined((name,)): words.FAULTS.get(name, name) for name in known.faults},
         "range": dict(RANGES),
         "attempt": dict(ATTEMPTS),
     }
@@ -95,7 +94,7 @@ def said(found: Found) -> Mapping[str, str]:
         "state": listed([STATES[name] for name in picked.states]),
         "partner": listed(picked.partners),
         "feed": listed(picked.feeds),
-        "faults": listed([FAULTS.get(name, name) for name in picked.faults]),
+        "faults": listed([words.FAULTS.get(name, name) for name in picked.faults]),
         "attempt": ATTEMPTS.get(picked.attempt, ""),
         "days": _days(found),
         "fingerprint": f"failures alike ({picked.fingerprint})" if picked.fingerprint else "",
@@ -110,7 +109,7 @@ def said(found: Found) -> Mapping[str, str]:
         code, measure, asked, *side = text.split(":")
         faults = picked.counted.faults if picked.counted else asked  # in production all are real
         about = f"{MEASURES[measure].title[:1].lower()}{MEASURES[measure].title[1:]}"
-        told["counted"] = f"counted by {code} for {about}, {FAULTS.get(faults, faults)}"
+        told["counted"] = f"counted by {code} for {about}, {words.FAULTS.get(faults, faults)}"
         told["counted"] += ", of the control" if side else ""
     return {key: text for key, text in told.items() if text}
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dashboard import outcomes, words
-from dashboard.picked_words import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -90,7 +89,7 @@ def line(run: Run) -> Line:
         partner=run.partner,
         feed=run.feed,
         side=run.side,
-        faults=FAULTS.get(run.faults, run.faults),
+        faults=words.FAULTS.get(run.faults, run.faults),
         attempt=words.count(run.attempt),
         look=outcomes.look(run.outcome),
         outcome=outcomes.said(run.outcome),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dashboard import words
-from dashboard.worth import FAULTS, proof
+from dashboard.worth import proof
 from metrics.measures import MEASURES
 from roadmap import words as roadmap_words
 
@@ -172,7 +172,7 @@ def _row(code: str, c: Criterion, status: str) -> Row:
         title=MEASURES[c.name].title,
         key=key(code, c) if known else "",
         role="Target" if c.role == "metric" else "Guardrail",
-        faults=FAULTS[c.faults].lower(),
+        faults=words.under(c.faults),
         target=words.tight(roadmap_words.target(c.direction, c.target, c.unit)),
         measured=_measured(c) if known else "not yet",
         none=not known,

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from metrics.window import Question
     from roadmap.plan import Plan
 
-#: What to call the faults that runs met.
-FAULTS = {"standard": "Under standard faults", "none": "Without faults", "real": "As it happened"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
@@ -78,7 +75,7 @@ def proof(reading: Reading, *, short: bool = False) -> str:
     """What a number rests on, in one small line; `short` leaves out what a table's row says already."""
     unit = "day" if reading.mode == "live" else "week"
     parts = [
-        "" if short else FAULTS[reading.faults],
+        "" if short else words.capital(words.under(reading.faults)),
         f"grade {reading.grade}" if reading.grade else "no grade",
         words.plural(reading.blocks, unit),
         "" if short else words.many(reading.n, reading.n_of),
@@ -102,11 +99,15 @@ def saved(gains: dict[str, Reading], gain: words.Gain) -> Figure:
     floor = min([0.0, *(reading.low for reading in gains.values() if reading.low is not None)])
     for faults, reading in gains.items():
         if reading.estimate is None:
-            shown.append(Shown(label=FAULTS[faults], big="not measured", missing=True))
+            shown.append(Shown(label=words.capital(words.under(faults)), big="not measured", missing=True))
             continue
         if reading.low is None or reading.high is None:
             note = f"{reading.blocks} of {gain.min_blocks} {gain.unit}; no range yet"
-            shown.append(Shown(label=FAULTS[faults], big=words.less(reading.estimate), note=note, missing=True))
+            shown.append(
+                Shown(
+                    label=words.capital(words.under(faults)), big=words.less(reading.estimate), note=note, missing=True
+                )
+            )
             continue
         digits = words.digits_for(reading.low, reading.high, target)
         way = "less time" if reading.estimate >= 0 else "more time"
@@ -115,7 +116,7 @@ def saved(gains: dict[str, Reading], gain: words.Gain) -> Figure:
             note += f"; target {words.percent(target)}"
         shown.append(
             Shown(
-                label=FAULTS[faults],
+                label=words.capital(words.under(faults)),
                 big=words.percent(abs(reading.estimate), digits),
                 unit=way,
                 note=note,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roadmap.answers import (
+    FAULTS,
     MINUS,
     MISSING,
     Answer,
@@ -27,6 +28,7 @@ from roadmap.answers import (
     span,
     tight,
     too_early,
+    under,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DASH",
+    "FAULTS",
     "MINUS",
     "MISSING",
     "Answer",
@@ -56,6 +59,7 @@ __all__ = [
     "span",
     "tight",
     "too_early",
+    "under",
 ]
 
 DASH = "\N{EN DASH}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dashboard import doubts, words
-from dashboard.three_figures import FAULTS, Figure, failed, proof, saved, spent
+from dashboard.three_figures import Figure, failed, proof, saved, spent
 from metrics import compare
 from metrics.measures import MEASURES
 from roadmap import words as roadmap_words
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from roadmap.headline import Seen
     from roadmap.plan import Plan
 
-__all__ = ["FAULTS", "Worth", "answer", "look", "page", "proof"]
+__all__ = ["Worth", "answer", "look", "page", "proof"]
 
 #: Measures explained on the front page.
 EXPLAINED = ("busy_time_saved", "failed_first", "failed_final", "answers_equal")

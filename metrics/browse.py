@@ -262,7 +262,7 @@ def _run(row: Sequence[Any]) -> Run:
     return replace(found, **_untold(found, rows))
 
 
-def _untold(run: Run, rows: Mapping[str, int]) -> dict[str, None]:
+def _untold(run: Run, rows: Mapping[str, int]) -> dict[str, Any]:
     """What is 0 in the store, for sums, and told by nobody."""
     ended, inside = run.duration_s is not None, run.seen_inside
     lacks = {

@@ -10,6 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 MISSING = "not recorded"
+
+#: What faults runs met, as a name, and as it stands in a sentence.
+FAULTS = {"standard": "standard faults", "none": "no faults", "real": "as it happened"}
+UNDER = {"standard": "under standard faults", "none": "without faults", "real": "as it happened"}
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -192,6 +196,11 @@ def day(when: date, *, year: bool = False) -> str:
 def days_between(first: date, last: date) -> str:
     """A stretch of days, both ends included: "1 Jan to 31 Mar 2013"."""
     return f"{day(first, year=first.year != last.year)} to {day(last, year=True)}"
+
+
+def under(faults: str) -> str:
+    """What faults runs met, as it stands in a sentence: "under standard faults"."""
+    return UNDER.get(faults, f"under {faults} faults")
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

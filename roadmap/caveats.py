@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metrics import compare
-from roadmap.answers import digits_for, less, percent, plural, span
+from roadmap.answers import FAULTS, digits_for, less, percent, plural, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,8 +27,6 @@ GRADES = {
     "C": "both sides in production on the same days, on other files",
     "D": "production against the control's own history",
 }
-
-FAULTS = {"standard": "standard faults", "none": "no faults", "real": "faults as they happened"}
 
 #: What the main number is.
 SAVED = "Time saved: processing time per record the partner holds in the end, like files with like, failures included."

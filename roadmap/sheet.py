@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from metrics.store import METHOD
 from roadmap import answers, caveats, drawing, headline, sheet_figures, sheet_rows, weeks
-from roadmap.answers import day, plural, shortened
+from roadmap.answers import day, plural, shortened, under
 from roadmap.history import decisions
 from roadmap.paper import PRESSING
 from roadmap.revisions import gone
@@ -42,7 +42,6 @@ FILLS = {
 }
 
 #: What to call the faults that runs met.
-UNDER = {"standard": "under standard faults", "none": "without faults", "real": "as it happened"}
 
 #: Heights of the drawing, in its own units, by how full the page is.
 HEIGHTS = {"roomy": 200, "close": 150, "dense": 125}
@@ -136,10 +135,10 @@ def _counted(head: Seen | None, faults: str) -> str:
     feeds = shortened(f"feeds {', '.join(head.milestone.scope)}", 60)
     reading = head.reading
     if not reading.blocks:
-        return f"{sides}, {feeds}, {UNDER[faults]}; nothing measured yet"
+        return f"{sides}, {feeds}, {under(faults)}; nothing measured yet"
     unit = "day" if reading.mode == "live" else "week"
     when = f"{answers.days_between(reading.start, reading.end)} ({plural(reading.blocks, unit)})"
-    return f"{sides}, {feeds}, {UNDER[faults]}, {when}"
+    return f"{sides}, {feeds}, {under(faults)}, {when}"
 
 
 def _standing(verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -157,7 +156,7 @@ def _drawn(
 ) -> drawing.Drawing | None:
     parts = weeks.stretches(plan, built, today)
     unit = "day" if clock == "live" else "week"
-    return drawing.draw(weeks.weeks(db, parts, clock, faults), parts, UNDER[faults], unit, height)
+    return drawing.draw(weeks.weeks(db, parts, clock, faults), parts, under(faults), unit, height)
 
 
 def _gone(db: Database, plan: Plan, today: date) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, abort, g, render_template
 
-from dashboard import links, onerun, picked_words, runlist
+from dashboard import links, onerun, picked_words, runlist, words
 from dashboard.pages import run_files as files
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here, query, view
+from dashboard.partners import FAULTS
 from dashboard.picked_from import KEYS
 from metrics import browse
 from metrics.browse import Cursor
@@ -31,9 +32,6 @@ pages = Blueprint("runs", __name__)
 
 #: Where in a list a page begins: older than a run, or newer.
 PLACES = ("after", "before")
-
-#: Faults of the grid, unless the address asks for others.
-USUAL_FAULTS = {"replay": "standard", "live": "real"}
 
 
 @pages.get("/runs")
@@ -111,7 +109,7 @@ def _grid(found: Found, seen: View, known: Choices) -> Grid | None:
     sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
     services = tuple(name for name in known.sides if name.startswith("service"))
     named = ("the service, any level",) if sides == services and len(sides) > 1 else sides
-    met = [picked_words.FAULTS.get(name, name) for name in faults]
+    met = [words.FAULTS.get(name, name) for name in faults]
     about = f"{picked_words.listed(named)}, {picked_words.listed(met)}"
     return runlist.grid(seen.made(grid_of(sides, faults)), picked, about)
 
@@ -120,7 +118,7 @@ def _shown(
     known: Choices, sides: tuple[str, ...], faults: tuple[str, ...], mode: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Sides and faults of the grid: those asked for, as far as there are any; else the service as it usually runs."""
-    usual = tuple(name for name in (USUAL_FAULTS[mode],) if name in known.faults) or known.faults
+    usual = tuple(name for name in (FAULTS[mode],) if name in known.faults) or known.faults
     services = tuple(name for name in known.sides if name.startswith("service"))
     mine = tuple(name for name in known.sides if name in sides or (name in services and "service" in sides))
     return (

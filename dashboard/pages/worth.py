@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from flask import Blueprint, render_template
 
-from dashboard import links, worth
+from dashboard import links, words, worth
 from dashboard.pages import charts
 from dashboard.pages.shared import address_or, here, query, settings, view
 
@@ -22,7 +22,11 @@ def page() -> str:
     faults = found.one("faults", choices[0])
     told = seen.made(worth.answer)
     kinds = tuple(
-        (worth.FAULTS[name], here("worth.page", faults=name if place else None) + "#weeks", name == faults)
+        (
+            words.capital(words.under(name)),
+            here("worth.page", faults=name if place else None) + "#weeks",
+            name == faults,
+        )
         for place, name in enumerate(choices)
     )
     intro = f"Plain sums over all feeds. The shaded {told.unit}s are those that the answer above counts."
