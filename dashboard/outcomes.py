@@ -31,11 +31,12 @@ ROWS: Mapping[str, str] = {
     "ambiguous": "ambiguous",
 }
 
-#: States of a list, as they stand in its heading and its form; "failed" is every end that counts as failed.
+#: States of a list, as they stand in its heading and its form; "failed" is every end that counts as such, "ended" any.
 STATES: Mapping[str, str] = {
     "done": "done",
     "failed": "failed (any way)",
     "running": "running",
+    "ended": "ended (any way)",
     "already_received": "already received",
     "refused": "refused",
     "abandoned": "abandoned",

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard import words
 from dashboard.charts import Chart, Column
-from dashboard.palette import FONT, PALETTES, STYLES
+from dashboard.drawing import blank, frame_of, text, y_axis
+from dashboard.palette import PALETTES, STYLES
 from dashboard.partner_names import shown
 from dashboard.partners import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dashboard.drawing import Figure
     from dashboard.partners import Block
 
 #: In pixels; static/partners.css reserves the same.
@@ -73,42 +75,22 @@ def _said(rows: Sequence[dict[str, Any]], unit: str) -> str:
     return f"Fewer failed first attempts in {fewer} of {words.plural(len(both), unit)}, more in {more or 'none'}"
 
 
-def _figure(rows: Sequence[dict[str, Any]], unit: str) -> dict[str, Any]:
-    colors = PALETTES["light"]
+def _figure(rows: Sequence[dict[str, Any]], unit: str) -> Figure:
     known = [row[name] for row in rows for name in ("control_first", "subject_first") if row[name] is not None]
     top = max(known, default=0.0) * 1.06 or 1.0
-    layout: dict[str, Any] = {
-        "height": HEIGHT, "autosize": True, "showlegend": False, "hovermode": "x unified", "dragmode": False,
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
-        "margin": {"l": 48, "r": 96, "t": 12, "b": 30},
-        "font": {"family": FONT, "size": 13, "color": colors["muted"]},
-        "hoverlabel": {
-            "bgcolor": colors["surface"], "bordercolor": colors["axis"], "font": {"color": colors["ink"], "size": 13},
-        },
-        "xaxis": {
-            "type": "date", "fixedrange": True, "showgrid": False, "zeroline": False, "showline": True, "anchor": "y",
-            "linecolor": colors["axis"], "ticks": "outside", "ticklen": 4, "tickcolor": colors["axis"], "tickangle": 0,
-            "nticks": 12,
-            "tickformatstops": [
-                {"dtickrange": ["M1", None], "value": "%b"}, {"dtickrange": [None, "M1"], "value": "%-d %b"},
-            ],
-            "unifiedhovertitle": {"text": f"{unit.capitalize()} of %{{x|%-d %b %Y}}"},
-        },
-        "yaxis": {
-            "range": [0, top], "fixedrange": True, "gridcolor": colors["grid"], "gridwidth": 1, "zeroline": True,
-            "zerolinecolor": colors["axis"], "zerolinewidth": 1, "nticks": 5, "tickformat": ",",
-            "ticksuffix": "\N{THIN SPACE}", "separatethousands": True,
-        },
-        "shapes": [], "annotations": [],
-    }  # fmt: skip
+    figure = blank(HEIGHT)
     if rows:
-        layout["xaxis"] |= {"range": [rows[0]["block"], rows[-1]["block"]]}
+        first, last = (date.fromisoformat(row["block"]) for row in (rows[0], rows[-1]))
+        figure = frame_of(HEIGHT, first, last, f"{unit.capitalize()} of %{{x|%-d %b %Y}}")
+    layout = figure["layout"]
+    layout["margin"]["t"] = 12
+    layout["xaxis"]["anchor"], layout["yaxis"] = "y", y_axis(0, 1, top)
     lines = [
         _line(rows, "baseline", "control_first", "monolith", by_side=False),
         _line(rows, "service", "subject_first", "service", by_side=True),
     ]
     layout["annotations"] = _labels(lines, top)
-    return {"data": lines, "layout": layout}
+    return figure | {"data": lines}
 
 
 def _line(rows: Sequence[dict[str, Any]], role: str, column: str, label: str, *, by_side: bool) -> dict[str, Any]:
@@ -148,12 +130,6 @@ def _labels(lines: Sequence[dict[str, Any]], top: float) -> list[dict[str, Any]]
         at_px = value / top * (HEIGHT - 42)
         shown_px = max(at_px, floor_px)
         floor_px = shown_px + 17
-        placed.append(
-            {
-                "text": label, "name": f"{role} label", "x": day, "y": value, "xref": "x", "yref": "y",
-                "xanchor": "left", "yanchor": "middle", "xshift": 8, "yshift": round(shown_px - at_px),
-                "showarrow": False, "align": "left",
-                "font": {"color": PALETTES["light"][role], "size": 13, "weight": 600},
-            }
-        )  # fmt: skip
+        label_of = text(label, role, day, value, "x", "y", xshift=8, yshift=round(shown_px - at_px), bold=True)
+        placed.append(label_of | {"name": f"{role} label", "yanchor": "middle"})
     return placed

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard import words
 from dashboard.partners import DAYS, FAULTS
 from metrics import failures, setaside
-from metrics.picked import Picked
+from metrics.picked import UNTOLD, Picked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,6 +51,7 @@ class Aside:
     rows: int
     exchanges: int
     last: str
+    keys: Mapping[str, Any]  #: what picks exactly these exchanges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,7 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row], until: da
                 rows=one.rows,
                 exchanges=one.runs,
                 last=one.last_block,
+                keys={**keys, "feed": one.feed, "aside": one.code or UNTOLD},
             )
             for one in asides[:NAMED]
         ),

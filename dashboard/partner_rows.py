@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from dashboard.partners import Gained, Overview, Rate
     from metrics.feeds import FeedState
-    from metrics.reading import Reading
 
 #: What is shown of a feed that only the monolith has exchanged.
 ELSEWHERE = "not_started"
@@ -91,9 +90,11 @@ class Row:
     exchanges: int = 0
     rate: str = "no runs"
     failed_keys: Mapping[str, Any] = field(default_factory=dict)
+    exchanges_keys: Mapping[str, Any] = field(default_factory=dict)
     gain: str = "not measured"
     gain_note: str = ""
     gain_known: bool = False
+    gain_keys: Mapping[str, Any] = field(default_factory=dict)
     gap: str = "not known yet"
     delay: str = "not known yet"
     delay_most: str = "not known yet"
@@ -138,11 +139,12 @@ def row(known: Overview, state: FeedState | None, pair: tuple[str, str], mode: s
     if rate := known.rates.get(pair):
         told |= {
             "failed": rate.failed, "exchanges": rate.exchanges, "failed_keys": keys_of(rate, pair, faults),
+            "exchanges_keys": keys_of(rate, pair, faults) | {"state": "ended"},
             "rate": words.rate(rate.failed / rate.exchanges, None),
         }  # fmt: skip
     else:
         told["rate"] = f"no runs in {DAYS} days"
-    return Row(**told, **_gain(known.gained, known.gained.readings.get(pair), mode))
+    return Row(**told, **_gain(known.gained, pair, mode))
 
 
 def _why(state: FeedState) -> str:
@@ -160,8 +162,9 @@ def keys_of(rate: Rate, pair: tuple[str, str], faults: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _gain(gained: Gained, reading: Reading | None, mode: str) -> dict[str, Any]:
+def _gain(gained: Gained, pair: tuple[str, str], mode: str) -> dict[str, Any]:
     """A gain with its range, or what is missing; a number without a range is none to show."""
+    reading = gained.readings.get(pair)
     if reading is None or reading.estimate is None or not reading.blocks:
         return {}
     if reading.low is None or reading.high is None:
@@ -174,6 +177,7 @@ def _gain(gained: Gained, reading: Reading | None, mode: str) -> dict[str, Any]:
         "gain": words.less(reading.estimate, digits) if clear else "no clear difference",
         "gain_note": likely(reading.low, reading.high, digits),
         "gain_known": True,
+        "gain_keys": {"counted": gained.key, "partner": pair[0], "feed": pair[1]} if pair in gained.listed else {},
     }
 
 

@@ -12,11 +12,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dashboard import frames, worth
+from dashboard.readings import runs_of
 from dashboard.strata import part
 from metrics import compare, feeds
+from metrics.browse import way_of
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.picked import feeds_of
+from metrics.picked import Picked, feeds_of
 from metrics.store import last_series
+from metrics.walk import totals
 from metrics.window import load
 from roadmap.evidence import question
 
@@ -74,6 +77,8 @@ class Gained:
     end: date | None = None
     min_blocks: int = 0
     readings: Mapping[Feed, Reading] = field(default_factory=dict)
+    listed: frozenset[Feed] = frozenset()  #: feeds whose reading counts what a list of theirs by `key` holds
+    key: str = ""  #: by which the runs that they count are found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,11 +220,17 @@ def _gained(db: Database, seen: View) -> Gained:
     rows: dict[Feed, list[int]] = {}
     for place, (partner, feed, _) in enumerate(window.strata):
         rows.setdefault((partner, feed), []).append(place)
+    key = f"{told.code}:busy_time_saved:{FAULTS[seen.mode]}"
+    found = {name: compare.saved(part(window, places)) for name, places in rows.items()}
+    runs = runs_of(seen, key)
+    listed = {} if isinstance(runs, str) else totals(db, way_of(db, Picked(counted=runs)), "partner", "feed")
     return Gained(
         code=told.code,
         sides=f"{milestone.subject} against the {milestone.control}",
         start=asked.start,
         end=end,
         min_blocks=asked.min_blocks,
-        readings={name: compare.saved(part(window, places)) for name, places in rows.items()},
+        readings=found,
+        listed=frozenset(feed for feed, reading in found.items() if listed.get(feed) == reading.n),
+        key=key,
     )

@@ -38,8 +38,8 @@ KEYS = (
     "counted",
 )
 
-#: What a run can be asked to be; "failed" is every end after which not everything is where it belongs.
-STATES = ("done", "failed", "running", *(name for name in RUN_OUTCOMES if name not in {"done", "failed"}))
+#: What a run can be asked to be; "failed" is every end after which not everything is where it belongs, "ended" is any.
+STATES = ("done", "failed", "running", "ended", *(name for name in RUN_OUTCOMES if name not in {"done", "failed"}))
 ATTEMPTS = ("first", "last")
 
 _RANGE = re.compile(r"([1-9]\d{0,4})d")

@@ -34,7 +34,7 @@ class Row:
     range: str
     ranged: bool
     counted: str
-    of_runs: bool  #: whether runs are what it counts
+    counted_keys: Mapping[str, str]  #: what picks exactly what it counts; none where these are no runs or exchanges
     proof: str
     verdict: str
     said: str
@@ -68,6 +68,9 @@ class Stone:
     spent: str
     criteria: tuple[Row, ...]
 
+
+#: What readings count that is a list of runs, and what picks it among those of their blocks.
+PICKED: Mapping[str, Mapping[str, str]] = {"runs": {}, "exchanges": {"attempt": "last"}}
 
 #: What was decided, as people say it afterwards.
 DECIDED = {"continue": "continued", "change": "changed", "pause": "paused", "stop": "stopped", "resume": "resumed"}
@@ -179,12 +182,18 @@ def _row(code: str, c: Criterion, status: str) -> Row:
         range=_range(c),
         ranged=reading is not None and reading.low is not None,
         counted=roadmap_words.counted(reading.n, reading.n_of) if reading is not None and known else "nothing yet",
-        of_runs=reading is not None and reading.n_of == "runs",
+        counted_keys=_counted_keys(code, c) if known else {},
         proof=proof(reading, short=True) if reading is not None and known else "",
         verdict=c.verdict,
         said="waits" if waits else roadmap_words.VERDICT[c.verdict],
         why="" if waits else words.tight(c.why.split("; `")[0]),
     )
+
+
+def _counted_keys(code: str, c: Criterion) -> dict[str, str]:
+    if c.reading is None or c.reading.n_of not in PICKED:
+        return {}
+    return {"counted": key(code, c), **PICKED[c.reading.n_of]}
 
 
 def _measured(c: Criterion) -> str:

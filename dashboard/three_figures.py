@@ -12,7 +12,7 @@ from metrics.picked import Picked
 from metrics.window import load
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import date
 
     from sqlite_utils import Database
@@ -34,10 +34,11 @@ class Spot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A number of runs in words, and the keys of the list that holds exactly these (`links.runs`)."""
+    """A number in words, and the keys of the list that holds exactly the runs that it counts (`links.runs`)."""
 
     text: str
-    keys: Mapping[str, str]
+    keys: Mapping[str, str]  #: none: nothing was counted
+    of_runs: bool = True  #: whether the number is how many they are, and no rate of theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ class Shown:
     range: Spot | None = None
     missing: bool = False
     failed: tuple[Listed, ...] = ()  #: the runs that failed: now, and with the control
+    out_of: tuple[Listed, ...] = ()  #: the exchanges among which they are
+    calm: tuple[Listed, ...] = ()  #: the same rates without faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,28 +158,53 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
         notes = []
         if now.low is not None and now.high is not None:
             notes.append(f"Likely {words.per_thousand(now.low)} to {words.per_thousand(now.high)}")
-        if calm is not None:
-            quiet, quiet_was = measure(db, calm), measure(db, replace(calm, subject=calm.control))
-            notes.append(
-                f"{'without' if notes else 'Without'} faults {words.rate_short(quiet.estimate, quiet_was.estimate)}"
-            )
         ours, theirs = asked[faults], replace(asked[faults], subject=asked[faults].control)
-        lists = tuple(
-            _those_that_failed(db, question, one, f"{code}:{one.measure}:{faults}{side}", attempt)
+        lists = [
+            _counted(db, question, one, f"{code}:{one.measure}:{faults}{side}", attempt)
             for question, one, side in ((ours, now, ""), (theirs, was, ":control"))
             if one.estimate is not None
+        ]
+        shown.append(
+            Shown(
+                label=label,
+                big=words.per_thousand(now.estimate),
+                unit=before,
+                note="; ".join(notes),
+                failed=tuple(failed for failed, _ in lists),
+                out_of=tuple(every for _, every in lists),
+                calm=() if calm is None else _calm(measure, db, calm, code),
+            )
         )
-        big = words.per_thousand(now.estimate)
-        shown.append(Shown(label=label, big=big, unit=before, note="; ".join(notes), failed=lists))
         rests = [_proof(now, code, attempt="last")]
     return Figure(title="Failed exchanges", readings=tuple(shown), proof=tuple(rests))
 
 
-def _those_that_failed(db: Database, asked: Question, reading: Reading, name: str, attempt: str) -> Listed:
-    """The failed ones of the runs that a reading of failures counts, at their first or last attempt."""
-    theirs = Picked(counted=counted(load(db, asked), reading.measure), states=("failed",), attempt=attempt)
-    keys = {"counted": name, "state": "failed", "attempt": attempt}
-    return Listed(text=words.count(browse.count(db, theirs)), keys=keys)
+def _counted(db: Database, asked: Question, reading: Reading, name: str, attempt: str) -> tuple[Listed, Listed]:
+    """Exchanges that failed at their first or last attempt, and all that a reading of failures counts."""
+    theirs = Picked(counted=counted(load(db, asked), reading.measure), attempt="last")
+    failed = browse.count(db, replace(theirs, states=("failed",), attempt=attempt))
+    return (
+        Listed(text=words.count(failed), keys={"counted": name, "state": "failed", "attempt": attempt}),
+        Listed(text=words.count(browse.count(db, theirs)), keys={"counted": name, "attempt": "last"}),
+    )
+
+
+def _calm(
+    measure: Callable[[Database, Question], Reading], db: Database, asked: Question, code: str
+) -> tuple[Listed, ...]:  # fmt: skip
+    """Is and was without faults, each with the exchanges it counts; a control that was not measured is left out."""
+    now, was = measure(db, asked), measure(db, replace(asked, subject=asked.control))
+    if now.estimate is None:
+        return (Listed(text="not measured", keys={}, of_runs=False),)
+    return tuple(
+        Listed(
+            text=words.per_thousand(one.estimate),
+            keys={"counted": f"{code}:{one.measure}:{asked.faults}{side}", "attempt": "last"},
+            of_runs=False,
+        )
+        for one, side in ((now, ""), (was, ":control"))
+        if one.estimate is not None
+    )
 
 
 def spent(db: Database, plan: Plan, today: date) -> Figure:

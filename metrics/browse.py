@@ -7,7 +7,7 @@ as its first.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from metrics import setaside
 from metrics.cells import EXCHANGE_ID
 from metrics.events import OUTCOMES, subject_name
 from metrics.picked import NONE, Picked, Terms, among, check, feeds_of, of_cells, of_runs, of_tallies
+from metrics.untold import seen_inside, untold
 from metrics.walk import MOST, Cursor, Way, total, walk
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class Run:
 
     @property
     def seen_inside(self) -> bool:
-        """Whether anybody told what it did: a log, and who only times a command, cannot see inside of it."""
-        return self.calls is not None or self.operator_touch is not None
+        """Whether anybody told what it did, beyond how long it took."""
+        return seen_inside(self.calls, self.operator_touch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,27 +253,12 @@ def _run(row: Sequence[Any]) -> Run:
     }
     counts, aside = row[len(_PLAIN) + len(_TIMES) : -1], row[-1]
     rows = {name: value or 0 for name, value in zip(_ROWS, counts, strict=True)}
-    found = Run(
-        **plain,
+    told: dict[str, Any] = {**plain, **took, "rows": rows}
+    return Run(
+        **(told | untold(told, rows)),
         side=subject_name(plain["system"], plain["level"]),
-        **took,
-        rows=rows,
         aside=None if aside is None else json.loads(aside),
     )
-    return replace(found, **_untold(found, rows))
-
-
-def _untold(run: Run, rows: Mapping[str, int]) -> dict[str, Any]:
-    """What is 0 in the store, for sums, and told by nobody."""
-    ended, inside = run.duration_s is not None, run.seen_inside
-    lacks = {
-        "rows": not any(rows.values()) and not (ended and (inside or run.records is not None)),
-        "blocked_s": not (ended and inside),
-        "operator_s": run.mode == "live" and not run.operator_s,  # only a replay has an operator with a watch
-    }
-    if not ended:  # what a start says of these is no more than that nothing has been yet
-        lacks |= {name: not getattr(run, name) for name in ("bytes_in", "bytes_out", "calls", "operator_touch")}
-    return {name: None for name, lacking in lacks.items() if lacking}
 
 
 def columns_of(db: Database, columns: str, ids: list[int]) -> list[tuple[Any, ...]]:

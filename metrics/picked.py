@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from metrics.errors import StoreDamaged
-from metrics.events import FAILED_OUTCOMES, parse_subject
+from metrics.events import FAILED_OUTCOMES, RUN_OUTCOMES, parse_subject
 from metrics.question import in_scope
 from metrics.tallies import COUNTED, FIRST, LAST
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 #: What stands in `Picked.fingerprint` for failures that tell neither a kind of error nor a text, and in `Picked.aside`
 #: for rows of which nobody noted why they were set aside.
 UNTOLD = "-"
+
+
+#: States that stand for several outcomes.
+WHOLE: Mapping[str, tuple[str, ...]] = {"failed": FAILED_OUTCOMES, "ended": RUN_OUTCOMES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ class Picked:
     """Which runs a list holds; an empty tuple picks any. A name that nothing has picks nothing."""
 
     sides: tuple[str, ...] = ()  #: "monolith", "service" (of any level), "service@3"
-    states: tuple[str, ...] = ()  #: outcomes, "running", or "failed" for all of FAILED_OUTCOMES
+    states: tuple[str, ...] = ()  #: outcomes, "running", "failed" for all of FAILED_OUTCOMES, "ended" for all there are
     partners: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
@@ -160,7 +164,7 @@ def _of_reason(aside: str) -> Terms:
 
 def outcomes(states: tuple[str, ...]) -> tuple[str, ...]:
     """The outcomes that some states stand for."""
-    return tuple(dict.fromkeys(each for name in states for each in (FAILED_OUTCOMES if name == "failed" else (name,))))
+    return tuple(dict.fromkeys(each for name in states for each in WHOLE.get(name, (name,))))
 
 
 def among(column: str, names: tuple[str, ...]) -> Terms:

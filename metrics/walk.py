@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metrics.picked import Terms
 
@@ -84,6 +84,13 @@ def total(db: Database, way: Way) -> int:
         sql = f"SELECT SUM(runs) FROM {joined(way)}"  # noqa: S608 (conditions are our own)
         found = db.execute(sql, (*way.cells.values, *way.tallies.values))
     return int(found.fetchone()[0] or 0)
+
+
+def totals(db: Database, way: Way, *by: str) -> dict[tuple[Any, ...], int]:
+    """The same by columns of the cells, such as partner, feed or block; what has none is left out."""
+    names = ", ".join(f"cell.{name}" for name in by)
+    sql = f"SELECT {names}, SUM(runs) FROM {joined(way)} GROUP BY {names}"  # noqa: S608 (names are our own)
+    return {tuple(key): many for *key, many in db.execute(sql, (*way.cells.values, *way.tallies.values))}
 
 
 def joined(way: Way, index: str = "") -> str:

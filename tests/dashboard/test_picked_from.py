@@ -110,8 +110,8 @@ def test_as_of_an_earlier_day_nothing_later_counts() -> None:
 
 
 def test_states_are_all_that_a_run_can_be() -> None:
-    """Every outcome can be asked for, and so can what goes on."""
-    assert set(picked_from.STATES) == {*RUN_OUTCOMES, "running"}
+    """Every outcome can be asked for, and so can what goes on, and all that does not."""
+    assert set(picked_from.STATES) == {*RUN_OUTCOMES, "running", "ended"}
 
 
 @given(st.lists(st.text(min_size=1), unique=True))
