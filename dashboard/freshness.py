@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dashboard import frames, words
+from dashboard import frames, picked_from, words
+from dashboard.asked import Asked
+from metrics import browse
+from metrics.browse import Choices
 from metrics.errors import MetricsError
 from metrics.store import open_reader
 
@@ -28,6 +31,12 @@ LATE_AFTER = timedelta(minutes=10)
 #: Seconds for which an answer to "is it late?" holds.
 ASKED_ANEW_S = 5.0
 
+#: The list of the runs that the line counts, as its address asks for it: what goes on is not measured yet.
+MEASURED = {"state": "ended"}
+
+#: A list that is picked by how runs ended needs to know of nothing else to pick by.
+NOTHING = Choices(sides=(), partners=(), feeds=(), faults=(), first=None, last=None)
+
 #: The end of the newest run is looked for among so many that started last.
 LAST = 50
 
@@ -37,9 +46,10 @@ class Freshness:
     """What a view says of the data it was made from."""
 
     newest: datetime | None  #: end of the newest run; None where no run is known
-    runs: int
+    runs: int  #: that have ended, as many as the list `MEASURED` holds
     imported: bool  #: whether some of them were read from logs
     mode: str
+    listed: bool = True  #: whether there is such a list; a store that an older release has written has none
 
     def upto(self, now: datetime | None) -> str:
         """How far the data goes, and how old that is; a replay stands still, and has no age."""
@@ -51,9 +61,9 @@ class Freshness:
         return said if now is None else f"{said} ({words.ago(now - self.newest)})"
 
     @property
-    def counted(self) -> str:
-        """How much of it there is."""
-        return f"{words.plural(self.runs, 'run')} measured{' or imported' if self.imported else ''}"
+    def how(self) -> str:
+        """What is said after the number of runs: where they are known from."""
+        return f"measured{' or imported' if self.imported else ''}"
 
 
 def freshness(db: Database, view: View) -> Freshness:
@@ -67,8 +77,12 @@ def freshness(db: Database, view: View) -> Freshness:
     )
     ended_us = db.execute(sql, (end_us,) if view.as_of else ()).fetchone()[0]
     runs, imported = frames.runs_until(db, last)
+    listed = db.table("tally").exists()
+    if listed:
+        asked = Asked(values=MEASURED | ({"as_of": view.as_of.isoformat()} if view.as_of else {}))
+        runs = browse.count(db, picked_from.read(asked, NOTHING, view.today, str).picked)
     newest = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
-    return Freshness(newest=newest, runs=runs, imported=imported > 0, mode=view.mode)
+    return Freshness(newest=newest, runs=runs, imported=imported > 0, mode=view.mode, listed=listed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +90,9 @@ class Line:
     """The line of a page, in words."""
 
     upto: str
-    runs: str
+    runs: str  #: how many
+    how: str  #: and where they are known from
+    listed: bool  #: whether they are a list
     late: str  #: "" where nothing is
 
 

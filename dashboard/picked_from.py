@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from dashboard.addresses import address, joined, parted
 from dashboard.asked import is_day
-from dashboard.links import address, joined, parted
 from metrics.events import RUN_OUTCOMES, parse_subject
 from metrics.picked import UNTOLD, Picked
 

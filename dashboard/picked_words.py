@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dashboard import words
-from dashboard.links import joined
+from dashboard.addresses import joined
 from dashboard.outcomes import STATES
 from metrics.measures import MEASURES
 from metrics.picked import UNTOLD

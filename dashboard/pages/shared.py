@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from flask import abort, current_app, g, render_template, request, url_for
 
-from dashboard import asked
+from dashboard import asked, words
 from dashboard.errors import NoSuchDay
 from dashboard.freshness import Line, freshness
 from metrics.store import open_still
@@ -57,7 +57,13 @@ def line(seen: View) -> Line:
     """What stands on each page of a view about how far the data goes, by now."""
     fresh, now = seen.made(freshness), settings().now
     late = cast("Lateness", current_app.extensions["late"])
-    return Line(upto=fresh.upto(now() if now else None), runs=fresh.counted, late=late.said())
+    return Line(
+        upto=fresh.upto(now() if now else None),
+        runs=words.plural(fresh.runs, "run"),
+        how=fresh.how,
+        listed=fresh.listed,
+        late=late.said(),
+    )
 
 
 def _view(found: Asked, *, strict: bool) -> View:
