@@ -9,7 +9,7 @@ from dashboard import figures, frames, words
 from dashboard.drawing import Mark
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     import pandas as pd
@@ -26,6 +26,7 @@ class Column:
     label: str
     words: bool = False
     digits: int = 0
+    ranged: bool = False  #: a percentage with as many digits as the range in its row supports, from `low` to `high`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Chart:
     @property
     def cells(self) -> list[list[str]]:
         """The table's cells in words; a missing number is a dash with its reason in the caption."""
-        return [[_cell(row[column.name], column) for column in self.columns] for row in self.rows]
+        return [[_cell(row, column) for column in self.columns] for row in self.rows]
 
 
 DAYS = (Column(name="block", label="From", words=True), Column(name="block_end", label="to", words=True))
@@ -115,7 +116,10 @@ def _less_often(frame: pd.DataFrame, name: str, said: str, unit: str) -> str:
     return f"{said} in {better} of {words.plural(len(both), unit)}"
 
 
-def _cell(value: object, column: Column) -> str:
+def _cell(row: Mapping[str, Any], column: Column) -> str:
+    value, digits = row[column.name], column.digits
     if value is None:
         return words.DASH
-    return f"{value:,.{column.digits}f}" if isinstance(value, int | float) else str(value)
+    if column.ranged:
+        digits = words.digits_for(row["low"] / 100, row["high"] / 100)
+    return f"{value:,.{digits}f}" if isinstance(value, int | float) else str(value)

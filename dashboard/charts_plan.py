@@ -44,9 +44,9 @@ BURNUP = (
 )
 GAINS = (
     Column(name="partner", label="Partner", words=True),
-    Column(name="estimate", label="Time saved, %", digits=1),
-    Column(name="low", label="Likely from, %", digits=1),
-    Column(name="high", label="Likely to, %", digits=1),
+    Column(name="estimate", label="Time saved, %", ranged=True),
+    Column(name="low", label="Likely from, %", ranged=True),
+    Column(name="high", label="Likely to, %", ranged=True),
     Column(name="blocks", label="Blocks with both sides"),
     Column(name="runs", label="Runs counted"),
     Column(name="said", label="In words", words=True),
@@ -197,7 +197,7 @@ def _clear(found: Gains) -> str:
 
 def _gain_row(one: Gain) -> dict[str, Any]:
     shares = {name: getattr(one, name) if one.known else None for name in ("estimate", "low", "high")}
-    said = words.less(one.estimate) if one.known else "too few runs"
+    said = words.gained(one.estimate, one.low, one.high) if one.known else "too few runs"
     percents = {name: None if share is None else round(share * 100, 2) for name, share in shares.items()}
     return {"partner": one.partner} | percents | {"blocks": one.blocks, "runs": one.runs, "said": said}
 

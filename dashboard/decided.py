@@ -117,8 +117,8 @@ def _gain(then: Mapping[str, Any]) -> str:
     timed = next((m for m in then.get("metrics", ()) if m["name"] == "busy_time_saved"), None)
     if timed is None or timed.get("estimate") is None:
         return "not measured"
-    said = words.less(timed["estimate"])
     low, high = timed.get("low"), timed.get("high")
+    said = words.gained(timed["estimate"], low, high, timed["target"])
     return (
         f"{said}, likely {words.span(low, high, timed['target'])}"
         if low is not None and high is not None

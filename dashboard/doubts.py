@@ -110,7 +110,7 @@ def _mix(db: Database, asked: Question, reading: Reading) -> Doubt:
     if reading.coverage is None or reading.coverage >= 1:
         covered = "Both sides have all of it."
     else:
-        digits = words.digits_for(reading.coverage, 1.0, 1.0)
+        digits = words.apart(reading.coverage, 1.0)
         covered = f"Both sides have {words.percent(reading.coverage, digits)} of that work; the rest is left out."
     return Doubt(
         title="The mix is held still",
@@ -126,11 +126,10 @@ def _against_itself(db: Database, asked: Question) -> Doubt:
             title="No A/A check yet",
             text="The monolith has not been measured against itself, which should show no gain.",
         )
-    likely = words.span(found.low, found.high)
+    said, likely = words.gained(found.estimate, found.low, found.high), words.span(found.low, found.high)
     return Doubt(
         title="The monolith against itself",
-        text=f"Measured twice, it shows {words.less(found.estimate, 1)}{f', likely {likely}' if likely else ''}; "
-        "it should show none.",
+        text=f"Measured twice, it shows {said}{f', likely {likely}' if likely else ''}; it should show none.",
     )
 
 

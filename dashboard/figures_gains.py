@@ -61,7 +61,9 @@ def gains(dots: Sequence[Dot], target: float | None) -> Figure:
                 "array": [round(high - middle, 4) for _, middle, high in times],
                 "arrayminus": [round(middle - low, 4) for low, middle, _ in times],
             },
-            "customdata": [[words.less(dot.estimate), words.span(dot.low, dot.high)] for dot in dots],
+            "customdata": [
+                [words.gained(dot.estimate, dot.low, dot.high), words.span(dot.low, dot.high)] for dot in dots
+            ],
             "hovertemplate": "%{y}: %{customdata[0]}, likely %{customdata[1]}<extra></extra>",
         }
     ]  # fmt: skip

@@ -174,7 +174,7 @@ def _gain(gained: Gained, pair: tuple[str, str], mode: str) -> dict[str, Any]:
     digits = words.digits_for(reading.low, reading.high)
     clear = reading.low > 0 or reading.high < 0
     return {
-        "gain": words.less(reading.estimate, digits) if clear else "no clear difference",
+        "gain": words.gained(reading.estimate, reading.low, reading.high) if clear else "no clear difference",
         "gain_note": likely(reading.low, reading.high, digits),
         "gain_known": True,
         "gain_keys": {"counted": gained.key, "partner": pair[0], "feed": pair[1]} if pair in gained.listed else {},

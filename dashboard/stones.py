@@ -101,7 +101,9 @@ def stone(
     timed = next((c for c in verdict.criteria if c.name == "busy_time_saved"), None)
     reading = timed.reading if timed else None
     late = verdict.proven_on is not None and verdict.proven_on > verdict.due
-    gain = "not measured" if reading is None or reading.estimate is None else words.less(reading.estimate)
+    gain = "not measured"
+    if timed and reading is not None and reading.estimate is not None:
+        gain = words.gained(reading.estimate, reading.low, reading.high, timed.target)
     return Stone(
         code=verdict.code,
         title=verdict.title,
@@ -206,8 +208,8 @@ def _measured(c: Criterion) -> str:
         apart = c.reading.n - round(value * c.reading.n)
         return "all" if apart == 0 else f"all but {apart:,}"
     if c.name == "busy_time_saved":
-        return words.less(value)
-    return words.percent(value)
+        return words.gained(value, c.reading.low, c.reading.high, c.target)
+    return words.percent(value, words.digits_of(value, c.reading.low, c.reading.high, c.target))
 
 
 def _range(c: Criterion) -> str:

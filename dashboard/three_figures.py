@@ -112,7 +112,7 @@ def saved(gains: dict[str, Reading], gain: words.Gain) -> Figure:
                 )
             )
             continue
-        digits = words.digits_for(reading.low, reading.high, target)
+        digits = words.digits_of(reading.estimate, reading.low, reading.high, target)
         way = "less time" if reading.estimate >= 0 else "more time"
         note = f"Likely {words.span(reading.low, reading.high, target)}"
         if target is not None:

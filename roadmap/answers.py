@@ -66,7 +66,7 @@ def answer(gain: Gain) -> Answer:
             found,
             situation="regressed",
             headline=f"Proven on {day(gain.proven_on)}, regressed since.",
-            detail=f"{less(gain.estimate).capitalize()} by now. {found.detail}",
+            detail=f"{gained(gain.estimate, gain.low, gain.high, gain.target).capitalize()} by now. {found.detail}",
         )
     return found
 
@@ -77,22 +77,24 @@ def _measured(gain: Gain) -> Answer:
         return Answer(situation="none", headline=f"No runs yet on {gain.code}.", detail=f"{when} {day(gain.start)}.")
     if gain.blocks < gain.min_blocks or gain.estimate is None or gain.low is None or gain.high is None:
         return Answer(situation="early", headline="Too early to say.", detail=too_early(gain))
-    digits = digits_for(gain.low, gain.high, gain.target)
+    digits = digits_for(gain.low, gain.high)
+    low, high = (apart(bound, gain.target, digits) for bound in (gain.low, gain.high))
+    shown = digits_of(gain.estimate, gain.low, gain.high, gain.target)
     if gain.high < 0:
-        more = f"{percent(-gain.estimate, digits)} more time"
-        span = f"Likely between {percent(-gain.high, digits)} and {percent(-gain.low, digits)} more"
+        more = f"{percent(-gain.estimate, shown)} more time"
+        span = f"Likely between {percent(-gain.high, high)} and {percent(-gain.low, low)} more"
         return Answer(
             situation="slower", headline=f"Slower than the monolith. Runs take {more}.", detail=span + _target(gain)
         )
     if gain.low <= 0:
-        best = f"Best estimate {less(gain.estimate, digits)}, but it could be anywhere from {less(gain.low, digits)}"
+        best = f"Best estimate {less(gain.estimate, shown)}, but it could be anywhere from {less(gain.low, low)}"
         return Answer(
             situation="no_difference",
             headline="No clear difference from the monolith.",
-            detail=f"{best} to {less(gain.high, digits)}.",
+            detail=f"{best} to {less(gain.high, high)}.",
         )
-    between = f"Likely between {percent(gain.low, digits)} and {percent(gain.high, digits)}"
-    said = f"Runs take {percent(gain.estimate, digits)} less time."
+    between = f"Likely between {percent(gain.low, low)} and {percent(gain.high, high)}"
+    said = f"Runs take {percent(gain.estimate, shown)} less time."
     if gain.target is None:
         return Answer(situation="measured", headline=said, detail=f"{between}; no target was set.")
     if gain.low >= gain.target:
@@ -103,8 +105,8 @@ def _measured(gain: Gain) -> Answer:
         return Answer(
             situation="missed" if late else "short", headline=f"{first} {said}", detail=between + _target(gain)
         )
-    best = f"Best estimate {percent(gain.estimate, digits)}, but it could be anywhere from"
-    span = f"{percent(gain.low, digits)} to {percent(gain.high, digits)}"
+    best = f"Best estimate {percent(gain.estimate, shown)}, but it could be anywhere from"
+    span = f"{percent(gain.low, low)} to {percent(gain.high, high)}"
     return Answer(
         situation="not_proven",
         headline=f"Not proven yet. {said}",
@@ -145,17 +147,36 @@ def less(share: float | None, digits: int = 0) -> str:
     return f"{percent(abs(share), digits)} {'less' if share > 0 else 'more'} time"
 
 
-def digits_for(low: float, high: float, target: float | None = None) -> int:
-    """Decimals of a percentage that a range supports: one only where it is under two points wide.
+def gained(estimate: float | None, low: float | None, high: float | None, target: float | None = None) -> str:
+    """A gain with as many digits as its range supports: "65% less time", the same wherever it is said."""
+    return less(estimate, digits_of(estimate, low, high, target))
 
-    One more where a bound would be rounded onto a target it does not reach, so that words and verdict agree.
+
+def digits_for(low: float, high: float) -> int:
+    """Decimals of a percentage that a range supports: one only where it is under two points wide."""
+    return 0 if high - low >= 0.02 else 1
+
+
+def digits_of(estimate: float | None, low: float | None, high: float | None, target: float | None = None) -> int:
+    """Decimals of an estimate: what its range supports, and none without a range.
+
+    More only where all of the range lies on one side of the target, and the estimate would be rounded onto it.
     """
-    digits = 0 if high - low >= 0.02 else 1
-    if target is not None and any(
-        bound != target and round(bound * 100, digits) == round(target * 100, digits) for bound in (low, high)
-    ):
+    if estimate is None or low is None or high is None:
+        return 0
+    digits = digits_for(low, high)
+    return digits if target is None or low < target <= high else apart(estimate, target, digits)
+
+
+def apart(share: float, target: float | None, digits: int = 0) -> int:
+    """As many decimals, or more where a share would be rounded onto a target that it is not; three at most."""
+    while target is not None and digits < 3 and share != target and _rounded(share, digits) == _rounded(target, digits):
         digits += 1
     return digits
+
+
+def _rounded(share: float, digits: int) -> float:
+    return round(share * 100, digits)
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -168,11 +189,14 @@ def percent(share: float | None, digits: int = 0) -> str:
 
 
 def span(low: float | None, high: float | None, target: float | None = None) -> str:
-    """A likely range of a share: "63% to 67%"; "" where there is none."""
+    """A likely range of a share: "63% to 67%"; "" where there is none.
+
+    A bound that would be rounded onto a target it does not reach keeps the digit that shows it: "52% to 59.9%".
+    """
     if low is None or high is None:
         return ""
-    digits = digits_for(low, high, target)
-    return f"{percent(low, digits)} to {percent(high, digits)}"
+    digits = digits_for(low, high)
+    return " to ".join(percent(bound, apart(bound, target, digits)) for bound in (low, high))
 
 
 def per_thousand(share: float | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metrics import compare
-from roadmap.answers import FAULTS, digits_for, less, percent, plural, span
+from roadmap.answers import FAULTS, apart, gained, percent, plural, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,7 +62,7 @@ def _blocks(reading: Reading) -> str:
     unit = "day" if reading.mode == "live" else "week"
     said = f"{plural(reading.blocks, unit)} of evidence: runs of one {unit} are alike, however many there are"
     if reading.coverage is not None and reading.coverage < 1:
-        digits = digits_for(reading.coverage, 1.0, 1.0)
+        digits = apart(reading.coverage, 1.0)
         return f"{said}; both sides have {percent(reading.coverage, digits)} of the work, the rest is left out."
     return f"{said}."
 
@@ -72,7 +72,7 @@ def _against_itself(db: Database, head: Seen) -> str:
     if found.estimate is None:
         return "The monolith was not measured against itself, which should show no gain."
     likely = span(found.low, found.high)
-    said = f"The monolith against itself shows {less(found.estimate, 1)}"
+    said = f"The monolith against itself shows {gained(found.estimate, found.low, found.high)}"
     return f"{said}{f', likely {likely}' if likely else ''}; it should show none."
 
 

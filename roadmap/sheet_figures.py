@@ -48,7 +48,7 @@ def _saved(head: Seen | None) -> Figure:
     if found.low is None or found.high is None:
         have = f"{found.blocks} of {head.gain.min_blocks} {head.gain.unit}: no range yet"
         return Figure(title="Time saved", big=percent(abs(value)), unit=way, notes=(have, goal))
-    digits = answers.digits_for(found.low, found.high, target)
+    digits = answers.digits_of(value, found.low, found.high, target)
     likely = f"likely {answers.span(found.low, found.high, target)}"
     return Figure(title="Time saved", big=percent(abs(value), digits), unit=way, notes=(likely, goal))
 

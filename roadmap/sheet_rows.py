@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roadmap import words
-from roadmap.answers import MISSING, count, day, digits_for, less, plural, shortened, span, tight
+from roadmap.answers import MISSING, count, day, gained, less, plural, shortened, span, tight
 from roadmap.paper import PRESSING
 from roadmap.report import title
 
@@ -109,8 +109,8 @@ def _gain(timed: Criterion | None) -> tuple[str, str]:
         return "not measured", ""
     if reading.low is None or reading.high is None:
         return less(reading.estimate), "no range yet"
-    digits = digits_for(reading.low, reading.high, timed.target)
-    return less(reading.estimate, digits), f"likely {span(reading.low, reading.high, timed.target)}"
+    said = gained(reading.estimate, reading.low, reading.high, timed.target)
+    return said, f"likely {span(reading.low, reading.high, timed.target)}"
 
 
 def _slip(v: Verdict, today: date, fill: str) -> str:

@@ -6,6 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from roadmap import answers
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
@@ -138,27 +140,37 @@ def said(reading: Reading | None, unit: str, kind: str, goal: float | None = Non
         found = round(reading.estimate * reading.n) if unit == "share" else int(reading.estimate)
         every = "all " if unit == "share" and found == reading.n else f"{found:,} of "
         return f"{every}{counted(reading.n, reading.n_of)}{tail}"
+    if unit == "share":
+        told = _time_saved if reading.measure == "busy_time_saved" else _share
+        return told(reading.estimate, reading, goal) + tail
     known = [value for value in (reading.estimate, reading.low, reading.high) if value is not None]
-    decimals = digits(known, goal, unit) if goal is not None else 0
-    told = _time_saved if reading.measure == "busy_time_saved" else _amount_in_range
-    return told(reading.estimate, reading, unit, decimals) + tail
+    return (
+        _amount_in_range(reading.estimate, reading, unit, digits(known, goal, unit) if goal is not None else 0) + tail
+    )
 
 
 def _amount_in_range(value: float, reading: Reading, unit: str, decimals: int) -> str:
     if reading.low is None or reading.high is None:
         return amount(value, unit, decimals)
-    if unit == "share":
-        low, high = (amount(bound, unit, decimals) for bound in (reading.low, reading.high))
-        return f"{amount(value, unit, decimals)}, likely {low} to {high}"
     shown, low, high = (f"{number:,.{max(decimals, 1)}f}" for number in (value, reading.low, reading.high))
     return f"{shown}, likely {low} to {high} {unit}"
 
 
-def _time_saved(value: float, reading: Reading, unit: str, decimals: int) -> str:
-    del unit  # time, always
-    words = f"{percent(value, decimals)} {_way(value)} time"
+def _share(value: float, reading: Reading, goal: float | None) -> str:
+    """A share, and its bounds with a digit more where they would be taken for the target."""
+    said = amount(value, "share", answers.digits_of(value, reading.low, reading.high, goal))
+    if reading.low is None or reading.high is None:
+        return said
+    decimals = answers.digits_for(reading.low, reading.high)
+    low, high = (amount(one, "share", answers.apart(one, goal, decimals)) for one in (reading.low, reading.high))
+    return f"{said}, likely {low} to {high}"
+
+
+def _time_saved(value: float, reading: Reading, goal: float | None) -> str:
+    words = f"{percent(value, answers.digits_of(value, reading.low, reading.high, goal))} {_way(value)} time"
     if reading.low is not None and reading.high is not None:
-        low, high = percent(reading.low, decimals), percent(reading.high, decimals)
+        decimals = answers.digits_for(reading.low, reading.high)
+        low, high = (percent(one, answers.apart(one, goal, decimals)) for one in (reading.low, reading.high))
         if reading.low < 0 <= reading.high:
             words += f", likely between {low} more and {high} less"
         elif reading.high < 0:

@@ -102,7 +102,9 @@ def test_every_page_says_how_far_the_data_goes(text_of, page) -> None:
 def test_a_replay_has_no_age(client) -> None:
     """Its calendar is not that of the wall."""
     text = client.get("/").text
-    assert re.search(r"Data up to 2\d Dec 2013 05:00 UTC \(replayed calendar\) · [\d,]+ runs measured · ", words_of(text))
+    assert re.search(
+        r"Data up to 2\d Dec 2013 05:00 UTC \(replayed calendar\) · [\d,]+ runs measured · ", words_of(text)
+    )
     assert "ago)" not in text
 
 

@@ -220,3 +220,12 @@ def test_no_reader_waits_for_a_milestones_page(app_on: Callable[..., Flask], exa
     app = app_on(example_year.store, milestones=example_year.milestones, built=4, keep_s=60.0)  # type: ignore[attr-defined]
     made = app.extensions["views"].newest()._made
     assert {stone.told(code) for code in ("M1", "M2", "M3", "M4")} <= set(made)
+
+
+def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient) -> None:
+    """On the front page, in the table of milestones, on the milestone's own page and on paper."""
+    found = re.search(r'<p class="big">([\d.]+%) <small>less time</small></p>', client.get("/").text)
+    assert found
+    for page in ("/milestones", "/milestones/M1"):
+        assert f'<a href="/runs?counted=M1:busy_time_saved:standard">{found[1]} less time</a>' in client.get(page).text
+    assert f"{found[1]} less time" in " ".join(re.sub(r"<[^>]+>", "", client.get("/report").text).split())

@@ -99,8 +99,29 @@ def test_too_late_for_enough_evidence_is_said() -> None:
 
 def test_no_bound_is_rounded_onto_a_target_it_misses() -> None:
     """A range that stops just short of the target keeps the digit that shows it."""
-    assert words.span(0.5958, 0.64, target=0.60) == "59.6% to 64.0%"
+    assert words.span(0.5958, 0.64, target=0.60) == "59.6% to 64%"
     assert words.span(0.60, 0.64, target=0.60) == "60% to 64%"
+
+
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ((0.501, 0.378, 0.599, 0.60), "50% less time, 38% to 59.9%"),
+        ((0.597, 0.55, 0.65, 0.60), "60% less time, 55% to 65%"),
+        ((0.598, 0.59, 0.5996, 0.60), "59.8% less time, 59.0% to 59.96%"),
+        ((0.6035, 0.60, 0.62, 0.60), "60.4% less time, 60% to 62%"),
+        ((0.651, 0.645, 0.656, None), "65.1% less time, 64.5% to 65.6%"),
+    ],
+)
+def test_no_number_has_more_digits_than_its_range_supports(
+    known: tuple[float, float, float, float | None], said: str
+) -> None:
+    """An estimate has what its range supports, and more only where it lies beyond the target with all of its range."""
+    estimate, low, high, target = known
+    assert f"{words.gained(estimate, low, high, target)}, {words.span(low, high, target)}" == said
+    found = words.answer(replace(OPEN, estimate=estimate, low=low, high=high, target=target))
+    assert f" {said.partition(',')[0]}" in found.headline
+    assert said.partition(", ")[2] in found.detail.replace(" and ", " to ")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def saved(estimate, low, high, missing=""):
     ("reading", "text"),
     [
         (saved(0.65, 0.63, 0.67), "65 % less time, likely 63 % to 67 %"),
-        (saved(0.62, 0.597, 0.64), "62.0 % less time, likely 59.7 % to 64.0 %"),
+        (saved(0.62, 0.597, 0.64), "62 % less time, likely 59.7 % to 64 %"),
         (saved(0.60, 0.60, 0.64), "60 % less time, likely 60 % to 64 %"),
         (saved(0.04, -0.05, 0.12), "4 % less time, likely between 5 % more and 12 % less"),
         (saved(-0.10, -0.15, -0.05), "10 % more time, likely 5 % to 15 %"),
