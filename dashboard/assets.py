@@ -10,9 +10,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-
-#: Lets Chromium compile all of the script beside the page while it comes in, and not on the page's own thread when it runs
-#: (explicit compile hints of V8; to other browsers a comment).
+#: Lets Chromium compile all of the script beside the page while it comes in, and not on the page's own thread when it
+#: runs (explicit compile hints of V8; to other browsers a comment).
 HINT = b"//# allFunctionsCalledOnLoad\n"
 
 
