@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dashboard import figures, frames, words
@@ -43,6 +43,10 @@ class Chart:
     csv: str = ""
     json: str = ""
     size: str = ""  #: the class that reserves its height; "": its name
+    lists: Mapping[tuple[int, str], Mapping[str, str]] = field(
+        default_factory=dict
+    )  #: what cells count, by row, column
+    hrefs: Mapping[tuple[int, int], str] = field(default_factory=dict)  #: and where it is, by the places of both
 
     @property
     def cells(self) -> list[list[str]]:

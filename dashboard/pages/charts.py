@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort
 
-from dashboard import charts, charts_plan, frames, partner_names, partners, words, worth
+from dashboard import charts, charts_plan, frames, links, partner_names, partners, words, worth
 from dashboard import partner_chart as partner_figure
 from dashboard.gains import gains
+from dashboard.listed import lists
 from dashboard.pages.shared import here, query, settings, view
 from dashboard.planned import planned
 
@@ -108,7 +109,11 @@ def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
     for faults in ASKABLE[seen.mode]:
         frame = seen.made(weekly(faults))
         both = () if frame.empty else (charts.busy, charts.failed)
-        found[faults] = tuple(make(frame, parts, window, words.capital(words.under(faults)), unit) for make in both)
+        made = (make(frame, parts, window, words.capital(words.under(faults)), unit) for make in both)
+        found[faults] = tuple(
+            replace(one, lists=lists(seen, faults, one.rows, list(frame["milestone"]))) if one.name == "failed" else one
+            for one in made
+        )
     return found
 
 
@@ -154,14 +159,20 @@ def partner_chart(seen: View, name: str) -> Chart | None:
 
 def of_partner(seen: View, name: str) -> Chart:
     """The failures of one partner over time."""
-    drawn = partner_figure.chart(name, seen.made(partners.overview).blocks.get(name, ()), seen.mode)
+    blocks = seen.made(partners.overview).blocks.get(name, ())
+    drawn = partner_figure.chart(name, blocks, seen.mode)
+    codes = [block.milestone for block in blocks[-partner_figure.MOST :]]
+    drawn = replace(drawn, lists=lists(seen, partners.FAULTS[seen.mode], drawn.rows, codes, name))
     return linked(drawn, partner=partner_names.addressed(name))
 
 
 def linked(chart: Chart, **asked: str) -> Chart:
     """A chart with the addresses of its numbers."""
+    names = [column.name for column in chart.columns]
+    hrefs = {(place, names.index(name)): links.runs(**keys) for (place, name), keys in chart.lists.items()}
     return replace(
         chart,
+        hrefs=hrefs,
         csv=here("charts.as_csv", name=chart.name, **asked),
         json=here("charts.as_json", name=chart.name, **asked),
     )

@@ -70,3 +70,14 @@ def test_a_gain_leads_to_the_runs_that_it_counts(client: FlaskClient, walk_list:
         assert found
         for href in found:
             assert walk_list(client, href.replace("&amp;", "&"))
+
+
+@pytest.mark.parametrize("page", ["/", "/?faults=none", "/partners/UA"])
+def test_exchanges_of_a_block_lead_to_these(
+    client: FlaskClient, walk_list: Callable[..., list[str]], page: str
+) -> None:
+    """In the table under a chart, of both sides, wherever a milestone's reading counts the block; here it does all."""
+    found = re.findall(r'<td class="num"><a href="(/runs\?[^"]+)">([\d,]+)</a></td>', client.get(page).text)
+    assert len(found) >= 2 * 13
+    for href, said in (found[0], found[1], found[-1]):
+        assert len(walk_list(client, href.replace("&amp;", "&"))) == int(said.replace(",", ""))

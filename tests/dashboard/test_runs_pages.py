@@ -61,7 +61,10 @@ def test_pages_lead_to_older_runs_and_back(client: FlaskClient) -> None:
 
 def test_a_reading_leads_to_exactly_the_runs_it_counts(client: FlaskClient) -> None:
     """The front page says how many runs a number rests on, and the list of that reading is as long."""
-    assert '13 weeks · <a href="/runs?counted=M1:busy_time_saved:standard" data-counts>462 runs</a>' in client.get("/").text
+    assert (
+        '13 weeks · <a href="/runs?counted=M1:busy_time_saved:standard" data-counts>462 runs</a>'
+        in client.get("/").text
+    )
     said = heading(client.get("/runs?counted=M1:busy_time_saved:standard").text)
     assert said == "462 runs: counted by M1 for processing time saved, standard faults."
     sides = [
