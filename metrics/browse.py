@@ -185,7 +185,7 @@ def usual(db: Database, run: Run) -> Usual | None:
 def grid(
     db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: int = 20, known: date | None = None
 ) -> tuple[Row, ...]:
-    """The last runs of every feed, or the last known by the end of a day; feeds without one on these sides are left out."""
+    """The last runs of every feed, or the last known by the end of a day; feeds without one here are left out."""
     told = (faults,) if isinstance(faults, str) else tuple(faults)
     rows = []
     for partner, feed in feeds_of(db, known):

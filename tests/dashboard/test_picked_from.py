@@ -102,11 +102,11 @@ def test_what_cannot_be_meant_is_left_out_and_told(query: str) -> None:
 
 
 def test_as_of_an_earlier_day_nothing_later_counts() -> None:
-    """A list as of a day ends with it, whatever days are asked for."""
-    known = dict.fromkeys(picked_from.KEYS)
-    for told in ([("as_of", "2013-06-30")], [("as_of", "2013-06-30"), ("to", "2013-12-31")]):
-        again = picked_from.read(asked.read(told, known), KNOWN, date(2013, 6, 30), str)
-        assert again.picked.last == date(2013, 6, 30)
+    """A list as of a day holds what was known then, whatever days are asked for; these stay the reader's own."""
+    known, day = dict.fromkeys(picked_from.KEYS), date(2013, 6, 30)
+    for told, last in (([], None), ([("to", "2013-12-31")], date(2013, 12, 31))):
+        again = picked_from.read(asked.read([("as_of", "2013-06-30"), *told], known), KNOWN, day, str)
+        assert (again.picked.known, again.picked.last) == (day, last)
 
 
 def test_states_are_all_that_a_run_can_be() -> None:
