@@ -187,10 +187,10 @@ def grid(
 ) -> tuple[Row, ...]:
     """The last runs of every feed, or the last known by the end of a day; feeds without one here are left out."""
     told = (faults,) if isinstance(faults, str) else tuple(faults)
-    rows = []
+    rows, over = [], over_by(db, known)
     for partner, feed in feeds_of(db, known):
-        picked = Picked(sides=tuple(sides), faults=told, partners=(partner,), feeds=(feed,), known=known)
-        places = walk(db, way_of(db, picked), None, last)
+        way = way_of(db, Picked(sides=tuple(sides), faults=told, partners=(partner,), feeds=(feed,)))
+        places = walk(db, Way(way.cells + over, way.tallies, way.runs), None, last)
         columns = columns_of(db, "id, outcome, started_at_us, duration_ns", [place.id for place in places])
         if columns:
             cells = (
