@@ -144,11 +144,13 @@ def _close(_: BaseException | None) -> None:
 
 
 def _nothing_yet(nothing: NothingYet) -> tuple[str, int]:
-    return plain(nothing.title, [str(nothing)], nothing.command), 200
+    """A page says so, and is no fault; a program that asked for data must not take the page for it."""
+    data = request.path.endswith((".csv", ".json"))
+    return plain(nothing.title, [str(nothing)], nothing.command), 404 if data else 200
 
 
 def _still_reading(_: Exception) -> tuple[str, int, dict[str, str]]:
-    said = "The measurements are being read for the first time. This page loads again by itself."
+    said = "The measurements are being read. This page loads again by itself."
     return plain("Still reading", [said]), 503, {"Retry-After": "2", "Refresh": "2"}
 
 

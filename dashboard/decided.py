@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from roadmap.history import Taken
     from roadmap.verdict import Decision, Verdict
 

@@ -2,7 +2,7 @@
 
 NothingYet     measure something, with the command it names; not a fault
 StillReading   wait a moment: the first view is being made
-NotYet         choose a day that has come
+NoSuchDay      choose a day that the data has
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ class NothingYet(Exception):
 
 
 class StillReading(Exception):
-    """The measurements are being read for the first time."""
+    """What the page is made from is being read by somebody else."""
 
 
-class NotYet(Exception):
-    """A day that lies ahead of the store's calendar."""
+class NoSuchDay(Exception):
+    """A day that lies ahead of the store's calendar, or before anything was measured."""
 
-    def __init__(self, day: date, today: date) -> None:
-        super().__init__(f"as_of={day} lies ahead: the data has come to {today}; choose a day until then")
+    def __init__(self, day: date, first: date, today: date) -> None:
+        where = "lies ahead" if day > today else "is before anything was measured"
+        super().__init__(f"as_of={day} {where}: the data goes from {first} to {today}; choose a day of these")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.config import Config
-    from dashboard.snapshot import View
+    from dashboard.view import View
 
 #: Runs may wait so long to be collected before the data is called late.
 LATE_AFTER = timedelta(minutes=10)

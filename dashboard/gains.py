@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from metrics.compare import Reading
     from roadmap.plan import Milestone
     from roadmap.verdict import Verdict

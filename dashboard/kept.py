@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from weakref import ReferenceType
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
 
 #: So many pages are kept, of so many bytes each at most.
 MOST, MOST_BYTES = 64, 1_000_000
@@ -26,7 +27,7 @@ class Page:
 
     body: bytes
     headers: tuple[tuple[str, str], ...]
-    view: View
+    view: ReferenceType[View]  #: which goes once nobody else has a use for it
     told: Hashable  #: what it says of how old and how late its data is
     version: Hashable  #: of the store, where the page has asked it; else None
 

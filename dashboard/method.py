@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from metrics.measures import Measure
     from roadmap.plan import Milestone, Plan
 

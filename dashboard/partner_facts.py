@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.partner_rows import Row
-    from dashboard.snapshot import View
+    from dashboard.view import View
 
 #: How many kinds of failures, and reasons, a partner's page names; the rest is on the pages of failures and quarantine.
 NAMED = 10

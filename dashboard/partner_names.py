@@ -46,6 +46,7 @@ def shown(name: str, most: int = SHOWN) -> str:
     """A name as people read it: never nothing, and never longer than a page can bear."""
     if not name.strip():
         return "(no name)"
+    name = name.encode("utf-8", "replace").decode()  # half of a character cannot be sent
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 

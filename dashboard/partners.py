@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from metrics.compare import Reading
     from metrics.feeds import FeedState, Known
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from metrics.picked import Counted
     from metrics.question import Question
     from roadmap.verdict import Verdict

@@ -1,4 +1,4 @@
-"""What pages are made from: the plan, judged on the store, kept until either of them changes.
+"""The views of a workspace: each made once for a state of the store and the plan, and kept until either changes.
 
 Judging takes longer than a page may take. So a view is made once for each state of the store, and whatever else is dear
 is made once for each view. While data keeps coming in, readers get the last view, and the next is made beside them.
@@ -10,15 +10,15 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager, suppress
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from dashboard.errors import NothingYet, NotYet, StillReading
+from dashboard.errors import NoSuchDay, NothingYet, StillReading
+from dashboard.view import View, first_day
 from metrics.changes import Changes
 from metrics.errors import MetricsError, StoreDamaged, StoreMissing
-from metrics.store import clock_of, open_reader
+from metrics.store import clock_of, open_still
 from metrics.store import today as replayed_today
 from roadmap.errors import PlanError
 from roadmap.evidence import judge_all, judge_as_of
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from roadmap.plan import Plan
     from roadmap.verdict import Verdict
 
-T = TypeVar("T")
-
 #: What keeps a view from being made, and is told to whoever asks for it.
 UNREADABLE = (NothingYet, MetricsError, PlanError, sqlite3.DatabaseError)
 
@@ -50,30 +48,6 @@ RENEWAL_S = 1.0
 
 #: How long a first page waits for another that is reading already.
 PATIENCE_S = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """The plan with its verdicts as of one day, and all that was made from them so far."""
-
-    plan: Plan
-    verdicts: list[Verdict]
-    today: date
-    mode: str  #: "replay" or "live"
-    built: int
-    store: Any  #: path of the metrics database
-    as_of: date | None = None  #: the day asked for; None: today
-    _made: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
-    _making: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
-
-    def made(self, make: Callable[[Database, View], T]) -> T:
-        """What a function of the store and this view gives; it is asked once, and its value kept with the view."""
-        if make not in self._made:
-            with self._making:
-                if make not in self._made:
-                    with closing(open_reader(self.store)) as db:
-                        self._made[make] = make(db, self)
-        return cast("T", self._made[make])
 
 
 class _Earlier(NamedTuple):
@@ -151,17 +125,18 @@ class Views:
         return True
 
     def earlier(self, day: date) -> View:
-        """The view of an earlier day, by the plans of that day; a day that has not come is refused.
+        """The view of an earlier day, by the plans of that day.
 
         It is kept as the newest is: what came in late since then may have changed what was known of that day.
 
         Raises:
-            NotYet: the day lies ahead of the store's calendar.
+            NoSuchDay: the day lies ahead of the store's calendar, or before the first run.
             NothingYet, StillReading, StoreDamaged, PlanError: as for `newest`.
         """
-        today = self.newest().today
-        if day > today:
-            raise NotYet(day, today)
+        newest = self.newest()
+        first = newest.made(first_day)
+        if not first <= day <= newest.today:
+            raise NoSuchDay(day, first, newest.today)
         version = self.version()
         with self._sorting:
             kept = self._earlier.get(day)
@@ -216,8 +191,7 @@ class Views:
         with closing(self._open()) as db:
             plan, verdicts = judge_as_of(db, self._plan(), day, self._config.built)
         view = self._view(plan, verdicts, day, as_of=day)
-        for make in self._dear:
-            view.made(make)
+        self._prepare(view)
         with self._sorting:
             self._earlier[day] = _Earlier(view, version)
             self._earlier.move_to_end(day)
@@ -242,8 +216,7 @@ class Views:
         begun_s = time.thread_time()  # others' work on a busy machine is not what it costs
         try:
             view = self._read()
-            for make in self._dear:
-                view.made(make)
+            self._prepare(view)
         except Exception:
             self._newest = None
             raise
@@ -252,14 +225,18 @@ class Views:
         self._cost_s = time.thread_time() - begun_s
         return view
 
+    def _prepare(self, view: View) -> None:
+        """Make what is dear; what cannot be read is said by the page that asks for it, and by no other."""
+        for make in self._dear:
+            with suppress(*UNREADABLE):
+                view.made(make)
+
     def _read(self) -> View:
         plan = self._plan()
         with closing(self._open()) as db:
             last = replayed_today(db)
             if last is None:
-                first = min(plan.milestones, key=lambda milestone: milestone.start)
-                said = f"No runs yet on {first.code}. The metrics database is empty; this fills it:"
-                raise NothingYet("No runs yet", said, self._how())
+                raise self._nothing(db, plan)
             live = self._config.clock == "live" and self._config.today is not None
             today = self._config.today() if live and self._config.today else date.fromisoformat(last)
             return self._view(plan, judge_all(db, plan, today, self._config.built), today)
@@ -276,7 +253,7 @@ class Views:
 
     def _open(self) -> Database:
         try:
-            db = open_reader(self._config.store)
+            db = open_still(self._config.store)
         except StoreMissing as error:
             said = "There is no metrics database; this makes one:"
             raise NothingYet("Nothing measured yet", said, self._how()) from error
@@ -285,6 +262,14 @@ class Views:
             db.close()
             raise StoreDamaged(f"{self._config.store}: holds {held} runs, not {self._config.clock} ones")
         return db
+
+    def _nothing(self, db: Database, plan: Plan) -> NothingYet:
+        if next(db.query("SELECT EXISTS (SELECT 1 FROM run) AS found"))["found"]:
+            said = "The first run has begun and not ended. What is under way is listed by this:"
+            return NothingYet("No run has ended yet", said, "milepost status")
+        first = min(plan.milestones, key=lambda milestone: milestone.start)
+        said = f"No runs yet on {first.code}. The metrics database is empty; this fills it:"
+        return NothingYet("No runs yet", said, self._how())
 
     def _how(self) -> str:
         return "milepost metrics measure" if self._config.clock == "replay" else "milepost run"

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from dashboard.decided import Made
     from dashboard.gains import Gain, Gains
     from dashboard.planned import Track
-    from dashboard.snapshot import View
     from dashboard.stones import Row, Stone
+    from dashboard.view import View
     from roadmap.plan import Milestone
     from roadmap.revisions import Revision
     from roadmap.verdict import Verdict

@@ -14,7 +14,7 @@ from roadmap.looks import gather, windows_of
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from roadmap.verdict import Verdict
 
 #: Statuses that a decision sets.

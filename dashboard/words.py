@@ -79,7 +79,7 @@ def duration(seconds: float | None) -> str:
     """A duration as people read it: `850 ms`, `41 s`, `5m 10s`, `1h 30m`."""
     if seconds is None:
         return MISSING
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dashboard.charts import Chart
     from dashboard.doubts import Doubt
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from metrics.measures import Measure
     from metrics.window import Question
     from roadmap.headline import Seen

@@ -33,12 +33,12 @@ class Changes:
             except OSError:
                 self._close()
                 return None
-            if self._db is None or self._file != (status.st_dev, status.st_ino):
-                self._close()
-                self._file, self._opened = (status.st_dev, status.st_ino), self._opened + 1
-                uri = f"{self._path.resolve().as_uri()}?mode=ro"
-                self._db = sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False)
             try:
+                if self._db is None or self._file != (status.st_dev, status.st_ino):
+                    self._close()
+                    self._file, self._opened = (status.st_dev, status.st_ino), self._opened + 1
+                    uri = f"{self._path.resolve().as_uri()}?mode=ro"
+                    self._db = sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False)
                 return self._opened, int(self._db.execute("PRAGMA data_version").fetchone()[0])
             except sqlite3.DatabaseError:  # whoever reads it next says what is wrong with it
                 self._close()

@@ -96,9 +96,16 @@ def open_reader(path: Path) -> Database:
         db.close()
         mend = KEPT_AWAY if is_kept_away(error) else "not a metrics database of Milepost"
         raise StoreDamaged(f"{path}: {error}; {mend}") from error
-    except StoreDamaged:
+    except (StoreMissing, StoreDamaged):
         db.close()
         raise
+    return db
+
+
+def open_still(path: Path) -> Database:
+    """As `open_reader`; all that is read through it is of one moment, that of the first reading."""
+    db = open_reader(path)
+    db.execute("BEGIN")
     return db
 
 

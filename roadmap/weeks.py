@@ -55,7 +55,7 @@ class Week:
 def stretches(plan: Plan, built: int, today: date) -> list[Stretch]:
     """Which milestone's service stands when: each built one from its start until the next built one's."""
     standing = sorted((m for m in plan.milestones if m.level <= built and m.start <= today), key=lambda m: m.start)
-    ends = [later.start - timedelta(days=1) for later in standing[1:]] + [today]
+    ends = [*(later.start - timedelta(days=1) for later in standing[1:]), *([today] if standing else [])]
     return [
         Stretch(milestone=milestone, start=milestone.start, end=min(end, today), target=time_target(milestone))
         for milestone, end in zip(standing, ends, strict=True)

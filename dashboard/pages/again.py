@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
+from weakref import ref
 
 from flask import Response, current_app, g, request
 
-from dashboard.errors import NotYet
+from dashboard.errors import NoSuchDay, StillReading
 from dashboard.kept import Page
 from dashboard.pages.shared import line, views
+from dashboard.snapshot import UNREADABLE
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -31,12 +33,14 @@ def send_again() -> Response | None:
     page = _kept().get(request.full_path)
     if page is None or page.version not in {None, g.version}:
         return None
-    day = page.view.as_of
-    try:
-        holds = views().holds(page.view) if day is None else views().earlier(day) is page.view
-    except NotYet:  # another database, that has not come so far
+    view = page.view()
+    if view is None:
         return None
-    if not holds or line(page.view) != page.told:
+    try:
+        holds = views().holds(view) if view.as_of is None else views().earlier(view.as_of) is view
+        if not holds or line(view) != page.told:
+            return None
+    except (NoSuchDay, StillReading, *UNREADABLE):  # the page itself knows what to say
         return None
     g.again = True
     return Response(page.body, headers=list(page.headers))
@@ -49,7 +53,7 @@ def keep(response: Response) -> Response:
         page = Page(
             body=response.get_data(),
             headers=tuple(response.headers),
-            view=g.view,
+            view=ref(g.view),
             told=g.fresh,
             version=g.version if "asked_store" in g else None,
         )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dashboard.asked import Asked
     from dashboard.charts import Chart
-    from dashboard.snapshot import View
+    from dashboard.view import View
 
 pages = Blueprint("charts", __name__)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
 
 pages = Blueprint("decisions", __name__)
 

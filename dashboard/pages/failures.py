@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
     from werkzeug.wrappers import Response
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from metrics.failures import Group
 
 pages = Blueprint("failures", __name__)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
 
 pages = Blueprint("milestones", __name__)
 

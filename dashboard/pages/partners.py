@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dashboard.asked import Asked
     from dashboard.partner_rows import Row
     from dashboard.partners import Overview
-    from dashboard.snapshot import View
+    from dashboard.view import View
 
 pages = Blueprint("partners", __name__)
 

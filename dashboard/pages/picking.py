@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dashboard.asked import Asked
     from dashboard.picked_from import Found
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from metrics.browse import Choices
 
 #: The pages inside Runs, as their own navigation names them.
@@ -48,7 +48,8 @@ def shortened(address: Callable[..., str]) -> Response | None:
     """Where to go instead, if a form made this address: the same in short. A range chosen there replaces days."""
     if FORM_MARK not in request.args:
         return None
-    told = {key: value for key, value in request.args.items() if value and key != FORM_MARK}
+    known = (*picked_from.KEYS, "as_of")
+    told = {key: value for key, value in request.args.items() if value and key in known}
     if "range" in told:
         told = {key: value for key, value in told.items() if key not in {"from", "to"}}
     return redirect(address(told), 303)

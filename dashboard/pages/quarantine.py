@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dashboard.charts import Chart
     from dashboard.picked_from import Found
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from metrics.setaside import Reason
 
 pages = Blueprint("quarantine", __name__)

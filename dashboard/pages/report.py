@@ -15,7 +15,7 @@ from roadmap import sheet
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from roadmap.sheet import Sheet
 
 #: The sheet's own template lies beside the code that fills it.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dashboard.asked import Asked
     from dashboard.picked_from import Found
     from dashboard.runlist import Grid, GridRow
-    from dashboard.snapshot import View
+    from dashboard.view import View
     from metrics.browse import Choices
 
 pages = Blueprint("runs", __name__)

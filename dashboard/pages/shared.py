@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
 
 from flask import abort, current_app, g, render_template, request, url_for
 
 from dashboard import asked
-from dashboard.errors import NotYet
+from dashboard.errors import NoSuchDay
 from dashboard.freshness import Line, freshness
-from metrics.store import open_reader
+from metrics.store import open_still
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from dashboard.asked import Asked
     from dashboard.config import Config
     from dashboard.freshness import Lateness
-    from dashboard.snapshot import View, Views
+    from dashboard.snapshot import Views
+    from dashboard.view import View
 
 
 def settings() -> Config:
@@ -63,7 +65,7 @@ def _view(found: Asked, *, strict: bool) -> View:
         return views().newest()
     try:
         seen = views().earlier(found.as_of)
-    except NotYet as error:
+    except NoSuchDay as error:
         if strict:
             abort(400, str(error))
         g.notices = (*g.get("notices", ()), f"“{error}”; the newest is shown.")
@@ -76,7 +78,7 @@ def database() -> Database:
     """The store, opened read-only for this request, and closed at its end."""
     g.asked_store = True  # what this page tells holds only for as long as the store stays as it is
     if "db" not in g:
-        g.db = open_reader(settings().store)
+        g.db = open_still(settings().store)
     return cast("Database", g.db)
 
 
@@ -88,8 +90,9 @@ def here(endpoint: str, **values: object) -> str:
 
 def newest_address() -> str:
     """The address of this page as of today, all else as it is asked for."""
-    asked_for = {key: value for key, value in request.args.items() if key != "as_of"}
-    return url_for(request.endpoint or "worth.page", **(request.view_args or {}), **asked_for)  # type: ignore[arg-type]
+    asked_for = urlencode([(key, value) for key, value in request.args.items(multi=True) if key != "as_of"])
+    path = url_for(request.endpoint or "worth.page", **(request.view_args or {}))
+    return f"{path}?{asked_for}" if asked_for else path
 
 
 def address_or(endpoint: str, otherwise: str) -> str:

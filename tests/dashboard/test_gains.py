@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from dashboard.snapshot import View
+    from dashboard.view import View
 
 
 @pytest.fixture
