@@ -49,16 +49,20 @@ def exchanges(week: int, partner: str, side: tuple[str, int], many: int = 3) -> 
         yield HoldingEvent(**who, **where, file=name, due=4, held=3, twice=0, lost=0, foreign=0)
 
 
+def kept(path: Path, weeks: int) -> Path:
+    """A store of AA; in the third week the service moves on, and OO begins."""
+    told = [("AA", ("monolith", 0)), ("AA", ("service", 1))], [("AA", ("monolith", 0)), ("AA", ("service", 2))]
+    with closing(open_store(path, "replay")) as db, db.conn:
+        for week in range(weeks):
+            for partner, side in [*told[week == 2], *([("OO", ("service", 2))] if week == 2 else [])]:
+                insert_events(db, [("", event) for event in exchanges(week, partner, side)])
+    return path
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three weeks of AA; in the third the service moves on, and OO begins."""
-    path = tmp_path_factory.mktemp("as_of") / "store.db"
-    events = [event for week in range(3) for event in exchanges(week, "AA", ("monolith", 0))]
-    events += [event for week in range(2) for event in exchanges(week, "AA", ("service", 1))]
-    events += [event for partner in ("AA", "OO") for event in exchanges(2, partner, ("service", 2))]
-    with closing(open_store(path, "replay")) as db, db.conn:
-        insert_events(db, [("", event) for event in events])
-    return path
+    """Three weeks."""
+    return kept(tmp_path_factory.mktemp("as_of") / "store.db", 3)
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +116,31 @@ def test_no_page_leads_to_a_later_run(then: FlaskClient, store: Path, page: str)
     assert named or page == "/quarantine"
 
 
+PAGES = (
+    "/", "/milestones", "/milestones/M1", "/runs", "/runs?side=monolith", "/runs?state=failed&attempt=first&range=9d",
+    "/runs?counted=M1:busy_time_saved:standard", "/runs/1", "/runs/9", "/failures", "/failures?side=service",
+    "/quarantine", "/quarantine?partner=AA", "/partners", "/partners/AA", "/decisions", "/report", "/runs.csv",
+    "/runs.json", "/quarantine.csv", "/partners.csv", "/charts/busy.csv", "/charts/failed.json", "/charts/plan.json",
+    "/charts/partner.csv?partner=AA",
+)  # fmt: skip
+
+
+def test_every_page_says_what_it_said_then(then: FlaskClient, app_on: Callable[..., Flask], tmp_path: Path) -> None:
+    """Letter by letter what a store says that has come no further than that day."""
+    before = app_on(kept(tmp_path / "before.db", 2)).test_client()
+    for page in PAGES:
+        asked = f"{page}{'&' if '?' in page else '?'}as_of=2013-01-13"
+        now, said = then.get(asked), before.get(asked)
+        assert (now.status_code, now.text) == (200, said.text), page
+
+
+@pytest.mark.parametrize("day", ["2013-01-13", "2013-01-16"])
 @pytest.mark.parametrize("page", ["/runs/1", "/failures", "/quarantine"])
 def test_a_number_is_the_length_of_its_list(
-    then: FlaskClient, page: str, check_counts: Callable[[FlaskClient, str], int]
+    then: FlaskClient, page: str, day: str, check_counts: Callable[[FlaskClient, str], int]
 ) -> None:
-    """Also in the middle of a week."""
-    assert check_counts(then, f"{page}?{THEN}") >= 1
+    """At the end of a week, and in the middle of one."""
+    assert check_counts(then, f"{page}?as_of={day}") >= 1
 
 
 def test_a_list_that_a_partner_page_links_to_is_as_long_as_it_says(then: FlaskClient) -> None:
