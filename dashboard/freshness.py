@@ -62,7 +62,9 @@ def freshness(db: Database, view: View) -> Freshness:
     if view.as_of:
         over = "SELECT block_end FROM run_block WHERE block <= ? AND block_end <= ? ORDER BY block DESC LIMIT 1"
         found = db.execute(over, (last.isoformat(), last.isoformat())).fetchone()
-        last = date.fromisoformat(found[0]) if found else last
+        if found is None:
+            return Freshness(newest=None, runs=0, imported=False, mode=view.mode)
+        last = date.fromisoformat(found[0])
     end_us = round((datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)).timestamp() * 1e6)
     bound = "AND started_at_us < ?" if view.as_of else ""
     sql = (

@@ -100,7 +100,7 @@ def test_the_last_day_of_a_week_knows_all_of_it(then: FlaskClient) -> None:
 def test_before_the_first_week_was_over_nothing_was_known(then: FlaskClient) -> None:
     """Lists are empty, and no partner has a run yet."""
     assert 'data-total="0"' in then.get("/runs?as_of=2013-01-03").text
-    assert "0 runs measured" in then.get("/failures?as_of=2013-01-03").text
+    assert "No runs yet · 0 runs measured" in then.get("/failures?as_of=2013-01-03").text
     assert "AA" not in then.get("/partners.csv?as_of=2013-01-03").text
     assert then.get("/partners/AA?as_of=2013-01-03").status_code == 404
 
