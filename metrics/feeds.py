@@ -129,7 +129,7 @@ def feeds(
 def known(db: Database, mode: str, faults: str, day: date | None = None) -> tuple[Known, ...]:
     """What is known of every feed, from which `state` tells how it stands at any time without asking again."""
     check(db)
-    ways, over = tuple(_ways(db, mode, faults, day)), over_by(db, day)
+    ways, over = tuple(_ways(db, mode, faults)), over_by(db, day)
     found = []
     for partner, feed in feeds_of(db, day):
         own = Terms(("cell.partner = ?", "cell.feed = ?"), (partner, feed)) + over
@@ -141,7 +141,7 @@ def known(db: Database, mode: str, faults: str, day: date | None = None) -> tupl
     return tuple(found)
 
 
-def _ways(db: Database, mode: str, faults: str, day: date | None) -> Iterable[Way]:
+def _ways(db: Database, mode: str, faults: str) -> Iterable[Way]:
     """What is looked at of a feed: the first of these that has something."""
     cells = Terms(("cell.system = 'service'", "cell.mode = ?", "cell.faults = ?"), (mode, faults))
     if mode != "replay":
@@ -152,7 +152,7 @@ def _ways(db: Database, mode: str, faults: str, day: date | None) -> Iterable[Wa
     if number is None:
         return []
     cells, runs = cells + Terms(("cell.series = ?",), (series,)), Terms(("run.round = ?",), number)
-    levels = {level for system, level, named in sides_of(db, day) if (system, named) == ("service", faults)}
+    levels = {level for system, level, named in sides_of(db) if (system, named) == ("service", faults)}
     return [Way(cells + Terms(("cell.level = ?",), (level,)), NONE, runs) for level in sorted(levels, reverse=True)]
 
 
