@@ -88,6 +88,17 @@ def test_a_name_that_no_run_has_lists_nothing_and_is_told() -> None:
     assert again.unknown == ("No run here has “partner=zz”; nothing is listed for it.",)
 
 
+@pytest.mark.parametrize("key", ["side", "state", "partner", "feed", "faults"])
+def test_more_names_than_a_list_takes_are_left_out_and_told(key: str) -> None:
+    """The store can be asked for so many at once, and the page says that these are not all."""
+    again = found(urlencode({key: ",".join(f"service@{n}" for n in range(1, 40_001))}))
+    assert again.notices[0] == f"“{key}” gives 40,000 names, and a list takes 1,000; the others were left out."
+    picked = again.picked
+    assert sum(map(len, (picked.sides, picked.partners, picked.feeds, picked.faults))) == (
+        0 if key == "state" else 1_000
+    )
+
+
 @pytest.mark.parametrize(
     "query",
     ["side=server", "side=service@0", "state=broken", "range=0d", "range=soon", "from=2013-13-01", "to=x", "attempt=2",
