@@ -18,7 +18,7 @@ from dashboard.errors import NoSuchDay, NothingYet, StillReading
 from dashboard.view import View, first_day
 from metrics.changes import Changes
 from metrics.errors import MetricsError, StoreDamaged, StoreMissing
-from metrics.store import clock_of, open_reader
+from metrics.store import clock_of, open_still
 from metrics.store import today as replayed_today
 from roadmap.errors import PlanError
 from roadmap.evidence import judge_all, judge_as_of
@@ -253,7 +253,7 @@ class Views:
 
     def _open(self) -> Database:
         try:
-            db = open_reader(self._config.store)
+            db = open_still(self._config.store)
         except StoreMissing as error:
             said = "There is no metrics database; this makes one:"
             raise NothingYet("Nothing measured yet", said, self._how()) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from metrics.store import open_reader
+from metrics.store import open_still
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -40,7 +40,7 @@ class View:
         if make not in self._made:
             with self._making:
                 if make not in self._made:
-                    with closing(open_reader(self.store)) as db:
+                    with closing(open_still(self.store)) as db:
                         self._made[make] = make(db, self)
         return cast("T", self._made[make])
 

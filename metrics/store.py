@@ -102,6 +102,13 @@ def open_reader(path: Path) -> Database:
     return db
 
 
+def open_still(path: Path) -> Database:
+    """As `open_reader`; all that is read through it is of one moment, that of the first reading."""
+    db = open_reader(path)
+    db.execute("BEGIN")
+    return db
+
+
 def is_busy(error: sqlite3.DatabaseError) -> bool:
     """Whether another program holds the database, so that trying again later may help."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}

@@ -17,7 +17,7 @@ from dashboard.pages.shared import settings
 from metrics import browse
 from metrics.browse import Run
 from metrics.events import OUTCOMES
-from metrics.store import open_reader
+from metrics.store import open_still
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def as_json() -> Response:
 
 
 def _count(picked: Picked) -> int:
-    with closing(open_reader(settings().store)) as db:
+    with closing(open_still(settings().store)) as db:
         return browse.count(db, picked)
 
 
@@ -106,8 +106,7 @@ def row(run: Run) -> dict[str, Any]:
 
 def _batches(store: Path, picked: Picked, most: int) -> Iterator[tuple[Run, ...]]:
     """The newest runs of a list, some at a time, all as of one moment."""
-    with closing(open_reader(store)) as db:
-        db.execute("BEGIN")
+    with closing(open_still(store)) as db:
         after, left = None, most
         while left > 0:
             found = browse.page(db, picked, after, min(AT_ONCE, left))

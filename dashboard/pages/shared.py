@@ -10,7 +10,7 @@ from flask import abort, current_app, g, render_template, request, url_for
 from dashboard import asked
 from dashboard.errors import NoSuchDay
 from dashboard.freshness import Line, freshness
-from metrics.store import open_reader
+from metrics.store import open_still
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ def database() -> Database:
     """The store, opened read-only for this request, and closed at its end."""
     g.asked_store = True  # what this page tells holds only for as long as the store stays as it is
     if "db" not in g:
-        g.db = open_reader(settings().store)
+        g.db = open_still(settings().store)
     return cast("Database", g.db)
 
 

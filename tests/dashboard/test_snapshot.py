@@ -16,7 +16,7 @@ import pytest
 import roadmap
 from dashboard import snapshot
 from dashboard.config import Config
-from dashboard.errors import NotYet, StillReading
+from dashboard.errors import NoSuchDay, StillReading
 from dashboard.pages.again import begin, renew
 from dashboard.snapshot import Views
 
@@ -192,7 +192,7 @@ def test_many_readers_of_many_days_get_along(settings):
 
 def test_a_day_that_has_not_come_is_refused_and_said(app_on, settings):
     """The page shows the newest and says so; data is refused."""
-    with pytest.raises(NotYet, match="as_of=2013-07-01 lies ahead: the data has come to 2013-01-20"):
+    with pytest.raises(NoSuchDay, match="as_of=2013-07-01 lies ahead: the data goes from 2013-01-01 to 2013-01-20"):
         Views(settings()).earlier(date(2013, 7, 1))
     client = app_on(settings().store).test_client()
     text = client.get("/?as_of=2013-07-01").text
