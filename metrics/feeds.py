@@ -27,6 +27,7 @@ from metrics.browse import columns_of, way_of
 from metrics.events import FAILED_OUTCOMES, subject_name
 from metrics.passes import Pass, passes
 from metrics.picked import NONE, Picked, Terms, check, feeds_of
+from metrics.quantiles import nearest_rank
 from metrics.reading import block_days
 from metrics.walk import Way, joined, walk
 
@@ -169,7 +170,7 @@ def state(one: Known, now_us: int) -> FeedState:
     """How a feed stands at a time, or at the end of what is known of it, whichever is sooner."""
     now_us = now_us if one.end_us is None else min(now_us, one.end_us)
     runs, exchanges, failed = one.counts
-    p50, p95 = (one.delays_s[-(-len(one.delays_s) * p // 100) - 1] if one.delays_s else None for p in (50, 95))
+    p50, p95 = (nearest_rank(one.delays_s, p) if one.delays_s else None for p in (50, 95))
     found, since_us, why = (
         _stuck(one.last)
         or _missing(one.came_us, one.gap_s, block_days(one.asked.mode) * DAY_S, now_us)
