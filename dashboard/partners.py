@@ -114,6 +114,11 @@ def last_block(db: Database, day: date) -> date:
     return date.fromisoformat(found) if found else day
 
 
+def lately(today: date) -> date:
+    """The first of the last days; no earlier than there are any."""
+    return date.fromordinal(max(1, today.toordinal() - DAYS + 1))
+
+
 def known(db: Database, seen: View) -> tuple[Known, ...]:
     """What is known of every feed of the service, by which it stands somehow at any time."""
     if not db.table("tally").exists():
@@ -146,7 +151,7 @@ def _standing(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]
 
 def _rates(db: Database, seen: View, until: date | None) -> dict[Feed, Rate]:
     """First attempts of the last days, by feed."""
-    first, last = seen.today - timedelta(days=DAYS - 1), until or seen.today
+    first, last = lately(seen.today), until or seen.today
     sql = (
         f"SELECT partner, feed, level, SUM(runs), SUM(runs * (outcome IN {FAILED_OUTCOMES})) "  # noqa: S608
         "FROM cell CROSS JOIN tally ON tally.cell = cell.id "

@@ -181,7 +181,8 @@ def usual(db: Database, run: Run) -> Usual | None:
     took = sorted(ns / 1e9 for (ns,) in columns_of(db, "duration_ns", [place.id for place in places]) if ns is not None)
     if len(took) < LEAST_USUAL:
         return None
-    return Usual(*(nearest_rank(took, percent) for percent in (5, 50, 95)), n=len(took))
+    low, middle, high = (nearest_rank(took, percent) for percent in (5, 50, 95))
+    return Usual(low, middle, high, len(took))
 
 
 def grid(db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: int = 20) -> tuple[Row, ...]:
