@@ -126,8 +126,8 @@ def keys_of(picked: Picked, counted: str = "") -> dict[str, str]:
     )  # fmt: skip
 
 
-def _names(text: str, key: str, notices: list[str]) -> tuple[str, ...]:
-    """The names of a key, as many as a list takes."""
+def names_of(text: str, key: str, notices: list[str]) -> tuple[str, ...]:
+    """The names of a key, as many as a list takes; that there are more is added to the notices."""
     found = parted(text)
     if len(found) > MOST:
         notices.append(f"“{key}” gives {len(found):,} names, and a list takes {MOST:,}; the others were left out.")
@@ -136,7 +136,7 @@ def _names(text: str, key: str, notices: list[str]) -> tuple[str, ...]:
 
 def _sides(asked: Asked, notices: list[str]) -> tuple[str, ...]:
     found = []
-    for name in _names(asked.one("side").lower(), "side", notices):
+    for name in names_of(asked.one("side").lower(), "side", notices):
         try:
             found.append(name if name == "service" else "@".join(map(str, filter(None, parse_subject(name)))))
         except ValueError:
@@ -145,7 +145,7 @@ def _sides(asked: Asked, notices: list[str]) -> tuple[str, ...]:
 
 
 def _known(asked: Asked, key: str, choices: tuple[str, ...], notices: list[str]) -> tuple[str, ...]:
-    found = _names(asked.one(key).lower(), key, notices)
+    found = names_of(asked.one(key).lower(), key, notices)
     wrong = [name for name in found if name not in choices]
     if wrong:
         said = f"“{key}={joined(wrong)}” is not one of {', '.join(choices)}; it was left out."
@@ -158,7 +158,7 @@ def _named(
 ) -> tuple[str, ...]:  # fmt: skip
     """Names as the store writes them, found in whatever case they are asked for."""
     found: list[str] = []
-    for name in _names(asked.one(key), key, notices):
+    for name in names_of(asked.one(key), key, notices):
         alike = [name] if name in choices else [each for each in choices if each.casefold() == name.casefold()]
         if not alike:
             unknown.append(f"No run here has “{key}={name}”; nothing is listed for it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -13,6 +14,9 @@ from dashboard import asked, links, picked_from
 from metrics.browse import Choices
 from metrics.events import RUN_OUTCOMES
 from metrics.picked import UNTOLD, Counted, Picked
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
 
 KNOWN = Choices(
     sides=("monolith", "service@1"),
@@ -99,6 +103,15 @@ def test_more_names_than_a_list_takes_are_left_out_and_told(key: str) -> None:
     assert sum(map(len, (picked.sides, picked.partners, picked.feeds, picked.faults))) == (
         0 if key == "state" else 1_000
     )
+
+
+def test_partners_are_asked_for_by_no_more_names(client: FlaskClient) -> None:
+    """The table of partners takes as many names as a list, and says what of them it has not."""
+    answer = client.get(f"/partners?partner=UA,{','.join(map(str, range(2_000)))}")
+    text = answer.text
+    assert answer.status_code == 200
+    assert "“partner” gives 2,001 names, and a list takes 1,000; the others were left out." in text
+    assert text.count("No partner here is called") == 999
 
 
 @pytest.mark.parametrize(
