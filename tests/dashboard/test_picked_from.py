@@ -32,7 +32,10 @@ READING = Counted(
     end=TODAY,
 )  # fmt: skip
 
-names = st.lists(st.text(min_size=1, max_size=6), unique=True, max_size=3).map(tuple)
+#: Names as runs have them; in another case each would be found all the same, and be another text.
+WRITTEN = {name.casefold(): name for name in (*KNOWN.partners, *KNOWN.feeds, *KNOWN.faults)}
+texts = st.text(min_size=1, max_size=6).map(lambda name: WRITTEN.get(name.casefold(), name))
+names = st.lists(texts, unique=True, max_size=3).map(tuple)
 days = st.none() | st.dates(date(1900, 1, 1), date(2200, 1, 1))
 lists = st.builds(
     Picked,
