@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from dashboard import frames, words
 from metrics import compare
+from roadmap import caveats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 #: Below this many blocks the range is wide enough to be worth saying so.
 FEW_BLOCKS = 26
-
-#: The monolith measured against itself.
-SECOND_CONTROL = "monolith#2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,17 +118,13 @@ def _mix(db: Database, asked: Question, reading: Reading) -> Doubt:
 
 
 def _against_itself(db: Database, asked: Question) -> Doubt:
-    found = compare.busy_time_saved(db, replace(asked, subject=SECOND_CONTROL, series=None))
-    if found.estimate is None:
+    shown = caveats.against_itself(db, asked)
+    if shown is None:
         return Doubt(
             title="No A/A check yet",
             text="The monolith has not been measured against itself, which should show no gain.",
         )
-    said, likely = words.gained(found.estimate, found.low, found.high), words.span(found.low, found.high)
-    return Doubt(
-        title="The monolith against itself",
-        text=f"Measured twice, it shows {said}{f', likely {likely}' if likely else ''}; it should show none.",
-    )
+    return Doubt(title="The monolith against itself", text=f"Measured twice, it shows {shown}; it should show none.")
 
 
 def _blocked(db: Database, asked: Question) -> Iterator[Doubt]:

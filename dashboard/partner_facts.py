@@ -6,11 +6,11 @@ These are few rows found by indices, however many runs there are; what is dear i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dashboard import words
-from dashboard.partners import DAYS, FAULTS
+from dashboard.partners import FAULTS, lately
 from metrics import failures, setaside
 from metrics.picked import UNTOLD, Picked
 
@@ -68,7 +68,7 @@ class Facts:
 def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
     """Failures and rows set aside of a partner in the last days, at the sides that its feeds are shown of."""
     sides = tuple(sorted({row.failed_keys["side"] for row in rows if row.failed_keys}))
-    first, last = seen.today - timedelta(days=DAYS - 1), seen.today
+    first, last = lately(seen.today), seen.today
     keys = {"side": sides, "partner": partner, "faults": FAULTS[seen.mode], "from_": first, "to": last}
     if not sides:
         return Facts(keys=keys)

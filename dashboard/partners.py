@@ -109,6 +109,11 @@ def overview(db: Database, seen: View) -> Overview:
     )
 
 
+def lately(today: date) -> date:
+    """The first of the last days; no earlier than there are any."""
+    return date.fromordinal(max(1, today.toordinal() - DAYS + 1))
+
+
 def known(db: Database, seen: View) -> tuple[Known, ...]:
     """What is known of every feed of the service, by which it stands somehow at any time."""
     if not db.table("tally").exists():
@@ -140,7 +145,7 @@ def _standing(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]
 
 def _rates(db: Database, seen: View) -> dict[Feed, Rate]:
     """First attempts of the last days, by feed."""
-    first, last, over = seen.today - timedelta(days=DAYS - 1), seen.today, over_by(db, seen.as_of)
+    first, last, over = lately(seen.today), seen.today, over_by(db, seen.as_of)
     sql = (
         f"SELECT partner, feed, level, SUM(runs), SUM(runs * (outcome IN {FAILED_OUTCOMES})) "  # noqa: S608
         "FROM cell CROSS JOIN tally ON tally.cell = cell.id "

@@ -42,6 +42,9 @@ KEYS = (
 STATES = ("done", "failed", "running", "ended", *(name for name in RUN_OUTCOMES if name not in {"done", "failed"}))
 ATTEMPTS = ("first", "last")
 
+#: Names that one key can give; beyond some tens of thousands the store takes no more, and nobody writes so many.
+MOST = 1_000
+
 _RANGE = re.compile(r"([1-9]\d{0,4})d")
 _FINGERPRINT = re.compile(r"[0-9a-f]{12}")
 
@@ -77,9 +80,9 @@ def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], Cou
     for key, where, names in (
         ("side", "sides", _sides(asked, notices)),
         ("state", "states", _known(asked, "state", STATES, notices)),
-        ("partner", "partners", _named(asked, "partner", known.partners, unknown)),
-        ("feed", "feeds", _named(asked, "feed", known.feeds, unknown)),
-        ("faults", "faults", _named(asked, "faults", known.faults, unknown)),
+        ("partner", "partners", _named(asked, "partner", known.partners, notices, unknown)),
+        ("feed", "feeds", _named(asked, "feed", known.feeds, notices, unknown)),
+        ("faults", "faults", _named(asked, "faults", known.faults, notices, unknown)),
     ):
         if names:
             told[where], keys[key] = names, joined(names)
@@ -123,9 +126,17 @@ def keys_of(picked: Picked, counted: str = "") -> dict[str, str]:
     )  # fmt: skip
 
 
+def names_of(text: str, key: str, notices: list[str]) -> tuple[str, ...]:
+    """The names of a key, as many as a list takes; that there are more is added to the notices."""
+    found = parted(text)
+    if len(found) > MOST:
+        notices.append(f"“{key}” gives {len(found):,} names, and a list takes {MOST:,}; the others were left out.")
+    return found[:MOST]
+
+
 def _sides(asked: Asked, notices: list[str]) -> tuple[str, ...]:
     found = []
-    for name in parted(asked.one("side").lower()):
+    for name in names_of(asked.one("side").lower(), "side", notices):
         try:
             found.append(name if name == "service" else "@".join(map(str, filter(None, parse_subject(name)))))
         except ValueError:
@@ -134,7 +145,7 @@ def _sides(asked: Asked, notices: list[str]) -> tuple[str, ...]:
 
 
 def _known(asked: Asked, key: str, choices: tuple[str, ...], notices: list[str]) -> tuple[str, ...]:
-    found = parted(asked.one(key).lower())
+    found = names_of(asked.one(key).lower(), key, notices)
     wrong = [name for name in found if name not in choices]
     if wrong:
         said = f"“{key}={joined(wrong)}” is not one of {', '.join(choices)}; it was left out."
@@ -142,10 +153,12 @@ def _known(asked: Asked, key: str, choices: tuple[str, ...], notices: list[str])
     return tuple(name for name in found if name in choices)
 
 
-def _named(asked: Asked, key: str, choices: tuple[str, ...], unknown: list[str]) -> tuple[str, ...]:
+def _named(
+    asked: Asked, key: str, choices: tuple[str, ...], notices: list[str], unknown: list[str]
+) -> tuple[str, ...]:  # fmt: skip
     """Names as the store writes them, found in whatever case they are asked for."""
     found: list[str] = []
-    for name in parted(asked.one(key)):
+    for name in names_of(asked.one(key), key, notices):
         alike = [name] if name in choices else [each for each in choices if each.casefold() == name.casefold()]
         if not alike:
             unknown.append(f"No run here has “{key}={name}”; nothing is listed for it.")

@@ -15,6 +15,7 @@ from metrics import setaside
 from metrics.cells import EXCHANGE_ID
 from metrics.events import OUTCOMES, subject_name
 from metrics.picked import NONE, Picked, Terms, among, check, feeds_of, has, of_cells, of_runs, of_tallies, over_by
+from metrics.quantiles import nearest_rank
 from metrics.untold import seen_inside, untold
 from metrics.walk import MOST, Cursor, Way, total, walk
 
@@ -142,15 +143,21 @@ def page(db: Database, picked: Picked, after: Cursor | None = None, size: int = 
 
     Without a place they are the newest of all, or with `newer` the oldest.
     """
-    found = walk(db, way_of(db, picked), after, size + 1, newer=newer)
+    way = way_of(db, picked)
+    found = walk(db, way, after, size + 1, newer=newer)
     more, near = len(found) > size, found[:size]
     if newer:
         near.reverse()
     ahead, behind = (near[0], near[-1]) if near else (after, after)
     rows = tuple(_runs(db, [place.id for place in near]))
     if newer:
-        return Page(rows, older=behind if after else None, newer=ahead if more else None)
-    return Page(rows, older=behind if more else None, newer=ahead if after else None)
+        return Page(rows, older=_beyond(db, way, behind, newer=False) if after else None, newer=ahead if more else None)
+    return Page(rows, older=behind if more else None, newer=_beyond(db, way, ahead, newer=True) if after else None)
+
+
+def _beyond(db: Database, way: Way, place: Cursor | None, *, newer: bool) -> Cursor | None:
+    """The place, where anything lies beyond it: a place of another list may be at the end of this one, or past it."""
+    return place if walk(db, way, place, 1, newer=newer) else None
 
 
 def way_of(db: Database, picked: Picked) -> Way:
@@ -184,7 +191,7 @@ def usual(db: Database, run: Run) -> Usual | None:
     took = sorted(ns / 1e9 for (ns,) in columns_of(db, "duration_ns", [place.id for place in places]) if ns is not None)
     if len(took) < LEAST_USUAL:
         return None
-    low, middle, high = (took[-(-len(took) * percent // 100) - 1] for percent in (5, 50, 95))
+    low, middle, high = (nearest_rank(took, percent) for percent in (5, 50, 95))
     return Usual(low, middle, high, len(took))
 
 

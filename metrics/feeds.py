@@ -12,8 +12,8 @@ The rule, in this order; the first that holds gives the state:
 - `too_little`: fewer than 5 exchanges, which tell nothing of what is usual; there is no `not_arriving` without them.
 - `on_time`: everything else.
 
-Now is what the caller says it is: a replay's is the end of its last block. Of a replay only the last round of the
-series last measured is looked at, at the highest level of the service; in production whatever the service ran at last.
+Now is what the caller says it is, and in a replay no later than the end of what was replayed. A replay is looked at in
+the pass that has come the furthest (`metrics.passes`); in production whatever the service ran at last.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from metrics.browse import columns_of, sides_of, way_of
+from metrics.browse import columns_of, way_of
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.picked import NONE, Picked, Terms, check, feeds_of, over_by
+from metrics.passes import Pass, passes
+from metrics.picked import Picked, Terms, check, feeds_of, over_by
+from metrics.quantiles import nearest_rank
 from metrics.reading import block_days
-from metrics.store import last_series
 from metrics.walk import Way, joined, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import date
 
     from sqlite_utils import Database
@@ -111,6 +111,7 @@ class Known:
     newest_id: int
     last: tuple[Tried, ...]  #: the last attempt at each recent exchange, the newest first
     good: Tried | None  #: the last attempt that went through
+    end_us: int | None  #: until when anything is known; None: as far as time goes
 
 
 COLUMNS = "id, exchange_id, attempt, outcome, file, due_at_us, started_at_us, duration_ns, level"
@@ -129,31 +130,16 @@ def feeds(
 def known(db: Database, mode: str, faults: str, day: date | None = None) -> tuple[Known, ...]:
     """What is known of every feed, from which `state` tells how it stands at any time without asking again."""
     check(db)
-    ways, over = tuple(_ways(db, mode, faults)), over_by(db, day)
+    looked = passes(db, mode, faults, over_by(db, day))
     found = []
     for partner, feed in feeds_of(db, day):
-        own = Terms(("cell.partner = ?", "cell.feed = ?"), (partner, feed)) + over
-        for way in ways:
-            here = Way(own + way.cells, way.tallies, way.runs)
-            if recent := _recent(db, here):
+        own = Terms(("cell.partner = ?", "cell.feed = ?"), (partner, feed))
+        for at in looked:
+            here = Pass(Way(own + at.way.cells, at.way.tallies, at.way.runs), at.end_us)
+            if recent := _recent(db, here.way):
                 found.append(_known(db, Asked(partner, feed, mode, faults, day), here, recent))
                 break
     return tuple(found)
-
-
-def _ways(db: Database, mode: str, faults: str) -> Iterable[Way]:
-    """What is looked at of a feed: the first of these that has something."""
-    cells = Terms(("cell.system = 'service'", "cell.mode = ?", "cell.faults = ?"), (mode, faults))
-    if mode != "replay":
-        return [Way(cells, NONE, NONE)]
-    series = last_series(db, mode, faults)
-    sql = "SELECT last_round FROM series WHERE mode = ? AND faults = ? AND series = ?"
-    number = db.execute(sql, (mode, faults, series)).fetchone()
-    if number is None:
-        return []
-    cells, runs = cells + Terms(("cell.series = ?",), (series,)), Terms(("run.round = ?",), number)
-    levels = {level for system, level, named in sides_of(db) if (system, named) == ("service", faults)}
-    return [Way(cells + Terms(("cell.level = ?",), (level,)), NONE, runs) for level in sorted(levels, reverse=True)]
 
 
 def _recent(db: Database, way: Way) -> list[Tried]:
@@ -161,7 +147,7 @@ def _recent(db: Database, way: Way) -> list[Tried]:
     return [Tried(*row) for row in columns_of(db, COLUMNS, [place.id for place in walk(db, way, None, RECENT)])]
 
 
-def _known(db: Database, asked: Asked, way: Way, recent: list[Tried]) -> Known:
+def _known(db: Database, asked: Asked, at: Pass, recent: list[Tried]) -> Known:
     side = subject_name("service", recent[0].level)
     gaps = _gaps(recent)
     counts = _counts(db, asked, side)
@@ -174,14 +160,16 @@ def _known(db: Database, asked: Asked, way: Way, recent: list[Tried]) -> Known:
         came_us=max(one.due_at_us for one in recent),
         newest_id=recent[0].id,
         last=tuple(_last(recent)),
-        good=_last_good(db, way, recent),
+        good=_last_good(db, at.way, recent),
+        end_us=at.end_us,
     )
 
 
 def state(one: Known, now_us: int) -> FeedState:
-    """How a feed stands at a time."""
+    """How a feed stands at a time, or at the end of what is known of it, whichever is sooner."""
+    now_us = now_us if one.end_us is None else min(now_us, one.end_us)
     runs, exchanges, failed = one.counts
-    p50, p95 = (one.delays_s[-(-len(one.delays_s) * p // 100) - 1] if one.delays_s else None for p in (50, 95))
+    p50, p95 = (nearest_rank(one.delays_s, p) if one.delays_s else None for p in (50, 95))
     found, since_us, why = (
         _stuck(one.last)
         or _missing(one.came_us, one.gap_s, block_days(one.asked.mode) * DAY_S, now_us)

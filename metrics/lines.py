@@ -14,16 +14,24 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from metrics.events import KINDS, RunEvent, RunKey
 
-#: A whole number that the store can hold.
-Count = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+#: The most that a run can take, move or count: 104 days in nanoseconds, 9 PB, and whole numbers that any reader of JSON
+#: has exactly. It takes a thousand such runs of one feed in one block to sum up to more than the store can hold.
+MOST = 2**53
+
+#: How far a calendar goes, in microseconds from 1970: from the year 828 to 6536, so that any sum of stamps is one.
+FIRST_US, LAST_US = -(2**55), 2**57
+
+#: A time on a calendar; and how much there is of anything, which is never less than nothing.
+Stamp = Annotated[int, Field(ge=FIRST_US, le=LAST_US)]
+Amount = Annotated[int, Field(ge=0, le=MOST)]
 
 #: What a field's annotation lets in. Strict: no text for a number, no bool for an int, no lone surrogate.
 _TYPES: dict[str, Any] = {
     "str": str,
-    "int": Count,
-    "int | None": Count | None,
-    "Mapping[str, int]": dict[str, Count],
-    "Mapping[str, int] | None": dict[str, Count] | None,
+    "int": Amount,
+    "int | None": Amount | None,
+    "Mapping[str, int]": dict[str, Amount],
+    "Mapping[str, int] | None": dict[str, Amount] | None,
 }
 
 
@@ -31,12 +39,16 @@ def from_line(line: bytes) -> tuple[str, BaseModel]:
     """The kind of a spool line (`start`, or one of `metrics.events.KINDS`), and what it tells under the event's names.
 
     Raises:
-        ValueError: the line is not JSON, of no known kind, or has a field missing, unknown or of another type.
+        ValueError: the line is not JSON, of no known kind, or has a field missing, unknown or of another type, a number
+            that nothing has, or reasons for more rows set aside than were.
     """
     try:
         told = _adapter().validate_json(line)
     except ValidationError as error:
         raise ValueError(f"not an event: {error.errors(include_url=False)[0]['msg']}") from error
+    aside = getattr(told, "aside", None)
+    if aside and sum(aside.values()) > told.rows.get("quarantined", 0):
+        raise ValueError("not an event: it has reasons for more rows set aside than were")
     return str(told.kind), told
 
 
@@ -44,7 +56,8 @@ def _model(cls: type, **more: Any) -> Any:
     """A model with the fields of a dataclass, and `more` besides."""
     wanted: dict[str, Any] = dict(more)
     for part in fields(cls):
-        kind = more.get(part.name, (_TYPES.get(str(part.type)),))[0]
+        own = Stamp if part.name.endswith("_at_us") else _TYPES.get(str(part.type))
+        kind = more.get(part.name, (own,))[0]
         if part.default_factory is not MISSING:
             wanted[part.name] = (kind, Field(default_factory=part.default_factory))
         else:

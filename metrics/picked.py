@@ -6,6 +6,7 @@ A list and its count are made from one `Picked`, so that the number shown is the
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,7 @@ def of_cells(db: Database, picked: Picked) -> Terms:
         if names := getattr(picked, column):
             found += among(f"cell.{column.removesuffix('s') if column != 'faults' else column}", names)
     if picked.sides:
-        found += _any_of([_of_side(name) for name in picked.sides])
+        found += _any_of(list(_of_sides(picked.sides)))
     if picked.first:
         found += one("cell.block >= ?", picked.first.isoformat())
     if picked.last:
@@ -170,7 +171,7 @@ def outcomes(states: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for name in states for each in WHOLE.get(name, (name,))))
 
 
-def among(column: str, names: tuple[str, ...]) -> Terms:
+def among(column: str, names: tuple[str | int, ...]) -> Terms:
     """That a column is one of these."""
     return Terms((f"{column} IN ({', '.join('?' * len(names))})",), names)
 
@@ -221,9 +222,20 @@ def _any_of(terms: list[Terms]) -> Terms:
     return Terms((f"({' OR '.join(parts) or '0'})",), tuple(value for each in terms for value in each.values))
 
 
+def _of_sides(names: tuple[str, ...]) -> Iterator[Terms]:
+    """What cells of these sides have, system by system: however many names there are, they make few terms."""
+    if "service" in names:
+        yield one("cell.system = 'service'")
+    levels: dict[str, list[int]] = {}
+    for name in names:
+        with suppress(ValueError):
+            system, level = parse_subject(name)
+            levels.setdefault(system, []).append(level)
+    for system, own in levels.items():
+        yield one("cell.system = ?", system) + among("cell.level", tuple(own))
+
+
 def _of_side(name: str) -> Terms:
-    if name == "service":
-        return one("cell.system = 'service'")
     try:
         return one("cell.system = ? AND cell.level = ?", *parse_subject(name))
     except ValueError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.cells import EXCHANGE_ID, Cells, one_stratum
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
+from metrics.quantiles import nearest_rank
 from metrics.schema import BLOCK_ID, SINCE_MISHAPS
 from metrics.tallies import COUNTED, others, superseded, tally
 
@@ -81,7 +82,7 @@ class NearestRank:
     def finalize(self) -> int | None:
         """The value at the rank."""
         self._found.sort()
-        return self._found[(len(self._found) * self._percent + 99) // 100 - 1] if self._found else None
+        return nearest_rank(self._found, self._percent) if self._found else None
 
 
 class Sha256OfAll:

@@ -76,7 +76,12 @@ def _size(row: tuple[Any, ...]) -> int | None:
 
 
 def may_have_others(row: tuple[Any, ...]) -> bool:
-    """Whether there may be other attempts at the exchange of a run in production."""
+    """Whether other attempts at the exchange of a run may stand in other cells, and have to be looked for.
+
+    In production alone: a replay tries each file within its block, and counts its records before it does, so that all
+    attempts at an exchange are in one cell there, which is rolled up as a whole. One that told them otherwise would be
+    counted as last in each of its cells.
+    """
     return bool(row[_mode] == "live")
 
 

@@ -134,19 +134,22 @@ def report(front: Front, as_of: datetime | None, markdown: bool, html: str | Non
 
     if markdown + as_json + (html is not None) > 1:
         raise click.UsageError("--markdown, --html and --json are three forms of it; choose one")
+    if html is not None and not Path(html).name and html != "-":
+        raise click.UsageError(f"--html {html!r} names no file; name one, or leave the name out to print it")
     with sitting(front, time.time_ns() // 1000, _day(as_of)) as here:
-        page = paper.gather(here.db, here.plan, here.verdicts, here.today, front.clock, here.heading)
-        printed = (
-            sheet.gather(here.db, here.plan, here.verdicts, here.today, front.clock, front.built) if html else None
-        )
-    if as_json:
-        click.echo(json.dumps(paper.to_json(page), indent=2))
-    elif html is None or printed is None:
-        click.echo((paper.to_markdown if markdown else paper.to_text)(page))
+        told = (here.db, here.plan, here.verdicts, here.today, front.clock)
+        if html is not None:
+            said = paper.to_html(sheet.gather(*told, front.built), front.name)
+        elif as_json:
+            said = json.dumps(paper.to_json(paper.gather(*told, here.heading)), indent=2)
+        else:
+            said = (paper.to_markdown if markdown else paper.to_text)(paper.gather(*told, here.heading))
+    if html is None:
+        click.echo(said)
     elif html == "-":
-        click.echo(paper.to_html(printed, front.name), nl=False)
+        click.echo(said, nl=False)
     else:
-        _write(Path(html), paper.to_html(printed, front.name))
+        _write(Path(html), said)
         click.echo(f"The report is in {html}.")
 
 

@@ -14,6 +14,7 @@ from dashboard import links, partner_names, partner_rows, partners
 from dashboard.pages import charts
 from dashboard.pages.shared import database, here, plain, query, settings, view
 from dashboard.partner_facts import facts
+from dashboard.picked_from import names_of
 
 if TYPE_CHECKING:
     from dashboard.asked import Asked
@@ -136,14 +137,15 @@ def _now() -> datetime | None:
 
 def _picked(found: Asked, every: tuple[Row, ...], known: Overview) -> tuple[Row, ...]:
     """The rows of the partners asked for; a name that nobody has picks nothing, and that is said."""
-    names = links.parted(found.one("partner"))
+    notices: list[str] = []
+    names = names_of(found.one("partner"), "partner", notices)
     if not names:
         return every
-    wanted = {partner_names.found(name, known.partners) for name in names}
-    for name in names:
-        if partner_names.found(name, known.partners) is None:
-            said = f"No partner here is called “{partner_names.shown(name)}”; nothing is listed for it."
-            g.notices = (*g.get("notices", ()), said)
+    meant = {name: partner_names.found(name, known.partners) for name in names}
+    lacking = [partner_names.shown(name) for name, there in meant.items() if there is None]
+    notices += [f"No partner here is called “{name}”; nothing is listed for it." for name in lacking]
+    g.notices = (*g.get("notices", ()), *notices)
+    wanted = set(meant.values())
     return tuple(row for row in every if row.partner in wanted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -13,6 +14,9 @@ from dashboard import asked, links, picked_from
 from metrics.browse import Choices
 from metrics.events import RUN_OUTCOMES
 from metrics.picked import UNTOLD, Counted, Picked
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
 
 KNOWN = Choices(
     sides=("monolith", "service@1"),
@@ -28,7 +32,10 @@ READING = Counted(
     end=TODAY,
 )  # fmt: skip
 
-names = st.lists(st.text(min_size=1, max_size=6), unique=True, max_size=3).map(tuple)
+#: Names as runs have them; in another case each would be found all the same, and be another text.
+WRITTEN = {name.casefold(): name for name in (*KNOWN.partners, *KNOWN.feeds, *KNOWN.faults)}
+texts = st.text(min_size=1, max_size=6).map(lambda name: WRITTEN.get(name.casefold(), name))
+names = st.lists(texts, unique=True, max_size=3).map(tuple)
 days = st.none() | st.dates(date(1900, 1, 1), date(2200, 1, 1))
 lists = st.builds(
     Picked,
@@ -88,6 +95,26 @@ def test_a_name_that_no_run_has_lists_nothing_and_is_told() -> None:
     again = found("partner=zz")
     assert again.picked.partners == ("zz",)
     assert again.unknown == ("No run here has “partner=zz”; nothing is listed for it.",)
+
+
+@pytest.mark.parametrize("key", ["side", "state", "partner", "feed", "faults"])
+def test_more_names_than_a_list_takes_are_left_out_and_told(key: str) -> None:
+    """The store can be asked for so many at once, and the page says that these are not all."""
+    again = found(urlencode({key: ",".join(f"service@{n}" for n in range(1, 40_001))}))
+    assert again.notices[0] == f"“{key}” gives 40,000 names, and a list takes 1,000; the others were left out."
+    picked = again.picked
+    assert sum(map(len, (picked.sides, picked.partners, picked.feeds, picked.faults))) == (
+        0 if key == "state" else 1_000
+    )
+
+
+def test_partners_are_asked_for_by_no_more_names(client: FlaskClient) -> None:
+    """The table of partners takes as many names as a list, and says what of them it has not."""
+    answer = client.get(f"/partners?partner=UA,{','.join(map(str, range(2_000)))}")
+    text = answer.text
+    assert answer.status_code == 200
+    assert "“partner” gives 2,001 names, and a list takes 1,000; the others were left out." in text
+    assert text.count("No partner here is called") == 999
 
 
 @pytest.mark.parametrize(

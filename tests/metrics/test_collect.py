@@ -83,6 +83,28 @@ def test_a_whole_event_without_its_line_end_is_an_event_after_an_hour(db, spool,
     assert collect(spool, db, 4_600_000_001) == Collected(1, 1, 1, (), retired=1)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"rows": {"in": 2**63 - 1, "quarantined": 2**63 - 1}, "aside": {"x": 2**62, "y": 2**62 - 1}},
+        {"rows": {"in": 4, "quarantined": 4}, "aside": {"x": 2**63 - 1, "y": 2**63 - 1}},
+        {"rows": {"in": 4, "quarantined": 4}, "aside": {"x": 5}},
+        {"rows": {"in": 4, "quarantined": -4}},
+        {"records": 2**63 - 1},
+        {"due_at_us": -(2**63), "started_at_us": 2**63 - 1},
+    ],
+)
+def test_numbers_that_nothing_has_stop_no_other_event(db, spool, a_run, told):
+    """Two such lines would sum up to more than the store holds; they are set aside, and collecting goes on."""
+    lines = [to_line(a_run(1)), to_line(a_run(2, **told)), to_line(a_run(3, **told)), to_line(a_run(4))]
+    (spool / "1.jsonl").write_bytes(b"".join(lines))
+    with pytest.raises(SpoolDamaged, match=r"^2 line\(s\) .* the other 2 events were collected$"):
+        collect(spool, db, 0)
+    assert {path.read_bytes() for path in (spool / "damaged").iterdir()} == {*lines[1:3]}
+    assert collect(spool, db, 0) == Collected(0, 0, 0, ())
+    assert db["run"].count == 2
+
+
 def test_a_line_that_is_no_event_is_set_aside_whole(db, spool, a_run):
     """The good lines around it are collected, its bytes are kept, and the message says where."""
     bad = b'{"kind":"run","key":{}\n'

@@ -99,18 +99,3 @@ def test_the_last_good_end_is_found_however_long_ago(db, told):
     ]
     found = stands(db, [*events, *failing], 2)
     assert (found.state, found.last_good_at_us) == ("action_needed", 3_600_000_000)
-
-
-def test_a_replay_is_looked_at_where_it_was_measured_last(tmp_path, a_run):
-    """The highest level in the last round of the series last measured; older ones say nothing of today."""
-    with closing(open_store(tmp_path / "replay.db", "replay")) as db, db.atomic():
-        for series, level, number, outcome in (
-            ("old", 4, 9, "failed"), ("s", 1, 2, "failed"), ("s", 2, 1, "failed"), ("s", 2, 2, "done"),
-        ):  # fmt: skip
-            run = a_run(outcome=outcome)
-            key = replace(run.key, series=series, level=level, round=number)
-            insert_events(db, [("run", replace(run, key=key))])
-    with closing(open_store(tmp_path / "replay.db", "replay")) as db:
-        (found,) = feeds(db, "replay", "none", DAY_US)
-        assert (found.side, found.state, found.runs) == ("service@2", "too_little", 2)
-        assert feeds(db, "replay", "standard", DAY_US) == ()

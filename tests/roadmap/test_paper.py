@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from html.parser import HTMLParser
 
 import pytest
@@ -85,6 +86,28 @@ def test_the_html_is_written_to_a_file_or_printed(measured, tmp_path):
     page = tmp_path / "report.html"
     assert run(measured, "report", "--html", str(page)) == f"The report is in {page}.\n"
     assert page.read_text("utf-8") == run(measured, "report", "--html")
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_a_name_that_no_file_can_have_is_refused(measured, name):
+    """The page that was asked for is not printed in another form instead."""
+    done = CliRunner().invoke(roadmap, ["report", "--html", name], obj=measured)
+    assert done.exit_code == 2
+    assert f"--html {name!r} names no file" in done.output
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2012-12-31", "2013-01-06"])
+@pytest.mark.parametrize("clock", ["replay", "live"])
+def test_before_anything_was_measured_a_report_says_so(front, replay, clock, day):
+    """As of a day before the data and before the plan, each form is that of a plan that has yet to start."""
+    front.clock = clock
+    with closing(open_store(front.store, clock)) as db:
+        replay(db, range(2))
+    for form, none in (((), "No data."), (("--markdown",), "No data."), (("--html",), "No data"), (("--json",), "No")):
+        output = run(front, "report", "--as-of", day, *form)
+        assert none in output
+        assert "not started" in output
+    assert "not started" in run(front, "status", "--as-of", day)
 
 
 class Tags(HTMLParser):
