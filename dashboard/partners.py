@@ -16,7 +16,7 @@ import numpy as np
 from dashboard import frames, worth
 from metrics import compare, feeds
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.picked import feeds_of
+from metrics.picked import block_of, feeds_of
 from metrics.store import last_series
 from metrics.window import Window, load
 from roadmap.evidence import question
@@ -44,7 +44,7 @@ ASKED_ANEW_S = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """Exchanges of a feed whose first attempt failed, in the blocks that begin between two days; `side` is whose."""
+    """Exchanges of a feed whose first attempt failed, in the blocks that two days reach; `side` is whose."""
 
     side: str
     failed: int
@@ -153,6 +153,7 @@ def _rates(db: Database, seen: View, until: date | None) -> dict[Feed, Rate]:
         "WHERE system = 'service' AND faults = ? AND block >= ? AND block <= ? AND first AND outcome != 'running' "
         "GROUP BY partner, feed, level ORDER BY level"
     )
+    first = block_of(db, first)  # whole blocks count, as on every list
     found: dict[Feed, Rate] = {}
     for partner, feed, level, runs, failed in db.execute(
         sql, (FAULTS[seen.mode], first.isoformat(), last.isoformat())

@@ -23,7 +23,7 @@ FORM = ("side", "state", "partner", "feed", "faults", "range", "attempt")
 FAULTS = {"standard": "standard faults", "none": "no faults", "real": "as it happened"}
 SIDES = {"service": "service, any level"}
 ATTEMPTS = {"first": "first attempts", "last": "last attempts"}
-RANGES = {"7d": "last 7 days", "30d": "last 30 days", "90d": "last 90 days", "365d": "last 365 days"}
+RANGES = {"1d": "last day", "7d": "last 7 days", "30d": "last 30 days", "90d": "last 90 days", "365d": "last 365 days"}
 LABELS = {
     "side": "Side", "state": "Ended", "partner": "Partner", "feed": "Feed", "faults": "Faults", "range": "When",
     "attempt": "Attempt",
@@ -126,8 +126,8 @@ IN_WORDS = ("counted", "side", "state", "partner", "feed", "faults", "range", "d
 
 def described(found: Found) -> str:
     """What stands after the number: ": service@3, failed, UA"."""
-    told = said(found)
-    parts = [told[key] for key in IN_WORDS if key in told]
+    told, whole = said(found), _whole(found)
+    parts = [told[key] + (whole if key in {"range", "days"} else "") for key in IN_WORDS if key in told]
     return f": {', '.join(parts)}" if parts else ", all there are"
 
 
@@ -135,10 +135,18 @@ def _days(found: Found) -> str:
     first, last = ("from" in found.keys, "to" in found.keys)
     picked = found.picked
     if first and last and picked.first and picked.last:
-        return words.days_between(picked.first, picked.last)
+        return words.stretch(picked.first, picked.last)
     if first and picked.first:
         return f"from {words.day(picked.first, year=True)}"
     return f"until {words.day(picked.last, year=True)}" if picked.last else ""
+
+
+def _whole(found: Found) -> str:
+    """What is said of days that a list goes beyond, as it holds whole weeks: ", in whole weeks 23 to 31 Dec 2013"."""
+    first, last = found.picked.first, found.picked.last
+    if found.reach is None or not ((first and found.reach[0] < first) or (last and found.reach[1] > last)):
+        return ""
+    return f", in whole weeks {words.stretch(*found.reach)}"
 
 
 def listed(names: Sequence[str]) -> str:

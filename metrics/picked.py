@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from metrics.errors import StoreDamaged
@@ -16,7 +17,6 @@ from metrics.tallies import COUNTED, FIRST, LAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import date
 
     from sqlite_utils import Database
 
@@ -50,8 +50,8 @@ class Picked:
     partners: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
-    first: date | None = None  #: the block of the run begins on this day or later
-    last: date | None = None  #: or on this day or earlier
+    first: date | None = None  #: the block of the run ends on this day or later
+    last: date | None = None  #: it begins on this day or earlier
     attempt: str = ""  #: "first" for attempt 1; "last" where no later attempt has ended; "" for any
     fingerprint: str = ""  #: of failures that are alike; `UNTOLD` for those that say nothing
     aside: str = ""  #: code of an error: last attempts that count and have set rows aside for it; or `UNTOLD`
@@ -105,7 +105,7 @@ def of_cells(db: Database, picked: Picked) -> Terms:
     if picked.sides:
         found += _any_of([_of_side(name) for name in picked.sides])
     if picked.first:
-        found += one("cell.block >= ?", picked.first.isoformat())
+        found += one("cell.block >= ?", block_of(db, picked.first).isoformat())
     if picked.last:
         found += one("cell.block <= ?", picked.last.isoformat())
     if picked.aside:
@@ -166,6 +166,18 @@ def outcomes(states: tuple[str, ...]) -> tuple[str, ...]:
 def among(column: str, names: tuple[str, ...]) -> Terms:
     """That a column is one of these."""
     return Terms((f"{column} IN ({', '.join('?' * len(names))})",), names)
+
+
+def block_of(db: Database, day: date) -> date:
+    """The first day of the block that a day lies in; the day itself where it lies in none.
+
+    Blocks lie one after another, so that it is the last that begins by then, if it reaches so far.
+    """
+    before = "SELECT MAX(block) FROM cell WHERE block < ?"
+    ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
+    found = db.execute(before, (day.isoformat(),)).fetchone()[0]
+    end = db.execute(ends, (found,)).fetchone()[0]
+    return date.fromisoformat(found) if end is not None and end >= day.isoformat() else day
 
 
 def feeds_of(db: Database) -> Iterator[tuple[str, str]]:

@@ -144,6 +144,37 @@ def test_failures_are_put_together(on: Callable[..., FlaskClient], a_run: Callab
     assert "1 failed run : UA." in told(client.get("/failures?partner=ua").text)
 
 
+@pytest.mark.parametrize(
+    ("query", "runs", "said"),
+    [
+        ("range=1d", 1, ": last day, in whole weeks 23 to 31 Dec 2013"),
+        ("range=7d", 1, ": last 7 days, in whole weeks 23 to 31 Dec 2013"),
+        ("range=9d", 1, ": last 9 days"),
+        ("range=10d", 2, ": last 10 days, in whole weeks 16 to 31 Dec 2013"),
+        ("from=2013-12-30&to=2013-12-30", 1, ": 30 Dec 2013, in whole weeks 23 to 31 Dec 2013"),
+        ("from=2013-12-16&to=2013-12-22", 1, ": 16 to 22 Dec 2013"),
+        ("from=2013-12-20&to=2013-12-23", 2, ": 20 to 23 Dec 2013, in whole weeks 16 to 31 Dec 2013"),
+        ("to=2013-12-17", 1, ": until 17 Dec 2013, in whole weeks 16 to 22 Dec 2013"),
+        ("from=2013-12-22", 2, ": from 22 Dec 2013, in whole weeks 16 to 31 Dec 2013"),
+        ("to=2013-12-15", 0, ": until 15 Dec 2013"),
+    ],
+)
+def test_days_pick_the_whole_weeks_they_lie_in(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], query: str, runs: int, said: str
+) -> None:
+    """A day in the middle of a week finds the week's runs, and the page says which days it shows."""
+    weeks = [("2013-12-16", "2013-12-22"), ("2013-12-23", "2013-12-31")]
+    client = on(
+        *(named(a_run(outcome="failed"), f"e{n}", block=first, block_end=last, file=f"{n}.csv")
+          for n, (first, last) in enumerate(weeks))
+    )  # fmt: skip
+    text = client.get(f"/runs?{query}").text
+    assert f'data-total="{runs}">{runs} run{"" if runs == 1 else "s"}{said}.</p>' in text
+    failed = told(client.get(f"/failures?{query}").text)
+    assert (f"{runs} failed run{'' if runs == 1 else 's'} {said}." if runs else "No run failed") in failed
+    assert client.get(f"/runs.json?{query}").json["count"] == runs
+
+
 def test_without_failures_the_page_says_so(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
     """Nothing failed at all, or nothing of what is asked for."""
     client = on(a_run())
