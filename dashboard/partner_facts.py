@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dashboard import words
+from dashboard import troubles, words
 from dashboard.partners import DAYS, FAULTS
 from metrics import failures, setaside
 from metrics.picked import Picked
@@ -95,7 +95,7 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row], until: da
 
 
 def _kind(kind: failures.Group, keys: Mapping[str, Any]) -> Kind:
-    said = ": ".join(part for part in (kind.error_type, kind.pattern) if part) or "nothing was told of why"
+    said = ": ".join(part for part in (troubles.said(kind.error_type), kind.example) if part)
     return Kind(
         error=said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…",
         runs=kind.runs,

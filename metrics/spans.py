@@ -31,13 +31,12 @@ def blocks(db: Database, picked: Picked) -> tuple[tuple[str, str], ...]:
 
 
 def reach(db: Database, picked: Picked) -> tuple[date, date] | None:
-    """First and last day of the blocks that the days of a list pick, whatever else it picks by; None where none lie there.
+    """First and last day of the blocks that the days of a list pick; None where none lie there.
 
-    Whole blocks are picked, so that they may reach beyond the days.
+    Whole blocks are picked, so that they may reach beyond the days. What else a list picks by is not looked at.
     """
-    anything = replace(
-        picked, sides=(), states=(), partners=(), feeds=(), faults=(), attempt="", fingerprint="", aside="", counted=None
-    )  # fmt: skip
+    others = dict.fromkeys(("sides", "states", "partners", "feeds", "faults"), ())
+    anything = replace(picked, **others, attempt="", fingerprint="", aside="", counted=None)
     cells = of_cells(db, anything)
     first, last = (
         db.execute(f"SELECT {which}(cell.block) FROM cell WHERE {cells.where}", cells.values).fetchone()[0]  # noqa: S608

@@ -138,10 +138,35 @@ def test_failures_are_put_together(on: Callable[..., FlaskClient], a_run: Callab
     client = on(*runs, named(a_run(outcome="refused", error="no such column"), "r"), named(a_run(), "d"))
     text = told(client.get("/failures").text)
     assert "4 failed runs , all there are." in text
-    assert re.search(r"answered … http-503 Example answered 50\d Run \d 3 runs AA/f , UA/f service@1", text)
-    assert "1 run AA/f service@1" in text
-    assert "no such column Example no such column" in text
+    assert re.search(r"Partner answered 503 answered 50\d More Code http-503 What they share answered … First", text)
+    assert re.search(r"3 runs Failed AA/f , UA/f service@1", text)
+    assert "No kind of error was told no such column More Code none" in text
+    assert "1 run Refused AA/f service@1" in text
     assert "1 failed run : UA." in told(client.get("/failures?partner=ua").text)
+
+
+def test_what_failed_last_stands_on_top(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """The newest kind first with its newest run, or the most frequent one, as the address says."""
+
+    def failed(number: int, kind: str, at_us: int, partner: str = "AA") -> RunEvent:
+        return named(a_run(outcome="failed", error_type=kind), f"e{number}", started_at_us=at_us, partner=partner)
+
+    client = on(
+        failed(1, "http-503", 10**15), failed(2, "killed", 3 * 10**15, "UA"), failed(3, "http-503", 2 * 10**15),
+        failed(4, "not known here", 10**15),
+    )  # fmt: skip
+
+    def order(query: str) -> list[str]:
+        return re.findall(r'<strong class="name">([^<]+)<', client.get(f"/failures{query}").text)
+
+    assert order("") == ["Process was killed", "Partner answered 503", "not known here"]
+    assert order("?order=count")[0] == "Partner answered 503"
+    assert order("?order=count&partner=UA") == ["Process was killed"]
+    text = client.get("/failures?partner=AA").text
+    assert 'href="/failures?partner=AA&amp;order=count">Most frequent<' in text
+    assert 'href="/failures?partner=AA" aria-current="true">Last seen<' in text
+    assert 'href="/runs/3">18 May 2033 03:33<' in text
+    assert "“order=x” is not one of last, count" in client.get("/failures?order=x").text
 
 
 @pytest.mark.parametrize(
