@@ -68,8 +68,11 @@ def form(found: Found, known: Choices, keys: Sequence[str] = FORM) -> tuple[Fiel
         "attempt": dict(ATTEMPTS),
     }
     fields = []
+    apart = {"side": known.sides, "partner": known.partners, "feed": known.feeds, "faults": known.faults}
     for key in keys:
         now = found.keys.get(key, "")
+        if not now and len(apart.get(key, ("", ""))) < 2:
+            continue  # there is nothing to choose
         names = {"": "any"} | offered[key]
         if now and now not in names:
             names[now] = said(found)[key]

@@ -13,8 +13,8 @@ UNTOLD = "No kind of error was told"
 
 #: What codes stand for; answers of a partner are told by their number.
 WORDS: Mapping[str, str] = {
-    "connection": "Connection to the partner failed",
-    "time-out": "Partner did not answer in time",
+    "connection": "Connection failed",
+    "time-out": "No answer in time",
     "killed": "Process was killed",
     "not started": "Command could not be started",
     "partner-down": "Partner is left alone for a while, as too much failed",

@@ -1,4 +1,4 @@
-"""One run, failures that are alike, and what was set aside: on a few runs made up for it."""
+"""Failures that are alike, and what was set aside: on a few runs made up for it."""
 
 from __future__ import annotations
 
@@ -7,46 +7,24 @@ import html
 import io
 import json
 import re
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 import pytest
 
-from metrics.store import insert_events, open_store
-
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from flask import Flask
     from flask.testing import FlaskClient
 
-    from metrics.events import HoldingEvent, RunEvent
+    from metrics.events import RunEvent
 
 #: What partners, feeds, files and errors may be called by somebody who means harm, or none.
 HOSTILE = (
     "<script>alert('1')</script>", '"><img src=x onerror=alert(2)>', "{{ 7 * 7 }}", "%3Cb%3E&lt;b&gt;", "a,b\\c;d/..",
     "\u202eright to left", "=1+1", "long" * 60, "</script><!--",
 )  # fmt: skip
-
-
-@pytest.fixture
-def on(
-    tmp_path: Path, app_on: Callable[..., Flask], a_run: Callable[..., RunEvent], a_holding: HoldingEvent
-) -> Callable[..., FlaskClient]:
-    """Requests to a dashboard on some runs; each gets a holding, so that it counts."""
-
-    def make(*runs: RunEvent) -> FlaskClient:
-        path = tmp_path / "store.db"
-        with closing(open_store(path, "replay")) as db, db.conn:
-            held = [replace(a_holding, partner=run.partner, feed=run.feed, file=run.file, faults=run.key.faults,
-                            block=run.block, block_end=run.block_end) for run in runs]  # fmt: skip
-            insert_events(db, [("", event) for event in (*runs, *dict.fromkeys(held))])
-        return app_on(path, built=4).test_client()
-
-    return make
 
 
 def told(text: str) -> str:
@@ -57,76 +35,6 @@ def told(text: str) -> str:
 def named(run: RunEvent, exchange: str, **changes: object) -> RunEvent:
     """The same run as one of another exchange."""
     return replace(run, key=replace(run.key, exchange_id=exchange), **changes)  # type: ignore[arg-type]
-
-
-def test_a_run_stands_beside_what_is_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
-    """Its duration, the usual range of the completed runs before it, and a drawing of both."""
-    before = [named(a_run(duration_ns=(30 + n) * 10**9), f"e{n}", started_at_us=n) for n in range(21)]
-    text = on(*before, named(a_run(duration_ns=61 * 10**9), "e", started_at_us=99)).get("/runs/22").text
-    assert "1m 01s ; usually 31 s to 49 s, 21 runs. Longer than usual." in told(text)
-    assert '<svg class="range"' in text
-
-
-def test_too_few_runs_tell_nothing_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
-    """No range is made up, and a run without an end has no duration."""
-    text = told(on(a_run(outcome="abandoned", duration_ns=None)).get("/runs/1").text)
-    assert "not recorded: nobody heard of its end . Too few runs before it to say what is usual (fewer than 5" in text
-
-
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        ({"in": 9, "delivered": 7, "quarantined": 2}, "9 in = 7 delivered + 2 set aside. It balances."),
-        ({"in": 9, "delivered": 7}, "It does not balance: 9 in, 7 accounted for; 2 rows missing."),
-        ({"in": 9, "delivered": 10}, "It does not balance: 9 in, 10 accounted for; 1 row too many."),
-        ({"in": 0}, "No rows entered this run."),
-    ],
-)
-def test_the_account_of_rows(
-    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], rows: dict[str, int], said: str
-) -> None:
-    """Where the rows ended as a sum, and whether it balances."""
-    assert said in told(on(a_run(rows=rows)).get("/runs/1").text)
-
-
-@pytest.mark.parametrize(
-    ("aside", "said"),
-    [
-        (None, "3 rows set aside; reasons not recorded."),
-        (
-            {"type-error": 2, "extra-cell": 1},
-            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 extra-cell 1",
-        ),
-        (
-            {"type-error": 2},
-            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 reasons not recorded 1",
-        ),
-    ],
-)
-def test_why_rows_were_set_aside(
-    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], aside: dict[str, int] | None, said: str
-) -> None:
-    """By reason; what nobody recorded is said to be so, and is not 0."""
-    client = on(a_run(rows={"in": 4, "delivered": 1, "quarantined": 3}, aside=aside))
-    assert said in told(client.get("/runs/1").text)
-
-
-def test_a_run_leads_to_its_other_attempts(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
-    """All attempts of its exchange stand in order, with this one marked."""
-    text = on(a_run(outcome="failed"), a_run(attempt=2)).get("/runs/1").text
-    assert "2 attempts at this file" in text
-    assert 'href="/runs/2"' in text
-    assert 'href="/runs/1"' not in text
-
-
-@pytest.mark.parametrize("path", ["/runs/2", "/runs/abc", "/runs/-1", "/runs/99999999999999999999999"])
-def test_no_such_run_is_said_in_words(
-    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], path: str
-) -> None:
-    """A number that no run has, and what is no number, have no page."""
-    answer = on(a_run()).get(path)
-    assert answer.status_code == 404
-    assert "There is nothing at" in answer.text
 
 
 def test_failures_are_put_together(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
