@@ -6,7 +6,7 @@ These are few rows found by indices, however many runs there are; what is dear i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dashboard import troubles, words
@@ -16,7 +16,6 @@ from metrics.picked import Picked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date
 
     from sqlite_utils import Database
 
@@ -85,7 +84,7 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row], until: da
                 code=one.code or "reason not recorded",
                 rows=one.rows,
                 exchanges=one.runs,
-                last=one.last_block,
+                last=words.day(date.fromisoformat(one.last_block), year=True),
             )
             for one in asides[:NAMED]
         ),

@@ -35,8 +35,10 @@ def reach(db: Database, picked: Picked) -> tuple[date, date] | None:
 
     Whole blocks are picked, so that they may reach beyond the days. What else a list picks by is not looked at.
     """
-    others = dict.fromkeys(("sides", "states", "partners", "feeds", "faults"), ())
-    anything = replace(picked, **others, attempt="", fingerprint="", aside="", counted=None)
+    anything = replace(
+        picked, sides=(), states=(), partners=(), feeds=(), faults=(), attempt="", fingerprint="", aside="",
+        counted=None,
+    )  # fmt: skip
     cells = of_cells(db, anything)
     first, last = (
         db.execute(f"SELECT {which}(cell.block) FROM cell WHERE {cells.where}", cells.values).fetchone()[0]  # noqa: S608

@@ -125,7 +125,7 @@ def test_quarantine_by_reason_and_over_time(on: Callable[..., FlaskClient], a_ru
     text = client.get("/quarantine").text
     assert "7 rows, all there are." in told(text)
     assert "Most often: a, 3 rows" in told(text)
-    for said in ("a AA/f 3 1", "b AA/f 2 1", "c AA/f 1 1", "reasons not recorded AA/f 1 1"):
+    for said in ("AA/f a 3 1", "AA/f b 2 1", "AA/f c 1 1", "AA/f reasons not recorded 1 1"):
         assert said in told(text)
     figure = json.loads(re.search(r'id="figure-aside">(.*?)</script>', text)[1])  # type: ignore[index]
     go.Figure(figure)
@@ -138,10 +138,28 @@ def test_quarantine_by_reason_and_over_time(on: Callable[..., FlaskClient], a_ru
 
 
 def test_nothing_set_aside_is_said(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
-    """No empty chart, and no script for it."""
-    text = on(a_run()).get("/quarantine").text
-    assert "No row of this list was set aside." in text
+    """Once, and without an empty chart or a script for it."""
+    client = on(a_run())
+    text = client.get("/quarantine").text
+    assert "No row was set aside so far." in text
+    assert "0 rows" not in text
     assert "plotly" not in text
+    assert "No row of this list was set aside. All that was" in told(client.get("/quarantine?side=service").text)
+
+
+def test_reasons_that_nobody_recorded_are_said_once(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]
+) -> None:
+    """Where no row has a reason there is no column of reasons, and the chart counts rows, in whole numbers."""
+    rows = {"in": 4, "delivered": 2, "quarantined": 2}
+    text = on(named(a_run(rows=rows), "e1"), named(a_run(rows=rows), "e2", partner="UA")).get("/quarantine").text
+    assert told(text).count("not recorded") == 1
+    assert "Why they were set aside was not recorded." in text
+    assert "4 rows set aside Rows set aside by week, all feeds of the list together." in told(text)
+    assert '<th scope="col" role="columnheader">Reason</th>' not in text
+    figure = json.loads(re.search(r'id="figure-aside">(.*?)</script>', text)[1])  # type: ignore[index]
+    assert figure["layout"]["yaxis"]["dtick"] == 1
+    assert [line["name"] for line in figure["data"]] == ["rows"]
 
 
 def test_hostile_texts_are_shown_as_texts(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
