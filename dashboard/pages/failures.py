@@ -66,9 +66,12 @@ def every(db: Database, _: View) -> tuple[int, tuple[Group, ...]]:
     return _found(db, Picked(), "last")
 
 
-def every_by_count(db: Database, _: View) -> tuple[int, tuple[Group, ...]]:
+def every_by_count(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
     """The same, the most frequent first."""
-    return _found(db, Picked(), "count")
+    many, groups = seen.made(every)
+    if len(groups) > alike.MOST:
+        return _found(db, Picked(), "count")
+    return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
 
 
 def _found(db: Database, picked: Picked, order: str) -> tuple[int, tuple[Group, ...]]:
