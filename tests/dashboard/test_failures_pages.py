@@ -103,6 +103,7 @@ def test_days_pick_the_whole_weeks_they_lie_in(
     )  # fmt: skip
     text = client.get(f"/runs?{query}").text
     assert f'data-total="{runs}">{runs} run{"" if runs == 1 else "s"}{said}.</p>' in text
+    assert '<option value="1d"' in text
     failed = told(client.get(f"/failures?{query}").text)
     assert (f"{runs} failed run{'' if runs == 1 else 's'} {said}." if runs else "No run failed") in failed
     assert client.get(f"/runs.json?{query}").json["count"] == runs
