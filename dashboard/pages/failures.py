@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, g, render_template, request
+from flask import Blueprint, g, render_template
 
 from dashboard import alike, links, picked_words, words
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
@@ -33,13 +33,14 @@ ORDERS = {"last": "Last seen", "count": "Most frequent"}
 @pages.get("/failures")
 def page() -> str | Response:
     """The failures that the address picks, the kind last seen first, or the most frequent."""
-    kept = {"order": request.args["order"]} if request.args.get("order") else {}
-    if shorter := shortened(lambda told: here("failures.page", **(kept | told))):
+    if shorter := shortened(lambda told: here("failures.page", **told)):
         return shorter
     found, seen, asked = picking(KEYS, ("form", "order"))
     order = _order(asked)
-    makes = every if order == "last" else every_by_count
-    many, groups = _found(database(), found.picked, order) if found.picked != Picked() else seen.made(makes)
+    if found.picked == Picked(known=seen.as_of):
+        many, groups = seen.made(every if order == "last" else every_by_count)
+    else:
+        many, groups = _found(database(), found.picked, order)
     ordered = {} if order == "last" else {"order": order}
     return render_template(
         "failures.html",
@@ -61,16 +62,16 @@ def page() -> str | Response:
     )
 
 
-def every(db: Database, _: View) -> tuple[int, tuple[Group, ...]]:
-    """How many runs have failed, and their groups, the last seen first."""
-    return _found(db, Picked(), "last")
+def every(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
+    """How many runs have failed, as far as the view knows, and their groups, the last seen first."""
+    return _found(db, Picked(known=seen.as_of), "last")
 
 
 def every_by_count(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
     """The same, the most frequent first."""
     many, groups = seen.made(every)
     if len(groups) > alike.MOST:
-        return _found(db, Picked(), "count")
+        return _found(db, Picked(known=seen.as_of), "count")
     return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
 
 

@@ -114,7 +114,7 @@ def one(part: str) -> str | tuple[str, int]:
         "rows": feeds,
         "states": partner_rows.tallied(feeds),
         "chart": charts.of_partner(seen, name),
-        "facts": facts(database(), seen, name, feeds, known.until),
+        "facts": facts(database(), seen, name, feeds),
         "last_in": f"Last in the {'day' if seen.mode == 'live' else 'week'} of",
         "days": partners.DAYS,
         "gained": known.gained,

@@ -80,12 +80,14 @@ def page() -> str | Response:
 @pages.get("/runs/<int:number>")
 def one(number: int) -> str | tuple[str, int]:
     """One run, with all that is known of it."""
-    view(query())
+    seen = view(query())
     db = database()
     run = browse.one(db, number)
     if run is None:
         return plain("No such run", [f"There is no run {number} here. Those that there are stand under Runs."]), 404
-    return render_template("run.html", inside=INSIDE, run=run, page=onerun.told(db, run))
+    if seen.as_of is not None and not run.is_known(seen.as_of):
+        return plain("Not known then", [onerun.not_known(run, seen.as_of)]), 404
+    return render_template("run.html", inside=INSIDE, run=run, page=onerun.told(db, run, seen.as_of))
 
 
 def _query_of(address: str) -> str:
@@ -94,15 +96,16 @@ def _query_of(address: str) -> str:
 
 def default_grid(db: Database, seen: View) -> tuple[GridRow, ...]:
     """The grid of the page that asks for nothing."""
-    return seen.made(grid_of(*_shown(browse.choices(db), (), (), seen.mode)))
+    del db  # what is asked of it is kept apart, by sides and faults
+    return seen.made(grid_of(*_shown(seen.made(choices), (), (), seen.mode)))
 
 
 @lru_cache(maxsize=256)
 def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Database, View], tuple[GridRow, ...]]:
     """The question for the last runs of all feeds; the same function for the same sides and faults."""
 
-    def make(db: Database, _: View) -> tuple[GridRow, ...]:
-        return tuple(map(runlist.grid_row, browse.grid(db, sides, faults, runlist.LAST)))
+    def make(db: Database, seen: View) -> tuple[GridRow, ...]:
+        return tuple(map(runlist.grid_row, browse.grid(db, sides, faults, runlist.LAST, seen.as_of)))
 
     return make
 
@@ -110,7 +113,7 @@ def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Databa
 def _grid(found: Found, seen: View, known: Choices) -> Grid | None:
     """The grid, where what is asked for is a matter of sides and feeds alone."""
     picked = found.picked
-    if seen.as_of is not None or not set(found.keys) <= {"side", "partner", "feed", "faults"}:
+    if not set(found.keys) <= {"side", "partner", "feed", "faults"}:
         return None
     sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
     services = tuple(name for name in known.sides if name.startswith("service"))
