@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, g, render_template
+from flask import Blueprint, g, render_template, request
 
 from dashboard import alike, links, picked_words, words
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
@@ -33,7 +33,8 @@ ORDERS = {"last": "Last seen", "count": "Most frequent"}
 @pages.get("/failures")
 def page() -> str | Response:
     """The failures that the address picks, the kind last seen first, or the most frequent."""
-    if shorter := shortened(lambda told: here("failures.page", **told)):
+    kept = {"order": request.args["order"]} if request.args.get("order") else {}
+    if shorter := shortened(lambda told: here("failures.page", **(told | kept))):
         return shorter
     found, seen, asked = picking(KEYS, ("form", "order"))
     order = _order(asked)

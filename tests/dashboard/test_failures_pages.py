@@ -74,7 +74,7 @@ def test_what_failed_last_stands_on_top(on: Callable[..., FlaskClient], a_run: C
     assert 'href="/failures?partner=AA&amp;order=count">Most frequent<' in text
     assert 'href="/failures?partner=AA" aria-current="true">Last seen<' in text
     assert 'href="/runs/3">18 May 2033 03:33<' in text
-    assert client.get("/failures?form=1&order=count&side=service").location == "/failures?order=count&side=service"
+    assert client.get("/failures?form=1&order=count&side=service").location == "/failures?side=service&order=count"
     assert "“order=x” is not one of last, count" in client.get("/failures?order=x").text
 
 
