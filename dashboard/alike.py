@@ -1,11 +1,11 @@
-"""Failures that are alike, as the page tells them: what they share, how many there are, and where they are listed."""
+"""Failures that are alike, as the page tells them: what went wrong, when last, how often, and where they are listed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard import links, runlist, words
+from dashboard import links, outcomes, runlist, troubles, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,15 +13,20 @@ if TYPE_CHECKING:
     from metrics.failures import Group
 
 #: No more groups, and no more feeds of one, are named.
-MOST, FEEDS = 200, 6
+MOST, FEEDS = 200, 3
+
+#: Characters of an example that stand in the table; the whole of it is behind them.
+SHORT = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """Failures that are alike, in words."""
 
-    pattern: str
+    said: str
     error_type: str
+    pattern: str
+    ends: tuple[tuple[str, str], ...]  #: class and name of every way in which they ended
     runs: str
     href: str  #: the list of exactly these
     feeds: tuple[str, ...]
@@ -29,8 +34,10 @@ class Kind:
     sides: str
     first: str
     last: str
+    shortly: str  #: the beginning of the example
     example: str
     example_id: int
+    example_feed: str
 
 
 def kinds(groups: Sequence[Group], keys: Mapping[str, str]) -> tuple[Kind, ...]:
@@ -42,8 +49,10 @@ def _kind(group: Group, keys: Mapping[str, str]) -> Kind:
     asked = {**keys, "fingerprint": group.fingerprint}
     beyond = len(group.feeds) - FEEDS
     return Kind(
-        pattern=group.pattern or "Nothing was said of why.",
+        said=troubles.said(group.error_type),
         error_type=group.error_type,
+        pattern=group.pattern,
+        ends=tuple((outcomes.look(name), outcomes.said(name)) for name in group.outcomes),
         runs=words.plural(group.runs, "run"),
         href=links.runs(**asked),
         feeds=group.feeds[:FEEDS],
@@ -51,6 +60,8 @@ def _kind(group: Group, keys: Mapping[str, str]) -> Kind:
         sides=", ".join(group.sides),
         first=runlist.stamp(group.first_at_us),
         last=runlist.stamp(group.last_at_us),
+        shortly=runlist.short(group.example, SHORT),
         example=group.example,
         example_id=group.example_run_id,
+        example_feed=group.example_feed,
     )

@@ -72,6 +72,8 @@ def chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str
     ranked = sorted(sums, key=lambda code: (-sums[code], code))
     alone = ranked if len(ranked) <= len(ROLES) else ranked[: len(ROLES) - 1]
     names = [*alone] if alone == ranked else [*alone, f"{len(ranked) - len(alone)} other reasons"]
+    if untold := ranked == [UNTOLD]:
+        names = ["rows"]
     by_block = {first: dict.fromkeys(range(len(names)), 0) for first, _ in blocks}
     for one in found:
         code = one.code or UNTOLD
@@ -94,8 +96,10 @@ def chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str
     )
     return Chart(
         name="aside",
-        title=f"Most often: {runlist.short(ranked[0], 60)}, {words.plural(sums[ranked[0]], 'row')}",
-        what=f"Rows set aside by {unit}, by reason, all feeds of the list together.",
+        title=f"{words.plural(sums[UNTOLD], 'row')} set aside"
+        if untold
+        else f"Most often: {runlist.short(ranked[0], 60)}, {words.plural(sums[ranked[0]], 'row')}",
+        what=f"Rows set aside by {unit}, {'' if untold else 'by reason, '}all feeds of the list together.",
         figure=figures.set_aside(frame, drawn),
         columns=columns,
         rows=frames.records(frame, [column.name for column in columns]),

@@ -76,6 +76,11 @@ def y_axis(low: float, high: float, top: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def whole(top: float) -> dict[str, Any]:
+    """What keeps a vertical axis of a count from naming halves, where it ends so low that it would."""
+    return {"dtick": 1} if top < 5 else {}
+
+
 def room_for(names: list[str]) -> int:
     """How wide a margin is that the names of rows fit into, in pixels."""
     return 16 + 9 * max([3, *(min(len(name), LONGEST) for name in names)])

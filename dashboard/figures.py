@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from dashboard.drawing import frame_of, mark, text, y_axis
+from dashboard.drawing import frame_of, mark, text, whole, y_axis
 from dashboard.palette import PALETTES, STYLES
 from dashboard.points import peak, points, seen
 
@@ -54,6 +54,7 @@ def set_aside(frame: pd.DataFrame, lines: Sequence[tuple[str, str, str]]) -> Fig
     """Rows set aside by block, a line a reason: role, column and label of each. Labels are marked up already."""
     figure = _weekly("aside", frame, [("", lines)], ".0f", " rows", (), None)
     figure["layout"]["margin"]["r"] = 150
+    figure["layout"]["yaxis"] |= whole(figure["layout"]["yaxis"]["range"][1])
     return figure
 
 

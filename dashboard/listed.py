@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from dashboard.view import View
 
-    Counts = Mapping[tuple[str, str], Mapping[str, int]]  # name of a reading and block; by partner
+    Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # by name of a reading, block and partner
 
 #: Columns of exchanges, and what the reading of their side is called beside the milestone's.
 COLUMNS = {"subject_exchanges": "", "control_exchanges": ":control"}
@@ -33,7 +33,7 @@ def exchanges(faults: str) -> Callable[[Database, View], Counts]:
     """The question how many exchanges each list holds; the same function for the same faults."""
 
     def make(db: Database, seen: View) -> Counts:
-        found: dict[tuple[str, str], dict[str, int]] = {}
+        found: dict[str, dict[str, dict[str, int]]] = {}
         for part in frames.stretches(seen.plan, seen.built, seen.today):
             for side in COLUMNS.values():
                 name = _name(part.code, faults, side)
@@ -42,7 +42,7 @@ def exchanges(faults: str) -> Callable[[Database, View], Counts]:
                     continue
                 way = way_of(db, Picked(counted=runs, attempt="last"))
                 for (partner, block), many in totals(db, way, "partner", "block").items():
-                    found.setdefault((name, block), {})[partner] = many
+                    found.setdefault(name, {}).setdefault(block, {})[partner] = many
         return found
 
     return make
@@ -57,10 +57,10 @@ def lists(
     for place, (row, code) in enumerate(zip(rows, codes, strict=True)):
         for column, side in COLUMNS.items():
             name = _name(code, faults, side)
-            by_partner = held.get((name, row["block"]), {})
-            many = sum(by_partner.values()) if partner is None else by_partner.get(partner)
+            blocks = [by for block, by in held.get(name, {}).items() if row["block"] <= block <= row["block_end"]]
+            many = sum(sum(by.values()) if partner is None else by.get(partner, 0) for by in blocks)
             if many and many == row[column]:
-                keys = {"counted": name, "from": row["block"], "to": row["block"], "attempt": "last"}
+                keys = {"counted": name, "from": row["block"], "to": row["block_end"], "attempt": "last"}
                 found[place, column] = keys | ({} if partner is None else {"partner": partner})
     return found
 

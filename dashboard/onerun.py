@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from dashboard import links, outcomes, runlist, words
+from dashboard import links, outcomes, runlist, troubles, words
 from metrics import browse
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.picked import UNTOLD, Picked
@@ -45,6 +45,7 @@ class Told:
     """The page of one run."""
 
     about: str
+    trouble: str  #: kind of its error in words
     look: str
     outcome: str
     means: str
@@ -71,6 +72,7 @@ def told(db: Database, run: Run, known: date | None = None) -> Told:
     attempts = browse.attempts(db, run, known)
     return Told(
         about=f"{run.side}, {words.under(run.faults)}, {_block(run)}",
+        trouble=troubles.said(run.error_type),
         look=outcomes.look(run.outcome),
         outcome=outcomes.said(run.outcome),
         means=outcomes.OUTCOMES[run.outcome][1] if run.outcome in outcomes.OUTCOMES else "",
@@ -182,7 +184,7 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
             "Known from",
             {"measured": "measured from outside", "imported": "a log of its own"}.get(run.source, run.source),
         ),
-        ("Series and round", f"{run.series}, round {run.round}" if run.series else "live"),
+        ("Series and pass", f"{run.series}, pass {run.round}" if run.series else "live"),
         ("Exchange", run.exchange_id),
     )
 
@@ -223,5 +225,5 @@ def size(size_bytes: int | None) -> str:
 
 def _block(run: Run) -> str:
     if run.block == run.block_end:
-        return words.day(date.fromisoformat(run.block), year=True)
-    return f"week of {words.days_between(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"
+        return f"on {words.day(date.fromisoformat(run.block), year=True)}"
+    return f"in the week {words.stretch(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"

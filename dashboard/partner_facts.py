@@ -6,10 +6,10 @@ These are few rows found by indices, however many runs there are; what is dear i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from dashboard import words
+from dashboard import troubles, words
 from dashboard.partners import FAULTS, lately
 from metrics import failures, setaside
 from metrics.picked import UNTOLD, Picked
@@ -87,7 +87,7 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
                 code=one.code or "reason not recorded",
                 rows=one.rows,
                 exchanges=one.runs,
-                last=one.last_block,
+                last=words.day(date.fromisoformat(one.last_block), year=True),
                 keys={**keys, "feed": one.feed, "aside": one.code or UNTOLD},
             )
             for one in asides[:NAMED]
@@ -98,7 +98,7 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
 
 
 def _kind(kind: failures.Group, keys: Mapping[str, Any]) -> Kind:
-    said = ": ".join(part for part in (kind.error_type, kind.pattern) if part) or "nothing was told of why"
+    said = ": ".join(part for part in (troubles.said(kind.error_type), kind.example) if part)
     return Kind(
         error=said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…",
         runs=kind.runs,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from dashboard.partners import Gained, Overview, Rate
     from metrics.feeds import FeedState
 
+#: Of fewer exchanges than this no rate is shown, but how many of how many.
+FEW = 100
+
 #: What is shown of a feed that only the monolith has exchanged.
 ELSEWHERE = "not_started"
 
@@ -88,7 +91,7 @@ class Row:
     good_run: int | None = None
     failed: int | None = None  #: None: nothing was exchanged in these days
     exchanges: int = 0
-    rate: str = "no runs"
+    rate: str = "no runs"  #: "" of few exchanges
     failed_keys: Mapping[str, Any] = field(default_factory=dict)
     exchanges_keys: Mapping[str, Any] = field(default_factory=dict)
     gain: str = "not measured"
@@ -130,8 +133,8 @@ def row(known: Overview, state: FeedState | None, pair: tuple[str, str], mode: s
         "good": "never" if state.last_good_at_us is None else _day_of(state.last_good_at_us),
         "good_run": state.last_good_run_id,
         "gap": "not known yet" if state.usual_gap_s is None else span(state.usual_gap_s),
-        "delay": "not known yet" if state.delay_p50_s is None else span(state.delay_p50_s),
-        "delay_most": "not known yet" if state.delay_p95_s is None else span(state.delay_p95_s),
+        "delay": "not known yet" if (wait_s := waits(state)[0]) is None else span(wait_s),
+        "delay_most": "not known yet" if (most_s := waits(state)[1]) is None else span(most_s),
         "side": state.side,
         "runs": state.runs,
         "runs_keys": {"side": state.side, "partner": partner, "feed": feed, "faults": faults},
@@ -140,17 +143,22 @@ def row(known: Overview, state: FeedState | None, pair: tuple[str, str], mode: s
         told |= {
             "failed": rate.failed, "exchanges": rate.exchanges, "failed_keys": keys_of(rate, pair, faults),
             "exchanges_keys": keys_of(rate, pair, faults) | {"state": "ended"},
-            "rate": words.rate(rate.failed / rate.exchanges, None),
+            "rate": words.rate(rate.failed / rate.exchanges, None) if rate.exchanges >= FEW else "",
         }  # fmt: skip
     else:
         told["rate"] = f"no runs in {DAYS} days"
     return Row(**told, **_gain(known.gained, pair, mode))
 
 
+def waits(state: FeedState) -> tuple[float | None, float | None]:
+    """The usual wait for a delivery and the longest of 95 in 100, in seconds; None of too few exchanges to tell."""
+    return (None, None) if state.exchanges < LEAST else (state.delay_p50_s, state.delay_p95_s)
+
+
 def _why(state: FeedState) -> str:
-    """Why a feed stands as it does; where all is well, how often a file comes."""
-    if state.state == "on_time" and state.usual_gap_s is not None:
-        return f"A file every {span(state.usual_gap_s).removeprefix('1 ')}."
+    """Why a feed stands as it does; nothing where all is well."""
+    if state.state == "on_time":
+        return ""
     return words.sentence(state.why)
 
 

@@ -17,7 +17,7 @@ from dashboard.strata import part
 from metrics import compare, feeds
 from metrics.browse import way_of
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.picked import Picked, feeds_of, over_by
+from metrics.picked import Picked, block_of, feeds_of, over_by
 from metrics.store import last_series
 from metrics.walk import totals
 from metrics.window import load
@@ -46,7 +46,7 @@ ASKED_ANEW_S = 600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """Exchanges of a feed whose first attempt failed, in the blocks that begin between two days; `side` is whose."""
+    """Exchanges of a feed whose first attempt failed, in the blocks that two days reach; `side` is whose."""
 
     side: str
     failed: int
@@ -152,6 +152,7 @@ def _rates(db: Database, seen: View) -> dict[Feed, Rate]:
         "WHERE system = 'service' AND faults = ? AND block >= ? AND block <= ? AND first AND outcome != 'running' "
         f"AND {over.where} GROUP BY partner, feed, level ORDER BY level"
     )
+    first = block_of(db, first)  # whole blocks count, as on every list
     found: dict[Feed, Rate] = {}
     for partner, feed, level, runs, failed in db.execute(
         sql, (FAULTS[seen.mode], first.isoformat(), last.isoformat(), *over.values)

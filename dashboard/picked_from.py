@@ -57,6 +57,7 @@ class Found:
     keys: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()  #: what was left out
     unknown: tuple[str, ...] = ()  #: names that no run has, in words
+    reach: tuple[date, date] | None = None  #: first and last day of the blocks that its days pick
 
     def but(self, **changed: object) -> dict[str, Any]:
         """The same keys with some changed; None takes one out."""

@@ -22,7 +22,7 @@ FORM = ("side", "state", "partner", "feed", "faults", "range", "attempt")
 
 SIDES = {"service": "service, any level"}
 ATTEMPTS = {"first": "first attempts", "last": "last attempts"}
-RANGES = {"7d": "last 7 days", "30d": "last 30 days", "90d": "last 90 days", "365d": "last 365 days"}
+RANGES = {"1d": "last day", "7d": "last 7 days", "30d": "last 30 days", "90d": "last 90 days", "365d": "last 365 days"}
 LABELS = {
     "side": "Side", "state": "Ended", "partner": "Partner", "feed": "Feed", "faults": "Faults", "range": "When",
     "attempt": "Attempt",
@@ -67,8 +67,11 @@ def form(found: Found, known: Choices, keys: Sequence[str] = FORM) -> tuple[Fiel
         "attempt": dict(ATTEMPTS),
     }
     fields = []
+    apart = {"side": known.sides, "partner": known.partners, "feed": known.feeds, "faults": known.faults}
     for key in keys:
         now = found.keys.get(key, "")
+        if not now and len(apart.get(key, ("", ""))) < 2:
+            continue  # there is nothing to choose
         names = {"": "any"} | offered[key]
         if now and now not in names:
             names[now] = said(found)[key]
@@ -130,8 +133,8 @@ IN_WORDS = (
 
 def described(found: Found) -> str:
     """What stands after the number: ": service@3, failed, UA"."""
-    told = said(found)
-    parts = [told[key] for key in IN_WORDS if key in told]
+    told, whole = said(found), _whole(found)
+    parts = [told[key] + (whole if key in {"range", "days"} else "") for key in IN_WORDS if key in told]
     return f": {', '.join(parts)}" if parts else ", all there are"
 
 
@@ -139,10 +142,18 @@ def _days(found: Found) -> str:
     first, last = ("from" in found.keys, "to" in found.keys)
     picked = found.picked
     if first and last and picked.first and picked.last:
-        return words.days_between(picked.first, picked.last)
+        return words.stretch(picked.first, picked.last)
     if first and picked.first:
         return f"from {words.day(picked.first, year=True)}"
     return f"until {words.day(picked.last, year=True)}" if picked.last else ""
+
+
+def _whole(found: Found) -> str:
+    """What is said of days that a list goes beyond, as it holds whole weeks: ", in whole weeks 23 to 31 Dec 2013"."""
+    first, last = found.picked.first, found.picked.last
+    if found.reach is None or not ((first and found.reach[0] < first) or (last and found.reach[1] > last)):
+        return ""
+    return f", in whole weeks {words.stretch(*found.reach)}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dashboard import outcomes, words
+from dashboard import outcomes, troubles, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from metrics.browse import Cell, Row, Run
     from metrics.picked import Picked
@@ -33,6 +33,8 @@ class Line:
     feed: str
     side: str
     faults: str
+    round: str  #: pass of a replay; "" in production
+    trouble: str  #: kind of its error in words
     attempt: str
     look: str
     outcome: str
@@ -90,6 +92,8 @@ def line(run: Run) -> Line:
         feed=run.feed,
         side=run.side,
         faults=words.FAULTS.get(run.faults, run.faults),
+        round=words.count(run.round) if run.round else "",
+        trouble=troubles.said(run.error_type) if run.error_type else "",
         attempt=words.count(run.attempt),
         look=outcomes.look(run.outcome),
         outcome=outcomes.said(run.outcome),
@@ -137,11 +141,6 @@ def grid(rows: Sequence[GridRow], picked: Picked, about: str) -> Grid:
     known = [*(name for name in outcomes.OUTCOMES if name in ends), *sorted(ends - set(outcomes.OUTCOMES))]
     looks = tuple((outcomes.look(name), outcomes.said(name)) for name in known)
     return Grid(rows=shown, feeds=len(wanted), about=about, looks=looks)
-
-
-def meanings(ends: Iterable[str]) -> list[tuple[str, str]]:
-    """What each of some ends is called, and means."""
-    return [outcomes.OUTCOMES[name] for name in outcomes.OUTCOMES if name in set(ends)]
 
 
 def _mark(cell: Cell) -> Mark:

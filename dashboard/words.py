@@ -62,6 +62,7 @@ __all__ = [
     "sentence",
     "slip",
     "span",
+    "stretch",
     "tight",
     "too_early",
     "under",
@@ -127,6 +128,15 @@ def slip(proven: date | None, due: date, today: date) -> str:
             return "on the day"
         return f"{plural(abs(late), 'day')} {'late' if late > 0 else 'early'}"
     return f"{plural((today - due).days, 'day')} overdue" if today > due else ""
+
+
+def stretch(first: date, last: date) -> str:
+    """A stretch of days in short: "23 to 31 Dec 2013", "30 Sep to 6 Oct 2013", "1 Jan 2013" for one."""
+    if first == last:
+        return day(first, year=True)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} to {day(last, year=True)}"
+    return days_between(first, last)
 
 
 def sentence(text: str) -> str:

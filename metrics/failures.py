@@ -26,15 +26,17 @@ class Group:
     pattern: str
     example: str  #: the newest error in words, whole
     runs: int
+    outcomes: tuple[str, ...]  #: how they ended
     feeds: tuple[str, ...]  #: PARTNER/FEED
     sides: tuple[str, ...]
     first_at_us: int
     last_at_us: int
     example_run_id: int
+    example_feed: str  #: PARTNER/FEED
 
 
-def groups(db: Database, picked: Picked, limit: int = 200) -> tuple[Group, ...]:
-    """The failed runs of a list by what they have in common, the most frequent first.
+def groups(db: Database, picked: Picked, limit: int = 200, *, newest_first: bool = False) -> tuple[Group, ...]:
+    """The failed runs of a list by what they have in common, the most frequent first, or the last seen.
 
     `limit` is how many groups there are at the most. States that are not failures are left out.
     """
@@ -46,7 +48,9 @@ def groups(db: Database, picked: Picked, limit: int = 200) -> tuple[Group, ...]:
     kinds: dict[str, list[Any]] = {}
     for shared, *row in db.execute(sql, (*way.cells.values, *way.tallies.values)):
         kinds.setdefault(shared, []).append(row)
-    most = sorted(kinds.items(), key=lambda kind: (-sum(row[2] for row in kind[1]), kind[0]))[:limit]
+    by_count = {shared: -sum(row[2] for row in rows) for shared, rows in kinds.items()}
+    by_age = {shared: -max(row[4] for row in rows) if newest_first else 0 for shared, rows in kinds.items()}
+    most = sorted(kinds.items(), key=lambda kind: (by_age[kind[0]], by_count[kind[0]], kind[0]))[:limit]
     return tuple(_group(db, way, shared, rows) for shared, rows in most)
 
 
@@ -61,7 +65,7 @@ NOTHING = Picked(states=("",))
 
 
 def _group(db: Database, way: Way, shared: str, rows: list[Any]) -> Group:
-    cell, outcome, _, _, last_at_us, *_ = max(rows, key=lambda row: (row[4], row[0], row[1]))
+    cell, outcome, _, _, last_at_us, partner, feed, *_ = max(rows, key=lambda row: (row[4], row[0], row[1]))
     sql = (
         "SELECT id, error_type, error FROM run "  # noqa: S608 (conditions are our own)
         f"WHERE cell = ? AND outcome = ? AND fingerprint = ? AND started_at_us = ? AND {way.runs.where} LIMIT 1"
@@ -74,9 +78,11 @@ def _group(db: Database, way: Way, shared: str, rows: list[Any]) -> Group:
         pattern=pattern(error_type, error),
         example=error,
         runs=sum(row[2] for row in rows),
-        feeds=tuple(sorted({f"{partner}/{feed}" for *_, partner, feed, _, _ in rows})),
+        outcomes=tuple(sorted({row[1] for row in rows})),
+        feeds=tuple(sorted({f"{row[5]}/{row[6]}" for row in rows})),
         sides=tuple(sorted({subject_name(system, level) for *_, system, level in rows})),
         first_at_us=min(row[3] for row in rows),
         last_at_us=last_at_us,
         example_run_id=number,
+        example_feed=f"{partner}/{feed}",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from metrics.errors import StoreDamaged
@@ -17,7 +18,6 @@ from metrics.tallies import COUNTED, FIRST, LAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import date
 
     from sqlite_utils import Database
 
@@ -55,8 +55,8 @@ class Picked:
     partners: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
-    first: date | None = None  #: the block of the run begins on this day or later
-    last: date | None = None  #: or on this day or earlier
+    first: date | None = None  #: the block of the run ends on this day or later
+    last: date | None = None  #: it begins on this day or earlier
     known: date | None = None  #: its block was over by the end of this day: what was known then, and nothing later
     attempt: str = ""  #: "first" for attempt 1; "last" where no later attempt has ended; "" for any
     fingerprint: str = ""  #: of failures that are alike; `UNTOLD` for those that say nothing
@@ -111,7 +111,7 @@ def of_cells(db: Database, picked: Picked) -> Terms:
     if picked.sides:
         found += _any_of(list(_of_sides(picked.sides)))
     if picked.first:
-        found += one("cell.block >= ?", picked.first.isoformat())
+        found += one("cell.block >= ?", block_of(db, picked.first).isoformat())
     if picked.last:
         found += one("cell.block <= ?", picked.last.isoformat())
     if picked.known:
@@ -174,6 +174,18 @@ def outcomes(states: tuple[str, ...]) -> tuple[str, ...]:
 def among(column: str, names: tuple[str | int, ...]) -> Terms:
     """That a column is one of these."""
     return Terms((f"{column} IN ({', '.join('?' * len(names))})",), names)
+
+
+def block_of(db: Database, day: date) -> date:
+    """The first day of the block that a day lies in; the day itself where it lies in none.
+
+    Blocks lie one after another, so that it is the last that begins by then, if it reaches so far.
+    """
+    before = "SELECT MAX(block) FROM cell WHERE block < ?"
+    ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
+    found = db.execute(before, (day.isoformat(),)).fetchone()[0]
+    end = db.execute(ends, (found,)).fetchone()[0]
+    return date.fromisoformat(found) if end is not None and end >= day.isoformat() else day
 
 
 def over_by(db: Database, day: date | None) -> Terms:

@@ -160,10 +160,10 @@ def partner_chart(seen: View, name: str) -> Chart | None:
 def of_partner(seen: View, name: str) -> Chart:
     """The failures of one partner over time."""
     blocks = seen.made(partners.overview).blocks.get(name, ())
-    drawn = partner_figure.chart(name, blocks, seen.mode)
-    codes = [block.milestone for block in blocks[-partner_figure.MOST :]]
-    drawn = replace(drawn, lists=lists(seen, partners.FAULTS[seen.mode], drawn.rows, codes, name))
-    return linked(drawn, partner=partner_names.addressed(name))
+    chart = partner_figure.chart(name, blocks, seen.mode)
+    codes = [block.milestone for block in partner_figure.drawn(blocks)]
+    chart = replace(chart, lists=lists(seen, partners.FAULTS[seen.mode], chart.rows, codes, name))
+    return linked(chart, partner=partner_names.addressed(name))
 
 
 def linked(chart: Chart, **asked: str) -> Chart:

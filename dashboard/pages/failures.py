@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, render_template
+from flask import Blueprint, g, render_template, request
 
 from dashboard import alike, links, picked_words, words
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
     from werkzeug.wrappers import Response
 
+    from dashboard.asked import Asked
     from dashboard.view import View
     from metrics.failures import Group
 
@@ -25,14 +26,23 @@ pages = Blueprint("failures", __name__)
 KEYS = ("side", "partner", "feed", "faults", "range", "from", "to")
 FORM = ("side", "partner", "feed", "faults", "range")
 
+#: In what order kinds stand, and what that is called: what failed last night is on top unless the address says not.
+ORDERS = {"last": "Last seen", "count": "Most frequent"}
+
 
 @pages.get("/failures")
 def page() -> str | Response:
-    """The failures that the address picks, the most frequent kind first."""
-    if shorter := shortened(lambda told: here("failures.page", **told)):
+    """The failures that the address picks, the kind last seen first, or the most frequent."""
+    kept = {"order": request.args["order"]} if request.args.get("order") else {}
+    if shorter := shortened(lambda told: here("failures.page", **(told | kept))):
         return shorter
-    found, seen, _ = picking(KEYS, ("form",))
-    many, groups = seen.made(every) if found.picked == Picked(known=seen.as_of) else _found(database(), found.picked)
+    found, seen, asked = picking(KEYS, ("form", "order"))
+    order = _order(asked)
+    if found.picked == Picked(known=seen.as_of):
+        many, groups = seen.made(every if order == "last" else every_by_count)
+    else:
+        many, groups = _found(database(), found.picked, order)
+    ordered = {} if order == "last" else {"order": order}
     return render_template(
         "failures.html",
         inside=INSIDE,
@@ -44,19 +54,41 @@ def page() -> str | Response:
         most=alike.MOST,
         fields=picked_words.form(found, seen.made(choices), FORM),
         held=picked_words.held(found, links.failures),
-        kept={key: found.keys[key] for key in ("from", "to") if key in found.keys},
+        kept={key: found.keys[key] for key in ("from", "to") if key in found.keys} | ordered,
+        orders=[
+            (said, here("failures.page", **found.keys, order=None if name == "last" else name), name == order)
+            for name, said in ORDERS.items()
+        ],
         picked=bool(found.keys),
     )
 
 
 def every(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
-    """How many runs have failed, as far as the view knows, and their groups."""
-    return _found(db, Picked(known=seen.as_of))
+    """How many runs have failed, as far as the view knows, and their groups, the last seen first."""
+    return _found(db, Picked(known=seen.as_of), "last")
 
 
-def _found(db: Database, picked: Picked) -> tuple[int, tuple[Group, ...]]:
-    return browse.count(db, failures.failed_of(picked)), failures.groups(db, picked, alike.MOST + 1)
+def every_by_count(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
+    """The same, the most frequent first."""
+    many, groups = seen.made(every)
+    if len(groups) > alike.MOST:
+        return _found(db, Picked(known=seen.as_of), "count")
+    return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
+
+
+def _found(db: Database, picked: Picked, order: str) -> tuple[int, tuple[Group, ...]]:
+    groups = failures.groups(db, picked, alike.MOST + 1, newest_first=order == "last")
+    return browse.count(db, failures.failed_of(picked)), groups
+
+
+def _order(asked: Asked) -> str:
+    """The order asked for; one that is not known is pointed out."""
+    name = asked.one("order", "last")
+    if name not in ORDERS:
+        said = f"“order={name}” is not one of {', '.join(ORDERS)}; the last seen stand first."
+        g.notices = (*g.get("notices", ()), said)
+    return name if name in ORDERS else "last"
 
 
 #: What is made with a view, before anybody is shown it.
-DEAR = (every,)
+DEAR = (every, every_by_count)

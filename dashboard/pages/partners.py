@@ -91,7 +91,7 @@ def as_csv() -> Response:
                 _stamp(state.last_good_at_us) if state else None,
                 row.failed, row.exchanges if row.failed is not None else None,
                 *((reading.estimate, reading.low, reading.high) if reading else (None, None, None)),
-                *((state.delay_p50_s, state.delay_p95_s, state.usual_gap_s) if state else (None, None, None)),
+                *((*partner_rows.waits(state), state.usual_gap_s) if state else (None, None, None)),
             )
         )  # fmt: skip
     headers = {"Content-Disposition": 'attachment; filename="milepost-partners.csv"'}
@@ -116,6 +116,7 @@ def one(part: str) -> str | tuple[str, int]:
         "states": partner_rows.tallied(feeds),
         "chart": charts.of_partner(seen, name),
         "facts": facts(database(), seen, name, feeds),
+        "last_in": f"Last in the {'day' if seen.mode == 'live' else 'week'} of",
         "days": partners.DAYS,
         "gained": known.gained,
     }

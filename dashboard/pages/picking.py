@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import abort, g, redirect, request
 
 from dashboard import picked_from, readings
-from dashboard.pages.shared import query, view
-from metrics import browse
+from dashboard.pages.shared import database, query, view
+from metrics import browse, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +42,8 @@ def picking(
     if strict and found.notices:
         abort(400, " ".join(found.notices))
     g.notices = (*g.get("notices", ()), *found.notices, *(() if strict else found.unknown))
+    if found.picked.first or found.picked.last:
+        found = replace(found, reach=spans.reach(database(), found.picked))
     return found, seen, asked
 
 

@@ -49,6 +49,8 @@ def page() -> str | AnyResponse:
         inside=INSIDE,
         said=picked_words.sentence(found, many, "row"),
         lines=asides.lines(reasons, found.keys),
+        told=any(one.code for one in reasons),
+        picked=bool(found.keys),
         cut=len(reasons) > asides.MOST and words.plural(len(reasons), "line"),
         chart=drawn,
         replayed=seen.mode == "replay",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, abort, g, render_template
+from flask import Blueprint, g, render_template
 
-from dashboard import links, onerun, picked_words, runlist, words
+from dashboard import links, onerun, outcomes, picked_words, runlist, words
 from dashboard.pages import run_files as files
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here, plain, query, view
@@ -45,6 +45,8 @@ def page() -> str | Response:
     db = database()
     many = browse.count(db, found.picked)
     listed = browse.page(db, found.picked, after, newer=newer)
+    lines = [runlist.line(run) for run in listed.rows]
+    met = {line.faults for line in lines}
     ways = {
         "newest": links.runs(**found.keys) if after is not None else "",
         "newer": here("runs.page", **found.keys, before=listed.newer.text) if listed.newer else "",
@@ -60,8 +62,10 @@ def page() -> str | Response:
         held=picked_words.held(found, links.runs),
         kept={key: found.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in found.keys},
         grid=None if after is not None else _grid(found, seen, known),
-        lines=[runlist.line(run) for run in listed.rows],
-        ends=runlist.meanings(run.outcome for run in listed.rows),
+        lines=lines,
+        columns={"faults": len(met) > 1, "round": seen.mode == "replay"},
+        met=met.pop() if len(met) == 1 and len(known.faults) > 1 and not found.picked.faults else "",
+        ends=outcomes.OUTCOMES.values(),
         ways=ways,
         keys=found.keys,
         cap=files.MOST,
@@ -78,7 +82,7 @@ def one(number: int) -> str | tuple[str, int]:
     db = database()
     run = browse.one(db, number)
     if run is None:
-        abort(404)
+        return plain("No such run", [f"There is no run {number} here. Those that there are stand under Runs."]), 404
     if seen.as_of is not None and not run.is_known(seen.as_of):
         return plain("Not known then", [onerun.not_known(run, seen.as_of)]), 404
     return render_template("run.html", inside=INSIDE, run=run, page=onerun.told(db, run, seen.as_of))

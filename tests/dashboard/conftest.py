@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import pytest
 
 from dashboard.app import create_app
 from dashboard.config import Config
-from metrics.store import open_store
+from metrics.store import insert_events, open_store
 from roadmap import record
 from roadmap.evidence import evaluate
 from roadmap.plan import load
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from flask.testing import FlaskClient
+
+    from metrics.events import HoldingEvent, RunEvent
 
 PLAN = Path(__file__).parents[2] / "roadmap" / "milestones.toml"
 
@@ -46,6 +49,23 @@ def year_app(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> Flas
 def client(year_app: Flask) -> FlaskClient:
     """Requests to it."""
     return year_app.test_client()
+
+
+@pytest.fixture
+def on(
+    tmp_path: Path, app_on: Callable[..., Flask], a_run: Callable[..., RunEvent], a_holding: HoldingEvent
+) -> Callable[..., FlaskClient]:
+    """Requests to a dashboard on some runs; each gets a holding, so that it counts."""
+
+    def make(*runs: RunEvent) -> FlaskClient:
+        path = tmp_path / "store.db"
+        with closing(open_store(path, "replay")) as db, db.conn:
+            held = [replace(a_holding, partner=run.partner, feed=run.feed, file=run.file, faults=run.key.faults,
+                            block=run.block, block_end=run.block_end) for run in runs]  # fmt: skip
+            insert_events(db, [("", event) for event in (*runs, *dict.fromkeys(held))])
+        return app_on(path, built=4).test_client()
+
+    return make
 
 
 #: An example, and no more: nobody decided or spent any of this. The demo never shows it.

@@ -1,4 +1,4 @@
-"""One run, failures that are alike, and what was set aside: on a few runs made up for it."""
+"""Failures that are alike, and what was set aside: on a few runs made up for it."""
 
 from __future__ import annotations
 
@@ -7,46 +7,24 @@ import html
 import io
 import json
 import re
-from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 import pytest
 
-from metrics.store import insert_events, open_store
-
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from flask import Flask
     from flask.testing import FlaskClient
 
-    from metrics.events import HoldingEvent, RunEvent
+    from metrics.events import RunEvent
 
 #: What partners, feeds, files and errors may be called by somebody who means harm, or none.
 HOSTILE = (
     "<script>alert('1')</script>", '"><img src=x onerror=alert(2)>', "{{ 7 * 7 }}", "%3Cb%3E&lt;b&gt;", "a,b\\c;d/..",
     "\u202eright to left", "=1+1", "long" * 60, "</script><!--",
 )  # fmt: skip
-
-
-@pytest.fixture
-def on(
-    tmp_path: Path, app_on: Callable[..., Flask], a_run: Callable[..., RunEvent], a_holding: HoldingEvent
-) -> Callable[..., FlaskClient]:
-    """Requests to a dashboard on some runs; each gets a holding, so that it counts."""
-
-    def make(*runs: RunEvent) -> FlaskClient:
-        path = tmp_path / "store.db"
-        with closing(open_store(path, "replay")) as db, db.conn:
-            held = [replace(a_holding, partner=run.partner, feed=run.feed, file=run.file, faults=run.key.faults,
-                            block=run.block, block_end=run.block_end) for run in runs]  # fmt: skip
-            insert_events(db, [("", event) for event in (*runs, *dict.fromkeys(held))])
-        return app_on(path, built=4).test_client()
-
-    return make
 
 
 def told(text: str) -> str:
@@ -59,76 +37,6 @@ def named(run: RunEvent, exchange: str, **changes: object) -> RunEvent:
     return replace(run, key=replace(run.key, exchange_id=exchange), **changes)  # type: ignore[arg-type]
 
 
-def test_a_run_stands_beside_what_is_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
-    """Its duration, the usual range of the completed runs before it, and a drawing of both."""
-    before = [named(a_run(duration_ns=(30 + n) * 10**9), f"e{n}", started_at_us=n) for n in range(21)]
-    text = on(*before, named(a_run(duration_ns=61 * 10**9), "e", started_at_us=99)).get("/runs/22").text
-    assert "1m 01s ; usually 31 s to 49 s, 21 runs. Longer than usual." in told(text)
-    assert '<svg class="range"' in text
-
-
-def test_too_few_runs_tell_nothing_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
-    """No range is made up, and a run without an end has no duration."""
-    text = told(on(a_run(outcome="abandoned", duration_ns=None)).get("/runs/1").text)
-    assert "not recorded: nobody heard of its end . Too few runs before it to say what is usual (fewer than 5" in text
-
-
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        ({"in": 9, "delivered": 7, "quarantined": 2}, "9 in = 7 delivered + 2 set aside. It balances."),
-        ({"in": 9, "delivered": 7}, "It does not balance: 9 in, 7 accounted for; 2 rows missing."),
-        ({"in": 9, "delivered": 10}, "It does not balance: 9 in, 10 accounted for; 1 row too many."),
-        ({"in": 0}, "No rows entered this run."),
-    ],
-)
-def test_the_account_of_rows(
-    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], rows: dict[str, int], said: str
-) -> None:
-    """Where the rows ended as a sum, and whether it balances."""
-    assert said in told(on(a_run(rows=rows)).get("/runs/1").text)
-
-
-@pytest.mark.parametrize(
-    ("aside", "said"),
-    [
-        (None, "3 rows set aside; reasons not recorded."),
-        (
-            {"type-error": 2, "extra-cell": 1},
-            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 extra-cell 1",
-        ),
-        (
-            {"type-error": 2},
-            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 reasons not recorded 1",
-        ),
-    ],
-)
-def test_why_rows_were_set_aside(
-    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], aside: dict[str, int] | None, said: str
-) -> None:
-    """By reason; what nobody recorded is said to be so, and is not 0."""
-    client = on(a_run(rows={"in": 4, "delivered": 1, "quarantined": 3}, aside=aside))
-    assert said in told(client.get("/runs/1").text)
-
-
-def test_a_run_leads_to_its_other_attempts(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
-    """All attempts of its exchange stand in order, with this one marked."""
-    text = on(a_run(outcome="failed"), a_run(attempt=2)).get("/runs/1").text
-    assert "2 attempts at this file" in text
-    assert 'href="/runs/2"' in text
-    assert 'href="/runs/1"' not in text
-
-
-@pytest.mark.parametrize("path", ["/runs/2", "/runs/abc", "/runs/-1", "/runs/99999999999999999999999"])
-def test_no_such_run_is_said_in_words(
-    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], path: str
-) -> None:
-    """A number that no run has, and what is no number, have no page."""
-    answer = on(a_run()).get(path)
-    assert answer.status_code == 404
-    assert "There is nothing at" in answer.text
-
-
 def test_failures_are_put_together(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
     """The same words with other numbers are one kind, with an example, its feeds, and a link to exactly its runs."""
     runs = [
@@ -138,10 +46,68 @@ def test_failures_are_put_together(on: Callable[..., FlaskClient], a_run: Callab
     client = on(*runs, named(a_run(outcome="refused", error="no such column"), "r"), named(a_run(), "d"))
     text = told(client.get("/failures").text)
     assert "4 failed runs , all there are." in text
-    assert re.search(r"answered … http-503 Example answered 50\d Run \d 3 runs AA/f , UA/f service@1", text)
-    assert "1 run AA/f service@1" in text
-    assert "no such column Example no such column" in text
+    assert re.search(r"Partner answered 503 answered 50\d More Code http-503 What they share answered … First", text)
+    assert re.search(r"3 runs Failed AA/f , UA/f service@1", text)
+    assert "No kind of error was told no such column More Code none" in text
+    assert "1 run Refused AA/f service@1" in text
     assert "1 failed run : UA." in told(client.get("/failures?partner=ua").text)
+
+
+def test_what_failed_last_stands_on_top(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """The newest kind first with its newest run, or the most frequent one, as the address says."""
+
+    def failed(number: int, kind: str, at_us: int, partner: str = "AA") -> RunEvent:
+        return named(a_run(outcome="failed", error_type=kind), f"e{number}", started_at_us=at_us, partner=partner)
+
+    client = on(
+        failed(1, "http-503", 10**15), failed(2, "killed", 3 * 10**15, "UA"), failed(3, "http-503", 2 * 10**15),
+        failed(4, "not known here", 10**15),
+    )  # fmt: skip
+
+    def order(query: str) -> list[str]:
+        return re.findall(r'<strong class="name">([^<]+)<', client.get(f"/failures{query}").text)
+
+    assert order("") == ["Process was killed", "Partner answered 503", "not known here"]
+    assert order("?order=count")[0] == "Partner answered 503"
+    assert order("?order=count&partner=UA") == ["Process was killed"]
+    text = client.get("/failures?partner=AA").text
+    assert 'href="/failures?partner=AA&amp;order=count">Most frequent<' in text
+    assert 'href="/failures?partner=AA" aria-current="true">Last seen<' in text
+    assert 'href="/runs/3">18 May 2033 03:33<' in text
+    assert client.get("/failures?form=1&order=count&side=service").location == "/failures?side=service&order=count"
+    assert "“order=x” is not one of last, count" in client.get("/failures?order=x").text
+
+
+@pytest.mark.parametrize(
+    ("query", "runs", "said"),
+    [
+        ("range=1d", 1, ": last day, in whole weeks 23 to 31 Dec 2013"),
+        ("range=7d", 1, ": last 7 days, in whole weeks 23 to 31 Dec 2013"),
+        ("range=9d", 1, ": last 9 days"),
+        ("range=10d", 2, ": last 10 days, in whole weeks 16 to 31 Dec 2013"),
+        ("from=2013-12-30&to=2013-12-30", 1, ": 30 Dec 2013, in whole weeks 23 to 31 Dec 2013"),
+        ("from=2013-12-16&to=2013-12-22", 1, ": 16 to 22 Dec 2013"),
+        ("from=2013-12-20&to=2013-12-23", 2, ": 20 to 23 Dec 2013, in whole weeks 16 to 31 Dec 2013"),
+        ("to=2013-12-17", 1, ": until 17 Dec 2013, in whole weeks 16 to 22 Dec 2013"),
+        ("from=2013-12-22", 2, ": from 22 Dec 2013, in whole weeks 16 to 31 Dec 2013"),
+        ("to=2013-12-15", 0, ": until 15 Dec 2013"),
+    ],
+)
+def test_days_pick_the_whole_weeks_they_lie_in(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], query: str, runs: int, said: str
+) -> None:
+    """A day in the middle of a week finds the week's runs, and the page says which days it shows."""
+    weeks = [("2013-12-16", "2013-12-22"), ("2013-12-23", "2013-12-31")]
+    client = on(
+        *(named(a_run(outcome="failed"), f"e{n}", block=first, block_end=last, file=f"{n}.csv")
+          for n, (first, last) in enumerate(weeks))
+    )  # fmt: skip
+    text = client.get(f"/runs?{query}").text
+    assert f'data-total="{runs}">{runs} run{"" if runs == 1 else "s"}{said}.</p>' in text
+    assert '<option value="1d"' in text
+    failed = told(client.get(f"/failures?{query}").text)
+    assert (f"{runs} failed run{'' if runs == 1 else 's'} {said}." if runs else "No run failed") in failed
+    assert client.get(f"/runs.json?{query}").json["count"] == runs
 
 
 def test_without_failures_the_page_says_so(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
@@ -161,7 +127,7 @@ def test_quarantine_by_reason_and_over_time(on: Callable[..., FlaskClient], a_ru
     text = client.get("/quarantine").text
     assert "7 rows, all there are." in told(text)
     assert "Most often: a, 3 rows" in told(text)
-    for said in ("a AA/f 3 1", "b AA/f 2 1", "c AA/f 1 1", "reasons not recorded AA/f 1 1"):
+    for said in ("AA/f a 3 1", "AA/f b 2 1", "AA/f c 1 1", "AA/f reasons not recorded 1 1"):
         assert said in told(text)
     figure = json.loads(re.search(r'id="figure-aside">(.*?)</script>', text)[1])  # type: ignore[index]
     go.Figure(figure)
@@ -174,10 +140,28 @@ def test_quarantine_by_reason_and_over_time(on: Callable[..., FlaskClient], a_ru
 
 
 def test_nothing_set_aside_is_said(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
-    """No empty chart, and no script for it."""
-    text = on(a_run()).get("/quarantine").text
-    assert "No row of this list was set aside." in text
+    """Once, and without an empty chart or a script for it."""
+    client = on(a_run())
+    text = client.get("/quarantine").text
+    assert "No row was set aside so far." in text
+    assert "0 rows" not in text
     assert "plotly" not in text
+    assert "No row of this list was set aside. All that was" in told(client.get("/quarantine?side=service").text)
+
+
+def test_reasons_that_nobody_recorded_are_said_once(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]
+) -> None:
+    """Where no row has a reason there is no column of reasons, and the chart counts rows, in whole numbers."""
+    rows = {"in": 4, "delivered": 2, "quarantined": 2}
+    text = on(named(a_run(rows=rows), "e1"), named(a_run(rows=rows), "e2", partner="UA")).get("/quarantine").text
+    assert told(text).count("not recorded") == 1
+    assert "Why they were set aside was not recorded." in text
+    assert "4 rows set aside Rows set aside by week, all feeds of the list together." in told(text)
+    assert '<th scope="col" role="columnheader">Reason</th>' not in text
+    figure = json.loads(re.search(r'id="figure-aside">(.*?)</script>', text)[1])  # type: ignore[index]
+    assert figure["layout"]["yaxis"]["dtick"] == 1
+    assert [line["name"] for line in figure["data"]] == ["rows"]
 
 
 def test_hostile_texts_are_shown_as_texts(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:

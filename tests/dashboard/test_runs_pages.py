@@ -141,7 +141,7 @@ def test_a_form_makes_a_short_address(client: FlaskClient) -> None:
 def test_what_the_form_cannot_set_can_be_taken_away(client: FlaskClient) -> None:
     """A reading or a stretch of days stands above the list, with the address of the list without it."""
     text = client.get("/runs?counted=M1:busy_time_saved:standard&from=2013-02-01&to=2013-02-28&side=service").text
-    assert "1 Feb to 28 Feb 2013 <a href" in text
+    assert "1 to 28 Feb 2013 <a href" in text
     assert 'href="/runs?side=service&amp;from=2013-02-01&amp;to=2013-02-28"' in text
     assert '<input type="hidden" name="from" value="2013-02-01">' in text
 

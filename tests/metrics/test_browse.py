@@ -41,8 +41,8 @@ picks = st.builds(
     partners=st.lists(st.sampled_from([*PARTNERS, "nobody"]), max_size=2).map(tuple),
     feeds=st.lists(st.sampled_from(FEEDS), max_size=1).map(tuple),
     faults=st.lists(st.sampled_from(["standard", "real"]), max_size=1).map(tuple),
-    first=st.none() | st.integers(0, 2).map(lambda n: FIRST + timedelta(weeks=n)),
-    last=st.none() | st.integers(0, 2).map(lambda n: FIRST + timedelta(weeks=n, days=3)),
+    first=st.none() | st.integers(0, 20).map(lambda n: FIRST + timedelta(days=n)),
+    last=st.none() | st.integers(0, 20).map(lambda n: FIRST + timedelta(days=n)),
     known=st.none() | st.integers(-1, 21).map(lambda n: FIRST + timedelta(days=n)),
     attempt=st.sampled_from(["", "", "first", "last"]),
     fingerprint=st.sampled_from(["", "", "", UNTOLD, "7e0a"]),
@@ -121,7 +121,7 @@ def is_picked(run, picked, ended, held):
         and (not picked.partners or run["partner"] in picked.partners)
         and (not picked.feeds or run["feed"] in picked.feeds)
         and (not picked.faults or run["faults"] in picked.faults)
-        and (picked.first is None or run["block"] >= str(picked.first))
+        and (picked.first is None or run["block_end"] >= str(picked.first))
         and (picked.last is None or run["block"] <= str(picked.last))
         and (picked.known is None or run["block_end"] <= str(picked.known))
         and {"": True, "first": run["attempt"] == 1, "last": is_last}[picked.attempt]

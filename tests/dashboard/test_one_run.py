@@ -1,0 +1,139 @@
+"""One run with all that is known of it, and runs beside one another: on a few runs made up for it."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask.testing import FlaskClient
+
+    from metrics.events import RunEvent
+
+
+def told(text: str) -> str:
+    """A page's words, without its marks."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def named(run: RunEvent, exchange: str, **changes: object) -> RunEvent:
+    """The same run as one of another exchange."""
+    return replace(run, key=replace(run.key, exchange_id=exchange), **changes)  # type: ignore[arg-type]
+
+
+def test_a_run_stands_beside_what_is_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """Its duration, the usual range of the completed runs before it, and a drawing of both."""
+    before = [named(a_run(duration_ns=(30 + n) * 10**9), f"e{n}", started_at_us=n) for n in range(21)]
+    text = on(*before, named(a_run(duration_ns=61 * 10**9), "e", started_at_us=99)).get("/runs/22").text
+    assert "1m 01s ; usually 31 s to 49 s, 21 runs. Longer than usual." in told(text)
+    assert '<svg class="range"' in text
+
+
+def test_too_few_runs_tell_nothing_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """No range is made up, and a run without an end has no duration."""
+    text = told(on(a_run(outcome="abandoned", duration_ns=None)).get("/runs/1").text)
+    assert "not recorded: nobody heard of its end . Too few runs before it to say what is usual (fewer than 5" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"in": 9, "delivered": 7, "quarantined": 2}, "9 in = 7 delivered + 2 set aside. It balances."),
+        ({"in": 9, "delivered": 7}, "It does not balance: 9 in, 7 accounted for; 2 rows missing."),
+        ({"in": 9, "delivered": 10}, "It does not balance: 9 in, 10 accounted for; 1 row too many."),
+        ({"in": 0}, "No rows entered this run."),
+    ],
+)
+def test_the_account_of_rows(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], rows: dict[str, int], said: str
+) -> None:
+    """Where the rows ended as a sum, and whether it balances."""
+    assert said in told(on(a_run(rows=rows)).get("/runs/1").text)
+
+
+@pytest.mark.parametrize(
+    ("aside", "said"),
+    [
+        (None, "3 rows set aside; reasons not recorded."),
+        (
+            {"type-error": 2, "extra-cell": 1},
+            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 extra-cell 1",
+        ),
+        (
+            {"type-error": 2},
+            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 reasons not recorded 1",
+        ),
+    ],
+)
+def test_why_rows_were_set_aside(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], aside: dict[str, int] | None, said: str
+) -> None:
+    """By reason; what nobody recorded is said to be so, and is not 0."""
+    client = on(a_run(rows={"in": 4, "delivered": 1, "quarantined": 3}, aside=aside))
+    assert said in told(client.get("/runs/1").text)
+
+
+def test_a_run_leads_to_its_other_attempts(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """All attempts of its exchange stand in order, with this one marked."""
+    text = on(a_run(outcome="failed"), a_run(attempt=2)).get("/runs/1").text
+    assert "2 attempts at this file" in text
+    assert 'href="/runs/2"' in text
+    assert 'href="/runs/1"' not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/runs/2", "No such run There is no run 2 here."),
+        ("/runs/99999999999999999999999", "No such run There is no run 99999999999999999999999 here."),
+        ("/runs/abc", "There is nothing at"),
+        ("/runs/-1", "There is nothing at"),
+    ],
+)
+def test_no_such_run_is_said_in_words(
+    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], path: str, said: str
+) -> None:
+    """A number that no run has, and what is no number, have no page."""
+    answer = on(a_run()).get(path)
+    assert answer.status_code == 404
+    assert said in told(answer.text)
+
+
+def test_passes_of_a_replay_are_told_apart(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """Runs of one file differ in their pass; faults stand in each row only where rows differ in them."""
+    first, third = a_run(), replace(a_run(), key=replace(a_run().key, round=3))
+    bare = replace(a_run(), key=replace(a_run().key, faults="standard"))
+    client = on(first, third, bare)
+    text = client.get("/runs").text
+    assert re.findall(r'data-label="Pass"><span>([^<]*)<', text) == ["1", "3", "1"]
+    assert sorted(re.findall(r'data-label="Faults"><span>([^<]*)<', text)) == [
+        "no faults",
+        "no faults",
+        "standard faults",
+    ]
+    assert "under the same conditions" not in text
+    assert "pass 3, attempt 1." in told(client.get("/runs/2").text)
+    assert 'data-label="Faults"' not in client.get("/runs?faults=none").text
+
+
+def test_the_error_of_a_run_stands_first(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """What went wrong stands above the duration; where nothing did, nothing is said of errors or of rows set aside."""
+    client = on(a_run(outcome="failed", error_type="http-503", error="answered 503"), named(a_run(), "other"))
+    failed, done = (told(client.get(f"/runs/{number}").text) for number in (1, 2))
+    assert failed.index("Partner answered 503 answered 503 Code of the error: http-503") < failed.index("Duration")
+    assert "error" not in done
+    assert "Set aside Nothing" not in done
+
+
+def test_what_leaves_no_choice_is_no_filter(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """A field with one name to choose is left out, unless the address asks for it."""
+    client = on(a_run(), named(a_run(), "other", partner="UA"))
+    text = client.get("/runs").text
+    assert re.findall(r'<select name="(\w+)"', text) == ["state", "partner", "range", "attempt"]
+    assert '<select name="feed"' in client.get("/runs?feed=f").text
