@@ -102,7 +102,8 @@ def saved(gains: dict[str, Reading], gain: words.Gain) -> Figure:
     floor = min([0.0, *(reading.low for reading in gains.values() if reading.low is not None)])
     for faults, reading in gains.items():
         if reading.estimate is None:
-            shown.append(Shown(label=FAULTS[faults], big="not measured", missing=True))
+            said = "not measured" if gain.blocks or not gain.has_runs else "not compared yet"
+            shown.append(Shown(label=FAULTS[faults], big=said, missing=True))
             continue
         if reading.low is None or reading.high is None:
             note = f"{reading.blocks} of {gain.min_blocks} {gain.unit}; no range yet"
@@ -123,7 +124,9 @@ def saved(gains: dict[str, Reading], gain: words.Gain) -> Figure:
             )
         )
     return Figure(
-        title="Time saved", readings=tuple(shown), proof=tuple(_proof(one, gain.code) for one in gains.values())
+        title="Time saved",
+        readings=tuple(shown),
+        proof=tuple(_proof(one, gain.code) for one in gains.values() if one.estimate is not None),
     )
 
 

@@ -81,7 +81,7 @@ def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str)
             failed(db, asked, head.milestone.code),
             spent(db, plan, today),
         ),
-        doubts=tuple(doubts.about(db, head.asked, head.reading, unit)),
+        doubts=tuple(doubts.about(db, head.asked, head.reading, unit, head.gain.sides)),
         measures=tuple(MEASURES[name] for name in EXPLAINED),
         unit=unit,
         min_blocks=head.asked.min_blocks,
@@ -91,7 +91,7 @@ def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str)
 
 def _window_said(head: Seen, unit: str) -> str:
     if not head.reading.blocks:
-        return "nothing measured yet"
+        return "nothing compared yet" if head.gain.has_runs else "nothing measured yet"
     return f"{words.days_between(head.reading.start, head.reading.end)}, {words.plural(head.reading.blocks, unit)}"
 
 

@@ -41,7 +41,8 @@ def _saved(head: Seen | None) -> Figure:
     target = head.gain.target if head else None
     goal = f"the target is {percent(target)}" if target is not None else "no target was set"
     if head is None or head.reading.estimate is None:
-        return Figure(title="Time saved", big="not measured", notes=(goal,), missing=True)
+        said = "not compared yet" if head and head.gain.has_runs else "not measured"
+        return Figure(title="Time saved", big=said, notes=(goal,), missing=True)
     found = head.reading
     value = found.estimate or 0.0
     way = "less time" if value >= 0 else "more time"
