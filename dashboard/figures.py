@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dashboard.drawing import Figure, Mark
+    from roadmap.narrowest import Scale
 
 #: Up to so many blocks each gets its own tick.
 FEW = 14
@@ -28,17 +29,21 @@ FEW = 14
 HEIGHTS = {"busy": 340, "failed": 420, "aside": 300}
 
 
-def busy(frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date] | None, target: str) -> Figure:
-    """Busy seconds per 1,000 records by week: monolith dashed, service solid, target dash-dot.
+def busy(
+    frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date] | None, target: str, how: Scale
+) -> Figure:
+    """Busy time per 1,000 records by week: monolith dashed, service solid, target dash-dot.
 
     Args:
         frame: columns block, block_end, milestone, control_s, subject_s, target_s as `frames.weekly` makes them.
         marks: milestone go-lives.
         window: the weeks the verdict counts, shaded.
         target: the target line's label, "30% less".
+        how: the unit that all of it is drawn in.
     """
     lines = [("baseline", "control_s", "monolith"), ("target", "target_s", target), ("service", "subject_s", "service")]
-    return _weekly("busy", frame, [("", lines)], ".1f", " s", marks, window)
+    shown = frame.assign(**{column: frame[column] * how.times for _, column, _ in lines})
+    return _weekly("busy", shown, [("", lines)], f".{how.digits}f", f" {how.unit}", marks, window)
 
 
 def failed(frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date] | None) -> Figure:

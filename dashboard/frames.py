@@ -13,7 +13,7 @@ import pandas as pd
 
 from metrics.baseline import pinned_since
 from metrics.events import parse_subject
-from roadmap.weeks import Stretch, stretches, time_target, weeks
+from roadmap.weeks import Stretch, Week, stretches, time_target, weeks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +26,8 @@ __all__ = [
     "WEEKLY",
     "Stretch",
     "Sums",
+    "Week",
+    "as_weeks",
     "is_pinned",
     "records",
     "runs_measured",
@@ -74,6 +76,12 @@ def weekly(db: Database, parts: Iterable[Stretch], mode: str, faults: str) -> pd
     frame = pd.DataFrame(rows, columns=list(WEEKLY))
     numbers = [name for name in WEEKLY if name not in {"block", "block_end", "milestone"}]
     return frame.astype(dict.fromkeys(numbers, "float64"))
+
+
+def as_weeks(frame: pd.DataFrame) -> list[Week]:
+    """The rows of `weekly` as they were told."""
+    rows: list[dict[str, Any]] = frame[list(WEEKLY)].to_dict(orient="records")
+    return [Week(**{name: None if pd.isna(value) else value for name, value in row.items()}) for row in rows]
 
 
 def sums(db: Database, asked: Question, name: str) -> Sums:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort
 
-from dashboard import charts, charts_plan, frames, partner_names, partners, worth
+from dashboard import charts, charts_plan, frames, links, partner_names, partners, worth
 from dashboard import partner_chart as partner_figure
 from dashboard.gains import gains
 from dashboard.pages.shared import here, query, settings, view
@@ -108,7 +108,7 @@ def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
     for faults in ASKABLE[seen.mode]:
         frame = seen.made(weekly(faults))
         both = () if frame.empty else (charts.busy, charts.failed)
-        found[faults] = tuple(make(frame, parts, window, worth.FAULTS[faults], unit) for make in both)
+        found[faults] = tuple(make(frame, parts, window, (faults, worth.FAULTS[faults]), unit) for make in both)
     return found
 
 
@@ -164,6 +164,7 @@ def linked(chart: Chart, **asked: str) -> Chart:
         chart,
         csv=here("charts.as_csv", name=chart.name, **asked),
         json=here("charts.as_json", name=chart.name, **asked),
+        note_runs=links.runs(**chart.noted) if chart.noted else "",
     )
 
 
