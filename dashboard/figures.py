@@ -81,10 +81,11 @@ def _weekly(
         layout["yaxis" + axis[1:]] = y_axis(low, high, top)
         for role, column, label in lines:
             weeks, values = points(frame, column, switches=role != "baseline")
+            of = _of(frame, column, role, values)
             figure["data"].append(
                 {
                     "type": "scatter",
-                    **seen(weeks, values, digits),
+                    **seen(weeks, values, digits, of),
                     "name": f"{label}, {title.lower()}" if title else label,
                     "meta": role,
                     "x": weeks,
@@ -93,7 +94,8 @@ def _weekly(
                     "connectgaps": False,
                     "cliponaxis": False,
                     "line": {"color": PALETTES["light"][role], **STYLES[role]},
-                    "hovertemplate": f"%{{y:,{digits}}}{unit}",
+                    "hovertemplate": f"%{{y:,{digits}}}{unit}" + (" (%{customdata})" if of else ""),
+                    **({"customdata": of} if of else {}),
                 }
             )
         layout["annotations"] += _labels(frame, lines, axis, top, plot_px * (high - low))
@@ -115,6 +117,18 @@ def _weekly(
     for one in marks:
         mark(layout, one, "muted", dash="dot", said=len(panels) == 1)
     return figure
+
+
+def _of(frame: pd.DataFrame, column: str, role: str, values: Sequence[float | None]) -> list[str]:
+    """How many exchanges of how many each point of a rate is; empty for what is no rate."""
+    side, _, kind = column.partition("_")
+    if kind not in {"first", "after"}:
+        return []
+    _, all_of = points(frame, f"{side}_exchanges", switches=role != "baseline")
+    return [
+        "" if value is None or not many else f"{value * many / 1000:,.0f} of {many:,.0f}"
+        for value, many in zip(values, all_of, strict=True)
+    ]
 
 
 def _labels(

@@ -80,8 +80,12 @@ def weekly(db: Database, parts: Iterable[Stretch], mode: str, faults: str) -> pd
 
 def as_weeks(frame: pd.DataFrame) -> list[Week]:
     """The rows of `weekly` as they were told."""
-    rows: list[dict[str, Any]] = frame[list(WEEKLY)].to_dict(orient="records")
-    return [Week(**{name: None if pd.isna(value) else value for name, value in row.items()}) for row in rows]
+    return [_week(row) for row in frame[list(WEEKLY)].to_dict(orient="records")]
+
+
+def _week(row: dict[Any, Any]) -> Week:
+    values: dict[str, Any] = {name: None if pd.isna(value) else value for name, value in row.items()}
+    return Week(**values)
 
 
 def sums(db: Database, asked: Question, name: str) -> Sums:

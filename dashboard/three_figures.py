@@ -10,6 +10,7 @@ from metrics import browse, compare
 from metrics.counted import counted
 from metrics.picked import Picked
 from metrics.window import load
+from roadmap import rates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,7 @@ def proof(reading: Reading, *, short: bool = False) -> str:
         words.plural(reading.blocks, unit),
         "" if short else words.many(reading.n, reading.n_of),
         reading.mode,
-        f"series {reading.series}" if reading.series else "",
+        f"series {reading.series}" if short and reading.series else "",  # a page says it once
     ]
     return " · ".join(part for part in parts if part)
 
@@ -153,25 +154,31 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
         if now.estimate is None:
             shown.append(Shown(label=label, big="not measured", missing=True))
             continue
-        before = "of every 1,000" + ("" if was.estimate is None else f" (was {words.per_thousand(was.estimate)})")
+        before = rates.unit(now.n) + rates.was(was.estimate, was.n, now.n)
         notes = []
         if now.low is not None and now.high is not None:
-            notes.append(f"Likely {words.per_thousand(now.low)} to {words.per_thousand(now.high)}")
+            likely = f"Likely {words.per_thousand(now.low)} to {words.per_thousand(now.high)}"
+            notes.append(likely if now.n >= rates.FEW else f"{likely} {rates.UNIT}")
         if calm is not None:
             quiet, quiet_was = measure(db, calm), measure(db, replace(calm, subject=calm.control))
-            notes.append(
-                f"{'without' if notes else 'Without'} faults {words.rate_short(quiet.estimate, quiet_was.estimate)}"
-            )
+            notes.append(f"{'without' if notes else 'Without'} faults {_short(quiet, quiet_was)}")
         ours, theirs = asked[faults], replace(asked[faults], subject=asked[faults].control)
         lists = tuple(
             _those_that_failed(db, question, one, f"{code}:{one.measure}:{faults}{side}", attempt)
             for question, one, side in ((ours, now, ""), (theirs, was, ":control"))
             if one.estimate is not None
         )
-        big = words.per_thousand(now.estimate)
+        big = rates.many(now.estimate, now.n)
         shown.append(Shown(label=label, big=big, unit=before, note="; ".join(notes), failed=lists))
         rests = [_proof(now, code, attempt="last")]
     return Figure(title="Failed exchanges", readings=tuple(shown), proof=tuple(rests))
+
+
+def _short(now: Reading, was: Reading) -> str:
+    """A rate and the control's without a unit, for a note: "0 (was 4.7)"."""
+    if now.estimate is None:
+        return "not measured"
+    return f"{rates.many(now.estimate, now.n)}{rates.was(was.estimate, was.n, now.n)}"
 
 
 def _those_that_failed(db: Database, asked: Question, reading: Reading, name: str, attempt: str) -> Listed:

@@ -50,7 +50,6 @@ __all__ = [
     "percent",
     "plural",
     "rate",
-    "rate_short",
     "sentence",
     "slip",
     "span",
@@ -67,12 +66,6 @@ def rate(now: float | None, was: float | None) -> str:
         return MISSING
     before = "" if was is None else f" (was {per_thousand(was)})"
     return f"{per_thousand(now)} of every 1,000{before}"
-
-
-def rate_short(now: float | None, was: float | None) -> str:
-    """The same without its unit, for a note: "0 (was 0)"."""
-    before = "" if was is None else f" (was {per_thousand(was)})"
-    return "not measured" if now is None else f"{per_thousand(now)}{before}"
 
 
 def duration(seconds: float | None) -> str:

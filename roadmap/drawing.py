@@ -115,7 +115,9 @@ def draw(weeks: Sequence[Week], parts: Sequence[Stretch], faults: str, unit: str
         right=right,
         lines=tuple(_apart(lines, TOP + 3, floor - 2)),
         across=tuple(Tick(at=x(day), text=f"{day.day} {day:%b}") for day in _days(first, last)),
-        up=tuple(Tick(at=y(step * n), text=f"{step * n * how.times:,g} {how.unit}") for n in range(round(top / step) + 1)),
+        up=tuple(
+            Tick(at=y(step * n), text=f"{step * n * how.times:,g} {how.unit}") for n in range(round(top / step) + 1)
+        ),
         marks=tuple(_named(Tick(at=x(max(part.start, first)), text=shortened(part.code, 8)) for part in parts)),
     )
 

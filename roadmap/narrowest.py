@@ -39,7 +39,8 @@ def scale(peak_s: float) -> Scale:
 
 def peak_s(weeks: Sequence[Week]) -> float:
     """The highest number of either side; 0 where there is none."""
-    return max((value for week in weeks for value in (week.control_s, week.subject_s) if value is not None), default=0.0)
+    known = [value for week in weeks for value in (week.control_s, week.subject_s) if value is not None]
+    return max(known, default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
