@@ -53,7 +53,7 @@ class Foreseen:
     as_of: date
     due: date  #: as planned then
     expected_on: date | None  #: None: not within three years
-    last: tuple[str, ...] = ()  #: codes of the targets that are expected last; empty where there is but one
+    last: tuple[str, ...] = ()  #: those of its targets that are; empty where all are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,13 +143,14 @@ def _foreseen(code: str, as_of: str, targets: list[tuple[str, str, str | None]])
     """One day's forecasts of a milestone's targets (name, due, expected), as one."""
     days = [day for _, _, day in targets if day]
     until = max(days) if len(days) == len(targets) else None
-    last = tuple(dict.fromkeys(name for name, _, day in targets if (day or None) == until))
+    last = {name: None for name, _, day in targets if (day or None) == until}
+    all_names = {name for name, _, _ in targets}
     return Foreseen(
         code=code,
         as_of=date.fromisoformat(as_of),
         due=date.fromisoformat(max(due for _, due, _ in targets)),
         expected_on=date.fromisoformat(until) if until else None,
-        last=last if len(targets) > 1 else (),
+        last=tuple(last) if len(last) < len(all_names) else (),
     )
 
 

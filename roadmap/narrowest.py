@@ -66,7 +66,7 @@ def narrowest(weeks: Sequence[Week]) -> Narrowest | None:
     when = f"on {day(week.block, year=True)}" if alone else f"from {days_between(week.block, week.block_end)}"
     usual, more = _unlike(week, [one for _, one in both])
     long = "" if _days(week) == usual else f" ({plural(_days(week), 'day')})"
-    said = f"Least {when}{long}: {less(saved, 0 if abs(saved) >= 0.095 else 1)}, {amounts}."
+    said = f"Least saved {when}{long}: {less(saved, 0 if abs(saved) >= 0.095 else 1)}, {amounts}."
     return Narrowest(week=week, said=said, more=more)
 
 
