@@ -44,7 +44,7 @@ def seen(weeks: Sequence[str], values: Sequence[float | None], digits: str, of: 
         return {"mode": "lines+markers", "marker": marker}
     text = [f"{value:,{digits}}\N{EN SPACE}" for value in values if value is not None]
     text = [f"{said}\N{EN SPACE}" for said in of if said] or text
-    return {"mode": "markers+text", "marker": marker, "text": text, "textposition": "middle left", "textfont": {}}
+    return {"mode": "markers+text", "marker": marker, "text": text, "textposition": "top left", "textfont": {}}
 
 
 def values_of(frame: pd.DataFrame, column: str) -> list[float | None]:

@@ -218,7 +218,9 @@ def day(when: date, *, year: bool = False) -> str:
 
 
 def days_between(first: date, last: date) -> str:
-    """A stretch of days, both ends included: "1 Jan to 31 Mar 2013"."""
+    """A stretch of days, both ends included: "1 Jan to 31 Mar 2013"; of one day, that day."""
+    if first == last:
+        return day(last, year=True)
     return f"{day(first, year=first.year != last.year)} to {day(last, year=True)}"
 
 

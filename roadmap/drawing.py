@@ -201,6 +201,9 @@ def _said(weeks: Sequence[Week], unit: str, how: Scale) -> str:
         if not values:
             told.append(f"{name} not measured")
             continue
+        if len(values) == 1:
+            told.append(f"{name} {how.said(values[0])}")
+            continue
         low, middle, high = (how.said(value) for value in (min(values), median(values), max(values)))
         told.append(f"{name} {middle} in the middle {unit}, from {low} to {high}")
     least = narrowest(weeks)

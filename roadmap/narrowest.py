@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median, multimode
 from typing import TYPE_CHECKING
 
-from roadmap.answers import count, day, days_between, less, plural
+from roadmap.answers import count, days_between, less, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,8 +62,7 @@ def narrowest(weeks: Sequence[Week]) -> Narrowest | None:
     saved, week = min(both, key=lambda one: one[0])
     how = scale(peak_s(weeks))
     amounts = f"{how.said(week.subject_s or 0.0)} with the service, {how.said(week.control_s or 0.0)} with the monolith"
-    alone = week.block == week.block_end
-    when = f"on {day(week.block, year=True)}" if alone else f"from {days_between(week.block, week.block_end)}"
+    when = f"{'on' if _days(week) == 1 else 'from'} {days_between(week.block, week.block_end)}"
     usual, more = _unlike(week, [one for _, one in both])
     long = "" if _days(week) == usual else f" ({plural(_days(week), 'day')})"
     said = f"Least saved {when}{long}: {less(saved, 0 if abs(saved) >= 0.095 else 1)}, {amounts}."

@@ -25,7 +25,8 @@ def page() -> str:
         (worth.FAULTS[name], here("worth.page", faults=name if place else None) + "#weeks", name == faults)
         for place, name in enumerate(choices)
     )
-    intro = f"Plain sums over all feeds. The shaded {told.unit}s are those that the answer above counts."
+    shaded = f" The shaded {told.unit}s are those that the answer above counts." if told.window else ""
+    intro = f"Plain sums over all feeds.{shaded}"
     drawn = charts.weekly_charts(seen, faults)
     switch = kinds if len(kinds) > 1 else ()
     shown = replace(told, charts=tuple(drawn), weeks_intro=intro, switch=switch)
