@@ -90,7 +90,7 @@ def split_said(found: Split, named: int = 0) -> str:
         return ""
     parts = [f"Less time with {len(found.less)} of {words.plural(of, 'partner')}"]
     if found.more:
-        rest = f" and {len(found.more) - named:,} others" if len(found.more) > named else ""
+        rest = f" and {words.plural(len(found.more) - named, 'other')}" if len(found.more) > named else ""
         parts.append(f"more with {len(found.more)}" + (f" ({', '.join(found.more[:named])}{rest})" if named else ""))
     if found.unclear:
         parts.append(f"unclear with {len(found.unclear)}")

@@ -51,7 +51,7 @@ def test_partners_are_counted_by_their_likely_range(ranges: Gains) -> None:
     assert (found.less, found.more) == (("AA", "UA"), ("AS", "HA"))
     assert (found.unclear, found.unknown) == (("VX",), ("OO",))
     assert split_said(found, 6) == "Less time with 2 of 5 partners, more with 2 (AS, HA), unclear with 1"
-    assert split_said(found, 1) == "Less time with 2 of 5 partners, more with 2 (AS and 1 others), unclear with 1"
+    assert split_said(found, 1) == "Less time with 2 of 5 partners, more with 2 (AS and 1 other), unclear with 1"
 
 
 def test_the_chart_of_partners_counts_those_unclear_too(ranges: Gains) -> None:
@@ -76,7 +76,7 @@ def test_an_answer_without_gains_by_partner_has_no_such_line(
 
 
 def test_the_narrowest_week_is_named_and_leads_to_its_runs(client: FlaskClient) -> None:
-    """Below the chart stands where the least was saved; the link lists that week's runs, and all of it is understood."""
+    """Below the chart stands where the least was saved; the link lists that week's runs, with no key left out."""
     found = re.search(r'Least saved from .*?<a href="([^"]+)">Runs of these days</a>', client.get("/").text)
     assert found
     address = html.unescape(found[1])
@@ -92,18 +92,18 @@ def test_short_times_are_in_milliseconds_everywhere_but_in_the_data(
     """Chart, hover and table have one unit with three figures; CSV and JSON stay in seconds under the same names."""
     text, rows, body = _busy(app_on(made_up(cost=0.38)).test_client())
     assert "in seconds, by week" in text
-    assert "<th scope=\"col\" class=\"num\">Service, s</th>" in text
+    assert '<th scope="col" class="num">Service, s</th>' in text
     quick = app_on(_quick(made_up())).test_client()
     text, rows, body = _busy(quick)
     assert "in milliseconds, by week" in text
-    assert "<th scope=\"col\" class=\"num\">Service, ms</th>" in text
+    assert '<th scope="col" class="num">Service, ms</th>' in text
     assert body["columns"]["subject_s"] == "Service, s"
     seconds = float(rows[0]["subject_s"])
     assert seconds < 0.1
     line = next(trace for trace in body["figure"]["data"] if trace["meta"] == "service")
     assert line["y"][0] == pytest.approx(seconds * 1000, rel=1e-3)
     assert line["hovertemplate"] == "%{y:,.1f} ms"
-    assert f"<td class=\"num\">{seconds * 1000:.1f}</td>" in text
+    assert f'<td class="num">{seconds * 1000:.1f}</td>' in text
 
 
 def _busy(client: FlaskClient) -> tuple[str, list[dict[str, str]], dict]:

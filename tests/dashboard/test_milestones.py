@@ -140,6 +140,8 @@ def test_recorded_forecasts_and_criteria_are_charts(example: FlaskClient) -> Non
     slips = example.get("/charts/slips.csv").text.splitlines()
     assert slips[1].startswith("M1,2013-02-17,2013-03-31,")
     assert slips[-1] == "M4,2013-12-31,2013-12-31,,,not expected within three years"
+    title = example.get("/charts/slips.json").json["title"]
+    assert title == "XX"
     assert example.get("/charts/burnup.csv?as_of=2013-03-30").text.splitlines()[-1] == "2013-03-24,2,14"
 
 

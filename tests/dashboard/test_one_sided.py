@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -70,10 +71,15 @@ def told(tmp_path: Path, app_on: Callable[..., Flask]) -> Callable[..., dict[str
     return make
 
 
+def failed(one: RunEvent) -> RunEvent:
+    """The same run, ended by a partner that answered 503."""
+    return replace(one, outcome="failed", error_type="http-503", error="answered 503", rows={"in": 100, "failed": 100})
+
+
 def plain(text: str) -> str:
     """A page's words, tags and line breaks left out."""
     body = re.sub(r"<(script|head).*?</\1>", "", text, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", body))).replace("`", "")
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", body)))
 
 
 SERVICE = [run("service", 3, number) for number in range(3)]
@@ -131,3 +137,18 @@ def test_only_where_nobody_has_run_there_are_no_runs(told: Callable) -> None:
     text = told(run("service", 1, 1))["/"]
     assert "No runs yet on M1. Started 2 Mar. It runs with milepost run --level 1." in text
     assert "nothing measured yet" in text
+
+
+def test_one_of_three_is_not_called_a_rate(told: Callable) -> None:
+    """Of three exchanges, one failed: nobody has seen 333 of every 1,000, on the page or on the sheet."""
+    for path, text in told(*SERVICE[:2], failed(SERVICE[2])).items():
+        assert "1 of 3 exchanges" in text, path
+        assert "333" not in text.split("Day by day")[0], path
+
+
+def test_a_chart_without_an_answer_shades_nothing(told: Callable) -> None:
+    """Where the answer counts no day, no day is said to be shaded; one day is one number, not a middle and a range."""
+    pages = told(*SERVICE)
+    assert "shaded" not in pages["/"]
+    assert "service 10.0 s." in pages["/report"]
+    assert "3 Mar to 3 Mar" not in pages["/report"]
