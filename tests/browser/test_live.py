@@ -162,16 +162,10 @@ def test_a_page_that_cannot_be_made_now_is_said(served, page):
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_number_of_the_only_point_stands_beside_it(made_up, open_page, width):
     """On the first day the chart is one dot; its number lies on neither the dot nor the line through it."""
-    plan = Path(roadmap.__file__).with_name("milestones.toml")
-    config = Config(store=made_up(weeks=1), milestones=plan, built=1, workspace_name="demo")
-    server = waitress.create_server(create_app(config), host="127.0.0.1", port=0, threads=2)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    page, _ = open_page("/", width, at=f"http://127.0.0.1:{server.effective_port}")
+    one = Served(made_up(weeks=1))
+    page, _ = open_page("/", width, at=one.address)
     number = page.locator("#busy .textpoint").last.bounding_box()
     dot = page.locator("#busy .point").last.bounding_box()
-    server.close()
-    server.task_dispatcher.shutdown()
-    thread.join(timeout=5)
+    one.stop()
     assert number["x"] + number["width"] <= dot["x"]
     assert number["y"] + number["height"] <= dot["y"] + dot["height"]
