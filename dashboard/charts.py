@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard import figures, frames, words
 from dashboard.drawing import Mark
-from roadmap.narrowest import narrowest, peak_s, scale
+from roadmap.narrowest import narrowest, peak_s
+from roadmap.scale import scale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from dashboard.drawing import Figure
     from dashboard.frames import Stretch
-    from roadmap.narrowest import Scale
+    from roadmap.scale import Scale
     from roadmap.weeks import Week
 
 

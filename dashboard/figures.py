@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dashboard.drawing import Figure, Mark
-    from roadmap.narrowest import Scale
+    from roadmap.scale import Scale
 
 #: Up to so many blocks each gets its own tick.
 FEW = 14

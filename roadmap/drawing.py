@@ -10,12 +10,13 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from roadmap.answers import days_between, percent, plural, shortened
-from roadmap.narrowest import narrowest, peak_s, scale
+from roadmap.narrowest import narrowest, peak_s
+from roadmap.scale import scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from roadmap.narrowest import Scale
+    from roadmap.scale import Scale
     from roadmap.weeks import Stretch, Week
 
 #: The drawing in units of its own; it is as wide as the paper, on which a unit is three quarters of a point.

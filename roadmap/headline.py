@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from metrics import compare
 from metrics.measures import MEASURES
-from roadmap import sides
+from roadmap import begun
 from roadmap.answers import Gain
 from roadmap.looks import question
 from roadmap.weeks import time_target
@@ -46,8 +46,8 @@ def speaking(seen: Sequence[Seen]) -> Seen:
     """The last milestone with enough evidence; else the last that has any, or at least runs; else the first."""
     enough = [one for one in seen if one.reading.low is not None]
     some = [one for one in seen if one.reading.blocks]
-    begun = [one for one in seen if one.gain.sides and one.gain.sides.ours]
-    return next((found[-1] for found in (enough, some, begun) if found), seen[0])
+    runs = [one for one in seen if one.gain.sides and one.gain.sides.ours]
+    return next((found[-1] for found in (enough, some, runs) if found), seen[0])
 
 
 def _seen(db: Database, milestone: Milestone, verdict: Verdict, today: date, mode: str) -> Seen:
@@ -75,6 +75,6 @@ def _seen(db: Database, milestone: Milestone, verdict: Verdict, today: date, mod
         block_days=1 if mode == "live" else 7,
         proven_on=verdict.proven_on,
         lacks=", ".join(dict.fromkeys(lacks)),
-        sides=None if reading.blocks else sides.look(db, asked, reading),
+        sides=None if reading.blocks else begun.look(db, asked, reading),
     )
     return Seen(milestone=milestone, verdict=verdict, reading=reading, asked=asked, gain=gain)

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from roadmap.narrowest import narrowest, scale
+from roadmap.narrowest import narrowest
 from roadmap.rates import many, unit, was
+from roadmap.scale import scale
 from roadmap.weeks import Week
 
 
