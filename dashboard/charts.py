@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dashboard import figures, frames, words
 from dashboard.drawing import Mark
+from roadmap.narrowest import narrowest, peak_s
+from roadmap.scale import scale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,17 +18,29 @@ if TYPE_CHECKING:
 
     from dashboard.drawing import Figure
     from dashboard.frames import Stretch
+    from roadmap.scale import Scale
+    from roadmap.weeks import Week
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a chart's table: its name in CSV and JSON, its heading, and whether it holds words."""
+    """One column of a chart's table: its name in CSV and JSON, its heading, and whether it holds words.
+
+    The table may show another unit than the data, whose units never change: `times` as much, under the heading `shown`.
+    """
 
     name: str
     label: str
     words: bool = False
     digits: int = 0
     ranged: bool = False  #: a percentage with as many digits as the range in its row supports, from `low` to `high`
+    shown: str = ""
+    times: float = 1.0
+
+    @property
+    def heading(self) -> str:
+        """What stands over the column in the table."""
+        return self.shown or self.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +61,9 @@ class Chart:
         default_factory=dict
     )  #: what cells count, by row, column
     hrefs: Mapping[tuple[int, int], str] = field(default_factory=dict)  #: and where it is, by the places of both
+    note: str = ""  #: what to see in it, below the drawing
+    noted: Mapping[str, object] | None = None  #: the list of the runs that the note is about, as `links.runs` takes it
+    note_runs: str = ""  #: the address of that list
 
     @property
     def cells(self) -> list[list[str]]:
@@ -55,11 +72,12 @@ class Chart:
 
 
 DAYS = (Column(name="block", label="From", words=True), Column(name="block_end", label="to", words=True))
+TIMES = ("control_s", "subject_s", "target_s")
 BUSY = (
     *DAYS,
-    Column(name="control_s", label="Monolith, s", digits=2),
-    Column(name="subject_s", label="Service, s", digits=2),
-    Column(name="target_s", label="Target, s", digits=2),
+    Column(name="control_s", label="Monolith, s"),
+    Column(name="subject_s", label="Service, s"),
+    Column(name="target_s", label="Target, s"),
     Column(name="control_held", label="Monolith, records held"),
     Column(name="subject_held", label="Service, records held"),
 )
@@ -75,31 +93,63 @@ FAILED = (
 
 
 def busy(
-    frame: pd.DataFrame, parts: Sequence[Stretch], window: tuple[date, date] | None, faults: str, unit: str
+    frame: pd.DataFrame, parts: Sequence[Stretch], window: tuple[date, date] | None, faults: tuple[str, str], unit: str
 ) -> Chart:
-    """The chart of busy seconds per 1,000 records; `parts` are the milestones that stood."""
+    """The chart of busy time per 1,000 records.
+
+    Args:
+        frame: as `frames.weekly` makes it.
+        parts: the milestones that stood.
+        window: the days the verdict counts.
+        faults: what runs met, by its name and in words.
+        unit: what a block is called.
+    """
     targets = {part.target for part in parts if part.target is not None}
     target = f"{words.percent(targets.pop())} less" if len(targets) == 1 else "target"
-    about = f"Busy seconds per 1,000 records the partner holds, by {unit}. {faults}, all feeds together."
+    weeks = frames.as_weeks(frame)
+    how = scale(peak_s(weeks))
+    least = narrowest(weeks)
+    long = {"s": "seconds", "ms": "milliseconds"}[how.unit]
+    about = f"Busy time per 1,000 records the partner holds, in {long}, by {unit}. {faults[1]}, all feeds together."
     return Chart(
         name="busy",
         title=_less_often(frame, "s", "Less time per record", unit),
         what=about,
-        figure=figures.busy(frame, _marks(parts), window, target),
-        columns=BUSY,
+        figure=figures.busy(frame, _marks(parts), window, target, how),
+        columns=tuple(_in_unit(column, how) for column in BUSY),
         rows=frames.records(frame, [column.name for column in BUSY]),
-        key=(("baseline", "monolith"), ("service", "service"), ("target", f"target: {target}")),
+        key=(("baseline", "monolith"), ("service", "service"), ("target", _named(target))),
+        note=f"{least.said} {least.more}".strip() if least else "",
+        noted=_runs_of(least.week, parts, faults[0]) if least else None,
     )
 
 
+def _named(target: str) -> str:
+    return target if target == "target" else f"target: {target}"
+
+
+def _in_unit(column: Column, how: Scale) -> Column:
+    """A column of seconds as the table shows it; the data stays in seconds."""
+    if column.name not in TIMES:
+        return column
+    return replace(column, digits=how.digits, times=how.times, shown=column.label.removesuffix("s") + how.unit)
+
+
+def _runs_of(week: Week, parts: Sequence[Stretch], faults: str) -> dict[str, object]:
+    """The list of both sides' runs of one block."""
+    stood = next(part.milestone for part in parts if part.code == week.milestone)
+    sides = (stood.control, stood.subject)
+    return {"side": sides, "faults": faults, "from_": week.block, "to": week.block_end}
+
+
 def failed(
-    frame: pd.DataFrame, parts: Sequence[Stretch], window: tuple[date, date] | None, faults: str, unit: str
+    frame: pd.DataFrame, parts: Sequence[Stretch], window: tuple[date, date] | None, faults: tuple[str, str], unit: str
 ) -> Chart:
     """The chart of failed exchanges per 1,000, at the first attempt and after retries."""
     return Chart(
         name="failed",
         title=_less_often(frame, "first", "Fewer failed first attempts", unit),
-        what=f"Failed exchanges of every 1,000, by {unit}. {faults}, all feeds together.",
+        what=f"Failed exchanges of every 1,000, by {unit}. {faults[1]}, all feeds together.",
         figure=figures.failed(frame, _marks(parts), window),
         columns=FAILED,
         rows=frames.records(frame, [column.name for column in FAILED]),
@@ -126,4 +176,4 @@ def _cell(row: Mapping[str, Any], column: Column) -> str:
         return words.DASH
     if column.ranged:
         digits = words.digits_for(row["low"] / 100, row["high"] / 100)
-    return f"{value:,.{digits}f}" if isinstance(value, int | float) else str(value)
+    return f"{value * column.times:,.{digits}f}" if isinstance(value, int | float) else str(value)

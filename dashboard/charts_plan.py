@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from dashboard import figures_gains, figures_plan, words
 from dashboard.charts import Chart, Column
 from dashboard.drawing import rows_of
+from dashboard.gains import split, split_said
+from metrics.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,8 +123,8 @@ def _last_slip(tracks: Sequence[Track], by_code: Mapping[str, Sequence[Foreseen]
         track, last = open_ones[-1]
         said = f"{track.code}, due {words.day(track.due, year=True)}, is "
         if last.expected_on is None:
-            return f"{said}not expected within three years, as things stand"
-        return f"{said}expected around {words.day(last.expected_on, year=True)}"
+            return f"{said}not expected within three years, as things stand{_for(last)}"
+        return f"{said}expected around {words.day(last.expected_on, year=True)}{_for(last)}"
     ended = [(track.proven_on, track) for track in tracks if track.proven_on and by_code[track.code]]
     if not ended:
         return "When milestones were expected"
@@ -130,6 +132,12 @@ def _last_slip(tracks: Sequence[Track], by_code: Mapping[str, Sequence[Foreseen]
     first = by_code[track.code][0]
     was = words.day(first.expected_on, year=True) if first.expected_on else "not to be expected within three years"
     return f"{track.code} was proven on {words.day(day, year=True)}; the first forecast had said {was}"
+
+
+def _for(one: Foreseen) -> str:
+    """Which of several targets it is that comes so late."""
+    titles = " and ".join(MEASURES[name].title.lower() for name in one.last if name in MEASURES)
+    return f", with {titles}" if titles else ""
 
 
 def _foreseen_row(one: Foreseen) -> dict[str, Any]:
@@ -176,7 +184,7 @@ def gains(found: Gains) -> Chart | None:
     ]
     return Chart(
         name=f"gains-{found.code}",
-        title=_clear(found),
+        title=split_said(split(found)),
         what=f"Processing time against the monolith, {words.days_between(found.start, found.end)}, by partner: a dot "
         "is the estimate, the line its likely range. Less time lies to the right; half the time is as far from the "
         "same as twice the time.",
@@ -185,14 +193,6 @@ def gains(found: Gains) -> Chart | None:
         rows=[_gain_row(one) for one in found.partners],
         size=f"rows-{rows_of(len(dots))}",
     )
-
-
-def _clear(found: Gains) -> str:
-    known = [one for one in found.partners if one.low is not None and one.high is not None]
-    less = sum(one.low is not None and one.low > 0 for one in known)
-    more = sum(one.high is not None and one.high < 0 for one in known)
-    said = f"Less time with {less} of {words.plural(len(known), 'partner')}"
-    return f"{said}, more with {more}" if more else said
 
 
 def _gain_row(one: Gain) -> dict[str, Any]:

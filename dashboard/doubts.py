@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from metrics.compare import Reading
     from metrics.window import Question
+    from roadmap.sides import Sides
 
 #: Below this many blocks the range is wide enough to be worth saying so.
 FEW_BLOCKS = 26
@@ -29,11 +30,13 @@ class Doubt:
     text: str
 
 
-def about(db: Database, asked: Question, reading: Reading, unit: str) -> Iterator[Doubt]:
-    """Everything to bear in mind about a reading of `busy_time_saved`."""
-    yield from _place(reading)
+def about(db: Database, asked: Question, reading: Reading, unit: str, sides: Sides | None = None) -> Iterator[Doubt]:
+    """Everything to bear in mind about a reading of `busy_time_saved`; `sides` where it compares nothing."""
     if not reading.blocks:
+        said = f"{sides.said} So nothing" if sides else "Nothing"
+        yield Doubt(title="Nothing compared yet", text=f"{said} is known of the time saved.")
         return
+    yield from _place(reading)
     yield from _blocks(db, asked, reading, unit)
     yield from _answers(db, asked)
     yield _mix(db, asked, reading)
@@ -79,7 +82,7 @@ def _blocks(db: Database, asked: Question, reading: Reading, unit: str) -> Itera
     lacking = [
         row for row in compare.block_series(db, asked) if row["subject_busy_s"] is None or row["control_busy_s"] is None
     ]
-    if lacking:
+    if lacking and reading.paired:  # else each side counts with what it has
         many = words.plural(len(lacking), unit)
         yield Doubt(title=f"{many} left out", text=f"Only one side was measured in {many}; they count for neither.")
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dashboard.drawing import Figure, Mark
+    from roadmap.scale import Scale
 
 #: Up to so many blocks each gets its own tick.
 FEW = 14
@@ -28,17 +29,21 @@ FEW = 14
 HEIGHTS = {"busy": 340, "failed": 420, "aside": 300}
 
 
-def busy(frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date] | None, target: str) -> Figure:
-    """Busy seconds per 1,000 records by week: monolith dashed, service solid, target dash-dot.
+def busy(
+    frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date] | None, target: str, how: Scale
+) -> Figure:
+    """Busy time per 1,000 records by week: monolith dashed, service solid, target dash-dot.
 
     Args:
         frame: columns block, block_end, milestone, control_s, subject_s, target_s as `frames.weekly` makes them.
         marks: milestone go-lives.
         window: the weeks the verdict counts, shaded.
         target: the target line's label, "30% less".
+        how: the unit that all of it is drawn in.
     """
     lines = [("baseline", "control_s", "monolith"), ("target", "target_s", target), ("service", "subject_s", "service")]
-    return _weekly("busy", frame, [("", lines)], ".1f", " s", marks, window)
+    shown = frame.assign(**{column: frame[column] * how.times for _, column, _ in lines})
+    return _weekly("busy", shown, [("", lines)], f".{how.digits}f", f" {how.unit}", marks, window)
 
 
 def failed(frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date] | None) -> Figure:
@@ -77,10 +82,11 @@ def _weekly(
         layout["yaxis" + axis[1:]] = y_axis(low, high, top)
         for role, column, label in lines:
             weeks, values = points(frame, column, switches=role != "baseline")
+            of = _of(frame, column, role, values)
             figure["data"].append(
                 {
                     "type": "scatter",
-                    **seen(weeks, values, digits),
+                    **seen(weeks, values, digits, of),
                     "name": f"{label}, {title.lower()}" if title else label,
                     "meta": role,
                     "x": weeks,
@@ -89,7 +95,8 @@ def _weekly(
                     "connectgaps": False,
                     "cliponaxis": False,
                     "line": {"color": PALETTES["light"][role], **STYLES[role]},
-                    "hovertemplate": f"%{{y:,{digits}}}{unit}",
+                    "hovertemplate": f"%{{y:,{digits}}}{unit}" + (" (%{customdata})" if of else ""),
+                    **({"customdata": of} if of else {}),
                 }
             )
         layout["annotations"] += _labels(frame, lines, axis, top, plot_px * (high - low))
@@ -111,6 +118,18 @@ def _weekly(
     for one in marks:
         mark(layout, one, "muted", dash="dot", said=len(panels) == 1)
     return figure
+
+
+def _of(frame: pd.DataFrame, column: str, role: str, values: Sequence[float | None]) -> list[str]:
+    """How many exchanges of how many each point of a rate is; empty for what is no rate."""
+    side, _, kind = column.partition("_")
+    if kind not in {"first", "after"}:
+        return []
+    _, all_of = points(frame, f"{side}_exchanges", switches=role != "baseline")
+    return [
+        "" if value is None or not many else f"{value * many / 1000:,.0f} of {many:,.0f}"
+        for value, many in zip(values, all_of, strict=True)
+    ]
 
 
 def _labels(

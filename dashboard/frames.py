@@ -13,7 +13,7 @@ import pandas as pd
 
 from metrics.baseline import pinned_since
 from metrics.events import parse_subject
-from roadmap.weeks import Stretch, stretches, time_target, weeks
+from roadmap.weeks import Stretch, Week, stretches, time_target, weeks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +26,8 @@ __all__ = [
     "WEEKLY",
     "Stretch",
     "Sums",
+    "Week",
+    "as_weeks",
     "is_pinned",
     "records",
     "spent",
@@ -73,6 +75,16 @@ def weekly(db: Database, parts: Iterable[Stretch], mode: str, faults: str) -> pd
     frame = pd.DataFrame(rows, columns=list(WEEKLY))
     numbers = [name for name in WEEKLY if name not in {"block", "block_end", "milestone"}]
     return frame.astype(dict.fromkeys(numbers, "float64"))
+
+
+def as_weeks(frame: pd.DataFrame) -> list[Week]:
+    """The rows of `weekly` as they were told."""
+    return [_week(row) for row in frame[list(WEEKLY)].to_dict(orient="records")]
+
+
+def _week(row: dict[Any, Any]) -> Week:
+    values: dict[str, Any] = {name: None if pd.isna(value) else value for name, value in row.items()}
+    return Week(**values)
 
 
 def sums(db: Database, asked: Question, name: str) -> Sums:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dashboard import words
 from dashboard.strata import part
 from metrics import compare
 from metrics.window import load
@@ -58,6 +59,40 @@ class Gains:
     def key(self) -> str:
         """By which the runs that they count are found."""
         return f"{self.code}:busy_time_saved:{self.faults}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """With which partners the service takes less time and with which more, by their likely ranges."""
+
+    less: tuple[str, ...]  #: the whole range is
+    more: tuple[str, ...]
+    unclear: tuple[str, ...]  #: the range holds the same time, too
+    unknown: tuple[str, ...]  #: too few runs for a range
+
+
+def split(found: Gains) -> Split:
+    """The partners of a milestone by their likely ranges, in alphabetical order."""
+    ranges = sorted((one.partner, one.low, one.high) for one in found.partners if one.known)
+    less = tuple(name for name, low, _ in ranges if low is not None and low > 0)
+    more = tuple(name for name, _, high in ranges if high is not None and high < 0)
+    unclear = tuple(name for name, _, _ in ranges if name not in {*less, *more})
+    unknown = tuple(sorted(one.partner for one in found.partners if not one.known))
+    return Split(less=less, more=more, unclear=unclear, unknown=unknown)
+
+
+def split_said(found: Split, named: int = 0) -> str:
+    """How many partners each, and of those with more time so many by name: "Less time with 8 of 14 partners, more…"."""
+    of = len(found.less) + len(found.more) + len(found.unclear)
+    if not of:
+        return ""
+    parts = [f"Less time with {len(found.less)} of {words.plural(of, 'partner')}"]
+    if found.more:
+        rest = f" and {words.plural(len(found.more) - named, 'other')}" if len(found.more) > named else ""
+        parts.append(f"more with {len(found.more)}" + (f" ({', '.join(found.more[:named])}{rest})" if named else ""))
+    if found.unclear:
+        parts.append(f"unclear with {len(found.unclear)}")
+    return ", ".join(parts)
 
 
 def gains(db: Database, view: View) -> dict[str, Gains]:

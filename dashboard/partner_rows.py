@@ -194,8 +194,12 @@ def likely(low: float, high: float, digits: int) -> str:
     if high < 0:
         return f"likely {words.percent(-high, digits)} to {words.percent(-low, digits)} more"
     if low <= 0:
-        return f"likely {words.percent(-low, digits)} more to {words.percent(high, digits)} less"
+        return f"likely {_bound(low, digits)} to {_bound(high, digits)}"
     return f"likely {words.percent(low, digits)} to {words.percent(high, digits)}"
+
+
+def _bound(share: float, digits: int) -> str:
+    return words.less(share, digits).removesuffix(" time").replace("the same", "the same time")
 
 
 def span(seconds: float) -> str:

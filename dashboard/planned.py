@@ -53,6 +53,7 @@ class Foreseen:
     as_of: date
     due: date  #: as planned then
     expected_on: date | None  #: None: not within three years
+    last: tuple[str, ...] = ()  #: those of its targets that are; empty where all are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,17 +131,26 @@ def foreseen(db: Database, code: str, today: date) -> tuple[Foreseen, ...]:
     if not db.table("forecast").exists():  # only older releases have written here; a reader may not add it
         return ()
     sql = (
-        "SELECT as_of, MAX(due), CASE WHEN COUNT(*) = COUNT(expected_on) THEN MAX(expected_on) END FROM forecast "
-        "WHERE code = ? AND as_of <= ? GROUP BY as_of ORDER BY as_of"
+        "SELECT as_of, name, due, expected_on FROM forecast WHERE code = ? AND as_of <= ? ORDER BY as_of, name, faults"
     )
-    return tuple(
-        Foreseen(
-            code=code,
-            as_of=date.fromisoformat(as_of),
-            due=date.fromisoformat(due),
-            expected_on=date.fromisoformat(expected_on) if expected_on else None,
-        )
-        for as_of, due, expected_on in db.execute(sql, (code, today.isoformat())).fetchall()
+    told: dict[str, list[tuple[str, str, str | None]]] = {}
+    for as_of, *one in db.execute(sql, (code, today.isoformat())).fetchall():
+        told.setdefault(as_of, []).append((one[0], one[1], one[2]))
+    return tuple(_foreseen(code, as_of, targets) for as_of, targets in told.items())
+
+
+def _foreseen(code: str, as_of: str, targets: list[tuple[str, str, str | None]]) -> Foreseen:
+    """One day's forecasts of a milestone's targets (name, due, expected), as one."""
+    days = [day for _, _, day in targets if day]
+    until = max(days) if len(days) == len(targets) else None
+    last = {name: None for name, _, day in targets if (day or None) == until}
+    all_names = {name for name, _, _ in targets}
+    return Foreseen(
+        code=code,
+        as_of=date.fromisoformat(as_of),
+        due=date.fromisoformat(max(due for _, due, _ in targets)),
+        expected_on=date.fromisoformat(until) if until else None,
+        last=tuple(last) if len(last) < len(all_names) else (),
     )
 
 

@@ -27,8 +27,11 @@ def points(frame: pd.DataFrame, column: str, *, switches: bool) -> tuple[list[st
     return weeks, values
 
 
-def seen(weeks: Sequence[str], values: Sequence[float | None], digits: str) -> dict[str, Any]:
-    """How a line is drawn so that each point is seen: one that stands alone is a dot, the only one has its number."""
+def seen(weeks: Sequence[str], values: Sequence[float | None], digits: str, of: Sequence[str] = ()) -> dict[str, Any]:
+    """How a line is drawn so that each point is seen: one that stands alone is a dot, the only one has its number.
+
+    Of a rate the number is how many of how many (`of`).
+    """
     around = [None, *values, None]
     alone = [
         value is not None and before is None and after is None
@@ -40,7 +43,8 @@ def seen(weeks: Sequence[str], values: Sequence[float | None], digits: str) -> d
     if len(weeks) > 1:
         return {"mode": "lines+markers", "marker": marker}
     text = [f"{value:,{digits}}\N{EN SPACE}" for value in values if value is not None]
-    return {"mode": "markers+text", "marker": marker, "text": text, "textposition": "middle left", "textfont": {}}
+    text = [f"{said}\N{EN SPACE}" for said in of if said] or text
+    return {"mode": "markers+text", "marker": marker, "text": text, "textposition": "top left", "textfont": {}}
 
 
 def values_of(frame: pd.DataFrame, column: str) -> list[float | None]:

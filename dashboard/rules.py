@@ -14,6 +14,7 @@ from roadmap.advice import BY_STATUS
 from roadmap.criteria import GRADES
 from roadmap.forecast import LEAST_POINTS
 from roadmap.reasons import FIRST_LEAST_DAYS, FIRST_MOST_DAYS, FIRST_SHARE, QUIET_WORKING_DAYS, would_change
+from roadmap.sides import Sides
 from roadmap.words import STATUS, VERDICT
 
 
@@ -123,6 +124,13 @@ SITUATIONS = {
     "slower": ("The whole range is on the wrong side.", _gain(-0.12, -0.10, -0.08)),
     "measured": ("There is a range, and no target was set.", _gain(0.57, 0.61, 0.65, target=None)),
     "early": ("There are too few blocks for a range.", _gain(0.57, 0.61, 0.65, blocks=6, today=date(2013, 2, 10))),
+    "one_sided": (
+        "Only one side has run, or both with nothing in common to compare.",
+        _gain(
+            0, 0, 0, blocks=0,
+            sides=Sides(subject="service@1", control="monolith", ours=3, theirs=0, why=""),
+        ),
+    ),
     "none": ("Nothing was measured.", _gain(0, 0, 0, blocks=0, start=date(2013, 2, 1), today=date(2013, 1, 10))),
     "regressed": (
         "It was proven, and a later look is worse.", _gain(0.57, 0.61, 0.65, proven_on=date(2013, 4, 1)),

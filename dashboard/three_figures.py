@@ -10,6 +10,7 @@ from metrics import browse, compare
 from metrics.counted import counted
 from metrics.picked import Picked
 from metrics.window import load
+from roadmap import rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +84,7 @@ def proof(reading: Reading, *, short: bool = False) -> str:
         words.plural(reading.blocks, unit),
         "" if short else words.many(reading.n, reading.n_of),
         reading.mode,
-        f"series {reading.series}" if reading.series else "",
+        f"series {reading.series}" if short and reading.series else "",  # a page says it once
     ]
     return " · ".join(part for part in parts if part)
 
@@ -102,7 +103,8 @@ def saved(gains: dict[str, Reading], gain: words.Gain) -> Figure:
     floor = min([0.0, *(reading.low for reading in gains.values() if reading.low is not None)])
     for faults, reading in gains.items():
         if reading.estimate is None:
-            shown.append(Shown(label=words.capital(words.under(faults)), big="not measured", missing=True))
+            said = "not measured" if gain.blocks or not gain.has_runs else "not compared yet"
+            shown.append(Shown(label=words.capital(words.under(faults)), big=said, missing=True))
             continue
         if reading.low is None or reading.high is None:
             note = f"{reading.blocks} of {gain.min_blocks} {gain.unit}; no range yet"
@@ -127,7 +129,9 @@ def saved(gains: dict[str, Reading], gain: words.Gain) -> Figure:
             )
         )
     return Figure(
-        title="Time saved", readings=tuple(shown), proof=tuple(_proof(one, gain.code) for one in gains.values())
+        title="Time saved",
+        readings=tuple(shown),
+        proof=tuple(_proof(one, gain.code) for one in gains.values() if one.estimate is not None),
     )
 
 
@@ -154,10 +158,11 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
         if now.estimate is None:
             shown.append(Shown(label=label, big="not measured", missing=True))
             continue
-        before = "of every 1,000" + ("" if was.estimate is None else f" (was {words.per_thousand(was.estimate)})")
+        before = rates.unit(now.n) + rates.was(was.estimate, was.n, now.n)
         notes = []
         if now.low is not None and now.high is not None:
-            notes.append(f"Likely {words.per_thousand(now.low)} to {words.per_thousand(now.high)}")
+            likely = f"Likely {words.per_thousand(now.low)} to {words.per_thousand(now.high)}"
+            notes.append(likely if now.n >= rates.FEW else f"{likely} {rates.UNIT}")
         ours, theirs = asked[faults], replace(asked[faults], subject=asked[faults].control)
         lists = [
             _counted(db, question, one, f"{code}:{one.measure}:{faults}{side}", attempt)
@@ -167,7 +172,7 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
         shown.append(
             Shown(
                 label=label,
-                big=words.per_thousand(now.estimate),
+                big=rates.many(now.estimate, now.n),
                 unit=before,
                 note="; ".join(notes),
                 failed=tuple(failed for failed, _ in lists),
@@ -198,7 +203,7 @@ def _calm(
         return (Listed(text="not measured", keys={}, of_runs=False),)
     return tuple(
         Listed(
-            text=words.per_thousand(one.estimate),
+            text=rates.many(one.estimate, one.n),
             keys={"counted": f"{code}:{one.measure}:{asked.faults}{side}", "attempt": "last"},
             of_runs=False,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dashboard import doubts, words
+from dashboard.gains import gains, split, split_said
 from dashboard.three_figures import Figure, failed, proof, saved, spent
 from metrics import compare
 from metrics.measures import MEASURES
@@ -13,7 +14,7 @@ from roadmap import words as roadmap_words
 from roadmap.headline import look, speaking
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from sqlite_utils import Database
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
     from dashboard.doubts import Doubt
     from dashboard.view import View
     from metrics.measures import Measure
+    from metrics.reading import Reading
     from metrics.window import Question
     from roadmap.headline import Seen
     from roadmap.plan import Plan
 
 __all__ = ["Worth", "answer", "look", "page", "proof"]
+
+#: So many of the partners with which it takes more time are named.
+NAMED = 6
 
 #: Measures explained on the front page.
 EXPLAINED = ("busy_time_saved", "failed_first", "failed_final", "answers_equal")
@@ -48,6 +53,8 @@ class Worth:
     unit: str
     min_blocks: int
     window: tuple[date, date] | None
+    series: tuple[str, ...] = ()  #: in which series each number was measured, in words
+    partners: str = ""  #: with how many of them it takes less time, and with how many more
     charts: tuple[Chart, ...] = ()
     weeks_intro: str = ""
     switch: tuple[tuple[str, str, bool], ...] = ()
@@ -55,9 +62,15 @@ class Worth:
 
 def answer(db: Database, view: View) -> Worth:
     """The front page of a view, without its charts."""
-    return page(
-        db, view.plan, look(db, view.plan, view.verdicts, view.today, view.built, view.mode), view.today, view.mode
-    )
+    seen = look(db, view.plan, view.verdicts, view.today, view.built, view.mode)
+    told = page(db, view.plan, seen, view.today, view.mode)
+    found = view.made(gains).get(told.code)
+    if found is None or found.faults != "standard":  # the headline's faults; so a plan calls production's, too
+        return told
+    apart = split(found)
+    few = f"; too few runs with {len(apart.unknown)}" if apart.unknown else ""
+    said = split_said(apart, NAMED)
+    return replace(told, partners=f"{said}{few}." if said else "")
 
 
 def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str) -> Worth:
@@ -66,8 +79,8 @@ def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str)
     later = [one for one in seen[seen.index(head) + 1 :] if one.milestone.start > head.milestone.start]
     kinds = ("real",) if mode == "live" else ("standard", "none")
     asked = {faults: head.asked if faults == head.asked.faults else _other(head, faults) for faults in kinds}
-    gains = {faults: compare.busy_time_saved(db, question) for faults, question in asked.items()}
-    gains[head.asked.faults] = head.reading
+    gains_of = {faults: compare.busy_time_saved(db, question) for faults, question in asked.items()}
+    gains_of[head.asked.faults] = head.reading
     unit = "day" if mode == "live" else "week"
     return Worth(
         answer=words.answer(head.gain),
@@ -77,21 +90,31 @@ def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str)
         about=f"{head.milestone.subject} against the {head.milestone.control}, {_window_said(head, unit)}",
         early=tuple(words.early_look(one.gain) for one in later),
         figures=(
-            saved(gains, head.gain),
+            saved(gains_of, head.gain),
             failed(db, asked, head.milestone.code),
             spent(db, plan, today),
         ),
-        doubts=tuple(doubts.about(db, head.asked, head.reading, unit)),
+        doubts=tuple(doubts.about(db, head.asked, head.reading, unit, head.gain.sides)),
         measures=tuple(MEASURES[name] for name in EXPLAINED),
         unit=unit,
         min_blocks=head.asked.min_blocks,
+        series=_series(gains_of),
         window=(head.reading.start, head.reading.end) if head.reading.blocks else None,
     )
 
 
+def _series(readings: Mapping[str, Reading]) -> tuple[str, ...]:
+    """Each series once, with the faults that its runs met."""
+    named: dict[str, list[str]] = {}
+    for faults, reading in readings.items():
+        if reading.series:
+            named.setdefault(reading.series, []).append(words.under(faults))
+    return tuple(f"{series}: {' and '.join(faults)}" for series, faults in named.items())
+
+
 def _window_said(head: Seen, unit: str) -> str:
     if not head.reading.blocks:
-        return "nothing measured yet"
+        return "nothing compared yet" if head.gain.has_runs else "nothing measured yet"
     return f"{words.days_between(head.reading.start, head.reading.end)}, {words.plural(head.reading.blocks, unit)}"
 
 

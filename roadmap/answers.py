@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from roadmap.sides import Sides
 
 MISSING = "not recorded"
 
@@ -35,15 +39,23 @@ class Gain:
     lacks: str = ""  #: what else keeps the milestone from being proven
     unit: str = "weeks"
     block_days: int = 7  #: how long one of them takes
+    sides: Sides | None = None  #: who has run, where nothing can be compared
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether either side has run, be there anything to compare or not."""
+        return bool(self.blocks or (self.sides and (self.sides.ours or self.sides.theirs)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer in words: which situation it is, what to say first, and what to add."""
+    """An answer in words: which situation it is, what to say first, what to add, and which command comes next."""
 
     situation: str
     headline: str
     detail: str
+    step: str = ""  #: what the command does; "" where there is none
+    command: str = ""
 
 
 def answer(gain: Gain) -> Answer:
@@ -61,7 +73,7 @@ def answer(gain: Gain) -> Answer:
             headline=f"{said}, but {gain.code} is not proven.",
             detail=f"{found.detail} Not reached: {gain.lacks}.",
         )
-    if found.situation not in {"proven", "none"} and gain.proven_on is not None:
+    if found.situation not in {"proven", "none", "one_sided"} and gain.proven_on is not None:
         return replace(
             found,
             situation="regressed",
@@ -73,8 +85,7 @@ def answer(gain: Gain) -> Answer:
 
 def _measured(gain: Gain) -> Answer:
     if not gain.blocks:
-        when = "Starts" if gain.start > gain.today else "Started"
-        return Answer(situation="none", headline=f"No runs yet on {gain.code}.", detail=f"{when} {day(gain.start)}.")
+        return _nothing_compared(gain)
     if gain.blocks < gain.min_blocks or gain.estimate is None or gain.low is None or gain.high is None:
         return Answer(situation="early", headline="Too early to say.", detail=too_early(gain))
     digits = digits_for(gain.low, gain.high)
@@ -114,11 +125,28 @@ def _measured(gain: Gain) -> Answer:
     )
 
 
+def _nothing_compared(gain: Gain) -> Answer:
+    """No block that tells anything: because nobody has run, or one side only, or both apart."""
+    begun, sides = gain.start <= gain.today, gain.sides
+    step, command = (sides.step, sides.command) if begun and sides else ("", "")
+    if begun and sides and gain.has_runs:
+        return Answer(
+            situation="one_sided", headline="Too early to say.", detail=sides.said, step=step, command=command
+        )
+    headline, detail = _no_runs(gain)
+    return Answer(situation="none", headline=headline, detail=detail, step=step, command=command)
+
+
+def _no_runs(gain: Gain) -> tuple[str, str]:
+    return f"No runs yet on {gain.code}.", f"{'Starts' if gain.start > gain.today else 'Started'} {day(gain.start)}."
+
+
 def early_look(gain: Gain) -> str:
     """What a milestone without enough evidence shows so far: a number, no verdict."""
     if not gain.blocks:
-        found = _measured(gain)
-        return f"{found.headline} {found.detail}"
+        if gain.start <= gain.today and gain.sides and gain.sides.ours:
+            return f"Early look at {gain.code}: too early to say. {gain.sides.said}"
+        return " ".join(_no_runs(gain))
     seen = f" So far {less(gain.estimate, 0)}, without a verdict." if gain.estimate is not None else ""
     return f"Early look at {gain.code}: {too_early(gain)}{seen}"
 
@@ -218,7 +246,9 @@ def day(when: date, *, year: bool = False) -> str:
 
 
 def days_between(first: date, last: date) -> str:
-    """A stretch of days, both ends included: "1 Jan to 31 Mar 2013"."""
+    """A stretch of days, both ends included: "1 Jan to 31 Mar 2013"; of one day, that day."""
+    if first == last:
+        return day(last, year=True)
     return f"{day(first, year=first.year != last.year)} to {day(last, year=True)}"
 
 

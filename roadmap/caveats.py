@@ -38,8 +38,10 @@ SECOND_CONTROL = "monolith#2"
 
 def doubts(db: Database | None, head: Seen | None) -> tuple[str, ...]:
     """The gravest things to bear in mind about the answer, three at most."""
-    if db is None or head is None or not head.reading.blocks:
+    if db is None or head is None:
         return ("Nothing was measured, so nothing here can be wrong yet but the plan.",)
+    if not head.reading.blocks:
+        return ("Nothing is compared yet, so nothing is known of the time saved.",)
     return tuple(_doubts(db, head))[:MOST]
 
 

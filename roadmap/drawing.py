@@ -9,11 +9,14 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from roadmap.answers import count, days_between, percent, plural, shortened
+from roadmap.answers import days_between, percent, plural, shortened
+from roadmap.narrowest import narrowest, peak_s
+from roadmap.scale import scale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from roadmap.scale import Scale
     from roadmap.weeks import Stretch, Week
 
 #: The drawing in units of its own; it is as wide as the paper, on which a unit is three quarters of a point.
@@ -73,9 +76,10 @@ def draw(weeks: Sequence[Week], parts: Sequence[Stretch], faults: str, unit: str
         unit: what a block is called, "week".
         height: of the drawing, in its units.
     """
-    peak = max((value for week in weeks for value in (week.control_s, week.subject_s) if value is not None), default=0)
+    peak = peak_s(weeks)
     if not peak:
         return None
+    how = scale(peak)
     first, last = weeks[0].block, weeks[-1].block_end
     step = _step(peak / (3 if height < 150 else 4))
     top = math.ceil(peak * 1.02 / step) * step
@@ -105,14 +109,16 @@ def draw(weeks: Sequence[Week], parts: Sequence[Stretch], faults: str, unit: str
         title=_message(weeks, unit),
         what=f"Busy time per 1,000 records the partner holds, by {unit}, {days_between(first, last)}; {faults}, "
         "all feeds together.",
-        said=_said(weeks, unit),
+        said=_said(weeks, unit, how),
         height=height,
         floor=floor,
         left=float(LEFT),
         right=right,
         lines=tuple(_apart(lines, TOP + 3, floor - 2)),
         across=tuple(Tick(at=x(day), text=f"{day.day} {day:%b}") for day in _days(first, last)),
-        up=tuple(Tick(at=y(step * n), text=_seconds(step * n, top)) for n in range(round(top / step) + 1)),
+        up=tuple(
+            Tick(at=y(step * n), text=f"{step * n * how.times:,g} {how.unit}") for n in range(round(top / step) + 1)
+        ),
         marks=tuple(_named(Tick(at=x(max(part.start, first)), text=shortened(part.code, 8)) for part in parts)),
     )
 
@@ -185,8 +191,8 @@ def _message(weeks: Sequence[Week], unit: str) -> str:
     return f"Less time per record in {better:,} of {plural(len(both), unit)}"
 
 
-def _said(weeks: Sequence[Week], unit: str) -> str:
-    """Middle, least and most of each side."""
+def _said(weeks: Sequence[Week], unit: str, how: Scale) -> str:
+    """Middle, least and most of each side, and where the least was saved."""
     told = []
     sides = (
         ("Monolith", [week.control_s for week in weeks if week.control_s is not None]),
@@ -196,13 +202,10 @@ def _said(weeks: Sequence[Week], unit: str) -> str:
         if not values:
             told.append(f"{name} not measured")
             continue
-        low, middle, high = (_seconds(value) for value in (min(values), median(values), max(values)))
+        if len(values) == 1:
+            told.append(f"{name} {how.said(values[0])}")
+            continue
+        low, middle, high = (how.said(value) for value in (min(values), median(values), max(values)))
         told.append(f"{name} {middle} in the middle {unit}, from {low} to {high}")
-    return "; ".join(told) + "."
-
-
-def _seconds(value: float, scale: float | None = None) -> str:
-    """Seconds, or milliseconds where the scale is below one second."""
-    if (value if scale is None else scale) < 1:
-        return f"{value * 1000:.3g} ms"
-    return f"{count(value) if value >= 100 else f'{value:.3g}'} s"
+    least = narrowest(weeks)
+    return "; ".join(told) + "." + (f" {least.said}" if least else "")

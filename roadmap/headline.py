@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from metrics import compare
 from metrics.measures import MEASURES
+from roadmap import begun
 from roadmap.answers import Gain
 from roadmap.looks import question
 from roadmap.weeks import time_target
@@ -42,9 +43,11 @@ def look(db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, bui
 
 
 def speaking(seen: Sequence[Seen]) -> Seen:
-    """The last milestone with enough evidence; else the last that has any; else the first."""
+    """The last milestone with enough evidence; else the last that has any, or at least runs; else the first."""
     enough = [one for one in seen if one.reading.low is not None]
-    return enough[-1] if enough else next((one for one in reversed(seen) if one.reading.blocks), seen[0])
+    some = [one for one in seen if one.reading.blocks]
+    runs = [one for one in seen if one.gain.sides and one.gain.sides.ours]
+    return next((found[-1] for found in (enough, some, runs) if found), seen[0])
 
 
 def _seen(db: Database, milestone: Milestone, verdict: Verdict, today: date, mode: str) -> Seen:
@@ -72,5 +75,6 @@ def _seen(db: Database, milestone: Milestone, verdict: Verdict, today: date, mod
         block_days=1 if mode == "live" else 7,
         proven_on=verdict.proven_on,
         lacks=", ".join(dict.fromkeys(lacks)),
+        sides=None if reading.blocks else begun.look(db, asked, reading),
     )
     return Seen(milestone=milestone, verdict=verdict, reading=reading, asked=asked, gain=gain)

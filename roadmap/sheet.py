@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from roadmap.answers import Answer
     from roadmap.headline import Seen
     from roadmap.plan import Plan
     from roadmap.sheet_figures import Figure
@@ -95,7 +96,9 @@ def gather(
         counted=_counted(head, faults),
         situation=said.situation if said else "none",
         headline=shortened(said.headline, 110) if said else "Nothing has been measured yet.",
-        detail=shortened(said.detail, 230) if said else f"What follows is the plan alone; {FILLS[clock]} the numbers.",
+        detail=shortened(_with_command(said), 230)
+        if said
+        else f"What follows is the plan alone; {FILLS[clock]} the numbers.",
         standing=tuple(shortened(text, 110) for text in _standing(verdicts)),
         figures=sheet_figures.figures(db, head, plan, verdicts),
         drawing=_drawn(db, plan, built, today, clock, faults, HEIGHTS[fill]) if db else None,
@@ -111,6 +114,10 @@ def gather(
         inputs_sha256=_inputs_sha256(verdicts, head),
         command=f"milepost roadmap report --as-of {today} --html FILE",
     )
+
+
+def _with_command(said: Answer) -> str:
+    return f"{said.detail} {said.step} `{said.command}`." if said.command else said.detail
 
 
 def _upto(db: Database | None, today: date) -> str:
@@ -135,7 +142,8 @@ def _counted(head: Seen | None, faults: str) -> str:
     feeds = shortened(f"feeds {', '.join(head.milestone.scope)}", 60)
     reading = head.reading
     if not reading.blocks:
-        return f"{sides}, {feeds}, {under(faults)}; nothing measured yet"
+        nothing = "nothing compared yet" if head.gain.has_runs else "nothing measured yet"
+        return f"{sides}, {feeds}, {under(faults)}; {nothing}"
     unit = "day" if reading.mode == "live" else "week"
     when = f"{answers.days_between(reading.start, reading.end)} ({plural(reading.blocks, unit)})"
     return f"{sides}, {feeds}, {under(faults)}, {when}"

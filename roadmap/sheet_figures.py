@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from metrics import compare
-from roadmap import answers
+from roadmap import answers, rates
 from roadmap.answers import count, percent, plural
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def _saved(head: Seen | None) -> Figure:
     target = head.gain.target if head else None
     goal = f"the target is {percent(target)}" if target is not None else "no target was set"
     if head is None or head.reading.estimate is None:
-        return Figure(title="Time saved", big="not measured", notes=(goal,), missing=True)
+        said = "not compared yet" if head and head.gain.has_runs else "not measured"
+        return Figure(title="Time saved", big=said, notes=(goal,), missing=True)
     found = head.reading
     value = found.estimate or 0.0
     way = "less time" if value >= 0 else "more time"
@@ -65,15 +66,13 @@ def _failed(db: Database | None, head: Seen | None) -> Figure:
     final, final_was = compare.failed_final(db, head.asked), compare.failed_final(db, before)
     notes = []
     if first.low is not None and first.high is not None:
-        notes.append(f"likely {answers.per_thousand(first.low)} to {answers.per_thousand(first.high)}")
+        of = "" if first.n >= rates.FEW else f" {rates.UNIT}"
+        notes.append(f"likely {answers.per_thousand(first.low)} to {answers.per_thousand(first.high)}{of}")
     if final.estimate is not None:
-        notes.append(f"after retries {answers.per_thousand(final.estimate)}{_was(final_was.estimate)}")
-    unit = f"of every 1,000{_was(was.estimate)}"
-    return Figure(title=name, big=answers.per_thousand(first.estimate), unit=unit, notes=tuple(notes))
-
-
-def _was(share: float | None) -> str:
-    return "" if share is None else f" (was {answers.per_thousand(share)})"
+        then = rates.was(final_was.estimate, final_was.n, final.n)
+        notes.append(f"after retries {rates.many(final.estimate, final.n)}{then}")
+    unit = rates.unit(first.n) + rates.was(was.estimate, was.n, first.n)
+    return Figure(title=name, big=rates.many(first.estimate, first.n), unit=unit, notes=tuple(notes))
 
 
 def _spent(plan: Plan, verdicts: Sequence[Verdict]) -> Figure:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from metrics.measures import MEASURES
 from roadmap import words
 from roadmap.answers import MISSING, count, day, gained, less, plural, shortened, span, tight
 from roadmap.paper import PRESSING
@@ -24,6 +25,14 @@ ROOMY, DENSE, MOST = 4, 8, 12
 #: Characters of a title and of a reason, by how full the page is.
 TITLES = {"roomy": 60, "close": 48, "dense": 40}
 REASONS = {"roomy": 72, "close": 0, "dense": 0}
+
+#: Reasons in few words, by the code that stands before the measure.
+SHORT = {
+    "not_met": "short of the target", "breached": "not held", "inconclusive": "not proven yet",
+    "insufficient": "not enough evidence", "invalid": "not valid", "unproven": "not shown to hold yet",
+    "ceiling": "out of reach by the due date", "floor": "out of reach by the due date",
+    "unlikely": "unlikely by the due date", "late": "expected after the due date",
+}  # fmt: skip
 
 #: What gives way first where there is no room for all, the last first; what presses never does before it.
 LAST = ("proven", "not_started")
@@ -95,10 +104,17 @@ def _row(v: Verdict, today: date, fill: str) -> Row:
 
 
 def _why(v: Verdict, most: int) -> str:
-    """The first reason; whether it is a fact or a forecast is left to the full report."""
-    if not v.reasons:
+    """The first reason; whether it is a fact or a forecast is left to the full report.
+
+    One that is too long gives way to the same in few words: its numbers stand in the row, or in the full report.
+    """
+    if not v.reasons or not most:
         return ""
-    text = v.reasons[0].text.removeprefix("fact: ").removeprefix("forecast: ")
+    first = v.reasons[0]
+    text = tight(first.text.removeprefix("fact: ").removeprefix("forecast: "))
+    *_, kind, name = ["", *first.code.split(":")]
+    if len(text) > most and kind in SHORT and name in MEASURES:
+        text = f"{MEASURES[name].title}: {SHORT[kind]}"
     return shortened(text[:1].upper() + text[1:], most)
 
 

@@ -109,7 +109,7 @@ def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
     for faults in ASKABLE[seen.mode]:
         frame = seen.made(weekly(faults))
         both = () if frame.empty else (charts.busy, charts.failed)
-        made = (make(frame, parts, window, words.capital(words.under(faults)), unit) for make in both)
+        made = (make(frame, parts, window, (faults, words.capital(words.under(faults))), unit) for make in both)
         found[faults] = tuple(
             replace(one, lists=lists(seen, faults, one.rows, list(frame["milestone"]))) if one.name == "failed" else one
             for one in made
@@ -175,6 +175,7 @@ def linked(chart: Chart, **asked: str) -> Chart:
         hrefs=hrefs,
         csv=here("charts.as_csv", name=chart.name, **asked),
         json=here("charts.as_json", name=chart.name, **asked),
+        note_runs=links.runs(**chart.noted) if chart.noted else "",
     )
 
 

@@ -29,7 +29,8 @@ def page() -> str:
         )
         for place, name in enumerate(choices)
     )
-    intro = f"Plain sums over all feeds. The shaded {told.unit}s are those that the answer above counts."
+    shaded = f" The shaded {told.unit}s are those that the answer above counts." if told.window else ""
+    intro = f"Plain sums over all feeds.{shaded}"
     drawn = charts.weekly_charts(seen, faults)
     switch = kinds if len(kinds) > 1 else ()
     shown = replace(told, charts=tuple(drawn), weeks_intro=intro, switch=switch)

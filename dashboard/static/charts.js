@@ -21,8 +21,8 @@
       if (trace.marker) trace.marker.color = colors[trace.meta];
       if (trace.error_x) trace.error_x.color = colors[trace.meta];
       if (trace.textfont) trace.textfont.color = colors.ink;
-      // The diamonds of a narrow page would lie on the titles; the table names them.
-      if (trace.text && narrow.matches) trace.textposition = "none";
+      // The diamonds of a narrow page would lie on the titles; the table names them. A point's number lies beside it.
+      if (trace.text && trace.type === "bar" && narrow.matches) trace.textposition = "none";
     }
     layout.font.color = colors.muted;
     layout.hoverlabel = { bgcolor: colors.surface, bordercolor: colors.axis, font: { color: colors.ink, size: 13 } };

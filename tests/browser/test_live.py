@@ -157,3 +157,15 @@ def test_a_page_that_cannot_be_made_now_is_said(served, page):
     other.write_bytes(good)
     other.replace(served.store)
     assert eventually(page, notice.is_hidden)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_number_of_the_only_point_stands_beside_it(made_up, open_page, width):
+    """On the first day the chart is one dot; its number lies on neither the dot nor the line through it."""
+    one = Served(made_up(weeks=1))
+    page, _ = open_page("/", width, at=one.address)
+    number = page.locator("#busy .textpoint").last.bounding_box()
+    dot = page.locator("#busy .point").last.bounding_box()
+    one.stop()
+    assert number["x"] + number["width"] <= dot["x"]
+    assert number["y"] + number["height"] <= dot["y"] + dot["height"]

@@ -188,3 +188,18 @@ def test_the_chart_says_in_words_what_it_shows(open_page: Callable) -> None:
     assert "Monolith " in page.locator("#drawn-said").text_content()
     assert page.locator("[style]").count() == 0
     assert [url for url in heard.requests if not url.startswith("http://127.0.0.1")] == []
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_on_a_phone_nothing_of_the_report_is_cut(open_page: Callable, width: int) -> None:
+    """Every word is whole, and the whole chart is seen at once, its lines named by the key above it."""
+    page, _ = open_page("/report", width)
+    clipped = """[...document.querySelectorAll('.paper p, .paper span, .paper li, .paper th, .paper td')]
+        .filter(one => getComputedStyle(one).overflow !== 'visible').map(one => one.textContent)"""
+    assert page.evaluate(clipped) == []
+    box = page.locator(".paper-drawing").bounding_box()
+    lines = page.locator(".paper-drawing path.drawn-service").bounding_box()
+    assert lines["x"] > box["x"]
+    assert lines["x"] + lines["width"] <= box["x"] + box["width"]
+    assert page.locator(".paper-key li").all_inner_texts() == ["monolith", "target: 30% less", "service"]
+    assert not page.locator(".paper-drawing .drawn-label").first.is_visible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ import pytest
 
 import roadmap
 from dashboard import stone
+from dashboard.charts_plan import slips
+from dashboard.planned import planned
 from metrics.store import open_store
 from roadmap import record
 from roadmap.evidence import evaluate
@@ -229,3 +232,14 @@ def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient) -> None:
     for page in ("/milestones", "/milestones/M1"):
         assert f'<a href="/runs?counted=M1:busy_time_saved:standard">{found[1]} less time</a>' in client.get(page).text
     assert f"{found[1]} less time" in " ".join(re.sub(r"<[^>]+>", "", client.get("/report").text).split())
+
+
+def test_the_message_of_slips_names_the_target_that_comes_last(example_app: Flask) -> None:
+    """Of several targets it says which is not expected, so that another's date does not contradict it."""
+    seen = example_app.extensions["views"].newest()
+    told = seen.made(planned)
+    *rest, last = told.foreseen
+    late = replace(told, foreseen=(*rest, replace(last, expected_on=None, last=("busy_time_saved",))))
+    chart = slips(late, seen.today)
+    assert chart is not None
+    assert chart.title.endswith("is not expected within three years, as things stand, with processing time saved")

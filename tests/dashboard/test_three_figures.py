@@ -100,3 +100,4 @@ def test_the_only_point_has_its_number() -> None:
     """One live day is a marker with its value, not an empty chart."""
     drawn = seen(["2026-11-23"], [12.34], ".1f")
     assert (drawn["mode"], drawn["text"]) == ("markers+text", ["12.3\N{EN SPACE}"])
+    assert seen(["2026-11-23"], [333.3], ".0f", ["1 of 3"])["text"] == ["1 of 3\N{EN SPACE}"]

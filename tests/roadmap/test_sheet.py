@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ from roadmap import answers, drawing, sheet, sheet_rows
 from roadmap.evidence import evaluate
 from roadmap.judge import judge
 from roadmap.plan import load
-from roadmap.verdict import Evidence
+from roadmap.verdict import Evidence, Reason
 from roadmap.weeks import Stretch, Week, stretches, weeks
 
 TODAY = date(2013, 3, 31)
@@ -63,7 +64,7 @@ def test_the_sheet_in_words(judged, one_milestone):
         "Proven. Runs take 59.5% less time.", "Likely between 59.1% and 59.9%; the target is 30%.",
     )  # fmt: skip
     assert made.standing == ("1 of 1 milestone proven: M1.",)
-    assert [figure.big for figure in made.figures] == ["59.5%", "0", "not recorded"]
+    assert [figure.big for figure in made.figures] == ["59.5%", "0 of 12", "not recorded"]
     assert made.figures[2].missing
     assert made.counted == (
         "service@1 against the monolith, feeds */flights, under standard faults, 7 Jan to 31 Mar 2013 (12 weeks)"
@@ -176,3 +177,24 @@ def test_without_measurements_there_is_the_plan(front, clock, how):
     assert how in made.detail
     assert [figure.big for figure in made.figures] == ["not measured", "not measured", "not recorded"]
     assert [row.gain for row in made.rows] == ["not measured"]
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "short"),
+    [
+        ("fact:not_met:busy_time_saved", "fact: Time: 50.1 % less" + " and more" * 12,
+         "Processing time saved: short of the target"),
+        ("forecast:late:failed_first", "forecast: " + "a word " * 20,
+         "Failed at the first attempt: expected after the due date"),
+        ("not_met:busy_time_saved", "Processing time saved: not met", "Processing time saved: not met"),
+        ("stalled", "no " * 40, "No" + " no" * 22 + "…"),
+    ],
+)  # fmt: skip
+def test_a_reason_that_is_too_long_gives_way_to_a_short_one(front, code, text, short):
+    """A sentence that is cut before its verdict says nothing; the short one says it."""
+    plan = load(front.milestones)
+    (verdict,) = [judge(milestone, Evidence(mode="replay"), TODAY, 1) for milestone in plan.milestones]
+    told = replace(verdict, reasons=(Reason(code=code, text=text, change=""),))
+    (row,), _ = sheet_rows.rows([told], TODAY, "roomy")
+    assert row.why == short
+    assert sheet_rows.rows([told], TODAY, "dense")[0][0].why == ""

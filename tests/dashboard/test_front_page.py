@@ -1,0 +1,158 @@
+"""The front page beside its three figures: partners, the narrowest week, units, and where it is printed."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dashboard.charts_plan import gains as gains_chart
+from dashboard.gains import Gain, Gains, gains, split, split_said
+from dashboard.partner_rows import likely
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+
+@pytest.fixture(scope="module")
+def moved(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> FlaskClient:
+    """A year under four milestones with targets of their own."""
+    return app_on(made_up(moves=True), built=4).test_client()
+
+
+def gain(partner: str, low: float | None, high: float | None) -> Gain:
+    """A partner's gain with a likely range, or without."""
+    known = low is not None and high is not None
+    return Gain(partner=partner, estimate=(low + high) / 2 if known else 0.5, low=low, high=high, blocks=13, runs=52)
+
+
+@pytest.fixture
+def ranges(client: FlaskClient) -> Gains:
+    """Gains of six partners: two less, two more, one unclear, one with too few runs."""
+    made = client.application.extensions["views"].newest().made(gains)["M1"]
+    partners = (
+        gain("AA", 0.4, 0.6), gain("UA", 0.1, 0.2), gain("HA", -2.0, -0.5), gain("AS", -0.5, -0.1),
+        gain("VX", -0.2, 0.1), gain("OO", None, None),
+    )  # fmt: skip
+    return Gains(**{name: getattr(made, name) for name in made.__slots__} | {"partners": partners})
+
+
+def test_partners_are_counted_by_their_likely_range(ranges: Gains) -> None:
+    """A range on one side of the same time is less or more; one across it is unclear; none is too few."""
+    found = split(ranges)
+    assert (found.less, found.more) == (("AA", "UA"), ("AS", "HA"))
+    assert (found.unclear, found.unknown) == (("VX",), ("OO",))
+    assert split_said(found, 6) == "Less time with 2 of 5 partners, more with 2 (AS, HA), unclear with 1"
+    assert split_said(found, 1) == "Less time with 2 of 5 partners, more with 2 (AS and 1 other), unclear with 1"
+
+
+def test_the_chart_of_partners_counts_those_unclear_too(ranges: Gains) -> None:
+    """Its title accounts for every dot in it."""
+    chart = gains_chart(ranges)
+    assert chart is not None
+    assert chart.title == "Less time with 2 of 5 partners, more with 2, unclear with 1"
+
+
+def test_the_front_page_says_how_many_partners_gain_and_leads_there(client: FlaskClient) -> None:
+    """The number of partners with less time stands under the answer, with the way to each of them."""
+    text = client.get("/").text
+    assert 'Less time with 4 of 4 partners. <a href="/milestones/M1#partners">Gain by partner</a>' in text
+    assert 'id="partners"' in client.get("/milestones/M1").text
+
+
+def test_an_answer_without_gains_by_partner_has_no_such_line(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path]
+) -> None:
+    """Six weeks are too few for anybody's range: nothing is counted, rather than 0 of 0."""
+    assert "Gain by partner" not in app_on(made_up(weeks=6)).test_client().get("/").text
+
+
+def test_the_narrowest_week_is_named_and_leads_to_its_runs(client: FlaskClient) -> None:
+    """Below the chart stands where the least was saved; the link lists that week's runs, with no key left out."""
+    found = re.search(r'Least saved from .*?<a href="([^"]+)">Runs of these days</a>', client.get("/").text)
+    assert found
+    address = html.unescape(found[1])
+    assert address.startswith("/runs?side=monolith,service@1&faults=standard&from=2013-")
+    page = client.get(address).text
+    assert "was left out" not in page
+    assert re.search(r"\b[1-9]\d* runs", page)
+
+
+def test_short_times_are_in_milliseconds_everywhere_but_in_the_data(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path]
+) -> None:
+    """Chart, hover and table have one unit with three figures; CSV and JSON stay in seconds under the same names."""
+    text, rows, body = _busy(app_on(made_up(cost=0.38)).test_client())
+    assert "in seconds, by week" in text
+    assert '<th scope="col" class="num">Service, s</th>' in text
+    quick = app_on(_quick(made_up())).test_client()
+    text, rows, body = _busy(quick)
+    assert "in milliseconds, by week" in text
+    assert '<th scope="col" class="num">Service, ms</th>' in text
+    assert body["columns"]["subject_s"] == "Service, s"
+    seconds = float(rows[0]["subject_s"])
+    assert seconds < 0.1
+    line = next(trace for trace in body["figure"]["data"] if trace["meta"] == "service")
+    assert line["y"][0] == pytest.approx(seconds * 1000, rel=1e-3)
+    assert line["hovertemplate"] == "%{y:,.1f} ms"
+    assert f'<td class="num">{seconds * 1000:.1f}</td>' in text
+
+
+def _busy(client: FlaskClient) -> tuple[str, list[dict[str, str]], dict]:
+    rows = list(csv.DictReader(io.StringIO(client.get("/charts/busy.csv").text)))
+    return client.get("/").text, rows, client.get("/charts/busy.json").json
+
+
+def _quick(store: Path) -> Path:
+    """The same year on a machine that is two hundred times as fast."""
+    import sqlite3
+
+    db = sqlite3.connect(store)
+    with db:
+        db.execute("UPDATE run_block SET busy_ns = busy_ns / 200")
+    db.close()
+    return store
+
+
+def test_the_key_names_one_target_or_just_says_target(client: FlaskClient, moved: FlaskClient) -> None:
+    """Nobody reads "target: target"."""
+    assert "</svg>target: 30% less</li>" in client.get("/").text
+    text = moved.get("/").text
+    assert "</svg>target</li>" in text
+    assert "target: target" not in text
+
+
+def test_a_series_is_named_once_where_measuring_is_explained(client: FlaskClient) -> None:
+    """Each series stands with its faults under "How we measure", and nowhere above it."""
+    text = client.get("/").text
+    above, below = text.split('id="how"')
+    assert "series" not in above
+    for series, faults in (("5e1f00d2b7c9", "under standard faults"), ("0a1b2c3d4e5f", "without faults")):
+        assert below.count(f"{series}: {faults}") == 1
+
+
+def test_the_printed_page_is_led_to_from_the_answer(client: FlaskClient) -> None:
+    """Beside the status, not at the foot; the day that is looked at is kept."""
+    hero = client.get("/?as_of=2013-03-03").text.split("</section>")[0]
+    assert '<a href="/report?as_of=2013-03-03">Print</a>' in hero
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.55, 0.002, "likely 55% more to the same time"),
+        (-0.002, 0.1, "likely the same time to 10% less"),
+        (-0.2, 0.1, "likely 20% more to 10% less"),
+    ],
+)
+def test_a_bound_of_nothing_is_the_same_time(low: float, high: float, said: str) -> None:
+    """Nobody reads "0% less"."""
+    assert likely(low, high, 0) == said
