@@ -132,7 +132,8 @@ def _found(metric: Mapping[str, Any]) -> str:
     title = measure.title if measure else metric["name"]
     goal = roadmap_words.target(metric["direction"], metric["target"], metric["unit"])
     verdict = roadmap_words.VERDICT.get(metric["verdict"], metric["verdict"])
-    under = "" if metric["faults"] != "none" else ", without faults"
+    calm = metric["faults"] == "none" and metric.get("mode") != "live"  # in production, all is as it happened
+    under = f", {roadmap_words.under('none', 'replay')}" if calm else ""
     return words.tight(f"{title}{under}: {verdict}; target {goal}")
 
 

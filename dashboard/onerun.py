@@ -10,6 +10,7 @@ from dashboard import links, outcomes, runlist, words
 from metrics import browse
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.picked import UNTOLD, Picked
+from roadmap import words as roadmap_words
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -208,9 +209,7 @@ def size(size_bytes: int) -> str:
 
 
 def _faults(run: Run) -> str:
-    return {"none": "without faults", "standard": "under standard faults", "real": "as it happened"}.get(
-        run.faults, run.faults
-    )
+    return roadmap_words.under(run.faults, run.mode)
 
 
 def _block(run: Run) -> str:

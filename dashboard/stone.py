@@ -99,7 +99,7 @@ def _told(db: Database, seen: View, milestone: Milestone, verdict: Verdict) -> T
     code, today = milestone.code, seen.today
     taken = decided.by_code(db, today)
     last = decided.standing(taken)
-    stone = stones.stone(milestone, verdict, frames.spent(db, today).get(code), today, last.get(code))
+    stone = stones.stone(milestone, verdict, frames.spent(db, today).get(code), today, last.get(code), seen.mode)
     track = next(one for one in seen.made(planned).tracks if one.code == code)
     found = seen.made(gains.gains).get(code)
     made = decided.made(seen, {code: taken.get(code, ())})

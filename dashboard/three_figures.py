@@ -10,6 +10,7 @@ from metrics import browse, compare
 from metrics.counted import counted
 from metrics.picked import Picked
 from metrics.window import load
+from roadmap import words as roadmap_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from roadmap.plan import Plan
 
 #: What to call the faults that runs met.
-FAULTS = {"standard": "Under standard faults", "none": "Without faults", "real": "As it happened"}
+FAULTS = {name: words.capital(said) for name, said in roadmap_words.UNDER.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from roadmap.history import decisions
 from roadmap.paper import PRESSING
 from roadmap.revisions import gone
 from roadmap.sheet_rows import DENSE, ROOMY
-from roadmap.words import STATUS
+from roadmap.words import STATUS, UNDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,9 +40,6 @@ FILLS = {
     "replay": "`milepost demo` or `milepost metrics measure` fills in",
     "live": "`milepost run`, then `milepost metrics collect`, fill in",
 }
-
-#: What to call the faults that runs met.
-UNDER = {"standard": "under standard faults", "none": "without faults", "real": "as it happened"}
 
 #: Heights of the drawing, in its own units, by how full the page is.
 HEIGHTS = {"roomy": 200, "close": 150, "dense": 125}

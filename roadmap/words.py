@@ -36,6 +36,10 @@ VERDICT = {
 }
 
 
+#: What runs met on their way, by the faults that they are kept under.
+UNDER = {"standard": "under standard faults", "none": "without faults", "real": "as it happened"}
+
+
 #: The end that makes the first noun of a phrase a plural: `records`, `touches`.
 PLURAL = r"(?<=ch)es\b|(?<!s)s\b"
 
@@ -73,6 +77,11 @@ def counted(number: int, nouns: str) -> str:
 def counted_as(shown: str, nouns: str) -> str:
     """The same for a number that is written already: `1 call per outage hour`, `1.0 calls per outage hour`."""
     return f"{shown} {re.sub(PLURAL, '', nouns, count=1) if shown == '1' else nouns}"
+
+
+def under(faults: str, mode: str) -> str:
+    """What runs met that are judged under such faults: in production what came, whatever a plan names for a replay."""
+    return UNDER["real"] if mode == "live" else UNDER.get(faults, f"under {faults} faults")
 
 
 def odds(chance: float) -> str:

@@ -23,7 +23,7 @@ def page() -> str:
         g.notices = (*g.get("notices", ()), f"{nothing.title}. {nothing} {nothing.command}")
     plan = seen.plan if seen else None
     told = {
-        "measures": method.definitions(plan),
+        "measures": method.definitions(plan, settings().clock),
         "windows": method.windows(plan) if plan else (),
         "bound": method.bound(),
         "grades": rules.grades(),

@@ -33,7 +33,7 @@ def told(db: Database, seen: View) -> dict[str, Any]:
     """The page without its charts."""
     last = decided.standing(decided.by_code(db, seen.today))
     spent = frames.spent(db, seen.today)
-    return {"stones": stones.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last)}
+    return {"stones": stones.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last, seen.mode)}
 
 
 @pages.get("/milestones/<code>")
