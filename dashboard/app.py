@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from dashboard import words
 from dashboard.assets import PlotlyScript
+from dashboard.coded import coded
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import Lateness, freshness
 from dashboard.kept import Kept
@@ -80,7 +81,7 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    told = (words.tight, words.sentence, words.capital, words.less, words.span, words.day)
+    told = (words.tight, words.sentence, words.capital, words.less, words.span, words.day, coded)
     app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)

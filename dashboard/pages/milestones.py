@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, render_template
 
 from dashboard import decided, frames, links, stone, stones
+from dashboard.advised import advised, nothing
 from dashboard.pages import charts
 from dashboard.pages.shared import plain, query, view
 from dashboard.undecided import undecided
@@ -33,7 +34,15 @@ def told(db: Database, seen: View) -> dict[str, Any]:
     """The page without its charts."""
     last = decided.standing(decided.by_code(db, seen.today))
     spent = frames.spent(db, seen.today)
-    return {"stones": stones.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last, seen.mode)}
+    every = stones.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last, seen.mode)
+    advice = {one.code: one for one in seen.made(advised)}
+    return {
+        "stones": sorted(every, key=lambda stone: not advice[stone.code].asks),
+        "open": [stone for stone in every if stone.status != "proven"],
+        "advice": advice,
+        "nothing": nothing(tuple(advice.values())),
+        "asking": tuple(one for one in advice.values() if one.asks),
+    }
 
 
 @pages.get("/milestones/<code>")
@@ -49,4 +58,4 @@ def one(code: str) -> str | tuple[str, int]:
 
 
 #: What is made with a view, before anybody is shown it.
-DEAR = (told, undecided, stone.every)
+DEAR = (told, undecided, advised, stone.every)
