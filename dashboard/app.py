@@ -71,6 +71,12 @@ NAVIGATION = (
     ("method.page", "Method"),
 )
 
+#: Which of these is marked on the pages of a module that is none of them.
+AREAS = {"failures": "runs.page", "quarantine": "runs.page", "run_files": "runs.page", "report": "worth.page"}
+
+#: Modules whose pages have a way of their own among one another.
+TOGETHER = frozenset({"failures", "quarantine"})
+
 #: The modules of the pages; each names in `DEAR` what is made of a view before anybody is shown it.
 PAGES = (worth, milestones, runs, run_files, failures, quarantine, partners, decisions, method, report, charts, files)
 
@@ -94,6 +100,8 @@ def create_app(config: Config) -> Flask:
     def everywhere() -> dict[str, object]:
         return {
             "pages": NAVIGATION,
+            "area": _area(),
+            "back": _back(),
             "here": here,
             "as_of": g.get("as_of"),
             "newest_address": newest_address,
@@ -118,6 +126,21 @@ def create_app(config: Config) -> Flask:
     for damage in (MetricsError, PlanError, sqlite3.DatabaseError):
         app.register_error_handler(damage, _damaged)
     return app
+
+
+def _area() -> str:
+    """The page of the navigation to which this one belongs; "" for none."""
+    module = request.blueprint or ""
+    area = AREAS.get(module, f"{module}.page")
+    return area if area in dict(NAVIGATION) else ""
+
+
+def _back() -> tuple[str, str] | None:
+    """The way back from a page that the navigation does not name: where to, and what it is called there."""
+    area = _area()
+    if not area or request.endpoint == area or request.blueprint in TOGETHER:
+        return None
+    return area, dict(NAVIGATION)[area]
 
 
 def _only_reading_and_only_here() -> None:

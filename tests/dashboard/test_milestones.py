@@ -28,7 +28,7 @@ PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
 def cell(text: str, code: str, label: str) -> str:
     """What the overview's table says of a milestone, without its markup."""
-    row = next(row for row in text.split('<tr role="row">') if f'href="/milestones/{code}' in row)
+    row = next(row for row in text.split('<tr role="row">')[1:] if f'href="/milestones/{code}' in row)
     return plain(row.split(f'data-label="{label}">')[1].split("</td>")[0])
 
 
@@ -46,7 +46,7 @@ def test_status_gain_slip_view_and_spending_stand_in_one_row(example: FlaskClien
     assert cell(text, "M2", "First plan") == slip
     assert cell(text, "M2", "PM's view").startswith("Resumed by Example Deputy 12 May 2013")
     assert cell(text, "M2", "Spent") == "45,000 of 40,000"
-    assert cell(text, "M3", "PM's view") == "nothing decided"
+    assert cell(text, "M3", "PM's view") == "nothing decided numbers advise: continue"
     assert cell(text, "M3", "Spent") == "not recorded"
 
 
@@ -64,7 +64,7 @@ def test_a_pages_own_day_knows_nothing_of_later_days(example: FlaskClient) -> No
     """As of an earlier day there are only the plans, decisions and spending until then, and links keep to that day."""
     text = example.get("/milestones?as_of=2013-03-01").text
     assert cell(text, "M1", "Spent") == "12,000 of 40,000"
-    assert cell(text, "M2", "PM's view") == "nothing decided"
+    assert cell(text, "M2", "PM's view") == "nothing decided numbers advise: continue"
     assert cell(text, "M2", "First plan") == "not started first due 30 Jun 2013"
     assert 'href="/milestones/M1?as_of=2013-03-01"' in text
     paused = plain(example.get("/milestones/M2?as_of=2013-04-20").text)
@@ -99,7 +99,7 @@ def test_spending_is_listed_with_its_corrections(example: FlaskClient) -> None:
 def test_what_nobody_recorded_is_said_with_the_command_for_it(client: FlaskClient) -> None:
     """Without decisions and spending the page says so, and how they are recorded."""
     page = plain(client.get("/milestones/M2").text)
-    assert "milepost roadmap decide M2 continue --owner NAME --why TEXT" in page
+    assert "milepost roadmap decide M2 change --owner NAME --why TEXT" in page
     assert "Not recorded." in page
     assert "milepost roadmap spend M2 AMOUNT --note TEXT" in page
 
