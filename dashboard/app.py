@@ -74,6 +74,9 @@ NAVIGATION = (
 #: Which of these is marked on the pages of a module that is none of them.
 AREAS = {"failures": "runs.page", "quarantine": "runs.page", "run_files": "runs.page", "report": "worth.page"}
 
+#: What the pages of those modules are called.
+HEADINGS = {"failures": "Failures", "quarantine": "Quarantine", "report": "Report"}
+
 #: Modules whose pages have a way of their own among one another.
 TOGETHER = frozenset({"failures", "quarantine"})
 
@@ -135,6 +138,11 @@ def _area() -> str:
     return area if area in dict(NAVIGATION) else ""
 
 
+def _heading() -> str:
+    """What this page is called; "" where it is none."""
+    return HEADINGS.get(request.blueprint or "") or dict(NAVIGATION).get(_area(), "")
+
+
 def _back() -> tuple[str, str] | None:
     """The way back from a page that the navigation does not name: where to, and what it is called there."""
     area = _area()
@@ -169,8 +177,9 @@ def _close(_: BaseException | None) -> None:
 
 def _nothing_yet(nothing: NothingYet) -> tuple[str, int]:
     """A page says so, and is no fault; a program that asked for data must not take the page for it."""
-    data = request.path.endswith((".csv", ".json"))
-    return plain(nothing.title, [str(nothing)], nothing.command), 404 if data else 200
+    if request.path.endswith((".csv", ".json")):
+        return plain(nothing.title, [str(nothing)], nothing.command), 404
+    return plain(_heading() or nothing.title, [f"{nothing.title}. {nothing}"], nothing.command), 200
 
 
 def _still_reading(_: Exception) -> tuple[str, int, dict[str, str]]:

@@ -82,12 +82,12 @@ class Faults:
     sha256: str
 
 
-def definitions(plan: Plan | None, mode: str) -> tuple[Definition, ...]:
-    """Every measure, in the order of the code; without a plan, no targets."""
+def definitions(plan: Plan, mode: str) -> tuple[Definition, ...]:
+    """Every measure, in the order of the code, with what a plan asks of it."""
     return tuple(_definition(measure, plan, mode) for measure in ALL)
 
 
-def _definition(measure: Measure, plan: Plan | None, mode: str) -> Definition:
+def _definition(measure: Measure, plan: Plan, mode: str) -> Definition:
     fine = FINE_PRINT[measure.name]
     more = "more is better" if measure.direction == "at_least" else "less is better"
     best = words.tight(roadmap_words.target(measure.direction, measure.best, measure.unit))
@@ -109,7 +109,7 @@ def _definition(measure: Measure, plan: Plan | None, mode: str) -> Definition:
         definition=measure.definition,
         formula=measure.formula,
         facts=facts,
-        asked=tuple(_asked(measure, plan.milestones, mode)) if plan else (),
+        asked=tuple(_asked(measure, plan.milestones, mode)),
     )
 
 

@@ -70,7 +70,7 @@ def called(name: str) -> Chart:
     if maker is None:
         abort(404)
     found = query(maker.known(), strict=True)
-    seen = view(found, strict=True)
+    seen = view(found, strict=True, plan_alone=maker.of_plan)
     return maker.make(seen, found, code or name) or abort(404)
 
 
@@ -80,6 +80,7 @@ class Maker:
 
     make: Callable[[View, Asked, str], Chart | None]  #: of the view, the query, and what the name says
     asks_faults: bool = False
+    of_plan: bool = False  #: whether it is of the plan, and needs no run
     asks: tuple[str, ...] = ()  #: further keys, of any text
 
     def known(self) -> dict[str, Sequence[str] | None]:
@@ -172,9 +173,9 @@ MAKERS = {
     "busy": Maker(make=_of_weeks, asks_faults=True),
     "failed": Maker(make=_of_weeks, asks_faults=True),
     "partner": Maker(make=lambda seen, found, _: partner_chart(seen, found.one("partner")), asks=("partner",)),
-    "plan": Maker(make=lambda seen, _, __: plan_chart(seen)),
-    "slips": Maker(make=lambda seen, _, __: slips_chart(seen)),
-    "burnup": Maker(make=lambda seen, _, __: burnup_chart(seen)),
+    "plan": Maker(make=lambda seen, _, __: plan_chart(seen), of_plan=True),
+    "slips": Maker(make=lambda seen, _, __: slips_chart(seen), of_plan=True),
+    "burnup": Maker(make=lambda seen, _, __: burnup_chart(seen), of_plan=True),
 }
 FAMILIES = {"gains": Maker(make=lambda seen, _, code: gains_chart(seen, code))}
 

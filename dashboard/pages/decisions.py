@@ -23,7 +23,7 @@ pages = Blueprint("decisions", __name__)
 @pages.get("/decisions")
 def page() -> str:
     """Every decision, the newest first, and what is advised today."""
-    seen = view(query())
+    seen = view(query(), plan_alone=True)
     return render_template("decisions.html", page=seen.made(told))
 
 

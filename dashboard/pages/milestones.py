@@ -25,7 +25,7 @@ pages = Blueprint("milestones", __name__)
 @pages.get("/milestones")
 def page() -> str:
     """Every milestone with its computed status, and the plan in time."""
-    seen = view(query())
+    seen = view(query(), plan_alone=True)
     drawn = {"plan": charts.plan_chart(seen), "slips": charts.slips_chart(seen), "burnup": charts.burnup_chart(seen)}
     return render_template("milestones.html", page={**seen.made(told), **drawn}, runs=links.runs)
 
@@ -48,7 +48,7 @@ def told(db: Database, seen: View) -> dict[str, Any]:
 @pages.get("/milestones/<code>")
 def one(code: str) -> str | tuple[str, int]:
     """One milestone with everything that is known of it."""
-    seen = view(query())
+    seen = view(query(), plan_alone=True)
     codes = [milestone.code for milestone in seen.plan.milestones]
     if code not in codes:
         known = f"The plan has {', '.join(codes)}."

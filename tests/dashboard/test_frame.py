@@ -27,7 +27,7 @@ OWN_WAY = {"/failures", "/quarantine"}
 
 def marked(text: str, how: str) -> list[str]:
     """The names in the navigation that are marked so."""
-    return re.findall(rf'aria-current="{how}">([^<]+)</a></li>', text.split("</nav>")[0])
+    return re.findall(rf'aria-current="{how}">([^<]+)</a></li>', text.split("</nav>", maxsplit=1)[0])
 
 
 @pytest.mark.parametrize(("page", "area"), INSIDE)
