@@ -143,7 +143,7 @@ def windows(plan: Plan) -> tuple[dict[str, str], ...]:
                 "code": milestone.code,
                 "title": milestone.title,
                 "sides": f"{milestone.subject} against {milestone.control}",
-                "scope": ", ".join(milestone.scope),
+                "scope": "all" if "*/*" in milestone.scope else ", ".join(milestone.scope),
                 "days": words.days_between(milestone.start, milestone.due),
                 "looks": once,
                 "blocks": f"{rules.min_blocks}",

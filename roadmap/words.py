@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from metrics.compare import Reading
 
+MINUS = "\N{MINUS SIGN}"
+
 STATUS = {
     "proven": "proven",
     "paused": "paused",
@@ -111,7 +113,7 @@ def percent(value: float | None, decimals: int = 0) -> str:
 def amount(value: float, unit: str, decimals: int = 0) -> str:
     """A value with its unit; what has a unit of its own and is not whole has one decimal at the least."""
     if unit == "share":
-        return f"{'-' if value < 0 else ''}{percent(value, decimals)}"
+        return f"{MINUS if value < 0 else ''}{percent(value, decimals)}"
     return counted_as(_number(value, decimals), unit)
 
 

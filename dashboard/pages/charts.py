@@ -16,6 +16,7 @@ from dashboard import partner_chart as partner_figure
 from dashboard.gains import gains
 from dashboard.pages.shared import here, query, settings, view
 from dashboard.planned import planned
+from dashboard.undecided import undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -125,7 +126,7 @@ def weekly(faults: str) -> Callable[[Database, View], pd.DataFrame]:
 
 def plan_chart(seen: View) -> Chart:
     """Plan against actual."""
-    return linked(charts_plan.plan(seen.made(planned).tracks, seen.verdicts, seen.today))
+    return linked(charts_plan.plan(seen.made(planned).tracks, seen.made(undecided), seen.today))
 
 
 def slips_chart(seen: View) -> Chart | None:
@@ -135,7 +136,7 @@ def slips_chart(seen: View) -> Chart | None:
 
 
 def burnup_chart(seen: View) -> Chart | None:
-    """Criteria met against criteria in scope; None while nothing was judged on record."""
+    """Criteria met against criteria in scope; None while they were judged on fewer than two days."""
     chart = charts_plan.burnup(seen.made(planned).reached)
     return linked(chart) if chart else None
 

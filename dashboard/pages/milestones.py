@@ -8,8 +8,10 @@ from flask import Blueprint, render_template
 
 from dashboard import decided, frames, links, stone, stones
 from dashboard.advised import advised, nothing
+from dashboard.charts_plan import reached_by
 from dashboard.pages import charts
 from dashboard.pages.shared import plain, query, view
+from dashboard.planned import planned
 from dashboard.undecided import undecided
 
 if TYPE_CHECKING:
@@ -26,7 +28,13 @@ pages = Blueprint("milestones", __name__)
 def page() -> str:
     """Every milestone with its computed status, and the plan in time."""
     seen = view(query(), plan_alone=True)
-    drawn = {"plan": charts.plan_chart(seen), "slips": charts.slips_chart(seen), "burnup": charts.burnup_chart(seen)}
+    drawn: dict[str, Any] = {
+        "plan": charts.plan_chart(seen),
+        "slips": charts.slips_chart(seen),
+        "burnup": charts.burnup_chart(seen),
+    }
+    reached = seen.made(planned).reached
+    drawn["reached"] = reached_by(reached[-1]) if reached else ""
     return render_template("milestones.html", page={**seen.made(told), **drawn}, runs=links.runs)
 
 

@@ -65,3 +65,10 @@ def test_the_method_asks_in_the_words_of_the_clock(live: FlaskClient) -> None:
     asked = live.get("/method").text.split("Asked by</dt>")[1].split("</dd>")[0]
     assert "as it happened" in asked
     assert "under standard faults" not in asked
+
+
+def test_commands_and_targets_are_written_for_people(live: FlaskClient) -> None:
+    """A command in a sentence is code, and a target below nothing has a true minus sign."""
+    one = live.get("/milestones").text
+    assert "`" not in one.split("<main")[1].split('<script type="application/json"')[0]
+    assert words.target("at_least", -0.1, "share") == "at least −10 %"

@@ -172,17 +172,27 @@ def test_every_stage_has_a_page(
     assert cell(client.get("/milestones").text, code, "Status") == status
 
 
-def test_one_evaluation_is_drawn_as_points(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path]
-) -> None:  # fmt: skip
-    """A store that was judged once has a chart of criteria with one row."""
+def test_one_look_is_words_and_two_are_a_line(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """A store that was judged on one day says how much is met; from the second on there is a chart of it."""
     store = made_up(weeks=8)
     db = open_store(store, "replay")
     evaluate(db, load(PLAN), date(2013, 2, 24), 1, 0)
     db.close()
-    body = app_on(store).test_client().get("/charts/burnup.json").json
-    assert [row["met"] for row in body["rows"]] == [0]
-    assert {trace["mode"] for trace in body["figure"]["data"]} == {"markers"}
+    client = app_on(store).test_client()
+    assert "0 of 14 criteria met on 24 Feb 2013. From the second day on" in plain(client.get("/milestones").text)
+    assert client.get("/charts/burnup.json").status_code == 404
+    db = open_store(store, "replay")
+    evaluate(db, load(PLAN), date(2013, 2, 25), 1, 0)
+    db.close()
+    assert client.get("/charts/burnup.json").json["title"] == "0 of 14 criteria met on 25 Feb 2013"
+
+
+def test_the_table_of_the_plan_has_the_computed_status(example: FlaskClient) -> None:
+    """In the words of the page, and without what was decided: M4, which somebody stopped, is at risk by the numbers."""
+    rows = [row.rpartition(",")[2] for row in example.get("/charts/plan.csv").text.splitlines()]
+    assert rows == ["status", "proven", "proven", "proven", "at risk"]
+    then = example.get("/charts/plan.csv?as_of=2013-02-17").text.splitlines()
+    assert then[1].endswith(",not enough evidence")
 
 
 def test_a_proof_that_was_lost_since_is_said(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
