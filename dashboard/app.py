@@ -77,6 +77,9 @@ AREAS = {"failures": "runs.page", "quarantine": "runs.page", "run_files": "runs.
 #: What the pages of those modules are called.
 HEADINGS = {"failures": "Failures", "quarantine": "Quarantine", "report": "Report"}
 
+#: Where there is something to see before any run.
+PLAN_STANDS = "What is planned stands under Milestones."
+
 #: Modules whose pages have a way of their own among one another.
 TOGETHER = frozenset({"failures", "quarantine"})
 
@@ -179,7 +182,7 @@ def _nothing_yet(nothing: NothingYet) -> tuple[str, int]:
     """A page says so, and is no fault; a program that asked for data must not take the page for it."""
     if request.path.endswith((".csv", ".json")):
         return plain(nothing.title, [str(nothing)], nothing.command), 404
-    return plain(_heading() or nothing.title, [f"{nothing.title}. {nothing}"], nothing.command), 200
+    return plain(_heading() or nothing.title, [f"{nothing.title}. {PLAN_STANDS}", str(nothing)], nothing.command), 200
 
 
 def _still_reading(_: Exception) -> tuple[str, int, dict[str, str]]:

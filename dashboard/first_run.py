@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 #: How a workspace gets its first run, by its clock: in words, and with which commands.
 HOW = {
     "replay": (
-        ("The plan stands under Milestones. This replays the files of a year on both sides, and measures it:"),
+        ("This replays the files of a year on both sides, and measures it:"),
         "milepost metrics measure",
     ),
     "live": (
         (
-            "The plan stands under Milestones. Put a file into var/inbox/PARTNER/FEED/ of this workspace: this server "
-            "takes it within seconds, and its run stands here. The first of these says whether the workspace is in "
-            "order, the second starts a partner to practise on:"
+            "Put a file into var/inbox/PARTNER/FEED/ of this workspace: this server takes it within seconds, and its "
+            "run is counted. The first of these says whether the workspace is in order, the second starts a partner "
+            "to practise on:"
         ),
         "milepost validate\nmilepost partner",
     ),

@@ -83,7 +83,7 @@ def test_a_page_of_runs_keeps_its_name_and_says_how_one_comes_about(live: FlaskC
     response = live.get(page)
     assert response.status_code == 200
     assert re.findall(r"<h1[^>]*>([^<]+)</h1>", response.text) == [MEASURED[page]]
-    assert "Nothing measured yet. The plan stands under Milestones. Put a file into var/inbox/PARTNER/FEED/" in (
+    assert "Nothing measured yet. What is planned stands under Milestones. Put a file into var/inbox/PARTNER/FEED/" in (
         plain(response.text)
     )
     assert "milepost validate\nmilepost partner" in response.text
