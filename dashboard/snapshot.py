@@ -29,6 +29,7 @@ from roadmap.verdict import block_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
+    from pathlib import Path
 
     from sqlite_utils import Database
 
@@ -164,7 +165,8 @@ class Views:
         """
         version = self.version()
         if self._alone is None or self._alone.version != version:
-            plan, config, store = self._plan(), self._config, self._config.store
+            plan, config = self._plan(), self._config
+            store: Path | None = config.store
             begins = min(milestone.start for milestone in plan.milestones)
             today = config.today() if config.clock == "live" and config.today else begins
             try:

@@ -166,3 +166,11 @@ def test_markup_in_the_plan_stays_text(
     plan = tmp_path / "milestones.toml"
     plan.write_text(PLAN.read_text().replace('"Receive"', '"<b>Receive"'), encoding="utf-8")
     assert "&lt;b&gt;Receive" in app_on(made_up(), milestones=plan).test_client().get("/method").text
+
+
+def test_the_small_print_is_folded_and_what_is_asked_is_not(text: str) -> None:
+    """Each measure shows its definition, formula and who asks for it; the rest unfolds, and is all there."""
+    for part in text.split('<article class="definition"')[1:]:
+        shown, folded = part.split("</article>")[0].split("<details")
+        assert "Asked by" in shown
+        assert all(f"<dt>{label}</dt>" in folded for label in ("Unit", "Counted", "Likely range", "It takes"))
