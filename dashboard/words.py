@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roadmap.answers import (
+    MINUS,
     MISSING,
     Answer,
     Gain,
@@ -27,7 +28,6 @@ from roadmap.answers import (
     tight,
     too_early,
 )
-from roadmap.words import MINUS
 
 if TYPE_CHECKING:
     from datetime import date, timedelta

@@ -6,13 +6,13 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from roadmap.answers import MINUS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
     from metrics.compare import Reading
-
-MINUS = "\N{MINUS SIGN}"
 
 STATUS = {
     "proven": "proven",
