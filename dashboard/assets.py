@@ -10,6 +10,10 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+#: Lets Chromium compile all of the script beside the page while it comes in, and not on the page's own thread when it
+#: runs (explicit compile hints of V8; to other browsers a comment).
+HINT = b"//# allFunctionsCalledOnLoad\n"
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlotlyScript:
@@ -38,7 +42,12 @@ class PlotlyScript:
         """Ids of the style sheets it adds unless an element of that id is there; a strict policy refuses them."""
         return tuple(re.findall(r'getElementById\("([0-9a-f]{64})"\)', self.path.read_text(encoding="utf-8")))
 
+    @property
+    def plain(self) -> bytes:
+        """The script as it is served, under one line of ours."""
+        return HINT + self.path.read_bytes()
+
     @cached_property
     def compressed(self) -> bytes:
-        """The script, gzip'd at its first use; the same bytes each time."""
-        return gzip.compress(self.path.read_bytes(), mtime=0)
+        """The same, gzip'd at its first use; the same bytes each time."""
+        return gzip.compress(self.plain, mtime=0)

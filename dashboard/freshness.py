@@ -7,7 +7,7 @@ import threading
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dashboard import frames, words
@@ -57,8 +57,14 @@ class Freshness:
 
 
 def freshness(db: Database, view: View) -> Freshness:
-    """What there is up to the day of a view, its last day included."""
+    """What there is up to the day of a view, its last day included; looking back, of blocks that were over by then."""
     last = view.as_of or view.today
+    if view.as_of:
+        over = "SELECT block_end FROM run_block WHERE block <= ? AND block_end <= ? ORDER BY block DESC LIMIT 1"
+        found = db.execute(over, (last.isoformat(), last.isoformat())).fetchone()
+        if found is None:
+            return Freshness(newest=None, runs=0, imported=False, mode=view.mode)
+        last = date.fromisoformat(found[0])
     end_us = round((datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)).timestamp() * 1e6)
     bound = "AND started_at_us < ?" if view.as_of else ""
     sql = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -64,12 +64,12 @@ class Told:
     alike: tuple[Alike, ...]
 
 
-def told(db: Database, run: Run) -> Told:
-    """Everything the page says of a run."""
+def told(db: Database, run: Run, known: date | None = None) -> Told:
+    """Everything the page says of a run; with `known` all that was known by the end of that day."""
     usual = browse.usual(db, run)
     rows, sum_said, balances = account(run)
     aside, aside_said = _aside(run)
-    attempts = browse.attempts(db, run)
+    attempts = browse.attempts(db, run, known)
     return Told(
         about=f"{run.side}, {_faults(run)}, {_block(run)}",
         look=outcomes.look(run.outcome),
@@ -87,8 +87,15 @@ def told(db: Database, run: Run) -> Told:
         facts=_facts(run),
         attempts=tuple(map(runlist.line, attempts)),
         attempts_said=f"{words.plural(len(attempts), 'attempt')} at this file, in this exchange",
-        alike=_alike(db, run),
+        alike=_alike(db, run, known),
     )
+
+
+def not_known(run: Run, day: date) -> str:
+    """Why there is nothing to show of a run as of a day on which its block was not over."""
+    over = words.day(date.fromisoformat(run.block_end), year=True)
+    why = "it is of" if run.block == run.block_end else "it counts once its week is over, and that is on"
+    return f"Run {run.id} was not known yet at the end of {words.day(day, year=True)}: {why} {over}."
 
 
 def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
@@ -178,7 +185,7 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _alike(db: Database, run: Run) -> tuple[Alike, ...]:
+def _alike(db: Database, run: Run, known: date | None) -> tuple[Alike, ...]:
     lists = []
     if run.outcome in FAILED_OUTCOMES:
         shared = run.fingerprint or UNTOLD
@@ -191,7 +198,9 @@ def _alike(db: Database, run: Run) -> tuple[Alike, ...]:
         (f"same partner, {run.partner}", partner, theirs),
     ]
     return tuple(
-        Alike(what=what, runs=words.plural(browse.count(db, picked), "run"), href=links.runs(**keys))
+        Alike(
+            what=what, runs=words.plural(browse.count(db, replace(picked, known=known)), "run"), href=links.runs(**keys)
+        )
         for what, keys, picked in lists
     )
 

@@ -16,7 +16,6 @@ from metrics.picked import Picked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date
 
     from sqlite_utils import Database
 
@@ -65,14 +64,16 @@ class Facts:
     rows_aside: int = 0
 
 
-def facts(db: Database, seen: View, partner: str, rows: Iterable[Row], until: date | None) -> Facts:
+def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
     """Failures and rows set aside of a partner in the last days, at the sides that its feeds are shown of."""
     sides = tuple(sorted({row.failed_keys["side"] for row in rows if row.failed_keys}))
-    first, last = seen.today - timedelta(days=DAYS - 1), until or seen.today
+    first, last = seen.today - timedelta(days=DAYS - 1), seen.today
     keys = {"side": sides, "partner": partner, "faults": FAULTS[seen.mode], "from_": first, "to": last}
     if not sides:
         return Facts(keys=keys)
-    picked = Picked(sides=sides, partners=(partner,), faults=(FAULTS[seen.mode],), first=first, last=last)
+    picked = Picked(
+        sides=sides, partners=(partner,), faults=(FAULTS[seen.mode],), first=first, last=last, known=seen.as_of
+    )  # fmt: skip
     kinds = failures.groups(db, picked, limit=NAMED + 1)
     asides = setaside.by_reason(db, picked)
     return Facts(

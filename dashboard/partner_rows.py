@@ -133,7 +133,7 @@ def row(known: Overview, state: FeedState | None, pair: tuple[str, str], mode: s
         "delay_most": "not known yet" if state.delay_p95_s is None else span(state.delay_p95_s),
         "side": state.side,
         "runs": state.runs,
-        "runs_keys": {"side": state.side, "partner": partner, "feed": feed, "faults": faults, "to": known.until},
+        "runs_keys": {"side": state.side, "partner": partner, "feed": feed, "faults": faults},
     }
     if rate := known.rates.get(pair):
         told |= {

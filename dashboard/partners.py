@@ -16,7 +16,7 @@ import numpy as np
 from dashboard import frames, worth
 from metrics import compare, feeds
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.picked import feeds_of
+from metrics.picked import feeds_of, over_by
 from metrics.store import last_series
 from metrics.window import Window, load
 from roadmap.evidence import question
@@ -86,7 +86,6 @@ class Overview:
     blocks: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
     gained: Gained = field(default_factory=Gained)
     counted: bool = True
-    until: date | None = None  #: first day of the last block of an earlier view; None: all blocks
 
     @property
     def partners(self) -> tuple[str, ...]:
@@ -98,28 +97,19 @@ def overview(db: Database, seen: View) -> Overview:
     """Everything that is dear, for all partners at once; how feeds stand is asked apart, as it depends on the time."""
     if not db.table("tally").exists():
         return Overview(counted=False)
-    until = last_block(db, seen.today) if seen.as_of else None
     return Overview(
-        feeds=tuple(feeds_of(db)),
-        rates=_rates(db, seen, until),
+        feeds=tuple(feeds_of(db, seen.as_of)),
+        rates=_rates(db, seen),
         blocks=_blocks(db, seen),
         gained=_gained(db, seen),
-        until=until,
     )
-
-
-def last_block(db: Database, day: date) -> date:
-    """The first day of the last block that was over by a day; the day itself where there was none."""
-    found = db.execute("SELECT MAX(block) FROM run_block WHERE block_end <= ?", (day.isoformat(),)).fetchone()[0]
-    return date.fromisoformat(found) if found else day
 
 
 def known(db: Database, seen: View) -> tuple[Known, ...]:
     """What is known of every feed of the service, by which it stands somehow at any time."""
     if not db.table("tally").exists():
         return ()
-    until = last_block(db, seen.today) if seen.as_of else None
-    return feeds.known(db, seen.mode, FAULTS[seen.mode], until)
+    return feeds.known(db, seen.mode, FAULTS[seen.mode], seen.as_of)
 
 
 def stand(seen: View, now: datetime | None) -> dict[Feed, FeedState]:
@@ -144,18 +134,18 @@ def _standing(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]
     return make
 
 
-def _rates(db: Database, seen: View, until: date | None) -> dict[Feed, Rate]:
+def _rates(db: Database, seen: View) -> dict[Feed, Rate]:
     """First attempts of the last days, by feed."""
-    first, last = seen.today - timedelta(days=DAYS - 1), until or seen.today
+    first, last, over = seen.today - timedelta(days=DAYS - 1), seen.today, over_by(db, seen.as_of)
     sql = (
         f"SELECT partner, feed, level, SUM(runs), SUM(runs * (outcome IN {FAILED_OUTCOMES})) "  # noqa: S608
         "FROM cell CROSS JOIN tally ON tally.cell = cell.id "
         "WHERE system = 'service' AND faults = ? AND block >= ? AND block <= ? AND first AND outcome != 'running' "
-        "GROUP BY partner, feed, level ORDER BY level"
+        f"AND {over.where} GROUP BY partner, feed, level ORDER BY level"
     )
     found: dict[Feed, Rate] = {}
     for partner, feed, level, runs, failed in db.execute(
-        sql, (FAULTS[seen.mode], first.isoformat(), last.isoformat())
+        sql, (FAULTS[seen.mode], first.isoformat(), last.isoformat(), *over.values)
     ).fetchall():
         own = {"first": first, "last": last, "exchanges": runs, "failed": failed}
         before = found.get((partner, feed))

@@ -84,6 +84,8 @@ def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], Cou
         if names:
             told[where], keys[key] = names, joined(names)
     first, last = _days(asked, today, keys, notices)
+    if asked.as_of is not None and asked.as_of <= today:
+        told["known"] = asked.as_of
     for name in _known(asked, "attempt", ATTEMPTS, notices)[:1]:
         told["attempt"] = keys["attempt"] = name
     if text := asked.one("fingerprint"):
@@ -154,7 +156,7 @@ def _named(asked: Asked, key: str, choices: tuple[str, ...], unknown: list[str])
 def _days(
     asked: Asked, today: date, keys: dict[str, str], notices: list[str]
 ) -> tuple[date | None, date | None]:  # fmt: skip
-    """The first and the last day asked for; as of an earlier day, nothing later counts."""
+    """The first and the last day asked for."""
     days: dict[str, date | None] = {"from": None, "to": None}
     for key in days:
         if not (text := asked.one(key)):
@@ -173,6 +175,4 @@ def _days(
         else:
             keys["range"] = text
             first = today - timedelta(days=min(int(back[1]), today.toordinal()) - 1)
-    if asked.as_of is not None and asked.as_of <= today:
-        last = min(last or today, today)
     return first, last

@@ -81,7 +81,7 @@ def form(found: Found, known: Choices, keys: Sequence[str] = FORM) -> tuple[Fiel
 def held(found: Found, address: Callable[..., str]) -> tuple[Held, ...]:
     """What else picks runs, as a reading or a fingerprint does, with the address of the list without it."""
     told = said(found)
-    days = found.keys.keys() & {"from", "to"}  # as of an earlier day a list ends there, which nothing here takes away
+    days = found.keys.keys() & {"from", "to"}
     marks: list[tuple[tuple[str, ...], str]] = [(("from", "to"), told["days"])] if days else []
     marks += [((key,), told[key]) for key in ("counted", "fingerprint", "aside") if key in told]
     return tuple(Held(label=label, without=address(**found.but(**dict.fromkeys(keys)))) for keys, label in marks)
@@ -100,6 +100,8 @@ def said(found: Found) -> Mapping[str, str]:
         "days": _days(found),
         "fingerprint": f"failures alike ({picked.fingerprint})" if picked.fingerprint else "",
     }
+    if picked.known:  # which nothing on the page takes away but the way to today's
+        told["known"] = f"known by the end of {words.day(picked.known, year=True)}"
     if picked.aside:
         told["aside"] = f"rows set aside: {'reasons not recorded' if picked.aside == UNTOLD else picked.aside}"
     if picked.fingerprint == UNTOLD:
@@ -121,7 +123,10 @@ def sentence(found: Found, many: int, noun: str = "run") -> str:
 
 
 #: What is said of a list, in the order of a sentence.
-IN_WORDS = ("counted", "side", "state", "partner", "feed", "faults", "range", "days", "attempt", "fingerprint", "aside")
+IN_WORDS = (
+    "counted", "side", "state", "partner", "feed", "faults", "range", "days", "attempt", "fingerprint", "aside",
+    "known",
+)  # fmt: skip
 
 
 def described(found: Found) -> str:

@@ -253,9 +253,9 @@ class Views:
         return view
 
     def _prepare(self, view: View) -> None:
-        """Make what is dear; what cannot be read is said by the page that asks for it, and by no other."""
+        """Make what is dear; what cannot be made is said by the page that asks for it, and by no other."""
         for make in self._dear:
-            with suppress(*UNREADABLE):
+            with suppress(Exception):  # whoever asks makes it again, and is told
                 view.made(make)
 
     def _read(self) -> View:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from metrics import setaside
 from metrics.cells import EXCHANGE_ID
 from metrics.events import OUTCOMES, subject_name
-from metrics.picked import NONE, Picked, Terms, among, check, feeds_of, of_cells, of_runs, of_tallies
+from metrics.picked import NONE, Picked, Terms, among, check, feeds_of, has, of_cells, of_runs, of_tallies, over_by
 from metrics.walk import MOST, Cursor, Way, total, walk
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class Run:
     rows: Mapping[str, int]  #: `in`, and one count an outcome
     source: str
     aside: Mapping[str, int] | None  #: by error code, the rows set aside; None: nobody noted why
+
+    def is_known(self, day: date | None) -> bool:
+        """Whether its block was over by the end of a day; None: of any day."""
+        return day is None or self.block_end <= day.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +158,12 @@ def one(db: Database, run_id: int) -> Run | None:
     return next(iter(_runs(db, [run_id])), None) if 0 <= run_id <= MOST else None
 
 
-def attempts(db: Database, run: Run) -> tuple[Run, ...]:
-    """All attempts at the exchange of a run, in their order."""
+def attempts(db: Database, run: Run, known: date | None = None) -> tuple[Run, ...]:
+    """All attempts at the exchange of a run, in their order; with `known` those known by the end of that day."""
     where = " AND ".join(f"{name} = ?" for name in EXCHANGE_ID)
     key = [getattr(run, name) for name in EXCHANGE_ID]
     found = db.execute(f"SELECT id FROM run WHERE {where} ORDER BY attempt", key).fetchall()  # noqa: S608
-    return tuple(_runs(db, [number for (number,) in found]))
+    return tuple(each for each in _runs(db, [number for (number,) in found]) if each.is_known(known))
 
 
 def usual(db: Database, run: Run) -> Usual | None:
@@ -178,13 +182,15 @@ def usual(db: Database, run: Run) -> Usual | None:
     return Usual(low, middle, high, len(took))
 
 
-def grid(db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: int = 20) -> tuple[Row, ...]:
-    """The last runs of every feed; feeds without one on these sides are left out."""
+def grid(
+    db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: int = 20, known: date | None = None
+) -> tuple[Row, ...]:
+    """The last runs of every feed, or the last known by the end of a day; feeds without one here are left out."""
     told = (faults,) if isinstance(faults, str) else tuple(faults)
-    rows = []
-    for partner, feed in feeds_of(db):
-        picked = Picked(sides=tuple(sides), faults=told, partners=(partner,), feeds=(feed,))
-        places = walk(db, way_of(db, picked), None, last)
+    rows, over = [], over_by(db, known)
+    for partner, feed in feeds_of(db, known):
+        way = way_of(db, Picked(sides=tuple(sides), faults=told, partners=(partner,), feeds=(feed,)))
+        places = walk(db, Way(way.cells + over, way.tallies, way.runs), None, last)
         columns = columns_of(db, "id, outcome, started_at_us, duration_ns", [place.id for place in places])
         if columns:
             cells = (
@@ -195,12 +201,16 @@ def grid(db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: 
     return tuple(rows)
 
 
-def choices(db: Database) -> Choices:
-    """What lists can be picked by: whatever any run has."""
+def choices(db: Database, known: date | None = None) -> Choices:
+    """What lists can be picked by: whatever any run has; with `known`, any that was known by the end of that day."""
     check(db)
-    pairs = tuple(feeds_of(db))
-    measured = sides_of(db)
-    first, last = (db.execute(f"SELECT {which}(block) FROM cell").fetchone()[0] for which in ("MIN", "MAX"))  # noqa: S608
+    pairs = tuple(feeds_of(db, known))
+    measured = sides_of(db, known)
+    over = over_by(db, known)
+    ends_of = f"FROM cell WHERE {over.where}"
+    first, last = (
+        db.execute(f"SELECT {which}(block) {ends_of}", over.values).fetchone()[0] for which in ("MIN", "MAX")
+    )
     ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
     end = db.execute(ends, (last,)).fetchone()[0]
     return Choices(
@@ -213,14 +223,17 @@ def choices(db: Database) -> Choices:
     )
 
 
-def sides_of(db: Database) -> list[tuple[str, int, str]]:
-    """Every system, level and faults that has a run, in order."""
+def sides_of(db: Database, known: date | None = None) -> list[tuple[str, int, str]]:
+    """Every system, level and faults that has a run, or had one by the end of a day, in order."""
     names = "system, level, faults"
     sql = f"SELECT {names} FROM cell WHERE ({names}) > (?, ?, ?) ORDER BY {names} LIMIT 1"  # noqa: S608
     found: list[tuple[str, int, str]] = []
     while more := db.execute(sql, found[-1] if found else ("", 0, "")).fetchone():
         found.append(more)
-    return found
+    if known is None:
+        return found
+    of_side, over = "cell.system = ? AND cell.level = ? AND cell.faults = ?", over_by(db, known)
+    return [side for side in found if has(db, Terms((of_side,), side) + over)]
 
 
 #: The columns of a run as its fields have them.

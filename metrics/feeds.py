@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from metrics.browse import columns_of, sides_of, way_of
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.picked import NONE, Picked, Terms, check, feeds_of
+from metrics.picked import NONE, Picked, Terms, check, feeds_of, over_by
 from metrics.reading import block_days
 from metrics.store import last_series
 from metrics.walk import Way, joined, walk
@@ -95,7 +95,7 @@ class Asked:
     feed: str
     mode: str
     faults: str
-    until: date | None = None  #: first day of the last block that is looked at; None: all there is
+    known: date | None = None  #: only what was known by the end of this day; None: all there is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,28 +117,26 @@ COLUMNS = "id, exchange_id, attempt, outcome, file, due_at_us, started_at_us, du
 
 
 def feeds(
-    db: Database, mode: str, faults: str, now_us: int, until: date | None = None
+    db: Database, mode: str, faults: str, now_us: int, day: date | None = None
 ) -> tuple[FeedState, ...]:  # fmt: skip
     """How every feed that the service has run stands at a time, by partner and feed.
 
-    Looking back, `until` is the first day of the last block that was over then, and `now_us` the time of that day.
+    Looking back, only what was known by the end of `day` counts, and `now_us` is the time of that end.
     """
-    return tuple(state(one, now_us) for one in known(db, mode, faults, until))
+    return tuple(state(one, now_us) for one in known(db, mode, faults, day))
 
 
-def known(db: Database, mode: str, faults: str, until: date | None = None) -> tuple[Known, ...]:
+def known(db: Database, mode: str, faults: str, day: date | None = None) -> tuple[Known, ...]:
     """What is known of every feed, from which `state` tells how it stands at any time without asking again."""
     check(db)
-    ways = tuple(_ways(db, mode, faults))
+    ways, over = tuple(_ways(db, mode, faults)), over_by(db, day)
     found = []
-    for partner, feed in feeds_of(db):
-        own = Terms(("cell.partner = ?", "cell.feed = ?"), (partner, feed))
-        if until:
-            own += Terms(("cell.block <= ?",), (until.isoformat(),))
+    for partner, feed in feeds_of(db, day):
+        own = Terms(("cell.partner = ?", "cell.feed = ?"), (partner, feed)) + over
         for way in ways:
             here = Way(own + way.cells, way.tallies, way.runs)
             if recent := _recent(db, here):
-                found.append(_known(db, Asked(partner, feed, mode, faults, until), here, recent))
+                found.append(_known(db, Asked(partner, feed, mode, faults, day), here, recent))
                 break
     return tuple(found)
 
@@ -212,7 +210,7 @@ def state(one: Known, now_us: int) -> FeedState:
 def _counts(db: Database, asked: Asked, side: str) -> tuple[int, int, int]:
     """Runs, exchanges, and exchanges that stand failed: of all that a list of this feed and side holds."""
     whose = Picked(
-        sides=(side,), partners=(asked.partner,), feeds=(asked.feed,), faults=(asked.faults,), last=asked.until
+        sides=(side,), partners=(asked.partner,), feeds=(asked.feed,), faults=(asked.faults,), known=asked.known
     )
     way = way_of(db, whose)
     failed = f"outcome IN {FAILED_OUTCOMES}"

@@ -52,6 +52,7 @@ class Picked:
     faults: tuple[str, ...] = ()
     first: date | None = None  #: the block of the run begins on this day or later
     last: date | None = None  #: or on this day or earlier
+    known: date | None = None  #: its block was over by the end of this day: what was known then, and nothing later
     attempt: str = ""  #: "first" for attempt 1; "last" where no later attempt has ended; "" for any
     fingerprint: str = ""  #: of failures that are alike; `UNTOLD` for those that say nothing
     aside: str = ""  #: code of an error: last attempts that count and have set rows aside for it; or `UNTOLD`
@@ -108,6 +109,8 @@ def of_cells(db: Database, picked: Picked) -> Terms:
         found += one("cell.block >= ?", picked.first.isoformat())
     if picked.last:
         found += one("cell.block <= ?", picked.last.isoformat())
+    if picked.known:
+        found += over_by(db, picked.known)
     if picked.aside:
         found += one("cell.id IN (SELECT cell FROM set_aside WHERE code = ?)", code(picked.aside))
     if picked.counted:
@@ -168,13 +171,45 @@ def among(column: str, names: tuple[str, ...]) -> Terms:
     return Terms((f"{column} IN ({', '.join('?' * len(names))})",), names)
 
 
-def feeds_of(db: Database) -> Iterator[tuple[str, str]]:
-    """Every partner and feed that has a run, in order; found by an index, however many cells there are."""
-    last = ("", "")
+def over_by(db: Database, day: date | None) -> Terms:
+    """That the block of a cell was over by the end of a day; None: whatever its block.
+
+    Blocks lie one after another, so that the last of them tells of all, and an index finds the others.
+    """
+    if day is None:
+        return NONE
+    block = last_over(db, day)
+    return one("cell.block <= ?", block) if block else one("0")
+
+
+def last_over(db: Database, day: date) -> str | None:
+    """The first day of the last block that was over by the end of a day; None where none was."""
+    ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
+    found = db.execute("SELECT MAX(block) FROM cell WHERE block <= ?", (day.isoformat(),)).fetchone()[0]
+    while found is not None:
+        end = db.execute(ends, (found,)).fetchone()[0]
+        if end is not None and end <= day.isoformat():
+            return str(found)
+        found = db.execute("SELECT MAX(block) FROM cell WHERE block < ?", (found,)).fetchone()[0]
+    return None
+
+
+def feeds_of(db: Database, known: date | None = None) -> Iterator[tuple[str, str]]:
+    """Every partner and feed that has a run, in order; found by an index, however many cells there are.
+
+    With `known`, those that had one by the end of that day.
+    """
+    last, over = ("", ""), over_by(db, known)
     sql = "SELECT partner, feed FROM cell WHERE (partner, feed) > (?, ?) ORDER BY partner, feed LIMIT 1"
     while found := db.execute(sql, last).fetchone():
-        yield found
+        if has(db, one("cell.partner = ? AND cell.feed = ?", *found) + over):
+            yield found
         last = found
+
+
+def has(db: Database, cells: Terms) -> bool:
+    """Whether there is a cell like that."""
+    return db.execute(f"SELECT 1 FROM cell WHERE {cells.where} LIMIT 1", cells.values).fetchone() is not None  # noqa: S608
 
 
 def _any_of(terms: list[Terms]) -> Terms:

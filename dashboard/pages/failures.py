@@ -32,7 +32,7 @@ def page() -> str | Response:
     if shorter := shortened(lambda told: here("failures.page", **told)):
         return shorter
     found, seen, _ = picking(KEYS, ("form",))
-    many, groups = _found(database(), found.picked) if found.picked != Picked() else seen.made(every)
+    many, groups = seen.made(every) if found.picked == Picked(known=seen.as_of) else _found(database(), found.picked)
     return render_template(
         "failures.html",
         inside=INSIDE,
@@ -49,9 +49,9 @@ def page() -> str | Response:
     )
 
 
-def every(db: Database, _: View) -> tuple[int, tuple[Group, ...]]:
-    """How many runs have failed, and their groups."""
-    return _found(db, Picked())
+def every(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
+    """How many runs have failed, as far as the view knows, and their groups."""
+    return _found(db, Picked(known=seen.as_of))
 
 
 def _found(db: Database, picked: Picked) -> tuple[int, tuple[Group, ...]]:

@@ -28,4 +28,4 @@ def plotly_js(version: str) -> Response:
     headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
     if request.accept_encodings["gzip"]:
         return Response(script.compressed, mimetype="text/javascript", headers=headers | {"Content-Encoding": "gzip"})
-    return Response(script.path.read_bytes(), mimetype="text/javascript", headers=headers)
+    return Response(script.plain, mimetype="text/javascript", headers=headers)

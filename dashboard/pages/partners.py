@@ -114,7 +114,7 @@ def one(part: str) -> str | tuple[str, int]:
         "rows": feeds,
         "states": partner_rows.tallied(feeds),
         "chart": charts.of_partner(seen, name),
-        "facts": facts(database(), seen, name, feeds, known.until),
+        "facts": facts(database(), seen, name, feeds),
         "days": partners.DAYS,
         "gained": known.gained,
     }

@@ -55,6 +55,6 @@ def shortened(address: Callable[..., str]) -> Response | None:
     return redirect(address(told), 303)
 
 
-def choices(db: Database, _: View) -> Choices:
-    """What there is to pick from."""
-    return browse.choices(db)
+def choices(db: Database, seen: View) -> Choices:
+    """What there is to pick from; looking back, what there was."""
+    return browse.choices(db, seen.as_of)

@@ -39,7 +39,7 @@ def page() -> str | AnyResponse:
         return shorter
     found, seen = _asked(strict=False)
     picked = found.picked
-    reasons, drawn = _found(database(), picked, seen) if picked != Picked() else seen.made(every)
+    reasons, drawn = seen.made(every) if picked == Picked(known=seen.as_of) else _found(database(), picked, seen)
     if drawn:
         addresses = [here(f"quarantine.{kind}", **found.keys) for kind in ("as_csv", "as_json")]
         drawn = replace(drawn, csv=addresses[0], json=addresses[1])
@@ -84,8 +84,8 @@ def _asked(*, strict: bool) -> tuple[Found, View]:
 
 
 def every(db: Database, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
-    """All that was set aside, and the chart of it."""
-    return _found(db, Picked(), seen)
+    """All that was set aside, as far as the view knows, and the chart of it."""
+    return _found(db, Picked(known=seen.as_of), seen)
 
 
 def _found(db: Database, picked: Picked, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:

@@ -10,7 +10,7 @@ from flask import Blueprint, abort, g, render_template
 from dashboard import links, onerun, picked_words, runlist
 from dashboard.pages import run_files as files
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
-from dashboard.pages.shared import database, here, query, view
+from dashboard.pages.shared import database, here, plain, query, view
 from dashboard.picked_from import KEYS
 from metrics import browse
 from metrics.browse import Cursor
@@ -74,14 +74,16 @@ def page() -> str | Response:
 
 
 @pages.get("/runs/<int:number>")
-def one(number: int) -> str:
+def one(number: int) -> str | tuple[str, int]:
     """One run, with all that is known of it."""
-    view(query())
+    seen = view(query())
     db = database()
     run = browse.one(db, number)
     if run is None:
         abort(404)
-    return render_template("run.html", inside=INSIDE, run=run, page=onerun.told(db, run))
+    if seen.as_of is not None and not run.is_known(seen.as_of):
+        return plain("Not known then", [onerun.not_known(run, seen.as_of)]), 404
+    return render_template("run.html", inside=INSIDE, run=run, page=onerun.told(db, run, seen.as_of))
 
 
 def _query_of(address: str) -> str:
@@ -90,15 +92,16 @@ def _query_of(address: str) -> str:
 
 def default_grid(db: Database, seen: View) -> tuple[GridRow, ...]:
     """The grid of the page that asks for nothing."""
-    return seen.made(grid_of(*_shown(browse.choices(db), (), (), seen.mode)))
+    del db  # what is asked of it is kept apart, by sides and faults
+    return seen.made(grid_of(*_shown(seen.made(choices), (), (), seen.mode)))
 
 
 @lru_cache(maxsize=256)
 def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Database, View], tuple[GridRow, ...]]:
     """The question for the last runs of all feeds; the same function for the same sides and faults."""
 
-    def make(db: Database, _: View) -> tuple[GridRow, ...]:
-        return tuple(map(runlist.grid_row, browse.grid(db, sides, faults, runlist.LAST)))
+    def make(db: Database, seen: View) -> tuple[GridRow, ...]:
+        return tuple(map(runlist.grid_row, browse.grid(db, sides, faults, runlist.LAST, seen.as_of)))
 
     return make
 
@@ -106,7 +109,7 @@ def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Databa
 def _grid(found: Found, seen: View, known: Choices) -> Grid | None:
     """The grid, where what is asked for is a matter of sides and feeds alone."""
     picked = found.picked
-    if seen.as_of is not None or not set(found.keys) <= {"side", "partner", "feed", "faults"}:
+    if not set(found.keys) <= {"side", "partner", "feed", "faults"}:
         return None
     sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
     services = tuple(name for name in known.sides if name.startswith("service"))

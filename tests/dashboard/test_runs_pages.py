@@ -16,6 +16,7 @@ from metrics.picked import Picked
 from metrics.store import open_reader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from flask import Flask
@@ -166,9 +167,12 @@ def test_the_file_holds_the_whole_list(client: FlaskClient, store: Path) -> None
     assert {run["aside"] for run in body["runs"]} == {None}
 
 
-def test_a_long_list_is_cut_and_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_list_is_cut_and_says_so(
+    app_on: Callable[..., Flask], store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The header, the file's name and the page say that it has the newest alone."""
     monkeypatch.setattr(run_files, "MOST", 30)
+    client = app_on(store).test_client()
     answer = client.get("/runs.csv?partner=UA")
     assert len(answer.text.splitlines()) == 31
     assert answer.headers["X-Milepost-Runs"].startswith("30 of ")

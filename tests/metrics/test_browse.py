@@ -43,6 +43,7 @@ picks = st.builds(
     faults=st.lists(st.sampled_from(["standard", "real"]), max_size=1).map(tuple),
     first=st.none() | st.integers(0, 2).map(lambda n: FIRST + timedelta(weeks=n)),
     last=st.none() | st.integers(0, 2).map(lambda n: FIRST + timedelta(weeks=n, days=3)),
+    known=st.none() | st.integers(-1, 21).map(lambda n: FIRST + timedelta(days=n)),
     attempt=st.sampled_from(["", "", "first", "last"]),
     fingerprint=st.sampled_from(["", "", "", UNTOLD, "7e0a"]),
     counted=st.none() | st.builds(
@@ -122,6 +123,7 @@ def is_picked(run, picked, ended, held):
         and (not picked.faults or run["faults"] in picked.faults)
         and (picked.first is None or run["block"] >= str(picked.first))
         and (picked.last is None or run["block"] <= str(picked.last))
+        and (picked.known is None or run["block_end"] <= str(picked.known))
         and {"": True, "first": run["attempt"] == 1, "last": is_last}[picked.attempt]
         and picked.fingerprint in {"", mark}
         and (picked.counted is None or (is_counted and counts(run, side, picked.counted)))
@@ -280,6 +282,27 @@ def test_choices_are_what_runs_have(db, a_run):
     found = choices(db)
     assert (found.sides, found.partners, found.feeds) == (("monolith", "service@1"), ("AA", "ZZ"), ("f", "g"))
     assert (found.faults, found.first, found.last) == (("none", "standard"), FIRST, date(2013, 1, 13))
+
+
+def test_what_was_known_then_is_of_blocks_that_were_over(db, a_run):
+    """Lists, choices, feeds of the grid and attempts end with the last block that was over by the day, as counts do."""
+    later = {"block": "2013-01-07", "block_end": "2013-01-13"}
+    service = replace(a_run().key, level=2, faults="standard")
+    new = replace(a_run(key=service), partner="ZZ", **later)
+    keep(db, at(a_run(), 1), replace(at(a_run(2), 1), **later), replace(at(a_run(), 2), **later), new)
+    (run,) = page(db, Picked(known=date(2013, 1, 12))).rows
+    assert (run.block_end, count(db, Picked(known=date(2013, 1, 12)))) == ("2013-01-06", 1)
+    assert [one.attempt for one in attempts(db, run)] == [1, 2]
+    assert [one.attempt for one in attempts(db, run, date(2013, 1, 12))] == [1]
+    found = choices(db, date(2013, 1, 12))
+    assert (found.sides, found.partners, found.faults, found.last) == (
+        ("service@1",), ("AA",), ("none",), date(2013, 1, 6),
+    )  # fmt: skip
+    assert [len(row.cells) for row in grid(db, ("service",), ("none",), known=date(2013, 1, 12))] == [1]
+    assert [len(row.cells) for row in grid(db, ("service",), ("none",), known=date(2013, 1, 13))] == [3]
+    assert choices(db, date(2013, 1, 13)) == choices(db)
+    assert choices(db, date(2013, 1, 5)) == type(found)((), (), (), (), None, None)
+    assert grid(db, ("service",), ("none",), known=date(2013, 1, 5)) == ()
 
 
 def test_a_store_of_an_older_release_is_said_to_be_one(tmp_path, a_run):
