@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from dashboard import words
 from dashboard.assets import PlotlyScript
+from dashboard.coded import coded
 from dashboard.errors import NothingYet, StillReading
 from dashboard.freshness import Lateness, freshness
 from dashboard.kept import Kept
@@ -70,6 +71,18 @@ NAVIGATION = (
     ("method.page", "Method"),
 )
 
+#: Which of these is marked on the pages of a module that is none of them.
+AREAS = {"failures": "runs.page", "quarantine": "runs.page", "run_files": "runs.page", "report": "worth.page"}
+
+#: What the pages of those modules are called.
+HEADINGS = {"failures": "Failures", "quarantine": "Quarantine", "report": "Report"}
+
+#: Where there is something to see before any run.
+PLAN_STANDS = "What is planned stands under Milestones."
+
+#: Modules whose pages have a way of their own among one another.
+TOGETHER = frozenset({"failures", "quarantine"})
+
 #: The modules of the pages; each names in `DEAR` what is made of a view before anybody is shown it.
 PAGES = (worth, milestones, runs, run_files, failures, quarantine, partners, decisions, method, report, charts, files)
 
@@ -80,7 +93,7 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    told = (words.tight, words.sentence, words.capital, words.gained, words.span, words.day)
+    told = (words.tight, words.sentence, words.capital, words.gained, words.span, words.day, coded)
     app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)
@@ -93,6 +106,8 @@ def create_app(config: Config) -> Flask:
     def everywhere() -> dict[str, object]:
         return {
             "pages": NAVIGATION,
+            "area": _area(),
+            "back": _back(),
             "here": here,
             "as_of": g.get("as_of"),
             "newest_address": newest_address,
@@ -117,6 +132,26 @@ def create_app(config: Config) -> Flask:
     for damage in (MetricsError, PlanError, sqlite3.DatabaseError):
         app.register_error_handler(damage, _damaged)
     return app
+
+
+def _area() -> str:
+    """The page of the navigation to which this one belongs; "" for none."""
+    module = request.blueprint or ""
+    area = AREAS.get(module, f"{module}.page")
+    return area if area in dict(NAVIGATION) else ""
+
+
+def _heading() -> str:
+    """What this page is called; "" where it is none."""
+    return HEADINGS.get(request.blueprint or "") or dict(NAVIGATION).get(_area(), "")
+
+
+def _back() -> tuple[str, str] | None:
+    """The way back from a page that the navigation does not name: where to, and what it is called there."""
+    area = _area()
+    if not area or request.endpoint == area or request.blueprint in TOGETHER:
+        return None
+    return area, dict(NAVIGATION)[area]
 
 
 def _only_reading_and_only_here() -> None:
@@ -145,8 +180,9 @@ def _close(_: BaseException | None) -> None:
 
 def _nothing_yet(nothing: NothingYet) -> tuple[str, int]:
     """A page says so, and is no fault; a program that asked for data must not take the page for it."""
-    data = request.path.endswith((".csv", ".json"))
-    return plain(nothing.title, [str(nothing)], nothing.command), 404 if data else 200
+    if request.path.endswith((".csv", ".json")):
+        return plain(nothing.title, [str(nothing)], nothing.command), 404
+    return plain(_heading() or nothing.title, [f"{nothing.title}. {PLAN_STANDS}", str(nothing)], nothing.command), 200
 
 
 def _still_reading(_: Exception) -> tuple[str, int, dict[str, str]]:

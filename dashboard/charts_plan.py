@@ -10,6 +10,7 @@ from dashboard.charts import Chart, Column
 from dashboard.drawing import rows_of
 from dashboard.gains import split, split_said
 from metrics.measures import MEASURES
+from roadmap.words import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +57,7 @@ GAINS = (
 
 
 def plan(tracks: Sequence[Track], verdicts: Sequence[Verdict], today: date) -> Chart:
-    """Plan against actual, in time."""
+    """Plan against actual, in time; `verdicts` are those of the numbers alone."""
     bars = [
         figures_plan.Bar(
             code=one.code, title=one.title, first_start=one.first_start, first_due=one.first_due, start=one.start,
@@ -65,18 +66,17 @@ def plan(tracks: Sequence[Track], verdicts: Sequence[Verdict], today: date) -> C
         )
         for one in tracks
     ]  # fmt: skip
-    status = {verdict.code: verdict.status.replace("_", " ") for verdict in verdicts}
+    status = {verdict.code: STATUS[verdict.status] for verdict in verdicts}
     rows = [
         {column.name: _plain(getattr(one, column.name)) for column in PLAN if column.name != "status"}
         | {"status": status[one.code]}
         for one in tracks
     ]
-    proven = sum(one.proven_on is not None for one in tracks)
     moved = sum(one.first_due is not None and one.first_due != one.due for one in tracks)
     said = f"; {words.plural(moved, 'due date')} moved" if moved else ""
     return Chart(
         name="plan",
-        title=f"{proven} of {words.plural(len(tracks), 'milestone')} proven by {words.day(today, year=True)}{said}",
+        title=f"{_proven(tracks)} by {words.day(today, year=True)}{said}",
         what="Plan against actual. Bars from start to due date as planned now, grey where the service level is not "
         "built; the thin line above, the first plan; the thin line below, the days measured; diamonds, the day of "
         "proof.",
@@ -85,6 +85,13 @@ def plan(tracks: Sequence[Track], verdicts: Sequence[Verdict], today: date) -> C
         rows=rows,
         size=f"rows-{rows_of(2 * len(bars))}",
     )
+
+
+def _proven(tracks: Sequence[Track]) -> str:
+    proven = sum(one.proven_on is not None for one in tracks)
+    if len(tracks) == 1:
+        return f"{tracks[0].code} {'proven' if proven else 'not proven'}"
+    return f"{proven} of {words.plural(len(tracks), 'milestone')} proven"
 
 
 def slips(planned: Planned, today: date) -> Chart | None:
@@ -155,20 +162,25 @@ def _foreseen_row(one: Foreseen) -> dict[str, Any]:
 
 
 def burnup(reached: Sequence[Reached]) -> Chart | None:
-    """Criteria met against criteria in scope; None while nothing was judged on record."""
-    if not reached:
+    """Criteria met against criteria in scope; None while they were judged on fewer than two days."""
+    if len(reached) < 2:
         return None
-    last = reached[-1]
     return Chart(
         name="burnup",
-        title=f"{last.met} of {words.plural(last.scope, 'criterion', 'criteria')} met on "
-        f"{words.day(last.as_of, year=True)}",
+        title=reached_by(reached[-1]),
         what="Criteria met or held, of all milestones together, each time they were judged; the dashed line is how "
         "many the plan then had. It falls where a later look was worse.",
         figure=figures_plan.burnup([(one.as_of, one.met, one.scope) for one in reached]),
         columns=BURNUP,
         rows=[{"as_of": one.as_of.isoformat(), "met": one.met, "scope": one.scope} for one in reached],
         key=(("service", "met"), ("baseline", "in scope")),
+    )
+
+
+def reached_by(last: Reached) -> str:
+    """How many criteria were met on a day, of how many."""
+    return (
+        f"{last.met} of {words.plural(last.scope, 'criterion', 'criteria')} met on {words.day(last.as_of, year=True)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the decisions page says: who decided what, on which evidence, and what the numbers alone had advised."""
+"""Decisions in words: who decided what, on which evidence, and what the numbers alone had advised then."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from roadmap import words as roadmap_words
 from roadmap.history import decisions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import date
     from typing import Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dashboard.view import View
     from roadmap.history import Taken
-    from roadmap.verdict import Decision, Verdict
+    from roadmap.verdict import Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +48,6 @@ class Made:
     def on(self) -> str:
         """The day as people read it."""
         return words.day(self.as_of, year=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Open:
-    """What the numbers alone say about one milestone today, and what stands."""
-
-    code: str
-    title: str
-    status: str
-    status_said: str
-    advice: str
-    stands: str  #: the last decision; "" where nobody decided
 
 
 def by_code(db: Database, today: date) -> dict[str, tuple[Taken, ...]]:
@@ -93,7 +81,7 @@ def told(code: str, title: str | None, taken: Taken) -> Made:
         title=str(then.get("title") or title or ""),
         in_plan=title is not None,
         choice=decision.choice,
-        said=DECIDED.get(decision.choice, decision.choice) + _until(decision),
+        said=DECIDED.get(decision.choice, decision.choice) + until(decision),
         owner=decision.owner,
         as_of=decision.as_of,
         why=decision.why,
@@ -107,7 +95,8 @@ def told(code: str, title: str | None, taken: Taken) -> Made:
     )
 
 
-def _until(decision: Decision) -> str:
+def until(decision: Decision) -> str:
+    """How long a decision holds, to stand behind it: " until 30 Jun 2013"; "" where it says nothing of it."""
     if not decision.until:
         return ""
     return f" until {words.day(decision.last_day, year=True) if decision.last_day else decision.until}"
@@ -132,27 +121,6 @@ def _found(metric: Mapping[str, Any]) -> str:
     title = measure.title if measure else metric["name"]
     goal = roadmap_words.target(metric["direction"], metric["target"], metric["unit"])
     verdict = roadmap_words.VERDICT.get(metric["verdict"], metric["verdict"])
-    under = "" if metric["faults"] != "none" else ", without faults"
+    calm = metric["faults"] == "none" and metric.get("mode") != "live"  # in production, all is as it happened
+    under = f", {roadmap_words.under('none', 'replay')}" if calm else ""
     return words.tight(f"{title}{under}: {verdict}; target {goal}")
-
-
-def advice(verdicts: Sequence[Verdict], last: Mapping[str, Decision]) -> tuple[Open, ...]:
-    """What the numbers alone would have people decide about each milestone, beside what was decided."""
-    return tuple(
-        Open(
-            code=verdict.code,
-            title=verdict.title,
-            status=verdict.status,
-            status_said=roadmap_words.STATUS[verdict.status],
-            advice=words.sentence(verdict.advice.text),
-            stands=_stands(last.get(verdict.code)),
-        )
-        for verdict in verdicts
-    )
-
-
-def _stands(decision: Decision | None) -> str:
-    if decision is None:
-        return ""
-    done = DECIDED.get(decision.choice, decision.choice)
-    return f"{done}{_until(decision)} by {decision.owner}, {words.day(decision.as_of, year=True)}"

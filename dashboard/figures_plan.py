@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 #: Heights in pixels; the style sheet reserves the same, so that nothing jumps when a chart arrives.
 HEIGHTS = {"slips": 420, "burnup": 300}
 
+#: Counts up to here have a mark for each; beyond, marks fall on whole numbers by themselves.
+WHOLE_UP_TO = 6
+
 #: The share of the plan's length that forecasts may lie beyond its end and still be drawn where they are.
 BEYOND = 0.15
 
@@ -249,18 +252,17 @@ def burnup(points: Sequence[tuple[date, int, int]]) -> Figure:
     """Criteria met by day, rising towards the criteria in scope.
 
     Args:
-        points: day judged, criteria met or held, criteria in scope; at least one.
+        points: day judged, criteria met or held, criteria in scope; at least two days.
     """
     days = [day for day, _, _ in points]
-    last = days[-1] if days[-1] > days[0] else days[0] + timedelta(days=7)
-    figure = frame_of(HEIGHTS["burnup"], days[0], last, "Judged on %{x|%-d %b %Y}")
+    figure = frame_of(HEIGHTS["burnup"], days[0], days[-1], "Judged on %{x|%-d %b %Y}")
     top = max(max(scope, met) for _, met, scope in points) * 1.12 or 1.0
-    figure["layout"]["yaxis"] = y_axis(0, 1, top)
+    whole = {"tick0": 0, "dtick": 1} if top < WHOLE_UP_TO else {}  # there is no half of a criterion
+    figure["layout"]["yaxis"] = y_axis(0, 1, top) | whole
     shown = (("met", "service", [met for _, met, _ in points]), ("in scope", "baseline", [n for _, _, n in points]))
     for label, role, values in shown:
         line = _line(label, role, [day.isoformat() for day in days], [*values], shape="hv")
-        alone = {"mode": "markers", "marker": {"size": 9, "color": PALETTES["light"][role]}} if len(days) == 1 else {}
-        figure["data"].append(line | alone | {"cliponaxis": False, "hovertemplate": "%{y:,}"})
+        figure["data"].append(line | {"cliponaxis": False, "hovertemplate": "%{y:,}"})
         note = text(label, role, days[-1].isoformat(), values[-1], "x", "y", xshift=8, bold=True)
         near = role == "service" and points[-1][2] - points[-1][1] < top / 14
         figure["layout"]["annotations"].append(

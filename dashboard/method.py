@@ -82,12 +82,12 @@ class Faults:
     sha256: str
 
 
-def definitions(plan: Plan | None) -> tuple[Definition, ...]:
-    """Every measure, in the order of the code; without a plan, no targets."""
-    return tuple(_definition(measure, plan) for measure in ALL)
+def definitions(plan: Plan, mode: str) -> tuple[Definition, ...]:
+    """Every measure, in the order of the code, with what a plan asks of it."""
+    return tuple(_definition(measure, plan, mode) for measure in ALL)
 
 
-def _definition(measure: Measure, plan: Plan | None) -> Definition:
+def _definition(measure: Measure, plan: Plan, mode: str) -> Definition:
     fine = FINE_PRINT[measure.name]
     more = "more is better" if measure.direction == "at_least" else "less is better"
     best = words.tight(roadmap_words.target(measure.direction, measure.best, measure.unit))
@@ -109,7 +109,7 @@ def _definition(measure: Measure, plan: Plan | None) -> Definition:
         definition=measure.definition,
         formula=measure.formula,
         facts=facts,
-        asked=tuple(_asked(measure, plan.milestones)) if plan else (),
+        asked=tuple(_asked(measure, plan.milestones, mode)),
     )
 
 
@@ -123,13 +123,13 @@ def _least(measure: Measure, ranged: str, least: str) -> Iterator[str]:
         yield least
 
 
-def _asked(measure: Measure, milestones: tuple[Milestone, ...]) -> Iterator[tuple[str, str]]:
+def _asked(measure: Measure, milestones: tuple[Milestone, ...], mode: str) -> Iterator[tuple[str, str]]:
     for milestone in milestones:
         for role, targets in (("", milestone.metrics), ("guardrail, ", milestone.guardrails)):
             for target in targets:
                 if target.name == measure.name:
                     goal = words.tight(roadmap_words.target(target.direction, target.value, measure.unit))
-                    yield milestone.code, f"{role}{goal}, {words.under(target.faults)}"
+                    yield milestone.code, f"{role}{goal}, {roadmap_words.under(target.faults, mode)}"
 
 
 def windows(plan: Plan) -> tuple[dict[str, str], ...]:
@@ -143,7 +143,7 @@ def windows(plan: Plan) -> tuple[dict[str, str], ...]:
                 "code": milestone.code,
                 "title": milestone.title,
                 "sides": f"{milestone.subject} against {milestone.control}",
-                "scope": ", ".join(milestone.scope),
+                "scope": "all" if "*/*" in milestone.scope else ", ".join(milestone.scope),
                 "days": words.days_between(milestone.start, milestone.due),
                 "looks": once,
                 "blocks": f"{rules.min_blocks}",

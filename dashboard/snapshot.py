@@ -11,14 +11,16 @@ import threading
 import time
 from collections import OrderedDict
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.errors import NoSuchDay, NothingYet, StillReading
+from dashboard.first_run import no_runs, no_store
 from dashboard.view import View, first_day
 from metrics.changes import Changes
 from metrics.errors import MetricsError, StoreDamaged, StoreMissing
-from metrics.store import clock_of, open_still
+from metrics.store import clock_of, empty_store, open_still
 from metrics.store import today as replayed_today
 from roadmap.errors import PlanError
 from roadmap.evidence import judge_all, judge_as_of
@@ -27,6 +29,7 @@ from roadmap.verdict import block_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
+    from pathlib import Path
 
     from sqlite_utils import Database
 
@@ -51,7 +54,7 @@ PATIENCE_S = 2.0
 
 
 class _Earlier(NamedTuple):
-    """A view of an earlier day, and the state of the store that it was made from."""
+    """A view of an earlier day, or of the plan alone, and the state of the store that it was made from."""
 
     view: View
     version: Hashable
@@ -75,6 +78,7 @@ class Views:
         self._version: Hashable = None
         self._made_at_s = self._cost_s = 0.0
         self._earlier: OrderedDict[date, _Earlier] = OrderedDict()
+        self._alone: _Earlier | None = None
         self._sorting = threading.Lock()  # of what is kept of earlier days
 
     def newest(self) -> View:
@@ -150,6 +154,29 @@ class Views:
         if self._newest is not None and self._version == version:  # the newest goes first
             self._beside(lambda: self._remake_earlier(day, version))
         return kept.view
+
+    def plan_alone(self) -> View:
+        """The plan, judged on no evidence: what there is to see where `newest` has nothing yet.
+
+        Decisions and spending are those of the store, if there is one. A replay's calendar begins with the plan.
+
+        Raises:
+            StoreDamaged, PlanError: as for `newest`.
+        """
+        version = self.version()
+        if self._alone is None or self._alone.version != version:
+            plan, config = self._plan(), self._config
+            store: Path | None = config.store
+            begins = min(milestone.start for milestone in plan.milestones)
+            today = config.today() if config.clock == "live" and config.today else begins
+            try:
+                db = self._open()
+            except NothingYet:
+                store, db = None, empty_store(config.clock)
+            with closing(db):
+                verdicts = judge_all(db, plan, today, config.built)
+            self._alone = _Earlier(replace(self._view(plan, verdicts, today), store=store), version)
+        return self._alone.view
 
     def close(self) -> None:
         """Let go of the store."""
@@ -236,7 +263,7 @@ class Views:
         with closing(self._open()) as db:
             last = replayed_today(db)
             if last is None:
-                raise self._nothing(db, plan)
+                raise no_runs(db, plan, self._config.clock)
             live = self._config.clock == "live" and self._config.today is not None
             today = self._config.today() if live and self._config.today else date.fromisoformat(last)
             return self._view(plan, judge_all(db, plan, today, self._config.built), today)
@@ -255,21 +282,9 @@ class Views:
         try:
             db = open_still(self._config.store)
         except StoreMissing as error:
-            said = "There is no metrics database; this makes one:"
-            raise NothingYet("Nothing measured yet", said, self._how()) from error
+            raise no_store(self._config.clock) from error
         if clock_of(db) != self._config.clock:
             held = clock_of(db)
             db.close()
             raise StoreDamaged(f"{self._config.store}: holds {held} runs, not {self._config.clock} ones")
         return db
-
-    def _nothing(self, db: Database, plan: Plan) -> NothingYet:
-        if next(db.query("SELECT EXISTS (SELECT 1 FROM run) AS found"))["found"]:
-            said = "The first run has begun and not ended. What is under way is listed by this:"
-            return NothingYet("No run has ended yet", said, "milepost status")
-        first = min(plan.milestones, key=lambda milestone: milestone.start)
-        said = f"No runs yet on {first.code}. The metrics database is empty; this fills it:"
-        return NothingYet("No runs yet", said, self._how())
-
-    def _how(self) -> str:
-        return "milepost metrics measure" if self._config.clock == "replay" else "milepost run"

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dashboard import decided, frames, gains, stones, words
+from dashboard.advised import advised
 from dashboard.planned import planned
 from dashboard.undecided import undecided
 from metrics.measures import MEASURES
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from dashboard.advised import Advised
     from dashboard.decided import Made
     from dashboard.gains import Gain, Gains
     from dashboard.planned import Track
@@ -64,7 +66,7 @@ class Told:
 
     stone: Stone
     owner: str
-    advice: str
+    advice: Advised
     targets: tuple[Row, ...]
     guardrails: tuple[Row, ...]
     forecasts: tuple[tuple[str, str], ...]  #: measure, what is foreseen
@@ -99,14 +101,14 @@ def _told(db: Database, seen: View, milestone: Milestone, verdict: Verdict) -> T
     code, today = milestone.code, seen.today
     taken = decided.by_code(db, today)
     last = decided.standing(taken)
-    stone = stones.stone(milestone, verdict, frames.spent(db, today).get(code), today, last.get(code))
+    stone = stones.stone(milestone, verdict, frames.spent(db, today).get(code), today, last.get(code), seen.mode)
     track = next(one for one in seen.made(planned).tracks if one.code == code)
     found = seen.made(gains.gains).get(code)
     made = decided.made(seen, {code: taken.get(code, ())})
     return Told(
         stone=stone,
         owner=milestone.owner or "nobody named",
-        advice=words.sentence(verdict.advice.text),
+        advice=next(one for one in seen.made(advised) if one.code == code),
         targets=tuple(row for row in stone.criteria if row.role == "Target"),
         guardrails=tuple(row for row in stone.criteria if row.role != "Target"),
         forecasts=tuple(
@@ -141,7 +143,11 @@ def _events(
     for criterion in verdict.criteria:
         if criterion.met_on:
             title, role = MEASURES[criterion.name].title, "target" if criterion.role == "metric" else "guardrail"
-            yield Event(on=criterion.met_on, kind="met", said=f"{title}: {role} first reached")
+            yield Event(
+                on=criterion.met_on,
+                kind="met",
+                said=f"{title}: {role} first {'reached' if role == 'target' else 'held'}",
+            )
     yield from _statuses(db, verdict.code, today)
     if verdict.proven_on:
         yield Event(on=verdict.proven_on, kind="proven", said="Proven", why=stones.slip(verdict, today))

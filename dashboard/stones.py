@@ -82,6 +82,7 @@ def stones(
     spent: Mapping[str, float],
     today: date,
     decided: Mapping[str, Decision] | None = None,
+    mode: str = "replay",
 ) -> list[Stone]:
     """Every milestone of the plan in words, in the plan's order.
 
@@ -89,13 +90,18 @@ def stones(
     """
     last = decided or {}
     return [
-        stone(milestone, verdict, spent.get(milestone.code), today, last.get(milestone.code))
+        stone(milestone, verdict, spent.get(milestone.code), today, last.get(milestone.code), mode)
         for milestone, verdict in zip(milestones, verdicts, strict=True)
     ]
 
 
 def stone(
-    milestone: Milestone, verdict: Verdict, spent: float | None, today: date, decided: Decision | None = None
+    milestone: Milestone,
+    verdict: Verdict,
+    spent: float | None,
+    today: date,
+    decided: Decision | None = None,
+    mode: str = "replay",
 ) -> Stone:
     """One milestone in words."""
     timed = next((c for c in verdict.criteria if c.name == "busy_time_saved"), None)
@@ -126,7 +132,7 @@ def stone(
         holds=DECIDED[decided.choice] if decided and decided.holds(today) else "",
         decided_why=f"{words.day(decided.as_of, year=True)}: {decided.why}" if decided else "",
         spent=roadmap_words.spent(spent, milestone.budget),
-        criteria=tuple(_row(verdict.code, criterion, verdict.status) for criterion in verdict.criteria),
+        criteria=tuple(_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
     )
 
 
@@ -169,7 +175,7 @@ def _likely(reading: Reading | None, target: float | None) -> str:
     return f"likely {words.span(reading.low, reading.high, target)}"
 
 
-def _row(code: str, c: Criterion, status: str) -> Row:
+def _row(code: str, c: Criterion, status: str, mode: str) -> Row:
     reading = c.reading
     known = reading is not None and reading.estimate is not None
     waits = status == "not_started" and not known
@@ -177,7 +183,7 @@ def _row(code: str, c: Criterion, status: str) -> Row:
         title=MEASURES[c.name].title,
         key=key(code, c) if known else "",
         role="Target" if c.role == "metric" else "Guardrail",
-        faults=words.under(c.faults),
+        faults=roadmap_words.under(c.faults, mode),
         target=words.tight(roadmap_words.target(c.direction, c.target, c.unit)),
         measured=_measured(c) if known else "not yet",
         none=not known,

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from metrics.store import open_still
+from metrics.store import empty_store, open_still
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+    from pathlib import Path
 
     from sqlite_utils import Database
 
@@ -30,7 +31,7 @@ class View:
     today: date
     mode: str  #: "replay" or "live"
     built: int
-    store: Any  #: path of the metrics database
+    store: Path | None  #: the metrics database; None: there is none yet, and all that is asked finds nothing
     as_of: date | None = None  #: the day asked for; None: today
     _made: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
     _making: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
@@ -40,7 +41,7 @@ class View:
         if make not in self._made:
             with self._making:
                 if make not in self._made:
-                    with closing(open_still(self.store)) as db:
+                    with closing(open_still(self.store) if self.store else empty_store(self.mode)) as db:
                         self._made[make] = make(db, self)
         return cast("T", self._made[make])
 

@@ -136,8 +136,9 @@ def nothing(window: Window) -> str:
         command = f"milepost run --level {level}" if level else "milepost metrics record"
         return f"{asked.subject} has not run in production {since}; `{command}`, then `milepost metrics collect`"
     if not window.history_blocks:
+        control = f"the {asked.control}" if asked.control == "monolith" else asked.control
         return (
-            f"nothing is known of {asked.control} to compare it with; `milepost metrics record` measures it, "
+            f"nothing is known of {control} to compare it with; `milepost metrics record` measures it, "
             "`milepost metrics import` reads a log of it"
         )
     ours, theirs = (bool(side.there.any()) for side in window.apart)

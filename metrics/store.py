@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
@@ -22,7 +23,6 @@ from metrics.tallies import tally_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from pydantic import BaseModel
 
@@ -107,6 +107,11 @@ def open_still(path: Path) -> Database:
     db = open_reader(path)
     db.execute("BEGIN")
     return db
+
+
+def empty_store(clock: str) -> Database:
+    """A store with nothing in it, and on no disk: for what is asked before anything was measured."""
+    return open_store(Path(":memory:"), clock)
 
 
 def is_busy(error: sqlite3.DatabaseError) -> bool:

@@ -33,6 +33,15 @@ BY_STATUS = {
 }
 
 
+#: Statuses that want a reason on record even where nothing is to change.
+SAY_WHY = frozenset({"stalled"})
+
+
+def wanted(status: str, advice: Advice) -> bool:
+    """Whether findings ask somebody to decide: for anything but going on, or for going on with a reason."""
+    return advice.choice != "continue" or status in SAY_WHY
+
+
 def advise(
     status: str, *, stalled_before: bool = False, decision: Decision | None = None, today: date | None = None
 ) -> Advice:

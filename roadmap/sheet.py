@@ -42,8 +42,6 @@ FILLS = {
     "live": "`milepost run`, then `milepost metrics collect`, fill in",
 }
 
-#: What to call the faults that runs met.
-
 #: Heights of the drawing, in its own units, by how full the page is.
 HEIGHTS = {"roomy": 200, "close": 150, "dense": 125}
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from roadmap import answers
+from roadmap.answers import MINUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,6 +78,11 @@ def counted_as(shown: str, nouns: str) -> str:
     return f"{shown} {re.sub(PLURAL, '', nouns, count=1) if shown == '1' else nouns}"
 
 
+def under(faults: str, mode: str) -> str:
+    """What runs met that are judged under such faults: in production what came, whatever a plan names for a replay."""
+    return answers.under("real" if mode == "live" else faults)
+
+
 def odds(chance: float) -> str:
     """A probability as people say it; what is merely very likely is never called certain."""
     if chance < 0.01:
@@ -104,7 +110,7 @@ def percent(value: float | None, decimals: int = 0) -> str:
 def amount(value: float, unit: str, decimals: int = 0) -> str:
     """A value with its unit; what has a unit of its own and is not whole has one decimal at the least."""
     if unit == "share":
-        return f"{'-' if value < 0 else ''}{percent(value, decimals)}"
+        return f"{MINUS if value < 0 else ''}{percent(value, decimals)}"
     return counted_as(_number(value, decimals), unit)
 
 

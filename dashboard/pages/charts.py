@@ -17,6 +17,7 @@ from dashboard.gains import gains
 from dashboard.listed import lists
 from dashboard.pages.shared import here, query, settings, view
 from dashboard.planned import planned
+from dashboard.undecided import undecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -71,7 +72,7 @@ def called(name: str) -> Chart:
     if maker is None:
         abort(404)
     found = query(maker.known(), strict=True)
-    seen = view(found, strict=True)
+    seen = view(found, strict=True, plan_alone=maker.of_plan)
     return maker.make(seen, found, code or name) or abort(404)
 
 
@@ -81,6 +82,7 @@ class Maker:
 
     make: Callable[[View, Asked, str], Chart | None]  #: of the view, the query, and what the name says
     asks_faults: bool = False
+    of_plan: bool = False  #: whether it is of the plan, and needs no run
     asks: tuple[str, ...] = ()  #: further keys, of any text
 
     def known(self) -> dict[str, Sequence[str] | None]:
@@ -129,7 +131,7 @@ def weekly(faults: str) -> Callable[[Database, View], pd.DataFrame]:
 
 def plan_chart(seen: View) -> Chart:
     """Plan against actual."""
-    return linked(charts_plan.plan(seen.made(planned).tracks, seen.verdicts, seen.today))
+    return linked(charts_plan.plan(seen.made(planned).tracks, seen.made(undecided), seen.today))
 
 
 def slips_chart(seen: View) -> Chart | None:
@@ -139,7 +141,7 @@ def slips_chart(seen: View) -> Chart | None:
 
 
 def burnup_chart(seen: View) -> Chart | None:
-    """Criteria met against criteria in scope; None while nothing was judged on record."""
+    """Criteria met against criteria in scope; None while they were judged on fewer than two days."""
     chart = charts_plan.burnup(seen.made(planned).reached)
     return linked(chart) if chart else None
 
@@ -184,9 +186,9 @@ MAKERS = {
     "busy": Maker(make=_of_weeks, asks_faults=True),
     "failed": Maker(make=_of_weeks, asks_faults=True),
     "partner": Maker(make=lambda seen, found, _: partner_chart(seen, found.one("partner")), asks=("partner",)),
-    "plan": Maker(make=lambda seen, _, __: plan_chart(seen)),
-    "slips": Maker(make=lambda seen, _, __: slips_chart(seen)),
-    "burnup": Maker(make=lambda seen, _, __: burnup_chart(seen)),
+    "plan": Maker(make=lambda seen, _, __: plan_chart(seen), of_plan=True),
+    "slips": Maker(make=lambda seen, _, __: slips_chart(seen), of_plan=True),
+    "burnup": Maker(make=lambda seen, _, __: burnup_chart(seen), of_plan=True),
 }
 FAMILIES = {"gains": Maker(make=lambda seen, _, code: gains_chart(seen, code))}
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, render_template
 
 from dashboard import decided
+from dashboard.advised import advised, pressing_first
 from dashboard.pages.shared import query, view
-from dashboard.undecided import undecided
 
 if TYPE_CHECKING:
     from typing import Any
@@ -23,14 +23,18 @@ pages = Blueprint("decisions", __name__)
 @pages.get("/decisions")
 def page() -> str:
     """Every decision, the newest first, and what is advised today."""
-    seen = view(query())
+    seen = view(query(), plan_alone=True)
     return render_template("decisions.html", page=seen.made(told))
 
 
 def told(db: Database, seen: View) -> dict[str, Any]:
     """The page."""
-    taken = decided.by_code(db, seen.today)
-    return {"made": decided.made(seen, taken), "advice": decided.advice(seen.made(undecided), decided.standing(taken))}
+    advice = pressing_first(seen.made(advised))
+    return {
+        "made": decided.made(seen, decided.by_code(db, seen.today)),
+        "advice": advice,
+        "asking": tuple(one for one in advice if one.asks),
+    }
 
 
 #: What is made with a view, before anybody is shown it.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, g, render_template
+from flask import Blueprint, render_template
 
 from dashboard import method, partner_rows, rules
-from dashboard.errors import NothingYet
-from dashboard.pages.shared import query, settings, view
+from dashboard.pages.shared import query, view
 from roadmap.verdict import block_days
 
 pages = Blueprint("method", __name__)
@@ -14,24 +13,18 @@ pages = Blueprint("method", __name__)
 
 @pages.get("/method")
 def page() -> str:
-    """Every definition; before the first measurement, those that need no plan or store."""
-    found = query()
-    try:
-        seen = view(found)
-    except NothingYet as nothing:  # what a word means can be read before there is any number
-        seen = None
-        g.notices = (*g.get("notices", ()), f"{nothing.title}. {nothing} {nothing.command}")
-    plan = seen.plan if seen else None
+    """Every definition, and what the plan asks for."""
+    seen = view(query(), plan_alone=True)  # what a word means can be read before there is any number
     told = {
-        "measures": method.definitions(plan),
-        "windows": method.windows(plan) if plan else (),
+        "measures": method.definitions(seen.plan, seen.mode),
+        "windows": method.windows(seen.plan),
         "bound": method.bound(),
         "grades": rules.grades(),
-        "verdicts": rules.verdicts(block_days(settings().clock)),
+        "verdicts": rules.verdicts(block_days(seen.mode)),
         "statuses": rules.statuses(),
         "answers": rules.answers(),
         "feeds": partner_rows.STATES,
         "faults": method.faults(),
-        "series": seen.made(method.series) if seen else (),
+        "series": seen.made(method.series),
     }
     return render_template("method.html", page=told)

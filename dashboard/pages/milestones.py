@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, render_template
 
 from dashboard import decided, frames, links, stone, stones
+from dashboard.advised import advised, nothing
+from dashboard.charts_plan import reached_by
 from dashboard.pages import charts
 from dashboard.pages.shared import plain, query, view
+from dashboard.planned import planned
 from dashboard.undecided import undecided
 
 if TYPE_CHECKING:
@@ -24,8 +27,14 @@ pages = Blueprint("milestones", __name__)
 @pages.get("/milestones")
 def page() -> str:
     """Every milestone with its computed status, and the plan in time."""
-    seen = view(query())
-    drawn = {"plan": charts.plan_chart(seen), "slips": charts.slips_chart(seen), "burnup": charts.burnup_chart(seen)}
+    seen = view(query(), plan_alone=True)
+    drawn: dict[str, Any] = {
+        "plan": charts.plan_chart(seen),
+        "slips": charts.slips_chart(seen),
+        "burnup": charts.burnup_chart(seen),
+    }
+    reached = seen.made(planned).reached
+    drawn["reached"] = reached_by(reached[-1]) if reached else ""
     return render_template("milestones.html", page={**seen.made(told), **drawn}, runs=links.runs)
 
 
@@ -33,13 +42,21 @@ def told(db: Database, seen: View) -> dict[str, Any]:
     """The page without its charts."""
     last = decided.standing(decided.by_code(db, seen.today))
     spent = frames.spent(db, seen.today)
-    return {"stones": stones.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last)}
+    every = stones.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last, seen.mode)
+    advice = {one.code: one for one in seen.made(advised)}
+    return {
+        "stones": sorted(every, key=lambda stone: not advice[stone.code].asks),
+        "open": [stone for stone in every if stone.status != "proven"],
+        "advice": advice,
+        "nothing": nothing(tuple(advice.values())),
+        "asking": tuple(one for one in advice.values() if one.asks),
+    }
 
 
 @pages.get("/milestones/<code>")
 def one(code: str) -> str | tuple[str, int]:
     """One milestone with everything that is known of it."""
-    seen = view(query())
+    seen = view(query(), plan_alone=True)
     codes = [milestone.code for milestone in seen.plan.milestones]
     if code not in codes:
         known = f"The plan has {', '.join(codes)}."
@@ -49,4 +66,4 @@ def one(code: str) -> str | tuple[str, int]:
 
 
 #: What is made with a view, before anybody is shown it.
-DEAR = (told, undecided, stone.every)
+DEAR = (told, undecided, advised, stone.every)

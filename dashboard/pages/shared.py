@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import abort, current_app, g, render_template, request, url_for
 
 from dashboard import asked, words
-from dashboard.errors import NoSuchDay
+from dashboard.errors import NoSuchDay, NothingYet
 from dashboard.freshness import Line, freshness
 from metrics.store import open_still
 
@@ -46,9 +46,20 @@ def query(known: Mapping[str, Sequence[str] | None] | None = None, *, strict: bo
     return found
 
 
-def view(found: Asked, *, strict: bool = False) -> View:
-    """The view that the address asks for: the newest, or that of an earlier day (`as_of=2013-06-30`)."""
-    seen = g.view = _view(found, strict=strict)
+def view(found: Asked, *, strict: bool = False, plan_alone: bool = False) -> View:
+    """The view that the address asks for: the newest, or that of an earlier day (`as_of=2013-06-30`).
+
+    With `plan_alone`, a page that can do without any run gets the plan before there is one, and says so.
+    """
+    try:
+        seen = g.view = _view(found, strict=strict)
+    except NothingYet as nothing:
+        if not plan_alone:
+            raise
+        seen = g.view = views().plan_alone()
+        commands = " ".join(f"`{command}`" for command in nothing.command.splitlines())
+        other = f" “as_of={found.as_of}” was left out." if found.as_of else ""
+        g.notices = (*g.get("notices", ()), f"{nothing.title}. {nothing} {commands}{other}")
     g.fresh = line(seen)
     return seen
 

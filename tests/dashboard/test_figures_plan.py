@@ -105,13 +105,16 @@ def test_a_milestone_without_forecasts_or_plans_is_drawn_as_far_as_it_is_known(s
 
 
 def test_criteria_rise_in_steps_from_zero_below_the_scope() -> None:
-    """Met is solid, scope dashed; both step; the axis starts at 0; one evaluation alone is seen as points."""
+    """Met is solid, scope dashed; both step; the axis starts at 0, and has no marks between whole criteria."""
     figure = figures_plan.burnup([(date(2013, 1, 6), 0, 4), (date(2013, 1, 13), 2, 5)])
     met, scope = figure["data"]
     assert (met["y"], scope["y"]) == ([0, 2], [4, 5])
     assert (met["line"]["dash"], scope["line"]["dash"]) == ("solid", "dash")
     assert figure["layout"]["yaxis"]["range"][0] == 0
-    assert {trace["mode"] for trace in figures_plan.burnup([(date(2013, 1, 6), 1, 4)])["data"]} == {"markers"}
+    assert figure["layout"]["yaxis"]["dtick"] == 1
+    assert (
+        "dtick" not in figures_plan.burnup([(date(2013, 1, 6), 0, 14), (date(2013, 1, 13), 2, 14)])["layout"]["yaxis"]
+    )
 
 
 def test_gains_are_ratios_with_less_time_to_the_right() -> None:

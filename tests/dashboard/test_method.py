@@ -141,7 +141,7 @@ def test_targets_and_windows_are_those_of_the_plan(text: str) -> None:
 
 
 def test_words_can_be_read_before_anything_is_measured(app_on: Callable[..., Flask], tmp_path: Path) -> None:
-    """Without a store, and with an empty one, the definitions stand there, and that there are no runs."""
+    """Without a store, and with an empty one, definitions and windows stand there, and that there are no runs."""
     for name, said in (("none.db", "Nothing measured yet"), ("empty.db", "No runs yet on M1.")):
         if name == "empty.db":
             open_store(tmp_path / name, "replay").close()
@@ -149,7 +149,7 @@ def test_words_can_be_read_before_anything_is_measured(app_on: Callable[..., Fla
         assert response.status_code == 200
         assert said in response.text
         assert 'id="lost_records"' in response.text
-        assert "The windows stand here once there is a run to judge." in response.text
+        assert '<th scope="row" role="rowheader"><a href="/milestones#M1">M1</a> Receive</th>' in response.text
 
 
 def test_a_series_without_a_hash_says_so(client: FlaskClient) -> None:
@@ -166,3 +166,11 @@ def test_markup_in_the_plan_stays_text(
     plan = tmp_path / "milestones.toml"
     plan.write_text(PLAN.read_text().replace('"Receive"', '"<b>Receive"'), encoding="utf-8")
     assert "&lt;b&gt;Receive" in app_on(made_up(), milestones=plan).test_client().get("/method").text
+
+
+def test_the_small_print_is_folded_and_what_is_asked_is_not(text: str) -> None:
+    """Each measure shows its definition, formula and who asks for it; the rest unfolds, and is all there."""
+    for part in text.split('<article class="definition"')[1:]:
+        shown, folded = part.split("</article>")[0].split("<details")
+        assert "Asked by" in shown
+        assert all(f"<dt>{label}</dt>" in folded for label in ("Unit", "Counted", "Likely range", "It takes"))

@@ -31,7 +31,7 @@ PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
 def cell(text: str, code: str, label: str) -> str:
     """What the overview's table says of a milestone, without its markup."""
-    row = next(row for row in text.split('<tr role="row">') if f'href="/milestones/{code}' in row)
+    row = next(row for row in text.split('<tr role="row">')[1:] if f'href="/milestones/{code}' in row)
     return plain(row.split(f'data-label="{label}">')[1].split("</td>")[0])
 
 
@@ -49,7 +49,7 @@ def test_status_gain_slip_view_and_spending_stand_in_one_row(example: FlaskClien
     assert cell(text, "M2", "First plan") == slip
     assert cell(text, "M2", "PM's view").startswith("Resumed by Example Deputy 12 May 2013")
     assert cell(text, "M2", "Spent") == "45,000 of 40,000"
-    assert cell(text, "M3", "PM's view") == "nothing decided"
+    assert cell(text, "M3", "PM's view") == "nothing decided numbers advise: continue"
     assert cell(text, "M3", "Spent") == "not recorded"
 
 
@@ -67,7 +67,7 @@ def test_a_pages_own_day_knows_nothing_of_later_days(example: FlaskClient) -> No
     """As of an earlier day there are only the plans, decisions and spending until then, and links keep to that day."""
     text = example.get("/milestones?as_of=2013-03-01").text
     assert cell(text, "M1", "Spent") == "12,000 of 40,000"
-    assert cell(text, "M2", "PM's view") == "nothing decided"
+    assert cell(text, "M2", "PM's view") == "nothing decided numbers advise: continue"
     assert cell(text, "M2", "First plan") == "not started first due 30 Jun 2013"
     assert 'href="/milestones/M1?as_of=2013-03-01"' in text
     paused = plain(example.get("/milestones/M2?as_of=2013-04-20").text)
@@ -102,7 +102,7 @@ def test_spending_is_listed_with_its_corrections(example: FlaskClient) -> None:
 def test_what_nobody_recorded_is_said_with_the_command_for_it(client: FlaskClient) -> None:
     """Without decisions and spending the page says so, and how they are recorded."""
     page = plain(client.get("/milestones/M2").text)
-    assert "milepost roadmap decide M2 continue --owner NAME --why TEXT" in page
+    assert "milepost roadmap decide M2 change --owner NAME --why TEXT" in page
     assert "Not recorded." in page
     assert "milepost roadmap spend M2 AMOUNT --note TEXT" in page
 
@@ -175,17 +175,27 @@ def test_every_stage_has_a_page(
     assert cell(client.get("/milestones").text, code, "Status") == status
 
 
-def test_one_evaluation_is_drawn_as_points(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path]
-) -> None:  # fmt: skip
-    """A store that was judged once has a chart of criteria with one row."""
+def test_one_look_is_words_and_two_are_a_line(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """A store that was judged on one day says how much is met; from the second on there is a chart of it."""
     store = made_up(weeks=8)
+    db = open_store(store, "replay")
+    evaluate(db, load(PLAN), date(2013, 2, 17), 1, 0)
+    db.close()
+    client = app_on(store).test_client()
+    assert "0 of 14 criteria met on 17 Feb 2013. From the second day on" in plain(client.get("/milestones").text)
+    assert client.get("/charts/burnup.json").status_code == 404
     db = open_store(store, "replay")
     evaluate(db, load(PLAN), date(2013, 2, 24), 1, 0)
     db.close()
-    body = app_on(store).test_client().get("/charts/burnup.json").json
-    assert [row["met"] for row in body["rows"]] == [0]
-    assert {trace["mode"] for trace in body["figure"]["data"]} == {"markers"}
+    assert client.get("/charts/burnup.json").json["title"] == "0 of 14 criteria met on 24 Feb 2013"
+
+
+def test_the_table_of_the_plan_has_the_computed_status(example: FlaskClient) -> None:
+    """In the words of the page, and without what was decided: M4, which somebody stopped, is at risk by the numbers."""
+    rows = [row.rpartition(",")[2] for row in example.get("/charts/plan.csv").text.splitlines()]
+    assert rows == ["status", "proven", "proven", "proven", "at risk"]
+    then = example.get("/charts/plan.csv?as_of=2013-02-17").text.splitlines()
+    assert then[1].endswith(",not enough evidence")
 
 
 def test_a_proof_that_was_lost_since_is_said(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:

@@ -165,7 +165,7 @@ def test_unknown_records_are_not_compared(live_db):
         (
             [day(0)],
             (
-                "nothing is known of monolith to compare it with; `milepost metrics record` measures it, "
+                "nothing is known of the monolith to compare it with; `milepost metrics record` measures it, "
                 "`milepost metrics import` reads a log of it"
             ),
         ),

@@ -1,0 +1,128 @@
+"""Before the first run: the plan is there to see, and each page says truly how a run comes about."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import roadmap
+from metrics.store import open_store
+from roadmap import record
+from roadmap.evidence import evaluate
+from roadmap.plan import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+PLAN = Path(roadmap.__file__).with_name("milestones.toml")
+PLANNED = ("/milestones", "/milestones/M1", "/decisions", "/method")
+MEASURED = {
+    "/": "Worth it?", "/runs": "Runs", "/runs/1": "Runs", "/failures": "Failures", "/quarantine": "Quarantine",
+    "/partners": "Partners", "/partners/UA": "Partners", "/report": "Report",
+}  # fmt: skip
+
+
+def plain(text: str) -> str:
+    """Markup as words."""
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+@pytest.fixture(scope="module", params=["none", "empty"])
+def replay(app_on: Callable[..., Flask], tmp_path_factory: pytest.TempPathFactory, request: object) -> FlaskClient:
+    """A replayed workspace in which nothing was measured: without a store, and with an empty one."""
+    store = tmp_path_factory.mktemp("first") / "metrics.db"
+    if request.param == "empty":  # type: ignore[attr-defined]
+        open_store(store, "replay").close()
+    return app_on(store).test_client()
+
+
+@pytest.fixture
+def live(app_on: Callable[..., Flask], tmp_path: Path) -> FlaskClient:
+    """A workspace on the wall clock, in which nothing was measured."""
+    return app_on(tmp_path / "none.db", clock="live", today=lambda: date(2012, 12, 1)).test_client()
+
+
+def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient) -> None:
+    """Every milestone with its computed status and days, and that none was measured; no page is without its heading."""
+    text = replay.get("/milestones").text
+    assert len(re.findall(r'<span class="chip (\w+)">', text.split("<tbody")[1].split("</tbody>")[0])) == 4
+    said = plain(text)
+    assert "0 of 4 milestones proven" in said
+    assert said.count("not measured") == 4
+    assert "Nothing now: the numbers advise to go on with every milestone." in said
+    for page, heading in (("/milestones/M1", "M1 Receive"), ("/decisions", "Decisions"), ("/method", "Method")):
+        assert f'<h1 class="page-title">{heading}</h1>' in replay.get(page).text
+
+
+@pytest.mark.parametrize("page", PLANNED)
+def test_a_page_of_the_plan_says_that_there_is_no_run(replay: FlaskClient, page: str) -> None:
+    """It points out that nothing is measured, with the command, and that an earlier day was not shown."""
+    text = replay.get(page).text
+    assert re.search(r'class="notice small" role="status">(Nothing measured|No runs) yet', text)
+    assert "<code>milepost metrics measure</code>" in text
+    assert "0 runs measured" in text
+    assert "“as_of=2013-02-01” was left out." in replay.get(f"{page}?as_of=2013-02-01").text
+
+
+def test_before_its_start_a_milestone_has_not_started(live: FlaskClient) -> None:
+    """By the wall clock, a month before the plan begins, all of it lies ahead."""
+    text = live.get("/milestones").text
+    assert re.findall(r'<span class="chip (\w+)">', text.split("<tbody")[1].split("</tbody>")[0]) == ["not_started"] * 4
+
+
+@pytest.mark.parametrize("page", MEASURED)
+def test_a_page_of_runs_keeps_its_name_and_says_how_one_comes_about(live: FlaskClient, page: str) -> None:
+    """The heading is the page's own; in production a file in an inbox is what makes a run."""
+    response = live.get(page)
+    assert response.status_code == 200
+    assert re.findall(r"<h1[^>]*>([^<]+)</h1>", response.text) == [MEASURED[page]]
+    assert "Nothing measured yet. What is planned stands under Milestones. Put a file into var/inbox/PARTNER/FEED/" in (
+        plain(response.text)
+    )
+    assert "milepost validate\nmilepost partner" in response.text
+
+
+def test_data_of_the_plan_is_there_and_that_of_runs_is_not(replay: FlaskClient) -> None:
+    """Plan against actual has rows for programs; what needs a run is not found."""
+    assert len(replay.get("/charts/plan.csv").text.splitlines()) == 5
+    for name in ("busy.csv", "failed.json", "slips.csv", "burnup.csv", "gains-M1.csv"):
+        assert replay.get(f"/charts/{name}").status_code == 404
+
+
+def test_what_was_decided_before_any_run_is_shown(app_on: Callable[..., Flask], tmp_path: Path) -> None:
+    """A store without a run may hold decisions; they stand on the pages of the plan."""
+    plan, db = load(PLAN), open_store(tmp_path / "metrics.db", "replay")
+    verdict = evaluate(db, plan, date(2013, 1, 1), 1, 0)[0]
+    record.decide(db, plan.milestone("M1"), verdict, "continue", "we begin", "Ada", None, 0)
+    db.close()
+    client = app_on(tmp_path / "metrics.db").test_client()
+    assert "Ada, 1 Jan 2013" in plain(client.get("/decisions").text)
+    assert "Continued by Ada" in plain(client.get("/milestones").text)
+
+
+def test_the_first_run_is_shown_as_soon_as_it_is_there(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Whatever was shown of the plan alone is not shown again once there is a store with runs."""
+    store = tmp_path / "metrics.db"
+    client = app_on(store).test_client()
+    assert "Nothing measured yet" in client.get("/milestones").text
+    made_up(weeks=2).rename(store)
+    text = client.get("/milestones").text
+    assert "Nothing measured yet" not in text
+    assert "0 runs measured" not in text
+
+
+def test_reading_the_plan_makes_no_file(app_on: Callable[..., Flask], tmp_path: Path) -> None:
+    """Where there is no store, none is made."""
+    client = app_on(tmp_path / "none.db").test_client()
+    for page in PLANNED:
+        assert client.get(page).status_code == 200
+    assert list(tmp_path.iterdir()) == []
