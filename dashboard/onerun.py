@@ -149,9 +149,11 @@ def _place(took_s: float | None, usual: Usual | None) -> str:
 
 
 def _aside(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
-    """Rows set aside by reason, and what to say of them."""
-    if run.rows is None or not (run.seen_inside or run.rows["quarantined"]):
-        return (), "The run is not over yet." if run.outcome == "running" else f"{words.MISSING.capitalize()}."
+    """Rows set aside by reason, and what to say of them; "" where the account has said it of all rows."""
+    if run.rows is None:
+        return (), ""
+    if not (run.seen_inside or run.rows["quarantined"]):
+        return (), f"Rows set aside: {words.MISSING}."
     many = run.rows["quarantined"]
     if not many and not run.aside:
         return (), "Nothing was set aside."
