@@ -93,18 +93,13 @@ def contexts(browser: Browser) -> Iterator[dict[bool, BrowserContext]]:
         context.close()
 
 
-@pytest.fixture
-def open_page(contexts: dict[bool, BrowserContext], address: str) -> Iterator[Callable[..., tuple[Page, Heard]]]:
-    """Open a page of the dashboard, listen to everything it does, and wait until its charts are drawn."""
+@pytest.fixture(scope="session")
+def look_at(contexts: dict[bool, BrowserContext]) -> Callable[..., tuple[Page, Heard]]:
+    """Open an address, listen to everything the page does, and wait until its charts are drawn."""
     from playwright.sync_api import expect
 
-    opened = []
-
-    def go(
-        path: str, width: int = 1280, scheme: str = "light", *, scripts: bool = True, at: str = address
-    ) -> tuple[Page, Heard]:
+    def go(url: str, width: int = 1280, scheme: str = "light", *, scripts: bool = True) -> tuple[Page, Heard]:
         page, heard = contexts[scripts].new_page(), Heard()
-        opened.append(page)
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.on("request", lambda request: heard.requests.append(request.url))
@@ -114,10 +109,23 @@ def open_page(contexts: dict[bool, BrowserContext], address: str) -> Iterator[Ca
         page.add_init_script(
             "addEventListener('securitypolicyviolation', e => heardViolation(`${e.violatedDirective} ${e.blockedURI}`))"
         )
-        page.goto(at + path)
+        page.goto(url)
         if scripts:
-            expect(page.locator(".chart:not(.js-plotly-plot)")).to_have_count(0)
+            expect(page.locator(".chart:not(.js-plotly-plot)")).to_have_count(0, timeout=20_000)
         return page, heard
+
+    return go
+
+
+@pytest.fixture
+def open_page(look_at: Callable[..., tuple[Page, Heard]], address: str) -> Iterator[Callable[..., tuple[Page, Heard]]]:
+    """Open a page of the dashboard on the made-up year, or of another; it is closed when the test is over."""
+    opened = []
+
+    def go(path: str, *args: object, at: str = address, **settings: object) -> tuple[Page, Heard]:
+        found = look_at(at + path, *args, **settings)
+        opened.append(found[0])
+        return found
 
     yield go
     for page in opened:

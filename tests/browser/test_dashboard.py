@@ -61,15 +61,6 @@ def test_nothing_offers_to_send_data_away(open_page: Callable, path: str) -> Non
     assert page.locator("a[href*='plotly.com'], a[href*='plot.ly']").count() == 0
 
 
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_page_scrolls_sideways(open_page: Callable, path: str, width: int) -> None:
-    """From a small phone up, everything fits the width, with the tables opened too."""
-    page, _ = open_page(path, width)
-    page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
 def test_the_answer_and_the_tables_need_no_script(open_page: Callable) -> None:
     """Without JavaScript the answer, the figures and the tables are there, and the charts say why they are not."""
     page, _ = open_page("/", scripts=False)

@@ -6,7 +6,9 @@ import json
 import re
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -22,15 +24,20 @@ PAGES = (
     "/runs?state=failed&attempt=first", "/runs/{run}", "/failures", "/quarantine", "/partners", "/partners/AA",
     "/partners/{partner}", "/decisions", "/method", "/report", "/no-such-page",
 )  # fmt: skip
-WIDTHS = (320, 390, 1280)
-#: What axe-core looks for in each scheme: in the dark only what colours decide, as all else is the same page.
-SCHEMES = {
-    "light": {"resultTypes": ["violations"]},
-    "dark": {
-        "resultTypes": ["violations"],
-        "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+#: What axe-core looks for: all rules at the widest and the narrowest. In between, and in the dark, only what sizes and
+#: colours decide, as all else is the same page.
+ALL = {"resultTypes": ["violations"]}
+SEEN = {
+    "resultTypes": ["violations"],
+    "runOnly": {
+        "type": "rule",
+        "values": ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"],
     },
 }
+LOOKS = {
+    (320, "light"): ALL, (320, "dark"): SEEN, (390, "light"): SEEN, (390, "dark"): SEEN, (1280, "light"): ALL,
+    (1280, "dark"): SEEN,
+}  # fmt: skip
 
 #: Everything that the keyboard should come to, as a selector.
 REACHABLE = "a[href], button, summary, input, select, textarea, [tabindex='0']"
@@ -40,7 +47,7 @@ VISIBLE = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def filled(awkward_made) -> Callable[[str], str]:
     """An address with a run and the hostile partner of the store in it."""
     with closing(sqlite3.connect(awkward_made.store)) as db:
@@ -49,44 +56,93 @@ def filled(awkward_made) -> Callable[[str], str]:
     return lambda path: path.replace("{run}", str(run)).replace("{partner}", quote(awkward_made.partner, safe=""))
 
 
-@pytest.fixture(scope="module")
-def axe_script() -> str:
-    """axe-core, as its package brings it."""
+@dataclass
+class Visit:
+    """What one visit to a page found; charts take seconds, so that a page is opened once for several promises."""
+
+    violations: dict[tuple[int, str], list[str]]  #: of axe-core, by width and scheme
+    wide: dict[tuple[int, str], int]  #: how wide the page then was, and with all tables opened
+    said: tuple[str, list[str]]  #: its words and the cells of its tables
+    wanted: set[str]  #: all that the keyboard should come to
+    stops: dict[str, bool]  #: where it stopped, and whether that showed
+    heard: Any  #: what the page did besides showing itself
+    title: str
+
+
+@pytest.fixture(scope="session")
+def visit(look_at: Callable, everywhere: str, filled: Callable[[str], str]) -> Callable[[str], Visit]:
+    """Go to a page once, look at it in every size and colour, and walk through it by keyboard."""
     from axe_playwright_python.base import AXE_SCRIPT
 
-    return AXE_SCRIPT
+    @cache
+    def go(path: str) -> Visit:
+        page, heard = look_at(everywhere + filled(path))
+        said = _said(page)
+        violations, wide = {}, {}
+        page.evaluate(AXE_SCRIPT)
+        for (width, scheme), options in LOOKS.items():
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(100)  # charts are laid out anew
+            found = page.evaluate(f"axe.run({json.dumps(options)})")["violations"]
+            violations[width, scheme] = [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+            wide[width, scheme] = page.evaluate("document.documentElement.scrollWidth")
+        wanted, stops = _walked(page)
+        page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
+        for width in (320, 390, 1280):
+            page.set_viewport_size({"width": width, "height": 900})
+            wide[width, "opened"] = page.evaluate("document.documentElement.scrollWidth")
+        title = page.title()
+        page.close()
+        return Visit(
+            violations=violations, wide=wide, said=said, wanted=wanted, stops=stops, heard=heard, title=title,
+        )  # fmt: skip
+
+    return go
+
+
+def _walked(page: Page) -> tuple[set[str], dict[str, bool]]:
+    """What there is to come to by Tab, and what was come to; each with whether it showed that it had the focus."""
+    wanted = page.eval_on_selector_all(
+        REACHABLE, f"all => all.filter({VISIBLE}).map((one, n) => one.dataset.stop = `${{n}} ${{one.outerHTML}}`)"
+    )
+    page.evaluate(
+        "() => { window.stops = {}; addEventListener('focusin', ({target}) => { if (target.dataset.stop) "
+        "window.stops[target.dataset.stop] = getComputedStyle(target).outlineStyle !== 'none' }) }"
+    )
+    for _ in range(len(wanted) + 5):
+        page.keyboard.press("Tab")
+    return set(wanted), page.evaluate("window.stops")
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_accessible_quiet_and_narrow_enough(
-    open_page: Callable, everywhere: str, filled: Callable[[str], str], axe_script: str, path: str
-) -> None:
-    """Light and dark, at every width, axe-core finds nothing; nothing scrolls sideways, leaves, or is an error."""
-    page, heard = open_page(filled(path), at=everywhere)
-    page.evaluate(axe_script)
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(150)  # charts are laid out anew
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for scheme, options in SCHEMES.items():
-            page.emulate_media(color_scheme=scheme)
-            found = page.evaluate(f"axe.run({json.dumps(options)})")["violations"]
-            said = [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found]
-            assert said == [], (width, scheme)
-    assert page.title() != "owned"
-    assert [url for url in heard.requests if not url.startswith((everywhere, "data:", "blob:"))] == []
-    gone = [said for said in heard.console if "404 (NOT FOUND)" not in said or "no-such-page" not in path]
-    assert (heard.violations, heard.errors, gone) == ([], [], [])
+def test_a_page_is_accessible_and_narrow_enough(visit: Callable[[str], Visit], path: str) -> None:
+    """Light and dark, at every width, axe-core finds nothing; nothing scrolls sideways, with the tables opened too."""
+    found = visit(path)
+    assert {look: said for look, said in found.violations.items() if said} == {}
+    assert {look: wide for look, wide in found.wide.items() if wide > look[0]} == {}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_quiet(visit: Callable[[str], Visit], everywhere: str, path: str) -> None:
+    """No request leaves the machine, the policy refuses nothing, no error is logged, and no name has run."""
+    found = visit(path)
+    assert [url for url in found.heard.requests if not url.startswith((everywhere, "data:", "blob:"))] == []
+    gone = [said for said in found.heard.console if "404 (NOT FOUND)" not in said or "no-such-page" not in path]
+    assert (found.heard.violations, found.heard.errors, gone) == ([], [], [])
+    assert found.title != "owned"
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_every_number_and_table_is_there_without_scripts(
-    open_page: Callable, everywhere: str, filled: Callable[[str], str], path: str
+    visit: Callable[[str], Visit], look_at: Callable, everywhere: str, filled: Callable[[str], str], path: str
 ) -> None:
     """What a page says with JavaScript it says without: the same words and tables; only drawings are missing."""
-    said = [_said(open_page(filled(path), at=everywhere, scripts=scripts)[0]) for scripts in (True, False)]
-    assert said[0] == said[1]
-    assert re.search(r"[a-z]", said[1][0])
+    page, _ = look_at(everywhere + filled(path), scripts=False)
+    said = _said(page)
+    page.close()
+    assert said == visit(path).said
+    assert re.search(r"[a-z]", said[0])
 
 
 def _said(page: Page) -> tuple[str, list[str]]:
@@ -101,23 +157,12 @@ def _said(page: Page) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_the_keyboard_alone_comes_to_everything(
-    open_page: Callable, everywhere: str, filled: Callable[[str], str], path: str
-) -> None:
+def test_the_keyboard_alone_comes_to_everything(visit: Callable[[str], Visit], path: str) -> None:
     """Tab stops at every link, button, field and scrolling table that is seen, and each shows that it has the focus."""
-    page, _ = open_page(filled(path), at=everywhere)
-    wanted = page.eval_on_selector_all(
-        REACHABLE, f"all => all.filter({VISIBLE}).map((one, n) => (one.dataset.stop = n))"
-    )
-    page.evaluate(
-        "() => { window.stops = {}; addEventListener('focusin', ({target}) => { "
-        "window.stops[target.dataset.stop] = getComputedStyle(target).outlineStyle !== 'none' }) }"
-    )
-    for _ in range(len(wanted) + 5):
-        page.keyboard.press("Tab")
-    outlined = page.evaluate("window.stops")
-    assert set(outlined) - {"undefined"} == {str(stop) for stop in wanted}
-    assert all(outlined.values()), [stop for stop, seen in outlined.items() if not seen]
+    found = visit(path)
+    assert found.wanted
+    assert found.wanted ^ set(found.stops) == set()
+    assert {stop for stop, seen in found.stops.items() if not seen} == set()
 
 
 @pytest.mark.parametrize("path", ["/partners/{partner}", "/runs/{run}", "/failures", "/decisions"])
