@@ -80,9 +80,11 @@ def rate(now: float | None, was: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A duration as people read it: `850 ms`, `41 s`, `5m 10s`, `1h 30m`."""
+    """A duration as people read it: `4.2 ms`, `850 ms`, `41 s`, `5m 10s`, `1h 30m`."""
     if seconds is None:
         return MISSING
+    if 0 < seconds < 0.00995:
+        return f"{seconds * 1000:.1f} ms"
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:

@@ -166,5 +166,7 @@ def test_a_folder_in_the_place_of_the_store_is_no_change(tmp_path: Path) -> None
 
 
 def test_just_under_a_second_is_a_second() -> None:
-    """A thousand milliseconds are never said."""
-    assert [words.duration(s) for s in (0.9994, 0.9996)] == ["999 ms", "1.0 s"]
+    """A thousand milliseconds are never said, and a few are told apart."""
+    assert [words.duration(s) for s in (0.0, 0.0042, 0.00996, 0.9994, 0.9996)] == [
+        "0 ms", "4.2 ms", "10 ms", "999 ms", "1.0 s",
+    ]  # fmt: skip
