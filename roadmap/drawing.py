@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from roadmap.weeks import Stretch, Week
 
 #: The drawing in units of its own; it is as wide as the paper, on which a unit is three quarters of a point.
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 700, 34, 112, 18, 18
+WIDTH, RIGHT, TOP, BOTTOM = 700, 112, 18, 18
+
+#: How wide a letter beside the axis is at most.
+LETTER = 8.0
 
 #: Labels at the ends of lines stand so far apart at least.
 APART = 13.0
@@ -83,10 +86,12 @@ def draw(weeks: Sequence[Week], parts: Sequence[Stretch], faults: str, unit: str
     first, last = weeks[0].block, weeks[-1].block_end
     step = _step(peak / (3 if height < 150 else 4))
     top = math.ceil(peak * 1.02 / step) * step
+    marks = [(step * n, f"{step * n * how.times:,g} {how.unit}") for n in range(round(top / step) + 1)]
+    left = round(9 + LETTER * max(len(said) for _, said in marks))
     floor, right = float(height - BOTTOM), float(WIDTH - RIGHT)
 
     def x(day: date) -> float:
-        return round(LEFT + (right - LEFT) * (day - first).days / max((last - first).days, 1), 1)
+        return round(left + (right - left) * (day - first).days / max((last - first).days, 1), 1)
 
     def y(seconds: float) -> float:
         return round(floor - (floor - TOP) * seconds / top, 1)
@@ -112,13 +117,11 @@ def draw(weeks: Sequence[Week], parts: Sequence[Stretch], faults: str, unit: str
         said=_said(weeks, unit, how),
         height=height,
         floor=floor,
-        left=float(LEFT),
+        left=float(left),
         right=right,
         lines=tuple(_apart(lines, TOP + 3, floor - 2)),
         across=tuple(Tick(at=x(day), text=f"{day.day} {day:%b}") for day in _days(first, last)),
-        up=tuple(
-            Tick(at=y(step * n), text=f"{step * n * how.times:,g} {how.unit}") for n in range(round(top / step) + 1)
-        ),
+        up=tuple(Tick(at=y(seconds), text=said) for seconds, said in marks),
         marks=tuple(_named(Tick(at=x(max(part.start, first)), text=shortened(part.code, 8)) for part in parts)),
     )
 

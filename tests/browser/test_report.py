@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from metrics.store import open_reader
-from roadmap import caveats, paper, sheet
+from roadmap import caveats, drawing, paper, sheet
 from roadmap.evidence import judge_all
 from roadmap.plan import load
+from roadmap.weeks import Week
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,6 +171,25 @@ def test_nothing_on_the_demos_page_is_cut(open_page: Callable) -> None:
         && getComputedStyle(one).overflow === 'hidden' || one.scrollHeight > one.clientHeight + 1
         && getComputedStyle(one).overflow === 'hidden').map(one => one.textContent)"""
     assert page.evaluate(clipped) == []
+
+
+@pytest.mark.parametrize("seconds", [0.0999, 0.999, 1234.5])
+def test_every_word_of_the_drawing_lies_inside_it(planned: Callable, alone: Callable, seconds: float) -> None:
+    """However long a time stands beside the axis, its first digit is not cut off."""
+    made = planned(4)
+    week = Week(
+        block=date(2013, 1, 7), block_end=date(2013, 1, 13), milestone="M1", control_s=seconds, subject_s=seconds / 2,
+        target_s=None, control_held=1, subject_held=1, control_first=0, subject_first=0, control_after=0,
+        subject_after=0, control_exchanges=1, subject_exchanges=1,
+    )  # fmt: skip
+    drawn = drawing.draw(
+        [week, replace(week, block=date(2013, 3, 4), block_end=date(2013, 3, 10))], [], "", "week", 200
+    )
+    page = alone(replace(made, drawing=drawn), "demo")
+    outside = """all => { const box = all[0].ownerSVGElement.viewBox.baseVal;
+        return all.filter(one => { const {x, width} = one.getBBox(); return x < 0 || x + width > box.width })
+            .map(one => one.textContent) }"""
+    assert page.eval_on_selector_all(".paper-drawing svg text", outside) == []
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
