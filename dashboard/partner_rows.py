@@ -10,15 +10,13 @@ from dashboard import words
 from dashboard.partner_names import addressed, shown
 from dashboard.partners import DAYS, FAULTS
 from metrics.feeds import LEAST
+from roadmap import rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dashboard.partners import Gained, Overview, Rate
     from metrics.feeds import FeedState
-
-#: Of fewer exchanges than this no rate is shown, but how many of how many.
-FEW = 100
 
 #: What is shown of a feed that only the monolith has exchanged.
 ELSEWHERE = "not_started"
@@ -143,7 +141,7 @@ def row(known: Overview, state: FeedState | None, pair: tuple[str, str], mode: s
         told |= {
             "failed": rate.failed, "exchanges": rate.exchanges, "failed_keys": keys_of(rate, pair, faults),
             "exchanges_keys": keys_of(rate, pair, faults) | {"state": "ended"},
-            "rate": words.rate(rate.failed / rate.exchanges, None) if rate.exchanges >= FEW else "",
+            "rate": words.rate(rate.failed / rate.exchanges, None) if rate.exchanges >= rates.FEW else "",
         }  # fmt: skip
     else:
         told["rate"] = f"no runs in {DAYS} days"

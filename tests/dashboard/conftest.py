@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
@@ -66,6 +67,17 @@ def on(
         return app_on(path, built=4).test_client()
 
     return make
+
+
+@pytest.fixture
+def live_quarter(made_up: Callable[..., Path]) -> Path:
+    """Thirteen weeks of the made-up year as if they had happened in production."""
+    store = made_up(weeks=13)
+    with closing(sqlite3.connect(store)) as db, db:
+        db.execute("UPDATE meta SET value = 'live' WHERE key = 'clock'")
+        for table in ("run", "run_block"):
+            db.execute(f"UPDATE {table} SET mode = 'live', faults = 'real', series = '' WHERE faults = 'standard'")
+    return store
 
 
 #: An example, and no more: nobody decided or spent any of this. The demo never shows it.

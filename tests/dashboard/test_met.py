@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -19,16 +18,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def live(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> FlaskClient:
+def live(app_on: Callable[..., Flask], live_quarter: Path) -> FlaskClient:
     """A dashboard on thirteen weeks of production."""
-    store = made_up(weeks=13)
-    db = sqlite3.connect(store)
-    db.execute("UPDATE meta SET value = 'live' WHERE key = 'clock'")
-    for table in ("run", "run_block"):
-        db.execute(f"UPDATE {table} SET mode = 'live', faults = 'real', series = '' WHERE faults = 'standard'")
-    db.commit()
-    db.close()
-    return app_on(store, clock="live", today=lambda: date(2013, 4, 2)).test_client()
+    return app_on(live_quarter, clock="live", today=lambda: date(2013, 4, 2)).test_client()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import sqlite3
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,18 +162,9 @@ def test_only_pages_that_exist_are_linked(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, "/charts/busy.json", "/charts/failed.csv?faults=real"])
-def test_live_runs_are_shown_as_they_happened(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], page: str
-) -> None:
+def test_live_runs_are_shown_as_they_happened(app_on: Callable[..., Flask], live_quarter: Path, page: str) -> None:
     """A live store has one reading, is judged by the day it is given, and says that it is live."""
-    store = made_up(weeks=13)
-    db = sqlite3.connect(store)
-    db.execute("UPDATE meta SET value = 'live' WHERE key = 'clock'")
-    for table in ("run", "run_block"):
-        db.execute(f"UPDATE {table} SET mode = 'live', faults = 'real', series = '' WHERE faults = 'standard'")
-    db.commit()
-    db.close()
-    response = app_on(store, clock="live", today=lambda: date(2013, 4, 2)).test_client().get(page)
+    response = app_on(live_quarter, clock="live", today=lambda: date(2013, 4, 2)).test_client().get(page)
     assert response.status_code == 200
     if page == "/":
         assert "Data up to 29 Mar 2013 05:00 UTC · " in response.text
