@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from pydantic import BaseModel
+    from msgspec import Struct
     from sqlite_utils import Database
 
 #: Where lines go that are not events, below the spool.
@@ -104,7 +104,7 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _read_batch(done: _Pass, aside: Path, db: Database) -> Iterator[tuple[str, BaseModel]]:
+def _read_batch(done: _Pass, aside: Path, db: Database) -> Iterator[tuple[str, Struct]]:
     """The next `BATCH` lines of the waiting files, read in the caller's transaction."""
     left = BATCH
     while done.waiting and left:
@@ -117,7 +117,7 @@ def _read_batch(done: _Pass, aside: Path, db: Database) -> Iterator[tuple[str, B
 
 def _read(
     path: Path, most: int, aside: Path, done: _Pass, db: Database
-) -> Generator[tuple[str, BaseModel], None, int]:  # fmt: skip
+) -> Generator[tuple[str, Struct], None, int]:  # fmt: skip
     """Read on in one file, `most` lines at most; returns how many were whole."""
     kept = db.execute("SELECT offset_bytes FROM spool_file WHERE name = ?", (path.name,)).fetchone()
     place = int(kept[0]) if kept else 0

@@ -24,7 +24,7 @@ from metrics.tallies import tally_all
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pydantic import BaseModel
+    from msgspec import Struct
 
 #: The two calendars a store can be on; one never judges the other.
 CLOCKS = ("live", "replay")
@@ -168,7 +168,7 @@ def writing(db: Database) -> Iterator[None]:
     db.conn.commit()
 
 
-def insert_events(db: Database, events: Iterable[tuple[str, Event | BaseModel]]) -> int:
+def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct]]) -> int:
     """Keep events and roll up the blocks they touch, in one transaction of the caller's; returns how many were new.
 
     The same run told twice counts once: an end replaces its start, and nothing replaces an end.
