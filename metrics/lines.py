@@ -7,14 +7,18 @@ not carry the parser.
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, fields
-from functools import cache, reduce
-from operator import or_
-from typing import Annotated, Any
+from datetime import date, timedelta
+from functools import cache, lru_cache, reduce
+from operator import attrgetter, or_
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct, defstruct
 
 from metrics.events import KINDS, RunEvent, RunKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: The most that a run can take, move or count: 104 days in nanoseconds, 9 PB, and whole numbers that any reader of JSON
 #: has exactly. It takes a thousand such runs of one feed in one block to sum up to more than the store can hold.
@@ -22,6 +26,7 @@ MOST = 2**53
 
 #: How far a calendar goes, in microseconds from 1970: from the year 828 to 6536, so that any sum of stamps is one.
 FIRST_US, LAST_US = -(2**55), 2**57
+FIRST_DAY, LAST_DAY = (date(1970, 1, 1) + timedelta(microseconds=end) for end in (FIRST_US, LAST_US))
 
 #: A time on a calendar; and how much there is of anything, which is never less than nothing.
 Stamp = Annotated[int, Meta(ge=FIRST_US, le=LAST_US)]
@@ -29,6 +34,9 @@ Amount = Annotated[int, Meta(ge=0, le=MOST)]
 
 #: The kinds of line that tell of a run: one when it begins, one when it has ended.
 RUNS = ("start", "run")
+
+#: The fields that are a day; those of a block stand in every kind but one.
+_DAYS = ("block", "block_end", "day")
 
 #: What a field's annotation lets in. Strict: no text for a number, no bool for an int, no lone surrogate.
 _TYPES: dict[str, Any] = {
@@ -45,14 +53,16 @@ def from_line(line: bytes) -> tuple[str, Struct]:
 
     Raises:
         ValueError: the line is not JSON, of no known kind, or has a field missing, unknown or of another type, a number
-            that nothing has, or reasons for more rows set aside than were.
+            that nothing has, a day that no calendar has, or reasons for more rows set aside than were.
     """
     decoder, kinds = _parser()
     try:
         told = decoder.decode(line)
     except ValueError as error:
         raise ValueError(f"not an event: {error}") from error
-    kind = kinds[type(told)]
+    kind, days = kinds[type(told)]
+    if days and not (all(map(_is_day, days(told))) and told.block <= told.block_end):
+        raise ValueError(f"not an event: of {', '.join(days(told))} one is no day, or the block ends before it begins")
     if kind in RUNS and told.aside and sum(told.aside.values()) > told.rows.get("quarantined", 0):
         raise ValueError("not an event: it has reasons for more rows set aside than were")
     return kind, told
@@ -80,10 +90,26 @@ def _default(part: Field[Any]) -> tuple[Any, ...]:
     return () if part.default is MISSING else (part.default,)
 
 
+@lru_cache(maxsize=1000)
+def _is_day(text: str) -> bool:
+    """Whether a text is a day as events tell one, of a calendar on which there are times."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return False
+    return day.isoformat() == text and FIRST_DAY <= day <= LAST_DAY
+
+
 @cache
-def _parser() -> tuple[msgspec.json.Decoder[Any], dict[type, str]]:
-    """What reads a line, and the kind that each of its results is of."""
+def _parser() -> tuple[msgspec.json.Decoder[Any], dict[type, tuple[str, Callable[[Any], tuple[str, ...]] | None]]]:
+    """What reads a line, and of what kind each of its results is, with what tells its days."""
     key = _struct(RunKey, None)
-    made = {_struct(RunEvent, kind, key=key): kind for kind in RUNS}
-    made |= {_struct(cls, kind): kind for kind, cls in KINDS.items() if cls is not RunEvent}
-    return msgspec.json.Decoder(reduce(or_, made)), made
+    made = [(kind, _struct(RunEvent, kind, key=key)) for kind in RUNS]
+    made += [(kind, _struct(cls, kind)) for kind, cls in KINDS.items() if cls is not RunEvent]
+    decoder = msgspec.json.Decoder(reduce(or_, [cls for _, cls in made]))
+    return decoder, {cls: (kind, _days(cls)) for kind, cls in made}
+
+
+def _days(cls: type[Struct]) -> Callable[[Any], tuple[str, ...]] | None:
+    names = [name for name in _DAYS if name in cls.__struct_fields__]
+    return attrgetter(*names) if names else None

@@ -96,8 +96,9 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()) | st.sampled_from("\\xfu
 
 
 def saying(event, text):
-    """The event with this text wherever there can be one."""
-    named = {part.name: text for part in fields(event) if part.type == "str"}
+    """The event with this text wherever there can be any."""
+    days = {"block", "block_end", "day"}
+    named = {part.name: text for part in fields(event) if part.type == "str" and part.name not in days}
     if isinstance(event, RunEvent):
         named["key"] = replace(event.key, **{part.name: text for part in fields(RunKey) if part.type == "str"})
         named["stages_ns"] = {text: 1}
@@ -162,6 +163,10 @@ def test_a_start_is_told_apart_from_an_end():
      to_line(replace(RUN, aside={"x": 1})), to_line(replace(RUN, aside={"x": 1}), started=True),
      to_line(replace(RUN, rows={"quarantined": 2}, aside={"x": 1, "y": 2})),
      to_line(replace(RUN, rows={"quarantined": 2}, aside={"x": 3, "y": -1})),
+     to_line(replace(RUN, block="")), to_line(replace(RUN, block_end="2013-02-30")),
+     to_line(replace(RUN, block="20130101")), to_line(replace(RUN, block_end="2012-12-31")),
+     to_line(replace(RUN, block="0827-12-31")), to_line(replace(RUN, block_end="9999-12-31")),
+     to_line(OutageEvent(**PLACE, day="3 January", hours=24, calls=7)),
      to_line(HoldingEvent(**PLACE, file="a.csv", due=4, held=-3, twice=1, lost=0, foreign=0)),
      to_line(AnswerEvent(**PLACE, control="monolith", compared=2**63 - 1, equal=4)),
      to_line(RUN).replace(b'"calls":0', b'"calls":NaN'), to_line(RUN).replace(b'"a.csv"', b'"\xed\xa0\x80"'),
