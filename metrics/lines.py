@@ -53,12 +53,13 @@ def from_line(line: bytes) -> tuple[str, Struct]:
 
     Raises:
         ValueError: the line is not JSON, of no known kind, or has a field missing, unknown or of another type, a number
-            that nothing has, a day that no calendar has, or reasons for more rows set aside than were.
+            that nothing has, a day that no calendar has, a block that ends before it begins, or reasons for more rows
+            set aside than were.
     """
     decoder, kinds = _parser()
     try:
         told = decoder.decode(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the second: more nested than anything that we write
         raise ValueError(f"not an event: {error}") from error
     kind, days = kinds[type(told)]
     if days and not (all(map(_is_day, days(told))) and told.block <= told.block_end):
@@ -90,9 +91,13 @@ def _default(part: Field[Any]) -> tuple[Any, ...]:
     return () if part.default is MISSING else (part.default,)
 
 
-@lru_cache(maxsize=1000)
 def _is_day(text: str) -> bool:
     """Whether a text is a day as events tell one, of a calendar on which there are times."""
+    return len(text) == len("2013-01-01") and _is_known_day(text)
+
+
+@lru_cache(maxsize=1000)
+def _is_known_day(text: str) -> bool:
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -111,5 +116,6 @@ def _parser() -> tuple[msgspec.json.Decoder[Any], dict[type, tuple[str, Callable
 
 
 def _days(cls: type[Struct]) -> Callable[[Any], tuple[str, ...]] | None:
+    """What tells the days of a struct; None where it has none, and none has just one."""
     names = [name for name in _DAYS if name in cls.__struct_fields__]
     return attrgetter(*names) if names else None

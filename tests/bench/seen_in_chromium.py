@@ -1,7 +1,7 @@
 """What a browser with an empty cache sees of a page: when the largest text is there, when charts are, what jumps.
 
 Nobody debugs the page. A browser that is driven the usual way keeps a stack for every error that a script catches, and
-reads the functions on it once more: seen with plotly.js, that makes its charts a third later than any reader has them.
+reads the functions on it once more, which makes the charts later than any reader has them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,11 @@ requestAnimationFrame(look);
 
 
 def seen(url: str, turns: int) -> dict[str, float]:
-    """Medians of `lcp_ms` and `chart_ms`, and the worst `cls`, of so many first views."""
+    """Medians of `lcp_ms` and `chart_ms`, and the worst `cls`, of so many first views.
+
+    Raises:
+        SystemExit: the page cannot be fetched, or has no charts in time.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGS))
         found = [_look(browser, url) for _ in range(turns + 1)][1:]  # the first is the browser's own beginning
@@ -66,7 +70,9 @@ def _look(browser: Browser, url: str) -> dict[str, Any]:
     with _page(browser) as ask:
         ask("Page.enable")
         ask("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
-        ask("Page.navigate", url=url)
+        ask("Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False)
+        if trouble := ask("Page.navigate", url=url).get("errorText"):
+            raise SystemExit(f"{url}: {trouble}")
         time.sleep(WATCHED_S)
         told = ask("Runtime.evaluate", expression="saw", returnByValue=True)
     return told["result"]["value"]
@@ -84,8 +90,7 @@ def _page(browser: Browser) -> Iterator[Callable[..., dict[str, Any]]]:
 
     session.on("Target.receivedMessageFromTarget", hear)
     context = session.send("Target.createBrowserContext")["browserContextId"]
-    size = {"width": 1280, "height": 900}
-    target = session.send("Target.createTarget", {"url": "about:blank", "browserContextId": context} | size)["targetId"]
+    target = session.send("Target.createTarget", {"url": "about:blank", "browserContextId": context})["targetId"]
     attached = session.send("Target.attachToTarget", {"targetId": target, "flatten": False})["sessionId"]
 
     def ask(method: str, **params: object) -> dict[str, Any]:
@@ -96,6 +101,7 @@ def _page(browser: Browser) -> Iterator[Callable[..., dict[str, Any]]]:
         while number not in answers:
             if time.monotonic() > until:
                 raise SystemExit(f"{method}: no answer of the browser in {PATIENCE_S:.0f} s")
+            time.sleep(0.01)
             session.send("Browser.getVersion")  # any question lets what was told come in
         answer = answers.pop(number)
         if "error" in answer:

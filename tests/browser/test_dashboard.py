@@ -147,7 +147,7 @@ def test_the_readme_picture_can_be_made(open_page: Callable, address: str, tmp_p
     """The script beside this test writes a PNG 1280 pixels wide of a running dashboard."""
     picture = tmp_path / "dashboard.png"
     script = Path(__file__).with_name("screenshot.py")
-    subprocess.run([sys.executable, str(script), address, str(picture)], check=True)
+    subprocess.run([sys.executable, str(script), address, str(picture)], check=True, timeout=120)
     head = picture.read_bytes()[:24]
     assert head.startswith(b"\x89PNG")
     assert int.from_bytes(head[16:20], "big") == 1280

@@ -47,6 +47,11 @@ VISIBLE = (
 )
 
 
+#: That every chart is as wide as its place: it is drawn anew a moment after that has changed.
+LAID_OUT = """() => [...document.querySelectorAll(".js-plotly-plot")].every(
+  place => Math.abs(place.querySelector(".main-svg").getBoundingClientRect().width - place.clientWidth) < 2)"""
+
+
 @pytest.fixture(scope="session")
 def filled(awkward_made) -> Callable[[str], str]:
     """An address with a run and the hostile partner of the store in it."""
@@ -83,7 +88,8 @@ def visit(look_at: Callable, everywhere: str, filled: Callable[[str], str]) -> C
         for (width, scheme), options in LOOKS.items():
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=scheme)
-            page.wait_for_timeout(100)  # charts are laid out anew
+            page.wait_for_timeout(100)  # colours are put on in a turn of their own
+            page.wait_for_function(LAID_OUT)
             found = page.evaluate(f"axe.run({json.dumps(options)})")["violations"]
             violations[width, scheme] = [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
             wide[width, scheme] = page.evaluate("document.documentElement.scrollWidth")
@@ -91,6 +97,7 @@ def visit(look_at: Callable, everywhere: str, filled: Callable[[str], str]) -> C
         page.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true })")
         for width in (320, 390, 1280):
             page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function(LAID_OUT)
             wide[width, "opened"] = page.evaluate("document.documentElement.scrollWidth")
         title = page.title()
         page.close()

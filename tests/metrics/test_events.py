@@ -66,6 +66,8 @@ PLACE = {
         ("outage", OutageEvent(**PLACE, day="2013-01-03", hours=24, calls=7)),
         ("series", SeriesEvent(mode="replay", faults="standard", series="s", faults_sha256="f")),
         ("run", replace(RUN, records=None, source="imported", cpu_ns=2**53)),
+        ("run", replace(RUN, block_end=RUN.block)),
+        ("run", replace(RUN, block="0828-04-17", block_end="6536-10-29")),
         ("run", replace(RUN, due_at_us=-1, rows={"in": 3, "quarantined": 3}, aside={"a": 1, "b": 2})),
     ],
 )  # fmt: skip
@@ -172,7 +174,8 @@ def test_a_start_is_told_apart_from_an_end():
      to_line(RUN).replace(b'"calls":0', b'"calls":NaN'), to_line(RUN).replace(b'"a.csv"', b'"\xed\xa0\x80"'),
      to_line(RUN).replace(b'"outcome":"done",', b''), to_line(RUN).replace(b'"calls"', b'"more":1,"calls"'),
      to_line(RUN).replace(b'"round":1', b'"round":1,"more":2'), to_line(RUN).replace(b'"kind":"run",', b''),
-     to_line(RUN).replace(b'"run"', b'"holding"'), to_line(RUN)[:-1] * 2],
+     to_line(RUN).replace(b'"run"', b'"holding"'), to_line(RUN)[:-1] * 2, b'{"x":' + b"[" * 100_000,
+     to_line(replace(RUN, block="0828-04-16")), to_line(replace(RUN, block_end="6536-10-30"))],
 )  # fmt: skip
 def test_a_line_that_is_no_event_is_refused(line):
     """Cut short, of an unknown kind, or with a field that is not one: each is a ValueError, none a guess."""
