@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poc.config import Workspace
-    from roadmap.judge import Verdict
     from roadmap.plan import Plan
+    from roadmap.verdict import Verdict
 
 #: Commands that live in the rooms: name -> (module, attribute, what the help says of it).
 ROOMS = {
@@ -222,13 +222,13 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
 
     from metrics.errors import BadInput
     from metrics.mapping import mapping_of
+    from metrics.question import block_days
     from poc import config
     from poc.errors import ExchangeError
     from poc.partners import Partner
     from poc.validate import problems
     from roadmap.errors import PlanError
     from roadmap.plan import load
-    from roadmap.verdict import block_days
 
     if schema:
         click.echo(json.dumps(Partner.model_json_schema(), indent=2))
@@ -310,8 +310,9 @@ def demo(
     from poc.scaffold import AIRLINES, make
     from roadmap.cli import judged_before
     from roadmap.plan import load
-    from roadmap.report import to_json, to_text
+    from roadmap.report import to_text
     from roadmap.template import template
+    from roadmap.verdict_json import to_json
 
     given: Front = context.obj
     folder = folder or given.given or Path("demo")

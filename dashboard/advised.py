@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dashboard import decided, words
 from dashboard.stones import DECIDED
 from dashboard.undecided import undecided
+from roadmap import answers
 from roadmap import words as roadmap_words
 from roadmap.advice import wanted
 
@@ -95,4 +96,4 @@ def _stands(taken: Sequence[Taken]) -> str:
         return ""
     last = taken[-1].decision
     done = DECIDED.get(last.choice, last.choice)
-    return f"{done}{decided.until(last)} by {last.owner}, {words.day(last.as_of, year=True)}"
+    return f"{done}{decided.until(last)} by {last.owner}, {answers.day(last.as_of, year=True)}"

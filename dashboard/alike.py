@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard import links, outcomes, runlist, troubles, words
+from dashboard import outcomes, runlist, troubles
+from roadmap import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ class Kind:
     pattern: str
     ends: tuple[tuple[str, str], ...]  #: class and name of every way in which they ended
     runs: str
-    href: str  #: the list of exactly these
+    keys: Mapping[str, str]  #: of the list of exactly these
     feeds: tuple[str, ...]
     more: str  #: what of the feeds is not named
     sides: str
@@ -53,10 +54,10 @@ def _kind(group: Group, keys: Mapping[str, str]) -> Kind:
         error_type=group.error_type,
         pattern=group.pattern,
         ends=tuple((outcomes.look(name), outcomes.said(name)) for name in group.outcomes),
-        runs=words.plural(group.runs, "run"),
-        href=links.runs(**asked),
+        runs=numbers.plural(group.runs, "run"),
+        keys=asked,
         feeds=group.feeds[:FEEDS],
-        more=f"and {words.plural(beyond, 'other feed')}" if beyond > 0 else "",
+        more=f"and {numbers.plural(beyond, 'other feed')}" if beyond > 0 else "",
         sides=", ".join(group.sides),
         first=runlist.stamp(group.first_at_us),
         last=runlist.stamp(group.last_at_us),

@@ -37,6 +37,7 @@ from dashboard.pages.shared import address_or, here, newest_address, plain, sett
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
 from metrics.errors import MetricsError
+from roadmap import answers, numbers
 from roadmap.errors import PlanError
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    told = (words.tight, words.sentence, words.capital, words.gained, words.span, words.day, coded)
+    told = (numbers.tight, words.sentence, words.capital, answers.gained, numbers.span, answers.day, coded)
     app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from dashboard import figures, frames, links, runlist, words
+from dashboard import figures, frames, runlist
 from dashboard.charts import Chart, Column
 from metrics.picked import UNTOLD as UNCODED
+from roadmap import answers, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ class Line:
     rows: str
     exchanges: str
     last: str
-    href: str  #: the exchanges that it is told of
+    keys: Mapping[str, str]  #: of the list of exchanges that it is told of
 
 
 def lines(reasons: Sequence[Reason], keys: Mapping[str, str]) -> tuple[Line, ...]:
@@ -53,10 +54,10 @@ def lines(reasons: Sequence[Reason], keys: Mapping[str, str]) -> tuple[Line, ...
             feed=one.feed,
             reason=one.code or UNTOLD,
             told=one.code is not None,
-            rows=words.count(one.rows),
-            exchanges=words.count(one.runs),
-            last=words.day(date.fromisoformat(one.last_block), year=True),
-            href=links.runs(**{**keys, "partner": one.partner, "feed": one.feed, "aside": one.code or UNCODED}),
+            rows=numbers.count(one.rows),
+            exchanges=numbers.count(one.runs),
+            last=answers.day(date.fromisoformat(one.last_block), year=True),
+            keys={**keys, "partner": one.partner, "feed": one.feed, "aside": one.code or UNCODED},
         )
         for one in reasons[:MOST]
     )
@@ -96,9 +97,9 @@ def chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str
     )
     return Chart(
         name="aside",
-        title=f"{words.plural(sums[UNTOLD], 'row')} set aside"
+        title=f"{numbers.plural(sums[UNTOLD], 'row')} set aside"
         if untold
-        else f"Most often: {runlist.short(ranked[0], 60)}, {words.plural(sums[ranked[0]], 'row')}",
+        else f"Most often: {runlist.short(ranked[0], 60)}, {numbers.plural(sums[ranked[0]], 'row')}",
         what=f"Rows set aside by {unit}, {'' if untold else 'by reason, '}all feeds of the list together.",
         figure=figures.set_aside(frame, drawn),
         columns=columns,

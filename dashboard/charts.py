@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard import figures, frames, words
 from dashboard.drawing import Mark
+from roadmap import numbers
 from roadmap.narrowest import narrowest, peak_s
 from roadmap.scale import scale
 
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dashboard.drawing import Figure
-    from dashboard.frames import Stretch
     from roadmap.scale import Scale
-    from roadmap.weeks import Week
+    from roadmap.weeks import Stretch, Week
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def busy(
         unit: what a block is called.
     """
     targets = {part.target for part in parts if part.target is not None}
-    target = f"{words.percent(targets.pop())} less" if len(targets) == 1 else "target"
+    target = f"{numbers.percent(targets.pop())} less" if len(targets) == 1 else "target"
     weeks = frames.as_weeks(frame)
     how = scale(peak_s(weeks))
     least = narrowest(weeks)
@@ -167,7 +167,7 @@ def _less_often(frame: pd.DataFrame, name: str, said: str, unit: str) -> str:
     if both.empty:
         return f"{said}: no {unit} has both sides yet"
     better = int((both[f"subject_{name}"] < both[f"control_{name}"]).sum())
-    return f"{said} in {better} of {words.plural(len(both), unit)}"
+    return f"{said} in {better} of {numbers.plural(len(both), unit)}"
 
 
 def _cell(row: Mapping[str, Any], column: Column) -> str:
@@ -175,5 +175,5 @@ def _cell(row: Mapping[str, Any], column: Column) -> str:
     if value is None:
         return words.DASH
     if column.ranged:
-        digits = words.digits_for(row["low"] / 100, row["high"] / 100)
+        digits = numbers.digits_for(row["low"] / 100, row["high"] / 100)
     return f"{value * column.times:,.{digits}f}" if isinstance(value, int | float) else str(value)

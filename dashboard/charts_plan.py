@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from dashboard import figures_gains, figures_plan, words
+from dashboard import figures_gains, figures_plan
 from dashboard.charts import Chart, Column
 from dashboard.drawing import rows_of
 from dashboard.gains import split, split_said
 from metrics.measures import MEASURES
+from roadmap import answers, numbers
 from roadmap.words import STATUS
 
 if TYPE_CHECKING:
@@ -73,10 +74,10 @@ def plan(tracks: Sequence[Track], verdicts: Sequence[Verdict], today: date) -> C
         for one in tracks
     ]
     moved = sum(one.first_due is not None and one.first_due != one.due for one in tracks)
-    said = f"; {words.plural(moved, 'due date')} moved" if moved else ""
+    said = f"; {numbers.plural(moved, 'due date')} moved" if moved else ""
     return Chart(
         name="plan",
-        title=f"{_proven(tracks)} by {words.day(today, year=True)}{said}",
+        title=f"{_proven(tracks)} by {answers.day(today, year=True)}{said}",
         what="Plan against actual. Bars from start to due date as planned now, grey where the service level is not "
         "built; the thin line above, the first plan; the thin line below, the days measured; diamonds, the day of "
         "proof.",
@@ -91,7 +92,7 @@ def _proven(tracks: Sequence[Track]) -> str:
     proven = sum(one.proven_on is not None for one in tracks)
     if len(tracks) == 1:
         return f"{tracks[0].code} {'proven' if proven else 'not proven'}"
-    return f"{proven} of {words.plural(len(tracks), 'milestone')} proven"
+    return f"{proven} of {numbers.plural(len(tracks), 'milestone')} proven"
 
 
 def slips(planned: Planned, today: date) -> Chart | None:
@@ -128,17 +129,17 @@ def _last_slip(tracks: Sequence[Track], by_code: Mapping[str, Sequence[Foreseen]
     open_ones = [(track, by_code[track.code][-1]) for track in tracks if by_code[track.code] and not track.proven_on]
     if open_ones:
         track, last = open_ones[-1]
-        said = f"{track.code}, due {words.day(track.due, year=True)}, is "
+        said = f"{track.code}, due {answers.day(track.due, year=True)}, is "
         if last.expected_on is None:
             return f"{said}not expected within three years, as things stand{_for(last)}"
-        return f"{said}expected around {words.day(last.expected_on, year=True)}{_for(last)}"
+        return f"{said}expected around {answers.day(last.expected_on, year=True)}{_for(last)}"
     ended = [(track.proven_on, track) for track in tracks if track.proven_on and by_code[track.code]]
     if not ended:
         return "When milestones were expected"
     day, track = max(ended, key=lambda pair: pair[0])
     first = by_code[track.code][0]
-    was = words.day(first.expected_on, year=True) if first.expected_on else "not to be expected within three years"
-    return f"{track.code} was proven on {words.day(day, year=True)}; the first forecast had said {was}"
+    was = answers.day(first.expected_on, year=True) if first.expected_on else "not to be expected within three years"
+    return f"{track.code} was proven on {answers.day(day, year=True)}; the first forecast had said {was}"
 
 
 def _for(one: Foreseen) -> str:
@@ -154,7 +155,7 @@ def _foreseen_row(one: Foreseen) -> dict[str, Any]:
     elif late == 0:
         said = "on the due date"
     else:
-        said = f"{words.plural(abs(late), 'day')} {'after' if late > 0 else 'before'} the due date"
+        said = f"{numbers.plural(abs(late), 'day')} {'after' if late > 0 else 'before'} the due date"
     return {
         "code": one.code, "as_of": one.as_of.isoformat(), "due": one.due.isoformat(),
         "expected_on": _plain(one.expected_on), "late_days": late, "said": said,
@@ -179,9 +180,8 @@ def burnup(reached: Sequence[Reached]) -> Chart | None:
 
 def reached_by(last: Reached) -> str:
     """How many criteria were met on a day, of how many."""
-    return (
-        f"{last.met} of {words.plural(last.scope, 'criterion', 'criteria')} met on {words.day(last.as_of, year=True)}"
-    )
+    criteria = numbers.plural(last.scope, "criterion", "criteria")
+    return f"{last.met} of {criteria} met on {answers.day(last.as_of, year=True)}"
 
 
 def gains(found: Gains) -> Chart | None:
@@ -197,7 +197,7 @@ def gains(found: Gains) -> Chart | None:
     return Chart(
         name=f"gains-{found.code}",
         title=split_said(split(found)),
-        what=f"Processing time against the monolith, {words.days_between(found.start, found.end)}, by partner: a dot "
+        what=f"Processing time against the monolith, {answers.days_between(found.start, found.end)}, by partner: a dot "
         "is the estimate, the line its likely range. Less time lies to the right; half the time is as far from the "
         "same as twice the time.",
         figure=figures_gains.gains(dots, found.target),
@@ -209,7 +209,7 @@ def gains(found: Gains) -> Chart | None:
 
 def _gain_row(one: Gain) -> dict[str, Any]:
     shares = {name: getattr(one, name) if one.known else None for name in ("estimate", "low", "high")}
-    said = words.gained(one.estimate, one.low, one.high) if one.known else "too few runs"
+    said = answers.gained(one.estimate, one.low, one.high) if one.known else "too few runs"
     percents = {name: None if share is None else round(share * 100, 2) for name, share in shares.items()}
     return {"partner": one.partner} | percents | {"blocks": one.blocks, "runs": one.runs, "said": said}
 

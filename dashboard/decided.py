@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard import words
 from dashboard.stones import DECIDED
 from metrics.measures import MEASURES
+from roadmap import answers, numbers
 from roadmap import words as roadmap_words
 from roadmap.history import decisions
 
@@ -47,7 +47,7 @@ class Made:
     @property
     def on(self) -> str:
         """The day as people read it."""
-        return words.day(self.as_of, year=True)
+        return answers.day(self.as_of, year=True)
 
 
 def by_code(db: Database, today: date) -> dict[str, tuple[Taken, ...]]:
@@ -90,7 +90,7 @@ def told(code: str, title: str | None, taken: Taken) -> Made:
         gain=_gain(then),
         found=tuple(_found(metric) for metric in then.get("metrics", ())),
         sha256=taken.evaluation_sha256 or "",
-        advice=words.tight(taken.advice),
+        advice=numbers.tight(taken.advice),
         agrees=choice == decision.choice if choice else None,
     )
 
@@ -99,7 +99,7 @@ def until(decision: Decision) -> str:
     """How long a decision holds, to stand behind it: " until 30 Jun 2013"; "" where it says nothing of it."""
     if not decision.until:
         return ""
-    return f" until {words.day(decision.last_day, year=True) if decision.last_day else decision.until}"
+    return f" until {answers.day(decision.last_day, year=True) if decision.last_day else decision.until}"
 
 
 def _gain(then: Mapping[str, Any]) -> str:
@@ -107,9 +107,9 @@ def _gain(then: Mapping[str, Any]) -> str:
     if timed is None or timed.get("estimate") is None:
         return "not measured"
     low, high = timed.get("low"), timed.get("high")
-    said = words.gained(timed["estimate"], low, high, timed["target"])
+    said = answers.gained(timed["estimate"], low, high, timed["target"])
     return (
-        f"{said}, likely {words.span(low, high, timed['target'])}"
+        f"{said}, likely {numbers.span(low, high, timed['target'])}"
         if low is not None and high is not None
         else f"{said}, no range yet"
     )
@@ -123,4 +123,4 @@ def _found(metric: Mapping[str, Any]) -> str:
     verdict = roadmap_words.VERDICT.get(metric["verdict"], metric["verdict"])
     calm = metric["faults"] == "none" and metric.get("mode") != "live"  # in production, all is as it happened
     under = f", {roadmap_words.under('none', 'replay')}" if calm else ""
-    return words.tight(f"{title}{under}: {verdict}; target {goal}")
+    return numbers.tight(f"{title}{under}: {verdict}; target {goal}")

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from dashboard import frames, words
 from metrics import compare
-from roadmap import caveats
+from roadmap import caveats, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlite_utils import Database
 
-    from metrics.compare import Reading
-    from metrics.window import Question
-    from roadmap.sides import Sides
+    from metrics.question import Question
+    from metrics.reading import Reading
+    from roadmap.gain import Sides
 
 #: Below this many blocks the range is wide enough to be worth saying so.
 FEW_BLOCKS = 26
@@ -74,8 +74,8 @@ def _blocks(db: Database, asked: Question, reading: Reading, unit: str) -> Itera
         rounds = frames.sums(db, asked, asked.subject).rounds or 1
         passes = f" Each is the mean of {rounds} passes, which are not more {unit}s." if rounds > 1 else ""
         yield Doubt(
-            title=f"{words.plural(reading.blocks, unit)} of evidence",
-            text=f"Runs of one {unit} are alike, so {words.plural(reading.blocks, unit)} "
+            title=f"{numbers.plural(reading.blocks, unit)} of evidence",
+            text=f"Runs of one {unit} are alike, so {numbers.plural(reading.blocks, unit)} "
             f"{'is one witness' if reading.blocks == 1 else f'are {reading.blocks} witnesses'}, "
             f"however many runs {'it holds' if reading.blocks == 1 else 'they hold'}.{passes}",
         )
@@ -83,7 +83,7 @@ def _blocks(db: Database, asked: Question, reading: Reading, unit: str) -> Itera
         row for row in compare.block_series(db, asked) if row["subject_busy_s"] is None or row["control_busy_s"] is None
     ]
     if lacking and reading.paired:  # else each side counts with what it has
-        many = words.plural(len(lacking), unit)
+        many = numbers.plural(len(lacking), unit)
         yield Doubt(title=f"{many} left out", text=f"Only one side was measured in {many}; they count for neither.")
 
 
@@ -111,8 +111,8 @@ def _mix(db: Database, asked: Question, reading: Reading) -> Doubt:
     if reading.coverage is None or reading.coverage >= 1:
         covered = "Both sides have all of it."
     else:
-        digits = words.apart(reading.coverage, 1.0)
-        covered = f"Both sides have {words.percent(reading.coverage, digits)} of that work; the rest is left out."
+        digits = numbers.apart(reading.coverage, 1.0)
+        covered = f"Both sides have {numbers.percent(reading.coverage, digits)} of that work; the rest is left out."
     return Doubt(
         title="The mix is held still",
         text=f"Feeds and file sizes weigh as they did with the monolith (weights {pinned}), so the headline can differ "

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard import words
 from dashboard.drawing import blank, height_of, plainly, room_for, rows_axis, rows_of, text
 from dashboard.palette import PALETTES
+from roadmap import answers, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ def gains(dots: Sequence[Dot], target: float | None) -> Figure:
     ticks = [tick for tick in TICKS if least - room <= math.log10(tick) <= most + room]
     layout["xaxis"] |= {
         "type": "log", "range": [most + room, least - room], "tickvals": ticks,
-        "ticktext": ["same" if tick == 1 else words.less(1 - tick).removesuffix(" time") for tick in ticks],
+        "ticktext": ["same" if tick == 1 else answers.less(1 - tick).removesuffix(" time") for tick in ticks],
         "showgrid": True, "gridcolor": PALETTES["light"]["grid"],
     }  # fmt: skip
     figure["data"] = [
@@ -62,14 +62,14 @@ def gains(dots: Sequence[Dot], target: float | None) -> Figure:
                 "arrayminus": [round(middle - low, 4) for low, middle, _ in times],
             },
             "customdata": [
-                [words.gained(dot.estimate, dot.low, dot.high), words.span(dot.low, dot.high)] for dot in dots
+                [answers.gained(dot.estimate, dot.low, dot.high), numbers.span(dot.low, dot.high)] for dot in dots
             ],
             "hovertemplate": "%{y}: %{customdata[0]}, likely %{customdata[1]}<extra></extra>",
         }
     ]  # fmt: skip
     marks = [(1.0, "axis", "solid", "")]
     if target is not None:
-        marks.append((1 - target, "target", "dashdot", f"target {words.less(target)}"))
+        marks.append((1 - target, "target", "dashdot", f"target {answers.less(target)}"))
     for at, role, dash, label in marks:
         line = {"color": PALETTES["light"][role], "width": 1.5, "dash": dash}
         layout["shapes"].append(

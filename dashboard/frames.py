@@ -13,29 +13,15 @@ import pandas as pd
 
 from metrics.baseline import pinned_since
 from metrics.events import parse_subject
-from roadmap.weeks import Stretch, Week, stretches, time_target, weeks
+from roadmap.weeks import Stretch, Week, weeks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlite_utils import Database
 
-    from metrics.window import Question
+    from metrics.question import Question
 
-__all__ = [
-    "WEEKLY",
-    "Stretch",
-    "Sums",
-    "Week",
-    "as_weeks",
-    "is_pinned",
-    "records",
-    "spent",
-    "stretches",
-    "sums",
-    "time_target",
-    "weekly",
-]
 
 #: Columns of `weekly`, with what they hold.
 WEEKLY = {

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dashboard import frames, picked_from, words
-from dashboard.asked import Asked
+from dashboard import frames, words
 from metrics import browse
-from metrics.browse import Choices
 from metrics.errors import MetricsError
+from metrics.picked import Picked
 from metrics.store import open_reader
+from roadmap import answers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +33,6 @@ ASKED_ANEW_S = 5.0
 
 #: The list of the runs that the line counts, as its address asks for it: what goes on is not measured yet.
 MEASURED = {"state": "ended"}
-
-#: A list that is picked by how runs ended needs to know of nothing else to pick by.
-NOTHING = Choices(sides=(), partners=(), feeds=(), faults=(), first=None, last=None)
 
 #: The end of the newest run is looked for among so many that started last.
 LAST = 50
@@ -55,7 +52,7 @@ class Freshness:
         """How far the data goes, and how old that is; a replay stands still, and has no age."""
         if self.newest is None:
             return "No runs yet"
-        said = f"Data up to {words.day(self.newest.date(), year=True)} {self.newest:%H:%M} UTC"
+        said = f"Data up to {answers.day(self.newest.date(), year=True)} {self.newest:%H:%M} UTC"
         if self.mode == "replay":
             return f"{said} (replayed calendar)"
         return said if now is None else f"{said} ({words.ago(now - self.newest)})"
@@ -85,8 +82,7 @@ def freshness(db: Database, view: View) -> Freshness:
     runs, imported = frames.runs_until(db, last)
     listed = db.table("tally").exists()
     if listed:
-        asked = Asked(values=MEASURED | ({"as_of": view.as_of.isoformat()} if view.as_of else {}))
-        runs = browse.count(db, picked_from.read(asked, NOTHING, view.today, str).picked)
+        runs = browse.count(db, Picked(states=(MEASURED["state"],), known=view.as_of))
     newest = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
     return Freshness(newest=newest, runs=runs, imported=imported > 0, mode=view.mode, listed=listed)
 
@@ -124,7 +120,7 @@ class Lateness:
         now = config.now()
         if since is None or now - since < LATE_AFTER:
             return ""
-        day = "" if since.date() == now.date() else f" on {words.day(since.date(), year=since.year != now.year)}"
+        day = "" if since.date() == now.date() else f" on {answers.day(since.date(), year=since.year != now.year)}"
         return f"Data is {words.about(now - since)} late. Numbers stop at {since:%H:%M} UTC{day}."
 
 

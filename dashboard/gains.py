@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard import words
 from dashboard.strata import part
 from metrics import compare
 from metrics.window import load
-from roadmap.evidence import question
+from roadmap import numbers
+from roadmap.looks import question
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from metrics.compare import Reading
+    from metrics.reading import Reading
     from metrics.window import Window
     from roadmap.plan import Milestone
     from roadmap.verdict import Verdict
@@ -86,9 +86,9 @@ def split_said(found: Split, named: int = 0) -> str:
     of = len(found.less) + len(found.more) + len(found.unclear)
     if not of:
         return ""
-    parts = [f"Less time with {len(found.less)} of {words.plural(of, 'partner')}"]
+    parts = [f"Less time with {len(found.less)} of {numbers.plural(of, 'partner')}"]
     if found.more:
-        rest = f" and {words.plural(len(found.more) - named, 'other')}" if len(found.more) > named else ""
+        rest = f" and {numbers.plural(len(found.more) - named, 'other')}" if len(found.more) > named else ""
         parts.append(f"more with {len(found.more)}" + (f" ({', '.join(found.more[:named])}{rest})" if named else ""))
     if found.unclear:
         parts.append(f"unclear with {len(found.unclear)}")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dashboard import frames
 from dashboard.readings import runs_of
 from metrics.browse import way_of
 from metrics.picked import Picked
 from metrics.walk import totals
+from roadmap import weeks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ def exchanges(faults: str) -> Callable[[Database, View], Counts]:
 
     def make(db: Database, seen: View) -> Counts:
         found: dict[str, dict[str, dict[str, int]]] = {}
-        for part in frames.stretches(seen.plan, seen.built, seen.today):
+        for part in weeks.stretches(seen.plan, seen.built, seen.today):
             for side in COLUMNS.values():
                 name = _name(part.code, faults, side)
                 runs = runs_of(seen, name)

@@ -13,6 +13,7 @@ from metrics.estimate import MAX_AUTOCORRELATION, TIGHTEST_AT, anytime_factor
 from metrics.fineprint import FINE_PRINT, RANGES
 from metrics.measures import ALL
 from metrics.store import METHOD
+from roadmap import answers, numbers
 from roadmap import words as roadmap_words
 from roadmap.odds import without_failure
 from roadmap.plan import LEAST_BLOCKS, Rules
@@ -90,7 +91,7 @@ def definitions(plan: Plan, mode: str) -> tuple[Definition, ...]:
 def _definition(measure: Measure, plan: Plan, mode: str) -> Definition:
     fine = FINE_PRINT[measure.name]
     more = "more is better" if measure.direction == "at_least" else "less is better"
-    best = words.tight(roadmap_words.target(measure.direction, measure.best, measure.unit))
+    best = numbers.tight(roadmap_words.target(measure.direction, measure.best, measure.unit))
     counted = {
         "census": "In full (a census): nothing is estimated.",
         "sampled": "As a sample: what was measured stands for what was not, so it has a likely range.",
@@ -117,7 +118,7 @@ def _least(measure: Measure, ranged: str, least: str) -> Iterator[str]:
     """The least evidence for a verdict on a measure."""
     yield f"The milestone's least number of blocks ({Rules().min_blocks} unless it says otherwise)."
     if ranged == "wilson" and measure.direction == "at_most":
-        needs = " and ".join(f"{without_failure(share):,} below {words.percent(share)}" for share in RULED_OUT)
+        needs = " and ".join(f"{without_failure(share):,} below {numbers.percent(share)}" for share in RULED_OUT)
         yield f"Where none fails, the exchanges to show a share: {needs}, times the design effect."
     if least:
         yield least
@@ -128,7 +129,7 @@ def _asked(measure: Measure, milestones: tuple[Milestone, ...], mode: str) -> It
         for role, targets in (("", milestone.metrics), ("guardrail, ", milestone.guardrails)):
             for target in targets:
                 if target.name == measure.name:
-                    goal = words.tight(roadmap_words.target(target.direction, target.value, measure.unit))
+                    goal = numbers.tight(roadmap_words.target(target.direction, target.value, measure.unit))
                     yield milestone.code, f"{role}{goal}, {roadmap_words.under(target.faults, mode)}"
 
 
@@ -144,12 +145,12 @@ def windows(plan: Plan) -> tuple[dict[str, str], ...]:
                 "title": milestone.title,
                 "sides": f"{milestone.subject} against {milestone.control}",
                 "scope": "all" if "*/*" in milestone.scope else ", ".join(milestone.scope),
-                "days": words.days_between(milestone.start, milestone.due),
+                "days": answers.days_between(milestone.start, milestone.due),
                 "looks": once,
                 "blocks": f"{rules.min_blocks}",
-                "risk": words.percent(rules.alpha, 0 if rules.alpha * 100 % 1 < 1e-9 else 1),
+                "risk": numbers.percent(rules.alpha, 0 if rules.alpha * 100 % 1 < 1e-9 else 1),
                 "grade": rules.min_grade,
-                "coverage": words.percent(rules.min_coverage),
+                "coverage": numbers.percent(rules.min_coverage),
             }
         )
     return tuple(rows)
@@ -159,7 +160,7 @@ def bound() -> dict[str, Any]:
     """The numbers of the bound that decides, out of the code that makes it."""
     alpha = Rules().alpha
     return {
-        "alpha": words.percent(alpha),
+        "alpha": numbers.percent(alpha),
         "tightest": TIGHTEST_AT,
         "likeness": MAX_AUTOCORRELATION,
         "blocks": Rules().min_blocks,
@@ -187,7 +188,7 @@ def _amount(key: str, value: float) -> str:
         return words.duration(value)
     if isinstance(value, int) or not 0 < value < 1:
         return f"{value:,}"
-    return f"{words.per_thousand(value)} of every 1,000" if value >= 0.001 else f"1 of every {1 / value:,.0f}"
+    return f"{numbers.per_thousand(value)} of every 1,000" if value >= 0.001 else f"1 of every {1 / value:,.0f}"
 
 
 def series(db: Database, seen: View) -> tuple[Series, ...]:

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from dashboard import links, outcomes, runlist, troubles, words
+from dashboard import outcomes, runlist, troubles, words
 from metrics import browse
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.picked import UNTOLD, Picked
+from roadmap import answers, numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlite_utils import Database
 
     from dashboard.runlist import Line
@@ -37,7 +40,7 @@ class Alike:
 
     what: str
     runs: str
-    href: str
+    keys: Mapping[str, str]  #: of the list of these runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +74,7 @@ def told(db: Database, run: Run, known: date | None = None) -> Told:
     aside, aside_said = _aside(run)
     attempts = browse.attempts(db, run, known)
     return Told(
-        about=f"{run.side}, {words.under(run.faults)}, {_block(run)}",
+        about=f"{run.side}, {answers.under(run.faults)}, {_block(run)}",
         trouble=troubles.said(run.error_type),
         look=outcomes.look(run.outcome),
         outcome=outcomes.said(run.outcome),
@@ -87,34 +90,34 @@ def told(db: Database, run: Run, known: date | None = None) -> Told:
         aside_said=aside_said,
         facts=_facts(run),
         attempts=tuple(map(runlist.line, attempts)),
-        attempts_said=f"{words.plural(len(attempts), 'attempt')} at this file, in this exchange",
+        attempts_said=f"{numbers.plural(len(attempts), 'attempt')} at this file, in this exchange",
         alike=_alike(db, run, known),
     )
 
 
 def not_known(run: Run, day: date) -> str:
     """Why there is nothing to show of a run as of a day on which its block was not over."""
-    over = words.day(date.fromisoformat(run.block_end), year=True)
+    over = answers.day(date.fromisoformat(run.block_end), year=True)
     why = "it is of" if run.block == run.block_end else "it counts once its week is over, and that is on"
-    return f"Run {run.id} was not known yet at the end of {words.day(day, year=True)}: {why} {over}."
+    return f"Run {run.id} was not known yet at the end of {answers.day(day, year=True)}: {why} {over}."
 
 
 def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
     """Where the rows of a run ended, the sum in words, and whether it balances."""
     if run.rows is None:
-        return (), "The run is not over yet." if run.outcome == "running" else f"{words.MISSING.capitalize()}.", True
+        return (), "The run is not over yet." if run.outcome == "running" else f"{numbers.MISSING.capitalize()}.", True
     ended = [(outcomes.ROWS[name], run.rows[name]) for name in OUTCOMES if run.rows[name]]
     total, entered = sum(run.rows[name] for name in OUTCOMES), run.rows["in"]
-    shown = tuple((name, words.count(many)) for name, many in ended)
+    shown = tuple((name, numbers.count(many)) for name, many in ended)
     if not entered and not total:
         return (), "No rows entered this run.", True
     if total == entered:
-        parts = " + ".join(f"{words.count(many)} {name}" for name, many in ended)
-        return shown, f"{words.count(entered)} in = {parts}. It balances.", True
+        parts = " + ".join(f"{numbers.count(many)} {name}" for name, many in ended)
+        return shown, f"{numbers.count(entered)} in = {parts}. It balances.", True
     apart = abs(entered - total)
     which = "missing" if total < entered else "too many"
-    said = f"It does not balance: {words.count(entered)} in, {words.count(total)} accounted for; "
-    return shown, f"{said}{words.plural(apart, 'row')} {which}.", False
+    said = f"It does not balance: {numbers.count(entered)} in, {numbers.count(total)} accounted for; "
+    return shown, f"{said}{numbers.plural(apart, 'row')} {which}.", False
 
 
 def span(took_s: float | None, usual: Usual | None) -> Span | None:
@@ -137,7 +140,7 @@ def _usual(usual: Usual | None) -> str:
     if usual is None:
         return f"Too few runs before it to say what is usual (fewer than {browse.LEAST_USUAL} completed)."
     spread = f"{words.duration(usual.low_s)} to {words.duration(usual.high_s)}"
-    return f"usually {spread}, {words.plural(usual.n, 'run')}"
+    return f"usually {spread}, {numbers.plural(usual.n, 'run')}"
 
 
 def _place(took_s: float | None, usual: Usual | None) -> str:
@@ -153,24 +156,24 @@ def _aside(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
     if run.rows is None:
         return (), ""
     if not (run.seen_inside or run.rows["quarantined"]):
-        return (), f"Rows set aside: {words.MISSING}."
+        return (), f"Rows set aside: {numbers.MISSING}."
     many = run.rows["quarantined"]
     if not many and not run.aside:
         return (), "Nothing was set aside."
     if run.aside is None:
-        return (), f"{words.plural(many, 'row')} set aside; reasons not recorded."
+        return (), f"{numbers.plural(many, 'row')} set aside; reasons not recorded."
     reasons = sorted(run.aside.items(), key=lambda one: (-one[1], one[0]))
-    shown = [(code, words.count(rows)) for code, rows in reasons]
+    shown = [(code, numbers.count(rows)) for code, rows in reasons]
     if (untold := many - sum(run.aside.values())) > 0:
-        shown.append(("reasons not recorded", words.count(untold)))
-    return tuple(shown), f"{words.plural(many, 'row')} set aside."
+        shown.append(("reasons not recorded", numbers.count(untold)))
+    return tuple(shown), f"{numbers.plural(many, 'row')} set aside."
 
 
 def _facts(run: Run) -> tuple[tuple[str, str], ...]:
-    touch = {None: words.MISSING, 0: "no", 1: "yes"}.get(run.operator_touch, "yes")
+    touch = {None: numbers.MISSING, 0: "no", 1: "yes"}.get(run.operator_touch, "yes")
     return (
         ("File", run.file),
-        ("Records in the file", words.count(run.records)),
+        ("Records in the file", numbers.count(run.records)),
         ("File was there", f"{runlist.stamp(run.due_at_us)} UTC"),
         ("Started", f"{runlist.stamp(run.started_at_us)} UTC"),
         ("Blocked on time-outs", words.duration(run.blocked_s)),
@@ -178,10 +181,10 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
         ("Peak memory", size(run.peak_rss_bytes)),
         ("Read", size(run.bytes_in)),
         ("Sent", size(run.bytes_out)),
-        ("Requests to the partner", words.count(run.calls)),
+        ("Requests to the partner", numbers.count(run.calls)),
         ("Started again by a person", touch),
         ("Time a person spent before", words.duration(run.operator_s)),
-        ("Release", run.release or words.MISSING),
+        ("Release", run.release or numbers.MISSING),
         (
             "Known from",
             {"measured": "measured from outside", "imported": "a log of its own"}.get(run.source, run.source),
@@ -204,9 +207,7 @@ def _alike(db: Database, run: Run, known: date | None) -> tuple[Alike, ...]:
         (f"same partner, {run.partner}", partner, theirs),
     ]
     return tuple(
-        Alike(
-            what=what, runs=words.plural(browse.count(db, replace(picked, known=known)), "run"), href=links.runs(**keys)
-        )
+        Alike(what=what, runs=numbers.plural(browse.count(db, replace(picked, known=known)), "run"), keys=keys)
         for what, keys, picked in lists
     )
 
@@ -214,7 +215,7 @@ def _alike(db: Database, run: Run, known: date | None) -> tuple[Alike, ...]:
 def size(size_bytes: int | None) -> str:
     """A size as people read it: `850 B`, `4.2 kB`, `96 MB`; a missing one in words."""
     if size_bytes is None:
-        return words.MISSING
+        return numbers.MISSING
     if size_bytes < 1000:
         return f"{size_bytes} B"
     value = float(size_bytes)
@@ -227,5 +228,5 @@ def size(size_bytes: int | None) -> str:
 
 def _block(run: Run) -> str:
     if run.block == run.block_end:
-        return f"on {words.day(date.fromisoformat(run.block), year=True)}"
+        return f"on {answers.day(date.fromisoformat(run.block), year=True)}"
     return f"in the week {words.stretch(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"

@@ -8,12 +8,12 @@ from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from dashboard import words
 from dashboard.charts import Chart, Column
 from dashboard.drawing import blank, frame_of, text, whole, y_axis
 from dashboard.palette import PALETTES, STYLES
 from dashboard.partner_names import shown
 from dashboard.partners import FAULTS
+from roadmap import answers, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ def chart(partner: str, blocks: Sequence[Block], mode: str) -> Chart:
         unit = "month"
     of = "" if few else "of every 1,000, "
     rows = [_row(block, few=few) for block in drawn(blocks)]
-    faults = words.under(FAULTS[mode])
+    faults = answers.under(FAULTS[mode])
     cut = f" The last {MOST} {unit}s." if len(together(blocks)) > MOST else ""
     return Chart(
         name="partner",
@@ -129,8 +129,8 @@ def _said(rows: Sequence[dict[str, Any]], unit: str) -> str:
     fewer = sum(row["subject_first"] < row["control_first"] for row in both)
     more = sum(row["subject_first"] > row["control_first"] for row in both)
     if fewer == more == 0:
-        return f"As many failed first attempts in each of {words.plural(len(both), unit)}"
-    return f"Fewer failed first attempts in {fewer} of {words.plural(len(both), unit)}, more in {more or 'none'}"
+        return f"As many failed first attempts in each of {numbers.plural(len(both), unit)}"
+    return f"Fewer failed first attempts in {fewer} of {numbers.plural(len(both), unit)}, more in {more or 'none'}"
 
 
 def _counted(rows: Sequence[dict[str, Any]], unit: str) -> str:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from dashboard import troubles, words
+from dashboard import troubles
 from dashboard.partners import FAULTS, lately
 from metrics import failures, setaside
 from metrics.picked import UNTOLD, Picked
+from roadmap import answers, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -87,7 +88,7 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
                 code=one.code or "reason not recorded",
                 rows=one.rows,
                 exchanges=one.runs,
-                last=words.day(date.fromisoformat(one.last_block), year=True),
+                last=answers.day(date.fromisoformat(one.last_block), year=True),
                 keys={**keys, "feed": one.feed, "aside": one.code or UNTOLD},
             )
             for one in asides[:NAMED]
@@ -102,8 +103,8 @@ def _kind(kind: failures.Group, keys: Mapping[str, Any]) -> Kind:
     return Kind(
         error=said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…",
         runs=kind.runs,
-        feeds=words.plural(len(kind.feeds), "feed"),
-        last=words.day(datetime.fromtimestamp(kind.last_at_us / 1e6, UTC).date(), year=True),
+        feeds=numbers.plural(len(kind.feeds), "feed"),
+        last=answers.day(datetime.fromtimestamp(kind.last_at_us / 1e6, UTC).date(), year=True),
         example=kind.example_run_id,
         keys={**keys, "state": "failed", "fingerprint": kind.fingerprint},
     )

@@ -10,7 +10,7 @@ from dashboard import words
 from dashboard.partner_names import addressed, shown
 from dashboard.partners import DAYS, FAULTS
 from metrics.feeds import LEAST
-from roadmap import rates
+from roadmap import answers, numbers, rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -175,12 +175,12 @@ def _gain(gained: Gained, pair: tuple[str, str], mode: str) -> dict[str, Any]:
         return {}
     if reading.low is None or reading.high is None:
         unit = "day" if mode == "live" else "week"
-        have = f"{reading.blocks} of {words.plural(gained.min_blocks, unit)}"
+        have = f"{reading.blocks} of {numbers.plural(gained.min_blocks, unit)}"
         return {"gain": "too few runs", "gain_note": have}
-    digits = words.digits_for(reading.low, reading.high)
+    digits = numbers.digits_for(reading.low, reading.high)
     clear = reading.low > 0 or reading.high < 0
     return {
-        "gain": words.gained(reading.estimate, reading.low, reading.high) if clear else "no clear difference",
+        "gain": answers.gained(reading.estimate, reading.low, reading.high) if clear else "no clear difference",
         "gain_note": likely(reading.low, reading.high, digits),
         "gain_known": True,
         "gain_keys": {"counted": gained.key, "partner": pair[0], "feed": pair[1]} if pair in gained.listed else {},
@@ -190,14 +190,14 @@ def _gain(gained: Gained, pair: tuple[str, str], mode: str) -> dict[str, Any]:
 def likely(low: float, high: float, digits: int) -> str:
     """A range of a gain: "likely 60% to 70%", with its direction where it is not "less"."""
     if high < 0:
-        return f"likely {words.percent(-high, digits)} to {words.percent(-low, digits)} more"
+        return f"likely {numbers.percent(-high, digits)} to {numbers.percent(-low, digits)} more"
     if low <= 0:
         return f"likely {_bound(low, digits)} to {_bound(high, digits)}"
-    return f"likely {words.percent(low, digits)} to {words.percent(high, digits)}"
+    return f"likely {numbers.percent(low, digits)} to {numbers.percent(high, digits)}"
 
 
 def _bound(share: float, digits: int) -> str:
-    return words.less(share, digits).removesuffix(" time").replace("the same", "the same time")
+    return answers.less(share, digits).removesuffix(" time").replace("the same", "the same time")
 
 
 def span(seconds: float) -> str:
@@ -205,7 +205,7 @@ def span(seconds: float) -> str:
     days = seconds / 86_400
     if days < 1:
         return words.duration(seconds)
-    return words.plural(round(days), "day") if abs(days - round(days)) < 0.05 else f"{days:,.1f} days"
+    return numbers.plural(round(days), "day") if abs(days - round(days)) < 0.05 else f"{days:,.1f} days"
 
 
 def tallied(found: Iterable[Row]) -> tuple[tuple[State, int], ...]:
@@ -217,4 +217,4 @@ def tallied(found: Iterable[Row]) -> tuple[tuple[State, int], ...]:
 
 
 def _day_of(at_us: int) -> str:
-    return words.day(datetime.fromtimestamp(at_us / 1e6, UTC).date(), year=True)
+    return answers.day(datetime.fromtimestamp(at_us / 1e6, UTC).date(), year=True)

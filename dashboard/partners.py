@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dashboard import frames, worth
+from dashboard.headlines import headlines
 from dashboard.readings import runs_of
 from dashboard.strata import part
 from metrics import compare, feeds
@@ -21,7 +21,9 @@ from metrics.picked import Picked, block_of, feeds_of, over_by
 from metrics.store import last_series
 from metrics.walk import totals
 from metrics.window import load
-from roadmap.evidence import question
+from roadmap import weeks
+from roadmap.headline import speaking
+from roadmap.looks import question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from metrics.compare import Reading
     from metrics.feeds import FeedState, Known
+    from metrics.reading import Reading
 
     Feed = tuple[str, str]  # partner and feed
 
@@ -186,7 +188,7 @@ def _blocks(db: Database, seen: View) -> dict[str, tuple[Block, ...]]:
         key = (partner, block)
         ends[key] = max(block_end, ends.get(key, ""))
         sides.setdefault(key, {})[subject_name(system, level)] = (failed or 0, exchanges)
-    parts = frames.stretches(seen.plan, seen.built, seen.today)
+    parts = weeks.stretches(seen.plan, seen.built, seen.today)
     found: dict[str, list[Block]] = {}
     for (partner, block), counts in sides.items():
         first = date.fromisoformat(block)
@@ -208,20 +210,20 @@ def _blocks(db: Database, seen: View) -> dict[str, tuple[Block, ...]]:
 
 def _gained(db: Database, seen: View) -> Gained:
     """The gain of every feed by the question that the first page answers; its rollups are read once, and cut."""
-    told = seen.made(worth.answer)
-    milestone = seen.plan.milestone(told.code)
-    end = told.window[1] if told.window else min(seen.today, milestone.due)
+    head = speaking(seen.made(headlines))
+    milestone = head.milestone
+    end = head.reading.end if head.reading.blocks else min(seen.today, milestone.due)
     asked = question(milestone, end, seen.mode, FAULTS[seen.mode])
     window = load(db, asked)
     rows: dict[Feed, list[int]] = {}
     for place, (partner, feed, _) in enumerate(window.strata):
         rows.setdefault((partner, feed), []).append(place)
-    key = f"{told.code}:busy_time_saved:{FAULTS[seen.mode]}"
+    key = f"{milestone.code}:busy_time_saved:{FAULTS[seen.mode]}"
     found = {name: compare.saved(part(window, places)) for name, places in rows.items()}
     runs = runs_of(seen, key)
     listed = {} if isinstance(runs, str) else totals(db, way_of(db, Picked(counted=runs)), "partner", "feed")
     return Gained(
-        code=told.code,
+        code=milestone.code,
         sides=f"{milestone.subject} against the {milestone.control}",
         start=asked.start,
         end=end,

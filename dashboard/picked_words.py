@@ -10,6 +10,7 @@ from dashboard.addresses import joined
 from dashboard.outcomes import STATES
 from metrics.measures import MEASURES
 from metrics.picked import UNTOLD
+from roadmap import answers, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +63,7 @@ def form(found: Found, known: Choices, keys: Sequence[str] = FORM) -> tuple[Fiel
         "state": dict(STATES),
         "partner": {joined((name,)): name for name in known.partners},
         "feed": {joined((name,)): name for name in known.feeds},
-        "faults": {joined((name,)): words.FAULTS.get(name, name) for name in known.faults},
+        "faults": {joined((name,)): answers.FAULTS.get(name, name) for name in known.faults},
         "range": dict(RANGES),
         "attempt": dict(ATTEMPTS),
     }
@@ -97,31 +98,31 @@ def said(found: Found) -> Mapping[str, str]:
         "state": listed([STATES[name] for name in picked.states]),
         "partner": listed(picked.partners),
         "feed": listed(picked.feeds),
-        "faults": listed([words.FAULTS.get(name, name) for name in picked.faults]),
+        "faults": listed([answers.FAULTS.get(name, name) for name in picked.faults]),
         "attempt": ATTEMPTS.get(picked.attempt, ""),
         "days": _days(found),
         "fingerprint": f"failures alike ({picked.fingerprint})" if picked.fingerprint else "",
     }
     if picked.known:  # which nothing on the page takes away but the way to today's
-        told["known"] = f"known by the end of {words.day(picked.known, year=True)}"
+        told["known"] = f"known by the end of {answers.day(picked.known, year=True)}"
     if picked.aside:
         told["aside"] = f"rows set aside: {'reasons not recorded' if picked.aside == UNTOLD else picked.aside}"
     if picked.fingerprint == UNTOLD:
         told["fingerprint"] = "failures that say nothing of why"
     if text := found.keys.get("range"):
-        told["range"] = RANGES.get(text, f"last {words.plural(int(text[:-1]), 'day')}")
+        told["range"] = RANGES.get(text, f"last {numbers.plural(int(text[:-1]), 'day')}")
     if text := found.keys.get("counted"):
         code, measure, asked, *side = text.split(":")
         faults = picked.counted.faults if picked.counted else asked  # in production all are real
         about = f"{MEASURES[measure].title[:1].lower()}{MEASURES[measure].title[1:]}"
-        told["counted"] = f"counted by {code} for {about}, {words.FAULTS.get(faults, faults)}"
+        told["counted"] = f"counted by {code} for {about}, {answers.FAULTS.get(faults, faults)}"
         told["counted"] += ", of the control" if side else ""
     return {key: text for key, text in told.items() if text}
 
 
 def sentence(found: Found, many: int, noun: str = "run") -> str:
     """How many there are, and of what: "1,234 runs: service@3, failed, UA"."""
-    return f"{words.plural(many, noun)}{described(found)}"
+    return f"{numbers.plural(many, noun)}{described(found)}"
 
 
 #: What is said of a list, in the order of a sentence.
@@ -144,8 +145,8 @@ def _days(found: Found) -> str:
     if first and last and picked.first and picked.last:
         return words.stretch(picked.first, picked.last)
     if first and picked.first:
-        return f"from {words.day(picked.first, year=True)}"
-    return f"until {words.day(picked.last, year=True)}" if picked.last else ""
+        return f"from {answers.day(picked.first, year=True)}"
+    return f"until {answers.day(picked.last, year=True)}" if picked.last else ""
 
 
 def _whole(found: Found) -> str:

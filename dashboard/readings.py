@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from metrics.counted import counted
 from metrics.measures import MEASURES
 from metrics.window import load
-from roadmap.evidence import question
+from roadmap.looks import question
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from dashboard import words
+from roadmap import answers as roadmap_answers
+from roadmap import gain as roadmap_gain
+from roadmap import numbers
 from roadmap.advice import BY_STATUS
 from roadmap.criteria import GRADES
 from roadmap.forecast import LEAST_POINTS
+from roadmap.gain import Sides
 from roadmap.reasons import FIRST_LEAST_DAYS, FIRST_MOST_DAYS, FIRST_SHARE, QUIET_WORKING_DAYS, would_change
-from roadmap.sides import Sides
 from roadmap.words import STATUS, VERDICT
 
 
@@ -36,8 +39,8 @@ STATUS_WHEN = {
     "stopped": "Only by a recorded decision.",
     "not_started": "Its start lies ahead; or its service level is not built, and first evidence is not due yet.",
     "missed": "Its due date is past, and it is not proven.",
-    "stalled": f"No first evidence after {words.percent(FIRST_SHARE)} of its time (not before day {FIRST_LEAST_DAYS}, "
-    f"not after day {FIRST_MOST_DAYS}); or {QUIET_WORKING_DAYS} working days without a measured run, a decision, or "
+    "stalled": f"No first evidence after {numbers.percent(FIRST_SHARE)} of its time (not before day "
+    f"{FIRST_LEAST_DAYS}, not after day {FIRST_MOST_DAYS}); or {QUIET_WORKING_DAYS} working days without a measured run, a decision, or "
     "anything else that is evidence.",
     "at_risk": "A fact: too few blocks are left until the due date, the best that can still come of a target falls "
     "short of it, a measure is not met, a guardrail is breached, or more was spent than planned. Or a forecast: a "
@@ -97,15 +100,15 @@ def grades() -> tuple[Rule, ...]:
 
 
 #: A gain that nobody measured, for the examples below.
-_OPEN = words.Gain(
+_OPEN = roadmap_gain.Gain(
     estimate=0.61, low=0.57, high=0.65, target=0.60, blocks=14, min_blocks=12, today=date(2013, 5, 1),
     start=date(2013, 1, 1), due=date(2013, 6, 30), code="M6",
 )  # fmt: skip
 
 
-def _gain(low: float, estimate: float, high: float, **others: object) -> words.Gain:
+def _gain(low: float, estimate: float, high: float, **others: object) -> roadmap_gain.Gain:
     given = {name: getattr(_OPEN, name) for name in _OPEN.__slots__}
-    return words.Gain(**{**given, "low": low, "estimate": estimate, "high": high, **others})
+    return roadmap_gain.Gain(**{**given, "low": low, "estimate": estimate, "high": high, **others})
 
 
 #: When each answer is given, and a made-up gain that is answered so.
@@ -142,6 +145,6 @@ def answers() -> tuple[Rule, ...]:
     """Every answer that a gain can get, made by the code that gives it."""
     found = []
     for name, (when, gain) in SITUATIONS.items():
-        told = words.answer(gain)
+        told = roadmap_answers.answer(gain)
         found.append(Rule(name=name, said=told.headline, when=when, then=told.detail))
     return tuple(found)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dashboard import outcomes, troubles, words
+from roadmap import answers, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,10 +92,10 @@ def line(run: Run) -> Line:
         partner=run.partner,
         feed=run.feed,
         side=run.side,
-        faults=words.FAULTS.get(run.faults, run.faults),
-        round=words.count(run.round) if run.round else "",
+        faults=answers.FAULTS.get(run.faults, run.faults),
+        round=numbers.count(run.round) if run.round else "",
         trouble=troubles.said(run.error_type) if run.error_type else "",
-        attempt=words.count(run.attempt),
+        attempt=numbers.count(run.attempt),
         look=outcomes.look(run.outcome),
         outcome=outcomes.said(run.outcome),
         took=words.duration(run.duration_s),
@@ -108,9 +109,9 @@ def line(run: Run) -> Line:
 def _rows(run: Run, name: str) -> str:
     """Rows of a run; who only timed it tells of none that were set aside."""
     if run.rows is None:
-        return "not yet" if run.outcome == "running" else words.MISSING
+        return "not yet" if run.outcome == "running" else numbers.MISSING
     untold = name == "quarantined" and not (run.seen_inside or run.rows[name])
-    return words.MISSING if untold else words.count(run.rows[name])
+    return numbers.MISSING if untold else numbers.count(run.rows[name])
 
 
 def short(text: str, most: int = SHORT) -> str:

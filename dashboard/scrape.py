@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from metrics.errors import StoreDamaged, StoreMissing
 from metrics.openmetrics import about, families, plan_valid, render, statuses
+from metrics.question import block_days
 from metrics.store import clock_of, open_reader
 from metrics.store import today as replayed_today
 from roadmap.errors import PlanError
 from roadmap.evidence import judge_all
 from roadmap.plan import load
 from roadmap.revisions import check
-from roadmap.verdict import block_days
 from roadmap.words import STATUS
 
 if TYPE_CHECKING:

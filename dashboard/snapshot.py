@@ -20,12 +20,12 @@ from dashboard.first_run import no_runs, no_store
 from dashboard.view import View, first_day
 from metrics.changes import Changes
 from metrics.errors import MetricsError, StoreDamaged, StoreMissing
+from metrics.question import block_days
 from metrics.store import clock_of, empty_store, open_still
 from metrics.store import today as replayed_today
 from roadmap.errors import PlanError
 from roadmap.evidence import judge_all, judge_as_of
 from roadmap.plan import load
-from roadmap.verdict import block_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator

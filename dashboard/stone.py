@@ -8,11 +8,12 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dashboard import decided, frames, gains, stones, words
+from dashboard import decided, frames, gains, stones
 from dashboard.advised import advised
 from dashboard.planned import planned
 from dashboard.undecided import undecided
 from metrics.measures import MEASURES
+from roadmap import answers, numbers
 from roadmap import words as roadmap_words
 from roadmap.history import entries
 from roadmap.revisions import changes
@@ -47,7 +48,7 @@ class Event:
     @property
     def day(self) -> str:
         """The day as people read it."""
-        return words.day(self.on, year=True)
+        return answers.day(self.on, year=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,10 @@ def _told(db: Database, seen: View, milestone: Milestone, verdict: Verdict) -> T
         targets=tuple(row for row in stone.criteria if row.role == "Target"),
         guardrails=tuple(row for row in stone.criteria if row.role != "Target"),
         forecasts=tuple(
-            (MEASURES[one.name].title, f"{one.role.replace('metric', 'target').capitalize()}: {words.tight(one.text)}.")
+            (
+                MEASURES[one.name].title,
+                f"{one.role.replace('metric', 'target').capitalize()}: {numbers.tight(one.text)}.",
+            )
             for one in verdict.forecasts
         ),
         no_forecast=_no_forecast(verdict),
@@ -167,7 +171,7 @@ def _plans(track: Track) -> Iterator[Event]:
 
 def _days_said(text: str) -> str:
     """A text of another room with its ISO dates as people read them."""
-    return ISO_DAY.sub(lambda found: words.day(date.fromisoformat(found[0]), year=True), words.tight(text))
+    return ISO_DAY.sub(lambda found: answers.day(date.fromisoformat(found[0]), year=True), numbers.tight(text))
 
 
 def _promised(one: Revision) -> str:
@@ -176,8 +180,8 @@ def _promised(one: Revision) -> str:
     for target in (*one.plan["metrics"], *one.plan["guardrails"]):
         way = "at_least" if target.get("at_least") is not None else "at_most"
         measure = MEASURES[target["name"]]
-        said.append(f"{measure.title.lower()} {words.tight(roadmap_words.target(way, target[way], measure.unit))}")
-    return f"due {words.day(one.due, year=True)}; {', '.join(dict.fromkeys(said))}"
+        said.append(f"{measure.title.lower()} {numbers.tight(roadmap_words.target(way, target[way], measure.unit))}")
+    return f"due {answers.day(one.due, year=True)}; {', '.join(dict.fromkeys(said))}"
 
 
 def _statuses(db: Database, code: str, today: date) -> Iterator[Event]:
@@ -199,7 +203,7 @@ def _spending(db: Database, milestone: Milestone, verdict: Verdict, today: date)
         recorded=spent is not None,
         over=spent is not None and budget is not None and spent > budget,
         entries=tuple(
-            (words.day(one.as_of, year=True), f"{one.amount:,.2f}".replace("-", words.MINUS), one.note)
+            (answers.day(one.as_of, year=True), f"{one.amount:,.2f}".replace("-", numbers.MINUS), one.note)
             for one in entries(db, milestone.code, today)
         ),
     )

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dashboard import words
-from dashboard.worth import proof
+from dashboard.three_figures import proof
 from metrics.measures import MEASURES
+from roadmap import answers, numbers
 from roadmap import words as roadmap_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from metrics.compare import Reading
-    from roadmap.judge import Criterion, Reason, Verdict
+    from metrics.reading import Reading
+    from roadmap.criteria import Criterion
     from roadmap.plan import Milestone
-    from roadmap.verdict import Decision
+    from roadmap.verdict import Decision, Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +110,13 @@ def stone(
     late = verdict.proven_on is not None and verdict.proven_on > verdict.due
     gain = "not measured"
     if timed and reading is not None and reading.estimate is not None:
-        gain = words.gained(reading.estimate, reading.low, reading.high, timed.target)
+        gain = answers.gained(reading.estimate, reading.low, reading.high, timed.target)
     return Stone(
         code=verdict.code,
         title=verdict.title,
         objective=verdict.objective,
         subject=verdict.subject,
-        days=words.days_between(verdict.start, verdict.due),
+        days=answers.days_between(verdict.start, verdict.due),
         status=verdict.status,
         status_said=roadmap_words.STATUS[verdict.status] + (" late" if late else ""),
         why=words.sentence(verdict.reasons[0].text) if verdict.reasons else "",
@@ -123,14 +124,14 @@ def stone(
         gain=gain,
         gain_range=_likely(reading, timed.target if timed else None),
         gain_key=key(verdict.code, timed) if timed and reading and reading.estimate is not None else "",
-        target=words.percent(timed.target) if timed else "none set",
-        due=words.day(verdict.due, year=True),
-        proven=words.day(verdict.proven_on, year=True) if verdict.proven_on else "not yet",
+        target=numbers.percent(timed.target) if timed else "none set",
+        due=answers.day(verdict.due, year=True),
+        proven=answers.day(verdict.proven_on, year=True) if verdict.proven_on else "not yet",
         slip=slip(verdict, today),
         slip_why=slip_why(verdict),
         decided=decision_said(decided) if decided else "",
         holds=DECIDED[decided.choice] if decided and decided.holds(today) else "",
-        decided_why=f"{words.day(decided.as_of, year=True)}: {decided.why}" if decided else "",
+        decided_why=f"{answers.day(decided.as_of, year=True)}: {decided.why}" if decided else "",
         spent=roadmap_words.spent(spent, milestone.budget),
         criteria=tuple(_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
     )
@@ -144,7 +145,7 @@ def key(code: str, criterion: Criterion) -> str:
 def decision_said(decided: Decision) -> str:
     """What was decided and by whom: "paused by Ada until 30 Jun 2013"."""
     last = decided.last_day
-    until = f" until {words.day(last, year=True) if last else decided.until}" if decided.until else ""
+    until = f" until {answers.day(last, year=True) if last else decided.until}" if decided.until else ""
     return f"{DECIDED.get(decided.choice, decided.choice)} by {decided.owner}{until}"
 
 
@@ -154,25 +155,25 @@ def slip(verdict: Verdict, today: date) -> str:
     if verdict.proven_on is not None or (today > first and today > verdict.due):
         return words.slip(verdict.proven_on, first, today)
     if verdict.slip_days:
-        return f"{words.plural(abs(verdict.slip_days), 'day')} {'later' if verdict.slip_days > 0 else 'sooner'}"
+        return f"{numbers.plural(abs(verdict.slip_days), 'day')} {'later' if verdict.slip_days > 0 else 'sooner'}"
     if verdict.start > today:
         return "not started"
     left = (first - today).days
-    return f"{words.plural(left, 'day')} left" if left else "due today"
+    return f"{numbers.plural(left, 'day')} left" if left else "due today"
 
 
 def slip_why(verdict: Verdict) -> str:
     """What the slip is measured from, and whether the due date was moved since."""
-    first = f"first due {words.day(verdict.first_due, year=True)}"
-    moved = f", now {words.day(verdict.due, year=True)}" if verdict.slip_days else ""
-    proven = f"; proven {words.day(verdict.proven_on, year=True)}" if verdict.proven_on else ""
+    first = f"first due {answers.day(verdict.first_due, year=True)}"
+    moved = f", now {answers.day(verdict.due, year=True)}" if verdict.slip_days else ""
+    proven = f"; proven {answers.day(verdict.proven_on, year=True)}" if verdict.proven_on else ""
     return first + moved + proven
 
 
 def _likely(reading: Reading | None, target: float | None) -> str:
     if reading is None or reading.low is None or reading.high is None:
         return ""
-    return f"likely {words.span(reading.low, reading.high, target)}"
+    return f"likely {numbers.span(reading.low, reading.high, target)}"
 
 
 def _row(code: str, c: Criterion, status: str, mode: str) -> Row:
@@ -184,7 +185,7 @@ def _row(code: str, c: Criterion, status: str, mode: str) -> Row:
         key=key(code, c) if known else "",
         role="Target" if c.role == "metric" else "Guardrail",
         faults=roadmap_words.under(c.faults, mode),
-        target=words.tight(roadmap_words.target(c.direction, c.target, c.unit)),
+        target=numbers.tight(roadmap_words.target(c.direction, c.target, c.unit)),
         measured=_measured(c) if known else "not yet",
         none=not known,
         range=_range(c),
@@ -194,7 +195,7 @@ def _row(code: str, c: Criterion, status: str, mode: str) -> Row:
         proof=proof(reading, short=True) if reading is not None and known else "",
         verdict=c.verdict,
         said="waits" if waits else roadmap_words.VERDICT[c.verdict],
-        why="" if waits else words.tight(c.why.split("; `")[0]),
+        why="" if waits else numbers.tight(c.why.split("; `")[0]),
     )
 
 
@@ -209,13 +210,13 @@ def _measured(c: Criterion) -> str:
         return "not yet"
     value = c.reading.estimate
     if c.unit != "share":
-        return words.count(value) if value == round(value) else f"{value:,.1f}"
+        return numbers.count(value) if value == round(value) else f"{value:,.1f}"
     if c.kind == "census":
         apart = c.reading.n - round(value * c.reading.n)
         return "all" if apart == 0 else f"all but {apart:,}"
     if c.name == "busy_time_saved":
-        return words.gained(value, c.reading.low, c.reading.high, c.target)
-    return words.percent(value, words.digits_of(value, c.reading.low, c.reading.high, c.target))
+        return answers.gained(value, c.reading.low, c.reading.high, c.target)
+    return numbers.percent(value, numbers.digits_of(value, c.reading.low, c.reading.high, c.target))
 
 
 def _range(c: Criterion) -> str:
@@ -226,5 +227,5 @@ def _range(c: Criterion) -> str:
     if c.reading.low is None or c.reading.high is None:
         return "too early"
     if c.unit == "share":
-        return words.span(c.reading.low, c.reading.high, c.target)
+        return numbers.span(c.reading.low, c.reading.high, c.target)
     return f"{c.reading.low:,.1f} to {c.reading.high:,.1f}"

@@ -10,7 +10,8 @@ from metrics import browse, compare
 from metrics.counted import counted
 from metrics.picked import Picked
 from metrics.window import load
-from roadmap import rates
+from roadmap import answers, numbers, rates
+from roadmap import gain as roadmap_gain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from metrics.compare import Reading
-    from metrics.window import Question
+    from metrics.question import Question
+    from metrics.reading import Reading
     from roadmap.plan import Plan
 
 
@@ -79,9 +80,9 @@ def proof(reading: Reading, *, short: bool = False) -> str:
     """What a number rests on, in one small line; `short` leaves out what a table's row says already."""
     unit = "day" if reading.mode == "live" else "week"
     parts = [
-        "" if short else words.capital(words.under(reading.faults)),
+        "" if short else words.capital(answers.under(reading.faults)),
         f"grade {reading.grade}" if reading.grade else "no grade",
-        words.plural(reading.blocks, unit),
+        numbers.plural(reading.blocks, unit),
         "" if short else words.many(reading.n, reading.n_of),
         reading.mode,
         f"series {reading.series}" if short and reading.series else "",  # a page says it once
@@ -97,32 +98,35 @@ def _proof(reading: Reading, code: str, **more: str) -> Proof:
     return Proof(before=before, runs=Listed(text=said, keys=keys), after=after)
 
 
-def saved(gains: dict[str, Reading], gain: words.Gain) -> Figure:
+def saved(gains: dict[str, Reading], gain: roadmap_gain.Gain) -> Figure:
     """Time saved against the target, by the faults that runs met."""
     shown, target = [], gain.target
     floor = min([0.0, *(reading.low for reading in gains.values() if reading.low is not None)])
     for faults, reading in gains.items():
         if reading.estimate is None:
             said = "not measured" if gain.blocks or not gain.has_runs else "not compared yet"
-            shown.append(Shown(label=words.capital(words.under(faults)), big=said, missing=True))
+            shown.append(Shown(label=words.capital(answers.under(faults)), big=said, missing=True))
             continue
         if reading.low is None or reading.high is None:
             note = f"{reading.blocks} of {gain.min_blocks} {gain.unit}; no range yet"
             shown.append(
                 Shown(
-                    label=words.capital(words.under(faults)), big=words.less(reading.estimate), note=note, missing=True
+                    label=words.capital(answers.under(faults)),
+                    big=answers.less(reading.estimate),
+                    note=note,
+                    missing=True,
                 )
             )
             continue
-        digits = words.digits_of(reading.estimate, reading.low, reading.high, target)
+        digits = numbers.digits_of(reading.estimate, reading.low, reading.high, target)
         way = "less time" if reading.estimate >= 0 else "more time"
-        note = f"Likely {words.span(reading.low, reading.high, target)}"
+        note = f"Likely {numbers.span(reading.low, reading.high, target)}"
         if target is not None:
-            note += f"; target {words.percent(target)}"
+            note += f"; target {numbers.percent(target)}"
         shown.append(
             Shown(
-                label=words.capital(words.under(faults)),
-                big=words.percent(abs(reading.estimate), digits),
+                label=words.capital(answers.under(faults)),
+                big=numbers.percent(abs(reading.estimate), digits),
                 unit=way,
                 note=note,
                 range=_spot(reading.low, reading.estimate, reading.high, target, floor),
@@ -161,7 +165,7 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
         before = rates.unit(now.n) + rates.was(was.estimate, was.n, now.n)
         notes = []
         if now.low is not None and now.high is not None:
-            likely = f"Likely {words.per_thousand(now.low)} to {words.per_thousand(now.high)}"
+            likely = f"Likely {numbers.per_thousand(now.low)} to {numbers.per_thousand(now.high)}"
             notes.append(likely if now.n >= rates.FEW else f"{likely} {rates.UNIT}")
         ours, theirs = asked[faults], replace(asked[faults], subject=asked[faults].control)
         lists = [
@@ -189,8 +193,8 @@ def _counted(db: Database, asked: Question, reading: Reading, name: str, attempt
     theirs = Picked(counted=counted(load(db, asked), reading.measure), attempt="last")
     failed = browse.count(db, replace(theirs, states=("failed",), attempt=attempt))
     return (
-        Listed(text=words.count(failed), keys={"counted": name, "state": "failed", "attempt": attempt}),
-        Listed(text=words.count(browse.count(db, theirs)), keys={"counted": name, "attempt": "last"}),
+        Listed(text=numbers.count(failed), keys={"counted": name, "state": "failed", "attempt": attempt}),
+        Listed(text=numbers.count(browse.count(db, theirs)), keys={"counted": name, "attempt": "last"}),
     )
 
 
@@ -216,8 +220,8 @@ def spent(db: Database, plan: Plan, today: date) -> Figure:
     """Spending against budget; each stands as not recorded until somebody records it."""
     amounts = frames.spent(db, today)
     budgets = [milestone.budget for milestone in plan.milestones if milestone.budget is not None]
-    money = words.count(sum(amounts.values()) if amounts else None)
-    budget = f"of a budget of {words.count(sum(budgets))}" if budgets else "no budget in the milestone file"
+    money = numbers.count(sum(amounts.values()) if amounts else None)
+    budget = f"of a budget of {numbers.count(sum(budgets))}" if budgets else "no budget in the milestone file"
     note = budget if amounts or budgets else "No spending and no budget has been recorded."
     return Figure(
         title="Spent of budget",

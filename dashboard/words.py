@@ -9,64 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roadmap.answers import (
-    FAULTS,
-    MINUS,
+from roadmap.answers import day, days_between
+from roadmap.numbers import (
     MISSING,
-    Answer,
-    Gain,
-    answer,
-    apart,
-    count,
-    day,
-    days_between,
-    digits_for,
-    digits_of,
-    early_look,
-    gained,
-    less,
     per_thousand,
-    percent,
     plural,
-    span,
     tight,
-    too_early,
-    under,
 )
 
 if TYPE_CHECKING:
     from datetime import date, timedelta
 
-__all__ = [
-    "DASH",
-    "FAULTS",
-    "MINUS",
-    "MISSING",
-    "Answer",
-    "Gain",
-    "answer",
-    "apart",
-    "count",
-    "day",
-    "days_between",
-    "digits_for",
-    "digits_of",
-    "duration",
-    "early_look",
-    "gained",
-    "less",
-    "per_thousand",
-    "percent",
-    "plural",
-    "rate",
-    "sentence",
-    "slip",
-    "span",
-    "stretch",
-    "tight",
-    "too_early",
-    "under",
-]
 
 DASH = "\N{EN DASH}"
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dashboard import doubts, words
+from dashboard import doubts
 from dashboard.gains import gains, split, split_said
-from dashboard.three_figures import Figure, failed, proof, saved, spent
+from dashboard.headlines import headlines
+from dashboard.three_figures import Figure, failed, saved, spent
 from metrics import compare
 from metrics.measures import MEASURES
+from roadmap import answers, numbers
 from roadmap import words as roadmap_words
-from roadmap.headline import look, speaking
+from roadmap.headline import speaking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,16 +21,14 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from dashboard.charts import Chart
     from dashboard.doubts import Doubt
     from dashboard.view import View
     from metrics.measures import Measure
+    from metrics.question import Question
     from metrics.reading import Reading
-    from metrics.window import Question
     from roadmap.headline import Seen
     from roadmap.plan import Plan
 
-__all__ = ["Worth", "answer", "look", "page", "proof"]
 
 #: So many of the partners with which it takes more time are named.
 NAMED = 6
@@ -41,7 +41,7 @@ EXPLAINED = ("busy_time_saved", "failed_first", "failed_final", "answers_equal")
 class Worth:
     """The front page without its charts."""
 
-    answer: words.Answer
+    answer: answers.Answer
     code: str
     status: str
     status_said: str
@@ -55,15 +55,11 @@ class Worth:
     window: tuple[date, date] | None
     series: tuple[str, ...] = ()  #: in which series each number was measured, in words
     partners: str = ""  #: with how many of them it takes less time, and with how many more
-    charts: tuple[Chart, ...] = ()
-    weeks_intro: str = ""
-    switch: tuple[tuple[str, str, bool], ...] = ()
 
 
 def answer(db: Database, view: View) -> Worth:
     """The front page of a view, without its charts."""
-    seen = look(db, view.plan, view.verdicts, view.today, view.built, view.mode)
-    told = page(db, view.plan, seen, view.today, view.mode)
+    told = page(db, view.plan, view.made(headlines), view.today, view.mode)
     found = view.made(gains).get(told.code)
     if found is None or found.faults != "standard":  # the headline's faults; so a plan calls production's, too
         return told
@@ -83,12 +79,12 @@ def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str)
     gains_of[head.asked.faults] = head.reading
     unit = "day" if mode == "live" else "week"
     return Worth(
-        answer=words.answer(head.gain),
+        answer=answers.answer(head.gain),
         code=head.milestone.code,
         status=head.verdict.status,
         status_said=f"{head.milestone.code} {head.milestone.title}: {roadmap_words.STATUS[head.verdict.status]}",
         about=f"{head.milestone.subject} against the {head.milestone.control}, {_window_said(head, unit)}",
-        early=tuple(words.early_look(one.gain) for one in later),
+        early=tuple(answers.early_look(one.gain) for one in later),
         figures=(
             saved(gains_of, head.gain),
             failed(db, asked, head.milestone.code),
@@ -108,14 +104,14 @@ def _series(readings: Mapping[str, Reading]) -> tuple[str, ...]:
     named: dict[str, list[str]] = {}
     for faults, reading in readings.items():
         if reading.series:
-            named.setdefault(reading.series, []).append(words.under(faults))
+            named.setdefault(reading.series, []).append(answers.under(faults))
     return tuple(f"{series}: {' and '.join(faults)}" for series, faults in named.items())
 
 
 def _window_said(head: Seen, unit: str) -> str:
     if not head.reading.blocks:
         return "nothing compared yet" if head.gain.has_runs else "nothing measured yet"
-    return f"{words.days_between(head.reading.start, head.reading.end)}, {words.plural(head.reading.blocks, unit)}"
+    return f"{answers.days_between(head.reading.start, head.reading.end)}, {numbers.plural(head.reading.blocks, unit)}"
 
 
 def _other(head: Seen, faults: str) -> Question:

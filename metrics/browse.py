@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-__all__ = [
-    "Cell", "Choices", "Cursor", "Page", "Picked", "Row", "Run", "Usual", "attempts", "choices", "count", "grid", "one",
-    "page", "usual",
-]  # fmt: skip
 
 #: Runs that tell what is usual of a feed: no more than these, and no fewer than those.
 USUAL_OF, LEAST_USUAL = 200, 5

@@ -50,10 +50,11 @@ def measure(front: Front, subjects: str | None, weeks: int, rounds: int, faults:
     from dataclasses import asdict
     from datetime import date
 
-    from metrics.compare import Question, busy_time_saved
+    from metrics.compare import busy_time_saved
     from metrics.measure import Order, faults_of, split_subjects
     from metrics.measure import measure as run
     from metrics.metadata import put_beside
+    from metrics.question import Question
     from metrics.store import open_reader
     from metrics.watch import watching
 

@@ -15,7 +15,7 @@ import numpy as np
 from metrics import estimate
 from metrics.reading import Reading, grade, nothing, reading, too_few, total, uncounted
 from metrics.shares import avoided, rate
-from metrics.window import Question, Window, load, pin_baseline
+from metrics.window import Window, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,23 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlite_utils import Database
 
-    Floats = NDArray[np.float64]
+    from metrics.question import Question
 
-__all__ = [
-    "Question",
-    "Reading",
-    "Window",
-    "answers_equal",
-    "block_series",
-    "busy_time_saved",
-    "failed_difference",
-    "failed_final",
-    "failed_first",
-    "load",
-    "lost_records",
-    "partner_duplicates",
-    "pin_baseline",
-]
+    Floats = NDArray[np.float64]
 
 
 def block_series(db: Database, question: Question) -> list[dict[str, Any]]:

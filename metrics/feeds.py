@@ -28,7 +28,7 @@ from metrics.events import FAILED_OUTCOMES, subject_name
 from metrics.passes import Pass, passes
 from metrics.picked import Picked, Terms, check, feeds_of, over_by
 from metrics.quantiles import nearest_rank
-from metrics.reading import block_days
+from metrics.question import block_days
 from metrics.walk import Way, joined, walk
 
 if TYPE_CHECKING:

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from metrics import compare, effort, mishaps, shares
+from metrics import compare, effort, mishaps, shares, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from sqlite_utils import Database
 
-    from metrics.compare import Question, Reading, Window
+    from metrics.question import Question
+    from metrics.reading import Reading
+    from metrics.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class Measure:
 
     def read(self, db: Database, question: Question) -> Reading:
         """The measure's answer to a question, read from the store."""
-        return self.compute(compare.load(db, question))
+        return self.compute(window.load(db, question))
 
 
 ALL = (

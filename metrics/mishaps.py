@@ -18,7 +18,8 @@ from metrics.reading import NOT_COUNTED, UNSEEN, Reading, grade, nothing, readin
 from metrics.shares import lumps, share
 
 if TYPE_CHECKING:
-    from metrics.window import Question, Window
+    from metrics.question import Question
+    from metrics.window import Window
 
 #: Outages before a range is given: two have a spread, and it says next to nothing.
 LEAST_OUTAGES = 3

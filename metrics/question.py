@@ -45,6 +45,11 @@ def side_of(name: str) -> tuple[str, int]:
         raise BadInput(str(error)) from error
 
 
+def block_days(mode: str) -> int:
+    """Return the days of one block of evidence: 7 in a replay, 1 in production (`live`)."""
+    return 1 if mode == "live" else 7
+
+
 @cache
 def in_scope(scope: tuple[str, ...], partner: str, feed: str) -> bool:
     """Whether a scope's globs pick a partner's feed."""

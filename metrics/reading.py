@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metrics.events import parse_subject
+from metrics.question import block_days
 from metrics.store import METHOD
 
 if TYPE_CHECKING:
@@ -105,11 +106,6 @@ def grade(window: Window, *, paired: bool = True) -> str:
     if not paired or not shared.any() or (shared & window.imported).any():
         return "D"
     return "A" if (window.same_inputs | ~shared).all() else "C"
-
-
-def block_days(mode: str) -> int:
-    """Days of one block of evidence: a replayed week, or a day of production."""
-    return 7 if mode == "replay" else 1
 
 
 def too_few(window: Window, have: int) -> str:

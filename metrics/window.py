@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metrics.baseline import pin_baseline, pinned_since, weights
+from metrics.baseline import pinned_since, weights
 from metrics.digests import Digests
 from metrics.estimate import Cells, Sides, cells, pair
 from metrics.grids import Outage, answers_of, blocks_of, faults_sha256_of, grid_of, outages_of, rows_of
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     Block = tuple[str, str]  # first and last day
     Read = dict[tuple[Any, ...], list[tuple[Any, ...]]]  # rows by what was asked for
 
-__all__ = ["COLUMNS", "Outage", "Question", "Window", "in_scope", "load", "pin_baseline", "weights"]
 
 #: What is read of the control from before the window, too: production is compared with what went before. It comes
 #: first in every row that is read.

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from roadmap import words
+from roadmap.verdict import Advice
 
 if TYPE_CHECKING:
     from datetime import date
 
     from roadmap.verdict import Decision
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advice:
-    """A computed proposal: `choice` is continue, change, pause, stop or resume; `text` says why."""
-
-    choice: str
-    text: str
 
 
 #: What follows from a status where neither silence nor a pause says otherwise.

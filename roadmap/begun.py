@@ -8,7 +8,7 @@ import numpy as np
 
 from metrics.events import parse_subject
 from metrics.window import load
-from roadmap.sides import Sides
+from roadmap.gain import Sides
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metrics import compare
-from roadmap.answers import FAULTS, apart, gained, percent, plural, span
+from roadmap.answers import FAULTS, gained
+from roadmap.numbers import apart, percent, plural, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -37,8 +37,9 @@ def status(front: Front, as_of: datetime | None, as_json: bool) -> None:
     import json
     import time
 
-    from roadmap.report import to_json, to_text
+    from roadmap.report import to_text
     from roadmap.sitting import sitting
+    from roadmap.verdict_json import to_json
 
     with sitting(front, time.time_ns() // 1000, _day(as_of)) as here:
         if as_json:
@@ -82,8 +83,9 @@ def gate(context: click.Context, code: str, allow_insufficient: bool, as_json: b
     import time
 
     from roadmap.judge import gate as exit_code
-    from roadmap.report import to_json, to_text
+    from roadmap.report import to_text
     from roadmap.sitting import sitting
+    from roadmap.verdict_json import to_json
 
     with sitting(context.obj, time.time_ns() // 1000) as here:
         _, verdict = here.milestone(code)
@@ -103,9 +105,9 @@ def plan(front: Front, code: str, as_json: bool) -> None:
     import json
     import time
 
+    from metrics.question import block_days
     from roadmap import outlook
     from roadmap.sitting import sitting
-    from roadmap.verdict import block_days
 
     with sitting(front, time.time_ns() // 1000) as here:
         found = outlook.gather(here.db, *here.milestone(code), block_days(front.clock))

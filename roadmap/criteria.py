@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from metrics.compare import Reading
+    from metrics.reading import Reading
     from roadmap.plan import Milestone, Rules, Target
 
 #: Grades of evidence from weakest to strongest.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap.history import Entry, Taken, decisions, entries
 from roadmap.report import criterion_text, forecast_text, goal_text, repeats, title
-from roadmap.report import to_json as verdict_json
 from roadmap.revisions import Revision, changes, first_words, recorded
 from roadmap.scores import Score, score
+from roadmap.verdict_json import to_json as verdict_json
 from roadmap.words import advised, amount, day, days, spent
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING
 
-from roadmap.answers import days_between, percent, plural, shortened
+from roadmap.answers import days_between
 from roadmap.narrowest import narrowest, peak_s
+from roadmap.numbers import percent, plural, shortened
 from roadmap.scale import scale
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from metrics.store import clock_of
 from roadmap import keeping, revisions
 from roadmap.judge import judge
 from roadmap.looked import hashed
-from roadmap.looks import gather, question, questions, windows_of
+from roadmap.looks import gather, questions, windows_of
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from metrics.window import Read
     from roadmap.plan import Plan
     from roadmap.verdict import Verdict
-
-__all__ = ["calendar", "evaluate", "judge_all", "judge_as_of", "question"]
 
 
 def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> list[Verdict]:

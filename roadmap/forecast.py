@@ -5,16 +5,16 @@ A forecast is no evidence: it never proves nor fails anything. It is kept as it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from metrics.measures import MEASURES
+from metrics.question import block_days
 from roadmap import words
 from roadmap.criteria import reaches, wrong_kind
-from roadmap.needs import BY_OUTAGES, Need, needs
+from roadmap.needs import BY_OUTAGES
 from roadmap.odds import FARTHEST_DAYS, blocks_left, counted_from, course, first_reached
-from roadmap.verdict import block_days
+from roadmap.verdict import Forecast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,27 +25,9 @@ if TYPE_CHECKING:
     from roadmap.odds import Course
     from roadmap.plan import Milestone, Target
 
-__all__ = ["Forecast", "Need", "at_best", "ceiling", "forecasts", "needs"]
 
 #: Weeks of evidence before anything is foreseen.
 LEAST_POINTS = 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """Where one measure leads, as of one day; what cannot be said is None, and `text` says why."""
-
-    name: str
-    role: str  #: "metric" or "guardrail"
-    faults: str
-    as_of: date
-    due: date
-    points: int  #: weeks of evidence that it rests on
-    estimate: float
-    odds: float | None  #: that the target is proven by the due date, 0 to 1
-    expected_on: date | None  #: when it would be proven if the estimate stays as it is; None: not within three years
-    ceiling: float | None  #: the best it can still be by the due date, if every block to come were perfect
-    text: str
 
 
 def forecasts(

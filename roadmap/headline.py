@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from metrics import compare
 from metrics.measures import MEASURES
 from roadmap import begun
-from roadmap.answers import Gain
+from roadmap.gain import Gain
 from roadmap.looks import question
 from roadmap.weeks import time_target
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from metrics.question import Question
     from metrics.reading import Reading
-    from metrics.window import Question
     from roadmap.plan import Milestone, Plan
     from roadmap.verdict import Verdict
 

@@ -16,31 +16,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from roadmap import reasons, words
-from roadmap.advice import Advice, advise
-from roadmap.criteria import Criterion, complete, criteria
+from roadmap.advice import advise
+from roadmap.criteria import Criterion, criteria
 from roadmap.forecast import forecasts
-from roadmap.reasons import working_days
-from roadmap.verdict import Decision, Evidence, Reason, Verdict, over
+from roadmap.verdict import Evidence, Reason, Verdict, over
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from roadmap.forecast import Forecast
     from roadmap.plan import Milestone
-
-__all__ = [
-    "Advice",
-    "Criterion",
-    "Decision",
-    "Evidence",
-    "Reason",
-    "Verdict",
-    "complete",
-    "criteria",
-    "gate",
-    "judge",
-    "working_days",
-]
+    from roadmap.verdict import Forecast
 
 
 def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> Verdict:

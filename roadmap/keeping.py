@@ -6,19 +6,19 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from metrics.baseline import pin_baseline
 from metrics.events import parse_subject
+from metrics.question import in_scope
 from metrics.store import METHOD, last_series, writing
-from metrics.window import in_scope, pin_baseline
 from roadmap.history import standing
-from roadmap.report import to_json
+from roadmap.verdict_json import to_json
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from metrics.window import Question
-    from roadmap.looked import Looked
+    from metrics.question import Question
     from roadmap.plan import Milestone
-    from roadmap.verdict import Decision, Verdict
+    from roadmap.verdict import Decision, Looked, Verdict
 
 
 def pin(db: Database, asked: Question, now_us: int) -> None:

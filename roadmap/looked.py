@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from roadmap.verdict import Looked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,27 +22,6 @@ if TYPE_CHECKING:
 
     from metrics.window import Window
     from roadmap.plan import Milestone
-
-    MetOn = dict[tuple[str, str, str], date]  # by role, measure, faults
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Looked:
-    """What the looks of a milestone found, up to the last of them."""
-
-    until: date  #: the last look
-    met_on: MetOn  #: the first look that met each target
-    proven_on: date | None  #: the look that found all of them met; none was taken after it
-    sha256: str = ""  #: of all that the looks rested on; "" until it is kept
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain data, to be kept with an evaluation."""
-        return {
-            "until": self.until.isoformat(),
-            "proven_on": self.proven_on.isoformat() if self.proven_on else None,
-            "met_on": [[*key, day.isoformat()] for key, day in sorted(self.met_on.items())],
-            "sha256": self.sha256,
-        }
 
 
 def rests_on(windows: Mapping[str, Window], day: date) -> str:

@@ -19,26 +19,26 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from metrics.measures import MEASURES
+from metrics.question import Question
 from metrics.store import clock_of
-from metrics.window import Question, Window, load
+from metrics.window import Window, load
 from roadmap.criteria import criterion
 from roadmap.history import entries, standing
 from roadmap.judge import judge
-from roadmap.looked import Looked, last_looked
+from roadmap.looked import last_looked
 from roadmap.revisions import recorded
-from roadmap.verdict import Evidence, over
+from roadmap.verdict import Evidence, Looked, MetOn, over
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlite_utils import Database
 
-    from metrics.compare import Reading
+    from metrics.reading import Reading
     from metrics.window import Read
     from roadmap.plan import Milestone
 
     Readings = dict[tuple[str, str], Reading]
-    from roadmap.looked import MetOn
 
 #: The review before this one.
 A_WEEK = timedelta(days=7)

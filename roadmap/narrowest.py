@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import median, multimode
 from typing import TYPE_CHECKING
 
-from roadmap.answers import count, days_between, less, plural
+from roadmap.answers import days_between, less
+from roadmap.numbers import count, plural
 from roadmap.scale import scale
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roadmap import words
-from roadmap.forecast import Need, needs
 from roadmap.looks import measured, windows_of
+from roadmap.needs import Need, needs
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

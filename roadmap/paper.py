@@ -14,6 +14,7 @@ from metrics.measures import MEASURES
 from roadmap import words
 from roadmap.history import decisions
 from roadmap.report import criterion_text, forecast_text, goal_text, table, title
+from roadmap.verdict import PRESSING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from roadmap.sheet import Sheet
     from roadmap.verdict import Verdict
 
-#: Statuses that somebody should act on, the most pressing first.
-PRESSING = ("missed", "stalled", "at_risk", "stopped", "paused")
 
 #: What a page calls its two calendars.
 CLOCKS = {

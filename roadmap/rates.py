@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roadmap.answers import per_thousand
+from roadmap.numbers import per_thousand
 
 #: Of fewer exchanges than this nothing is said of every 1,000: one of three is no 333 that anybody has seen.
 FEW = 100

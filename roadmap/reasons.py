@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from roadmap.criteria import Criterion
-    from roadmap.forecast import Forecast
     from roadmap.plan import Milestone, Target
-    from roadmap.verdict import Decision, Evidence
+    from roadmap.verdict import Decision, Evidence, Forecast
 
 #: Working days without an evidence event after which a milestone has stalled.
 QUIET_WORKING_DAYS = 10

@@ -14,7 +14,7 @@ from roadmap.errors import Refused
 from roadmap.history import decisions, entries
 from roadmap.keeping import evaluation_of
 from roadmap.plan import MOST_MONEY
-from roadmap.report import to_json
+from roadmap.verdict_json import to_json
 from roadmap.words import advised, day
 
 if TYPE_CHECKING:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from metrics.store import METHOD
 from roadmap import answers, caveats, drawing, headline, sheet_figures, sheet_rows, weeks
-from roadmap.answers import day, plural, shortened, under
+from roadmap.answers import day, under
 from roadmap.history import decisions
-from roadmap.paper import PRESSING
+from roadmap.numbers import plural, shortened
 from roadmap.revisions import gone
 from roadmap.sheet_rows import DENSE, ROOMY
+from roadmap.verdict import PRESSING
 from roadmap.words import STATUS
 
 if TYPE_CHECKING:

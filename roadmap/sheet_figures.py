@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from metrics import compare
-from roadmap import answers, rates
-from roadmap.answers import count, percent, plural
+from roadmap import numbers, rates
+from roadmap.numbers import count, percent, plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +49,8 @@ def _saved(head: Seen | None) -> Figure:
     if found.low is None or found.high is None:
         have = f"{found.blocks} of {head.gain.min_blocks} {head.gain.unit}: no range yet"
         return Figure(title="Time saved", big=percent(abs(value)), unit=way, notes=(have, goal))
-    digits = answers.digits_of(value, found.low, found.high, target)
-    likely = f"likely {answers.span(found.low, found.high, target)}"
+    digits = numbers.digits_of(value, found.low, found.high, target)
+    likely = f"likely {numbers.span(found.low, found.high, target)}"
     return Figure(title="Time saved", big=percent(abs(value), digits), unit=way, notes=(likely, goal))
 
 
@@ -67,7 +67,7 @@ def _failed(db: Database | None, head: Seen | None) -> Figure:
     notes = []
     if first.low is not None and first.high is not None:
         of = "" if first.n >= rates.FEW else f" {rates.UNIT}"
-        notes.append(f"likely {answers.per_thousand(first.low)} to {answers.per_thousand(first.high)}{of}")
+        notes.append(f"likely {numbers.per_thousand(first.low)} to {numbers.per_thousand(first.high)}{of}")
     if final.estimate is not None:
         then = rates.was(final_was.estimate, final_was.n, final.n)
         notes.append(f"after retries {rates.many(final.estimate, final.n)}{then}")
@@ -81,7 +81,7 @@ def _spent(plan: Plan, verdicts: Sequence[Verdict]) -> Figure:
     budgets = [m.budget for m in plan.milestones if m.budget is not None]
     of = f"of a budget of {count(sum(budgets))}" if budgets else "no budget is set"
     if not amounts:
-        return Figure(title="Spent of budget", big=answers.MISSING, notes=(of,), missing=True)
+        return Figure(title="Spent of budget", big=numbers.MISSING, notes=(of,), missing=True)
     notes = [of]
     if len(amounts) < len(verdicts):
         notes.append(f"recorded for {len(amounts)} of {plural(len(verdicts), 'milestone')}")

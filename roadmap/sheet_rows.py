@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from metrics.measures import MEASURES
 from roadmap import words
-from roadmap.answers import MISSING, count, day, gained, less, plural, shortened, span, tight
-from roadmap.paper import PRESSING
+from roadmap.answers import day, gained, less
+from roadmap.numbers import MISSING, count, plural, shortened, span, tight
 from roadmap.report import title
+from roadmap.verdict import PRESSING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -81,10 +81,11 @@ def sitting(front: Front, now_us: int, day: date | None = None) -> Iterator[Sitt
     """
     from datetime import UTC, datetime
 
+    from metrics.question import block_days
     from roadmap.evidence import calendar, evaluate, judge_as_of
     from roadmap.judge import judge
     from roadmap.plan import load
-    from roadmap.verdict import Evidence, block_days
+    from roadmap.verdict import Evidence
 
     plan = load(front.milestones, block_days(front.clock))
     wall = datetime.fromtimestamp(now_us / 1e6, UTC).date()

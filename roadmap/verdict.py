@@ -1,21 +1,19 @@
-"""What goes into a judgement and what comes out of it: evidence, decisions, reasons, verdicts. Values only."""
+"""The values of a judgement: a verdict with its reasons, criteria, forecasts and advice, and the evidence behind it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from metrics.question import block_days
 from roadmap.plan import BLOCK_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from metrics.reading import Reading
-    from roadmap.advice import Advice
     from roadmap.criteria import Criterion
-    from roadmap.forecast import Forecast
-    from roadmap.looked import Looked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +112,58 @@ class Evidence:
         return block_days(modes.pop()) if len(modes) == 1 else BLOCK_DAYS
 
 
-def block_days(mode: str) -> int:
-    """Days that a block takes: 7 in a replay, 1 in production."""
-    return 1 if mode == "live" else BLOCK_DAYS
-
-
 def over(mode: str, today: date) -> date:
     """The last day that is over: today in a replay, which stands at the end of a block; in production yesterday."""
     return today - timedelta(days=1) if mode == "live" and today > date.min else today
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """A computed proposal: `choice` is continue, change, pause, stop or resume; `text` says why."""
+
+    choice: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Where one measure leads, as of one day; what cannot be said is None, and `text` says why."""
+
+    name: str
+    role: str  #: "metric" or "guardrail"
+    faults: str
+    as_of: date
+    due: date
+    points: int  #: weeks of evidence that it rests on
+    estimate: float
+    odds: float | None  #: that the target is proven by the due date, 0 to 1
+    expected_on: date | None  #: when it would be proven if the estimate stays as it is; None: not within three years
+    ceiling: float | None  #: the best it can still be by the due date, if every block to come were perfect
+    text: str
+
+
+#: The day on which each target was first met, by role, measure and faults.
+MetOn = dict[tuple[str, str, str], date]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What the looks of a milestone found, up to the last of them."""
+
+    until: date  #: the last look
+    met_on: MetOn  #: the first look that met each target
+    proven_on: date | None  #: the look that found all of them met; none was taken after it
+    sha256: str = ""  #: of all that the looks rested on; "" until it is kept
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain data, to be kept with an evaluation."""
+        return {
+            "until": self.until.isoformat(),
+            "proven_on": self.proven_on.isoformat() if self.proven_on else None,
+            "met_on": [[*key, day.isoformat()] for key, day in sorted(self.met_on.items())],
+            "sha256": self.sha256,
+        }
+
+
+#: Statuses that somebody should act on, the most pressing first.
+PRESSING = ("missed", "stalled", "at_risk", "stopped", "paused")

@@ -6,14 +6,14 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from roadmap import answers
-from roadmap.answers import MINUS
+from roadmap import answers, numbers
+from roadmap.numbers import MINUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from metrics.compare import Reading
+    from metrics.reading import Reading
 
 STATUS = {
     "proven": "proven",
@@ -164,19 +164,19 @@ def _amount_in_range(value: float, reading: Reading, unit: str, decimals: int) -
 
 def _share(value: float, reading: Reading, goal: float | None) -> str:
     """A share, and its bounds with a digit more where they would be taken for the target."""
-    said = amount(value, "share", answers.digits_of(value, reading.low, reading.high, goal))
+    said = amount(value, "share", numbers.digits_of(value, reading.low, reading.high, goal))
     if reading.low is None or reading.high is None:
         return said
-    decimals = answers.digits_for(reading.low, reading.high)
-    low, high = (amount(one, "share", answers.apart(one, goal, decimals)) for one in (reading.low, reading.high))
+    decimals = numbers.digits_for(reading.low, reading.high)
+    low, high = (amount(one, "share", numbers.apart(one, goal, decimals)) for one in (reading.low, reading.high))
     return f"{said}, likely {low} to {high}"
 
 
 def _time_saved(value: float, reading: Reading, goal: float | None) -> str:
-    words = f"{percent(value, answers.digits_of(value, reading.low, reading.high, goal))} {_way(value)} time"
+    words = f"{percent(value, numbers.digits_of(value, reading.low, reading.high, goal))} {_way(value)} time"
     if reading.low is not None and reading.high is not None:
-        decimals = answers.digits_for(reading.low, reading.high)
-        low, high = (percent(one, answers.apart(one, goal, decimals)) for one in (reading.low, reading.high))
+        decimals = numbers.digits_for(reading.low, reading.high)
+        low, high = (percent(one, numbers.apart(one, goal, decimals)) for one in (reading.low, reading.high))
         if reading.low < 0 <= reading.high:
             words += f", likely between {low} more and {high} less"
         elif reading.high < 0:

@@ -13,7 +13,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import metrics.collect as module
+from metrics import collect as module
 from metrics.store import open_store
 
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, g, render_template, request
 
-from dashboard import alike, links, picked_words, words
+from dashboard import alike, picked_words
+from dashboard.pages import links
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here
 from metrics import browse, failures
 from metrics.picked import Picked
+from roadmap import numbers
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -45,8 +47,9 @@ def page() -> str | Response:
     ordered = {} if order == "last" else {"order": order}
     return render_template(
         "failures.html",
+        links=links,
         inside=INSIDE,
-        count=words.plural(many, "failed run"),
+        count=numbers.plural(many, "failed run"),
         said=picked_words.described(found),
         every=links.runs(**found.but(state="failed")),
         kinds=alike.kinds(groups[: alike.MOST], found.keys),

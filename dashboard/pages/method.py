@@ -6,7 +6,7 @@ from flask import Blueprint, render_template
 
 from dashboard import method, partner_rows, rules
 from dashboard.pages.shared import query, view
-from roadmap.verdict import block_days
+from metrics.question import block_days
 
 pages = Blueprint("method", __name__)
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
 
-from dashboard import decided, frames, links, stone, stones
+from dashboard import decided, frames, stone, stones
 from dashboard.advised import advised, nothing
 from dashboard.charts_plan import reached_by
-from dashboard.pages import charts
+from dashboard.pages import charts, links
 from dashboard.pages.shared import plain, query, view
 from dashboard.planned import planned
 from dashboard.undecided import undecided

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, render_template
 
-from dashboard import links, partner_names, partner_rows, partners
-from dashboard.pages import charts
+from dashboard import partner_names, partner_rows, partners
+from dashboard.pages import charts, links
 from dashboard.pages.shared import database, here, plain, query, settings, view
 from dashboard.partner_facts import facts
 from dashboard.picked_from import names_of

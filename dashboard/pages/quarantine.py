@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, render_template
 
-from dashboard import asides, links, picked_words, words
+from dashboard import asides, picked_words
+from dashboard.pages import links
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here
 from metrics import setaside, spans
 from metrics.picked import Picked
+from roadmap import numbers
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -46,12 +48,13 @@ def page() -> str | AnyResponse:
     many = sum(one.rows for one in reasons)
     return render_template(
         "quarantine.html",
+        links=links,
         inside=INSIDE,
         said=picked_words.sentence(found, many, "row"),
         lines=asides.lines(reasons, found.keys),
         told=any(one.code for one in reasons),
         picked=bool(found.keys),
-        cut=len(reasons) > asides.MOST and words.plural(len(reasons), "line"),
+        cut=len(reasons) > asides.MOST and numbers.plural(len(reasons), "line"),
         chart=drawn,
         replayed=seen.mode == "replay",
         fields=picked_words.form(found, seen.made(choices), FORM),

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, g, render_template
 
-from dashboard import links, onerun, outcomes, picked_words, runlist, words
+from dashboard import onerun, outcomes, picked_words, runlist
+from dashboard.pages import links
 from dashboard.pages import run_files as files
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here, plain, query, view
 from dashboard.partners import FAULTS
 from dashboard.picked_from import KEYS
 from metrics import browse
-from metrics.browse import Cursor
+from metrics.walk import Cursor
+from roadmap import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +87,7 @@ def one(number: int) -> str | tuple[str, int]:
         return plain("No such run", [f"There is no run {number} here. Those that there are stand under Runs."]), 404
     if seen.as_of is not None and not run.is_known(seen.as_of):
         return plain("Not known then", [onerun.not_known(run, seen.as_of)]), 404
-    return render_template("run.html", inside=INSIDE, run=run, page=onerun.told(db, run, seen.as_of))
+    return render_template("run.html", inside=INSIDE, links=links, run=run, page=onerun.told(db, run, seen.as_of))
 
 
 def _query_of(address: str) -> str:
@@ -116,7 +118,7 @@ def _grid(found: Found, seen: View, known: Choices) -> Grid | None:
     sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
     services = tuple(name for name in known.sides if name.startswith("service"))
     named = ("the service, any level",) if sides == services and len(sides) > 1 else sides
-    met = [words.FAULTS.get(name, name) for name in faults]
+    met = [answers.FAULTS.get(name, name) for name in faults]
     about = f"{picked_words.listed(named)}, {picked_words.listed(met)}"
     return runlist.grid(seen.made(grid_of(sides, faults)), picked, about)
 

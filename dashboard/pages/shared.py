@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 
 from flask import abort, current_app, g, render_template, request, url_for
 
-from dashboard import asked, words
+from dashboard import asked
 from dashboard.errors import NoSuchDay, NothingYet
 from dashboard.freshness import Line, freshness
 from metrics.store import open_still
+from roadmap import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,7 +71,7 @@ def line(seen: View) -> Line:
     late = cast("Lateness", current_app.extensions["late"])
     return Line(
         upto=fresh.upto(now() if now else None),
-        runs=words.plural(fresh.runs, "run"),
+        runs=numbers.plural(fresh.runs, "run"),
         how=fresh.how,
         listed=fresh.listed,
         late=late.said(),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flask import Blueprint, render_template
 
-from dashboard import links, words, worth
-from dashboard.pages import charts
+from dashboard import words, worth
+from dashboard.pages import charts, links
 from dashboard.pages.shared import address_or, here, query, settings, view
+from roadmap import answers
 
 pages = Blueprint("worth", __name__)
 
@@ -23,7 +22,7 @@ def page() -> str:
     told = seen.made(worth.answer)
     kinds = tuple(
         (
-            words.capital(words.under(name)),
+            words.capital(answers.under(name)),
             here("worth.page", faults=name if place else None) + "#weeks",
             name == faults,
         )
@@ -33,9 +32,16 @@ def page() -> str:
     intro = f"Plain sums over all feeds.{shaded}"
     drawn = charts.weekly_charts(seen, faults)
     switch = kinds if len(kinds) > 1 else ()
-    shown = replace(told, charts=tuple(drawn), weeks_intro=intro, switch=switch)
     report = address_or("report.page", "")
-    return render_template("worth.html", page=shown, runs=links.runs, report_address=report)
+    return render_template(
+        "worth.html",
+        page=told,
+        charts=tuple(drawn),
+        weeks_intro=intro,
+        switch=switch,
+        runs=links.runs,
+        report_address=report,
+    )
 
 
 #: What is made with a view, before anybody is shown it.

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from poc.contract.types import Reader
 
-__all__ = ["Column", "Contract", "load"]
-
 
 @dataclass(frozen=True, slots=True)
 class Column:

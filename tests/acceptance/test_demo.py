@@ -17,10 +17,11 @@ import pytest
 
 import roadmap
 from metrics.collect import collect
-from metrics.compare import Question, busy_time_saved
+from metrics.compare import busy_time_saved
 from metrics.errors import StoreMissing
 from metrics.events import OUTCOMES
 from metrics.measure import alone
+from metrics.question import Question
 from metrics.store import open_reader, open_store
 from milepost import spans_of
 from roadmap.plan import load

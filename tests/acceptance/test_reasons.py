@@ -8,10 +8,11 @@ from importlib import resources
 from click.testing import CliRunner
 
 from metrics import workload
-from metrics.browse import Picked, page
+from metrics.browse import page
 from metrics.collect import collect
 from metrics.events import SpoolRecorder
 from metrics.harness import replay
+from metrics.picked import Picked
 from metrics.setaside import by_reason
 from metrics.sides import Replay
 from metrics.store import open_reader, open_store

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from made_year import BUILT, TODAY, multiply, production, week, year
 
+import roadmap
 from metrics.collect import collect
 from metrics.events import Event, SpoolRecorder, to_line
 from metrics.store import open_store
@@ -79,7 +80,7 @@ def judged_s(stores: list[Database], turns: int) -> list[float]:
 
     Each turn judges a revision of its own: what an earlier judgement has looked at would not be looked at again.
     """
-    loaded = plan.load(Path(plan.__file__).with_name("milestones.toml"))
+    loaded = plan.load(Path(roadmap.__file__).with_name("milestones.toml"))
     took: list[list[float]] = [[] for _ in stores]
     statuses: list[list[str]] = [[] for _ in stores]
     for turn in range(turns + 1):

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from dashboard import links
+import roadmap
 from dashboard.app import create_app
 from dashboard.config import Config
+from dashboard.pages import links
 from metrics import browse
 from metrics.events import HoldingEvent, RunEvent, RunKey
 from metrics.picked import Picked
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-PLAN = Path(links.__file__).parents[1] / "roadmap" / "milestones.toml"
+PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
 WEEKS = (("2013-01-01", "2013-01-06"), ("2013-01-07", "2013-01-13"), ("2013-12-30", "2013-12-31"))
 PARTNERS = ("AA", "a,b\\c", "<b>%2C&amp;", "ua", "UA")

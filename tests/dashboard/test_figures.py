@@ -10,13 +10,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+import dashboard
 from dashboard import figures
 from dashboard.drawing import Figure, Mark
 from dashboard.frames import WEEKLY
 from dashboard.palette import PALETTES
 from roadmap.scale import scale
 
-CSS = Path(figures.__file__).with_name("static") / "milepost.css"
+CSS = Path(dashboard.__file__).with_name("static") / "milepost.css"
 WEEKS = [("2013-03-18", "M1", 9.0, 3.0), ("2013-03-25", "M1", 10.0, None), ("2013-04-01", "M2", 11.0, 4.0)]
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import plotly.graph_objects as go
 import pytest
 
+import dashboard
 from dashboard import drawing, figures_plan
 from dashboard.figures_gains import Dot, gains
 from dashboard.figures_plan import Bar, Slip
 from dashboard.palette import PALETTES
 
-CSS = Path(figures_plan.__file__).with_name("static") / "milestones.css"
+CSS = Path(dashboard.__file__).with_name("static") / "milestones.css"
 TODAY = date(2013, 5, 1)
 PROVEN = Bar(
     code="M1", title="Receive", first_start=date(2013, 1, 1), first_due=date(2013, 3, 31), start=date(2013, 1, 1),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard import asked, links, picked_from
+from dashboard import addresses, asked, picked_from
 from metrics.browse import Choices
 from metrics.events import RUN_OUTCOMES
 from metrics.picked import UNTOLD, Counted, Picked
@@ -147,7 +147,7 @@ def test_states_are_all_that_a_run_can_be() -> None:
 @given(st.lists(st.text(min_size=1), unique=True))
 def test_names_stay_apart_whatever_is_in_them(values: list[str]) -> None:
     """Commas and backslashes belong to a name or part two, and both can be told."""
-    assert links.parted(links.joined(values)) == tuple(values)
+    assert addresses.parted(addresses.joined(values)) == tuple(values)
 
 
 def test_a_list_of_a_reading_needs_its_name() -> None:

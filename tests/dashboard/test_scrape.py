@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
 
+import roadmap
 from metrics.store import insert_events, open_store
-from roadmap import plan as plans
 from roadmap.plan import load
 from roadmap.revisions import keep
 
@@ -91,7 +91,7 @@ def other_plan(path, store):
 def test_a_broken_plan_takes_no_counter_along(app_on, made_up, tmp_path, spoil):
     """What was counted is told all the same, no milestone has a status, and the gauge says why."""
     store, path = made_up(weeks=4), tmp_path / "milestones.toml"
-    path.write_text(Path(plans.__file__).with_name("milestones.toml").read_text())
+    path.write_text(Path(roadmap.__file__).with_name("milestones.toml").read_text())
     client = app_on(store, milestones=path).test_client()
     before = samples(client.get("/metrics", headers=OPEN))
     spoil(path, store)

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.browse import Cursor, Picked, attempts, choices, count, grid, one, page, usual
+from metrics.browse import attempts, choices, count, grid, one, page, usual
 from metrics.errors import StoreDamaged
 from metrics.events import FAILED_OUTCOMES, HoldingEvent, RunEvent, RunKey
-from metrics.picked import UNTOLD, Counted
+from metrics.picked import UNTOLD, Counted, Picked
 from metrics.rollup import abandon_stale
 from metrics.store import insert_events, open_reader, open_store
+from metrics.walk import Cursor
 
 FIRST = date(2013, 1, 1)
 SIDES = (("monolith", 0), ("service", 1), ("service", 2))

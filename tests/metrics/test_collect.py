@@ -118,10 +118,11 @@ def test_a_line_that_is_no_event_is_set_aside_whole(db, spool, a_run):
 
 def test_what_fails_midway_is_taken_whole_the_next_time(db, spool, a_run, monkeypatch):
     """Events and how far the file was read are one transaction: a death between them loses and doubles nothing."""
-    import metrics.collect as module
+    from metrics import collect as module
+    from metrics import store
 
     (spool / "1.jsonl").write_bytes(to_line(a_run(1)))
-    real = module.insert_events
+    real = store.insert_events
 
     def dies(*arguments):
         real(*arguments)
@@ -137,11 +138,12 @@ def test_what_fails_midway_is_taken_whole_the_next_time(db, spool, a_run, monkey
 
 def test_many_files_are_taken_in_bounded_batches(db, spool, a_run, monkeypatch):
     """A batch may end in the middle of a file and go on in the next; nothing is skipped or taken twice."""
-    import metrics.collect as module
+    from metrics import collect as module
+    from metrics import store
 
     monkeypatch.setattr(module, "BATCH", 3)
     sizes = []
-    real = module.insert_events
+    real = store.insert_events
 
     def counted(db, events):
         told = list(events)
@@ -170,7 +172,7 @@ def test_a_file_goes_when_its_writer_has_closed_it(db, spool, a_run):
 
 def test_a_file_that_grew_meanwhile_stays(db, spool, a_run, monkeypatch):
     """What is written between the reading and the removing is not lost with the file."""
-    import metrics.collect as module
+    from metrics import collect as module
 
     file = spool / "1.jsonl"
     file.write_bytes(to_line(a_run(1)))

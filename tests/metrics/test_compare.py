@@ -7,13 +7,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics import compare
-from metrics.baseline import pinned_since
-from metrics.compare import Question
+from metrics import baseline, compare
+from metrics.baseline import pinned_since, weights
 from metrics.errors import BadInput
 from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey
+from metrics.question import Question
 from metrics.store import insert_events, open_store
-from metrics.window import load, weights
+from metrics.window import load
 
 ASKED = Question(subject="service@1", start=date(2013, 1, 7), end=date(2013, 12, 29), min_blocks=3)
 
@@ -134,7 +134,7 @@ def test_cutting_a_window_is_asking_for_the_earlier_day(compare_db):
     """A look back at a day gives the number and the hash that the day itself would have given."""
     both(compare_db, 5)
     keep(compare_db, week(4, partner="DL"), [answer(1, 10, 9), answer(4, 10, 10)])
-    compare.pin_baseline(compare_db, ASKED, 1)
+    baseline.pin_baseline(compare_db, ASKED, 1)
     day = date(2013, 1, 27)
     cut = load(compare_db, ASKED).until(day)
     asked = replace(ASKED, end=day)
@@ -155,9 +155,9 @@ def test_scope_picks_feeds(compare_db):
 def test_pinned_weights_stay(compare_db):
     """What the control does after pinning does not move the weights, and pinning again changes nothing."""
     keep(compare_db, week(0, "monolith", 30), week(0, "monolith", 10, partner="DL"))
-    compare.pin_baseline(compare_db, ASKED, 1)
+    baseline.pin_baseline(compare_db, ASKED, 1)
     keep(compare_db, week(1, "monolith", 10, partner="DL"))
-    compare.pin_baseline(compare_db, ASKED, 2)
+    baseline.pin_baseline(compare_db, ASKED, 2)
     pinned = weights(compare_db, replace(ASKED, series="s1"))
     assert pinned == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
     assert [row["created_at_us"] for row in compare_db.table("baseline").rows] == [1]
@@ -169,7 +169,7 @@ def test_weights_are_in_force_from_the_day_of_their_pin_on(compare_db):
     keep(compare_db, week(0, busy_s=3), week(1, busy_s=9, partner="DL"), week(2, busy_s=6))
     earlier, later = (replace(ASKED, series="s1", end=date(2013, 1, day)) for day in (20, 27))
     before = compare.busy_time_saved(compare_db, earlier)
-    compare.pin_baseline(compare_db, later, 1)
+    baseline.pin_baseline(compare_db, later, 1)
     assert (weights(compare_db, earlier), weights(compare_db, later)) == (
         {},
         {("AA", "flights", 3): 0.9, ("DL", "flights", 3): 0.1},
@@ -183,15 +183,15 @@ def test_weights_are_in_force_from_the_day_of_their_pin_on(compare_db):
 def test_a_series_is_pinned_once_and_for_no_earlier_day_again(compare_db):
     """Whoever judges an earlier day later changes nothing for the days that were judged since the pin."""
     keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
-    compare.pin_baseline(compare_db, ASKED, 1)
-    compare.pin_baseline(compare_db, replace(ASKED, end=date(2013, 1, 13)), 2)
+    baseline.pin_baseline(compare_db, ASKED, 1)
+    baseline.pin_baseline(compare_db, replace(ASKED, end=date(2013, 1, 13)), 2)
     assert [row["as_of"] for row in compare_db.table("baseline").rows] == [ASKED.end.isoformat()]
 
 
 def test_weights_pinned_before_days_were_kept_are_always_in_force(compare_db):
     """In a store that an older release has pinned, carried over or not, whatever was proven stays weighed alike."""
     keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
-    compare.pin_baseline(compare_db, ASKED, 1)
+    baseline.pin_baseline(compare_db, ASKED, 1)
     early = replace(ASKED, series="s1", end=date(2013, 1, 8))
     assert weights(compare_db, early) == {}
     compare_db.execute("UPDATE baseline SET as_of = NULL")

@@ -6,11 +6,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics.browse import Picked, count
+from metrics.browse import count
 from metrics.counted import counted
 from metrics.measures import MEASURES
+from metrics.picked import Picked
+from metrics.question import Question
 from metrics.store import insert_events, open_reader, open_store
-from metrics.window import Question, load
+from metrics.window import load
 
 
 def shown(db, window, measure, **picked):

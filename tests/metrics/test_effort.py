@@ -11,9 +11,10 @@ import pytest
 from metrics.effort import NO_MEMORY, NOTHING_HELD
 from metrics.measures import MEASURES
 from metrics.quantiles import t_quantile
+from metrics.question import Question
 from metrics.rates import newcombe
 from metrics.store import open_store
-from metrics.window import Question, load
+from metrics.window import load
 
 ASKED = Question(
     subject="service@1", start=date(2013, 1, 7), end=date(2013, 12, 29), series="s", min_blocks=4, bound="fixed"

@@ -93,7 +93,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_made(db, tmp_path, c
 
 def test_a_file_is_written_whole_or_not_at_all(db, tmp_path, monkeypatch):
     """What breaks midway leaves the file that was there, and nothing beside it."""
-    import metrics.export as module
+    from metrics import export as module
 
     path = tmp_path / "run.csv"
     path.write_text("before")
@@ -112,7 +112,7 @@ def test_a_file_is_written_whole_or_not_at_all(db, tmp_path, monkeypatch):
 
 def test_more_than_a_batch_is_whole(db, a_run):
     """Batches join without a gap, in the order of the rows."""
-    import metrics.export as module
+    from metrics import export as module
 
     runs = [a_run(attempt) for attempt in range(10, 10 + module.BATCH + 5)]
     with db.conn:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.browse import Picked, count
+from metrics.browse import count
 from metrics.feeds import feeds
+from metrics.picked import Picked
 from metrics.store import insert_events, open_store
 
 DAY_US = 86_400_000_000

@@ -14,8 +14,9 @@ from metrics import estimate
 from metrics.estimate import Sides, pair
 from metrics.events import FAILED_OUTCOMES, HoldingEvent, RunEvent, RunKey
 from metrics.measures import ALL, MEASURES
+from metrics.question import Question
 from metrics.store import insert_events, open_store
-from metrics.window import Question, load
+from metrics.window import load
 
 ASKED = Question(subject="service@1", start=date(2013, 1, 7), end=date(2013, 12, 29), series="s", min_blocks=2)
 HONEST = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

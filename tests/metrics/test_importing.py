@@ -470,11 +470,12 @@ def test_validate_finds_mistakes_in_the_mapping_too(workspace):
 
 def test_an_import_that_is_cut_off_is_finished_by_the_next(db, tmp_path, monkeypatch):
     """Whole batches are in when the second fails midway; the next import adds the others, and nothing twice."""
-    import metrics.importing as module
+    from metrics import importing as module
+    from metrics import store
 
     (tmp_path / "log.csv").write_text(csv_of([ROWS[0] | {"ms": str(number)} for number in range(25)]))
     monkeypatch.setattr(module, "BATCH", 10)
-    real, calls = module.insert_events, []
+    real, calls = store.insert_events, []
 
     def dies(*arguments):
         real(*arguments)

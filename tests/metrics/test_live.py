@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metrics.measures import ALL, MEASURES
-from metrics.reading import UNSEEN, block_days
+from metrics.question import Question, block_days
+from metrics.reading import UNSEEN
 from metrics.store import open_store
 from metrics.unsized import shared_out
-from metrics.window import Question, load
+from metrics.window import load
 
 FIRST = date(2014, 3, 3)
 ASKED = Question(

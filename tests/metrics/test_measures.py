@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from metrics.compare import Question
 from metrics.measures import ALL, MEASURES
+from metrics.question import Question
 from metrics.store import open_store
 
 

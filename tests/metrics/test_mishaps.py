@@ -6,8 +6,8 @@ from datetime import date, timedelta
 import pytest
 
 from metrics import mishaps
-from metrics.compare import Question
 from metrics.events import HoldingEvent, OutageEvent, RunEvent, RunKey
+from metrics.question import Question
 from metrics.store import insert_events, open_store
 from metrics.window import load
 

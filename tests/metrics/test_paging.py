@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.browse import Cursor, Picked, page
+from metrics.browse import page
+from metrics.picked import Picked
 from metrics.store import insert_events, open_store
+from metrics.walk import Cursor
 
 FIRST, LAST = Cursor("0001-01-01", 0, 0), Cursor("9999-12-31", 0, 0)
 

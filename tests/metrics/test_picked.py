@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.browse import Picked, count, page
+from metrics.browse import count, page
+from metrics.picked import Picked
 from metrics.store import insert_events, open_store
 
 

@@ -163,9 +163,10 @@ def test_a_signal_reaches_the_command_and_is_waited_for(workspace, number):
 @pytest.mark.parametrize("moment", ["reaped", "told"])
 def test_a_signal_that_comes_when_the_command_has_gone_costs_nothing(tmp_path, monkeypatch, moment):
     """A signal for the whole group may come when the command is reaped, or while its end is told: the end is kept."""
-    import metrics.recording as module
+    from metrics import events
+    from metrics import recording as module
 
-    wait4, keep = os.wait4, module.SpoolRecorder.record
+    wait4, keep = os.wait4, events.SpoolRecorder.record
 
     def late(*arguments):
         found = wait4(*arguments)
@@ -182,7 +183,7 @@ def test_a_signal_that_comes_when_the_command_has_gone_costs_nothing(tmp_path, m
         raise AssertionError(f"signal {number} reached the recorder itself")
 
     monkeypatch.setattr(os, "wait4", late)
-    monkeypatch.setattr(module.SpoolRecorder, "record", telling)
+    monkeypatch.setattr(events.SpoolRecorder, "record", telling)
     before = signal.signal(signal.SIGTERM, ends)
     try:
         told = module.Told(system="monolith", level=0, partner="AA", feed="f")

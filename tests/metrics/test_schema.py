@@ -10,10 +10,11 @@ from sqlite_utils import Database
 
 from metrics.effort import NO_DELAY
 from metrics.measures import MEASURES
+from metrics.question import Question
 from metrics.reading import NOT_COUNTED
 from metrics.schema import STEPS, migrations
 from metrics.store import insert_events, open_store
-from metrics.window import Question, load
+from metrics.window import load
 
 
 def test_every_step_is_known_by_name():

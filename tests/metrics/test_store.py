@@ -8,11 +8,11 @@ from datetime import date
 import pytest
 from sqlite_utils import Database
 
-from metrics.compare import Question
 from metrics.errors import StoreDamaged, StoreMissing
 from metrics.events import AnswerEvent, OutageEvent
 from metrics.measures import MEASURES
-from metrics.mishaps import NOT_COUNTED
+from metrics.question import Question
+from metrics.reading import NOT_COUNTED
 from metrics.rollup import abandon_stale
 from metrics.rows import band
 from metrics.schema import migrations

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from metrics.browse import Picked, count, page
+from metrics.browse import count, page
 from metrics.events import to_line
 from metrics.failures import groups
-from metrics.picked import UNTOLD
+from metrics.picked import UNTOLD, Picked
 from metrics.setaside import InBlock, Reason, by_reason, over_time
 from metrics.store import insert_events, open_store
 

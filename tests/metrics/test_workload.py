@@ -8,6 +8,7 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
+from metrics import lots as metrics_lots
 from metrics import workload
 from metrics.errors import BadInput
 from poc.monolith.exchange import check
@@ -145,8 +146,8 @@ def test_without_faults_the_plan_is_empty(tmp_path):
 
 def test_chance_belongs_to_its_words():
     """The same words give the same number, other words another, spread over 0 to 1."""
-    assert workload.chance(1, "a") == workload.chance(1, "a") != workload.chance(1, "b")
-    lots = [workload.chance("spread", n) for n in range(2_000)]
+    assert metrics_lots.chance(1, "a") == metrics_lots.chance(1, "a") != metrics_lots.chance(1, "b")
+    lots = [metrics_lots.chance("spread", n) for n in range(2_000)]
     assert 0 <= min(lots) < 0.01
     assert 0.99 < max(lots) < 1
 

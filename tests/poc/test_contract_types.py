@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from poc import contract
 from poc.batch import ROW
+from poc.contract import schema
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ LETTERS = st.text("0123456789+-.eE_ nifaNIFA,\n", max_size=8)
 def test_numbers_are_the_decimals_of_xml_schema(texts):
     """Whatever the letters, a number reads if the specification's grammar has it, and to Python's value."""
     plain = contract.compiled(
-        contract.Schema.model_validate({"fields": [{"name": "n", "type": "number"}], "missingValues": []})
+        schema.Schema.model_validate({"fields": [{"name": "n", "type": "number"}], "missingValues": []})
     )
     values, _ = plain.check(pl.DataFrame({ROW: range(len(texts)), "n": texts}))
     grammar = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -163,7 +164,7 @@ PIECES = st.lists(
 def test_datetimes_read_the_same_together_and_alone(texts):
     """A value's reading does not depend on what stands beside it in the column."""
     stamps = contract.compiled(
-        contract.Schema.model_validate({"fields": [{"name": "n", "type": "datetime"}], "missingValues": []})
+        schema.Schema.model_validate({"fields": [{"name": "n", "type": "datetime"}], "missingValues": []})
     )
     together, _ = stamps.check(pl.DataFrame({ROW: range(len(texts)), "n": texts}))
     alone = [stamps.check(pl.DataFrame({ROW: [0, 1], "n": [text, "x"]}))[0]["n"][0] for text in texts]

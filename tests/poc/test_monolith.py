@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-import poc.monolith.exchange as monolith
+from poc.monolith import exchange as monolith
 from poc.monolith.flights import COLUMNS
 
 SOURCES = sorted(Path(monolith.__file__).parent.glob("*.py"))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import roadmap
 from metrics.store import open_store
-from roadmap import plan as plans
 from roadmap.evidence import calendar, evaluate, judge_all, judge_as_of
 from roadmap.plan import load
 from roadmap.sitting import sitting
@@ -113,7 +113,7 @@ def test_an_earlier_view_is_what_was_kept(sat, replayed, front):
 @pytest.fixture
 def demo(made_up, front):
     """The workspace with sixteen weeks of the made-up year, four partners of unlike sizes, and the demo's plan."""
-    front.store, front.milestones = made_up(weeks=16), Path(plans.__file__).with_name("milestones.toml")
+    front.store, front.milestones = made_up(weeks=16), Path(roadmap.__file__).with_name("milestones.toml")
     return front
 
 

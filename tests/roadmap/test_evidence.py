@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+import roadmap
 from metrics import compare
 from metrics.measures import MEASURES
 from metrics.store import open_reader
-from roadmap import plan as plans
-from roadmap.evidence import evaluate, judge_all, judge_as_of, question
+from roadmap.evidence import evaluate, judge_all, judge_as_of
+from roadmap.looks import question
 from roadmap.plan import load
-from roadmap.report import to_json
+from roadmap.verdict_json import to_json
 
 DUE = date(2013, 3, 31)
 
@@ -174,7 +175,7 @@ def test_a_year_of_looks_reads_each_window_once(roadmap_db, replay):
     """Four milestones, one of them looked at every week of the year: two reads a window, however many looks."""
     for faults in ("none", "standard"):
         replay(roadmap_db, range(51), cost=0.9, faults=faults)
-    plan = load(Path(plans.__file__).with_name("milestones.toml"))
+    plan = load(Path(roadmap.__file__).with_name("milestones.toml"))
     for day in (date(2013, 3, 31), date(2013, 12, 28)):  # the first pins the weights
         evaluate(roadmap_db, plan, day, 1, 1)
     asked = []

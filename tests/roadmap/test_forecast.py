@@ -11,7 +11,8 @@ import pytest
 
 from metrics.estimate import factor, standard_error
 from metrics.reading import Reading
-from roadmap.forecast import forecasts, needs
+from roadmap.forecast import forecasts
+from roadmap.needs import needs
 from roadmap.odds import Course, course, first_reached, proof_odds, room, value_at, without_failure
 from roadmap.plan import Rules, Target, load
 

@@ -7,9 +7,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics.compare import Reading
-from roadmap.judge import Decision, Evidence, gate, judge, working_days
+from metrics.reading import Reading
+from roadmap.judge import gate, judge
 from roadmap.plan import load
+from roadmap.reasons import working_days
+from roadmap.verdict import Decision, Evidence
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 SAVED, LOST = ("busy_time_saved", "standard"), ("lost_records", "standard")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import roadmap
 from metrics.store import open_reader
-from roadmap import plan as plans
 from roadmap.evidence import judge_all
 from roadmap.plan import load
 from roadmap.report import to_text
 
-PLAN = load(Path(plans.__file__).with_name("milestones.toml"))
+PLAN = load(Path(roadmap.__file__).with_name("milestones.toml"))
 THREE = (40, 44, 48)
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+import roadmap
 from poc.line import BUILT
 from roadmap import plan
 from roadmap.errors import PlanError
 from roadmap.template import starting
 
-TEMPLATE = Path(plan.__file__).with_name("milestones.toml")
+TEMPLATE = Path(roadmap.__file__).with_name("milestones.toml")
 
 
 def test_template_holds_the_targets_fixed_before_anything_was_measured():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import roadmap
 from metrics.store import last_series, next_round, open_store, today
 from roadmap import plan
 from roadmap.evidence import evaluate
@@ -30,7 +31,7 @@ def blind(made_up):
 
 def test_judging_reads_no_raw_rows(blind):
     """Where they cannot be read, all four milestones are judged all the same."""
-    milestones = plan.load(Path(plan.__file__).with_name("milestones.toml"))
+    milestones = plan.load(Path(roadmap.__file__).with_name("milestones.toml"))
     assert len(evaluate(blind, milestones, date(2013, 12, 31), 4, 1)) == 4
 
 

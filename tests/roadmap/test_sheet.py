@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from metrics.store import METHOD, open_store
-from roadmap import answers, drawing, sheet, sheet_rows
+from roadmap import drawing, numbers, sheet, sheet_rows
 from roadmap.evidence import evaluate
 from roadmap.judge import judge
 from roadmap.plan import load
@@ -109,7 +109,7 @@ def test_the_same_inputs_hash_the_same_and_others_do_not(judged, one_milestone):
 )
 def test_texts_are_shortened_between_words(text, most, short):
     """Never longer than asked; cut inside a word only where there is no other place."""
-    assert answers.shortened(text, most) == short
+    assert numbers.shortened(text, most) == short
 
 
 def test_a_gap_and_a_switch_break_the_line():

@@ -7,10 +7,11 @@ from datetime import date
 
 import pytest
 
-from metrics.compare import Reading
+from metrics.reading import Reading
 from roadmap import report, words
-from roadmap.judge import Evidence, judge
+from roadmap.judge import judge
 from roadmap.plan import load
+from roadmap.verdict import Evidence
 
 
 def saved(estimate, low, high, missing=""):

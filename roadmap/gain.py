@@ -1,10 +1,14 @@
-"""What each side has run where nothing can be compared yet: said as it is, with the command that comes next. Pure."""
+"""What is known of one gain: a share of the baseline's time, its range, and the runs behind it. Values only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from roadmap.answers import plural
+from roadmap.numbers import plural
+
+if TYPE_CHECKING:
+    from datetime import date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +34,29 @@ class Sides:
         if self.theirs:
             return f"{plural(self.theirs, 'run')} of the {self.control}, none of {self.subject} to compare with."
         return f"No run of {self.subject} or the {self.control}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """What is known of one gain: shares of the baseline's time, their likely range, and the weeks behind them."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    target: float | None
+    blocks: int
+    min_blocks: int
+    today: date
+    start: date
+    due: date
+    code: str = ""  #: the milestone it belongs to, as people call it
+    proven_on: date | None = None  #: when the whole milestone was proven
+    lacks: str = ""  #: what else keeps the milestone from being proven
+    unit: str = "weeks"
+    block_days: int = 7  #: how long one of them takes
+    sides: Sides | None = None  #: who has run, where nothing can be compared
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether either side has run, be there anything to compare or not."""
+        return bool(self.blocks or (self.sides and (self.sides.ours or self.sides.theirs)))
