@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poc.config import Workspace
-    from roadmap.plan import Plan
-    from roadmap.verdict import Verdict
+    from roadmap.model import Verdict
+    from roadmap.plan.milestones import Plan
 
 #: Commands that live in the rooms: name -> (module, attribute, what the help says of it).
 ROOMS = {
@@ -32,7 +32,7 @@ ROOMS = {
     "outbox": ("poc.quarantine_cli", "outbox", "Requests that are not confirmed, and what to do with them."),
     "partner": ("poc.cli", "partner", "Start a practice partner that takes deliveries."),
     "metrics": ("metrics.cli", "metrics", "Measure runs of both sides, and keep what they tell."),
-    "roadmap": ("roadmap.cli", "roadmap", "Milestones and their verdicts, computed from what was measured."),
+    "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),
 }
 
 #: What the system says of a place that cannot be used as asked.
@@ -100,7 +100,7 @@ class Front:
         if self.clock == "replay":
             return self
         from poc.scaffold import AIRLINES, make
-        from roadmap.template import template
+        from roadmap.plan.template import template
 
         root = self.root / "var" / "replay" / "workspace"
         if not (root / "milepost.toml").is_file():
@@ -201,7 +201,7 @@ def init(folder: Path) -> None:
     from datetime import UTC, datetime
 
     from poc.scaffold import AIRLINES, make, put_sample
-    from roadmap.template import starting
+    from roadmap.plan.template import starting
 
     plan = starting(datetime.now(UTC).date())
     make(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
@@ -228,7 +228,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     from poc.partners import Partner
     from poc.validate import problems
     from roadmap.errors import PlanError
-    from roadmap.plan import load
+    from roadmap.plan.loader import load
 
     if schema:
         click.echo(json.dumps(Partner.model_json_schema(), indent=2))
@@ -308,11 +308,11 @@ def demo(
     from metrics.metadata import put_beside
     from metrics.watch import watching
     from poc.scaffold import AIRLINES, make
-    from roadmap.cli import judged_before
-    from roadmap.plan import load
-    from roadmap.report import to_text
-    from roadmap.template import template
-    from roadmap.verdict_json import to_json
+    from roadmap.cli.main import judged_before
+    from roadmap.plan.loader import load
+    from roadmap.plan.template import template
+    from roadmap.records.verdict_json import to_json
+    from roadmap.report.verdict_text import to_text
 
     given: Front = context.obj
     folder = folder or given.given or Path("demo")
@@ -387,7 +387,7 @@ class Refused(Exception):
 
 def judge(front: Front) -> list[Verdict]:
     """Judge the milestones as of today, on the workspace's clock, and keep the evaluations."""
-    from roadmap.cli import judged
+    from roadmap.cli.main import judged
 
     return judged(front)
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from dashboard import decided, words
 from dashboard.stones import DECIDED
 from dashboard.undecided import undecided
-from roadmap import answers
-from roadmap import words as roadmap_words
-from roadmap.advice import wanted
+from roadmap.judge.advice import decision_needed
+from roadmap.wording import dates
+from roadmap.wording import verdicts as roadmap_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from roadmap.history import Taken
-    from roadmap.verdict import Verdict
+    from roadmap.model import Verdict
+    from roadmap.records.decisions import RecordedDecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def nothing(every: Sequence[Advised]) -> str:
     return "Nothing now: wherever the numbers ask for more than to go on, somebody has decided."
 
 
-def _advised(db: Database, verdict: Verdict, taken: Sequence[Taken], today: date) -> Advised:
+def _advised(db: Database, verdict: Verdict, taken: Sequence[RecordedDecision], today: date) -> Advised:
     return Advised(
         code=verdict.code,
         title=verdict.title,
@@ -72,11 +72,11 @@ def _advised(db: Database, verdict: Verdict, taken: Sequence[Taken], today: date
         choice=verdict.advice.choice,
         text=words.sentence(verdict.advice.text),
         stands=_stands(taken),
-        asks=wanted(verdict.status, verdict.advice) and not _answered(db, verdict, taken, today),
+        asks=decision_needed(verdict.status, verdict.advice) and not _answered(db, verdict, taken, today),
     )
 
 
-def _answered(db: Database, verdict: Verdict, taken: Sequence[Taken], today: date) -> bool:
+def _answered(db: Database, verdict: Verdict, taken: Sequence[RecordedDecision], today: date) -> bool:
     """Whether the last decision answers what is found today: it holds, or was taken on the same findings."""
     if not taken:
         return False
@@ -91,9 +91,9 @@ def _answered(db: Database, verdict: Verdict, taken: Sequence[Taken], today: dat
     return not db.execute(sql, between).fetchone()[0]  # it was otherwise in between
 
 
-def _stands(taken: Sequence[Taken]) -> str:
+def _stands(taken: Sequence[RecordedDecision]) -> str:
     if not taken:
         return ""
     last = taken[-1].decision
     done = DECIDED.get(last.choice, last.choice)
-    return f"{done}{decided.until(last)} by {last.owner}, {answers.day(last.as_of, year=True)}"
+    return f"{done}{decided.until(last)} by {last.owner}, {dates.day(last.as_of, year=True)}"

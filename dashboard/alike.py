@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dashboard import outcomes, runlist, troubles
-from roadmap import numbers
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -37,8 +37,8 @@ from dashboard.pages.shared import address_or, here, newest_address, plain, sett
 from dashboard.palette import PALETTES
 from dashboard.snapshot import Views
 from metrics.errors import MetricsError
-from roadmap import answers, numbers
 from roadmap.errors import PlanError
+from roadmap.wording import dates, gains, numbers
 
 if TYPE_CHECKING:
     from dashboard.config import Config
@@ -94,7 +94,7 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    told = (numbers.tight, words.sentence, words.capital, answers.gained, numbers.span, answers.day, coded)
+    told = (numbers.tight, words.sentence, words.capital, gains.gained, numbers.span, dates.day, coded)
     app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)

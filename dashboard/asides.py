@@ -12,7 +12,7 @@ import pandas as pd
 from dashboard import figures, frames, runlist
 from dashboard.charts import Chart, Column
 from metrics.picked import UNTOLD as UNCODED
-from roadmap import answers, numbers
+from roadmap.wording import dates, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ def lines(reasons: Sequence[Reason], keys: Mapping[str, str]) -> tuple[Line, ...
             told=one.code is not None,
             rows=numbers.count(one.rows),
             exchanges=numbers.count(one.runs),
-            last=answers.day(date.fromisoformat(one.last_block), year=True),
+            last=dates.day(date.fromisoformat(one.last_block), year=True),
             keys={**keys, "partner": one.partner, "feed": one.feed, "aside": one.code or UNCODED},
         )
         for one in reasons[:MOST]

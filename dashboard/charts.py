@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard import figures, frames, words
 from dashboard.drawing import Mark
-from roadmap import numbers
-from roadmap.narrowest import narrowest, peak_s
-from roadmap.scale import scale
+from roadmap.report.block_series import peak_s, smallest_difference
+from roadmap.wording import numbers
+from roadmap.wording.numbers import time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dashboard.drawing import Figure
-    from roadmap.scale import Scale
-    from roadmap.weeks import Stretch, Week
+    from roadmap.report.block_series import BlockPoint, MilestoneSpan
+    from roadmap.wording.numbers import TimeUnit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,11 @@ FAILED = (
 
 
 def busy(
-    frame: pd.DataFrame, parts: Sequence[Stretch], window: tuple[date, date] | None, faults: tuple[str, str], unit: str
+    frame: pd.DataFrame,
+    parts: Sequence[MilestoneSpan],
+    window: tuple[date, date] | None,
+    faults: tuple[str, str],
+    unit: str,
 ) -> Chart:
     """The chart of busy time per 1,000 records.
 
@@ -107,8 +111,8 @@ def busy(
     targets = {part.target for part in parts if part.target is not None}
     target = f"{numbers.percent(targets.pop())} less" if len(targets) == 1 else "target"
     weeks = frames.as_weeks(frame)
-    how = scale(peak_s(weeks))
-    least = narrowest(weeks)
+    how = time_unit(peak_s(weeks))
+    least = smallest_difference(weeks)
     long = {"s": "seconds", "ms": "milliseconds"}[how.unit]
     about = f"Busy time per 1,000 records the partner holds, in {long}, by {unit}. {faults[1]}, all feeds together."
     return Chart(
@@ -128,14 +132,14 @@ def _named(target: str) -> str:
     return target if target == "target" else f"target: {target}"
 
 
-def _in_unit(column: Column, how: Scale) -> Column:
+def _in_unit(column: Column, how: TimeUnit) -> Column:
     """A column of seconds as the table shows it; the data stays in seconds."""
     if column.name not in TIMES:
         return column
     return replace(column, digits=how.digits, times=how.times, shown=column.label.removesuffix("s") + how.unit)
 
 
-def _runs_of(week: Week, parts: Sequence[Stretch], faults: str) -> dict[str, object]:
+def _runs_of(week: BlockPoint, parts: Sequence[MilestoneSpan], faults: str) -> dict[str, object]:
     """The list of both sides' runs of one block."""
     stood = next(part.milestone for part in parts if part.code == week.milestone)
     sides = (stood.control, stood.subject)
@@ -143,7 +147,11 @@ def _runs_of(week: Week, parts: Sequence[Stretch], faults: str) -> dict[str, obj
 
 
 def failed(
-    frame: pd.DataFrame, parts: Sequence[Stretch], window: tuple[date, date] | None, faults: tuple[str, str], unit: str
+    frame: pd.DataFrame,
+    parts: Sequence[MilestoneSpan],
+    window: tuple[date, date] | None,
+    faults: tuple[str, str],
+    unit: str,
 ) -> Chart:
     """The chart of failed exchanges per 1,000, at the first attempt and after retries."""
     return Chart(
@@ -157,7 +165,7 @@ def failed(
     )
 
 
-def _marks(parts: Sequence[Stretch]) -> list[Mark]:
+def _marks(parts: Sequence[MilestoneSpan]) -> list[Mark]:
     return [Mark(when=part.start, text=f"{part.code} {part.milestone.title}") for part in parts]
 
 

@@ -10,15 +10,16 @@ from dashboard.charts import Chart, Column
 from dashboard.drawing import rows_of
 from dashboard.gains import split, split_said
 from metrics.measures import MEASURES
-from roadmap import answers, numbers
-from roadmap.words import STATUS
+from roadmap.wording import dates, numbers
+from roadmap.wording import gains as wording_gains
+from roadmap.wording.verdicts import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dashboard.gains import Gain, Gains
     from dashboard.planned import Foreseen, Planned, Reached, Track
-    from roadmap.verdict import Verdict
+    from roadmap.model import Verdict
 
 CODE = Column(name="code", label="Milestone", words=True)
 PLAN = (
@@ -77,7 +78,7 @@ def plan(tracks: Sequence[Track], verdicts: Sequence[Verdict], today: date) -> C
     said = f"; {numbers.plural(moved, 'due date')} moved" if moved else ""
     return Chart(
         name="plan",
-        title=f"{_proven(tracks)} by {answers.day(today, year=True)}{said}",
+        title=f"{_proven(tracks)} by {dates.day(today, year=True)}{said}",
         what="Plan against actual. Bars from start to due date as planned now, grey where the service level is not "
         "built; the thin line above, the first plan; the thin line below, the days measured; diamonds, the day of "
         "proof.",
@@ -129,17 +130,17 @@ def _last_slip(tracks: Sequence[Track], by_code: Mapping[str, Sequence[Foreseen]
     open_ones = [(track, by_code[track.code][-1]) for track in tracks if by_code[track.code] and not track.proven_on]
     if open_ones:
         track, last = open_ones[-1]
-        said = f"{track.code}, due {answers.day(track.due, year=True)}, is "
+        said = f"{track.code}, due {dates.day(track.due, year=True)}, is "
         if last.expected_on is None:
             return f"{said}not expected within three years, as things stand{_for(last)}"
-        return f"{said}expected around {answers.day(last.expected_on, year=True)}{_for(last)}"
+        return f"{said}expected around {dates.day(last.expected_on, year=True)}{_for(last)}"
     ended = [(track.proven_on, track) for track in tracks if track.proven_on and by_code[track.code]]
     if not ended:
         return "When milestones were expected"
     day, track = max(ended, key=lambda pair: pair[0])
     first = by_code[track.code][0]
-    was = answers.day(first.expected_on, year=True) if first.expected_on else "not to be expected within three years"
-    return f"{track.code} was proven on {answers.day(day, year=True)}; the first forecast had said {was}"
+    was = dates.day(first.expected_on, year=True) if first.expected_on else "not to be expected within three years"
+    return f"{track.code} was proven on {dates.day(day, year=True)}; the first forecast had said {was}"
 
 
 def _for(one: Foreseen) -> str:
@@ -181,7 +182,7 @@ def burnup(reached: Sequence[Reached]) -> Chart | None:
 def reached_by(last: Reached) -> str:
     """How many criteria were met on a day, of how many."""
     criteria = numbers.plural(last.scope, "criterion", "criteria")
-    return f"{last.met} of {criteria} met on {answers.day(last.as_of, year=True)}"
+    return f"{last.met} of {criteria} met on {dates.day(last.as_of, year=True)}"
 
 
 def gains(found: Gains) -> Chart | None:
@@ -197,7 +198,7 @@ def gains(found: Gains) -> Chart | None:
     return Chart(
         name=f"gains-{found.code}",
         title=split_said(split(found)),
-        what=f"Processing time against the monolith, {answers.days_between(found.start, found.end)}, by partner: a dot "
+        what=f"Processing time against the monolith, {dates.days_between(found.start, found.end)}, by partner: a dot "
         "is the estimate, the line its likely range. Less time lies to the right; half the time is as far from the "
         "same as twice the time.",
         figure=figures_gains.gains(dots, found.target),
@@ -209,7 +210,7 @@ def gains(found: Gains) -> Chart | None:
 
 def _gain_row(one: Gain) -> dict[str, Any]:
     shares = {name: getattr(one, name) if one.known else None for name in ("estimate", "low", "high")}
-    said = answers.gained(one.estimate, one.low, one.high) if one.known else "too few runs"
+    said = wording_gains.gained(one.estimate, one.low, one.high) if one.known else "too few runs"
     percents = {name: None if share is None else round(share * 100, 2) for name, share in shares.items()}
     return {"partner": one.partner} | percents | {"blocks": one.blocks, "runs": one.runs, "said": said}
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from dashboard.stones import DECIDED
 from metrics.measures import MEASURES
-from roadmap import answers, numbers
-from roadmap import words as roadmap_words
-from roadmap.history import decisions
+from roadmap.records.decisions import decisions
+from roadmap.wording import dates, gains, numbers
+from roadmap.wording import verdicts as roadmap_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from roadmap.history import Taken
-    from roadmap.verdict import Decision
+    from roadmap.model import Decision
+    from roadmap.records.decisions import RecordedDecision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,21 +47,21 @@ class Made:
     @property
     def on(self) -> str:
         """The day as people read it."""
-        return answers.day(self.as_of, year=True)
+        return dates.day(self.as_of, year=True)
 
 
-def by_code(db: Database, today: date) -> dict[str, tuple[Taken, ...]]:
+def by_code(db: Database, today: date) -> dict[str, tuple[RecordedDecision, ...]]:
     """All decisions until a day, by milestone; those on milestones that left the plan too."""
     codes = db.execute("SELECT DISTINCT code FROM decision WHERE as_of <= ? ORDER BY code", (today.isoformat(),))
     return {code: decisions(db, code, today) for (code,) in codes.fetchall()}
 
 
-def standing(taken: Mapping[str, tuple[Taken, ...]]) -> dict[str, Decision]:
+def standing(taken: Mapping[str, tuple[RecordedDecision, ...]]) -> dict[str, Decision]:
     """The last decision on each milestone."""
     return {code: every[-1].decision for code, every in taken.items() if every}
 
 
-def made(view: View, taken: Mapping[str, tuple[Taken, ...]]) -> tuple[Made, ...]:
+def made(view: View, taken: Mapping[str, tuple[RecordedDecision, ...]]) -> tuple[Made, ...]:
     """Every decision in words, the newest first."""
     titles = {milestone.code: milestone.title for milestone in view.plan.milestones}
     every = [(one.decision.as_of, one.decision.id, code, one) for code, all_of in taken.items() for one in all_of]
@@ -69,7 +69,7 @@ def made(view: View, taken: Mapping[str, tuple[Taken, ...]]) -> tuple[Made, ...]
     return tuple(told(code, titles.get(code), one) for _, _, code, one in every)
 
 
-def told(code: str, title: str | None, taken: Taken) -> Made:
+def told(code: str, title: str | None, taken: RecordedDecision) -> Made:
     """One decision in words; `title` is what the plan calls its milestone now, None where it has none."""
     decision, then = taken.decision, taken.verdict
     status = str(then.get("status") or "")
@@ -99,7 +99,7 @@ def until(decision: Decision) -> str:
     """How long a decision holds, to stand behind it: " until 30 Jun 2013"; "" where it says nothing of it."""
     if not decision.until:
         return ""
-    return f" until {answers.day(decision.last_day, year=True) if decision.last_day else decision.until}"
+    return f" until {dates.day(decision.last_day, year=True) if decision.last_day else decision.until}"
 
 
 def _gain(then: Mapping[str, Any]) -> str:
@@ -107,7 +107,7 @@ def _gain(then: Mapping[str, Any]) -> str:
     if timed is None or timed.get("estimate") is None:
         return "not measured"
     low, high = timed.get("low"), timed.get("high")
-    said = answers.gained(timed["estimate"], low, high, timed["target"])
+    said = gains.gained(timed["estimate"], low, high, timed["target"])
     return (
         f"{said}, likely {numbers.span(low, high, timed['target'])}"
         if low is not None and high is not None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from dashboard import frames, words
 from metrics import compare
-from roadmap import caveats, numbers
+from roadmap.report import caveats
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from metrics.question import Question
     from metrics.reading import Reading
-    from roadmap.gain import Sides
+    from roadmap.wording.gains import RunsOfBothSides
 
 #: Below this many blocks the range is wide enough to be worth saying so.
 FEW_BLOCKS = 26
@@ -30,7 +31,9 @@ class Doubt:
     text: str
 
 
-def about(db: Database, asked: Question, reading: Reading, unit: str, sides: Sides | None = None) -> Iterator[Doubt]:
+def about(
+    db: Database, asked: Question, reading: Reading, unit: str, sides: RunsOfBothSides | None = None
+) -> Iterator[Doubt]:
     """Everything to bear in mind about a reading of `busy_time_saved`; `sides` where it compares nothing."""
     if not reading.blocks:
         said = f"{sides.said} So nothing" if sides else "Nothing"
@@ -111,7 +114,7 @@ def _mix(db: Database, asked: Question, reading: Reading) -> Doubt:
     if reading.coverage is None or reading.coverage >= 1:
         covered = "Both sides have all of it."
     else:
-        digits = numbers.apart(reading.coverage, 1.0)
+        digits = numbers.digits_apart(reading.coverage, 1.0)
         covered = f"Both sides have {numbers.percent(reading.coverage, digits)} of that work; the rest is left out."
     return Doubt(
         title="The mix is held still",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dashboard.drawing import Figure, Mark
-    from roadmap.scale import Scale
+    from roadmap.wording.numbers import TimeUnit
 
 #: Up to so many blocks each gets its own tick.
 FEW = 14
@@ -30,7 +30,7 @@ HEIGHTS = {"busy": 340, "failed": 420, "aside": 300}
 
 
 def busy(
-    frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date] | None, target: str, how: Scale
+    frame: pd.DataFrame, marks: Sequence[Mark], window: tuple[date, date] | None, target: str, how: TimeUnit
 ) -> Figure:
     """Busy time per 1,000 records by week: monolith dashed, service solid, target dash-dot.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from dashboard.drawing import blank, height_of, plainly, room_for, rows_axis, rows_of, text
 from dashboard.palette import PALETTES
-from roadmap import answers, numbers
+from roadmap.wording import gains as wording_gains
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ def gains(dots: Sequence[Dot], target: float | None) -> Figure:
     ticks = [tick for tick in TICKS if least - room <= math.log10(tick) <= most + room]
     layout["xaxis"] |= {
         "type": "log", "range": [most + room, least - room], "tickvals": ticks,
-        "ticktext": ["same" if tick == 1 else answers.less(1 - tick).removesuffix(" time") for tick in ticks],
+        "ticktext": [_tick_text(tick) for tick in ticks],
         "showgrid": True, "gridcolor": PALETTES["light"]["grid"],
     }  # fmt: skip
     figure["data"] = [
@@ -62,14 +63,14 @@ def gains(dots: Sequence[Dot], target: float | None) -> Figure:
                 "arrayminus": [round(middle - low, 4) for low, middle, _ in times],
             },
             "customdata": [
-                [answers.gained(dot.estimate, dot.low, dot.high), numbers.span(dot.low, dot.high)] for dot in dots
+                [wording_gains.gained(dot.estimate, dot.low, dot.high), numbers.span(dot.low, dot.high)] for dot in dots
             ],
             "hovertemplate": "%{y}: %{customdata[0]}, likely %{customdata[1]}<extra></extra>",
         }
     ]  # fmt: skip
     marks = [(1.0, "axis", "solid", "")]
     if target is not None:
-        marks.append((1 - target, "target", "dashdot", f"target {answers.less(target)}"))
+        marks.append((1 - target, "target", "dashdot", f"target {wording_gains.less_time(target)}"))
     for at, role, dash, label in marks:
         line = {"color": PALETTES["light"][role], "width": 1.5, "dash": dash}
         layout["shapes"].append(
@@ -82,3 +83,7 @@ def gains(dots: Sequence[Dot], target: float | None) -> Figure:
             note = text(label, role, math.log10(max(at, 0.001)), 1, "x", "paper", yshift=4)
             layout["annotations"].append(note | {"xanchor": "center"})
     return figure
+
+
+def _tick_text(ratio: float) -> str:
+    return "same" if ratio == 1 else wording_gains.less_time(1 - ratio).removesuffix(" time")

@@ -9,7 +9,7 @@ from dashboard.errors import NothingYet
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from roadmap.plan import Plan
+    from roadmap.plan.milestones import Plan
 
 #: How a workspace gets its first run, by its clock: in words, and with which commands.
 HOW = {

@@ -13,7 +13,7 @@ import pandas as pd
 
 from metrics.baseline import pinned_since
 from metrics.events import parse_subject
-from roadmap.weeks import Stretch, Week, weeks
+from roadmap.report.block_series import BlockPoint, MilestoneSpan, block_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,25 +52,25 @@ class Sums:
     busy_s: float | None
 
 
-def weekly(db: Database, parts: Iterable[Stretch], mode: str, faults: str) -> pd.DataFrame:
+def weekly(db: Database, parts: Iterable[MilestoneSpan], mode: str, faults: str) -> pd.DataFrame:
     """Both sides by block, each block under the milestone that stood then; columns as in `WEEKLY`.
 
     Sums run over all feeds of the milestone's scope and over rounds; the mix is not held still here.
     """
-    rows = [asdict(week) for week in weeks(db, parts, mode, faults)]
+    rows = [asdict(week) for week in block_points(db, parts, mode, faults)]
     frame = pd.DataFrame(rows, columns=list(WEEKLY))
     numbers = [name for name in WEEKLY if name not in {"block", "block_end", "milestone"}]
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
-def as_weeks(frame: pd.DataFrame) -> list[Week]:
+def as_weeks(frame: pd.DataFrame) -> list[BlockPoint]:
     """The rows of `weekly` as they were told."""
     return [_week(row) for row in frame[list(WEEKLY)].to_dict(orient="records")]
 
 
-def _week(row: dict[Any, Any]) -> Week:
+def _week(row: dict[Any, Any]) -> BlockPoint:
     values: dict[str, Any] = {name: None if pd.isna(value) else value for name, value in row.items()}
-    return Week(**values)
+    return BlockPoint(**values)
 
 
 def sums(db: Database, asked: Question, name: str) -> Sums:

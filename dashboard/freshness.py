@@ -15,7 +15,7 @@ from metrics import browse
 from metrics.errors import MetricsError
 from metrics.picked import Picked
 from metrics.store import open_reader
-from roadmap import answers
+from roadmap.wording import dates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ class Freshness:
         """How far the data goes, and how old that is; a replay stands still, and has no age."""
         if self.newest is None:
             return "No runs yet"
-        said = f"Data up to {answers.day(self.newest.date(), year=True)} {self.newest:%H:%M} UTC"
+        said = f"Data up to {dates.day(self.newest.date(), year=True)} {self.newest:%H:%M} UTC"
         if self.mode == "replay":
             return f"{said} (replayed calendar)"
         return said if now is None else f"{said} ({words.ago(now - self.newest)})"
@@ -120,7 +120,7 @@ class Lateness:
         now = config.now()
         if since is None or now - since < LATE_AFTER:
             return ""
-        day = "" if since.date() == now.date() else f" on {answers.day(since.date(), year=since.year != now.year)}"
+        day = "" if since.date() == now.date() else f" on {dates.day(since.date(), year=since.year != now.year)}"
         return f"Data is {words.about(now - since)} late. Numbers stop at {since:%H:%M} UTC{day}."
 
 

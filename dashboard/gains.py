@@ -10,8 +10,8 @@ import numpy as np
 from dashboard.strata import part
 from metrics import compare
 from metrics.window import load
-from roadmap import numbers
-from roadmap.looks import question
+from roadmap.judge.evidence import question
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from datetime import date
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from dashboard.view import View
     from metrics.reading import Reading
     from metrics.window import Window
-    from roadmap.plan import Milestone
-    from roadmap.verdict import Verdict
+    from roadmap.model import Verdict
+    from roadmap.plan.milestones import Milestone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roadmap import headline
+from roadmap.report import headline
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from roadmap.headline import Seen
+    from roadmap.report.headline import HeadlineCandidate
 
 
-def headlines(db: Database, view: View) -> list[Seen]:
+def headlines(db: Database, view: View) -> list[HeadlineCandidate]:
     """Return every built and started milestone of a view with its reading, in order of start."""
-    return headline.look(db, view.plan, view.verdicts, view.today, view.built, view.mode)
+    return headline.candidates(db, view.plan, view.verdicts, view.today, view.built, view.mode)

@@ -13,7 +13,7 @@ from dashboard.readings import runs_of
 from metrics.browse import way_of
 from metrics.picked import Picked
 from metrics.walk import totals
-from roadmap import weeks
+from roadmap.report import block_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ def exchanges(faults: str) -> Callable[[Database, View], Counts]:
 
     def make(db: Database, seen: View) -> Counts:
         found: dict[str, dict[str, dict[str, int]]] = {}
-        for part in weeks.stretches(seen.plan, seen.built, seen.today):
+        for part in block_series.milestone_spans(seen.plan, seen.built, seen.today):
             for side in COLUMNS.values():
                 name = _name(part.code, faults, side)
                 runs = runs_of(seen, name)

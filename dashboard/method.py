@@ -13,10 +13,10 @@ from metrics.estimate import MAX_AUTOCORRELATION, TIGHTEST_AT, anytime_factor
 from metrics.fineprint import FINE_PRINT, RANGES
 from metrics.measures import ALL
 from metrics.store import METHOD
-from roadmap import answers, numbers
-from roadmap import words as roadmap_words
-from roadmap.odds import without_failure
-from roadmap.plan import LEAST_BLOCKS, Rules
+from roadmap.forecast.probability import without_failure
+from roadmap.plan.milestones import LEAST_BLOCKS, Rules
+from roadmap.wording import dates, numbers
+from roadmap.wording import verdicts as roadmap_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dashboard.view import View
     from metrics.measures import Measure
-    from roadmap.plan import Milestone, Plan
+    from roadmap.plan.milestones import Milestone, Plan
 
 #: Blocks at which the page says how wide the bound is.
 LOOKED_AT = (12, 26, 52)
@@ -145,7 +145,7 @@ def windows(plan: Plan) -> tuple[dict[str, str], ...]:
                 "title": milestone.title,
                 "sides": f"{milestone.subject} against {milestone.control}",
                 "scope": "all" if "*/*" in milestone.scope else ", ".join(milestone.scope),
-                "days": answers.days_between(milestone.start, milestone.due),
+                "days": dates.days_between(milestone.start, milestone.due),
                 "looks": once,
                 "blocks": f"{rules.min_blocks}",
                 "risk": numbers.percent(rules.alpha, 0 if rules.alpha * 100 % 1 < 1e-9 else 1),

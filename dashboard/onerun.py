@@ -10,7 +10,7 @@ from dashboard import outcomes, runlist, troubles, words
 from metrics import browse
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.picked import UNTOLD, Picked
-from roadmap import answers, numbers
+from roadmap.wording import dates, gains, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ def told(db: Database, run: Run, known: date | None = None) -> Told:
     aside, aside_said = _aside(run)
     attempts = browse.attempts(db, run, known)
     return Told(
-        about=f"{run.side}, {answers.under(run.faults)}, {_block(run)}",
+        about=f"{run.side}, {gains.under_faults(run.faults)}, {_block(run)}",
         trouble=troubles.said(run.error_type),
         look=outcomes.look(run.outcome),
         outcome=outcomes.said(run.outcome),
@@ -97,9 +97,9 @@ def told(db: Database, run: Run, known: date | None = None) -> Told:
 
 def not_known(run: Run, day: date) -> str:
     """Why there is nothing to show of a run as of a day on which its block was not over."""
-    over = answers.day(date.fromisoformat(run.block_end), year=True)
+    over = dates.day(date.fromisoformat(run.block_end), year=True)
     why = "it is of" if run.block == run.block_end else "it counts once its week is over, and that is on"
-    return f"Run {run.id} was not known yet at the end of {answers.day(day, year=True)}: {why} {over}."
+    return f"Run {run.id} was not known yet at the end of {dates.day(day, year=True)}: {why} {over}."
 
 
 def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
@@ -228,5 +228,5 @@ def size(size_bytes: int | None) -> str:
 
 def _block(run: Run) -> str:
     if run.block == run.block_end:
-        return f"on {answers.day(date.fromisoformat(run.block), year=True)}"
+        return f"on {dates.day(date.fromisoformat(run.block), year=True)}"
     return f"in the week {words.stretch(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"

@@ -13,7 +13,7 @@ from dashboard.drawing import blank, frame_of, text, whole, y_axis
 from dashboard.palette import PALETTES, STYLES
 from dashboard.partner_names import shown
 from dashboard.partners import FAULTS
-from roadmap import answers, numbers
+from roadmap.wording import gains, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ def chart(partner: str, blocks: Sequence[Block], mode: str) -> Chart:
         unit = "month"
     of = "" if few else "of every 1,000, "
     rows = [_row(block, few=few) for block in drawn(blocks)]
-    faults = answers.under(FAULTS[mode])
+    faults = gains.under_faults(FAULTS[mode])
     cut = f" The last {MOST} {unit}s." if len(together(blocks)) > MOST else ""
     return Chart(
         name="partner",

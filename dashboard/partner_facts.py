@@ -13,7 +13,7 @@ from dashboard import troubles
 from dashboard.partners import FAULTS, lately
 from metrics import failures, setaside
 from metrics.picked import UNTOLD, Picked
-from roadmap import answers, numbers
+from roadmap.wording import dates, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,7 +88,7 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
                 code=one.code or "reason not recorded",
                 rows=one.rows,
                 exchanges=one.runs,
-                last=answers.day(date.fromisoformat(one.last_block), year=True),
+                last=dates.day(date.fromisoformat(one.last_block), year=True),
                 keys={**keys, "feed": one.feed, "aside": one.code or UNTOLD},
             )
             for one in asides[:NAMED]
@@ -104,7 +104,7 @@ def _kind(kind: failures.Group, keys: Mapping[str, Any]) -> Kind:
         error=said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…",
         runs=kind.runs,
         feeds=numbers.plural(len(kind.feeds), "feed"),
-        last=answers.day(datetime.fromtimestamp(kind.last_at_us / 1e6, UTC).date(), year=True),
+        last=dates.day(datetime.fromtimestamp(kind.last_at_us / 1e6, UTC).date(), year=True),
         example=kind.example_run_id,
         keys={**keys, "state": "failed", "fingerprint": kind.fingerprint},
     )

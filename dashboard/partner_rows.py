@@ -10,7 +10,8 @@ from dashboard import words
 from dashboard.partner_names import addressed, shown
 from dashboard.partners import DAYS, FAULTS
 from metrics.feeds import LEAST
-from roadmap import answers, numbers, rates
+from roadmap.wording import dates, gains, numbers
+from roadmap.wording import numbers as wording_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -138,10 +139,11 @@ def row(known: Overview, state: FeedState | None, pair: tuple[str, str], mode: s
         "runs_keys": {"side": state.side, "partner": partner, "feed": feed, "faults": faults},
     }
     if rate := known.rates.get(pair):
+        enough = rate.exchanges >= wording_numbers.MIN_EXCHANGES_FOR_RATE
         told |= {
             "failed": rate.failed, "exchanges": rate.exchanges, "failed_keys": keys_of(rate, pair, faults),
             "exchanges_keys": keys_of(rate, pair, faults) | {"state": "ended"},
-            "rate": words.rate(rate.failed / rate.exchanges, None) if rate.exchanges >= rates.FEW else "",
+            "rate": words.rate(rate.failed / rate.exchanges, None) if enough else "",
         }  # fmt: skip
     else:
         told["rate"] = f"no runs in {DAYS} days"
@@ -180,7 +182,7 @@ def _gain(gained: Gained, pair: tuple[str, str], mode: str) -> dict[str, Any]:
     digits = numbers.digits_for(reading.low, reading.high)
     clear = reading.low > 0 or reading.high < 0
     return {
-        "gain": answers.gained(reading.estimate, reading.low, reading.high) if clear else "no clear difference",
+        "gain": gains.gained(reading.estimate, reading.low, reading.high) if clear else "no clear difference",
         "gain_note": likely(reading.low, reading.high, digits),
         "gain_known": True,
         "gain_keys": {"counted": gained.key, "partner": pair[0], "feed": pair[1]} if pair in gained.listed else {},
@@ -197,7 +199,7 @@ def likely(low: float, high: float, digits: int) -> str:
 
 
 def _bound(share: float, digits: int) -> str:
-    return answers.less(share, digits).removesuffix(" time").replace("the same", "the same time")
+    return gains.less_time(share, digits).removesuffix(" time").replace("the same", "the same time")
 
 
 def span(seconds: float) -> str:
@@ -217,4 +219,4 @@ def tallied(found: Iterable[Row]) -> tuple[tuple[State, int], ...]:
 
 
 def _day_of(at_us: int) -> str:
-    return answers.day(datetime.fromtimestamp(at_us / 1e6, UTC).date(), year=True)
+    return dates.day(datetime.fromtimestamp(at_us / 1e6, UTC).date(), year=True)

@@ -21,9 +21,9 @@ from metrics.picked import Picked, block_of, feeds_of, over_by
 from metrics.store import last_series
 from metrics.walk import totals
 from metrics.window import load
-from roadmap import weeks
-from roadmap.headline import speaking
-from roadmap.looks import question
+from roadmap.judge.evidence import question
+from roadmap.report import block_series
+from roadmap.report.headline import pick_headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -188,7 +188,7 @@ def _blocks(db: Database, seen: View) -> dict[str, tuple[Block, ...]]:
         key = (partner, block)
         ends[key] = max(block_end, ends.get(key, ""))
         sides.setdefault(key, {})[subject_name(system, level)] = (failed or 0, exchanges)
-    parts = weeks.stretches(seen.plan, seen.built, seen.today)
+    parts = block_series.milestone_spans(seen.plan, seen.built, seen.today)
     found: dict[str, list[Block]] = {}
     for (partner, block), counts in sides.items():
         first = date.fromisoformat(block)
@@ -210,7 +210,7 @@ def _blocks(db: Database, seen: View) -> dict[str, tuple[Block, ...]]:
 
 def _gained(db: Database, seen: View) -> Gained:
     """The gain of every feed by the question that the first page answers; its rollups are read once, and cut."""
-    head = speaking(seen.made(headlines))
+    head = pick_headline(seen.made(headlines))
     milestone = head.milestone
     end = head.reading.end if head.reading.blocks else min(seen.today, milestone.due)
     asked = question(milestone, end, seen.mode, FAULTS[seen.mode])

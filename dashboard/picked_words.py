@@ -10,7 +10,7 @@ from dashboard.addresses import joined
 from dashboard.outcomes import STATES
 from metrics.measures import MEASURES
 from metrics.picked import UNTOLD
-from roadmap import answers, numbers
+from roadmap.wording import dates, gains, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,7 @@ def form(found: Found, known: Choices, keys: Sequence[str] = FORM) -> tuple[Fiel
         "state": dict(STATES),
         "partner": {joined((name,)): name for name in known.partners},
         "feed": {joined((name,)): name for name in known.feeds},
-        "faults": {joined((name,)): answers.FAULTS.get(name, name) for name in known.faults},
+        "faults": {joined((name,)): gains.FAULTS_NAME.get(name, name) for name in known.faults},
         "range": dict(RANGES),
         "attempt": dict(ATTEMPTS),
     }
@@ -98,13 +98,13 @@ def said(found: Found) -> Mapping[str, str]:
         "state": listed([STATES[name] for name in picked.states]),
         "partner": listed(picked.partners),
         "feed": listed(picked.feeds),
-        "faults": listed([answers.FAULTS.get(name, name) for name in picked.faults]),
+        "faults": listed([gains.FAULTS_NAME.get(name, name) for name in picked.faults]),
         "attempt": ATTEMPTS.get(picked.attempt, ""),
         "days": _days(found),
         "fingerprint": f"failures alike ({picked.fingerprint})" if picked.fingerprint else "",
     }
     if picked.known:  # which nothing on the page takes away but the way to today's
-        told["known"] = f"known by the end of {answers.day(picked.known, year=True)}"
+        told["known"] = f"known by the end of {dates.day(picked.known, year=True)}"
     if picked.aside:
         told["aside"] = f"rows set aside: {'reasons not recorded' if picked.aside == UNTOLD else picked.aside}"
     if picked.fingerprint == UNTOLD:
@@ -115,7 +115,7 @@ def said(found: Found) -> Mapping[str, str]:
         code, measure, asked, *side = text.split(":")
         faults = picked.counted.faults if picked.counted else asked  # in production all are real
         about = f"{MEASURES[measure].title[:1].lower()}{MEASURES[measure].title[1:]}"
-        told["counted"] = f"counted by {code} for {about}, {answers.FAULTS.get(faults, faults)}"
+        told["counted"] = f"counted by {code} for {about}, {gains.FAULTS_NAME.get(faults, faults)}"
         told["counted"] += ", of the control" if side else ""
     return {key: text for key, text in told.items() if text}
 
@@ -145,8 +145,8 @@ def _days(found: Found) -> str:
     if first and last and picked.first and picked.last:
         return words.stretch(picked.first, picked.last)
     if first and picked.first:
-        return f"from {answers.day(picked.first, year=True)}"
-    return f"until {answers.day(picked.last, year=True)}" if picked.last else ""
+        return f"from {dates.day(picked.first, year=True)}"
+    return f"until {dates.day(picked.last, year=True)}" if picked.last else ""
 
 
 def _whole(found: Found) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from metrics.events import parse_subject
 from metrics.question import in_scope
 from metrics.store import last_series
-from roadmap.revisions import Revision, recorded
+from roadmap.plan.revisions import Revision, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from roadmap.plan import Milestone
+    from roadmap.plan.milestones import Milestone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from metrics.counted import counted
 from metrics.measures import MEASURES
 from metrics.window import load
-from roadmap.looks import question
+from roadmap.judge.evidence import question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dashboard.view import View
     from metrics.picked import Counted
     from metrics.question import Question
-    from roadmap.verdict import Verdict
+    from roadmap.model import Verdict
 
 #: Faults that a reading can be asked under.
 FAULTS = {"replay": ("standard", "none"), "live": ("real", "standard", "none")}

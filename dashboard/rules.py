@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from dashboard import words
-from roadmap import answers as roadmap_answers
-from roadmap import gain as roadmap_gain
-from roadmap import numbers
-from roadmap.advice import BY_STATUS
 from roadmap.criteria import GRADES
-from roadmap.forecast import LEAST_POINTS
-from roadmap.gain import Sides
-from roadmap.reasons import FIRST_LEAST_DAYS, FIRST_MOST_DAYS, FIRST_SHARE, QUIET_WORKING_DAYS, would_change
-from roadmap.words import STATUS, VERDICT
+from roadmap.forecast.forecast import LEAST_POINTS
+from roadmap.judge.advice import BY_STATUS
+from roadmap.judge.reasons import FIRST_LEAST_DAYS, FIRST_MOST_DAYS, FIRST_SHARE, QUIET_WORKING_DAYS, would_change
+from roadmap.wording import gains as roadmap_answers
+from roadmap.wording import gains as roadmap_gain
+from roadmap.wording import numbers
+from roadmap.wording.gains import RunsOfBothSides
+from roadmap.wording.verdicts import STATUS, VERDICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,8 @@ STATUS_WHEN = {
     "not_started": "Its start lies ahead; or its service level is not built, and first evidence is not due yet.",
     "missed": "Its due date is past, and it is not proven.",
     "stalled": f"No first evidence after {numbers.percent(FIRST_SHARE)} of its time (not before day "
-    f"{FIRST_LEAST_DAYS}, not after day {FIRST_MOST_DAYS}); or {QUIET_WORKING_DAYS} working days without a measured run, a decision, or "
+    f"{FIRST_LEAST_DAYS}, not after day {FIRST_MOST_DAYS}); or "
+    f"{QUIET_WORKING_DAYS} working days without a measured run, a decision, or "
     "anything else that is evidence.",
     "at_risk": "A fact: too few blocks are left until the due date, the best that can still come of a target falls "
     "short of it, a measure is not met, a guardrail is breached, or more was spent than planned. Or a forecast: a "
@@ -131,7 +132,7 @@ SITUATIONS = {
         "Only one side has run, or both with nothing in common to compare.",
         _gain(
             0, 0, 0, blocks=0,
-            sides=Sides(subject="service@1", control="monolith", ours=3, theirs=0, why=""),
+            sides=RunsOfBothSides(subject="service@1", control="monolith", ours=3, theirs=0, why=""),
         ),
     ),
     "none": ("Nothing was measured.", _gain(0, 0, 0, blocks=0, start=date(2013, 2, 1), today=date(2013, 1, 10))),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dashboard import outcomes, troubles, words
-from roadmap import answers, numbers
+from roadmap.wording import gains, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +92,7 @@ def line(run: Run) -> Line:
         partner=run.partner,
         feed=run.feed,
         side=run.side,
-        faults=answers.FAULTS.get(run.faults, run.faults),
+        faults=gains.FAULTS_NAME.get(run.faults, run.faults),
         round=numbers.count(run.round) if run.round else "",
         trouble=troubles.said(run.error_type) if run.error_type else "",
         attempt=numbers.count(run.attempt),

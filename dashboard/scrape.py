@@ -16,10 +16,10 @@ from metrics.question import block_days
 from metrics.store import clock_of, open_reader
 from metrics.store import today as replayed_today
 from roadmap.errors import PlanError
-from roadmap.evidence import judge_all
-from roadmap.plan import load
-from roadmap.revisions import check
-from roadmap.words import STATUS
+from roadmap.judge.evaluate import judge_all
+from roadmap.plan.loader import load
+from roadmap.plan.revisions import check
+from roadmap.wording.verdicts import STATUS
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

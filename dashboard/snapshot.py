@@ -24,8 +24,8 @@ from metrics.question import block_days
 from metrics.store import clock_of, empty_store, open_still
 from metrics.store import today as replayed_today
 from roadmap.errors import PlanError
-from roadmap.evidence import judge_all, judge_as_of
-from roadmap.plan import load
+from roadmap.judge.evaluate import judge_all, judge_as_of
+from roadmap.plan.loader import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.config import Config
-    from roadmap.plan import Plan
-    from roadmap.verdict import Verdict
+    from roadmap.model import Verdict
+    from roadmap.plan.milestones import Plan
 
 #: What keeps a view from being made, and is told to whoever asks for it.
 UNREADABLE = (NothingYet, MetricsError, PlanError, sqlite3.DatabaseError)

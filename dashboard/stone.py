@@ -13,10 +13,10 @@ from dashboard.advised import advised
 from dashboard.planned import planned
 from dashboard.undecided import undecided
 from metrics.measures import MEASURES
-from roadmap import answers, numbers
-from roadmap import words as roadmap_words
-from roadmap.history import entries
-from roadmap.revisions import changes
+from roadmap.plan.revisions import changes
+from roadmap.records.decisions import cost_entries
+from roadmap.wording import dates, numbers
+from roadmap.wording import verdicts as roadmap_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from dashboard.planned import Track
     from dashboard.stones import Row, Stone
     from dashboard.view import View
-    from roadmap.plan import Milestone
-    from roadmap.revisions import Revision
-    from roadmap.verdict import Verdict
+    from roadmap.model import Verdict
+    from roadmap.plan.milestones import Milestone
+    from roadmap.plan.revisions import Revision
 
 ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
@@ -48,7 +48,7 @@ class Event:
     @property
     def day(self) -> str:
         """The day as people read it."""
-        return answers.day(self.on, year=True)
+        return dates.day(self.on, year=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +171,7 @@ def _plans(track: Track) -> Iterator[Event]:
 
 def _days_said(text: str) -> str:
     """A text of another room with its ISO dates as people read them."""
-    return ISO_DAY.sub(lambda found: answers.day(date.fromisoformat(found[0]), year=True), numbers.tight(text))
+    return ISO_DAY.sub(lambda found: dates.day(date.fromisoformat(found[0]), year=True), numbers.tight(text))
 
 
 def _promised(one: Revision) -> str:
@@ -181,7 +181,7 @@ def _promised(one: Revision) -> str:
         way = "at_least" if target.get("at_least") is not None else "at_most"
         measure = MEASURES[target["name"]]
         said.append(f"{measure.title.lower()} {numbers.tight(roadmap_words.target(way, target[way], measure.unit))}")
-    return f"due {answers.day(one.due, year=True)}; {', '.join(dict.fromkeys(said))}"
+    return f"due {dates.day(one.due, year=True)}; {', '.join(dict.fromkeys(said))}"
 
 
 def _statuses(db: Database, code: str, today: date) -> Iterator[Event]:
@@ -203,7 +203,7 @@ def _spending(db: Database, milestone: Milestone, verdict: Verdict, today: date)
         recorded=spent is not None,
         over=spent is not None and budget is not None and spent > budget,
         entries=tuple(
-            (answers.day(one.as_of, year=True), f"{one.amount:,.2f}".replace("-", numbers.MINUS), one.note)
-            for one in entries(db, milestone.code, today)
+            (dates.day(one.as_of, year=True), f"{one.amount:,.2f}".replace("-", numbers.MINUS), one.note)
+            for one in cost_entries(db, milestone.code, today)
         ),
     )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from dashboard import words
 from dashboard.three_figures import proof
 from metrics.measures import MEASURES
-from roadmap import answers, numbers
-from roadmap import words as roadmap_words
+from roadmap.wording import dates, gains, numbers
+from roadmap.wording import verdicts as roadmap_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from metrics.reading import Reading
     from roadmap.criteria import Criterion
-    from roadmap.plan import Milestone
-    from roadmap.verdict import Decision, Reason, Verdict
+    from roadmap.model import Decision, Reason, Verdict
+    from roadmap.plan.milestones import Milestone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,13 +110,13 @@ def stone(
     late = verdict.proven_on is not None and verdict.proven_on > verdict.due
     gain = "not measured"
     if timed and reading is not None and reading.estimate is not None:
-        gain = answers.gained(reading.estimate, reading.low, reading.high, timed.target)
+        gain = gains.gained(reading.estimate, reading.low, reading.high, timed.target)
     return Stone(
         code=verdict.code,
         title=verdict.title,
         objective=verdict.objective,
         subject=verdict.subject,
-        days=answers.days_between(verdict.start, verdict.due),
+        days=dates.days_between(verdict.start, verdict.due),
         status=verdict.status,
         status_said=roadmap_words.STATUS[verdict.status] + (" late" if late else ""),
         why=words.sentence(verdict.reasons[0].text) if verdict.reasons else "",
@@ -125,13 +125,13 @@ def stone(
         gain_range=_likely(reading, timed.target if timed else None),
         gain_key=key(verdict.code, timed) if timed and reading and reading.estimate is not None else "",
         target=numbers.percent(timed.target) if timed else "none set",
-        due=answers.day(verdict.due, year=True),
-        proven=answers.day(verdict.proven_on, year=True) if verdict.proven_on else "not yet",
+        due=dates.day(verdict.due, year=True),
+        proven=dates.day(verdict.proven_on, year=True) if verdict.proven_on else "not yet",
         slip=slip(verdict, today),
         slip_why=slip_why(verdict),
         decided=decision_said(decided) if decided else "",
         holds=DECIDED[decided.choice] if decided and decided.holds(today) else "",
-        decided_why=f"{answers.day(decided.as_of, year=True)}: {decided.why}" if decided else "",
+        decided_why=f"{dates.day(decided.as_of, year=True)}: {decided.why}" if decided else "",
         spent=roadmap_words.spent(spent, milestone.budget),
         criteria=tuple(_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
     )
@@ -145,7 +145,7 @@ def key(code: str, criterion: Criterion) -> str:
 def decision_said(decided: Decision) -> str:
     """What was decided and by whom: "paused by Ada until 30 Jun 2013"."""
     last = decided.last_day
-    until = f" until {answers.day(last, year=True) if last else decided.until}" if decided.until else ""
+    until = f" until {dates.day(last, year=True) if last else decided.until}" if decided.until else ""
     return f"{DECIDED.get(decided.choice, decided.choice)} by {decided.owner}{until}"
 
 
@@ -164,9 +164,9 @@ def slip(verdict: Verdict, today: date) -> str:
 
 def slip_why(verdict: Verdict) -> str:
     """What the slip is measured from, and whether the due date was moved since."""
-    first = f"first due {answers.day(verdict.first_due, year=True)}"
-    moved = f", now {answers.day(verdict.due, year=True)}" if verdict.slip_days else ""
-    proven = f"; proven {answers.day(verdict.proven_on, year=True)}" if verdict.proven_on else ""
+    first = f"first due {dates.day(verdict.first_due, year=True)}"
+    moved = f", now {dates.day(verdict.due, year=True)}" if verdict.slip_days else ""
+    proven = f"; proven {dates.day(verdict.proven_on, year=True)}" if verdict.proven_on else ""
     return first + moved + proven
 
 
@@ -215,7 +215,7 @@ def _measured(c: Criterion) -> str:
         apart = c.reading.n - round(value * c.reading.n)
         return "all" if apart == 0 else f"all but {apart:,}"
     if c.name == "busy_time_saved":
-        return answers.gained(value, c.reading.low, c.reading.high, c.target)
+        return gains.gained(value, c.reading.low, c.reading.high, c.target)
     return numbers.percent(value, numbers.digits_of(value, c.reading.low, c.reading.high, c.target))
 
 

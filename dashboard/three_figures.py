@@ -10,8 +10,10 @@ from metrics import browse, compare
 from metrics.counted import counted
 from metrics.picked import Picked
 from metrics.window import load
-from roadmap import answers, numbers, rates
-from roadmap import gain as roadmap_gain
+from roadmap.wording import gains as roadmap_gain
+from roadmap.wording import gains as wording_gains
+from roadmap.wording import numbers
+from roadmap.wording import numbers as wording_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from metrics.question import Question
     from metrics.reading import Reading
-    from roadmap.plan import Plan
+    from roadmap.plan.milestones import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ def proof(reading: Reading, *, short: bool = False) -> str:
     """What a number rests on, in one small line; `short` leaves out what a table's row says already."""
     unit = "day" if reading.mode == "live" else "week"
     parts = [
-        "" if short else words.capital(answers.under(reading.faults)),
+        "" if short else words.capital(wording_gains.under_faults(reading.faults)),
         f"grade {reading.grade}" if reading.grade else "no grade",
         numbers.plural(reading.blocks, unit),
         "" if short else words.many(reading.n, reading.n_of),
@@ -105,14 +107,14 @@ def saved(gains: dict[str, Reading], gain: roadmap_gain.Gain) -> Figure:
     for faults, reading in gains.items():
         if reading.estimate is None:
             said = "not measured" if gain.blocks or not gain.has_runs else "not compared yet"
-            shown.append(Shown(label=words.capital(answers.under(faults)), big=said, missing=True))
+            shown.append(Shown(label=words.capital(wording_gains.under_faults(faults)), big=said, missing=True))
             continue
         if reading.low is None or reading.high is None:
             note = f"{reading.blocks} of {gain.min_blocks} {gain.unit}; no range yet"
             shown.append(
                 Shown(
-                    label=words.capital(answers.under(faults)),
-                    big=answers.less(reading.estimate),
+                    label=words.capital(wording_gains.under_faults(faults)),
+                    big=wording_gains.less_time(reading.estimate),
                     note=note,
                     missing=True,
                 )
@@ -125,7 +127,7 @@ def saved(gains: dict[str, Reading], gain: roadmap_gain.Gain) -> Figure:
             note += f"; target {numbers.percent(target)}"
         shown.append(
             Shown(
-                label=words.capital(answers.under(faults)),
+                label=words.capital(wording_gains.under_faults(faults)),
                 big=numbers.percent(abs(reading.estimate), digits),
                 unit=way,
                 note=note,
@@ -162,11 +164,15 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
         if now.estimate is None:
             shown.append(Shown(label=label, big="not measured", missing=True))
             continue
-        before = rates.unit(now.n) + rates.was(was.estimate, was.n, now.n)
+        before = wording_numbers.exchange_share_unit(now.n) + wording_numbers.control_share(was.estimate, was.n, now.n)
         notes = []
         if now.low is not None and now.high is not None:
             likely = f"Likely {numbers.per_thousand(now.low)} to {numbers.per_thousand(now.high)}"
-            notes.append(likely if now.n >= rates.FEW else f"{likely} {rates.UNIT}")
+            notes.append(
+                likely
+                if now.n >= wording_numbers.MIN_EXCHANGES_FOR_RATE
+                else f"{likely} {wording_numbers.PER_THOUSAND_UNIT}"
+            )
         ours, theirs = asked[faults], replace(asked[faults], subject=asked[faults].control)
         lists = [
             _counted(db, question, one, f"{code}:{one.measure}:{faults}{side}", attempt)
@@ -176,7 +182,7 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
         shown.append(
             Shown(
                 label=label,
-                big=rates.many(now.estimate, now.n),
+                big=wording_numbers.exchange_share(now.estimate, now.n),
                 unit=before,
                 note="; ".join(notes),
                 failed=tuple(failed for failed, _ in lists),
@@ -207,7 +213,7 @@ def _calm(
         return (Listed(text="not measured", keys={}, of_runs=False),)
     return tuple(
         Listed(
-            text=rates.many(one.estimate, one.n),
+            text=wording_numbers.exchange_share(one.estimate, one.n),
             keys={"counted": f"{code}:{one.measure}:{asked.faults}{side}", "attempt": "last"},
             of_runs=False,
         )

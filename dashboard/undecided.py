@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from roadmap.judge import judge
-from roadmap.looks import gather, windows_of
+from roadmap.judge.evidence import gather, windows_of
+from roadmap.judge.status import judge
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from roadmap.verdict import Verdict
+    from roadmap.model import Verdict
 
 #: Statuses that a decision sets.
 SET_BY_DECISION = frozenset({"paused", "stopped"})

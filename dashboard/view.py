@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from roadmap.plan import Plan
-    from roadmap.verdict import Verdict
+    from roadmap.model import Verdict
+    from roadmap.plan.milestones import Plan
 
 T = TypeVar("T")
 

@@ -9,13 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roadmap.answers import day, days_between
-from roadmap.numbers import (
-    MISSING,
-    per_thousand,
-    plural,
-    tight,
-)
+from roadmap.wording.dates import day, days_between
+from roadmap.wording.numbers import MISSING, per_thousand, plural, tight
 
 if TYPE_CHECKING:
     from datetime import date, timedelta

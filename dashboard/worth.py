@@ -11,9 +11,10 @@ from dashboard.headlines import headlines
 from dashboard.three_figures import Figure, failed, saved, spent
 from metrics import compare
 from metrics.measures import MEASURES
-from roadmap import answers, numbers
-from roadmap import words as roadmap_words
-from roadmap.headline import speaking
+from roadmap.report.headline import pick_headline
+from roadmap.wording import dates, numbers
+from roadmap.wording import gains as wording_gains
+from roadmap.wording import verdicts as roadmap_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from metrics.measures import Measure
     from metrics.question import Question
     from metrics.reading import Reading
-    from roadmap.headline import Seen
-    from roadmap.plan import Plan
+    from roadmap.plan.milestones import Plan
+    from roadmap.report.headline import HeadlineCandidate
 
 
 #: So many of the partners with which it takes more time are named.
@@ -41,7 +42,7 @@ EXPLAINED = ("busy_time_saved", "failed_first", "failed_final", "answers_equal")
 class Worth:
     """The front page without its charts."""
 
-    answer: answers.Answer
+    answer: wording_gains.Answer
     code: str
     status: str
     status_said: str
@@ -69,9 +70,9 @@ def answer(db: Database, view: View) -> Worth:
     return replace(told, partners=f"{said}{few}." if said else "")
 
 
-def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str) -> Worth:
+def page(db: Database, plan: Plan, seen: Sequence[HeadlineCandidate], today: date, mode: str) -> Worth:
     """The front page: the last milestone with enough evidence speaks, newer ones are an early look."""
-    head = speaking(seen)
+    head = pick_headline(seen)
     later = [one for one in seen[seen.index(head) + 1 :] if one.milestone.start > head.milestone.start]
     kinds = ("real",) if mode == "live" else ("standard", "none")
     asked = {faults: head.asked if faults == head.asked.faults else _other(head, faults) for faults in kinds}
@@ -79,12 +80,12 @@ def page(db: Database, plan: Plan, seen: Sequence[Seen], today: date, mode: str)
     gains_of[head.asked.faults] = head.reading
     unit = "day" if mode == "live" else "week"
     return Worth(
-        answer=answers.answer(head.gain),
+        answer=wording_gains.answer(head.gain),
         code=head.milestone.code,
         status=head.verdict.status,
         status_said=f"{head.milestone.code} {head.milestone.title}: {roadmap_words.STATUS[head.verdict.status]}",
         about=f"{head.milestone.subject} against the {head.milestone.control}, {_window_said(head, unit)}",
-        early=tuple(answers.early_look(one.gain) for one in later),
+        early=tuple(wording_gains.early_look(one.gain) for one in later),
         figures=(
             saved(gains_of, head.gain),
             failed(db, asked, head.milestone.code),
@@ -104,15 +105,15 @@ def _series(readings: Mapping[str, Reading]) -> tuple[str, ...]:
     named: dict[str, list[str]] = {}
     for faults, reading in readings.items():
         if reading.series:
-            named.setdefault(reading.series, []).append(answers.under(faults))
+            named.setdefault(reading.series, []).append(wording_gains.under_faults(faults))
     return tuple(f"{series}: {' and '.join(faults)}" for series, faults in named.items())
 
 
-def _window_said(head: Seen, unit: str) -> str:
+def _window_said(head: HeadlineCandidate, unit: str) -> str:
     if not head.reading.blocks:
         return "nothing compared yet" if head.gain.has_runs else "nothing measured yet"
-    return f"{answers.days_between(head.reading.start, head.reading.end)}, {numbers.plural(head.reading.blocks, unit)}"
+    return f"{dates.days_between(head.reading.start, head.reading.end)}, {numbers.plural(head.reading.blocks, unit)}"
 
 
-def _other(head: Seen, faults: str) -> Question:
+def _other(head: HeadlineCandidate, faults: str) -> Question:
     return replace(head.asked, faults=faults, series=None)

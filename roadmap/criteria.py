@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.measures import MEASURES
-from roadmap import words
+from roadmap.wording import verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
     from metrics.reading import Reading
-    from roadmap.plan import Milestone, Rules, Target
+    from roadmap.plan.milestones import Milestone, Rules, Target
 
 #: Grades of evidence from weakest to strongest.
 GRADES = "DCBA"
@@ -112,7 +112,7 @@ def _lacking(milestone: Milestone, reading: Reading, as_of: date) -> tuple[str, 
     """What keeps a reading from being judged at all, or None."""
     rules = milestone.evidence
     if rules.mode == "fixed" and as_of < milestone.due:
-        return "insufficient", f"judged once, on {words.day(milestone.due)}"
+        return "insufficient", f"judged once, on {verdicts.day(milestone.due)}"
     if reading.missing:
         return "insufficient", reading.missing
     wrong = wrong_kind(rules, reading)
@@ -124,7 +124,7 @@ def wrong_kind(rules: Rules, reading: Reading) -> str:
     if GRADES.index(reading.grade or "D") < GRADES.index(rules.min_grade):
         return f"evidence of grade {reading.grade}; grade {rules.min_grade} is asked for"
     if reading.coverage is not None and reading.coverage < rules.min_coverage:
-        have, need = words.percent(reading.coverage), words.percent(rules.min_coverage)
+        have, need = verdicts.percent(reading.coverage), verdicts.percent(rules.min_coverage)
         return f"both sides did {have} of the work that counts; {need} is asked for"
     return ""
 

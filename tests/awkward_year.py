@@ -18,9 +18,9 @@ import pytest
 import roadmap
 from metrics.events import HoldingEvent, RunEvent
 from metrics.store import insert_events, open_store
-from roadmap.evidence import evaluate
-from roadmap.plan import load
-from roadmap.record import decide, spend
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan.loader import load
+from roadmap.records.decide import decide, spend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

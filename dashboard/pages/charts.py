@@ -19,7 +19,8 @@ from dashboard.pages import links
 from dashboard.pages.shared import here, query, settings, view
 from dashboard.planned import planned
 from dashboard.undecided import undecided
-from roadmap import answers, weeks
+from roadmap.report import block_series
+from roadmap.wording import gains as wording_gains
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -107,13 +108,16 @@ def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
     """Both charts by the faults that can be asked for, without the addresses of their numbers."""
     del db  # what is asked of it is kept apart, by faults
     window = seen.made(worth.answer).window  # shaded
-    parts = weeks.stretches(seen.plan, seen.built, seen.today)
+    parts = block_series.milestone_spans(seen.plan, seen.built, seen.today)
     unit = "day" if seen.mode == "live" else "week"
     found: dict[str, tuple[Chart, ...]] = {}
     for faults in ASKABLE[seen.mode]:
         frame = seen.made(weekly(faults))
         both = () if frame.empty else (charts.busy, charts.failed)
-        made = (make(frame, parts, window, (faults, words.capital(answers.under(faults))), unit) for make in both)
+        made = (
+            make(frame, parts, window, (faults, words.capital(wording_gains.under_faults(faults))), unit)
+            for make in both
+        )
         found[faults] = tuple(
             replace(one, lists=lists(seen, faults, one.rows, list(frame["milestone"]))) if one.name == "failed" else one
             for one in made
@@ -126,7 +130,7 @@ def weekly(faults: str) -> Callable[[Database, View], pd.DataFrame]:
     """The question for both sides week by week under some faults; the same function for the same faults."""
 
     def make(db: Database, seen: View) -> pd.DataFrame:
-        return frames.weekly(db, weeks.stretches(seen.plan, seen.built, seen.today), seen.mode, faults)
+        return frames.weekly(db, block_series.milestone_spans(seen.plan, seen.built, seen.today), seen.mode, faults)
 
     return make
 

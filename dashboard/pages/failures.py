@@ -12,7 +12,7 @@ from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here
 from metrics import browse, failures
 from metrics.picked import Picked
-from roadmap import numbers
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -16,7 +16,7 @@ from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here
 from metrics import setaside, spans
 from metrics.picked import Picked
-from roadmap import numbers
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -10,13 +10,13 @@ from flask import Blueprint, Response, render_template
 
 import roadmap
 from dashboard.pages.shared import query, settings, view
-from roadmap import sheet
+from roadmap.report import one_page
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from roadmap.sheet import Sheet
+    from roadmap.report.one_page import OnePageReport
 
 #: The sheet's own template lies beside the code that fills it.
 pages = Blueprint("report", __name__, template_folder=Path(roadmap.__file__).with_name("templates"))
@@ -35,9 +35,9 @@ def style() -> Response:
     return Response(files("roadmap").joinpath("templates/report.css").read_bytes(), mimetype="text/css")
 
 
-def told(db: Database, seen: View) -> Sheet:
+def told(db: Database, seen: View) -> OnePageReport:
     """The sheet of a view."""
-    return sheet.gather(db, seen.plan, seen.verdicts, seen.today, seen.mode, seen.built)
+    return one_page.gather(db, seen.plan, seen.verdicts, seen.today, seen.mode, seen.built)
 
 
 #: What is made with a view, before anybody is shown it.

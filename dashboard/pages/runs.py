@@ -16,7 +16,7 @@ from dashboard.partners import FAULTS
 from dashboard.picked_from import KEYS
 from metrics import browse
 from metrics.walk import Cursor
-from roadmap import answers
+from roadmap.wording import gains
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +118,7 @@ def _grid(found: Found, seen: View, known: Choices) -> Grid | None:
     sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
     services = tuple(name for name in known.sides if name.startswith("service"))
     named = ("the service, any level",) if sides == services and len(sides) > 1 else sides
-    met = [answers.FAULTS.get(name, name) for name in faults]
+    met = [gains.FAULTS_NAME.get(name, name) for name in faults]
     about = f"{picked_words.listed(named)}, {picked_words.listed(met)}"
     return runlist.grid(seen.made(grid_of(sides, faults)), picked, about)
 

@@ -11,7 +11,7 @@ from dashboard import asked
 from dashboard.errors import NoSuchDay, NothingYet
 from dashboard.freshness import Line, freshness
 from metrics.store import open_still
-from roadmap import numbers
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from flask import Blueprint, render_template
 from dashboard import words, worth
 from dashboard.pages import charts, links
 from dashboard.pages.shared import address_or, here, query, settings, view
-from roadmap import answers
+from roadmap.wording import gains
 
 pages = Blueprint("worth", __name__)
 
@@ -22,7 +22,7 @@ def page() -> str:
     told = seen.made(worth.answer)
     kinds = tuple(
         (
-            words.capital(answers.under(name)),
+            words.capital(gains.under_faults(name)),
             here("worth.page", faults=name if place else None) + "#weeks",
             name == faults,
         )

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from roadmap.plan import load
-from roadmap.report import plan_markdown
+from roadmap.plan.loader import load
+from roadmap.report.verdict_text import plan_markdown
 
 ROOT = Path(__file__).parents[2]
 MARKED = re.compile(r"(<!-- milestones: begin[^>]*-->\n).*?(<!-- milestones: end -->)", re.DOTALL)

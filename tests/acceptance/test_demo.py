@@ -24,8 +24,8 @@ from metrics.measure import alone
 from metrics.question import Question
 from metrics.store import open_reader, open_store
 from milepost import spans_of
-from roadmap.plan import load
-from roadmap.template import template
+from roadmap.plan.loader import load
+from roadmap.plan.template import template
 
 MILEPOST = str(Path(sys.executable).with_name("milepost"))
 

@@ -42,7 +42,7 @@ from metrics.collect import collect
 from metrics.events import SpoolRecorder, to_line
 from metrics.store import insert_events, open_store
 from poc.scaffold import AIRLINES, make
-from roadmap.template import template
+from roadmap.plan.template import template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from metrics.store import open_reader, open_store
-from roadmap.evidence import evaluate, judge_all
-from roadmap.plan import load
+from roadmap.judge.evaluate import evaluate, judge_all
+from roadmap.plan.loader import load
 
 FEEDS, BANDS, DAYS = 48, (8, 11), 365
 FIRST = date(2013, 1, 1)

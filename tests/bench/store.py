@@ -33,8 +33,8 @@ import roadmap
 from metrics.collect import collect
 from metrics.events import Event, SpoolRecorder, to_line
 from metrics.store import open_store
-from roadmap import plan
-from roadmap.evidence import evaluate
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan import loader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,7 +80,7 @@ def judged_s(stores: list[Database], turns: int) -> list[float]:
 
     Each turn judges a revision of its own: what an earlier judgement has looked at would not be looked at again.
     """
-    loaded = plan.load(Path(roadmap.__file__).with_name("milestones.toml"))
+    loaded = loader.load(Path(roadmap.__file__).with_name("milestones.toml"))
     took: list[list[float]] = [[] for _ in stores]
     statuses: list[list[str]] = [[] for _ in stores]
     for turn in range(turns + 1):

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from metrics.store import open_reader
-from roadmap import caveats, drawing, numbers, paper, sheet
-from roadmap.evidence import judge_all
-from roadmap.plan import load
-from roadmap.weeks import Week
+from roadmap.judge.evaluate import judge_all
+from roadmap.plan.loader import load
+from roadmap.report import caveats, full_report, one_page, svg_chart
+from roadmap.report.block_series import BlockPoint
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from roadmap.sheet import Sheet
+    from roadmap.report.one_page import OnePageReport
 
 TITLES = (
     "One broken row no longer holds up the good ones around it, " * 6,
@@ -56,13 +57,13 @@ def printed(page: Page) -> str:
 
 
 @pytest.fixture(scope="module")
-def planned(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Sheet]:
+def planned(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], OnePageReport]:
     """The sheet of a made-up year under a plan of so many milestones: of long titles, unbroken, hostile, and short."""
     store, folder = made_up(moves=True), tmp_path_factory.mktemp("plans")
     today = date(2013, 12, 31)
 
     @cache
-    def make(many: int) -> Sheet:
+    def make(many: int) -> OnePageReport:
         text = ["schema = 1"]
         for n in range(many):
             start = date(2013, 1, 1) + timedelta(days=round(n * 270 / many))
@@ -75,19 +76,19 @@ def planned(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPathFacto
         plan.write_text("\n".join(text), encoding="utf-8")
         loaded = load(plan)
         with closing(open_reader(store)) as db:
-            return sheet.gather(db, loaded, judge_all(db, loaded, today, 4), today, "replay", 4)
+            return one_page.gather(db, loaded, judge_all(db, loaded, today, 4), today, "replay", 4)
 
     return make
 
 
 @pytest.fixture
-def alone(browser, tmp_path: Path) -> Callable[[Sheet, str], Page]:
+def alone(browser, tmp_path: Path) -> Callable[[OnePageReport, str], Page]:
     """Open the file that the command line writes, as wide as a sheet of A4 is between its margins."""
     context = browser.new_context(viewport={"width": 703, "height": 900}, java_script_enabled=True)
 
-    def go(made: Sheet, name: str) -> Page:
+    def go(made: OnePageReport, name: str) -> Page:
         file = tmp_path / "report.html"
-        file.write_text(paper.to_html(made, name), encoding="utf-8")
+        file.write_text(full_report.to_html(made, name), encoding="utf-8")
         page = context.new_page()
         page.goto(file.as_uri())
         return page
@@ -177,12 +178,12 @@ def test_nothing_on_the_demos_page_is_cut(open_page: Callable) -> None:
 def test_every_word_of_the_drawing_lies_inside_it(planned: Callable, alone: Callable, seconds: float) -> None:
     """However long a time stands beside the axis, its first digit is not cut off."""
     made = planned(4)
-    week = Week(
+    week = BlockPoint(
         block=date(2013, 1, 7), block_end=date(2013, 1, 13), milestone="M1", control_s=seconds, subject_s=seconds / 2,
         target_s=None, control_held=1, subject_held=1, control_first=0, subject_first=0, control_after=0,
         subject_after=0, control_exchanges=1, subject_exchanges=1,
     )  # fmt: skip
-    drawn = drawing.draw(
+    drawn = svg_chart.draw(
         [week, replace(week, block=date(2013, 3, 4), block_end=date(2013, 3, 10))], [], "", "week", 200
     )
     page = alone(replace(made, drawing=drawn), "demo")

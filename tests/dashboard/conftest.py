@@ -14,9 +14,9 @@ import pytest
 from dashboard.app import create_app
 from dashboard.config import Config
 from metrics.store import insert_events, open_store
-from roadmap import record
-from roadmap.evidence import evaluate
-from roadmap.plan import load
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan.loader import load
+from roadmap.records import decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,9 +128,9 @@ def example_year(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPath
         verdicts = {verdict.code: verdict for verdict in evaluate(db, plan, day, 4, 0)}
         for on, code, choice, owner, why, until in EXAMPLE_DECIDED:
             if on == day:
-                record.decide(db, plan.milestone(code), verdicts[code], choice, why, owner, until, 0)
+                decide.decide(db, plan.milestone(code), verdicts[code], choice, why, owner, until, 0)
     for code, amount, note, on in EXAMPLE_SPENT:
-        record.spend(db, plans[1].milestone(code), amount, note, on, 0)
+        decide.spend(db, plans[1].milestone(code), amount, note, on, 0)
     db.close()
     return Example(store=store, milestones=paths[1])
 

@@ -12,10 +12,10 @@ import pytest
 import roadmap
 from dashboard.coded import coded
 from metrics.store import open_store
-from roadmap import record
-from roadmap.advice import advise, wanted
-from roadmap.evidence import evaluate
-from roadmap.plan import load
+from roadmap.judge.advice import advise, decision_needed
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan.loader import load
+from roadmap.records import decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ def decided(store: Path, day: date, code: str, choice: str) -> None:
     """Judge a made-up year as of a day, and record a decision then."""
     plan, db = load(PLAN), open_store(store, "replay")
     verdicts = {verdict.code: verdict for verdict in evaluate(db, plan, day, 4, 0)}
-    record.decide(db, plan.milestone(code), verdicts[code], choice, "for a reason", "Ada", None, 0)
+    decide.decide(db, plan.milestone(code), verdicts[code], choice, "for a reason", "Ada", None, 0)
     db.close()
 
 
@@ -134,7 +134,7 @@ def test_nothing_to_decide_is_said(app_on: Callable[..., Flask], made_up: Callab
 )  # fmt: skip
 def test_somebody_is_wanted_where_going_on_is_not_enough(status: str, before: bool, asks: bool) -> None:
     """For any other choice than to go on, and for going on in silence."""
-    assert wanted(status, advise(status, stalled_before=before)) is asks
+    assert decision_needed(status, advise(status, stalled_before=before)) is asks
 
 
 def test_commands_in_a_sentence_are_code_and_nothing_else_is_markup() -> None:

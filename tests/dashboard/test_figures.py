@@ -15,7 +15,7 @@ from dashboard import figures
 from dashboard.drawing import Figure, Mark
 from dashboard.frames import WEEKLY
 from dashboard.palette import PALETTES
-from roadmap.scale import scale
+from roadmap.wording.numbers import time_unit
 
 CSS = Path(dashboard.__file__).with_name("static") / "milepost.css"
 WEEKS = [("2013-03-18", "M1", 9.0, 3.0), ("2013-03-25", "M1", 10.0, None), ("2013-04-01", "M2", 11.0, 4.0)]
@@ -43,7 +43,7 @@ def every(frame: pd.DataFrame) -> list[Figure]:
     """One figure of each kind."""
     window = (date(2013, 3, 18), date(2013, 3, 31))
     return [
-        figures.busy(frame, MARKS, window, "30% less", scale(11.0)),
+        figures.busy(frame, MARKS, window, "30% less", time_unit(11.0)),
         figures.failed(frame, MARKS, None),
     ]
 
@@ -71,7 +71,9 @@ def test_a_missing_week_is_a_gap_and_a_switch_breaks_the_line(frame: pd.DataFram
 
 def test_weeks_that_nobody_measured_are_a_gap_too(frame: pd.DataFrame) -> None:
     """Two rows with a hole between them are not joined by a line."""
-    lines = {trace["meta"]: trace for trace in figures.busy(frame.iloc[[0, 2]], MARKS, None, "", scale(11.0))["data"]}
+    lines = {
+        trace["meta"]: trace for trace in figures.busy(frame.iloc[[0, 2]], MARKS, None, "", time_unit(11.0))["data"]
+    }
     assert lines["baseline"]["y"] == [9.0, None, 11.0]
 
 

@@ -11,9 +11,9 @@ import pytest
 
 import roadmap
 from metrics.store import open_store
-from roadmap import record
-from roadmap.evidence import evaluate
-from roadmap.plan import load
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan.loader import load
+from roadmap.records import decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,7 +100,7 @@ def test_what_was_decided_before_any_run_is_shown(app_on: Callable[..., Flask], 
     """A store without a run may hold decisions; they stand on the pages of the plan."""
     plan, db = load(PLAN), open_store(tmp_path / "metrics.db", "replay")
     verdict = evaluate(db, plan, date(2013, 1, 1), 1, 0)[0]
-    record.decide(db, plan.milestone("M1"), verdict, "continue", "we begin", "Ada", None, 0)
+    decide.decide(db, plan.milestone("M1"), verdict, "continue", "we begin", "Ada", None, 0)
     db.close()
     client = app_on(tmp_path / "metrics.db").test_client()
     assert "Ada, 1 Jan 2013" in plain(client.get("/decisions").text)

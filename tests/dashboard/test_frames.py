@@ -13,9 +13,9 @@ import roadmap
 from dashboard import frames
 from metrics.baseline import pin_baseline
 from metrics.store import open_reader, open_store
-from roadmap import weeks
-from roadmap.looks import question
-from roadmap.plan import load
+from roadmap.judge.evidence import question
+from roadmap.plan.loader import load
+from roadmap.report import block_series
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ TEMPLATE = Path(roadmap.__file__).with_name("milestones.toml")
 def weekly(store: Path, faults: str = "standard") -> pd.DataFrame:
     """The weekly frame of a whole store at level 1."""
     db = open_reader(store)
-    parts = weeks.stretches(load(TEMPLATE), built=1, today=date(2013, 12, 31))
+    parts = block_series.milestone_spans(load(TEMPLATE), built=1, today=date(2013, 12, 31))
     frame = frames.weekly(db, parts, "replay", faults)
     db.close()
     return frame
@@ -37,7 +37,10 @@ def weekly(store: Path, faults: str = "standard") -> pd.DataFrame:
 def test_stretches_never_overlap_and_end_at_the_next_start() -> None:
     """Each built milestone's service stands from its start until the next built one's."""
     plan = load(TEMPLATE)
-    found = [(part.code, part.start, part.end, part.target) for part in weeks.stretches(plan, 2, date(2013, 8, 1))]
+    found = [
+        (part.code, part.start, part.end, part.target)
+        for part in block_series.milestone_spans(plan, 2, date(2013, 8, 1))
+    ]
     assert found == [
         ("M1", date(2013, 1, 1), date(2013, 3, 31), 0.30),
         ("M2", date(2013, 4, 1), date(2013, 8, 1), 0.30),
@@ -47,7 +50,7 @@ def test_stretches_never_overlap_and_end_at_the_next_start() -> None:
 def test_a_milestone_that_lies_ahead_has_no_stretch() -> None:
     """What is built but has not started stands nowhere yet."""
     plan = load(TEMPLATE)
-    assert [part.code for part in weeks.stretches(plan, 4, date(2013, 2, 1))] == ["M1"]
+    assert [part.code for part in block_series.milestone_spans(plan, 4, date(2013, 2, 1))] == ["M1"]
 
 
 def test_every_week_has_both_sides(made_up: Callable[..., Path]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from dashboard.gains import gains
 from metrics.compare import busy_time_saved
 from metrics.store import open_reader
-from roadmap.looks import question
+from roadmap.judge.evidence import question
 
 if TYPE_CHECKING:
     from collections.abc import Callable

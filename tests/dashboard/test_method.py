@@ -25,10 +25,10 @@ from metrics.measures import ALL, MEASURES
 from metrics.question import Question
 from metrics.store import METHOD, open_reader, open_store
 from metrics.window import load
-from roadmap import answers
 from roadmap.criteria import GRADES
-from roadmap.plan import load as load_plan
-from roadmap.words import STATUS, VERDICT
+from roadmap.plan.loader import load as load_plan
+from roadmap.wording import dates, gains
+from roadmap.wording.verdicts import STATUS, VERDICT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,11 +89,11 @@ def test_statuses_stand_in_the_order_in_which_they_are_tried() -> None:
 def test_the_examples_of_answers_are_answered_so() -> None:
     """Each example gets the answer that it stands for, and no answer lacks one."""
     for name, (_, gain) in rules.SITUATIONS.items():
-        assert answers.answer(gain).situation == name
+        assert gains.answer(gain).situation == name
     known = set(
         re.findall(
             r'"(\w+)"',
-            " ".join(re.findall(r"situation=[^,]+,", inspect.getsource(sys.modules[answers.answer.__module__]))),
+            " ".join(re.findall(r"situation=[^,]+,", inspect.getsource(sys.modules[gains.answer.__module__]))),
         )
     )
     assert known == set(rules.SITUATIONS)
@@ -139,7 +139,7 @@ def test_targets_and_windows_are_those_of_the_plan(text: str) -> None:
     part = text.split('<h3 id="busy_time_saved">')[1].split("</article>", maxsplit=1)[0]
     assert re.search(r"M1</a> at least 30%", part)
     first = load_plan(PLAN).milestones[0]
-    assert answers.days_between(first.start, first.due) in text
+    assert dates.days_between(first.start, first.due) in text
 
 
 def test_words_can_be_read_before_anything_is_measured(app_on: Callable[..., Flask], tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from dashboard import stone
 from dashboard.charts_plan import slips
 from dashboard.planned import planned
 from metrics.store import open_store
-from roadmap import record
-from roadmap.evidence import evaluate
-from roadmap.plan import load
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan.loader import load
+from roadmap.records import decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,7 +219,7 @@ def test_a_milestone_that_left_the_plan_keeps_its_decisions(
     plan = load(PLAN)
     db = open_store(store, "replay")
     verdict = evaluate(db, plan, date(2013, 2, 24), 1, 0)[3]
-    record.decide(db, plan.milestone("M4"), verdict, "stop", "no need", "Ada", None, 0)
+    decide.decide(db, plan.milestone("M4"), verdict, "stop", "no need", "Ada", None, 0)
     db.close()
     fewer.write_text(PLAN.read_text().partition('[[milestone]]\ncode = "M4"')[0], encoding="utf-8")
     client = app_on(store, milestones=fewer).test_client()

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import roadmap
 from metrics.store import open_store
-from roadmap.cli import roadmap as command
+from roadmap.cli.main import roadmap as command
 
 if TYPE_CHECKING:
     from collections.abc import Callable

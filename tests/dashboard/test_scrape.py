@@ -10,8 +10,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 import roadmap
 from metrics.store import insert_events, open_store
-from roadmap.plan import load
-from roadmap.revisions import keep
+from roadmap.plan.loader import load
+from roadmap.plan.revisions import keep
 
 OPEN = {"Accept": "application/openmetrics-text;version=1.0.0"}
 

@@ -20,7 +20,7 @@ from metrics.counted import counted
 from metrics.picked import Picked
 from metrics.store import open_reader
 from metrics.window import load
-from roadmap.looks import question
+from roadmap.judge.evidence import question
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 
 from dashboard import words
-from roadmap import answers, numbers
-from roadmap.gain import Gain
+from roadmap.wording import dates, gains, numbers
+from roadmap.wording.gains import Gain
 
 GAIN = Gain(
     estimate=0.65, low=0.63, high=0.67, target=0.60, blocks=13, min_blocks=12,
@@ -80,13 +80,13 @@ OPEN = replace(GAIN, proven_on=None)
 )
 def test_each_situation_has_its_sentence(gain: Gain, situation: str, headline: str, detail: str) -> None:
     """Every row of the table of situations is said in its own fixed words."""
-    assert answers.answer(gain) == answers.Answer(situation=situation, headline=headline, detail=detail)
+    assert gains.answer(gain) == gains.Answer(situation=situation, headline=headline, detail=detail)
 
 
 def test_an_early_look_gives_a_number_and_no_verdict() -> None:
     """A milestone without enough evidence shows what it has, and says that this is no verdict."""
     early = replace(OPEN, code="M2", low=None, high=None, blocks=3, today=date(2013, 1, 20))
-    assert answers.early_look(early) == (
+    assert gains.early_look(early) == (
         "Early look at M2: 3 of 12 weeks. Enough around 24 Mar at today's rate. So far "
         "65% less time, without a verdict."
     )
@@ -95,7 +95,7 @@ def test_an_early_look_gives_a_number_and_no_verdict() -> None:
 def test_too_late_for_enough_evidence_is_said() -> None:
     """When the rate of evidence cannot reach the minimum by the due date, no cheerful date is given."""
     slow = replace(OPEN, low=None, high=None, blocks=2, today=date(2013, 2, 24))
-    assert answers.too_early(slow).endswith("not before 5 May, after the due date.")
+    assert gains.too_early(slow).endswith("not before 5 May, after the due date.")
 
 
 def test_no_bound_is_rounded_onto_a_target_it_misses() -> None:
@@ -119,8 +119,8 @@ def test_no_number_has_more_digits_than_its_range_supports(
 ) -> None:
     """An estimate has what its range supports, and more only where it lies beyond the target with all of its range."""
     estimate, low, high, target = known
-    assert f"{answers.gained(estimate, low, high, target)}, {numbers.span(low, high, target)}" == said
-    found = answers.answer(replace(OPEN, estimate=estimate, low=low, high=high, target=target))
+    assert f"{gains.gained(estimate, low, high, target)}, {numbers.span(low, high, target)}" == said
+    found = gains.answer(replace(OPEN, estimate=estimate, low=low, high=high, target=target))
     assert f" {said.partition(',')[0]}" in found.headline
     assert said.partition(", ")[2] in found.detail.replace(" and ", " to ")
 
@@ -131,7 +131,7 @@ def test_no_number_has_more_digits_than_its_range_supports(
         (numbers.percent(None), "not recorded"),
         (numbers.percent(-0.004), "0%"),
         (numbers.percent(-0.12), "\N{MINUS SIGN}12%"),
-        (answers.less(0.001), "the same time"),
+        (gains.less_time(0.001), "the same time"),
         (words.rate(0.02, 0.05), "20 of every 1,000 (was 50)"),
         (words.rate(None, 0.05), "not recorded"),
         (numbers.per_thousand(0.0034), "3.4"),
@@ -144,7 +144,7 @@ def test_no_number_has_more_digits_than_its_range_supports(
         (words.duration(5400), "1h 30m"),
         (words.duration(None), "not recorded"),
         (numbers.plural(1, "week"), "1 week"),
-        (answers.days_between(date(2013, 1, 1), date(2013, 3, 31)), "1 Jan to 31 Mar 2013"),
+        (dates.days_between(date(2013, 1, 1), date(2013, 3, 31)), "1 Jan to 31 Mar 2013"),
         (words.slip(date(2013, 4, 7), date(2013, 3, 31), date(2013, 5, 1)), "7 days late"),
         (words.slip(date(2013, 3, 24), date(2013, 3, 31), date(2013, 5, 1)), "7 days early"),
         (words.slip(None, date(2013, 3, 31), date(2013, 4, 1)), "1 day overdue"),

@@ -7,11 +7,11 @@ from datetime import date
 
 import pytest
 
-from roadmap.advice import advise
-from roadmap.judge import judge
-from roadmap.plan import load
-from roadmap.verdict import Decision, Evidence
-from roadmap.words import STATUS
+from roadmap.judge.advice import advise
+from roadmap.judge.status import judge
+from roadmap.model import Decision, Evidence
+from roadmap.plan.loader import load
+from roadmap.wording.verdicts import STATUS
 
 PAUSE = Decision(id=1, choice="pause", owner="Ann", why="money", until="2013-02-15", as_of=date(2013, 2, 1))
 

@@ -10,9 +10,9 @@ import pytest
 
 import roadmap
 from metrics.store import open_store
-from roadmap.evidence import calendar, evaluate, judge_all, judge_as_of
-from roadmap.plan import load
-from roadmap.sitting import sitting
+from roadmap.cli.session import open_session
+from roadmap.judge.evaluate import calendar, evaluate, judge_all, judge_as_of
+from roadmap.plan.loader import load
 
 SUNDAYS = [date(2013, 1, 13) + timedelta(weeks=week) for week in range(20)]
 
@@ -22,7 +22,7 @@ def sat(front):
     """A function that sits down to judge, as every command does, and says what was kept so far, table by table."""
 
     def sit(table="evaluation", columns="as_of"):
-        with sitting(front, 1) as here:
+        with open_session(front, 1) as here:
             return [tuple(row) for row in here.db.execute(f"SELECT {columns} FROM {table} ORDER BY id")]
 
     return sit
@@ -104,7 +104,7 @@ def test_an_earlier_view_is_what_was_kept(sat, replayed, front):
     """Each week's evaluation is found again as of its day."""
     replayed(range(14))
     kept = sat("evaluation", "as_of, status")
-    with sitting(front, 1) as here:
+    with open_session(front, 1) as here:
         plan = load(front.milestones)
         found = [judge_as_of(here.db, plan, day, 1)[1][0].status for day in SUNDAYS[:14]]
     assert [status for _, status in kept] == found
@@ -133,7 +133,7 @@ def numbers(db, plan, day):
 
 def test_every_number_of_an_earlier_view_is_the_one_that_was_kept(demo):
     """Weights pinned in the twelfth week say nothing of the eleven before, however late those are looked at."""
-    with sitting(demo, 1) as here:
+    with open_session(demo, 1) as here:
         plan = load(demo.milestones)
         judged = here.db.execute("SELECT DISTINCT as_of FROM evaluation ORDER BY as_of").fetchall()
         found = [numbers(here.db, plan, date.fromisoformat(day)) for (day,) in judged]

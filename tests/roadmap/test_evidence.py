@@ -14,10 +14,10 @@ import roadmap
 from metrics import compare
 from metrics.measures import MEASURES
 from metrics.store import open_reader
-from roadmap.evidence import evaluate, judge_all, judge_as_of
-from roadmap.looks import question
-from roadmap.plan import load
-from roadmap.verdict_json import to_json
+from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
+from roadmap.judge.evidence import question
+from roadmap.plan.loader import load
+from roadmap.records.verdict_json import to_json
 
 DUE = date(2013, 3, 31)
 

@@ -11,10 +11,19 @@ import pytest
 
 from metrics.estimate import factor, standard_error
 from metrics.reading import Reading
-from roadmap.forecast import forecasts
-from roadmap.needs import needs
-from roadmap.odds import Course, course, first_reached, proof_odds, room, value_at, without_failure
-from roadmap.plan import Rules, Target, load
+from roadmap.forecast.forecast import forecasts
+from roadmap.forecast.probability import (
+    Projection,
+    distance_to_target,
+    first_reached,
+    projection,
+    proof_odds,
+    value_at,
+    without_failure,
+)
+from roadmap.forecast.required_evidence import needs
+from roadmap.plan.loader import load
+from roadmap.plan.milestones import Rules, Target
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 HALFWAY = date(2013, 2, 17)  # six weeks had, six to come
@@ -89,7 +98,7 @@ def test_odds_agree_with_a_simulation(milestone, gain):
 @pytest.mark.parametrize(("have", "blocks", "beyond"), [(6, 13, 0.05), (8, 52, 0.05), (20, 90, 0.03), (30, 365, 0.015)])
 def test_odds_count_every_look_by_then(have, blocks, beyond):
     """Walked week by week with a known noise, some paths reach the target and lose it again: they count as well."""
-    path = Course(room=beyond, limit=0.15, noise=0.15, most=math.inf, alpha=0.05, bound="anytime")
+    path = Projection(room=beyond, limit=0.15, noise=0.15, most=math.inf, alpha=0.05, bound="anytime")
     dice = np.random.default_rng(1)
     true = beyond + dice.standard_normal(10_000) * 0.15 / math.sqrt(have)
     total, met = np.full(10_000, beyond * have), np.zeros(10_000, dtype=bool)
@@ -139,7 +148,7 @@ def test_the_bound_of_a_share_is_wilsons(direction, goal):
     target = Target(name="recovered_unattended" if direction == "at_least" else "failed_first", **{direction: goal})
     for share in np.linspace(0.9, 1, 21) if direction == "at_least" else np.linspace(0, 0.1, 21):
         reading = replace(SHARE, estimate=float(share), n=400, effect=1.5, blocks=6)
-        path = course(target, reading, RULES)
+        path = projection(target, reading, RULES)
         for blocks in (6, 12, 30, 100):
             n = 400 / 6 * blocks
             low, high = wilson(share * n, n, 1.5, factor(blocks, 0.05, "anytime"))
@@ -148,7 +157,7 @@ def test_the_bound_of_a_share_is_wilsons(direction, goal):
 
 def test_with_all_blocks_there_nothing_is_left_to_chance():
     """At the last block the odds are 1 or 0, by the bound itself."""
-    sure = Course(room=0.1, limit=0.1, noise=0.1, most=math.inf, alpha=0.05, bound="anytime")
+    sure = Projection(room=0.1, limit=0.1, noise=0.1, most=math.inf, alpha=0.05, bound="anytime")
     assert (sure.odds(12, 12), replace(sure, room=0.08).odds(12, 12)) == (1.0, 0.0)
     assert replace(sure, most=0.05).odds(6, 12) == 0.0
 
@@ -258,7 +267,7 @@ def test_unknown_noise_gives_no_odds(milestone):
 @pytest.mark.parametrize(("true", "price"), [(0.62, 0.15), (0.64, 0.64), (0.66, 0.95)])
 def test_the_price_of_a_proof_is_the_one_we_name(true, price):
     """10 % noise, twelve paired blocks, target 60 %: the odds of evidence.md, within two points."""
-    beyond = room(Target(name="busy_time_saved", at_least=0.60), true, "log_ratio")
+    beyond = distance_to_target(Target(name="busy_time_saved", at_least=0.60), true, "log_ratio")
     assert proof_odds(beyond, 0.10, 12, RULES) == pytest.approx(price, abs=0.02)
 
 
@@ -289,19 +298,19 @@ def test_no_sample_proves_that_nothing_ever_fails():
 def test_room_and_value_are_each_others_inverse(scale, direction):
     """There and back, on each scale and in both directions."""
     target = Target(name="busy_time_saved" if direction == "at_least" else "failed_first", **{direction: 0.3})
-    assert value_at(target, room(target, 0.37, scale), scale) == pytest.approx(0.37)
-    assert room(target, 0.3, scale) == 0
-    assert (room(target, 0.37, scale) > 0) == (direction == "at_least")
+    assert value_at(target, distance_to_target(target, 0.37, scale), scale) == pytest.approx(0.37)
+    assert distance_to_target(target, 0.3, scale) == 0
+    assert (distance_to_target(target, 0.37, scale) > 0) == (direction == "at_least")
 
 
 def test_nothing_lies_beyond_all():
     """A gain of 1 cannot be proven by a range."""
-    assert room(Target(name="busy_time_saved", at_least=1.0), 0.99, "log_ratio") == -math.inf
+    assert distance_to_target(Target(name="busy_time_saved", at_least=1.0), 0.99, "log_ratio") == -math.inf
 
 
 def test_the_first_block_that_reaches_is_found_by_halving():
     """The same as by trying one after the other."""
-    path = Course(room=0.05, limit=0.1, noise=0.1, most=math.inf, alpha=0.05, bound="anytime")
+    path = Projection(room=0.05, limit=0.1, noise=0.1, most=math.inf, alpha=0.05, bound="anytime")
     assert first_reached(path, 6, 200) == next(n for n in range(6, 201) if path.reaches(n))
     assert first_reached(path, 6, 10) is None
 

@@ -8,10 +8,10 @@ from datetime import date, timedelta
 import pytest
 
 from metrics.reading import Reading
-from roadmap.judge import gate, judge
-from roadmap.plan import load
-from roadmap.reasons import working_days
-from roadmap.verdict import Decision, Evidence
+from roadmap.judge.reasons import working_days
+from roadmap.judge.status import gate, judge
+from roadmap.model import Decision, Evidence
+from roadmap.plan.loader import load
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 SAVED, LOST = ("busy_time_saved", "standard"), ("lost_records", "standard")

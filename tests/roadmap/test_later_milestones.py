@@ -10,9 +10,9 @@ import pytest
 
 import roadmap
 from metrics.store import open_reader
-from roadmap.evidence import judge_all
-from roadmap.plan import load
-from roadmap.report import to_text
+from roadmap.judge.evaluate import judge_all
+from roadmap.plan.loader import load
+from roadmap.report.verdict_text import to_text
 
 PLAN = load(Path(roadmap.__file__).with_name("milestones.toml"))
 THREE = (40, 44, 48)

@@ -8,8 +8,8 @@ import pytest
 
 from metrics.events import RunEvent, RunKey
 from metrics.store import insert_events, open_store
-from roadmap.evidence import evaluate, judge_all, judge_as_of
-from roadmap.plan import load
+from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
+from roadmap.plan.loader import load
 
 START = date(2026, 3, 2)
 TWELFTH, AFTER = date(2026, 3, 13), date(2026, 3, 14)

@@ -12,9 +12,9 @@ import pytest
 from metrics import compare
 from metrics.measures import MEASURES
 from metrics.store import open_store
-from roadmap import looks
-from roadmap.evidence import evaluate, judge_all, judge_as_of
-from roadmap.plan import load
+from roadmap.judge import evidence
+from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
+from roadmap.plan.loader import load
 
 START = date(2026, 3, 2)
 FEEDS = [("AA", "flights", 3), ("AA", "flights", 7), ("DL", "flights", 5)]
@@ -68,7 +68,7 @@ def weigh(db, dice):
 def full(db, plan, day):
     """What a look at every day from the first on finds."""
     (milestone,) = plan.milestones
-    found = looks._look(milestone, looks.windows_of(db, milestone, day), None, None)
+    found = evidence._evaluate_blocks(milestone, evidence.windows_of(db, milestone, day), None, None)
     return found and (found.until, found.met_on, found.proven_on)
 
 
@@ -86,8 +86,8 @@ def test_looking_on_finds_what_a_full_look_finds(live_db, plan, seed):
             add(live_db, dice, START + timedelta(days=int(dice.integers(0, number + 1))), saved)
         if dice.random() < 0.05:
             weigh(live_db, dice)
-        windows = looks.windows_of(live_db, milestone, day)
-        found = looks.gather(live_db, milestone, windows, day, 1).looked
+        windows = evidence.windows_of(live_db, milestone, day)
+        found = evidence.gather(live_db, milestone, windows, day, 1).looked
         by_all = full(live_db, plan, day)
         if kept is None:  # a proof that was kept ends all looking, whatever its days say now
             assert (found and (found.until, found.met_on, found.proven_on)) == by_all

@@ -6,16 +6,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from roadmap.narrowest import narrowest
-from roadmap.rates import many, unit, was
-from roadmap.scale import scale
-from roadmap.weeks import Week
+from roadmap.report.block_series import BlockPoint, smallest_difference
+from roadmap.wording.numbers import control_share, exchange_share, exchange_share_unit, time_unit
 
 
 def week(number, control, subject, days=7, exchanges=45, held=19_000):
     """A block from 1 Mar 2013 on, so many weeks later."""
     first = date(2013, 3, 1) + timedelta(weeks=number)
-    return Week(
+    return BlockPoint(
         block=first, block_end=first + timedelta(days=days - 1), milestone="M1", control_s=control, subject_s=subject,
         target_s=None, control_held=held, subject_held=held, control_first=None, subject_first=None,
         control_after=None, subject_after=None, control_exchanges=exchanges, subject_exchanges=exchanges,
@@ -28,12 +26,14 @@ def week(number, control, subject, days=7, exchanges=45, held=19_000):
 )
 def test_a_chart_has_one_unit_and_three_figures_for_its_highest(peak, said):
     """Below a second all is in milliseconds; the decimals are the same for every number of a chart."""
-    assert scale(peak).said(0.0492) == said
+    assert time_unit(peak).said(0.0492) == said
 
 
 def test_the_block_with_the_least_saved_is_named_with_its_numbers():
     """Which days, how much less, and both sides; what only one side has does not count."""
-    found = narrowest([week(0, 0.040, 0.020), week(1, 0.0495, 0.0492), week(2, None, 0.5), week(3, 0.04, 0.01)])
+    found = smallest_difference(
+        [week(0, 0.040, 0.020), week(1, 0.0495, 0.0492), week(2, None, 0.5), week(3, 0.04, 0.01)]
+    )
     assert found.week.block == date(2013, 3, 8)
     assert found.said == (
         "Least saved from 8 Mar to 14 Mar 2013: 0.6% less time, 49 ms with the service, 50 ms with the monolith."
@@ -43,13 +43,13 @@ def test_the_block_with_the_least_saved_is_named_with_its_numbers():
 
 def test_a_block_in_which_it_took_longer_is_the_narrowest():
     """More time is said as more time."""
-    found = narrowest([week(0, 0.040, 0.020), week(1, 0.040, 0.050)])
+    found = smallest_difference([week(0, 0.040, 0.020), week(1, 0.040, 0.050)])
     assert "25% more time" in found.said
 
 
 def test_a_longer_block_says_what_it_holds_beside_the_others():
     """Nine days with twice the exchanges: the length and the counts, and no guess at a cause."""
-    found = narrowest([
+    found = smallest_difference([
         week(0, 0.04, 0.02, exchanges=44, held=18_000), week(1, 0.04, 0.02, exchanges=46, held=20_000),
         week(2, 0.0495, 0.0492, days=9, exchanges=90, held=23_427),
     ])  # fmt: skip
@@ -61,7 +61,7 @@ def test_a_longer_block_says_what_it_holds_beside_the_others():
 
 def test_where_no_length_is_usual_none_is_called_unusual():
     """Of two blocks neither is the longer one that needs a word."""
-    found = narrowest([week(0, 0.04, 0.02), week(2, 0.0495, 0.0492, days=9)])
+    found = smallest_difference([week(0, 0.04, 0.02), week(2, 0.0495, 0.0492, days=9)])
     assert "days)" not in found.said
     assert found.more == ""
 
@@ -69,12 +69,12 @@ def test_where_no_length_is_usual_none_is_called_unusual():
 @pytest.mark.parametrize("weeks", [[], [week(0, 0.04, 0.02)], [week(0, None, 0.02), week(1, 0.04, None)]])
 def test_less_than_two_blocks_of_both_have_no_narrowest(weeks):
     """One number says all that there is; none says nothing."""
-    assert narrowest(weeks) is None
+    assert smallest_difference(weeks) is None
 
 
 def test_a_day_is_a_day():
     """In production a block is one day, and is written so."""
-    found = narrowest([week(0, 2.0, 1.0, days=1), week(1, 2.0, 1.5, days=1)])
+    found = smallest_difference([week(0, 2.0, 1.0, days=1), week(1, 2.0, 1.5, days=1)])
     assert found.said.startswith("Least saved on 8 Mar 2013: 25% less time, 1.50 s with")
 
 
@@ -90,4 +90,7 @@ def test_a_day_is_a_day():
 )
 def test_of_few_exchanges_the_rate_is_left_out(share, exchanges, before, said):
     """Below a hundred it is how many of how many, on either side."""
-    assert f"{many(share, exchanges)} {unit(exchanges)}{was(*before, exchanges)}" == said
+    assert (
+        f"{exchange_share(share, exchanges)} {exchange_share_unit(exchanges)}{control_share(*before, exchanges)}"
+        == said
+    )

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from metrics.store import open_store
-from roadmap.cli import roadmap
+from roadmap.cli.main import roadmap
 
 
 def run(front, *words):

@@ -9,11 +9,12 @@ from datetime import date
 
 import pytest
 
-from roadmap import record, record_cli
+from roadmap.cli import record as cli_record
 from roadmap.errors import Refused
-from roadmap.evidence import evaluate
-from roadmap.history import decisions, entries
-from roadmap.plan import load
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan.loader import load
+from roadmap.records import decide as records_decide
+from roadmap.records.decisions import cost_entries, decisions
 
 DAY = date(2013, 2, 3)
 
@@ -26,7 +27,7 @@ def decided(roadmap_db, one_milestone, replay):
 
     def decide(choice, why="no partner yet", owner="Ann", until=None, on=DAY):
         (verdict,) = evaluate(roadmap_db, plan, on, 1, 1)
-        return record.decide(roadmap_db, plan.milestones[0], verdict, choice, why, owner, until, 1)
+        return records_decide.decide(roadmap_db, plan.milestones[0], verdict, choice, why, owner, until, 1)
 
     return decide
 
@@ -130,11 +131,11 @@ def test_spending_is_added_up_and_a_negative_amount_corrects(roadmap_db, one_mil
     """Three entries stay three; their sum is what was spent by a day."""
     milestone = load(one_milestone).milestones[0]
     sums = [
-        record.spend(roadmap_db, milestone, amount, " work ", day, 1)
+        records_decide.spend(roadmap_db, milestone, amount, " work ", day, 1)
         for amount, day in ((100.5, DAY), (250.0, DAY), (-50.0, date(2013, 2, 4)))
     ]
     assert sums == [100.5, 350.5, 300.5]
-    assert [(entry.amount, entry.note) for entry in entries(roadmap_db, "M1", DAY)] == [
+    assert [(entry.amount, entry.note) for entry in cost_entries(roadmap_db, "M1", DAY)] == [
         (100.5, "work"),
         (250.0, "work"),
     ]
@@ -144,7 +145,7 @@ def test_spending_is_added_up_and_a_negative_amount_corrects(roadmap_db, one_mil
 def test_an_amount_is_a_number_and_not_nothing(roadmap_db, one_milestone, amount):
     """Nothing spent is no entry."""
     with pytest.raises(Refused, match="is not an amount; give one above 0, or below it to correct another"):
-        record.spend(roadmap_db, load(one_milestone).milestones[0], amount, "work", DAY, 1)
+        records_decide.spend(roadmap_db, load(one_milestone).milestones[0], amount, "work", DAY, 1)
     assert roadmap_db.table("cost_entry").count == 0
 
 
@@ -153,20 +154,20 @@ def test_an_amount_beyond_all_money_is_refused(roadmap_db, one_milestone, amount
     """A slip of the pen does not make sums that are no numbers."""
     milestone = load(one_milestone).milestones[0]
     with pytest.raises(Refused, match="is more than anything costs; give at most 1,000,000,000,000"):
-        record.spend(roadmap_db, milestone, amount, "work", DAY, 1)
-    assert record.spend(roadmap_db, milestone, 1e12, "work", DAY, 1) == 1e12
+        records_decide.spend(roadmap_db, milestone, amount, "work", DAY, 1)
+    assert records_decide.spend(roadmap_db, milestone, 1e12, "work", DAY, 1) == 1e12
 
 
 def test_an_entry_says_what_for(roadmap_db, one_milestone):
     """A blank note is refused."""
     with pytest.raises(Refused, match="--note is blank; an entry says what it was spent on"):
-        record.spend(roadmap_db, load(one_milestone).milestones[0], 1.0, " ", DAY, 1)
+        records_decide.spend(roadmap_db, load(one_milestone).milestones[0], 1.0, " ", DAY, 1)
 
 
 def test_the_database_refuses_to_change_or_delete_what_was_recorded(roadmap_db, decided, one_milestone):
     """Decisions and entries are append-only, whoever writes."""
     decided("pause")
-    record.spend(roadmap_db, load(one_milestone).milestones[0], 1.0, "work", DAY, 1)
+    records_decide.spend(roadmap_db, load(one_milestone).milestones[0], 1.0, "work", DAY, 1)
     for table, column in (("decision", "why"), ("cost_entry", "note"), ("evaluation", "status")):
         for verb in (f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}"):
             with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
@@ -175,4 +176,4 @@ def test_the_database_refuses_to_change_or_delete_what_was_recorded(roadmap_db, 
 
 def test_the_command_line_offers_every_choice():
     """What can be decided is listed once for help texts, which import nothing, and once where it is checked."""
-    assert tuple(record.CHOICES) == record_cli.CHOICES
+    assert tuple(records_decide.CHOICES) == cli_record.CHOICES

@@ -9,10 +9,10 @@ from datetime import date
 import pytest
 
 from metrics.store import open_reader
-from roadmap import revisions
 from roadmap.errors import PlanError
-from roadmap.evidence import evaluate, judge_all, judge_as_of
-from roadmap.plan import load
+from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
+from roadmap.plan import revisions
+from roadmap.plan.loader import load
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 

@@ -9,8 +9,8 @@ import pytest
 
 import roadmap
 from metrics.store import last_series, next_round, open_store, today
-from roadmap import plan
-from roadmap.evidence import evaluate
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan import loader
 
 RAW = {"run", "holding", "answer"}
 
@@ -31,7 +31,7 @@ def blind(made_up):
 
 def test_judging_reads_no_raw_rows(blind):
     """Where they cannot be read, all four milestones are judged all the same."""
-    milestones = plan.load(Path(roadmap.__file__).with_name("milestones.toml"))
+    milestones = loader.load(Path(roadmap.__file__).with_name("milestones.toml"))
     assert len(evaluate(blind, milestones, date(2013, 12, 31), 4, 1)) == 4
 
 

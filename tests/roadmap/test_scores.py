@@ -10,10 +10,10 @@ import pytest
 
 from metrics import compare
 from metrics.measures import MEASURES
-from roadmap.evidence import evaluate
-from roadmap.plan import load
-from roadmap.record import spend
-from roadmap.scores import score
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan.loader import load
+from roadmap.records.decide import spend
+from roadmap.report.forecast_score import score
 
 DUE = date(2013, 3, 31)
 

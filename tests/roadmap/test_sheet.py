@@ -11,12 +11,13 @@ from itertools import pairwise
 import pytest
 
 from metrics.store import METHOD, open_store
-from roadmap import drawing, numbers, sheet, sheet_rows
-from roadmap.evidence import evaluate
-from roadmap.judge import judge
-from roadmap.plan import load
-from roadmap.verdict import Evidence, Reason
-from roadmap.weeks import Stretch, Week, stretches, weeks
+from roadmap.judge.evaluate import evaluate
+from roadmap.judge.status import judge
+from roadmap.model import Evidence, Reason
+from roadmap.plan.loader import load
+from roadmap.report import one_page, one_page_table, svg_chart
+from roadmap.report.block_series import BlockPoint, MilestoneSpan, block_points, milestone_spans
+from roadmap.wording import numbers
 
 TODAY = date(2013, 3, 31)
 
@@ -28,7 +29,7 @@ def week(number, control, subject, milestone="M1", target=None):
         ("control_held", "subject_held", "control_first", "subject_first", "control_after", "subject_after",
          "control_exchanges", "subject_exchanges"),
     )  # fmt: skip
-    return Week(
+    return BlockPoint(
         block=first, block_end=first + timedelta(days=6), milestone=milestone, control_s=control, subject_s=subject,
         target_s=target, **rest,
     )  # fmt: skip
@@ -43,7 +44,7 @@ def judged(front, replay):
         with closing(open_store(front.store, "replay")) as db:
             replay(db, range(12))
             plan = load(front.milestones)
-            return sheet.gather(db, plan, evaluate(db, plan, TODAY, 1, 0), TODAY, "replay", 1)
+            return one_page.gather(db, plan, evaluate(db, plan, TODAY, 1, 0), TODAY, "replay", 1)
 
     return judge
 
@@ -80,7 +81,7 @@ def test_the_sheet_in_words(judged, one_milestone):
 def test_what_finds_no_room_is_counted(judged, one_milestone):
     """Of fourteen milestones twelve are shown; those not started give way first, and are told by status."""
     made = judged(copies(one_milestone.read_text(), 14, "service@9").replace("2013-03-31", "2013-06-30"))
-    assert (made.fill, len(made.rows)) == ("dense", sheet_rows.MOST)
+    assert (made.fill, len(made.rows)) == ("dense", one_page_table.MOST)
     assert {row.code for row in made.rows} >= {f"M{n}" for n in range(4, 15)}  # at risk: they are not built
     assert made.more == "And 2 more in the dashboard: 2 proven."
     assert all(row.why == "" for row in made.rows)
@@ -115,7 +116,7 @@ def test_texts_are_shortened_between_words(text, most, short):
 def test_a_gap_and_a_switch_break_the_line():
     """A week without the service is no line through it, and one milestone's line does not run into the next's."""
     told = [week(0, 10, 4), week(1, 10, None), week(2, 10, 5), week(3, 12, 6, "M2"), week(4, 12, 6, "M2")]
-    drawn = drawing.draw(told, (), "under standard faults", "week", 150)
+    drawn = svg_chart.draw(told, (), "under standard faults", "week", 150)
     assert drawn is not None
     paths = {line.role: line.path for line in drawn.lines}
     assert set(paths) == {"baseline", "service"}
@@ -126,38 +127,38 @@ def test_a_gap_and_a_switch_break_the_line():
 
 def test_labels_stand_apart_and_inside():
     """Lines that end in one place have labels that can be told apart, all of them on the drawing."""
-    drawn = drawing.draw([week(0, 10, 10, target=10), week(1, 10, 10, target=10)], (), "", "week", 118)
+    drawn = svg_chart.draw([week(0, 10, 10, target=10), week(1, 10, 10, target=10)], (), "", "week", 118)
     assert drawn is not None
     places = sorted(line.y for line in drawn.lines)
     assert all(below - above >= 12.9 for above, below in pairwise(places))
-    assert places[0] >= drawing.TOP
+    assert places[0] >= svg_chart.TOP
     assert places[-1] <= drawn.floor + 4
 
 
 @pytest.mark.parametrize(("seconds", "unit"), [(0.05, "ms"), (9.0, "s"), (4200.0, "s")])
 def test_the_axis_starts_at_nothing_and_is_round(seconds, unit):
     """From 0 up past the highest value, in few round steps, in a unit that fits."""
-    drawn = drawing.draw([week(0, seconds, seconds / 2)], (), "", "week", 150)
+    drawn = svg_chart.draw([week(0, seconds, seconds / 2)], (), "", "week", 150)
     assert drawn is not None
     assert drawn.up[0].text == f"0 {unit}"
     assert 3 <= len(drawn.up) <= 6
     assert all(re.fullmatch(rf"[\d,.]+ {unit}", tick.text) for tick in drawn.up)
-    assert drawn.up[-1].at >= drawing.TOP
+    assert drawn.up[-1].at >= svg_chart.TOP
 
 
 def test_nothing_measured_is_not_drawn():
     """No week, or none with a number: no chart, rather than an empty one."""
-    assert drawing.draw([], (), "", "week", 150) is None
-    assert drawing.draw([week(0, None, None)], (), "", "week", 150) is None
+    assert svg_chart.draw([], (), "", "week", 150) is None
+    assert svg_chart.draw([week(0, None, None)], (), "", "week", 150) is None
 
 
 def test_weeks_are_told_of_the_milestone_that_stood(front, replay):
     """Each week is in order, under its milestone, with the target that this one sets."""
     with closing(open_store(front.store, "replay")) as db:
         replay(db, range(3))
-        (part,) = stretches(load(front.milestones), 1, date(2013, 1, 27))
-        found = weeks(db, [part], "replay", "standard")
-    assert isinstance(part, Stretch)
+        (part,) = milestone_spans(load(front.milestones), 1, date(2013, 1, 27))
+        found = block_points(db, [part], "replay", "standard")
+    assert isinstance(part, MilestoneSpan)
     assert (part.start, part.end, part.target) == (date(2013, 1, 7), date(2013, 1, 27), 0.3)
     assert [one.milestone for one in found] == ["M1"] * 3
     assert [one.control_s for one in found] == pytest.approx([100, 100, 100])
@@ -172,7 +173,7 @@ def test_without_measurements_there_is_the_plan(front, clock, how):
     """No number, no chart, and which command makes them."""
     plan = load(front.milestones)
     verdicts = [judge(milestone, Evidence(mode=clock), TODAY, 1) for milestone in plan.milestones]
-    made = sheet.gather(None, plan, verdicts, TODAY, clock, 1)
+    made = one_page.gather(None, plan, verdicts, TODAY, clock, 1)
     assert (made.headline, made.drawing, made.upto) == ("Nothing has been measured yet.", None, "No data")
     assert how in made.detail
     assert [figure.big for figure in made.figures] == ["not measured", "not measured", "not recorded"]
@@ -195,6 +196,6 @@ def test_a_reason_that_is_too_long_gives_way_to_a_short_one(front, code, text, s
     plan = load(front.milestones)
     (verdict,) = [judge(milestone, Evidence(mode="replay"), TODAY, 1) for milestone in plan.milestones]
     told = replace(verdict, reasons=(Reason(code=code, text=text, change=""),))
-    (row,), _ = sheet_rows.rows([told], TODAY, "roomy")
+    (row,), _ = one_page_table.rows([told], TODAY, "roomy")
     assert row.why == short
-    assert sheet_rows.rows([told], TODAY, "dense")[0][0].why == ""
+    assert one_page_table.rows([told], TODAY, "dense")[0][0].why == ""

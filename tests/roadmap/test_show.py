@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from metrics.errors import StoreDamaged, StoreMissing
 from metrics.store import open_store
-from roadmap.cli import roadmap
+from roadmap.cli.main import roadmap
 from roadmap.errors import PlanError, Refused
-from roadmap.evidence import evaluate
-from roadmap.plan import load
+from roadmap.judge.evaluate import evaluate
+from roadmap.plan.loader import load
 
 
 def run(front, *words):

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metrics.reading import Reading
-from roadmap.judge import gate, judge
-from roadmap.plan import load
-from roadmap.verdict import Decision, Evidence
+from roadmap.judge.status import gate, judge
+from roadmap.model import Decision, Evidence
+from roadmap.plan.loader import load
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 SAVED, LOST = ("busy_time_saved", "standard"), ("lost_records", "standard")

@@ -8,10 +8,11 @@ from datetime import date
 import pytest
 
 from metrics.reading import Reading
-from roadmap import report, words
-from roadmap.judge import judge
-from roadmap.plan import load
-from roadmap.verdict import Evidence
+from roadmap.judge.status import judge
+from roadmap.model import Evidence
+from roadmap.plan.loader import load
+from roadmap.report import verdict_text
+from roadmap.wording import verdicts
 
 
 def saved(estimate, low, high, missing=""):
@@ -38,7 +39,7 @@ def saved(estimate, low, high, missing=""):
 )
 def test_time_saved_in_words(reading, text):
     """Less or more time, never faster; a bound just short of the target is not rounded onto it."""
-    assert words.said(reading, "share", "sampled", 0.60) == text
+    assert verdicts.said(reading, "share", "sampled", 0.60) == text
 
 
 @pytest.mark.parametrize(
@@ -62,14 +63,14 @@ def test_time_saved_in_words(reading, text):
 )
 def test_targets_in_words(direction, value, unit, text):
     """Targets read as a person would say them."""
-    assert words.target(direction, value, unit) == text
+    assert verdicts.target(direction, value, unit) == text
 
 
 def test_a_census_is_never_rounded_to_all():
     """One of 200,000 records that differs shows as a count."""
     reading = saved(199_999 / 200_000, None, None)
     reading = type(reading)(**{f: getattr(reading, f) for f in reading.__slots__} | {"n": 200_000, "n_of": "records"})
-    assert words.said(reading, "share", "census", 1.0) == "199,999 of 200,000 records"
+    assert verdicts.said(reading, "share", "census", 1.0) == "199,999 of 200,000 records"
 
 
 @pytest.mark.parametrize(
@@ -86,12 +87,12 @@ def test_a_census_is_never_rounded_to_all():
 )
 def test_one_is_not_many(number, nouns, text):
     """One of a thing is said in the singular, whatever follows the noun."""
-    assert words.counted(number, nouns) == text
+    assert verdicts.counted(number, nouns) == text
 
 
 def test_blocks_go_by_their_names():
     """A replayed week, a day of production, and one of either."""
-    assert [words.blocks(n, days) for n in (1, 12) for days in (7, 1)] == ["1 week", "1 day", "12 weeks", "12 days"]
+    assert [verdicts.blocks(n, days) for n in (1, 12) for days in (7, 1)] == ["1 week", "1 day", "12 weeks", "12 days"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_blocks_go_by_their_names():
 )
 def test_odds_are_never_certain(chance, text):
     """What is merely very likely is not called sure."""
-    assert words.odds(chance) == text
+    assert verdicts.odds(chance) == text
 
 
 @pytest.mark.parametrize(
@@ -122,18 +123,18 @@ def test_odds_are_never_certain(chance, text):
 def test_other_units_in_words(estimate, low, high, unit, kind, text):
     """Seconds and megabytes; a value beside its target keeps decimals enough to be told from it."""
     reading = replace(saved(estimate, low, high), measure="other")
-    assert words.said(reading, unit, kind, 5.0) == text
+    assert verdicts.said(reading, unit, kind, 5.0) == text
 
 
 def test_markdown_has_a_row_a_milestone(one_milestone):
     """Verdicts and plan as tables; the plan's holds no result."""
     plan = load(one_milestone)
     verdict = judge(plan.milestone("M1"), Evidence(), date(2013, 1, 6), 1)
-    assert report.to_markdown([verdict]).splitlines()[2] == (
+    assert verdict_text.to_markdown([verdict]).splitlines()[2] == (
         "| M1 Receive | not started | starts on 7 Jan 2013, in 1 day | "
         "Processing time saved: target at least 30 %<br>Records lost: target none |"
     )
-    assert report.plan_markdown(plan) == (
+    assert verdict_text.plan_markdown(plan) == (
         "| Milestone | What for | When | Proven by |\n"
         "| --- | --- | --- | --- |\n"
         "| M1 Receive | Same answers, in less time | 7 Jan 2013 to 31 Mar 2013 "

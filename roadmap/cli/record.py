@@ -1,0 +1,100 @@
+"""`milepost roadmap decide` and `spend`: what people decided and spent, recorded beside the evidence of that day."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlite_utils import Database
+
+    from roadmap.cli.session import CliContext, Session
+
+#: What may be decided; `record.CHOICES` says the same, and cannot be imported for a help text.
+CHOICES = ("continue", "change", "pause", "stop", "resume")
+
+
+@click.command()
+@click.argument("code")
+@click.argument("choice", type=click.Choice(CHOICES))
+@click.option("--why", required=True, metavar="TEXT", help="The reason, in a sentence.")
+@click.option("--owner", required=True, metavar="NAME", help="Who takes the decision.")
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="The last day of a pause; without it, until resumed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
+@click.pass_obj
+def decide(
+    front: CliContext, code: str, choice: str, why: str, owner: str, until: datetime | None, as_json: bool
+) -> None:
+    """Record a decision on CODE, with the evidence it rests on."""
+    import json
+    import time
+
+    from roadmap.cli.session import open_session
+    from roadmap.records import decide as records_decide
+    from roadmap.report.milestone_detail import taken_json
+
+    now_us = time.time_ns() // 1000
+    with open_session(front, now_us) as here:
+        milestone, verdict = here.milestone(code)
+        db = _store(front, here, "a decision keeps the evidence that it was taken on")
+        day = until.date() if until else None
+        taken = records_decide.decide(db, milestone, verdict, choice, why, owner, day, now_us)
+    if as_json:
+        click.echo(json.dumps({"code": code} | taken_json(taken), indent=2))
+        return
+    end = f" until {taken.decision.until}" if taken.decision.until else ""
+    click.echo(
+        f"{code}: {records_decide.CHOICES[choice]}{end}, by {taken.decision.owner}, as of {taken.decision.as_of}: "
+        f"{taken.decision.why}\nThe numbers alone would have said {taken.advice}"
+    )
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("code")
+@click.argument("amount", type=float)
+@click.option("--note", required=True, metavar="TEXT", help="What it was spent on.")
+@click.option("--json", "as_json", is_flag=True, help="Print the entry as JSON.")
+@click.pass_obj
+def spend(front: CliContext, code: str, amount: float, note: str, as_json: bool) -> None:
+    """Record AMOUNT as spent on milestone CODE.
+
+    A negative amount corrects an earlier entry: `spend M1 -250 --note "entered twice"`.
+    """
+    import json
+    import time
+
+    from roadmap.cli.session import open_session
+    from roadmap.records import decide as records_decide
+    from roadmap.wording.verdicts import spent as said
+
+    now_us = time.time_ns() // 1000
+    with open_session(front, now_us) as here:
+        milestone, _ = here.milestone(code)
+        db = _store(front, here, "spending is kept beside what it bought")
+        spent = records_decide.spend(db, milestone, amount, note, here.today, now_us)
+    if as_json:
+        told = {"code": code, "amount": amount, "note": note.strip(), "as_of": here.today.isoformat()}
+        click.echo(json.dumps(told | {"spent": spent, "budget": milestone.budget}, indent=2))
+        return
+    click.echo(f"{code}: {amount:,.2f} recorded as of {here.today}; spent so far: {said(spent, milestone.budget)}")
+
+
+def _store(front: CliContext, here: Session, why: str) -> Database:
+    """The database of a sitting.
+
+    Raises:
+        StoreMissing: there is none yet.
+    """
+    from metrics.errors import StoreMissing
+
+    if here.db is None:
+        raise StoreMissing(f"{front.store}: no metrics yet, and {why}. {here.heading}")
+    return here.db

@@ -1,0 +1,1 @@
+"""Project measured series to their due date."""

@@ -1,0 +1,219 @@
+"""How likely a target is to be proven after so many blocks, on the scale that its range is made on. Numbers only.
+
+Three scales are known, as `metrics.reading.Reading.scale` names them. On `log_ratio` a gain g stands as -log(1 - g), on
+`plain` and `wilson` a value stands as it is. On each, `room` is how far a value lies beyond its target, on the good
+side; a target is proven when the room is as wide as the bound's half width.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metrics.estimate import MAX_AUTOCORRELATION, factor
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from metrics.reading import Reading
+    from roadmap.plan.milestones import Rules, Target
+
+#: Standard errors of the ordinary two-sided 95 % interval.
+Z95 = NormalDist().inv_cdf(0.975)
+
+#: How far ahead anything is foreseen: three years.
+FARTHEST_DAYS = 3 * 365 + 1
+
+#: Points at which a distribution is read where odds are averaged over it.
+POINTS = 12
+
+#: Made-up paths, each with its mirror image, on which looks before the last are counted; and looks on each at most.
+PATHS, LOOKS = 1000, 32
+
+#: What the paths are made from: the same question has the same answer.
+SEED = 2013
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """A measure against its target, as it goes from block to block."""
+
+    room: float  #: of the estimate; below 0 it falls short of its target
+    limit: float  #: noise of one block that the bound is made of
+    noise: float  #: noise of one block of the estimate
+    most: float  #: the most room there can be
+    alpha: float
+    bound: str  #: "anytime" or "fixed"
+
+    def half(self, blocks: int) -> float:
+        """Half width of the bound that decides, after so many blocks."""
+        return self.limit / math.sqrt(blocks) * factor(blocks, self.alpha, self.bound)
+
+    def reaches(self, blocks: int) -> bool:
+        """Whether the target would be proven after so many blocks, if estimate and noise stay as they are."""
+        half = self.half(blocks)
+        return half <= self.most and self.room >= half
+
+    def odds(self, have: int, blocks: int, first: int = 1) -> float:
+        """Probability that the bound reaches the target by `blocks` blocks, after `have` of them were seen.
+
+        The mean of all blocks is foreseen as normal around today's, with variance noise^2 (N - n) / (n N) for n of N
+        blocks: what is still to come, and what today's mean does not know yet (predictive power with a flat prior;
+        Spiegelhalter, Freedman and Blackburn, Controlled Clinical Trials 7, 1986). The noise is taken as it was found.
+
+        With `fixed`, that is asked at the last block. The anytime bound is looked at after every block from `first` on,
+        and reached by the first look that finds it so; what looks before the last add is counted on `PATHS` made-up
+        paths, always the same. Up to `LOOKS` looks are taken, evenly spread.
+
+        Where the noise is known this is right within a point or two. Found in 6 to 10 blocks it mostly seems larger
+        than it is: in simulation, six weeks or so before the thirteenth, odds called 0.3 came true in 45 %, 0.5 in 64 %
+        and 0.7 in 76 %; two weeks more than the least before the sixtieth, 0.5 in 43 % and 0.7 in 50 %.
+        """
+        last = self._at(have, blocks)
+        if self.bound != "anytime":
+            return last
+        begin = max(have, first, 1)
+        if begin >= blocks:
+            return last
+        looks = np.unique(np.linspace(begin, blocks, min(blocks - begin + 1, LOOKS)).round())
+        halves = np.array([self.half(int(n)) for n in looks])
+        halves[halves > self.most] = math.inf
+        if begin == have and self.room >= halves[0]:
+            return 1.0
+        steps = self.noise * np.sqrt(np.diff(1 / have - 1 / looks, prepend=0.0))
+        dice = np.random.default_rng(SEED).standard_normal((PATHS, looks.size))
+        ahead = self.room + np.cumsum(np.concatenate([dice, -dice]) * steps, axis=1) >= halves
+        # the last look is known exactly; only what comes before it is counted
+        return min(last + float((ahead[:, :-1].any(axis=1) & ~ahead[:, -1]).mean()), 1.0)
+
+    def _at(self, have: int, blocks: int) -> float:
+        """Probability that the bound reaches the target at that very block."""
+        half = self.half(blocks)
+        if half > self.most:
+            return 0.0
+        spread = self.noise * math.sqrt((blocks - have) / (have * blocks))
+        if spread == 0:
+            return float(self.room >= half)
+        return NormalDist().cdf((self.room - half) / spread)
+
+
+def projection(target: Target, reading: Reading, rules: Rules) -> Projection | None:
+    """The course of a reading; None where its noise is not known.
+
+    On `wilson`, the bound reaches target t exactly when the share is beyond t by z sqrt(t (1 - t) / n), n being the
+    exchanges counted over the design effect, which grow with the blocks. The noise is that of a share with half an
+    exchange added to either end, as a share that never failed is not free of noise.
+    """
+    value, goal = reading.estimate, target.value
+    if value is None or reading.blocks < 1:
+        return None
+    if reading.scale == "wilson":
+        if not reading.effect or not reading.n or not 0 <= goal <= 1:
+            return None
+        independent = reading.n / reading.effect
+        per_block = independent / reading.blocks
+        share = (value * independent + 0.5) / (independent + 1)
+        limit, noise = (math.sqrt(p * (1 - p) / per_block) for p in (goal, share))
+        most = 1 - goal if target.direction == "at_least" else goal
+    elif reading.scale in {"log_ratio", "plain"} and reading.spread is not None:
+        limit = noise = reading.spread
+        most = math.inf
+    else:
+        return None
+    return Projection(
+        room=distance_to_target(target, value, reading.scale),
+        limit=limit,
+        noise=noise,
+        most=most,
+        alpha=rules.alpha,
+        bound=rules.mode,
+    )
+
+
+def distance_to_target(target: Target, value: float, scale: str) -> float:
+    """How far a value lies beyond its target, on its scale; no gain lies beyond a target of 1."""
+    if scale == "log_ratio":
+        if target.value >= 1 or value >= 1:
+            beyond = -math.inf if target.value >= 1 else math.inf
+        else:
+            beyond = math.log((1 - target.value) / (1 - value))
+    else:
+        beyond = value - target.value
+    return beyond if target.direction == "at_least" else -beyond
+
+
+def value_at(target: Target, beyond: float, scale: str) -> float:
+    """The value that has so much room: the inverse of `room`."""
+    signed = beyond if target.direction == "at_least" else -beyond
+    return 1 - (1 - target.value) * math.exp(-signed) if scale == "log_ratio" else target.value + signed
+
+
+def proof_odds(beyond: float, noise: float, blocks: int, rules: Rules) -> float:
+    """Odds that a measure whose true room is `beyond` is proven after so many independent blocks, seen from the start.
+
+    The noise is not known beforehand, but estimated from the same blocks, and corrected for an autocorrelation that
+    there only seems to be; both make the bound wider or narrower by luck. So the odds are averaged over the standard
+    deviation (chi-square by Wilson and Hilferty, 1931) and the autocorrelation (normal, variance by Moran, 1948), each
+    at `POINTS` equally likely points.
+    """
+    if noise <= 0:
+        return float(beyond >= 0)
+    normal, quantiles = NormalDist(), [NormalDist().inv_cdf((i + 0.5) / POINTS) for i in range(POINTS)]
+    k = 2 / (9 * (blocks - 1))
+    deviations = [max(1 - k + q * math.sqrt(k), 0.0) ** 1.5 for q in quantiles]
+    apart = (blocks - 2) / (blocks * math.sqrt(blocks - 1)) * (1 + 3 / blocks)
+    seeming = [min(max(q * apart, 0.0), MAX_AUTOCORRELATION) for q in quantiles]
+    widths = [s * math.sqrt((1 + r) / (1 - r)) for s in deviations for r in seeming]
+    one, wide = noise / math.sqrt(blocks), factor(blocks, rules.alpha, rules.mode)
+    return sum(normal.cdf(beyond / one - wide * width) for width in widths) / len(widths)
+
+
+def room_for(odds: float, noise: float, blocks: int, rules: Rules) -> float:
+    """The least true room that is proven with such odds after so many blocks."""
+    low, high = 0.0, max(noise, 0.0)
+    while proof_odds(high, noise, blocks, rules) < odds:
+        low, high = high, high * 2
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (low, middle) if proof_odds(middle, noise, blocks, rules) >= odds else (middle, high)
+    return high
+
+
+def without_failure(share: float, effect: float = 1.0, z: float = Z95) -> int:
+    """How many must be counted, with none failed, before Wilson's interval lies within a share of failures.
+
+    z^2 (1 - p) / p times the design effect: 73 for 5 %, 381 for 1 % with the ordinary 95 % interval.
+
+    Raises:
+        ValueError: the share is not between 0 and 1; no sample proves that nothing ever fails.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"a share of failures is between 0 and 1, not {share:g}")
+    return math.ceil(z * z * (1 - share) / share * effect - 1e-9)
+
+
+def first_reached(path: Projection, least: int, most: int) -> int | None:
+    """The least number of blocks, from `least` to `most`, at which the bound reaches the target; None: none does."""
+    tried = range(least, most + 1)
+    # the bound only narrows with more blocks, so that halving finds the first
+    at = bisect_left(tried, True, key=path.reaches)
+    return tried[at] if at < len(tried) else None
+
+
+def counted_from(today: date, days: int, last_day: date | None) -> date:
+    """The day after which blocks to come are counted: today, or the last evidence where a block is under way.
+
+    A block is judged when it is over; what there is of one that is under way is in the readings already.
+    """
+    under_way = last_day is not None and 0 <= (today - last_day).days < max(days, 2)
+    return last_day if last_day is not None and under_way else today
+
+
+def blocks_left(due: date, since: date, days: int) -> int:
+    """Whole blocks that can still end by the due date."""
+    return max((due - since).days // days, 0)

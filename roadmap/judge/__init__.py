@@ -1,0 +1,1 @@
+"""Gather evidence, judge milestones, and advise on decisions."""

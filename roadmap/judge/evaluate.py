@@ -1,0 +1,102 @@
+"""From a store to verdicts: judged and kept, judged for a page, or judged as of an earlier day.
+
+How evidence is found is told in `looks`, what is kept of it in `keeping`, and how plans stay visible in `revisions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from metrics.store import clock_of
+from roadmap.judge.evidence import gather, questions, windows_of
+from roadmap.judge.status import judge
+from roadmap.plan import revisions
+from roadmap.records import evaluations
+from roadmap.records.checkpoint import hashed
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from metrics.window import Read
+    from roadmap.model import Verdict
+    from roadmap.plan.milestones import Plan
+
+
+def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> list[Verdict]:
+    """Judge all milestones and keep what is new: baselines are pinned, plans, evaluations and forecasts appended.
+
+    The same evidence judged again on the same day adds nothing. A proof is kept as of the look that gave it.
+
+    Raises:
+        PlanError: a milestone that has started was changed without a new revision.
+    """
+    revisions.check(db, plan)
+    revisions.keep(db, plan, today, now_us)
+    for milestone in plan.milestones:
+        for asked in questions(db, milestone, today).values():
+            evaluations.pin(db, asked, now_us)
+    verdicts = []
+    known: Read = {}
+    for milestone in plan.milestones:
+        windows = windows_of(db, milestone, today, known)
+        evidence = gather(db, milestone, windows, today, built)
+        verdict = judge(milestone, evidence, today, built)
+        looked = hashed(evidence.looked, windows)
+        if evidence.proven_on and evidence.proof:
+            then = replace(evidence, readings=evidence.proof, decision=None, spent=None, stalled_before=False)
+            evaluations.keep(db, milestone, judge(milestone, then, evidence.proven_on, built), None, looked, now_us)
+        evaluations.keep(db, milestone, verdict, evidence.decision, looked, now_us)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def calendar(db: Database, today: date) -> list[date]:
+    """The days to judge as of, in order; the last of them is today.
+
+    In production that is today alone. A replay's calendar turns from block end to block end: those after the newest
+    evaluation are judged first. Where that is today's already, as after another round over the same weeks, only today
+    is judged: what was judged stays judged.
+    """
+    if clock_of(db) == "live":
+        return [today]
+    sql = (
+        "SELECT DISTINCT block_end FROM run_block WHERE block_end < ? "
+        "AND block_end > (SELECT COALESCE(MAX(as_of), '') FROM evaluation) ORDER BY block_end"
+    )
+    found = db.execute(sql, (today.isoformat(),)).fetchall()
+    return [*(date.fromisoformat(end) for (end,) in found), today]
+
+
+def judge_all(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
+    """Judge all milestones on a reader, keeping nothing: what pages show.
+
+    Raises:
+        PlanError: a milestone that has started was changed without a new revision.
+    """
+    revisions.check(db, plan)
+    return _judge(db, plan, today, built)
+
+
+def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> tuple[Plan, list[Verdict]]:
+    """Judge all milestones as they stood on an earlier day, by the plans of that day, keeping nothing.
+
+    Returns:
+        The plan of that day, and its verdicts.
+
+    Raises:
+        PlanError: a milestone that has started was changed without a new revision.
+    """
+    revisions.check(db, plan)
+    then = tuple(revisions.in_force(db, milestone, day) for milestone in plan.milestones)
+    as_planned = plan.model_copy(update={"milestones": then})
+    return as_planned, _judge(db, as_planned, day, built)
+
+
+def _judge(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
+    known: Read = {}
+    return [
+        judge(milestone, gather(db, milestone, windows_of(db, milestone, today, known), today, built), today, built)
+        for milestone in plan.milestones
+    ]

@@ -1,0 +1,246 @@
+"""The reasons behind each status: codes, numbers in words, and what would change them. Pure."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from metrics.measures import MEASURES
+from roadmap.criteria import reaches
+from roadmap.forecast.forecast import at_best
+from roadmap.forecast.probability import blocks_left, counted_from
+from roadmap.model import Reason
+from roadmap.wording import verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
+    from roadmap.criteria import Criterion
+    from roadmap.model import Decision, Evidence, Forecast
+    from roadmap.plan.milestones import Milestone, Target
+
+#: Working days without an evidence event after which a milestone has stalled.
+QUIET_WORKING_DAYS = 10
+
+#: First evidence is due after this share of a milestone's time, but not before and not after so many days.
+FIRST_SHARE, FIRST_LEAST_DAYS, FIRST_MOST_DAYS = 1 / 4, 14, 21
+
+RE_PLAN = "a later due date, by a re-plan"
+
+Criteria = tuple["Criterion", ...]
+
+
+def proven(
+    milestone: Milestone, proven_on: date, done: Criteria, block_days: int, planned_on: date | None = None
+) -> Iterator[Reason]:
+    """When it was proven, how late, whether the plan is younger than its proof, and what was lost since."""
+    late = (proven_on - milestone.due).days
+    text = f"every target reached on {verdicts.day(proven_on)}"
+    if planned_on and planned_on > proven_on:
+        text += f"; its plan was recorded on {verdicts.day(planned_on)}, when that evidence was there already"
+    stays = "nothing: a proof stays, with the evidence it was given on"
+    if late > 0:
+        text = f"proven, {verdicts.days(late)} late: {text}; due {verdicts.day(milestone.due)}"
+        yield Reason(code="proven_late", text=text, change=stays)
+    else:
+        yield Reason(code="proven", text=text, change=stays)
+    for lost in done:
+        if lost.verdict not in {"met", "held"}:
+            text = f"proven, regressed since: {open_one(lost, block_days).text}"
+            change = f"{verdicts.block(block_days)}s that reach the target again"
+            yield Reason(code=f"regressed:{lost.name}", text=text, change=change)
+
+
+def decided(decision: Decision) -> Reason:
+    """Who paused or stopped it, and why."""
+    verb = {"pause": "paused", "stop": "stopped"}[decision.choice]
+    ends = decision.last_day
+    until = f" until {verdicts.day(ends) if ends else decision.until}" if decision.until else ""
+    text = f"{verb} on {verdicts.day(decision.as_of)} by {decision.owner}{until}: {decision.why}"
+    return Reason(code=verb, text=text, change="a recorded decision to resume")
+
+
+def pause_over(decision: Decision | None, today: date) -> Iterator[Reason]:
+    """That a pause ended by itself, and nobody has decided since."""
+    if decision and decision.last_day and decision.over(today):
+        text = (
+            f"the pause that {decision.owner} decided on {verdicts.day(decision.as_of)} ended on "
+            f"{verdicts.day(decision.last_day)}, and nothing has been decided since"
+        )
+        yield Reason(code="pause_over", text=text, change="a recorded decision")
+
+
+def starts_later(milestone: Milestone, today: date) -> Iterator[Reason]:
+    """That the start lies ahead."""
+    if today < milestone.start:
+        text = f"starts on {verdicts.day(milestone.start)}, in {verdicts.days((milestone.start - today).days)}"
+        yield Reason(code="starts_later", text=text, change="its start")
+
+
+def not_built(milestone: Milestone, built: int) -> Iterator[Reason]:
+    """That its capability does not stand."""
+    if built < milestone.level:
+        text = f"not built: it needs service level {milestone.level}, and level {built} stands today"
+        yield Reason(code="not_built", text=text, change=f"building service level {milestone.level}")
+
+
+def first_limit(milestone: Milestone) -> int:
+    """Days within which first evidence is due: a quarter of the time, but 14 at the least and 21 at the most."""
+    length = (milestone.due - milestone.start).days + 1
+    return math.ceil(min(FIRST_MOST_DAYS, max(FIRST_LEAST_DAYS, length * FIRST_SHARE)))
+
+
+def overdue(milestone: Milestone, evidence: Evidence, today: date) -> bool:
+    """Whether the day by which first evidence was due has come; the first day counts as one.
+
+    A pause that is over, and a decision to resume, begin the count anew: the days between were nobody's silence.
+    """
+    decision, begins = evidence.decision, milestone.start
+    if decision and decision.choice == "resume":
+        begins = max(begins, decision.as_of)
+    elif decision and decision.last_day and decision.over(today):
+        begins = max(begins, decision.last_day + timedelta(days=1))
+    return (today - begins).days + 1 >= first_limit(milestone)
+
+
+def stalled(milestone: Milestone, evidence: Evidence, today: date, built: int) -> Iterator[Reason]:
+    """That nothing happens: no first evidence in time, or none for ten working days."""
+    subject = milestone.subject
+    missing = list(not_built(milestone, built))
+    if evidence.first_day is None:
+        if not overdue(milestone, evidence, today):
+            return
+        text = f"no evidence of {subject} by day {first_limit(milestone)} after the start on "
+        text += verdicts.day(milestone.start)
+        for reason in missing:
+            yield Reason(code=reason.code, text=f"{reason.text}; {text}", change=reason.change)
+        if not missing:
+            yield Reason(code="no_first_evidence", text=text, change=f"one measured run of {subject}")
+        return
+    last = _last_event(evidence, today)
+    quiet = working_days(last, today)
+    if quiet >= QUIET_WORKING_DAYS:
+        text = f"no evidence of {subject} for {quiet} working days; the last is of {verdicts.day(last)}"
+        yield Reason(code="gone_quiet", text=text, change=f"a measured run of {subject}, or a decision")
+        yield from missing
+
+
+def _last_event(evidence: Evidence, today: date) -> date:
+    """The last evidence, decision, or day of a pause that is over."""
+    decision = evidence.decision
+    events = [evidence.last_day, evidence.first_day, decision.as_of if decision else None]
+    if decision and decision.over(today):
+        events.append(decision.last_day)
+    return max(event for event in events if event is not None)
+
+
+def working_days(after: date, until: date) -> int:
+    """Days from Monday to Friday after one day, up to and with another; 0 where that is no later."""
+    weeks, rest = divmod(max((until - after).days, 0), 7)
+    return 5 * weeks + sum((after.weekday() + i) % 7 < 5 for i in range(1, rest + 1))
+
+
+def facts(
+    milestone: Milestone, evidence: Evidence, done: Criteria, foreseen: tuple[Forecast, ...], today: date
+) -> Iterator[Reason]:
+    """Facts, not forecasts, that put a milestone at risk."""
+    days = evidence.block_days
+    yield from _too_little_time(milestone, evidence, done, today)
+    best_of = {(f.role, f.name, f.faults): f for f in foreseen}
+    for one in done:
+        if one.verdict in {"not_met", "breached"}:
+            reason = open_one(one, days)
+            yield Reason(code=f"fact:{reason.code}", text=f"fact: {reason.text}", change=reason.change)
+            continue
+        found = best_of.get((one.role, one.name, one.faults))
+        target, measure = _target(milestone, one), MEASURES[one.name]
+        if found is not None and found.ceiling is not None and not reaches(target, found.ceiling):
+            goal = verdicts.target(one.direction, one.target, one.unit)
+            said = at_best(target, measure, found.ceiling, found.estimate, days)
+            text = f"fact: {measure.title}: {said}; target {goal}"
+            code = "ceiling" if one.direction == "at_least" else "floor"
+            yield Reason(code=f"fact:{code}:{one.name}", text=text, change=RE_PLAN)
+    if milestone.budget is not None and evidence.spent is not None and evidence.spent > milestone.budget:
+        text = f"fact: {evidence.spent:,.0f} spent of a budget of {milestone.budget:,.0f}"
+        yield Reason(code="fact:over_budget", text=text, change="a larger budget, by a re-plan")
+
+
+def _too_little_time(milestone: Milestone, evidence: Evidence, done: Criteria, today: date) -> Iterator[Reason]:
+    days, need, due = evidence.block_days, milestone.evidence.min_blocks, verdicts.day(milestone.due)
+    last_start = milestone.last_start(days)
+    if evidence.first_day is None:
+        if today > last_start:
+            text = (
+                f"fact: the last day to start was {verdicts.day(last_start)}, for {verdicts.blocks(need, days)} of "
+                f"evidence by {due}, and {milestone.subject} has not run"
+            )
+            yield Reason(code="fact:started_too_late", text=text, change=RE_PLAN)
+        return
+    short = max((need - c.reading.blocks for c in done if c.reading and c.reading.estimate is not None), default=0)
+    left = blocks_left(milestone.due, counted_from(today, days, evidence.last_day), days)
+    if short > left:
+        text = (
+            f"fact: {verdicts.count(short, f'more {_word(days)}')} of evidence {_is(short)} needed, and {left} "
+            f"{_is(left)} left before {due}"
+        )
+        yield Reason(code="fact:too_few_blocks_left", text=text, change=RE_PLAN)
+
+
+def forecast_risks(
+    milestone: Milestone, done: Criteria, foreseen: tuple[Forecast, ...], block_days: int
+) -> Iterator[Reason]:
+    """Forecasts that put a milestone at risk: odds below one in two, or a proof expected after the due date only."""
+    open_ones = {
+        (c.role, c.name, c.faults): c for c in done if c.verdict in {"inconclusive", "insufficient", "unproven"}
+    }
+    for one in foreseen:
+        still = open_ones.get((one.role, one.name, one.faults))
+        if still is None or one.odds is None:
+            continue
+        if one.ceiling is not None and not reaches(_target(milestone, still), one.ceiling):
+            continue  # a fact has said so
+        late = one.expected_on is None or one.expected_on > milestone.due
+        if one.odds < 0.5 or late:
+            kind = "unlikely" if one.odds < 0.5 else "late"
+            text = f"forecast: {MEASURES[one.name].title}: {one.text}"
+            change = f"a service that is better, more even {_word(block_days)}s, or a later due date"
+            yield Reason(code=f"forecast:{kind}:{one.name}", text=text, change=change)
+
+
+def open_one(done: Criterion, block_days: int) -> Reason:
+    """Why a criterion is not reached."""
+    said = verdicts.said(done.reading, done.unit, done.kind, done.target)
+    goal = verdicts.target(done.direction, done.target, done.unit)
+    title, verdict = MEASURES[done.name].title, verdicts.VERDICT[done.verdict]
+    text = f"{title}: {said}; target {goal}: {verdict}"
+    if done.reading and done.why != done.reading.missing:
+        text += f" ({done.why})"
+    return Reason(code=f"{done.verdict}:{done.name}", text=text, change=would_change(done.verdict, block_days))
+
+
+def would_change(verdict: str, block_days: int) -> str:
+    """What would change the verdict on a target that is not reached."""
+    blocks = f"{_word(block_days)}s"
+    return {
+        "not_met": f"a service that is truly better; more of the same {blocks} will not do",
+        "breached": f"a service that is truly better; more of the same {blocks} will not do",
+        "inconclusive": f"more {blocks}, which narrow the range",
+        "insufficient": "the evidence that is missing",
+        "invalid": "evidence of the feeds or the grade that is asked for",
+        "unproven": f"more {blocks} of evidence",
+    }[verdict]
+
+
+def _target(milestone: Milestone, done: Criterion) -> Target:
+    targets = milestone.metrics if done.role == "metric" else milestone.guardrails
+    return next(target for target in targets if (target.name, target.faults) == (done.name, done.faults))
+
+
+def _word(block_days: int) -> str:
+    return verdicts.block(block_days)
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"

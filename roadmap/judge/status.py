@@ -1,0 +1,124 @@
+"""A milestone and its evidence in, a verdict with reasons out. Pure: no database, no clock.
+
+Statuses follow the table of evidence.md from the top, and the first that fits counts. Each reason carries its numbers
+and says what would change it; no score mixes things that do not mix.
+
+In one place the table is not taken by its letter. "Not built" stands in it above "missed" and "stalled", so that what
+nobody ever builds would be "not started" for ever: never silent, never late, the very drift that these verdicts are
+there to catch. So that a capability is not built excuses its milestone only until first evidence was due; from then
+on the milestone has stalled, and past its due date it is missed. What was measured has been built, wherever it stands
+today, and is judged by its evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from roadmap.criteria import Criterion, criteria
+from roadmap.forecast.forecast import forecasts
+from roadmap.judge import reasons
+from roadmap.judge.advice import advise
+from roadmap.model import Evidence, Reason, Verdict, over
+from roadmap.wording import verdicts
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from roadmap.model import Forecast
+    from roadmap.plan.milestones import Milestone
+
+
+def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> Verdict:
+    """The verdict on a milestone; `built` is the highest service level that stands today."""
+    # one look, on the due date, is taken once that day is over; a proof has been
+    looked = today if evidence.proven_on else over(evidence.mode, today)
+    done = criteria(milestone, evidence.readings, looked, evidence.met_on)
+    foreseen = () if evidence.proven_on else forecasts(milestone, evidence.readings, today, evidence.last_day)
+    status, why = _status(milestone, evidence, done, foreseen, today, built)
+    if status not in {"proven", "stopped"}:
+        why += reasons.pause_over(evidence.decision, today)
+    told = status
+    if evidence.decision and evidence.decision.holds(today):  # what the numbers say, whatever was decided
+        told, _ = _status(milestone, replace(evidence, decision=None), done, foreseen, today, built)
+    return Verdict(
+        code=milestone.code,
+        title=milestone.title,
+        objective=milestone.objective,
+        subject=milestone.subject,
+        owner=milestone.owner,
+        start=milestone.start,
+        due=milestone.due,
+        first_due=evidence.first_due or milestone.due,
+        revision=max(milestone.revision, evidence.plan_revision),
+        last_start=milestone.last_start(evidence.block_days),
+        status=status,
+        as_of=today,
+        reasons=tuple(why),
+        criteria=done,
+        forecasts=foreseen,
+        proven_on=evidence.proven_on,
+        spent=evidence.spent,
+        budget=milestone.budget,
+        advice=advise(told, stalled_before=evidence.stalled_before, decision=evidence.decision, today=today),
+    )
+
+
+def gate(verdict: Verdict, *, allow_insufficient: bool = False) -> int:
+    """Exit code of a gate: 0 proven, 5 failed (missed, not met, breached), 6 everything else.
+
+    `allow_insufficient` lets pass what has not failed and merely lacks evidence yet: `insufficient` and `on_track`, but
+    not where there is evidence of a kind that can never count.
+    """
+    if verdict.status == "proven":
+        return 0
+    if verdict.status == "missed" or any(c.verdict in {"not_met", "breached"} for c in verdict.criteria):
+        return 5
+    waiting = verdict.status in {"insufficient", "on_track"} and all(c.valid for c in verdict.criteria)
+    return 0 if allow_insufficient and waiting else 6
+
+
+def _status(
+    milestone: Milestone,
+    evidence: Evidence,
+    done: tuple[Criterion, ...],
+    foreseen: tuple[Forecast, ...],
+    today: date,
+    built: int,
+) -> tuple[str, list[Reason]]:
+    """The first row of the table that fits, with its reasons."""
+    days, decision = evidence.block_days, evidence.decision
+    if evidence.proven_on is not None:
+        return "proven", list(reasons.proven(milestone, evidence.proven_on, done, days, evidence.planned_on))
+    if decision and decision.holds(today):
+        return {"pause": "paused", "stop": "stopped"}[decision.choice], [reasons.decided(decision)]
+    unbuilt = list(reasons.not_built(milestone, built))
+    if today < milestone.start:
+        return "not_started", [*unbuilt, *reasons.starts_later(milestone, today)]
+    open_ones = [reasons.open_one(c, days) for c in done if c.verdict not in {"met", "held"}]
+    if today > milestone.due:
+        late = verdicts.days((today - milestone.due).days)
+        text = f"due {verdicts.day(milestone.due)}, {late} ago, and not proven"
+        return "missed", [Reason(code="missed", text=text, change="a late proof, or a re-plan"), *unbuilt, *open_ones]
+    if unbuilt and evidence.first_day is None and not reasons.overdue(milestone, evidence, today):
+        return "not_started", unbuilt
+    if quiet := list(reasons.stalled(milestone, evidence, today, built)):
+        return "stalled", quiet
+    risks = [
+        *reasons.facts(milestone, evidence, done, foreseen, today),
+        *reasons.forecast_risks(milestone, done, foreseen, days),
+    ]
+    if risks:
+        return "at_risk", risks
+    if lacking := sum(not c.enough for c in done):
+        verb = "has" if len(done) == 1 else "have"
+        targets = verdicts.count(len(done), "target")
+        text = f"{lacking} of {targets} {verb} too little evidence for a verdict"
+        if wrong := [c for c in done if not c.valid]:
+            text = f"{len(wrong)} of {targets} {verb} evidence that cannot count: {wrong[0].why}"
+        change = reasons.would_change("insufficient", days)
+        return "insufficient", [Reason(code="insufficient", text=text, change=change), *open_ones]
+    reached = sum(c.verdict in {"met", "held"} for c in done)
+    text = f"{reached} of {verdicts.count(len(done), 'target')} reached so far, none of them failed"
+    change = "a target found out of reach, or silence"
+    return "on_track", [Reason(code="on_track", text=text, change=change), *open_ones]

@@ -1,0 +1,1 @@
+"""The milestone plan: its file, its revisions and its template."""

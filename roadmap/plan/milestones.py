@@ -1,0 +1,209 @@
+"""The milestone file as frozen values: what each milestone must prove, and by when.
+
+A plan holds targets and dates only. Results and statuses are computed; a file that states one is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from metrics.events import parse_subject
+from metrics.measures import MEASURES
+from roadmap.errors import PlanError
+
+#: Days that one block of evidence takes where nobody says otherwise: a replayed week.
+BLOCK_DAYS = 7
+
+
+#: With a first look any earlier, looking again and again makes more false "proven" than `alpha` allows.
+LEAST_BLOCKS = 6
+
+
+#: Ten years of replayed weeks: more than anybody waits for, and few enough to reckon with.
+MOST_BLOCKS = 520
+
+
+#: The longest review.
+MOST_REVIEW_DAYS = 365
+
+
+#: More money than any milestone costs; sums of such amounts stay numbers.
+MOST_MONEY = 1e12
+
+
+STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+#: A day of a plan; calendars of other centuries are slips of the pen.
+Day = Annotated[date, Field(ge=date(1970, 1, 1), le=date(2199, 12, 31))]
+
+
+class Target(BaseModel):
+    """What one measure must reach, and under which faults."""
+
+    model_config = STRICT
+
+    name: str
+    at_least: float | None = None
+    at_most: float | None = None
+    faults: Literal["standard", "none"] = "standard"
+
+    @property
+    def direction(self) -> str:
+        """`at_least` or `at_most`."""
+        return "at_most" if self.at_least is None else "at_least"
+
+    @property
+    def value(self) -> float:
+        """The number to reach, or not to pass."""
+        found = self.at_most if self.at_least is None else self.at_least
+        if found is None:
+            raise ValueError("give `at_least` or `at_most`")
+        return found
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Target:
+        measure = MEASURES.get(self.name)
+        if measure is None:
+            raise ValueError(f"unknown measure {self.name!r}; choose one of {', '.join(MEASURES)}")
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"{self.name}: give one of `at_least` and `at_most`; here it is `{measure.direction}`")
+        if self.direction != measure.direction:
+            better = "more" if measure.direction == "at_least" else "less"
+            raise ValueError(f"{self.name}: {better} is better, so write `{measure.direction}`, not `{self.direction}`")
+        if measure.unit == "share" and self.value > 1:
+            raise ValueError(
+                f"{self.name}: {self.value:g} is above 1; shares are 0 to 1, so write 0.60 for 60 % (here perhaps "
+                f"{self.value / 100:g})"
+            )
+        if self.value < measure.lowest:
+            raise ValueError(f"{self.name}: {self.value:g} is below {measure.lowest:g}, which it can never be")
+        return self
+
+
+class Rules(BaseModel):
+    """How much evidence a verdict takes."""
+
+    model_config = STRICT
+
+    mode: Literal["anytime", "fixed"] = "anytime"
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    min_grade: Literal["A", "B", "C", "D"] = "B"
+    min_blocks: Annotated[int, Field(ge=LEAST_BLOCKS, le=MOST_BLOCKS)] = 12
+    min_coverage: Annotated[float, Field(gt=0, le=1)] = 0.80
+    #: days that people need between the evidence and the due date
+    review_days: Annotated[int, Field(ge=0, le=MOST_REVIEW_DAYS)] = 0
+
+
+class Milestone(BaseModel):
+    """One step, what it must prove, and by when."""
+
+    model_config = STRICT
+
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    title: Annotated[str, Field(min_length=1)]
+    objective: Annotated[str, Field(min_length=1)]
+    subject: str
+    control: str = "monolith"
+    owner: str = ""
+    start: Day
+    due: Day
+    scope: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = ("*/*",)
+    revision: Annotated[int, Field(ge=1)] = 1
+    budget: Annotated[float, Field(gt=0, le=MOST_MONEY)] | None = None
+    evidence: Rules = Rules()
+    metrics: Annotated[tuple[Target, ...], Field(alias="metric", strict=False, min_length=1)]
+    guardrails: Annotated[tuple[Target, ...], Field(alias="guardrail", strict=False)] = ()
+
+    @property
+    def level(self) -> int:
+        """The service level that the milestone is about; 0 for the monolith."""
+        return parse_subject(self.subject)[1]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything a proof depends on; a proof counts only for the targets it was given for."""
+        names = {"code", "subject", "control", "start", "scope", "revision", "evidence", "metrics", "guardrails"}
+        return hashlib.sha256(self.model_dump_json(include=names).encode()).hexdigest()
+
+    def last_start(self, block_days: int = BLOCK_DAYS) -> date:
+        """The last responsible start: the last first day of evidence that leaves time for it and for its review.
+
+        `block_days` is how long a block is: 7 in a replay, 1 in production.
+        """
+        rules = self.evidence
+        return self.due - timedelta(days=rules.min_blocks * block_days + rules.review_days - 1)
+
+    def told(self) -> dict[str, Any]:
+        """What is promised, as plain data: whatever differs between two of these is a re-plan.
+
+        Titles, owners and objectives are not in it; wording a promise better does not change it.
+        """
+        names = {"subject", "control", "start", "due", "scope", "budget", "evidence", "metrics", "guardrails"}
+        return self.model_dump(mode="json", include=names)
+
+    @field_validator("subject", "control")
+    @classmethod
+    def _is_a_subject(cls, name: str) -> str:
+        parse_subject(name)
+        return name
+
+    @field_validator("scope")
+    @classmethod
+    def _names_feeds(cls, scope: tuple[str, ...]) -> tuple[str, ...]:
+        for glob in scope:
+            if glob.count("/") != 1:
+                raise ValueError(f"{glob!r} is not PARTNER/FEED; write for instance `*/flights` or `AA/*`")
+        return scope
+
+    @model_validator(mode="after")
+    def _can_be_proven(self, info: ValidationInfo) -> Milestone:
+        if self.due < self.start:
+            raise ValueError(f"due {self.due} is before start {self.start}; move one of them")
+        block_days = (info.context or {}).get("block_days", BLOCK_DAYS)
+        days, need = (self.due - self.start).days + 1, self.evidence.min_blocks * block_days
+        if days < need:
+            least, blocks = self.start + timedelta(days=need - 1), self.evidence.min_blocks
+            often = "weekly" if block_days == 7 else "daily"
+            raise ValueError(
+                f"due {self.due} is too early for its own evidence: {blocks} {often} blocks take {need} days, it "
+                f"leaves {days}; make it {least} or later, or lower `min_blocks` (not below {LEAST_BLOCKS})"
+            )
+        for role, targets in (("metric", self.metrics), ("guardrail", self.guardrails)):
+            seen = [(target.name, target.faults) for target in targets]
+            twice = next((name for name, faults in seen if seen.count((name, faults)) > 1), None)
+            if twice:
+                raise ValueError(f"{role} {twice} is there twice; keep one")
+        return self
+
+
+class Plan(BaseModel):
+    """All milestones of a file, in its order."""
+
+    model_config = STRICT
+
+    schema_version: Annotated[Literal[1], Field(alias="schema")]
+    milestones: Annotated[tuple[Milestone, ...], Field(alias="milestone", strict=False, min_length=1)]
+    sha256: str = ""
+
+    def milestone(self, code: str) -> Milestone:
+        """The milestone of that code.
+
+        Raises:
+            PlanError: there is none; the message names the codes there are.
+        """
+        for milestone in self.milestones:
+            if milestone.code == code:
+                return milestone
+        raise PlanError(f"unknown milestone {code!r}; choose one of {', '.join(m.code for m in self.milestones)}")

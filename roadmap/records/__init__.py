@@ -1,0 +1,1 @@
+"""Evaluations, decisions and costs as they are kept in the store."""

@@ -1,0 +1,116 @@
+"""Decisions and spending, appended and never changed; each decision keeps the evidence that it was taken on.
+
+A wrong entry is mended by a further one: another decision, or the same amount with a minus sign.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+from metrics.store import writing
+from roadmap.errors import Refused
+from roadmap.plan.milestones import MOST_MONEY
+from roadmap.records.decisions import cost_entries, decisions
+from roadmap.records.evaluations import evaluation_of
+from roadmap.records.verdict_json import to_json
+from roadmap.wording.verdicts import advised, day
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from sqlite_utils import Database
+
+    from roadmap.model import Decision, Verdict
+    from roadmap.plan.milestones import Milestone
+    from roadmap.records.decisions import RecordedDecision
+
+#: What may be decided, as people say it afterwards.
+CHOICES = {"continue": "continued", "change": "changed", "pause": "paused", "stop": "stopped", "resume": "resumed"}
+
+
+def decide(
+    db: Database, milestone: Milestone, verdict: Verdict, choice: str, why: str, owner: str, until: date | None,
+    now_us: int,
+) -> RecordedDecision:  # fmt: skip
+    """Record a decision on a milestone as of its verdict's day, with that verdict frozen in it.
+
+    `verdict` is the one that `evaluate` has just given and kept.
+
+    Raises:
+        Refused: the choice, the words or the day make no sense as things stand.
+    """
+    today = verdict.as_of
+    for name, text in (("why", why), ("owner", owner)):
+        if not text.strip():
+            raise Refused(f"--{name} is blank; a decision says {'why' if name == 'why' else 'who took it'}")
+    number, sha256 = evaluation_of(db, milestone, verdict)
+    row = {
+        "code": milestone.code,
+        "choice": choice,
+        "advice": advised(verdict.advice.choice, verdict.advice.text),
+        "owner": owner.strip(),
+        "why": why.strip(),
+        "until": until.isoformat() if until else "",
+        "as_of": today.isoformat(),
+        "evidence": json.dumps({"verdict": to_json(verdict), "evaluation_id": number, "evidence_sha256": sha256}),
+        "recorded_at_us": now_us,
+    }
+    with writing(db):  # entered first and checked then, so that nobody else decides in between
+        db.table("decision").insert(row)
+        *before, taken = decisions(db, milestone.code, today)
+        _check(milestone.code, before[-1].decision if before else None, today, choice, until)
+    return taken
+
+
+def _check(code: str, last: Decision | None, today: date, choice: str, until: date | None) -> None:
+    """Whether a choice makes sense after the decision that stands."""
+    if choice not in CHOICES:
+        raise Refused(f"{code}: {choice!r} cannot be decided; choose one of {', '.join(CHOICES)}")
+    if until is not None and choice != "pause":
+        raise Refused(f"{code}: --until {until} goes with `pause` only; `{choice}` has no end")
+    if until is not None and until <= today:
+        raise Refused(f"{code}: --until {until} is not after {day(today)}, today on this calendar; choose a later day")
+    if choice == "resume":
+        if last is None or last.choice not in {"pause", "stop"}:
+            raise Refused(f"{code}: is neither paused nor stopped, so there is nothing to resume")
+        return
+    if last is None or not last.holds(today):
+        return
+    since = f"{code}: is {CHOICES[last.choice]} since {day(last.as_of)}"
+    if choice == last.choice == "pause" and until is not None and until.isoformat() != last.until:
+        return
+    if choice == last.choice:
+        again = "; give another --until to move its end" if choice == "pause" else ""
+        raise Refused(f"{since} already{again}")
+    if choice != "stop":
+        raise Refused(f"{since}; `resume` it first, then `{choice}`")
+
+
+def spend(
+    db: Database, milestone: Milestone, amount: float, note: str, as_of: date, now_us: int
+) -> float:  # fmt: skip
+    """Record an amount spent on a milestone; a negative one corrects. Returns what is spent by then, all in all.
+
+    Raises:
+        Refused: the amount is 0, no number or beyond `MOST_MONEY`, or the note is blank.
+    """
+    if not math.isfinite(amount) or amount == 0:
+        raise Refused(
+            f"{milestone.code}: {amount:g} is not an amount; give one above 0, or below it to correct another"
+        )
+    if abs(amount) > MOST_MONEY:
+        raise Refused(f"{milestone.code}: {amount:g} is more than anything costs; give at most {MOST_MONEY:,.0f}")
+    if not note.strip():
+        raise Refused("--note is blank; an entry says what it was spent on")
+    row = {
+        "code": milestone.code,
+        "amount": float(amount),
+        "note": note.strip(),
+        "as_of": as_of.isoformat(),
+        "recorded_at_us": now_us,
+    }
+    with writing(db):
+        db.table("cost_entry").insert(row)
+    return sum(entry.amount for entry in cost_entries(db, milestone.code, as_of))

@@ -1,0 +1,154 @@
+"""What a judgement leaves behind, only ever appended: pinned baselines, evaluations with their numbers, forecasts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from metrics.baseline import pin_baseline
+from metrics.events import parse_subject
+from metrics.question import in_scope
+from metrics.store import METHOD, last_series, writing
+from roadmap.records.decisions import latest_decision
+from roadmap.records.verdict_json import to_json
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from metrics.question import Question
+    from roadmap.model import Checkpoint, Decision, Verdict
+    from roadmap.plan.milestones import Milestone
+
+
+def pin(db: Database, asked: Question, now_us: int) -> None:
+    """Pin the weights of a question's series once the control has blocks enough for a verdict to rest on.
+
+    They hold from the question's end on. A series that is pinned is left as it is, whatever the day of its pin.
+    In production its blocks before the window count as well: a verdict may rest on that history alone. Whether it has
+    enough is asked of the rollups, so that no window is read with weights that are about to change.
+    """
+    series = asked.series if asked.series is not None else last_series(db, asked.mode, asked.faults)
+    key = (series, asked.mode, asked.faults)
+    pinned = "SELECT 1 FROM baseline WHERE series = ? AND mode = ? AND faults = ? AND system = ?"
+    if series is None or db.execute(pinned, (*key, asked.control)).fetchone():
+        return
+    sql = (
+        "SELECT DISTINCT block, partner, feed FROM run_block WHERE series = ? AND mode = ? AND faults = ? "
+        "AND system = ? AND level = ? AND block >= ? AND block_end <= ? AND held IS NOT NULL"
+    )
+    days = ("" if asked.mode == "live" else asked.start.isoformat(), asked.end.isoformat())
+    counted = db.execute(sql, (*key, *parse_subject(asked.control), *days)).fetchall()
+    if len({block for block, *feed in counted if in_scope(asked.scope, *feed)}) >= asked.min_blocks:
+        pin_baseline(db, asked, now_us)
+
+
+def keep(
+    db: Database,
+    milestone: Milestone,
+    verdict: Verdict,
+    decision: Decision | None,
+    looked: Checkpoint | None,
+    now_us: int,
+) -> None:
+    """Append an evaluation with its numbers and forecasts, unless the same was judged the same on the same day."""
+    sha256 = _sha256(milestone, verdict, decision)
+    with writing(db):
+        if _find(db, verdict, sha256) is not None:
+            return
+        row = {
+            "code": milestone.code,
+            "revision": milestone.revision,
+            "subject": milestone.subject,
+            "as_of": verdict.as_of.isoformat(),
+            "status": verdict.status,
+            "series": _series(verdict),
+            "verdict": json.dumps(to_json(verdict) | _private(milestone, looked)),
+            "evidence_sha256": sha256,
+            "recorded_at_us": now_us,
+        }
+        number = db.table("evaluation").insert(row).last_pk
+        results = [
+            {
+                "evaluation_id": number,
+                "code": milestone.code,
+                "name": c.name,
+                "role": c.role,
+                "estimate": c.reading.estimate if c.reading else None,
+                "low": c.reading.low if c.reading else None,
+                "high": c.reading.high if c.reading else None,
+                "target": c.target,
+                "verdict": c.verdict,
+                "blocks": c.reading.blocks if c.reading else 0,
+                "n": c.reading.n if c.reading else 0,
+            }
+            for c in verdict.criteria
+        ]
+        db.table("metric_result").insert_all(results)
+        _keep_forecasts(db, verdict, number)
+
+
+def _private(milestone: Milestone, looked: Checkpoint | None) -> dict[str, Any]:
+    """What the next judgement asks of an evaluation, and nobody else."""
+    told = {"looked": looked.to_json()} if looked else {}
+    return {"plan_sha256": milestone.fingerprint} | told
+
+
+def evaluation_of(db: Database, milestone: Milestone, verdict: Verdict) -> tuple[int | None, str]:
+    """Number and evidence hash of the evaluation in which a verdict was kept; no number where it was not."""
+    sha256 = _sha256(milestone, verdict, latest_decision(db, milestone.code, verdict.as_of))
+    return _find(db, verdict, sha256), sha256
+
+
+def _find(db: Database, verdict: Verdict, sha256: str) -> int | None:
+    sql = "SELECT id FROM evaluation WHERE code = ? AND as_of = ? AND evidence_sha256 = ?"
+    found = db.execute(sql, (verdict.code, verdict.as_of.isoformat(), sha256)).fetchone()
+    return None if found is None else int(found[0])
+
+
+def _sha256(milestone: Milestone, verdict: Verdict, decision: Decision | None) -> str:
+    """Hash of all that a verdict was made from, and of what it says."""
+    readings = {(c.name, c.faults, c.reading.inputs_sha256 if c.reading else "") for c in verdict.criteria}
+    inputs: dict[str, Any] = {
+        "method": METHOD,
+        "plan_sha256": milestone.fingerprint,
+        "due": milestone.due.isoformat(),
+        "status": verdict.status,
+        "reasons": [reason.code for reason in verdict.reasons],
+        "readings": sorted(readings),
+        "decision": decision.id if decision else None,
+        "spent": verdict.spent,
+        "advice": verdict.advice.choice,
+    }
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
+
+
+def _series(verdict: Verdict) -> str:
+    """Which measurements a verdict rests on; the same words as `looks.series_of` has for windows."""
+    series = {(c.faults, c.reading.series or "-") for c in verdict.criteria if c.reading}
+    return " ".join(f"{faults}:{name}" for faults, name in sorted(series))
+
+
+def _keep_forecasts(db: Database, verdict: Verdict, evaluation_id: int | None) -> None:
+    """Append the odds that a verdict gives, the first of a day for each criterion; they are scored later."""
+    for forecast in verdict.forecasts:
+        if forecast.odds is None:
+            continue
+        key = {
+            "code": verdict.code,
+            "name": forecast.name,
+            "role": forecast.role,
+            "faults": forecast.faults,
+            "as_of": verdict.as_of.isoformat(),
+        }
+        if next(db.table("forecast").rows_where(" AND ".join(f"{name} = :{name}" for name in key), key), None):
+            continue
+        row = {
+            "evaluation_id": evaluation_id,
+            "due": forecast.due.isoformat(),
+            "points": forecast.points,
+            "estimate": forecast.estimate,
+            "odds": forecast.odds,
+            "expected_on": forecast.expected_on.isoformat() if forecast.expected_on else None,
+        }
+        db.table("forecast").insert(key | row)

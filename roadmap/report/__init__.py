@@ -1,0 +1,1 @@
+"""Verdicts and plans as text, Markdown, HTML and one printed page."""

@@ -1,0 +1,113 @@
+"""Pick the headline milestone and read its gain; where nothing can be compared, count the runs of both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metrics import compare
+from metrics.events import parse_subject
+from metrics.measures import MEASURES
+from metrics.window import load
+from roadmap.judge.evidence import question
+from roadmap.report.block_series import time_target
+from roadmap.wording.gains import Gain, RunsOfBothSides
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from sqlite_utils import Database
+
+    from metrics.question import Question
+    from metrics.reading import Reading
+    from roadmap.model import Verdict
+    from roadmap.plan.milestones import Milestone, Plan
+
+
+#: Why both sides together give no number, in a replay, which is compared week by week.
+NOTHING_SHARED = "no week in which both have delivered the same feed"
+
+
+def runs_of_both_sides(db: Database, asked: Question, reading: Reading) -> RunsOfBothSides:
+    """Both sides of a question whose `busy_time_saved` compares nothing."""
+    window = load(db, asked)
+    live = asked.mode == "live"
+    ours, theirs = (
+        int(np.nansum(side["attempts"])) for side in (window.subject, window.history if live else window.control)
+    )
+    step, command = _next_step(asked, ours, theirs)
+    why = (reading.missing if live else NOTHING_SHARED) if ours and theirs else ""
+    return RunsOfBothSides(
+        subject=asked.subject, control=asked.control, ours=ours, theirs=theirs, why=why, step=step, command=command
+    )
+
+
+def _next_step(asked: Question, ours: int, theirs: int) -> tuple[str, str]:
+    """What to do about it; nothing where both have run in production, as only more of it helps."""
+    if asked.mode != "live":
+        named = f"milepost metrics measure --subjects {asked.control},{asked.subject} --faults {asked.faults}"
+        return "Both are measured by", named
+    if not ours:
+        return "It runs with", f"milepost run --level {parse_subject(asked.subject)[1]}"
+    return ("The monolith’s runs are recorded with", "milepost metrics record") if not theirs else ("", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadlineCandidate:
+    """A milestone with its verdict and its gain, as a page needs them."""
+
+    milestone: Milestone
+    verdict: Verdict
+    reading: Reading
+    asked: Question
+    gain: Gain
+
+
+def candidates(
+    db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, built: int, mode: str
+) -> list[HeadlineCandidate]:
+    """Every milestone that is built and has started, in order of start; without any, the first of the plan."""
+    pairs = sorted(zip(plan.milestones, verdicts, strict=True), key=lambda pair: pair[0].start)
+    standing = [pair for pair in pairs if pair[0].level <= built and pair[0].start <= today] or pairs[:1]
+    return [_candidate(db, milestone, verdict, today, mode) for milestone, verdict in standing]
+
+
+def pick_headline(seen: Sequence[HeadlineCandidate]) -> HeadlineCandidate:
+    """The last milestone with enough evidence; else the last that has any, or at least runs; else the first."""
+    enough = [one for one in seen if one.reading.low is not None]
+    some = [one for one in seen if one.reading.blocks]
+    runs = [one for one in seen if one.gain.sides and one.gain.sides.ours]
+    return next((found[-1] for found in (enough, some, runs) if found), seen[0])
+
+
+def _candidate(db: Database, milestone: Milestone, verdict: Verdict, today: date, mode: str) -> HeadlineCandidate:
+    faults = "real" if mode == "live" else "standard"
+    judged = [
+        c.reading for c in verdict.criteria if c.name == "busy_time_saved" and c.reading and c.faults == "standard"
+    ]
+    end = judged[0].end if judged else min(today, milestone.due)
+    asked = question(milestone, end, mode, faults)
+    reading = judged[0] if judged else compare.busy_time_saved(db, asked)
+    asked = replace(asked, series=reading.series)
+    lacks = [MEASURES[c.name].title.lower() for c in verdict.criteria if c.verdict not in {"met", "held"}]
+    gain = Gain(
+        estimate=reading.estimate,
+        low=reading.low,
+        high=reading.high,
+        target=time_target(milestone),
+        blocks=reading.blocks,
+        min_blocks=asked.min_blocks,
+        today=today,
+        start=milestone.start,
+        due=milestone.due,
+        code=milestone.code,
+        unit="days" if mode == "live" else "weeks",
+        block_days=1 if mode == "live" else 7,
+        proven_on=verdict.proven_on,
+        lacks=", ".join(dict.fromkeys(lacks)),
+        sides=None if reading.blocks else runs_of_both_sides(db, asked, reading),
+    )
+    return HeadlineCandidate(milestone=milestone, verdict=verdict, reading=reading, asked=asked, gain=gain)

@@ -1,0 +1,204 @@
+"""The report as one sheet of A4: what is on it, in words, and never more than fits.
+
+The dashboard's `/report` and `milepost roadmap report --html` both print it. The same plan, store and day give the same
+sheet, whenever it is asked for: nothing on it knows the wall clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from metrics.store import METHOD
+from roadmap.model import PRESSING
+from roadmap.plan.revisions import gone
+from roadmap.records.decisions import decisions
+from roadmap.report import block_series, caveats, headline, key_figures, one_page_table, svg_chart
+from roadmap.report.one_page_table import DENSE, ROOMY
+from roadmap.wording import dates, gains
+from roadmap.wording.dates import day
+from roadmap.wording.gains import under_faults
+from roadmap.wording.numbers import plural, shortened
+from roadmap.wording.verdicts import STATUS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlite_utils import Database
+
+    from roadmap.model import Verdict
+    from roadmap.plan.milestones import Plan
+    from roadmap.report.headline import HeadlineCandidate
+    from roadmap.report.key_figures import Figure
+    from roadmap.report.one_page_table import Row
+    from roadmap.wording.gains import Answer
+
+#: What kind of data it is, on the page's own tag.
+KINDS = {"replay": "replay, not production", "live": "production, live"}
+
+#: What fills in the numbers where there are none.
+FILLS = {
+    "replay": "`milepost demo` or `milepost metrics measure` fills in",
+    "live": "`milepost run`, then `milepost metrics collect`, fill in",
+}
+
+#: Heights of the drawing, in its own units, by how full the page is.
+HEIGHTS = {"roomy": 200, "close": 150, "dense": 125}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnePageReport:
+    """All that stands on the page, in words."""
+
+    kind: str  #: a replay, or production
+    upto: str  #: the last day that there is data of
+    as_of: str
+    day: str  #: the same as an ISO date
+    plan: str  #: in which revision the milestones are
+    counted: str  #: what the figures count: who against whom, feeds, faults, days
+    situation: str
+    headline: str
+    detail: str
+    standing: tuple[str, ...]  #: how many are proven, and what needs somebody
+    figures: tuple[Figure, ...]
+    drawing: svg_chart.Drawing | None
+    rows: tuple[Row, ...]
+    more: str  #: which milestones found no room
+    gone: str  #: which were planned once and have left the file
+    fill: str  #: "roomy", "close" or "dense": the size of the table's type
+    decision: str
+    doubts: tuple[str, ...]
+    how: tuple[str, ...]
+    method: str
+    plan_sha256: str  #: of the plans in force on the day
+    inputs_sha256: str  #: of the inputs of every number
+    command: str  #: what makes the page again
+
+
+def gather(
+    db: Database | None, plan: Plan, verdicts: Sequence[Verdict], today: date, clock: str, built: int
+) -> OnePageReport:  # fmt: skip
+    """The sheet on a plan and its verdicts as of a day; without a database nothing was measured."""
+    seen = headline.candidates(db, plan, verdicts, today, built, clock) if db else []
+    head = headline.pick_headline(seen) if seen else None
+    faults = "real" if clock == "live" else "standard"
+    fill = "roomy" if len(verdicts) <= ROOMY else "close" if len(verdicts) <= DENSE else "dense"
+    rows, more = one_page_table.rows(verdicts, today, fill)
+    said = gains.answer(head.gain) if head else None
+    return OnePageReport(
+        kind=KINDS[clock],
+        upto=_upto(db, today),
+        as_of=day(today, year=True),
+        day=today.isoformat(),
+        plan=_revisions(plan),
+        counted=_counted(head, faults),
+        situation=said.situation if said else "none",
+        headline=shortened(said.headline, 110) if said else "Nothing has been measured yet.",
+        detail=shortened(_with_command(said), 230)
+        if said
+        else f"What follows is the plan alone; {FILLS[clock]} the numbers.",
+        standing=tuple(shortened(text, 110) for text in _standing(verdicts)),
+        figures=key_figures.figures(db, head, plan, verdicts),
+        drawing=_drawn(db, plan, built, today, clock, faults, HEIGHTS[fill]) if db else None,
+        rows=rows,
+        more=more,
+        gone=shortened(_gone(db, plan, today), 150) if db else "",
+        fill=fill,
+        decision=shortened(_newest(db, verdicts, today) if db else "None recorded.", 230),
+        doubts=tuple(shortened(text, 130) for text in caveats.doubts(db, head)),
+        how=tuple(shortened(text, 130) for text in caveats.how(verdicts, head)),
+        method=METHOD,
+        plan_sha256=_plan_sha256(plan),
+        inputs_sha256=_inputs_sha256(verdicts, head),
+        command=f"milepost roadmap report --as-of {today} --html FILE",
+    )
+
+
+def _with_command(said: Answer) -> str:
+    return f"{said.detail} {said.step} `{said.command}`." if said.command else said.detail
+
+
+def _upto(db: Database | None, today: date) -> str:
+    sql = "SELECT MAX(block_end) FROM run_block WHERE block_end <= ?"
+    last = db.execute(sql, (today.isoformat(),)).fetchone()[0] if db else None
+    return f"Data up to {day(date.fromisoformat(last), year=True)}" if last else "No data"
+
+
+def _revisions(plan: Plan) -> str:
+    """Which milestones were planned anew; for the most part, none."""
+    anew = [f"{m.code} in revision {m.revision}" for m in plan.milestones if m.revision > 1]
+    if not anew:
+        return "milestone file in its first revision"
+    rest = ", the others in their first" if len(anew) < len(plan.milestones) else ""
+    return shortened(f"milestone file: {', '.join(anew)}{rest}", 120)
+
+
+def _counted(head: HeadlineCandidate | None, faults: str) -> str:
+    if head is None:
+        return ""
+    sides = f"{head.milestone.subject} against the {head.milestone.control}"
+    feeds = shortened(f"feeds {', '.join(head.milestone.scope)}", 60)
+    reading = head.reading
+    if not reading.blocks:
+        nothing = "nothing compared yet" if head.gain.has_runs else "nothing measured yet"
+        return f"{sides}, {feeds}, {under_faults(faults)}; {nothing}"
+    unit = "day" if reading.mode == "live" else "week"
+    when = f"{dates.days_between(reading.start, reading.end)} ({plural(reading.blocks, unit)})"
+    return f"{sides}, {feeds}, {under_faults(faults)}, {when}"
+
+
+def _standing(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    proven = [v.code for v in verdicts if v.status == "proven"]
+    of = plural(len(verdicts), "milestone")
+    yield f"{len(proven)} of {of} proven: {', '.join(proven)}." if proven else f"None of {of} proven."
+    for status in PRESSING:
+        codes = [v.code for v in verdicts if v.status == status]
+        if codes:
+            yield f"{STATUS[status].capitalize()}: {', '.join(codes)}."
+
+
+def _drawn(
+    db: Database, plan: Plan, built: int, today: date, clock: str, faults: str, height: int
+) -> svg_chart.Drawing | None:
+    parts = block_series.milestone_spans(plan, built, today)
+    unit = "day" if clock == "live" else "week"
+    return svg_chart.draw(
+        block_series.block_points(db, parts, clock, faults), parts, under_faults(faults), unit, height
+    )
+
+
+def _gone(db: Database, plan: Plan, today: date) -> str:
+    left = ", ".join(f"{one.code} (due {day(one.due, year=True)})" for one in gone(db, plan) if one.as_of <= today)
+    return f"Planned once, and no longer in the file: {left}." if left else ""
+
+
+def _newest(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
+    """The decision that was taken last, with what was advised then."""
+    taken = [
+        (one.decision.as_of, one.decision.id, v.code, one) for v in verdicts for one in decisions(db, v.code, today)
+    ]
+    if not taken:
+        return "None recorded."
+    *_, code, newest = max(taken, key=lambda one: one[:2])
+    decided = newest.decision
+    end = f" until {decided.until}" if decided.until else ""
+    advised = newest.advice.partition(":")[0]
+    other = f" (advised: {advised})" if advised else ""
+    owner = shortened(decided.owner, 40)
+    return f"{day(decided.as_of, year=True)}, {code}: {decided.choice}{end}{other}, by {owner}: {decided.why}"
+
+
+def _plan_sha256(plan: Plan) -> str:
+    """Hash of what was promised on the day, whatever the file has said since."""
+    told = [[m.code, m.revision, m.told()] for m in plan.milestones]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _inputs_sha256(verdicts: Iterable[Verdict], head: HeadlineCandidate | None) -> str:
+    """One hash over those of all numbers; the whole list stands in `milepost roadmap report`."""
+    found = [c.reading.inputs_sha256 for v in verdicts for c in v.criteria if c.reading is not None]
+    found += [head.reading.inputs_sha256] if head else []
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()

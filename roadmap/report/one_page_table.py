@@ -1,0 +1,152 @@
+"""The table of the printed page: a row a milestone, as many as there is room for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from metrics.measures import MEASURES
+from roadmap.model import PRESSING
+from roadmap.report.verdict_text import title
+from roadmap.wording import verdicts as wording_verdicts
+from roadmap.wording.dates import day
+from roadmap.wording.gains import gained, less_time
+from roadmap.wording.numbers import MISSING, count, plural, shortened, span, tight
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from roadmap.criteria import Criterion
+    from roadmap.model import Verdict
+
+#: Up to so many milestones have room for a reason each; up to so many for type of an ordinary size; no more have room.
+ROOMY, DENSE, MOST = 4, 8, 12
+
+#: Characters of a title and of a reason, by how full the page is.
+TITLES = {"roomy": 60, "close": 48, "dense": 40}
+REASONS = {"roomy": 72, "close": 0, "dense": 0}
+
+#: Reasons in few words, by the code that stands before the measure.
+SHORT = {
+    "not_met": "short of the target", "breached": "not held", "inconclusive": "not proven yet",
+    "insufficient": "not enough evidence", "invalid": "not valid", "unproven": "not shown to hold yet",
+    "ceiling": "out of reach by the due date", "floor": "out of reach by the due date",
+    "unlikely": "unlikely by the due date", "late": "expected after the due date",
+}  # fmt: skip
+
+#: What gives way first where there is no room for all, the last first; what presses never does before it.
+LAST = ("proven", "not_started")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One milestone in words; what is not known is said so."""
+
+    code: str
+    title: str
+    why: str  #: "" where there is no room for it
+    status: str  #: a key of `words.STATUS`, for the icon
+    said: str
+    late: str  #: what else there is to say of the status
+    gain: str
+    range: str
+    target: str
+    due: str
+    slip: str  #: against the first plan, and overdue; "" where all is as planned
+    end: str  #: when it was proven, or not
+    ahead: str  #: what is foreseen
+    spent: str
+    budget: str
+
+
+def rows(verdicts: Sequence[Verdict], today: date, fill: str) -> tuple[tuple[Row, ...], str]:
+    """The rows that there is room for, in the plan's order, and a sentence on the others.
+
+    Args:
+        verdicts: all milestones.
+        today: the day that the page is as of.
+        fill: how full the page is: "roomy", "close" or "dense".
+    """
+    order = sorted(range(len(verdicts)), key=lambda n: (_weight(verdicts[n].status), n))
+    shown = set(order[:MOST])
+    left = Counter(wording_verdicts.STATUS[v.status] for n, v in enumerate(verdicts) if n not in shown)
+    told = ", ".join(f"{many:,} {status}" for status, many in left.items())
+    more = f"And {left.total():,} more in the dashboard: {told}." if left else ""
+    return tuple(_row(v, today, fill) for n, v in enumerate(verdicts) if n in shown), more
+
+
+def _weight(status: str) -> int:
+    if status in PRESSING:
+        return 0
+    return 2 + LAST.index(status) if status in LAST else 1
+
+
+def _row(v: Verdict, today: date, fill: str) -> Row:
+    timed = next((c for c in v.criteria if c.name == "busy_time_saved"), None)
+    gain, likely = _gain(timed)
+    return Row(
+        code=shortened(v.code, 14),
+        title=shortened(v.title, TITLES[fill]),
+        why=_why(v, REASONS[fill]),
+        status=v.status,
+        said=wording_verdicts.STATUS[v.status],
+        late=title(v).removeprefix(wording_verdicts.STATUS[v.status]).removeprefix(", "),
+        gain=gain,
+        range=likely,
+        target="none set"
+        if timed is None
+        else tight(wording_verdicts.target(timed.direction, timed.target, timed.unit)),
+        due=day(v.due, year=True),
+        slip=_slip(v, today, fill),
+        end=day(v.proven_on, year=True) if v.proven_on else "not yet",
+        ahead="" if v.proven_on else _ahead(v, today),
+        spent=MISSING if v.spent is None else count(v.spent),
+        budget="" if v.budget is None else f"of {count(v.budget)}",
+    )
+
+
+def _why(v: Verdict, most: int) -> str:
+    """The first reason; whether it is a fact or a forecast is left to the full report.
+
+    One that is too long gives way to the same in few words: its numbers stand in the row, or in the full report.
+    """
+    if not v.reasons or not most:
+        return ""
+    first = v.reasons[0]
+    text = tight(first.text.removeprefix("fact: ").removeprefix("forecast: "))
+    *_, kind, name = ["", *first.code.split(":")]
+    if len(text) > most and kind in SHORT and name in MEASURES:
+        text = f"{MEASURES[name].title}: {SHORT[kind]}"
+    return shortened(text[:1].upper() + text[1:], most)
+
+
+def _gain(timed: Criterion | None) -> tuple[str, str]:
+    """The time saved and its likely range, in words."""
+    reading = timed.reading if timed else None
+    if timed is None or reading is None or reading.estimate is None:
+        return "not measured", ""
+    if reading.low is None or reading.high is None:
+        return less_time(reading.estimate), "no range yet"
+    said = gained(reading.estimate, reading.low, reading.high, timed.target)
+    return said, f"likely {span(reading.low, reading.high, timed.target)}"
+
+
+def _slip(v: Verdict, today: date, fill: str) -> str:
+    over = v.proven_on is None and today > v.due
+    said = [f"{plural((today - v.due).days, 'day')} overdue"] if over else []
+    if v.slip_days:
+        said.append(f"{plural(abs(v.slip_days), 'day')} {'later' if v.slip_days > 0 else 'earlier'} than planned")
+    return ", ".join(said if fill == "roomy" else said[:1])
+
+
+def _ahead(v: Verdict, today: date) -> str:
+    if today < v.start:
+        return f"starts {day(v.start, year=True)}"
+    wanted = [one for one in v.forecasts if one.role == "metric"]
+    odds = [one.odds for one in wanted if one.odds is not None]
+    if odds:
+        return tight(wording_verdicts.odds(min(odds)))
+    days = [one.expected_on for one in wanted if one.expected_on is not None]
+    return f"around {day(max(days), year=True)}" if days else "no forecast"

@@ -1,0 +1,1 @@
+"""Numbers, dates, gains and verdicts in words."""
