@@ -31,7 +31,7 @@ ROOMS = {
     "quarantine": ("poc.quarantine_cli", "quarantine", "Rows that were set aside: show, mend, replay or discard them."),
     "outbox": ("poc.quarantine_cli", "outbox", "Requests that are not confirmed, and what to do with them."),
     "partner": ("poc.cli", "partner", "Start a practice partner that takes deliveries."),
-    "metrics": ("metrics.cli", "metrics", "Measure runs of both sides, and keep what they tell."),
+    "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and keep what they tell."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),
 }
 
@@ -176,7 +176,7 @@ def in_a_line(error: Exception) -> tuple[Exception, int | None]:
 
 def damaged_or_busy(error: sqlite3.DatabaseError) -> tuple[Refused, int]:
     """What a database's error means to whoever called, and the exit code."""
-    from metrics.store import is_busy
+    from metrics.store.database import is_busy
 
     if is_busy(error):
         return Refused(f"a database of this workspace is in use by another program: {error}; try again later"), BUSY
@@ -221,7 +221,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     import json
 
     from metrics.errors import BadInput
-    from metrics.mapping import mapping_of
+    from metrics.importing.mapping import mapping_of
     from metrics.question import block_days
     from poc import config
     from poc.errors import ExchangeError
@@ -304,9 +304,9 @@ def demo(
     import json
 
     from dashboard.serving import address_of, listen
-    from metrics.measure import Order, faults_of, measure
-    from metrics.metadata import put_beside
-    from metrics.watch import watching
+    from metrics.export.data_dictionary import put_beside
+    from metrics.progress import progress_bar
+    from metrics.replay.measurement import MeasurementRequest, faults_of, measure
     from poc.scaffold import AIRLINES, make
     from roadmap.cli.main import judged_before
     from roadmap.plan.loader import load
@@ -328,10 +328,10 @@ def demo(
         raise Refused(
             f"{front.milestones}: no milestone whose service is built starts in the first {weeks} weeks of 2013"
         )
-    order = Order(
+    order = MeasurementRequest(
         front.root, front.store, ("monolith", *spans), weeks, passes, faults_of(faults), front.built, spans=spans
     )
-    with watching("replaying 2013") as progress:
+    with progress_bar("replaying 2013") as progress:
         done = measure(order, progress)
     put_beside(order.store)
     verdicts = judge(front)
@@ -368,9 +368,9 @@ def spans_of(plan: Plan, built: int, weeks: int) -> dict[str, tuple[int, int]]:
 
     A week belongs to the milestones in whose time it begins; one that is not built, or begins later, has none.
     """
-    from metrics.workload import block_days
+    from metrics.replay.input_files import block_span
 
-    firsts = [block_days(block)[0] for block in range(weeks)]
+    firsts = [block_span(block)[0] for block in range(weeks)]
     found: dict[str, list[int]] = {}
     for milestone in sorted(plan.milestones, key=lambda milestone: milestone.level):
         blocks = [n for n, first in enumerate(firsts) if milestone.start <= first <= milestone.due]
@@ -398,9 +398,9 @@ def jobs(front: Front, stop: Callable[[], bool]) -> dict[str, Callable[[], objec
     from datetime import UTC, datetime
     from time import time_ns
 
-    from metrics.collect import collect
-    from metrics.metadata import put_beside
-    from metrics.store import open_store
+    from metrics.collector.collect import collect
+    from metrics.export.data_dictionary import put_beside
+    from metrics.store.database import open_store
     from poc.unattended import Unattended
 
     def say(line: str) -> None:

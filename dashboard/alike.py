@@ -11,7 +11,7 @@ from roadmap.wording import numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from metrics.failures import Group
+    from metrics.queries.failure_groups import Group
 
 #: No more groups, and no more feeds of one, are named.
 MOST, FEEDS = 200, 3

@@ -11,13 +11,13 @@ import pandas as pd
 
 from dashboard import figures, frames, runlist
 from dashboard.charts import Chart, Column
-from metrics.picked import UNTOLD as UNCODED
+from metrics.queries.run_filter import NO_ERROR_RECORDED as UNCODED
 from roadmap.wording import dates, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from metrics.setaside import InBlock, Reason
+    from metrics.queries.quarantined_rows import InBlock, Reason
 
 #: What is said where nobody noted why.
 UNTOLD = "reasons not recorded"

@@ -9,7 +9,7 @@ from dashboard import figures_gains, figures_plan
 from dashboard.charts import Chart, Column
 from dashboard.drawing import rows_of
 from dashboard.gains import split, split_said
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.wording import dates, numbers
 from roadmap.wording import gains as wording_gains
 from roadmap.wording.verdicts import STATUS

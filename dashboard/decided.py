@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dashboard.stones import DECIDED
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.records.decisions import decisions
 from roadmap.wording import dates, gains, numbers
 from roadmap.wording import verdicts as roadmap_words

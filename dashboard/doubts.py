@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dashboard import frames, words
-from metrics import compare
+from metrics.measures import comparison
 from roadmap.report import caveats
 from roadmap.wording import numbers
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from metrics.measures.reading import Reading
     from metrics.question import Question
-    from metrics.reading import Reading
     from roadmap.wording.gains import RunsOfBothSides
 
 #: Below this many blocks the range is wide enough to be worth saying so.
@@ -83,7 +83,9 @@ def _blocks(db: Database, asked: Question, reading: Reading, unit: str) -> Itera
             f"however many runs {'it holds' if reading.blocks == 1 else 'they hold'}.{passes}",
         )
     lacking = [
-        row for row in compare.block_series(db, asked) if row["subject_busy_s"] is None or row["control_busy_s"] is None
+        row
+        for row in comparison.block_series(db, asked)
+        if row["subject_busy_s"] is None or row["control_busy_s"] is None
     ]
     if lacking and reading.paired:  # else each side counts with what it has
         many = numbers.plural(len(lacking), unit)
@@ -94,7 +96,7 @@ def _answers(db: Database, asked: Question) -> Iterator[Doubt]:
     for faults, when in (("none", "without faults"), ("standard", "under the standard faults"), ("real", "")):
         if (faults == "real") != (asked.mode == "live"):
             continue
-        found = compare.answers_equal(db, replace(asked, faults=faults, series=None))
+        found = comparison.answers_equal(db, replace(asked, faults=faults, series=None))
         if found.estimate is None:
             yield Doubt(
                 title=f"Answers not compared {when}".strip(),

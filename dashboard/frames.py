@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from metrics.baseline import pinned_since
 from metrics.events import parse_subject
+from metrics.measures.weights import pinned_since
 from roadmap.report.block_series import BlockPoint, MilestoneSpan, block_points
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dashboard import frames, words
-from metrics import browse
 from metrics.errors import MetricsError
-from metrics.picked import Picked
-from metrics.store import open_reader
+from metrics.queries import runs as queries_runs
+from metrics.queries.run_filter import RunFilter
+from metrics.store.database import open_reader
 from roadmap.wording import dates
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def freshness(db: Database, view: View) -> Freshness:
     runs, imported = frames.runs_until(db, last)
     listed = db.table("tally").exists()
     if listed:
-        runs = browse.count(db, Picked(states=(MEASURED["state"],), known=view.as_of))
+        runs = queries_runs.count(db, RunFilter(states=(MEASURED["state"],), known=view.as_of))
     newest = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
     return Freshness(newest=newest, runs=runs, imported=imported > 0, mode=view.mode, listed=listed)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dashboard.strata import part
-from metrics import compare
-from metrics.window import load
+from metrics.measures import comparison
+from metrics.measures.window import load
 from roadmap.judge.evidence import question
 from roadmap.wording import numbers
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from metrics.reading import Reading
-    from metrics.window import Window
+    from metrics.measures.reading import Reading
+    from metrics.measures.window import Window
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Milestone
 
@@ -135,7 +135,7 @@ def _counted(window: Window) -> tuple[Any, Any]:
 
 def _gain(window: Window, partner: str, counted: tuple[Any, Any]) -> Gain:
     rows = [place for place, stratum in enumerate(window.strata) if stratum[0] == partner]
-    found: Reading = compare.saved(part(window, rows))
+    found: Reading = comparison.saved(part(window, rows))
     control = window.control if window.is_paired() else window.history
     sides = zip((window.subject, control), counted, strict=True)
     runs = sum(int(np.nansum(side["attempts"][rows][:, blocks])) for side, blocks in sides)

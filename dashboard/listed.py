@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dashboard.readings import runs_of
-from metrics.browse import way_of
-from metrics.picked import Picked
-from metrics.walk import totals
+from metrics.queries.pagination import totals
+from metrics.queries.run_filter import RunFilter
+from metrics.queries.runs import query_of
 from roadmap.report import block_series
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def exchanges(faults: str) -> Callable[[Database, View], Counts]:
                 runs = runs_of(seen, name)
                 if isinstance(runs, str):
                     continue
-                way = way_of(db, Picked(counted=runs, attempt="last"))
+                way = query_of(db, RunFilter(counted=runs, attempt="last"))
                 for (partner, block), many in totals(db, way, "partner", "block").items():
                     found.setdefault(name, {}).setdefault(block, {})[partner] = many
         return found

@@ -9,10 +9,10 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from dashboard import words
-from metrics.estimate import MAX_AUTOCORRELATION, TIGHTEST_AT, anytime_factor
-from metrics.fineprint import FINE_PRINT, RANGES
-from metrics.measures import ALL
-from metrics.store import METHOD
+from metrics.measures.fine_print import FINE_PRINT, RANGES
+from metrics.measures.registry import ALL
+from metrics.stats.confidence import MAX_AUTOCORRELATION, TIGHTEST_AT, anytime_factor
+from metrics.store.series import METHOD
 from roadmap.forecast.probability import without_failure
 from roadmap.plan.milestones import LEAST_BLOCKS, Rules
 from roadmap.wording import dates, numbers
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from metrics.measures import Measure
+    from metrics.measures.registry import Measure
     from roadmap.plan.milestones import Milestone, Plan
 
 #: Blocks at which the page says how wide the bound is.
@@ -172,7 +172,7 @@ def bound() -> dict[str, Any]:
 
 def faults() -> Faults:
     """The standard faults out of the file that replays are made from."""
-    raw = (resources.files("metrics") / "faults-standard.toml").read_bytes()
+    raw = (resources.files("metrics.replay") / "faults-standard.toml").read_bytes()
     told = tomllib.loads(raw.decode())
     rates = tuple(
         (FAULTS.get(f"{part}.{key}", f"{part} {key}"), _amount(key, value))

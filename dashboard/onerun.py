@@ -7,9 +7,9 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from dashboard import outcomes, runlist, troubles, words
-from metrics import browse
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
-from metrics.picked import UNTOLD, Picked
+from metrics.queries import runs as queries_runs
+from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
 from roadmap.wording import dates, gains, numbers
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.runlist import Line
-    from metrics.browse import Run, Usual
+    from metrics.queries.runs import Run, TypicalDuration
 
 #: The drawing of a duration is so wide, with so much room at either end.
 WIDE, EDGE = 300, 6
@@ -69,10 +69,10 @@ class Told:
 
 def told(db: Database, run: Run, known: date | None = None) -> Told:
     """Everything the page says of a run; with `known` all that was known by the end of that day."""
-    usual = browse.usual(db, run)
+    usual = queries_runs.typical_duration(db, run)
     rows, sum_said, balances = account(run)
     aside, aside_said = _aside(run)
-    attempts = browse.attempts(db, run, known)
+    attempts = queries_runs.attempts(db, run, known)
     return Told(
         about=f"{run.side}, {gains.under_faults(run.faults)}, {_block(run)}",
         trouble=troubles.said(run.error_type),
@@ -120,7 +120,7 @@ def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
     return shown, f"{said}{numbers.plural(apart, 'row')} {which}.", False
 
 
-def span(took_s: float | None, usual: Usual | None) -> Span | None:
+def span(took_s: float | None, usual: TypicalDuration | None) -> Span | None:
     """The drawing of a duration, on a scale that begins at 0."""
     if usual is None:
         return None
@@ -136,14 +136,14 @@ def _took(run: Run) -> str:
     return "not over yet" if run.outcome == "running" else "not recorded: nobody heard of its end"
 
 
-def _usual(usual: Usual | None) -> str:
+def _usual(usual: TypicalDuration | None) -> str:
     if usual is None:
-        return f"Too few runs before it to say what is usual (fewer than {browse.LEAST_USUAL} completed)."
+        return f"Too few runs before it to say what is usual (fewer than {queries_runs.MIN_TYPICAL} completed)."
     spread = f"{words.duration(usual.low_s)} to {words.duration(usual.high_s)}"
     return f"usually {spread}, {numbers.plural(usual.n, 'run')}"
 
 
-def _place(took_s: float | None, usual: Usual | None) -> str:
+def _place(took_s: float | None, usual: TypicalDuration | None) -> str:
     if usual is None or took_s is None:
         return ""
     if took_s < usual.low_s:
@@ -197,17 +197,17 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
 def _alike(db: Database, run: Run, known: date | None) -> tuple[Alike, ...]:
     lists = []
     if run.outcome in FAILED_OUTCOMES:
-        shared = run.fingerprint or UNTOLD
-        lists.append(("same failure, anywhere", {"state": "failed", "fingerprint": shared}, Picked(
+        shared = run.fingerprint or NO_ERROR_RECORDED
+        lists.append(("same failure, anywhere", {"state": "failed", "fingerprint": shared}, RunFilter(
             states=("failed",), fingerprint=shared)))  # fmt: skip
     feed, partner = {"partner": run.partner, "feed": run.feed}, {"partner": run.partner}
-    ours, theirs = Picked(partners=(run.partner,), feeds=(run.feed,)), Picked(partners=(run.partner,))
+    ours, theirs = RunFilter(partners=(run.partner,), feeds=(run.feed,)), RunFilter(partners=(run.partner,))
     lists += [
         (f"same feed, {run.partner}/{run.feed}", feed, ours),
         (f"same partner, {run.partner}", partner, theirs),
     ]
     return tuple(
-        Alike(what=what, runs=numbers.plural(browse.count(db, replace(picked, known=known)), "run"), keys=keys)
+        Alike(what=what, runs=numbers.plural(queries_runs.count(db, replace(picked, known=known)), "run"), keys=keys)
         for what, keys, picked in lists
     )
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard import troubles
 from dashboard.partners import FAULTS, lately
-from metrics import failures, setaside
-from metrics.picked import UNTOLD, Picked
+from metrics.queries import failure_groups, quarantined_rows
+from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
 from roadmap.wording import dates, numbers
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
     keys = {"side": sides, "partner": partner, "faults": FAULTS[seen.mode], "from_": first, "to": last}
     if not sides:
         return Facts(keys=keys)
-    picked = Picked(
+    picked = RunFilter(
         sides=sides, partners=(partner,), faults=(FAULTS[seen.mode],), first=first, last=last, known=seen.as_of
     )  # fmt: skip
-    kinds = failures.groups(db, picked, limit=NAMED + 1)
-    asides = setaside.by_reason(db, picked)
+    kinds = failure_groups.groups(db, picked, limit=NAMED + 1)
+    asides = quarantined_rows.by_reason(db, picked)
     return Facts(
         keys=keys,
         kinds=tuple(_kind(kind, keys) for kind in kinds[:NAMED]),
@@ -89,7 +89,7 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
                 rows=one.rows,
                 exchanges=one.runs,
                 last=dates.day(date.fromisoformat(one.last_block), year=True),
-                keys={**keys, "feed": one.feed, "aside": one.code or UNTOLD},
+                keys={**keys, "feed": one.feed, "aside": one.code or NO_ERROR_RECORDED},
             )
             for one in asides[:NAMED]
         ),
@@ -98,7 +98,7 @@ def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
     )
 
 
-def _kind(kind: failures.Group, keys: Mapping[str, Any]) -> Kind:
+def _kind(kind: failure_groups.Group, keys: Mapping[str, Any]) -> Kind:
     said = ": ".join(part for part in (troubles.said(kind.error_type), kind.example) if part)
     return Kind(
         error=said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard import words
 from dashboard.partner_names import addressed, shown
 from dashboard.partners import DAYS, FAULTS
-from metrics.feeds import LEAST
+from metrics.queries.feed_health import LEAST
 from roadmap.wording import dates, gains, numbers
 from roadmap.wording import numbers as wording_numbers
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dashboard.partners import Gained, Overview, Rate
-    from metrics.feeds import FeedState
+    from metrics.queries.feed_health import FeedState
 
 #: What is shown of a feed that only the monolith has exchanged.
 ELSEWHERE = "not_started"

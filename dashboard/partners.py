@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 from dashboard.headlines import headlines
 from dashboard.readings import runs_of
 from dashboard.strata import part
-from metrics import compare, feeds
-from metrics.browse import way_of
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.picked import Picked, block_of, feeds_of, over_by
-from metrics.store import last_series
-from metrics.walk import totals
-from metrics.window import load
+from metrics.measures import comparison
+from metrics.measures.window import load
+from metrics.queries import feed_health
+from metrics.queries.filter_sql import block_of, feeds_of, over_by
+from metrics.queries.pagination import totals
+from metrics.queries.run_filter import RunFilter
+from metrics.queries.runs import query_of
+from metrics.store.series import last_series
 from roadmap.judge.evidence import question
 from roadmap.report import block_series
 from roadmap.report.headline import pick_headline
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from metrics.feeds import FeedState, Known
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
+    from metrics.queries.feed_health import FeedHistory, FeedState
 
     Feed = tuple[str, str]  # partner and feed
 
@@ -116,11 +118,11 @@ def lately(today: date) -> date:
     return date.fromordinal(max(1, today.toordinal() - DAYS + 1))
 
 
-def known(db: Database, seen: View) -> tuple[Known, ...]:
+def known(db: Database, seen: View) -> tuple[FeedHistory, ...]:
     """What is known of every feed of the service, by which it stands somehow at any time."""
     if not db.table("tally").exists():
         return ()
-    return feeds.known(db, seen.mode, FAULTS[seen.mode], seen.as_of)
+    return feed_health.known(db, seen.mode, FAULTS[seen.mode], seen.as_of)
 
 
 def stand(seen: View, now: datetime | None) -> dict[Feed, FeedState]:
@@ -140,7 +142,7 @@ def _standing(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]
 
     def make(_: Database, seen: View) -> dict[Feed, FeedState]:
         at_us = round(at.timestamp() * 1_000_000)
-        return {(one.asked.partner, one.asked.feed): feeds.state(one, at_us) for one in seen.made(known)}
+        return {(one.asked.partner, one.asked.feed): feed_health.state(one, at_us) for one in seen.made(known)}
 
     return make
 
@@ -219,9 +221,9 @@ def _gained(db: Database, seen: View) -> Gained:
     for place, (partner, feed, _) in enumerate(window.strata):
         rows.setdefault((partner, feed), []).append(place)
     key = f"{milestone.code}:busy_time_saved:{FAULTS[seen.mode]}"
-    found = {name: compare.saved(part(window, places)) for name, places in rows.items()}
+    found = {name: comparison.saved(part(window, places)) for name, places in rows.items()}
     runs = runs_of(seen, key)
-    listed = {} if isinstance(runs, str) else totals(db, way_of(db, Picked(counted=runs)), "partner", "feed")
+    listed = {} if isinstance(runs, str) else totals(db, query_of(db, RunFilter(counted=runs)), "partner", "feed")
     return Gained(
         code=milestone.code,
         sides=f"{milestone.subject} against the {milestone.control}",

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from dashboard.addresses import address, joined, parted
 from dashboard.asked import is_day
 from metrics.events import RUN_OUTCOMES, parse_subject
-from metrics.picked import UNTOLD, Picked
+from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dashboard.asked import Asked
-    from metrics.browse import Choices
-    from metrics.picked import Counted
+    from metrics.queries.run_filter import CountedRuns
+    from metrics.queries.run_grid import Choices
 
 #: Keys that pick runs, in the order in which they stand in an address.
 KEYS = (
@@ -53,7 +53,7 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{12}")
 class Found:
     """The list that an address stands for, the keys that were understood, and what was not."""
 
-    picked: Picked
+    picked: RunFilter
     keys: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()  #: what was left out
     unknown: tuple[str, ...] = ()  #: names that no run has, in words
@@ -65,7 +65,7 @@ class Found:
         return found | address(changed)
 
 
-def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], Counted | str]) -> Found:
+def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], CountedRuns | str]) -> Found:
     """The list that an address asks for.
 
     Args:
@@ -93,7 +93,7 @@ def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], Cou
     for name in _known(asked, "attempt", ATTEMPTS, notices)[:1]:
         told["attempt"] = keys["attempt"] = name
     if text := asked.one("fingerprint"):
-        if text == UNTOLD or _FINGERPRINT.fullmatch(text):
+        if text == NO_ERROR_RECORDED or _FINGERPRINT.fullmatch(text):
             told["fingerprint"] = keys["fingerprint"] = text
         else:
             notices.append(f"“fingerprint={text}” is not one of a failure, such as 0a1b2c3d4e5f; it was left out.")
@@ -106,11 +106,11 @@ def read(asked: Asked, known: Choices, today: date, counted: Callable[[str], Cou
         else:
             told["counted"], keys["counted"] = runs, text
     return Found(
-        picked=Picked(**told, first=first, last=last), keys=keys, notices=tuple(notices), unknown=tuple(unknown)
+        picked=RunFilter(**told, first=first, last=last), keys=keys, notices=tuple(notices), unknown=tuple(unknown)
     )
 
 
-def keys_of(picked: Picked, counted: str = "") -> dict[str, str]:
+def keys_of(picked: RunFilter, counted: str = "") -> dict[str, str]:
     """The keys of an address that stands for a list; `counted` is what its reading is called there.
 
     Raises:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from dashboard import words
 from dashboard.addresses import joined
 from dashboard.outcomes import STATES
-from metrics.measures import MEASURES
-from metrics.picked import UNTOLD
+from metrics.measures.registry import MEASURES
+from metrics.queries.run_filter import NO_ERROR_RECORDED
 from roadmap.wording import dates, gains, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dashboard.picked_from import Found
-    from metrics.browse import Choices
+    from metrics.queries.run_grid import Choices
 
 #: What can be picked from a list in a form, in this order.
 FORM = ("side", "state", "partner", "feed", "faults", "range", "attempt")
@@ -106,8 +106,10 @@ def said(found: Found) -> Mapping[str, str]:
     if picked.known:  # which nothing on the page takes away but the way to today's
         told["known"] = f"known by the end of {dates.day(picked.known, year=True)}"
     if picked.aside:
-        told["aside"] = f"rows set aside: {'reasons not recorded' if picked.aside == UNTOLD else picked.aside}"
-    if picked.fingerprint == UNTOLD:
+        told["aside"] = (
+            f"rows set aside: {'reasons not recorded' if picked.aside == NO_ERROR_RECORDED else picked.aside}"
+        )
+    if picked.fingerprint == NO_ERROR_RECORDED:
         told["fingerprint"] = "failures that say nothing of why"
     if text := found.keys.get("range"):
         told["range"] = RANGES.get(text, f"last {numbers.plural(int(text[:-1]), 'day')}")

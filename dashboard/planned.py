@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from metrics.events import parse_subject
 from metrics.question import in_scope
-from metrics.store import last_series
+from metrics.store.series import last_series
 from roadmap.plan.revisions import Revision, recorded
 
 if TYPE_CHECKING:

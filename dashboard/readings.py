@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from metrics.counted import counted
-from metrics.measures import MEASURES
-from metrics.window import load
+from metrics.measures.counted_runs import runs_behind
+from metrics.measures.registry import MEASURES
+from metrics.measures.window import load
 from roadmap.judge.evidence import question
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.view import View
-    from metrics.picked import Counted
+    from metrics.queries.run_filter import CountedRuns
     from metrics.question import Question
     from roadmap.model import Verdict
 
@@ -31,7 +31,7 @@ FAULTS = {"replay": ("standard", "none"), "live": ("real", "standard", "none")}
 CONTROL = "control"
 
 
-def runs_of(seen: View, text: str) -> Counted | str:
+def runs_of(seen: View, text: str) -> CountedRuns | str:
     """The runs that the reading counts as of the view's day; or, in words, why there is no such reading."""
     code, _, rest = text.partition(":")
     measure, _, rest = rest.partition(":")
@@ -64,14 +64,14 @@ def asked(verdict: Verdict, seen: View, measure: str, faults: str) -> Question:
 
 
 @lru_cache(maxsize=4096)
-def _asked_once(code: str, measure: str, faults: str, side: str) -> Callable[[Database, View], Counted]:
+def _asked_once(code: str, measure: str, faults: str, side: str) -> Callable[[Database, View], CountedRuns]:
     """The question for one reading; the same function for the same reading, so that a view asks it once."""
 
-    def make(db: Database, seen: View) -> Counted:
+    def make(db: Database, seen: View) -> CountedRuns:
         verdict = next(one for one in seen.verdicts if one.code == code)
         about = asked(verdict, seen, measure, faults)
         if side == CONTROL:
             about = replace(about, subject=about.control)
-        return counted(load(db, about), measure)
+        return runs_behind(load(db, about), measure)
 
     return make

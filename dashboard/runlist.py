@@ -12,8 +12,9 @@ from roadmap.wording import gains, numbers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from metrics.browse import Cell, Row, Run
-    from metrics.picked import Picked
+    from metrics.queries.run_filter import RunFilter
+    from metrics.queries.run_grid import Cell, Row
+    from metrics.queries.runs import Run
 
 #: Runs of each feed in the grid, and feeds that it shows.
 LAST, FEEDS = 20, 24
@@ -130,7 +131,7 @@ def grid_row(row: Row) -> GridRow:
     )
 
 
-def grid(rows: Sequence[GridRow], picked: Picked, about: str) -> Grid:
+def grid(rows: Sequence[GridRow], picked: RunFilter, about: str) -> Grid:
     """The grid of the feeds that a list picks, as many as there is room for."""
     wanted = [
         row

@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from metrics.errors import StoreDamaged, StoreMissing
-from metrics.openmetrics import about, families, plan_valid, render, statuses
+from metrics.export.openmetrics import about, families, plan_valid, render, statuses
 from metrics.question import block_days
-from metrics.store import clock_of, open_reader
-from metrics.store import today as replayed_today
+from metrics.store.database import clock_of, open_reader
+from metrics.store.series import today as replayed_today
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import judge_all
 from roadmap.plan.loader import load

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from dashboard.errors import NoSuchDay, NothingYet, StillReading
 from dashboard.first_run import no_runs, no_store
 from dashboard.view import View, first_day
-from metrics.changes import Changes
 from metrics.errors import MetricsError, StoreDamaged, StoreMissing
 from metrics.question import block_days
-from metrics.store import clock_of, empty_store, open_still
-from metrics.store import today as replayed_today
+from metrics.store.change_detector import ChangeDetector
+from metrics.store.database import clock_of, empty_store, open_still
+from metrics.store.series import today as replayed_today
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import judge_all, judge_as_of
 from roadmap.plan.loader import load
@@ -71,7 +71,7 @@ class Views:
     def __init__(self, config: Config, dear: Iterable[Callable[[Database, View], object]] = ()) -> None:
         self._config = config
         self._dear = tuple(dear)
-        self._changes = Changes(config.store)
+        self._changes = ChangeDetector(config.store)
         self._making = threading.Lock()
         self._newest: View | None = None
         self._before: View | None = None  # the newest before that

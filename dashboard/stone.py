@@ -12,7 +12,7 @@ from dashboard import decided, frames, gains, stones
 from dashboard.advised import advised
 from dashboard.planned import planned
 from dashboard.undecided import undecided
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.plan.revisions import changes
 from roadmap.records.decisions import cost_entries
 from roadmap.wording import dates, numbers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dashboard import words
 from dashboard.three_figures import proof
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.wording import dates, gains, numbers
 from roadmap.wording import verdicts as roadmap_words
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
     from roadmap.criteria import Criterion
     from roadmap.model import Decision, Reason, Verdict
     from roadmap.plan.milestones import Milestone

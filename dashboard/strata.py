@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metrics.window import Window
+from metrics.measures.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

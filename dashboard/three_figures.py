@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dashboard import frames, words
-from metrics import browse, compare
-from metrics.counted import counted
-from metrics.picked import Picked
-from metrics.window import load
+from metrics.measures import comparison
+from metrics.measures.counted_runs import runs_behind
+from metrics.measures.window import load
+from metrics.queries import runs as queries_runs
+from metrics.queries.run_filter import RunFilter
 from roadmap.wording import gains as roadmap_gain
 from roadmap.wording import gains as wording_gains
 from roadmap.wording import numbers
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from metrics.measures.reading import Reading
     from metrics.question import Question
-    from metrics.reading import Reading
     from roadmap.plan.milestones import Plan
 
 
@@ -158,7 +159,7 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
     shown = []
     rests: list[Proof] = []
     for label, attempt, measure in (
-        ("At the first attempt", "first", compare.failed_first), ("After retries", "last", compare.failed_final),
+        ("At the first attempt", "first", comparison.failed_first), ("After retries", "last", comparison.failed_final),
     ):  # fmt: skip
         now, was = measure(db, asked[faults]), measure(db, replace(asked[faults], subject=asked[faults].control))
         if now.estimate is None:
@@ -196,11 +197,11 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
 
 def _counted(db: Database, asked: Question, reading: Reading, name: str, attempt: str) -> tuple[Listed, Listed]:
     """Exchanges that failed at their first or last attempt, and all that a reading of failures counts."""
-    theirs = Picked(counted=counted(load(db, asked), reading.measure), attempt="last")
-    failed = browse.count(db, replace(theirs, states=("failed",), attempt=attempt))
+    theirs = RunFilter(counted=runs_behind(load(db, asked), reading.measure), attempt="last")
+    failed = queries_runs.count(db, replace(theirs, states=("failed",), attempt=attempt))
     return (
         Listed(text=numbers.count(failed), keys={"counted": name, "state": "failed", "attempt": attempt}),
-        Listed(text=numbers.count(browse.count(db, theirs)), keys={"counted": name, "attempt": "last"}),
+        Listed(text=numbers.count(queries_runs.count(db, theirs)), keys={"counted": name, "attempt": "last"}),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from metrics.store import empty_store, open_still
+from metrics.store.database import empty_store, open_still
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

@@ -9,8 +9,8 @@ from dashboard import doubts
 from dashboard.gains import gains, split, split_said
 from dashboard.headlines import headlines
 from dashboard.three_figures import Figure, failed, saved, spent
-from metrics import compare
-from metrics.measures import MEASURES
+from metrics.measures import comparison
+from metrics.measures.registry import MEASURES
 from roadmap.report.headline import pick_headline
 from roadmap.wording import dates, numbers
 from roadmap.wording import gains as wording_gains
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from dashboard.doubts import Doubt
     from dashboard.view import View
-    from metrics.measures import Measure
+    from metrics.measures.reading import Reading
+    from metrics.measures.registry import Measure
     from metrics.question import Question
-    from metrics.reading import Reading
     from roadmap.plan.milestones import Plan
     from roadmap.report.headline import HeadlineCandidate
 
@@ -76,7 +76,7 @@ def page(db: Database, plan: Plan, seen: Sequence[HeadlineCandidate], today: dat
     later = [one for one in seen[seen.index(head) + 1 :] if one.milestone.start > head.milestone.start]
     kinds = ("real",) if mode == "live" else ("standard", "none")
     asked = {faults: head.asked if faults == head.asked.faults else _other(head, faults) for faults in kinds}
-    gains_of = {faults: compare.busy_time_saved(db, question) for faults, question in asked.items()}
+    gains_of = {faults: comparison.busy_time_saved(db, question) for faults, question in asked.items()}
     gains_of[head.asked.faults] = head.reading
     unit = "day" if mode == "live" else "week"
     return Worth(

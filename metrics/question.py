@@ -13,6 +13,16 @@ from metrics.events import parse_subject
 if TYPE_CHECKING:
     from datetime import date
 
+
+def name_problem(name: str) -> str:
+    """What keeps a name from being that of a partner or feed; empty where nothing does."""
+    if not name:
+        return "has no name"
+    if "/" in name or not name.isprintable() or len(name) > 64 or name != name.strip():
+        return "is no name: 1 to 64 letters, without a slash, line breaks or blanks around"
+    return ""
+
+
 Stratum = tuple[str, str, int]  #: partner, feed, size band
 
 

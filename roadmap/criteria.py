@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.wording import verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
     from roadmap.plan.milestones import Milestone, Rules, Target
 
 #: Grades of evidence from weakest to strongest.

@@ -12,7 +12,7 @@ from roadmap.plan.milestones import BLOCK_DAYS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
     from roadmap.criteria import Criterion
 
 

@@ -17,7 +17,8 @@ import pytest
 
 import roadmap
 from metrics.events import HoldingEvent, RunEvent
-from metrics.store import insert_events, open_store
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load
 from roadmap.records.decide import decide, spend

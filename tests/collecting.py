@@ -13,8 +13,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from metrics import collect as module
-from metrics.store import open_store
+from metrics.collector import collect as module
+from metrics.store.database import open_store
 
 
 def dying(function, nth, before):

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from metrics.events import AnswerEvent, Event, HoldingEvent, OutageEvent, RunEvent, RunKey
-from metrics.store import insert_events, open_store
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

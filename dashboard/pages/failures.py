@@ -10,8 +10,8 @@ from dashboard import alike, picked_words
 from dashboard.pages import links
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here
-from metrics import browse, failures
-from metrics.picked import Picked
+from metrics.queries import failure_groups, runs
+from metrics.queries.run_filter import RunFilter
 from roadmap.wording import numbers
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dashboard.asked import Asked
     from dashboard.view import View
-    from metrics.failures import Group
+    from metrics.queries.failure_groups import Group
 
 pages = Blueprint("failures", __name__)
 
@@ -40,7 +40,7 @@ def page() -> str | Response:
         return shorter
     found, seen, asked = picking(KEYS, ("form", "order"))
     order = _order(asked)
-    if found.picked == Picked(known=seen.as_of):
+    if found.picked == RunFilter(known=seen.as_of):
         many, groups = seen.made(every if order == "last" else every_by_count)
     else:
         many, groups = _found(database(), found.picked, order)
@@ -68,20 +68,20 @@ def page() -> str | Response:
 
 def every(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
     """How many runs have failed, as far as the view knows, and their groups, the last seen first."""
-    return _found(db, Picked(known=seen.as_of), "last")
+    return _found(db, RunFilter(known=seen.as_of), "last")
 
 
 def every_by_count(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
     """The same, the most frequent first."""
     many, groups = seen.made(every)
     if len(groups) > alike.MOST:
-        return _found(db, Picked(known=seen.as_of), "count")
+        return _found(db, RunFilter(known=seen.as_of), "count")
     return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
 
 
-def _found(db: Database, picked: Picked, order: str) -> tuple[int, tuple[Group, ...]]:
-    groups = failures.groups(db, picked, alike.MOST + 1, newest_first=order == "last")
-    return browse.count(db, failures.failed_of(picked)), groups
+def _found(db: Database, picked: RunFilter, order: str) -> tuple[int, tuple[Group, ...]]:
+    groups = failure_groups.groups(db, picked, alike.MOST + 1, newest_first=order == "last")
+    return runs.count(db, failure_groups.failed_of(picked)), groups
 
 
 def _order(asked: Asked) -> str:

@@ -9,7 +9,7 @@ from flask import abort, g, redirect, request
 
 from dashboard import picked_from, readings
 from dashboard.pages.shared import database, query, view
-from metrics import browse, spans
+from metrics.queries import blocks, run_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dashboard.asked import Asked
     from dashboard.picked_from import Found
     from dashboard.view import View
-    from metrics.browse import Choices
+    from metrics.queries.run_grid import Choices
 
 #: The pages inside Runs, as their own navigation names them.
 INSIDE = (("runs.page", "Runs"), ("failures.page", "Failures"), ("quarantine.page", "Quarantine"))
@@ -43,7 +43,7 @@ def picking(
         abort(400, " ".join(found.notices))
     g.notices = (*g.get("notices", ()), *found.notices, *(() if strict else found.unknown))
     if found.picked.first or found.picked.last:
-        found = replace(found, reach=spans.reach(database(), found.picked))
+        found = replace(found, reach=blocks.block_range(database(), found.picked))
     return found, seen, asked
 
 
@@ -60,4 +60,4 @@ def shortened(address: Callable[..., str]) -> Response | None:
 
 def choices(db: Database, seen: View) -> Choices:
     """What there is to pick from; looking back, what there was."""
-    return browse.choices(db, seen.as_of)
+    return run_grid.choices(db, seen.as_of)

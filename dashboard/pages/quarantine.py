@@ -14,8 +14,8 @@ from dashboard import asides, picked_words
 from dashboard.pages import links
 from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here
-from metrics import setaside, spans
-from metrics.picked import Picked
+from metrics.queries import blocks, quarantined_rows
+from metrics.queries.run_filter import RunFilter
 from roadmap.wording import numbers
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dashboard.charts import Chart
     from dashboard.picked_from import Found
     from dashboard.view import View
-    from metrics.setaside import Reason
+    from metrics.queries.quarantined_rows import Reason
 
 pages = Blueprint("quarantine", __name__)
 
@@ -41,7 +41,7 @@ def page() -> str | AnyResponse:
         return shorter
     found, seen = _asked(strict=False)
     picked = found.picked
-    reasons, drawn = seen.made(every) if picked == Picked(known=seen.as_of) else _found(database(), picked, seen)
+    reasons, drawn = seen.made(every) if picked == RunFilter(known=seen.as_of) else _found(database(), picked, seen)
     if drawn:
         addresses = [here(f"quarantine.{kind}", **found.keys) for kind in ("as_csv", "as_json")]
         drawn = replace(drawn, csv=addresses[0], json=addresses[1])
@@ -70,7 +70,7 @@ def as_csv() -> Response:
     out = io.StringIO()
     told = csv.DictWriter(out, asides.COLUMNS, lineterminator="\n")
     told.writeheader()
-    told.writerows(asides.rows(setaside.over_time(database(), found.picked)))
+    told.writerows(asides.rows(quarantined_rows.over_time(database(), found.picked)))
     headers = {"Content-Disposition": 'attachment; filename="milepost-quarantine.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 
@@ -79,7 +79,7 @@ def as_csv() -> Response:
 def as_json() -> Response:
     """The same as JSON; a reason that nobody noted is null."""
     found, _ = _asked(strict=True)
-    body = {"asked": dict(found.keys), "rows": asides.rows(setaside.over_time(database(), found.picked))}
+    body = {"asked": dict(found.keys), "rows": asides.rows(quarantined_rows.over_time(database(), found.picked))}
     return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
 
 
@@ -90,14 +90,14 @@ def _asked(*, strict: bool) -> tuple[Found, View]:
 
 def every(db: Database, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
     """All that was set aside, as far as the view knows, and the chart of it."""
-    return _found(db, Picked(known=seen.as_of), seen)
+    return _found(db, RunFilter(known=seen.as_of), seen)
 
 
-def _found(db: Database, picked: Picked, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
+def _found(db: Database, picked: RunFilter, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
     unit = "day" if seen.mode == "live" else "week"
-    over_time = setaside.over_time(db, picked)
-    drawn = asides.chart(over_time, spans.blocks(db, picked), unit) if over_time else None
-    return setaside.by_reason(db, picked), drawn
+    over_time = quarantined_rows.over_time(db, picked)
+    drawn = asides.chart(over_time, blocks.blocks(db, picked), unit) if over_time else None
+    return quarantined_rows.by_reason(db, picked), drawn
 
 
 #: What is made with a view, before anybody is shown it.

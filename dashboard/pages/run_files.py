@@ -14,16 +14,16 @@ from flask import Blueprint, Response
 
 from dashboard.pages.picking import picking
 from dashboard.pages.shared import settings
-from metrics import browse
-from metrics.browse import Run
 from metrics.events import OUTCOMES
-from metrics.store import open_still
+from metrics.queries import runs as queries_runs
+from metrics.queries.runs import Run
+from metrics.store.database import open_still
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from metrics.picked import Picked
+    from metrics.queries.run_filter import RunFilter
 
 pages = Blueprint("run_files", __name__)
 
@@ -56,9 +56,9 @@ def as_json() -> Response:
     return _sent(sent, many, "application/json", "json")
 
 
-def _count(picked: Picked) -> int:
+def _count(picked: RunFilter) -> int:
     with closing(open_still(settings().store)) as db:
-        return browse.count(db, picked)
+        return queries_runs.count(db, picked)
 
 
 def _sent(parts: Iterator[str], many: int, content_type: str, ending: str) -> Response:
@@ -75,7 +75,7 @@ def _sent(parts: Iterator[str], many: int, content_type: str, ending: str) -> Re
     return response
 
 
-def _csv(store: Path, picked: Picked, most: int) -> Iterator[str]:
+def _csv(store: Path, picked: RunFilter, most: int) -> Iterator[str]:
     yield ",".join(COLUMNS) + "\n"
     for runs in _batches(store, picked, most):
         out = io.StringIO()
@@ -87,7 +87,7 @@ def _csv(store: Path, picked: Picked, most: int) -> Iterator[str]:
         yield out.getvalue()
 
 
-def _json(store: Path, picked: Picked, many: int) -> Iterator[str]:
+def _json(store: Path, picked: RunFilter, many: int) -> Iterator[str]:
     sent = min(many, MOST)
     yield f'{{"count": {many}, "sent": {sent}, "runs": ['
     between = "\n"
@@ -104,12 +104,12 @@ def row(run: Run) -> dict[str, Any]:
     return told | {"aside": None if run.aside is None else dict(run.aside)}
 
 
-def _batches(store: Path, picked: Picked, most: int) -> Iterator[tuple[Run, ...]]:
+def _batches(store: Path, picked: RunFilter, most: int) -> Iterator[tuple[Run, ...]]:
     """The newest runs of a list, some at a time, all as of one moment."""
     with closing(open_still(store)) as db:
         after, left = None, most
         while left > 0:
-            found = browse.page(db, picked, after, min(AT_ONCE, left))
+            found = queries_runs.page(db, picked, after, min(AT_ONCE, left))
             yield tuple(islice(found.rows, left))
             left -= len(found.rows)
             after = found.older

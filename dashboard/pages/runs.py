@@ -14,8 +14,8 @@ from dashboard.pages.picking import INSIDE, choices, picking, shortened
 from dashboard.pages.shared import database, here, plain, query, view
 from dashboard.partners import FAULTS
 from dashboard.picked_from import KEYS
-from metrics import browse
-from metrics.walk import Cursor
+from metrics.queries import run_grid, runs
+from metrics.queries.pagination import Cursor
 from roadmap.wording import gains
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dashboard.picked_from import Found
     from dashboard.runlist import Grid, GridRow
     from dashboard.view import View
-    from metrics.browse import Choices
+    from metrics.queries.run_grid import Choices
 
 pages = Blueprint("runs", __name__)
 
@@ -45,8 +45,8 @@ def page() -> str | Response:
     known = seen.made(choices)
     after, newer = _place(asked)
     db = database()
-    many = browse.count(db, found.picked)
-    listed = browse.page(db, found.picked, after, newer=newer)
+    many = runs.count(db, found.picked)
+    listed = runs.page(db, found.picked, after, newer=newer)
     lines = [runlist.line(run) for run in listed.rows]
     met = {line.faults for line in lines}
     ways = {
@@ -82,7 +82,7 @@ def one(number: int) -> str | tuple[str, int]:
     """One run, with all that is known of it."""
     seen = view(query())
     db = database()
-    run = browse.one(db, number)
+    run = runs.get_run(db, number)
     if run is None:
         return plain("No such run", [f"There is no run {number} here. Those that there are stand under Runs."]), 404
     if seen.as_of is not None and not run.is_known(seen.as_of):
@@ -105,7 +105,7 @@ def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Databa
     """The question for the last runs of all feeds; the same function for the same sides and faults."""
 
     def make(db: Database, seen: View) -> tuple[GridRow, ...]:
-        return tuple(map(runlist.grid_row, browse.grid(db, sides, faults, runlist.LAST, seen.as_of)))
+        return tuple(map(runlist.grid_row, run_grid.grid(db, sides, faults, runlist.LAST, seen.as_of)))
 
     return make
 

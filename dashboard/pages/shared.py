@@ -10,7 +10,7 @@ from flask import abort, current_app, g, render_template, request, url_for
 from dashboard import asked
 from dashboard.errors import NoSuchDay, NothingYet
 from dashboard.freshness import Line, freshness
-from metrics.store import open_still
+from metrics.store.database import open_still
 from roadmap.wording import numbers
 
 if TYPE_CHECKING:

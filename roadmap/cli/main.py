@@ -181,7 +181,7 @@ def judged_before(front: CliContext) -> bool:
     from contextlib import closing
 
     from metrics.errors import StoreMissing
-    from metrics.store import open_reader
+    from metrics.store.database import open_reader
 
     try:
         with closing(open_reader(front.store)) as db:

@@ -111,7 +111,7 @@ def open_session(front: CliContext, now_us: int, day: date | None = None) -> Ite
 
 def _opened(front: CliContext, *, reading: bool) -> Database:
     from metrics.errors import StoreDamaged
-    from metrics.store import clock_of, open_reader, open_store
+    from metrics.store.database import clock_of, open_reader, open_store
 
     if not reading:
         return open_store(front.store, front.clock)
@@ -128,9 +128,9 @@ def _turned(days: Sequence[date]) -> Iterator[date]:
     if len(days) < MANY_DAYS:
         yield from days
         return
-    from metrics.watch import watching
+    from metrics.progress import progress_bar
 
-    with watching("judging week by week") as progress:
+    with progress_bar("judging week by week") as progress:
         for done, day in enumerate(days):
             progress(done, len(days))
             yield day
@@ -144,7 +144,7 @@ def _today(front: CliContext, db: Database, plan: Plan, wall: date) -> date:
     """Today on the store's calendar: of a replay, the last day that any evidence reaches to."""
     from datetime import date
 
-    from metrics.store import today
+    from metrics.store.series import today
 
     if front.clock == "live":
         return wall

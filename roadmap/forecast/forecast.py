@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from metrics.question import block_days
 from roadmap.criteria import reaches, wrong_kind
 from roadmap.forecast.probability import FARTHEST_DAYS, blocks_left, counted_from, first_reached, projection
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from metrics.measures import Measure
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
+    from metrics.measures.registry import Measure
     from roadmap.forecast.probability import Projection
     from roadmap.plan.milestones import Milestone, Target
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.estimate import MAX_AUTOCORRELATION, factor
+from metrics.stats.confidence import MAX_AUTOCORRELATION, factor
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
     from roadmap.plan.milestones import Rules, Target
 
 #: Standard errors of the ordinary two-sided 95 % interval.

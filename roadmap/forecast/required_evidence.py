@@ -8,9 +8,9 @@ from datetime import timedelta
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from metrics.estimate import factor
-from metrics.measures import MEASURES
-from metrics.mishaps import LEAST_OUTAGES
+from metrics.measures.registry import MEASURES
+from metrics.measures.resilience import LEAST_OUTAGES
+from metrics.stats.confidence import factor
 from roadmap.criteria import failed_for_good, wrong_kind
 from roadmap.forecast.probability import (
     FARTHEST_DAYS,
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
 
-    from metrics.measures import Measure
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
+    from metrics.measures.registry import Measure
     from roadmap.plan.milestones import Milestone, Target
 
 #: Its unit of evidence is the outage, which nobody can foresee.

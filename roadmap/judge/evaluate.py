@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from metrics.store import clock_of
+from metrics.store.database import clock_of
 from roadmap.judge.evidence import gather, questions, windows_of
 from roadmap.judge.status import judge
 from roadmap.plan import revisions
@@ -19,7 +19,7 @@ from roadmap.records.checkpoint import hashed
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from metrics.window import Read
+    from metrics.measures.window import Read
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Plan
 

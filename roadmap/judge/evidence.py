@@ -18,10 +18,10 @@ from dataclasses import fields
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
+from metrics.measures.window import Window, load
 from metrics.question import Question
-from metrics.store import clock_of
-from metrics.window import Window, load
+from metrics.store.database import clock_of
 from roadmap.criteria import criterion
 from roadmap.judge.status import judge
 from roadmap.model import Checkpoint, Evidence, MetOn, over
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from metrics.reading import Reading
-    from metrics.window import Read
+    from metrics.measures.reading import Reading
+    from metrics.measures.window import Read
     from roadmap.plan.milestones import Milestone
 
     Readings = dict[tuple[str, str], Reading]

@@ -6,7 +6,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.criteria import reaches
 from roadmap.forecast.forecast import at_best
 from roadmap.forecast.probability import blocks_left, counted_from

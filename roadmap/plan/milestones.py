@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from metrics.events import parse_subject
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.errors import PlanError
 
 #: Days that one block of evidence takes where nobody says otherwise: a replayed week.

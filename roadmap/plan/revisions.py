@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from metrics.store import writing
+from metrics.store.database import writing
 from roadmap.errors import PlanError
 from roadmap.plan.milestones import Milestone
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from metrics.window import Window
+    from metrics.measures.window import Window
     from roadmap.plan.milestones import Milestone
 
 

@@ -9,7 +9,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
-from metrics.store import writing
+from metrics.store.database import writing
 from roadmap.errors import Refused
 from roadmap.plan.milestones import MOST_MONEY
 from roadmap.records.decisions import cost_entries, decisions

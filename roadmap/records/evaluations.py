@@ -6,10 +6,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from metrics.baseline import pin_baseline
 from metrics.events import parse_subject
+from metrics.measures.weights import pin_baseline
 from metrics.question import in_scope
-from metrics.store import METHOD, last_series, writing
+from metrics.store.database import writing
+from metrics.store.series import METHOD, last_series
 from roadmap.records.decisions import latest_decision
 from roadmap.records.verdict_json import to_json
 

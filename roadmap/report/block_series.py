@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from statistics import median, multimode
 from typing import TYPE_CHECKING, Any
 
-from metrics.compare import block_series
+from metrics.measures.comparison import block_series
 from roadmap.judge.evidence import question
 from roadmap.wording.dates import days_between
 from roadmap.wording.gains import less_time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metrics import compare
+from metrics.measures import comparison
 from roadmap.wording.gains import FAULTS_NAME, gained
 from roadmap.wording.numbers import digits_apart, percent, plural, span
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from metrics.measures.reading import Reading
     from metrics.question import Question
-    from metrics.reading import Reading
     from roadmap.model import Verdict
     from roadmap.report.headline import HeadlineCandidate
 
@@ -53,7 +53,7 @@ def _doubts(db: Database, head: HeadlineCandidate) -> Iterator[str]:
     else:
         yield f"Evidence of grade {reading.grade or 'D'}: {GRADES[reading.grade or 'D']}."
     quiet = replace(head.asked, faults="none", series=None) if reading.mode == "replay" else head.asked
-    same = compare.answers_equal(db, quiet)
+    same = comparison.answers_equal(db, quiet)
     if same.estimate is None:
         yield "Whether the partner got the same records from both sides is not recorded."
     elif same.estimate < 1:
@@ -80,7 +80,7 @@ def against_itself(db: Database, asked: Question) -> str | None:
 
     It should show none. None: it was not measured.
     """
-    found = compare.busy_time_saved(db, replace(asked, subject=SECOND_CONTROL, series=None))
+    found = comparison.busy_time_saved(db, replace(asked, subject=SECOND_CONTROL, series=None))
     if found.estimate is None:
         return None
     likely = span(found.low, found.high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metrics.store import clock_of
+from metrics.store.database import clock_of
 from roadmap.judge.evidence import gather, windows_of
 from roadmap.model import over
 from roadmap.plan.revisions import planned, recorded

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.model import PRESSING
 from roadmap.records.decisions import decisions
 from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, table, title
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Plan
     from roadmap.records.decisions import RecordedDecision

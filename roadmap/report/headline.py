@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics import compare
 from metrics.events import parse_subject
-from metrics.measures import MEASURES
-from metrics.window import load
+from metrics.measures import comparison
+from metrics.measures.registry import MEASURES
+from metrics.measures.window import load
 from roadmap.judge.evidence import question
 from roadmap.report.block_series import time_target
 from roadmap.wording.gains import Gain, RunsOfBothSides
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from metrics.measures.reading import Reading
     from metrics.question import Question
-    from metrics.reading import Reading
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Milestone, Plan
 
@@ -90,7 +90,7 @@ def _candidate(db: Database, milestone: Milestone, verdict: Verdict, today: date
     ]
     end = judged[0].end if judged else min(today, milestone.due)
     asked = question(milestone, end, mode, faults)
-    reading = judged[0] if judged else compare.busy_time_saved(db, asked)
+    reading = judged[0] if judged else comparison.busy_time_saved(db, asked)
     asked = replace(asked, series=reading.series)
     lacks = [MEASURES[c.name].title.lower() for c in verdict.criteria if c.verdict not in {"met", "held"}]
     gain = Gain(

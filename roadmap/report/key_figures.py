@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from metrics import compare
+from metrics.measures import comparison
 from roadmap.wording import numbers
 from roadmap.wording import numbers as wording_numbers
 from roadmap.wording.numbers import count, percent, plural
@@ -61,10 +61,10 @@ def _failed(db: Database | None, head: HeadlineCandidate | None) -> Figure:
     if db is None or head is None:
         return Figure(title=name, big="not measured", missing=True)
     before = replace(head.asked, subject=head.asked.control)
-    first, was = compare.failed_first(db, head.asked), compare.failed_first(db, before)
+    first, was = comparison.failed_first(db, head.asked), comparison.failed_first(db, before)
     if first.estimate is None:
         return Figure(title=name, big="not measured", missing=True)
-    final, final_was = compare.failed_final(db, head.asked), compare.failed_final(db, before)
+    final, final_was = comparison.failed_final(db, head.asked), comparison.failed_final(db, before)
     notes = []
     if first.low is not None and first.high is not None:
         of = "" if first.n >= wording_numbers.MIN_EXCHANGES_FOR_RATE else f" {wording_numbers.PER_THOUSAND_UNIT}"

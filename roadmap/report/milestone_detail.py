@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
     from roadmap.criteria import Criterion
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Milestone

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from metrics.store import METHOD
+from metrics.store.series import METHOD
 from roadmap.model import PRESSING
 from roadmap.plan.revisions import gone
 from roadmap.records.decisions import decisions

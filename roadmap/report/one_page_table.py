@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.model import PRESSING
 from roadmap.report.verdict_text import title
 from roadmap.wording import verdicts as wording_verdicts

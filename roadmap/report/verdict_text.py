@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metrics.measures import MEASURES
+from metrics.measures.registry import MEASURES
 from roadmap.wording import verdicts as wording_verdicts
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import date
 
-    from metrics.reading import Reading
+    from metrics.measures.reading import Reading
 
 STATUS = {
     "proven": "proven",

@@ -354,7 +354,7 @@ def test_the_program_is_installed_under_its_name():
 
 def test_measure_takes_the_highest_level_that_stands(workspace, monkeypatch):
     """Unless told otherwise, the control is measured against the best there is, not against the first there was."""
-    import metrics.measure
+    import metrics.replay.measurement
     from metrics.errors import BadInput
     from poc.line import BUILT
 

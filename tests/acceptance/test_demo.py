@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from metrics.collect import collect
-from metrics.compare import busy_time_saved
+from metrics.collector.collect import collect
 from metrics.errors import StoreMissing
 from metrics.events import OUTCOMES
-from metrics.measure import alone
+from metrics.measures.comparison import busy_time_saved
 from metrics.question import Question
-from metrics.store import open_reader, open_store
+from metrics.replay.measurement import alone
+from metrics.store.database import open_reader, open_store
 from milepost import spans_of
 from roadmap.plan.loader import load
 from roadmap.plan.template import template

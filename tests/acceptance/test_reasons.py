@@ -7,15 +7,15 @@ from importlib import resources
 
 from click.testing import CliRunner
 
-from metrics import workload
-from metrics.browse import page
-from metrics.collect import collect
+from metrics.collector.collect import collect
 from metrics.events import SpoolRecorder
-from metrics.harness import replay
-from metrics.picked import Picked
-from metrics.setaside import by_reason
-from metrics.sides import Replay
-from metrics.store import open_reader, open_store
+from metrics.queries.quarantined_rows import by_reason
+from metrics.queries.run_filter import RunFilter
+from metrics.queries.runs import page
+from metrics.replay import workload
+from metrics.replay.harness import replay
+from metrics.replay.subject_run import ReplayRequest
+from metrics.store.database import open_reader, open_store
 from milepost import main
 from poc.scaffold import AIRLINES, make
 
@@ -35,9 +35,9 @@ def test_a_live_run_brings_its_reasons_into_the_store(tmp_path, start_partner):
         done = CliRunner().invoke(main, ["-w", str(root), *command])
         assert done.exit_code == 0, done.output
     with closing(open_reader(root / "var" / "metrics-live.db")) as db:
-        (run,) = page(db, Picked()).rows
+        (run,) = page(db, RunFilter()).rows
         assert (run.aside, run.rows["quarantined"]) == ({"constraint-error": 1, "type-error": 1}, 2)
-        found = [(reason.partner, reason.code, reason.rows) for reason in by_reason(db, Picked())]
+        found = [(reason.partner, reason.code, reason.rows) for reason in by_reason(db, RunFilter())]
         assert found == [("AA", "constraint-error", 1), ("AA", "type-error", 1)]
 
 
@@ -46,22 +46,22 @@ def test_a_replay_brings_its_reasons_into_the_store(tmp_path):
     folder, spool = tmp_path / "replay", tmp_path / "spool"
     folder.mkdir()
     make(tmp_path / "w", "w", "replay", AIRLINES, "")
-    with resources.as_file(resources.files("metrics") / "faults-standard.toml") as rates:
+    with resources.as_file(resources.files("metrics.replay") / "faults-standard.toml") as rates:
         load = workload.build(folder, rates, "standard", 3)
     spoiled = [file for file in load.files if file.broken][:2]
     load = workload.Workload(tuple(spoiled), load.truth, {"faults": {}, "down": {}}, load.sha256)
     (folder / "plan-standard.json").write_text(json.dumps(load.plan))
-    request = Replay(tmp_path / "w", folder, ("monolith", "service@4"), (1,), "standard", load, 1, "0.1.0")
+    request = ReplayRequest(tmp_path / "w", folder, ("monolith", "service@4"), (1,), "standard", load, 1, "0.1.0")
     with closing(SpoolRecorder(spool)) as recorder:
         for _ in replay(request, recorder, lambda: None):
             pass
     with closing(open_store(tmp_path / "metrics.db", "replay")) as db:
         collect(spool, db, 0)
-        runs = page(db, Picked(sides=("service",))).rows
+        runs = page(db, RunFilter(sides=("service",))).rows
         assert len(runs) == len(spoiled)
         for run in runs:
             assert sum(run.aside.values()) == run.rows["quarantined"] > 0
-        assert {run.aside for run in page(db, Picked(sides=("monolith",))).rows} == {None}
-        reasons = by_reason(db, Picked())
+        assert {run.aside for run in page(db, RunFilter(sides=("monolith",))).rows} == {None}
+        reasons = by_reason(db, RunFilter())
         assert sum(reason.rows for reason in reasons) == sum(len(file.broken) for file in spoiled)
         assert None not in {reason.code for reason in reasons}

@@ -38,9 +38,10 @@ sys.path.remove(str(Path(__file__).resolve().parent))  # where this file has the
 
 from dashboard.app import create_app
 from dashboard.config import Config
-from metrics.collect import collect
+from metrics.collector.collect import collect
 from metrics.events import SpoolRecorder, to_line
-from metrics.store import insert_events, open_store
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 from poc.scaffold import AIRLINES, make
 from roadmap.plan.template import template
 

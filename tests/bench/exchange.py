@@ -25,8 +25,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from metrics.subjects import Program, command, usage
-from metrics.workload import flights
+from metrics.replay.input_files import flights
+from metrics.replay.subject_process import Program, command, usage
 from poc.ledger import open_ledger
 from poc.line import BUILT
 from poc.scaffold import AIRLINES, make

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from metrics.store import open_reader, open_store
+from metrics.store.database import open_reader, open_store
 from roadmap.judge.evaluate import evaluate, judge_all
 from roadmap.plan.loader import load
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from metrics import rows
 from metrics.events import AnswerEvent, Event, HoldingEvent, OutageEvent, RunEvent, RunKey, to_line
-from metrics.rollup import roll_up
-from metrics.store import WRITER
+from metrics.store import rows
+from metrics.store.rollup import roll_up
+from metrics.store.writer import WRITER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,9 +30,9 @@ from typing import TYPE_CHECKING
 from made_year import BUILT, TODAY, multiply, production, week, year
 
 import roadmap
-from metrics.collect import collect
+from metrics.collector.collect import collect
 from metrics.events import Event, SpoolRecorder, to_line
-from metrics.store import open_store
+from metrics.store.database import open_store
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan import loader
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from metrics.store import open_reader
+from metrics.store.database import open_reader
 from roadmap.judge.evaluate import judge_all
 from roadmap.plan.loader import load
 from roadmap.report import caveats, full_report, one_page, svg_chart

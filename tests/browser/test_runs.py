@@ -12,7 +12,8 @@ import waitress
 
 from dashboard.app import create_app
 from dashboard.config import Config
-from metrics.store import insert_events, open_store
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

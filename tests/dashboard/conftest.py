@@ -13,7 +13,8 @@ import pytest
 
 from dashboard.app import create_app
 from dashboard.config import Config
-from metrics.store import insert_events, open_store
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load
 from roadmap.records import decide

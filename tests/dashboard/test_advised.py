@@ -11,7 +11,7 @@ import pytest
 
 import roadmap
 from dashboard.coded import coded
-from metrics.store import open_store
+from metrics.store.database import open_store
 from roadmap.judge.advice import advise, decision_needed
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load

@@ -16,10 +16,11 @@ import roadmap
 from dashboard.app import create_app
 from dashboard.config import Config
 from dashboard.pages import links
-from metrics import browse
 from metrics.events import HoldingEvent, RunEvent, RunKey
-from metrics.picked import Picked
-from metrics.store import insert_events, open_reader, open_store
+from metrics.queries import runs as queries_runs
+from metrics.queries.run_filter import RunFilter
+from metrics.store.database import open_reader, open_store
+from metrics.store.writer import insert_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -136,7 +137,7 @@ def test_every_number_is_the_length_of_its_list(
 
 
 lists = st.builds(
-    Picked,
+    RunFilter,
     sides=st.sampled_from([(), ("service",), ("service@2", "monolith")]),
     states=st.sampled_from([(), ("failed",), ("done",), ("due", "refused")]),
     partners=st.lists(st.sampled_from(PARTNERS), unique=True, max_size=3).map(tuple),
@@ -149,7 +150,7 @@ lists = st.builds(
 @few
 @given(made=st.lists(exchanges, min_size=40, max_size=60), picked=st.lists(lists, min_size=4, max_size=6))
 def test_a_count_is_the_length_of_the_list_at_its_address(
-    made: list[Exchange], picked: list[Picked], walk_list: Callable[..., list[str]]
+    made: list[Exchange], picked: list[RunFilter], walk_list: Callable[..., list[str]]
 ) -> None:
     """Whatever a list holds: the count, the number in its heading, and the runs found by going on to its end."""
     folder = Path(tempfile.mkdtemp())
@@ -163,7 +164,7 @@ def test_a_count_is_the_length_of_the_list_at_its_address(
                     attempt=one.attempt,
                 )  # fmt: skip
             with closing(open_reader(folder / "store.db")) as db:
-                many = browse.count(db, one)
+                many = queries_runs.count(db, one)
             assert len(walk_list(client, address)) == many
             assert f'data-total="{many}"' in client.get(address).text
     finally:

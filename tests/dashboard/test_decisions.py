@@ -7,7 +7,7 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING
 
-from metrics.store import open_reader
+from metrics.store.database import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import roadmap
-from metrics.store import open_store
+from metrics.store.database import open_store
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load
 from roadmap.records import decide

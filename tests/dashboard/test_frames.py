@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import roadmap
 from dashboard import frames
-from metrics.baseline import pin_baseline
-from metrics.store import open_reader, open_store
+from metrics.measures.weights import pin_baseline
+from metrics.store.database import open_reader, open_store
 from roadmap.judge.evidence import question
 from roadmap.plan.loader import load
 from roadmap.report import block_series

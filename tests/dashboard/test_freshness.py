@@ -13,9 +13,9 @@ import pytest
 
 from dashboard import words
 from dashboard.freshness import Freshness, waits_since
-from metrics.collect import collect
+from metrics.collector.collect import collect
 from metrics.events import RunEvent, RunKey, SpoolRecorder, to_line
-from metrics.store import open_store
+from metrics.store.database import open_store
 
 NOW = datetime(2026, 11, 23, 23, 58, tzinfo=UTC)
 PAGES = ["/", "/milestones"]

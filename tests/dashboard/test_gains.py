@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dashboard.gains import gains
-from metrics.compare import busy_time_saved
-from metrics.store import open_reader
+from metrics.measures.comparison import busy_time_saved
+from metrics.store.database import open_reader
 from roadmap.judge.evidence import question
 
 if TYPE_CHECKING:

@@ -18,13 +18,14 @@ import pytest
 
 import roadmap
 from dashboard import method, partner_rows, rules
-from metrics import feeds
-from metrics.estimate import MAX_AUTOCORRELATION, TIGHTEST_AT
-from metrics.fineprint import FINE_PRINT, RANGES, SCALES
-from metrics.measures import ALL, MEASURES
+from metrics.measures.fine_print import FINE_PRINT, RANGES, SCALES
+from metrics.measures.registry import ALL, MEASURES
+from metrics.measures.window import load
+from metrics.queries import feed_health
 from metrics.question import Question
-from metrics.store import METHOD, open_reader, open_store
-from metrics.window import load
+from metrics.stats.confidence import MAX_AUTOCORRELATION, TIGHTEST_AT
+from metrics.store.database import open_reader, open_store
+from metrics.store.series import METHOD
 from roadmap.criteria import GRADES
 from roadmap.plan.loader import load as load_plan
 from roadmap.wording import dates, gains
@@ -76,7 +77,7 @@ def test_no_word_is_explained_that_the_code_does_not_know() -> None:
     assert set(rules.VERDICT_WHEN) == set(VERDICT)
     assert set(rules.GRADE_WHEN) == set(GRADES)
     assert set(FINE_PRINT) == set(MEASURES)
-    told = set(re.findall(r'return "(\w+)", |^- `(\w+)`', inspect.getsource(feeds), re.MULTILINE))
+    told = set(re.findall(r'return "(\w+)", |^- `(\w+)`', inspect.getsource(feed_health), re.MULTILINE))
     assert {one or other for one, other in told} == set(partner_rows.BY_NAME) - {partner_rows.ELSEWHERE}
 
 
@@ -123,7 +124,7 @@ def test_the_constants_are_those_of_the_code(text: str) -> None:
 
 def test_every_fault_stands_with_its_rate_and_the_hash(text: str) -> None:
     """The file of faults is told in full, in words, and so is its hash."""
-    raw = (resources.files("metrics") / "faults-standard.toml").read_bytes()
+    raw = (resources.files("metrics.replay") / "faults-standard.toml").read_bytes()
     keys = {
         f"{part}.{key}" for part, told in tomllib.loads(raw.decode()).items() if isinstance(told, dict) for key in told
     }

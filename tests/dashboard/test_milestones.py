@@ -15,7 +15,7 @@ import roadmap
 from dashboard import stone
 from dashboard.charts_plan import slips
 from dashboard.planned import planned
-from metrics.store import open_store
+from metrics.store.database import open_store
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load
 from roadmap.records import decide

@@ -12,11 +12,12 @@ import pytest
 
 from dashboard import words
 from dashboard.snapshot import Views
-from metrics import failures
-from metrics.changes import Changes
 from metrics.errors import StoreDamaged
-from metrics.picked import Picked
-from metrics.store import insert_events, open_still, open_store
+from metrics.queries import failure_groups
+from metrics.queries.run_filter import RunFilter
+from metrics.store.change_detector import ChangeDetector
+from metrics.store.database import open_still, open_store
+from metrics.store.writer import insert_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,12 +157,12 @@ def test_all_that_a_page_reads_is_of_one_moment(tmp_path: Path, a_run: Callable)
         assert reader.execute("SELECT COUNT(*) FROM run").fetchone()[0] == 1
         with writer.conn:
             insert_events(writer, [("", a_run(2))])
-        assert [group.runs for group in failures.groups(reader, Picked(attempt="last"))] == [1]
+        assert [group.runs for group in failure_groups.groups(reader, RunFilter(attempt="last"))] == [1]
 
 
 def test_a_folder_in_the_place_of_the_store_is_no_change(tmp_path: Path) -> None:
     """What cannot be opened has no version; whoever reads it says why."""
-    changes = Changes(tmp_path)
+    changes = ChangeDetector(tmp_path)
     assert changes.version() is None
 
 

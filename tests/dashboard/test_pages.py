@@ -14,8 +14,8 @@ import plotly.graph_objects as go
 import pytest
 
 import roadmap
-from metrics.measures import MEASURES
-from metrics.store import open_store
+from metrics.measures.registry import MEASURES
+from metrics.store.database import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import roadmap
-from metrics.store import open_store
+from metrics.store.database import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from dashboard import partner_chart, partner_rows
 from dashboard.partners import Block
-from metrics.feeds import FeedState
+from metrics.queries.feed_health import FeedState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,12 +16,14 @@ import pytest
 
 from dashboard import addresses
 from dashboard.pages import partners as page
-from metrics import browse, compare
 from metrics.events import RunEvent, RunKey
-from metrics.feeds import feeds
-from metrics.picked import Picked
+from metrics.measures import comparison
+from metrics.queries import runs
+from metrics.queries.feed_health import feeds
+from metrics.queries.run_filter import RunFilter
 from metrics.question import Question
-from metrics.store import insert_events, open_reader, open_store
+from metrics.store.database import open_reader, open_store
+from metrics.store.writer import insert_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -91,7 +93,7 @@ def rows_of(text: str) -> list[str]:
 KEYS = {"side": "sides", "state": "states", "partner": "partners", "feed": "feeds", "faults": "faults"}
 
 
-def picked_of(href: str) -> Picked:
+def picked_of(href: str) -> RunFilter:
     """The list of runs that an address stands for."""
     asked = {name: values[0] for name, values in parse_qs(urlsplit(unescape(href)).query).items()}
     many = {where: addresses.parted(asked.get(key, "")) for key, where in KEYS.items()}
@@ -99,7 +101,7 @@ def picked_of(href: str) -> Picked:
         where: date.fromisoformat(asked[key]) if key in asked else None
         for key, where in (("from", "first"), ("to", "last"))
     }
-    return Picked(**many, **days, attempt=asked.get("attempt", ""), fingerprint=asked.get("fingerprint", ""))
+    return RunFilter(**many, **days, attempt=asked.get("attempt", ""), fingerprint=asked.get("fingerprint", ""))
 
 
 def test_the_worst_stands_first_with_state_since_and_why(live: Live) -> None:
@@ -139,7 +141,7 @@ def test_each_number_leads_to_exactly_the_runs_that_it_counts(
     with closing(open_reader(store)) as db:
         for address in ("/partners", "/partners/UA", "/partners/F9"):
             for href, said in re.findall(r'<a data-counts href="(/runs\?[^"]+)">([\d,]+)', client.get(address).text):
-                assert browse.count(db, picked_of(href)) == int(said.replace(",", "")), href
+                assert runs.count(db, picked_of(href)) == int(said.replace(",", "")), href
                 checked += 1
     assert checked >= 10
 
@@ -150,7 +152,7 @@ def test_the_last_good_exchange_is_that_run(app_on: Callable[..., Flask], made_u
     text = app_on(store).test_client().get("/partners/UA").text
     number, said = re.findall(r'href="/runs/(\d+)[^"]*">(\d+ \w+ \d+)</a>', text)[0]
     with closing(open_reader(store)) as db:
-        last, stands = browse.one(db, int(number)), feeds(db, "replay", "standard", 1388534400_000_000)
+        last, stands = runs.get_run(db, int(number)), feeds(db, "replay", "standard", 1388534400_000_000)
     assert last is not None
     assert (last.partner, last.outcome, last.side) == ("UA", "done", "service@1")
     ended_us = last.started_at_us + round((last.duration_s or 0) * 1e6)
@@ -165,7 +167,7 @@ def test_the_gain_of_a_feed_is_the_question_of_the_first_page_asked_of_it(
     store = made_up()
     asked = Question(subject="service@1", scope=("UA/flights",), start=date(2013, 1, 1), end=date(2013, 3, 31))
     with closing(open_reader(store)) as db:
-        alone = compare.busy_time_saved(db, asked)
+        alone = comparison.busy_time_saved(db, asked)
     (row,) = csv.DictReader(io.StringIO(app_on(store).test_client().get("/partners.csv?partner=UA").text))
     assert alone.estimate is not None
     assert float(row["gain"]) == pytest.approx(alone.estimate)

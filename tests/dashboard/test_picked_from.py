@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard import addresses, asked, picked_from
-from metrics.browse import Choices
 from metrics.events import RUN_OUTCOMES
-from metrics.picked import UNTOLD, Counted, Picked
+from metrics.queries.run_filter import NO_ERROR_RECORDED, CountedRuns, RunFilter
+from metrics.queries.run_grid import Choices
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -27,7 +27,7 @@ KNOWN = Choices(
     last=date(2013, 12, 31),
 )
 TODAY = date(2013, 12, 31)
-READING = Counted(
+READING = CountedRuns(
     sides={"service@1": None}, scope=("*/*",), mode="replay", faults="none", series="s", start=date(2013, 1, 1),
     end=TODAY,
 )  # fmt: skip
@@ -38,7 +38,7 @@ texts = st.text(min_size=1, max_size=6).map(lambda name: WRITTEN.get(name.casefo
 names = st.lists(texts, unique=True, max_size=3).map(tuple)
 days = st.none() | st.dates(date(1900, 1, 1), date(2200, 1, 1))
 lists = st.builds(
-    Picked,
+    RunFilter,
     sides=st.lists(st.sampled_from(["monolith", "service", "service@1", "service@12"]), unique=True).map(tuple),
     states=st.lists(st.sampled_from(picked_from.STATES), unique=True).map(tuple),
     partners=names,
@@ -47,8 +47,8 @@ lists = st.builds(
     first=days,
     last=days,
     attempt=st.sampled_from(["", "first", "last"]),
-    fingerprint=st.sampled_from(["", UNTOLD, "0123456789ab"]),
-    aside=st.sampled_from(["", UNTOLD, "type-error"]),
+    fingerprint=st.sampled_from(["", NO_ERROR_RECORDED, "0123456789ab"]),
+    aside=st.sampled_from(["", NO_ERROR_RECORDED, "type-error"]),
     counted=st.none() | st.just(READING),
 )
 
@@ -63,7 +63,7 @@ def found(query: str, today: date = TODAY) -> picked_from.Found:
 
 @settings(deadline=None)  # how long it takes is the machine's matter
 @given(lists)
-def test_an_address_stands_for_one_list(picked: Picked) -> None:
+def test_an_address_stands_for_one_list(picked: RunFilter) -> None:
     """Whatever a list holds, and whatever names there are, its address gives the same list."""
     again = found(urlencode(picked_from.keys_of(picked, "M1:x:none" if picked.counted else "")))
     same = {name: tuple(n for n in getattr(picked, name) if n) for name in ("partners", "feeds", "faults")}
@@ -79,13 +79,13 @@ def test_any_text_can_be_asked_for(text: str) -> None:
     """No value of any key is an error: it is understood, or the page says that it is not."""
     for key in picked_from.KEYS:
         again = found(urlencode({key: text}))
-        assert again.picked == Picked() or again.keys
+        assert again.picked == RunFilter() or again.keys
 
 
 def test_short_words_are_enough() -> None:
     """`partner=ua,dl` finds partners in whatever case, and `range=90d` counts back from the data's last day."""
     again = found("state=failed&partner=ua,dl,STRASSE&range=90d")
-    assert again.picked == Picked(states=("failed",), partners=("UA", "DL", "Straße"), first=date(2013, 10, 3))
+    assert again.picked == RunFilter(states=("failed",), partners=("UA", "DL", "Straße"), first=date(2013, 10, 3))
     assert again.keys == {"state": "failed", "partner": "UA,DL,Straße", "range": "90d"}
     assert again.notices == again.unknown == ()
 
@@ -127,7 +127,7 @@ def test_what_cannot_be_meant_is_left_out_and_told(query: str) -> None:
     again = found(query)
     assert len(again.notices) == 1
     assert "left out" in again.notices[0] or again.notices[0] == "no M9:x:none"
-    assert again.picked == Picked(first=date(2013, 1, 1) if "from=2013-01-01" in query else None)
+    assert again.picked == RunFilter(first=date(2013, 1, 1) if "from=2013-01-01" in query else None)
 
 
 def test_as_of_an_earlier_day_nothing_later_counts() -> None:
@@ -153,4 +153,4 @@ def test_names_stay_apart_whatever_is_in_them(values: list[str]) -> None:
 def test_a_list_of_a_reading_needs_its_name() -> None:
     """Without the name there is no address that would hold the same runs."""
     with pytest.raises(ValueError, match="name of the reading"):
-        picked_from.keys_of(Picked(counted=READING))
+        picked_from.keys_of(RunFilter(counted=READING))

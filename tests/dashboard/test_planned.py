@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dashboard.planned import Foreseen, Reached, foreseen, reached
-from metrics.store import open_store
+from metrics.store.database import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from click.testing import CliRunner
 
 import roadmap
-from metrics.store import open_store
+from metrics.store.database import open_store
 from roadmap.cli.main import roadmap as command
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
 
 import roadmap
-from metrics.store import insert_events, open_store
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 from roadmap.plan.loader import load
 from roadmap.plan.revisions import keep
 

@@ -15,11 +15,11 @@ from dashboard.config import Config
 from dashboard.points import seen
 from dashboard.snapshot import Views
 from dashboard.worth import answer
-from metrics import browse
-from metrics.counted import counted
-from metrics.picked import Picked
-from metrics.store import open_reader
-from metrics.window import load
+from metrics.measures.counted_runs import runs_behind
+from metrics.measures.window import load
+from metrics.queries import runs
+from metrics.queries.run_filter import RunFilter
+from metrics.store.database import open_reader
 from roadmap.judge.evidence import question
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
@@ -40,15 +40,15 @@ def length(db, view, keys) -> int:
     milestone = next(one for one in view.plan.milestones if one.code == code)
     asked = question(milestone, min(view.today, date(2013, 3, 31)), view.mode, faults)
     asked = replace(asked, subject=asked.control) if side else asked
-    picked = Picked(
-        counted=counted(load(db, asked), measure),
+    picked = RunFilter(
+        counted=runs_behind(load(db, asked), measure),
         states=(keys["state"],) if "state" in keys else (),
         attempt=keys.get("attempt", ""),
     )
-    rows, page = [], browse.page(db, picked)
+    rows, page = [], runs.page(db, picked)
     rows += page.rows
     while page.older:
-        page = browse.page(db, picked, page.older)
+        page = runs.page(db, picked, page.older)
         rows += page.rows
     return len(rows)
 

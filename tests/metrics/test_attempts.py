@@ -8,9 +8,10 @@ from itertools import permutations
 import pytest
 from sqlite_utils import Database
 
-from metrics.rollup import abandon_stale, roll_up
-from metrics.schema import migrations
-from metrics.store import insert_events, open_store, writing
+from metrics.store.database import open_store, writing
+from metrics.store.migrations import migrations
+from metrics.store.rollup import abandon_stale, roll_up
+from metrics.store.writer import insert_events
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrics.breakage import KINDS, break_rows, mend, spoil
+from metrics.replay.broken_rows import KINDS, break_rows, corrupt, remove_rows
 from poc.monolith.exchange import check
 from poc.monolith.flights import COLUMNS
 
@@ -22,7 +22,7 @@ def put(path, lines):
 @pytest.mark.parametrize("lot", [0.0, 0.3, 0.6, 0.999])
 def test_every_kind_is_bad_wherever_it_strikes(kind, lot, tmp_path):
     """A broken row in the middle of good ones is the one row that a check names."""
-    broken = spoil(LINES[7], kind, lot, like=LINES[2])
+    broken = corrupt(LINES[7], kind, lot, like=LINES[2])
     assert broken != LINES[7]
     assert check(put(tmp_path / "a.csv", [*LINES[:7], broken, *LINES[8:]])) == [8]
 
@@ -65,6 +65,6 @@ def test_however_many_rows_are_broken_a_check_names_them_and_no_other(tmp_path):
 def test_mending_takes_out_the_named_lines_and_nothing_else():
     """The rows left are the bytes they were, with the numbers they had; with all of them named the header is left."""
     data = b"h\na\nb\nc\n"
-    assert mend(data, [2]) == (b"h\na\nc\n", (1, 3))
-    assert mend(data, []) == (data, (1, 2, 3))
-    assert mend(data, [1, 2, 3]) == (b"h\n", ())
+    assert remove_rows(data, [2]) == (b"h\na\nc\n", (1, 3))
+    assert remove_rows(data, []) == (data, (1, 2, 3))
+    assert remove_rows(data, [1, 2, 3]) == (b"h\n", ())

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.browse import attempts, choices, count, grid, one, page, usual
 from metrics.errors import StoreDamaged
 from metrics.events import FAILED_OUTCOMES, HoldingEvent, RunEvent, RunKey
-from metrics.picked import UNTOLD, Counted, Picked
-from metrics.rollup import abandon_stale
-from metrics.store import insert_events, open_reader, open_store
-from metrics.walk import Cursor
+from metrics.queries.pagination import Cursor
+from metrics.queries.run_filter import NO_ERROR_RECORDED, CountedRuns, RunFilter
+from metrics.queries.run_grid import choices, grid
+from metrics.queries.runs import attempts, count, get_run, page, typical_duration
+from metrics.store.database import open_reader, open_store
+from metrics.store.rollup import abandon_stale
+from metrics.store.writer import insert_events
 
 FIRST = date(2013, 1, 1)
 SIDES = (("monolith", 0), ("service", 1), ("service", 2))
@@ -36,7 +38,7 @@ files = st.tuples(
 
 many = st.lists(st.sampled_from((*ENDS, "nonsense")), max_size=2).map(tuple)
 picks = st.builds(
-    Picked,
+    RunFilter,
     sides=st.lists(st.sampled_from(["monolith", "service", "service@2", "service@x"]), max_size=2).map(tuple),
     states=many,
     partners=st.lists(st.sampled_from([*PARTNERS, "nobody"]), max_size=2).map(tuple),
@@ -46,9 +48,9 @@ picks = st.builds(
     last=st.none() | st.integers(0, 20).map(lambda n: FIRST + timedelta(days=n)),
     known=st.none() | st.integers(-1, 21).map(lambda n: FIRST + timedelta(days=n)),
     attempt=st.sampled_from(["", "", "first", "last"]),
-    fingerprint=st.sampled_from(["", "", "", UNTOLD, "7e0a"]),
+    fingerprint=st.sampled_from(["", "", "", NO_ERROR_RECORDED, "7e0a"]),
     counted=st.none() | st.builds(
-        Counted,
+        CountedRuns,
         sides=st.dictionaries(
             st.sampled_from(["monolith", "service@1"]),
             st.none() | st.frozensets(st.integers(0, 2).map(lambda n: (FIRST + timedelta(weeks=n)).isoformat())),
@@ -115,7 +117,7 @@ def is_picked(run, picked, ended, held):
         states = {"failed"}
     is_last = run["outcome"] == "running" or not any(k == key(run) and n > run["attempt"] for k, n in ended)
     is_counted = run["outcome"] != "running" and (run["mode"] == "live" or (run["cell"], run["round"]) in held)
-    mark = run["fingerprint"] or (UNTOLD if run["outcome"] in FAILED_OUTCOMES else "")
+    mark = run["fingerprint"] or (NO_ERROR_RECORDED if run["outcome"] in FAILED_OUTCOMES else "")
     return (
         (not picked.sides or {side, run["system"]} & set(picked.sides))
         and (not picked.states or states & set(picked.states))
@@ -180,7 +182,7 @@ def test_a_count_is_the_length_of_its_list(tmp_path, mode, found, asked, size, d
                 insert_events(db, part)
         with db.atomic():
             abandon_stale(db, ACT + dice.randrange(4))
-        for picked in (Picked(), *asked):
+        for picked in (RunFilter(), *asked):
             there = expected(db, picked)
             assert count(db, picked) == len(there)
             assert walked(db, picked, size) == there
@@ -209,15 +211,15 @@ def at(run, number, *, feed="f", **changes):
 def test_a_page_leads_on_and_back(db, a_run):
     """Where more lies either way a page says where, and the way back shows the page that was left."""
     keep(db, *(at(a_run(), number) for number in range(5)))
-    first = page(db, Picked(), size=2)
-    second = page(db, Picked(), first.older, 2)
-    third = page(db, Picked(), second.older, 2)
+    first = page(db, RunFilter(), size=2)
+    second = page(db, RunFilter(), first.older, 2)
+    third = page(db, RunFilter(), second.older, 2)
     assert [len(part.rows) for part in (first, second, third)] == [2, 2, 1]
     assert (first.newer, third.older) == (None, None)
-    assert page(db, Picked(), third.newer, 2, newer=True).rows == second.rows
-    back = page(db, Picked(), second.newer, 2, newer=True)
+    assert page(db, RunFilter(), third.newer, 2, newer=True).rows == second.rows
+    back = page(db, RunFilter(), second.newer, 2, newer=True)
     assert (back.rows, back.newer) == (first.rows, None)
-    assert page(db, Picked(), back.older, 2).rows == second.rows
+    assert page(db, RunFilter(), back.older, 2).rows == second.rows
 
 
 @pytest.mark.parametrize(
@@ -238,17 +240,17 @@ def test_a_run_is_all_that_is_known_of_it(db, a_run):
     key = replace(a_run().key, level=3)
     rows = {"in": 4, "delivered": 1, "quarantined": 3}
     keep(db, a_run(key=key, duration_ns=2_500_000_000, cpu_ns=None, aside={"type-error": 2, "x": 1}, rows=rows))
-    (run,) = page(db, Picked()).rows
+    (run,) = page(db, RunFilter()).rows
     assert (run.side, run.level, run.duration_s, run.cpu_s, run.peak_rss_bytes) == ("service@3", 3, 2.5, None, None)
     assert (run.aside, run.rows["quarantined"], run.rows["due"]) == ({"type-error": 2, "x": 1}, 3, 0)
-    assert one(db, run.id) == run
-    assert [one(db, number) for number in (run.id + 1, -1, 2**64)] == [None, None, None]
+    assert get_run(db, run.id) == run
+    assert [get_run(db, number) for number in (run.id + 1, -1, 2**64)] == [None, None, None]
 
 
 def test_attempts_stand_in_their_order(db, a_run):
     """All attempts at one exchange, and none at another or in another round."""
     keep(db, a_run(2), a_run(1, "failed"), a_run(1, number=2), at(a_run(), 1))
-    run = next(run for run in page(db, Picked()).rows if run.attempt == 2)
+    run = next(run for run in page(db, RunFilter()).rows if run.attempt == 2)
     assert [(other.attempt, other.outcome) for other in attempts(db, run)] == [(1, "failed"), (2, "done")]
 
 
@@ -257,10 +259,10 @@ def test_what_is_usual_is_of_the_same_feed_before(db, a_run):
     took = [at(a_run(duration_ns=number * 10**9), number) for number in range(1, 21)]
     others = [at(a_run(outcome="failed", duration_ns=10**12), 5, feed="g"), at(a_run(duration_ns=9), 6, feed="g")]
     keep(db, *took, *others)
-    newest, *_, oldest = (run for run in page(db, Picked(feeds=("f",))).rows)
-    found = usual(db, newest)
+    newest, *_, oldest = (run for run in page(db, RunFilter(feeds=("f",))).rows)
+    found = typical_duration(db, newest)
     assert (found.low_s, found.middle_s, found.high_s, found.n) == (1.0, 10.0, 19.0, 19)
-    assert usual(db, oldest) is None
+    assert typical_duration(db, oldest) is None
 
 
 def test_the_grid_has_the_last_runs_of_each_feed(db, a_run):
@@ -291,8 +293,8 @@ def test_what_was_known_then_is_of_blocks_that_were_over(db, a_run):
     service = replace(a_run().key, level=2, faults="standard")
     new = replace(a_run(key=service), partner="ZZ", **later)
     keep(db, at(a_run(), 1), replace(at(a_run(2), 1), **later), replace(at(a_run(), 2), **later), new)
-    (run,) = page(db, Picked(known=date(2013, 1, 12))).rows
-    assert (run.block_end, count(db, Picked(known=date(2013, 1, 12)))) == ("2013-01-06", 1)
+    (run,) = page(db, RunFilter(known=date(2013, 1, 12))).rows
+    assert (run.block_end, count(db, RunFilter(known=date(2013, 1, 12)))) == ("2013-01-06", 1)
     assert [one.attempt for one in attempts(db, run)] == [1, 2]
     assert [one.attempt for one in attempts(db, run, date(2013, 1, 12))] == [1]
     found = choices(db, date(2013, 1, 12))
@@ -315,6 +317,11 @@ def test_a_store_of_an_older_release_is_said_to_be_one(tmp_path, a_run):
             db.execute(sql)
         db.conn.commit()
     with closing(open_reader(path)) as db:
-        for ask in (lambda: count(db, Picked()), lambda: page(db, Picked()), lambda: choices(db), lambda: one(db, 1)):
+        for ask in (
+            lambda: count(db, RunFilter()),
+            lambda: page(db, RunFilter()),
+            lambda: choices(db),
+            lambda: get_run(db, 1),
+        ):
             with pytest.raises(StoreDamaged, match="milepost roadmap status"):
                 ask()

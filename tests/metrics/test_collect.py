@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from metrics.collect import Collected, collect
+from metrics.collector.collect import Collected, collect
 from metrics.errors import SpoolDamaged, TryLater
 from metrics.events import SpoolRecorder, to_line
-from metrics.store import open_reader, open_store
+from metrics.store.database import open_reader, open_store
 
 
 @pytest.fixture
@@ -118,11 +118,11 @@ def test_a_line_that_is_no_event_is_set_aside_whole(db, spool, a_run):
 
 def test_what_fails_midway_is_taken_whole_the_next_time(db, spool, a_run, monkeypatch):
     """Events and how far the file was read are one transaction: a death between them loses and doubles nothing."""
-    from metrics import collect as module
-    from metrics import store
+    from metrics.collector import collect as module
+    from metrics.store import writer
 
     (spool / "1.jsonl").write_bytes(to_line(a_run(1)))
-    real = store.insert_events
+    real = writer.insert_events
 
     def dies(*arguments):
         real(*arguments)
@@ -138,12 +138,12 @@ def test_what_fails_midway_is_taken_whole_the_next_time(db, spool, a_run, monkey
 
 def test_many_files_are_taken_in_bounded_batches(db, spool, a_run, monkeypatch):
     """A batch may end in the middle of a file and go on in the next; nothing is skipped or taken twice."""
-    from metrics import collect as module
-    from metrics import store
+    from metrics.collector import collect as module
+    from metrics.store import writer
 
     monkeypatch.setattr(module, "BATCH", 3)
     sizes = []
-    real = store.insert_events
+    real = writer.insert_events
 
     def counted(db, events):
         told = list(events)
@@ -172,7 +172,7 @@ def test_a_file_goes_when_its_writer_has_closed_it(db, spool, a_run):
 
 def test_a_file_that_grew_meanwhile_stays(db, spool, a_run, monkeypatch):
     """What is written between the reading and the removing is not lost with the file."""
-    from metrics import collect as module
+    from metrics.collector import collect as module
 
     file = spool / "1.jsonl"
     file.write_bytes(to_line(a_run(1)))

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from metrics.collect import collect
+from metrics.collector.collect import collect
 from metrics.events import to_line
-from metrics.store import open_store
+from metrics.store.database import open_store
 
 COLLECTOR = Path(__file__).parents[1] / "collecting.py"
 FILES, EXCHANGES = 3, 40

@@ -7,13 +7,15 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics import baseline, compare
-from metrics.baseline import pinned_since, weights
 from metrics.errors import BadInput
 from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey
+from metrics.measures import comparison
+from metrics.measures import weights as measures_weights
+from metrics.measures.weights import pinned_since, weights
+from metrics.measures.window import load
 from metrics.question import Question
-from metrics.store import insert_events, open_store
-from metrics.window import load
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 ASKED = Question(subject="service@1", start=date(2013, 1, 7), end=date(2013, 12, 29), min_blocks=3)
 
@@ -74,7 +76,7 @@ def both(db, weeks, saved=0.6):
 
 def test_empty_store_has_no_number_and_says_which_command_makes_one(compare_db):
     """Nothing measured is None and words, never 0."""
-    found = compare.busy_time_saved(compare_db, ASKED)
+    found = comparison.busy_time_saved(compare_db, ASKED)
     assert (found.estimate, found.low, found.series, found.grade, found.blocks) == (None, None, None, None, 0)
     assert found.missing == (
         "service@1 has not been measured under the standard faults since 7 Jan 2013; "
@@ -85,7 +87,7 @@ def test_empty_store_has_no_number_and_says_which_command_makes_one(compare_db):
 def test_time_saved_is_read_from_the_rollups(compare_db):
     """Four weeks at 40 % of the cost are 60 % saved, with their grade, series and coverage."""
     both(compare_db, 4)
-    found = compare.busy_time_saved(compare_db, ASKED)
+    found = comparison.busy_time_saved(compare_db, ASKED)
     assert found.estimate == pytest.approx(0.6)
     assert found.low <= 0.6 + 1e-9
     assert (found.n, found.n_of, found.blocks, found.coverage, found.grade) == (8, "runs", 4, 1.0, "B")
@@ -95,7 +97,7 @@ def test_time_saved_is_read_from_the_rollups(compare_db):
 def test_before_enough_blocks_there_is_an_early_look_without_a_range(compare_db):
     """Two of three weeks give the estimate, no range, and the day by which there could be one."""
     both(compare_db, 2)
-    found = compare.busy_time_saved(compare_db, ASKED)
+    found = comparison.busy_time_saved(compare_db, ASKED)
     assert found.estimate == pytest.approx(0.6)
     assert (found.low, found.high, found.ci_low, found.ci_high) == (None, None, None, None)
     assert found.missing == "2 of 3 weeks; enough around 27 Jan 2013 at this rate"
@@ -105,21 +107,21 @@ def test_failed_attempts_cost_and_deliver_nothing(compare_db):
     """Half the records held for the same time is twice the cost."""
     for number in range(3):
         keep(compare_db, week(number, "monolith", 10), week(number, busy_s=10, held=50, outcome="failed"))
-    assert compare.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(-1.0)
+    assert comparison.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(-1.0)
 
 
 def test_time_blocked_on_a_time_out_is_not_busy(compare_db):
     """Two seconds of a hang are left out of the headline."""
     for number in range(3):
         keep(compare_db, week(number, "monolith", 10), week(number, busy_s=7, blocked_ns=2_000_000_000))
-    assert compare.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(0.5)
+    assert comparison.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(0.5)
 
 
 def test_a_week_without_holdings_is_not_compared(compare_db):
     """Runs whose deliveries were never counted (a replay cut short) do not count as a block."""
     both(compare_db, 3)
     keep(compare_db, week(3, "monolith", 10), week(3, busy_s=1)[:1])
-    found = compare.busy_time_saved(compare_db, ASKED)
+    found = comparison.busy_time_saved(compare_db, ASKED)
     assert (found.blocks, found.estimate) == (3, pytest.approx(0.6))
 
 
@@ -127,19 +129,19 @@ def test_as_of_cut_leaves_later_blocks_out(compare_db):
     """Only blocks that end inside the window count."""
     both(compare_db, 5)
     asked = replace(ASKED, end=date(2013, 2, 2), start=date(2013, 1, 8))
-    assert compare.busy_time_saved(compare_db, asked).blocks == 2
+    assert comparison.busy_time_saved(compare_db, asked).blocks == 2
 
 
 def test_cutting_a_window_is_asking_for_the_earlier_day(compare_db):
     """A look back at a day gives the number and the hash that the day itself would have given."""
     both(compare_db, 5)
     keep(compare_db, week(4, partner="DL"), [answer(1, 10, 9), answer(4, 10, 10)])
-    baseline.pin_baseline(compare_db, ASKED, 1)
+    measures_weights.pin_baseline(compare_db, ASKED, 1)
     day = date(2013, 1, 27)
     cut = load(compare_db, ASKED).until(day)
     asked = replace(ASKED, end=day)
-    assert compare.saved(cut) == compare.busy_time_saved(compare_db, asked)
-    assert compare.equal(cut) == compare.answers_equal(compare_db, asked)
+    assert comparison.saved(cut) == comparison.busy_time_saved(compare_db, asked)
+    assert comparison.equal(cut) == comparison.answers_equal(compare_db, asked)
 
 
 def test_scope_picks_feeds(compare_db):
@@ -147,17 +149,17 @@ def test_scope_picks_feeds(compare_db):
     both(compare_db, 3)
     for number in range(3):
         keep(compare_db, week(number, "monolith", 10, partner="DL"), week(number, busy_s=20, partner="DL"))
-    assert compare.busy_time_saved(compare_db, replace(ASKED, scope=("AA/*",))).estimate == pytest.approx(0.6)
-    assert compare.busy_time_saved(compare_db, replace(ASKED, scope=("DL/flights",))).estimate == pytest.approx(-1)
-    assert compare.busy_time_saved(compare_db, replace(ASKED, scope=("*/orders",))).estimate is None
+    assert comparison.busy_time_saved(compare_db, replace(ASKED, scope=("AA/*",))).estimate == pytest.approx(0.6)
+    assert comparison.busy_time_saved(compare_db, replace(ASKED, scope=("DL/flights",))).estimate == pytest.approx(-1)
+    assert comparison.busy_time_saved(compare_db, replace(ASKED, scope=("*/orders",))).estimate is None
 
 
 def test_pinned_weights_stay(compare_db):
     """What the control does after pinning does not move the weights, and pinning again changes nothing."""
     keep(compare_db, week(0, "monolith", 30), week(0, "monolith", 10, partner="DL"))
-    baseline.pin_baseline(compare_db, ASKED, 1)
+    measures_weights.pin_baseline(compare_db, ASKED, 1)
     keep(compare_db, week(1, "monolith", 10, partner="DL"))
-    baseline.pin_baseline(compare_db, ASKED, 2)
+    measures_weights.pin_baseline(compare_db, ASKED, 2)
     pinned = weights(compare_db, replace(ASKED, series="s1"))
     assert pinned == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
     assert [row["created_at_us"] for row in compare_db.table("baseline").rows] == [1]
@@ -168,30 +170,30 @@ def test_weights_are_in_force_from_the_day_of_their_pin_on(compare_db):
     keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"), week(2, "monolith", 60))
     keep(compare_db, week(0, busy_s=3), week(1, busy_s=9, partner="DL"), week(2, busy_s=6))
     earlier, later = (replace(ASKED, series="s1", end=date(2013, 1, day)) for day in (20, 27))
-    before = compare.busy_time_saved(compare_db, earlier)
-    baseline.pin_baseline(compare_db, later, 1)
+    before = comparison.busy_time_saved(compare_db, earlier)
+    measures_weights.pin_baseline(compare_db, later, 1)
     assert (weights(compare_db, earlier), weights(compare_db, later)) == (
         {},
         {("AA", "flights", 3): 0.9, ("DL", "flights", 3): 0.1},
     )
     assert (pinned_since(compare_db, earlier), pinned_since(compare_db, later)) == (None, "2013-01-27")
     window = load(compare_db, later)
-    assert compare.busy_time_saved(compare_db, earlier) == compare.saved(window.until(earlier.end)) == before
+    assert comparison.busy_time_saved(compare_db, earlier) == comparison.saved(window.until(earlier.end)) == before
     assert window.rests_on(earlier.end) == load(compare_db, earlier).rests_on(earlier.end)
 
 
 def test_a_series_is_pinned_once_and_for_no_earlier_day_again(compare_db):
     """Whoever judges an earlier day later changes nothing for the days that were judged since the pin."""
     keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
-    baseline.pin_baseline(compare_db, ASKED, 1)
-    baseline.pin_baseline(compare_db, replace(ASKED, end=date(2013, 1, 13)), 2)
+    measures_weights.pin_baseline(compare_db, ASKED, 1)
+    measures_weights.pin_baseline(compare_db, replace(ASKED, end=date(2013, 1, 13)), 2)
     assert [row["as_of"] for row in compare_db.table("baseline").rows] == [ASKED.end.isoformat()]
 
 
 def test_weights_pinned_before_days_were_kept_are_always_in_force(compare_db):
     """In a store that an older release has pinned, carried over or not, whatever was proven stays weighed alike."""
     keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
-    baseline.pin_baseline(compare_db, ASKED, 1)
+    measures_weights.pin_baseline(compare_db, ASKED, 1)
     early = replace(ASKED, series="s1", end=date(2013, 1, 8))
     assert weights(compare_db, early) == {}
     compare_db.execute("UPDATE baseline SET as_of = NULL")
@@ -205,7 +207,7 @@ def test_what_only_the_control_has_done_lowers_coverage(compare_db):
     """A partner that the service has not served yet is missing from the share covered."""
     both(compare_db, 3)
     keep(compare_db, *(week(number, "monolith", 10 + number % 2, partner="DL") for number in range(3)))
-    assert compare.busy_time_saved(compare_db, ASKED).coverage == pytest.approx(0.5)
+    assert comparison.busy_time_saved(compare_db, ASKED).coverage == pytest.approx(0.5)
 
 
 def test_rounds_do_not_make_blocks(compare_db):
@@ -213,7 +215,7 @@ def test_rounds_do_not_make_blocks(compare_db):
     both(compare_db, 3)
     for number in range(3):
         keep(compare_db, week(number, key={"round": 2}))
-    found = compare.busy_time_saved(compare_db, ASKED)
+    found = comparison.busy_time_saved(compare_db, ASKED)
     assert (found.blocks, found.n) == (3, 9)
 
 
@@ -221,44 +223,44 @@ def test_newest_series_is_read_and_older_ones_are_not_mixed_in(compare_db):
     """Another series is another measurement."""
     both(compare_db, 3)
     keep(compare_db, week(0, "monolith", 10, key={"series": "s2"}), week(0, busy_s=9, key={"series": "s2"}))
-    assert compare.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(0.1)
-    assert compare.busy_time_saved(compare_db, replace(ASKED, series="s1")).estimate == pytest.approx(0.6)
+    assert comparison.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(0.1)
+    assert comparison.busy_time_saved(compare_db, replace(ASKED, series="s1")).estimate == pytest.approx(0.6)
 
 
 def test_answers_are_a_census(compare_db):
     """One record in two hundred differs: no range, all records named."""
     keep(compare_db, *([*week(n, "monolith"), *week(n), answer(n, 100, 100 - n)] for n in range(2)))
-    found = compare.answers_equal(compare_db, replace(ASKED, min_blocks=2))
+    found = comparison.answers_equal(compare_db, replace(ASKED, min_blocks=2))
     assert (found.estimate, found.n, found.n_of, found.low, found.missing) == (0.995, 200, "records compared", None, "")
 
 
 def test_counts_are_sums_over_everything_due(compare_db):
     """Records lost and held twice are added up over weeks and rounds."""
     keep(compare_db, week(0, lost=2), week(1, twice=3), week(1, lost=1, key={"round": 2}))
-    lost, twice = compare.lost_records(compare_db, ASKED), compare.partner_duplicates(compare_db, ASKED)
+    lost, twice = comparison.lost_records(compare_db, ASKED), comparison.partner_duplicates(compare_db, ASKED)
     assert (lost.estimate, twice.estimate, lost.n, lost.blocks) == (3, 3, 300, 2)
 
 
 def test_uncounted_holdings_are_not_zero_losses(compare_db):
     """Runs without a count of what the partner holds give no number of lost records."""
     keep(compare_db, week(0)[:1])
-    assert compare.lost_records(compare_db, ASKED).estimate is None
+    assert comparison.lost_records(compare_db, ASKED).estimate is None
 
 
 def test_failures_are_a_share_of_exchanges(compare_db):
     """One of four exchanges failed at first; the range holds it, and the control is asked by its own name."""
     keep(compare_db, week(0, outcome="failed"), week(1), week(2), week(3), *(week(n, "monolith") for n in range(4)))
-    found = compare.failed_first(compare_db, ASKED)
+    found = comparison.failed_first(compare_db, ASKED)
     assert (found.estimate, found.n) == (0.25, 4)
     assert found.low < found.ci_low < 0.25 < found.ci_high < found.high
-    assert compare.failed_first(compare_db, replace(ASKED, subject="monolith")).estimate == 0
-    assert compare.failed_difference(compare_db, ASKED).estimate == -0.25
+    assert comparison.failed_first(compare_db, replace(ASKED, subject="monolith")).estimate == 0
+    assert comparison.failed_difference(compare_db, ASKED).estimate == -0.25
 
 
 def test_block_series_leaves_gaps_as_gaps(compare_db):
     """A week that one side lacks is None for that side."""
     keep(compare_db, week(0, "monolith", 10), week(0, busy_s=4), week(1, "monolith", 10))
-    first, second = compare.block_series(compare_db, ASKED)
+    first, second = comparison.block_series(compare_db, ASKED)
     assert (first["block"], first["control_busy_s"], first["subject_busy_s"], first["subject_held"]) == (
         "2013-01-07",
         10.0,
@@ -271,4 +273,4 @@ def test_block_series_leaves_gaps_as_gaps(compare_db):
 def test_unknown_subject_names_the_choices(compare_db):
     """A subject that cannot be is an error for people."""
     with pytest.raises(BadInput, match="unknown subject 'servce@1'; choose `monolith` or `service@1`"):
-        compare.busy_time_saved(compare_db, replace(ASKED, subject="servce@1"))
+        comparison.busy_time_saved(compare_db, replace(ASKED, subject="servce@1"))

@@ -6,18 +6,19 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics.browse import count
-from metrics.counted import counted
-from metrics.measures import MEASURES
-from metrics.picked import Picked
+from metrics.measures.counted_runs import runs_behind
+from metrics.measures.registry import MEASURES
+from metrics.measures.window import load
+from metrics.queries.run_filter import RunFilter
+from metrics.queries.runs import count
 from metrics.question import Question
-from metrics.store import insert_events, open_reader, open_store
-from metrics.window import load
+from metrics.store.database import open_reader, open_store
+from metrics.store.writer import insert_events
 
 
 def shown(db, window, measure, **picked):
     """The length of the list that a reading leads to."""
-    return count(db, Picked(counted=counted(window, measure), **picked))
+    return count(db, RunFilter(counted=runs_behind(window, measure), **picked))
 
 
 @pytest.mark.parametrize("faults", ["none", "standard"])
@@ -86,9 +87,9 @@ def test_runs_of_production_are_those_of_the_reading(tmp_path, live, control, su
                 assert found.paired is paired
             assert found.n > 0
             assert shown(db, window, "busy_time_saved") == found.n
-            sides = counted(window, "busy_time_saved").sides
+            sides = runs_behind(window, "busy_time_saved").sides
             parts = [
-                count(db, Picked(counted=replace(counted(window, "busy_time_saved"), sides={name: sides[name]})))
+                count(db, RunFilter(counted=replace(runs_behind(window, "busy_time_saved"), sides={name: sides[name]})))
                 for name in sides
             ]
             assert sum(parts) == found.n

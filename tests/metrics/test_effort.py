@@ -8,13 +8,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics.effort import NO_MEMORY, NOTHING_HELD
-from metrics.measures import MEASURES
-from metrics.quantiles import t_quantile
+from metrics.measures.effort import NO_MEMORY, NOTHING_HELD
+from metrics.measures.registry import MEASURES
+from metrics.measures.window import load
 from metrics.question import Question
-from metrics.rates import newcombe
-from metrics.store import open_store
-from metrics.window import load
+from metrics.stats.proportions import newcombe
+from metrics.stats.quantiles import t_quantile
+from metrics.store.database import open_store
 
 ASKED = Question(
     subject="service@1", start=date(2013, 1, 7), end=date(2013, 12, 29), series="s", min_blocks=4, bound="fixed"

@@ -7,19 +7,21 @@ import math
 import numpy as np
 import pytest
 
-from metrics import estimate, rates
-from metrics.estimate import Sides, anytime_factor, block_range, pair
-from metrics.quantiles import t_quantile
+from metrics.stats import confidence, proportions
+from metrics.stats import cost_index as stats_cost_index
+from metrics.stats.confidence import anytime_factor, block_range
+from metrics.stats.cost_index import PairedTotals, pair
+from metrics.stats.quantiles import t_quantile
 
 
 def cost_index(sides, weights):
     """The index of the cells that both sides have."""
-    return estimate.cost_index(*pair(sides), weights)
+    return stats_cost_index.cost_index(*pair(sides), weights)
 
 
 def make_sides(subject_busy_s, subject_held, control_busy_s, control_held):
     """Both sides from nested lists: strata by blocks."""
-    return Sides(
+    return PairedTotals(
         subject_busy_s=np.array(subject_busy_s, dtype=float),
         subject_held=np.array(subject_held, dtype=float),
         control_busy_s=np.array(control_busy_s, dtype=float),
@@ -36,13 +38,13 @@ def test_t_quantile_refuses_what_has_no_answer(p, df):
 
 def test_no_failure_in_73_shows_less_than_five_percent():
     """With no failure seen it takes 73 exchanges to stay under 5 %, times the design effect."""
-    assert rates.wilson(0, 73)[1] <= 0.05 < rates.wilson(0, 72)[1]
-    assert rates.wilson(0, 73 * 3, effect=3)[1] == pytest.approx(rates.wilson(0, 73)[1])
+    assert proportions.wilson(0, 73)[1] <= 0.05 < proportions.wilson(0, 72)[1]
+    assert proportions.wilson(0, 73 * 3, effect=3)[1] == pytest.approx(proportions.wilson(0, 73)[1])
 
 
 def test_newcombe_gives_the_published_example():
     """56 of 70 less 48 of 80 is 0.2000, from 0.0524 to 0.3339 (Newcombe 1998, method 10)."""
-    assert rates.newcombe((56, 70, 1), (48, 80, 1)) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert proportions.newcombe((56, 70, 1), (48, 80, 1)) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_failures_in_lumps_are_worth_less():
@@ -50,9 +52,9 @@ def test_failures_in_lumps_are_worth_less():
     counted = np.full(20, 100.0)
     lump = np.zeros(20)
     lump[3] = 40
-    assert rates.design_effect(lump, counted) > 30
-    assert rates.design_effect(np.full(20, 2.0), counted) == 1
-    assert rates.design_effect(np.zeros(20), counted, floor=3) == 3
+    assert proportions.design_effect(lump, counted) > 30
+    assert proportions.design_effect(np.full(20, 2.0), counted) == 1
+    assert proportions.design_effect(np.zeros(20), counted, floor=3) == 3
 
 
 def test_anytime_factor_is_the_papers_formula():
@@ -72,9 +74,9 @@ def test_a_bound_for_many_looks_is_wider_than_one_for_a_single_look():
 
 def test_autocorrelation_stays_between_nothing_and_nine_tenths():
     """An alternating series is not taken for good news, nor a drifting one for certainty lost."""
-    assert estimate.autocorrelation(np.tile([1.0, -1.0], 10)) == 0
-    assert estimate.autocorrelation(np.arange(200.0)) == 0.9
-    assert estimate.autocorrelation(np.ones(12)) == pytest.approx(1 / 12)
+    assert confidence.autocorrelation(np.tile([1.0, -1.0], 10)) == 0
+    assert confidence.autocorrelation(np.arange(200.0)) == 0.9
+    assert confidence.autocorrelation(np.ones(12)) == pytest.approx(1 / 12)
 
 
 def test_one_block_has_no_spread():
@@ -212,7 +214,7 @@ def test_looking_every_week_through_the_whole_index_is_seldom_fooled():
     for _ in range(200):
         sides = noisy(rng, 0.40, 52)
         for n in range(12, 53, 2):
-            cut = make_sides(*(getattr(sides, name)[:, :n] for name in Sides.__slots__))
+            cut = make_sides(*(getattr(sides, name)[:, :n] for name in PairedTotals.__slots__))
             wide = block_range(cost_index(cut, weights).z, 0.05)
             if 1 - math.exp(wide.mean + wide.half) >= 0.60:
                 met += 1

@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
+from metrics.collector.spool_parser import from_line
 from metrics.events import (
     FAILED_OUTCOMES,
     KINDS,
@@ -22,7 +23,6 @@ from metrics.events import (
     parse_subject,
     to_line,
 )
-from metrics.lines import from_line
 
 RUN = RunEvent(
     key=RunKey(

@@ -14,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from metrics.errors import BadInput
-from metrics.export import Cut, tables, write, write_file
-from metrics.metadata import write as text_to
-from metrics.store import insert_events, open_store
+from metrics.export.data_dictionary import write as text_to
+from metrics.export.tables import Cut, tables, write, write_file
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 from milepost import main
 
 
@@ -93,7 +94,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_made(db, tmp_path, c
 
 def test_a_file_is_written_whole_or_not_at_all(db, tmp_path, monkeypatch):
     """What breaks midway leaves the file that was there, and nothing beside it."""
-    from metrics import export as module
+    from metrics.export import tables as module
 
     path = tmp_path / "run.csv"
     path.write_text("before")
@@ -112,7 +113,7 @@ def test_a_file_is_written_whole_or_not_at_all(db, tmp_path, monkeypatch):
 
 def test_more_than_a_batch_is_whole(db, a_run):
     """Batches join without a gap, in the order of the rows."""
-    from metrics import export as module
+    from metrics.export import tables as module
 
     runs = [a_run(attempt) for attempt in range(10, 10 + module.BATCH + 5)]
     with db.conn:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.browse import count
-from metrics.feeds import feeds
-from metrics.picked import Picked
-from metrics.store import insert_events, open_store
+from metrics.queries.feed_health import feeds
+from metrics.queries.run_filter import RunFilter
+from metrics.queries.runs import count
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 DAY_US = 86_400_000_000
 
@@ -82,7 +83,11 @@ def test_a_feed_has_its_numbers(db, told):
     found = stands(db, told(*GOOD, "failed+done", "failed"), 8)
     assert (found.runs, found.exchanges, found.failed, found.side) == (9, 8, 1, "service@1")
     here = {"sides": (found.side,), "partners": ("AA",), "feeds": ("f",)}
-    lists = (Picked(**here), Picked(**here, attempt="last"), Picked(**here, attempt="last", states=("failed",)))
+    lists = (
+        RunFilter(**here),
+        RunFilter(**here, attempt="last"),
+        RunFilter(**here, attempt="last", states=("failed",)),
+    )
     assert [count(db, picked) for picked in lists] == [found.runs, found.exchanges, found.failed]
     assert found.usual_gap_s == 86_400
     assert (found.delay_p50_s, found.delay_p95_s) == (3_600, 6_600)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.fingerprint import LONGEST, fingerprint, pattern
+from metrics.store.error_fingerprint import LONGEST, fingerprint, pattern
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from metrics import workload
 from metrics.events import HoldingEvent, OutageEvent, RunEvent
-from metrics.harness import replay
-from metrics.sides import Replay
-from metrics.subjects import command
-from metrics.workload import block_days
+from metrics.replay import workload
+from metrics.replay.harness import replay
+from metrics.replay.input_files import block_span
+from metrics.replay.subject_process import command
+from metrics.replay.subject_run import ReplayRequest
 from poc.scaffold import AIRLINES, make
 
-FAULTS = resources.files("metrics") / "faults-standard.toml"
+FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
 STEADY = Path(__file__).with_name("steady_subject.py")
 
 
@@ -49,7 +49,7 @@ def play(tmp_path, monkeypatch):
         def start(subject):
             return [sys.executable, str(STEADY), *options] if subject.startswith("service") else command(subject)
 
-        monkeypatch.setattr("metrics.sides.command", start)
+        monkeypatch.setattr("metrics.replay.subject_process.command", start)
         folder = tmp_path / "replay"
         folder.mkdir()
         make(tmp_path / "w", "w", "replay", AIRLINES, "")
@@ -58,7 +58,7 @@ def play(tmp_path, monkeypatch):
         load = workload.Workload(files, load.truth, plan or {"faults": {}, "down": {}}, load.sha256)
         (folder / "plan-standard.json").write_text(json.dumps(load.plan))
         kept = Kept()
-        request = Replay(tmp_path / "w", folder, subjects, rounds, "standard", load, 2013, "1", spans or {})
+        request = ReplayRequest(tmp_path / "w", folder, subjects, rounds, "standard", load, 2013, "1", spans or {})
         steps = list(replay(request, kept, lambda: None))
         return kept, steps, {path.parent.name: path for path in folder.glob("subjects/*/heard.jsonl")}, load
 
@@ -154,7 +154,7 @@ def test_a_subject_runs_in_its_span_and_is_compared_there(play):
     assert [step.block for step in steps] == [0, 1, 2]
     assert len(logs) == 4
     weeks = {(run.key.level, run.block) for run in kept.of(RunEvent)}
-    first, second, third = (block_days(n)[0].isoformat() for n in range(3))
+    first, second, third = (block_span(n)[0].isoformat() for n in range(3))
     assert weeks == {(1, first), (2, second), (2, third)}
     assert {run.block for run in kept.of(RunEvent, "monolith")} == {first, second, third}
     pairs = {(event.level, event.block) for event in kept.events if hasattr(event, "compared")}

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics import estimate
-from metrics.estimate import Sides, pair
 from metrics.events import FAILED_OUTCOMES, HoldingEvent, RunEvent, RunKey
-from metrics.measures import ALL, MEASURES
+from metrics.measures.registry import ALL, MEASURES
+from metrics.measures.window import load
 from metrics.question import Question
-from metrics.store import insert_events, open_store
-from metrics.window import load
+from metrics.stats import cost_index
+from metrics.stats.cost_index import PairedTotals, pair
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 ASKED = Question(subject="service@1", start=date(2013, 1, 7), end=date(2013, 12, 29), series="s", min_blocks=2)
 HONEST = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -36,14 +37,14 @@ def sides(rng, strata=4, blocks=6):
     """Both sides with holes, and weights."""
     made = {
         name: np.where(rng.random((strata, blocks)) < 0.2, np.nan, rng.integers(1, 100, (strata, blocks)))
-        for name in Sides.__slots__
+        for name in PairedTotals.__slots__
     }
-    return Sides(**made), rng.random(strata)
+    return PairedTotals(**made), rng.random(strata)
 
 
 def index(of, weights):
     """The cost index, or None."""
-    found = estimate.cost_index(*pair(of), weights)
+    found = cost_index.cost_index(*pair(of), weights)
     return None if found is None else found.index
 
 
@@ -52,7 +53,7 @@ def index(of, weights):
 def test_scaling_both_sides_changes_nothing(rng, busy, held):
     """A faster machine, or records counted in dozens, moves no gain."""
     made, weights = sides(rng)
-    scaled = Sides(
+    scaled = PairedTotals(
         subject_busy_s=made.subject_busy_s * busy,
         subject_held=made.subject_held * held,
         control_busy_s=made.control_busy_s * busy,

@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from metrics.errors import BadInput, TryLater
-from metrics.importing import Imported, Log, take
-from metrics.mapping import (
+from metrics.importing.import_log import Imported, Log, import_log
+from metrics.importing.mapping import (
     SIZE_UNITS,
     TIME_UNITS,
     LogMapping,
@@ -29,7 +29,7 @@ from metrics.mapping import (
     Span,
     mapping_of,
 )
-from metrics.store import open_store
+from metrics.store.database import open_store
 from milepost import main
 
 NOW_US = 1_600_000_000_000_000  # 13 Sep 2020, 12:26:40 UTC
@@ -66,7 +66,7 @@ def importing(db, path, table=TABLE, dry=False):
     """Import a file; returns what was done, and what was said of rows that were left out."""
     said = []
     log = Log(path, mapping_of(table, "milepost.toml"), NOW_US)
-    done = take(log, db, lambda row: said.append(f"{row.place}: {row.why}"), lambda *_: None, dry=dry)
+    done = import_log(log, db, lambda row: said.append(f"{row.place}: {row.why}"), lambda *_: None, dry=dry)
     return done, said
 
 
@@ -470,12 +470,12 @@ def test_validate_finds_mistakes_in_the_mapping_too(workspace):
 
 def test_an_import_that_is_cut_off_is_finished_by_the_next(db, tmp_path, monkeypatch):
     """Whole batches are in when the second fails midway; the next import adds the others, and nothing twice."""
-    from metrics import importing as module
-    from metrics import store
+    from metrics.importing import import_log as module
+    from metrics.store import writer
 
     (tmp_path / "log.csv").write_text(csv_of([ROWS[0] | {"ms": str(number)} for number in range(25)]))
     monkeypatch.setattr(module, "BATCH", 10)
-    real, calls = store.insert_events, []
+    real, calls = writer.insert_events, []
 
     def dies(*arguments):
         real(*arguments)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.measures import ALL, MEASURES
+from metrics.measures.reading import UNSEEN
+from metrics.measures.registry import ALL, MEASURES
+from metrics.measures.unsized_time import distribute_unsized_time
+from metrics.measures.window import load
 from metrics.question import Question, block_days
-from metrics.reading import UNSEEN
-from metrics.store import open_store
-from metrics.unsized import shared_out
-from metrics.window import load
+from metrics.store.database import open_store
 
 FIRST = date(2014, 3, 3)
 ASKED = Question(
@@ -303,7 +303,7 @@ def test_unsized_time_goes_to_sizes_of_the_same_feed_and_day_by_their_own_time()
     busy = np.array([[3.0, 3.0], [10.0, np.nan], [20.0, np.nan], [5.0, 5.0]])
     held = np.array([[0.0, 0.0], [1.0, np.nan], [1.0, np.nan], [1.0, 1.0]])
     shared = [[0.0, 3.0], [11.0, np.nan], [22.0, np.nan], [5.0, 5.0]]
-    np.testing.assert_allclose(shared_out(busy, held, strata), shared)
+    np.testing.assert_allclose(distribute_unsized_time(busy, held, strata), shared)
 
 
 def test_a_service_that_delivered_nothing_has_no_cost_of_a_record(live_db):

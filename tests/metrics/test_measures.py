@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from metrics.measures import ALL, MEASURES
+from metrics.measures.registry import ALL, MEASURES
 from metrics.question import Question
-from metrics.store import open_store
+from metrics.store.database import open_store
 
 
 @pytest.fixture

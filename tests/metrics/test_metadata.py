@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 from click.testing import CliRunner
 
-from metrics.metadata import COLUMNS, TABLES, content, described, fresh_columns, put_beside, text
-from metrics.store import open_store
+from metrics.export.data_dictionary import COLUMNS, TABLES, content, described, fresh_columns, put_beside, text
+from metrics.store.database import open_store
 from milepost import main
 
 FRESH = fresh_columns()

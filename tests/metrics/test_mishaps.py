@@ -5,11 +5,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics import mishaps
 from metrics.events import HoldingEvent, OutageEvent, RunEvent, RunKey
+from metrics.measures import resilience
+from metrics.measures.window import load
 from metrics.question import Question
-from metrics.store import insert_events, open_store
-from metrics.window import load
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 ASKED = Question(subject="service@4", start=date(2013, 1, 7), end=date(2013, 12, 29), min_blocks=3)
 
@@ -61,10 +62,10 @@ def ask(db, measure, *lists, **changes):
 
 
 MEASURES = (
-    mishaps.good_rows_delivered,
-    mishaps.false_rejects,
-    mishaps.recovered_unattended,
-    mishaps.wasted_calls,
+    resilience.good_rows_delivered,
+    resilience.false_rejects,
+    resilience.recovered_unattended,
+    resilience.wasted_calls,
 )
 
 
@@ -79,9 +80,9 @@ def test_nothing_measured_has_no_number(db, measure):
 @pytest.mark.parametrize(
     ("measure", "missing"),
     [
-        (mishaps.good_rows_delivered, mishaps.NO_BROKEN_ROWS),
-        (mishaps.recovered_unattended, mishaps.NO_FAILURES),
-        (mishaps.wasted_calls, mishaps.NO_OUTAGES),
+        (resilience.good_rows_delivered, resilience.NO_BROKEN_ROWS),
+        (resilience.recovered_unattended, resilience.NO_FAILURES),
+        (resilience.wasted_calls, resilience.NO_OUTAGES),
     ],
 )
 def test_what_never_happened_is_not_zero(db, measure, missing):
@@ -92,27 +93,27 @@ def test_what_never_happened_is_not_zero(db, measure, missing):
 
 def test_good_rows_beside_broken_ones_are_all_counted(db):
     """Two of three weeks have broken rows, and one good row is not held: 199 of 200; the clean week does not help."""
-    found = ask(db, mishaps.good_rows_delivered, week(0, broken=1), week(1, held=50), week(2, broken=2, held=99))
+    found = ask(db, resilience.good_rows_delivered, week(0, broken=1), week(1, held=50), week(2, broken=2, held=99))
     assert (found.estimate, found.n, found.blocks, found.missing) == (0.995, 200, 3, "")
     assert (found.low, found.grade) == (None, "B")
 
 
 def test_false_rejects_are_added_up(db):
     """Every good row set aside counts, in weeks with broken rows and without."""
-    found = ask(db, mishaps.false_rejects, week(0, broken=1), week(1, good_aside=2), week(2, good_aside=1))
+    found = ask(db, resilience.false_rejects, week(0, broken=1), week(1, good_aside=2), week(2, good_aside=1))
     assert (found.estimate, found.n, found.missing) == (3, 300, "")
 
 
 def test_no_false_reject_is_no_proof_before_a_broken_row_came(db):
     """A service that never met one has not shown that it can tell; a false reject shows at once all the same."""
-    assert ask(db, mishaps.false_rejects, *map(week, range(3))).missing == mishaps.NO_BROKEN_ROWS
-    found = ask(db, mishaps.false_rejects, week(3, good_aside=1))
-    assert (found.estimate, found.missing) == (1, mishaps.NO_BROKEN_ROWS)
+    assert ask(db, resilience.false_rejects, *map(week, range(3))).missing == resilience.NO_BROKEN_ROWS
+    found = ask(db, resilience.false_rejects, week(3, good_aside=1))
+    assert (found.estimate, found.missing) == (1, resilience.NO_BROKEN_ROWS)
 
 
 def test_too_few_weeks_are_an_early_look(db):
     """Two of three weeks give a number and no verdict."""
-    found = ask(db, mishaps.good_rows_delivered, week(0, broken=1), week(1, broken=1))
+    found = ask(db, resilience.good_rows_delivered, week(0, broken=1), week(1, broken=1))
     assert (found.estimate, found.missing) == (1.0, "2 of 3 weeks; enough around 27 Jan 2013 at this rate")
 
 
@@ -120,7 +121,7 @@ def test_recoveries_are_a_share_of_what_failed_in_passing(db):
     """Three of four recovered; a week in which nothing failed is looked at, and adds nothing."""
     found = ask(
         db,
-        mishaps.recovered_unattended,
+        resilience.recovered_unattended,
         *(week(n, ("due", "done")) for n in range(3)),
         week(3, ("due", "failed", "done"), touch=1),
         week(4),
@@ -132,7 +133,7 @@ def test_recoveries_are_a_share_of_what_failed_in_passing(db):
 
 def test_few_recoveries_prove_little(db):
     """Twelve of twelve are not shown to be 95 %; two hundred of two hundred are."""
-    few = ask(db, mishaps.recovered_unattended, *(week(n, ("due", "done")) for n in range(12)))
+    few = ask(db, resilience.recovered_unattended, *(week(n, ("due", "done")) for n in range(12)))
     assert few.estimate == 1
     assert few.low < 0.95
     many = [
@@ -140,14 +141,14 @@ def test_few_recoveries_prove_little(db):
         for n in range(400)
         for kind, event in week(n % 40, ("due", "done"))[:2]
     ]
-    assert ask(db, mishaps.recovered_unattended, *map(week, range(40)), many).low > 0.95
+    assert ask(db, resilience.recovered_unattended, *map(week, range(40)), many).low > 0.95
 
 
 def test_rounds_are_no_new_witnesses_of_a_recovery(db):
     """The same failures met in three rounds give a wider range than as many failures of one."""
-    lone = ask(db, mishaps.recovered_unattended, *(week(n, ("due", "done")) for n in range(6)))
+    lone = ask(db, resilience.recovered_unattended, *(week(n, ("due", "done")) for n in range(6)))
     thrice = ask(
-        db, mishaps.recovered_unattended, *(week(n, ("due", "done"), turn=t) for n in range(6) for t in (2, 3))
+        db, resilience.recovered_unattended, *(week(n, ("due", "done"), turn=t) for n in range(6) for t in (2, 3))
     )
     assert thrice.n == 3 * lone.n
     assert thrice.low == pytest.approx(lone.low)
@@ -156,43 +157,43 @@ def test_rounds_are_no_new_witnesses_of_a_recovery(db):
 def test_one_or_two_outages_have_no_range(db):
     """The number is told, and how many outages a range takes."""
     weeks = [week(n) for n in range(4)]
-    one = ask(db, mishaps.wasted_calls, *weeks, outage(0, 12))
+    one = ask(db, resilience.wasted_calls, *weeks, outage(0, 12))
     assert (one.estimate, one.n, one.low, one.missing) == (0.5, 1, None, "1 of 3 outages that a range takes")
-    two = ask(db, mishaps.wasted_calls, outage(1, 36))
+    two = ask(db, resilience.wasted_calls, outage(1, 36))
     assert (two.estimate, two.n, two.high, two.missing) == (1.0, 2, None, "2 of 3 outages that a range takes")
 
 
 def test_three_outages_have_a_wide_range(db):
     """A mean over outages, Student's range, and room for the looks that were taken; one look alone needs less."""
     events = [*(week(n) for n in range(4)), outage(0, 24), outage(1, 48), outage(2, 72)]
-    found = ask(db, mishaps.wasted_calls, *events)
+    found = ask(db, resilience.wasted_calls, *events)
     assert (found.estimate, found.n, found.n_of, found.missing) == (2.0, 3, "outages of a day", "")
     # se 1 / sqrt(3); t(0.975, 2) = 4.3027; t(1 - 0.05 / 12, 2) = 10.8859
     assert (found.ci_low, found.ci_high) == (0.0, pytest.approx(2 + 4.30265 * 3**-0.5, rel=1e-4))
     assert (found.low, found.high) == (0.0, pytest.approx(2 + 10.8859 * 3**-0.5, rel=1e-4))
-    assert ask(db, mishaps.wasted_calls, bound="fixed").high == pytest.approx(2 + 2.91999 * 3**-0.5, rel=1e-4)
+    assert ask(db, resilience.wasted_calls, bound="fixed").high == pytest.approx(2 + 2.91999 * 3**-0.5, rel=1e-4)
 
 
 def test_outages_that_happen_to_be_alike_are_not_certain(db):
     """Three times the same count, or none at all, still leaves a range of some width."""
-    found = ask(db, mishaps.wasted_calls, *map(week, range(3)), *(outage(n, 0) for n in range(3)))
+    found = ask(db, resilience.wasted_calls, *map(week, range(3)), *(outage(n, 0) for n in range(3)))
     assert (found.estimate, found.low) == (0.0, 0.0)
     assert 0 < found.high < 0.5
 
 
 def test_an_outage_is_one_witness_in_however_many_rounds(db):
     """Two rounds that met it are averaged; two feeds of the partner are called in the same hours."""
-    found = ask(db, mishaps.wasted_calls, *map(week, range(3)), outage(0, 12), outage(0, 36, turn=2))
+    found = ask(db, resilience.wasted_calls, *map(week, range(3)), outage(0, 12), outage(0, 36, turn=2))
     assert (found.estimate, found.n) == (1.0, 1)
-    found = ask(db, mishaps.wasted_calls, outage(0, 24, feed="orders"), scope=("AA/*",))
+    found = ask(db, resilience.wasted_calls, outage(0, 24, feed="orders"), scope=("AA/*",))
     assert (found.estimate, found.n) == (2.0, 1)
-    found = ask(db, mishaps.wasted_calls, outage(0, 96, partner="DL"), scope=("AA/flights",))
+    found = ask(db, resilience.wasted_calls, outage(0, 96, partner="DL"), scope=("AA/flights",))
     assert (found.estimate, found.n) == (1.0, 1)
 
 
 def test_outages_outside_the_window_are_left_out(db):
     """A later look does not change what was known on an earlier day, nor its hash."""
-    before = ask(db, mishaps.wasted_calls, *map(week, range(3)), outage(0, 12), end=date(2013, 1, 27))
-    ask(db, mishaps.wasted_calls, week(4), outage(4, 480))
-    cut = mishaps.wasted_calls(load(db, ASKED).until(date(2013, 1, 27)))
+    before = ask(db, resilience.wasted_calls, *map(week, range(3)), outage(0, 12), end=date(2013, 1, 27))
+    ask(db, resilience.wasted_calls, week(4), outage(4, 480))
+    cut = resilience.wasted_calls(load(db, ASKED).until(date(2013, 1, 27)))
     assert replace(cut, end=before.end) == before

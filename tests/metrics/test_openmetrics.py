@@ -7,8 +7,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open
 from prometheus_client.parser import text_string_to_metric_families as read_classic
 
-from metrics.openmetrics import about, families, plan_valid, render, statuses
-from metrics.store import insert_events, open_store
+from metrics.export.openmetrics import about, families, plan_valid, render, statuses
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 OPEN = "application/openmetrics-text; version=1.0.0"
 

@@ -11,9 +11,9 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 from statsmodels.tsa.stattools import acf
 
-from metrics import estimate, rates
-from metrics.estimate import Sides, pair
-from metrics.quantiles import t_quantile
+from metrics.stats import confidence, cost_index, proportions
+from metrics.stats.cost_index import PairedTotals, pair
+from metrics.stats.quantiles import t_quantile
 
 
 @pytest.mark.parametrize("df", [1, 2, 3, 4, 7, 11, 12, 51, 364, 400])
@@ -27,8 +27,8 @@ def test_t_quantile_is_scipys(p, df):
 def test_wilson_is_scipys_and_statsmodels(failed, counted):
     """Wilson's interval agrees with both."""
     oracle = stats.binomtest(failed, counted).proportion_ci(method="wilson")
-    assert rates.wilson(failed, counted) == pytest.approx((oracle.low, oracle.high), abs=1e-12)
-    assert rates.wilson(failed, counted) == pytest.approx(
+    assert proportions.wilson(failed, counted) == pytest.approx((oracle.low, oracle.high), abs=1e-12)
+    assert proportions.wilson(failed, counted) == pytest.approx(
         proportion_confint(failed, counted, method="wilson"), abs=1e-12
     )
 
@@ -39,7 +39,7 @@ def test_wilson_is_scipys_and_statsmodels(failed, counted):
 def test_newcombe_is_statsmodels(one, two):
     """Newcombe's interval of a difference agrees with statsmodels', failures none or all of them included."""
     oracle = confint_proportions_2indep(*one, *two, method="newcomb", compare="diff")
-    assert rates.newcombe((*one, 1), (*two, 1)) == pytest.approx(oracle, abs=1e-12)
+    assert proportions.newcombe((*one, 1), (*two, 1)) == pytest.approx(oracle, abs=1e-12)
 
 
 @pytest.mark.parametrize("n", [5, 12, 52])
@@ -47,18 +47,18 @@ def test_autocorrelation_is_statsmodels_with_its_correction(n):
     """The lag-1 autocorrelation is that of statsmodels, plus the correction for short series, within 0 ... 0.9."""
     z = np.random.default_rng(n).normal(size=n).cumsum()
     raw = float(acf(z, nlags=1, fft=False)[1])
-    assert estimate.autocorrelation(z) == pytest.approx(min(max(raw + (1 + 3 * raw) / n, 0), 0.9), abs=1e-12)
+    assert confidence.autocorrelation(z) == pytest.approx(min(max(raw + (1 + 3 * raw) / n, 0), 0.9), abs=1e-12)
 
 
 def test_range_of_unlike_sides_is_welchs():
     """Without likeness of neighbours the unpaired standard error is Welch's, and the paired one that of a t test."""
     rng = np.random.default_rng(1)
     z, control = np.tile([1.0, -1.0], 9) * rng.uniform(1, 2, 18), np.tile([3.0, -2.0], 14) * rng.uniform(1, 2, 28)
-    assert estimate.autocorrelation(z) == estimate.autocorrelation(control) == 0
-    wide = estimate.block_range(z, 0.05, z_control=control)
+    assert confidence.autocorrelation(z) == confidence.autocorrelation(control) == 0
+    wide = confidence.block_range(z, 0.05, z_control=control)
     assert wide.se == pytest.approx(CompareMeans(DescrStatsW(z), DescrStatsW(control)).std_meandiff_separatevar)
     assert (wide.blocks, wide.ci_half) == (18, pytest.approx(wide.se * stats.t.ppf(0.975, 17)))
-    lone = estimate.block_range(z, 0.05)
+    lone = confidence.block_range(z, 0.05)
     low, high = DescrStatsW(z).tconfint_mean()
     assert (lone.mean - lone.ci_half, lone.mean + lone.ci_half) == pytest.approx((low, high))
 
@@ -68,7 +68,7 @@ def test_ratio_of_sums_is_the_textbooks():
     rng = np.random.default_rng(2)
     counts = rng.uniform(50, 150, 20)
     amounts = counts * 0.3 + np.tile([4.0, -4.0], 10)
-    z = estimate.ratio_of_sums(amounts, counts)
+    z = cost_index.ratio_of_sums(amounts, counts)
     ratio = amounts.sum() / counts.sum()
     residual = amounts - ratio * counts
     textbook = math.sqrt((residual @ residual) / (20 - 1) / 20) / counts.mean()
@@ -79,13 +79,15 @@ def test_ratio_of_sums_is_the_textbooks():
 def test_ratio_of_nothing_is_an_error():
     """There is no ratio to nothing."""
     with pytest.raises(ValueError, match="something counted"):
-        estimate.ratio_of_sums(np.zeros(3), np.zeros(3))
+        cost_index.ratio_of_sums(np.zeros(3), np.zeros(3))
 
 
 def made_up(rng, blocks=14, strata=5):
     """Busy seconds and held records of both sides, and weights."""
     grids = (rng.uniform(1, 9, (strata, blocks)) for _ in range(4))
-    sides = Sides(**dict(zip(("subject_busy_s", "subject_held", "control_busy_s", "control_held"), grids, strict=True)))
+    sides = PairedTotals(
+        **dict(zip(("subject_busy_s", "subject_held", "control_busy_s", "control_held"), grids, strict=True))
+    )
     return sides, rng.uniform(0, 1, strata)
 
 
@@ -103,7 +105,7 @@ def direct(sides, weights):
 def test_index_and_geometric_mean_are_those_of_plain_arithmetic(paired):
     """The index is the weighted mean of the strata's ratios; beside it stands their weighted geometric mean."""
     sides, weights = made_up(np.random.default_rng(3))
-    found = estimate.cost_index(*pair(sides), weights, paired=paired)
+    found = cost_index.cost_index(*pair(sides), weights, paired=paired)
     assert (found.index, found.geometric) == pytest.approx(direct(sides, weights))
     assert found.geometric < found.index
 
@@ -112,14 +114,14 @@ def test_linearised_noise_is_that_of_leaving_one_block_out():
     """The standard error of the linearised series agrees with the jackknife's of log(index), a hundred blocks long."""
     rng = np.random.default_rng(4)
     sides, weights = made_up(rng, blocks=100)
-    names = Sides.__slots__
+    names = PairedTotals.__slots__
 
     def without(b):
-        return Sides(**{name: np.delete(getattr(sides, name), b, axis=1) for name in names})
+        return PairedTotals(**{name: np.delete(getattr(sides, name), b, axis=1) for name in names})
 
     left = np.array([math.log(direct(without(b), weights)[0]) for b in range(100)])
     jackknife = math.sqrt(99 / 100 * ((left - left.mean()) ** 2).sum())
-    z = estimate.cost_index(*pair(sides), weights).z
+    z = cost_index.cost_index(*pair(sides), weights).z
     assert z.std(ddof=1) / 10 == pytest.approx(jackknife, rel=0.03)
-    found = estimate.cost_index(*pair(sides), weights, paired=False)
+    found = cost_index.cost_index(*pair(sides), weights, paired=False)
     assert found.z + found.z_control == pytest.approx(z)

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.browse import page
-from metrics.picked import Picked
-from metrics.store import insert_events, open_store
-from metrics.walk import Cursor
+from metrics.queries.pagination import Cursor
+from metrics.queries.run_filter import RunFilter
+from metrics.queries.runs import page
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 FIRST, LAST = Cursor("0001-01-01", 0, 0), Cursor("9999-12-31", 0, 0)
 
@@ -34,9 +35,9 @@ def place(run):
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_a_page_leads_only_where_runs_lie(db, at, size, states, newer):
     """After any place, be it of another list: a way that is offered has a run at once, and one that is not has none."""
-    every = page(db, Picked()).rows
+    every = page(db, RunFilter()).rows
     after = place(every[at]) if isinstance(at, int) else at
-    picked = Picked(states=states)
+    picked = RunFilter(states=states)
     found = page(db, picked, after, size, newer=newer)
     listed = page(db, picked).rows
     shown = [listed.index(run) for run in found.rows]

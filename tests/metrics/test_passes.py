@@ -6,8 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics.feeds import feeds, known
-from metrics.store import insert_events, open_store
+from metrics.queries.feed_health import feeds, known
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 DAY_US, WEEK_US = 86_400_000_000, 7 * 86_400_000_000
 

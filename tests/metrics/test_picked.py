@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.browse import count, page
-from metrics.picked import Picked
-from metrics.store import insert_events, open_store
+from metrics.queries.run_filter import RunFilter
+from metrics.queries.runs import count, page
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 
 @pytest.fixture
@@ -36,6 +37,6 @@ def db(tmp_path, a_run):
 )
 def test_any_of_some_sides_is_picked(db, sides, found):
     """One or thousands: what is of one of them, and a name that nothing has picks nothing."""
-    picked = Picked(sides=sides)
+    picked = RunFilter(sides=sides)
     assert {run.side for run in page(db, picked).rows} == found
     assert count(db, picked) == len(found)

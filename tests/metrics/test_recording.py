@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from metrics.collect import ABANDONED_AFTER_US, collect
-from metrics.store import open_store
+from metrics.collector.collect import ABANDONED_AFTER_US, collect
+from metrics.store.database import open_store
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,7 +164,7 @@ def test_a_signal_reaches_the_command_and_is_waited_for(workspace, number):
 def test_a_signal_that_comes_when_the_command_has_gone_costs_nothing(tmp_path, monkeypatch, moment):
     """A signal for the whole group may come when the command is reaped, or while its end is told: the end is kept."""
     from metrics import events
-    from metrics import recording as module
+    from metrics.collector import command_recorder as module
 
     wait4, keep = os.wait4, events.SpoolRecorder.record
 
@@ -186,7 +186,7 @@ def test_a_signal_that_comes_when_the_command_has_gone_costs_nothing(tmp_path, m
     monkeypatch.setattr(events.SpoolRecorder, "record", telling)
     before = signal.signal(signal.SIGTERM, ends)
     try:
-        told = module.Told(system="monolith", level=0, partner="AA", feed="f")
+        told = module.RecordedCommand(system="monolith", level=0, partner="AA", feed="f")
         command = ["sh", "-c", "kill -15 $$"]
         assert module.record(told, command, tmp_path, lambda: datetime.now(UTC), print) == 143
         assert signal.getsignal(signal.SIGTERM) is ends

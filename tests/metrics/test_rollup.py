@@ -7,8 +7,9 @@ from itertools import permutations
 
 import pytest
 
-from metrics.rollup import abandon_stale
-from metrics.store import insert_events, open_store
+from metrics.store.database import open_store
+from metrics.store.rollup import abandon_stale
+from metrics.store.writer import insert_events
 
 HOUR_US = 3_600_000_000
 

@@ -8,13 +8,14 @@ from datetime import date
 import pytest
 from sqlite_utils import Database
 
-from metrics.effort import NO_DELAY
-from metrics.measures import MEASURES
+from metrics.measures.effort import NO_DELAY
+from metrics.measures.reading import NOT_COUNTED
+from metrics.measures.registry import MEASURES
+from metrics.measures.window import load
 from metrics.question import Question
-from metrics.reading import NOT_COUNTED
-from metrics.schema import STEPS, migrations
-from metrics.store import insert_events, open_store
-from metrics.window import load
+from metrics.store.database import open_store
+from metrics.store.migrations import STEPS, migrations
+from metrics.store.writer import insert_events
 
 
 def test_every_step_is_known_by_name():

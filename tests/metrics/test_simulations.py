@@ -10,8 +10,9 @@ import math
 import numpy as np
 import pytest
 
-from metrics import estimate, rates
-from metrics.estimate import Sides, block_range, pair
+from metrics.stats import cost_index, proportions
+from metrics.stats.confidence import block_range
+from metrics.stats.cost_index import PairedTotals, pair
 
 
 def alike(rng, cases, blocks, correlation):
@@ -66,7 +67,7 @@ def replaced(rng, true_index, blocks=26, noise=0.05):
     shocks = rng.lognormal(0, noise, (2, 6, blocks))
     begun = np.arange(blocks) >= 4 * np.arange(6)[:, None]
     control = held * cost * shocks[0]
-    sides = Sides(
+    sides = PairedTotals(
         subject_busy_s=np.where(begun, held * cost * np.reshape(true_index, (-1, 1)) * shocks[1], np.nan),
         subject_held=np.where(begun, held, np.nan),
         control_busy_s=control,
@@ -81,7 +82,7 @@ def test_a_loss_is_never_shown_as_a_gain_while_small_feeds_move_first(paired):
     for seed in range(100):
         sides, weights = replaced(np.random.default_rng(seed), 1.1)
         for blocks in (8, 14, 20, 26):
-            cut = Sides(**{name: getattr(sides, name)[:, :blocks] for name in Sides.__slots__})
+            cut = PairedTotals(**{name: getattr(sides, name)[:, :blocks] for name in PairedTotals.__slots__})
             naive = 1 - np.nanmean(cut.subject_busy_s) / np.nanmean(cut.control_busy_s)
             found = cost_of(cut, weights, paired)
             wide = block_range(found.z, 0.05, z_control=found.z_control)
@@ -92,13 +93,15 @@ def test_a_loss_is_never_shown_as_a_gain_while_small_feeds_move_first(paired):
 
 def cost_of(sides, weights, paired):
     """The index, paired or each side by itself."""
-    return estimate.cost_index(*pair(sides), weights) if paired else unpaired(sides, weights)
+    return cost_index.cost_index(*pair(sides), weights) if paired else unpaired(sides, weights)
 
 
 def unpaired(sides, weights):
     """The index of sides that are compared by their totals."""
-    subject = estimate.cells(sides.subject_busy_s, sides.subject_held)
-    return estimate.cost_index(subject, estimate.cells(sides.control_busy_s, sides.control_held), weights, paired=False)
+    subject = cost_index.cells(sides.subject_busy_s, sides.subject_held)
+    return cost_index.cost_index(
+        subject, cost_index.cells(sides.control_busy_s, sides.control_held), weights, paired=False
+    )
 
 
 @pytest.mark.parametrize("paired", [True, False])
@@ -140,7 +143,7 @@ def test_missing_cells_do_not_bias(kind, paired):
         names = ("subject_busy_s", "subject_held")
         holed = {name: np.where(lacks, np.nan, getattr(sides, name)) for name in names}
         found = cost_of(
-            Sides(control_busy_s=sides.control_busy_s, control_held=sides.control_held, **holed), weights, paired
+            PairedTotals(control_busy_s=sides.control_busy_s, control_held=sides.control_held, **holed), weights, paired
         )
         assert found.coverage == pytest.approx(1)
         gains.append(1 - found.index)
@@ -152,7 +155,7 @@ def test_feeds_missing_altogether_show_as_coverage():
     """Without the two biggest feeds the number is about the others, and says how little of the work that is."""
     sides, weights = replaced(np.random.default_rng(5), UNLIKE)
     big = np.arange(6)[:, None] >= 4
-    holed = Sides(
+    holed = PairedTotals(
         subject_busy_s=np.where(big, np.nan, sides.subject_busy_s),
         subject_held=np.where(big, np.nan, sides.subject_held),
         control_busy_s=sides.control_busy_s,
@@ -161,7 +164,7 @@ def test_feeds_missing_altogether_show_as_coverage():
     found = cost_of(holed, weights, paired=True)
     assert found.coverage == pytest.approx(weights[:4].sum())
     assert found.index == pytest.approx(np.average(UNLIKE[:4], weights=weights[:4]), abs=0.03)
-    assert estimate.programme(1 - found.index, found.coverage) < 0.2 < 1 - weights @ UNLIKE
+    assert cost_index.programme(1 - found.index, found.coverage) < 0.2 < 1 - weights @ UNLIKE
 
 
 def outages(rng, blocks=28, odds=0.15, days=1):
@@ -183,8 +186,8 @@ def test_outages_are_covered_by_the_design_effect_and_not_without(blocks, days, 
     for _ in range(1500):
         failed, counted = outages(rng, blocks, days=days)
         x, n = failed.sum(), counted.sum()
-        for kept, effect in ((ours, rates.design_effect(failed, counted)), (runs, 1.0)):
-            low, high = rates.wilson(x, n, effect)
+        for kept, effect in ((ours, proportions.design_effect(failed, counted)), (runs, 1.0)):
+            low, high = proportions.wilson(x, n, effect)
             kept.append(low <= truth <= high)
     assert np.mean(ours) >= least
     assert np.mean(runs) <= by_runs
@@ -197,7 +200,7 @@ def test_a_difference_of_rates_under_outages_is_covered():
     for _ in range(2000):
         sides = []
         for failed, counted in (outages(rng), outages(rng)):
-            sides.append((failed.sum(), counted.sum(), rates.design_effect(failed, counted)))
-        low, high = rates.newcombe(*sides)
+            sides.append((failed.sum(), counted.sum(), proportions.design_effect(failed, counted)))
+        low, high = proportions.newcombe(*sides)
         inside.append(low <= 0 <= high)
     assert np.mean(inside) >= 0.92

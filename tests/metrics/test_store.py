@@ -10,23 +10,16 @@ from sqlite_utils import Database
 
 from metrics.errors import StoreDamaged, StoreMissing
 from metrics.events import AnswerEvent, OutageEvent
-from metrics.measures import MEASURES
+from metrics.measures.reading import NOT_COUNTED
+from metrics.measures.registry import MEASURES
+from metrics.measures.window import load
 from metrics.question import Question
-from metrics.reading import NOT_COUNTED
-from metrics.rollup import abandon_stale
-from metrics.rows import band
-from metrics.schema import migrations
-from metrics.store import (
-    insert_events,
-    is_kept_away,
-    last_series,
-    next_round,
-    open_reader,
-    open_store,
-    round_rows,
-    today,
-)
-from metrics.window import load
+from metrics.store.database import is_kept_away, open_reader, open_store
+from metrics.store.migrations import migrations
+from metrics.store.rollup import abandon_stale
+from metrics.store.rows import band
+from metrics.store.series import last_series, next_round, round_rows, today
+from metrics.store.writer import insert_events
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.browse import one
-from metrics.store import insert_events, open_store
+from metrics.queries.runs import get_run
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def kept(tmp_path):
         with closing(open_store(tmp_path / "metrics.db", "live")) as db:
             with db.atomic():
                 insert_events(db, [("run", run)])
-            return one(db, 1)
+            return get_run(db, 1)
 
     return keep
 
@@ -61,4 +62,4 @@ def test_a_replay_knows_of_its_operator(a_run, tmp_path):
     with closing(open_store(tmp_path / "metrics.db", "replay")) as db:
         with db.atomic():
             insert_events(db, [("run", a_run())])
-        assert one(db, 1).operator_s == 0.0
+        assert get_run(db, 1).operator_s == 0.0

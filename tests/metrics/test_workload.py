@@ -8,12 +8,12 @@ from itertools import pairwise
 import polars as pl
 import pytest
 
-from metrics import lots as metrics_lots
-from metrics import workload
 from metrics.errors import BadInput
+from metrics.replay import fault_plan, input_files, workload
+from metrics.replay import seeded_random as metrics_lots
 from poc.monolith.exchange import check
 
-FAULTS = resources.files("metrics") / "faults-standard.toml"
+FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def rows_of(file):
 
 def test_the_files_are_the_year_byte_for_byte(year, tmp_path):
     """Every line of the source stands in exactly one file, unchanged; under faults all but the broken ones."""
-    source = workload.flights()
+    source = input_files.flights()
     header, *lines = source.rstrip(b"\n").split(b"\n")
     assert len(lines) == 336_776
     clean = workload.build(tmp_path, FAULTS, "none", 52)
@@ -50,7 +50,7 @@ def test_the_files_are_the_year_byte_for_byte(year, tmp_path):
 def test_broken_rows_come_at_their_rate_and_are_not_due(year, tmp_path):
     """About one row in 5,000 is broken, none of them without faults; each is bad, and no other row is."""
     broken = [(file, n) for file in year.files if not file.original for n in file.broken]
-    due = 336_776 * workload.read_faults(FAULTS)["rows"]["broken"]
+    due = 336_776 * fault_plan.read_faults(FAULTS)["rows"]["broken"]
     assert abs(len(broken) - due) < 4 * due**0.5
     assert year.truth.height == 336_776 - len(broken)
     for file in {file for file, _ in broken}:
@@ -82,14 +82,14 @@ def test_a_copy_has_the_bytes_of_its_original(year):
 
 def test_the_contracts_key_is_one_in_this_data(year):
     """No two flights share carrier, flight number and hour, and no two delivered records their key."""
-    rows = pl.read_csv(workload.flights(), infer_schema=False)
+    rows = pl.read_csv(input_files.flights(), infer_schema=False)
     assert rows.select("carrier", "flight", "time_hour").n_unique() == rows.height
-    assert year.truth.select(workload.RECORD_KEY).n_unique() == year.truth.height
+    assert year.truth.select(input_files.RECORD_KEY).n_unique() == year.truth.height
 
 
 def test_a_year_has_52_blocks_that_meet_end_to_end():
     """Blocks are Monday to Sunday inside 2013, and the year's last days belong to the last."""
-    days = [workload.block_days(block) for block in range(52)]
+    days = [input_files.block_span(block) for block in range(52)]
     assert (days[0], days[-1]) == (
         (date(2013, 1, 1), date(2013, 1, 6)),
         (date(2013, 12, 23), date(2013, 12, 31)),
@@ -102,7 +102,7 @@ def test_files_arrive_within_their_block(year):
     originals = {(file.partner, file.name): file for file in year.files if not file.original}
     assert len(originals) == 807
     for file in year.files:
-        start, end = workload.block_days(file.block)
+        start, end = input_files.block_span(file.block)
         assert start <= file.arrives <= end
         if file.original:
             assert file.arrives >= originals[file.partner, file.original].arrives
@@ -119,8 +119,8 @@ def test_the_plan_of_a_part_is_the_plan_of_the_whole(year, tmp_path):
 
 def test_faults_come_at_their_rates(year):
     """What the plan holds is what the fault file says, within what chance allows at these numbers."""
-    rates = workload.read_faults(FAULTS)
-    sends = sum((file.rows + 499) // 500 for file in year.files) * workload.PLANNED_SENDS
+    rates = fault_plan.read_faults(FAULTS)
+    sends = sum((file.rows + 499) // 500 for file in year.files) * fault_plan.PLANNED_SENDS
     planned = [fault for slots in year.plan["faults"].values() for nth in slots.values() for fault in nth.values()]
     for fault, rate in (("unavailable", 0.02), ("reset", 0.005), ("answer-lost", 0.005), ("hang", 0.001)):
         assert rates["sends"][fault.replace("-", "_")] == rate
@@ -146,8 +146,12 @@ def test_without_faults_the_plan_is_empty(tmp_path):
 
 def test_chance_belongs_to_its_words():
     """The same words give the same number, other words another, spread over 0 to 1."""
-    assert metrics_lots.chance(1, "a") == metrics_lots.chance(1, "a") != metrics_lots.chance(1, "b")
-    lots = [metrics_lots.chance("spread", n) for n in range(2_000)]
+    assert (
+        metrics_lots.seeded_uniform(1, "a")
+        == metrics_lots.seeded_uniform(1, "a")
+        != metrics_lots.seeded_uniform(1, "b")
+    )
+    lots = [metrics_lots.seeded_uniform("spread", n) for n in range(2_000)]
     assert 0 <= min(lots) < 0.01
     assert 0.99 < max(lots) < 1
 
@@ -157,7 +161,7 @@ def test_a_fault_file_that_is_none_is_named(tmp_path):
     path = tmp_path / "faults.toml"
     path.write_text("schema = 2\n")
     with pytest.raises(BadInput, match=r"faults\.toml: schema is 2; this release knows 1"):
-        workload.read_faults(path)
+        fault_plan.read_faults(path)
     path.write_text("schema = ")
     with pytest.raises(BadInput, match=r"faults\.toml: not a fault file"):
-        workload.read_faults(path)
+        fault_plan.read_faults(path)

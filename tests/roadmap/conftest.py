@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey
-from metrics.store import insert_events, open_store
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 
 ONE_MILESTONE = """
 schema = 1

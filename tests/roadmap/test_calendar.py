@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from metrics.store import open_store
+from metrics.store.database import open_store
 from roadmap.cli.session import open_session
 from roadmap.judge.evaluate import calendar, evaluate, judge_all, judge_as_of
 from roadmap.plan.loader import load

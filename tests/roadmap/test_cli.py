@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 from click.testing import CliRunner
 
-from metrics.store import open_store
+from metrics.store.database import open_store
 from roadmap.cli.main import roadmap
 from roadmap.errors import PlanError
 

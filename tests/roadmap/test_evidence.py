@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from metrics import compare
-from metrics.measures import MEASURES
-from metrics.store import open_reader
+from metrics.measures import comparison
+from metrics.measures.registry import MEASURES
+from metrics.store.database import open_reader
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
 from roadmap.judge.evidence import question
 from roadmap.plan.loader import load
@@ -193,7 +193,7 @@ def test_looking_ends_at_the_first_proof(roadmap_db, one_milestone, replay, monk
     counted = []
     measure = replace(
         MEASURES["lost_records"],
-        compute=lambda window: counted.append(window.question.end) or compare.count(window, "lost_records", "lost"),
+        compute=lambda window: counted.append(window.question.end) or comparison.count(window, "lost_records", "lost"),
     )
     monkeypatch.setitem(MEASURES, "lost_records", measure)
     (found,) = judge_all(roadmap_db, load(one_milestone), date(2013, 8, 18), 1)

@@ -9,8 +9,8 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from metrics.estimate import factor, standard_error
-from metrics.reading import Reading
+from metrics.measures.reading import Reading
+from metrics.stats.confidence import factor, standard_error
 from roadmap.forecast.forecast import forecasts
 from roadmap.forecast.probability import (
     Projection,

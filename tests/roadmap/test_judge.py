@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics.reading import Reading
+from metrics.measures.reading import Reading
 from roadmap.judge.reasons import working_days
 from roadmap.judge.status import gate, judge
 from roadmap.model import Decision, Evidence

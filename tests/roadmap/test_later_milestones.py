@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from metrics.store import open_reader
+from metrics.store.database import open_reader
 from roadmap.judge.evaluate import judge_all
 from roadmap.plan.loader import load
 from roadmap.report.verdict_text import to_text

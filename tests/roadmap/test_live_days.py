@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from metrics.events import RunEvent, RunKey
-from metrics.store import insert_events, open_store
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
 from roadmap.plan.loader import load
 

@@ -9,9 +9,9 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from metrics import compare
-from metrics.measures import MEASURES
-from metrics.store import open_store
+from metrics.measures import comparison
+from metrics.measures.registry import MEASURES
+from metrics.store.database import open_store
 from roadmap.judge import evidence
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
 from roadmap.plan.loader import load
@@ -104,7 +104,7 @@ def counted(monkeypatch):
     days = []
     measure = replace(
         MEASURES["busy_time_saved"],
-        compute=lambda window: days.append(window.question.end) or compare.saved(window),
+        compute=lambda window: days.append(window.question.end) or comparison.saved(window),
     )
     monkeypatch.setitem(MEASURES, "busy_time_saved", measure)
     return days

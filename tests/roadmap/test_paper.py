@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from click.testing import CliRunner
 
-from metrics.store import open_store
+from metrics.store.database import open_store
 from roadmap.cli.main import roadmap
 
 

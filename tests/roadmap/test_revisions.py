@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from metrics.store import open_reader
+from metrics.store.database import open_reader
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
 from roadmap.plan import revisions

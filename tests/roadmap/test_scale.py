@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from metrics.store import last_series, next_round, open_store, today
+from metrics.store.database import open_store
+from metrics.store.series import last_series, next_round, today
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan import loader
 

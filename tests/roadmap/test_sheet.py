@@ -10,7 +10,8 @@ from itertools import pairwise
 
 import pytest
 
-from metrics.store import METHOD, open_store
+from metrics.store.database import open_store
+from metrics.store.series import METHOD
 from roadmap.judge.evaluate import evaluate
 from roadmap.judge.status import judge
 from roadmap.model import Evidence, Reason

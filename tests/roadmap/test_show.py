@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from metrics.errors import StoreDamaged, StoreMissing
-from metrics.store import open_store
+from metrics.store.database import open_store
 from roadmap.cli.main import roadmap
 from roadmap.errors import PlanError, Refused
 from roadmap.judge.evaluate import evaluate

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.reading import Reading
+from metrics.measures.reading import Reading
 from roadmap.judge.status import gate, judge
 from roadmap.model import Decision, Evidence
 from roadmap.plan.loader import load

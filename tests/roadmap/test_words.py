@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from metrics.reading import Reading
+from metrics.measures.reading import Reading
 from roadmap.judge.status import judge
 from roadmap.model import Evidence
 from roadmap.plan.loader import load

@@ -1,0 +1,1 @@
+"""The `milepost metrics` commands."""

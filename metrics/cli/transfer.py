@@ -1,0 +1,172 @@
+"""The doors of `milepost metrics`: by which a user's own system gets measured, and by which numbers leave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metrics.cli.context import DAY, PATH
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from metrics.cli.context import CliContext
+    from metrics.events import RunEvent
+    from metrics.importing.import_log import Imported, LeftOut
+
+
+@click.command("import")
+@click.argument("file", type=PATH)
+@click.option("--dry-run", is_flag=True, help="Show the first rows as they would be read, and change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.pass_obj
+def import_log(front: CliContext, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Take runs from a log that a system keeps of itself: CSV, JSON Lines or Parquet, twice does no harm.
+
+    The table [import] of milepost.toml says what its columns mean; docs/import.md explains it. Rows that cannot be
+    read are named on stderr with the reason, all others are in; then the exit code is 3. Imported runs have grade D.
+    """
+    import json
+    import time
+    from contextlib import ExitStack, closing
+
+    from metrics.errors import RowsLeftOut, StoreMissing
+    from metrics.export.data_dictionary import put_beside
+    from metrics.importing.import_log import Log, import_log
+    from metrics.importing.mapping import mapping_of
+    from metrics.progress import progress_bar
+    from metrics.store.database import open_reader, open_store
+
+    def tell(row: LeftOut) -> None:
+        click.echo(f"{file}: {row.place}: {row.why}", err=True)
+
+    log = Log(file, mapping_of(front.log_mapping, str(front.root / "milepost.toml")), time.time_ns() // 1000)
+    store, db = front.store_of("live"), None
+    with ExitStack() as stack:
+        if not dry_run:
+            db = stack.enter_context(closing(open_store(store, "live")))
+            put_beside(store)
+        else:
+            try:
+                db = stack.enter_context(closing(open_reader(store)))
+            except StoreMissing:
+                db = None
+        with progress_bar(f"reading {file.name}") as progress:
+            done = import_log(log, db, tell, progress, dry=dry_run)
+    if as_json:
+        told = {"new": done.new, "known": done.known, "left_out": done.left_out, "reasons": done.reasons}
+        shown = {"first": [_shown(run) for run in done.first]} if dry_run else {}
+        click.echo(json.dumps({**told, "dry_run": dry_run, **shown}))
+    else:
+        _say(done, dry_run)
+    if done.left_out:
+        verb = "would be left out" if dry_run else "were left out"
+        raise RowsLeftOut(f"{file}: {done.left_out:,} row(s) {verb}; each is named above")
+
+
+def _say(done: Imported, dry_run: bool) -> None:
+    if dry_run:
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title="The first runs, as they would be read", title_justify="left")
+        rows = [_shown(run) for run in done.first]
+        told = [name for name in (rows[0] if rows else ()) if any(row[name] not in {None, "", 0} for row in rows)]
+        for name in told:
+            table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name == "started_at")
+        for row in rows:
+            table.add_row(*(Text("-" if row[name] is None else str(row[name])) for name in told))
+        if rows:
+            Console().print(table)
+    would = "would be imported" if dry_run else "imported"
+    known = f", {done.known:,} known already" if done.known else ""
+    click.echo(f"{done.new:,} run(s) {would}{known}.")
+    for reason, count in done.reasons.items():
+        click.echo(f"{count:,} left out: {reason}")
+
+
+def _shown(run: RunEvent) -> dict[str, Any]:
+    """What a dry run shows of a run, units in the names; the attempt from the second on."""
+    from metrics.events import subject_name
+    from metrics.importing.row_parser import iso
+
+    return {
+        "started_at": iso(run.started_at_us),
+        "duration_s": (run.duration_ns or 0) / 1e9,
+        "run_of": f"{subject_name(run.key.system, run.key.level)} {run.partner}/{run.feed}",
+        "outcome": run.outcome,
+        "records": run.records,
+        "attempt": run.key.attempt if run.key.attempt > 1 else None,
+        "file": run.file,
+        "cpu_s": None if run.cpu_ns is None else run.cpu_ns / 1e9,
+        "peak_rss_bytes": run.peak_rss_bytes,
+        "bytes_in": run.bytes_in,
+        "bytes_out": run.bytes_out,
+        "error": run.error,
+    }
+
+
+@click.command()
+@click.option("--table", default="run", show_default=True, help="What leaves; a name there is none of lists them.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="How it is written.",
+)
+@click.option("--since", type=DAY, help="The first day, as 2013-01-31; of runs, the day they started on in UTC.")
+@click.option("--until", type=DAY, help="The last day, inclusive.")
+@click.option("--output", type=PATH, help="The file, written whole or not at all; CSV goes to stdout without it.")
+@click.option("--json", "as_json", is_flag=True, help="With --output, print what was written as JSON.")
+@click.pass_obj
+def export(
+    front: CliContext,
+    table: str,
+    kind: str,
+    since: datetime | None,
+    until: datetime | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Write a table of the metrics database as CSV or Parquet, however large it is; units stand in the names."""
+    import json
+    from contextlib import closing
+
+    from metrics.errors import BadInput
+    from metrics.export.tables import Cut, write, write_file
+    from metrics.output import written
+    from metrics.store.database import open_reader
+
+    if output is None and (kind == "parquet" or as_json):
+        raise BadInput(f"{'--json' if as_json else '--format parquet'} needs --output FILE")
+    cut = Cut(table, since.date() if since else None, until.date() if until else None)
+    with closing(open_reader(front.store)) as db:
+        if output is None:
+            with written() as sink:
+                write(db, cut, "csv", sink)
+            return
+        rows = write_file(db, cut, kind, output)
+    told = {"table": table, "rows": rows, "file": str(output), "format": kind}
+    click.echo(json.dumps(told) if as_json else f"{rows:,} row(s) of {table} are in {output}.")
+
+
+@click.command()
+@click.option("--output", type=PATH, help="The file; stdout without it.")
+def metadata(output: Path | None) -> None:
+    """Print what every table and column of the metrics database holds, as Datasette's metadata.json.
+
+    It also lies beside the database: `datasette var/metrics-live.db --metadata var/metadata.json`
+    """
+    from metrics.export.data_dictionary import text, write
+    from metrics.output import written
+
+    if output is None:
+        with written() as sink:
+            sink.write(text().encode())
+    else:
+        write(output)

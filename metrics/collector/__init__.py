@@ -1,0 +1,1 @@
+"""Take run events from the spool into the store."""

@@ -1,0 +1,1 @@
+"""Export the store: tables, OpenMetrics, and its data dictionary."""

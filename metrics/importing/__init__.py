@@ -1,0 +1,1 @@
+"""Import a log of your own as runs."""

@@ -1,0 +1,1 @@
+"""Compute measures over a window of the store."""

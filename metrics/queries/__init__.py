@@ -1,0 +1,1 @@
+"""Ask the store about runs, failures, quarantined rows and feeds."""

@@ -1,0 +1,86 @@
+"""Plan which send of which slot of which file meets which fault."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from metrics.errors import BadInput
+from metrics.replay.input_files import LAST_DAY, InputFile, write
+from metrics.replay.seeded_random import seeded_uniform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+#: Times that a slot is sent before nothing goes wrong with it any more.
+PLANNED_SENDS = 20
+
+
+#: Rows of a slot: what one request carries on both sides.
+SLOT_ROWS = 500
+
+
+def send_fault(rates: dict[str, float], *parts: object) -> str:
+    """What goes wrong with one send, if anything."""
+    lot = seeded_uniform(*parts)
+    for rate, fault in (
+        (rates["unavailable"], "unavailable"),
+        (rates["wait"] / 2, "wait-seconds"),
+        (rates["wait"] / 2, "wait-date"),
+        (rates["reset"], "reset"),
+        (rates["answer_lost"], "answer-lost"),
+        (rates["hang"], "hang"),
+    ):
+        if lot < rate:
+            return fault
+        lot -= rate
+    return ""
+
+
+def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dict[str, Any], list[InputFile]]:
+    """The plan that the partner double reads, and the copies that will be handed in again.
+
+    Faults are drawn by file, slot and nth send, so that neither side is luckier.
+    """
+    seed = faults["seed"]
+    planned: dict[str, dict[str, dict[str, str]]] = {}
+    copies: list[InputFile] = []
+    for file in files:
+        name = f"{file.partner}/{file.feed}/{file.name}"
+        if seeded_uniform(seed, name, "resent") < faults["files"]["resent"]:
+            copy = file.path.with_name(f"{file.path.stem}-again.csv")
+            if file.path.is_file():
+                write(copy, file.path.read_bytes())
+            day = min(file.arrives + timedelta(days=1), LAST_DAY)
+            copies.append(replace(file, path=copy, arrives=day, original=file.name))
+    for file in [*files, *copies]:
+        name = f"{file.partner}/{file.feed}/{file.name}"
+        slots = range((file.rows + SLOT_ROWS - 1) // SLOT_ROWS)
+        for slot in slots:
+            for nth in range(1, PLANNED_SENDS + 1):
+                if fault := send_fault(faults["sends"], seed, name, slot, nth):
+                    planned.setdefault(name, {}).setdefault(str(slot), {})[str(nth)] = fault
+        if seeded_uniform(seed, name, "killed") < faults["files"]["killed"]:
+            slot = int(seeded_uniform(seed, name, "killed at") * len(slots))
+            planned.setdefault(name, {}).setdefault(str(slot), {})["1"] = "kill"
+    partners = sorted({file.partner for file in files}, key=lambda partner: seeded_uniform(seed, partner, "down"))
+    down: dict[str, list[str]] = {}
+    for partner in partners[: faults["partners"]["down_days"]]:
+        days = [file.arrives for file in files if file.partner == partner]
+        down[partner] = [days[int(seeded_uniform(seed, partner, "down on") * len(days))].isoformat()]
+    return {"faults": planned, "down": down}, copies
+
+
+def read_faults(path: Path) -> dict[str, Any]:
+    """The fault rates of a replay. Raises BadInput."""
+    try:
+        faults = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path}: not a fault file: {error}") from error
+    if faults.get("schema") != 1:
+        raise BadInput(f"{path}: schema is {faults.get('schema')!r}; this release knows 1")
+    return faults

@@ -1,0 +1,60 @@
+"""The workload of a replay: its files, the truth about them, and the plan of faults."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from metrics.replay.fault_plan import plan_faults, read_faults
+from metrics.replay.input_files import InputFile, flights, split_into_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """All files of a replay in the order of their days, the rows they hold, and what will go wrong.
+
+    `truth` has `file`, `flight` and `scheduled`: one row for each record that is due.
+    """
+
+    files: tuple[InputFile, ...]
+    truth: pl.DataFrame
+    plan: dict[str, Any]
+    sha256: str
+    faults_sha256: str = ""  #: of the file of fault rates
+
+
+def build(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Workload:
+    """Write the files and the plan of a replay below `folder`.
+
+    Args:
+        folder: where `input/<faults>/` and `plan-<faults>.json` go.
+        faults_file: the fault rates.
+        faults_name: `standard`, or `none` for a replay in which nothing goes wrong and no row is broken.
+        weeks: blocks to replay, 1 to 52.
+
+    Raises:
+        BadInput: the flights are not installed, or the fault file is not one.
+    """
+    faults = read_faults(faults_file)
+    source = flights()
+    standard = faults_name == "standard"
+    broken = float(faults["rows"]["broken"]) if standard else 0.0
+    files, truth = split_into_files(source, folder / "input" / faults_name, faults["seed"], weeks, broken)
+    plan: dict[str, Any] = {"faults": {}, "down": {}}
+    if standard:
+        plan, copies = plan_faults(faults, files)
+        files = sorted([*files, *copies], key=lambda file: (file.arrives, file.partner, file.name))
+    (folder / f"plan-{faults_name}.json").write_text(json.dumps(plan), "utf-8")
+    rates = faults_file.read_bytes()
+    digest = hashlib.sha256(rates)
+    digest.update(hashlib.file_digest(io.BytesIO(source), "sha256").digest())
+    wanted = tuple(file for file in files if file.block < weeks)
+    return Workload(wanted, truth, plan, digest.hexdigest(), hashlib.sha256(rates).hexdigest())

@@ -1,0 +1,1 @@
+"""The metrics store: SQLite tables, rollups and migrations."""

@@ -1,0 +1,156 @@
+"""Open the metrics store, for writing or reading, and refuse what is not one."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+
+from metrics.errors import StoreDamaged, StoreMissing, TryLater
+from metrics.store.cells import Cells, sort_older
+from metrics.store.migrations import STEPS, migrations
+from metrics.store.rollup import roll_up
+from metrics.store.run_counts import tally_all
+from metrics.store.writer import WRITER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+#: The two calendars a store can be on; one never judges the other.
+CLOCKS = ("live", "replay")
+
+
+def open_store(path: Path, clock: str) -> Database:
+    """Open the database for writing, made and migrated as needed.
+
+    Raises:
+        StoreDamaged: not a database, of the other clock, or from a newer release; nothing was changed.
+        TryLater: another program holds it locked.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = Database(sqlite3.connect(path, timeout=30))
+    except (OSError, sqlite3.OperationalError) as error:
+        raise StoreDamaged(f"{path}: cannot be opened: {error}") from error
+    try:
+        _refuse_foreign(db, path)
+        _refuse_newer(db, path)
+        db.enable_wal()
+        for setting in WRITER:
+            db.execute(f"PRAGMA {setting}")
+        with writing(db):  # a reader sees all of a new database, or none of it
+            older = {step.name for step in migrations.applied(db)}
+            migrations.apply(db)
+            if "create_runs" in older and "add_cells" not in older and clock == "live":
+                sort_older(db, Cells(db))
+                roll_up(db, (cell for (cell,) in db.execute("SELECT id FROM cell").fetchall()))  # they count more now
+            if "create_runs" in older and "add_tallies" not in older:
+                tally_all(db)
+            db.table("meta").insert({"key": "clock", "value": clock}, ignore=True)
+        _refuse_other_clock(db, path, clock)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if is_busy(error):
+            raise TryLater(f"{path}: {error}; another program is using it, try again later") from error
+        mend = KEPT_AWAY if is_kept_away(error) else "move it away or restore a copy"
+        raise StoreDamaged(f"{path}: {error}; {mend}, nothing was changed") from error
+    except StoreDamaged:
+        db.close()
+        raise
+    return db
+
+
+def open_reader(path: Path) -> Database:
+    """Open the database for reading only; a page or a verdict can change nothing.
+
+    Raises:
+        StoreMissing: there is none yet.
+        StoreDamaged: it is not one of ours.
+    """
+    none_yet = f"{path}: no metrics yet; `milepost metrics measure` or `milepost run` makes them"
+    if not path.is_file():
+        raise StoreMissing(none_yet)
+    db = Database(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10))
+    try:
+        if not _tables(db):
+            raise StoreMissing(none_yet)
+        _refuse_foreign(db, path)
+        _refuse_newer(db, path)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        mend = KEPT_AWAY if is_kept_away(error) else "not a metrics database of Milepost"
+        raise StoreDamaged(f"{path}: {error}; {mend}") from error
+    except (StoreMissing, StoreDamaged):
+        db.close()
+        raise
+    return db
+
+
+def open_still(path: Path) -> Database:
+    """As `open_reader`; all that is read through it is of one moment, that of the first reading."""
+    db = open_reader(path)
+    db.execute("BEGIN")
+    return db
+
+
+def empty_store(clock: str) -> Database:
+    """A store with nothing in it, and on no disk: for what is asked before anything was measured."""
+    return open_store(Path(":memory:"), clock)
+
+
+def is_busy(error: sqlite3.DatabaseError) -> bool:
+    """Whether another program holds the database, so that trying again later may help."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+#: What to do where a database is whole, and this user may not use it.
+KEPT_AWAY = "let this user read and write it and its folder, which reading needs too"
+
+
+def is_kept_away(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file system, and not what is in the database, is what stands in the way."""
+    codes = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL}
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in codes
+
+
+def _tables(db: Database) -> set[str]:
+    return {str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def _refuse_foreign(db: Database, path: Path) -> None:
+    tables = _tables(db)
+    if tables and "run_block" not in tables:
+        raise StoreDamaged(f"{path}: another program's database (it has {', '.join(sorted(tables)[:3])}); move it away")
+
+
+def _refuse_newer(db: Database, path: Path) -> None:
+    unknown = {step.name for step in migrations.applied(db)} - STEPS
+    if unknown:
+        raise StoreDamaged(f"{path}: made by a newer release ({', '.join(sorted(unknown))}); use that release")
+
+
+def _refuse_other_clock(db: Database, path: Path, clock: str) -> None:
+    kept = clock_of(db)
+    if kept != clock:
+        raise StoreDamaged(f"{path}: holds {kept} runs, not {clock} ones; the two are never mixed")
+
+
+def clock_of(db: Database) -> str:
+    """`live` or `replay`."""
+    return str(db.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()[0])
+
+
+@contextmanager
+def writing(db: Database) -> Iterator[None]:
+    """A transaction in which nobody else writes, from its first read on."""
+    db.conn.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.conn.rollback()
+        raise
+    db.conn.commit()

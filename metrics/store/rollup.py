@@ -1,0 +1,186 @@
+"""The rollup: one row a block, subject and stratum, made anew from raw rows whenever one of them comes."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from metrics.events import FAILED_OUTCOMES, OUTCOMES
+from metrics.stats.quantiles import nearest_rank
+from metrics.store.cells import EXCHANGE_ID, Cells, one_stratum
+from metrics.store.migrations import BLOCK_ID, SINCE_MISHAPS
+from metrics.store.run_counts import COUNTED, others, superseded, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sqlite_utils import Database
+
+
+def abandon_stale(db: Database, before_us: int) -> None:
+    """Runs that started before and never ended are abandoned: they count as failures, of unknown length."""
+    stale = "outcome = 'running' AND started_at_us < ?"
+    sql = f"SELECT cell, {', '.join(EXCHANGE_ID)} FROM run INDEXED BY run_running WHERE {stale}"  # noqa: S608
+    found = db.execute(sql, (before_us,)).fetchall()
+    if found:
+        db.execute(f"UPDATE run SET outcome = 'abandoned' WHERE {stale}", (before_us,))  # noqa: S608
+        joined = one_stratum(db, {tuple(exchange) for _, *exchange in found}, Cells(db))
+        roll_up(db, joined.union(cell for cell, *_ in found))
+
+
+def follow_moves(db: Database) -> None:
+    """From now on, the cell that a run leaves is rolled up with the others: a start may not know its stratum yet."""
+    db.execute("CREATE TEMP TABLE IF NOT EXISTS touched (cell INTEGER PRIMARY KEY)")
+    db.execute(
+        "CREATE TEMP TRIGGER IF NOT EXISTS run_moved AFTER UPDATE OF cell ON main.run WHEN OLD.cell != NEW.cell "
+        # no INSERT OR IGNORE: a trigger's statement takes the conflict rule of the one that set it off
+        "BEGIN INSERT INTO touched SELECT OLD.cell WHERE OLD.cell NOT IN (SELECT cell FROM touched); END"
+    )
+
+
+def roll_up(db: Database, cells: Iterable[int]) -> None:
+    """Make the rollups anew from the raw rows of these cells (ids of `cell`), and of those that runs have left.
+
+    These are `run_block`, and `tally` and `set_aside` (see `metrics.tallies`).
+
+    Busy time counts every attempt, failed ones included, less what was blocked on time-outs. One that was killed, of
+    which nobody knows how long it took, counts as long as the longest of its cell: to count none would flatter, and so
+    would leaving out the day.
+
+    In a replay a record is held once a round, however many copies the partner has. A round counts once its holdings are
+    there: of one that was cut short, time would be counted and records not. In production nobody can count from outside
+    what the partner holds: there, what the last attempt at each exchange delivered stands for it, on the day of that
+    attempt, unless an exchange was completed of which nobody knows how many records were due.
+
+    An exchange has recovered when its first failure was not a refusal, its last attempt completed it, and no person
+    started any of its attempts.
+    """
+    follow_moves(db)
+    for name, made in AGGREGATES.items():
+        db.conn.create_aggregate(name, 1, made)  # type: ignore[arg-type]  # its stub has only ints
+    db.conn.executemany("INSERT OR IGNORE INTO temp.touched VALUES (?)", ((cell,) for cell in cells))
+    db.execute(FORGET_SQL)
+    with superseded(db):
+        db.execute(ROLL_UP_SQL)
+        tally(db)
+    db.execute("DELETE FROM temp.touched")
+
+
+class NearestRank:
+    """The percentile of what there is, by nearest rank; NULL of nothing."""
+
+    def __init__(self, percent: int) -> None:
+        self._percent = percent
+        self._found: list[int] = []
+
+    def step(self, value: int | None) -> None:
+        """Take one value; NULL is none."""
+        if value is not None:
+            self._found.append(value)
+
+    def finalize(self) -> int | None:
+        """The value at the rank."""
+        self._found.sort()
+        return nearest_rank(self._found, self._percent) if self._found else None
+
+
+class Sha256OfAll:
+    """The hash of all different texts, in whatever order they come; NULL where one of them is empty."""
+
+    def __init__(self) -> None:
+        self._found: set[str] = set()
+
+    def step(self, value: Any) -> None:
+        """Take one text."""
+        self._found.add(value)
+
+    def finalize(self) -> str | None:
+        """The hash, in hexadecimal digits."""
+        return None if "" in self._found else hashlib.sha256(" ".join(sorted(self._found)).encode()).hexdigest()
+
+
+#: What the rollup asks of SQLite that it has not.
+AGGREGATES: Mapping[str, Callable[[], NearestRank | Sha256OfAll]] = {
+    "p50": partial(NearestRank, 50),
+    "p95": partial(NearestRank, 95),
+    "sha256_of_all": Sha256OfAll,
+}
+
+#: A run that was given up for abandoned, and has ended after all.
+LATE = "(run.outcome = 'abandoned' AND run.duration_ns IS NULL)"
+
+_FAILED = f"({', '.join(repr(name) for name in FAILED_OUTCOMES)})"
+_ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
+#: A sum that is not known where one of its parts was not told.
+_IF_ALL_TOLD = "CASE WHEN COUNT({0}) = COUNT(*) THEN SUM({0}) END"
+#: Attempts that were given up for abandoned, and of which nobody knows how long they took.
+_ENDLESS = "SUM(outcome = 'abandoned' AND duration_ns IS NULL)"
+_IN_CELL = " AND ".join(f"run_block.{name} = cell.{name}" for name in BLOCK_ID)
+
+
+FORGET_SQL = f"""
+DELETE FROM run_block WHERE rowid IN (
+  SELECT run_block.rowid FROM temp.touched CROSS JOIN cell ON cell.id = touched.cell JOIN run_block ON {_IN_CELL}
+)"""  # noqa: S608 (names are our own constants)
+
+#: One walk over the runs of the cells, in the order of the cells, so that nothing has to be sorted.
+ROLL_UP_SQL = f"""
+WITH runs AS NOT MATERIALIZED (
+  SELECT touched.cell AS of_cell, run.*, superseded.id IS NULL AS is_last, run.outcome IN {_FAILED} AS failed,
+    CASE WHEN run.outcome = 'done' THEN run.started_at_us + run.duration_ns / 1000 - run.due_at_us END AS delay_us
+  FROM temp.touched CROSS JOIN run ON run.cell = touched.cell LEFT JOIN temp.superseded ON superseded.id = run.id
+  WHERE {COUNTED}
+),
+first_failures AS (
+  SELECT of_cell, COUNT(*) AS passing, CASE WHEN COUNT(recovered) = COUNT(*) THEN SUM(recovered) END AS recovered
+  FROM (
+    SELECT of_cell, (
+      SELECT MAX(attempt) AND outcome NOT IN {_FAILED} AND {_IF_ALL_TOLD.format("operator_touch")} = 0
+      FROM run AS tried WHERE {others("tried", "runs")}
+    ) AS recovered
+    FROM runs WHERE failed AND outcome != 'refused' AND NOT EXISTS (
+      SELECT 1 FROM run AS before
+      WHERE {others("before", "runs")} AND before.attempt < runs.attempt AND before.outcome IN {_FAILED}
+    )
+  ) GROUP BY of_cell
+),
+sums AS (
+  SELECT of_cell, mode = 'live' AS live, MAX(block_end) AS block_end, COUNT(DISTINCT round) AS rounds,
+    COUNT(*) AS attempts, SUM(is_last) AS exchanges,
+    SUM(COALESCE(duration_ns, 0) - blocked_ns) + {_ENDLESS} * COALESCE(MAX(duration_ns), 0) AS busy_ns,
+    SUM(blocked_ns) AS blocked_ns, SUM(cpu_ns) AS cpu_ns, SUM(operator_ns) AS operator_ns,
+    {_IF_ALL_TOLD.format("operator_touch")} AS operator_touches, {_IF_ALL_TOLD.format("calls")} AS calls,
+    SUM(attempt = 1 AND failed) AS first_failed,
+    SUM(is_last AND failed) AS still_failed, SUM(bytes_in) AS bytes_in, SUM(bytes_out) AS bytes_out,
+    p50(duration_ns) AS duration_p50_ns, p95(duration_ns) AS duration_p95_ns,
+    MAX(peak_rss_bytes) AS peak_rss_bytes, p50(delay_us) AS delay_p50_us,
+    p95(delay_us) AS delay_p95_us, MIN(started_at_us) AS first_started_at_us,
+    MAX(started_at_us) AS last_started_at_us, {", ".join(f"SUM(is_last * {name}) AS {name}" for name in _ROWS)},
+    SUM(source = 'imported') AS imported, sha256_of_all(input_sha256) AS inputs_sha256,
+    SUM(CASE WHEN is_last AND outcome != 'already_received' THEN records END) AS records,
+    SUM(is_last AND outcome = 'done' AND records IS NULL) AS uncounted
+  FROM runs GROUP BY of_cell
+),
+kept AS (
+  SELECT touched.cell, SUM(due) AS due, SUM(held) AS held, SUM(twice) AS twice, SUM(lost) AS lost,
+    SUM(foreign_held) AS foreign_held, SUM(broken) AS broken, SUM(due * (broken > 0)) AS broken_due,
+    SUM(held * (broken > 0)) AS broken_held, SUM(good_aside) AS good_aside
+  FROM temp.touched CROSS JOIN holding ON holding.cell = touched.cell GROUP BY touched.cell
+)
+INSERT INTO run_block (
+  {", ".join(BLOCK_ID)}, block_end, rounds, attempts, exchanges, busy_ns, blocked_ns, cpu_ns, operator_ns,
+  operator_touches, calls, first_failed, still_failed, due, held, twice, lost, foreign_held, bytes_in, bytes_out,
+  duration_p50_ns, duration_p95_ns, peak_rss_bytes, delay_p50_us, delay_p95_us, first_started_at_us,
+  last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, {", ".join(SINCE_MISHAPS)}
+)
+SELECT {", ".join(f"cell.{name}" for name in BLOCK_ID)}, block_end, rounds, attempts, exchanges, busy_ns, blocked_ns,
+  cpu_ns, operator_ns, operator_touches, calls, first_failed, still_failed,
+  COALESCE(due, CASE WHEN live AND NOT uncounted THEN records END),
+  COALESCE(held, CASE WHEN live AND NOT uncounted THEN rows_delivered END), twice, lost, foreign_held, bytes_in,
+  bytes_out, duration_p50_ns, duration_p95_ns, peak_rss_bytes, delay_p50_us, delay_p95_us, first_started_at_us,
+  last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, COALESCE(passing, 0),
+  IIF(passing IS NULL, 0, recovered), broken, broken_due, broken_held, good_aside
+FROM sums CROSS JOIN cell ON cell.id = sums.of_cell LEFT JOIN kept ON kept.cell = sums.of_cell
+  LEFT JOIN first_failures ON first_failures.of_cell = sums.of_cell
+"""  # noqa: S608 (names are our own constants)

@@ -1,0 +1,98 @@
+"""Events as rows of the store, one tuple each: the columns, and how each is told.
+
+An event may be one of `metrics.events`, or what `metrics.lines` read of one: only its names are looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Any
+
+from metrics.events import FAILED_OUTCOMES, OUTCOMES
+from metrics.store.error_fingerprint import fingerprint
+from metrics.store.migrations import ANSWER_ID, BLOCK_ID, HOLDING_ID, OUTAGE_ID, RUN_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Upper ends of the size bands but the last: two steps of log2 each, so that six bands reach past a thousand rows.
+BAND_ENDS = (3, 15, 63, 255, 1023)
+BANDS = ("1-3", "4-15", "16-63", "64-255", "256-1023", "1024+")
+
+_RUN = (
+    *RUN_ID, "partner", "feed", "file", "block", "block_end", "release", "records", "due_at_us", "started_at_us",
+    "duration_ns", "blocked_ns", "cpu_ns", "peak_rss_bytes", "outcome", "error_type", "error", "bytes_in", "bytes_out",
+    "calls", "input_sha256", "operator_ns", "operator_touch", "source",
+)  # fmt: skip
+_ROWS = ("in", *OUTCOMES)
+_HOLDING = (*HOLDING_ID, "block", "block_end", "due", "held", "twice", "lost", "broken", "good_aside", "foreign")
+
+#: The columns of each table in the order of its rows; `band` and `cell` are always the last two of a run and a holding.
+RUN = (*_RUN, *(f"rows_{name}" for name in _ROWS), "fingerprint", "aside", "band", "cell")
+HOLDING = (*_HOLDING[:-1], "foreign_held", "band", "cell")
+ANSWER = (*ANSWER_ID, "block_end", "compared", "equal")
+OUTAGE = (*OUTAGE_ID, "block", "block_end", "hours", "calls")
+SERIES = ("mode", "faults", "series", "faults_sha256")
+
+_run = attrgetter(*(f"key.{name}" if name in RUN_ID else name for name in _RUN))
+_records, _mode, _outcome = (_RUN.index(name) for name in ("records", "mode", "outcome"))
+_holding = attrgetter(*_HOLDING)
+_due = _HOLDING.index("due")
+_NOTHING = (0,) * len(_ROWS)
+
+#: An answer, an outage or a series as a row.
+answer, outage, series = attrgetter(*ANSWER), attrgetter(*OUTAGE), attrgetter(*SERIES)
+
+#: The cell that a run or a holding falls into, from its row: the values of `BLOCK_ID`.
+run_cell = itemgetter(*(RUN.index(name) for name in BLOCK_ID))
+holding_cell = itemgetter(*(HOLDING.index(name) for name in BLOCK_ID))
+
+
+def band(records: int | None) -> int:
+    """The size band of a file: 0 to 5, two log2 steps each, the last open; -1 where nobody counted its records."""
+    return -1 if records is None else bisect_left(BAND_ENDS, records)
+
+
+def run(event: Any) -> tuple[Any, ...]:
+    """A run event as a row, but for its cell."""
+    row: tuple[Any, ...] = _run(event)
+    shared = fingerprint(event.error_type, event.error) if event.outcome in FAILED_OUTCOMES else ""
+    return (*row, *map(event.rows.get, _ROWS, _NOTHING), shared, _reasons(event.aside), band(_size(row)))
+
+
+def _reasons(aside: Mapping[str, int] | None) -> str | None:
+    """Rows set aside by error code, as JSON; None where nobody noted why."""
+    if not aside:
+        return None if aside is None else "{}"
+    return json.dumps(dict(aside), separators=(",", ":"), sort_keys=True)
+
+
+def _size(row: tuple[Any, ...]) -> int | None:
+    """Records of a run's file; that a failure in production counted none says nothing of how large its file is."""
+    records: int | None = row[_records]
+    return records or (None if row[_mode] == "live" and row[_outcome] in FAILED_OUTCOMES else records)
+
+
+def may_have_others(row: tuple[Any, ...]) -> bool:
+    """Whether other attempts at the exchange of a run may stand in other cells, and have to be looked for.
+
+    In production alone: a replay tries each file within its block, and counts its records before it does, so that all
+    attempts at an exchange are in one cell there, which is rolled up as a whole. One that told them otherwise would be
+    counted as last in each of its cells.
+    """
+    return bool(row[_mode] == "live")
+
+
+def holding(event: Any) -> tuple[Any, ...]:
+    """A holding event as a row, but for its cell."""
+    row: tuple[Any, ...] = _holding(event)
+    return (*row, band(row[_due]))
+
+
+def insert(table: str, columns: Sequence[str], on_conflict: str, instead: dict[str, str] | None = None) -> str:
+    """The statement that inserts a row; `instead` names columns that take an expression and not the row's value."""
+    told = instead or {}
+    values = ", ".join(told.get(name, f"?{place}") for place, name in enumerate(columns, 1))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT {on_conflict}"  # noqa: S608

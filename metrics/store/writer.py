@@ -1,0 +1,84 @@
+"""Write run events into the store; the same event twice counts once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metrics.events import KIND_OF, KINDS, Event
+from metrics.store import rows
+from metrics.store.cells import Cells, one_stratum
+from metrics.store.migrations import RUN_ID
+from metrics.store.rollup import LATE, follow_moves, roll_up
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from msgspec import Struct
+    from sqlite_utils import Database
+
+
+#: How a writer is set: 64 MiB of pages, sorting in memory, and a checkpoint every 32 MiB, for batches are large.
+WRITER = ("synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY", "wal_autocheckpoint = 8192")
+
+
+def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct]]) -> int:
+    """Keep events and roll up the blocks they touch, in one transaction of the caller's; returns how many were new.
+
+    The same run told twice counts once: an end replaces its start, and nothing replaces an end.
+    """
+    told: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in ("start", *KINDS)}
+    cells = Cells(db)
+    newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    again: set[tuple[Any, ...]] = set()
+    for kind, event in events:
+        # whoever hands over an event, and no line, need not say what it is
+        name = kind if kind == "start" else KIND_OF.get(type(event), kind)  # type: ignore[arg-type]
+        if name in {"run", "start"}:
+            row = rows.run(event)
+            told[name].append((*row, cells[rows.run_cell(row)]))
+            newest[row[2:6]] = row[:8]
+            if rows.may_have_others(row):
+                again.add(row[:7])
+        elif name == "holding":
+            row = rows.holding(event)
+            told[name].append((*row, cells[rows.holding_cell(row)]))
+        else:
+            told[name].append({"answer": rows.answer, "outage": rows.outage, "series": rows.series}[name](event))
+    follow_moves(db)
+    new = sum(_insert(db, sql, told[name]) for name, sql in INSERTS)
+    for key in newest.values():
+        db.execute(NEWEST_SQL, key)
+    joined = one_stratum(db, again, cells)
+    roll_up(db, joined.union(cells.values()))
+    return new
+
+
+_END = ", ".join(f"{name} = excluded.{name}" for name in rows.RUN if name not in RUN_ID)
+
+
+#: How each kind of event is kept, in this order.
+INSERTS = (
+    ("start", rows.insert("run", rows.RUN, "DO NOTHING", {"outcome": "'running'", "duration_ns": "NULL"})),
+    (
+        "run",
+        rows.insert(
+            "run", rows.RUN, f"({', '.join(RUN_ID)}) DO UPDATE SET {_END} WHERE run.outcome = 'running' OR {LATE}"
+        ),
+    ),
+    ("holding", rows.insert("holding", rows.HOLDING, "DO NOTHING")),
+    ("answer", rows.insert("answer", rows.ANSWER, "DO NOTHING")),
+    ("outage", rows.insert("outage", rows.OUTAGE, "DO NOTHING")),
+    ("series", rows.insert("series", rows.SERIES, "DO UPDATE SET faults_sha256 = excluded.faults_sha256")),
+)
+
+
+#: A series of which runs came, by the last of them: it is the newest of all.
+NEWEST_SQL = f"""
+INSERT INTO series (mode, faults, series, newest_run, last_round)
+SELECT mode, faults, series, id, round FROM run WHERE {" AND ".join(f"{name} = ?" for name in RUN_ID)}
+ON CONFLICT DO UPDATE SET newest_run = MAX(COALESCE(newest_run, 0), excluded.newest_run),
+  last_round = MAX(COALESCE(last_round, 0), excluded.last_round)"""  # noqa: S608 (names are our own constants)
+
+
+def _insert(db: Database, sql: str, found: Sequence[tuple[Any, ...]]) -> int:
+    return db.conn.executemany(sql, found).rowcount if found else 0
