@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from poc.config import Workspace
+    from poc.config.workspace import Workspace
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Plan
 
 #: Commands that live in the rooms: name -> (module, attribute, what the help says of it).
 ROOMS = {
-    "run": ("poc.cli", "run", "Send what is due and exchange what waits in the inboxes."),
-    "status": ("poc.cli", "status", "Show what waits, what was exchanged, and what needs a person."),
-    "quarantine": ("poc.quarantine_cli", "quarantine", "Rows that were set aside: show, mend, replay or discard them."),
-    "outbox": ("poc.quarantine_cli", "outbox", "Requests that are not confirmed, and what to do with them."),
-    "partner": ("poc.cli", "partner", "Start a practice partner that takes deliveries."),
+    "run": ("poc.cli.run", "run", "Send what is due and exchange what waits in the inboxes."),
+    "status": ("poc.cli.status", "status", "Show what waits, what was exchanged, and what needs a person."),
+    "quarantine": ("poc.cli.quarantine", "quarantine", "Rows that were set aside: show, mend, replay or discard them."),
+    "outbox": ("poc.cli.outbox", "outbox", "Requests that are not confirmed, and what to do with them."),
+    "partner": ("poc.cli.practice_partner", "partner", "Start a practice partner that takes deliveries."),
     "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and keep what they tell."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),
 }
@@ -62,7 +62,7 @@ class Front:
     @cached_property
     def workspace(self) -> Workspace:
         """That folder as a workspace, read and checked."""
-        from poc.config import load
+        from poc.config.workspace import load
 
         return load(self.folder)
 
@@ -99,7 +99,7 @@ class Front:
         """The workspace that a replay runs in: this one on the replayed clock, else one of the airlines below `var`."""
         if self.clock == "replay":
             return self
-        from poc.scaffold import AIRLINES, make
+        from poc.config.scaffold.create import AIRLINES, make
         from roadmap.plan.template import template
 
         root = self.root / "var" / "replay" / "workspace"
@@ -115,7 +115,7 @@ class Front:
     @cached_property
     def built(self) -> int:
         """The highest service level that stands."""
-        from poc.line import BUILT
+        from poc.pipeline.capabilities import BUILT
 
         return BUILT
 
@@ -200,7 +200,7 @@ def init(folder: Path) -> None:
     """Make a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
     from datetime import UTC, datetime
 
-    from poc.scaffold import AIRLINES, make, put_sample
+    from poc.config.scaffold.create import AIRLINES, make, put_sample
     from roadmap.plan.template import starting
 
     plan = starting(datetime.now(UTC).date())
@@ -223,10 +223,10 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     from metrics.errors import BadInput
     from metrics.importing.mapping import mapping_of
     from metrics.question import block_days
-    from poc import config
+    from poc.config import workspace as config_workspace
+    from poc.config.partner import Partner
     from poc.errors import ExchangeError
-    from poc.partners import Partner
-    from poc.validate import problems
+    from poc.service.validation import problems
     from roadmap.errors import PlanError
     from roadmap.plan.loader import load
 
@@ -237,7 +237,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     root = front.folder
     found = problems(root)
     with suppress(ExchangeError):  # a mistake in the rest of it has been found above
-        table = config.load_settings(root).import_
+        table = config_workspace.load_settings(root).import_
         try:
             _ = table and mapping_of(table, str(root / "milepost.toml"))
         except BadInput as error:
@@ -260,7 +260,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
 
 def _clock(root: Path) -> str:
     """The clock of a workspace whose other files may be broken; the more lenient one where it cannot be read."""
-    from poc.config import load_settings
+    from poc.config.workspace import load_settings
     from poc.errors import BadInput
 
     try:
@@ -307,7 +307,7 @@ def demo(
     from metrics.export.data_dictionary import put_beside
     from metrics.progress import progress_bar
     from metrics.replay.measurement import MeasurementRequest, faults_of, measure
-    from poc.scaffold import AIRLINES, make
+    from poc.config.scaffold.create import AIRLINES, make
     from roadmap.cli.main import judged_before
     from roadmap.plan.loader import load
     from roadmap.plan.template import template
@@ -401,7 +401,7 @@ def jobs(front: Front, stop: Callable[[], bool]) -> dict[str, Callable[[], objec
     from metrics.collector.collect import collect
     from metrics.export.data_dictionary import put_beside
     from metrics.store.database import open_store
-    from poc.unattended import Unattended
+    from poc.service.worker import InboxWorker
 
     def say(line: str) -> None:
         click.echo(f"milepost: {line}", err=True)
@@ -412,7 +412,7 @@ def jobs(front: Front, stop: Callable[[], bool]) -> dict[str, Callable[[], objec
                 collect(front.workspace.spool, db, time_ns() // 1000)
 
     put_beside(front.store_of("live"))
-    inboxes = Unattended(front.workspace, lambda: datetime.now(UTC), front.release, stop, say)
+    inboxes = InboxWorker(front.workspace, lambda: datetime.now(UTC), front.release, stop, say)
     return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge(front)}
 
 

@@ -50,7 +50,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
+class RejectedRow:
     """A row that breaks the contract: as it came, without its line end, and everything that was found wrong with it."""
 
     row: int
@@ -84,12 +84,12 @@ class Batch:
 
     rows: pl.DataFrame
     lines: Lines = field(default_factory=NoLines)
-    bad: tuple[Bad, ...] = ()
+    bad: tuple[RejectedRow, ...] = ()
     notes: tuple[Finding, ...] = ()
     settled: tuple[Settled, ...] = ()
 
 
-class Refusal(ContractBreach):
+class FileRejected(ContractBreach):
     """All of a file is refused: nothing of it has left, nothing of it will. `findings` say what was wrong."""
 
     def __init__(self, code: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
@@ -97,7 +97,7 @@ class Refusal(ContractBreach):
         self.findings = findings
 
 
-class Recall(Exception):
+class SecondPassNeeded(Exception):
     """Rows that have gone down the line are bad after all: a key that stands twice, found at the end of the file."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:

@@ -14,17 +14,17 @@ from datetime import datetime
 from pathlib import Path
 
 STEPS = {
-    "open": ("poc.exchange", "open_regular"),
-    "find": ("poc.ledger", "Ledger.find"),
-    "enter": ("poc.ledger", "Ledger.enter"),
-    "commit": ("poc.ledger", "Ledger.seal"),
-    "reserve": ("poc.outbox", "Outbox.reserve"),
-    "send": ("poc.courier", "Courier.carry"),
-    "confirm": ("poc.outbox", "Outbox.confirm"),
-    "mark": ("poc.outbox", "Outbox.mark"),
-    "tidy": ("poc.outbox", "Outbox.tidy"),
-    "publish": ("poc.stages.drop", "publish"),
-    "put away": ("poc.run", "put_away"),
+    "open": ("poc.service.exchange", "open_regular"),
+    "find": ("poc.ledger.ledger", "Ledger.find"),
+    "enter": ("poc.ledger.ledger", "Ledger.enter"),
+    "commit": ("poc.ledger.ledger", "Ledger.seal"),
+    "reserve": ("poc.delivery.outbox", "Outbox.reserve"),
+    "send": ("poc.delivery.sender", "RequestSender.carry"),
+    "confirm": ("poc.delivery.outbox", "Outbox.confirm"),
+    "mark": ("poc.delivery.outbox", "Outbox.mark"),
+    "tidy": ("poc.delivery.outbox", "Outbox.tidy"),
+    "publish": ("poc.stages.deliver_file", "publish"),
+    "put away": ("poc.service.runner", "archive_file"),
 }
 
 
@@ -48,8 +48,8 @@ def main() -> None:
     from importlib import import_module
 
     from metrics.events import NullRecorder
-    from poc import config
-    from poc.run import run_inbox
+    from poc.config import workspace
+    from poc.service.runner import run_inbox
 
     when, step, passed = os.environ["MILEPOST_DIE_AT"].split(":")
     module, name = STEPS[step]
@@ -59,7 +59,7 @@ def main() -> None:
         owner = getattr(owner, part)
     setattr(owner, attribute, dying(getattr(owner, attribute), [int(passed)], when == "before"))
     root, now, level = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
-    for ran in run_inbox(config.load(root), None, level, lambda: now, NullRecorder(), "0"):
+    for ran in run_inbox(workspace.load(root), None, level, lambda: now, NullRecorder(), "0"):
         if ran.error is not None:
             raise ran.error
     print("through")

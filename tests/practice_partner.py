@@ -43,7 +43,7 @@ def start_partner(tmp_path):
         file.write_text(json.dumps(plan or {}))
         keep = tmp_path / f"keep-{len(started)}"
         process = subprocess.Popen(
-            [sys.executable, "-m", "poc.partner_double", "--plan", str(file), "--keep", str(keep)],
+            [sys.executable, "-m", "poc.practice_partner", "--plan", str(file), "--keep", str(keep)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

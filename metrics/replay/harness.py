@@ -73,7 +73,7 @@ def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], Non
     with ExitStack() as stack:
         plan = request.folder / f"plan-{request.faults}.json"
         keep = request.folder / "partner"
-        double = [sys.executable, "-m", "poc.partner_double", "--plan", str(plan), "--keep", str(keep)]
+        double = [sys.executable, "-m", "poc.practice_partner", "--plan", str(plan), "--keep", str(keep)]
         partner = Program(double)
         stack.callback(partner.end)
         endpoint = str(partner.ready["ready"])

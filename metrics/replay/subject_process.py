@@ -31,7 +31,7 @@ def command(subject: str) -> list[str]:
     """How a subject is started."""
     system, level = parse_subject(subject)
     if system == "service":
-        return [sys.executable, "-m", "poc.subject", "--level", str(level)]
+        return [sys.executable, "-m", "poc.service.line_protocol", "--level", str(level)]
     return [sys.executable, "-m", "poc.monolith"]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poc.partners import Dialect
+    from poc.config.partner import Dialect
 
 #: How rows may end, and where a row ends that is not written as declared.
 LINE_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r\n", "cr": rb"\r(?!\n)"}

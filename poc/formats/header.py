@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from poc.batch import Finding
 from poc.errors import ContractBreach
-from poc.shown import shown
+from poc.text import truncate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ LISTED = 10
 UNUSABLE = 100
 
 
-class Drift(ContractBreach):
+class SchemaDrift(ContractBreach):
     """A header, or first record, that is not the contract's; `findings` say how, the error the first of them."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
@@ -26,7 +26,7 @@ class Drift(ContractBreach):
         self.findings = findings
 
 
-class Shape(Protocol):
+class ExpectedFields(Protocol):
     """What a format needs to know of a contract."""
 
     @property
@@ -54,17 +54,17 @@ class Shape(Protocol):
         """How the fields of a file must match: exact, equal, subset, superset or partial."""
 
 
-def may_add(shape: Shape) -> bool:
+def may_add(shape: ExpectedFields) -> bool:
     """Whether a file may have fields that the contract does not know."""
     return shape.fields_match in {"subset", "partial"}
 
 
-def optional(shape: Shape) -> bool:
+def optional(shape: ExpectedFields) -> bool:
     """Whether a file may lack fields of the contract."""
     return shape.fields_match in {"superset", "partial"}
 
 
-def compare(found: Sequence[str], shape: Shape, *, accept_extra: bool) -> tuple[Finding, ...]:
+def compare(found: Sequence[str], shape: ExpectedFields, *, accept_extra: bool) -> tuple[Finding, ...]:
     """Hold a header against the contract.
 
     Args:
@@ -90,7 +90,7 @@ def compare(found: Sequence[str], shape: Shape, *, accept_extra: bool) -> tuple[
     if missing and len(found) == len(wanted) and not may_lack:
         renamed = {w: f for w, f in zip(wanted, found, strict=True) if w in missing and f in extra and f}
     for name, label in renamed.items():
-        note = f"column {wanted.index(name) + 1} is {shown(label)!r} instead of {name!r}; it was probably renamed"
+        note = f"column {wanted.index(name) + 1} is {truncate(label)!r} instead of {name!r}; it was probably renamed"
         drift.append(Finding(0, "incorrect-label", name, note))
     lost = [name for name in missing if name not in renamed]
     if lost and not may_lack:
@@ -102,22 +102,22 @@ def compare(found: Sequence[str], shape: Shape, *, accept_extra: bool) -> tuple[
     notes: list[Finding] = []
     if over and not allowed:
         note = f"the header has {listed(over)}, which the contract does not know"
-        drift.append(Finding(0, "extra-label", shown(over[0]), note))
+        drift.append(Finding(0, "extra-label", truncate(over[0]), note))
     elif over and not may_add(shape):
         notes = [
             Finding(0, "extra-label", name, f"column {name!r} is not in the contract; read over")
-            for name in map(shown, over)
+            for name in map(truncate, over)
         ]
     order = [label for label in found if label in wanted]
     if not drift and shape.fields_match == "exact" and order != list(wanted):
         note = f"the header's order is {listed(order)}; agreed is {listed(wanted)}"
         drift.append(Finding(0, "incorrect-label", first_other(order, wanted), note))
     if drift:
-        raise Drift(tuple(drift))
+        raise SchemaDrift(tuple(drift))
     return tuple(notes)
 
 
-def compare_record(keys: Sequence[str], shape: Shape, *, accept_extra: bool) -> None:
+def compare_record(keys: Sequence[str], shape: ExpectedFields, *, accept_extra: bool) -> None:
     """Hold the keys of a file's first record against the contract, where there is no header.
 
     Args:
@@ -140,19 +140,19 @@ def compare_record(keys: Sequence[str], shape: Shape, *, accept_extra: bool) -> 
             label = renamed[name]
             extra.remove(label)
             missing.remove(name)
-            note = f"the first record has {shown(label)!r} instead of {name!r}; it was probably renamed"
+            note = f"the first record has {truncate(label)!r} instead of {name!r}; it was probably renamed"
             drift.append(Finding(0, "incorrect-label", name, note))
         if lost := [name for name in missing if name in shape.required]:
             drift.append(Finding(0, "missing-label", lost[0], f"the first record lacks {listed(lost)}; {has}"))
     if extra and not (may_add(shape) or accept_extra):
         note = f"the first record has {listed(extra)}, which the contract does not know"
         note += f"; it lacks {listed(missing)}" if missing else ""
-        drift.append(Finding(0, "extra-label", shown(extra[0]), note))
+        drift.append(Finding(0, "extra-label", truncate(extra[0]), note))
     elif extra and not drift and len(missing) == len(wanted):
         note = f"the first record has none of the contract's fields; {has}, agreed is {listed(wanted)}"
         drift.append(Finding(0, "missing-label", wanted[0], note))
     if drift:
-        raise Drift(tuple(drift))
+        raise SchemaDrift(tuple(drift))
 
 
 def unusable(found: Sequence[str]) -> list[Finding]:
@@ -169,8 +169,8 @@ def unusable(found: Sequence[str]) -> list[Finding]:
         if label in places:
             places[label].append(str(place))
     for label, columns in places.items():
-        note = f"label {shown(label)!r} stands {len(columns)} times, in columns {listed(columns)}"
-        drift.append(Finding(0, "duplicate-label", shown(label), note))
+        note = f"label {truncate(label)!r} stands {len(columns)} times, in columns {listed(columns)}"
+        drift.append(Finding(0, "duplicate-label", truncate(label), note))
     return drift
 
 
@@ -182,4 +182,4 @@ def first_other(order: Sequence[str], wanted: Sequence[str]) -> str:
 def listed(labels: Sequence[str]) -> str:
     """Labels in a row, the first of many."""
     more = len(labels) - LISTED
-    return ", ".join(map(shown, labels[:LISTED])) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(truncate, labels[:LISTED])) + (f" and {more} more" if more > 0 else "")

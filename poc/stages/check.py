@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from poc.batch import ROW, Bad, Batch, Finding, Recall
-from poc.keys import Keys
+from poc.batch import ROW, Batch, Finding, RejectedRow, SecondPassNeeded
+from poc.contract.unique_keys import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from poc.contract import Contract
+    from poc.contract.contract import Contract
 
 
 class Check:
@@ -51,7 +51,7 @@ class Check:
                     findings = sorted(findings + twice, key=lambda finding: finding.row)
                 yield replace(batch, rows=good, bad=together(batch.bad, set_apart(batch, findings)))
             if later := keys.later():
-                raise Recall(tuple(later))
+                raise SecondPassNeeded(tuple(later))
 
     def _with_known(self, rows: pl.DataFrame, findings: list[Finding]) -> list[Finding]:
         if not self._order or not rows.height:
@@ -63,7 +63,7 @@ class Check:
         return sorted(findings + told, key=lambda finding: finding.row) if told else findings
 
 
-def together(from_reader: tuple[Bad, ...], found: Iterator[Bad]) -> tuple[Bad, ...]:
+def together(from_reader: tuple[RejectedRow, ...], found: Iterator[RejectedRow]) -> tuple[RejectedRow, ...]:
     """Bad rows in the order of their file."""
     here = tuple(found)
     return tuple(sorted((*from_reader, *here), key=lambda bad: bad.row)) if from_reader else here
@@ -77,10 +77,10 @@ def without(rows: pl.DataFrame, findings: list[Finding]) -> pl.DataFrame:
     return rows.filter(~pl.col(ROW).is_in(bad))
 
 
-def set_apart(batch: Batch, findings: list[Finding]) -> Iterator[Bad]:
+def set_apart(batch: Batch, findings: list[Finding]) -> Iterator[RejectedRow]:
     """The rows that have findings, as they came. Findings are in the order of rows."""
     by_row: dict[int, list[Finding]] = {}
     for finding in findings:
         by_row.setdefault(finding.row, []).append(finding)
     for row, told in by_row.items():
-        yield Bad(row, batch.lines.original(row), tuple(told))
+        yield RejectedRow(row, batch.lines.original(row), tuple(told))

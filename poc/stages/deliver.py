@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from poc.batch import Batch, Settled
+from poc.delivery.outbox import OutboundRequest
 from poc.errors import DeliveryFailed
-from poc.outbox import Parcel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from poc.courier import Courier
-    from poc.parcels import Packer
+    from poc.delivery.request_builder import RequestBuilder
+    from poc.delivery.sender import RequestSender
 
 #: Bytes of bodies that wait in memory for the end of their file; more wait in a temporary file without a name.
 HELD_BYTES = 4 << 20
@@ -30,7 +30,9 @@ class Deliver:
         early: send while the file is still being checked, not after its end.
     """
 
-    def __init__(self, packer: Packer, courier: Courier, seal: Callable[[], None], *, early: bool) -> None:
+    def __init__(
+        self, packer: RequestBuilder, courier: RequestSender, seal: Callable[[], None], *, early: bool
+    ) -> None:
         self._packer = packer
         self._courier = courier
         self._seal = seal
@@ -56,10 +58,10 @@ class Deliver:
                 return
             held.seek(0)
             for name, rows, size_bytes in sizes:
-                yield replace(blank, settled=tuple(self._send([Parcel(name, rows, held.read(size_bytes))])))
+                yield replace(blank, settled=tuple(self._send([OutboundRequest(name, rows, held.read(size_bytes))])))
             yield replace(blank, settled=tuple(self._send(self._packer.rest())))
 
-    def _send(self, parcels: Iterable[Parcel]) -> Iterator[Settled]:
+    def _send(self, parcels: Iterable[OutboundRequest]) -> Iterator[Settled]:
         for parcel in parcels:
             if not self._sealed:
                 self._seal()

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from poc.batch import ROW, Bad, Batch, Finding
+from poc.batch import ROW, Batch, Finding, RejectedRow
 from poc.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from poc.contract import Contract
-    from poc.partners import MapField
+    from poc.config.partner import MapField
+    from poc.contract.contract import Contract
 
 #: The first and the last microsecond of the years that can be written, from 1970 on, and the minutes of 10,000 years.
 FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -58,7 +58,7 @@ class Map:
                 found.setdefault(finding.row, []).append(finding)
         if not found:
             return replace(batch, rows=rows)
-        apart = [Bad(row, batch.lines.original(row), tuple(told)) for row, told in found.items()]
+        apart = [RejectedRow(row, batch.lines.original(row), tuple(told)) for row, told in found.items()]
         bad = tuple(sorted((*batch.bad, *apart), key=lambda one: one.row))
         return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(found))), bad=bad)
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from poc.batch import ROW, SHOWN_FINDINGS, Bad, Batch, Finding, Refusal, Settled
-from poc.formats.header import Drift
+from poc.batch import ROW, SHOWN_FINDINGS, Batch, FileRejected, Finding, RejectedRow, Settled
+from poc.formats.header import SchemaDrift
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from poc.partners import Feed
+    from poc.config.partner import Feed
 
 #: Rows of a file set aside whole that are in memory at once.
 PIECE_ROWS = 1000
@@ -37,7 +37,7 @@ class Quarantine:
     def __init__(
         self,
         feed: Feed,
-        keep: Callable[[Sequence[Bad]], None],
+        keep: Callable[[Sequence[RejectedRow]], None],
         lines: Callable[[], Iterator[tuple[int, bytes]]],
     ) -> None:
         self._budget = feed.budget
@@ -50,7 +50,7 @@ class Quarantine:
         """Batches whose bad rows are settled as `quarantined`. Raises Refusal for a file over the budget."""
         try:
             yield from self._set_aside(batches)
-        except Drift as drift:
+        except SchemaDrift as drift:
             if not self._keep_drifted:
                 raise
             yield from self._set_all_aside(drift)
@@ -74,13 +74,13 @@ class Quarantine:
             yield replace(batch, settled=(*batch.settled, *settled))
         self._judge(bad, rows, first)
 
-    def _set_all_aside(self, drift: Drift) -> Iterator[Batch]:
+    def _set_all_aside(self, drift: SchemaDrift) -> Iterator[Batch]:
         """A file whose header drifted: all rows wait for a new contract, and the drift is told once."""
         blank = Batch(pl.DataFrame(schema={ROW: pl.UInt32}))
         yield replace(blank, notes=tuple(drift.findings))
         lines = self._lines()
         while piece := list(islice(lines, PIECE_ROWS)):
-            self._keep([Bad(row, line, (Finding(row, drift.code, "", str(drift)),)) for row, line in piece])
+            self._keep([RejectedRow(row, line, (Finding(row, drift.code, "", str(drift)),)) for row, line in piece])
             yield replace(blank, settled=(Settled("quarantined", len(piece), drift.code, str(drift)),))
 
     def _judge(self, bad: int, rows: int, first: tuple[Finding, ...]) -> None:
@@ -88,4 +88,4 @@ class Quarantine:
             allowed = f"{self._budget.rows:,} rows or {self._budget.share:.0%} of a file"
             found = f"row {first[0].row}: {first[0].code}: {first[0].note}"
             message = f"{bad:,} of {rows:,} rows are bad, the budget is {allowed}; the first is {found}"
-            raise Refusal("error-budget", message, first[:SHOWN_FINDINGS])
+            raise FileRejected("error-budget", message, first[:SHOWN_FINDINGS])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poc.batch import SHOWN_FINDINGS, Refusal
+from poc.batch import SHOWN_FINDINGS, FileRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,4 +25,4 @@ class Refuse:
             yield batch
         if found:
             first = found[0]
-            raise Refusal(first.code, f"row {first.row}: {first.told()}", tuple(found))
+            raise FileRejected(first.code, f"row {first.row}: {first.told()}", tuple(found))

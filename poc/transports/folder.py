@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, Self
 
 from poc.errors import BadInput, DeliveryFailed
-from poc.transports.source import digest, open_regular
+from poc.transports.source_file import digest, open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -50,7 +50,7 @@ def new_session() -> requests.Session:
     return session
 
 
-class HttpDoor:
+class HttpEndpoint:
     """Where one feed of one partner is delivered to.
 
     Args:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NoReturn
 
+from poc.config.partner import REFERENCE
 from poc.errors import BadInput
-from poc.partners import REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -123,7 +123,7 @@ def break_milestones(workspace):
 
 def damage_ledger(workspace):
     """A ledger whose pages were written over."""
-    from poc.ledger import open_ledger
+    from poc.ledger.ledger import open_ledger
 
     path = workspace / "var" / "ledger.db"
     ledger = open_ledger(path)
@@ -335,10 +335,10 @@ def test_a_run_delivers_and_puts_the_file_away(workspace, start_partner):
 
 def test_two_runs_at_once_are_one_and_a_later(workspace):
     """While one run holds the workspace, another is told to come again."""
-    from poc.config import load
-    from poc.inbox import alone
+    from poc.config.workspace import load
+    from poc.transports.inbox import workspace_lock
 
-    with alone(load(workspace)):
+    with workspace_lock(load(workspace)):
         done = milepost("-w", workspace, "run")
     assert done.exit_code == 75
     assert "another run is under way" in done.stderr
@@ -356,7 +356,7 @@ def test_measure_takes_the_highest_level_that_stands(workspace, monkeypatch):
     """Unless told otherwise, the control is measured against the best there is, not against the first there was."""
     import metrics.replay.measurement
     from metrics.errors import BadInput
-    from poc.line import BUILT
+    from poc.pipeline.capabilities import BUILT
 
     asked = []
 

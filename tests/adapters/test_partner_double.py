@@ -223,7 +223,7 @@ def test_a_killed_sender_finds_its_key_held(start_partner):
 def test_keys_outlive_the_double(tmp_path):
     """A double started again on what it kept knows the keys it has seen, and tells other bodies apart."""
     for body, status in ((BODY, 200), (BODY, 200), (b"{}\n", 422)):
-        command = [sys.executable, "-m", "poc.partner_double", "--keep", str(tmp_path)]
+        command = [sys.executable, "-m", "poc.practice_partner", "--keep", str(tmp_path)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as double:
             url = json.loads(double.stdout.readline())["ready"]
             headers = {"Idempotency-Key": '"k 1"'}

@@ -42,9 +42,9 @@ def test_every_wall_holds(copy):
         ("poc/monolith/exchange.py", "import poc.batch", "The baseline is an island"),
         ("poc/monolith/flights.py", "import polars", "The baseline is an island"),
         ("metrics/events.py", "import numpy", "The floor stands on the standard library"),
-        ("poc/exchange.py", "import metrics.store.database", "knows of measuring only the event"),
+        ("poc/service/exchange.py", "import metrics.store.database", "knows of measuring only the event"),
         ("metrics/store/database.py", "import roadmap.criteria", "Rooms look down"),
-        ("poc/batch.py", "import poc.exchange", "imports point down"),
+        ("poc/batch.py", "import poc.service.exchange", "poc, top down"),
         ("poc/stages/map.py", "import poc.stages.check", "Stages do not know each other"),
         ("dashboard/figures.py", "import flask", "knows neither store nor request"),
     ],
@@ -98,4 +98,4 @@ def test_only_the_line_compares_levels():
         for path in sorted((ROOT / "poc").rglob("*.py"))
         if re.search(r"\blevel (<|>|==|!=)|\.since\b|\.until\b", path.read_text())
     ]
-    assert asking == ["poc/line.py"]
+    assert asking == ["poc/pipeline/capabilities.py"]

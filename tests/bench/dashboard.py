@@ -42,7 +42,7 @@ from metrics.collector.collect import collect
 from metrics.events import SpoolRecorder, to_line
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
-from poc.scaffold import AIRLINES, make
+from poc.config.scaffold.create import AIRLINES, make
 from roadmap.plan.template import template
 
 if TYPE_CHECKING:

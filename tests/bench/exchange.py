@@ -27,9 +27,9 @@ from typing import Any
 
 from metrics.replay.input_files import flights
 from metrics.replay.subject_process import Program, command, usage
-from poc.ledger import open_ledger
-from poc.line import BUILT
-from poc.scaffold import AIRLINES, make
+from poc.config.scaffold.create import AIRLINES, make
+from poc.ledger.ledger import open_ledger
+from poc.pipeline.capabilities import BUILT
 
 SERVICE, MONOLITH = f"service@{BUILT}", "monolith"
 BARS = {
@@ -68,7 +68,7 @@ class Bench:
         (folder / "into-folder" / "partners" / "UA.toml").write_text(
             f"{head}[endpoint]\n{place}{tail[tail.index('[feed') :]}"
         )
-        double = [sys.executable, "-m", "poc.partner_double", "--keep", str(folder / "keep")]
+        double = [sys.executable, "-m", "poc.practice_partner", "--keep", str(folder / "keep")]
         self._partner = str(self.start(double).ready["ready"])
 
     def start(self, arguments: list[str]) -> Program:

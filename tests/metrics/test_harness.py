@@ -14,7 +14,7 @@ from metrics.replay.harness import replay
 from metrics.replay.input_files import block_span
 from metrics.replay.subject_process import command
 from metrics.replay.subject_run import ReplayRequest
-from poc.scaffold import AIRLINES, make
+from poc.config.scaffold.create import AIRLINES, make
 
 FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
 STEADY = Path(__file__).with_name("steady_subject.py")
@@ -49,7 +49,7 @@ def play(tmp_path, monkeypatch):
         def start(subject):
             return [sys.executable, str(STEADY), *options] if subject.startswith("service") else command(subject)
 
-        monkeypatch.setattr("metrics.replay.subject_process.command", start)
+        monkeypatch.setattr("metrics.replay.subject_run.command", start)
         folder = tmp_path / "replay"
         folder.mkdir()
         make(tmp_path / "w", "w", "replay", AIRLINES, "")

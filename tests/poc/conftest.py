@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from poc import contract
-from poc.formats.blocks import Sizes
-from poc.formats.reading import encoder, reader
-from poc.lane import Lane
-from poc.ledger import open_ledger
-from poc.partners import Feed, Retry
+from poc.config.partner import Feed, Retry
+from poc.contract import contract
+from poc.formats.record_splitter import Sizes
+from poc.formats.registry import encoder, reader
+from poc.ledger.ledger import open_ledger
+from poc.pipeline.prepared_feed import PreparedFeed
 from poc.stages.map import Map
-from poc.transports.http import HttpDoor, new_session
+from poc.transports.http import HttpEndpoint, new_session
 
 MAP = (
     {"to": "flight", "join": ["carrier", "flight"]},
@@ -29,9 +29,9 @@ ROW = "2013,1,1,517,515,2,830,819,11,UA,{flight},N14228,EWR,IAH,227,1400,5,15,20
 @pytest.fixture(scope="session")
 def flights():
     """The contract that new workspaces begin with."""
-    import poc.scaffold
+    import poc.config.scaffold
 
-    return contract.load(Path(poc.scaffold.__file__).with_name("flights.schema.json"))
+    return contract.load(Path(poc.config.scaffold.__file__).with_name("flights.schema.json"))
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def make_lane(flights):
         flow = Feed.model_validate({"contract": "flights.schema.json", "map": MAP, **feed})
         sizes = None if block_bytes is None else Sizes(block_bytes=block_bytes)
         written = encoder(flow)
-        door = None if url is None else HttpDoor(session, f"{url}/n/UA/flights", timeout_s, {}, written.media_type)
+        door = None if url is None else HttpEndpoint(session, f"{url}/n/UA/flights", timeout_s, {}, written.media_type)
         read = reader(flow, flights, sizes)
-        return Lane(
+        return PreparedFeed(
             "UA",
             "flights",
             flow,

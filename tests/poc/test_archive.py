@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from poc.config.partner import Feed
 from poc.errors import ContractBreach
-from poc.formats.archive import opened
-from poc.formats.reading import reader
-from poc.partners import Feed
+from poc.formats.compression import opened
+from poc.formats.registry import reader
 
 TEXT = b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(50_000))
 

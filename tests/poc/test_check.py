@@ -5,8 +5,8 @@ import json
 import polars as pl
 import pytest
 
-from poc import contract
-from poc.batch import ROW, Bad, Batch, Finding, Recall, Settled
+from poc.batch import ROW, Batch, Finding, RejectedRow, SecondPassNeeded, Settled
+from poc.contract import contract
 from poc.stages.check import Check
 
 
@@ -37,7 +37,7 @@ def batches(*keys, cut, numbers=None):
 
 def test_bad_rows_leave_with_their_bytes_and_all_that_is_wrong(keyed):
     """A bad row is set apart as it came; its neighbours go on, typed; what was on the batch stays on it."""
-    ragged, note, settled = Bad(9, b"x", ()), Finding(0, "note", "", ""), Settled("filtered", 1)
+    ragged, note, settled = RejectedRow(9, b"x", ()), Finding(0, "note", "", ""), Settled("filtered", 1)
     (batch,) = batches("1", "x", "3", cut=3, numbers=["1", "-5", "2.5"])
     (out,) = Check(keyed)(iter([Batch(batch.rows, batch.lines, (ragged,), (note,), (settled,))]))
     assert out.rows.rows() == [(1, 1, 1.0), (3, 3, 2.5)]
@@ -60,7 +60,7 @@ def test_a_key_that_stands_twice_in_a_batch_is_bad_at_once(keyed):
 def test_a_key_of_an_earlier_batch_recalls_the_rows(keyed, cut):
     """What is only known at the end is raised then, and a second run that knows it ends well."""
     keys = ("1", "2", "3", "1", "4", "2")
-    with pytest.raises(Recall) as recall:
+    with pytest.raises(SecondPassNeeded) as recall:
         list(Check(keyed)(batches(*keys, cut=cut)))
     assert [finding.row for finding in recall.value.findings] == [4, 6]
     known = {finding.row: (finding,) for finding in recall.value.findings}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from poc.config import load
+from poc.config.scaffold.create import AIRLINES, make
+from poc.config.workspace import load
 from poc.errors import BadInput
-from poc.scaffold import AIRLINES, make
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_make_twice_is_refused(workspace):
 
 def test_every_key_of_a_partners_file_is_in_its_document():
     """docs/partner-file.md has a row or a line for each key that the file can have."""
-    from poc.partners import Budget, Dialect, Endpoint, Feed, MapField, Partner, Retry
+    from poc.config.partner import Budget, Dialect, Endpoint, Feed, MapField, Partner, Retry
 
     text = (Path(__file__).parents[2] / "docs" / "partner-file.md").read_text()
     models = (Partner, Endpoint, Retry, Feed, Dialect, Budget, MapField)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poc import contract
 from poc.batch import ROW
+from poc.contract import contract
 from poc.errors import BadInput
 from poc.monolith import flights as monolith
 

@@ -6,8 +6,8 @@ import time
 import polars as pl
 import pytest
 
-from poc import contract
 from poc.batch import ROW
+from poc.contract import contract
 from poc.errors import BadInput
 
 

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from poc import contract
 from poc.batch import ROW
-from poc.contract import schema
+from poc.contract import contract, schema
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from metrics.events import NullRecorder
-from poc.config import load
-from poc.ledger import open_ledger
-from poc.overview import unsent
-from poc.run import run_inbox
-from poc.scaffold import AIRLINES, make
+from poc.config.scaffold.create import AIRLINES, make
+from poc.config.workspace import load
+from poc.ledger.ledger import open_ledger
+from poc.ledger.queries import unsent
+from poc.service.runner import run_inbox
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 CRASHING = Path(__file__).parents[1] / "crashing.py"
@@ -79,7 +79,7 @@ def expected():
 def account(root):
     """The account of the only exchange, and what still waits."""
     ledger = open_ledger(root / "var" / "ledger.db")
-    from poc.overview import summary
+    from poc.ledger.queries import summary
 
     (row,) = summary(ledger)
     waiting = unsent(ledger)

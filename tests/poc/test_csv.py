@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from poc.batch import ROW
+from poc.config.partner import Dialect, Feed
 from poc.errors import ContractBreach
-from poc.formats.blocks import Sizes
-from poc.formats.header import Drift
-from poc.formats.reading import reader
-from poc.partners import Dialect, Feed
+from poc.formats.header import SchemaDrift
+from poc.formats.record_splitter import Sizes
+from poc.formats.registry import reader
 
 SPECTRUM = Path(__file__).parents[3] / "shared" / "suites" / "csv-spectrum"
 
@@ -105,8 +105,8 @@ def test_rows_do_not_depend_on_where_blocks_end(block_bytes):
 
 def test_batches_hold_a_bounded_number_of_rows():
     """Rows of a large block come in several batches, each bad row in the batch of its neighbours."""
-    from poc.formats.csv import Csv
-    from poc.formats.table import TableReader
+    from poc.formats.csv_reader import Csv
+    from poc.formats.table_reader import TableReader
 
     lines = [f"{n}" if n in {2, 5, 9, 10} else f"{n},x" for n in range(1, 11)]
     small = TableReader(feed(), Csv(feed(), Agreed()), batch_rows=3)
@@ -361,7 +361,7 @@ def test_a_header_of_very_many_labels_is_judged_at_once():
     """Time grows with the labels, not with their square, and no finding is longer than a sentence."""
     began = time.process_time()
     for label in ("c{}", "", "c", "x" * 500 + "{}"):
-        with pytest.raises(Drift) as caught:
+        with pytest.raises(SchemaDrift) as caught:
             read(",".join(label.format(n) for n in range(30_000)) + "\n")
         assert len(caught.value.findings) <= 103
         assert all(len(told.note) < 2000 and len(told.field) <= 80 for told in caught.value.findings)

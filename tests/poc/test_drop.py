@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from poc.exchange import exchange, resume
-from poc.ledger import due, pick
-from poc.outbox import settle
+from poc.delivery.outbox_actions import settle
+from poc.ledger.ledger import due, pick
+from poc.service.exchange import exchange, resume
 from poc.transports import folder as folders
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -37,7 +37,7 @@ def die_before(monkeypatch, rename):
             folders.publish(folder, name)
         raise Dies
 
-    monkeypatch.setattr("poc.stages.drop.publish", dying)
+    monkeypatch.setattr("poc.stages.deliver_file.publish", dying)
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the rename", "after the rename"])

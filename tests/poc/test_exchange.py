@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from poc.errors import BadInput, StillWritten
-from poc.exchange import exchange
+from poc.service.exchange import exchange
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 

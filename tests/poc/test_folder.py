@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from poc.errors import BadInput, DeliveryFailed
 from poc.transports.folder import found, open_part, publish, safe_name
-from poc.transports.source import open_regular, same
+from poc.transports.source_file import is_unchanged, open_regular
 
 
 def names(folder):
@@ -228,7 +228,7 @@ def test_a_source_is_known_again(tmp_path):
                 os.utime(path, ns=(0, seen.changed_ns + 1))
             elif change == "gone":
                 path.unlink()
-            assert same(path, seen) is (change == "none")
+            assert is_unchanged(path, seen) is (change == "none")
 
 
 def test_only_regular_files_are_opened(tmp_path):

@@ -8,10 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from poc.batch import ROW
+from poc.config.partner import Dialect, Feed
 from poc.errors import ContractBreach
-from poc.formats.blocks import Sizes
-from poc.formats.reading import reader
-from poc.partners import Dialect, Feed
+from poc.formats.record_splitter import Sizes
+from poc.formats.registry import reader
 
 #: Bytes that matter to structure, often; any byte, sometimes.
 SOUP = st.lists(

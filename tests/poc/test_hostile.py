@@ -19,11 +19,11 @@ from click.testing import CliRunner
 
 from metrics.events import NullRecorder
 from milepost import main
-from poc.config import load
-from poc.formats.blocks import Sizes
-from poc.run import run_inbox
-from poc.scaffold import AIRLINES, make
-from poc.tables import VERSION
+from poc.config.scaffold.create import AIRLINES, make
+from poc.config.workspace import load
+from poc.formats.record_splitter import Sizes
+from poc.ledger.schema import VERSION
+from poc.service.runner import run_inbox
 
 NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
@@ -294,8 +294,8 @@ def test_a_file_that_grows_while_it_is_read_is_left_for_the_next_run(place, csv,
 
 def test_what_an_early_delivery_reserved_outlives_a_file_that_grows(tmp_path, start_partner, csv, monkeypatch):
     """Requests that could not be sent yet stay where they were reserved; the same bytes again are sent once."""
-    monkeypatch.setattr("poc.formats.table.Sizes", lambda: Sizes(block_bytes=20_000))
-    monkeypatch.setattr("poc.outbox.INLINE_BYTES", 10_000)
+    monkeypatch.setattr("poc.formats.table_reader.Sizes", lambda: Sizes(block_bytes=20_000))
+    monkeypatch.setattr("poc.delivery.outbox.INLINE_BYTES", 10_000)
     partner = start_partner({"faults": {"UA/flights/a.csv": {"0": {"1": "unavailable"}}}})
     house = House(tmp_path / "w", f'url = "{partner.url}/live/UA"\nhonours_keys = true')
     house.feed('deliver = "early"')
@@ -318,7 +318,7 @@ def test_a_file_refused_after_an_early_delivery_failed_holds_up_nobody(
     tmp_path, start_partner, csv, monkeypatch, level, fault
 ):
     """What left early and what was refused are counted to the row, and the next run goes on with the rest."""
-    monkeypatch.setattr("poc.formats.table.Sizes", lambda: Sizes(block_bytes=20_000))
+    monkeypatch.setattr("poc.formats.table_reader.Sizes", lambda: Sizes(block_bytes=20_000))
     partner = start_partner({"faults": {"UA/flights/a.csv": {"1": {"1": fault}}}})
     house = House(tmp_path / "w", f'url = "{partner.url}/live/UA"\nhonours_keys = true\n[retry]\nscale = 0.000001')
     house.feed('deliver = "early"\nbudget = { share = 0, rows = 2 }')
@@ -387,7 +387,7 @@ def test_a_partners_folder_on_a_full_disk_gets_the_file_later(tmp_path, csv, lev
 
 def test_a_locked_ledger_is_for_later(house, partner, csv, monkeypatch):
     """Another program that holds the ledger costs exit 75; once it lets go the file is delivered."""
-    monkeypatch.setattr("poc.ledger.WAIT_S", 0.1)
+    monkeypatch.setattr("poc.ledger.ledger.WAIT_S", 0.1)
     house.milepost("run")
     house.put("a.csv", csv(3))
     with closing(sqlite3.connect(house.root / "var/ledger.db")) as other:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poc.errors import BadInput, DeliveryFailed
-from poc.transports.http import HttpDoor, new_session, retry_after_s
+from poc.transports.http import HttpEndpoint, new_session, retry_after_s
 from poc.transports.secrets import Secret, resolve
 
 NOW = datetime(2013, 3, 5, 6, tzinfo=UTC)
@@ -63,7 +63,7 @@ def answering():
 
 def door(session, url, timeout_s=5.0):
     """A door for JSON Lines that says a secret."""
-    return HttpDoor(session, url, timeout_s, {"Authorization": Secret(f"Bearer {SECRET}")}, "application/jsonl")
+    return HttpEndpoint(session, url, timeout_s, {"Authorization": Secret(f"Bearer {SECRET}")}, "application/jsonl")
 
 
 def fail(session, url, headers=None, timeout_s=5.0):
@@ -275,7 +275,7 @@ def test_retry_after_is_never_a_trap(text):
 def test_a_header_that_cannot_be_secret_is_refused(session, name):
     """Its name is told when the door is made, not when something is sent."""
     with pytest.raises(BadInput, match="cannot be a secret header") as caught:
-        HttpDoor(session, "http://127.0.0.1:1/", 1, {name: Secret(SECRET)}, "application/jsonl")
+        HttpEndpoint(session, "http://127.0.0.1:1/", 1, {name: Secret(SECRET)}, "application/jsonl")
     assert SECRET not in str(caught.value)
 
 

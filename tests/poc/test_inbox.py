@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc import config
-from poc.inbox import handed_in, put_away, strays, waiting, why_stray
+from poc.config import workspace as config_workspace
+from poc.transports.inbox import archive_file, handed_in, unclaimed_files, waiting, why_unclaimed
 
 PARTNER = """
 schema = 1
@@ -33,7 +33,7 @@ def workspace(tmp_path):
         (tmp_path / "milepost.toml").write_text('schema = 1\nname = "w"\n')
         (tmp_path / "contracts/flights.schema.json").write_text("{}")
         (tmp_path / "partners/UA.toml").write_text(PARTNER.format(more=more))
-        made = config.load(tmp_path)
+        made = config_workspace.load(tmp_path)
         return made, made.find("UA", "flights")[1], made.inbox("UA", "flights")
 
     return make
@@ -96,7 +96,7 @@ def test_an_announcement_is_a_stray_only_by_itself(workspace):
     made, _, inbox = workspace('done_file = "{name}.done"')
     for name in ("b.csv", "b.csv.done", "c.csv.done"):
         (inbox / name).write_text("x")
-    assert names(strays(made)) == ["c.csv.done"]
+    assert names(unclaimed_files(made)) == ["c.csv.done"]
 
 
 def test_an_announcement_is_put_away_with_its_file(workspace):
@@ -105,9 +105,9 @@ def test_an_announcement_is_put_away_with_its_file(workspace):
     for _ in range(2):
         for name in ("a.csv", "a.csv.done"):
             (inbox / name).write_text("x")
-        assert put_away(made, "UA", "flights", inbox / "a.csv", "failed", "5" * 64) == inbox / "a.csv"
+        assert archive_file(made, "UA", "flights", inbox / "a.csv", "failed", "5" * 64) == inbox / "a.csv"
         assert names(sorted(inbox.iterdir())) == ["a.csv", "a.csv.done"]
-        put_away(made, "UA", "flights", inbox / "a.csv", "done", "5" * 64)
+        archive_file(made, "UA", "flights", inbox / "a.csv", "done", "5" * 64)
     archive = made.done("UA", "flights", "archive")
     assert list(inbox.iterdir()) == []
     assert names(sorted(archive.iterdir())) == [
@@ -125,7 +125,7 @@ def test_a_broken_link_in_the_archive_is_not_overwritten(workspace):
     archive.mkdir(parents=True)
     (archive / "a.csv").symlink_to("nowhere")
     (inbox / "a.csv").write_text("x")
-    assert put_away(made, "UA", "flights", inbox / "a.csv", "done", "5" * 64).name == "a.55555555.2.csv"
+    assert archive_file(made, "UA", "flights", inbox / "a.csv", "done", "5" * 64).name == "a.55555555.2.csv"
     assert (archive / "a.csv").is_symlink()
 
 
@@ -145,7 +145,7 @@ def test_what_is_no_file_is_left_alone_and_shown(workspace, tmp_path):
         (inbox / "half.csv.part").write_text("x")
         (inbox / "a.csv").write_text("x")
         assert names(handed_in(inbox, feed)) == ["a.csv"]
-        told = {path.name: why_stray(path) for path in strays(made)}
+        told = {path.name: why_unclaimed(path) for path in unclaimed_files(made)}
     link, other = "a symbolic link, which is never followed", "no regular file"
     assert told == {
         "link.csv": link,
@@ -163,7 +163,7 @@ def test_a_misspelt_folder_is_told(workspace):
     wrong = inbox.with_name("flihgts")
     wrong.mkdir()
     (wrong / "a.csv").write_text("x")
-    assert [(path.name, why_stray(path)) for path in strays(made)] == [("a.csv", "belongs to no feed")]
+    assert [(path.name, why_unclaimed(path)) for path in unclaimed_files(made)] == [("a.csv", "belongs to no feed")]
 
 
 def test_an_inbox_elsewhere_is_no_stray(workspace, tmp_path):
@@ -173,5 +173,5 @@ def test_an_inbox_elsewhere_is_no_stray(workspace, tmp_path):
     (tmp_path / "disk2").mkdir()
     inbox.symlink_to(tmp_path / "disk2")
     (inbox / "a.csv").write_text("x")
-    assert strays(made) == []
+    assert unclaimed_files(made) == []
     assert names(handed_in(inbox, feed)) == ["a.csv"]

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from poc.batch import ROW
-from poc.formats.blocks import Sizes
-from poc.formats.header import Drift
-from poc.formats.reading import encoder, reader
-from poc.partners import Dialect, Feed
+from poc.config.partner import Dialect, Feed
+from poc.formats.header import SchemaDrift
+from poc.formats.record_splitter import Sizes
+from poc.formats.registry import encoder, reader
 
 SUITES = Path(__file__).parents[3] / "shared" / "suites"
 CASES = sorted((SUITES / "json-test-suite" / "test_parsing").glob("*.json"))
@@ -116,7 +116,7 @@ def test_keys_beyond_the_contract_may_be_accepted():
 def test_a_first_record_with_other_keys_is_drift(first, code, said, before):
     """It is one breach of the file, not one a row; keys out of order are none, and later records are not asked."""
     agreed = Agreed(required=("a",))
-    with pytest.raises(Drift, match=said) as caught:
+    with pytest.raises(SchemaDrift, match=said) as caught:
         read(before + f"{first}\n" * 100, agreed)
     assert caught.value.code == code
     good, bad, notes = read(f'{before}{{"b":1,"a":"x"}}\n{first}\n', agreed)
@@ -152,7 +152,7 @@ def test_fields_match_as_the_contract_says(match, first, code):
     if code is None:
         assert len(read(first, agreed)[0]) == 1
     else:
-        with pytest.raises(Drift) as caught:
+        with pytest.raises(SchemaDrift) as caught:
             read(first, agreed)
         assert caught.value.code == code
 
@@ -161,7 +161,7 @@ def test_accept_extra_takes_keys_beyond_and_nothing_else():
     """A renamed key, and a record without a required one, are drift all the same."""
     agreed = Agreed(required=("a",))
     for first in ('{"c":"x","b":1}', '{"b":1,"c":1,"d":1}', '{"a":"x","c":1}'):
-        with pytest.raises(Drift):
+        with pytest.raises(SchemaDrift):
             read(first, agreed, on_drift="accept-extra")
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poc.batch import ROW, Refusal
-from poc.keys import Hashed, Keys, Memory
+from poc.batch import ROW, FileRejected
+from poc.contract.unique_keys import Hashed, KeyFilter, Keys
 
 TWO = (("primary-key", ("a",)), ("unique-error", ("b", "c")))
 
@@ -76,7 +76,7 @@ def test_a_second_run_finds_nothing_more(rows, sizes):
 def test_keys_are_looked_up_in_parts_where_the_filter_is_full():
     """A filter that suspects every key costs passes over the file, and not memory; the rows found are the same."""
     with tempfile.TemporaryFile() as file:
-        memory = Memory(file, word_bits=1, limit=100, held=0)
+        memory = KeyFilter(file, word_bits=1, limit=100, held=0)
         rows = pl.DataFrame({ROW: range(1, 451), "a": [n % 430 for n in range(450)]})
         for start in range(0, 450, 50):
             memory.add(Hashed(rows[start : start + 50], ("a",)), set(), keep_bad=True)
@@ -86,7 +86,7 @@ def test_keys_are_looked_up_in_parts_where_the_filter_is_full():
 
 def test_more_repeats_than_memory_allows_refuse_the_file():
     """A key that hardly any row has for itself is no key, and the file is refused with that reason."""
-    with pytest.raises(Refusal, match=r"share a key \(a, \.\.\.\) with others; that is no key"):
+    with pytest.raises(FileRejected, match=r"share a key \(a, \.\.\.\) with others; that is no key"):
         bad_rows([(1, "x", float(n)) for n in range(200)], [50] * 4, limit=100)
 
 

@@ -5,9 +5,9 @@ import sqlite3
 import pytest
 
 from poc.errors import LedgerDamaged, TryLater
-from poc.ledger import open_ledger, pick
-from poc.overview import summary
-from poc.tables import VERSION
+from poc.ledger.ledger import open_ledger, pick
+from poc.ledger.queries import summary
+from poc.ledger.schema import VERSION
 
 FILE = ("UA", "flights", "a.csv", "ab" * 32)
 
@@ -87,7 +87,7 @@ def test_a_ledger_of_a_newer_release_is_left_alone(path):
 
 def test_a_locked_ledger_is_for_later(path, monkeypatch):
     """While another program writes, the caller is told to come again."""
-    monkeypatch.setattr("poc.ledger.WAIT_S", 0.05)
+    monkeypatch.setattr("poc.ledger.ledger.WAIT_S", 0.05)
     ledger = open_ledger(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

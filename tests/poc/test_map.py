@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
-from poc import contract
-from poc.batch import ROW, Bad, Batch, Finding, NoLines, Settled
+from poc.batch import ROW, Batch, Finding, NoLines, RejectedRow, Settled
+from poc.config.partner import MapField
+from poc.contract import contract
 from poc.errors import BadInput
-from poc.partners import MapField
 from poc.stages.map import Map
 
 FIELDS = {
@@ -112,7 +112,7 @@ def test_a_result_out_of_range_is_set_apart(all_types, field, good, bad, said):
         texts[name] = pl.Series([fine, None, wrong, fine])
     typed, findings = all_types.check(pl.DataFrame({ROW: [1, 2, 4, 5], **texts}))
     assert findings == []
-    before = Bad(3, b"?", ())
+    before = RejectedRow(3, b"?", ())
     stage = Map([MapField.model_validate({"to": "x", **field})], all_types)
     (out,) = stage(iter([Batch(typed, Told(), (before,))]))
     assert out.rows[ROW].to_list() == [1, 2, 5]
@@ -135,7 +135,7 @@ def test_great_numbers_that_are_in_range_pass(all_types):
 def test_what_is_on_a_batch_stays_on_it(all_types):
     """Lines, bad rows, notes and settled rows are passed on as they are."""
     rows = pl.DataFrame({ROW: [1], "text": ["x"]})
-    given = Batch(rows, NoLines(), (Bad(2, b"", ()),), (Finding(0, "c", "", ""),), (Settled("filtered", 1),))
+    given = Batch(rows, NoLines(), (RejectedRow(2, b"", ()),), (Finding(0, "c", "", ""),), (Settled("filtered", 1),))
     (out,) = Map([MapField.model_validate({"to": "x", "from": "text"})], all_types)(iter([given]))
     assert (out.lines, out.bad, out.notes, out.settled) == (given.lines, given.bad, given.notes, given.settled)
 

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc import outbox
+from poc.config.partner import Retry
+from poc.delivery import outbox
+from poc.delivery.outbox_actions import give_up, settle
 from poc.errors import BadInput
-from poc.exchange import exchange, resume
-from poc.ledger import due, pick
-from poc.outbox import give_up, settle
-from poc.overview import unsent
-from poc.partners import Retry
+from poc.ledger.ledger import due, pick
+from poc.ledger.queries import unsent
+from poc.service.exchange import exchange, resume
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 LATER = NOW + timedelta(days=2)

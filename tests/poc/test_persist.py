@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc.exchange import exchange, resume
-from poc.ledger import pick
-from poc.overview import breakers
-from poc.partners import Retry
+from poc.config.partner import Retry
+from poc.ledger.ledger import pick
+from poc.ledger.queries import breakers
+from poc.service.exchange import exchange, resume
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 LATER = NOW + timedelta(days=2)

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poc import quarantine
-from poc.aside import Aside, Kept
-from poc.batch import Bad, Finding
-from poc.contract.rules import Rule
+from poc.batch import Finding, RejectedRow
+from poc.contract.constraints import Rule
 from poc.errors import BadInput
-from poc.exchange import exchange, resume
-from poc.ledger import Entry, pick
-from poc.quarantine import again, export, read_export
+from poc.ledger.ledger import ExchangeRecord, pick
+from poc.quarantine import replay as replay_module
+from poc.quarantine.export import export, read_export
+from poc.quarantine.replay import replay
+from poc.quarantine.store import QuarantinedRow, QuarantineStore
+from poc.service.exchange import exchange, resume
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 
@@ -57,7 +58,7 @@ def test_good_rows_go_on_and_bad_ones_are_kept(start_partner, make_lane, ledger,
     assert receipt.aside == (5, 7, 9)
     assert len(partner.held("n")) == 37
     lines = broken.read_bytes().split(b"\n")
-    kept = list(Aside(ledger, pick(ledger, receipt.exchange_id)).rows())
+    kept = list(QuarantineStore(ledger, pick(ledger, receipt.exchange_id)).rows())
     assert [row.original for row in kept] == [lines[5], lines[7], lines[9]]
     assert [[(found.code, found.field) for found in row.findings] for row in kept] == [
         [("constraint-error", "month"), ("type-error", "day")],
@@ -79,7 +80,7 @@ def test_a_file_over_its_budget_is_refused_whole(start_partner, make_lane, ledge
     )
     assert receipt.error.startswith("3 of 40 rows are bad, the budget is 2 rows or 5% of a file; the first is row 5:")
     assert partner.held("n") == []
-    assert list(Aside(ledger, pick(ledger, receipt.exchange_id)).rows()) == []
+    assert list(QuarantineStore(ledger, pick(ledger, receipt.exchange_id)).rows()) == []
 
 
 def test_a_drifted_header_is_named_once(start_partner, make_lane, ledger, good_csv, tmp_path):
@@ -96,7 +97,7 @@ def test_a_drifted_file_can_wait_in_quarantine(start_partner, make_lane, ledger,
     path = spoil(good_csv(tmp_path / "a.csv", 30), ("tailnum", "tail_number"))
     receipt = exchange(make_lane(start_partner().url, on_drift="quarantine"), path, NOW, ledger)
     assert (receipt.outcome, len(receipt.findings), rows(receipt)) == ("done", 1, {"in": 30, "quarantined": 30})
-    assert len(list(Aside(ledger, pick(ledger, receipt.exchange_id)).rows())) == 30
+    assert len(list(QuarantineStore(ledger, pick(ledger, receipt.exchange_id)).rows())) == 30
 
 
 def test_an_extra_column_can_be_accepted(start_partner, make_lane, ledger, good_csv, tmp_path):
@@ -123,18 +124,18 @@ def test_mended_rows_are_sent_once(start_partner, make_lane, ledger, broken):
     lane = make_lane(partner.url)
     first = exchange(lane, broken, NOW, ledger)
     entry = pick(ledger, first.exchange_id)
-    text = b"".join(export(entry, Aside(ledger, entry).rows())).decode()
+    text = b"".join(export(entry, QuarantineStore(ledger, entry).rows())).decode()
     assert text.startswith(f"#milepost {entry.exchange_id} row 5: ")
     text = text.replace("2013,13,x,", "2013,1,1,").replace("UA,7,N14228,EWR,IAH,", "UA,7,N14228,EWR,IAH,227,")
     edits = read_export(text.encode(), entry)
-    done = again(lane, entry, broken, edits, ledger, NOW)
+    done = replay(lane, entry, broken, edits, ledger, NOW)
     assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5, 7), [9])
     receipt = resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
     assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
     flights = [record["flight"] for record in partner.held("n")]
     assert sorted(flights) == sorted({f"UA{n}" for n in range(1, 41)} - {"UA9"})
     with pytest.raises(BadInput, match=r"row 5 of exchange .* is replayed; held are 9"):
-        again(lane, pick(ledger, entry.exchange_id), broken, edits, ledger, NOW)
+        replay(lane, pick(ledger, entry.exchange_id), broken, edits, ledger, NOW)
 
 
 def test_an_edit_that_takes_the_key_of_a_good_row_stays(start_partner, make_lane, ledger, broken):
@@ -143,7 +144,7 @@ def test_an_edit_that_takes_the_key_of_a_good_row_stays(start_partner, make_lane
     lane = make_lane(partner.url)
     entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[1]
-    done = again(lane, entry, broken, {5: line}, ledger, NOW)
+    done = replay(lane, entry, broken, {5: line}, ledger, NOW)
     assert (done.reserved, [f.code for bad in done.still_bad for f in bad.findings]) == ((), ["primary-key"])
     assert len(partner.held("n")) == 37
 
@@ -161,7 +162,7 @@ def test_an_edit_that_is_no_row_is_refused(start_partner, make_lane, ledger, bro
     lane = make_lane(start_partner().url)
     entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match=said):
-        again(lane, entry, broken, edited, ledger, NOW)
+        replay(lane, entry, broken, edited, ledger, NOW)
 
 
 def test_a_text_that_is_no_export_is_refused(start_partner, make_lane, ledger, broken):
@@ -177,13 +178,13 @@ def test_a_discarded_row_stays_in_the_account(start_partner, make_lane, ledger, 
     """A row that was given up is quarantined for good, with the reason, and cannot be replayed."""
     lane = make_lane(start_partner().url)
     entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
-    Aside(ledger, entry).discard([5], "a test flight")
+    QuarantineStore(ledger, entry).discard([5], "a test flight")
     ledger.seal()
-    kept = {row.row: (row.state, row.why) for row in Aside(ledger, entry).rows()}
+    kept = {row.row: (row.state, row.why) for row in QuarantineStore(ledger, entry).rows()}
     assert kept[5] == ("discarded", "a test flight")
     assert pick(ledger, entry.exchange_id).rows["quarantined"] == 3
     with pytest.raises(BadInput, match="is discarded"):
-        again(lane, entry, broken, {5: b"x"}, ledger, NOW)
+        replay(lane, entry, broken, {5: b"x"}, ledger, NOW)
 
 
 def test_edits_that_would_run_together_stay_apart(start_partner, make_lane, ledger, broken):
@@ -193,7 +194,7 @@ def test_edits_that_would_run_together_stay_apart(start_partner, make_lane, ledg
     entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
     first, second = line.split(b"14228")
-    done = again(lane, entry, broken, {5: first.replace(b",N", b',"N1'), 7: b'4228"' + second, 9: line}, ledger, NOW)
+    done = replay(lane, entry, broken, {5: first.replace(b",N", b',"N1'), 7: b'4228"' + second, 9: line}, ledger, NOW)
     assert ([bad.row for bad in done.still_bad], done.reserved) == ([5, 7], (9,))
     receipt = resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
     assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 38, "quarantined": 2})
@@ -204,7 +205,7 @@ def test_a_row_over_two_lines_is_one_row(start_partner, make_lane, ledger, broke
     lane = make_lane(start_partner().url)
     entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1").replace(b"N14228", b'"N14\n228"')
-    done = again(lane, entry, broken, {5: line}, ledger, NOW)
+    done = replay(lane, entry, broken, {5: line}, ledger, NOW)
     assert [(found.code, found.field) for bad in done.still_bad for found in bad.findings] == [
         ("constraint-error", "tailnum")
     ]
@@ -223,16 +224,16 @@ def test_keys_of_delivered_rows_count_under_a_stricter_contract(
     lines = broken.read_bytes().split(b"\n")
     edits = {5: lines[5].replace(b"13,x", b"1,1").replace(b"517", b"518"), 7: lines[8].replace(b"517", b"518")}
     strict = replace(lane, contract=stricter(lane.contract))
-    done = again(strict, entry, path, {5: edits[5]}, ledger, NOW)
+    done = replay(strict, entry, path, {5: edits[5]}, ledger, NOW)
     assert (done.reserved, done.still_bad) == ((5,), ())
     resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
     entry = pick(ledger, entry.exchange_id)
     key = "the key (carrier, flight, time_hour) stands in row"
-    done = again(strict, entry, path, {7: edits[7]}, ledger, NOW)
+    done = replay(strict, entry, path, {7: edits[7]}, ledger, NOW)
     assert [found.note for bad in done.still_bad for found in bad.findings] == [f"{key} 8 already"]
-    done = again(replace(lane, contract=never(lane.contract)), entry, path, {7: edits[5]}, ledger, NOW)
+    done = replay(replace(lane, contract=never(lane.contract)), entry, path, {7: edits[5]}, ledger, NOW)
     assert f"{key} 5 already" not in [found.note for bad in done.still_bad for found in bad.findings]  # bad in itself
-    done = again(lane, entry, path, {7: edits[5]}, ledger, NOW)
+    done = replay(lane, entry, path, {7: edits[5]}, ledger, NOW)
     assert [found.note for bad in done.still_bad for found in bad.findings] == [f"{key} 5 already"]
     flights = [record["flight"] for record in partner.held("n")]
     assert len(flights) == len(set(flights)) == 38
@@ -260,10 +261,10 @@ def test_two_edits_with_one_key_send_it_once(start_partner, make_lane, ledger, b
     entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
     lines = broken.read_bytes().split(b"\n")
     mended = lines[5].replace(b"13,x", b"1,1")
-    done = again(lane, entry, broken, {5: lines[1], 7: lines[1]}, ledger, NOW)
+    done = replay(lane, entry, broken, {5: lines[1], 7: lines[1]}, ledger, NOW)
     notes = [found.note for bad in done.still_bad for found in bad.findings]
     assert notes == ["the key (carrier, flight, time_hour) stands in row 1 already"] * 2
-    done = again(lane, entry, broken, {5: mended, 7: mended}, ledger, NOW)
+    done = replay(lane, entry, broken, {5: mended, 7: mended}, ledger, NOW)
     assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5,), [7])
 
 
@@ -274,11 +275,11 @@ def test_a_feed_that_is_read_otherwise_now_is_refused(start_partner, make_lane, 
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
     other = make_lane("http://127.0.0.1:1", dialect={"header": False})
     with pytest.raises(BadInput, match=r"row 8 of a.csv was delivered and cannot be read as the feed is declared now"):
-        again(other, entry, broken, {5: line}, ledger, NOW)
+        replay(other, entry, broken, {5: line}, ledger, NOW)
     longer = replace(entry, rows={**entry.rows, "in": 41})
     with pytest.raises(BadInput, match=r"a.csv has 40 rows as the feed is declared now, and had 41"):
-        again(lane, longer, broken, {5: line}, ledger, NOW)
-    assert [kept.state for kept in Aside(ledger, entry).rows()] == ["held"] * 3
+        replay(lane, longer, broken, {5: line}, ledger, NOW)
+    assert [kept.state for kept in QuarantineStore(ledger, entry).rows()] == ["held"] * 3
 
 
 def test_the_head_of_a_file_is_read_once(start_partner, make_lane, ledger, broken):
@@ -292,7 +293,7 @@ def test_the_head_of_a_file_is_read_once(start_partner, make_lane, ledger, broke
             read.append(1)
             return lane.reader.head(source)
 
-    again(replace(lane, reader=Counted()), entry, broken, None, ledger, NOW)
+    replay(replace(lane, reader=Counted()), entry, broken, None, ledger, NOW)
     assert read == [1]
 
 
@@ -300,8 +301,8 @@ def test_rows_set_aside_are_read_in_pieces(ledger):
     """Rows beyond one piece come too, in the order of their numbers, and a change meanwhile disturbs nobody."""
     entry = ledger.find("UA", "flights", "a.csv", "0" * 64)
     ledger.enter(entry, 1, 1)
-    aside = Aside(ledger, entry)
-    aside.keep([Bad(row, b"x%d" % row, (Finding(row, "c", "", ""),)) for row in range(1, 702)])
+    aside = QuarantineStore(ledger, entry)
+    aside.keep([RejectedRow(row, b"x%d" % row, (Finding(row, "c", "", ""),)) for row in range(1, 702)])
     seen = []
     for kept in aside.rows():
         seen.append((kept.row, kept.original))
@@ -309,14 +310,16 @@ def test_rows_set_aside_are_read_in_pieces(ledger):
     assert seen == [(row, b"x%d" % row) for row in range(1, 702)]
 
 
-ENTRY = Entry("0123456789abcdef", "UA", "flights", "a.csv", "0" * 64)
+ENTRY = ExchangeRecord("0123456789abcdef", "UA", "flights", "a.csv", "0" * 64)
 
 
 @given(st.lists(st.binary() | st.sampled_from([b"", b"a\r", b"a\n", b"\r\n", b"#milepost 12 row 3: x\n", b"\x0a\x00"])))
 def test_an_export_read_back_gives_the_very_bytes(originals):
     """Whatever bytes rows have, line ends and marks of other exchanges among them, an unedited export keeps them."""
     held = [
-        Kept(row, "held", (Finding(row, "c", "f", "note\r\n#milepost 0123456789abcdef row 1"),), line, None, "")
+        QuarantinedRow(
+            row, "held", (Finding(row, "c", "f", "note\r\n#milepost 0123456789abcdef row 1"),), line, None, ""
+        )
         for row, line in enumerate(originals, 1)
     ]
     data = b"".join(export(ENTRY, held))
@@ -339,9 +342,9 @@ def test_rows_in_utf_16_are_replayed(start_partner, make_lane, ledger, broken, t
     path.write_text(broken.read_text(), encoding="utf-16")
     lane = make_lane(partner.url, dialect={"encoding": "utf-16"})
     entry = pick(ledger, exchange(lane, path, NOW, ledger).exchange_id)
-    text = b"".join(export(entry, Aside(ledger, entry).rows()))
+    text = b"".join(export(entry, QuarantineStore(ledger, entry).rows()))
     text = text.replace("13,x,".encode("utf-16-le"), "1,1,".encode("utf-16-le"))
-    done = again(lane, entry, path, read_export(text, entry), ledger, NOW)
+    done = replay(lane, entry, path, read_export(text, entry), ledger, NOW)
     assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5,), [7, 9])
     assert resume(lane, pick(ledger, entry.exchange_id), NOW, ledger).outcome == "done"
     assert "UA5" in [record["flight"] for record in partner.held("n")]
@@ -353,7 +356,7 @@ def test_an_exchange_that_goes_on_with_its_file_is_let_end_first(start_partner, 
     lane = make_lane(start_partner().url)
     entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match=f"is {outcome}: a.csv will be read again.*milepost run"):
-        again(lane, replace(entry, outcome=outcome, whole=False), broken, None, ledger, NOW)
+        replay(lane, replace(entry, outcome=outcome, whole=False), broken, None, ledger, NOW)
 
 
 def test_rows_of_an_exchange_given_up_are_not_sent(start_partner, make_lane, ledger, broken):
@@ -361,16 +364,16 @@ def test_rows_of_an_exchange_given_up_are_not_sent(start_partner, make_lane, led
     lane = make_lane(start_partner().url)
     entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match=r"of a.csv was given up: given up: too late"):
-        again(lane, replace(entry, outcome="given_up", reason="given up: too late"), broken, None, ledger, NOW)
+        replay(lane, replace(entry, outcome="given_up", reason="given up: too late"), broken, None, ledger, NOW)
 
 
 def test_rows_that_do_not_come_back_one_for_one_are_named(make_lane, monkeypatch):
     """Should checking lose a row, it is named and nothing is reserved."""
-    from poc import recheck
+    from poc.quarantine import revalidate
 
-    monkeypatch.setattr(recheck, "Check", lambda *_, **__: lambda _: iter(()))
+    monkeypatch.setattr(revalidate, "Check", lambda *_, **__: lambda _: iter(()))
     with pytest.raises(BadInput, match=r"rows \[5, 7\] do not stand for one row each"):
-        recheck.recheck(make_lane("http://127.0.0.1:1", dialect={"header": False}), b"", {5: b"x", 7: b"y"}, [])
+        revalidate.recheck(make_lane("http://127.0.0.1:1", dialect={"header": False}), b"", {5: b"x", 7: b"y"}, [])
 
 
 @pytest.fixture
@@ -392,12 +395,12 @@ def account(ledger, entry):
 def test_rows_replayed_into_a_folder_are_a_file_of_their_own(ledger, dropped):
     """A partner with a folder gets mended rows as one more file, once."""
     lane, entry, path, edits, file = dropped
-    done = again(lane, entry, path, edits, ledger, NOW)
+    done = replay(lane, entry, path, edits, ledger, NOW)
     assert (done.reserved, done.still_bad) == ((5, 9), ())
     assert [line[:15] for line in file.read_text().splitlines()] == ['{"flight":"UA5"', '{"flight":"UA9"']
     assert account(ledger, entry) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
     with pytest.raises(BadInput, match=r"row 5 of exchange .* is replayed"):
-        again(lane, pick(ledger, entry.exchange_id), path, edits, ledger, NOW)
+        replay(lane, pick(ledger, entry.exchange_id), path, edits, ledger, NOW)
     assert len(list(file.parent.iterdir())) == 2
 
 
@@ -410,17 +413,17 @@ def test_a_replay_into_a_folder_that_dies_is_taken_up(ledger, dropped, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((quarantine, "publish") if died == "publish" else (ledger, "seal")), die)
+        patch.setattr(*((replay_module, "publish") if died == "publish" else (ledger, "seal")), die)
         with pytest.raises(KeyboardInterrupt):
-            again(lane, entry, path, edits, ledger, NOW)
+            replay(lane, entry, path, edits, ledger, NOW)
     part = file.with_name(f"{file.name}.part")
     assert (part.exists(), file.exists()) == (True, False)
     entry = pick(ledger, entry.exchange_id)
-    done = again(lane, entry, path, {} if died == "publish" else {9: edits[9]}, ledger, NOW)
+    done = replay(lane, entry, path, {} if died == "publish" else {9: edits[9]}, ledger, NOW)
     assert (part.exists(), file.exists()) == (False, died == "publish")
     assert done.reserved == (() if died == "publish" else (9,))
     if died == "seal":
-        assert again(lane, pick(ledger, entry.exchange_id), path, {5: edits[5]}, ledger, NOW).reserved == (5,)
+        assert replay(lane, pick(ledger, entry.exchange_id), path, {5: edits[5]}, ledger, NOW).reserved == (5,)
     assert account(ledger, entry) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
     sent = [line[11:14] for one in file.parent.glob("*.again-*.jsonl") for line in one.read_text().splitlines()]
     assert sorted(sent) == ["UA5", "UA9"]

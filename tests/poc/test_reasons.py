@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from metrics.events import RunEvent
-from poc.aside import Aside
-from poc.exchange import exchange, resume
-from poc.ledger import pick
-from poc.quarantine import again
-from poc.run import Runner
-from poc.subject import result
+from poc.ledger.ledger import pick
+from poc.quarantine.replay import replay
+from poc.quarantine.store import QuarantineStore
+from poc.service.exchange import exchange, resume
+from poc.service.line_protocol import result
+from poc.service.runner import Runner
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 LATER = datetime(2013, 1, 7, 7, tzinfo=UTC)
@@ -60,10 +60,10 @@ def test_rows_that_were_replayed_stand_aside_no_longer(start_partner, make_lane,
     """One mended and sent, one given up: the first leaves the reasons, the second stays in them, as in the account."""
     lane, path = make_lane(start_partner().url), broken()
     entry = pick(ledger, exchange(lane, path, NOW, ledger).exchange_id)
-    Aside(ledger, entry).discard([9], "a test flight")
+    QuarantineStore(ledger, entry).discard([9], "a test flight")
     ledger.seal()
     mended = path.read_bytes().splitlines()[7].replace(b"IAH,", b"IAH,227,", 1)
-    assert again(lane, entry, path, {7: mended}, ledger, NOW).reserved == (7,)
+    assert replay(lane, entry, path, {7: mended}, ledger, NOW).reserved == (7,)
     done = resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
     assert done.account.as_dict()["quarantined"] == 2
     assert done.reasons == {"constraint-error": 1, "primary-key": 1}

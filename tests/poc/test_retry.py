@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poc.partners import Retry
-from poc.retry import Breaker, backoff_s, wait_s
+from poc.config.partner import Retry
+from poc.delivery.backoff import backoff_s, wait_s
+from poc.delivery.circuit_breaker import Breaker
 
 RETRY = Retry(breaker_failures=3, breaker_s=60)
 S = 1_000_000

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from milepost import main
-from poc.scaffold import AIRLINES, make
+from poc.config.scaffold.create import AIRLINES, make
 
 TOKEN, KEY = "tok-7f3a9c51d2e8b604", "key-d41e0b7795aa2c36"
 

@@ -25,33 +25,33 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from metrics.events import OUTCOMES, NullRecorder
-from poc.aside import Aside
-from poc.config import load
+from poc.config.workspace import load
+from poc.delivery.outbox_actions import settle
 from poc.errors import BadInput
-from poc.exchange import resume
-from poc.formats.blocks import Sizes
-from poc.lane import lane
-from poc.ledger import open_ledger, pick
-from poc.outbox import settle
-from poc.overview import summary, troubles
-from poc.quarantine import again, archived
-from poc.run import run_inbox
+from poc.formats.record_splitter import Sizes
+from poc.ledger.ledger import open_ledger, pick
+from poc.ledger.queries import summary, troubles
+from poc.pipeline.prepared_feed import prepare_feed
+from poc.quarantine.replay import archived, replay
+from poc.quarantine.store import QuarantineStore
+from poc.service.exchange import resume
+from poc.service.runner import run_inbox
 from poc.transports.http import new_session
 
 START = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 STEPS = {
-    "open": ("poc.exchange", "open_regular"),
-    "find": ("poc.ledger", "Ledger.find"),
-    "enter": ("poc.ledger", "Ledger.enter"),
-    "commit": ("poc.ledger", "Ledger.seal"),
-    "reserve": ("poc.outbox", "Outbox.reserve"),
-    "hold": ("poc.outbox", "Outbox.hold"),
-    "send": ("poc.courier", "Courier.carry"),
-    "confirm": ("poc.outbox", "Outbox.confirm"),
-    "mark": ("poc.outbox", "Outbox.mark"),
-    "tidy": ("poc.outbox", "Outbox.tidy"),
-    "put away": ("poc.run", "put_away"),
+    "open": ("poc.service.exchange", "open_regular"),
+    "find": ("poc.ledger.ledger", "Ledger.find"),
+    "enter": ("poc.ledger.ledger", "Ledger.enter"),
+    "commit": ("poc.ledger.ledger", "Ledger.seal"),
+    "reserve": ("poc.delivery.outbox", "Outbox.reserve"),
+    "hold": ("poc.delivery.outbox", "Outbox.hold"),
+    "send": ("poc.delivery.sender", "RequestSender.carry"),
+    "confirm": ("poc.delivery.outbox", "Outbox.confirm"),
+    "mark": ("poc.delivery.outbox", "Outbox.mark"),
+    "tidy": ("poc.delivery.outbox", "Outbox.tidy"),
+    "put away": ("poc.service.runner", "archive_file"),
 }
 
 #: What a partner does with a request. Held: lost, 500-held. Not held: all others. The first is an answer.
@@ -195,8 +195,8 @@ def house():
             for part in classes:
                 owner = getattr(owner, part)
             patch.setattr(owner, attribute, trap.around(name, getattr(owner, attribute)))
-        patch.setattr("poc.formats.table.Sizes", lambda: Sizes(block_bytes=60))
-        patch.setattr("poc.stages.once.CONFIRMED_TOGETHER", 2)
+        patch.setattr("poc.formats.table_reader.Sizes", lambda: Sizes(block_bytes=60))
+        patch.setattr("poc.stages.deliver_once.CONFIRMED_TOGETHER", 2)
         yield server, trap
         server.shutdown()
         thread.join()
@@ -247,13 +247,13 @@ class Service:
         """What a person does with the rows in quarantine: each is mended and replayed."""
         workspace = load(self.root)
         with closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
-            ready = lane(workspace, "UA", "rows", self.level, session)
+            ready = prepare_feed(workspace, "UA", "rows", self.level, session)
             for trouble in ledger.connection.exec_driver_sql("SELECT id FROM exchange ORDER BY id").fetchall():
                 entry = pick(ledger, trouble[0])
-                kept = [row for row in Aside(ledger, entry).rows() if row.state == "held"]
+                kept = [row for row in QuarantineStore(ledger, entry).rows() if row.state == "held"]
                 edits = {row.row: f"{kept_id(row.original)},mended".encode() for row in kept}
                 try:
-                    done = again(ready, entry, archived(workspace, entry), edits, ledger, self.now)
+                    done = replay(ready, entry, archived(workspace, entry), edits, ledger, self.now)
                 except BadInput:
                     continue  # it is still in the inbox: its rows are not all known yet
                 assert done.still_bad == ()
@@ -343,7 +343,7 @@ BUDGET = {
 def test_with_keys_every_row_is_held_once_in_the_end(house, files, actions, level, early, inline_bytes):
     """Once the faults end and a person has mended what was set aside, the partner holds each row exactly once."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("poc.outbox.INLINE_BYTES", inline_bytes)
+        patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
         service = Service(Path(folder) / "w", house, level, keys=True, early=early)
         live(service, files, actions)
         for _ in range(4):
@@ -375,7 +375,7 @@ def test_with_keys_every_row_is_held_once_in_the_end(house, files, actions, leve
 def test_without_keys_no_row_is_held_twice(house, files, actions, level, early, inline_bytes):
     """Nothing is sent that may have arrived, and each row that is not held waits where a person can see it."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("poc.outbox.INLINE_BYTES", inline_bytes)
+        patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
         service = Service(Path(folder) / "w", house, level, keys=False, early=early)
         live(service, files, actions)
         for _ in range(4):

@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from poc.batch import ROW, Bad, Batch, Finding, Refusal
-from poc.partners import Feed
+from poc.batch import ROW, Batch, FileRejected, Finding, RejectedRow
+from poc.config.partner import Feed
 from poc.stages.quarantine import Quarantine
 from poc.stages.refuse import Refuse
 
@@ -17,7 +17,7 @@ def batch(first, last, *bad):
 
 def bad(row, code="type-error"):
     """A bad row."""
-    return Bad(row, b"as it came", (Finding(row, code, "a", f"note {row}"),))
+    return RejectedRow(row, b"as it came", (Finding(row, code, "a", f"note {row}"),))
 
 
 def quarantine(kept, **budget):
@@ -34,7 +34,7 @@ def test_refuse_lets_a_clean_file_through():
 
 def test_refuse_names_the_first_bad_row_of_the_file():
     """One bad row refuses the file at its end, and the reason is the first of the file, whatever order they came in."""
-    with pytest.raises(Refusal, match="row 4: enum in a: note 4") as refused:
+    with pytest.raises(FileRejected, match="row 4: enum in a: note 4") as refused:
         list(Refuse()(iter([batch(1, 2), batch(3, 3, bad(5), bad(4, "enum")), batch(6, 7)])))
     assert (refused.value.code, [finding.row for finding in refused.value.findings]) == ("enum", [4, 5])
 
@@ -54,7 +54,7 @@ def test_a_budget_is_a_count_or_a_share_whichever_is_more(share, refused):
     batches = iter([batch(1, 2, bad(3), bad(4))])
     stage = quarantine([], rows=1, share=share)
     if refused:
-        with pytest.raises(Refusal, match="2 of 4 rows are bad, the budget is 1 rows or 49% of a file"):
+        with pytest.raises(FileRejected, match="2 of 4 rows are bad, the budget is 1 rows or 49% of a file"):
             list(stage(batches))
     else:
         assert len(list(stage(batches))) == 1

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc.config import load
-from poc.scaffold import AIRLINES, make
-from poc.unattended import Unattended
+from poc.config.scaffold.create import AIRLINES, make
+from poc.config.workspace import load
+from poc.service.worker import InboxWorker
 
 
 @pytest.fixture(params=[1, 3])
@@ -33,7 +33,7 @@ def inboxes(tmp_path, start_partner, good_csv, level):
         os.utime(file, (0, 0))
     clock = [datetime(2026, 1, 1, 12, tzinfo=UTC)]
     said: list[str] = []
-    return Unattended(load(root), lambda: clock[0], "0.1.0", lambda: False, said.append), partner, clock, said, root
+    return InboxWorker(load(root), lambda: clock[0], "0.1.0", lambda: False, said.append), partner, clock, said, root
 
 
 def test_a_failed_file_waits_a_day_and_others_do_not(inboxes):

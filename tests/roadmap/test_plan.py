@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from poc.line import BUILT
+from poc.pipeline.capabilities import BUILT
 from roadmap.errors import PlanError
 from roadmap.plan import loader, milestones
 from roadmap.plan.template import starting

@@ -1,0 +1,1 @@
+"""The workspace, its partner files, and how a new one is made."""

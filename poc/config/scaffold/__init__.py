@@ -1,0 +1,1 @@
+"""A new workspace and its sample data."""

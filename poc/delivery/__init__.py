@@ -1,0 +1,1 @@
+"""Outbox, requests, retries and the circuit breaker."""

@@ -1,0 +1,66 @@
+"""What stages ask of the attempt that they run in: when to commit, and what follows from a delivery that failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from poc.delivery.circuit_breaker import Breaker
+    from poc.errors import DeliveryFailed
+
+
+class CommitPoint(Protocol):
+    """Commits the ledger before anything leaves."""
+
+    def __call__(self, *, whole: bool = False, reserved_to: int = -1) -> None:
+        """`whole`: all rows of the file are in the ledger; `reserved_to`: the last slot that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopSending:
+    """Why nothing more is sent in this attempt, and how the rows end that were not: `failed`, or `due` later."""
+
+    outcome: str
+    code: str
+    reason: str
+
+
+class Policy(Protocol):
+    """What follows from a failure.
+
+    `failures` (failed attempts in a row), `due_at_us` and `breaker` are what the ledger is to remember afterwards.
+    """
+
+    failures: int
+    due_at_us: int | None
+    breaker: Breaker
+
+    def hold(self) -> StopSending | None:
+        """Asked before a request is sent: a reason to leave the partner alone now."""
+
+    def failed(self, failure: DeliveryFailed) -> StopSending:
+        """A request was not taken."""
+
+    def succeeded(self) -> None:
+        """A request was taken."""
+
+
+class FailFast:
+    """The policy of a service without patience: what fails has failed, until it is run again."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        self.breaker = breaker  # left as it is
+        self.failures = 0
+        self.due_at_us: int | None = None
+
+    def hold(self) -> StopSending | None:
+        """Nothing is ever held."""
+        return None
+
+    def failed(self, failure: DeliveryFailed) -> StopSending:
+        """The attempt ends."""
+        return StopSending("failed", failure.code, str(failure))
+
+    def succeeded(self) -> None:
+        """Nothing to remember."""

@@ -1,0 +1,78 @@
+"""From rows to requests: the rows of each slot of a file become one body.
+
+A slot is `request_rows` consecutive rows of the source file. It is named in the request, so that sender and partner
+mean the same rows whatever was left out of them. A batch is encoded at once and the bytes are cut at the slots: cutting
+bytes takes a twentieth of the time of encoding slot by slot.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poc.batch import ROW
+from poc.delivery.outbox import OutboundRequest
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from poc.formats.registry import Encoder
+
+
+class RequestBuilder:
+    """Packs the rows of one file, batch after batch; a slot may go on in the next batch."""
+
+    def __init__(self, request_rows: int, encoder: Encoder) -> None:
+        self._size = request_rows
+        self._encoder = encoder
+        self._slot = -1
+        self._rows = 0
+        self._parts: list[bytes] = []
+
+    def add(self, rows: pl.DataFrame) -> list[OutboundRequest]:
+        """Take rows in; gives the parcels that are complete with them."""
+        if not rows.height:
+            return []
+        numbers = rows[ROW]
+        first, last = ((int(numbers[at]) - 1) // self._size for at in (0, -1))
+        if first == last:
+            return self._take(first, rows.height, self._encoder.encode(rows), rows)
+        slots = (numbers.to_numpy().astype(np.int64) - 1) // self._size
+        ends = [*(np.flatnonzero(np.diff(slots)) + 1).tolist(), rows.height]
+        done: list[OutboundRequest] = []
+        start = 0
+        for end, part in zip(ends, self._cut(rows, ends), strict=True):
+            done += self._take(int(slots[start]), end - start, part, rows)
+            start = end
+        return done
+
+    def rest(self) -> list[OutboundRequest]:
+        """The last parcel, where there is one."""
+        if not self._rows:
+            return []
+        parcel = OutboundRequest(str(self._slot), self._rows, b"".join(self._parts))
+        self._rows, self._parts = 0, []
+        return [parcel]
+
+    def _take(self, slot: int, rows: int, part: bytes, frame: pl.DataFrame) -> list[OutboundRequest]:
+        done = self.rest() if slot != self._slot else []
+        if not self._rows:
+            self._slot = slot
+            self._parts = (
+                [head] if (head := self._encoder.head([name for name in frame.columns if name != ROW])) else []
+            )
+        self._rows += rows
+        self._parts.append(part)
+        return done
+
+    def _cut(self, rows: pl.DataFrame, ends: list[int]) -> list[bytes]:
+        starts = [0, *ends[:-1]]
+        if not self._encoder.row_is_line:
+            return [self._encoder.encode(rows[start:end]) for start, end in zip(starts, ends, strict=True)]
+        data = self._encoder.encode(rows)
+        line_ends: NDArray[np.int64] = np.flatnonzero(np.frombuffer(data, np.uint8) == 0x0A) + 1
+        cuts = [0, *(int(line_ends[end - 1]) for end in ends)]
+        return [data[start:end] for start, end in pairwise(cuts)]

@@ -1,0 +1,1 @@
+"""The ledger: its tables, its transactions and its questions."""

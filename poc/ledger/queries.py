@@ -1,0 +1,65 @@
+"""What people ask of the ledger: sums, troubles, rows in quarantine, requests that wait, partners left alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from poc.ledger.ledger import ROWS
+from poc.ledger.schema import ASIDE, BREAKER, EXCHANGE, PARCEL
+
+if TYPE_CHECKING:
+    from poc.ledger.ledger import Ledger
+
+
+def summary(ledger: Ledger) -> list[dict[str, Any]]:
+    """Exchanges and rows per partner, feed and outcome."""
+    c = EXCHANGE.c
+    place = (c.partner, c.feed, c.outcome)
+    rows = [sa.func.sum(c[name]).label(name.removeprefix("rows_")) for name in ROWS]
+    query = sa.select(*place, sa.func.count().label("exchanges"), *rows).group_by(*place).order_by(*place)
+    return _read(ledger, query)
+
+
+def troubles(ledger: Ledger) -> list[dict[str, Any]]:
+    """Exchanges that are not done, newest first, with the reason each has."""
+    names = ("id", "partner", "feed", "file", "attempt", "outcome", "reason", "opened_at_us", "due_at_us")
+    query = sa.select(*(EXCHANGE.c[name] for name in names)).where(EXCHANGE.c.outcome != "done")
+    return _read(ledger, query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
+
+
+def held_rows(ledger: Ledger) -> list[dict[str, Any]]:
+    """Rows that wait in quarantine: a count per partner, feed and exchange, newest first."""
+    c = EXCHANGE.c
+    query = (
+        sa.select(c.id, c.partner, c.feed, c.file, sa.func.count().label("rows"), c.opened_at_us)
+        .join(ASIDE, ASIDE.c.exchange_id == c.id)
+        .where(ASIDE.c.state == "held")
+        .group_by(c.id)
+        .order_by(c.opened_at_us.desc(), c.id)
+    )
+    return _read(ledger, query)
+
+
+def unsent(ledger: Ledger) -> list[dict[str, Any]]:
+    """Requests that are reserved and not confirmed, exchange by exchange."""
+    c, p = EXCHANGE.c, PARCEL.c
+    query = (
+        sa.select(c.id, c.partner, c.feed, c.file, c.outcome, c.due_at_us, p.name, p.rows, p.state, p.note)
+        .join(PARCEL, p.exchange_id == c.id)
+        .order_by(c.opened_at_us, c.id, sa.literal_column("parcel.rowid"))
+    )
+    return _read(ledger, query)
+
+
+def breakers(ledger: Ledger) -> list[dict[str, Any]]:
+    """Partners whose last delivery failed."""
+    return _read(ledger, sa.select(BREAKER).order_by(BREAKER.c.partner))
+
+
+def _read(ledger: Ledger, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    with ledger.asking():
+        found = [dict(row) for row in ledger.connection.execute(query).mappings()]
+        ledger.connection.rollback()  # a reader keeps nobody waiting
+    return found

@@ -1,0 +1,1 @@
+"""The capabilities of each level, and the stages they build."""

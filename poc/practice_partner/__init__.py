@@ -1,0 +1,1 @@
+"""A partner to practise on, which misbehaves by a plan."""

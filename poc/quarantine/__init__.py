@@ -1,0 +1,1 @@
+"""Quarantined rows: keep, export, check again and replay them."""

@@ -1,0 +1,1 @@
+"""Exchange one file, run a workspace, and speak the line protocol."""

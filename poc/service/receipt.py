@@ -1,0 +1,59 @@
+"""The receipt: how one attempt at one exchange ended, and why a file that comes again may need none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from poc.batch import Account, Finding
+    from poc.ledger.ledger import ExchangeRecord
+    from poc.transports.source_file import FileVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How one attempt at one exchange ended.
+
+    `outcome` is `done`, `already_received`, `refused`, `failed`, `due` (goes on by itself at `due_at_us`) or
+    `ambiguous`; `account` is how this attempt left the rows, `aside` the numbers of rows it set aside, `reasons` how
+    many stand set aside by error code, each row by the first thing that is wrong with it; `whole` says that the ledger
+    has all that is left to do, so that the file is not needed; `seen` is the file as it was opened; `blocked_s` went
+    to requests that ended in a time-out; `stages_ns` is the time inside each stage.
+    """
+
+    exchange_id: str
+    attempt: int
+    outcome: str
+    account: Account
+    sha256: str
+    bytes_in: int
+    bytes_out: int = 0
+    calls: int = 0
+    blocked_s: float = 0.0
+    error_type: str = ""
+    error: str = ""
+    findings: tuple[Finding, ...] = ()
+    aside: tuple[int, ...] = ()
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    due_at_us: int | None = None
+    whole: bool = False
+    seen: FileVersion | None = None
+    stages_ns: Mapping[str, int] = field(default_factory=dict)
+
+
+def settled_before(entry: ExchangeRecord, now: datetime) -> str:
+    """Why a file that is handed in needs nothing done now; empty where it does."""
+    if entry.outcome == "done":
+        return f"the same bytes were exchanged as {entry.file}"
+    if entry.outcome == "due" and not entry.whole:
+        early = entry.due_at_us is not None and now.timestamp() * 1_000_000 < entry.due_at_us
+        return entry.reason if early else ""
+    if entry.outcome == "refused" and entry.whole:
+        return f"part of it had left before it was refused; hand in the rest as a file of its own: {entry.reason}"
+    if entry.outcome in {"due", "ambiguous", "given_up"}:
+        return f"the same bytes came in as {entry.file}, which is {entry.outcome}: {entry.reason}"
+    return ""
