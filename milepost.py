@@ -303,7 +303,7 @@ def demo(
     """
     import json
 
-    from dashboard.serving import address_of, listen
+    from dashboard.server import address_of, listen
     from metrics.export.data_dictionary import put_beside
     from metrics.progress import progress_bar
     from metrics.replay.measurement import MeasurementRequest, faults_of, measure
@@ -355,7 +355,7 @@ def demo(
 @click.pass_obj
 def serve(front: Front, host: str, port: int) -> None:
     """Show the dashboard, exchange what arrives in the inboxes, collect, and judge once a day."""
-    from dashboard.serving import address_of, listen
+    from dashboard.server import address_of, listen
 
     _ = front.workspace  # a mistake in it is told before anything is served
     listener = listen(host, port)
@@ -426,7 +426,7 @@ def serve_until_told(front: Front, listener: socket.socket) -> int:
     from datetime import UTC, datetime
 
     from dashboard.config import Config
-    from dashboard.serving import Turns, serve_with
+    from dashboard.server import PeriodicJob, serve_with
 
     told = threading.Event()
     todo = jobs(front, told.is_set)
@@ -442,9 +442,9 @@ def serve_until_told(front: Front, listener: socket.socket) -> int:
         keep_s=KEEP_S,
     )
     turns = {  # what is judged has been collected
-        "exchange": Turns(work=spoken(todo["exchange"]), every_s=5, first_s=0),
-        "collect": Turns(work=spoken(todo["collect"]), every_s=2, first_s=1),
-        "judge": Turns(
+        "exchange": PeriodicJob(work=spoken(todo["exchange"]), every_s=5, first_s=0),
+        "collect": PeriodicJob(work=spoken(todo["collect"]), every_s=2, first_s=1),
+        "judge": PeriodicJob(
             work=spoken(todo["judge"], told.wait), every_s=86_400, first_s=3
         ),  # the others soon have another
     }

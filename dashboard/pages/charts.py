@@ -11,16 +11,23 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort
 
-from dashboard import charts, charts_plan, frames, partner_names, partners, words, worth
-from dashboard import partner_chart as partner_figure
-from dashboard.gains import gains
-from dashboard.listed import lists
+from dashboard.charts import burnup, plan_timeline, slips
+from dashboard.charts import gains as charts_gains
+from dashboard.charts import partner_failures as partner_figure
+from dashboard.charts import weekly as charts_weekly
+from dashboard.filters import partner_slug
 from dashboard.pages import links
-from dashboard.pages.shared import here, query, settings, view
-from dashboard.planned import planned
-from dashboard.undecided import undecided
+from dashboard.pages.request import here, query, settings, view
+from dashboard.presenters import home
+from dashboard.queries import partners
+from dashboard.queries import weekly as queries_weekly
+from dashboard.queries.chart_drilldown import lists
+from dashboard.queries.partner_gains import gains
+from dashboard.queries.plan_history import planned
+from dashboard.queries.verdicts import undecided
 from roadmap.report import block_series
 from roadmap.wording import gains as wording_gains
+from roadmap.wording import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,9 +35,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlite_utils import Database
 
-    from dashboard.asked import Asked
-    from dashboard.charts import Chart
-    from dashboard.view import View
+    from dashboard.cache.view import View
+    from dashboard.charts.chart import Chart
+    from dashboard.filters.query_string import Query
 
 pages = Blueprint("charts", __name__)
 
@@ -83,7 +90,7 @@ def called(name: str) -> Chart:
 class Maker:
     """How a chart is made that an address asks for by name."""
 
-    make: Callable[[View, Asked, str], Chart | None]  #: of the view, the query, and what the name says
+    make: Callable[[View, Query, str], Chart | None]  #: of the view, the query, and what the name says
     asks_faults: bool = False
     of_plan: bool = False  #: whether it is of the plan, and needs no run
     asks: tuple[str, ...] = ()  #: further keys, of any text
@@ -94,7 +101,7 @@ class Maker:
         return faults | dict.fromkeys(self.asks)
 
 
-def _of_weeks(seen: View, found: Asked, name: str) -> Chart | None:
+def _of_weeks(seen: View, found: Query, name: str) -> Chart | None:
     drawn = weekly_charts(seen, found.one("faults", ASKABLE[seen.mode][0]))
     return next((chart for chart in drawn if chart.name == name), None)
 
@@ -107,15 +114,15 @@ def weekly_charts(seen: View, faults: str) -> Iterable[Chart]:
 def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
     """Both charts by the faults that can be asked for, without the addresses of their numbers."""
     del db  # what is asked of it is kept apart, by faults
-    window = seen.made(worth.answer).window  # shaded
+    window = seen.made(home.answer).window  # shaded
     parts = block_series.milestone_spans(seen.plan, seen.built, seen.today)
     unit = "day" if seen.mode == "live" else "week"
     found: dict[str, tuple[Chart, ...]] = {}
     for faults in ASKABLE[seen.mode]:
         frame = seen.made(weekly(faults))
-        both = () if frame.empty else (charts.busy, charts.failed)
+        both = () if frame.empty else (charts_weekly.busy, charts_weekly.failed)
         made = (
-            make(frame, parts, window, (faults, words.capital(wording_gains.under_faults(faults))), unit)
+            make(frame, parts, window, (faults, text.capital(wording_gains.under_faults(faults))), unit)
             for make in both
         )
         found[faults] = tuple(
@@ -130,38 +137,40 @@ def weekly(faults: str) -> Callable[[Database, View], pd.DataFrame]:
     """The question for both sides week by week under some faults; the same function for the same faults."""
 
     def make(db: Database, seen: View) -> pd.DataFrame:
-        return frames.weekly(db, block_series.milestone_spans(seen.plan, seen.built, seen.today), seen.mode, faults)
+        return queries_weekly.weekly(
+            db, block_series.milestone_spans(seen.plan, seen.built, seen.today), seen.mode, faults
+        )
 
     return make
 
 
 def plan_chart(seen: View) -> Chart:
     """Plan against actual."""
-    return linked(charts_plan.plan(seen.made(planned).tracks, seen.made(undecided), seen.today))
+    return linked(plan_timeline.plan(seen.made(planned).tracks, seen.made(undecided), seen.today))
 
 
 def slips_chart(seen: View) -> Chart | None:
     """When milestones were expected, by the day of report; None while nothing was foreseen."""
-    chart = charts_plan.slips(seen.made(planned), seen.today)
+    chart = slips.slips(seen.made(planned), seen.today)
     return linked(chart) if chart else None
 
 
 def burnup_chart(seen: View) -> Chart | None:
     """Criteria met against criteria in scope; None while they were judged on fewer than two days."""
-    chart = charts_plan.burnup(seen.made(planned).reached)
+    chart = burnup.burnup(seen.made(planned).reached)
     return linked(chart) if chart else None
 
 
 def gains_chart(seen: View, code: str) -> Chart | None:
     """A milestone's gains by partner; None where no partner has runs enough, and for a code that is none."""
     found = seen.made(gains).get(code)
-    chart = charts_plan.gains(found) if found else None
+    chart = charts_gains.gains(found) if found else None
     return linked(chart) if chart else None
 
 
 def partner_chart(seen: View, name: str) -> Chart | None:
     """The failures of a partner; None for a name that is none's."""
-    found = partner_names.found(name, seen.made(partners.overview).partners)
+    found = partner_slug.found(name, seen.made(partners.overview).partners)
     return None if found is None else of_partner(seen, found)
 
 
@@ -171,7 +180,7 @@ def of_partner(seen: View, name: str) -> Chart:
     chart = partner_figure.chart(name, blocks, seen.mode)
     codes = [block.milestone for block in partner_figure.drawn(blocks)]
     chart = replace(chart, lists=lists(seen, partners.FAULTS[seen.mode], chart.rows, codes, name))
-    return linked(chart, partner=partner_names.addressed(name))
+    return linked(chart, partner=partner_slug.addressed(name))
 
 
 def linked(chart: Chart, **asked: str) -> Chart:

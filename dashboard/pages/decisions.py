@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
 
-from dashboard import decided
-from dashboard.advised import advised, pressing_first
-from dashboard.pages.shared import query, view
+from dashboard.pages.request import query, view
+from dashboard.presenters import decisions
+from dashboard.presenters.advice import advised, pressing_first
 
 if TYPE_CHECKING:
     from typing import Any
 
     from sqlite_utils import Database
 
-    from dashboard.view import View
+    from dashboard.cache.view import View
 
 pages = Blueprint("decisions", __name__)
 
@@ -31,7 +31,7 @@ def told(db: Database, seen: View) -> dict[str, Any]:
     """The page."""
     advice = pressing_first(seen.made(advised))
     return {
-        "made": decided.made(seen, decided.by_code(db, seen.today)),
+        "made": decisions.made(seen, decisions.by_code(db, seen.today)),
         "advice": advice,
         "asking": tuple(one for one in advice if one.asks),
     }

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, g, render_template, request
 
-from dashboard import alike, picked_words
+from dashboard.filters import describe
 from dashboard.pages import links
-from dashboard.pages.picking import INSIDE, choices, picking, shortened
-from dashboard.pages.shared import database, here
+from dashboard.pages.request import database, here
+from dashboard.pages.run_selection import INSIDE, choices, picking, shortened
+from dashboard.presenters import failure_groups as presenters_failure_groups
 from metrics.queries import failure_groups, runs
 from metrics.queries.run_filter import RunFilter
 from roadmap.wording import numbers
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
     from werkzeug.wrappers import Response
 
-    from dashboard.asked import Asked
-    from dashboard.view import View
+    from dashboard.cache.view import View
+    from dashboard.filters.query_string import Query
     from metrics.queries.failure_groups import Group
 
 pages = Blueprint("failures", __name__)
@@ -50,13 +51,13 @@ def page() -> str | Response:
         links=links,
         inside=INSIDE,
         count=numbers.plural(many, "failed run"),
-        said=picked_words.described(found),
+        said=describe.described(found),
         every=links.runs(**found.but(state="failed")),
-        kinds=alike.kinds(groups[: alike.MOST], found.keys),
-        cut=len(groups) > alike.MOST,
-        most=alike.MOST,
-        fields=picked_words.form(found, seen.made(choices), FORM),
-        held=picked_words.held(found, links.failures),
+        kinds=presenters_failure_groups.failure_group_rows(groups[: presenters_failure_groups.MOST], found.keys),
+        cut=len(groups) > presenters_failure_groups.MOST,
+        most=presenters_failure_groups.MOST,
+        fields=describe.form(found, seen.made(choices), FORM),
+        held=describe.fixed_parts(found, links.failures),
         kept={key: found.keys[key] for key in ("from", "to") if key in found.keys} | ordered,
         orders=[
             (said, here("failures.page", **found.keys, order=None if name == "last" else name), name == order)
@@ -74,17 +75,17 @@ def every(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
 def every_by_count(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
     """The same, the most frequent first."""
     many, groups = seen.made(every)
-    if len(groups) > alike.MOST:
+    if len(groups) > presenters_failure_groups.MOST:
         return _found(db, RunFilter(known=seen.as_of), "count")
     return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
 
 
 def _found(db: Database, picked: RunFilter, order: str) -> tuple[int, tuple[Group, ...]]:
-    groups = failure_groups.groups(db, picked, alike.MOST + 1, newest_first=order == "last")
+    groups = failure_groups.groups(db, picked, presenters_failure_groups.MOST + 1, newest_first=order == "last")
     return runs.count(db, failure_groups.failed_of(picked)), groups
 
 
-def _order(asked: Asked) -> str:
+def _order(asked: Query) -> str:
     """The order asked for; one that is not known is pointed out."""
     name = asked.one("order", "last")
     if name not in ORDERS:

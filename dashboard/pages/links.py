@@ -5,8 +5,8 @@ Keys are those of `/runs`: side, state, partner, feed, faults, range, from (`fro
 
 from __future__ import annotations
 
-from dashboard.addresses import address, joined, parted
-from dashboard.pages.shared import here
+from dashboard.filters.query_string import address, joined, parted
+from dashboard.pages.request import here
 
 __all__ = ["address", "failures", "joined", "parted", "quarantine", "run", "runs"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
-from dashboard import method, partner_rows, rules
-from dashboard.pages.shared import query, view
+from dashboard.pages.request import query, view
+from dashboard.presenters import feed_rows, glossary, method
 from metrics.question import block_days
 
 pages = Blueprint("method", __name__)
@@ -19,11 +19,11 @@ def page() -> str:
         "measures": method.definitions(seen.plan, seen.mode),
         "windows": method.windows(seen.plan),
         "bound": method.bound(),
-        "grades": rules.grades(),
-        "verdicts": rules.verdicts(block_days(seen.mode)),
-        "statuses": rules.statuses(),
-        "answers": rules.answers(),
-        "feeds": partner_rows.STATES,
+        "grades": glossary.grades(),
+        "verdicts": glossary.verdicts(block_days(seen.mode)),
+        "statuses": glossary.statuses(),
+        "answers": glossary.answers(),
+        "feeds": feed_rows.STATES,
         "faults": method.faults(),
         "series": seen.made(method.series),
     }

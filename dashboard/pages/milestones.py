@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
 
-from dashboard import decided, frames, stone, stones
-from dashboard.advised import advised, nothing
-from dashboard.charts_plan import reached_by
+from dashboard.charts.burnup import reached_by
 from dashboard.pages import charts, links
-from dashboard.pages.shared import plain, query, view
-from dashboard.planned import planned
-from dashboard.undecided import undecided
+from dashboard.pages.request import plain, query, view
+from dashboard.presenters import decisions, milestone_detail, milestone_list
+from dashboard.presenters.advice import advised, nothing
+from dashboard.queries import weekly
+from dashboard.queries.plan_history import planned
+from dashboard.queries.verdicts import undecided
 
 if TYPE_CHECKING:
     from typing import Any
 
     from sqlite_utils import Database
 
-    from dashboard.view import View
+    from dashboard.cache.view import View
 
 pages = Blueprint("milestones", __name__)
 
@@ -40,9 +41,9 @@ def page() -> str:
 
 def told(db: Database, seen: View) -> dict[str, Any]:
     """The page without its charts."""
-    last = decided.standing(decided.by_code(db, seen.today))
-    spent = frames.spent(db, seen.today)
-    every = stones.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last, seen.mode)
+    last = decisions.standing(decisions.by_code(db, seen.today))
+    spent = weekly.spent(db, seen.today)
+    every = milestone_list.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last, seen.mode)
     advice = {one.code: one for one in seen.made(advised)}
     return {
         "stones": sorted(every, key=lambda stone: not advice[stone.code].asks),
@@ -62,8 +63,8 @@ def one(code: str) -> str | tuple[str, int]:
         known = f"The plan has {', '.join(codes)}."
         return plain("No such milestone", [f"There is no milestone “{code}”.", known]), 404
     chart = charts.gains_chart(seen, code)
-    return render_template("milestone.html", page=seen.made(stone.told(code)), chart=chart, runs=links.runs)
+    return render_template("milestone.html", page=seen.made(milestone_detail.told(code)), chart=chart, runs=links.runs)
 
 
 #: What is made with a view, before anybody is shown it.
-DEAR = (told, undecided, advised, stone.every)
+DEAR = (told, undecided, advised, milestone_detail.every)

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, g, render_template
 
-from dashboard import partner_names, partner_rows, partners
+from dashboard.filters import partner_slug
+from dashboard.filters.parse import names_of
 from dashboard.pages import charts, links
-from dashboard.pages.shared import database, here, plain, query, settings, view
-from dashboard.partner_facts import facts
-from dashboard.picked_from import names_of
+from dashboard.pages.request import database, here, plain, query, settings, view
+from dashboard.presenters import feed_rows
+from dashboard.presenters.partner_detail import facts
+from dashboard.queries import partners
 
 if TYPE_CHECKING:
-    from dashboard.asked import Asked
-    from dashboard.partner_rows import Row
-    from dashboard.partners import Overview
-    from dashboard.view import View
+    from dashboard.cache.view import View
+    from dashboard.filters.query_string import Query
+    from dashboard.presenters.feed_rows import Row
+    from dashboard.queries.partners import Overview
 
 pages = Blueprint("partners", __name__)
 
@@ -30,7 +32,7 @@ SIZE = 50
 #: Choices of the filter by partner; where there are more, the address takes any.
 OFFERED = 500
 
-KNOWN = {"state": ("all", *partner_rows.BY_NAME), "partner": None, "page": None}
+KNOWN = {"state": ("all", *feed_rows.BY_NAME), "partner": None, "page": None}
 
 OLDER = "These runs were kept by an older release, which did not count what this page shows. This counts them:"
 
@@ -70,7 +72,7 @@ def page() -> str:
         "days": partners.DAYS,
         "gained": known.gained,
     }
-    return render_template("partners.html", page=told, links=links, shown=partner_names.shown)
+    return render_template("partners.html", page=told, links=links, shown=partner_slug.shown)
 
 
 @pages.get("/partners.csv")
@@ -91,7 +93,7 @@ def as_csv() -> Response:
                 _stamp(state.last_good_at_us) if state else None,
                 row.failed, row.exchanges if row.failed is not None else None,
                 *((reading.estimate, reading.low, reading.high) if reading else (None, None, None)),
-                *((*partner_rows.waits(state), state.usual_gap_s) if state else (None, None, None)),
+                *((*feed_rows.waits(state), state.usual_gap_s) if state else (None, None, None)),
             )
         )  # fmt: skip
     headers = {"Content-Disposition": 'attachment; filename="milepost-partners.csv"'}
@@ -105,15 +107,15 @@ def one(part: str) -> str | tuple[str, int]:
     known = seen.made(partners.overview)
     if not known.counted:
         return plain("Not counted yet", [OLDER], "milepost roadmap status"), 200
-    name = partner_names.found(part, known.partners)
+    name = partner_slug.found(part, known.partners)
     if name is None:
-        said = f"There is no partner called “{partner_names.shown(partner_names.meant(part), 80)}” here."
-        return plain("No such partner", [said, partner_names.listed(known.partners)]), 404
+        said = f"There is no partner called “{partner_slug.shown(partner_slug.meant(part), 80)}” here."
+        return plain("No such partner", [said, partner_slug.listed(known.partners)]), 404
     feeds = tuple(row for row in _rows(seen, known) if row.partner == name)
     told = {
-        "name": partner_names.shown(name, partner_names.SHOWN_WHOLE),
+        "name": partner_slug.shown(name, partner_slug.SHOWN_WHOLE),
         "rows": feeds,
-        "states": partner_rows.tallied(feeds),
+        "states": feed_rows.tallied(feeds),
         "chart": charts.of_partner(seen, name),
         "facts": facts(database(), seen, name, feeds),
         "last_in": f"Last in the {'day' if seen.mode == 'live' else 'week'} of",
@@ -128,7 +130,7 @@ def _stamp(at_us: int | None) -> str | None:
 
 
 def _rows(seen: View, known: Overview) -> tuple[Row, ...]:
-    return partner_rows.rows(known, partners.stand(seen, _now()), seen.mode)
+    return feed_rows.rows(known, partners.stand(seen, _now()), seen.mode)
 
 
 def _now() -> datetime | None:
@@ -136,35 +138,35 @@ def _now() -> datetime | None:
     return now() if now else None
 
 
-def _picked(found: Asked, every: tuple[Row, ...], known: Overview) -> tuple[Row, ...]:
+def _picked(found: Query, every: tuple[Row, ...], known: Overview) -> tuple[Row, ...]:
     """The rows of the partners asked for; a name that nobody has picks nothing, and that is said."""
     notices: list[str] = []
     names = names_of(found.one("partner"), "partner", notices)
     if not names:
         return every
-    meant = {name: partner_names.found(name, known.partners) for name in names}
-    lacking = [partner_names.shown(name) for name, there in meant.items() if there is None]
+    meant = {name: partner_slug.found(name, known.partners) for name in names}
+    lacking = [partner_slug.shown(name) for name, there in meant.items() if there is None]
     notices += [f"No partner here is called “{name}”; nothing is listed for it." for name in lacking]
     g.notices = (*g.get("notices", ()), *notices)
     wanted = set(meant.values())
     return tuple(row for row in every if row.partner in wanted)
 
 
-def _in_state(found: Asked, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+def _in_state(found: Query, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     state = found.one("state", "all")
     return rows if state == "all" else tuple(row for row in rows if row.state.name == state)
 
 
-def _switch(found: Asked, rows: tuple[Row, ...]) -> list[tuple[str, int, str, bool]]:
+def _switch(found: Query, rows: tuple[Row, ...]) -> list[tuple[str, int, str, bool]]:
     """The states that some feed is in, each with how many there are and its address."""
     asked, partner = found.one("state", "all"), found.one("partner") or None
-    counts = partner_rows.tallied(rows)
+    counts = feed_rows.tallied(rows)
     offered: list[tuple[str, int, str | None, bool]] = [("All", len(rows), None, asked == "all")]
     offered += [(state.said.capitalize(), many, state.name, asked == state.name) for state, many in counts]
     return [(said, many, here("partners.page", state=name, partner=partner), on) for said, many, name, on in offered]
 
 
-def _page(found: Asked, rows: tuple[Row, ...]) -> Listed:
+def _page(found: Query, rows: tuple[Row, ...]) -> Listed:
     last = max(1, -(-len(rows) // SIZE))
     text = found.one("page", "1")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 7 and 0 < int(text) <= last else 0

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, render_template
 
-from dashboard import asides, picked_words
+from dashboard.charts import quarantine
+from dashboard.filters import describe
 from dashboard.pages import links
-from dashboard.pages.picking import INSIDE, choices, picking, shortened
-from dashboard.pages.shared import database, here
+from dashboard.pages.request import database, here
+from dashboard.pages.run_selection import INSIDE, choices, picking, shortened
+from dashboard.presenters import quarantine_list
 from metrics.queries import blocks, quarantined_rows
 from metrics.queries.run_filter import RunFilter
 from roadmap.wording import numbers
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
     from werkzeug.wrappers import Response as AnyResponse
 
-    from dashboard.charts import Chart
-    from dashboard.picked_from import Found
-    from dashboard.view import View
+    from dashboard.cache.view import View
+    from dashboard.charts.chart import Chart
+    from dashboard.filters.parse import ParsedFilter
     from metrics.queries.quarantined_rows import Reason
 
 pages = Blueprint("quarantine", __name__)
@@ -50,15 +52,15 @@ def page() -> str | AnyResponse:
         "quarantine.html",
         links=links,
         inside=INSIDE,
-        said=picked_words.sentence(found, many, "row"),
-        lines=asides.lines(reasons, found.keys),
+        said=describe.sentence(found, many, "row"),
+        lines=quarantine_list.reason_rows(reasons, found.keys),
         told=any(one.code for one in reasons),
         picked=bool(found.keys),
-        cut=len(reasons) > asides.MOST and numbers.plural(len(reasons), "line"),
+        cut=len(reasons) > quarantine_list.MOST and numbers.plural(len(reasons), "line"),
         chart=drawn,
         replayed=seen.mode == "replay",
-        fields=picked_words.form(found, seen.made(choices), FORM),
-        held=picked_words.held(found, links.quarantine),
+        fields=describe.form(found, seen.made(choices), FORM),
+        held=describe.fixed_parts(found, links.quarantine),
         kept={key: found.keys[key] for key in ("from", "to") if key in found.keys},
     )
 
@@ -68,9 +70,9 @@ def as_csv() -> Response:
     """Rows set aside by block, feed and reason as CSV; an empty reason is one that nobody noted."""
     found, _ = _asked(strict=True)
     out = io.StringIO()
-    told = csv.DictWriter(out, asides.COLUMNS, lineterminator="\n")
+    told = csv.DictWriter(out, quarantine_list.COLUMNS, lineterminator="\n")
     told.writeheader()
-    told.writerows(asides.rows(quarantined_rows.over_time(database(), found.picked)))
+    told.writerows(quarantine_list.rows(quarantined_rows.over_time(database(), found.picked)))
     headers = {"Content-Disposition": 'attachment; filename="milepost-quarantine.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 
@@ -79,11 +81,14 @@ def as_csv() -> Response:
 def as_json() -> Response:
     """The same as JSON; a reason that nobody noted is null."""
     found, _ = _asked(strict=True)
-    body = {"asked": dict(found.keys), "rows": asides.rows(quarantined_rows.over_time(database(), found.picked))}
+    body = {
+        "asked": dict(found.keys),
+        "rows": quarantine_list.rows(quarantined_rows.over_time(database(), found.picked)),
+    }
     return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
 
 
-def _asked(*, strict: bool) -> tuple[Found, View]:
+def _asked(*, strict: bool) -> tuple[ParsedFilter, View]:
     found, seen, _ = picking(KEYS, ("form",), strict=strict)
     return found, seen
 
@@ -96,7 +101,7 @@ def every(db: Database, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
 def _found(db: Database, picked: RunFilter, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
     unit = "day" if seen.mode == "live" else "week"
     over_time = quarantined_rows.over_time(db, picked)
-    drawn = asides.chart(over_time, blocks.blocks(db, picked), unit) if over_time else None
+    drawn = quarantine.chart(over_time, blocks.blocks(db, picked), unit) if over_time else None
     return quarantined_rows.by_reason(db, picked), drawn
 
 

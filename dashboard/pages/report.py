@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, render_template
 
 import roadmap
-from dashboard.pages.shared import query, settings, view
+from dashboard.pages.request import query, settings, view
 from roadmap.report import one_page
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from dashboard.view import View
+    from dashboard.cache.view import View
     from roadmap.report.one_page import OnePageReport
 
 #: The sheet's own template lies beside the code that fills it.

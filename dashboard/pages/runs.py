@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, g, render_template
 
-from dashboard import onerun, outcomes, picked_words, runlist
+from dashboard import labels
+from dashboard.filters import describe
+from dashboard.filters.parse import KEYS
 from dashboard.pages import links
-from dashboard.pages import run_files as files
-from dashboard.pages.picking import INSIDE, choices, picking, shortened
-from dashboard.pages.shared import database, here, plain, query, view
-from dashboard.partners import FAULTS
-from dashboard.picked_from import KEYS
+from dashboard.pages import run_downloads as files
+from dashboard.pages.request import database, here, plain, query, view
+from dashboard.pages.run_selection import INSIDE, choices, picking, shortened
+from dashboard.presenters import run_detail, run_list
+from dashboard.queries.partners import FAULTS
 from metrics.queries import run_grid, runs
 from metrics.queries.pagination import Cursor
 from roadmap.wording import gains
@@ -24,10 +26,10 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
     from werkzeug.wrappers import Response
 
-    from dashboard.asked import Asked
-    from dashboard.picked_from import Found
-    from dashboard.runlist import Grid, GridRow
-    from dashboard.view import View
+    from dashboard.cache.view import View
+    from dashboard.filters.parse import ParsedFilter
+    from dashboard.filters.query_string import Query
+    from dashboard.presenters.run_list import Grid, GridRow
     from metrics.queries.run_grid import Choices
 
 pages = Blueprint("runs", __name__)
@@ -47,7 +49,7 @@ def page() -> str | Response:
     db = database()
     many = runs.count(db, found.picked)
     listed = runs.page(db, found.picked, after, newer=newer)
-    lines = [runlist.line(run) for run in listed.rows]
+    lines = [run_list.run_row(run) for run in listed.rows]
     met = {line.faults for line in lines}
     ways = {
         "newest": links.runs(**found.keys) if after is not None else "",
@@ -57,21 +59,21 @@ def page() -> str | Response:
     return render_template(
         "runs.html",
         inside=INSIDE,
-        said=picked_words.sentence(found, many),
+        said=describe.sentence(found, many),
         many=many,
         picked=bool(found.keys),
-        fields=picked_words.form(found, known),
-        held=picked_words.held(found, links.runs),
+        fields=describe.form(found, known),
+        held=describe.fixed_parts(found, links.runs),
         kept={key: found.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in found.keys},
         grid=None if after is not None else _grid(found, seen, known),
         lines=lines,
         columns={"faults": len(met) > 1, "round": seen.mode == "replay"},
         met=met.pop() if len(met) == 1 and len(known.faults) > 1 and not found.picked.faults else "",
-        ends=outcomes.OUTCOMES.values(),
+        ends=labels.OUTCOMES.values(),
         ways=ways,
         keys=found.keys,
         cap=files.MOST,
-        last=runlist.LAST,
+        last=run_list.LAST,
         run_at=links.run(0).partition("?")[0].removesuffix("0"),
         run_query=_query_of(links.run(0)),
     )
@@ -86,8 +88,10 @@ def one(number: int) -> str | tuple[str, int]:
     if run is None:
         return plain("No such run", [f"There is no run {number} here. Those that there are stand under Runs."]), 404
     if seen.as_of is not None and not run.is_known(seen.as_of):
-        return plain("Not known then", [onerun.not_known(run, seen.as_of)]), 404
-    return render_template("run.html", inside=INSIDE, links=links, run=run, page=onerun.told(db, run, seen.as_of))
+        return plain("Not known then", [run_detail.not_known(run, seen.as_of)]), 404
+    return render_template(
+        "run.html", inside=INSIDE, links=links, run=run, page=run_detail.run_page(db, run, seen.as_of)
+    )
 
 
 def _query_of(address: str) -> str:
@@ -105,12 +109,12 @@ def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Databa
     """The question for the last runs of all feeds; the same function for the same sides and faults."""
 
     def make(db: Database, seen: View) -> tuple[GridRow, ...]:
-        return tuple(map(runlist.grid_row, run_grid.grid(db, sides, faults, runlist.LAST, seen.as_of)))
+        return tuple(map(run_list.grid_row, run_grid.grid(db, sides, faults, run_list.LAST, seen.as_of)))
 
     return make
 
 
-def _grid(found: Found, seen: View, known: Choices) -> Grid | None:
+def _grid(found: ParsedFilter, seen: View, known: Choices) -> Grid | None:
     """The grid, where what is asked for is a matter of sides and feeds alone."""
     picked = found.picked
     if not set(found.keys) <= {"side", "partner", "feed", "faults"}:
@@ -119,8 +123,8 @@ def _grid(found: Found, seen: View, known: Choices) -> Grid | None:
     services = tuple(name for name in known.sides if name.startswith("service"))
     named = ("the service, any level",) if sides == services and len(sides) > 1 else sides
     met = [gains.FAULTS_NAME.get(name, name) for name in faults]
-    about = f"{picked_words.listed(named)}, {picked_words.listed(met)}"
-    return runlist.grid(seen.made(grid_of(sides, faults)), picked, about)
+    about = f"{describe.listed(named)}, {describe.listed(met)}"
+    return run_list.grid(seen.made(grid_of(sides, faults)), picked, about)
 
 
 def _shown(
@@ -136,7 +140,7 @@ def _shown(
     )
 
 
-def _place(asked: Asked) -> tuple[Cursor | None, bool]:
+def _place(asked: Query) -> tuple[Cursor | None, bool]:
     """Where the page begins, and whether it goes on to newer runs from there."""
     for key in PLACES:
         if text := asked.one(key):

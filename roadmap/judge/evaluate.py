@@ -17,11 +17,16 @@ from roadmap.records import evaluations
 from roadmap.records.checkpoint import hashed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlite_utils import Database
 
     from metrics.measures.window import Read
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Plan
+
+#: Statuses that a decision sets.
+SET_BY_DECISION = frozenset({"paused", "stopped"})
 
 
 def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> list[Verdict]:
@@ -100,3 +105,21 @@ def _judge(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
         judge(milestone, gather(db, milestone, windows_of(db, milestone, today, known), today, built), today, built)
         for milestone in plan.milestones
     ]
+
+
+def without_decisions(
+    db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, built: int
+) -> tuple[Verdict, ...]:
+    """Return the verdicts of a plan, those set by a decision (paused, stopped) judged again without it.
+
+    A decision stands beside what was computed, never instead of it.
+    """
+    found = []
+    for milestone, verdict in zip(plan.milestones, verdicts, strict=True):
+        if verdict.status not in SET_BY_DECISION:
+            found.append(verdict)
+            continue
+        windows = windows_of(db, milestone, today)
+        evidence = gather(db, milestone, windows, today, built)
+        found.append(judge(milestone, replace(evidence, decision=None), today, built))
+    return tuple(found)

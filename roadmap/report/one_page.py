@@ -21,7 +21,8 @@ from roadmap.report.one_page_table import DENSE, ROOMY
 from roadmap.wording import dates, gains
 from roadmap.wording.dates import day
 from roadmap.wording.gains import under_faults
-from roadmap.wording.numbers import plural, shortened
+from roadmap.wording.numbers import plural
+from roadmap.wording.text import shortened
 from roadmap.wording.verdicts import STATUS
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from roadmap.report.verdict_text import title
 from roadmap.wording import verdicts as wording_verdicts
 from roadmap.wording.dates import day
 from roadmap.wording.gains import gained, less_time
-from roadmap.wording.numbers import MISSING, count, plural, shortened, span, tight
+from roadmap.wording.numbers import MISSING, count, plural, span, tight
+from roadmap.wording.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

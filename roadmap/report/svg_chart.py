@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from roadmap.report.block_series import peak_s, smallest_difference
 from roadmap.wording.dates import days_between
-from roadmap.wording.numbers import percent, plural, shortened, time_unit
+from roadmap.wording.numbers import percent, plural, time_unit
+from roadmap.wording.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,8 +1,11 @@
-"""Format dates and spans of days for people."""
+"""Format dates, moments and spans of time for people."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from roadmap.wording.numbers import plural
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,3 +21,53 @@ def days_between(first: date, last: date) -> str:
     if first == last:
         return day(last, year=True)
     return f"{day(first, year=first.year != last.year)} to {day(last, year=True)}"
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def timestamp(at_us: int) -> str:
+    """A moment (UTC microseconds): "14 Jan 2013 05:00"."""
+    try:
+        when = _EPOCH + timedelta(microseconds=at_us)
+    except OverflowError:
+        return f"{at_us:,} µs"
+    return f"{when.day} {when:%b} {when.year} {when:%H:%M}"
+
+
+def rough_duration(time: timedelta) -> str:
+    """A length of time as one would say it: "25 min", "3 h", "2 days"."""
+    minutes = round(time.total_seconds() / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes / 60:.0f} h" if minutes < 48 * 60 else f"{minutes / 1440:.0f} days"
+
+
+def ago(time: timedelta) -> str:
+    """How long ago something was, to the minute: "just now", "4 minutes ago", "3 hours ago", "2 days ago"."""
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    for size, name in ((1440, "day"), (60, "hour")):
+        if minutes >= 2 * size:
+            return f"{minutes // size} {name}s ago"
+    return f"{plural(minutes, 'minute')} ago"
+
+
+def due_slip(proven: date | None, due: date, today: date) -> str:
+    """How far a milestone is from its plan: days late or early once proven, else overdue, or nothing yet."""
+    if proven is not None:
+        late = (proven - due).days
+        if late == 0:
+            return "on the day"
+        return f"{plural(abs(late), 'day')} {'late' if late > 0 else 'early'}"
+    return f"{plural((today - due).days, 'day')} overdue" if today > due else ""
+
+
+def day_span(first: date, last: date) -> str:
+    """A stretch of days in short: "23 to 31 Dec 2013", "30 Sep to 6 Oct 2013", "1 Jan 2013" for one."""
+    if first == last:
+        return day(first, year=True)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} to {day(last, year=True)}"
+    return days_between(first, last)

@@ -1,4 +1,4 @@
-"""Format numbers, shares and counts for people; a missing number becomes a word, never a zero."""
+"""Format numbers, shares, rates and durations for people; a missing number becomes a word, never a zero."""
 
 from __future__ import annotations
 
@@ -80,16 +80,6 @@ def tight(text: str) -> str:
     return text.replace(" %", "%")
 
 
-def shortened(text: str, most: int) -> str:
-    """A text on one line and no longer than that, cut between words where it can be; "" for no room at all."""
-    line = tight(" ".join(text.split()))
-    if len(line) <= most:
-        return line
-    head = line[: max(most - 1, 0)]
-    cut = head.rpartition(" ")[0]
-    return f"{(cut if len(cut) > most // 2 else head).rstrip(' ,;:')}…" if head else ""
-
-
 #: Of fewer exchanges than this nothing is said of every 1,000: one of three is no 333 that anybody has seen.
 MIN_EXCHANGES_FOR_RATE = 100
 
@@ -139,3 +129,38 @@ def time_unit(peak_s: float) -> TimeUnit:
     unit, times = ("ms", 1000.0) if peak_s < SECONDS_FROM else ("s", 1.0)
     whole = len(str(int(peak_s * times)))
     return TimeUnit(unit=unit, times=times, digits=max(0, 3 - whole))
+
+
+DASH = "\N{EN DASH}"
+
+
+def rate(now: float | None, was: float | None) -> str:
+    """A rate against the baseline's: "20 of every 1,000 (was 50)"."""
+    if now is None:
+        return MISSING
+    before = "" if was is None else f" (was {per_thousand(was)})"
+    return f"{per_thousand(now)} of every 1,000{before}"
+
+
+def duration(seconds: float | None) -> str:
+    """A duration as people read it: `4.2 ms`, `850 ms`, `41 s`, `5m 10s`, `1h 30m`."""
+    if seconds is None:
+        return MISSING
+    if 0 < seconds < 0.00995:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+def counted_noun(number: int, what: str) -> str:
+    """A counted noun that comes as a plural, perhaps with more words: "1 run", "2 records compared"."""
+    noun, _, more = what.partition(" ")
+    return " ".join(filter(None, (plural(number, noun.removesuffix("s"), noun), more)))

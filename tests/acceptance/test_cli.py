@@ -364,7 +364,7 @@ def test_measure_takes_the_highest_level_that_stands(workspace, monkeypatch):
         asked.append(order.subjects)
         raise BadInput("enough")
 
-    monkeypatch.setattr(metrics.measure, "measure", stop)
+    monkeypatch.setattr(metrics.replay.measurement, "measure", stop)
     assert milepost("-w", workspace, "metrics", "measure").exit_code == 2
     assert asked == [("monolith", f"service@{BUILT}")]
 

@@ -46,7 +46,7 @@ def test_every_wall_holds(copy):
         ("metrics/store/database.py", "import roadmap.criteria", "Rooms look down"),
         ("poc/batch.py", "import poc.service.exchange", "poc, top down"),
         ("poc/stages/map.py", "import poc.stages.check", "Stages do not know each other"),
-        ("dashboard/figures.py", "import flask", "knows neither store nor request"),
+        ("dashboard/charts/weekly_figures.py", "import flask", "Presenters and charts know no request"),
     ],
 )
 def test_a_planted_import_is_caught(copy, module, line, wall):

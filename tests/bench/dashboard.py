@@ -70,7 +70,7 @@ PATIENCE_S = 60.0
 EVENTS_PER_S, INGEST_S, PAUSE_S = 2_000, 30.0, 0.1
 
 #: Addresses without a page to read: files, and what only programs ask; data has an ending.
-ASIDE = ("static", "files.")
+ASIDE = ("static", "static_files.")
 
 #: What stands for the parts of an address, by the first of them.
 EXAMPLES = {"runs": "{run}", "milestones": "M2", "partners": "DL", "decisions": "1"}

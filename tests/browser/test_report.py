@@ -16,7 +16,7 @@ from roadmap.judge.evaluate import judge_all
 from roadmap.plan.loader import load
 from roadmap.report import caveats, full_report, one_page, svg_chart
 from roadmap.report.block_series import BlockPoint
-from roadmap.wording import numbers
+from roadmap.wording import text as wording_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,7 +132,7 @@ def test_it_stays_one_page(planned: Callable, alone: Callable, many: int) -> Non
     """However many milestones and whatever their titles: one page, nothing beside it, the foot still on it."""
     hostile = TITLES[2]
     made = replace(
-        planned(many), decision=numbers.shortened(f"31 Dec 2013, M1: continue, by {hostile}: {TITLES[1]}", 230)
+        planned(many), decision=wording_text.shortened(f"31 Dec 2013, M1: continue, by {hostile}: {TITLES[1]}", 230)
     )
     page = alone(made, hostile)
     assert pages_of(page.pdf(prefer_css_page_size=True)) == 1
@@ -151,8 +151,8 @@ def test_the_longest_sentences_fit_as_well(planned: Callable, alone: Callable, m
     """Every sentence as long as it may be, and still one page that nothing is cut from: the chart gives way."""
     words = "somewhat longer words than these are hardly ever seen " * 9
     most = {"headline": 110, "detail": 230, "decision": 230, "gone": 150, "counted": 180}
-    cut = {name: numbers.shortened(words, number) for name, number in most.items()}
-    short, line = numbers.shortened(words, 110), numbers.shortened(words, 130)
+    cut = {name: wording_text.shortened(words, number) for name, number in most.items()}
+    short, line = wording_text.shortened(words, 110), wording_text.shortened(words, 130)
     how = (line, line, caveats.SAVED, short, "1 more way.")
     made = replace(planned(many), **cut, standing=(short,) * 2, doubts=(line,) * 3, how=how)
     page = alone(made, words)

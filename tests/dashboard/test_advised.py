@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import roadmap
-from dashboard.coded import coded
+from dashboard.pages.markup import coded
 from metrics.store.database import open_store
 from roadmap.judge.advice import advise, decision_needed
 from roadmap.judge.evaluate import evaluate

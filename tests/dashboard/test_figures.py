@@ -11,10 +11,10 @@ import plotly.graph_objects as go
 import pytest
 
 import dashboard
-from dashboard import figures
-from dashboard.drawing import Figure, Mark
-from dashboard.frames import WEEKLY
-from dashboard.palette import PALETTES
+from dashboard.charts import weekly_figures
+from dashboard.charts.layout import Figure, Mark
+from dashboard.charts.theme import PALETTES
+from dashboard.queries.weekly import WEEKLY
 from roadmap.wording.numbers import time_unit
 
 CSS = Path(dashboard.__file__).with_name("static") / "milepost.css"
@@ -43,8 +43,8 @@ def every(frame: pd.DataFrame) -> list[Figure]:
     """One figure of each kind."""
     window = (date(2013, 3, 18), date(2013, 3, 31))
     return [
-        figures.busy(frame, MARKS, window, "30% less", time_unit(11.0)),
-        figures.failed(frame, MARKS, None),
+        weekly_figures.busy(frame, MARKS, window, "30% less", time_unit(11.0)),
+        weekly_figures.failed(frame, MARKS, None),
     ]
 
 
@@ -72,7 +72,8 @@ def test_a_missing_week_is_a_gap_and_a_switch_breaks_the_line(frame: pd.DataFram
 def test_weeks_that_nobody_measured_are_a_gap_too(frame: pd.DataFrame) -> None:
     """Two rows with a hole between them are not joined by a line."""
     lines = {
-        trace["meta"]: trace for trace in figures.busy(frame.iloc[[0, 2]], MARKS, None, "", time_unit(11.0))["data"]
+        trace["meta"]: trace
+        for trace in weekly_figures.busy(frame.iloc[[0, 2]], MARKS, None, "", time_unit(11.0))["data"]
     }
     assert lines["baseline"]["y"] == [9.0, None, 11.0]
 
@@ -120,7 +121,7 @@ def blocks_of(css: str) -> tuple[str, str]:
 def test_the_page_reserves_each_charts_height() -> None:
     """The height a chart will have is in a style sheet, so that nothing jumps."""
     css = "".join(sheet.read_text() for sheet in CSS.parent.glob("*.css"))
-    for name, height in figures.HEIGHTS.items():
+    for name, height in weekly_figures.HEIGHTS.items():
         assert f".chart.{name} {{ min-height: {height}px; }}" in css
 
 

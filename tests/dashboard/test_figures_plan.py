@@ -10,10 +10,11 @@ import plotly.graph_objects as go
 import pytest
 
 import dashboard
-from dashboard import drawing, figures_plan
-from dashboard.figures_gains import Dot, gains
-from dashboard.figures_plan import Bar, Slip
-from dashboard.palette import PALETTES
+from dashboard.charts import burnup, layout, plan_timeline, slips
+from dashboard.charts.gains import Dot, draw_gains
+from dashboard.charts.plan_timeline import Bar
+from dashboard.charts.slips import Slip
+from dashboard.charts.theme import PALETTES
 
 CSS = Path(dashboard.__file__).with_name("static") / "milestones.css"
 TODAY = date(2013, 5, 1)
@@ -38,13 +39,13 @@ SLIPPING = Slip(
 DOTS = [Dot(name="UA", estimate=0.5, low=0.4, high=0.6), Dot(name="HA", estimate=-1.0, low=-3.0, high=-0.2)]
 
 
-def every() -> list[drawing.Figure]:
+def every() -> list[layout.Figure]:
     """One figure of each kind."""
     return [
-        figures_plan.plan([PROVEN, AHEAD], TODAY),
-        figures_plan.slips([SLIPPING], TODAY),
-        figures_plan.burnup([(date(2013, 1, 6), 0, 4), (date(2013, 1, 13), 2, 5)]),
-        gains(DOTS, 0.3),
+        plan_timeline.draw_plan([PROVEN, AHEAD], TODAY),
+        slips.draw_slips([SLIPPING], TODAY),
+        burnup.draw_burnup([(date(2013, 1, 6), 0, 4), (date(2013, 1, 13), 2, 5)]),
+        draw_gains(DOTS, 0.3),
     ]
 
 
@@ -71,7 +72,7 @@ def test_no_chart_has_more_than_three_colours_of_lines() -> None:
 
 def test_the_first_plan_stays_beside_the_present_one() -> None:
     """A moved due date shows as two bars of different length, in their own rows' places."""
-    traces = {trace["name"]: trace for trace in figures_plan.plan([PROVEN, AHEAD], TODAY)["data"]}
+    traces = {trace["name"]: trace for trace in plan_timeline.draw_plan([PROVEN, AHEAD], TODAY)["data"]}
     day = 86_400_000
     assert traces["planned"]["x"] == [(31 + 28 + 31 + 14) * day]
     assert traces["first plan"]["x"] == [(31 + 28 + 31) * day]
@@ -83,7 +84,7 @@ def test_the_first_plan_stays_beside_the_present_one() -> None:
 
 def test_a_forecast_beyond_the_chart_is_marked_at_its_top_and_said() -> None:
     """What is not expected within three years, or far beyond the plan, is an open triangle with its words, no point."""
-    figure = figures_plan.slips([SLIPPING], TODAY)
+    figure = slips.draw_slips([SLIPPING], TODAY)
     traces = {trace["name"]: trace for trace in figure["data"]}
     assert traces["M1 expected"]["y"] == [None, "2013-04-21", None]
     assert traces["M1 beyond"]["customdata"] == ["expected 16 Jun 2013", "not within three years"]
@@ -92,7 +93,7 @@ def test_a_forecast_beyond_the_chart_is_marked_at_its_top_and_said() -> None:
 
 def test_a_moved_due_date_is_a_step() -> None:
     """The due date's line stays at the first plan until the day of the revision."""
-    figure = figures_plan.slips([SLIPPING], TODAY)
+    figure = slips.draw_slips([SLIPPING], TODAY)
     due = next(trace for trace in figure["data"] if trace["name"] == "M1 due")
     assert due["x"] == ["2013-01-01", "2013-02-17", "2013-05-01"]
     assert due["y"] == ["2013-03-31", "2013-04-14", "2013-04-14"]
@@ -102,25 +103,23 @@ def test_a_moved_due_date_is_a_step() -> None:
 @pytest.mark.parametrize("slip", [replace(SLIPPING, foreseen=()), replace(SLIPPING, dues=())])
 def test_a_milestone_without_forecasts_or_plans_is_drawn_as_far_as_it_is_known(slip: Slip) -> None:
     """Neither a milestone that was never foreseen nor one whose plan nobody recorded breaks the chart."""
-    assert go.Figure(figures_plan.slips([slip], TODAY)).data
+    assert go.Figure(slips.draw_slips([slip], TODAY)).data
 
 
 def test_criteria_rise_in_steps_from_zero_below_the_scope() -> None:
     """Met is solid, scope dashed; both step; the axis starts at 0, and has no marks between whole criteria."""
-    figure = figures_plan.burnup([(date(2013, 1, 6), 0, 4), (date(2013, 1, 13), 2, 5)])
+    figure = burnup.draw_burnup([(date(2013, 1, 6), 0, 4), (date(2013, 1, 13), 2, 5)])
     met, scope = figure["data"]
     assert (met["y"], scope["y"]) == ([0, 2], [4, 5])
     assert (met["line"]["dash"], scope["line"]["dash"]) == ("solid", "dash")
     assert figure["layout"]["yaxis"]["range"][0] == 0
     assert figure["layout"]["yaxis"]["dtick"] == 1
-    assert (
-        "dtick" not in figures_plan.burnup([(date(2013, 1, 6), 0, 14), (date(2013, 1, 13), 2, 14)])["layout"]["yaxis"]
-    )
+    assert "dtick" not in burnup.draw_burnup([(date(2013, 1, 6), 0, 14), (date(2013, 1, 13), 2, 14)])["layout"]["yaxis"]
 
 
 def test_gains_are_ratios_with_less_time_to_the_right() -> None:
     """Half and twice the time are equally far from the same; ranges are those given; the target is marked."""
-    figure = gains(DOTS, 0.3)
+    figure = draw_gains(DOTS, 0.3)
     dots = figure["data"][0]
     assert dots["x"] == [0.5, 2.0]
     assert dots["error_x"]["array"] == [0.1, 2.0]
@@ -135,23 +134,23 @@ def test_a_partners_name_is_text_and_stays_a_row_of_its_own() -> None:
     """Markup in a name is escaped for plotly, and two long names that begin alike are two rows."""
     long = "A" * 40
     names = ["<b>AA</b>", f"{long}1", f"{long}2"]
-    axis = gains([replace(DOTS[0], name=name) for name in names], None)["layout"]["yaxis"]
+    axis = draw_gains([replace(DOTS[0], name=name) for name in names], None)["layout"]["yaxis"]
     assert axis["categoryarray"][::-1] == ["&lt;b>AA&lt;/b>", f"{long}1", f"{long}2"]
     assert len(set(axis["tickvals"])) == 3
-    assert all(len(said) <= drawing.LONGEST + 8 for said in axis["ticktext"])
+    assert all(len(said) <= layout.LONGEST + 8 for said in axis["ticktext"])
 
 
 def test_the_page_reserves_each_charts_height() -> None:
     """Every height a chart of rows can have is in the style sheet, so that nothing jumps."""
     css = CSS.read_text()
-    for name, height in figures_plan.HEIGHTS.items():
+    for name, height in {"slips": slips.SLIPS_HEIGHT_PX, "burnup": burnup.BURNUP_HEIGHT_PX}.items():
         assert f".chart.{name} {{ min-height: {height}px; }}" in css
-    for rows in {drawing.rows_of(count) for count in range(200)}:
-        assert f".chart.rows-{rows} {{ min-height: {drawing.height_of(rows)}px; }}" in css
+    for rows in {layout.rows_of(count) for count in range(200)}:
+        assert f".chart.rows-{rows} {{ min-height: {layout.height_of(rows)}px; }}" in css
 
 
 def test_a_plan_that_runs_for_days_is_drawn_too() -> None:
     """A plan of one day, all of it today, has an axis of its own."""
     bar = replace(AHEAD, start=TODAY, due=TODAY, built=True)
-    figure = figures_plan.plan([bar], TODAY)
+    figure = plan_timeline.draw_plan([bar], TODAY)
     assert figure["layout"]["xaxis"]["range"] == [TODAY.isoformat(), (TODAY + timedelta(days=2)).isoformat()]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.app import NAVIGATION
+from dashboard.pages.navigation import NAVIGATION
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard import words
-from dashboard.freshness import Freshness, waits_since
+from dashboard.queries.freshness import Freshness, waits_since
 from metrics.collector.collect import collect
 from metrics.events import RunEvent, RunKey, SpoolRecorder, to_line
 from metrics.store.database import open_store
+from roadmap.wording import dates
 
 NOW = datetime(2026, 11, 23, 23, 58, tzinfo=UTC)
 PAGES = ["/", "/milestones"]
@@ -211,7 +211,7 @@ def test_a_view_of_an_earlier_day_says_so(client, page) -> None:
 )
 def test_ages_in_words(age, said, about) -> None:
     """Minutes, hours from two on, days from two on."""
-    assert (words.ago(age), words.about(age)) == (said, about)
+    assert (dates.ago(age), dates.rough_duration(age)) == (said, about)
 
 
 def test_a_clock_that_is_not_told_gives_no_age() -> None:

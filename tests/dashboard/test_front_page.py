@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.charts_plan import gains as gains_chart
-from dashboard.gains import Gain, Gains, gains, split, split_said
-from dashboard.partner_rows import likely
+from dashboard.charts.gains import gains as gains_chart
+from dashboard.presenters.feed_rows import likely
+from dashboard.queries.partner_gains import Gains, PartnerGain, gains, split, split_said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,10 +28,12 @@ def moved(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> FlaskCl
     return app_on(made_up(moves=True), built=4).test_client()
 
 
-def gain(partner: str, low: float | None, high: float | None) -> Gain:
+def gain(partner: str, low: float | None, high: float | None) -> PartnerGain:
     """A partner's gain with a likely range, or without."""
     known = low is not None and high is not None
-    return Gain(partner=partner, estimate=(low + high) / 2 if known else 0.5, low=low, high=high, blocks=13, runs=52)
+    return PartnerGain(
+        partner=partner, estimate=(low + high) / 2 if known else 0.5, low=low, high=high, blocks=13, runs=52
+    )
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.gains import gains
+from dashboard.queries.partner_gains import gains
 from metrics.measures.comparison import busy_time_saved
 from metrics.store.database import open_reader
 from roadmap.judge.evidence import question
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from dashboard.view import View
+    from dashboard.cache.view import View
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import roadmap
-from dashboard import method, partner_rows, rules
+from dashboard.presenters import feed_rows, glossary, method
 from metrics.measures.fine_print import FINE_PRINT, RANGES, SCALES
 from metrics.measures.registry import ALL, MEASURES
 from metrics.measures.window import load
@@ -65,31 +65,31 @@ def test_every_word_that_the_code_knows_is_explained(text: str) -> None:
         assert said in text.split(f'id="verdict-{name}"')[1].split("</dt>", maxsplit=1)[0]
     for grade in GRADES:
         assert f'id="grade-{grade}"' in text
-    for name in rules.SITUATIONS:
+    for name in glossary.SITUATIONS:
         assert f'id="answer-{name}"' in text
-    for state in partner_rows.STATES:
+    for state in feed_rows.STATES:
         assert state.said in text.split(f'id="feed-{state.name}"')[1].split("</dt>", maxsplit=1)[0]
 
 
 def test_no_word_is_explained_that_the_code_does_not_know() -> None:
     """The rules name the same words as the rooms that use them: no more and no fewer."""
-    assert set(rules.STATUS_WHEN) == set(STATUS)
-    assert set(rules.VERDICT_WHEN) == set(VERDICT)
-    assert set(rules.GRADE_WHEN) == set(GRADES)
+    assert set(glossary.STATUS_WHEN) == set(STATUS)
+    assert set(glossary.VERDICT_WHEN) == set(VERDICT)
+    assert set(glossary.GRADE_WHEN) == set(GRADES)
     assert set(FINE_PRINT) == set(MEASURES)
     told = set(re.findall(r'return "(\w+)", |^- `(\w+)`', inspect.getsource(feed_health), re.MULTILINE))
-    assert {one or other for one, other in told} == set(partner_rows.BY_NAME) - {partner_rows.ELSEWHERE}
+    assert {one or other for one, other in told} == set(feed_rows.BY_NAME) - {feed_rows.ELSEWHERE}
 
 
 def test_statuses_stand_in_the_order_in_which_they_are_tried() -> None:
     """The first that fits counts, so their order is part of the rule."""
-    assert [rule.name for rule in rules.statuses()][:3] == ["proven", "paused", "stopped"]
-    assert [rule.name for rule in rules.statuses()][-2:] == ["insufficient", "on_track"]
+    assert [rule.name for rule in glossary.statuses()][:3] == ["proven", "paused", "stopped"]
+    assert [rule.name for rule in glossary.statuses()][-2:] == ["insufficient", "on_track"]
 
 
 def test_the_examples_of_answers_are_answered_so() -> None:
     """Each example gets the answer that it stands for, and no answer lacks one."""
-    for name, (_, gain) in rules.SITUATIONS.items():
+    for name, (_, gain) in glossary.SITUATIONS.items():
         assert gains.answer(gain).situation == name
     known = set(
         re.findall(
@@ -97,7 +97,7 @@ def test_the_examples_of_answers_are_answered_so() -> None:
             " ".join(re.findall(r"situation=[^,]+,", inspect.getsource(sys.modules[gains.answer.__module__]))),
         )
     )
-    assert known == set(rules.SITUATIONS)
+    assert known == set(glossary.SITUATIONS)
 
 
 def test_ranges_are_made_as_the_small_print_says(made_up: Callable[..., Path]) -> None:

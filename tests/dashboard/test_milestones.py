@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import roadmap
-from dashboard import stone
-from dashboard.charts_plan import slips
-from dashboard.planned import planned
+from dashboard.charts.slips import slips
+from dashboard.presenters import milestone_detail
+from dashboard.queries.plan_history import planned
 from metrics.store.database import open_store
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load
@@ -232,7 +232,7 @@ def test_no_reader_waits_for_a_milestones_page(app_on: Callable[..., Flask], exa
     """Where views are kept, the page of every milestone is made before anybody asks for it."""
     app = app_on(example_year.store, milestones=example_year.milestones, built=4, keep_s=60.0)  # type: ignore[attr-defined]
     made = app.extensions["views"].newest()._made
-    assert {stone.told(code) for code in ("M1", "M2", "M3", "M4")} <= set(made)
+    assert {milestone_detail.told(code) for code in ("M1", "M2", "M3", "M4")} <= set(made)
 
 
 def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient) -> None:

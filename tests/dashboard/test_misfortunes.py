@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard import words
-from dashboard.snapshot import Views
+from dashboard.cache.views import Views
 from metrics.errors import StoreDamaged
 from metrics.queries import failure_groups
 from metrics.queries.run_filter import RunFilter
 from metrics.store.change_detector import ChangeDetector
 from metrics.store.database import open_still, open_store
 from metrics.store.writer import insert_events
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,6 +168,6 @@ def test_a_folder_in_the_place_of_the_store_is_no_change(tmp_path: Path) -> None
 
 def test_just_under_a_second_is_a_second() -> None:
     """A thousand milliseconds are never said, and a few are told apart."""
-    assert [words.duration(s) for s in (0.0, 0.0042, 0.00996, 0.9994, 0.9996)] == [
+    assert [numbers.duration(s) for s in (0.0, 0.0042, 0.00996, 0.9994, 0.9996)] == [
         "0 ms", "4.2 ms", "10 ms", "999 ms", "1.0 s",
     ]  # fmt: skip

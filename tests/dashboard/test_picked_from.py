@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard import addresses, asked, picked_from
+from dashboard.filters import parse, query_string
 from metrics.events import RUN_OUTCOMES
 from metrics.queries.run_filter import NO_ERROR_RECORDED, CountedRuns, RunFilter
 from metrics.queries.run_grid import Choices
@@ -40,7 +40,7 @@ days = st.none() | st.dates(date(1900, 1, 1), date(2200, 1, 1))
 lists = st.builds(
     RunFilter,
     sides=st.lists(st.sampled_from(["monolith", "service", "service@1", "service@12"]), unique=True).map(tuple),
-    states=st.lists(st.sampled_from(picked_from.STATES), unique=True).map(tuple),
+    states=st.lists(st.sampled_from(parse.STATES), unique=True).map(tuple),
     partners=names,
     feeds=names,
     faults=names,
@@ -53,11 +53,14 @@ lists = st.builds(
 )
 
 
-def found(query: str, today: date = TODAY) -> picked_from.Found:
+def found(query: str, today: date = TODAY) -> parse.ParsedFilter:
     """What a query picks."""
-    known = dict.fromkeys(picked_from.KEYS)
-    return picked_from.read(
-        asked.read(parse_qsl(query), known), KNOWN, today, lambda text: READING if text == "M1:x:none" else f"no {text}"
+    known = dict.fromkeys(parse.KEYS)
+    return parse.read(
+        query_string.read(parse_qsl(query), known),
+        KNOWN,
+        today,
+        lambda text: READING if text == "M1:x:none" else f"no {text}",
     )
 
 
@@ -65,7 +68,7 @@ def found(query: str, today: date = TODAY) -> picked_from.Found:
 @given(lists)
 def test_an_address_stands_for_one_list(picked: RunFilter) -> None:
     """Whatever a list holds, and whatever names there are, its address gives the same list."""
-    again = found(urlencode(picked_from.keys_of(picked, "M1:x:none" if picked.counted else "")))
+    again = found(urlencode(parse.keys_of(picked, "M1:x:none" if picked.counted else "")))
     same = {name: tuple(n for n in getattr(picked, name) if n) for name in ("partners", "feeds", "faults")}
     assert again.notices == ()
     assert {name: getattr(again.picked, name) for name in same} == same
@@ -77,7 +80,7 @@ def test_an_address_stands_for_one_list(picked: RunFilter) -> None:
 @given(st.text())
 def test_any_text_can_be_asked_for(text: str) -> None:
     """No value of any key is an error: it is understood, or the page says that it is not."""
-    for key in picked_from.KEYS:
+    for key in parse.KEYS:
         again = found(urlencode({key: text}))
         assert again.picked == RunFilter() or again.keys
 
@@ -132,25 +135,25 @@ def test_what_cannot_be_meant_is_left_out_and_told(query: str) -> None:
 
 def test_as_of_an_earlier_day_nothing_later_counts() -> None:
     """A list as of a day holds what was known then, whatever days are asked for; these stay the reader's own."""
-    known, day = dict.fromkeys(picked_from.KEYS), date(2013, 6, 30)
+    known, day = dict.fromkeys(parse.KEYS), date(2013, 6, 30)
     for told, last in (([], None), ([("to", "2013-12-31")], date(2013, 12, 31))):
-        again = picked_from.read(asked.read([("as_of", "2013-06-30"), *told], known), KNOWN, day, str)
+        again = parse.read(query_string.read([("as_of", "2013-06-30"), *told], known), KNOWN, day, str)
         assert (again.picked.known, again.picked.last) == (day, last)
 
 
 def test_states_are_all_that_a_run_can_be() -> None:
     """Every outcome can be asked for, and so can what goes on, and all that does not."""
-    assert set(picked_from.STATES) == {*RUN_OUTCOMES, "running", "ended"}
+    assert set(parse.STATES) == {*RUN_OUTCOMES, "running", "ended"}
 
 
 @settings(deadline=None)
 @given(st.lists(st.text(min_size=1), unique=True))
 def test_names_stay_apart_whatever_is_in_them(values: list[str]) -> None:
     """Commas and backslashes belong to a name or part two, and both can be told."""
-    assert addresses.parted(addresses.joined(values)) == tuple(values)
+    assert query_string.parted(query_string.joined(values)) == tuple(values)
 
 
 def test_a_list_of_a_reading_needs_its_name() -> None:
     """Without the name there is no address that would hold the same runs."""
     with pytest.raises(ValueError, match="name of the reading"):
-        picked_from.keys_of(RunFilter(counted=READING))
+        parse.keys_of(RunFilter(counted=READING))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.planned import Foreseen, Reached, foreseen, reached
+from dashboard.queries.plan_history import Foreseen, Reached, foreseen, reached
 from metrics.store.database import open_store
 
 if TYPE_CHECKING:

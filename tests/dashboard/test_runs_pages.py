@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.pages import run_files
+from dashboard.pages import run_downloads
 from metrics.queries import run_grid, runs
 from metrics.queries.run_filter import RunFilter
 from metrics.store.database import open_reader
@@ -165,7 +165,7 @@ def test_the_file_holds_the_whole_list(client: FlaskClient, store: Path) -> None
     assert answer.headers["X-Milepost-Runs"] == f"{many} of {many}"
     body = client.get("/runs.json?state=failed").json
     assert (body["count"], body["sent"], len(body["runs"])) == (many, many, many)
-    assert list(body["runs"][0]) == list(run_files.COLUMNS) == list(rows[0])
+    assert list(body["runs"][0]) == list(run_downloads.COLUMNS) == list(rows[0])
     assert {row["aside"] for row in rows} == {""}
     assert {run["aside"] for run in body["runs"]} == {None}
 
@@ -174,7 +174,7 @@ def test_a_long_list_is_cut_and_says_so(
     app_on: Callable[..., Flask], store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The header, the file's name and the page say that it has the newest alone."""
-    monkeypatch.setattr(run_files, "MOST", 30)
+    monkeypatch.setattr(run_downloads, "MOST", 30)
     client = app_on(store).test_client()
     answer = client.get("/runs.csv?partner=UA")
     assert len(answer.text.splitlines()) == 31

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from dashboard import snapshot
+from dashboard.cache import views as cache_views
+from dashboard.cache.views import Views
 from dashboard.config import Config
 from dashboard.errors import NoSuchDay, StillReading
-from dashboard.pages.again import begin, renew
-from dashboard.snapshot import Views
+from dashboard.pages.page_cache import begin, renew
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 AGES_S = 3600.0
@@ -86,7 +86,7 @@ def test_a_young_view_is_kept_while_data_comes_in(settings):
 
 def test_an_old_view_is_shown_while_the_next_is_made_beside(settings, monkeypatch):
     """The reader who finds it old gets it at once; a later one gets the new one."""
-    monkeypatch.setattr(snapshot, "SHARE", 0)
+    monkeypatch.setattr(cache_views, "SHARE", 0)
     go = threading.Event()
     views = Views(settings(keep_s=0.0), [lambda _, view: first is None or go.wait(10)])
     first = None
@@ -100,7 +100,7 @@ def test_an_old_view_is_shown_while_the_next_is_made_beside(settings, monkeypatc
 
 def test_refreshing_makes_the_view_before_anybody_asks(settings, monkeypatch):
     """It says whether there is a new one, and leaves alone what has not changed."""
-    monkeypatch.setattr(snapshot, "SHARE", 0)
+    monkeypatch.setattr(cache_views, "SHARE", 0)
     views = Views(settings(keep_s=0.0))
     assert views.refresh()
     first = views.newest()
@@ -112,7 +112,7 @@ def test_refreshing_makes_the_view_before_anybody_asks(settings, monkeypatch):
 
 def test_who_comes_while_the_first_view_is_made_is_told_to_wait(app_on, settings, monkeypatch):
     """503, with a page that loads again by itself; and the page itself once the view is there."""
-    monkeypatch.setattr(snapshot, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(cache_views, "PATIENCE_S", 0.05)
     app = app_on(settings().store)
     begun, go = threading.Event(), threading.Event()
 
@@ -136,7 +136,7 @@ def test_who_comes_while_the_first_view_is_made_is_told_to_wait(app_on, settings
 
 def test_a_plan_that_was_broken_is_told_to_the_next_reader(app_on, settings, monkeypatch):
     """A view of the good plan is not shown for ever: the page names the file, and mends itself with it."""
-    monkeypatch.setattr(snapshot, "SHARE", 0)
+    monkeypatch.setattr(cache_views, "SHARE", 0)
     plan, good = settings().milestones, PLAN.read_bytes()
     app = app_on(settings().store, milestones=plan, keep_s=0.0)
     client = app.test_client()
@@ -163,7 +163,7 @@ def test_an_earlier_day_is_judged_by_what_it_knew(settings):
 
 def test_of_earlier_days_only_some_are_kept(settings, monkeypatch):
     """The one that was asked for longest ago goes first."""
-    monkeypatch.setattr(snapshot, "EARLIER", 2)
+    monkeypatch.setattr(cache_views, "EARLIER", 2)
     views = Views(settings())
     days = [date(2013, 1, day) for day in (6, 13, 14)]
     first, second, _ = map(views.earlier, days)
@@ -216,7 +216,7 @@ def test_another_database_in_its_place_is_read(app_on, settings, made_up):
 
 def test_pages_are_made_before_anybody_asks(app_on, settings, monkeypatch):
     """After the beginning, every plain page is there; after a change, those that were asked for are made anew."""
-    monkeypatch.setattr(snapshot, "SHARE", 0)
+    monkeypatch.setattr(cache_views, "SHARE", 0)
     app = app_on(settings().store)
     begin(app)
     kept = app.extensions["kept"]

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from dashboard import words
+from dashboard.cache.views import Views
+from dashboard.charts.line_points import marker_style
 from dashboard.config import Config
-from dashboard.points import seen
-from dashboard.snapshot import Views
-from dashboard.worth import answer
+from dashboard.presenters.home import answer
 from metrics.measures.counted_runs import runs_behind
 from metrics.measures.window import load
 from metrics.queries import runs
 from metrics.queries.run_filter import RunFilter
 from metrics.store.database import open_reader
 from roadmap.judge.evidence import question
+from roadmap.wording import numbers
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
@@ -86,18 +86,18 @@ def test_failures_stand_beside_those_of_the_monolith(told) -> None:
 )
 def test_one_run_is_one_run(number, what, said) -> None:
     """Nobody reads "1 runs"."""
-    assert words.many(number, what) == said
+    assert numbers.counted_noun(number, what) == said
 
 
 def test_a_point_that_stands_alone_is_a_dot() -> None:
     """Between two gaps a line would not be seen; where it has neighbours, it is a line."""
-    assert seen(["a", "b", "c"], [1.0, 2.0, 3.0], ".1f") == {"mode": "lines"}
-    drawn = seen(["a", "b", "c", "d"], [1.0, 2.0, None, 3.0], ".1f")
+    assert marker_style(["a", "b", "c"], [1.0, 2.0, 3.0], ".1f") == {"mode": "lines"}
+    drawn = marker_style(["a", "b", "c", "d"], [1.0, 2.0, None, 3.0], ".1f")
     assert (drawn["mode"], drawn["marker"]["size"]) == ("lines+markers", [0, 0, 0, 8])
 
 
 def test_the_only_point_has_its_number() -> None:
     """One live day is a marker with its value, not an empty chart."""
-    drawn = seen(["2026-11-23"], [12.34], ".1f")
+    drawn = marker_style(["2026-11-23"], [12.34], ".1f")
     assert (drawn["mode"], drawn["text"]) == ("markers+text", ["12.3\N{EN SPACE}"])
-    assert seen(["2026-11-23"], [333.3], ".0f", ["1 of 3"])["text"] == ["1 of 3\N{EN SPACE}"]
+    assert marker_style(["2026-11-23"], [333.3], ".0f", ["1 of 3"])["text"] == ["1 of 3\N{EN SPACE}"]

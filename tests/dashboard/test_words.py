@@ -7,8 +7,9 @@ from datetime import date
 
 import pytest
 
-from dashboard import words
-from roadmap.wording import dates, gains, numbers
+from roadmap.wording import dates, gains, numbers, text
+from roadmap.wording import dates as wording_dates
+from roadmap.wording import numbers as wording_numbers
 from roadmap.wording.gains import Gain
 
 GAIN = Gain(
@@ -132,24 +133,24 @@ def test_no_number_has_more_digits_than_its_range_supports(
         (numbers.percent(-0.004), "0%"),
         (numbers.percent(-0.12), "\N{MINUS SIGN}12%"),
         (gains.less_time(0.001), "the same time"),
-        (words.rate(0.02, 0.05), "20 of every 1,000 (was 50)"),
-        (words.rate(None, 0.05), "not recorded"),
+        (wording_numbers.rate(0.02, 0.05), "20 of every 1,000 (was 50)"),
+        (wording_numbers.rate(None, 0.05), "not recorded"),
         (numbers.per_thousand(0.0034), "3.4"),
         (numbers.per_thousand(0.0), "0"),
         (numbers.count(None), "not recorded"),
         (numbers.count(1234567), "1,234,567"),
-        (words.duration(0.85), "850 ms"),
-        (words.duration(41), "41 s"),
-        (words.duration(310), "5m 10s"),
-        (words.duration(5400), "1h 30m"),
-        (words.duration(None), "not recorded"),
+        (wording_numbers.duration(0.85), "850 ms"),
+        (wording_numbers.duration(41), "41 s"),
+        (wording_numbers.duration(310), "5m 10s"),
+        (wording_numbers.duration(5400), "1h 30m"),
+        (wording_numbers.duration(None), "not recorded"),
         (numbers.plural(1, "week"), "1 week"),
         (dates.days_between(date(2013, 1, 1), date(2013, 3, 31)), "1 Jan to 31 Mar 2013"),
-        (words.slip(date(2013, 4, 7), date(2013, 3, 31), date(2013, 5, 1)), "7 days late"),
-        (words.slip(date(2013, 3, 24), date(2013, 3, 31), date(2013, 5, 1)), "7 days early"),
-        (words.slip(None, date(2013, 3, 31), date(2013, 4, 1)), "1 day overdue"),
-        (words.slip(None, date(2013, 3, 31), date(2013, 3, 31)), ""),
-        (words.sentence("at least 60 % of it"), "At least 60% of it."),
+        (wording_dates.due_slip(date(2013, 4, 7), date(2013, 3, 31), date(2013, 5, 1)), "7 days late"),
+        (wording_dates.due_slip(date(2013, 3, 24), date(2013, 3, 31), date(2013, 5, 1)), "7 days early"),
+        (wording_dates.due_slip(None, date(2013, 3, 31), date(2013, 4, 1)), "1 day overdue"),
+        (wording_dates.due_slip(None, date(2013, 3, 31), date(2013, 3, 31)), ""),
+        (text.sentence("at least 60 % of it"), "At least 60% of it."),
     ],
 )
 def test_numbers_are_said_as_people_read_them(said: str, expected: str) -> None:

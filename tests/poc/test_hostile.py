@@ -47,7 +47,7 @@ main(sys.argv[1:])
 HOLDS_LOCK = """
 import sys, time
 from pathlib import Path
-from poc.config import load
+from poc.config.workspace import load
 from poc.inbox import alone
 with alone(load(Path(sys.argv[1]))):
     print("held", flush=True)

@@ -18,7 +18,7 @@ from roadmap.model import Evidence, Reason
 from roadmap.plan.loader import load
 from roadmap.report import one_page, one_page_table, svg_chart
 from roadmap.report.block_series import BlockPoint, MilestoneSpan, block_points, milestone_spans
-from roadmap.wording import numbers
+from roadmap.wording import text as wording_text
 
 TODAY = date(2013, 3, 31)
 
@@ -111,7 +111,7 @@ def test_the_same_inputs_hash_the_same_and_others_do_not(judged, one_milestone):
 )
 def test_texts_are_shortened_between_words(text, most, short):
     """Never longer than asked; cut inside a word only where there is no other place."""
-    assert numbers.shortened(text, most) == short
+    assert wording_text.shortened(text, most) == short
 
 
 def test_a_gap_and_a_switch_break_the_line():

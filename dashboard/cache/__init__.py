@@ -1,0 +1,1 @@
+"""Views of the store, and what is computed once for each."""

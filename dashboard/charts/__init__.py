@@ -1,0 +1,1 @@
+"""Charts: data and figure of each in one file; they know no request."""

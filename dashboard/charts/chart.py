@@ -1,0 +1,81 @@
+"""A chart with its title, columns, rows and figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from roadmap.wording import numbers
+from roadmap.wording import numbers as wording_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dashboard.charts.layout import Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a chart's table: its name in CSV and JSON, its heading, and whether it holds words.
+
+    The table may show another unit than the data, whose units never change: `times` as much, under the heading `shown`.
+    """
+
+    name: str
+    label: str
+    words: bool = False
+    digits: int = 0
+    ranged: bool = False  #: a percentage with as many digits as the range in its row supports, from `low` to `high`
+    shown: str = ""
+    times: float = 1.0
+
+    @property
+    def heading(self) -> str:
+        """What stands over the column in the table."""
+        return self.shown or self.label
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """One chart with all that stands around it. `rows` are plain values, `cells` the same as people read them."""
+
+    name: str
+    title: str
+    what: str
+    figure: Figure
+    columns: tuple[Column, ...]
+    rows: list[dict[str, Any]]
+    key: tuple[tuple[str, str], ...] = ()
+    csv: str = ""
+    json: str = ""
+    size: str = ""  #: the class that reserves its height; "": its name
+    lists: Mapping[tuple[int, str], Mapping[str, str]] = field(
+        default_factory=dict
+    )  #: what cells count, by row, column
+    hrefs: Mapping[tuple[int, int], str] = field(default_factory=dict)  #: and where it is, by the places of both
+    note: str = ""  #: what to see in it, below the drawing
+    noted: Mapping[str, object] | None = None  #: the list of the runs that the note is about, as `links.runs` takes it
+    note_runs: str = ""  #: the address of that list
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The table's cells in words; a missing number is a dash with its reason in the caption."""
+        return [[_cell(row, column) for column in self.columns] for row in self.rows]
+
+
+def _cell(row: Mapping[str, Any], column: Column) -> str:
+    value, digits = row[column.name], column.digits
+    if value is None:
+        return wording_numbers.DASH
+    if column.ranged:
+        digits = numbers.digits_for(row["low"] / 100, row["high"] / 100)
+    return f"{value * column.times:,.{digits}f}" if isinstance(value, int | float) else str(value)
+
+
+CODE = Column(name="code", label="Milestone", words=True)
+
+
+def plain_value(value: object) -> object:
+    """Return a date as ISO text, and anything else as it is."""
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,134 @@
+"""Chart: the time saved by each partner, with its range."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dashboard.charts.chart import Chart, Column
+from dashboard.charts.layout import blank, height_of, plainly, room_for, rows_axis, rows_of, text
+from dashboard.charts.theme import PALETTES
+from dashboard.queries.partner_gains import split, split_said
+from roadmap.wording import dates, numbers
+from roadmap.wording import gains as wording_gains
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboard.charts.layout import Figure
+    from dashboard.queries.partner_gains import Gains, PartnerGain
+
+
+#: Shares of the baseline's time that the axis may name, where the range reaches them.
+TICKS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 100.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """One gain and its likely range, as shares of the baseline's time."""
+
+    name: str
+    estimate: float
+    low: float
+    high: float
+
+
+def draw_gains(dots: Sequence[Dot], target: float | None) -> Figure:
+    """Each gain as a dot with its likely range, the first on top; less time lies to the right.
+
+    The axis is one of ratios: half the time is as far from the same time as twice the time is.
+    """
+    names = [dot.name for dot in dots]
+    times = [(1 - dot.high, 1 - dot.estimate, 1 - dot.low) for dot in dots]
+    service = PALETTES["light"]["service"]
+    figure = blank(height_of(rows_of(len(dots))))
+    layout = figure["layout"]
+    layout |= {"hovermode": "closest", "yaxis": rows_axis(names)}
+    layout["margin"] |= {"l": room_for(names), "r": 28}
+    ends = [1.0, *(time for one in times for time in one), *([] if target is None else [1 - target])]
+    least, most = (math.log10(max(end, 0.001)) for end in (min(ends), max(ends)))
+    room = (most - least) * 0.05 or 0.1
+    ticks = [tick for tick in TICKS if least - room <= math.log10(tick) <= most + room]
+    layout["xaxis"] |= {
+        "type": "log", "range": [most + room, least - room], "tickvals": ticks,
+        "ticktext": [_tick_text(tick) for tick in ticks],
+        "showgrid": True, "gridcolor": PALETTES["light"]["grid"],
+    }  # fmt: skip
+    figure["data"] = [
+        {
+            "type": "scatter", "mode": "markers", "name": "time", "meta": "service",
+            "y": [plainly(name) for name in names],
+            "x": [round(middle, 4) for _, middle, _ in times], "cliponaxis": False,
+            "marker": {"size": 10, "color": service},
+            "error_x": {
+                "type": "data", "symmetric": False, "color": service, "thickness": 2, "width": 0,
+                "array": [round(high - middle, 4) for _, middle, high in times],
+                "arrayminus": [round(middle - low, 4) for low, middle, _ in times],
+            },
+            "customdata": [
+                [wording_gains.gained(dot.estimate, dot.low, dot.high), numbers.span(dot.low, dot.high)] for dot in dots
+            ],
+            "hovertemplate": "%{y}: %{customdata[0]}, likely %{customdata[1]}<extra></extra>",
+        }
+    ]  # fmt: skip
+    marks = [(1.0, "axis", "solid", "")]
+    if target is not None:
+        marks.append((1 - target, "target", "dashdot", f"target {wording_gains.less_time(target)}"))
+    for at, role, dash, label in marks:
+        line = {"color": PALETTES["light"][role], "width": 1.5, "dash": dash}
+        layout["shapes"].append(
+            {
+                "type": "line", "name": role, "xref": "x", "yref": "paper", "x0": at, "x1": at, "y0": 0, "y1": 1,
+                "line": line, "layer": "below",
+            }
+        )  # fmt: skip
+        if label:
+            note = text(label, role, math.log10(max(at, 0.001)), 1, "x", "paper", yshift=4)
+            layout["annotations"].append(note | {"xanchor": "center"})
+    return figure
+
+
+def _tick_text(ratio: float) -> str:
+    return "same" if ratio == 1 else wording_gains.less_time(1 - ratio).removesuffix(" time")
+
+
+GAINS = (
+    Column(name="partner", label="Partner", words=True),
+    Column(name="estimate", label="Time saved, %", ranged=True),
+    Column(name="low", label="Likely from, %", ranged=True),
+    Column(name="high", label="Likely to, %", ranged=True),
+    Column(name="blocks", label="Blocks with both sides"),
+    Column(name="runs", label="Runs counted"),
+    Column(name="said", label="In words", words=True),
+)
+
+
+def gains(found: Gains) -> Chart | None:
+    """Each partner's gain; None while no partner has runs enough."""
+    known = [one for one in found.partners if one.known]
+    if not known:
+        return None
+    dots = [
+        Dot(name=one.partner, estimate=one.estimate, low=one.low, high=one.high)
+        for one in known
+        if one.estimate is not None and one.low is not None and one.high is not None
+    ]
+    return Chart(
+        name=f"gains-{found.code}",
+        title=split_said(split(found)),
+        what=f"Processing time against the monolith, {dates.days_between(found.start, found.end)}, by partner: a dot "
+        "is the estimate, the line its likely range. Less time lies to the right; half the time is as far from the "
+        "same as twice the time.",
+        figure=draw_gains(dots, found.target),
+        columns=GAINS,
+        rows=[_gain_row(one) for one in found.partners],
+        size=f"rows-{rows_of(len(dots))}",
+    )
+
+
+def _gain_row(one: PartnerGain) -> dict[str, Any]:
+    shares = {name: getattr(one, name) if one.known else None for name in ("estimate", "low", "high")}
+    said = wording_gains.gained(one.estimate, one.low, one.high) if one.known else "too few runs"
+    percents = {name: None if share is None else round(share * 100, 2) for name, share in shares.items()}
+    return {"partner": one.partner} | percents | {"blocks": one.blocks, "runs": one.runs, "said": said}

@@ -1,0 +1,168 @@
+"""Axes, marks and lines that the charts share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from dashboard.charts.theme import FONT, PALETTES, STYLES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+
+Figure = dict[str, Any]
+
+
+DAY_MS = 86_400_000
+
+
+#: Characters of a row's name that are shown.
+LONGEST = 16
+
+
+#: A chart of rows is so high, and so much higher for every row; rows are counted in fours, up to the most.
+HEAD_PX, ROW_PX, STEP, MOST = 76, 30, 4, 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A day that the reader should see on the time axis."""
+
+    when: date
+    text: str
+
+
+def frame_of(height_px: int, first: date, last: date, hover_title: str = "From %{x|%-d %b %Y}") -> Figure:
+    """An empty figure over a stretch of days; `hover_title` heads what is shown of one of them."""
+    figure = blank(height_px)
+    figure["layout"]["xaxis"] |= {
+        "type": "date", "range": [first.isoformat(), last.isoformat()],
+        "tickformatstops": [
+            {"dtickrange": ["M1", None], "value": "%b"}, {"dtickrange": [None, "M1"], "value": "%-d %b"},
+        ],
+        "unifiedhovertitle": {"text": hover_title},
+    }  # fmt: skip
+    return figure
+
+
+def blank(height_px: int) -> Figure:
+    """An empty figure, its horizontal axis of no kind yet."""
+    colors = PALETTES["light"]
+    layout = {
+        "height": height_px, "autosize": True, "showlegend": False, "hovermode": "x unified", "dragmode": False,
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 48, "r": 96, "t": 30, "b": 30},
+        "font": {"family": FONT, "size": 13, "color": colors["muted"]},
+        "hoverlabel": {
+            "bgcolor": colors["surface"], "bordercolor": colors["axis"], "font": {"color": colors["ink"], "size": 13},
+        },
+        "xaxis": {
+            "fixedrange": True, "showgrid": False, "zeroline": False, "showline": True, "linecolor": colors["axis"],
+            "ticks": "outside", "ticklen": 4, "tickcolor": colors["axis"], "tickangle": 0, "nticks": 12,
+        },
+        "shapes": [], "annotations": [],
+    }  # fmt: skip
+    return {"data": [], "layout": layout}
+
+
+def y_axis(low: float, high: float, top: float) -> dict[str, Any]:
+    """A vertical axis from 0 to `top`, in the part of the figure from `low` to `high`."""
+    colors = PALETTES["light"]
+    return {
+        "domain": [low, high], "range": [0, top], "fixedrange": True, "gridcolor": colors["grid"], "gridwidth": 1,
+        "zeroline": True, "zerolinecolor": colors["axis"], "zerolinewidth": 1, "nticks": 5, "tickformat": ",",
+        "ticksuffix": "\N{EN SPACE}", "separatethousands": True,
+    }  # fmt: skip
+
+
+def whole(top: float) -> dict[str, Any]:
+    """What keeps a vertical axis of a count from naming halves, where it ends so low that it would."""
+    return {"dtick": 1} if top < 5 else {}
+
+
+def room_for(names: list[str]) -> int:
+    """How wide a margin is that the names of rows fit into, in pixels."""
+    return 16 + 9 * max([3, *(min(len(name), LONGEST) for name in names)])
+
+
+def rows_axis(names: list[str]) -> dict[str, Any]:
+    """A vertical axis with a row for each name, the first on top; long names are cut, and stay rows of their own."""
+    rows = [plainly(name) for name in names]
+    return {
+        "type": "category", "categoryorder": "array", "categoryarray": rows[::-1], "range": [-0.6, len(names) - 0.4],
+        "fixedrange": True, "showgrid": False, "zeroline": False, "ticksuffix": "\N{EN SPACE}",
+        "tickfont": {"color": PALETTES["light"]["ink"], "size": 14}, "tickmode": "array", "tickvals": rows,
+        "ticktext": [plainly(_short(name)) + "\N{EN SPACE}" for name in names],
+    }  # fmt: skip
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def mark(
+    layout: dict[str, Any], marked: Mark, role: str, *, dash: str, said: bool = True, left: bool = False
+) -> None:  # fmt: skip
+    """Put a vertical line on a day, with its text above it unless it is not to be said."""
+    when = marked.when.isoformat()
+    color = PALETTES["light"][role]
+    layout["shapes"].append(
+        {
+            "type": "line", "name": role, "xref": "x", "yref": "paper", "x0": when, "x1": when, "y0": 0, "y1": 1,
+            "line": {"color": color, "width": 1.25, "dash": dash},
+        }
+    )  # fmt: skip
+    if said:
+        told = text(marked.text, role, when, 1, "x", "paper", yshift=4)
+        layout["annotations"].append(told | ({"xanchor": "right"} if left else {}))
+
+
+def text(
+    words: str, role: str, x: Any, y: Any, xref: str, yref: str, *, xshift: int = 0, yshift: int = 0, bold: bool = False
+) -> dict[str, Any]:
+    """A label: `x` and `y` in the terms of `xref` and `yref`."""
+    return {
+        "text": words, "name": role, "x": x, "y": y, "xref": xref, "yref": yref, "xanchor": "left",
+        "yanchor": "bottom", "xshift": xshift, "yshift": yshift, "showarrow": False, "align": "left",
+        "font": {"color": PALETTES["light"][role], "size": 13, "weight": 600 if bold else 400},
+    }  # fmt: skip
+
+
+def rows_of(count: int) -> int:
+    """How many rows a chart of rows has room for."""
+    return min(-(-max(count, 1) // STEP) * STEP, MOST)
+
+
+def height_of(rows: int) -> int:
+    """How high a chart with room for so many rows is, in pixels."""
+    return HEAD_PX + ROW_PX * rows
+
+
+def plainly(name: str) -> str:
+    """A name that somebody else gave, for a figure: plotly would take `<b>` in it for markup."""
+    return name.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def diamonds(points: Sequence[tuple[date, Any]], hover: str) -> list[dict[str, Any]]:
+    """Return a trace of diamonds at days and rows; none without points."""
+    if not points:
+        return []
+    return [
+        {
+            "type": "scatter", "mode": "markers", "name": "proven", "meta": "service",
+            "x": [day.isoformat() for day, _ in points], "y": [at for _, at in points], "cliponaxis": False,
+            "marker": {"symbol": "diamond", "size": 13, "color": PALETTES["light"]["service"]},
+            "hovertemplate": f"{hover}<extra></extra>",
+        }
+    ]  # fmt: skip
+
+
+def role_line(name: str, role: str, x: list[str | None], y: list[Any], **more: Any) -> dict[str, Any]:
+    """Return a line trace in the colour and dash of a role."""
+    return {
+        "type": "scatter", "mode": "lines", "name": name, "meta": role, "x": x, "y": y, "connectgaps": False,
+        "line": {"color": PALETTES["light"][role], **STYLES[role], **more},
+    }  # fmt: skip

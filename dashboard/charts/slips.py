@@ -1,0 +1,212 @@
+"""Chart: when each milestone was expected, by the day of the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from dashboard.charts.chart import CODE, Chart, Column, plain_value
+from dashboard.charts.layout import (
+    diamonds,
+    frame_of,
+    role_line,
+    text,
+    y_axis,
+)
+from dashboard.charts.theme import PALETTES
+from metrics.measures.registry import MEASURES
+from roadmap.wording import dates, numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dashboard.charts.layout import Figure
+    from dashboard.queries.plan_history import Foreseen, Planned, Track
+
+
+#: Height in pixels; the style sheet reserves the same, so that nothing jumps when a chart arrives.
+SLIPS_HEIGHT_PX = 420
+
+
+#: The share of the plan's length that forecasts may lie beyond its end and still be drawn where they are.
+BEYOND = 0.15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slip:
+    """One milestone's forecasts: day of report, day expected (None: not within three years); its due dates by then."""
+
+    code: str
+    foreseen: tuple[tuple[date, date | None], ...]
+    dues: tuple[tuple[date, date], ...]  #: from a day on, the due date
+    until: date  #: where the due date's line ends
+    proven_on: date | None
+
+
+def draw_slips(series: Sequence[Slip], today: date) -> Figure:
+    """Day of report against day expected: a level line keeps its date, a rising one slips, and the diagonal is now."""
+    days = [day for one in series for day, _ in (*one.foreseen, *one.dues)]
+    ends = [today, *(due for one in series for _, due in one.dues), *(one.proven_on for one in series if one.proven_on)]
+    first, last = min([today, *days]), max(ends)
+    top = last + max(timedelta(days=round((last - first).days * BEYOND)), timedelta(days=14))
+    figure = frame_of(SLIPS_HEIGHT_PX, first, last, "Reported on %{x|%-d %b %Y}")
+    layout = figure["layout"]
+    layout["yaxis"] = y_axis(0, 1, 1) | {
+        "type": "date", "range": [first.isoformat(), top.isoformat()], "tickformat": "%b %Y", "zeroline": False,
+    }  # fmt: skip
+    layout["hovermode"] = "closest"
+    layout["margin"] |= {"l": 76, "r": 40}
+    figure["data"] = [
+        role_line(
+            "report day", "baseline", [first.isoformat(), last.isoformat()], [first.isoformat(), last.isoformat()]
+        )
+        | {"hoverinfo": "skip"}
+    ]
+    figure["data"] += [_dues(one) for one in series if one.dues]
+    for one in series:
+        figure["data"] += _foreseen(one, top)
+        if label := _label(one, top):
+            layout["annotations"].append(label)
+    known = [(one.proven_on, one.proven_on.isoformat()) for one in series if one.proven_on]
+    figure["data"] += diamonds(known, "Proven on %{x|%-d %b %Y}")
+    middle = (first + (last - first) * 0.62).isoformat()
+    layout["annotations"].append(_named("day of report", "baseline", middle, middle) | {"yanchor": "top", "xshift": 10})
+    if dues := [due for one in series for due in one.dues]:
+        day, due = min(dues)
+        layout["annotations"].append(_named("due", "target", day.isoformat(), due.isoformat()))
+    return figure
+
+
+def _named(label: str, role: str, x: str, y: str) -> dict[str, Any]:
+    """A line's name on the line, for pages that are wide enough."""
+    return text(label, role, x, y, "x", "y", xshift=4, yshift=2, bold=True) | {"name": f"{role} label"}
+
+
+def _dues(one: Slip) -> dict[str, Any]:
+    x = [day.isoformat() for day, _ in one.dues] + [max(one.until, one.dues[-1][0]).isoformat()]
+    y = [due.isoformat() for _, due in one.dues] + [one.dues[-1][1].isoformat()]
+    trace = role_line(f"{one.code} due", "target", [*x], y, shape="hv")
+    return trace | {"hovertemplate": f"{one.code} due %{{y|%-d %b %Y}}<extra></extra>"}
+
+
+def _foreseen(one: Slip, top: date) -> list[dict[str, Any]]:
+    """The forecasts as a line; those beyond the chart, or not within three years, as open triangles at its top."""
+    inside = [(day, on if on and on <= top else None) for day, on in one.foreseen]
+    beyond = [(day, on) for day, on in one.foreseen if on is None or on > top]
+    traces = []
+    if any(on for _, on in inside):
+        traces.append(
+            role_line(
+                f"{one.code} expected", "service", [day.isoformat() for day, _ in inside],
+                [on.isoformat() if on else None for _, on in inside],
+            )
+            | {
+                "mode": "lines+markers",
+                "marker": {"size": 6, "color": PALETTES["light"]["service"]},
+                "hovertemplate": f"{one.code}, reported %{{x|%-d %b %Y}}: expected %{{y|%-d %b %Y}}<extra></extra>",
+            }
+        )  # fmt: skip
+    if beyond:
+        said = [f"expected {on:%-d %b %Y}" if on else "not within three years" for _, on in beyond]
+        traces.append(
+            {
+                "type": "scatter", "mode": "markers", "name": f"{one.code} beyond", "meta": "service",
+                "x": [day.isoformat() for day, _ in beyond], "y": [top.isoformat()] * len(beyond),
+                "cliponaxis": False, "customdata": said,
+                "marker": {"symbol": "triangle-up-open", "size": 10, "color": PALETTES["light"]["service"]},
+                "hovertemplate": f"{one.code}, reported %{{x|%-d %b %Y}}: %{{customdata}}<extra></extra>",
+            }
+        )  # fmt: skip
+    return traces
+
+
+def _label(one: Slip, top: date) -> dict[str, Any] | None:
+    """The milestone's code where its forecasts begin, else where its due date's line does."""
+    if one.foreseen:
+        day, on = one.foreseen[0]
+        at = on if on and on <= top else top
+        return text(one.code, "service", day.isoformat(), at.isoformat(), "x", "y", yshift=9, bold=True) | {
+            "xanchor": "center"
+        }
+    if one.dues:
+        day, due = one.dues[0]
+        return text(one.code, "target", day.isoformat(), due.isoformat(), "x", "y", yshift=4, bold=True)
+    return None
+
+
+SLIPS = (
+    CODE,
+    Column(name="as_of", label="Reported", words=True),
+    Column(name="due", label="Due, as planned then", words=True),
+    Column(name="expected_on", label="Expected", words=True),
+    Column(name="late_days", label="Days after that due date"),
+    Column(name="said", label="In words", words=True),
+)
+
+
+def slips(planned: Planned, today: date) -> Chart | None:
+    """When each milestone was expected, by the day of report; None while nothing was foreseen."""
+    if not planned.foreseen:
+        return None
+    by_code = {track.code: [one for one in planned.foreseen if one.code == track.code] for track in planned.tracks}
+    series = [_slip(track, by_code[track.code], today) for track in planned.tracks]
+    return Chart(
+        name="slips",
+        title=_last_slip(planned.tracks, by_code),
+        what="When each milestone was expected to be proven, by the day of the report, with the last of its targets; "
+        "triangles at the top lie beyond the chart. Targets that are counted in full have no forecast.",
+        figure=draw_slips(series, today),
+        columns=SLIPS,
+        rows=[_foreseen_row(one) for one in planned.foreseen],
+        key=(("service", "expected, then proven"), ("target", "due"), ("baseline", "day of report")),
+    )
+
+
+def _slip(track: Track, found: Sequence[Foreseen], today: date) -> Slip:
+    dues = [(track.first_start if place == 0 else one.as_of, one.due) for place, one in enumerate(track.plans)]
+    return Slip(
+        code=track.code,
+        foreseen=tuple((one.as_of, one.expected_on) for one in found),
+        dues=tuple((day, due) for day, due in dues if day),
+        until=min(track.proven_on or today, today),
+        proven_on=track.proven_on,
+    )
+
+
+def _last_slip(tracks: Sequence[Track], by_code: Mapping[str, Sequence[Foreseen]]) -> str:
+    """The message: what the newest forecast of a milestone that is not proven says, or how the last proof came out."""
+    open_ones = [(track, by_code[track.code][-1]) for track in tracks if by_code[track.code] and not track.proven_on]
+    if open_ones:
+        track, last = open_ones[-1]
+        said = f"{track.code}, due {dates.day(track.due, year=True)}, is "
+        if last.expected_on is None:
+            return f"{said}not expected within three years, as things stand{_for(last)}"
+        return f"{said}expected around {dates.day(last.expected_on, year=True)}{_for(last)}"
+    ended = [(track.proven_on, track) for track in tracks if track.proven_on and by_code[track.code]]
+    if not ended:
+        return "When milestones were expected"
+    day, track = max(ended, key=lambda pair: pair[0])
+    first = by_code[track.code][0]
+    was = dates.day(first.expected_on, year=True) if first.expected_on else "not to be expected within three years"
+    return f"{track.code} was proven on {dates.day(day, year=True)}; the first forecast had said {was}"
+
+
+def _for(one: Foreseen) -> str:
+    """Which of several targets it is that comes so late."""
+    titles = " and ".join(MEASURES[name].title.lower() for name in one.last if name in MEASURES)
+    return f", with {titles}" if titles else ""
+
+
+def _foreseen_row(one: Foreseen) -> dict[str, Any]:
+    late = (one.expected_on - one.due).days if one.expected_on else None
+    if late is None:
+        said = "not expected within three years"
+    elif late == 0:
+        said = "on the due date"
+    else:
+        said = f"{numbers.plural(abs(late), 'day')} {'after' if late > 0 else 'before'} the due date"
+    return {
+        "code": one.code, "as_of": one.as_of.isoformat(), "due": one.due.isoformat(),
+        "expected_on": plain_value(one.expected_on), "late_days": late, "said": said,
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Filters of a list of runs: read from an address, and put into words."""

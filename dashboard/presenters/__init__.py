@@ -1,0 +1,1 @@
+"""The values that a page shows, in words; they know no request."""

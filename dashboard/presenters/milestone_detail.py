@@ -1,0 +1,213 @@
+"""What the page of one milestone says: what happened when, its decisions, plans, spending, and what is foreseen."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from dashboard.presenters import decisions as presenters_decisions
+from dashboard.presenters import milestone_list
+from dashboard.presenters.advice import advised
+from dashboard.queries import partner_gains, weekly
+from dashboard.queries.plan_history import planned
+from dashboard.queries.verdicts import undecided
+from metrics.measures.registry import MEASURES
+from roadmap.plan.revisions import changes
+from roadmap.records.decisions import cost_entries
+from roadmap.wording import dates, numbers
+from roadmap.wording import verdicts as roadmap_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlite_utils import Database
+
+    from dashboard.cache.view import View
+    from dashboard.presenters.advice import Advised
+    from dashboard.presenters.decisions import DecisionRow
+    from dashboard.presenters.milestone_list import CriterionRow, MilestoneRow
+    from dashboard.queries.partner_gains import Gains, PartnerGain
+    from dashboard.queries.plan_history import Track
+    from roadmap.model import Verdict
+    from roadmap.plan.milestones import Milestone
+    from roadmap.plan.revisions import Revision
+
+ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened on a day."""
+
+    on: date
+    kind: str  #: plan, evidence, status, met, proven or decision
+    said: str
+    why: str = ""
+
+    @property
+    def day(self) -> str:
+        """The day as people read it."""
+        return dates.day(self.on, year=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What was spent of the budget, in words."""
+
+    spent: str
+    recorded: bool
+    over: bool  #: whether more than the budget was spent
+    entries: tuple[tuple[str, str, str], ...]  #: day, amount, note
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilestonePage:
+    """The page of one milestone, without its chart."""
+
+    stone: MilestoneRow
+    owner: str
+    advice: Advised
+    targets: tuple[CriterionRow, ...]
+    guardrails: tuple[CriterionRow, ...]
+    forecasts: tuple[tuple[str, str], ...]  #: measure, what is foreseen
+    no_forecast: str  #: why there is none; "" where there is one
+    gains: Gains | None
+    too_few: tuple[PartnerGain, ...]
+    events: tuple[Event, ...]
+    decisions: tuple[DecisionRow, ...]
+    spending: Spending
+
+
+@lru_cache(maxsize=256)
+def told(code: str) -> Callable[[Database, View], MilestonePage]:
+    """The question for the page of one milestone of the plan; the same function for the same code."""
+
+    def make(db: Database, seen: View) -> MilestonePage:
+        pairs = zip(seen.plan.milestones, seen.made(undecided), strict=True)
+        milestone, verdict = next(pair for pair in pairs if pair[0].code == code)
+        return _told(db, seen, milestone, verdict)
+
+    return make
+
+
+def every(db: Database, seen: View) -> None:
+    """Make the page of every milestone, so that no reader waits for it."""
+    del db
+    for milestone in seen.plan.milestones:
+        seen.made(told(milestone.code))
+
+
+def _told(db: Database, seen: View, milestone: Milestone, verdict: Verdict) -> MilestonePage:
+    code, today = milestone.code, seen.today
+    taken = presenters_decisions.by_code(db, today)
+    last = presenters_decisions.standing(taken)
+    stone = milestone_list.stone(
+        milestone, verdict, weekly.spent(db, today).get(code), today, last.get(code), seen.mode
+    )
+    track = next(one for one in seen.made(planned).tracks if one.code == code)
+    found = seen.made(partner_gains.gains).get(code)
+    made = presenters_decisions.made(seen, {code: taken.get(code, ())})
+    return MilestonePage(
+        stone=stone,
+        owner=milestone.owner or "nobody named",
+        advice=next(one for one in seen.made(advised) if one.code == code),
+        targets=tuple(row for row in stone.criteria if row.role == "Target"),
+        guardrails=tuple(row for row in stone.criteria if row.role != "Target"),
+        forecasts=tuple(
+            (
+                MEASURES[one.name].title,
+                f"{one.role.replace('metric', 'target').capitalize()}: {numbers.tight(one.text)}.",
+            )
+            for one in verdict.forecasts
+        ),
+        no_forecast=_no_forecast(verdict),
+        gains=found,
+        too_few=tuple(gain for gain in found.partners if not gain.known) if found else (),
+        events=tuple(sorted(_events(db, track, verdict, made, today), key=lambda event: event.on)),
+        decisions=made,
+        spending=_spending(db, milestone, verdict, today),
+    )
+
+
+def _no_forecast(verdict: Verdict) -> str:
+    if verdict.forecasts:
+        return ""
+    return (
+        "Proven: nothing is left to foresee." if verdict.proven_on else "Nothing is foreseen before there is evidence."
+    )
+
+
+def _events(
+    db: Database, track: Track, verdict: Verdict, made: Sequence[DecisionRow], today: date
+) -> Iterator[Event]:  # fmt: skip
+    yield from _plans(track)
+    if verdict.start <= today:
+        yield Event(on=verdict.start, kind="plan", said="Start, by the plan")
+    if track.measured_from:
+        yield Event(on=track.measured_from, kind="evidence", said=f"First evidence of {verdict.subject}")
+    for criterion in verdict.criteria:
+        if criterion.met_on:
+            title, role = MEASURES[criterion.name].title, "target" if criterion.role == "metric" else "guardrail"
+            yield Event(
+                on=criterion.met_on,
+                kind="met",
+                said=f"{title}: {role} first {'reached' if role == 'target' else 'held'}",
+            )
+    yield from _statuses(db, verdict.code, today)
+    if verdict.proven_on:
+        yield Event(on=verdict.proven_on, kind="proven", said="Proven", why=milestone_list.slip(verdict, today))
+    for one in made:
+        why = f"{one.owner}: {one.why}"
+        yield Event(on=one.as_of, kind="decision", said=f"Decided: {one.said}", why=why)
+
+
+def _plans(track: Track) -> Iterator[Event]:
+    for place, one in enumerate(track.plans):
+        if place == 0:
+            yield Event(on=one.as_of, kind="plan", said="First plan fixed", why=_promised(one))
+            continue
+        changed = "; ".join(changes(track.plans[place - 1].plan, one.plan)) or "nothing changed"
+        yield Event(on=one.as_of, kind="plan", said=f"Re-planned, revision {one.revision}", why=_days_said(changed))
+
+
+def _days_said(text: str) -> str:
+    """A text of another room with its ISO dates as people read them."""
+    return ISO_DAY.sub(lambda found: dates.day(date.fromisoformat(found[0]), year=True), numbers.tight(text))
+
+
+def _promised(one: Revision) -> str:
+    """What a plan promised: by when, and which targets."""
+    said = []
+    for target in (*one.plan["metrics"], *one.plan["guardrails"]):
+        way = "at_least" if target.get("at_least") is not None else "at_most"
+        measure = MEASURES[target["name"]]
+        said.append(f"{measure.title.lower()} {numbers.tight(roadmap_words.target(way, target[way], measure.unit))}")
+    return f"due {dates.day(one.due, year=True)}; {', '.join(dict.fromkeys(said))}"
+
+
+def _statuses(db: Database, code: str, today: date) -> Iterator[Event]:
+    """Each change of the computed status, as it was recorded; what began and what is proven is told already."""
+    sql = "SELECT as_of, status FROM evaluation WHERE code = ? AND as_of <= ? ORDER BY as_of, id"
+    before = ""
+    for as_of, status in db.execute(sql, (code, today.isoformat())).fetchall():
+        if status != before and before and status != "proven":
+            was = roadmap_words.STATUS.get(before, before)
+            now = roadmap_words.STATUS.get(status, status)
+            yield Event(on=date.fromisoformat(as_of), kind="status", said=f"Status: {now}", why=f"was {was}")
+        before = status
+
+
+def _spending(db: Database, milestone: Milestone, verdict: Verdict, today: date) -> Spending:
+    spent, budget = verdict.spent, verdict.budget
+    return Spending(
+        spent=roadmap_words.spent(spent, budget).capitalize(),
+        recorded=spent is not None,
+        over=spent is not None and budget is not None and spent > budget,
+        entries=tuple(
+            (dates.day(one.as_of, year=True), f"{one.amount:,.2f}".replace("-", numbers.MINUS), one.note)
+            for one in cost_entries(db, milestone.code, today)
+        ),
+    )

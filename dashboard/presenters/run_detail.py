@@ -1,0 +1,235 @@
+"""One run in full: beside what is usual of its feed, with its attempts, its account of rows and what it shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from dashboard import labels
+from dashboard.presenters import run_list
+from metrics.events import FAILED_OUTCOMES, OUTCOMES
+from metrics.queries import runs as queries_runs
+from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
+from roadmap.wording import dates, gains, numbers
+from roadmap.wording import dates as wording_dates
+from roadmap.wording import numbers as wording_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlite_utils import Database
+
+    from dashboard.presenters.run_list import RunRow
+    from metrics.queries.runs import Run, TypicalDuration
+
+#: The drawing of a duration is so wide, with so much room at either end.
+WIDE, EDGE = 300, 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A run's duration and what is usual of it, as x positions in a drawing 300 wide; None where it is not known."""
+
+    low: float
+    middle: float
+    high: float
+    took: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """Runs that share something with this one: what, how many there are, and where they are listed."""
+
+    what: str
+    runs: str
+    keys: Mapping[str, str]  #: of the list of these runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    """The page of one run."""
+
+    about: str
+    trouble: str  #: kind of its error in words
+    look: str
+    outcome: str
+    means: str
+    took: str
+    usual: str
+    place: str  #: whether the duration is usual, in words
+    span: Span | None
+    account: tuple[tuple[str, str], ...]
+    sum_said: str
+    balances: bool
+    aside: tuple[tuple[str, str], ...]
+    aside_said: str
+    facts: tuple[tuple[str, str], ...]
+    attempts: tuple[RunRow, ...]
+    attempts_said: str
+    alike: tuple[Alike, ...]
+
+
+def run_page(db: Database, run: Run, known: date | None = None) -> RunPage:
+    """Everything the page says of a run; with `known` all that was known by the end of that day."""
+    usual = queries_runs.typical_duration(db, run)
+    rows, sum_said, balances = account(run)
+    aside, aside_said = _aside(run)
+    attempts = queries_runs.attempts(db, run, known)
+    return RunPage(
+        about=f"{run.side}, {gains.under_faults(run.faults)}, {_block(run)}",
+        trouble=labels.error_label(run.error_type),
+        look=labels.outcome_class(run.outcome),
+        outcome=labels.outcome_label(run.outcome),
+        means=labels.OUTCOMES[run.outcome][1] if run.outcome in labels.OUTCOMES else "",
+        took=_took(run),
+        usual=_usual(usual),
+        place=_place(run.duration_s, usual),
+        span=span(run.duration_s, usual),
+        account=rows,
+        sum_said=sum_said,
+        balances=balances,
+        aside=aside,
+        aside_said=aside_said,
+        facts=_facts(run),
+        attempts=tuple(map(run_list.run_row, attempts)),
+        attempts_said=f"{numbers.plural(len(attempts), 'attempt')} at this file, in this exchange",
+        alike=_alike(db, run, known),
+    )
+
+
+def not_known(run: Run, day: date) -> str:
+    """Why there is nothing to show of a run as of a day on which its block was not over."""
+    over = dates.day(date.fromisoformat(run.block_end), year=True)
+    why = "it is of" if run.block == run.block_end else "it counts once its week is over, and that is on"
+    return f"Run {run.id} was not known yet at the end of {dates.day(day, year=True)}: {why} {over}."
+
+
+def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
+    """Where the rows of a run ended, the sum in words, and whether it balances."""
+    if run.rows is None:
+        return (), "The run is not over yet." if run.outcome == "running" else f"{numbers.MISSING.capitalize()}.", True
+    ended = [(labels.ROWS[name], run.rows[name]) for name in OUTCOMES if run.rows[name]]
+    total, entered = sum(run.rows[name] for name in OUTCOMES), run.rows["in"]
+    shown = tuple((name, numbers.count(many)) for name, many in ended)
+    if not entered and not total:
+        return (), "No rows entered this run.", True
+    if total == entered:
+        parts = " + ".join(f"{numbers.count(many)} {name}" for name, many in ended)
+        return shown, f"{numbers.count(entered)} in = {parts}. It balances.", True
+    apart = abs(entered - total)
+    which = "missing" if total < entered else "too many"
+    said = f"It does not balance: {numbers.count(entered)} in, {numbers.count(total)} accounted for; "
+    return shown, f"{said}{numbers.plural(apart, 'row')} {which}.", False
+
+
+def span(took_s: float | None, usual: TypicalDuration | None) -> Span | None:
+    """The drawing of a duration, on a scale that begins at 0."""
+    if usual is None:
+        return None
+    top = max(usual.high_s, took_s or 0.0) * 1.05 or 1.0
+    x = [round(EDGE + (WIDE - 2 * EDGE) * value / top, 1) for value in (usual.low_s, usual.middle_s, usual.high_s)]
+    took = None if took_s is None else round(EDGE + (WIDE - 2 * EDGE) * took_s / top, 1)
+    return Span(low=x[0], middle=x[1], high=x[2], took=took)
+
+
+def _took(run: Run) -> str:
+    if run.duration_s is not None:
+        return wording_numbers.duration(run.duration_s)
+    return "not over yet" if run.outcome == "running" else "not recorded: nobody heard of its end"
+
+
+def _usual(usual: TypicalDuration | None) -> str:
+    if usual is None:
+        return f"Too few runs before it to say what is usual (fewer than {queries_runs.MIN_TYPICAL} completed)."
+    spread = f"{wording_numbers.duration(usual.low_s)} to {wording_numbers.duration(usual.high_s)}"
+    return f"usually {spread}, {numbers.plural(usual.n, 'run')}"
+
+
+def _place(took_s: float | None, usual: TypicalDuration | None) -> str:
+    if usual is None or took_s is None:
+        return ""
+    if took_s < usual.low_s:
+        return "Shorter than usual."
+    return "Longer than usual." if took_s > usual.high_s else "As usual."
+
+
+def _aside(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Rows set aside by reason, and what to say of them; "" where the account has said it of all rows."""
+    if run.rows is None:
+        return (), ""
+    if not (run.seen_inside or run.rows["quarantined"]):
+        return (), f"Rows set aside: {numbers.MISSING}."
+    many = run.rows["quarantined"]
+    if not many and not run.aside:
+        return (), "Nothing was set aside."
+    if run.aside is None:
+        return (), f"{numbers.plural(many, 'row')} set aside; reasons not recorded."
+    reasons = sorted(run.aside.items(), key=lambda one: (-one[1], one[0]))
+    shown = [(code, numbers.count(rows)) for code, rows in reasons]
+    if (untold := many - sum(run.aside.values())) > 0:
+        shown.append(("reasons not recorded", numbers.count(untold)))
+    return tuple(shown), f"{numbers.plural(many, 'row')} set aside."
+
+
+def _facts(run: Run) -> tuple[tuple[str, str], ...]:
+    touch = {None: numbers.MISSING, 0: "no", 1: "yes"}.get(run.operator_touch, "yes")
+    return (
+        ("File", run.file),
+        ("Records in the file", numbers.count(run.records)),
+        ("File was there", f"{wording_dates.timestamp(run.due_at_us)} UTC"),
+        ("Started", f"{wording_dates.timestamp(run.started_at_us)} UTC"),
+        ("Blocked on time-outs", wording_numbers.duration(run.blocked_s)),
+        ("Processor", wording_numbers.duration(run.cpu_s)),
+        ("Peak memory", size(run.peak_rss_bytes)),
+        ("Read", size(run.bytes_in)),
+        ("Sent", size(run.bytes_out)),
+        ("Requests to the partner", numbers.count(run.calls)),
+        ("Started again by a person", touch),
+        ("Time a person spent before", wording_numbers.duration(run.operator_s)),
+        ("Release", run.release or numbers.MISSING),
+        (
+            "Known from",
+            {"measured": "measured from outside", "imported": "a log of its own"}.get(run.source, run.source),
+        ),
+        ("Series and pass", f"{run.series}, pass {run.round}" if run.series else "live"),
+        ("Exchange", run.exchange_id),
+    )
+
+
+def _alike(db: Database, run: Run, known: date | None) -> tuple[Alike, ...]:
+    lists = []
+    if run.outcome in FAILED_OUTCOMES:
+        shared = run.fingerprint or NO_ERROR_RECORDED
+        lists.append(("same failure, anywhere", {"state": "failed", "fingerprint": shared}, RunFilter(
+            states=("failed",), fingerprint=shared)))  # fmt: skip
+    feed, partner = {"partner": run.partner, "feed": run.feed}, {"partner": run.partner}
+    ours, theirs = RunFilter(partners=(run.partner,), feeds=(run.feed,)), RunFilter(partners=(run.partner,))
+    lists += [
+        (f"same feed, {run.partner}/{run.feed}", feed, ours),
+        (f"same partner, {run.partner}", partner, theirs),
+    ]
+    return tuple(
+        Alike(what=what, runs=numbers.plural(queries_runs.count(db, replace(picked, known=known)), "run"), keys=keys)
+        for what, keys, picked in lists
+    )
+
+
+def size(size_bytes: int | None) -> str:
+    """A size as people read it: `850 B`, `4.2 kB`, `96 MB`; a missing one in words."""
+    if size_bytes is None:
+        return numbers.MISSING
+    if size_bytes < 1000:
+        return f"{size_bytes} B"
+    value = float(size_bytes)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.5 or unit == "GB":
+            break
+    return f"{value:,.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
+
+
+def _block(run: Run) -> str:
+    if run.block == run.block_end:
+        return f"on {dates.day(date.fromisoformat(run.block), year=True)}"
+    return f"in the week {wording_dates.day_span(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"

@@ -1,0 +1,69 @@
+"""Exchanges of single blocks as lists: what leads from a chart's table to exactly the exchanges that it counts.
+
+A list goes by what a milestone's reading counts. A chart counts plainly, and may hold more; where the two are not the
+same number there is no list to lead to.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from dashboard.queries.counted_runs import runs_of
+from metrics.queries.pagination import totals
+from metrics.queries.run_filter import RunFilter
+from metrics.queries.runs import query_of
+from roadmap.report import block_series
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sqlite_utils import Database
+
+    from dashboard.cache.view import View
+
+    Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # by name of a reading, block and partner
+
+#: Columns of exchanges, and what the reading of their side is called beside the milestone's.
+COLUMNS = {"subject_exchanges": "", "control_exchanges": ":control"}
+
+
+@lru_cache(maxsize=3)
+def exchanges(faults: str) -> Callable[[Database, View], Counts]:
+    """The question how many exchanges each list holds; the same function for the same faults."""
+
+    def make(db: Database, seen: View) -> Counts:
+        found: dict[str, dict[str, dict[str, int]]] = {}
+        for part in block_series.milestone_spans(seen.plan, seen.built, seen.today):
+            for side in COLUMNS.values():
+                name = _name(part.code, faults, side)
+                runs = runs_of(seen, name)
+                if isinstance(runs, str):
+                    continue
+                way = query_of(db, RunFilter(counted=runs, attempt="last"))
+                for (partner, block), many in totals(db, way, "partner", "block").items():
+                    found.setdefault(name, {}).setdefault(block, {})[partner] = many
+        return found
+
+    return make
+
+
+def lists(
+    seen: View, faults: str, rows: Sequence[Mapping[str, Any]], codes: Sequence[str], partner: str | None = None
+) -> dict[tuple[int, str], dict[str, str]]:
+    """What picks the exchanges of a table's cells, by row and column; `codes` are the milestones of the rows."""
+    held = seen.made(exchanges(faults))
+    found = {}
+    for place, (row, code) in enumerate(zip(rows, codes, strict=True)):
+        for column, side in COLUMNS.items():
+            name = _name(code, faults, side)
+            blocks = [by for block, by in held.get(name, {}).items() if row["block"] <= block <= row["block_end"]]
+            many = sum(sum(by.values()) if partner is None else by.get(partner, 0) for by in blocks)
+            if many and many == row[column]:
+                keys = {"counted": name, "from": row["block"], "to": row["block_end"], "attempt": "last"}
+                found[place, column] = keys | ({} if partner is None else {"partner": partner})
+    return found
+
+
+def _name(code: str, faults: str, side: str) -> str:
+    return f"{code}:failed_first:{faults}{side}"

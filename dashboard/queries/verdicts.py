@@ -1,0 +1,25 @@
+"""Verdicts of a view: with the headline picked, and without recorded decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from roadmap.judge.evaluate import without_decisions
+from roadmap.report import headline
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from dashboard.cache.view import View
+    from roadmap.model import Verdict
+    from roadmap.report.headline import HeadlineCandidate
+
+
+def headlines(db: Database, view: View) -> list[HeadlineCandidate]:
+    """Return every built and started milestone of a view with its reading, in order of start."""
+    return headline.candidates(db, view.plan, view.verdicts, view.today, view.built, view.mode)
+
+
+def undecided(db: Database, view: View) -> tuple[Verdict, ...]:
+    """Return the verdicts of a view, those set by a decision judged without it."""
+    return without_decisions(db, view.plan, view.verdicts, view.today, view.built)
