@@ -35,14 +35,14 @@ class Strict(BaseModel):
 class Place(Strict):
     """A column, as it is."""
 
-    column: Column
+    column: Column = Field(description="Name of the column.")
 
 
 class Named(Strict):
     """A name: from a column, or the same for all rows."""
 
-    column: Column | None = None
-    value: str | None = None
+    column: Column | None = Field(default=None, description="Name of the column.")
+    value: str | None = Field(default=None, description="Instead of `column`: the name for all rows.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Named:
@@ -57,10 +57,18 @@ class Moment(Strict):
     What carries no offset of its own is local time of `zone`.
     """
 
-    column: Column
-    format: str | None = None
-    epoch: Literal["s", "ms", "us", "ns"] | None = None
-    zone: str = "UTC"
+    column: Column = Field(description="Name of the column.")
+    format: str | None = Field(
+        default=None, description="Format of the text as in Python's `strptime`; ISO 8601 without it."
+    )
+    epoch: Literal["s", "ms", "us", "ns"] | None = Field(
+        default=None, description="Instead of `format`: unit of a number that counts from 1970."
+    )
+    zone: str = Field(
+        default="UTC",
+        description="Time zone (tz database) of stamps without an offset of their own. If clocks are set back, the "
+        "first of the two equal hours is taken.",
+    )
 
     @field_validator("zone")
     @classmethod
@@ -84,25 +92,29 @@ class Moment(Strict):
 class Span(Strict):
     """A length of time, in `unit`."""
 
-    column: Column
-    unit: Literal["ns", "us", "ms", "s", "min", "h"]
+    column: Column = Field(description="Name of the column.")
+    unit: Literal["ns", "us", "ms", "s", "min", "h"] = Field(
+        description="Unit of the numbers; they have a decimal point, and nothing between thousands."
+    )
 
 
 class Size(Strict):
     """A size, in `unit`."""
 
-    column: Column
-    unit: Literal["B", "kB", "KiB", "MB", "MiB", "GB", "GiB"] = "B"
+    column: Column = Field(description="Name of the column.")
+    unit: Literal["B", "kB", "KiB", "MB", "MiB", "GB", "GiB"] = Field(default="B", description="Unit of the numbers.")
 
 
 class Outcome(Strict):
     """How a run ended: which values of a column mean what, or a `value` that holds for all rows."""
 
-    column: Column | None = None
-    done: tuple[str, ...] = ()
-    failed: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
-    value: Literal["done", "failed", "refused"] | None = None
+    column: Column | None = Field(default=None, description="Name of the column.")
+    done: tuple[str, ...] = Field(default=(), description="Values that mean “done”, letter for letter.")
+    failed: tuple[str, ...] = Field(default=(), description="Values that mean “failed”, letter for letter.")
+    refused: tuple[str, ...] = Field(default=(), description="Values that mean “refused”, letter for letter.")
+    value: Literal["done", "failed", "refused"] | None = Field(
+        default=None, description="Instead of `column`: how all runs of the log ended."
+    )
 
     @model_validator(mode="after")
     def _says_what_is_what(self) -> Outcome:
@@ -128,25 +140,45 @@ class Outcome(Strict):
 class LogMapping(Strict):
     """The whole table: what must be there, what may be, and how the text of a CSV file is written."""
 
-    started_at: Moment
-    duration: Span | None = None
-    ended_at: Moment | None = None
-    partner: Named
-    feed: Named
-    outcome: Outcome
-    system: Named = Named(value="monolith")
-    id: Place | None = None
-    attempt: Place | None = None
-    file: Place | None = None
-    records: Place | None = None
-    due_at: Moment | None = None
-    cpu: Span | None = None
-    memory: Size | None = None
-    bytes_in: Size | None = None
-    bytes_out: Size | None = None
-    error: Place | None = None
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
+    started_at: Moment = Field(description="When the run started.")
+    duration: Span | None = Field(default=None, description="How long it took; or give `ended_at`.")
+    ended_at: Moment | None = Field(default=None, description="When it ended; instead of `duration`.")
+    partner: Named = Field(description="The partner it exchanged with: 1 to 64 letters without a slash.")
+    feed: Named = Field(description="What it exchanged: 1 to 64 letters without a slash.")
+    outcome: Outcome = Field(description="How it ended.")
+    system: Named = Field(
+        default=Named(value="monolith"), description="Whose run it is: `monolith`, or `service@1`, `service@2`, ..."
+    )
+    id: Place | None = Field(
+        default=None,
+        description="What tells the exchanges of a feed apart; without it, a row is known by its whole content.",
+    )
+    attempt: Place | None = Field(
+        default=None, description="Number of the attempt at the exchange, from 1; needs `id`."
+    )
+    file: Place | None = Field(default=None, description="Name of the file.")
+    records: Place | None = Field(
+        default=None, description="How many records were due; an empty cell means “not counted”, which is not 0."
+    )
+    due_at: Moment | None = Field(
+        default=None,
+        description="When the file was there to be exchanged; without it, a run is due when it started, and its delay "
+        "is unknown.",
+    )
+    cpu: Span | None = Field(default=None, description="Processor time.")
+    memory: Size | None = Field(default=None, description="Peak memory.")
+    bytes_in: Size | None = Field(default=None, description="Bytes read.")
+    bytes_out: Size | None = Field(default=None, description="Bytes sent.")
+    error: Place | None = Field(default=None, description="The error in words.")
+    delimiter: str = Field(
+        default=",",
+        min_length=1,
+        max_length=1,
+        description="The character between two cells of a CSV file; in a `.tsv` file a tab unless given.",
+    )
+    encoding: Literal["utf-8", "latin-1", "cp1252"] = Field(
+        default="utf-8", description="Character encoding of a text file."
+    )
 
     @model_validator(mode="after")
     def _is_whole(self) -> LogMapping:

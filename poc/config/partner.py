@@ -23,12 +23,18 @@ class MapField(Strict):
     datetime; `join` writes several fields one after the other.
     """
 
-    to: str = Field(min_length=1, pattern=r"^[^_]")
-    source: str | None = Field(default=None, alias="from")
-    join: tuple[str, ...] = ()
-    times: float | None = None
-    decimals: int = Field(default=3, ge=0, le=9)
-    plus_minutes: str | None = None
+    to: str = Field(
+        min_length=1, pattern=r"^[^_]", description="The partner's name of the field; it does not begin with `_`."
+    )
+    source: str | None = Field(default=None, alias="from", description="The field of the contract to copy.")
+    join: tuple[str, ...] = Field(
+        default=(), description="Instead of `from`: several fields, written one after the other."
+    )
+    times: float | None = Field(default=None, description="Multiply the value of `from` by this number.")
+    decimals: int = Field(default=3, ge=0, le=9, description="Round the product to so many decimals.")
+    plus_minutes: str | None = Field(
+        default=None, description="A field that holds minutes; add them to the datetime in `from`."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> MapField:
@@ -49,14 +55,25 @@ class MapField(Strict):
 class Dialect(Strict):
     """How a text file is written. Nothing is guessed when a file is read."""
 
-    encoding: Literal["utf-8", "ascii", "latin-1", "iso-8859-15", "cp1252", "utf-16"] = "utf-8"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
-    quote: str = Field(default='"', max_length=1)  # "" for files that know no quotes
-    escape: str = Field(default="", max_length=1)  # "" where a quote is written twice
-    header: bool = True
-    preamble_lines: int = Field(default=0, ge=0, le=10_000)
-    nulls: tuple[str, ...] = ()
-    line_end: Literal["any", "lf", "crlf", "cr"] = "any"
+    encoding: Literal["utf-8", "ascii", "latin-1", "iso-8859-15", "cp1252", "utf-16"] = Field(
+        default="utf-8", description="Character encoding of the file, and of an export of its quarantined rows."
+    )
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="The character between two cells.")
+    quote: str = Field(
+        default='"', max_length=1, description='The character around a quoted cell; `""` if the file quotes nothing.'
+    )
+    escape: str = Field(
+        default="", max_length=1, description='The character before a quote inside a cell; `""` if it is written twice.'
+    )
+    header: bool = Field(
+        default=True,
+        description="Whether the file has a header line. If `false`, the columns are those of the contract, in order.",
+    )
+    preamble_lines: int = Field(default=0, ge=0, le=10_000, description="Lines to skip before the header.")
+    nulls: tuple[str, ...] = Field(
+        default=(), description="Texts that mean “no value”, in addition to the contract's `missingValues`."
+    )
+    line_end: Literal["any", "lf", "crlf", "cr"] = Field(default="any", description="What ends a line.")
 
     @model_validator(mode="after")
     def _apart(self) -> Dialect:
@@ -72,8 +89,10 @@ class Dialect(Strict):
 class Budget(Strict):
     """Bad rows that a file may have: `rows` of them, or `share` of its rows, whichever is more."""
 
-    share: float = Field(default=0.1, ge=0, le=1)
-    rows: int = Field(default=10, ge=0)
+    share: float = Field(
+        default=0.1, ge=0, le=1, description="Bad rows as a share of the file's rows; with 0, only `rows` counts."
+    )
+    rows: int = Field(default=10, ge=0, description="Bad rows as a count.")
 
     def allows(self, bad: int, rows: int) -> bool:
         """Whether so many bad rows among so many are within it."""
@@ -83,21 +102,53 @@ class Budget(Strict):
 class Feed(Strict):
     """What flows to a partner: how files are read, checked, mapped and sent."""
 
-    contract: str
-    files: str = Field(default="*.csv", pattern=r"^[^/]+$")
-    format: Literal["csv", "jsonl"] = "csv"
-    dialect: Dialect = Dialect()
-    compression: Literal["none", "gzip", "zip"] = "none"
-    max_size_bytes: int = Field(default=10 << 30, ge=1)  # of what comes out of a compressed file
-    max_ratio: float = Field(default=200.0, ge=1)  # of bytes out to bytes in
-    done_file: str = Field(default="", pattern=r"^[^/]*$")  # "{name}.done": a file is whole once that stands beside it
-    settle_s: float = Field(default=2.0, ge=0)
-    on_drift: Literal["refuse", "quarantine", "accept-extra"] = "refuse"
-    budget: Budget = Budget()
-    deliver: Literal["checked", "early"] = "checked"
-    out: Literal["jsonl", "csv"] = "jsonl"
-    request_rows: int = Field(default=500, ge=1, le=100_000)
-    map: tuple[MapField, ...] = Field(min_length=1)
+    contract: str = Field(
+        description="A Table Schema file (Frictionless, version 2) in `contracts/`. `unique` and `primaryKey` hold "
+        "within one file. A `number` is a 64-bit float, exact to about 15 digits; declare longer ones as `string`."
+    )
+    files: str = Field(
+        default="*.csv",
+        pattern=r"^[^/]+$",
+        description="Which files in `var/inbox/<id>/<feed>/` belong to the feed: a file name pattern.",
+    )
+    format: Literal["csv", "jsonl"] = Field(default="csv", description="`jsonl` is one JSON object a line.")
+    dialect: Dialect = Field(default=Dialect(), description="How a CSV file is written.")
+    compression: Literal["none", "gzip", "zip"] = Field(
+        default="none", description="How the file is compressed; a `zip` holds exactly one file."
+    )
+    max_size_bytes: int = Field(
+        default=10 << 30, ge=1, description="Refuse a compressed file that expands to more bytes than this."
+    )
+    max_ratio: float = Field(
+        default=200.0, ge=1, description="Refuse a compressed file that expands to more than this many times its size."
+    )
+    done_file: str = Field(
+        default="",
+        pattern=r"^[^/]*$",
+        description='Name of a file that announces a complete one, such as `"{name}.done"`; a file waits until its '
+        "announcement lies beside it.",
+    )
+    settle_s: float = Field(
+        default=2.0, ge=0, description="Without `done_file`: seconds without a change after which a file is complete."
+    )
+    on_drift: Literal["refuse", "quarantine", "accept-extra"] = Field(
+        default="refuse",
+        description="What to do when the header differs from the contract: `refuse` the file, `quarantine` all its "
+        "rows, or `accept-extra` columns and refuse any other difference.",
+    )
+    budget: Budget = Field(
+        default=Budget(), description="How many bad rows a file may have; a file with more is refused whole."
+    )
+    deliver: Literal["checked", "early"] = Field(
+        default="checked",
+        description="`checked`: send nothing before the whole file is checked. `early`: send rows while the file is "
+        "read; rows that were sent stay delivered even if the file is refused later.",
+    )
+    out: Literal["jsonl", "csv"] = Field(default="jsonl", description="The format that the partner gets.")
+    request_rows: int = Field(default=500, ge=1, le=100_000, description="Rows of the source file in one request.")
+    map: tuple[MapField, ...] = Field(
+        min_length=1, description="The partner's fields in their order; a field that is not listed is not sent."
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Feed:
@@ -122,12 +173,29 @@ class Endpoint(Strict):
 
     # neither a password before the host nor a query: what stands here is shown in messages
     url: str | None = Field(
-        default=None, pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$"
+        default=None,
+        pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$",
+        description="The address that requests are posted to; the feed's name is appended. No user, password or query.",
     )
-    folder: str | None = None
-    timeout_s: float = Field(default=2.0, gt=0, le=600)
-    honours_keys: bool = False
-    secret_headers: dict[str, str] = {}
+    folder: str | None = Field(
+        default=None,
+        description="Instead of `url`: an existing folder. Each file becomes one file `NAME.ID.jsonl` (or `.csv`) in a "
+        "subfolder named after the feed, written as `.part` and then renamed. Each replay of quarantined rows becomes "
+        "one more file, `NAME.ID.again-ROW`.",
+    )
+    timeout_s: float = Field(
+        default=2.0, gt=0, le=600, description="Seconds to wait for a connection, and for an answer."
+    )
+    honours_keys: bool = Field(
+        default=False,
+        description="Whether the partner treats a request whose `Idempotency-Key` it has already seen as done. If "
+        "`false`, a request whose answer was lost is never sent again automatically; it is listed as ambiguous.",
+    )
+    secret_headers: dict[str, str] = Field(
+        default={},
+        description="Headers with a secret value. Name the secret by `${env:NAME}` or `${file:PATH}`, after `Bearer `, "
+        "`Basic ` or `Token ` if needed. A literal secret is an error.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> Endpoint:
@@ -151,21 +219,30 @@ class Retry(Strict):
     `breaker_failures` in a row, and the partner is left alone for `breaker_s`, then twice that, an hour at the most.
     """
 
-    scale: float = Field(default=1.0, gt=0, le=100)
-    cap_s: float = Field(default=86_400.0, gt=0)
-    breaker_failures: int = Field(default=5, ge=1)
-    breaker_s: float = Field(default=60.0, gt=0)
+    scale: float = Field(default=1.0, gt=0, le=100, description="Multiply every wait of the schedule by this number.")
+    cap_s: float = Field(
+        default=86_400.0, gt=0, description="The longest wait in seconds, even if the partner asks for a longer one."
+    )
+    breaker_failures: int = Field(
+        default=5, ge=1, description="Failures in a row after which nothing is sent to the partner for a while."
+    )
+    breaker_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds of the first such pause. Each further pause is twice as long, at most an hour (times "
+        "`scale`). After a pause, one request is sent as a probe.",
+    )
 
 
 class Partner(Strict):
     """One partner: `partners/<id>.toml`."""
 
-    version: Literal[1] = Field(alias="schema")
-    id: Name
-    name: str
-    endpoint: Endpoint
-    retry: Retry = Retry()
-    feed: dict[Name, Feed] = Field(min_length=1)
+    version: Literal[1] = Field(alias="schema", description="Version of this file's format.")
+    id: Name = Field(description="The partner's id: the name of the file without `.toml`.")
+    name: str = Field(description="The partner's name for people.")
+    endpoint: Endpoint = Field(description="Where the partner takes deliveries.")
+    retry: Retry = Field(default=Retry(), description="When a failed delivery is tried again.")
+    feed: dict[Name, Feed] = Field(min_length=1, description="One table `[feed.NAME]` for each feed.")
 
     @model_validator(mode="after")
     def _whole_files(self) -> Partner:

@@ -17,11 +17,20 @@ M = TypeVar("M", bound=BaseModel)
 class Settings(Strict):
     """The workspace itself: `milepost.toml`."""
 
-    version: Literal[1] = Field(alias="schema")
-    name: str
-    clock: Literal["live", "replay"] = "live"
-    level: int | None = Field(default=None, ge=1)
-    import_: dict[str, Any] = Field(default={}, alias="import")  # how logs are read; checked by who reads them
+    version: Literal[1] = Field(alias="schema", description="Version of this file's format.")
+    name: str = Field(description="The workspace's name for people.")
+    clock: Literal["live", "replay"] = Field(
+        default="live",
+        description="`live`: production, judged by the wall clock. `replay`: a replayed calendar, never judged by the "
+        "wall clock.",
+    )
+    level: int | None = Field(
+        default=None, ge=1, description="Service level to run at; without it, the highest level that is built."
+    )
+    # checked by the room that reads logs
+    import_: dict[str, Any] = Field(
+        default={}, alias="import", description="How `milepost metrics import` reads the log of another system."
+    )
 
 
 class Workspace(Strict):

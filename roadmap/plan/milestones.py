@@ -54,10 +54,14 @@ class Target(BaseModel):
 
     model_config = STRICT
 
-    name: str
-    at_least: float | None = None
-    at_most: float | None = None
-    faults: Literal["standard", "none"] = "standard"
+    name: str = Field(description="Name of a measure.")
+    at_least: float | None = Field(
+        default=None, description="The least good value, for a measure where more is better."
+    )
+    at_most: float | None = Field(default=None, description="The most, for a measure where less is better.")
+    faults: Literal["standard", "none"] = Field(
+        default="standard", description="Under which faults a replay measures it; production has real faults."
+    )
 
     @property
     def direction(self) -> str:
@@ -97,13 +101,25 @@ class Rules(BaseModel):
 
     model_config = STRICT
 
-    mode: Literal["anytime", "fixed"] = "anytime"
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    min_grade: Literal["A", "B", "C", "D"] = "B"
-    min_blocks: Annotated[int, Field(ge=LEAST_BLOCKS, le=MOST_BLOCKS)] = 12
-    min_coverage: Annotated[float, Field(gt=0, le=1)] = 0.80
-    #: days that people need between the evidence and the due date
-    review_days: Annotated[int, Field(ge=0, le=MOST_REVIEW_DAYS)] = 0
+    mode: Literal["anytime", "fixed"] = Field(
+        default="anytime",
+        description="`anytime`: judge at the end of every block. `fixed`: judge once, on the due date.",
+    )
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        default=0.05, description="One-sided risk of a false “proven”."
+    )
+    min_grade: Literal["A", "B", "C", "D"] = Field(
+        default="B", description="The weakest grade of evidence that may prove a target."
+    )
+    min_blocks: Annotated[int, Field(ge=LEAST_BLOCKS, le=MOST_BLOCKS)] = Field(
+        default=12, description="Blocks of evidence before the first judgement: weeks in a replay, days in production."
+    )
+    min_coverage: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.80, description="Share of the control's work that both sides must have done."
+    )
+    review_days: Annotated[int, Field(ge=0, le=MOST_REVIEW_DAYS)] = Field(
+        default=0, description="Days that people need between the last evidence and the due date."
+    )
 
 
 class Milestone(BaseModel):
@@ -111,20 +127,32 @@ class Milestone(BaseModel):
 
     model_config = STRICT
 
-    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    title: Annotated[str, Field(min_length=1)]
-    objective: Annotated[str, Field(min_length=1)]
-    subject: str
-    control: str = "monolith"
-    owner: str = ""
-    start: Day
-    due: Day
-    scope: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = ("*/*",)
-    revision: Annotated[int, Field(ge=1)] = 1
-    budget: Annotated[float, Field(gt=0, le=MOST_MONEY)] | None = None
-    evidence: Rules = Rules()
-    metrics: Annotated[tuple[Target, ...], Field(alias="metric", strict=False, min_length=1)]
-    guardrails: Annotated[tuple[Target, ...], Field(alias="guardrail", strict=False)] = ()
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = Field(
+        description="Short name for commands and pages; each milestone has its own."
+    )
+    title: Annotated[str, Field(min_length=1)] = Field(description="What people call the milestone.")
+    objective: Annotated[str, Field(min_length=1)] = Field(description="What the milestone is for, in one sentence.")
+    subject: str = Field(description="The side that must prove it: `service@LEVEL`.")
+    control: str = Field(default="monolith", description="The side to compare with.")
+    owner: str = Field(default="", description="Who answers for the milestone.")
+    start: Day = Field(description="First day of evidence.")
+    due: Day = Field(description="Last day of the plan.")
+    scope: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] = Field(
+        default=("*/*",), description="The feeds that count, as patterns of `PARTNER/FEED`."
+    )
+    revision: Annotated[int, Field(ge=1)] = Field(
+        default=1, description="Number of the plan. A change after the start needs a higher one."
+    )
+    budget: Annotated[float, Field(gt=0, le=MOST_MONEY)] | None = Field(
+        default=None, description="Money that the milestone may cost, in the currency of its entries."
+    )
+    evidence: Rules = Field(default=Rules(), description="How much evidence a verdict takes.")
+    metrics: Annotated[tuple[Target, ...], Field(strict=False, min_length=1)] = Field(
+        alias="metric", description="Targets that must all be met for a proof."
+    )
+    guardrails: Annotated[tuple[Target, ...], Field(strict=False)] = Field(
+        default=(), alias="guardrail", description="Targets that must all be held on the way."
+    )
 
     @property
     def level(self) -> int:
@@ -193,8 +221,10 @@ class Plan(BaseModel):
 
     model_config = STRICT
 
-    schema_version: Annotated[Literal[1], Field(alias="schema")]
-    milestones: Annotated[tuple[Milestone, ...], Field(alias="milestone", strict=False, min_length=1)]
+    schema_version: Literal[1] = Field(alias="schema", description="Version of this file's format.")
+    milestones: Annotated[tuple[Milestone, ...], Field(strict=False, min_length=1)] = Field(
+        alias="milestone", description="One table `[[milestone]]` for each milestone."
+    )
     sha256: str = ""
 
     def milestone(self, code: str) -> Milestone:
