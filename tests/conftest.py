@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-SHARED = ("awkward_year", "made_up_year", "practice_partner", "run_events", "dashboard/counting")
+SHARED = ("awkward_year", "flights_feed", "made_up_year", "practice_partner", "run_events", "properties/counting")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -22,7 +22,7 @@ def partner(context: click.Context, port: int | None) -> None:
     import sys
     from urllib.parse import urlsplit
 
-    from poc.config.scaffold.create import PARTNER_PORT
+    from poc.config.scaffold import PARTNER_PORT
 
     front: CliContext = context.obj
     keep = front.workspace.root / "var" / "partner"

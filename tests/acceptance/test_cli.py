@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from milepost import ROOMS, damaged_or_busy, main
+from milepost.cli import COMMANDS, main
+from milepost.errors import damaged_or_busy
 
-COMMANDS = [
+EVERY_COMMAND = [
     [], ["demo"], ["init"], ["validate"], ["run"], ["status"], ["serve"], ["partner"], ["metrics"],
     ["metrics", "measure"], ["metrics", "collect"], ["metrics", "record"], ["metrics", "import"], ["metrics", "export"],
     ["metrics", "metadata"], ["roadmap"], ["roadmap", "status"], ["roadmap", "gate"],
@@ -36,7 +37,7 @@ def workspace(tmp_path):
     return tmp_path / "w"
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("command", EVERY_COMMAND, ids=" ".join)
 def test_every_command_has_help(command):
     """Help says what a command does, and every option says what it is for."""
     done = milepost(*command, "--help")
@@ -44,11 +45,11 @@ def test_every_command_has_help(command):
     assert len(done.output.splitlines()) > 4
 
 
-@pytest.mark.parametrize("name", ROOMS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_says_what_the_command_says(name):
     """The front door's one line of a room's command is the beginning of that command's own help."""
     told = milepost(name, "--help").output
-    line = ROOMS[name][2].rstrip(".")
+    line = COMMANDS[name][2].rstrip(".")
     assert line in " ".join(told.split())
 
 

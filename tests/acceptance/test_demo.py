@@ -23,7 +23,7 @@ from metrics.measures.comparison import busy_time_saved
 from metrics.question import Question
 from metrics.replay.measurement import alone
 from metrics.store.database import open_reader, open_store
-from milepost import spans_of
+from milepost.demo import service_spans
 from roadmap.plan.loader import load
 from roadmap.plan.template import template
 
@@ -113,15 +113,15 @@ def test_every_level_is_measured_side_by_side(tmp_path):
 def test_the_year_moves_through_the_milestones():
     """Each service stands from its milestone's start to its due date, as far as it is built and weeks are replayed."""
     plan = load(Path(roadmap.__file__).with_name("milestones.toml"))
-    assert spans_of(plan, 4, 52) == {
+    assert service_spans(plan, 4, 52) == {
         "service@1": (0, 12),
         "service@2": (13, 25),
         "service@3": (26, 38),
         "service@4": (39, 51),
     }
-    assert spans_of(plan, 2, 52) == {"service@1": (0, 12), "service@2": (13, 25)}
-    assert spans_of(plan, 4, 20) == {"service@1": (0, 12), "service@2": (13, 19)}
-    assert spans_of(plan, 0, 52) == {}
+    assert service_spans(plan, 2, 52) == {"service@1": (0, 12), "service@2": (13, 25)}
+    assert service_spans(plan, 4, 20) == {"service@1": (0, 12), "service@2": (13, 19)}
+    assert service_spans(plan, 0, 52) == {}
 
 
 def test_a_demo_without_a_service_to_replay_says_so(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from metrics.events import RunEvent, RunKey, SpoolRecorder
-from milepost import main
+from milepost.cli import main
 
 MAPPING = """
 [import]

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from click.testing import CliRunner
 
-from milepost import main
+from milepost.cli import main
 
 
 @pytest.fixture

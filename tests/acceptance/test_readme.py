@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from milepost import main
+from milepost.cli import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -41,7 +41,7 @@ def test_its_picture_and_its_make_targets_are_there():
 def test_its_account_of_the_data_is_the_datas():
     """The numbers of flights, files and airlines that it gives are those of the replay."""
     from metrics.replay import input_files
-    from poc.config.scaffold.create import AIRLINES
+    from poc.config.scaffold import AIRLINES
 
     rows = input_files.flights().count(b"\n") - 1
     assert f"{rows:,} flights" in README.replace("\n", " ")

@@ -16,8 +16,8 @@ from metrics.replay import workload
 from metrics.replay.harness import replay
 from metrics.replay.subject_run import ReplayRequest
 from metrics.store.database import open_reader, open_store
-from milepost import main
-from poc.config.scaffold.create import AIRLINES, make
+from milepost.cli import main
+from poc.config.scaffold import AIRLINES, make
 
 
 def test_a_live_run_brings_its_reasons_into_the_store(tmp_path, start_partner):

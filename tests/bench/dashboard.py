@@ -42,7 +42,7 @@ from metrics.collector.collect import collect
 from metrics.events import SpoolRecorder, to_line
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
-from poc.config.scaffold.create import AIRLINES, make
+from poc.config.scaffold import AIRLINES, make
 from roadmap.plan.template import template
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Server:
 @contextmanager
 def serving(root: Path) -> Iterator[Server]:
     """`milepost serve` on a workspace and a free port, until the block ends."""
-    command = [sys.executable, str(REPOSITORY / "milepost.py"), "-w", str(root), "serve", "--port", "0"]
+    command = [sys.executable, "-m", "milepost", "-w", str(root), "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             told = process.stdout.readline() if process.stdout else ""
@@ -134,7 +134,7 @@ def workspace(root: Path, clock: str, small: Path, runs: int) -> Path:
     with closing(open_store(small, clock)) as few, closing(open_store(path, clock)) as db:
         have = few.execute("SELECT COUNT(*) FROM run").fetchone()[0]
         multiply(small, db, max(1, round(runs / have)))
-    judged = [sys.executable, str(REPOSITORY / "milepost.py"), "-w", str(root), "roadmap", "status"]
+    judged = [sys.executable, "-m", "milepost", "-w", str(root), "roadmap", "status"]
     subprocess.run(judged, stdout=subprocess.DEVNULL, check=False)  # its exit code says how the milestones stand
     return path
 

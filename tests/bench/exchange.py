@@ -27,7 +27,7 @@ from typing import Any
 
 from metrics.replay.input_files import flights
 from metrics.replay.subject_process import Program, command, usage
-from poc.config.scaffold.create import AIRLINES, make
+from poc.config.scaffold import AIRLINES, make
 from poc.ledger.ledger import open_ledger
 from poc.pipeline.capabilities import BUILT
 

@@ -1,0 +1,96 @@
+"""The `milepost` command: its subcommands by name, imported when they are called.
+
+Nothing heavy is imported before a command needs it, so that `milepost --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from milepost.context import Context
+from milepost.errors import one_line
+
+#: Subcommands: name -> (module, attribute, what the help says of it).
+COMMANDS = {
+    "demo": (
+        "milepost.demo",
+        "demo",
+        "Replay the flights of 2013 on monolith and service, judge the milestones, and show the dashboard.",
+    ),
+    "init": (
+        "milepost.init_validate",
+        "init",
+        "Make a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox.",
+    ),
+    "serve": (
+        "milepost.serve",
+        "serve",
+        "Show the dashboard, exchange what arrives in the inboxes, collect, and judge once a day.",
+    ),
+    "validate": (
+        "milepost.init_validate",
+        "validate",
+        "Check every file of the workspace, and say what is wrong and what would be right.",
+    ),
+    "run": ("poc.cli.run", "run", "Send what is due and exchange what waits in the inboxes."),
+    "status": ("poc.cli.status", "status", "Show what waits, what was exchanged, and what needs a person."),
+    "quarantine": ("poc.cli.quarantine", "quarantine", "Rows that were set aside: show, mend, replay or discard them."),
+    "outbox": ("poc.cli.outbox", "outbox", "Requests that are not confirmed, and what to do with them."),
+    "partner": ("poc.cli.practice_partner", "partner", "Start a practice partner that takes deliveries."),
+    "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and keep what they tell."),
+    "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand when it is called, and turns errors into one line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all subcommands, in the order of the help."""
+        del ctx
+        return [*COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a subcommand by its name; None where there is none."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of subcommands without importing any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error that names its exit code becomes one line on stderr."""
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.Exit:
+            raise
+        except KeyboardInterrupt:
+            ctx.exit(130)
+        except Exception as error:
+            said, code = one_line(error)
+            if code is None or isinstance(error, click.ClickException):
+                raise
+            click.echo(f"milepost: {said}", err=True)
+            ctx.exit(code)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "-w", "--workspace", type=click.Path(path_type=Path), envvar="MILEPOST_WORKSPACE", help="The workspace's folder."
+)
+@click.version_option(package_name="milepost")
+@click.pass_context
+def main(context: click.Context, workspace: Path | None) -> None:
+    """Milepost moves data between a company and its partners, and measures what each step was worth."""
+    context.obj = Context(workspace)

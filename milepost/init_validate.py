@@ -1,0 +1,89 @@
+"""`milepost init` and `milepost validate`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from milepost.errors import Refused
+
+if TYPE_CHECKING:
+    from milepost.context import Context
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Make a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
+    from datetime import UTC, datetime
+
+    from poc.config.scaffold import AIRLINES, make, put_sample
+    from roadmap.plan.template import starting
+
+    plan = starting(datetime.now(UTC).date())
+    make(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
+    sample = put_sample(folder)
+    click.echo(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
+    click.echo(f"  milepost -w {folder} partner &   # a partner to practise on")
+    click.echo(f"  milepost -w {folder} run         # exchange what waits")
+    click.echo(f"  milepost -w {folder} serve       # the dashboard, and the same work by itself")
+
+
+@click.command()
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of a partner's file instead, for editors.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.pass_context
+def validate(context: click.Context, schema: bool, as_json: bool) -> None:
+    """Check every file of the workspace, and say what is wrong and what would be right."""
+    import json
+
+    from metrics.errors import BadInput
+    from metrics.importing.mapping import mapping_of
+    from metrics.question import block_days
+    from poc.config import workspace as config_workspace
+    from poc.config.partner import Partner
+    from poc.errors import ExchangeError
+    from poc.service.validation import problems
+    from roadmap.errors import PlanError
+    from roadmap.plan.loader import load
+
+    if schema:
+        click.echo(json.dumps(Partner.model_json_schema(), indent=2))
+        return
+    front: Context = context.obj
+    root = front.folder
+    found = problems(root)
+    with suppress(ExchangeError):  # a mistake in the rest of it has been found above
+        table = config_workspace.load_settings(root).import_
+        try:
+            _ = table and mapping_of(table, str(root / "milepost.toml"))
+        except BadInput as error:
+            found.append(str(error))
+    try:
+        plan = load(root / "milestones.toml", block_days(_clock(root)))
+    except PlanError as error:
+        found.append(str(error))
+    if as_json:
+        click.echo(json.dumps({"workspace": str(root), "problems": found}, indent=2))
+        context.exit(2 if found else 0)
+    if found:
+        raise Refused("\nmilepost: ".join(found))
+    feeds = len(front.workspace.pick(None))
+    click.echo(
+        f"{root} is in order: {len(front.workspace.partners)} partner(s), {feeds} feed(s), "
+        f"{len(plan.milestones)} milestone(s)."
+    )
+
+
+def _clock(root: Path) -> str:
+    """The clock of a workspace whose other files may be broken; the more lenient one where it cannot be read."""
+    from poc.config.workspace import load_settings
+    from poc.errors import BadInput
+
+    try:
+        return load_settings(root).clock
+    except BadInput:
+        return "live"

@@ -1,0 +1,123 @@
+"""A new workspace, ready to run: settings, partners, the flights contract, and a file in the inbox."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from poc.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: The airlines of the flights, as they call themselves.
+AIRLINES = {
+    "9E": "Endeavor Air Inc.",
+    "AA": "American Airlines Inc.",
+    "AS": "Alaska Airlines Inc.",
+    "B6": "JetBlue Airways",
+    "DL": "Delta Air Lines Inc.",
+    "EV": "ExpressJet Airlines Inc.",
+    "F9": "Frontier Airlines Inc.",
+    "FL": "AirTran Airways Corporation",
+    "HA": "Hawaiian Airlines Inc.",
+    "MQ": "Envoy Air",
+    "OO": "SkyWest Airlines Inc.",
+    "UA": "United Air Lines Inc.",
+    "US": "US Airways Inc.",
+    "VX": "Virgin America",
+    "WN": "Southwest Airlines Co.",
+    "YV": "Mesa Airlines Inc.",
+}
+
+#: Where the practice partner listens unless told otherwise.
+PARTNER_PORT = 8766
+
+SETTINGS = """\
+# This folder is a Milepost workspace. `milepost validate` explains what is wrong with it.
+schema = 1
+name = "{name}"
+clock = "{clock}"  # "live": the wall clock; "replay": a replayed calendar, never judged by the wall clock
+"""
+
+PARTNER = """\
+# One partner: where it takes deliveries, and what flows to it.
+schema = 1
+id = "{id}"
+name = "{name}"
+
+[endpoint]
+url = "http://127.0.0.1:{port}/live/{id}"  # the feed's name is appended
+timeout_s = 2.0
+honours_keys = true  # it takes a request with an Idempotency-Key it has seen as done; false: answers lost are for you
+
+[feed.flights]
+contract = "flights.schema.json"  # a Table Schema file in contracts/
+files = "*.csv"                   # what counts as a file of this feed in var/inbox/{id}/flights/
+format = "csv"
+request_rows = 500
+settle_s = 2.0                    # a file that changed less than that long ago is still being written
+
+# What the partner gets, in its own names and units.
+map = [
+  {{ to = "flight", join = ["carrier", "flight"] }},
+  {{ to = "tail", from = "tailnum" }},
+  {{ to = "from", from = "origin" }},
+  {{ to = "to", from = "dest" }},
+  {{ to = "scheduled", from = "time_hour", plus_minutes = "minute" }},
+  {{ to = "departure_delay_min", from = "dep_delay" }},
+  {{ to = "arrival_delay_min", from = "arr_delay" }},
+  {{ to = "distance_km", from = "distance", times = 1.609344, decimals = 3 }},
+]
+"""
+
+
+def make(root: Path, name: str, clock: str, airlines: Mapping[str, str], milestones: str) -> None:
+    """Write a workspace into a new or empty folder.
+
+    Args:
+        root: the folder; made where it is missing.
+        name: what people call the workspace.
+        clock: `live` or `replay`.
+        airlines: partners to begin with, id to name.
+        milestones: text of `milestones.toml`.
+
+    Raises:
+        BadInput: the folder is a workspace already, holds something else, or cannot be written.
+    """
+    if (root / "milepost.toml").exists():
+        raise BadInput(f"{root}: is a workspace already; nothing was changed")
+    if root.exists() and not root.is_dir():
+        raise BadInput(f"{root}: is a file; choose a new or empty folder")
+    if root.exists() and any(root.iterdir()):
+        raise BadInput(f"{root}: is not empty and not a workspace; choose a new or empty folder")
+    here = resources.files("poc.config") / "sample"
+    files = {
+        "contracts/flights.schema.json": (here / "flights.schema.json").read_text("utf-8"),
+        "milestones.toml": milestones,
+        **{
+            f"partners/{key}.toml": PARTNER.format(id=key, name=title, port=PARTNER_PORT)
+            for key, title in airlines.items()
+        },
+        # last, because it is what makes the folder a workspace
+        "milepost.toml": SETTINGS.format(name=name, clock=clock),
+    }
+    try:
+        for place, text in files.items():
+            path = root / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+        for key in airlines:
+            (root / "var" / "inbox" / key / "flights").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{error.filename or root}: cannot be written: {os.strerror(error.errno or 0)}") from error
+
+
+def put_sample(root: Path) -> Path:
+    """Put twelve flights of American Airlines into the inbox, as a partner would: written aside, then renamed."""
+    target = root / "var" / "inbox" / "AA" / "flights" / "sample.csv"
+    aside = target.with_name("sample.csv.part")
+    aside.write_bytes((resources.files("poc.config") / "sample" / "sample.csv").read_bytes())
+    return aside.rename(target)

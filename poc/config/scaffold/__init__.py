@@ -1,1 +1,0 @@
-"""A new workspace and its sample data."""

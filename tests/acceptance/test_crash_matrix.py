@@ -1,0 +1,141 @@
+"""A crash matrix: the service is killed at every step, run again, and the partner's holdings compared row for row."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from metrics.events import NullRecorder
+from poc.config.scaffold import AIRLINES, make
+from poc.config.workspace import load
+from poc.ledger.ledger import open_ledger
+from poc.ledger.queries import unsent
+from poc.service.runner import run_inbox
+
+NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
+CRASHING = Path(__file__).parents[1] / "crashing.py"
+ROWS = 1200
+BAD = 700
+
+#: Steps of an exchange of three requests with a partner that honours keys, and of one that does not.
+WITH_KEYS = [
+    "before:open:0", "after:find:0", "before:reserve:0", "after:reserve:0", "after:enter:0", "before:commit:0",
+    "after:commit:0", "before:send:0", "after:send:0", "before:send:1", "after:send:2", "after:confirm:0",
+    "before:commit:1", "after:commit:1", "before:tidy:0", "before:put away:0", "after:put away:0",
+]  # fmt: skip
+WITHOUT_KEYS = [
+    "after:commit:0", "before:send:0", "after:send:0", "before:mark:0", "after:mark:0", "after:commit:1",
+    "after:send:1", "before:commit:2", "after:send:2", "before:commit:3", "after:commit:3", "before:put away:0",
+]  # fmt: skip
+FOLDER = [
+    "after:enter:0", "before:commit:0", "after:commit:0", "before:publish:0", "after:publish:0", "before:commit:1",
+    "after:commit:1", "before:put away:0",
+]  # fmt: skip
+
+
+@pytest.fixture
+def workspace(tmp_path, good_csv):
+    """A function that makes a workspace with a file in its inbox, for a place to deliver to."""
+    root = tmp_path / "w"
+
+    def build(place):
+        make(root, "crash", "live", {"UA": AIRLINES["UA"]}, "")
+        path = root / "partners" / "UA.toml"
+        head, _, tail = path.read_text().partition("[endpoint]\n")
+        path.write_text(f"{head}[endpoint]\n{place}\n{tail[tail.index('[feed') :]}")
+        file = good_csv(root / "var" / "inbox" / "UA" / "flights" / "a.csv", ROWS)
+        file.write_text(
+            file.read_text().replace(f"2013,1,1,517,515,2,830,819,11,UA,{BAD},", f"x,1,1,1,1,1,1,1,1,UA,{BAD},")
+        )
+        os.utime(file, (0, 0))
+        return root
+
+    return build
+
+
+def die(root, at, level):
+    """Run until the step where it dies; that it did is part of the promise, or the matrix would test nothing."""
+    child = subprocess.run(
+        [sys.executable, str(CRASHING), str(root), NOW.isoformat(), str(level)],
+        check=False, env={**os.environ, "MILEPOST_DIE_AT": at}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert child.returncode == -9, child.stdout + child.stderr
+
+
+def run(root, level, now):
+    """What the next run does, to its end."""
+    return list(run_inbox(load(root), None, level, lambda: now, NullRecorder(), "0"))
+
+
+def expected():
+    """The flights that are due: all but the one that is broken."""
+    return [f"UA{n}" for n in range(1, ROWS + 1) if n != BAD]
+
+
+def account(root):
+    """The account of the only exchange, and what still waits."""
+    ledger = open_ledger(root / "var" / "ledger.db")
+    from poc.ledger.queries import summary
+
+    (row,) = summary(ledger)
+    waiting = unsent(ledger)
+    ledger.close()
+    counts = {name: row[name] for name in ("in", "delivered", "quarantined", "ambiguous", "due", "failed", "refused")}
+    return row["outcome"], {name: count for name, count in counts.items() if count}, waiting
+
+
+@pytest.mark.parametrize("at", WITH_KEYS)
+def test_a_partner_with_keys_holds_every_row_once(workspace, start_partner, at):
+    """Wherever the service dies, its next run ends with all rows held once, and the account balances."""
+    partner = start_partner()
+    root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = true')
+    die(root, at, 4)
+    run(root, 4, NOW + timedelta(hours=1))
+    assert sorted(record["flight"] for record in partner.held("n")) == sorted(expected())
+    assert account(root) == ("done", {"in": ROWS, "delivered": ROWS - 1, "quarantined": 1}, [])
+    assert not list((root / "var" / "inbox").rglob("*.csv"))
+    assert not list((root / "var" / "outbox").glob("*")) if (root / "var" / "outbox").exists() else True
+
+
+@pytest.mark.parametrize("at", WITHOUT_KEYS)
+def test_a_partner_without_keys_holds_no_row_twice(workspace, start_partner, at):
+    """Wherever the service dies, no row is held twice, and each that is not held is listed as ambiguous."""
+    partner = start_partner({"ignores_keys": ["UA"]})
+    root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = false')
+    die(root, at, 4)
+    run(root, 4, NOW + timedelta(hours=1))
+    held = [record["flight"] for record in partner.held("n")]
+    assert len(held) == len(set(held))
+    outcome, counts, waiting = account(root)
+    assert counts["delivered"] + counts.get("ambiguous", 0) == ROWS - 1
+    assert set(held) <= set(expected())
+    assert len(set(expected()) - set(held)) <= counts.get("ambiguous", 0) == sum(row["rows"] for row in waiting)
+    assert outcome == ("ambiguous" if waiting else "done")
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["left there", "taken away"])
+@pytest.mark.parametrize("at", FOLDER)
+def test_a_folder_gets_every_file_once(workspace, tmp_path, at, taken):
+    """Wherever the service dies, the folder is handed one whole file once, also when somebody takes it at once."""
+    folder = tmp_path / "partner"
+    folder.mkdir()
+    root = workspace(f'folder = "{folder}"')
+    got = []
+
+    def collect():
+        for path in sorted((folder / "flights").glob("*.jsonl")) if (folder / "flights").exists() else []:
+            got.append(path.read_text())
+            path.unlink()
+
+    die(root, at, 4)
+    if taken:
+        collect()
+    run(root, 4, NOW + timedelta(hours=1))
+    collect()
+    assert [[json.loads(line)["flight"] for line in text.splitlines()] for text in got] == [expected()]
+    assert account(root)[:2] == ("done", {"in": ROWS, "delivered": ROWS - 1, "quarantined": 1})
+    assert list(folder.rglob("*.part")) == []

@@ -1,0 +1,91 @@
+"""Workspaces read from their files."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from poc.config.scaffold import AIRLINES, make
+from poc.config.workspace import load
+from poc.errors import BadInput
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A fresh workspace of two airlines."""
+    make(tmp_path / "w", "test", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "schema = 1\n")
+    return tmp_path / "w"
+
+
+def test_a_fresh_workspace_reads(workspace):
+    """What `init` writes is in order as it is."""
+    found = load(workspace)
+    assert found.pick(None) == [("AA", "flights"), ("UA", "flights")]
+    assert found.partners["AA"].endpoint.timeout_s == 2.0
+    assert [field.to for field in found.partners["UA"].feed["flights"].map][:2] == ["flight", "tail"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("timeout_s = 2.0", "timout_s = 2.0", r"AA\.toml: unknown key `endpoint\.timout_s`; keys there: url, folder"),
+        ('format = "csv"', 'format = "cvs"', r"AA\.toml: `feed\.flights\.format` \(is 'cvs'\): input should be 'csv'"),
+        ("request_rows = 500", "request_rows = 0", r"`feed\.flights\.request_rows` \(is 0\)"),
+        ("flights.schema.json", "other.json", r"missing contract .*other\.json; contracts there: flights\.schema"),
+        ('id = "AA"', 'id = "BB"', r"id is 'BB', but the file name says 'AA'"),
+        ("http://", "ftp://", r"`endpoint\.url`"),
+        ('name = "American', "name = American", r"AA\.toml: not TOML"),
+        ('from = "tailnum"', 'join = [], decimals = 1', r"field 'tail' needs either `from` or `join`"),
+    ],
+)  # fmt: skip
+def test_a_mistake_names_file_key_and_choices(workspace, old, new, said):
+    """Whatever is wrong in a partner's file is told in one line that helps to mend it."""
+    path = workspace / "partners" / "AA.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(BadInput, match=said) as caught:
+        load(workspace)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("XX", r"unknown partner 'XX'; partners in .*: AA, UA"), ("AA/cargo", r"no feed 'cargo'; its feeds: flights")],
+)
+def test_an_unknown_name_lists_the_known(workspace, name, said):
+    """Asking for a partner or feed that is not there tells which are."""
+    with pytest.raises(BadInput, match=said):
+        load(workspace).pick(name)
+
+
+def test_a_folder_that_is_no_workspace(tmp_path):
+    """A folder without milepost.toml is told apart from a broken workspace."""
+    with pytest.raises(BadInput, match="not a workspace"):
+        load(tmp_path)
+
+
+def test_make_leaves_what_is_there_alone(tmp_path):
+    """A folder that holds something else is refused and not touched."""
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(BadInput, match="not empty"):
+        make(tmp_path, "test", "live", AIRLINES, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_make_twice_is_refused(workspace):
+    """A workspace is never written over."""
+    with pytest.raises(BadInput, match="is a workspace already"):
+        make(workspace, "test", "live", AIRLINES, "")
+
+
+def test_every_key_of_a_partners_file_is_in_its_document():
+    """docs/partner-file.md has a row or a line for each key that the file can have."""
+    from poc.config.partner import Budget, Dialect, Endpoint, Feed, MapField, Partner, Retry
+
+    text = (Path(__file__).parents[3] / "docs" / "partner-file.md").read_text()
+    models = (Partner, Endpoint, Retry, Feed, Dialect, Budget, MapField)
+    keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    written = set(re.findall(r"`([a-z_]+)`", text)) | set(re.findall(r"^([a-z_]+) = ", text, re.MULTILINE))
+    written |= {name.split(".")[0] for name in re.findall(r"^## `\[?([a-z]+)", text, re.MULTILINE)}
+    assert keys - written == set()

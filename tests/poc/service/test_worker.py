@@ -1,0 +1,108 @@
+"""A service that runs by itself neither forgets a file nor hammers a partner."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from poc.config.scaffold import AIRLINES, make
+from poc.config.workspace import load
+from poc.service.worker import InboxWorker
+
+
+@pytest.fixture(params=[1, 3])
+def level(request):
+    """A level that does not try again by itself."""
+    return request.param
+
+
+@pytest.fixture
+def inboxes(tmp_path, start_partner, good_csv, level):
+    """A workspace of two airlines whose partner refuses the first sends of a.csv; a clock that stands still."""
+    plan = {"faults": {"AA/flights/a.csv": {"0": {"1": "unavailable", "2": "unavailable"}}}}
+    partner = start_partner(plan)
+    root = tmp_path / "w"
+    make(root, "test", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "")
+    with (root / "milepost.toml").open("a") as file:
+        file.write(f"level = {level}\n")
+    for path in (root / "partners").glob("*.toml"):
+        path.write_text(path.read_text().replace("http://127.0.0.1:8766", partner.url))
+    for airline, name in (("AA", "a.csv"), ("UA", "b.csv")):
+        file = good_csv(root / "var" / "inbox" / airline / "flights" / name, 3)
+        os.utime(file, (0, 0))
+    clock = [datetime(2026, 1, 1, 12, tzinfo=UTC)]
+    said: list[str] = []
+    return InboxWorker(load(root), lambda: clock[0], "0.1.0", lambda: False, said.append), partner, clock, said, root
+
+
+def test_a_failed_file_waits_a_day_and_others_do_not(inboxes):
+    """One refusal is one send a day, said once each time; the file next to it is delivered at once."""
+    service, partner, clock, said, _ = inboxes
+    for _ in range(5):
+        service.turn()
+    assert len(partner.held("live", "UA")) == 3
+    assert len(said) == 1
+    assert "AA/flights a.csv: " in said[0]
+    assert said[0].endswith("tried again in a day, or by `milepost run`")
+    clock[0] += timedelta(days=1)
+    service.turn()
+    assert partner.held("live", "AA") == []
+    clock[0] += timedelta(days=1)
+    service.turn()
+    assert len(partner.held("live", "AA")) == 3
+
+
+def test_what_goes_on_by_itself_is_no_touch(inboxes):
+    """Nobody started the second attempt: its run says so, as it would say that a person did."""
+    service, _, clock, _, root = inboxes
+    service.turn()
+    clock[0] += timedelta(days=1)
+    service.turn()
+    lines = [json.loads(line) for path in (root / "var/spool/live").iterdir() for line in path.read_text().splitlines()]
+    ends = [(line["key"]["attempt"], line["operator_touch"]) for line in lines if line["kind"] == "run"]
+    assert sorted(ends) == [(1, 0), (1, 0), (2, 0)]
+
+
+@pytest.mark.parametrize("level", [1], indirect=True)
+def test_a_file_that_changes_is_tried_at_once(inboxes):
+    """Somebody who hands the file in again does not wait for tomorrow."""
+    service, partner, _, _, root = inboxes
+    service.turn()
+    file = root / "var/inbox/AA/flights/a.csv"
+    os.utime(file, (1, 1))
+    service.turn()
+    os.utime(file, (2, 2))
+    service.turn()
+    assert len(partner.held("live", "AA")) == 3
+
+
+def test_a_broken_feed_does_not_keep_the_others(inboxes):
+    """A contract that is gone is said once, and the other airline's file is delivered."""
+    service, partner, _, said, root = inboxes
+    (root / "contracts" / "flights.schema.json").rename(root / "contracts" / "kept.json")
+    path = root / "partners" / "UA.toml"
+    path.write_text(path.read_text().replace("flights.schema.json", "kept.json"))
+    (root / "contracts" / "flights.schema.json").write_text("{}")
+    service._workspace = load(root)
+    service.turn()
+    service.turn()
+    assert len(partner.held("live", "UA")) == 3
+    assert [line for line in said if "not a Table Schema" in line] == said[:1]
+
+
+@pytest.mark.parametrize("level", [4], indirect=True)
+def test_what_is_due_is_sent_at_its_time(inboxes):
+    """At level 4 a refused file is due within seconds, is not sent before, and needs nobody."""
+    service, partner, clock, said, root = inboxes
+    service.turn()
+    assert len(partner.held("live", "UA")) == 3
+    assert "due at 2026-01-01 12:00:0" in said[0]
+    assert not (root / "var/inbox/AA/flights/a.csv").exists()
+    service.turn()
+    assert partner.held("live", "AA") == []
+    clock[0] += timedelta(seconds=10)
+    service.turn()
+    clock[0] += timedelta(seconds=400)
+    service.turn()
+    assert len(partner.held("live", "AA")) == 3

@@ -1,0 +1,369 @@
+"""The status table of evidence.md, row by row: below, at, and above each rule, and never good without data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from metrics.measures.reading import Reading
+from roadmap.judge.status import gate, judge
+from roadmap.model import Decision, Evidence
+from roadmap.plan.loader import load
+
+START, DUE = date(2013, 1, 7), date(2013, 3, 31)
+SAVED, LOST = ("busy_time_saved", "standard"), ("lost_records", "standard")
+SAVED_READING = Reading(
+    measure="busy_time_saved", estimate=0.65, low=0.63, high=0.67, ci_low=0.64, ci_high=0.66, n=240, n_of="runs",
+    blocks=12, coverage=0.9, grade="B", faults="standard", mode="replay", series="s", method="3", start=START, end=DUE,
+    missing="", inputs_sha256="1", scale="log_ratio", spread=0.05,
+)  # fmt: skip
+LOST_READING = replace(
+    SAVED_READING, measure="lost_records", estimate=0.0, low=None, high=None, n=1200, n_of="records due",
+    coverage=None, scale=None, spread=None,
+)  # fmt: skip
+GOOD = {SAVED: SAVED_READING, LOST: LOST_READING}
+OPEN = GOOD | {SAVED: replace(SAVED_READING, estimate=0.4, low=0.29, high=0.51)}
+
+
+def day(number):
+    """The day of that number; the start is day 1."""
+    return START + timedelta(days=number - 1)
+
+
+@pytest.fixture
+def make(one_milestone):
+    """A function that makes the milestone with other lines in its file; blocks are weeks, or days."""
+    text = one_milestone.read_text()
+
+    def milestone(due="2013-03-31", more="", block_days=7):
+        one_milestone.write_text(text.replace("2013-03-31", due).replace('code = "M1"', f'code = "M1"\n{more}'))
+        return load(one_milestone, block_days).milestone("M1")
+
+    return milestone
+
+
+def found(milestone, today, built=1, **evidence):
+    """Status and reason codes."""
+    verdict = judge(milestone, Evidence(**evidence), today, built)
+    return verdict.status, [reason.code for reason in verdict.reasons]
+
+
+def pause(until="", as_of=date(2013, 2, 1), choice="pause"):
+    """A decision."""
+    return Decision(id=1, choice=choice, owner="Ann", why="money", until=until, as_of=as_of)
+
+
+@pytest.mark.parametrize(
+    ("today", "expected"),
+    [(date(2013, 2, 14), "paused"), (date(2013, 2, 15), "paused"), (date(2013, 2, 16), "on_track")],
+)
+def test_a_pause_holds_through_its_last_day(make, today, expected):
+    """The day before, on it, and the day after, when its end is said below whatever holds then."""
+    verdict = judge(
+        make("2013-12-31"),
+        Evidence(readings=OPEN, first_day=START, last_day=today, decision=pause("2013-02-15")),
+        today,
+        1,
+    )
+    assert verdict.status == expected
+    assert (verdict.reasons[-1].code == "pause_over") == (expected != "paused")
+    assert verdict.advice.choice == ("continue" if expected == "paused" else "resume")
+
+
+def test_a_pause_that_is_over_says_so(make):
+    """Who, from when, until when, and that nobody decided since."""
+    verdict = judge(make("2013-12-31"), Evidence(decision=pause("2013-02-15")), date(2013, 2, 16), 1)
+    assert verdict.reasons[-1].text == (
+        "the pause that Ann decided on 1 Feb 2013 ended on 15 Feb 2013, and nothing has been decided since"
+    )
+
+
+@pytest.mark.parametrize("choice", ["resume", "continue", "change"])
+def test_another_decision_ends_a_pause(make, choice):
+    """The latest decision counts, and these three hold nothing up."""
+    evidence = {"readings": OPEN, "first_day": START, "last_day": DUE, "decision": pause(choice=choice)}
+    assert found(make("2013-12-31"), DUE, **evidence) == ("on_track", ["on_track", "inconclusive:busy_time_saved"])
+
+
+def test_a_stop_has_no_last_day(make):
+    """Only a pause ends by itself."""
+    assert found(make(), DUE, decision=pause("2013-02-15", choice="stop"))[0] == "stopped"
+
+
+def test_silence_is_counted_from_the_end_of_a_pause(make):
+    """The days of a pause were nobody's silence: ten working days after its end it has stalled, nine are too few."""
+    evidence = {"readings": OPEN, "first_day": START, "last_day": date(2013, 1, 20), "decision": pause("2013-02-17")}
+    far = make("2013-12-31")
+    assert found(far, date(2013, 2, 28), **evidence)[0] == "on_track"
+    assert found(far, date(2013, 3, 1), **evidence) == ("stalled", ["gone_quiet", "pause_over"])
+
+
+@pytest.mark.parametrize(
+    ("decision", "begins"),
+    [(pause("2013-02-17"), date(2013, 2, 18)), (pause(choice="resume", as_of=date(2013, 2, 18)), date(2013, 2, 18))],
+)
+def test_first_evidence_is_due_anew_after_a_pause(make, decision, begins):
+    """Three weeks from the day on which the work is taken up again."""
+    far = make("2013-12-31")
+    assert found(far, begins + timedelta(days=19), decision=decision)[0] == "insufficient"
+    assert found(far, begins + timedelta(days=20), decision=decision)[0] == "stalled"
+
+
+@pytest.mark.parametrize(
+    ("due", "limit"),
+    [
+        ("2013-03-03", 14),  # 56 days: a quarter is 14
+        ("2013-03-04", 15),  # 57 days: 14.25, so it is day 15
+        ("2013-03-31", 21),  # 84 days: a quarter is 21
+        ("2013-12-31", 21),  # never more than 21
+    ],
+)
+@pytest.mark.parametrize(("built", "before", "code"), [(1, None, "no_first_evidence"), (0, "not_started", "not_built")])
+def test_what_never_starts_is_flagged_in_its_third_week(make, due, limit, built, before, code):
+    """On its day, not the day before, whether it is built or not, and every day from then on until it is missed."""
+    milestone = make(due, "evidence = { min_blocks = 6 }")
+    status, codes = found(milestone, day(limit - 1), built)
+    assert status == (before or "insufficient")
+    assert found(milestone, day(limit), built) == ("stalled", [code])
+    last = (milestone.due - START).days + 1
+    assert {found(milestone, day(n), built)[0] for n in range(limit, last + 1)} == {"stalled"}
+    assert found(milestone, day(last + 1), built)[0] == "missed"
+    assert codes
+
+
+def test_what_stops_is_flagged_after_ten_working_days(make):
+    """Nine working days of silence are not stalled; ten are, and so is every day after until the due date."""
+    milestone = make("2013-12-31")
+    last = date(2013, 2, 3)  # a Sunday; the tenth working day after it is a Friday
+    states = [
+        found(milestone, last + timedelta(days=n), readings=OPEN, first_day=START, last_day=last)[0]
+        for n in range(1, 331)
+    ]
+    assert states[:11] == ["on_track"] * 11
+    assert set(states[11:]) == {"stalled"}
+
+
+def test_a_steady_one_on_plan_is_never_flagged(make):
+    """Thirteen weeks with a good week of evidence at the end of each: no day from start to due stalls or is at risk."""
+    milestone = make("2013-04-07")
+    states = []
+    for number in range(1, 92):
+        weeks, today = number // 7, day(number)
+        if not weeks:
+            states.append(found(milestone, today)[0])
+            continue
+        early = {"low": None, "high": None, "missing": f"{weeks} of 12 weeks"} if weeks < 12 else {}
+        end = day(7 * weeks)
+        readings = {
+            SAVED: replace(SAVED_READING, blocks=weeks, end=end, **early),
+            LOST: replace(LOST_READING, blocks=weeks, end=end, missing=early.get("missing", "")),
+        }
+        states.append(found(milestone, today, readings=readings, first_day=START, last_day=end)[0])
+    assert set(states[:83]) == {"insufficient"}
+    assert set(states[83:]) == {"on_track"}  # all is met; what makes it proven is the look that the store keeps
+
+
+def test_a_steady_one_in_production_is_never_flagged(make):
+    """Eighty-four days with runs on each, blocks being days."""
+    milestone = make(block_days=1)
+    for number in range(1, 85):
+        early = {"low": None, "high": None, "missing": f"{number} of 12 days"} if number < 12 else {}
+        readings = {
+            SAVED: replace(SAVED_READING, mode="live", blocks=number, **early),
+            LOST: replace(LOST_READING, mode="live", blocks=number, missing=early.get("missing", "")),
+        }
+        status, codes = found(milestone, day(number), readings=readings, first_day=START, last_day=day(number))
+        assert status in {"insufficient", "on_track"}, (number, codes)
+
+
+@pytest.mark.parametrize(("block_days", "mode", "last"), [(7, "replay", 1), (1, "live", 73)])
+@pytest.mark.parametrize("review", [0, 3])
+def test_the_last_responsible_start_leaves_time_for_evidence_and_review(make, block_days, mode, last, review):
+    """Twelve blocks and the review fit after it; a day later it is a fact that they do not."""
+    milestone = make("2013-03-31" if not review else "2013-04-03", f"evidence.review_days = {review}", block_days)
+    late = judge(milestone, Evidence(mode=mode), day(last + 1), 1)
+    assert (late.last_start, milestone.last_start(block_days)) == (day(last), day(last))
+    assert found(milestone, day(last), mode=mode)[0] in {"insufficient", "stalled"}
+    if last < 21:
+        assert (late.status, late.reasons[0].code) == ("at_risk", "fact:started_too_late")
+        assert "for 12 weeks of evidence by" in late.reasons[0].text
+
+
+def test_the_last_start_of_a_short_milestone_in_production_is_a_fact(make):
+    """Blocks are days there, and reasons say days."""
+    milestone = make("2013-01-20", block_days=1)
+    assert found(milestone, day(3), mode="live")[0] == "insufficient"
+    verdict = judge(milestone, Evidence(mode="live"), day(4), 1)
+    assert verdict.reasons[0].text == (
+        "fact: the last day to start was 9 Jan 2013, for 12 days of evidence by 20 Jan 2013, and service@1 has not run"
+    )
+
+
+def test_a_day_in_production_is_not_over_while_it_lasts(make):
+    """Twelve days for twelve blocks: a day without a run so far can still have one; the day after, one is missing."""
+    milestone = make("2013-01-18", block_days=1)
+    readings = {
+        SAVED: replace(SAVED_READING, mode="live", blocks=5, low=None, high=None, missing="5 of 12 days"),
+        LOST: replace(LOST_READING, mode="live", blocks=5, missing="5 of 12 days"),
+    }
+    evidence = {"readings": readings, "first_day": START, "last_day": day(5)}
+    assert found(milestone, day(6), **evidence)[0] == "insufficient"
+    assert found(milestone, day(7), **evidence) == ("at_risk", ["fact:too_few_blocks_left"])
+
+
+def test_a_single_week_is_said_as_one(make):
+    """One more week needed, and none left."""
+    readings = {key: replace(reading, blocks=11, missing="11 of 12 weeks") for key, reading in GOOD.items()}
+    verdict = judge(make(), Evidence(readings=readings, first_day=START, last_day=date(2013, 3, 24)), DUE, 1)
+    assert verdict.reasons[0].text == ("fact: 1 more week of evidence is needed, and 0 are left before 31 Mar 2013")
+
+
+@pytest.mark.parametrize(
+    ("estimate", "code"), [(0.91, None), (0.90, None), (0.899, "fact:ceiling:recovered_unattended")]
+)
+def test_a_ceiling_below_the_target_is_a_fact(one_milestone, estimate, code):
+    """Six of twelve weeks: 90 % can still become 95 %, and 89.9 % cannot."""
+    text = one_milestone.read_text().replace('"busy_time_saved"', '"recovered_unattended"').replace("0.30", "0.95")
+    one_milestone.write_text(text)
+    half = replace(SAVED_READING, estimate=estimate, blocks=6, low=None, high=None, missing="6 of 12", scale=None)
+    readings = {("recovered_unattended", "standard"): half, LOST: replace(LOST_READING, blocks=6, missing="6 of 12")}
+    middle = date(2013, 2, 17)
+    status, codes = found(
+        load(one_milestone).milestone("M1"), middle, readings=readings, first_day=START, last_day=middle
+    )
+    assert (status, codes[0]) == (("at_risk", code) if code else ("insufficient", "insufficient"))
+
+
+@pytest.mark.parametrize(("estimate", "code"), [(0.04, None), (0.041, "fact:floor:failed_final")])
+def test_a_floor_above_the_target_is_a_fact(one_milestone, estimate, code):
+    """For what should be low, the least that it can still be must not lie above the target."""
+    text = one_milestone.read_text().replace('"busy_time_saved"\nat_least = 0.30', '"failed_final"\nat_most = 0.02')
+    one_milestone.write_text(text)
+    half = replace(SAVED_READING, estimate=estimate, blocks=6, low=None, high=None, missing="6 of 12", scale=None)
+    readings = {("failed_final", "standard"): half, LOST: replace(LOST_READING, blocks=6, missing="6 of 12")}
+    middle = date(2013, 2, 17)
+    _, codes = found(load(one_milestone).milestone("M1"), middle, readings=readings, first_day=START, last_day=middle)
+    assert codes[0] == (code or "insufficient")
+
+
+def test_facts_come_before_forecasts(make):
+    """A record lost is said first, then that the proof is unlikely."""
+    readings = {
+        SAVED: replace(SAVED_READING, estimate=0.31, blocks=6, low=None, high=None, missing="6 of 12 weeks"),
+        LOST: replace(LOST_READING, estimate=1.0, blocks=6),
+    }
+    middle = date(2013, 2, 17)
+    assert found(make(), middle, readings=readings, first_day=START, last_day=middle) == (
+        "at_risk",
+        ["fact:breached:lost_records", "forecast:unlikely:busy_time_saved"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("blocks", "estimate", "expected"),
+    [(5, 0.31, "insufficient"), (6, 0.31, "at_risk"), (6, 0.40, "insufficient"), (6, 0.20, "at_risk")],
+)
+def test_forecasts_take_six_weeks(make, blocks, estimate, expected):
+    """Five weeks foresee nothing; six weeks with odds below one in two are a risk, and with good odds are none."""
+    early = {"blocks": blocks, "missing": f"{blocks} of 12 weeks"}
+    readings = {
+        SAVED: replace(SAVED_READING, estimate=estimate, low=None, high=None, **early),
+        LOST: replace(LOST_READING, **early),
+    }
+    today = day(7 * blocks)
+    verdict = judge(make(), Evidence(readings=readings, first_day=START, last_day=today), today, 1)
+    assert verdict.status == expected
+    assert all(reason.text.startswith("forecast: ") for reason in verdict.reasons if expected == "at_risk")
+
+
+def test_even_odds_are_the_edge(make):
+    """Just above one in two is no risk, just below is one."""
+    middle = date(2013, 2, 17)
+
+    def odds(estimate):
+        early = {"blocks": 6, "missing": "6 of 12 weeks"}
+        readings = {
+            SAVED: replace(SAVED_READING, estimate=estimate, low=None, high=None, **early),
+            LOST: replace(LOST_READING, **early),
+        }
+        verdict = judge(make(), Evidence(readings=readings, first_day=START, last_day=middle), middle, 1)
+        return verdict.status, verdict.forecasts[0].odds
+
+    above, below = odds(0.3284), odds(0.3282)
+    assert above[0] == "insufficient"
+    assert 0.5 <= above[1] < 0.51
+    assert below[0] == "at_risk"
+    assert 0.49 < below[1] < 0.5
+
+
+def test_a_verdict_carries_owner_money_and_slip(make):
+    """Everything that a decision needs beside the status."""
+    milestone = make("2013-04-14", 'owner = "ann@example.org"\nbudget = 100.0\nrevision = 2')
+    verdict = judge(milestone, Evidence(first_due=DUE, plan_revision=3, spent=40.0), START, 1)
+    assert (verdict.owner, verdict.budget, verdict.spent) == ("ann@example.org", 100.0, 40.0)
+    assert (verdict.first_due, verdict.slip_days, verdict.revision) == (DUE, 14, 3)
+    assert judge(milestone, Evidence(), START, 1).slip_days == 0
+
+
+@pytest.mark.parametrize(
+    ("readings", "today", "strict", "lenient"),
+    [
+        (GOOD, DUE, 6, 0),  # on track: nothing failed
+        ({}, START, 6, 0),  # too little evidence yet
+        (OPEN, DUE + timedelta(days=1), 5, 5),  # missed
+        (GOOD | {LOST: replace(LOST_READING, estimate=1.0)}, DUE, 5, 5),  # breached
+        (GOOD | {SAVED: replace(SAVED_READING, low=0.1, high=0.2)}, DUE, 5, 5),  # not met
+        ({}, date(2013, 3, 1), 6, 6),  # stalled
+        ({}, START - timedelta(days=1), 6, 6),  # not started
+        ({}, START + timedelta(days=1), 6, 6),  # at risk
+    ],
+)
+def test_gate_codes(make, readings, today, strict, lenient):
+    """Leniency lets pass what merely lacks evidence, and never what failed, is silent, or is at risk."""
+    days = {"first_day": START, "last_day": min(today, DUE)} if readings else {}
+    verdict = judge(make(), Evidence(readings=readings, **days), today, 1)
+    assert (gate(verdict), gate(verdict, allow_insufficient=True)) == (strict, lenient)
+
+
+def test_gate_codes_of_decisions_and_proofs(make):
+    """Proven is 0; paused and stopped are 6, leniently too."""
+    assert gate(judge(make(), Evidence(proven_on=DUE), DUE, 1)) == 0
+    for choice in ("pause", "stop"):
+        verdict = judge(make(), Evidence(readings=OPEN, decision=pause(choice=choice)), DUE, 1)
+        assert (gate(verdict), gate(verdict, allow_insufficient=True)) == (6, 6)
+
+
+PLAN = load(Path(__file__).parents[3] / "roadmap" / "milestones.toml")
+NAMES = sorted({(t.name, t.faults) for m in PLAN.milestones for t in (*m.metrics, *m.guardrails)})
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    milestone=st.sampled_from(PLAN.milestones),
+    estimates=st.lists(st.none() | st.floats(0, 1), min_size=len(NAMES), max_size=len(NAMES)),
+    present=st.booleans(),
+    blocks=st.integers(0, 60),
+    offset=st.integers(-30, 500),
+    built=st.integers(0, 4),
+    seen=st.booleans(),
+)
+def test_no_data_is_never_good(milestone, estimates, present, blocks, offset, built, seen):
+    """No reading, a reading without a number, or an early look: nothing is met, held or proven, on any day."""
+    today = milestone.start + timedelta(days=offset)
+    readings = {
+        key: replace(
+            SAVED_READING, measure=key[0], faults=key[1], estimate=estimate, blocks=blocks, missing="too little"
+        )
+        for key, estimate in zip(NAMES, estimates, strict=True)
+    }
+    days = {"first_day": milestone.start, "last_day": max(milestone.start, today)} if seen else {}
+    verdict = judge(milestone, Evidence(readings=readings if present else {}, **days), today, built)
+    assert verdict.status not in {"proven", "on_track"}
+    assert not {c.verdict for c in verdict.criteria} & {"met", "held"}
+    assert gate(verdict) in {5, 6}
+    assert all(reason.code and reason.text and reason.change for reason in verdict.reasons)
