@@ -60,6 +60,11 @@ def block_days(mode: str) -> int:
     return 1 if mode == "live" else 7
 
 
+def block_word(mode: str) -> str:
+    """Return the word for one block of evidence: "week" in a replay, "day" in production (`live`)."""
+    return "day" if mode == "live" else "week"
+
+
 @cache
 def in_scope(scope: tuple[str, ...], partner: str, feed: str) -> bool:
     """Whether a scope's globs pick a partner's feed."""

@@ -13,6 +13,7 @@ from dashboard.charts.layout import blank, frame_of, text, whole, y_axis
 from dashboard.charts.theme import PALETTES, STYLES
 from dashboard.filters.partner_slug import shown
 from dashboard.queries.partners import FAULTS
+from metrics.question import block_word
 from roadmap.wording import gains, numbers
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ COUNTS = (
 
 def chart(partner: str, blocks: Sequence[Block], mode: str) -> Chart:
     """Failed first attempts of every 1,000 exchanges; a block that a side lacks is a gap, not a nought."""
-    unit = "day" if mode == "live" else "week"
+    unit = block_word(mode)
     few = is_few(blocks)
     if is_by_month(blocks):
         unit = "month"

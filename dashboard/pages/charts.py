@@ -25,6 +25,7 @@ from dashboard.queries.chart_drilldown import lists
 from dashboard.queries.partner_gains import gains
 from dashboard.queries.plan_history import planned
 from dashboard.queries.verdicts import undecided
+from metrics.question import block_word
 from roadmap.report import block_series
 from roadmap.wording import gains as wording_gains
 from roadmap.wording import text
@@ -116,7 +117,7 @@ def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
     del db  # what is asked of it is kept apart, by faults
     window = seen.made(home.answer).window  # shaded
     parts = block_series.milestone_spans(seen.plan, seen.built, seen.today)
-    unit = "day" if seen.mode == "live" else "week"
+    unit = block_word(seen.mode)
     found: dict[str, tuple[Chart, ...]] = {}
     for faults in ASKABLE[seen.mode]:
         frame = seen.made(weekly(faults))

@@ -18,6 +18,7 @@ from dashboard.pages.run_selection import INSIDE, choices, picking, shortened
 from dashboard.presenters import quarantine_list
 from metrics.queries import blocks, quarantined_rows
 from metrics.queries.run_filter import RunFilter
+from metrics.question import block_word
 from roadmap.wording import numbers
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def every(db: Database, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
 
 
 def _found(db: Database, picked: RunFilter, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
-    unit = "day" if seen.mode == "live" else "week"
+    unit = block_word(seen.mode)
     over_time = quarantined_rows.over_time(db, picked)
     drawn = quarantine.chart(over_time, blocks.blocks(db, picked), unit) if over_time else None
     return quarantined_rows.by_reason(db, picked), drawn

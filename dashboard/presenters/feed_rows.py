@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.filters.partner_slug import addressed, shown
 from dashboard.queries.partners import DAYS, FAULTS
 from metrics.queries.feed_health import LEAST
+from metrics.question import block_word
 from roadmap.wording import dates, gains, numbers, text
 from roadmap.wording import numbers as wording_numbers
 
@@ -175,7 +176,7 @@ def _gain(gained: Gained, pair: tuple[str, str], mode: str) -> dict[str, Any]:
     if reading is None or reading.estimate is None or not reading.blocks:
         return {}
     if reading.low is None or reading.high is None:
-        unit = "day" if mode == "live" else "week"
+        unit = block_word(mode)
         have = f"{reading.blocks} of {numbers.plural(gained.min_blocks, unit)}"
         return {"gain": "too few runs", "gain_note": have}
     digits = numbers.digits_for(reading.low, reading.high)

@@ -11,6 +11,7 @@ from dashboard.queries.partner_gains import gains, split, split_said
 from dashboard.queries.verdicts import headlines
 from metrics.measures import comparison
 from metrics.measures.registry import MEASURES
+from metrics.question import block_word
 from roadmap.report.headline import pick_headline
 from roadmap.wording import dates, numbers
 from roadmap.wording import gains as wording_gains
@@ -78,7 +79,7 @@ def page(db: Database, plan: Plan, seen: Sequence[HeadlineCandidate], today: dat
     asked = {faults: head.asked if faults == head.asked.faults else _other(head, faults) for faults in kinds}
     gains_of = {faults: comparison.busy_time_saved(db, question) for faults, question in asked.items()}
     gains_of[head.asked.faults] = head.reading
-    unit = "day" if mode == "live" else "week"
+    unit = block_word(mode)
     return HomePage(
         answer=wording_gains.answer(head.gain),
         code=head.milestone.code,

@@ -11,6 +11,7 @@ from metrics.measures.counted_runs import runs_behind
 from metrics.measures.window import load
 from metrics.queries import runs as queries_runs
 from metrics.queries.run_filter import RunFilter
+from metrics.question import block_word
 from roadmap.wording import gains as roadmap_gain
 from roadmap.wording import gains as wording_gains
 from roadmap.wording import numbers
@@ -82,7 +83,7 @@ class Figure:
 
 def proof(reading: Reading, *, short: bool = False) -> str:
     """What a number rests on, in one small line; `short` leaves out what a table's row says already."""
-    unit = "day" if reading.mode == "live" else "week"
+    unit = block_word(reading.mode)
     parts = [
         "" if short else wording_text.capital(wording_gains.under_faults(reading.faults)),
         f"grade {reading.grade}" if reading.grade else "no grade",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dashboard.queries.strata import part
 from metrics.measures import comparison
 from metrics.measures.window import load
+from metrics.question import block_word
 from roadmap.judge.evidence import question
 from roadmap.wording import numbers
 
@@ -122,7 +122,7 @@ def _gains(db: Database, milestone: Milestone, verdict: Verdict, mode: str) -> G
         start=timed.reading.start,
         end=timed.reading.end,
         min_blocks=asked.min_blocks,
-        unit="day" if mode == "live" else "week",
+        unit=block_word(mode),
         partners=tuple(gain for gain in every if gain.runs),
     )
 
@@ -135,7 +135,7 @@ def _counted(window: Window) -> tuple[Any, Any]:
 
 def _gain(window: Window, partner: str, counted: tuple[Any, Any]) -> PartnerGain:
     rows = [place for place, stratum in enumerate(window.strata) if stratum[0] == partner]
-    found: Reading = comparison.saved(part(window, rows))
+    found: Reading = comparison.saved(window.select(rows))
     control = window.control if window.is_paired() else window.history
     sides = zip((window.subject, control), counted, strict=True)
     runs = sum(int(np.nansum(side["attempts"][rows][:, blocks])) for side, blocks in sides)

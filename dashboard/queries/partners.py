@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dashboard.queries.counted_runs import runs_of
-from dashboard.queries.strata import part
 from dashboard.queries.verdicts import headlines
 from metrics.events import FAILED_OUTCOMES, subject_name
 from metrics.measures import comparison
@@ -221,7 +220,7 @@ def _gained(db: Database, seen: View) -> Gained:
     for place, (partner, feed, _) in enumerate(window.strata):
         rows.setdefault((partner, feed), []).append(place)
     key = f"{milestone.code}:busy_time_saved:{FAULTS[seen.mode]}"
-    found = {name: comparison.saved(part(window, places)) for name, places in rows.items()}
+    found = {name: comparison.saved(window.select(places)) for name, places in rows.items()}
     runs = runs_of(seen, key)
     listed = {} if isinstance(runs, str) else totals(db, query_of(db, RunFilter(counted=runs)), "partner", "feed")
     return Gained(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metrics.events import parse_subject
-from metrics.question import block_days
+from metrics.question import block_days, block_word
 from metrics.store.series import METHOD
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def missing_blocks(window: Window, have: int) -> str:
     asked = window.question
     if have >= asked.min_blocks:
         return ""
-    word = "week" if asked.mode == "replay" else "day"
+    word = block_word(asked.mode)
     last = date.fromisoformat(window.blocks[-1][1]) if window.blocks else asked.start
     enough = last + timedelta(days=block_days(asked.mode) * (asked.min_blocks - have))
     return f"{have} of {asked.min_blocks} {word}s; enough around {enough.day} {enough:%b %Y} at this rate"

@@ -23,7 +23,7 @@ from metrics.store.migrations import SINCE_MISHAPS
 from metrics.store.series import METHOD, last_series
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from numpy.typing import NDArray
@@ -67,6 +67,7 @@ class Window:
     outages: tuple[Outage, ...] = ()  #: of the subject, by day and partner
     faults_sha256: str | None = None  #: of the file of fault rates that the series was measured under
     digests: tuple[RunningHashes, RunningHashes, RunningHashes]  #: of subject, control and history, uncut
+    hashed: bool = True  #: False: `sha256` returns "", for readings that are shown or judged on the way but not stored
 
     def until(self, day: date) -> Window:
         """The same window, cut at an earlier day."""
@@ -91,6 +92,27 @@ class Window:
             history=history,
             answers=tuple(answer for answer in self.answers if answer[0] <= end),
             outages=tuple(outage for outage in self.outages if outage.block_end <= end),
+        )
+
+    def select(self, rows: Sequence[int]) -> Window:
+        """Return the window of some strata, by their positions in `strata`.
+
+        It asks of one partner or feed what is asked of all, without reading the rollups again. It is not hashed, as
+        `digests` are of all strata.
+        """
+        picked = np.array(rows, dtype=np.intp)
+        return replace(
+            self,
+            strata=tuple(self.strata[row] for row in rows),
+            weights=self.weights[picked],
+            subject={name: values[picked] for name, values in self.subject.items()},
+            control={name: values[picked] for name, values in self.control.items()},
+            history={name: values[picked] for name, values in self.history.items()},
+            both=(self.both[0].of(picked), self.both[1].of(picked)),
+            apart=(self.apart[0].of(picked), self.apart[1].of(picked)),
+            imported=self.imported[picked],
+            same_inputs=self.same_inputs[picked],
+            hashed=False,
         )
 
     def _pinned_by(self, end: str) -> str | None:
@@ -121,8 +143,11 @@ class Window:
     def sha256(self, *names: str) -> str:
         """Hash of what a number was made from: these columns of both sides, weights, blocks, answers, outages.
 
-        In production what the control did before counts too, and so does whether both sides had the same files.
+        In production what the control did before counts too, and so does whether both sides had the same files. It is
+        "" where the window is not `hashed`.
         """
+        if not self.hashed:
+            return ""
         live = self.question.mode == "live"
         weighed = [(self.strata[i], float(self.weights[i])) for i in np.flatnonzero(self.weights > 0)]
         told = (METHOD, weighed, self.answers, self.outages, self.faults_sha256)

@@ -39,7 +39,7 @@ class Totals:
         """The first so many blocks of it, without a copy."""
         return Totals(busy_s=self.busy_s[:, :blocks], held=self.held[:, :blocks], there=self.there[:, :blocks])
 
-    def of(self, strata: NDArray[np.bool_]) -> Totals:
+    def of(self, strata: NDArray[np.bool_] | NDArray[np.intp]) -> Totals:
         """Some strata of it."""
         return Totals(busy_s=self.busy_s[strata], held=self.held[strata], there=self.there[strata])
 

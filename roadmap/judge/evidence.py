@@ -14,12 +14,12 @@ A proof holds for the targets and the measurement series it was given for; a new
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
-from metrics.measures.window import Window, load
+from metrics.measures.window import load
 from metrics.question import Question
 from metrics.store.database import clock_of
 from roadmap.criteria import criterion
@@ -35,24 +35,13 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from metrics.measures.reading import Reading
-    from metrics.measures.window import Read
+    from metrics.measures.window import Read, Window
     from roadmap.plan.milestones import Milestone
 
     Readings = dict[tuple[str, str], Reading]
 
 #: The review before this one.
 A_WEEK = timedelta(days=7)
-
-
-class Glance(Window):
-    """A window that is looked at and not kept: hashing what every look rests on would take longer than looking."""
-
-    __slots__ = ()
-
-    def sha256(self, *names: str) -> str:
-        """Nothing: what is kept or shown is read again from the window itself."""
-        del names
-        return ""
 
 
 def question(milestone: Milestone, today: date, mode: str, faults: str) -> Question:
@@ -148,7 +137,8 @@ def _evaluate_blocks(
     """
     if before and before.proven_on:
         return before
-    glances = {faults: _unhashed(window) for faults, window in windows.items()}
+    # hashing what each look rests on would take longer than the look; what is stored is read from `windows` again
+    unhashed = {faults: replace(window, hashed=False) for faults, window in windows.items()}
     targets = [("metric", target) for target in milestone.metrics]
     targets += [("guardrail", target) for target in milestone.guardrails]
     met_on: MetOn = dict(before.met_on) if before else {}
@@ -159,7 +149,7 @@ def _evaluate_blocks(
         if kept and look > kept:
             break
         until = look
-        cut = {faults: glance.until(look) for faults, glance in glances.items()}
+        cut = {faults: window.until(look) for faults, window in unhashed.items()}
         read: Readings = {}
         # those not met so far go first: where one of them is still open, the others need not be read
         targets.sort(key=lambda one: (one[0], one[1].name, one[1].faults) in met_on)
@@ -177,10 +167,6 @@ def _evaluate_blocks(
         if complete:
             return Checkpoint(until=look, met_on=met_on, proven_on=look)
     return Checkpoint(until=until, met_on=met_on, proven_on=None) if until else None
-
-
-def _unhashed(window: Window) -> Glance:
-    return Glance(**{part.name: getattr(window, part.name) for part in fields(window)})
 
 
 def _evaluation_days(milestone: Milestone, windows: Mapping[str, Window]) -> list[date]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metrics.measures import comparison
+from metrics.question import block_word
 from roadmap.wording.gains import FAULTS_NAME, gained
 from roadmap.wording.numbers import digits_apart, percent, plural, span
 
@@ -67,7 +68,7 @@ def _doubts(db: Database, head: HeadlineCandidate) -> Iterator[str]:
 
 
 def _blocks(reading: Reading) -> str:
-    unit = "day" if reading.mode == "live" else "week"
+    unit = block_word(reading.mode)
     said = f"{plural(reading.blocks, unit)} of evidence: runs of one {unit} are alike, however many there are"
     if reading.coverage is not None and reading.coverage < 1:
         digits = digits_apart(reading.coverage, 1.0)

@@ -11,6 +11,7 @@ from metrics.events import parse_subject
 from metrics.measures import comparison
 from metrics.measures.registry import MEASURES
 from metrics.measures.window import load
+from metrics.question import block_days, block_word
 from roadmap.judge.evidence import question
 from roadmap.report.block_series import time_target
 from roadmap.wording.gains import Gain, RunsOfBothSides
@@ -104,8 +105,8 @@ def _candidate(db: Database, milestone: Milestone, verdict: Verdict, today: date
         start=milestone.start,
         due=milestone.due,
         code=milestone.code,
-        unit="days" if mode == "live" else "weeks",
-        block_days=1 if mode == "live" else 7,
+        unit=f"{block_word(mode)}s",
+        block_days=block_days(mode),
         proven_on=verdict.proven_on,
         lacks=", ".join(dict.fromkeys(lacks)),
         sides=None if reading.blocks else runs_of_both_sides(db, asked, reading),

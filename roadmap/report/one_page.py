@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from metrics.question import block_word
 from metrics.store.series import METHOD
 from roadmap.model import PRESSING
 from roadmap.plan.revisions import gone
@@ -146,7 +147,7 @@ def _counted(head: HeadlineCandidate | None, faults: str) -> str:
     if not reading.blocks:
         nothing = "nothing compared yet" if head.gain.has_runs else "nothing measured yet"
         return f"{sides}, {feeds}, {under_faults(faults)}; {nothing}"
-    unit = "day" if reading.mode == "live" else "week"
+    unit = block_word(reading.mode)
     when = f"{dates.days_between(reading.start, reading.end)} ({plural(reading.blocks, unit)})"
     return f"{sides}, {feeds}, {under_faults(faults)}, {when}"
 
@@ -165,7 +166,7 @@ def _drawn(
     db: Database, plan: Plan, built: int, today: date, clock: str, faults: str, height: int
 ) -> svg_chart.Drawing | None:
     parts = block_series.milestone_spans(plan, built, today)
-    unit = "day" if clock == "live" else "week"
+    unit = block_word(clock)
     return svg_chart.draw(
         block_series.block_points(db, parts, clock, faults), parts, under_faults(faults), unit, height
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
+from metrics.question import block_word
 from roadmap.wording import verdicts as wording_verdicts
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def criterion_text(criterion: Criterion) -> str:
     reading = criterion.reading
     if reading is None or reading.estimate is None:
         return text
-    unit = ("week" if reading.mode == "replay" else "day") + ("" if reading.blocks == 1 else "s")
+    unit = block_word(reading.mode) + ("" if reading.blocks == 1 else "s")
     facts = [f"grade {reading.grade}", f"{reading.blocks} {unit}"]
     if reading.n_of == "runs":
         facts.append(f"{reading.n:,} runs")
