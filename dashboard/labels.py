@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 #: Ends of a run, as people read them, with what each means.
-OUTCOMES: Mapping[str, tuple[str, str]] = {
+OUTCOME_LABELS: Mapping[str, tuple[str, str]] = {
     "done": ("Done", "everything is where it belongs"),
     "already_received": ("Already received", "the file had been exchanged before, and entered no rows"),
     "due": ("Due again", "some rows wait, and go on by themselves at a later time"),
@@ -23,7 +23,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = {
 
 
 #: Where a row can end, as people read it.
-ROWS: Mapping[str, str] = {
+ROW_LABELS: Mapping[str, str] = {
     "delivered": "delivered",
     "quarantined": "set aside",
     "filtered": "left out by a rule",
@@ -36,7 +36,7 @@ ROWS: Mapping[str, str] = {
 
 
 #: States of a list, as they stand in its heading and its form; "failed" is every end that counts as such, "ended" any.
-STATES: Mapping[str, str] = {
+STATE_LABELS: Mapping[str, str] = {
     "done": "done",
     "failed": "failed (any way)",
     "running": "running",
@@ -51,12 +51,12 @@ STATES: Mapping[str, str] = {
 
 def outcome_label(outcome: str) -> str:
     """The name of an end; one that a newer release told stands as it is."""
-    return OUTCOMES[outcome][0] if outcome in OUTCOMES else outcome.replace("_", " ")
+    return OUTCOME_LABELS[outcome][0] if outcome in OUTCOME_LABELS else outcome.replace("_", " ")
 
 
 def outcome_class(outcome: str) -> str:
     """The class of an end in the style sheet."""
-    return f"is-{outcome}" if outcome in OUTCOMES else "is-other"
+    return f"is-{outcome}" if outcome in OUTCOME_LABELS else "is-other"
 
 
 #: What is said where a run told no kind of error.

@@ -4,47 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboard.charts.chart import Chart, Column
-from dashboard.charts.layout import (
-    frame_of,
-    role_line,
-    text,
-    y_axis,
-)
+from dashboard.charts.chart import Chart, ChartColumn
+from dashboard.charts.layout import line_trace, text_label, time_figure, value_axis
 from roadmap.wording import dates, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from dashboard.charts.layout import Figure
-    from dashboard.queries.plan_history import Reached
+    from dashboard.charts.layout import PlotlyFigure
+    from dashboard.queries.plan_history import CriteriaCount
 
 
-BURNUP = (
-    Column(name="as_of", label="Judged", words=True),
-    Column(name="met", label="Criteria met"),
-    Column(name="scope", label="Criteria in scope"),
+BURNUP_COLUMNS = (
+    ChartColumn(name="as_of", label="Judged", words=True),
+    ChartColumn(name="met", label="Criteria met"),
+    ChartColumn(name="scope", label="Criteria in scope"),
 )
 
 
-def burnup(reached: Sequence[Reached]) -> Chart | None:
+def burnup_chart(reached: Sequence[CriteriaCount]) -> Chart | None:
     """Criteria met against criteria in scope; None while they were judged on fewer than two days."""
     if len(reached) < 2:
         return None
     return Chart(
         name="burnup",
-        title=reached_by(reached[-1]),
+        title=describe_criteria_count(reached[-1]),
         what="Criteria met or held, of all milestones together, each time they were judged; the dashed line is how "
         "many the plan then had. It falls where a later look was worse.",
         figure=draw_burnup([(one.as_of, one.met, one.scope) for one in reached]),
-        columns=BURNUP,
+        columns=BURNUP_COLUMNS,
         rows=[{"as_of": one.as_of.isoformat(), "met": one.met, "scope": one.scope} for one in reached],
         key=(("service", "met"), ("baseline", "in scope")),
     )
 
 
-def reached_by(last: Reached) -> str:
+def describe_criteria_count(last: CriteriaCount) -> str:
     """How many criteria were met on a day, of how many."""
     criteria = numbers.plural(last.scope, "criterion", "criteria")
     return f"{last.met} of {criteria} met on {dates.day(last.as_of, year=True)}"
@@ -54,25 +49,25 @@ BURNUP_HEIGHT_PX = 300
 
 
 #: Counts up to here have a mark for each; beyond, marks fall on whole numbers by themselves.
-WHOLE_UP_TO = 6
+WHOLE_TICKS_BELOW = 6
 
 
-def draw_burnup(points: Sequence[tuple[date, int, int]]) -> Figure:
+def draw_burnup(points: Sequence[tuple[date, int, int]]) -> PlotlyFigure:
     """Criteria met by day, rising towards the criteria in scope.
 
     Args:
         points: day judged, criteria met or held, criteria in scope; at least two days.
     """
     days = [day for day, _, _ in points]
-    figure = frame_of(BURNUP_HEIGHT_PX, days[0], days[-1], "Judged on %{x|%-d %b %Y}")
+    figure = time_figure(BURNUP_HEIGHT_PX, days[0], days[-1], "Judged on %{x|%-d %b %Y}")
     top = max(max(scope, met) for _, met, scope in points) * 1.12 or 1.0
-    whole = {"tick0": 0, "dtick": 1} if top < WHOLE_UP_TO else {}  # there is no half of a criterion
-    figure["layout"]["yaxis"] = y_axis(0, 1, top) | whole
+    whole = {"tick0": 0, "dtick": 1} if top < WHOLE_TICKS_BELOW else {}  # there is no half of a criterion
+    figure["layout"]["yaxis"] = value_axis(0, 1, top) | whole
     shown = (("met", "service", [met for _, met, _ in points]), ("in scope", "baseline", [n for _, _, n in points]))
     for label, role, values in shown:
-        line = role_line(label, role, [day.isoformat() for day in days], [*values], shape="hv")
+        line = line_trace(label, role, [day.isoformat() for day in days], [*values], shape="hv")
         figure["data"].append(line | {"cliponaxis": False, "hovertemplate": "%{y:,}"})
-        note = text(label, role, days[-1].isoformat(), values[-1], "x", "y", xshift=8, bold=True)
+        note = text_label(label, role, days[-1].isoformat(), values[-1], "x", "y", xshift=8, bold=True)
         near = role == "service" and points[-1][2] - points[-1][1] < top / 14
         figure["layout"]["annotations"].append(
             note | {"yanchor": "middle", "name": f"{role} label", "yshift": -17 if near else 0}

@@ -12,11 +12,11 @@ from roadmap.wording import numbers as wording_numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dashboard.charts.layout import Figure
+    from dashboard.charts.layout import PlotlyFigure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class ChartColumn:
     """One column of a chart's table: its name in CSV and JSON, its heading, and whether it holds words.
 
     The table may show another unit than the data, whose units never change: `times` as much, under the heading `shown`.
@@ -43,8 +43,8 @@ class Chart:
     name: str
     title: str
     what: str
-    figure: Figure
-    columns: tuple[Column, ...]
+    figure: PlotlyFigure
+    columns: tuple[ChartColumn, ...]
     rows: list[dict[str, Any]]
     key: tuple[tuple[str, str], ...] = ()
     csv: str = ""
@@ -64,7 +64,7 @@ class Chart:
         return [[_cell(row, column) for column in self.columns] for row in self.rows]
 
 
-def _cell(row: Mapping[str, Any], column: Column) -> str:
+def _cell(row: Mapping[str, Any], column: ChartColumn) -> str:
     value, digits = row[column.name], column.digits
     if value is None:
         return wording_numbers.DASH
@@ -73,7 +73,7 @@ def _cell(row: Mapping[str, Any], column: Column) -> str:
     return f"{value * column.times:,.{digits}f}" if isinstance(value, int | float) else str(value)
 
 
-CODE = Column(name="code", label="Milestone", words=True)
+CODE = ChartColumn(name="code", label="Milestone", words=True)
 
 
 def plain_value(value: object) -> object:

@@ -6,18 +6,26 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboard.charts.chart import Chart, Column
-from dashboard.charts.layout import blank, height_of, plainly, room_for, rows_axis, rows_of, text
+from dashboard.charts.chart import Chart, ChartColumn
+from dashboard.charts.layout import (
+    blank_figure,
+    escape_markup,
+    label_margin_px,
+    reserved_rows,
+    rows_axis,
+    rows_height_px,
+    text_label,
+)
 from dashboard.charts.theme import PALETTES
-from dashboard.queries.partner_gains import split, split_said
+from dashboard.queries.partner_gains import describe_split, split_by_direction
 from roadmap.wording import dates, numbers
 from roadmap.wording import gains as wording_gains
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboard.charts.layout import Figure
-    from dashboard.queries.partner_gains import Gains, PartnerGain
+    from dashboard.charts.layout import PlotlyFigure
+    from dashboard.queries.partner_gains import MilestoneGains, PartnerGain
 
 
 #: Shares of the baseline's time that the axis may name, where the range reaches them.
@@ -25,7 +33,7 @@ TICKS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 100.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dot:
+class GainDot:
     """One gain and its likely range, as shares of the baseline's time."""
 
     name: str
@@ -34,7 +42,7 @@ class Dot:
     high: float
 
 
-def draw_gains(dots: Sequence[Dot], target: float | None) -> Figure:
+def draw_gains(dots: Sequence[GainDot], target: float | None) -> PlotlyFigure:
     """Each gain as a dot with its likely range, the first on top; less time lies to the right.
 
     The axis is one of ratios: half the time is as far from the same time as twice the time is.
@@ -42,10 +50,10 @@ def draw_gains(dots: Sequence[Dot], target: float | None) -> Figure:
     names = [dot.name for dot in dots]
     times = [(1 - dot.high, 1 - dot.estimate, 1 - dot.low) for dot in dots]
     service = PALETTES["light"]["service"]
-    figure = blank(height_of(rows_of(len(dots))))
+    figure = blank_figure(rows_height_px(reserved_rows(len(dots))))
     layout = figure["layout"]
     layout |= {"hovermode": "closest", "yaxis": rows_axis(names)}
-    layout["margin"] |= {"l": room_for(names), "r": 28}
+    layout["margin"] |= {"l": label_margin_px(names), "r": 28}
     ends = [1.0, *(time for one in times for time in one), *([] if target is None else [1 - target])]
     least, most = (math.log10(max(end, 0.001)) for end in (min(ends), max(ends)))
     room = (most - least) * 0.05 or 0.1
@@ -58,7 +66,7 @@ def draw_gains(dots: Sequence[Dot], target: float | None) -> Figure:
     figure["data"] = [
         {
             "type": "scatter", "mode": "markers", "name": "time", "meta": "service",
-            "y": [plainly(name) for name in names],
+            "y": [escape_markup(name) for name in names],
             "x": [round(middle, 4) for _, middle, _ in times], "cliponaxis": False,
             "marker": {"size": 10, "color": service},
             "error_x": {
@@ -84,7 +92,7 @@ def draw_gains(dots: Sequence[Dot], target: float | None) -> Figure:
             }
         )  # fmt: skip
         if label:
-            note = text(label, role, math.log10(max(at, 0.001)), 1, "x", "paper", yshift=4)
+            note = text_label(label, role, math.log10(max(at, 0.001)), 1, "x", "paper", yshift=4)
             layout["annotations"].append(note | {"xanchor": "center"})
     return figure
 
@@ -93,37 +101,37 @@ def _tick_text(ratio: float) -> str:
     return "same" if ratio == 1 else wording_gains.less_time(1 - ratio).removesuffix(" time")
 
 
-GAINS = (
-    Column(name="partner", label="Partner", words=True),
-    Column(name="estimate", label="Time saved, %", ranged=True),
-    Column(name="low", label="Likely from, %", ranged=True),
-    Column(name="high", label="Likely to, %", ranged=True),
-    Column(name="blocks", label="Blocks with both sides"),
-    Column(name="runs", label="Runs counted"),
-    Column(name="said", label="In words", words=True),
+GAINS_COLUMNS = (
+    ChartColumn(name="partner", label="Partner", words=True),
+    ChartColumn(name="estimate", label="Time saved, %", ranged=True),
+    ChartColumn(name="low", label="Likely from, %", ranged=True),
+    ChartColumn(name="high", label="Likely to, %", ranged=True),
+    ChartColumn(name="blocks", label="Blocks with both sides"),
+    ChartColumn(name="runs", label="Runs counted"),
+    ChartColumn(name="said", label="In words", words=True),
 )
 
 
-def gains(found: Gains) -> Chart | None:
+def gains_chart(found: MilestoneGains) -> Chart | None:
     """Each partner's gain; None while no partner has runs enough."""
     known = [one for one in found.partners if one.known]
     if not known:
         return None
     dots = [
-        Dot(name=one.partner, estimate=one.estimate, low=one.low, high=one.high)
+        GainDot(name=one.partner, estimate=one.estimate, low=one.low, high=one.high)
         for one in known
         if one.estimate is not None and one.low is not None and one.high is not None
     ]
     return Chart(
         name=f"gains-{found.code}",
-        title=split_said(split(found)),
+        title=describe_split(split_by_direction(found)),
         what=f"Processing time against the monolith, {dates.days_between(found.start, found.end)}, by partner: a dot "
         "is the estimate, the line its likely range. Less time lies to the right; half the time is as far from the "
         "same as twice the time.",
         figure=draw_gains(dots, found.target),
-        columns=GAINS,
+        columns=GAINS_COLUMNS,
         rows=[_gain_row(one) for one in found.partners],
-        size=f"rows-{rows_of(len(dots))}",
+        size=f"rows-{reserved_rows(len(dots))}",
     )
 
 

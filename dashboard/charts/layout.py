@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from datetime import date
 
 
-Figure = dict[str, Any]
+PlotlyFigure = dict[str, Any]
 
 
 DAY_MS = 86_400_000
 
 
 #: Characters of a row's name that are shown.
-LONGEST = 16
+MAX_NAME_CHARS = 16
 
 
 #: A chart of rows is so high, and so much higher for every row; rows are counted in fours, up to the most.
-HEAD_PX, ROW_PX, STEP, MOST = 76, 30, 4, 80
+HEADER_PX, ROW_PX, ROW_STEP, MAX_ROWS = 76, 30, 4, 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class MarkedDay:
     """A day that the reader should see on the time axis."""
 
     when: date
     text: str
 
 
-def frame_of(height_px: int, first: date, last: date, hover_title: str = "From %{x|%-d %b %Y}") -> Figure:
+def time_figure(height_px: int, first: date, last: date, hover_title: str = "From %{x|%-d %b %Y}") -> PlotlyFigure:
     """An empty figure over a stretch of days; `hover_title` heads what is shown of one of them."""
-    figure = blank(height_px)
+    figure = blank_figure(height_px)
     figure["layout"]["xaxis"] |= {
         "type": "date", "range": [first.isoformat(), last.isoformat()],
         "tickformatstops": [
@@ -48,7 +48,7 @@ def frame_of(height_px: int, first: date, last: date, hover_title: str = "From %
     return figure
 
 
-def blank(height_px: int) -> Figure:
+def blank_figure(height_px: int) -> PlotlyFigure:
     """An empty figure, its horizontal axis of no kind yet."""
     colors = PALETTES["light"]
     layout = {
@@ -68,7 +68,7 @@ def blank(height_px: int) -> Figure:
     return {"data": [], "layout": layout}
 
 
-def y_axis(low: float, high: float, top: float) -> dict[str, Any]:
+def value_axis(low: float, high: float, top: float) -> dict[str, Any]:
     """A vertical axis from 0 to `top`, in the part of the figure from `low` to `high`."""
     colors = PALETTES["light"]
     return {
@@ -78,33 +78,33 @@ def y_axis(low: float, high: float, top: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def whole(top: float) -> dict[str, Any]:
+def whole_number_ticks(top: float) -> dict[str, Any]:
     """What keeps a vertical axis of a count from naming halves, where it ends so low that it would."""
     return {"dtick": 1} if top < 5 else {}
 
 
-def room_for(names: list[str]) -> int:
+def label_margin_px(names: list[str]) -> int:
     """How wide a margin is that the names of rows fit into, in pixels."""
-    return 16 + 9 * max([3, *(min(len(name), LONGEST) for name in names)])
+    return 16 + 9 * max([3, *(min(len(name), MAX_NAME_CHARS) for name in names)])
 
 
 def rows_axis(names: list[str]) -> dict[str, Any]:
     """A vertical axis with a row for each name, the first on top; long names are cut, and stay rows of their own."""
-    rows = [plainly(name) for name in names]
+    rows = [escape_markup(name) for name in names]
     return {
         "type": "category", "categoryorder": "array", "categoryarray": rows[::-1], "range": [-0.6, len(names) - 0.4],
         "fixedrange": True, "showgrid": False, "zeroline": False, "ticksuffix": "\N{EN SPACE}",
         "tickfont": {"color": PALETTES["light"]["ink"], "size": 14}, "tickmode": "array", "tickvals": rows,
-        "ticktext": [plainly(_short(name)) + "\N{EN SPACE}" for name in names],
+        "ticktext": [escape_markup(_shorten(name)) + "\N{EN SPACE}" for name in names],
     }  # fmt: skip
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+def _shorten(name: str) -> str:
+    return name if len(name) <= MAX_NAME_CHARS else f"{name[: MAX_NAME_CHARS - 1]}…"
 
 
-def mark(
-    layout: dict[str, Any], marked: Mark, role: str, *, dash: str, said: bool = True, left: bool = False
+def add_day_line(
+    layout: dict[str, Any], marked: MarkedDay, role: str, *, dash: str, said: bool = True, left: bool = False
 ) -> None:  # fmt: skip
     """Put a vertical line on a day, with its text above it unless it is not to be said."""
     when = marked.when.isoformat()
@@ -116,11 +116,11 @@ def mark(
         }
     )  # fmt: skip
     if said:
-        told = text(marked.text, role, when, 1, "x", "paper", yshift=4)
+        told = text_label(marked.text, role, when, 1, "x", "paper", yshift=4)
         layout["annotations"].append(told | ({"xanchor": "right"} if left else {}))
 
 
-def text(
+def text_label(
     words: str, role: str, x: Any, y: Any, xref: str, yref: str, *, xshift: int = 0, yshift: int = 0, bold: bool = False
 ) -> dict[str, Any]:
     """A label: `x` and `y` in the terms of `xref` and `yref`."""
@@ -131,22 +131,22 @@ def text(
     }  # fmt: skip
 
 
-def rows_of(count: int) -> int:
+def reserved_rows(count: int) -> int:
     """How many rows a chart of rows has room for."""
-    return min(-(-max(count, 1) // STEP) * STEP, MOST)
+    return min(-(-max(count, 1) // ROW_STEP) * ROW_STEP, MAX_ROWS)
 
 
-def height_of(rows: int) -> int:
+def rows_height_px(rows: int) -> int:
     """How high a chart with room for so many rows is, in pixels."""
-    return HEAD_PX + ROW_PX * rows
+    return HEADER_PX + ROW_PX * rows
 
 
-def plainly(name: str) -> str:
+def escape_markup(name: str) -> str:
     """A name that somebody else gave, for a figure: plotly would take `<b>` in it for markup."""
     return name.replace("&", "&amp;").replace("<", "&lt;")
 
 
-def diamonds(points: Sequence[tuple[date, Any]], hover: str) -> list[dict[str, Any]]:
+def diamond_traces(points: Sequence[tuple[date, Any]], hover: str) -> list[dict[str, Any]]:
     """Return a trace of diamonds at days and rows; none without points."""
     if not points:
         return []
@@ -160,7 +160,7 @@ def diamonds(points: Sequence[tuple[date, Any]], hover: str) -> list[dict[str, A
     ]  # fmt: skip
 
 
-def role_line(name: str, role: str, x: list[str | None], y: list[Any], **more: Any) -> dict[str, Any]:
+def line_trace(name: str, role: str, x: list[str | None], y: list[Any], **more: Any) -> dict[str, Any]:
     """Return a line trace in the colour and dash of a role."""
     return {
         "type": "scatter", "mode": "lines", "name": name, "meta": role, "x": x, "y": y, "connectgaps": False,

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def points(frame: pd.DataFrame, column: str, *, switches: bool) -> tuple[list[str], list[float | None]]:
+def line_points(frame: pd.DataFrame, column: str, *, switches: bool) -> tuple[list[str], list[float | None]]:
     """A line's points; where weeks are missing, or the milestone switches, it is broken by a None."""
     weeks: list[str] = []
     values: list[float | None] = []
     before: tuple[date, str] | None = None
-    parts = zip(frame["block"], frame["block_end"], frame["milestone"], values_of(frame, column), strict=True)
+    parts = zip(frame["block"], frame["block_end"], frame["milestone"], column_values(frame, column), strict=True)
     for block, block_end, milestone, value in parts:
         if before and ((block - before[0]).days > 1 or (switches and milestone != before[1])):
             weeks.append(before[0].isoformat())
@@ -49,12 +49,12 @@ def marker_style(
     return {"mode": "markers+text", "marker": marker, "text": text, "textposition": "top left", "textfont": {}}
 
 
-def values_of(frame: pd.DataFrame, column: str) -> list[float | None]:
+def column_values(frame: pd.DataFrame, column: str) -> list[float | None]:
     """A column with its gaps as None, so that a gap is drawn as a gap."""
     return [None if value != value else round(float(value), 4) for value in frame[column]]
 
 
-def peak(frame: pd.DataFrame, lines: Iterable[tuple[str, str, str]]) -> float:
+def highest_value(frame: pd.DataFrame, lines: Iterable[tuple[str, str, str]]) -> float:
     """The highest value of some lines (role, column, label); 0 where there is none."""
-    known = [value for _, column, _ in lines for value in values_of(frame, column) if value is not None]
+    known = [value for _, column, _ in lines for value in column_values(frame, column) if value is not None]
     return max(known, default=0.0)

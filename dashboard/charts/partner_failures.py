@@ -8,98 +8,98 @@ from itertools import groupby
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from dashboard.charts.chart import Chart, Column
-from dashboard.charts.layout import blank, frame_of, text, whole, y_axis
+from dashboard.charts.chart import Chart, ChartColumn
+from dashboard.charts.layout import blank_figure, text_label, time_figure, value_axis, whole_number_ticks
 from dashboard.charts.theme import PALETTES, STYLES
-from dashboard.filters.partner_slug import shown
-from dashboard.queries.partners import FAULTS
+from dashboard.filters.partner_slug import display_name
+from dashboard.queries.partners import SHOWN_FAULTS
 from metrics.question import block_word
 from roadmap.wording import gains, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboard.charts.layout import Figure
-    from dashboard.queries.partners import Block
+    from dashboard.charts.layout import PlotlyFigure
+    from dashboard.queries.partners import PartnerBlock
 
 #: In pixels; static/partners.css reserves the same.
-HEIGHT = 260
+HEIGHT_PX = 260
 
 #: Blocks that are drawn, the newest of them: a year of weeks, four months of days.
-MOST = 120
+MAX_BLOCKS = 120
 
 #: Fewer exchanges than this in most blocks make no rate: a week of three would leap from 0 to 1,000.
-FEW = 20
+MIN_EXCHANGES_PER_BLOCK = 20
 
 #: Few exchanges are counted by month where there are more days than this.
 LONG_DAYS = 92
 
 #: Up to so many blocks each gets its own tick.
-TICKS = 7
+MAX_TICKS = 7
 
-COLUMNS = (
-    Column(name="block", label="From", words=True),
-    Column(name="block_end", label="to", words=True),
-    Column(name="side", label="Service", words=True),
-    Column(name="control_first", label="Monolith, of every 1,000", digits=1),
-    Column(name="subject_first", label="Service, of every 1,000", digits=1),
-    Column(name="control_exchanges", label="Monolith, exchanges"),
-    Column(name="subject_exchanges", label="Service, exchanges"),
+RATE_COLUMNS = (
+    ChartColumn(name="block", label="From", words=True),
+    ChartColumn(name="block_end", label="to", words=True),
+    ChartColumn(name="side", label="Service", words=True),
+    ChartColumn(name="control_first", label="Monolith, of every 1,000", digits=1),
+    ChartColumn(name="subject_first", label="Service, of every 1,000", digits=1),
+    ChartColumn(name="control_exchanges", label="Monolith, exchanges"),
+    ChartColumn(name="subject_exchanges", label="Service, exchanges"),
 )
 
 #: The same of few exchanges.
-COUNTS = (
-    *COLUMNS[:3],
-    Column(name="control_first", label="Monolith, failed"),
-    Column(name="subject_first", label="Service, failed"),
-    *COLUMNS[5:],
+COUNT_COLUMNS = (
+    *RATE_COLUMNS[:3],
+    ChartColumn(name="control_first", label="Monolith, failed"),
+    ChartColumn(name="subject_first", label="Service, failed"),
+    *RATE_COLUMNS[5:],
 )
 
 
-def chart(partner: str, blocks: Sequence[Block], mode: str) -> Chart:
+def partner_failures_chart(partner: str, blocks: Sequence[PartnerBlock], mode: str) -> Chart:
     """Failed first attempts of every 1,000 exchanges; a block that a side lacks is a gap, not a nought."""
     unit = block_word(mode)
     few = is_few(blocks)
     if is_by_month(blocks):
         unit = "month"
     of = "" if few else "of every 1,000, "
-    rows = [_row(block, few=few) for block in drawn(blocks)]
-    faults = gains.under_faults(FAULTS[mode])
-    cut = f" The last {MOST} {unit}s." if len(together(blocks)) > MOST else ""
+    rows = [_row(block, few=few) for block in drawn_blocks(blocks)]
+    faults = gains.under_faults(SHOWN_FAULTS[mode])
+    cut = f" The last {MAX_BLOCKS} {unit}s." if len(merge_if_few(blocks)) > MAX_BLOCKS else ""
     return Chart(
         name="partner",
-        title=_counted(rows, unit) if few else _said(rows, unit),
-        what=f"Exchanges of {shown(partner)} whose first attempt failed, {of}by {unit}, {faults}. "
+        title=_counts_title(rows, unit) if few else _rates_title(rows, unit),
+        what=f"Exchanges of {display_name(partner)} whose first attempt failed, {of}by {unit}, {faults}. "
         f"All its feeds together.{cut}",
         figure=_figure(rows, unit, "failed" if few else "of every 1,000"),
-        columns=COUNTS if few else COLUMNS,
+        columns=COUNT_COLUMNS if few else RATE_COLUMNS,
         rows=rows,
         key=(("baseline", "monolith"), ("service", "service")),
     )
 
 
-def drawn(blocks: Sequence[Block]) -> Sequence[Block]:
+def drawn_blocks(blocks: Sequence[PartnerBlock]) -> Sequence[PartnerBlock]:
     """The blocks as the chart has them, one a row of its table."""
-    return together(blocks)[-MOST:]
+    return merge_if_few(blocks)[-MAX_BLOCKS:]
 
 
-def together(blocks: Sequence[Block]) -> Sequence[Block]:
+def merge_if_few(blocks: Sequence[PartnerBlock]) -> Sequence[PartnerBlock]:
     """The blocks, or months of them where each alone has few exchanges."""
-    return by_month(blocks) if is_by_month(blocks) else blocks
+    return merge_by_month(blocks) if is_by_month(blocks) else blocks
 
 
-def is_by_month(blocks: Sequence[Block]) -> bool:
+def is_by_month(blocks: Sequence[PartnerBlock]) -> bool:
     """Whether they are too many for the few exchanges that they hold."""
     return is_few(blocks) and (blocks[-1].block_end - blocks[0].block).days > LONG_DAYS
 
 
-def is_few(blocks: Sequence[Block]) -> bool:
+def is_few(blocks: Sequence[PartnerBlock]) -> bool:
     """Whether most blocks have too few exchanges for a rate."""
     many = [side[1] for block in blocks for side in (block.control, block.subject) if side]
-    return bool(many) and median(many) < FEW
+    return bool(many) and median(many) < MIN_EXCHANGES_PER_BLOCK
 
 
-def by_month(blocks: Sequence[Block]) -> tuple[Block, ...]:
+def merge_by_month(blocks: Sequence[PartnerBlock]) -> tuple[PartnerBlock, ...]:
     """Blocks put together by the month that they begin in, and by the level of the service."""
     found = []
     for _, group in groupby(blocks, lambda one: (one.block.year, one.block.month, one.side)):
@@ -112,7 +112,7 @@ def by_month(blocks: Sequence[Block]) -> tuple[Block, ...]:
     return tuple(found)
 
 
-def _row(block: Block, *, few: bool) -> dict[str, Any]:
+def _row(block: PartnerBlock, *, few: bool) -> dict[str, Any]:
     row: dict[str, Any] = {
         "block": block.block.isoformat(), "block_end": block.block_end.isoformat(), "side": block.side,
     }  # fmt: skip
@@ -122,7 +122,7 @@ def _row(block: Block, *, few: bool) -> dict[str, Any]:
     return row
 
 
-def _said(rows: Sequence[dict[str, Any]], unit: str) -> str:
+def _rates_title(rows: Sequence[dict[str, Any]], unit: str) -> str:
     """The message: how often the service failed less, and how often as much, where both sides are known."""
     both = [row for row in rows if None not in (row["control_first"], row["subject_first"])]
     if not both:
@@ -134,11 +134,11 @@ def _said(rows: Sequence[dict[str, Any]], unit: str) -> str:
     return f"Fewer failed first attempts in {fewer} of {numbers.plural(len(both), unit)}, more in {more or 'none'}"
 
 
-def _counted(rows: Sequence[dict[str, Any]], unit: str) -> str:
+def _counts_title(rows: Sequence[dict[str, Any]], unit: str) -> str:
     """The message of few exchanges: how many failed of how many, of either side where both are known."""
     both = [row for row in rows if None not in (row["control_first"], row["subject_first"])]
     if not both:
-        return _said(rows, unit)
+        return _rates_title(rows, unit)
     ours, theirs = (
         f"{sum(row[f'{name}_first'] for row in both):,.0f} of {sum(row[f'{name}_exchanges'] for row in both):,}"
         for name in ("subject", "control")
@@ -146,16 +146,16 @@ def _counted(rows: Sequence[dict[str, Any]], unit: str) -> str:
     return f"Failed first attempts: {ours} with the service, {theirs} with the monolith"
 
 
-def _figure(rows: Sequence[dict[str, Any]], unit: str, what: str) -> Figure:
+def _figure(rows: Sequence[dict[str, Any]], unit: str, what: str) -> PlotlyFigure:
     known = [row[name] for row in rows for name in ("control_first", "subject_first") if row[name] is not None]
     top = max(known, default=0.0) * 1.06 or 1.0
-    figure = blank(HEIGHT)
+    figure = blank_figure(HEIGHT_PX)
     if rows:
         first, last = (date.fromisoformat(row["block"]) for row in (rows[0], rows[-1]))
-        figure = frame_of(HEIGHT, first, last, f"{unit.capitalize()} of %{{x|%-d %b %Y}}")
+        figure = time_figure(HEIGHT_PX, first, last, f"{unit.capitalize()} of %{{x|%-d %b %Y}}")
     layout = figure["layout"]
     layout["margin"]["t"] = 12
-    layout["xaxis"]["anchor"], layout["yaxis"] = "y", y_axis(0, 1, top)
+    layout["xaxis"]["anchor"], layout["yaxis"] = "y", value_axis(0, 1, top)
     lines = [
         _line(rows, "baseline", "control_first", "monolith", by_side=False),
         _line(rows, "service", "subject_first", "service", by_side=True),
@@ -163,14 +163,14 @@ def _figure(rows: Sequence[dict[str, Any]], unit: str, what: str) -> Figure:
     for line in lines:
         line["hovertemplate"] = f"%{{y:,.0f}} {what}"
     layout["xaxis"] |= _ticks(rows)
-    layout["yaxis"] |= whole(top)
+    layout["yaxis"] |= whole_number_ticks(top)
     layout["annotations"] = _labels(lines, top)
     return figure | {"data": lines}
 
 
 def _ticks(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Ticks of a few blocks, each by its day; a single one stands in the middle."""
-    if not 0 < len(rows) <= TICKS:
+    if not 0 < len(rows) <= MAX_TICKS:
         return {}
     days = [date.fromisoformat(row["block"]) for row in rows]
     room = timedelta(days=1 if len(rows) == 1 else 0)
@@ -213,9 +213,9 @@ def _labels(lines: Sequence[dict[str, Any]], top: float) -> list[dict[str, Any]]
             ends.append((known[-1][1], known[-1][0], line["meta"], line["name"]))
     placed, floor_px = [], 0.0
     for value, day, role, label in sorted(ends):
-        at_px = value / top * (HEIGHT - 42)
+        at_px = value / top * (HEIGHT_PX - 42)
         shown_px = max(at_px, floor_px)
         floor_px = shown_px + 17
-        label_of = text(label, role, day, value, "x", "y", xshift=8, yshift=round(shown_px - at_px), bold=True)
+        label_of = text_label(label, role, day, value, "x", "y", xshift=8, yshift=round(shown_px - at_px), bold=True)
         placed.append(label_of | {"name": f"{role} label", "yanchor": "middle"})
     return placed

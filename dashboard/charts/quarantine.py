@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dashboard.charts import weekly_figures
-from dashboard.charts.chart import Chart, Column
+from dashboard.charts.chart import Chart, ChartColumn
 from dashboard.labels import NO_REASON
 from dashboard.queries import weekly
 from roadmap.wording import numbers, text
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 #: Lines of the chart: the most frequent reasons, and the rest in one.
-ROLES = ("service", "target", "baseline")
+LINE_ROLES = ("service", "target", "baseline")
 
 
 #: Characters of a reason that stand beside its line.
-LABEL = 18
+MAX_LABEL_CHARS = 18
 
 #: How a reason is called beside its line.
-SHORTLY = {NO_REASON: "not recorded"}
+SHORT_LABELS = {NO_REASON: "not recorded"}
 
 
-def chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str) -> Chart | None:
+def quarantine_chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str) -> Chart | None:
     """Rows set aside by block; None where none were. A block without any counts 0, one that is not there is a gap."""
     sums: dict[str, int] = {}
     for one in found:
@@ -39,7 +39,7 @@ def chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str
     if not sums:
         return None
     ranked = sorted(sums, key=lambda code: (-sums[code], code))
-    alone = ranked if len(ranked) <= len(ROLES) else ranked[: len(ROLES) - 1]
+    alone = ranked if len(ranked) <= len(LINE_ROLES) else ranked[: len(LINE_ROLES) - 1]
     names = [*alone] if alone == ranked else [*alone, f"{len(ranked) - len(alone)} other reasons"]
     if untold := ranked == [NO_REASON]:
         names = ["rows"]
@@ -55,13 +55,13 @@ def chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str
         ]
     )
     drawn = [
-        (role, f"r{place}", escape(text.beginning(SHORTLY.get(name, name), LABEL)))
-        for place, (role, name) in enumerate(zip(ROLES, names, strict=False))
+        (role, f"r{place}", escape(text.beginning(SHORT_LABELS.get(name, name), MAX_LABEL_CHARS)))
+        for place, (role, name) in enumerate(zip(LINE_ROLES, names, strict=False))
     ]
     columns = (
-        Column(name="block", label=f"{unit.capitalize()} from", words=True),
-        Column(name="block_end", label="to", words=True),
-        *(Column(name=f"r{place}", label=name) for place, name in enumerate(names)),
+        ChartColumn(name="block", label=f"{unit.capitalize()} from", words=True),
+        ChartColumn(name="block_end", label="to", words=True),
+        *(ChartColumn(name=f"r{place}", label=name) for place, name in enumerate(names)),
     )
     return Chart(
         name="aside",
@@ -69,8 +69,8 @@ def chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str
         if untold
         else f"Most often: {text.beginning(ranked[0], 60)}, {numbers.plural(sums[ranked[0]], 'row')}",
         what=f"Rows set aside by {unit}, {'' if untold else 'by reason, '}all feeds of the list together.",
-        figure=weekly_figures.set_aside(frame, drawn),
+        figure=weekly_figures.draw_quarantined(frame, drawn),
         columns=columns,
-        rows=weekly.records(frame, [column.name for column in columns]),
-        key=tuple((role, text.beginning(name, 40)) for role, name in zip(ROLES, names, strict=False)),
+        rows=weekly.plain_rows(frame, [column.name for column in columns]),
+        key=tuple((role, text.beginning(name, 40)) for role, name in zip(LINE_ROLES, names, strict=False)),
     )

@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dashboard.charts.chart import CODE, Chart, Column, plain_value
-from dashboard.charts.layout import (
-    diamonds,
-    frame_of,
-    role_line,
-    text,
-    y_axis,
-)
+from dashboard.charts.chart import CODE, Chart, ChartColumn, plain_value
+from dashboard.charts.layout import diamond_traces, line_trace, text_label, time_figure, value_axis
 from dashboard.charts.theme import PALETTES
 from metrics.measures.registry import MEASURES
 from roadmap.wording import dates, numbers
@@ -21,8 +15,8 @@ from roadmap.wording import dates, numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dashboard.charts.layout import Figure
-    from dashboard.queries.plan_history import Foreseen, Planned, Track
+    from dashboard.charts.layout import PlotlyFigure
+    from dashboard.queries.plan_history import MilestoneHistory, PlanHistory, RecordedForecast
 
 
 #: Height in pixels; the style sheet reserves the same, so that nothing jumps when a chart arrives.
@@ -30,11 +24,11 @@ SLIPS_HEIGHT_PX = 420
 
 
 #: The share of the plan's length that forecasts may lie beyond its end and still be drawn where they are.
-BEYOND = 0.15
+HEADROOM_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slip:
+class ForecastSeries:
     """One milestone's forecasts: day of report, day expected (None: not within three years); its due dates by then."""
 
     code: str
@@ -44,60 +38,62 @@ class Slip:
     proven_on: date | None
 
 
-def draw_slips(series: Sequence[Slip], today: date) -> Figure:
+def draw_slips(series: Sequence[ForecastSeries], today: date) -> PlotlyFigure:
     """Day of report against day expected: a level line keeps its date, a rising one slips, and the diagonal is now."""
     days = [day for one in series for day, _ in (*one.foreseen, *one.dues)]
     ends = [today, *(due for one in series for _, due in one.dues), *(one.proven_on for one in series if one.proven_on)]
     first, last = min([today, *days]), max(ends)
-    top = last + max(timedelta(days=round((last - first).days * BEYOND)), timedelta(days=14))
-    figure = frame_of(SLIPS_HEIGHT_PX, first, last, "Reported on %{x|%-d %b %Y}")
+    top = last + max(timedelta(days=round((last - first).days * HEADROOM_SHARE)), timedelta(days=14))
+    figure = time_figure(SLIPS_HEIGHT_PX, first, last, "Reported on %{x|%-d %b %Y}")
     layout = figure["layout"]
-    layout["yaxis"] = y_axis(0, 1, 1) | {
+    layout["yaxis"] = value_axis(0, 1, 1) | {
         "type": "date", "range": [first.isoformat(), top.isoformat()], "tickformat": "%b %Y", "zeroline": False,
     }  # fmt: skip
     layout["hovermode"] = "closest"
     layout["margin"] |= {"l": 76, "r": 40}
     figure["data"] = [
-        role_line(
+        line_trace(
             "report day", "baseline", [first.isoformat(), last.isoformat()], [first.isoformat(), last.isoformat()]
         )
         | {"hoverinfo": "skip"}
     ]
-    figure["data"] += [_dues(one) for one in series if one.dues]
+    figure["data"] += [_due_trace(one) for one in series if one.dues]
     for one in series:
-        figure["data"] += _foreseen(one, top)
-        if label := _label(one, top):
+        figure["data"] += _forecast_traces(one, top)
+        if label := _code_label(one, top):
             layout["annotations"].append(label)
     known = [(one.proven_on, one.proven_on.isoformat()) for one in series if one.proven_on]
-    figure["data"] += diamonds(known, "Proven on %{x|%-d %b %Y}")
+    figure["data"] += diamond_traces(known, "Proven on %{x|%-d %b %Y}")
     middle = (first + (last - first) * 0.62).isoformat()
-    layout["annotations"].append(_named("day of report", "baseline", middle, middle) | {"yanchor": "top", "xshift": 10})
+    layout["annotations"].append(
+        _line_label("day of report", "baseline", middle, middle) | {"yanchor": "top", "xshift": 10}
+    )
     if dues := [due for one in series for due in one.dues]:
         day, due = min(dues)
-        layout["annotations"].append(_named("due", "target", day.isoformat(), due.isoformat()))
+        layout["annotations"].append(_line_label("due", "target", day.isoformat(), due.isoformat()))
     return figure
 
 
-def _named(label: str, role: str, x: str, y: str) -> dict[str, Any]:
+def _line_label(label: str, role: str, x: str, y: str) -> dict[str, Any]:
     """A line's name on the line, for pages that are wide enough."""
-    return text(label, role, x, y, "x", "y", xshift=4, yshift=2, bold=True) | {"name": f"{role} label"}
+    return text_label(label, role, x, y, "x", "y", xshift=4, yshift=2, bold=True) | {"name": f"{role} label"}
 
 
-def _dues(one: Slip) -> dict[str, Any]:
+def _due_trace(one: ForecastSeries) -> dict[str, Any]:
     x = [day.isoformat() for day, _ in one.dues] + [max(one.until, one.dues[-1][0]).isoformat()]
     y = [due.isoformat() for _, due in one.dues] + [one.dues[-1][1].isoformat()]
-    trace = role_line(f"{one.code} due", "target", [*x], y, shape="hv")
+    trace = line_trace(f"{one.code} due", "target", [*x], y, shape="hv")
     return trace | {"hovertemplate": f"{one.code} due %{{y|%-d %b %Y}}<extra></extra>"}
 
 
-def _foreseen(one: Slip, top: date) -> list[dict[str, Any]]:
+def _forecast_traces(one: ForecastSeries, top: date) -> list[dict[str, Any]]:
     """The forecasts as a line; those beyond the chart, or not within three years, as open triangles at its top."""
     inside = [(day, on if on and on <= top else None) for day, on in one.foreseen]
     beyond = [(day, on) for day, on in one.foreseen if on is None or on > top]
     traces = []
     if any(on for _, on in inside):
         traces.append(
-            role_line(
+            line_trace(
                 f"{one.code} expected", "service", [day.isoformat() for day, _ in inside],
                 [on.isoformat() if on else None for _, on in inside],
             )
@@ -121,51 +117,51 @@ def _foreseen(one: Slip, top: date) -> list[dict[str, Any]]:
     return traces
 
 
-def _label(one: Slip, top: date) -> dict[str, Any] | None:
+def _code_label(one: ForecastSeries, top: date) -> dict[str, Any] | None:
     """The milestone's code where its forecasts begin, else where its due date's line does."""
     if one.foreseen:
         day, on = one.foreseen[0]
         at = on if on and on <= top else top
-        return text(one.code, "service", day.isoformat(), at.isoformat(), "x", "y", yshift=9, bold=True) | {
+        return text_label(one.code, "service", day.isoformat(), at.isoformat(), "x", "y", yshift=9, bold=True) | {
             "xanchor": "center"
         }
     if one.dues:
         day, due = one.dues[0]
-        return text(one.code, "target", day.isoformat(), due.isoformat(), "x", "y", yshift=4, bold=True)
+        return text_label(one.code, "target", day.isoformat(), due.isoformat(), "x", "y", yshift=4, bold=True)
     return None
 
 
-SLIPS = (
+SLIPS_COLUMNS = (
     CODE,
-    Column(name="as_of", label="Reported", words=True),
-    Column(name="due", label="Due, as planned then", words=True),
-    Column(name="expected_on", label="Expected", words=True),
-    Column(name="late_days", label="Days after that due date"),
-    Column(name="said", label="In words", words=True),
+    ChartColumn(name="as_of", label="Reported", words=True),
+    ChartColumn(name="due", label="Due, as planned then", words=True),
+    ChartColumn(name="expected_on", label="Expected", words=True),
+    ChartColumn(name="late_days", label="Days after that due date"),
+    ChartColumn(name="said", label="In words", words=True),
 )
 
 
-def slips(planned: Planned, today: date) -> Chart | None:
+def slips_chart(planned: PlanHistory, today: date) -> Chart | None:
     """When each milestone was expected, by the day of report; None while nothing was foreseen."""
     if not planned.foreseen:
         return None
     by_code = {track.code: [one for one in planned.foreseen if one.code == track.code] for track in planned.tracks}
-    series = [_slip(track, by_code[track.code], today) for track in planned.tracks]
+    series = [_forecast_series(track, by_code[track.code], today) for track in planned.tracks]
     return Chart(
         name="slips",
-        title=_last_slip(planned.tracks, by_code),
+        title=_newest_forecast_title(planned.tracks, by_code),
         what="When each milestone was expected to be proven, by the day of the report, with the last of its targets; "
         "triangles at the top lie beyond the chart. Targets that are counted in full have no forecast.",
         figure=draw_slips(series, today),
-        columns=SLIPS,
-        rows=[_foreseen_row(one) for one in planned.foreseen],
+        columns=SLIPS_COLUMNS,
+        rows=[_forecast_row(one) for one in planned.foreseen],
         key=(("service", "expected, then proven"), ("target", "due"), ("baseline", "day of report")),
     )
 
 
-def _slip(track: Track, found: Sequence[Foreseen], today: date) -> Slip:
+def _forecast_series(track: MilestoneHistory, found: Sequence[RecordedForecast], today: date) -> ForecastSeries:
     dues = [(track.first_start if place == 0 else one.as_of, one.due) for place, one in enumerate(track.plans)]
-    return Slip(
+    return ForecastSeries(
         code=track.code,
         foreseen=tuple((one.as_of, one.expected_on) for one in found),
         dues=tuple((day, due) for day, due in dues if day),
@@ -174,15 +170,17 @@ def _slip(track: Track, found: Sequence[Foreseen], today: date) -> Slip:
     )
 
 
-def _last_slip(tracks: Sequence[Track], by_code: Mapping[str, Sequence[Foreseen]]) -> str:
+def _newest_forecast_title(
+    tracks: Sequence[MilestoneHistory], by_code: Mapping[str, Sequence[RecordedForecast]]
+) -> str:
     """The message: what the newest forecast of a milestone that is not proven says, or how the last proof came out."""
     open_ones = [(track, by_code[track.code][-1]) for track in tracks if by_code[track.code] and not track.proven_on]
     if open_ones:
         track, last = open_ones[-1]
         said = f"{track.code}, due {dates.day(track.due, year=True)}, is "
         if last.expected_on is None:
-            return f"{said}not expected within three years, as things stand{_for(last)}"
-        return f"{said}expected around {dates.day(last.expected_on, year=True)}{_for(last)}"
+            return f"{said}not expected within three years, as things stand{_latest_targets(last)}"
+        return f"{said}expected around {dates.day(last.expected_on, year=True)}{_latest_targets(last)}"
     ended = [(track.proven_on, track) for track in tracks if track.proven_on and by_code[track.code]]
     if not ended:
         return "When milestones were expected"
@@ -192,13 +190,13 @@ def _last_slip(tracks: Sequence[Track], by_code: Mapping[str, Sequence[Foreseen]
     return f"{track.code} was proven on {dates.day(day, year=True)}; the first forecast had said {was}"
 
 
-def _for(one: Foreseen) -> str:
+def _latest_targets(one: RecordedForecast) -> str:
     """Which of several targets it is that comes so late."""
     titles = " and ".join(MEASURES[name].title.lower() for name in one.last if name in MEASURES)
     return f", with {titles}" if titles else ""
 
 
-def _foreseen_row(one: Foreseen) -> dict[str, Any]:
+def _forecast_row(one: RecordedForecast) -> dict[str, Any]:
     late = (one.expected_on - one.due).days if one.expected_on else None
     if late is None:
         said = "not expected within three years"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboard.filters.query_string import joined
-from dashboard.labels import STATES
+from dashboard.filters.query_string import join_values
+from dashboard.labels import STATE_LABELS
 from metrics.measures.registry import MEASURES
 from metrics.queries.run_filter import NO_ERROR_RECORDED
 from roadmap.wording import dates, gains, numbers
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metrics.queries.run_grid import Choices
 
 #: What can be picked from a list in a form, in this order.
-FORM = ("side", "state", "partner", "feed", "faults", "range", "attempt")
+FORM_KEYS = ("side", "state", "partner", "feed", "faults", "range", "attempt")
 
 SIDES = {"service": "service, any level"}
 ATTEMPTS = {"first": "first attempts", "last": "last attempts"}
@@ -31,7 +31,7 @@ LABELS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class FormChoice:
     """One choice of a form's field."""
 
     value: str
@@ -40,30 +40,30 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class FormField:
     """One field of the form: a key of the address, and what it can be."""
 
     key: str
     label: str
-    choices: tuple[Choice, ...]
+    choices: tuple[FormChoice, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class FixedPart:
     """Something that a form cannot set: in words, and the address without it."""
 
     label: str
     without: str
 
 
-def form(found: ParsedFilter, known: Choices, keys: Sequence[str] = FORM) -> tuple[Field, ...]:
+def form_fields(found: ParsedFilter, known: Choices, keys: Sequence[str] = FORM_KEYS) -> tuple[FormField, ...]:
     """The fields of the form; what is asked for now is always among the choices."""
     offered: dict[str, dict[str, str]] = {
         "side": {"service": "service, any level"} | {name: name for name in known.sides},
-        "state": dict(STATES),
-        "partner": {joined((name,)): name for name in known.partners},
-        "feed": {joined((name,)): name for name in known.feeds},
-        "faults": {joined((name,)): gains.FAULTS_NAME.get(name, name) for name in known.faults},
+        "state": dict(STATE_LABELS),
+        "partner": {join_values((name,)): name for name in known.partners},
+        "feed": {join_values((name,)): name for name in known.feeds},
+        "faults": {join_values((name,)): gains.FAULTS_NAME.get(name, name) for name in known.faults},
         "range": dict(RANGES),
         "attempt": dict(ATTEMPTS),
     }
@@ -75,32 +75,32 @@ def form(found: ParsedFilter, known: Choices, keys: Sequence[str] = FORM) -> tup
             continue  # there is nothing to choose
         names = {"": "any"} | offered[key]
         if now and now not in names:
-            names[now] = said(found)[key]
-        choices = tuple(Choice(value=value, label=label, chosen=value == now) for value, label in names.items())
-        fields.append(Field(key=key, label=LABELS[key], choices=choices))
+            names[now] = phrases(found)[key]
+        choices = tuple(FormChoice(value=value, label=label, chosen=value == now) for value, label in names.items())
+        fields.append(FormField(key=key, label=LABELS[key], choices=choices))
     return tuple(fields)
 
 
-def fixed_parts(found: ParsedFilter, address: Callable[..., str]) -> tuple[Held, ...]:
+def fixed_parts(found: ParsedFilter, address: Callable[..., str]) -> tuple[FixedPart, ...]:
     """What else picks runs, as a reading or a fingerprint does, with the address of the list without it."""
-    told = said(found)
+    told = phrases(found)
     days = found.keys.keys() & {"from", "to"}
     marks: list[tuple[tuple[str, ...], str]] = [(("from", "to"), told["days"])] if days else []
     marks += [((key,), told[key]) for key in ("counted", "fingerprint", "aside") if key in told]
-    return tuple(Held(label=label, without=address(**found.but(**dict.fromkeys(keys)))) for keys, label in marks)
+    return tuple(FixedPart(label=label, without=address(**found.but(**dict.fromkeys(keys)))) for keys, label in marks)
 
 
-def said(found: ParsedFilter) -> Mapping[str, str]:
+def phrases(found: ParsedFilter) -> Mapping[str, str]:
     """Each key of a list in words; `days` for both its days."""
     picked = found.picked
     told: dict[str, Any] = {
-        "side": listed([SIDES.get(name, name) for name in picked.sides]),
-        "state": listed([STATES[name] for name in picked.states]),
-        "partner": listed(picked.partners),
-        "feed": listed(picked.feeds),
-        "faults": listed([gains.FAULTS_NAME.get(name, name) for name in picked.faults]),
+        "side": join_with_or([SIDES.get(name, name) for name in picked.sides]),
+        "state": join_with_or([STATE_LABELS[name] for name in picked.states]),
+        "partner": join_with_or(picked.partners),
+        "feed": join_with_or(picked.feeds),
+        "faults": join_with_or([gains.FAULTS_NAME.get(name, name) for name in picked.faults]),
         "attempt": ATTEMPTS.get(picked.attempt, ""),
-        "days": _days(found),
+        "days": _days_phrase(found),
         "fingerprint": f"failures alike ({picked.fingerprint})" if picked.fingerprint else "",
     }
     if picked.known:  # which nothing on the page takes away but the way to today's
@@ -122,26 +122,26 @@ def said(found: ParsedFilter) -> Mapping[str, str]:
     return {key: text for key, text in told.items() if text}
 
 
-def sentence(found: ParsedFilter, many: int, noun: str = "run") -> str:
+def count_sentence(found: ParsedFilter, many: int, noun: str = "run") -> str:
     """How many there are, and of what: "1,234 runs: service@3, failed, UA"."""
-    return f"{numbers.plural(many, noun)}{described(found)}"
+    return f"{numbers.plural(many, noun)}{describe(found)}"
 
 
 #: What is said of a list, in the order of a sentence.
-IN_WORDS = (
+PHRASE_ORDER = (
     "counted", "side", "state", "partner", "feed", "faults", "range", "days", "attempt", "fingerprint", "aside",
     "known",
 )  # fmt: skip
 
 
-def described(found: ParsedFilter) -> str:
+def describe(found: ParsedFilter) -> str:
     """What stands after the number: ": service@3, failed, UA"."""
-    told, whole = said(found), _whole(found)
-    parts = [told[key] + (whole if key in {"range", "days"} else "") for key in IN_WORDS if key in told]
+    told, whole = phrases(found), _whole_blocks_phrase(found)
+    parts = [told[key] + (whole if key in {"range", "days"} else "") for key in PHRASE_ORDER if key in told]
     return f": {', '.join(parts)}" if parts else ", all there are"
 
 
-def _days(found: ParsedFilter) -> str:
+def _days_phrase(found: ParsedFilter) -> str:
     first, last = ("from" in found.keys, "to" in found.keys)
     picked = found.picked
     if first and last and picked.first and picked.last:
@@ -151,7 +151,7 @@ def _days(found: ParsedFilter) -> str:
     return f"until {dates.day(picked.last, year=True)}" if picked.last else ""
 
 
-def _whole(found: ParsedFilter) -> str:
+def _whole_blocks_phrase(found: ParsedFilter) -> str:
     """What is said of days that a list goes beyond, as it holds whole weeks: ", in whole weeks 23 to 31 Dec 2013"."""
     first, last = found.picked.first, found.picked.last
     if found.reach is None or not ((first and found.reach[0] < first) or (last and found.reach[1] > last)):
@@ -159,6 +159,6 @@ def _whole(found: ParsedFilter) -> str:
     return f", in whole weeks {wording_dates.day_span(*found.reach)}"
 
 
-def listed(names: Sequence[str]) -> str:
+def join_with_or(names: Sequence[str]) -> str:
     """Names as a choice: "UA, DL or AA"."""
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dashboard.filters.query_string import address, is_day, joined, parted
+from dashboard.filters.query_string import is_iso_day, join_values, query_values, split_values
 from metrics.events import RUN_OUTCOMES, parse_subject
 from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
 
@@ -42,7 +42,7 @@ STATES = ("done", "failed", "running", "ended", *(name for name in RUN_OUTCOMES 
 ATTEMPTS = ("first", "last")
 
 #: Names that one key can give; beyond some tens of thousands the store takes no more, and nobody writes so many.
-MOST = 1_000
+MAX_NAMES = 1_000
 
 _RANGE = re.compile(r"([1-9]\d{0,4})d")
 _FINGERPRINT = re.compile(r"[0-9a-f]{12}")
@@ -61,10 +61,12 @@ class ParsedFilter:
     def but(self, **changed: object) -> dict[str, Any]:
         """The same keys with some changed; None takes one out."""
         found = {name: text for name, text in self.keys.items() if name not in changed}
-        return found | address(changed)
+        return found | query_values(changed)
 
 
-def read(asked: Query, known: Choices, today: date, counted: Callable[[str], CountedRuns | str]) -> ParsedFilter:
+def parse_filter(
+    asked: Query, known: Choices, today: date, counted: Callable[[str], CountedRuns | str]
+) -> ParsedFilter:
     """The list that an address asks for.
 
     Args:
@@ -78,18 +80,18 @@ def read(asked: Query, known: Choices, today: date, counted: Callable[[str], Cou
     keys: dict[str, str] = {}
     told: dict[str, Any] = {}
     for key, where, names in (
-        ("side", "sides", _sides(asked, notices)),
-        ("state", "states", _known(asked, "state", STATES, notices)),
-        ("partner", "partners", _named(asked, "partner", known.partners, notices, unknown)),
-        ("feed", "feeds", _named(asked, "feed", known.feeds, notices, unknown)),
-        ("faults", "faults", _named(asked, "faults", known.faults, notices, unknown)),
+        ("side", "sides", _parse_sides(asked, notices)),
+        ("state", "states", _parse_choices(asked, "state", STATES, notices)),
+        ("partner", "partners", _parse_names(asked, "partner", known.partners, notices, unknown)),
+        ("feed", "feeds", _parse_names(asked, "feed", known.feeds, notices, unknown)),
+        ("faults", "faults", _parse_names(asked, "faults", known.faults, notices, unknown)),
     ):
         if names:
-            told[where], keys[key] = names, joined(names)
-    first, last = _days(asked, today, keys, notices)
+            told[where], keys[key] = names, join_values(names)
+    first, last = _parse_days(asked, today, keys, notices)
     if asked.as_of is not None and asked.as_of <= today:
         told["known"] = asked.as_of
-    for name in _known(asked, "attempt", ATTEMPTS, notices)[:1]:
+    for name in _parse_choices(asked, "attempt", ATTEMPTS, notices)[:1]:
         told["attempt"] = keys["attempt"] = name
     if text := asked.one("fingerprint"):
         if text == NO_ERROR_RECORDED or _FINGERPRINT.fullmatch(text):
@@ -109,7 +111,7 @@ def read(asked: Query, known: Choices, today: date, counted: Callable[[str], Cou
     )
 
 
-def keys_of(picked: RunFilter, counted: str = "") -> dict[str, str]:
+def filter_keys(picked: RunFilter, counted: str = "") -> dict[str, str]:
     """The keys of an address that stands for a list; `counted` is what its reading is called there.
 
     Raises:
@@ -117,7 +119,7 @@ def keys_of(picked: RunFilter, counted: str = "") -> dict[str, str]:
     """
     if picked.counted is not None and not counted:
         raise ValueError("a list of the runs of a reading has an address only under the name of the reading")
-    return address(
+    return query_values(
         {
             "side": picked.sides, "state": picked.states, "partner": picked.partners, "feed": picked.feeds,
             "faults": picked.faults, "from": picked.first, "to": picked.last, "attempt": picked.attempt,
@@ -126,17 +128,17 @@ def keys_of(picked: RunFilter, counted: str = "") -> dict[str, str]:
     )  # fmt: skip
 
 
-def names_of(text: str, key: str, notices: list[str]) -> tuple[str, ...]:
+def split_names(text: str, key: str, notices: list[str]) -> tuple[str, ...]:
     """The names of a key, as many as a list takes; that there are more is added to the notices."""
-    found = parted(text)
-    if len(found) > MOST:
-        notices.append(f"“{key}” gives {len(found):,} names, and a list takes {MOST:,}; the others were left out.")
-    return found[:MOST]
+    found = split_values(text)
+    if len(found) > MAX_NAMES:
+        notices.append(f"“{key}” gives {len(found):,} names, and a list takes {MAX_NAMES:,}; the others were left out.")
+    return found[:MAX_NAMES]
 
 
-def _sides(asked: Query, notices: list[str]) -> tuple[str, ...]:
+def _parse_sides(asked: Query, notices: list[str]) -> tuple[str, ...]:
     found = []
-    for name in names_of(asked.one("side").lower(), "side", notices):
+    for name in split_names(asked.one("side").lower(), "side", notices):
         try:
             found.append(name if name == "service" else "@".join(map(str, filter(None, parse_subject(name)))))
         except ValueError:
@@ -144,21 +146,21 @@ def _sides(asked: Query, notices: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _known(asked: Query, key: str, choices: tuple[str, ...], notices: list[str]) -> tuple[str, ...]:
-    found = names_of(asked.one(key).lower(), key, notices)
+def _parse_choices(asked: Query, key: str, choices: tuple[str, ...], notices: list[str]) -> tuple[str, ...]:
+    found = split_names(asked.one(key).lower(), key, notices)
     wrong = [name for name in found if name not in choices]
     if wrong:
-        said = f"“{key}={joined(wrong)}” is not one of {', '.join(choices)}; it was left out."
+        said = f"“{key}={join_values(wrong)}” is not one of {', '.join(choices)}; it was left out."
         notices.append(said)
     return tuple(name for name in found if name in choices)
 
 
-def _named(
+def _parse_names(
     asked: Query, key: str, choices: tuple[str, ...], notices: list[str], unknown: list[str]
 ) -> tuple[str, ...]:  # fmt: skip
     """Names as the store writes them, found in whatever case they are asked for."""
     found: list[str] = []
-    for name in names_of(asked.one(key), key, notices):
+    for name in split_names(asked.one(key), key, notices):
         alike = [name] if name in choices else [each for each in choices if each.casefold() == name.casefold()]
         if not alike:
             unknown.append(f"No run here has “{key}={name}”; nothing is listed for it.")
@@ -166,7 +168,7 @@ def _named(
     return tuple(dict.fromkeys(found))
 
 
-def _days(
+def _parse_days(
     asked: Query, today: date, keys: dict[str, str], notices: list[str]
 ) -> tuple[date | None, date | None]:  # fmt: skip
     """The first and the last day asked for."""
@@ -174,7 +176,7 @@ def _days(
     for key in days:
         if not (text := asked.one(key)):
             continue
-        if is_day(text):
+        if is_iso_day(text):
             days[key], keys[key] = date.fromisoformat(text), text
         else:
             notices.append(f"“{key}={text}” is not a day such as 2013-06-30; it was left out.")

@@ -12,18 +12,18 @@ import re
 _PLAIN = re.compile(r"(?!\.)[\w. @+-]{1,64}(?<! )", re.ASCII)
 
 #: Characters of a name that are shown in a table, and in its own heading.
-SHOWN, SHOWN_WHOLE = 40, 200
+MAX_CHARS, MAX_HEADING_CHARS = 40, 200
 
 #: Names that are listed where one was not found.
-NAMED = 20
+MAX_LISTED = 20
 
 
-def addressed(name: str) -> str:
+def encode_partner(name: str) -> str:
     """A name as the part of an address that stands for it."""
     return name if _PLAIN.fullmatch(name) else f"~{name.encode('utf-8', 'surrogatepass').hex()}"
 
 
-def meant(part: str) -> str:
+def decode_partner(part: str) -> str:
     """The name that a part of an address stands for; a part that nobody encoded stands for itself."""
     if not part.startswith("~"):
         return part
@@ -33,16 +33,16 @@ def meant(part: str) -> str:
         return part
 
 
-def found(part: str, names: tuple[str, ...]) -> str | None:
+def find_partner(part: str, names: tuple[str, ...]) -> str | None:
     """The name among those there are that a part of an address stands for, in whatever case; None: there is none."""
-    for name in (meant(part), part):
+    for name in (decode_partner(part), part):
         if name in names:
             return name
     alike = [name for name in names if name.casefold() == part.casefold()]
     return alike[0] if len(alike) == 1 else None
 
 
-def shown(name: str, most: int = SHOWN) -> str:
+def display_name(name: str, most: int = MAX_CHARS) -> str:
     """A name as people read it: never nothing, and never longer than a page can bear."""
     if not name.strip():
         return "(no name)"
@@ -50,10 +50,10 @@ def shown(name: str, most: int = SHOWN) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
-def listed(names: tuple[str, ...]) -> str:
+def list_partners(names: tuple[str, ...]) -> str:
     """The names that there are, in words; no more than `NAMED` of them."""
     if not names:
         return "No partner has a run yet."
-    some = ", ".join(shown(name) for name in names[:NAMED])
-    more = len(names) - NAMED
+    some = ", ".join(display_name(name) for name in names[:MAX_LISTED])
+    more = len(names) - MAX_LISTED
     return f"Partners that have runs: {some}{f' and {more:,} more' if more > 0 else ''}."

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 #: Keys whose values may be any text: one text is one name, whatever is in it.
-NAMES = ("partner", "feed")
+FREE_TEXT_KEYS = ("partner", "feed")
 
 
 _MARKED = re.compile(r"[\\,]")
@@ -21,18 +21,18 @@ _MARKED = re.compile(r"[\\,]")
 _PART = re.compile(r"((?:[^\\,]|\\.|\\$)*)(?:,|$)", re.DOTALL)
 
 
-def address(keys: dict[str, object]) -> dict[str, str]:
+def query_values(keys: dict[str, object]) -> dict[str, str]:
     """Keys and values as they stand in an address; what picks any is left out."""
     found = {name.rstrip("_"): _text(name, value) for name, value in keys.items()}
     return {name: text for name, text in found.items() if text}
 
 
-def joined(values: Iterable[str]) -> str:
+def join_values(values: Iterable[str]) -> str:
     r"""Values of one key as one text: `ua,dl`; a comma that belongs to a name is `\,`."""
     return ",".join(_MARKED.sub(r"\\\g<0>", value) for value in values)
 
 
-def parted(text: str) -> tuple[str, ...]:
+def split_values(text: str) -> tuple[str, ...]:
     """The values of a text as `joined` writes it, each once; empty ones are left out."""
     parts = (re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in _PART.findall(text))
     return tuple(dict.fromkeys(part for part in parts if part))
@@ -41,17 +41,17 @@ def parted(text: str) -> tuple[str, ...]:
 def _text(key: str, value: object) -> str:
     if value is None:
         return ""
-    if key in NAMES and isinstance(value, str):
-        return joined((value,))
+    if key in FREE_TEXT_KEYS and isinstance(value, str):
+        return join_values((value,))
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, (tuple, list, set, frozenset)):
-        return joined(sorted(value) if isinstance(value, (set, frozenset)) else value)
+        return join_values(sorted(value) if isinstance(value, (set, frozenset)) else value)
     return str(value)
 
 
 #: Keys that every page understands.
-EVERYWHERE = ("as_of",)
+COMMON_KEYS = ("as_of",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Query:
         return date.fromisoformat(self.values["as_of"]) if "as_of" in self.values else None
 
 
-def read(args: Iterable[tuple[str, str]], known: Mapping[str, Sequence[str] | None]) -> Query:
+def parse_query(args: Iterable[tuple[str, str]], known: Mapping[str, Sequence[str] | None]) -> Query:
     """Read the pairs of a query.
 
     Args:
@@ -85,13 +85,13 @@ def read(args: Iterable[tuple[str, str]], known: Mapping[str, Sequence[str] | No
     values: dict[str, str] = {}
     notices = []
     for key, value in args:
-        if key not in known and key not in EVERYWHERE:
+        if key not in known and key not in COMMON_KEYS:
             notices.append(f"“{key}” in the address is not known here and was left out.")
         elif key in values:
             notices.append(f"“{key}” stands twice in the address; “{values[key]}” is shown.")
         elif not value:
             continue
-        elif key == "as_of" and not is_day(value):
+        elif key == "as_of" and not is_iso_day(value):
             notices.append(f"“as_of={value}” is not a day such as 2013-06-30; the newest is shown.")
         elif (choices := known.get(key)) is not None and value not in choices:
             notices.append(f"“{key}={value}” is not one of {', '.join(choices)}; {choices[0]} is shown.")
@@ -100,7 +100,7 @@ def read(args: Iterable[tuple[str, str]], known: Mapping[str, Sequence[str] | No
     return Query(values=values, notices=tuple(notices))
 
 
-def is_day(text: str) -> bool:
+def is_iso_day(text: str) -> bool:
     """Whether a text is an ISO date."""
     try:
         return date.fromisoformat(text).isoformat() == text

@@ -21,10 +21,10 @@ from dashboard.pages.request import here, query, settings, view
 from dashboard.presenters import home
 from dashboard.queries import partners
 from dashboard.queries import weekly as queries_weekly
-from dashboard.queries.chart_drilldown import lists
-from dashboard.queries.partner_gains import gains
-from dashboard.queries.plan_history import planned
-from dashboard.queries.verdicts import undecided
+from dashboard.queries.chart_drilldown import cell_keys
+from dashboard.queries.partner_gains import gains_by_milestone
+from dashboard.queries.plan_history import plan_history
+from dashboard.queries.verdicts import verdicts_without_decisions
 from metrics.question import block_word
 from roadmap.report import block_series
 from roadmap.wording import gains as wording_gains
@@ -115,19 +115,21 @@ def weekly_charts(seen: View, faults: str) -> Iterable[Chart]:
 def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
     """Both charts by the faults that can be asked for, without the addresses of their numbers."""
     del db  # what is asked of it is kept apart, by faults
-    window = seen.made(home.answer).window  # shaded
+    window = seen.made(home.home_page).window  # shaded
     parts = block_series.milestone_spans(seen.plan, seen.built, seen.today)
     unit = block_word(seen.mode)
     found: dict[str, tuple[Chart, ...]] = {}
     for faults in ASKABLE[seen.mode]:
         frame = seen.made(weekly(faults))
-        both = () if frame.empty else (charts_weekly.busy, charts_weekly.failed)
+        both = () if frame.empty else (charts_weekly.busy_chart, charts_weekly.failed_chart)
         made = (
             make(frame, parts, window, (faults, text.capital(wording_gains.under_faults(faults))), unit)
             for make in both
         )
         found[faults] = tuple(
-            replace(one, lists=lists(seen, faults, one.rows, list(frame["milestone"]))) if one.name == "failed" else one
+            replace(one, lists=cell_keys(seen, faults, one.rows, list(frame["milestone"])))
+            if one.name == "failed"
+            else one
             for one in made
         )
     return found
@@ -138,7 +140,7 @@ def weekly(faults: str) -> Callable[[Database, View], pd.DataFrame]:
     """The question for both sides week by week under some faults; the same function for the same faults."""
 
     def make(db: Database, seen: View) -> pd.DataFrame:
-        return queries_weekly.weekly(
+        return queries_weekly.weekly_frame(
             db, block_series.milestone_spans(seen.plan, seen.built, seen.today), seen.mode, faults
         )
 
@@ -147,41 +149,45 @@ def weekly(faults: str) -> Callable[[Database, View], pd.DataFrame]:
 
 def plan_chart(seen: View) -> Chart:
     """Plan against actual."""
-    return linked(plan_timeline.plan(seen.made(planned).tracks, seen.made(undecided), seen.today))
+    return linked(
+        plan_timeline.plan_timeline_chart(
+            seen.made(plan_history).tracks, seen.made(verdicts_without_decisions), seen.today
+        )
+    )
 
 
 def slips_chart(seen: View) -> Chart | None:
     """When milestones were expected, by the day of report; None while nothing was foreseen."""
-    chart = slips.slips(seen.made(planned), seen.today)
+    chart = slips.slips_chart(seen.made(plan_history), seen.today)
     return linked(chart) if chart else None
 
 
 def burnup_chart(seen: View) -> Chart | None:
     """Criteria met against criteria in scope; None while they were judged on fewer than two days."""
-    chart = burnup.burnup(seen.made(planned).reached)
+    chart = burnup.burnup_chart(seen.made(plan_history).reached)
     return linked(chart) if chart else None
 
 
 def gains_chart(seen: View, code: str) -> Chart | None:
     """A milestone's gains by partner; None where no partner has runs enough, and for a code that is none."""
-    found = seen.made(gains).get(code)
-    chart = charts_gains.gains(found) if found else None
+    found = seen.made(gains_by_milestone).get(code)
+    chart = charts_gains.gains_chart(found) if found else None
     return linked(chart) if chart else None
 
 
 def partner_chart(seen: View, name: str) -> Chart | None:
     """The failures of a partner; None for a name that is none's."""
-    found = partner_slug.found(name, seen.made(partners.overview).partners)
+    found = partner_slug.find_partner(name, seen.made(partners.partners_overview).partners)
     return None if found is None else of_partner(seen, found)
 
 
 def of_partner(seen: View, name: str) -> Chart:
     """The failures of one partner over time."""
-    blocks = seen.made(partners.overview).blocks.get(name, ())
-    chart = partner_figure.chart(name, blocks, seen.mode)
-    codes = [block.milestone for block in partner_figure.drawn(blocks)]
-    chart = replace(chart, lists=lists(seen, partners.FAULTS[seen.mode], chart.rows, codes, name))
-    return linked(chart, partner=partner_slug.addressed(name))
+    blocks = seen.made(partners.partners_overview).blocks.get(name, ())
+    chart = partner_figure.partner_failures_chart(name, blocks, seen.mode)
+    codes = [block.milestone for block in partner_figure.drawn_blocks(blocks)]
+    chart = replace(chart, lists=cell_keys(seen, partners.SHOWN_FAULTS[seen.mode], chart.rows, codes, name))
+    return linked(chart, partner=partner_slug.encode_partner(name))
 
 
 def linked(chart: Chart, **asked: str) -> Chart:
@@ -209,4 +215,4 @@ MAKERS = {
 FAMILIES = {"gains": Maker(make=lambda seen, _, code: gains_chart(seen, code))}
 
 #: What is made with a view, before anybody is shown it.
-DEAR = (drawn, planned, gains)
+DEAR = (drawn, plan_history, gains_by_milestone)

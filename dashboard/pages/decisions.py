@@ -8,7 +8,7 @@ from flask import Blueprint, render_template
 
 from dashboard.pages.request import query, view
 from dashboard.presenters import decisions
-from dashboard.presenters.advice import advised, pressing_first
+from dashboard.presenters.advice import advice_rows, pressing_first
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,9 +29,9 @@ def page() -> str:
 
 def told(db: Database, seen: View) -> dict[str, Any]:
     """The page."""
-    advice = pressing_first(seen.made(advised))
+    advice = pressing_first(seen.made(advice_rows))
     return {
-        "made": decisions.made(seen, decisions.by_code(db, seen.today)),
+        "made": decisions.decision_rows(seen, decisions.decisions_by_milestone(db, seen.today)),
         "advice": advice,
         "asking": tuple(one for one in advice if one.asks),
     }

@@ -51,12 +51,12 @@ def page() -> str | Response:
         links=links,
         inside=INSIDE,
         count=numbers.plural(many, "failed run"),
-        said=describe.described(found),
+        said=describe.describe(found),
         every=links.runs(**found.but(state="failed")),
-        kinds=presenters_failure_groups.failure_group_rows(groups[: presenters_failure_groups.MOST], found.keys),
-        cut=len(groups) > presenters_failure_groups.MOST,
-        most=presenters_failure_groups.MOST,
-        fields=describe.form(found, seen.made(choices), FORM),
+        kinds=presenters_failure_groups.failure_group_rows(groups[: presenters_failure_groups.MAX_GROUPS], found.keys),
+        cut=len(groups) > presenters_failure_groups.MAX_GROUPS,
+        most=presenters_failure_groups.MAX_GROUPS,
+        fields=describe.form_fields(found, seen.made(choices), FORM),
         held=describe.fixed_parts(found, links.failures),
         kept={key: found.keys[key] for key in ("from", "to") if key in found.keys} | ordered,
         orders=[
@@ -75,13 +75,13 @@ def every(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
 def every_by_count(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
     """The same, the most frequent first."""
     many, groups = seen.made(every)
-    if len(groups) > presenters_failure_groups.MOST:
+    if len(groups) > presenters_failure_groups.MAX_GROUPS:
         return _found(db, RunFilter(known=seen.as_of), "count")
     return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
 
 
 def _found(db: Database, picked: RunFilter, order: str) -> tuple[int, tuple[Group, ...]]:
-    groups = failure_groups.groups(db, picked, presenters_failure_groups.MOST + 1, newest_first=order == "last")
+    groups = failure_groups.groups(db, picked, presenters_failure_groups.MAX_GROUPS + 1, newest_first=order == "last")
     return runs.count(db, failure_groups.failed_of(picked)), groups
 
 

@@ -19,7 +19,7 @@ def page() -> str:
     found = query({"faults": choices})
     seen = view(found)
     faults = found.one("faults", choices[0])
-    told = seen.made(home.answer)
+    told = seen.made(home.home_page)
     kinds = tuple(
         (
             text.capital(gains.under_faults(name)),
@@ -45,4 +45,4 @@ def page() -> str:
 
 
 #: What is made with a view, before anybody is shown it.
-DEAR = (home.answer,)
+DEAR = (home.home_page,)

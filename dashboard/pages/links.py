@@ -5,10 +5,10 @@ Keys are those of `/runs`: side, state, partner, feed, faults, range, from (`fro
 
 from __future__ import annotations
 
-from dashboard.filters.query_string import address, joined, parted
+from dashboard.filters.query_string import join_values, query_values
 from dashboard.pages.request import here
 
-__all__ = ["address", "failures", "joined", "parted", "quarantine", "run", "runs"]
+__all__ = ["failures", "join_values", "quarantine", "run", "runs"]
 
 
 def runs(**keys: object) -> str:
@@ -18,7 +18,7 @@ def runs(**keys: object) -> str:
         keys: what to pick by; several values of one key as a tuple. A day may be a date. What is None or empty picks
             any. `counted` is `CODE:MEASURE:FAULTS`.
     """
-    return here("runs.page", **address(keys))
+    return here("runs.page", **query_values(keys))
 
 
 def run(number: int) -> str:
@@ -28,9 +28,9 @@ def run(number: int) -> str:
 
 def failures(**keys: object) -> str:
     """The address of failures that are alike, by the same keys."""
-    return here("failures.page", **address(keys))
+    return here("failures.page", **query_values(keys))
 
 
 def quarantine(**keys: object) -> str:
     """The address of what was set aside, by the same keys."""
-    return here("quarantine.page", **address(keys))
+    return here("quarantine.page", **query_values(keys))

@@ -17,14 +17,14 @@ def page() -> str:
     seen = view(query(), plan_alone=True)  # what a word means can be read before there is any number
     told = {
         "measures": method.definitions(seen.plan, seen.mode),
-        "windows": method.windows(seen.plan),
-        "bound": method.bound(),
-        "grades": glossary.grades(),
-        "verdicts": glossary.verdicts(block_days(seen.mode)),
-        "statuses": glossary.statuses(),
-        "answers": glossary.answers(),
+        "windows": method.milestone_windows(seen.plan),
+        "bound": method.bound_facts(),
+        "grades": glossary.grade_entries(),
+        "verdicts": glossary.verdict_entries(block_days(seen.mode)),
+        "statuses": glossary.status_entries(),
+        "answers": glossary.answer_entries(),
         "feeds": feed_rows.STATES,
-        "faults": method.faults(),
-        "series": seen.made(method.series),
+        "faults": method.fault_rates(),
+        "series": seen.made(method.series_rows),
     }
     return render_template("method.html", page=told)

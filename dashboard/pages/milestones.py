@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
 
-from dashboard.charts.burnup import reached_by
+from dashboard.charts.burnup import describe_criteria_count
 from dashboard.pages import charts, links
 from dashboard.pages.request import plain, query, view
 from dashboard.presenters import decisions, milestone_detail, milestone_list
-from dashboard.presenters.advice import advised, nothing
+from dashboard.presenters.advice import advice_rows, describe_nothing_pending
 from dashboard.queries import weekly
-from dashboard.queries.plan_history import planned
-from dashboard.queries.verdicts import undecided
+from dashboard.queries.plan_history import plan_history
+from dashboard.queries.verdicts import verdicts_without_decisions
 
 if TYPE_CHECKING:
     from typing import Any
@@ -34,22 +34,24 @@ def page() -> str:
         "slips": charts.slips_chart(seen),
         "burnup": charts.burnup_chart(seen),
     }
-    reached = seen.made(planned).reached
-    drawn["reached"] = reached_by(reached[-1]) if reached else ""
+    reached = seen.made(plan_history).reached
+    drawn["reached"] = describe_criteria_count(reached[-1]) if reached else ""
     return render_template("milestones.html", page={**seen.made(told), **drawn}, runs=links.runs)
 
 
 def told(db: Database, seen: View) -> dict[str, Any]:
     """The page without its charts."""
-    last = decisions.standing(decisions.by_code(db, seen.today))
-    spent = weekly.spent(db, seen.today)
-    every = milestone_list.stones(seen.plan.milestones, seen.made(undecided), spent, seen.today, last, seen.mode)
-    advice = {one.code: one for one in seen.made(advised)}
+    last = decisions.last_decisions(decisions.decisions_by_milestone(db, seen.today))
+    spent = weekly.spent_by_milestone(db, seen.today)
+    every = milestone_list.milestone_rows(
+        seen.plan.milestones, seen.made(verdicts_without_decisions), spent, seen.today, last, seen.mode
+    )
+    advice = {one.code: one for one in seen.made(advice_rows)}
     return {
         "stones": sorted(every, key=lambda stone: not advice[stone.code].asks),
         "open": [stone for stone in every if stone.status != "proven"],
         "advice": advice,
-        "nothing": nothing(tuple(advice.values())),
+        "nothing": describe_nothing_pending(tuple(advice.values())),
         "asking": tuple(one for one in advice.values() if one.asks),
     }
 
@@ -63,8 +65,10 @@ def one(code: str) -> str | tuple[str, int]:
         known = f"The plan has {', '.join(codes)}."
         return plain("No such milestone", [f"There is no milestone “{code}”.", known]), 404
     chart = charts.gains_chart(seen, code)
-    return render_template("milestone.html", page=seen.made(milestone_detail.told(code)), chart=chart, runs=links.runs)
+    return render_template(
+        "milestone.html", page=seen.made(milestone_detail.milestone_page(code)), chart=chart, runs=links.runs
+    )
 
 
 #: What is made with a view, before anybody is shown it.
-DEAR = (told, undecided, advised, milestone_detail.every)
+DEAR = (told, verdicts_without_decisions, advice_rows, milestone_detail.preload_milestone_pages)

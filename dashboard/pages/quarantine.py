@@ -53,14 +53,14 @@ def page() -> str | AnyResponse:
         "quarantine.html",
         links=links,
         inside=INSIDE,
-        said=describe.sentence(found, many, "row"),
+        said=describe.count_sentence(found, many, "row"),
         lines=quarantine_list.reason_rows(reasons, found.keys),
         told=any(one.code for one in reasons),
         picked=bool(found.keys),
-        cut=len(reasons) > quarantine_list.MOST and numbers.plural(len(reasons), "line"),
+        cut=len(reasons) > quarantine_list.MAX_REASON_ROWS and numbers.plural(len(reasons), "line"),
         chart=drawn,
         replayed=seen.mode == "replay",
-        fields=describe.form(found, seen.made(choices), FORM),
+        fields=describe.form_fields(found, seen.made(choices), FORM),
         held=describe.fixed_parts(found, links.quarantine),
         kept={key: found.keys[key] for key in ("from", "to") if key in found.keys},
     )
@@ -71,9 +71,9 @@ def as_csv() -> Response:
     """Rows set aside by block, feed and reason as CSV; an empty reason is one that nobody noted."""
     found, _ = _asked(strict=True)
     out = io.StringIO()
-    told = csv.DictWriter(out, quarantine_list.COLUMNS, lineterminator="\n")
+    told = csv.DictWriter(out, quarantine_list.RECORD_COLUMNS, lineterminator="\n")
     told.writeheader()
-    told.writerows(quarantine_list.rows(quarantined_rows.over_time(database(), found.picked)))
+    told.writerows(quarantine_list.quarantine_records(quarantined_rows.over_time(database(), found.picked)))
     headers = {"Content-Disposition": 'attachment; filename="milepost-quarantine.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 
@@ -84,7 +84,7 @@ def as_json() -> Response:
     found, _ = _asked(strict=True)
     body = {
         "asked": dict(found.keys),
-        "rows": quarantine_list.rows(quarantined_rows.over_time(database(), found.picked)),
+        "rows": quarantine_list.quarantine_records(quarantined_rows.over_time(database(), found.picked)),
     }
     return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
 
@@ -102,7 +102,7 @@ def every(db: Database, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
 def _found(db: Database, picked: RunFilter, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
     unit = block_word(seen.mode)
     over_time = quarantined_rows.over_time(db, picked)
-    drawn = quarantine.chart(over_time, blocks.blocks(db, picked), unit) if over_time else None
+    drawn = quarantine.quarantine_chart(over_time, blocks.blocks(db, picked), unit) if over_time else None
     return quarantined_rows.by_reason(db, picked), drawn
 
 

@@ -9,7 +9,7 @@ from flask import abort, current_app, g, render_template, request, url_for
 
 from dashboard.errors import NoSuchDay, NothingYet
 from dashboard.filters import query_string
-from dashboard.queries.freshness import Line, freshness
+from dashboard.queries.freshness import FreshnessLine, freshness
 from metrics.store.database import open_still
 from roadmap.wording import numbers
 
@@ -40,7 +40,7 @@ def query(known: Mapping[str, Sequence[str] | None] | None = None, *, strict: bo
 
     With `strict`, as for data that nobody reads with their eyes, it is refused with 400 instead.
     """
-    found = query_string.read(request.args.items(multi=True), known or {})
+    found = query_string.parse_query(request.args.items(multi=True), known or {})
     if strict and found.notices:
         abort(400, " ".join(found.notices))
     g.notices = found.notices
@@ -65,11 +65,11 @@ def view(found: Query, *, strict: bool = False, plan_alone: bool = False) -> Vie
     return seen
 
 
-def line(seen: View) -> Line:
+def line(seen: View) -> FreshnessLine:
     """What stands on each page of a view about how far the data goes, by now."""
     fresh, now = seen.made(freshness), settings().now
     late = cast("Lateness", current_app.extensions["late"])
-    return Line(
+    return FreshnessLine(
         upto=fresh.upto(now() if now else None),
         runs=numbers.plural(fresh.runs, "run"),
         how=fresh.how,

@@ -39,7 +39,9 @@ def picking(
     """
     asked = query(dict.fromkeys((*keys, *more)), strict=strict)
     seen = view(asked, strict=strict)
-    found = parse.read(asked, seen.made(choices), seen.today, lambda text: counted_runs.runs_of(seen, text))
+    found = parse.parse_filter(
+        asked, seen.made(choices), seen.today, lambda text: counted_runs.find_counted_runs(seen, text)
+    )
     if strict and found.notices:
         abort(400, " ".join(found.notices))
     g.notices = (*g.get("notices", ()), *found.notices, *(() if strict else found.unknown))

@@ -15,7 +15,7 @@ from dashboard.pages import run_downloads as files
 from dashboard.pages.request import database, here, plain, query, view
 from dashboard.pages.run_selection import INSIDE, choices, picking, shortened
 from dashboard.presenters import run_detail, run_list
-from dashboard.queries.partners import FAULTS
+from dashboard.queries.partners import SHOWN_FAULTS
 from metrics.queries import run_grid, runs
 from metrics.queries.pagination import Cursor
 from roadmap.wording import gains
@@ -59,21 +59,21 @@ def page() -> str | Response:
     return render_template(
         "runs.html",
         inside=INSIDE,
-        said=describe.sentence(found, many),
+        said=describe.count_sentence(found, many),
         many=many,
         picked=bool(found.keys),
-        fields=describe.form(found, known),
+        fields=describe.form_fields(found, known),
         held=describe.fixed_parts(found, links.runs),
         kept={key: found.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in found.keys},
         grid=None if after is not None else _grid(found, seen, known),
         lines=lines,
         columns={"faults": len(met) > 1, "round": seen.mode == "replay"},
         met=met.pop() if len(met) == 1 and len(known.faults) > 1 and not found.picked.faults else "",
-        ends=labels.OUTCOMES.values(),
+        ends=labels.OUTCOME_LABELS.values(),
         ways=ways,
         keys=found.keys,
         cap=files.MOST,
-        last=run_list.LAST,
+        last=run_list.GRID_RUNS,
         run_at=links.run(0).partition("?")[0].removesuffix("0"),
         run_query=_query_of(links.run(0)),
     )
@@ -88,7 +88,7 @@ def one(number: int) -> str | tuple[str, int]:
     if run is None:
         return plain("No such run", [f"There is no run {number} here. Those that there are stand under Runs."]), 404
     if seen.as_of is not None and not run.is_known(seen.as_of):
-        return plain("Not known then", [run_detail.not_known(run, seen.as_of)]), 404
+        return plain("Not known then", [run_detail.describe_unknown_run(run, seen.as_of)]), 404
     return render_template(
         "run.html", inside=INSIDE, links=links, run=run, page=run_detail.run_page(db, run, seen.as_of)
     )
@@ -109,7 +109,7 @@ def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Databa
     """The question for the last runs of all feeds; the same function for the same sides and faults."""
 
     def make(db: Database, seen: View) -> tuple[GridRow, ...]:
-        return tuple(map(run_list.grid_row, run_grid.grid(db, sides, faults, run_list.LAST, seen.as_of)))
+        return tuple(map(run_list.grid_row, run_grid.grid(db, sides, faults, run_list.GRID_RUNS, seen.as_of)))
 
     return make
 
@@ -123,7 +123,7 @@ def _grid(found: ParsedFilter, seen: View, known: Choices) -> Grid | None:
     services = tuple(name for name in known.sides if name.startswith("service"))
     named = ("the service, any level",) if sides == services and len(sides) > 1 else sides
     met = [gains.FAULTS_NAME.get(name, name) for name in faults]
-    about = f"{describe.listed(named)}, {describe.listed(met)}"
+    about = f"{describe.join_with_or(named)}, {describe.join_with_or(met)}"
     return run_list.grid(seen.made(grid_of(sides, faults)), picked, about)
 
 
@@ -131,7 +131,7 @@ def _shown(
     known: Choices, sides: tuple[str, ...], faults: tuple[str, ...], mode: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Sides and faults of the grid: those asked for, as far as there are any; else the service as it usually runs."""
-    usual = tuple(name for name in (FAULTS[mode],) if name in known.faults) or known.faults
+    usual = tuple(name for name in (SHOWN_FAULTS[mode],) if name in known.faults) or known.faults
     services = tuple(name for name in known.sides if name.startswith("service"))
     mine = tuple(name for name in known.sides if name in sides or (name in services and "service" in sides))
     return (

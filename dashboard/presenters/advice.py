@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dashboard.presenters import decisions
-from dashboard.presenters.milestone_list import DECIDED
-from dashboard.queries.verdicts import undecided
+from dashboard.presenters.milestone_list import DECISION_PAST_TENSE
+from dashboard.queries.verdicts import verdicts_without_decisions
 from roadmap.judge.advice import decision_needed
 from roadmap.wording import dates
 from roadmap.wording import text as wording_text
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Advised:
+class AdviceRow:
     """What the numbers alone say about one milestone today, and what stands."""
 
     code: str
@@ -46,38 +46,41 @@ class Advised:
         return f"milepost roadmap decide {self.code} {self.choice} --owner NAME --why TEXT"
 
 
-def advised(db: Database, seen: View) -> tuple[Advised, ...]:
+def advice_rows(db: Database, seen: View) -> tuple[AdviceRow, ...]:
     """What is advised on each milestone of a view, in the plan's order."""
-    taken = decisions.by_code(db, seen.today)
-    return tuple(_advised(db, verdict, taken.get(verdict.code, ()), seen.today) for verdict in seen.made(undecided))
+    taken = decisions.decisions_by_milestone(db, seen.today)
+    return tuple(
+        _advice_row(db, verdict, taken.get(verdict.code, ()), seen.today)
+        for verdict in seen.made(verdicts_without_decisions)
+    )
 
 
-def pressing_first(every: Sequence[Advised]) -> tuple[Advised, ...]:
+def pressing_first(every: Sequence[AdviceRow]) -> tuple[AdviceRow, ...]:
     """Those first on which somebody has to decide; else in the order given."""
     return tuple(sorted(every, key=lambda one: not one.asks))
 
 
-def nothing(every: Sequence[Advised]) -> str:
+def describe_nothing_pending(every: Sequence[AdviceRow]) -> str:
     """What to say where nobody has to decide anything."""
     if all(one.choice == "continue" for one in every):
         return "Nothing now: the numbers advise to go on with every milestone."
     return "Nothing now: wherever the numbers ask for more than to go on, somebody has decided."
 
 
-def _advised(db: Database, verdict: Verdict, taken: Sequence[RecordedDecision], today: date) -> Advised:
-    return Advised(
+def _advice_row(db: Database, verdict: Verdict, taken: Sequence[RecordedDecision], today: date) -> AdviceRow:
+    return AdviceRow(
         code=verdict.code,
         title=verdict.title,
         status=verdict.status,
         status_said=roadmap_words.STATUS[verdict.status],
         choice=verdict.advice.choice,
         text=wording_text.sentence(verdict.advice.text),
-        stands=_stands(taken),
-        asks=decision_needed(verdict.status, verdict.advice) and not _answered(db, verdict, taken, today),
+        stands=_describe_last(taken),
+        asks=decision_needed(verdict.status, verdict.advice) and not _is_answered(db, verdict, taken, today),
     )
 
 
-def _answered(db: Database, verdict: Verdict, taken: Sequence[RecordedDecision], today: date) -> bool:
+def _is_answered(db: Database, verdict: Verdict, taken: Sequence[RecordedDecision], today: date) -> bool:
     """Whether the last decision answers what is found today: it holds, or was taken on the same findings."""
     if not taken:
         return False
@@ -92,9 +95,9 @@ def _answered(db: Database, verdict: Verdict, taken: Sequence[RecordedDecision],
     return not db.execute(sql, between).fetchone()[0]  # it was otherwise in between
 
 
-def _stands(taken: Sequence[RecordedDecision]) -> str:
+def _describe_last(taken: Sequence[RecordedDecision]) -> str:
     if not taken:
         return ""
     last = taken[-1].decision
-    done = DECIDED.get(last.choice, last.choice)
-    return f"{done}{decisions.until(last)} by {last.owner}, {dates.day(last.as_of, year=True)}"
+    done = DECISION_PAST_TENSE.get(last.choice, last.choice)
+    return f"{done}{decisions.describe_end(last)} by {last.owner}, {dates.day(last.as_of, year=True)}"

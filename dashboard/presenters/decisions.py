@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard.presenters.milestone_list import DECIDED
+from dashboard.presenters.milestone_list import DECISION_PAST_TENSE
 from metrics.measures.registry import MEASURES
 from roadmap.records.decisions import decisions
 from roadmap.wording import dates, gains, numbers
@@ -50,26 +50,26 @@ class DecisionRow:
         return dates.day(self.as_of, year=True)
 
 
-def by_code(db: Database, today: date) -> dict[str, tuple[RecordedDecision, ...]]:
+def decisions_by_milestone(db: Database, today: date) -> dict[str, tuple[RecordedDecision, ...]]:
     """All decisions until a day, by milestone; those on milestones that left the plan too."""
     codes = db.execute("SELECT DISTINCT code FROM decision WHERE as_of <= ? ORDER BY code", (today.isoformat(),))
     return {code: decisions(db, code, today) for (code,) in codes.fetchall()}
 
 
-def standing(taken: Mapping[str, tuple[RecordedDecision, ...]]) -> dict[str, Decision]:
+def last_decisions(taken: Mapping[str, tuple[RecordedDecision, ...]]) -> dict[str, Decision]:
     """The last decision on each milestone."""
     return {code: every[-1].decision for code, every in taken.items() if every}
 
 
-def made(view: View, taken: Mapping[str, tuple[RecordedDecision, ...]]) -> tuple[DecisionRow, ...]:
+def decision_rows(view: View, taken: Mapping[str, tuple[RecordedDecision, ...]]) -> tuple[DecisionRow, ...]:
     """Every decision in words, the newest first."""
     titles = {milestone.code: milestone.title for milestone in view.plan.milestones}
     every = [(one.decision.as_of, one.decision.id, code, one) for code, all_of in taken.items() for one in all_of]
     every.sort(key=lambda entry: entry[:2], reverse=True)
-    return tuple(told(code, titles.get(code), one) for _, _, code, one in every)
+    return tuple(decision_row(code, titles.get(code), one) for _, _, code, one in every)
 
 
-def told(code: str, title: str | None, taken: RecordedDecision) -> DecisionRow:
+def decision_row(code: str, title: str | None, taken: RecordedDecision) -> DecisionRow:
     """One decision in words; `title` is what the plan calls its milestone now, None where it has none."""
     decision, then = taken.decision, taken.verdict
     status = str(then.get("status") or "")
@@ -81,28 +81,28 @@ def told(code: str, title: str | None, taken: RecordedDecision) -> DecisionRow:
         title=str(then.get("title") or title or ""),
         in_plan=title is not None,
         choice=decision.choice,
-        said=DECIDED.get(decision.choice, decision.choice) + until(decision),
+        said=DECISION_PAST_TENSE.get(decision.choice, decision.choice) + describe_end(decision),
         owner=decision.owner,
         as_of=decision.as_of,
         why=decision.why,
         status=status,
         status_said=roadmap_words.STATUS.get(status, status),
-        gain=_gain(then),
-        found=tuple(_found(metric) for metric in then.get("metrics", ())),
+        gain=_describe_gain(then),
+        found=tuple(_describe_criterion(metric) for metric in then.get("metrics", ())),
         sha256=taken.evaluation_sha256 or "",
         advice=numbers.tight(taken.advice),
         agrees=choice == decision.choice if choice else None,
     )
 
 
-def until(decision: Decision) -> str:
+def describe_end(decision: Decision) -> str:
     """How long a decision holds, to stand behind it: " until 30 Jun 2013"; "" where it says nothing of it."""
     if not decision.until:
         return ""
     return f" until {dates.day(decision.last_day, year=True) if decision.last_day else decision.until}"
 
 
-def _gain(then: Mapping[str, Any]) -> str:
+def _describe_gain(then: Mapping[str, Any]) -> str:
     timed = next((m for m in then.get("metrics", ()) if m["name"] == "busy_time_saved"), None)
     if timed is None or timed.get("estimate") is None:
         return "not measured"
@@ -115,7 +115,7 @@ def _gain(then: Mapping[str, Any]) -> str:
     )
 
 
-def _found(metric: Mapping[str, Any]) -> str:
+def _describe_criterion(metric: Mapping[str, Any]) -> str:
     """A criterion as it was judged then."""
     measure = MEASURES.get(metric["name"])
     title = measure.title if measure else metric["name"]

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from metrics.queries.failure_groups import Group
 
 #: No more groups, and no more feeds of one, are named.
-MOST, FEEDS = 200, 3
+MAX_GROUPS, MAX_FEEDS = 200, 3
 
 #: Characters of an example that stand in the table; the whole of it is behind them.
-SHORT = 120
+MAX_EXAMPLE_CHARS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def failure_group_rows(groups: Sequence[Group], keys: Mapping[str, str]) -> tupl
 
 def _failure_group_row(group: Group, keys: Mapping[str, str]) -> FailureGroupRow:
     asked = {**keys, "fingerprint": group.fingerprint}
-    beyond = len(group.feeds) - FEEDS
+    beyond = len(group.feeds) - MAX_FEEDS
     return FailureGroupRow(
         said=labels.error_label(group.error_type),
         error_type=group.error_type,
@@ -56,12 +56,12 @@ def _failure_group_row(group: Group, keys: Mapping[str, str]) -> FailureGroupRow
         ends=tuple((labels.outcome_class(name), labels.outcome_label(name)) for name in group.outcomes),
         runs=numbers.plural(group.runs, "run"),
         keys=asked,
-        feeds=group.feeds[:FEEDS],
+        feeds=group.feeds[:MAX_FEEDS],
         more=f"and {numbers.plural(beyond, 'other feed')}" if beyond > 0 else "",
         sides=", ".join(group.sides),
         first=dates.timestamp(group.first_at_us),
         last=dates.timestamp(group.last_at_us),
-        shortly=text.beginning(group.example, SHORT),
+        shortly=text.beginning(group.example, MAX_EXAMPLE_CHARS),
         example=group.example,
         example_id=group.example_run_id,
         example_feed=group.example_feed,

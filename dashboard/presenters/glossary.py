@@ -21,7 +21,7 @@ from roadmap.wording.verdicts import STATUS, VERDICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class GlossaryEntry:
     """One word with what it means; `then` is what follows from it, or what would change it."""
 
     name: str
@@ -68,23 +68,24 @@ GRADE_WHEN = {
 }
 
 
-def statuses() -> tuple[Rule, ...]:
+def status_entries() -> tuple[GlossaryEntry, ...]:
     """All statuses in the order in which they are tried, with what the findings alone would have people decide."""
     return tuple(
-        Rule(name=name, said=said, when=STATUS_WHEN[name], then=_advice(name)) for name, said in STATUS.items()
+        GlossaryEntry(name=name, said=said, when=STATUS_WHEN[name], then=_advice_of(name))
+        for name, said in STATUS.items()
     )
 
 
-def _advice(status: str) -> str:
+def _advice_of(status: str) -> str:
     """What a status alone would have people decide; "" where only a decision sets it."""
     return text.sentence(BY_STATUS[status][1]) if status in BY_STATUS else ""
 
 
-def verdicts(block_days: int) -> tuple[Rule, ...]:
+def verdict_entries(block_days: int) -> tuple[GlossaryEntry, ...]:
     """All verdicts on a target, with what would change them."""
     settled = {"met", "held"}
     return tuple(
-        Rule(
+        GlossaryEntry(
             name=name,
             said=said,
             when=VERDICT_WHEN[name],
@@ -94,57 +95,57 @@ def verdicts(block_days: int) -> tuple[Rule, ...]:
     )
 
 
-def grades() -> tuple[Rule, ...]:
+def grade_entries() -> tuple[GlossaryEntry, ...]:
     """All grades of evidence, the strongest first."""
-    return tuple(Rule(name=grade, said=grade, when=GRADE_WHEN[grade]) for grade in reversed(GRADES))
+    return tuple(GlossaryEntry(name=grade, said=grade, when=GRADE_WHEN[grade]) for grade in reversed(GRADES))
 
 
 #: A gain that nobody measured, for the examples below.
-_OPEN = roadmap_gain.Gain(
+_EXAMPLE_GAIN = roadmap_gain.Gain(
     estimate=0.61, low=0.57, high=0.65, target=0.60, blocks=14, min_blocks=12, today=date(2013, 5, 1),
     start=date(2013, 1, 1), due=date(2013, 6, 30), code="M6",
 )  # fmt: skip
 
 
-def _gain(low: float, estimate: float, high: float, **others: object) -> roadmap_gain.Gain:
-    given = {name: getattr(_OPEN, name) for name in _OPEN.__slots__}
+def _example(low: float, estimate: float, high: float, **others: object) -> roadmap_gain.Gain:
+    given = {name: getattr(_EXAMPLE_GAIN, name) for name in _EXAMPLE_GAIN.__slots__}
     return roadmap_gain.Gain(**{**given, "low": low, "estimate": estimate, "high": high, **others})
 
 
 #: When each answer is given, and a made-up gain that is answered so.
 SITUATIONS = {
-    "proven": ("The range beats the target.", _gain(0.63, 0.65, 0.67)),
+    "proven": ("The range beats the target.", _example(0.63, 0.65, 0.67)),
     "target_reached": (
         "The range beats the target, and the milestone still lacks another of its targets.",
-        _gain(0.63, 0.65, 0.67, lacks="records lost"),
+        _example(0.63, 0.65, 0.67, lacks="records lost"),
     ),
-    "not_proven": ("The range straddles the target.", _OPEN),
-    "short": ("The range misses the target, and there is time left.", _gain(0.54, 0.55, 0.56)),
+    "not_proven": ("The range straddles the target.", _EXAMPLE_GAIN),
+    "short": ("The range misses the target, and there is time left.", _example(0.54, 0.55, 0.56)),
     "missed": (
-        "The range misses the target, and the due date is past.", _gain(0.54, 0.55, 0.56, due=date(2013, 4, 30)),
+        "The range misses the target, and the due date is past.", _example(0.54, 0.55, 0.56, due=date(2013, 4, 30)),
     ),
-    "no_difference": ("The range includes no gain at all.", _gain(-0.02, 0.01, 0.04)),
-    "slower": ("The whole range is on the wrong side.", _gain(-0.12, -0.10, -0.08)),
-    "measured": ("There is a range, and no target was set.", _gain(0.57, 0.61, 0.65, target=None)),
-    "early": ("There are too few blocks for a range.", _gain(0.57, 0.61, 0.65, blocks=6, today=date(2013, 2, 10))),
+    "no_difference": ("The range includes no gain at all.", _example(-0.02, 0.01, 0.04)),
+    "slower": ("The whole range is on the wrong side.", _example(-0.12, -0.10, -0.08)),
+    "measured": ("There is a range, and no target was set.", _example(0.57, 0.61, 0.65, target=None)),
+    "early": ("There are too few blocks for a range.", _example(0.57, 0.61, 0.65, blocks=6, today=date(2013, 2, 10))),
     "one_sided": (
         "Only one side has run, or both with nothing in common to compare.",
-        _gain(
+        _example(
             0, 0, 0, blocks=0,
             sides=RunsOfBothSides(subject="service@1", control="monolith", ours=3, theirs=0, why=""),
         ),
     ),
-    "none": ("Nothing was measured.", _gain(0, 0, 0, blocks=0, start=date(2013, 2, 1), today=date(2013, 1, 10))),
+    "none": ("Nothing was measured.", _example(0, 0, 0, blocks=0, start=date(2013, 2, 1), today=date(2013, 1, 10))),
     "regressed": (
-        "It was proven, and a later look is worse.", _gain(0.57, 0.61, 0.65, proven_on=date(2013, 4, 1)),
+        "It was proven, and a later look is worse.", _example(0.57, 0.61, 0.65, proven_on=date(2013, 4, 1)),
     ),
 }  # fmt: skip
 
 
-def answers() -> tuple[Rule, ...]:
+def answer_entries() -> tuple[GlossaryEntry, ...]:
     """Every answer that a gain can get, made by the code that gives it."""
     found = []
     for name, (when, gain) in SITUATIONS.items():
         told = roadmap_answers.answer(gain)
-        found.append(Rule(name=name, said=told.headline, when=when, then=told.detail))
+        found.append(GlossaryEntry(name=name, said=told.headline, when=when, then=told.detail))
     return tuple(found)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dashboard.presenters import caveats
-from dashboard.presenters.key_figures import Figure, failed, saved, spent
-from dashboard.queries.partner_gains import gains, split, split_said
-from dashboard.queries.verdicts import headlines
+from dashboard.presenters.key_figures import LinkedFigure, failed_exchanges_figure, spending_figure, time_saved_figure
+from dashboard.queries.partner_gains import describe_split, gains_by_milestone, split_by_direction
+from dashboard.queries.verdicts import headline_candidates
 from metrics.measures import comparison
 from metrics.measures.registry import MEASURES
 from metrics.question import block_word
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.cache.view import View
-    from dashboard.presenters.caveats import Doubt
+    from dashboard.presenters.caveats import Caveat
     from metrics.measures.reading import Reading
     from metrics.measures.registry import Measure
     from metrics.question import Question
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 
 #: So many of the partners with which it takes more time are named.
-NAMED = 6
+MAX_NAMED_PARTNERS = 6
 
 #: Measures explained on the front page.
-EXPLAINED = ("busy_time_saved", "failed_first", "failed_final", "answers_equal")
+EXPLAINED_MEASURES = ("busy_time_saved", "failed_first", "failed_final", "answers_equal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +49,8 @@ class HomePage:
     status_said: str
     about: str
     early: tuple[str, ...]
-    figures: tuple[Figure, ...]
-    doubts: tuple[Doubt, ...]
+    figures: tuple[LinkedFigure, ...]
+    doubts: tuple[Caveat, ...]
     measures: tuple[Measure, ...]
     unit: str
     min_blocks: int
@@ -59,24 +59,24 @@ class HomePage:
     partners: str = ""  #: with how many of them it takes less time, and with how many more
 
 
-def answer(db: Database, view: View) -> HomePage:
+def home_page(db: Database, view: View) -> HomePage:
     """The front page of a view, without its charts."""
-    told = page(db, view.plan, view.made(headlines), view.today, view.mode)
-    found = view.made(gains).get(told.code)
+    told = build_home_page(db, view.plan, view.made(headline_candidates), view.today, view.mode)
+    found = view.made(gains_by_milestone).get(told.code)
     if found is None or found.faults != "standard":  # the headline's faults; so a plan calls production's, too
         return told
-    apart = split(found)
+    apart = split_by_direction(found)
     few = f"; too few runs with {len(apart.unknown)}" if apart.unknown else ""
-    said = split_said(apart, NAMED)
+    said = describe_split(apart, MAX_NAMED_PARTNERS)
     return replace(told, partners=f"{said}{few}." if said else "")
 
 
-def page(db: Database, plan: Plan, seen: Sequence[HeadlineCandidate], today: date, mode: str) -> HomePage:
+def build_home_page(db: Database, plan: Plan, seen: Sequence[HeadlineCandidate], today: date, mode: str) -> HomePage:
     """The front page: the last milestone with enough evidence speaks, newer ones are an early look."""
     head = pick_headline(seen)
     later = [one for one in seen[seen.index(head) + 1 :] if one.milestone.start > head.milestone.start]
     kinds = ("real",) if mode == "live" else ("standard", "none")
-    asked = {faults: head.asked if faults == head.asked.faults else _other(head, faults) for faults in kinds}
+    asked = {faults: head.asked if faults == head.asked.faults else _question_under(head, faults) for faults in kinds}
     gains_of = {faults: comparison.busy_time_saved(db, question) for faults, question in asked.items()}
     gains_of[head.asked.faults] = head.reading
     unit = block_word(mode)
@@ -85,23 +85,23 @@ def page(db: Database, plan: Plan, seen: Sequence[HeadlineCandidate], today: dat
         code=head.milestone.code,
         status=head.verdict.status,
         status_said=f"{head.milestone.code} {head.milestone.title}: {roadmap_words.STATUS[head.verdict.status]}",
-        about=f"{head.milestone.subject} against the {head.milestone.control}, {_window_said(head, unit)}",
+        about=f"{head.milestone.subject} against the {head.milestone.control}, {_describe_window(head, unit)}",
         early=tuple(wording_gains.early_look(one.gain) for one in later),
         figures=(
-            saved(gains_of, head.gain),
-            failed(db, asked, head.milestone.code),
-            spent(db, plan, today),
+            time_saved_figure(gains_of, head.gain),
+            failed_exchanges_figure(db, asked, head.milestone.code),
+            spending_figure(db, plan, today),
         ),
-        doubts=tuple(caveats.about(db, head.asked, head.reading, unit, head.gain.sides)),
-        measures=tuple(MEASURES[name] for name in EXPLAINED),
+        doubts=tuple(caveats.caveats_of(db, head.asked, head.reading, unit, head.gain.sides)),
+        measures=tuple(MEASURES[name] for name in EXPLAINED_MEASURES),
         unit=unit,
         min_blocks=head.asked.min_blocks,
-        series=_series(gains_of),
+        series=_series_lines(gains_of),
         window=(head.reading.start, head.reading.end) if head.reading.blocks else None,
     )
 
 
-def _series(readings: Mapping[str, Reading]) -> tuple[str, ...]:
+def _series_lines(readings: Mapping[str, Reading]) -> tuple[str, ...]:
     """Each series once, with the faults that its runs met."""
     named: dict[str, list[str]] = {}
     for faults, reading in readings.items():
@@ -110,11 +110,11 @@ def _series(readings: Mapping[str, Reading]) -> tuple[str, ...]:
     return tuple(f"{series}: {' and '.join(faults)}" for series, faults in named.items())
 
 
-def _window_said(head: HeadlineCandidate, unit: str) -> str:
+def _describe_window(head: HeadlineCandidate, unit: str) -> str:
     if not head.reading.blocks:
         return "nothing compared yet" if head.gain.has_runs else "nothing measured yet"
     return f"{dates.days_between(head.reading.start, head.reading.end)}, {numbers.plural(head.reading.blocks, unit)}"
 
 
-def _other(head: HeadlineCandidate, faults: str) -> Question:
+def _question_under(head: HeadlineCandidate, faults: str) -> Question:
     return replace(head.asked, faults=faults, series=None)

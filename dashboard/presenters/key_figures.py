@@ -73,7 +73,7 @@ class FigureValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class LinkedFigure:
     """One of the three figures: its readings, and what each rests on."""
 
     title: str
@@ -81,7 +81,7 @@ class Figure:
     proof: tuple[EvidenceLine, ...] = ()
 
 
-def proof(reading: Reading, *, short: bool = False) -> str:
+def describe_evidence(reading: Reading, *, short: bool = False) -> str:
     """What a number rests on, in one small line; `short` leaves out what a table's row says already."""
     unit = block_word(reading.mode)
     parts = [
@@ -95,15 +95,15 @@ def proof(reading: Reading, *, short: bool = False) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _proof(reading: Reading, code: str, **more: str) -> EvidenceLine:
+def _evidence_line(reading: Reading, code: str, **more: str) -> EvidenceLine:
     """The same line in parts, with the list of the runs in it; `more` are further keys of the list."""
     said = wording_numbers.counted_noun(reading.n, reading.n_of)
-    before, after = proof(reading).split(f" · {said} · ")
+    before, after = describe_evidence(reading).split(f" · {said} · ")
     keys = {"counted": f"{code}:{reading.measure}:{reading.faults}", **more}
     return EvidenceLine(before=before, runs=LinkedCount(text=said, keys=keys), after=after)
 
 
-def saved(gains: dict[str, Reading], gain: roadmap_gain.Gain) -> Figure:
+def time_saved_figure(gains: dict[str, Reading], gain: roadmap_gain.Gain) -> LinkedFigure:
     """Time saved against the target, by the faults that runs met."""
     shown, target = [], gain.target
     floor = min([0.0, *(reading.low for reading in gains.values() if reading.low is not None)])
@@ -139,10 +139,10 @@ def saved(gains: dict[str, Reading], gain: roadmap_gain.Gain) -> Figure:
                 range=_spot(reading.low, reading.estimate, reading.high, target, floor),
             )
         )
-    return Figure(
+    return LinkedFigure(
         title="Time saved",
         readings=tuple(shown),
-        proof=tuple(_proof(one, gain.code) for one in gains.values() if one.estimate is not None),
+        proof=tuple(_evidence_line(one, gain.code) for one in gains.values() if one.estimate is not None),
     )
 
 
@@ -157,7 +157,7 @@ def _spot(low: float, middle: float, high: float, target: float | None, floor: f
     return Spot(low=x(low), dot=x(middle), high=x(high), target=None if target is None else x(target))
 
 
-def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
+def failed_exchanges_figure(db: Database, asked: dict[str, Question], code: str) -> LinkedFigure:
     """Was and is of failed exchanges, under the faults of the headline; the calm reading in the note."""
     faults, calm = next(iter(asked)), asked.get("none")
     shown = []
@@ -180,7 +180,7 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
             )
         ours, theirs = asked[faults], replace(asked[faults], subject=asked[faults].control)
         lists = [
-            _counted(db, question, one, f"{code}:{one.measure}:{faults}{side}", attempt)
+            _failure_counts(db, question, one, f"{code}:{one.measure}:{faults}{side}", attempt)
             for question, one, side in ((ours, now, ""), (theirs, was, ":control"))
             if one.estimate is not None
         ]
@@ -195,11 +195,11 @@ def failed(db: Database, asked: dict[str, Question], code: str) -> Figure:
                 calm=() if calm is None else _calm(measure, db, calm, code),
             )
         )
-        rests = [_proof(now, code, attempt="last")]
-    return Figure(title="Failed exchanges", readings=tuple(shown), proof=tuple(rests))
+        rests = [_evidence_line(now, code, attempt="last")]
+    return LinkedFigure(title="Failed exchanges", readings=tuple(shown), proof=tuple(rests))
 
 
-def _counted(
+def _failure_counts(
     db: Database, asked: Question, reading: Reading, name: str, attempt: str
 ) -> tuple[LinkedCount, LinkedCount]:
     """Exchanges that failed at their first or last attempt, and all that a reading of failures counts."""
@@ -229,14 +229,14 @@ def _calm(
     )
 
 
-def spent(db: Database, plan: Plan, today: date) -> Figure:
+def spending_figure(db: Database, plan: Plan, today: date) -> LinkedFigure:
     """Spending against budget; each stands as not recorded until somebody records it."""
-    amounts = weekly.spent(db, today)
+    amounts = weekly.spent_by_milestone(db, today)
     budgets = [milestone.budget for milestone in plan.milestones if milestone.budget is not None]
     money = numbers.count(sum(amounts.values()) if amounts else None)
     budget = f"of a budget of {numbers.count(sum(budgets))}" if budgets else "no budget in the milestone file"
     note = budget if amounts or budgets else "No spending and no budget has been recorded."
-    return Figure(
+    return LinkedFigure(
         title="Spent of budget",
         readings=(FigureValue(label="All milestones", big=money, note=note, missing=not amounts),),
     )

@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from roadmap.plan.milestones import Milestone, Plan
 
 #: Blocks at which the page says how wide the bound is.
-LOOKED_AT = (12, 26, 52)
+BOUND_BLOCKS = (12, 26, 52)
 
 #: Failures of every so many that the page says the least number of exchanges for.
-RULED_OUT = (0.05, 0.01)
+RULED_OUT_SHARES = (0.05, 0.01)
 
 #: How many series of a store are named, the newest first.
-SERIES_SHOWN = 20
+MAX_SERIES = 20
 
 #: How the parts of the fault file are called; a part that is not here is called by its key.
-FAULTS = {
+FAULT_LABELS = {
     "sends.unavailable": "Requests answered with 503",
     "sends.wait": "Requests answered with 429 and a time to wait",
     "sends.reset": "Requests whose connection is reset in mid-body",
@@ -53,7 +53,7 @@ FAULTS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Definition:
+class MeasureDefinition:
     """One measure with its small print; `asked` are the milestones that set a target for it."""
 
     name: str
@@ -65,7 +65,7 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
+class SeriesRow:
     """One series of measurements in the store, and the fault rates that it was made under."""
 
     series: str
@@ -75,7 +75,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Faults:
+class FaultRates:
     """The standard faults as this release has them: what goes wrong, how often, and the hash of the file."""
 
     rates: tuple[tuple[str, str], ...]
@@ -83,12 +83,12 @@ class Faults:
     sha256: str
 
 
-def definitions(plan: Plan, mode: str) -> tuple[Definition, ...]:
+def definitions(plan: Plan, mode: str) -> tuple[MeasureDefinition, ...]:
     """Every measure, in the order of the code, with what a plan asks of it."""
     return tuple(_definition(measure, plan, mode) for measure in ALL)
 
 
-def _definition(measure: Measure, plan: Plan, mode: str) -> Definition:
+def _definition(measure: Measure, plan: Plan, mode: str) -> MeasureDefinition:
     fine = FINE_PRINT[measure.name]
     more = "more is better" if measure.direction == "at_least" else "less is better"
     best = numbers.tight(roadmap_words.target(measure.direction, measure.best, measure.unit))
@@ -102,29 +102,29 @@ def _definition(measure: Measure, plan: Plan, mode: str) -> Definition:
         ("Counted", counted),
         ("Likely range", RANGES[fine.range]),
         ("Left out", fine.left_out),
-        ("It takes", " ".join(_least(measure, fine.range, fine.least))),
+        ("It takes", " ".join(_least_evidence(measure, fine.range, fine.least))),
     )
-    return Definition(
+    return MeasureDefinition(
         name=measure.name,
         title=measure.title,
         definition=measure.definition,
         formula=measure.formula,
         facts=facts,
-        asked=tuple(_asked(measure, plan.milestones, mode)),
+        asked=tuple(_targets_of(measure, plan.milestones, mode)),
     )
 
 
-def _least(measure: Measure, ranged: str, least: str) -> Iterator[str]:
+def _least_evidence(measure: Measure, ranged: str, least: str) -> Iterator[str]:
     """The least evidence for a verdict on a measure."""
     yield f"The milestone's least number of blocks ({Rules().min_blocks} unless it says otherwise)."
     if ranged == "wilson" and measure.direction == "at_most":
-        needs = " and ".join(f"{without_failure(share):,} below {numbers.percent(share)}" for share in RULED_OUT)
+        needs = " and ".join(f"{without_failure(share):,} below {numbers.percent(share)}" for share in RULED_OUT_SHARES)
         yield f"Where none fails, the exchanges to show a share: {needs}, times the design effect."
     if least:
         yield least
 
 
-def _asked(measure: Measure, milestones: tuple[Milestone, ...], mode: str) -> Iterator[tuple[str, str]]:
+def _targets_of(measure: Measure, milestones: tuple[Milestone, ...], mode: str) -> Iterator[tuple[str, str]]:
     for milestone in milestones:
         for role, targets in (("", milestone.metrics), ("guardrail, ", milestone.guardrails)):
             for target in targets:
@@ -133,7 +133,7 @@ def _asked(measure: Measure, milestones: tuple[Milestone, ...], mode: str) -> It
                     yield milestone.code, f"{role}{goal}, {roadmap_words.under(target.faults, mode)}"
 
 
-def windows(plan: Plan) -> tuple[dict[str, str], ...]:
+def milestone_windows(plan: Plan) -> tuple[dict[str, str], ...]:
     """What each milestone of a plan compares, over which days, and what its verdicts take."""
     rows = []
     for milestone in plan.milestones:
@@ -156,7 +156,7 @@ def windows(plan: Plan) -> tuple[dict[str, str], ...]:
     return tuple(rows)
 
 
-def bound() -> dict[str, Any]:
+def bound_facts() -> dict[str, Any]:
     """The numbers of the bound that decides, out of the code that makes it."""
     alpha = Rules().alpha
     return {
@@ -165,22 +165,22 @@ def bound() -> dict[str, Any]:
         "likeness": MAX_AUTOCORRELATION,
         "blocks": Rules().min_blocks,
         "never_below": LEAST_BLOCKS,
-        "widths": tuple((blocks, f"{anytime_factor(blocks, 2 * alpha):.2f}") for blocks in LOOKED_AT),
+        "widths": tuple((blocks, f"{anytime_factor(blocks, 2 * alpha):.2f}") for blocks in BOUND_BLOCKS),
         "method": METHOD,
     }
 
 
-def faults() -> Faults:
+def fault_rates() -> FaultRates:
     """The standard faults out of the file that replays are made from."""
     raw = (resources.files("metrics.replay") / "faults-standard.toml").read_bytes()
     told = tomllib.loads(raw.decode())
     rates = tuple(
-        (FAULTS.get(f"{part}.{key}", f"{part} {key}"), _amount(key, value))
+        (FAULT_LABELS.get(f"{part}.{key}", f"{part} {key}"), _amount(key, value))
         for part, keys in told.items()
         if isinstance(keys, dict)
         for key, value in keys.items()
     )
-    return Faults(rates=rates, seed=str(told["seed"]), sha256=hashlib.sha256(raw).hexdigest())
+    return FaultRates(rates=rates, seed=str(told["seed"]), sha256=hashlib.sha256(raw).hexdigest())
 
 
 def _amount(key: str, value: float) -> str:
@@ -191,13 +191,13 @@ def _amount(key: str, value: float) -> str:
     return f"{numbers.per_thousand(value)} of every 1,000" if value >= 0.001 else f"1 of every {1 / value:,.0f}"
 
 
-def series(db: Database, seen: View) -> tuple[Series, ...]:
+def series_rows(db: Database, seen: View) -> tuple[SeriesRow, ...]:
     """The series of measurements in a store, the newest first."""
     del seen
     if not db.table("series").exists():  # only older releases have written here
         return ()
     sql = "SELECT series, faults, mode, faults_sha256 FROM series ORDER BY newest_run DESC LIMIT ?"
     return tuple(
-        Series(series=series or "one for all", faults=faults, mode=mode, faults_sha256=sha256 or "")
-        for series, faults, mode, sha256 in db.execute(sql, (SERIES_SHOWN,)).fetchall()
+        SeriesRow(series=series or "one for all", faults=faults, mode=mode, faults_sha256=sha256 or "")
+        for series, faults, mode, sha256 in db.execute(sql, (MAX_SERIES,)).fetchall()
     )

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from dashboard.presenters import decisions as presenters_decisions
 from dashboard.presenters import milestone_list
-from dashboard.presenters.advice import advised
+from dashboard.presenters.advice import advice_rows
 from dashboard.queries import partner_gains, weekly
-from dashboard.queries.plan_history import planned
-from dashboard.queries.verdicts import undecided
+from dashboard.queries.plan_history import plan_history
+from dashboard.queries.verdicts import verdicts_without_decisions
 from metrics.measures.registry import MEASURES
 from roadmap.plan.revisions import changes
 from roadmap.records.decisions import cost_entries
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.cache.view import View
-    from dashboard.presenters.advice import Advised
+    from dashboard.presenters.advice import AdviceRow
     from dashboard.presenters.decisions import DecisionRow
     from dashboard.presenters.milestone_list import CriterionRow, MilestoneRow
-    from dashboard.queries.partner_gains import Gains, PartnerGain
-    from dashboard.queries.plan_history import Track
+    from dashboard.queries.partner_gains import MilestoneGains, PartnerGain
+    from dashboard.queries.plan_history import MilestoneHistory
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Milestone
     from roadmap.plan.revisions import Revision
@@ -39,7 +39,7 @@ ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class MilestoneEvent:
     """Something that happened on a day."""
 
     on: date
@@ -69,51 +69,51 @@ class MilestonePage:
 
     stone: MilestoneRow
     owner: str
-    advice: Advised
+    advice: AdviceRow
     targets: tuple[CriterionRow, ...]
     guardrails: tuple[CriterionRow, ...]
     forecasts: tuple[tuple[str, str], ...]  #: measure, what is foreseen
     no_forecast: str  #: why there is none; "" where there is one
-    gains: Gains | None
+    gains: MilestoneGains | None
     too_few: tuple[PartnerGain, ...]
-    events: tuple[Event, ...]
+    events: tuple[MilestoneEvent, ...]
     decisions: tuple[DecisionRow, ...]
     spending: Spending
 
 
 @lru_cache(maxsize=256)
-def told(code: str) -> Callable[[Database, View], MilestonePage]:
+def milestone_page(code: str) -> Callable[[Database, View], MilestonePage]:
     """The question for the page of one milestone of the plan; the same function for the same code."""
 
     def make(db: Database, seen: View) -> MilestonePage:
-        pairs = zip(seen.plan.milestones, seen.made(undecided), strict=True)
+        pairs = zip(seen.plan.milestones, seen.made(verdicts_without_decisions), strict=True)
         milestone, verdict = next(pair for pair in pairs if pair[0].code == code)
-        return _told(db, seen, milestone, verdict)
+        return _build_page(db, seen, milestone, verdict)
 
     return make
 
 
-def every(db: Database, seen: View) -> None:
+def preload_milestone_pages(db: Database, seen: View) -> None:
     """Make the page of every milestone, so that no reader waits for it."""
     del db
     for milestone in seen.plan.milestones:
-        seen.made(told(milestone.code))
+        seen.made(milestone_page(milestone.code))
 
 
-def _told(db: Database, seen: View, milestone: Milestone, verdict: Verdict) -> MilestonePage:
+def _build_page(db: Database, seen: View, milestone: Milestone, verdict: Verdict) -> MilestonePage:
     code, today = milestone.code, seen.today
-    taken = presenters_decisions.by_code(db, today)
-    last = presenters_decisions.standing(taken)
-    stone = milestone_list.stone(
-        milestone, verdict, weekly.spent(db, today).get(code), today, last.get(code), seen.mode
+    taken = presenters_decisions.decisions_by_milestone(db, today)
+    last = presenters_decisions.last_decisions(taken)
+    stone = milestone_list.milestone_row(
+        milestone, verdict, weekly.spent_by_milestone(db, today).get(code), today, last.get(code), seen.mode
     )
-    track = next(one for one in seen.made(planned).tracks if one.code == code)
-    found = seen.made(partner_gains.gains).get(code)
-    made = presenters_decisions.made(seen, {code: taken.get(code, ())})
+    track = next(one for one in seen.made(plan_history).tracks if one.code == code)
+    found = seen.made(partner_gains.gains_by_milestone).get(code)
+    made = presenters_decisions.decision_rows(seen, {code: taken.get(code, ())})
     return MilestonePage(
         stone=stone,
         owner=milestone.owner or "nobody named",
-        advice=next(one for one in seen.made(advised) if one.code == code),
+        advice=next(one for one in seen.made(advice_rows) if one.code == code),
         targets=tuple(row for row in stone.criteria if row.role == "Target"),
         guardrails=tuple(row for row in stone.criteria if row.role != "Target"),
         forecasts=tuple(
@@ -141,44 +141,48 @@ def _no_forecast(verdict: Verdict) -> str:
 
 
 def _events(
-    db: Database, track: Track, verdict: Verdict, made: Sequence[DecisionRow], today: date
-) -> Iterator[Event]:  # fmt: skip
-    yield from _plans(track)
+    db: Database, track: MilestoneHistory, verdict: Verdict, made: Sequence[DecisionRow], today: date
+) -> Iterator[MilestoneEvent]:  # fmt: skip
+    yield from _plan_events(track)
     if verdict.start <= today:
-        yield Event(on=verdict.start, kind="plan", said="Start, by the plan")
+        yield MilestoneEvent(on=verdict.start, kind="plan", said="Start, by the plan")
     if track.measured_from:
-        yield Event(on=track.measured_from, kind="evidence", said=f"First evidence of {verdict.subject}")
+        yield MilestoneEvent(on=track.measured_from, kind="evidence", said=f"First evidence of {verdict.subject}")
     for criterion in verdict.criteria:
         if criterion.met_on:
             title, role = MEASURES[criterion.name].title, "target" if criterion.role == "metric" else "guardrail"
-            yield Event(
+            yield MilestoneEvent(
                 on=criterion.met_on,
                 kind="met",
                 said=f"{title}: {role} first {'reached' if role == 'target' else 'held'}",
             )
-    yield from _statuses(db, verdict.code, today)
+    yield from _status_events(db, verdict.code, today)
     if verdict.proven_on:
-        yield Event(on=verdict.proven_on, kind="proven", said="Proven", why=milestone_list.slip(verdict, today))
+        yield MilestoneEvent(
+            on=verdict.proven_on, kind="proven", said="Proven", why=milestone_list.describe_slip(verdict, today)
+        )
     for one in made:
         why = f"{one.owner}: {one.why}"
-        yield Event(on=one.as_of, kind="decision", said=f"Decided: {one.said}", why=why)
+        yield MilestoneEvent(on=one.as_of, kind="decision", said=f"Decided: {one.said}", why=why)
 
 
-def _plans(track: Track) -> Iterator[Event]:
+def _plan_events(track: MilestoneHistory) -> Iterator[MilestoneEvent]:
     for place, one in enumerate(track.plans):
         if place == 0:
-            yield Event(on=one.as_of, kind="plan", said="First plan fixed", why=_promised(one))
+            yield MilestoneEvent(on=one.as_of, kind="plan", said="First plan fixed", why=_describe_plan(one))
             continue
         changed = "; ".join(changes(track.plans[place - 1].plan, one.plan)) or "nothing changed"
-        yield Event(on=one.as_of, kind="plan", said=f"Re-planned, revision {one.revision}", why=_days_said(changed))
+        yield MilestoneEvent(
+            on=one.as_of, kind="plan", said=f"Re-planned, revision {one.revision}", why=_with_readable_days(changed)
+        )
 
 
-def _days_said(text: str) -> str:
+def _with_readable_days(text: str) -> str:
     """A text of another room with its ISO dates as people read them."""
     return ISO_DAY.sub(lambda found: dates.day(date.fromisoformat(found[0]), year=True), numbers.tight(text))
 
 
-def _promised(one: Revision) -> str:
+def _describe_plan(one: Revision) -> str:
     """What a plan promised: by when, and which targets."""
     said = []
     for target in (*one.plan["metrics"], *one.plan["guardrails"]):
@@ -188,7 +192,7 @@ def _promised(one: Revision) -> str:
     return f"due {dates.day(one.due, year=True)}; {', '.join(dict.fromkeys(said))}"
 
 
-def _statuses(db: Database, code: str, today: date) -> Iterator[Event]:
+def _status_events(db: Database, code: str, today: date) -> Iterator[MilestoneEvent]:
     """Each change of the computed status, as it was recorded; what began and what is proven is told already."""
     sql = "SELECT as_of, status FROM evaluation WHERE code = ? AND as_of <= ? ORDER BY as_of, id"
     before = ""
@@ -196,7 +200,7 @@ def _statuses(db: Database, code: str, today: date) -> Iterator[Event]:
         if status != before and before and status != "proven":
             was = roadmap_words.STATUS.get(before, before)
             now = roadmap_words.STATUS.get(status, status)
-            yield Event(on=date.fromisoformat(as_of), kind="status", said=f"Status: {now}", why=f"was {was}")
+            yield MilestoneEvent(on=date.fromisoformat(as_of), kind="status", said=f"Status: {now}", why=f"was {was}")
         before = status
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard.presenters.key_figures import proof
+from dashboard.presenters.key_figures import describe_evidence
 from metrics.measures.registry import MEASURES
 from roadmap.wording import dates, gains, numbers, text
 from roadmap.wording import dates as wording_dates
@@ -72,13 +72,19 @@ class MilestoneRow:
 
 
 #: What readings count that is a list of runs, and what picks it among those of their blocks.
-PICKED: Mapping[str, Mapping[str, str]] = {"runs": {}, "exchanges": {"attempt": "last"}}
+COUNTED_KEYS: Mapping[str, Mapping[str, str]] = {"runs": {}, "exchanges": {"attempt": "last"}}
 
 #: What was decided, as people say it afterwards.
-DECIDED = {"continue": "continued", "change": "changed", "pause": "paused", "stop": "stopped", "resume": "resumed"}
+DECISION_PAST_TENSE = {
+    "continue": "continued",
+    "change": "changed",
+    "pause": "paused",
+    "stop": "stopped",
+    "resume": "resumed",
+}
 
 
-def stones(
+def milestone_rows(
     milestones: Sequence[Milestone],
     verdicts: Sequence[Verdict],
     spent: Mapping[str, float],
@@ -92,12 +98,12 @@ def stones(
     """
     last = decided or {}
     return [
-        stone(milestone, verdict, spent.get(milestone.code), today, last.get(milestone.code), mode)
+        milestone_row(milestone, verdict, spent.get(milestone.code), today, last.get(milestone.code), mode)
         for milestone, verdict in zip(milestones, verdicts, strict=True)
     ]
 
 
-def stone(
+def milestone_row(
     milestone: Milestone,
     verdict: Verdict,
     spent: float | None,
@@ -124,33 +130,33 @@ def stone(
         reasons=verdict.reasons,
         gain=gain,
         gain_range=_likely(reading, timed.target if timed else None),
-        gain_key=key(verdict.code, timed) if timed and reading and reading.estimate is not None else "",
+        gain_key=reading_key(verdict.code, timed) if timed and reading and reading.estimate is not None else "",
         target=numbers.percent(timed.target) if timed else "none set",
         due=dates.day(verdict.due, year=True),
         proven=dates.day(verdict.proven_on, year=True) if verdict.proven_on else "not yet",
-        slip=slip(verdict, today),
-        slip_why=slip_why(verdict),
-        decided=decision_said(decided) if decided else "",
-        holds=DECIDED[decided.choice] if decided and decided.holds(today) else "",
+        slip=describe_slip(verdict, today),
+        slip_why=describe_slip_reason(verdict),
+        decided=describe_decision(decided) if decided else "",
+        holds=DECISION_PAST_TENSE[decided.choice] if decided and decided.holds(today) else "",
         decided_why=f"{dates.day(decided.as_of, year=True)}: {decided.why}" if decided else "",
         spent=roadmap_words.spent(spent, milestone.budget),
-        criteria=tuple(_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
+        criteria=tuple(_criterion_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
     )
 
 
-def key(code: str, criterion: Criterion) -> str:
+def reading_key(code: str, criterion: Criterion) -> str:
     """By which the runs that a criterion's reading counts are found."""
     return f"{code}:{criterion.name}:{criterion.faults}"
 
 
-def decision_said(decided: Decision) -> str:
+def describe_decision(decided: Decision) -> str:
     """What was decided and by whom: "paused by Ada until 30 Jun 2013"."""
     last = decided.last_day
     until = f" until {dates.day(last, year=True) if last else decided.until}" if decided.until else ""
-    return f"{DECIDED.get(decided.choice, decided.choice)} by {decided.owner}{until}"
+    return f"{DECISION_PAST_TENSE.get(decided.choice, decided.choice)} by {decided.owner}{until}"
 
 
-def slip(verdict: Verdict, today: date) -> str:
+def describe_slip(verdict: Verdict, today: date) -> str:
     """How far a milestone is from its first plan: by its proof, else by the day it is due now or has passed."""
     first = verdict.first_due
     if verdict.proven_on is not None or (today > first and today > verdict.due):
@@ -163,7 +169,7 @@ def slip(verdict: Verdict, today: date) -> str:
     return f"{numbers.plural(left, 'day')} left" if left else "due today"
 
 
-def slip_why(verdict: Verdict) -> str:
+def describe_slip_reason(verdict: Verdict) -> str:
     """What the slip is measured from, and whether the due date was moved since."""
     first = f"first due {dates.day(verdict.first_due, year=True)}"
     moved = f", now {dates.day(verdict.due, year=True)}" if verdict.slip_days else ""
@@ -177,13 +183,13 @@ def _likely(reading: Reading | None, target: float | None) -> str:
     return f"likely {numbers.span(reading.low, reading.high, target)}"
 
 
-def _row(code: str, c: Criterion, status: str, mode: str) -> CriterionRow:
+def _criterion_row(code: str, c: Criterion, status: str, mode: str) -> CriterionRow:
     reading = c.reading
     known = reading is not None and reading.estimate is not None
     waits = status == "not_started" and not known
     return CriterionRow(
         title=MEASURES[c.name].title,
-        key=key(code, c) if known else "",
+        key=reading_key(code, c) if known else "",
         role="Target" if c.role == "metric" else "Guardrail",
         faults=roadmap_words.under(c.faults, mode),
         target=numbers.tight(roadmap_words.target(c.direction, c.target, c.unit)),
@@ -193,7 +199,7 @@ def _row(code: str, c: Criterion, status: str, mode: str) -> CriterionRow:
         ranged=reading is not None and reading.low is not None,
         counted=roadmap_words.counted(reading.n, reading.n_of) if reading is not None and known else "nothing yet",
         counted_keys=_counted_keys(code, c) if known else {},
-        proof=proof(reading, short=True) if reading is not None and known else "",
+        proof=describe_evidence(reading, short=True) if reading is not None and known else "",
         verdict=c.verdict,
         said="waits" if waits else roadmap_words.VERDICT[c.verdict],
         why="" if waits else numbers.tight(c.why.split("; `")[0]),
@@ -201,9 +207,9 @@ def _row(code: str, c: Criterion, status: str, mode: str) -> CriterionRow:
 
 
 def _counted_keys(code: str, c: Criterion) -> dict[str, str]:
-    if c.reading is None or c.reading.n_of not in PICKED:
+    if c.reading is None or c.reading.n_of not in COUNTED_KEYS:
         return {}
-    return {"counted": key(code, c), **PICKED[c.reading.n_of]}
+    return {"counted": reading_key(code, c), **COUNTED_KEYS[c.reading.n_of]}
 
 
 def _measured(c: Criterion) -> str:

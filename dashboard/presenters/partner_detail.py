@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from dashboard import labels
-from dashboard.queries.partners import FAULTS, lately
+from dashboard.queries.partners import SHOWN_FAULTS, first_recent_day
 from metrics.queries import failure_groups, quarantined_rows
 from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
 from roadmap.wording import dates, numbers
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.cache.view import View
-    from dashboard.presenters.feed_rows import Row
+    from dashboard.presenters.feed_rows import FeedRow
 
 #: How many kinds of failures, and reasons, a partner's page names; the rest is on the pages of failures and quarantine.
 NAMED = 10
@@ -55,7 +55,7 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class PartnerFacts:
     """What is known of one partner in the last days, and what picks the runs that it is known from."""
 
     keys: Mapping[str, Any]
@@ -66,19 +66,19 @@ class Facts:
     rows_aside: int = 0
 
 
-def facts(db: Database, seen: View, partner: str, rows: Iterable[Row]) -> Facts:
+def partner_facts(db: Database, seen: View, partner: str, rows: Iterable[FeedRow]) -> PartnerFacts:
     """Failures and rows set aside of a partner in the last days, at the sides that its feeds are shown of."""
     sides = tuple(sorted({row.failed_keys["side"] for row in rows if row.failed_keys}))
-    first, last = lately(seen.today), seen.today
-    keys = {"side": sides, "partner": partner, "faults": FAULTS[seen.mode], "from_": first, "to": last}
+    first, last = first_recent_day(seen.today), seen.today
+    keys = {"side": sides, "partner": partner, "faults": SHOWN_FAULTS[seen.mode], "from_": first, "to": last}
     if not sides:
-        return Facts(keys=keys)
+        return PartnerFacts(keys=keys)
     picked = RunFilter(
-        sides=sides, partners=(partner,), faults=(FAULTS[seen.mode],), first=first, last=last, known=seen.as_of
+        sides=sides, partners=(partner,), faults=(SHOWN_FAULTS[seen.mode],), first=first, last=last, known=seen.as_of
     )  # fmt: skip
     kinds = failure_groups.groups(db, picked, limit=NAMED + 1)
     asides = quarantined_rows.by_reason(db, picked)
-    return Facts(
+    return PartnerFacts(
         keys=keys,
         kinds=tuple(_kind(kind, keys) for kind in kinds[:NAMED]),
         more_kinds=len(kinds) > NAMED,

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 #: Rows of the table.
-MOST = 200
+MAX_REASON_ROWS = 200
 
 
-COLUMNS = ("block", "block_end", "partner", "feed", "reason", "rows")
+RECORD_COLUMNS = ("block", "block_end", "partner", "feed", "reason", "rows")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +50,11 @@ def reason_rows(reasons: Sequence[Reason], keys: Mapping[str, str]) -> tuple[Rea
             last=dates.day(date.fromisoformat(one.last_block), year=True),
             keys={**keys, "partner": one.partner, "feed": one.feed, "aside": one.code or UNCODED},
         )
-        for one in reasons[:MOST]
+        for one in reasons[:MAX_REASON_ROWS]
     )
 
 
-def rows(found: Sequence[InBlock]) -> list[dict[str, Any]]:
+def quarantine_records(found: Sequence[InBlock]) -> list[dict[str, Any]]:
     """The same in full, as data, under the names of `COLUMNS`; a reason that nobody noted is None."""
     return [
         {

@@ -28,7 +28,7 @@ WIDE, EDGE = 300, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class RangeBar:
     """A run's duration and what is usual of it, as x positions in a drawing 300 wide; None where it is not known."""
 
     low: float
@@ -38,7 +38,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alike:
+class RelatedRuns:
     """Runs that share something with this one: what, how many there are, and where they are listed."""
 
     what: str
@@ -58,7 +58,7 @@ class RunPage:
     took: str
     usual: str
     place: str  #: whether the duration is usual, in words
-    span: Span | None
+    span: RangeBar | None
     account: tuple[tuple[str, str], ...]
     sum_said: str
     balances: bool
@@ -67,25 +67,25 @@ class RunPage:
     facts: tuple[tuple[str, str], ...]
     attempts: tuple[RunRow, ...]
     attempts_said: str
-    alike: tuple[Alike, ...]
+    alike: tuple[RelatedRuns, ...]
 
 
 def run_page(db: Database, run: Run, known: date | None = None) -> RunPage:
     """Everything the page says of a run; with `known` all that was known by the end of that day."""
     usual = queries_runs.typical_duration(db, run)
     rows, sum_said, balances = account(run)
-    aside, aside_said = _aside(run)
+    aside, aside_said = _quarantined_rows(run)
     attempts = queries_runs.attempts(db, run, known)
     return RunPage(
-        about=f"{run.side}, {gains.under_faults(run.faults)}, {_block(run)}",
+        about=f"{run.side}, {gains.under_faults(run.faults)}, {_describe_block(run)}",
         trouble=labels.error_label(run.error_type),
         look=labels.outcome_class(run.outcome),
         outcome=labels.outcome_label(run.outcome),
-        means=labels.OUTCOMES[run.outcome][1] if run.outcome in labels.OUTCOMES else "",
-        took=_took(run),
-        usual=_usual(usual),
-        place=_place(run.duration_s, usual),
-        span=span(run.duration_s, usual),
+        means=labels.OUTCOME_LABELS[run.outcome][1] if run.outcome in labels.OUTCOME_LABELS else "",
+        took=_describe_duration(run),
+        usual=_describe_usual(usual),
+        place=_compare_with_usual(run.duration_s, usual),
+        span=duration_bar(run.duration_s, usual),
         account=rows,
         sum_said=sum_said,
         balances=balances,
@@ -94,11 +94,11 @@ def run_page(db: Database, run: Run, known: date | None = None) -> RunPage:
         facts=_facts(run),
         attempts=tuple(map(run_list.run_row, attempts)),
         attempts_said=f"{numbers.plural(len(attempts), 'attempt')} at this file, in this exchange",
-        alike=_alike(db, run, known),
+        alike=_related_runs(db, run, known),
     )
 
 
-def not_known(run: Run, day: date) -> str:
+def describe_unknown_run(run: Run, day: date) -> str:
     """Why there is nothing to show of a run as of a day on which its block was not over."""
     over = dates.day(date.fromisoformat(run.block_end), year=True)
     why = "it is of" if run.block == run.block_end else "it counts once its week is over, and that is on"
@@ -109,7 +109,7 @@ def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
     """Where the rows of a run ended, the sum in words, and whether it balances."""
     if run.rows is None:
         return (), "The run is not over yet." if run.outcome == "running" else f"{numbers.MISSING.capitalize()}.", True
-    ended = [(labels.ROWS[name], run.rows[name]) for name in OUTCOMES if run.rows[name]]
+    ended = [(labels.ROW_LABELS[name], run.rows[name]) for name in OUTCOMES if run.rows[name]]
     total, entered = sum(run.rows[name] for name in OUTCOMES), run.rows["in"]
     shown = tuple((name, numbers.count(many)) for name, many in ended)
     if not entered and not total:
@@ -123,30 +123,30 @@ def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
     return shown, f"{said}{numbers.plural(apart, 'row')} {which}.", False
 
 
-def span(took_s: float | None, usual: TypicalDuration | None) -> Span | None:
+def duration_bar(took_s: float | None, usual: TypicalDuration | None) -> RangeBar | None:
     """The drawing of a duration, on a scale that begins at 0."""
     if usual is None:
         return None
     top = max(usual.high_s, took_s or 0.0) * 1.05 or 1.0
     x = [round(EDGE + (WIDE - 2 * EDGE) * value / top, 1) for value in (usual.low_s, usual.middle_s, usual.high_s)]
     took = None if took_s is None else round(EDGE + (WIDE - 2 * EDGE) * took_s / top, 1)
-    return Span(low=x[0], middle=x[1], high=x[2], took=took)
+    return RangeBar(low=x[0], middle=x[1], high=x[2], took=took)
 
 
-def _took(run: Run) -> str:
+def _describe_duration(run: Run) -> str:
     if run.duration_s is not None:
         return wording_numbers.duration(run.duration_s)
     return "not over yet" if run.outcome == "running" else "not recorded: nobody heard of its end"
 
 
-def _usual(usual: TypicalDuration | None) -> str:
+def _describe_usual(usual: TypicalDuration | None) -> str:
     if usual is None:
         return f"Too few runs before it to say what is usual (fewer than {queries_runs.MIN_TYPICAL} completed)."
     spread = f"{wording_numbers.duration(usual.low_s)} to {wording_numbers.duration(usual.high_s)}"
     return f"usually {spread}, {numbers.plural(usual.n, 'run')}"
 
 
-def _place(took_s: float | None, usual: TypicalDuration | None) -> str:
+def _compare_with_usual(took_s: float | None, usual: TypicalDuration | None) -> str:
     if usual is None or took_s is None:
         return ""
     if took_s < usual.low_s:
@@ -154,7 +154,7 @@ def _place(took_s: float | None, usual: TypicalDuration | None) -> str:
     return "Longer than usual." if took_s > usual.high_s else "As usual."
 
 
-def _aside(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
+def _quarantined_rows(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
     """Rows set aside by reason, and what to say of them; "" where the account has said it of all rows."""
     if run.rows is None:
         return (), ""
@@ -181,9 +181,9 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
         ("Started", f"{wording_dates.timestamp(run.started_at_us)} UTC"),
         ("Blocked on time-outs", wording_numbers.duration(run.blocked_s)),
         ("Processor", wording_numbers.duration(run.cpu_s)),
-        ("Peak memory", size(run.peak_rss_bytes)),
-        ("Read", size(run.bytes_in)),
-        ("Sent", size(run.bytes_out)),
+        ("Peak memory", format_size(run.peak_rss_bytes)),
+        ("Read", format_size(run.bytes_in)),
+        ("Sent", format_size(run.bytes_out)),
         ("Requests to the partner", numbers.count(run.calls)),
         ("Started again by a person", touch),
         ("Time a person spent before", wording_numbers.duration(run.operator_s)),
@@ -197,7 +197,7 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _alike(db: Database, run: Run, known: date | None) -> tuple[Alike, ...]:
+def _related_runs(db: Database, run: Run, known: date | None) -> tuple[RelatedRuns, ...]:
     lists = []
     if run.outcome in FAILED_OUTCOMES:
         shared = run.fingerprint or NO_ERROR_RECORDED
@@ -210,12 +210,14 @@ def _alike(db: Database, run: Run, known: date | None) -> tuple[Alike, ...]:
         (f"same partner, {run.partner}", partner, theirs),
     ]
     return tuple(
-        Alike(what=what, runs=numbers.plural(queries_runs.count(db, replace(picked, known=known)), "run"), keys=keys)
+        RelatedRuns(
+            what=what, runs=numbers.plural(queries_runs.count(db, replace(picked, known=known)), "run"), keys=keys
+        )
         for what, keys, picked in lists
     )
 
 
-def size(size_bytes: int | None) -> str:
+def format_size(size_bytes: int | None) -> str:
     """A size as people read it: `850 B`, `4.2 kB`, `96 MB`; a missing one in words."""
     if size_bytes is None:
         return numbers.MISSING
@@ -229,7 +231,7 @@ def size(size_bytes: int | None) -> str:
     return f"{value:,.1f} {unit}" if value < 9.95 else f"{value:,.0f} {unit}"
 
 
-def _block(run: Run) -> str:
+def _describe_block(run: Run) -> str:
     if run.block == run.block_end:
         return f"on {dates.day(date.fromisoformat(run.block), year=True)}"
     return f"in the week {wording_dates.day_span(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: Runs of each feed in the grid, and feeds that it shows.
-LAST, FEEDS = 20, 24
+GRID_RUNS, GRID_FEEDS = 20, 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,14 +89,14 @@ def run_row(run: Run) -> RunRow:
         look=labels.outcome_class(run.outcome),
         outcome=labels.outcome_label(run.outcome),
         took=wording_numbers.duration(run.duration_s),
-        rows_in=_rows(run, "in"),
-        delivered=_rows(run, "delivered"),
-        aside=_rows(run, "quarantined"),
+        rows_in=_row_count(run, "in"),
+        delivered=_row_count(run, "delivered"),
+        aside=_row_count(run, "quarantined"),
         error=beginning(run.error or run.error_type),
     )
 
 
-def _rows(run: Run, name: str) -> str:
+def _row_count(run: Run, name: str) -> str:
     """Rows of a run; who only timed it tells of none that were set aside."""
     if run.rows is None:
         return "not yet" if run.outcome == "running" else numbers.MISSING
@@ -109,7 +109,7 @@ def grid_row(row: Row) -> GridRow:
     return GridRow(
         partner=row.partner,
         feed=row.feed,
-        marks=tuple(map(_mark, row.cells)),
+        marks=tuple(map(_grid_mark, row.cells)),
         ends=frozenset(cell.outcome for cell in row.cells),
     )
 
@@ -121,14 +121,14 @@ def grid(rows: Sequence[GridRow], picked: RunFilter, about: str) -> Grid:
         for row in rows
         if (not picked.partners or row.partner in picked.partners) and (not picked.feeds or row.feed in picked.feeds)
     ]
-    shown = tuple(wanted[:FEEDS])
+    shown = tuple(wanted[:GRID_FEEDS])
     ends: set[str] = set().union(*(row.ends for row in shown))
-    known = [*(name for name in labels.OUTCOMES if name in ends), *sorted(ends - set(labels.OUTCOMES))]
+    known = [*(name for name in labels.OUTCOME_LABELS if name in ends), *sorted(ends - set(labels.OUTCOME_LABELS))]
     looks = tuple((labels.outcome_class(name), labels.outcome_label(name)) for name in known)
     return Grid(rows=shown, feeds=len(wanted), about=about, looks=looks)
 
 
-def _mark(cell: Cell) -> GridMark:
+def _grid_mark(cell: Cell) -> GridMark:
     took = f", {wording_numbers.duration(cell.duration_s)}" if cell.duration_s is not None else ""
     label = f"{labels.outcome_label(cell.outcome)}, {timestamp(cell.started_at_us)}{took}"
     return GridMark(id=cell.id, look=labels.outcome_class(cell.outcome), label=label)

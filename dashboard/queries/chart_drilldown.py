@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from dashboard.queries.counted_runs import runs_of
+from dashboard.queries.counted_runs import find_counted_runs
 from metrics.queries.pagination import totals
 from metrics.queries.run_filter import RunFilter
 from metrics.queries.runs import query_of
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # by name of a reading, block and partner
 
 #: Columns of exchanges, and what the reading of their side is called beside the milestone's.
-COLUMNS = {"subject_exchanges": "", "control_exchanges": ":control"}
+EXCHANGE_COLUMNS = {"subject_exchanges": "", "control_exchanges": ":control"}
 
 
 @lru_cache(maxsize=3)
-def exchanges(faults: str) -> Callable[[Database, View], Counts]:
+def exchange_counts(faults: str) -> Callable[[Database, View], Counts]:
     """The question how many exchanges each list holds; the same function for the same faults."""
 
     def make(db: Database, seen: View) -> Counts:
         found: dict[str, dict[str, dict[str, int]]] = {}
         for part in block_series.milestone_spans(seen.plan, seen.built, seen.today):
-            for side in COLUMNS.values():
-                name = _name(part.code, faults, side)
-                runs = runs_of(seen, name)
+            for side in EXCHANGE_COLUMNS.values():
+                name = _reading_name(part.code, faults, side)
+                runs = find_counted_runs(seen, name)
                 if isinstance(runs, str):
                     continue
                 way = query_of(db, RunFilter(counted=runs, attempt="last"))
@@ -48,15 +48,15 @@ def exchanges(faults: str) -> Callable[[Database, View], Counts]:
     return make
 
 
-def lists(
+def cell_keys(
     seen: View, faults: str, rows: Sequence[Mapping[str, Any]], codes: Sequence[str], partner: str | None = None
 ) -> dict[tuple[int, str], dict[str, str]]:
     """What picks the exchanges of a table's cells, by row and column; `codes` are the milestones of the rows."""
-    held = seen.made(exchanges(faults))
+    held = seen.made(exchange_counts(faults))
     found = {}
     for place, (row, code) in enumerate(zip(rows, codes, strict=True)):
-        for column, side in COLUMNS.items():
-            name = _name(code, faults, side)
+        for column, side in EXCHANGE_COLUMNS.items():
+            name = _reading_name(code, faults, side)
             blocks = [by for block, by in held.get(name, {}).items() if row["block"] <= block <= row["block_end"]]
             many = sum(sum(by.values()) if partner is None else by.get(partner, 0) for by in blocks)
             if many and many == row[column]:
@@ -65,5 +65,5 @@ def lists(
     return found
 
 
-def _name(code: str, faults: str, side: str) -> str:
+def _reading_name(code: str, faults: str, side: str) -> str:
     return f"{code}:failed_first:{faults}{side}"

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from roadmap.model import Verdict
 
 #: Faults that a reading can be asked under.
-FAULTS = {"replay": ("standard", "none"), "live": ("real", "standard", "none")}
+FAULTS_BY_MODE = {"replay": ("standard", "none"), "live": ("real", "standard", "none")}
 
 #: What stands after a reading's name for the same of its control.
 CONTROL = "control"
 
 
-def runs_of(seen: View, text: str) -> CountedRuns | str:
+def find_counted_runs(seen: View, text: str) -> CountedRuns | str:
     """The runs that the reading counts as of the view's day; or, in words, why there is no such reading."""
     code, _, rest = text.partition(":")
     measure, _, rest = rest.partition(":")
@@ -39,7 +39,7 @@ def runs_of(seen: View, text: str) -> CountedRuns | str:
     choices = (
         (code, [milestone.code for milestone in seen.plan.milestones], "milestone"),
         (measure, list(MEASURES), "measure"),
-        (faults, list(FAULTS[seen.mode]), "kind of faults"),
+        (faults, list(FAULTS_BY_MODE[seen.mode]), "kind of faults"),
         (side, ["", CONTROL], "side of a reading"),
     )
     for name, known, what in choices:
@@ -51,7 +51,7 @@ def runs_of(seen: View, text: str) -> CountedRuns | str:
     return seen.made(_asked_once(code, measure, faults, side))
 
 
-def asked(verdict: Verdict, seen: View, measure: str, faults: str) -> Question:
+def question_of(verdict: Verdict, seen: View, measure: str, faults: str) -> Question:
     """What the reading of a milestone's measure asked of the store, up to the day that it stands for."""
     milestone = next(one for one in seen.plan.milestones if one.code == verdict.code)
     readings = {(one.name, one.faults): one.reading for one in verdict.criteria if one.reading is not None}
@@ -69,7 +69,7 @@ def _asked_once(code: str, measure: str, faults: str, side: str) -> Callable[[Da
 
     def make(db: Database, seen: View) -> CountedRuns:
         verdict = next(one for one in seen.verdicts if one.code == code)
-        about = asked(verdict, seen, measure, faults)
+        about = question_of(verdict, seen, measure, faults)
         if side == CONTROL:
             about = replace(about, subject=about.control)
         return runs_behind(load(db, about), measure)

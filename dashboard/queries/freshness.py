@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 LATE_AFTER = timedelta(minutes=10)
 
 #: Seconds for which an answer to "is it late?" holds.
-ASKED_ANEW_S = 5.0
+CHECK_INTERVAL_S = 5.0
 
 #: The list of the runs that the line counts, as its address asks for it: what goes on is not measured yet.
-MEASURED = {"state": "ended"}
+ENDED_RUNS = {"state": "ended"}
 
 #: The end of the newest run is looked for among so many that started last.
-LAST = 50
+NEWEST_RUNS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +77,19 @@ def freshness(db: Database, view: View) -> Freshness:
     bound = "AND started_at_us < ?" if view.as_of else ""
     sql = (
         "SELECT MAX(ended) FROM (SELECT started_at_us + COALESCE(duration_ns, 0) / 1000 AS ended FROM run "  # noqa: S608
-        f"WHERE outcome != 'running' {bound} ORDER BY started_at_us DESC LIMIT {LAST})"
+        f"WHERE outcome != 'running' {bound} ORDER BY started_at_us DESC LIMIT {NEWEST_RUNS})"
     )
     ended_us = db.execute(sql, (end_us,) if view.as_of else ()).fetchone()[0]
-    runs, imported = weekly.runs_until(db, last)
+    runs, imported = weekly.count_runs_until(db, last)
     listed = db.table("tally").exists()
     if listed:
-        runs = queries_runs.count(db, RunFilter(states=(MEASURED["state"],), known=view.as_of))
+        runs = queries_runs.count(db, RunFilter(states=(ENDED_RUNS["state"],), known=view.as_of))
     newest = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
     return Freshness(newest=newest, runs=runs, imported=imported > 0, mode=view.mode, listed=listed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class FreshnessLine:
     """The line of a page, in words."""
 
     upto: str
@@ -115,8 +115,8 @@ class Lateness:
             return ""
         with self._lock:
             if time.monotonic() >= self._until_s:
-                self._waits = waits_since(config.spool, config.store)
-                self._until_s = time.monotonic() + ASKED_ANEW_S
+                self._waits = oldest_uncollected(config.spool, config.store)
+                self._until_s = time.monotonic() + CHECK_INTERVAL_S
             since = self._waits
         now = config.now()
         if since is None or now - since < LATE_AFTER:
@@ -125,16 +125,16 @@ class Lateness:
         return f"Data is {wording_dates.rough_duration(now - since)} late. Numbers stop at {since:%H:%M} UTC{day}."
 
 
-def waits_since(spool: Path, store: Path) -> datetime | None:
+def oldest_uncollected(spool: Path, store: Path) -> datetime | None:
     """When the oldest event was told that waits in the spool; None where none does."""
     read: dict[str, int] = {}
     with suppress(MetricsError), closing(open_reader(store)) as db:  # no store: nothing has been read
         read = dict(db.execute("SELECT name, offset_bytes FROM spool_file").fetchall())
-    waiting = [_first_told(path, read.get(path.name, 0)) for path in spool.glob("*.jsonl")]
+    waiting = [_first_line_time(path, read.get(path.name, 0)) for path in spool.glob("*.jsonl")]
     return min((told for told in waiting if told is not None), default=None)
 
 
-def _first_told(path: Path, offset: int) -> datetime | None:
+def _first_line_time(path: Path, offset: int) -> datetime | None:
     """When the first whole line after an offset was told: at the end of its run, or when the file last changed."""
     try:
         with path.open("rb") as file:

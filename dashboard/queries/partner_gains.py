@@ -43,7 +43,7 @@ class PartnerGain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gains:
+class MilestoneGains:
     """The gains of one milestone by partner, those known first and the largest on top."""
 
     code: str
@@ -62,7 +62,7 @@ class Gains:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class GainSplit:
     """With which partners the service takes less time and with which more, by their likely ranges."""
 
     less: tuple[str, ...]  #: the whole range is
@@ -71,17 +71,17 @@ class Split:
     unknown: tuple[str, ...]  #: too few runs for a range
 
 
-def split(found: Gains) -> Split:
+def split_by_direction(found: MilestoneGains) -> GainSplit:
     """The partners of a milestone by their likely ranges, in alphabetical order."""
     ranges = sorted((one.partner, one.low, one.high) for one in found.partners if one.known)
     less = tuple(name for name, low, _ in ranges if low is not None and low > 0)
     more = tuple(name for name, _, high in ranges if high is not None and high < 0)
     unclear = tuple(name for name, _, _ in ranges if name not in {*less, *more})
     unknown = tuple(sorted(one.partner for one in found.partners if not one.known))
-    return Split(less=less, more=more, unclear=unclear, unknown=unknown)
+    return GainSplit(less=less, more=more, unclear=unclear, unknown=unknown)
 
 
-def split_said(found: Split, named: int = 0) -> str:
+def describe_split(found: GainSplit, named: int = 0) -> str:
     """How many partners each, and of those with more time so many by name: "Less time with 8 of 14 partners, more…"."""
     of = len(found.less) + len(found.more) + len(found.unclear)
     if not of:
@@ -95,27 +95,27 @@ def split_said(found: Split, named: int = 0) -> str:
     return ", ".join(parts)
 
 
-def gains(db: Database, view: View) -> dict[str, Gains]:
+def gains_by_milestone(db: Database, view: View) -> dict[str, MilestoneGains]:
     """By milestone code, for those of which the time saved was asked and measured."""
     found = {}
     for milestone, verdict in zip(view.plan.milestones, view.verdicts, strict=True):
-        one = _gains(db, milestone, verdict, view.mode)
+        one = _milestone_gains(db, milestone, verdict, view.mode)
         if one is not None:
             found[milestone.code] = one
     return found
 
 
-def _gains(db: Database, milestone: Milestone, verdict: Verdict, mode: str) -> Gains | None:
+def _milestone_gains(db: Database, milestone: Milestone, verdict: Verdict, mode: str) -> MilestoneGains | None:
     timed = next((c for c in verdict.criteria if c.name == "busy_time_saved" and c.reading and c.reading.blocks), None)
     if timed is None or timed.reading is None:
         return None
     asked = question(milestone, timed.reading.end, mode, timed.faults)
     window = load(db, replace(asked, series=timed.reading.series)).until(timed.reading.end)
     partners = sorted({partner for partner, _, _ in window.strata})
-    counted = _counted(window)
-    every = [_gain(window, partner, counted) for partner in partners]
+    counted = _counted_blocks(window)
+    every = [_partner_gain(window, partner, counted) for partner in partners]
     every.sort(key=lambda gain: (not gain.known, -(gain.estimate or 0.0) if gain.known else 0.0, gain.partner))
-    return Gains(
+    return MilestoneGains(
         code=milestone.code,
         faults=timed.faults,
         target=timed.target,
@@ -127,13 +127,13 @@ def _gains(db: Database, milestone: Milestone, verdict: Verdict, mode: str) -> G
     )
 
 
-def _counted(window: Window) -> tuple[Any, Any]:
+def _counted_blocks(window: Window) -> tuple[Any, Any]:
     """Which blocks the milestone's own reading counts, of the subject and of the control."""
     cells = window.both if window.is_paired() else window.apart
     return cells[0].there.any(axis=0), cells[1].there.any(axis=0)
 
 
-def _gain(window: Window, partner: str, counted: tuple[Any, Any]) -> PartnerGain:
+def _partner_gain(window: Window, partner: str, counted: tuple[Any, Any]) -> PartnerGain:
     rows = [place for place, stratum in enumerate(window.strata) if stratum[0] == partner]
     found: Reading = comparison.saved(window.select(rows))
     control = window.control if window.is_paired() else window.history

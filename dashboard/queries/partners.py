@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from dashboard.queries.counted_runs import runs_of
-from dashboard.queries.verdicts import headlines
+from dashboard.queries.counted_runs import find_counted_runs
+from dashboard.queries.verdicts import headline_candidates
 from metrics.events import FAILED_OUTCOMES, subject_name
 from metrics.measures import comparison
 from metrics.measures.window import load
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
     Feed = tuple[str, str]  # partner and feed
 
 #: Failures are counted over so many days.
-DAYS = 90
+RECENT_DAYS = 90
 
 #: The faults under which partners are shown, by clock.
-FAULTS = {"replay": "standard", "live": "real"}
+SHOWN_FAULTS = {"replay": "standard", "live": "real"}
 
 #: In production, how a feed stands is asked anew after so many seconds, for time passes where no run comes.
-ASKED_ANEW_S = 600
+STATE_INTERVAL_S = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
+class FailureRate:
     """Exchanges of a feed whose first attempt failed, in the blocks that two days reach; `side` is whose."""
 
     side: str
@@ -59,7 +59,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class PartnerBlock:
     """Exchanges of one partner in one block, of both sides; None where a side has none."""
 
     block: date
@@ -71,7 +71,7 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gained:
+class FeedGains:
     """The question that the first page's answer is about, asked of each feed."""
 
     code: str = ""
@@ -85,13 +85,13 @@ class Gained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class PartnersOverview:
     """What is known of all partners. `counted` is False in a store that no writer of this release has opened."""
 
     feeds: tuple[Feed, ...] = ()
-    rates: Mapping[Feed, Rate] = field(default_factory=dict)
-    blocks: Mapping[str, tuple[Block, ...]] = field(default_factory=dict)
-    gained: Gained = field(default_factory=Gained)
+    rates: Mapping[Feed, FailureRate] = field(default_factory=dict)
+    blocks: Mapping[str, tuple[PartnerBlock, ...]] = field(default_factory=dict)
+    gained: FeedGains = field(default_factory=FeedGains)
     counted: bool = True
 
     @property
@@ -100,55 +100,55 @@ class Overview:
         return tuple(dict.fromkeys(partner for partner, _ in self.feeds))
 
 
-def overview(db: Database, seen: View) -> Overview:
+def partners_overview(db: Database, seen: View) -> PartnersOverview:
     """Everything that is dear, for all partners at once; how feeds stand is asked apart, as it depends on the time."""
     if not db.table("tally").exists():
-        return Overview(counted=False)
-    return Overview(
+        return PartnersOverview(counted=False)
+    return PartnersOverview(
         feeds=tuple(feeds_of(db, seen.as_of)),
-        rates=_rates(db, seen),
+        rates=_failure_rates(db, seen),
         blocks=_blocks(db, seen),
-        gained=_gained(db, seen),
+        gained=_feed_gains(db, seen),
     )
 
 
-def lately(today: date) -> date:
+def first_recent_day(today: date) -> date:
     """The first of the last days; no earlier than there are any."""
-    return date.fromordinal(max(1, today.toordinal() - DAYS + 1))
+    return date.fromordinal(max(1, today.toordinal() - RECENT_DAYS + 1))
 
 
-def known(db: Database, seen: View) -> tuple[FeedHistory, ...]:
+def feed_histories(db: Database, seen: View) -> tuple[FeedHistory, ...]:
     """What is known of every feed of the service, by which it stands somehow at any time."""
     if not db.table("tally").exists():
         return ()
-    return feed_health.known(db, seen.mode, FAULTS[seen.mode], seen.as_of)
+    return feed_health.known(db, seen.mode, SHOWN_FAULTS[seen.mode], seen.as_of)
 
 
-def stand(seen: View, now: datetime | None) -> dict[Feed, FeedState]:
+def feed_states(seen: View, now: datetime | None) -> dict[Feed, FeedState]:
     """How every feed stands: at the end of a replay's last day, or of an earlier view's; else by the clock.
 
     Live, the time moves in steps, so that what was made for it serves all readers of the step.
     """
     at = datetime(seen.today.year, seen.today.month, seen.today.day, tzinfo=UTC) + timedelta(days=1)
     if seen.mode == "live" and not seen.as_of and now is not None:
-        at = datetime.fromtimestamp(now.timestamp() // ASKED_ANEW_S * ASKED_ANEW_S, UTC)
-    return seen.made(_standing(at))
+        at = datetime.fromtimestamp(now.timestamp() // STATE_INTERVAL_S * STATE_INTERVAL_S, UTC)
+    return seen.made(_feed_states_at(at))
 
 
 @lru_cache(maxsize=8)
-def _standing(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]:
+def _feed_states_at(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]:
     """The question how every feed stands at a time; the same function for the same time."""
 
     def make(_: Database, seen: View) -> dict[Feed, FeedState]:
         at_us = round(at.timestamp() * 1_000_000)
-        return {(one.asked.partner, one.asked.feed): feed_health.state(one, at_us) for one in seen.made(known)}
+        return {(one.asked.partner, one.asked.feed): feed_health.state(one, at_us) for one in seen.made(feed_histories)}
 
     return make
 
 
-def _rates(db: Database, seen: View) -> dict[Feed, Rate]:
+def _failure_rates(db: Database, seen: View) -> dict[Feed, FailureRate]:
     """First attempts of the last days, by feed."""
-    first, last, over = lately(seen.today), seen.today, over_by(db, seen.as_of)
+    first, last, over = first_recent_day(seen.today), seen.today, over_by(db, seen.as_of)
     sql = (
         f"SELECT partner, feed, level, SUM(runs), SUM(runs * (outcome IN {FAILED_OUTCOMES})) "  # noqa: S608
         "FROM cell CROSS JOIN tally ON tally.cell = cell.id "
@@ -156,15 +156,15 @@ def _rates(db: Database, seen: View) -> dict[Feed, Rate]:
         f"AND {over.where} GROUP BY partner, feed, level ORDER BY level"
     )
     first = block_of(db, first)  # whole blocks count, as on every list
-    found: dict[Feed, Rate] = {}
+    found: dict[Feed, FailureRate] = {}
     for partner, feed, level, runs, failed in db.execute(
-        sql, (FAULTS[seen.mode], first.isoformat(), last.isoformat(), *over.values)
+        sql, (SHOWN_FAULTS[seen.mode], first.isoformat(), last.isoformat(), *over.values)
     ).fetchall():
         own = {"first": first, "last": last, "exchanges": runs, "failed": failed}
         before = found.get((partner, feed))
         if seen.mode == "replay" or before is None:
             side = subject_name("service", level) if seen.mode == "replay" else "service"
-            found[partner, feed] = Rate(side=side, **own)
+            found[partner, feed] = FailureRate(side=side, **own)
         else:
             found[partner, feed] = replace(
                 before, exchanges=before.exchanges + runs, failed=before.failed + failed
@@ -172,9 +172,9 @@ def _rates(db: Database, seen: View) -> dict[Feed, Rate]:
     return found
 
 
-def _blocks(db: Database, seen: View) -> dict[str, tuple[Block, ...]]:
+def _blocks(db: Database, seen: View) -> dict[str, tuple[PartnerBlock, ...]]:
     """Both sides by partner and block, the service at the level that stood then."""
-    faults = FAULTS[seen.mode]
+    faults = SHOWN_FAULTS[seen.mode]
     series = "" if seen.mode == "live" else last_series(db, seen.mode, faults)
     sql = (
         "SELECT partner, block, MAX(block_end), system, level, SUM(first_failed), SUM(exchanges) FROM run_block "
@@ -190,14 +190,14 @@ def _blocks(db: Database, seen: View) -> dict[str, tuple[Block, ...]]:
         ends[key] = max(block_end, ends.get(key, ""))
         sides.setdefault(key, {})[subject_name(system, level)] = (failed or 0, exchanges)
     parts = block_series.milestone_spans(seen.plan, seen.built, seen.today)
-    found: dict[str, list[Block]] = {}
+    found: dict[str, list[PartnerBlock]] = {}
     for (partner, block), counts in sides.items():
         first = date.fromisoformat(block)
         part = next((part for part in parts if part.start <= first <= part.end), None)
         if part is None:
             continue
         found.setdefault(partner, []).append(
-            Block(
+            PartnerBlock(
                 block=first,
                 block_end=date.fromisoformat(ends[partner, block]),
                 side=part.milestone.subject,
@@ -209,21 +209,21 @@ def _blocks(db: Database, seen: View) -> dict[str, tuple[Block, ...]]:
     return {partner: tuple(blocks) for partner, blocks in found.items()}
 
 
-def _gained(db: Database, seen: View) -> Gained:
+def _feed_gains(db: Database, seen: View) -> FeedGains:
     """The gain of every feed by the question that the first page answers; its rollups are read once, and cut."""
-    head = pick_headline(seen.made(headlines))
+    head = pick_headline(seen.made(headline_candidates))
     milestone = head.milestone
     end = head.reading.end if head.reading.blocks else min(seen.today, milestone.due)
-    asked = question(milestone, end, seen.mode, FAULTS[seen.mode])
+    asked = question(milestone, end, seen.mode, SHOWN_FAULTS[seen.mode])
     window = load(db, asked)
     rows: dict[Feed, list[int]] = {}
     for place, (partner, feed, _) in enumerate(window.strata):
         rows.setdefault((partner, feed), []).append(place)
-    key = f"{milestone.code}:busy_time_saved:{FAULTS[seen.mode]}"
+    key = f"{milestone.code}:busy_time_saved:{SHOWN_FAULTS[seen.mode]}"
     found = {name: comparison.saved(window.select(places)) for name, places in rows.items()}
-    runs = runs_of(seen, key)
+    runs = find_counted_runs(seen, key)
     listed = {} if isinstance(runs, str) else totals(db, query_of(db, RunFilter(counted=runs)), "partner", "feed")
-    return Gained(
+    return FeedGains(
         code=milestone.code,
         sides=f"{milestone.subject} against the {milestone.control}",
         start=asked.start,

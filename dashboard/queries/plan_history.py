@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Track:
+class MilestoneHistory:
     """One milestone in time: as it was planned first, as it is planned now, and what became of it."""
 
     code: str
@@ -46,7 +46,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foreseen:
+class RecordedForecast:
     """When a milestone was expected to be proven, as of one day: with the last of its targets."""
 
     code: str
@@ -57,7 +57,7 @@ class Foreseen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
+class CriteriaCount:
     """How many criteria were met or held when all were judged on one day, and how many there were."""
 
     as_of: date
@@ -66,30 +66,30 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlanHistory:
     """The whole plan in time."""
 
-    tracks: tuple[Track, ...]
-    foreseen: tuple[Foreseen, ...]
-    reached: tuple[Reached, ...]
+    tracks: tuple[MilestoneHistory, ...]
+    foreseen: tuple[RecordedForecast, ...]
+    reached: tuple[CriteriaCount, ...]
 
 
-def planned(db: Database, seen: View) -> Planned:
+def plan_history(db: Database, seen: View) -> PlanHistory:
     """Plans, forecasts and criteria of a view, as recorded until its day."""
     tracks = tuple(
-        _track(db, seen, milestone, verdict.proven_on)
+        _milestone_history(db, seen, milestone, verdict.proven_on)
         for milestone, verdict in zip(seen.plan.milestones, seen.verdicts, strict=True)
     )
-    return Planned(
+    return PlanHistory(
         tracks=tracks,
-        foreseen=tuple(one for track in tracks for one in foreseen(db, track.code, seen.today)),
-        reached=reached(db, seen.today),
+        foreseen=tuple(one for track in tracks for one in recorded_forecasts(db, track.code, seen.today)),
+        reached=criteria_counts(db, seen.today),
     )
 
 
-def _track(db: Database, seen: View, milestone: Milestone, proven_on: date | None) -> Track:
+def _milestone_history(db: Database, seen: View, milestone: Milestone, proven_on: date | None) -> MilestoneHistory:
     first, last = measured(db, milestone, seen.mode, seen.today)
-    return Track(
+    return MilestoneHistory(
         code=milestone.code,
         title=milestone.title,
         start=milestone.start,
@@ -126,7 +126,7 @@ def _faults(milestone: Milestone, mode: str) -> Iterable[str]:
     return sorted({target.faults for target in (*milestone.metrics, *milestone.guardrails)})
 
 
-def foreseen(db: Database, code: str, today: date) -> tuple[Foreseen, ...]:
+def recorded_forecasts(db: Database, code: str, today: date) -> tuple[RecordedForecast, ...]:
     """When a milestone was expected, day by day as recorded: as late as the latest of its targets, never if one is."""
     if not db.table("forecast").exists():  # only older releases have written here; a reader may not add it
         return ()
@@ -136,16 +136,16 @@ def foreseen(db: Database, code: str, today: date) -> tuple[Foreseen, ...]:
     told: dict[str, list[tuple[str, str, str | None]]] = {}
     for as_of, *one in db.execute(sql, (code, today.isoformat())).fetchall():
         told.setdefault(as_of, []).append((one[0], one[1], one[2]))
-    return tuple(_foreseen(code, as_of, targets) for as_of, targets in told.items())
+    return tuple(_day_forecast(code, as_of, targets) for as_of, targets in told.items())
 
 
-def _foreseen(code: str, as_of: str, targets: list[tuple[str, str, str | None]]) -> Foreseen:
+def _day_forecast(code: str, as_of: str, targets: list[tuple[str, str, str | None]]) -> RecordedForecast:
     """One day's forecasts of a milestone's targets (name, due, expected), as one."""
     days = [day for _, _, day in targets if day]
     until = max(days) if len(days) == len(targets) else None
     last = {name: None for name, _, day in targets if (day or None) == until}
     all_names = {name for name, _, _ in targets}
-    return Foreseen(
+    return RecordedForecast(
         code=code,
         as_of=date.fromisoformat(as_of),
         due=date.fromisoformat(max(due for _, due, _ in targets)),
@@ -154,7 +154,7 @@ def _foreseen(code: str, as_of: str, targets: list[tuple[str, str, str | None]])
     )
 
 
-def reached(db: Database, today: date) -> tuple[Reached, ...]:
+def criteria_counts(db: Database, today: date) -> tuple[CriteriaCount, ...]:
     """Criteria met and in scope on each day that was judged, of all milestones together.
 
     A milestone counts with its last evaluation of a day, else with the one before; after its last one, when the plan
@@ -176,5 +176,5 @@ def reached(db: Database, today: date) -> tuple[Reached, ...]:
     for as_of, judged in days.items():
         standing = {code: counts for code, counts in standing.items() if ends[code] >= as_of} | judged
         met, scope = (sum(counts[place] for counts in standing.values()) for place in (0, 1))
-        points.append(Reached(as_of=date.fromisoformat(as_of), met=met, scope=scope))
+        points.append(CriteriaCount(as_of=date.fromisoformat(as_of), met=met, scope=scope))
     return tuple(points)

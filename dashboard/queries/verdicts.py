@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from roadmap.report.headline import HeadlineCandidate
 
 
-def headlines(db: Database, view: View) -> list[HeadlineCandidate]:
+def headline_candidates(db: Database, view: View) -> list[HeadlineCandidate]:
     """Return every built and started milestone of a view with its reading, in order of start."""
     return headline.candidates(db, view.plan, view.verdicts, view.today, view.built, view.mode)
 
 
-def undecided(db: Database, view: View) -> tuple[Verdict, ...]:
+def verdicts_without_decisions(db: Database, view: View) -> tuple[Verdict, ...]:
     """Return the verdicts of a view, those set by a decision judged without it."""
     return without_decisions(db, view.plan, view.verdicts, view.today, view.built)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 #: Columns of `weekly`, with what they hold.
-WEEKLY = {
+WEEKLY_COLUMNS = {
     "block": "First day",
     "block_end": "Last day",
     "milestone": "Milestone",
@@ -43,7 +43,7 @@ WEEKLY = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class SideTotals:
     """What one side did in a window, over all rounds; None where nothing was measured; of logs, time blocked."""
 
     attempts: int | None
@@ -52,28 +52,28 @@ class Sums:
     busy_s: float | None
 
 
-def weekly(db: Database, parts: Iterable[MilestoneSpan], mode: str, faults: str) -> pd.DataFrame:
+def weekly_frame(db: Database, parts: Iterable[MilestoneSpan], mode: str, faults: str) -> pd.DataFrame:
     """Both sides by block, each block under the milestone that stood then; columns as in `WEEKLY`.
 
     Sums run over all feeds of the milestone's scope and over rounds; the mix is not held still here.
     """
     rows = [asdict(week) for week in block_points(db, parts, mode, faults)]
-    frame = pd.DataFrame(rows, columns=list(WEEKLY))
-    numbers = [name for name in WEEKLY if name not in {"block", "block_end", "milestone"}]
+    frame = pd.DataFrame(rows, columns=list(WEEKLY_COLUMNS))
+    numbers = [name for name in WEEKLY_COLUMNS if name not in {"block", "block_end", "milestone"}]
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
-def as_weeks(frame: pd.DataFrame) -> list[BlockPoint]:
+def to_block_points(frame: pd.DataFrame) -> list[BlockPoint]:
     """The rows of `weekly` as they were told."""
-    return [_week(row) for row in frame[list(WEEKLY)].to_dict(orient="records")]
+    return [_block_point(row) for row in frame[list(WEEKLY_COLUMNS)].to_dict(orient="records")]
 
 
-def _week(row: dict[Any, Any]) -> BlockPoint:
+def _block_point(row: dict[Any, Any]) -> BlockPoint:
     values: dict[str, Any] = {name: None if pd.isna(value) else value for name, value in row.items()}
     return BlockPoint(**values)
 
 
-def sums(db: Database, asked: Question, name: str) -> Sums:
+def side_totals(db: Database, asked: Question, name: str) -> SideTotals:
     """What one side did in a question's days; `asked.series` must be filled in."""
     system, level = parse_subject(name)
     sql = (
@@ -85,32 +85,32 @@ def sums(db: Database, asked: Question, name: str) -> Sums:
     attempts, rounds, blocked_ns, busy_ns = db.execute(
         sql, (*days, system, level, asked.mode, asked.faults, asked.series)
     ).fetchone()
-    return Sums(attempts=attempts, rounds=rounds, blocked_s=_seconds(blocked_ns), busy_s=_seconds(busy_ns))
+    return SideTotals(attempts=attempts, rounds=rounds, blocked_s=_seconds(blocked_ns), busy_s=_seconds(busy_ns))
 
 
 def _seconds(ns: int | None) -> float | None:
     return None if ns is None else ns / 1e9
 
 
-def runs_until(db: Database, last: date) -> tuple[int, int]:
+def count_runs_until(db: Database, last: date) -> tuple[int, int]:
     """How many runs the store holds of the blocks up to a day, and how many of them were read from logs."""
     sql = "SELECT COALESCE(SUM(attempts), 0), COALESCE(SUM(imported), 0) FROM run_block WHERE block_end <= ?"
     runs, imported = db.execute(sql, (last.isoformat(),)).fetchone()
     return int(runs), int(imported)
 
 
-def is_pinned(db: Database, asked: Question) -> bool:
+def has_pinned_weights(db: Database, asked: Question) -> bool:
     """Whether the baseline's weights are fixed for a question's series, as of its end."""
     return pinned_since(db, asked) is not None
 
 
-def spent(db: Database, today: date) -> dict[str, float]:
+def spent_by_milestone(db: Database, today: date) -> dict[str, float]:
     """What was spent by milestone code up to a day; a code without an entry is missing, which is not 0."""
     sql = "SELECT code, SUM(amount) FROM cost_entry WHERE as_of <= ? GROUP BY code"
     return {code: float(amount) for code, amount in db.execute(sql, (today.isoformat(),)).fetchall()}
 
 
-def records(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
+def plain_rows(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
     """Rows as plain values: days as ISO dates, NaN as None."""
     return [
         {str(name): _plain(value) for name, value in row.items()}

@@ -11,23 +11,23 @@ import pytest
 
 import dashboard
 from dashboard.charts import burnup, layout, plan_timeline, slips
-from dashboard.charts.gains import Dot, draw_gains
-from dashboard.charts.plan_timeline import Bar
-from dashboard.charts.slips import Slip
+from dashboard.charts.gains import GainDot, draw_gains
+from dashboard.charts.plan_timeline import MilestoneBar
+from dashboard.charts.slips import ForecastSeries
 from dashboard.charts.theme import PALETTES
 
 CSS = Path(dashboard.__file__).with_name("static") / "milestones.css"
 TODAY = date(2013, 5, 1)
-PROVEN = Bar(
+PROVEN = MilestoneBar(
     code="M1", title="Receive", first_start=date(2013, 1, 1), first_due=date(2013, 3, 31), start=date(2013, 1, 1),
     due=date(2013, 4, 14), measured_from=date(2013, 1, 7), measured_to=date(2013, 4, 7), proven_on=date(2013, 3, 24),
     built=True,
 )  # fmt: skip
-AHEAD = Bar(
+AHEAD = MilestoneBar(
     code="M2", title="More", first_start=None, first_due=None, start=date(2013, 6, 1), due=date(2013, 6, 30),
     measured_from=None, measured_to=None, proven_on=None, built=False,
 )  # fmt: skip
-SLIPPING = Slip(
+SLIPPING = ForecastSeries(
     code="M1",
     foreseen=(
         (date(2013, 2, 10), date(2013, 6, 16)), (date(2013, 2, 17), date(2013, 4, 21)), (date(2013, 2, 24), None),
@@ -36,13 +36,13 @@ SLIPPING = Slip(
     until=TODAY,
     proven_on=None,
 )  # fmt: skip
-DOTS = [Dot(name="UA", estimate=0.5, low=0.4, high=0.6), Dot(name="HA", estimate=-1.0, low=-3.0, high=-0.2)]
+DOTS = [GainDot(name="UA", estimate=0.5, low=0.4, high=0.6), GainDot(name="HA", estimate=-1.0, low=-3.0, high=-0.2)]
 
 
-def every() -> list[layout.Figure]:
+def every() -> list[layout.PlotlyFigure]:
     """One figure of each kind."""
     return [
-        plan_timeline.draw_plan([PROVEN, AHEAD], TODAY),
+        plan_timeline.draw_plan_timeline([PROVEN, AHEAD], TODAY),
         slips.draw_slips([SLIPPING], TODAY),
         burnup.draw_burnup([(date(2013, 1, 6), 0, 4), (date(2013, 1, 13), 2, 5)]),
         draw_gains(DOTS, 0.3),
@@ -72,7 +72,7 @@ def test_no_chart_has_more_than_three_colours_of_lines() -> None:
 
 def test_the_first_plan_stays_beside_the_present_one() -> None:
     """A moved due date shows as two bars of different length, in their own rows' places."""
-    traces = {trace["name"]: trace for trace in plan_timeline.draw_plan([PROVEN, AHEAD], TODAY)["data"]}
+    traces = {trace["name"]: trace for trace in plan_timeline.draw_plan_timeline([PROVEN, AHEAD], TODAY)["data"]}
     day = 86_400_000
     assert traces["planned"]["x"] == [(31 + 28 + 31 + 14) * day]
     assert traces["first plan"]["x"] == [(31 + 28 + 31) * day]
@@ -101,7 +101,7 @@ def test_a_moved_due_date_is_a_step() -> None:
 
 
 @pytest.mark.parametrize("slip", [replace(SLIPPING, foreseen=()), replace(SLIPPING, dues=())])
-def test_a_milestone_without_forecasts_or_plans_is_drawn_as_far_as_it_is_known(slip: Slip) -> None:
+def test_a_milestone_without_forecasts_or_plans_is_drawn_as_far_as_it_is_known(slip: ForecastSeries) -> None:
     """Neither a milestone that was never foreseen nor one whose plan nobody recorded breaks the chart."""
     assert go.Figure(slips.draw_slips([slip], TODAY)).data
 
@@ -137,7 +137,7 @@ def test_a_partners_name_is_text_and_stays_a_row_of_its_own() -> None:
     axis = draw_gains([replace(DOTS[0], name=name) for name in names], None)["layout"]["yaxis"]
     assert axis["categoryarray"][::-1] == ["&lt;b>AA&lt;/b>", f"{long}1", f"{long}2"]
     assert len(set(axis["tickvals"])) == 3
-    assert all(len(said) <= layout.LONGEST + 8 for said in axis["ticktext"])
+    assert all(len(said) <= layout.MAX_NAME_CHARS + 8 for said in axis["ticktext"])
 
 
 def test_the_page_reserves_each_charts_height() -> None:
@@ -145,12 +145,12 @@ def test_the_page_reserves_each_charts_height() -> None:
     css = CSS.read_text()
     for name, height in {"slips": slips.SLIPS_HEIGHT_PX, "burnup": burnup.BURNUP_HEIGHT_PX}.items():
         assert f".chart.{name} {{ min-height: {height}px; }}" in css
-    for rows in {layout.rows_of(count) for count in range(200)}:
-        assert f".chart.rows-{rows} {{ min-height: {layout.height_of(rows)}px; }}" in css
+    for rows in {layout.reserved_rows(count) for count in range(200)}:
+        assert f".chart.rows-{rows} {{ min-height: {layout.rows_height_px(rows)}px; }}" in css
 
 
 def test_a_plan_that_runs_for_days_is_drawn_too() -> None:
     """A plan of one day, all of it today, has an axis of its own."""
     bar = replace(AHEAD, start=TODAY, due=TODAY, built=True)
-    figure = plan_timeline.draw_plan([bar], TODAY)
+    figure = plan_timeline.draw_plan_timeline([bar], TODAY)
     assert figure["layout"]["xaxis"]["range"] == [TODAY.isoformat(), (TODAY + timedelta(days=2)).isoformat()]

@@ -12,9 +12,9 @@ import pytest
 
 import dashboard
 from dashboard.charts import weekly_figures
-from dashboard.charts.layout import Figure, Mark
+from dashboard.charts.layout import MarkedDay, PlotlyFigure
 from dashboard.charts.theme import PALETTES
-from dashboard.queries.weekly import WEEKLY
+from dashboard.queries.weekly import WEEKLY_COLUMNS
 from roadmap.wording.numbers import time_unit
 
 CSS = Path(dashboard.__file__).with_name("static") / "milepost.css"
@@ -25,7 +25,7 @@ WEEKS = [("2013-03-18", "M1", 9.0, 3.0), ("2013-03-25", "M1", 10.0, None), ("201
 def frame() -> pd.DataFrame:
     """Three weeks over a milestone switch, the service missing in one."""
     rows = [
-        dict.fromkeys(WEEKLY, 50.0)
+        dict.fromkeys(WEEKLY_COLUMNS, 50.0)
         | {
             "block": date.fromisoformat(block),
             "block_end": date.fromordinal(date.fromisoformat(block).toordinal() + 6),
@@ -36,15 +36,15 @@ def frame() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-MARKS = [Mark(when=date(2013, 3, 18), text="M1 Receive"), Mark(when=date(2013, 4, 1), text="M2 More")]
+MARKS = [MarkedDay(when=date(2013, 3, 18), text="M1 Receive"), MarkedDay(when=date(2013, 4, 1), text="M2 More")]
 
 
-def every(frame: pd.DataFrame) -> list[Figure]:
+def every(frame: pd.DataFrame) -> list[PlotlyFigure]:
     """One figure of each kind."""
     window = (date(2013, 3, 18), date(2013, 3, 31))
     return [
-        weekly_figures.busy(frame, MARKS, window, "30% less", time_unit(11.0)),
-        weekly_figures.failed(frame, MARKS, None),
+        weekly_figures.draw_busy(frame, MARKS, window, "30% less", time_unit(11.0)),
+        weekly_figures.draw_failed(frame, MARKS, None),
     ]
 
 
@@ -73,7 +73,7 @@ def test_weeks_that_nobody_measured_are_a_gap_too(frame: pd.DataFrame) -> None:
     """Two rows with a hole between them are not joined by a line."""
     lines = {
         trace["meta"]: trace
-        for trace in weekly_figures.busy(frame.iloc[[0, 2]], MARKS, None, "", time_unit(11.0))["data"]
+        for trace in weekly_figures.draw_busy(frame.iloc[[0, 2]], MARKS, None, "", time_unit(11.0))["data"]
     }
     assert lines["baseline"]["y"] == [9.0, None, 11.0]
 
@@ -121,7 +121,7 @@ def blocks_of(css: str) -> tuple[str, str]:
 def test_the_page_reserves_each_charts_height() -> None:
     """The height a chart will have is in a style sheet, so that nothing jumps."""
     css = "".join(sheet.read_text() for sheet in CSS.parent.glob("*.css"))
-    for name, height in weekly_figures.HEIGHTS.items():
+    for name, height in weekly_figures.HEIGHTS_PX.items():
         assert f".chart.{name} {{ min-height: {height}px; }}" in css
 
 

@@ -56,8 +56,8 @@ lists = st.builds(
 def found(query: str, today: date = TODAY) -> parse.ParsedFilter:
     """What a query picks."""
     known = dict.fromkeys(parse.KEYS)
-    return parse.read(
-        query_string.read(parse_qsl(query), known),
+    return parse.parse_filter(
+        query_string.parse_query(parse_qsl(query), known),
         KNOWN,
         today,
         lambda text: READING if text == "M1:x:none" else f"no {text}",
@@ -68,7 +68,7 @@ def found(query: str, today: date = TODAY) -> parse.ParsedFilter:
 @given(lists)
 def test_an_address_stands_for_one_list(picked: RunFilter) -> None:
     """Whatever a list holds, and whatever names there are, its address gives the same list."""
-    again = found(urlencode(parse.keys_of(picked, "M1:x:none" if picked.counted else "")))
+    again = found(urlencode(parse.filter_keys(picked, "M1:x:none" if picked.counted else "")))
     same = {name: tuple(n for n in getattr(picked, name) if n) for name in ("partners", "feeds", "faults")}
     assert again.notices == ()
     assert {name: getattr(again.picked, name) for name in same} == same
@@ -137,7 +137,7 @@ def test_as_of_an_earlier_day_nothing_later_counts() -> None:
     """A list as of a day holds what was known then, whatever days are asked for; these stay the reader's own."""
     known, day = dict.fromkeys(parse.KEYS), date(2013, 6, 30)
     for told, last in (([], None), ([("to", "2013-12-31")], date(2013, 12, 31))):
-        again = parse.read(query_string.read([("as_of", "2013-06-30"), *told], known), KNOWN, day, str)
+        again = parse.parse_filter(query_string.parse_query([("as_of", "2013-06-30"), *told], known), KNOWN, day, str)
         assert (again.picked.known, again.picked.last) == (day, last)
 
 
@@ -150,10 +150,10 @@ def test_states_are_all_that_a_run_can_be() -> None:
 @given(st.lists(st.text(min_size=1), unique=True))
 def test_names_stay_apart_whatever_is_in_them(values: list[str]) -> None:
     """Commas and backslashes belong to a name or part two, and both can be told."""
-    assert query_string.parted(query_string.joined(values)) == tuple(values)
+    assert query_string.split_values(query_string.join_values(values)) == tuple(values)
 
 
 def test_a_list_of_a_reading_needs_its_name() -> None:
     """Without the name there is no address that would hold the same runs."""
     with pytest.raises(ValueError, match="name of the reading"):
-        parse.keys_of(RunFilter(counted=READING))
+        parse.filter_keys(RunFilter(counted=READING))

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.charts.gains import gains as gains_chart
-from dashboard.presenters.feed_rows import likely
-from dashboard.queries.partner_gains import Gains, PartnerGain, gains, split, split_said
+from dashboard.charts.gains import gains_chart
+from dashboard.presenters.feed_rows import describe_range
+from dashboard.queries.partner_gains import (
+    MilestoneGains,
+    PartnerGain,
+    describe_split,
+    gains_by_milestone,
+    split_by_direction,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,26 +43,26 @@ def gain(partner: str, low: float | None, high: float | None) -> PartnerGain:
 
 
 @pytest.fixture
-def ranges(client: FlaskClient) -> Gains:
+def ranges(client: FlaskClient) -> MilestoneGains:
     """Gains of six partners: two less, two more, one unclear, one with too few runs."""
-    made = client.application.extensions["views"].newest().made(gains)["M1"]
+    made = client.application.extensions["views"].newest().made(gains_by_milestone)["M1"]
     partners = (
         gain("AA", 0.4, 0.6), gain("UA", 0.1, 0.2), gain("HA", -2.0, -0.5), gain("AS", -0.5, -0.1),
         gain("VX", -0.2, 0.1), gain("OO", None, None),
     )  # fmt: skip
-    return Gains(**{name: getattr(made, name) for name in made.__slots__} | {"partners": partners})
+    return MilestoneGains(**{name: getattr(made, name) for name in made.__slots__} | {"partners": partners})
 
 
-def test_partners_are_counted_by_their_likely_range(ranges: Gains) -> None:
+def test_partners_are_counted_by_their_likely_range(ranges: MilestoneGains) -> None:
     """A range on one side of the same time is less or more; one across it is unclear; none is too few."""
-    found = split(ranges)
+    found = split_by_direction(ranges)
     assert (found.less, found.more) == (("AA", "UA"), ("AS", "HA"))
     assert (found.unclear, found.unknown) == (("VX",), ("OO",))
-    assert split_said(found, 6) == "Less time with 2 of 5 partners, more with 2 (AS, HA), unclear with 1"
-    assert split_said(found, 1) == "Less time with 2 of 5 partners, more with 2 (AS and 1 other), unclear with 1"
+    assert describe_split(found, 6) == "Less time with 2 of 5 partners, more with 2 (AS, HA), unclear with 1"
+    assert describe_split(found, 1) == "Less time with 2 of 5 partners, more with 2 (AS and 1 other), unclear with 1"
 
 
-def test_the_chart_of_partners_counts_those_unclear_too(ranges: Gains) -> None:
+def test_the_chart_of_partners_counts_those_unclear_too(ranges: MilestoneGains) -> None:
     """Its title accounts for every dot in it."""
     chart = gains_chart(ranges)
     assert chart is not None
@@ -157,4 +163,4 @@ def test_the_printed_page_is_led_to_from_the_answer(client: FlaskClient) -> None
 )
 def test_a_bound_of_nothing_is_the_same_time(low: float, high: float, said: str) -> None:
     """Nobody reads "0% less"."""
-    assert likely(low, high, 0) == said
+    assert describe_range(low, high, 0) == said

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import roadmap
-from dashboard.charts.slips import slips
+from dashboard.charts.slips import slips_chart
 from dashboard.presenters import milestone_detail
-from dashboard.queries.plan_history import planned
+from dashboard.queries.plan_history import plan_history
 from metrics.store.database import open_store
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load
@@ -232,7 +232,7 @@ def test_no_reader_waits_for_a_milestones_page(app_on: Callable[..., Flask], exa
     """Where views are kept, the page of every milestone is made before anybody asks for it."""
     app = app_on(example_year.store, milestones=example_year.milestones, built=4, keep_s=60.0)  # type: ignore[attr-defined]
     made = app.extensions["views"].newest()._made
-    assert {milestone_detail.told(code) for code in ("M1", "M2", "M3", "M4")} <= set(made)
+    assert {milestone_detail.milestone_page(code) for code in ("M1", "M2", "M3", "M4")} <= set(made)
 
 
 def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient) -> None:
@@ -247,9 +247,9 @@ def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient) -> None:
 def test_the_message_of_slips_names_the_target_that_comes_last(example_app: Flask) -> None:
     """Of several targets it says which is not expected, so that another's date does not contradict it."""
     seen = example_app.extensions["views"].newest()
-    told = seen.made(planned)
+    told = seen.made(plan_history)
     *rest, last = told.foreseen
     late = replace(told, foreseen=(*rest, replace(last, expected_on=None, last=("busy_time_saved",))))
-    chart = slips(late, seen.today)
+    chart = slips_chart(late, seen.today)
     assert chart is not None
     assert chart.title.endswith("is not expected within three years, as things stand, with processing time saved")

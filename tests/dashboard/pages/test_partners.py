@@ -96,7 +96,7 @@ KEYS = {"side": "sides", "state": "states", "partner": "partners", "feed": "feed
 def picked_of(href: str) -> RunFilter:
     """The list of runs that an address stands for."""
     asked = {name: values[0] for name, values in parse_qs(urlsplit(unescape(href)).query).items()}
-    many = {where: query_string.parted(asked.get(key, "")) for key, where in KEYS.items()}
+    many = {where: query_string.split_values(asked.get(key, "")) for key, where in KEYS.items()}
     days = {
         where: date.fromisoformat(asked[key]) if key in asked else None
         for key, where in (("from", "first"), ("to", "last"))
@@ -247,7 +247,7 @@ def test_hostile_names_filter_and_link_too(live: Live) -> None:
     """A name with commas or markup picks its own feed, in the filter and in the lists behind its numbers."""
     client = live([run(name, day, "failed" if day == 17 else "done") for name in HOSTILE for day in (17, 18)])
     for name in HOSTILE:
-        found = client.get("/partners", query_string={"partner": query_string.joined((name,))}).text
+        found = client.get("/partners", query_string={"partner": query_string.join_values((name,))}).text
         assert len(rows_of(found)) == 1, name
         href = re.findall(r'href="(/runs\?[^"]+)">1 failed', found)[0]
         assert picked_of(href).partners == (name,)

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts import partner_failures
 from dashboard.presenters import feed_rows
-from dashboard.queries.partners import Block
+from dashboard.queries.partners import PartnerBlock
 from metrics.queries.feed_health import FeedState
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ STATE = FeedState(
 )  # fmt: skip
 
 
-def week(number: int, side: str = "service@1", many: int = 3) -> Block:
+def week(number: int, side: str = "service@1", many: int = 3) -> PartnerBlock:
     """A week in which the monolith failed once and the service never."""
     first = FIRST + timedelta(weeks=number)
-    return Block(
+    return PartnerBlock(
         block=first, block_end=first + timedelta(days=6), side=side, milestone="M1", control=(1, many),
         subject=(0, many),
     )  # fmt: skip
@@ -41,7 +41,7 @@ def week(number: int, side: str = "service@1", many: int = 3) -> Block:
 def test_few_exchanges_are_counted_by_month() -> None:
     """Failed of how many, a point a month, and a point more where another level of the service took over."""
     blocks = [*(week(n) for n in range(6)), *(week(n, "service@2") for n in range(6, 20))]
-    chart = partner_failures.chart("AA", blocks, "replay")
+    chart = partner_failures.partner_failures_chart("AA", blocks, "replay")
     go.Figure(chart.figure)
     assert chart.title == "Failed first attempts: 0 of 60 with the service, 20 of 60 with the monolith"
     assert chart.what.startswith("Exchanges of AA whose first attempt failed, by month, under standard faults.")
@@ -55,7 +55,7 @@ def test_few_exchanges_are_counted_by_month() -> None:
 
 def test_many_exchanges_are_a_rate_by_week() -> None:
     """Weeks as they are, of every 1,000."""
-    chart = partner_failures.chart("AA", [week(n, many=50) for n in range(20)], "replay")
+    chart = partner_failures.partner_failures_chart("AA", [week(n, many=50) for n in range(20)], "replay")
     assert len(chart.rows) == 20
     assert chart.rows[0]["control_first"] == 20
     assert chart.title == "Fewer failed first attempts in 20 of 20 weeks, more in none"
@@ -65,8 +65,10 @@ def test_many_exchanges_are_a_rate_by_week() -> None:
 def test_a_few_blocks_have_a_tick_each() -> None:
     """No day is named twice, one block stands in the middle, and counts are whole."""
     day = replace(week(0), block_end=FIRST, control=None, subject=(1, 3))
-    one = partner_failures.chart("AA", [day], "live").figure["layout"]
-    two = partner_failures.chart("AA", [day, replace(day, block=FIRST + timedelta(1))], "live").figure["layout"]
+    one = partner_failures.partner_failures_chart("AA", [day], "live").figure["layout"]
+    two = partner_failures.partner_failures_chart("AA", [day, replace(day, block=FIRST + timedelta(1))], "live").figure[
+        "layout"
+    ]
     assert (one["xaxis"]["tickvals"], one["xaxis"]["range"]) == (["2013-01-07"], ["2013-01-06", "2013-01-08"])
     assert two["xaxis"]["tickvals"] == ["2013-01-07", "2013-01-08"]
     assert one["yaxis"]["dtick"] == 1
@@ -74,8 +76,8 @@ def test_a_few_blocks_have_a_tick_each() -> None:
 
 def test_few_exchanges_tell_no_usual_wait() -> None:
     """Below the least from which anything is usual, no wait is: neither on the page nor in its data."""
-    assert feed_rows.waits(STATE) == (None, None)
-    assert feed_rows.waits(replace(STATE, exchanges=5)) == (6.0, 30.0)
+    assert feed_rows.delivery_waits_s(STATE) == (None, None)
+    assert feed_rows.delivery_waits_s(replace(STATE, exchanges=5)) == (6.0, 30.0)
 
 
 def test_few_exchanges_make_no_rate(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:

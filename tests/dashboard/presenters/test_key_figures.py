@@ -13,7 +13,7 @@ import roadmap
 from dashboard.cache.views import Views
 from dashboard.charts.line_points import marker_style
 from dashboard.config import Config
-from dashboard.presenters.home import answer
+from dashboard.presenters.home import home_page
 from metrics.measures.counted_runs import runs_behind
 from metrics.measures.window import load
 from metrics.queries import runs
@@ -31,7 +31,7 @@ def told(made_up):
     store = made_up()
     view = Views(Config(store=store, milestones=PLAN, built=1, workspace_name="demo")).newest()
     with closing(open_reader(store)) as db:
-        yield view.made(answer), db, view
+        yield view.made(home_page), db, view
 
 
 def length(db, view, keys) -> int:

@@ -78,13 +78,13 @@ def test_no_word_is_explained_that_the_code_does_not_know() -> None:
     assert set(glossary.GRADE_WHEN) == set(GRADES)
     assert set(FINE_PRINT) == set(MEASURES)
     told = set(re.findall(r'return "(\w+)", |^- `(\w+)`', inspect.getsource(feed_health), re.MULTILINE))
-    assert {one or other for one, other in told} == set(feed_rows.BY_NAME) - {feed_rows.ELSEWHERE}
+    assert {one or other for one, other in told} == set(feed_rows.STATES_BY_NAME) - {feed_rows.MONOLITH_ONLY}
 
 
 def test_statuses_stand_in_the_order_in_which_they_are_tried() -> None:
     """The first that fits counts, so their order is part of the rule."""
-    assert [rule.name for rule in glossary.statuses()][:3] == ["proven", "paused", "stopped"]
-    assert [rule.name for rule in glossary.statuses()][-2:] == ["insufficient", "on_track"]
+    assert [rule.name for rule in glossary.status_entries()][:3] == ["proven", "paused", "stopped"]
+    assert [rule.name for rule in glossary.status_entries()][-2:] == ["insufficient", "on_track"]
 
 
 def test_the_examples_of_answers_are_answered_so() -> None:
@@ -128,8 +128,8 @@ def test_every_fault_stands_with_its_rate_and_the_hash(text: str) -> None:
     keys = {
         f"{part}.{key}" for part, told in tomllib.loads(raw.decode()).items() if isinstance(told, dict) for key in told
     }
-    assert keys == set(method.FAULTS)
-    for said in method.FAULTS.values():
+    assert keys == set(method.FAULT_LABELS)
+    for said in method.FAULT_LABELS.values():
         assert said in text
     assert "1 of every 5,000" in text
     assert hashlib.sha256(raw).hexdigest() in text

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.queries.freshness import Freshness, waits_since
+from dashboard.queries.freshness import Freshness, oldest_uncollected
 from metrics.collector.collect import collect
 from metrics.events import RunEvent, RunKey, SpoolRecorder, to_line
 from metrics.store.database import open_store
@@ -158,33 +158,33 @@ def test_only_what_nobody_has_read_waits(spool, tmp_path) -> None:
     early, late = NOW - timedelta(hours=5), NOW - timedelta(hours=1)
     path = waits(spool, early, to_line(run(early)))
     store = tmp_path / "other.db"
-    assert waits_since(spool, store) == early
+    assert oldest_uncollected(spool, store) == early
     with closing(open_store(store, "live")) as db:
         db.execute("INSERT INTO spool_file VALUES (?, ?)", (path.name, path.stat().st_size))
         db.conn.commit()
-    assert waits_since(spool, store) is None
+    assert oldest_uncollected(spool, store) is None
     written(path, to_line(run(late)))
-    assert waits_since(spool, store) == late
+    assert oldest_uncollected(spool, store) == late
 
 
 def test_what_is_being_written_does_not_wait(spool, tmp_path) -> None:
     """Half a line may still become one."""
     waits(spool, NOW - timedelta(hours=5), b'{"kind":')
-    assert waits_since(spool, tmp_path / "none.db") is None
+    assert oldest_uncollected(spool, tmp_path / "none.db") is None
 
 
 def test_a_log_of_years_ago_is_not_years_late(spool, tmp_path) -> None:
     """What was told just now waits since now, whenever it happened."""
-    since = waits_since(spool, tmp_path / "none.db")
+    since = oldest_uncollected(spool, tmp_path / "none.db")
     assert since is None
     waits(spool, NOW - timedelta(hours=1), to_line(run(datetime(2013, 1, 1, tzinfo=UTC))))
-    assert waits_since(spool, tmp_path / "none.db") == NOW - timedelta(hours=1)
+    assert oldest_uncollected(spool, tmp_path / "none.db") == NOW - timedelta(hours=1)
 
 
 def test_lines_that_are_no_events_wait_too(spool, tmp_path) -> None:
     """Nobody reads them either, and the file's name says since when."""
     waits(spool, NOW - timedelta(hours=4), b"not an event\n")
-    assert waits_since(spool, tmp_path / "none.db") == NOW - timedelta(hours=4)
+    assert oldest_uncollected(spool, tmp_path / "none.db") == NOW - timedelta(hours=4)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.queries.partner_gains import gains
+from dashboard.queries.partner_gains import gains_by_milestone
 from metrics.measures.comparison import busy_time_saved
 from metrics.store.database import open_reader
 from roadmap.judge.evidence import question
@@ -39,7 +39,7 @@ def test_a_partners_gain_is_what_its_own_question_answers(seen: View) -> None:
     """Cutting the window gives the number and the range that asking for the partner's feeds alone gives."""
     milestone = seen.plan.milestones[0]
     with closing(open_reader(seen.store)) as db:
-        found = gains(db, seen)["M1"]
+        found = gains_by_milestone(db, seen)["M1"]
         assert len(found.partners) == 4
         for gain in found.partners:
             asked = replace(question(milestone, found.end, "replay", "standard"), scope=(f"{gain.partner}/flights",))
@@ -50,12 +50,12 @@ def test_a_partners_gain_is_what_its_own_question_answers(seen: View) -> None:
 def test_the_partners_runs_add_up_to_the_milestones(seen: View) -> None:
     """What each partner counts is exactly its share of what the milestone's own reading counts."""
     reading = next(c.reading for c in seen.verdicts[0].criteria if c.name == "busy_time_saved")
-    assert sum(gain.runs for gain in seen.made(gains)["M1"].partners) == reading.n
+    assert sum(gain.runs for gain in seen.made(gains_by_milestone)["M1"].partners) == reading.n
 
 
 def test_too_few_runs_are_said_and_stand_last(seen: View) -> None:
     """A partner with three weeks has no range, so it is no number to show; those known come by their gain."""
-    found = seen.made(gains)["M1"]
+    found = seen.made(gains_by_milestone)["M1"]
     assert [gain.partner for gain in found.partners if not gain.known] == ["F9"]
     assert found.partners[-1].partner == "F9"
     known = [gain.estimate for gain in found.partners if gain.known]
@@ -64,4 +64,4 @@ def test_too_few_runs_are_said_and_stand_last(seen: View) -> None:
 
 def test_a_milestone_that_was_not_measured_has_none(seen: View) -> None:
     """Without a run of its subject there are no gains to cut."""
-    assert set(seen.made(gains)) == {"M1"}
+    assert set(seen.made(gains_by_milestone)) == {"M1"}

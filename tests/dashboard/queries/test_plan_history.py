@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashboard.queries.plan_history import Foreseen, Reached, foreseen, reached
+from dashboard.queries.plan_history import CriteriaCount, RecordedForecast, criteria_counts, recorded_forecasts
 from metrics.store.database import open_store
 
 if TYPE_CHECKING:
@@ -50,22 +50,24 @@ def db(tmp_path: Path) -> Iterator[Database]:
 def test_a_milestone_is_expected_with_the_last_of_its_targets(db: Database) -> None:
     """The latest day counts; a target that is not expected at all leaves no day. Either is named."""
     due = date(2013, 3, 31)
-    assert foreseen(db, "M1", date(2013, 12, 31)) == (
-        Foreseen(code="M1", as_of=date(2013, 1, 6), due=due, expected_on=date(2013, 3, 3), last=("busy_time_saved",)),
-        Foreseen(code="M1", as_of=date(2013, 1, 13), due=due, expected_on=None, last=("failed_first",)),
+    assert recorded_forecasts(db, "M1", date(2013, 12, 31)) == (
+        RecordedForecast(
+            code="M1", as_of=date(2013, 1, 6), due=due, expected_on=date(2013, 3, 3), last=("busy_time_saved",)
+        ),
+        RecordedForecast(code="M1", as_of=date(2013, 1, 13), due=due, expected_on=None, last=("failed_first",)),
     )
 
 
 def test_criteria_are_counted_by_the_last_evaluation_of_a_day(db: Database) -> None:
     """Judged twice on a day counts once, as it was judged last; what left the plan leaves the scope."""
-    assert reached(db, date(2013, 12, 31)) == (
-        Reached(as_of=date(2013, 1, 6), met=0, scope=3),
-        Reached(as_of=date(2013, 1, 13), met=2, scope=2),
+    assert criteria_counts(db, date(2013, 12, 31)) == (
+        CriteriaCount(as_of=date(2013, 1, 6), met=0, scope=3),
+        CriteriaCount(as_of=date(2013, 1, 13), met=2, scope=2),
     )
 
 
 def test_nothing_recorded_later_than_the_day_counts(db: Database) -> None:
     """As of an earlier day only what was recorded by then is known."""
-    assert [one.as_of for one in foreseen(db, "M1", date(2013, 1, 7))] == [date(2013, 1, 6)]
-    assert [one.as_of for one in reached(db, date(2013, 1, 7))] == [date(2013, 1, 6)]
-    assert reached(db, date(2013, 1, 1)) == ()
+    assert [one.as_of for one in recorded_forecasts(db, "M1", date(2013, 1, 7))] == [date(2013, 1, 6)]
+    assert [one.as_of for one in criteria_counts(db, date(2013, 1, 7))] == [date(2013, 1, 6)]
+    assert criteria_counts(db, date(2013, 1, 1)) == ()

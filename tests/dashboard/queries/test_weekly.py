@@ -29,7 +29,7 @@ def weekly(store: Path, faults: str = "standard") -> pd.DataFrame:
     """The weekly frame of a whole store at level 1."""
     db = open_reader(store)
     parts = block_series.milestone_spans(load(TEMPLATE), built=1, today=date(2013, 12, 31))
-    frame = queries_weekly.weekly(db, parts, "replay", faults)
+    frame = queries_weekly.weekly_frame(db, parts, "replay", faults)
     db.close()
     return frame
 
@@ -66,14 +66,14 @@ def test_a_week_without_the_service_is_nan_not_zero(made_up: Callable[..., Path]
     frame = weekly(made_up(weeks=8, without=(3,)))
     assert math.isnan(frame["subject_s"].iloc[3])
     assert not math.isnan(frame["control_s"].iloc[3])
-    assert queries_weekly.records(frame, ["block", "subject_s"])[3] == {"block": "2013-01-21", "subject_s": None}
+    assert queries_weekly.plain_rows(frame, ["block", "subject_s"])[3] == {"block": "2013-01-21", "subject_s": None}
 
 
 def test_nothing_measured_is_an_empty_frame_with_columns(made_up: Callable[..., Path]) -> None:
     """A subject without runs gives no rows, and no error."""
     frame = weekly(made_up(weeks=2), faults="real")
     assert frame.empty
-    assert list(frame) == list(queries_weekly.WEEKLY)
+    assert list(frame) == list(queries_weekly.WEEKLY_COLUMNS)
 
 
 def test_weights_are_fixed_from_the_day_of_their_pin_on(made_up: Callable[..., Path]) -> None:
@@ -82,10 +82,10 @@ def test_weights_are_fixed_from_the_day_of_their_pin_on(made_up: Callable[..., P
         question(load(TEMPLATE).milestones[0], date(2013, 2, 3), "replay", "standard"), series="5e1f00d2b7c9"
     )
     with closing(open_store(made_up(weeks=6), "replay")) as db:
-        assert not queries_weekly.is_pinned(db, asked)
+        assert not queries_weekly.has_pinned_weights(db, asked)
         pin_baseline(db, asked, 1)
-        assert queries_weekly.is_pinned(db, asked)
-        assert not queries_weekly.is_pinned(db, replace(asked, end=date(2013, 2, 2)))
+        assert queries_weekly.has_pinned_weights(db, asked)
+        assert not queries_weekly.has_pinned_weights(db, replace(asked, end=date(2013, 2, 2)))
 
 
 def test_what_logs_cannot_tell_is_no_sum(made_up: Callable[..., Path]) -> None:
@@ -95,8 +95,8 @@ def test_what_logs_cannot_tell_is_no_sum(made_up: Callable[..., Path]) -> None:
     with closing(open_store(store, "replay")) as db:
         (series,) = db.execute("SELECT DISTINCT series FROM run_block WHERE faults = 'standard'").fetchone()
         asked = replace(asked, series=series)
-        before = queries_weekly.sums(db, asked, "monolith")
+        before = queries_weekly.side_totals(db, asked, "monolith")
         db.execute("UPDATE run_block SET imported = attempts")
-        after = queries_weekly.sums(db, asked, "monolith")
+        after = queries_weekly.side_totals(db, asked, "monolith")
     assert before.blocked_s is not None
     assert after == replace(before, blocked_s=None)
