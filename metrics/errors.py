@@ -5,7 +5,7 @@ MetricsError            base; never raised itself
 ├── StoreDamaged        restore or move the named database away; nothing was changed (exit 2)
 │   └── StoreMissing    measure or run something first; there is nothing to read yet (exit 2)
 ├── SpoolDamaged        look at the line set aside; every good line has been collected (exit 3)
-├── RowsLeftOut         mend the rows that were named and import again; every good row is in (exit 3)
+├── RowsSkipped         mend the rows that were named and import again; every good row is in (exit 3)
 ├── SubjectFailed       read the subject's own words; the measurement did not happen (exit 1)
 └── TryLater            somebody else is at it; call again later (exit 75)
 """
@@ -39,7 +39,7 @@ class SpoolDamaged(MetricsError):
     exit_code = 3
 
 
-class RowsLeftOut(MetricsError):
+class RowsSkipped(MetricsError):
     """Rows of a log cannot be read as runs; each was named, the others were imported."""
 
     exit_code = 3

@@ -190,24 +190,24 @@ def to_line(event: Event, *, started: bool = False) -> bytes:
         told["aside"] = None if event.aside is None else dict(event.aside)
     line = _ENCODER.encode(told)
     if "\\ud" in line or "\\\\x" in line:  # only then can there be anything to write otherwise
-        line = _ENCODER.encode(_readable(told))
+        line = _ENCODER.encode(_escape_surrogates(told))
     return line.encode() + b"\n"
 
 
-def _readable(told: Any) -> Any:
+def _escape_surrogates(told: Any) -> Any:
     """The same with every lone surrogate spelled out: no reader takes one for text.
 
     A text that has one, or that looks as if one had been spelled out in it, has its backslashes doubled: so no two
     texts become the same.
     """
     if isinstance(told, dict):
-        return {_readable(name): _readable(value) for name, value in told.items()}
-    if not isinstance(told, str) or not _SPELLED.search(told):
+        return {_escape_surrogates(name): _escape_surrogates(value) for name, value in told.items()}
+    if not isinstance(told, str) or not _NEEDS_ESCAPE.search(told):
         return told
-    return _SURROGATE.sub(lambda found: _spelled(ord(found[0])), told.replace("\\", "\\\\"))
+    return _SURROGATE.sub(lambda found: _escape_surrogate(ord(found[0])), told.replace("\\", "\\\\"))
 
 
-def _spelled(code: int) -> str:
+def _escape_surrogate(code: int) -> str:
     return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
@@ -217,7 +217,7 @@ KIND_OF: Mapping[type[Event], str] = {cls: name for name, cls in KINDS.items()}
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_SPELLED = re.compile(r"[\ud800-\udfff]|\\x[89a-f][0-9a-f]|\\ud[89a-f][0-9a-f]{2}")
+_NEEDS_ESCAPE = re.compile(r"[\ud800-\udfff]|\\x[89a-f][0-9a-f]|\\ud[89a-f][0-9a-f]{2}")
 
 
 class Recorder(Protocol):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def written() -> Iterator[IO[bytes]]:
+def binary_stdout() -> Iterator[IO[bytes]]:
     """Standard output for bytes, flushed at the end.
 
     Raises:
@@ -30,11 +30,11 @@ def written() -> Iterator[IO[bytes]]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _forget(sink)
+        _discard_buffer(sink)
         raise BadInput(f"stdout: cannot be written: {error.strerror or error}") from error
 
 
-def replaceable(path: Path) -> Path:
+def resolve_target(path: Path) -> Path:
     """Where a new file may take the place of `path`: behind its links, and never that of a device, a pipe or a folder.
 
     Raises:
@@ -50,7 +50,7 @@ def replaceable(path: Path) -> Path:
     return real
 
 
-def _forget(sink: IO[bytes]) -> None:
+def _discard_buffer(sink: IO[bytes]) -> None:
     """Let what is still held back go nowhere; else it would be tried, and fail, once more when Python ends."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

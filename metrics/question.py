@@ -43,7 +43,7 @@ class Question:
     bound: str = "anytime"  #: or "fixed": one look, t interval
 
 
-def side_of(name: str) -> tuple[str, int]:
+def system_and_level(name: str) -> tuple[str, int]:
     """The system and level of a subject's name.
 
     Raises:

@@ -51,9 +51,9 @@ def demo(
     import json
 
     from dashboard.server import address_of, listen
-    from metrics.export.data_dictionary import put_beside
+    from metrics.export.data_dictionary import write_beside
     from metrics.progress import progress_bar
-    from metrics.replay.measurement import MeasurementRequest, faults_of, measure
+    from metrics.replay.measurement import MeasurementRequest, expand_faults, measure
     from poc.config.scaffold import AIRLINES, make
     from roadmap.cli.main import judged_before
     from roadmap.plan.loader import load
@@ -76,11 +76,11 @@ def demo(
             f"{front.milestones}: no milestone whose service is built starts in the first {weeks} weeks of 2013"
         )
     order = MeasurementRequest(
-        front.root, front.store, ("monolith", *spans), weeks, passes, faults_of(faults), front.built, spans=spans
+        front.root, front.store, ("monolith", *spans), weeks, passes, expand_faults(faults), front.built, spans=spans
     )
     with progress_bar("replaying 2013") as progress:
         done = measure(order, progress)
-    put_beside(order.store)
+    write_beside(order.store)
     verdicts = judge(front)
     address = None if listener is None else address_of(listener)
     if as_json:
@@ -101,9 +101,9 @@ def service_spans(plan: Plan, built: int, weeks: int) -> dict[str, tuple[int, in
 
     A week belongs to the milestones in whose time it begins; one that is not built, or begins later, has none.
     """
-    from metrics.replay.input_files import block_span
+    from metrics.replay.input_files import block_range
 
-    firsts = [block_span(block)[0] for block in range(weeks)]
+    firsts = [block_range(block)[0] for block in range(weeks)]
     found: dict[str, list[int]] = {}
     for milestone in sorted(plan.milestones, key=lambda milestone: milestone.level):
         blocks = [n for n, first in enumerate(firsts) if milestone.start <= first <= milestone.due]

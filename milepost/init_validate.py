@@ -41,7 +41,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     import json
 
     from metrics.errors import BadInput
-    from metrics.importing.mapping import mapping_of
+    from metrics.importing.mapping import parse_mapping
     from metrics.question import block_days
     from poc.config import workspace as config_workspace
     from poc.config.partner import Partner
@@ -59,7 +59,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     with suppress(ExchangeError):  # a mistake in the rest of it has been found above
         table = config_workspace.load_settings(root).import_
         try:
-            _ = table and mapping_of(table, str(root / "milepost.toml"))
+            _ = table and parse_mapping(table, str(root / "milepost.toml"))
         except BadInput as error:
             found.append(str(error))
     try:

@@ -53,7 +53,7 @@ def jobs(front: Context, stop: Callable[[], bool]) -> dict[str, Callable[[], obj
     from time import time_ns
 
     from metrics.collector.collect import collect
-    from metrics.export.data_dictionary import put_beside
+    from metrics.export.data_dictionary import write_beside
     from metrics.store.database import open_store
     from poc.service.worker import InboxWorker
 
@@ -65,7 +65,7 @@ def jobs(front: Context, stop: Callable[[], bool]) -> dict[str, Callable[[], obj
             with closing(open_store(front.store_of("live"), "live")) as db:
                 collect(front.workspace.spool, db, time_ns() // 1000)
 
-    put_beside(front.store_of("live"))
+    write_beside(front.store_of("live"))
     inboxes = InboxWorker(front.workspace, lambda: datetime.now(UTC), front.release, stop, say)
     return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge(front)}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from metrics.store.database import empty_store, open_still
+from metrics.store.database import empty_store, open_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -41,7 +41,7 @@ class View:
         if make not in self._made:
             with self._making:
                 if make not in self._made:
-                    with closing(open_still(self.store) if self.store else empty_store(self.mode)) as db:
+                    with closing(open_snapshot(self.store) if self.store else empty_store(self.mode)) as db:
                         self._made[make] = make(db, self)
         return cast("T", self._made[make])
 

@@ -21,8 +21,8 @@ from dashboard.errors import NoSuchDay, NothingYet, StillReading
 from metrics.errors import MetricsError, StoreDamaged, StoreMissing
 from metrics.question import block_days
 from metrics.store.change_detector import ChangeDetector
-from metrics.store.database import clock_of, empty_store, open_still
-from metrics.store.series import today as replayed_today
+from metrics.store.database import clock_of, empty_store, open_snapshot
+from metrics.store.series import last_evidence_day as replayed_today
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import judge_all, judge_as_of
 from roadmap.plan.loader import load
@@ -280,7 +280,7 @@ class Views:
 
     def _open(self) -> Database:
         try:
-            db = open_still(self._config.store)
+            db = open_snapshot(self._config.store)
         except StoreMissing as error:
             raise no_store(self._config.clock) from error
         if clock_of(db) != self._config.clock:

@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from metrics.errors import StoreDamaged, StoreMissing
-from metrics.export.openmetrics import about, families, plan_valid, render, statuses
+from metrics.export.openmetrics import metric_families, plan_valid_family, render, status_family, workspace_family
 from metrics.question import block_days
 from metrics.store.database import clock_of, open_reader
-from metrics.store.series import today as replayed_today
+from metrics.store.series import last_evidence_day as replayed_today
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import judge_all
 from roadmap.plan.loader import load
@@ -34,7 +34,7 @@ def exposition(config: Config, accept: str) -> tuple[bytes, str]:
     Raises:
         StoreDamaged: the store is not one, or of the other clock.
     """
-    found: list[Metric] = [about(config.workspace_name, config.clock)]
+    found: list[Metric] = [workspace_family(config.workspace_name, config.clock)]
     try:
         db = open_reader(config.store)
     except StoreMissing:
@@ -43,7 +43,7 @@ def exposition(config: Config, accept: str) -> tuple[bytes, str]:
         if clock_of(db) != config.clock:
             raise StoreDamaged(f"{config.store}: holds {clock_of(db)} runs, not {config.clock} ones")
         live = config.clock == "live"
-        found += families(db, int(datetime.now(UTC).timestamp() * 1e6) if live else None)
+        found += metric_families(db, int(datetime.now(UTC).timestamp() * 1e6) if live else None)
         found += _plan(config, db)
     return render(found, accept)
 
@@ -57,9 +57,9 @@ def _plan(config: Config, db: Database | None) -> list[Metric]:
         if db and last is not None:
             today = config.today() if config.clock == "live" and config.today else date.fromisoformat(last)
             verdicts = judge_all(db, plan, today, config.built)
-            told.append(statuses(((verdict.code, verdict.status) for verdict in verdicts), STATUS))
+            told.append(status_family(((verdict.code, verdict.status) for verdict in verdicts), STATUS))
         elif db:
             check(db, plan)
     except PlanError:
-        return [plan_valid(is_valid=False)]
-    return [plan_valid(is_valid=True), *told]
+        return [plan_valid_family(is_valid=False)]
+    return [plan_valid_family(is_valid=True), *told]

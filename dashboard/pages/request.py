@@ -10,7 +10,7 @@ from flask import abort, current_app, g, render_template, request, url_for
 from dashboard.errors import NoSuchDay, NothingYet
 from dashboard.filters import query_string
 from dashboard.queries.freshness import FreshnessLine, freshness
-from metrics.store.database import open_still
+from metrics.store.database import open_snapshot
 from roadmap.wording import numbers
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def database() -> Database:
     """The store, opened read-only for this request, and closed at its end."""
     g.asked_store = True  # what this page tells holds only for as long as the store stays as it is
     if "db" not in g:
-        g.db = open_still(settings().store)
+        g.db = open_snapshot(settings().store)
     return cast("Database", g.db)
 
 

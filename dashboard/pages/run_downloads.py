@@ -17,7 +17,7 @@ from dashboard.pages.run_selection import picking
 from metrics.events import OUTCOMES
 from metrics.queries import runs as queries_runs
 from metrics.queries.runs import Run
-from metrics.store.database import open_still
+from metrics.store.database import open_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ def as_json() -> Response:
 
 
 def _count(picked: RunFilter) -> int:
-    with closing(open_still(settings().store)) as db:
+    with closing(open_snapshot(settings().store)) as db:
         return queries_runs.count(db, picked)
 
 
@@ -106,7 +106,7 @@ def row(run: Run) -> dict[str, Any]:
 
 def _batches(store: Path, picked: RunFilter, most: int) -> Iterator[tuple[Run, ...]]:
     """The newest runs of a list, some at a time, all as of one moment."""
-    with closing(open_still(store)) as db:
+    with closing(open_snapshot(store)) as db:
         after, left = None, most
         while left > 0:
             found = queries_runs.page(db, picked, after, min(AT_ONCE, left))

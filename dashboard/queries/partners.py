@@ -21,7 +21,7 @@ from metrics.queries.filter_sql import block_of, feeds_of, over_by
 from metrics.queries.pagination import totals
 from metrics.queries.run_filter import RunFilter
 from metrics.queries.runs import query_of
-from metrics.store.series import last_series
+from metrics.store.series import newest_series
 from roadmap.judge.evidence import question
 from roadmap.report import block_series
 from roadmap.report.headline import pick_headline
@@ -175,7 +175,7 @@ def _failure_rates(db: Database, seen: View) -> dict[Feed, FailureRate]:
 def _blocks(db: Database, seen: View) -> dict[str, tuple[PartnerBlock, ...]]:
     """Both sides by partner and block, the service at the level that stood then."""
     faults = SHOWN_FAULTS[seen.mode]
-    series = "" if seen.mode == "live" else last_series(db, seen.mode, faults)
+    series = "" if seen.mode == "live" else newest_series(db, seen.mode, faults)
     sql = (
         "SELECT partner, block, MAX(block_end), system, level, SUM(first_failed), SUM(exchanges) FROM run_block "
         "WHERE mode = ? AND faults = ? AND series = ? AND block_end <= ? AND exchanges > 0 "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from metrics.events import parse_subject
 from metrics.question import in_scope
-from metrics.store.series import last_series
+from metrics.store.series import newest_series
 from roadmap.plan.revisions import Revision, recorded
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def measured(db: Database, milestone: Milestone, mode: str, today: date) -> tupl
     days = (milestone.start.isoformat(), today.isoformat())
     found: list[tuple[str, str]] = []
     for faults in _faults(milestone, mode):
-        series = "" if mode == "live" else last_series(db, mode, faults)
+        series = "" if mode == "live" else newest_series(db, mode, faults)
         rows = db.execute(sql, (system, level, mode, faults, series, *days)).fetchall()
         found += [between for partner, feed, *between in rows if in_scope(milestone.scope, partner, feed)]
     if not found:

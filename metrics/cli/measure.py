@@ -51,20 +51,20 @@ def measure(front: CliContext, subjects: str | None, weeks: int, rounds: int, fa
     from dataclasses import asdict
     from datetime import date
 
-    from metrics.export.data_dictionary import put_beside
+    from metrics.export.data_dictionary import write_beside
     from metrics.measures.comparison import busy_time_saved
     from metrics.progress import progress_bar
     from metrics.question import Question
-    from metrics.replay.measurement import MeasurementRequest, faults_of, split_subjects
+    from metrics.replay.measurement import MeasurementRequest, expand_faults, split_subjects
     from metrics.replay.measurement import measure as run
     from metrics.store.database import open_reader
 
     names = tuple(split_subjects(subjects if subjects is not None else f"monolith,service@{front.built}"))
     replayed = front.replayed()
-    order = MeasurementRequest(replayed.root, replayed.store, names, weeks, rounds, faults_of(faults), front.built)
+    order = MeasurementRequest(replayed.root, replayed.store, names, weeks, rounds, expand_faults(faults), front.built)
     with progress_bar(f"replaying {len(names)} subjects") as progress:
         done = run(order, progress)
-    put_beside(order.store)
+    write_beside(order.store)
     readings = []
     with closing(open_reader(order.store)) as db:
         for subject in names[1:]:
@@ -82,13 +82,11 @@ def measure(front: CliContext, subjects: str | None, weeks: int, rounds: int, fa
         if found.estimate is None:
             click.echo(f"{label} against {names[0]}, {wording}: {found.missing}")
         elif found.low is None or found.high is None:
-            click.echo(
-                f"{label} against {names[0]}, {wording}: {less_or_more(found.estimate)} so far; {found.missing}."
-            )
+            click.echo(f"{label} against {names[0]}, {wording}: {time_change(found.estimate)} so far; {found.missing}.")
         else:
             click.echo(
-                f"{label} against {names[0]}, {wording}: {less_or_more(found.estimate)}, likely between "
-                f"{less_or_more(found.low)} and {less_or_more(found.high)}."
+                f"{label} against {names[0]}, {wording}: {time_change(found.estimate)}, likely between "
+                f"{time_change(found.low)} and {time_change(found.high)}."
             )
     click.echo(f"`milepost -w {order.root} roadmap status` and `serve` show it.")
 
@@ -97,7 +95,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def less_or_more(saved: float) -> str:
+def time_change(saved: float) -> str:
     """A share of time saved as people say it: 0.4 is "40% less time", -0.1 is "10% more time"."""
     return f"{abs(saved):.0%} {'less' if saved >= 0 else 'more'} time"
 
@@ -112,17 +110,17 @@ def collect(front: CliContext, as_json: bool) -> None:
     from contextlib import closing
     from dataclasses import asdict
 
-    from metrics.collector.collect import Collected
+    from metrics.collector.collect import CollectResult
     from metrics.collector.collect import collect as take
-    from metrics.export.data_dictionary import put_beside
+    from metrics.export.data_dictionary import write_beside
     from metrics.store.database import CLOCKS, open_store
 
-    told: dict[str, Collected] = {}
+    told: dict[str, CollectResult] = {}
     for clock in CLOCKS:
         spool = front.root / "var" / "spool" / clock
         if spool.is_dir():
             with closing(open_store(front.store_of(clock), clock)) as db:
-                put_beside(front.store_of(clock))
+                write_beside(front.store_of(clock))
                 told[clock] = take(spool, db, time.time_ns() // 1000)
     if as_json:
         click.echo(json.dumps({clock: asdict(found) for clock, found in told.items()}))

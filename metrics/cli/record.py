@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 #: More records than this are no count of one file.
-MOST_RECORDS = 10**15
+MAX_RECORDS = 10**15
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -76,18 +76,18 @@ def record(
         say(f"{front.folder}: not a workspace (no milepost.toml); the command runs and is not recorded")
         spool = None
     told = RecordedCommand(
-        system=name, level=level, partner=partner, feed=feed, records=_counted(records, say), input=file,
+        system=name, level=level, partner=partner, feed=feed, records=_parse_records(records, say), input=file,
         exchange_id=exchange_id, attempt=attempt or 1,
     )  # fmt: skip
     context.exit(run(told, command, spool, lambda: datetime.now(UTC), say))
 
 
-def _counted(records: str | None, say: Callable[[str], None]) -> int | None:
+def _parse_records(records: str | None, say: Callable[[str], None]) -> int | None:
     """The number that `--records` gives. Often a command counts them, whose failure stops no exchange."""
     if records is None:
         return None
-    if records.isascii() and records.isdecimal() and int(records) <= MOST_RECORDS:
+    if records.isascii() and records.isdecimal() and int(records) <= MAX_RECORDS:
         return int(records)
-    most = f"{MOST_RECORDS:,}"
+    most = f"{MAX_RECORDS:,}"
     say(f"--records {records!r} is no count from 0 to {most}; the command runs, and its records are not counted")
     return None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from metrics.cli.context import CliContext
     from metrics.events import RunEvent
-    from metrics.importing.import_log import Imported, LeftOut
+    from metrics.importing.import_log import ImportResult, SkippedRow
 
 
 @click.command("import")
@@ -32,22 +32,22 @@ def import_log(front: CliContext, file: Path, dry_run: bool, as_json: bool) -> N
     import time
     from contextlib import ExitStack, closing
 
-    from metrics.errors import RowsLeftOut, StoreMissing
-    from metrics.export.data_dictionary import put_beside
-    from metrics.importing.import_log import Log, import_log
-    from metrics.importing.mapping import mapping_of
+    from metrics.errors import RowsSkipped, StoreMissing
+    from metrics.export.data_dictionary import write_beside
+    from metrics.importing.import_log import LogImport, import_log
+    from metrics.importing.mapping import parse_mapping
     from metrics.progress import progress_bar
     from metrics.store.database import open_reader, open_store
 
-    def tell(row: LeftOut) -> None:
+    def tell(row: SkippedRow) -> None:
         click.echo(f"{file}: {row.place}: {row.why}", err=True)
 
-    log = Log(file, mapping_of(front.log_mapping, str(front.root / "milepost.toml")), time.time_ns() // 1000)
+    log = LogImport(file, parse_mapping(front.log_mapping, str(front.root / "milepost.toml")), time.time_ns() // 1000)
     store, db = front.store_of("live"), None
     with ExitStack() as stack:
         if not dry_run:
             db = stack.enter_context(closing(open_store(store, "live")))
-            put_beside(store)
+            write_beside(store)
         else:
             try:
                 db = stack.enter_context(closing(open_reader(store)))
@@ -57,23 +57,23 @@ def import_log(front: CliContext, file: Path, dry_run: bool, as_json: bool) -> N
             done = import_log(log, db, tell, progress, dry=dry_run)
     if as_json:
         told = {"new": done.new, "known": done.known, "left_out": done.left_out, "reasons": done.reasons}
-        shown = {"first": [_shown(run) for run in done.first]} if dry_run else {}
+        shown = {"first": [_preview_row(run) for run in done.first]} if dry_run else {}
         click.echo(json.dumps({**told, "dry_run": dry_run, **shown}))
     else:
-        _say(done, dry_run)
+        _print_result(done, dry_run)
     if done.left_out:
         verb = "would be left out" if dry_run else "were left out"
-        raise RowsLeftOut(f"{file}: {done.left_out:,} row(s) {verb}; each is named above")
+        raise RowsSkipped(f"{file}: {done.left_out:,} row(s) {verb}; each is named above")
 
 
-def _say(done: Imported, dry_run: bool) -> None:
+def _print_result(done: ImportResult, dry_run: bool) -> None:
     if dry_run:
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
         table = Table(title="The first runs, as they would be read", title_justify="left")
-        rows = [_shown(run) for run in done.first]
+        rows = [_preview_row(run) for run in done.first]
         told = [name for name in (rows[0] if rows else ()) if any(row[name] not in {None, "", 0} for row in rows)]
         for name in told:
             table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name == "started_at")
@@ -88,13 +88,13 @@ def _say(done: Imported, dry_run: bool) -> None:
         click.echo(f"{count:,} left out: {reason}")
 
 
-def _shown(run: RunEvent) -> dict[str, Any]:
+def _preview_row(run: RunEvent) -> dict[str, Any]:
     """What a dry run shows of a run, units in the names; the attempt from the second on."""
     from metrics.events import subject_name
-    from metrics.importing.row_parser import iso
+    from metrics.importing.row_parser import format_utc
 
     return {
-        "started_at": iso(run.started_at_us),
+        "started_at": format_utc(run.started_at_us),
         "duration_s": (run.duration_ns or 0) / 1e9,
         "run_of": f"{subject_name(run.key.system, run.key.level)} {run.partner}/{run.feed}",
         "outcome": run.outcome,
@@ -138,19 +138,19 @@ def export(
     from contextlib import closing
 
     from metrics.errors import BadInput
-    from metrics.export.tables import Cut, write, write_file
-    from metrics.output import written
+    from metrics.export.tables import ExportRequest, export_file, write_table
+    from metrics.output import binary_stdout
     from metrics.store.database import open_reader
 
     if output is None and (kind == "parquet" or as_json):
         raise BadInput(f"{'--json' if as_json else '--format parquet'} needs --output FILE")
-    cut = Cut(table, since.date() if since else None, until.date() if until else None)
+    cut = ExportRequest(table, since.date() if since else None, until.date() if until else None)
     with closing(open_reader(front.store)) as db:
         if output is None:
-            with written() as sink:
-                write(db, cut, "csv", sink)
+            with binary_stdout() as sink:
+                write_table(db, cut, "csv", sink)
             return
-        rows = write_file(db, cut, kind, output)
+        rows = export_file(db, cut, kind, output)
     told = {"table": table, "rows": rows, "file": str(output), "format": kind}
     click.echo(json.dumps(told) if as_json else f"{rows:,} row(s) of {table} are in {output}.")
 
@@ -162,11 +162,11 @@ def metadata(output: Path | None) -> None:
 
     It also lies beside the database: `datasette var/metrics-live.db --metadata var/metadata.json`
     """
-    from metrics.export.data_dictionary import text, write
-    from metrics.output import written
+    from metrics.export.data_dictionary import metadata_json, write_metadata
+    from metrics.output import binary_stdout
 
     if output is None:
-        with written() as sink:
-            sink.write(text().encode())
+        with binary_stdout() as sink:
+            sink.write(metadata_json().encode())
     else:
-        write(output)
+        write_metadata(output)

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from metrics.collector.spool_parser import from_line
+from metrics.collector.spool_parser import parse_line
 from metrics.errors import SpoolDamaged, StoreDamaged, TryLater
-from metrics.store.database import is_busy, writing
-from metrics.store.rollup import abandon_stale
+from metrics.store.database import is_busy, write_transaction
+from metrics.store.rollup import mark_abandoned
 from metrics.store.writer import insert_events
 
 if TYPE_CHECKING:
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 #: Where lines go that are not events, below the spool.
-DAMAGED = "damaged"
+DAMAGED_FOLDER = "damaged"
 
 #: Microseconds after which a start without an end counts as abandoned.
 ABANDONED_AFTER_US = 3_600_000_000
 
 #: Microseconds after which the last line of a file that has not grown is not waited for, if its writer has gone.
-CUT_SHORT_AFTER_US = 3_600_000_000
+TRUNCATED_AFTER_US = 3_600_000_000
 
 #: Lines taken in one transaction, of one file or of many: what bounds memory, and how long others wait to write.
 BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Collected:
+class CollectResult:
     """What one pass took in. `unfinished` are files whose last line has no end yet; `retired` counts the removed."""
 
     files: int
@@ -52,7 +52,7 @@ class Collected:
 
 
 @dataclass(slots=True)
-class _Pass:
+class _PassState:
     """What one pass has come to so far; `waiting` are the files not read to their end, the next one last."""
 
     waiting: list[Path]
@@ -63,7 +63,7 @@ class _Pass:
     damaged: list[str] = field(default_factory=list)
 
 
-def collect(spool: Path, db: Database, now_us: int) -> Collected:
+def collect(spool: Path, db: Database, now_us: int) -> CollectResult:
     """Take in everything that the spool holds and the store has not, and remove the files that are done with.
 
     Raises:
@@ -74,30 +74,32 @@ def collect(spool: Path, db: Database, now_us: int) -> Collected:
     try:
         known = _offsets(db)
         paths = sorted(spool.glob("*.jsonl"))
-        done = _Pass([path for path in reversed(paths) if _size(path) not in {known.get(path.name), None}], now_us)
+        done = _PassState(
+            [path for path in reversed(paths) if _size_bytes(path) not in {known.get(path.name), None}], now_us
+        )
         while done.waiting:
-            with writing(db):
-                done.new += insert_events(db, _read_batch(done, spool / DAMAGED, db))
-        with writing(db):
-            abandon_stale(db, now_us - ABANDONED_AFTER_US)
-        retired = _retire(paths, known.keys() - {path.name for path in paths}, db)
+            with write_transaction(db):
+                done.new += insert_events(db, _read_batch(done, spool / DAMAGED_FOLDER, db))
+        with write_transaction(db):
+            mark_abandoned(db, now_us - ABANDONED_AFTER_US)
+        retired = _remove_finished(paths, known.keys() - {path.name for path in paths}, db)
     except sqlite3.DatabaseError as error:
         if is_busy(error):
             raise TryLater(f"{spool}: {error}; what was not taken in is still there, try again later") from error
         raise StoreDamaged(f"the metrics database: {error}; what was not taken in is still below {spool}") from error
     if done.damaged:
         raise SpoolDamaged(
-            f"{len(done.damaged)} line(s) that are not events were set aside below {spool / DAMAGED}: "
+            f"{len(done.damaged)} line(s) that are not events were set aside below {spool / DAMAGED_FOLDER}: "
             f"{', '.join(done.damaged[:3])}; the other {done.events} events were collected"
         )
-    return Collected(len(paths), done.events, done.new, tuple(done.unfinished), retired)
+    return CollectResult(len(paths), done.events, done.new, tuple(done.unfinished), retired)
 
 
 def _offsets(db: Database) -> dict[str, int]:
     return dict(db.execute("SELECT name, offset_bytes FROM spool_file").fetchall())
 
 
-def _size(path: Path) -> int | None:
+def _size_bytes(path: Path) -> int | None:
     """Bytes of a file; None when another collector has just removed it."""
     try:
         return path.stat().st_size
@@ -105,19 +107,19 @@ def _size(path: Path) -> int | None:
         return None
 
 
-def _read_batch(done: _Pass, aside: Path, db: Database) -> Iterator[tuple[str, Struct]]:
+def _read_batch(done: _PassState, aside: Path, db: Database) -> Iterator[tuple[str, Struct]]:
     """The next `BATCH` lines of the waiting files, read in the caller's transaction."""
     left = BATCH
     while done.waiting and left:
         path = done.waiting[-1]
-        read = yield from _read(path, left, aside, done, db)
+        read = yield from _read_file(path, left, aside, done, db)
         if read < left:
             done.waiting.pop()
         left -= read
 
 
-def _read(
-    path: Path, most: int, aside: Path, done: _Pass, db: Database
+def _read_file(
+    path: Path, most: int, aside: Path, done: _PassState, db: Database
 ) -> Generator[tuple[str, Struct], None, int]:  # fmt: skip
     """Read on in one file, `most` lines at most; returns how many were whole."""
     kept = db.execute("SELECT offset_bytes FROM spool_file WHERE name = ?", (path.name,)).fetchone()
@@ -130,13 +132,13 @@ def _read(
     with file:
         file.seek(place)
         for line in islice(file, most):
-            if not line.endswith(b"\n") and not _cut_short(path, place + len(line), done.now_us):
+            if not line.endswith(b"\n") and not _is_truncated(path, place + len(line), done.now_us):
                 done.unfinished.append(path.name)
                 break
             try:
-                yield from_line(line)
+                yield parse_line(line)
             except ValueError:
-                _set_aside(aside, f"{path.stem}-at-{place}.line", line)
+                _save_damaged_line(aside, f"{path.stem}-at-{place}.line", line)
                 done.damaged.append(f"{path.name} at byte {place}")
                 bad += 1
             place += len(line)
@@ -149,7 +151,7 @@ def _read(
     return lines
 
 
-def _set_aside(aside: Path, name: str, line: bytes) -> None:
+def _save_damaged_line(aside: Path, name: str, line: bytes) -> None:
     aside.mkdir(exist_ok=True)
     with (aside / name).open("wb") as file:
         file.write(line)
@@ -157,29 +159,31 @@ def _set_aside(aside: Path, name: str, line: bytes) -> None:
         os.fsync(file.fileno())  # the spool file goes once everything of it is safe
 
 
-def _retire(paths: list[Path], gone: set[str], db: Database) -> int:
+def _remove_finished(paths: list[Path], gone: set[str], db: Database) -> int:
     """Remove the files that are closed and wholly taken in; returns how many. `gone` are names without a file.
 
     A file goes only after what it told is on disk in the store: a checkpoint waits for that, a commit does not.
     """
     known = _offsets(db)
-    taken = [(path, known[path.name]) for path in paths if known.get(path.name) and _size(path) == known[path.name]]
+    taken = [
+        (path, known[path.name]) for path in paths if known.get(path.name) and _size_bytes(path) == known[path.name]
+    ]
     closed = [(path, size) for path, size in taken if _remove(path, size, really=False)]
     if not closed and not gone:
         return 0
     busy, pages, safe = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     if busy or pages != safe:  # somebody is reading or writing; the next pass will do
         return 0
-    with writing(db):
+    with write_transaction(db):
         removed = [path.name for path, size in closed if _remove(path, size, really=True)]
         db.conn.executemany("DELETE FROM spool_file WHERE name = ?", ((name,) for name in (*removed, *gone)))
     return len(removed)
 
 
-def _cut_short(path: Path, size: int, now_us: int) -> bool:
+def _is_truncated(path: Path, size: int, now_us: int) -> bool:
     """Whether what a file of this size lacks will not come: its writer has gone, and it has not grown for an hour."""
     try:
-        old = path.stat().st_mtime_ns // 1000 < now_us - CUT_SHORT_AFTER_US
+        old = path.stat().st_mtime_ns // 1000 < now_us - TRUNCATED_AFTER_US
     except FileNotFoundError:
         return False
     return old and _remove(path, size, really=False)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 #: Signals that are passed on. A terminal sends the first three to the command itself.
 FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
-PASSED_ON = (*FROM_TERMINAL, signal.SIGTERM)
+FORWARDED = (*FROM_TERMINAL, signal.SIGTERM)
 
 #: What a shell answers for a command that is not there, and for one that cannot be started.
-NOT_FOUND, NOT_STARTED = 127, 126
+NOT_FOUND, CANNOT_START = 127, 126
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def record(
     Returns:
         The command's exit code; 128 + n where signal n ended it, 127 where it is not there, 126 where it cannot start.
     """
-    size_bytes, sha256, due_at_us = _looked_at(told.input, say)
+    size_bytes, sha256, due_at_us = _inspect_input(told.input, say)
     now = clock()
     started_at_us = int(now.timestamp() * 1_000_000)
     begun = RunEvent(
@@ -96,12 +96,12 @@ def record(
         calls=None, operator_touch=None,
     )  # fmt: skip
     recorder = SpoolRecorder(spool) if spool is not None else None
-    with passing_on() as child:  # from the start's event to the end's: neither is told without the other
+    with forward_signals() as child:  # from the start's event to the end's: neither is told without the other
         if recorder is not None:
             recorder.record(begun, started=True)
-        ended = run(command, child)
+        ended = run_measured(command, child)
         if recorder is not None:
-            recorder.record(_end_of(begun, ended))
+            recorder.record(_end_event(begun, ended))
             recorder.close()
     if ended.error:
         say(ended.error)
@@ -111,7 +111,7 @@ def record(
 
 
 @dataclass(slots=True)
-class Child:
+class ChildProcess:
     """The process that signals are passed on to: 0 before it is there and when it is gone; and what came before it."""
 
     pid: int = 0
@@ -119,18 +119,18 @@ class Child:
 
 
 @contextmanager
-def passing_on() -> Iterator[Child]:
+def forward_signals() -> Iterator[ChildProcess]:
     """While this lasts, signals are the child's, and end us only through it."""
-    child = Child()
+    child = ChildProcess()
 
     def on_signal(number: int, _: FrameType | None) -> None:
         if not child.pid:
             child.early.append(number)
-        elif number == signal.SIGTERM or not _in_front():
+        elif number == signal.SIGTERM or not _in_foreground():
             os.kill(child.pid, number)
 
     # whoever started us with a signal ignored, as nohup does, wants it ignored by the command too
-    heeded = [number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
+    heeded = [number for number in FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, on_signal) for number in heeded}
     try:
         yield child
@@ -139,7 +139,7 @@ def passing_on() -> Iterator[Child]:
             signal.signal(number, handler)
 
 
-def run(command: Sequence[str], child: Child) -> CommandResult:
+def run_measured(command: Sequence[str], child: ChildProcess) -> CommandResult:
     """Run a command to its end as `child`, and measure it from outside. Wall time is monotonic."""
     own_bytes = _own_peak_bytes()
     began_ns = time.monotonic_ns()
@@ -150,7 +150,7 @@ def run(command: Sequence[str], child: Child) -> CommandResult:
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        code = NOT_FOUND if missing else NOT_STARTED
+        code = NOT_FOUND if missing else CANNOT_START
         said = f"{command[0]}: cannot be started: {why}"
         return CommandResult(code, time.monotonic_ns() - began_ns, error_type="not started", error=said)
     for number in child.early:
@@ -171,7 +171,7 @@ def run(command: Sequence[str], child: Child) -> CommandResult:
     )
 
 
-def _end_of(begun: RunEvent, ended: CommandResult) -> RunEvent:
+def _end_event(begun: RunEvent, ended: CommandResult) -> RunEvent:
     good = ended.code == 0
     where = "delivered" if good else "failed"
     return replace(
@@ -186,7 +186,7 @@ def _end_of(begun: RunEvent, ended: CommandResult) -> RunEvent:
     )
 
 
-def _looked_at(path: Path | None, say: Callable[[str], None]) -> tuple[int | None, str, int | None]:
+def _inspect_input(path: Path | None, say: Callable[[str], None]) -> tuple[int | None, str, int | None]:
     """Size in bytes, sha256, and when it was last changed, in microseconds; of a file that cannot be read, nothing."""
     if path is None:
         return None, "", None
@@ -200,7 +200,7 @@ def _looked_at(path: Path | None, say: Callable[[str], None]) -> tuple[int | Non
     return stat.st_size, sha256, stat.st_mtime_ns // 1000
 
 
-def _in_front() -> bool:
+def _in_foreground() -> bool:
     """Whether a terminal has us in its foreground, so that what is typed there reaches the command too."""
     try:
         fd = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 #: The most that a run can take, move or count: 104 days in nanoseconds, 9 PB, and whole numbers that any reader of JSON
 #: has exactly. It takes a thousand such runs of one feed in one block to sum up to more than the store can hold.
-MOST = 2**53
+MAX_AMOUNT = 2**53
 
 #: How far a calendar goes, in microseconds from 1970: from the year 828 to 6536, so that any sum of stamps is one.
 FIRST_US, LAST_US = -(2**55), 2**57
 FIRST_DAY, LAST_DAY = (date(1970, 1, 1) + timedelta(microseconds=end) for end in (FIRST_US, LAST_US))
 
 #: A time on a calendar; and how much there is of anything, which is never less than nothing.
-Stamp = Annotated[int, Meta(ge=FIRST_US, le=LAST_US)]
-Amount = Annotated[int, Meta(ge=0, le=MOST)]
+TimestampUs = Annotated[int, Meta(ge=FIRST_US, le=LAST_US)]
+Amount = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
 
 #: The kinds of line that tell of a run: one when it begins, one when it has ended.
-RUNS = ("start", "run")
+RUN_KINDS = ("start", "run")
 
 #: The fields that are a day; those of a block stand in every kind but one.
-_DAYS = ("block", "block_end", "day")
+_DAY_FIELDS = ("block", "block_end", "day")
 
 #: What a field's annotation lets in. Strict: no text for a number, no bool for an int, no lone surrogate.
 _TYPES: dict[str, Any] = {
@@ -48,7 +48,7 @@ _TYPES: dict[str, Any] = {
 }
 
 
-def from_line(line: bytes) -> tuple[str, Struct]:
+def parse_line(line: bytes) -> tuple[str, Struct]:
     """The kind of a spool line (`start`, or one of `metrics.events.KINDS`), and what it tells under the event's names.
 
     Raises:
@@ -64,12 +64,12 @@ def from_line(line: bytes) -> tuple[str, Struct]:
     kind, days = kinds[type(told)]
     if days and not (all(map(_is_day, days(told))) and told.block <= told.block_end):
         raise ValueError(f"not an event: of {', '.join(days(told))} one is no day, or the block ends before it begins")
-    if kind in RUNS and told.aside and sum(told.aside.values()) > told.rows.get("quarantined", 0):
+    if kind in RUN_KINDS and told.aside and sum(told.aside.values()) > told.rows.get("quarantined", 0):
         raise ValueError("not an event: it has reasons for more rows set aside than were")
     return kind, told
 
 
-def _struct(cls: type, kind: str | None, **more: Any) -> type[Struct]:
+def _struct_of(cls: type, kind: str | None, **more: Any) -> type[Struct]:
     """A struct with the fields of a dataclass, of which `more` are of other types; `kind` tells it from the others.
 
     It never refers to itself, so that nobody has to look through thousands of them for what can be thrown away.
@@ -81,7 +81,7 @@ def _struct(cls: type, kind: str | None, **more: Any) -> type[Struct]:
 
 
 def _type(part: Field[Any]) -> Any:
-    return Stamp if part.name.endswith("_at_us") else _TYPES[str(part.type)]
+    return TimestampUs if part.name.endswith("_at_us") else _TYPES[str(part.type)]
 
 
 def _default(part: Field[Any]) -> tuple[Any, ...]:
@@ -93,11 +93,11 @@ def _default(part: Field[Any]) -> tuple[Any, ...]:
 
 def _is_day(text: str) -> bool:
     """Whether a text is a day as events tell one, of a calendar on which there are times."""
-    return len(text) == len("2013-01-01") and _is_known_day(text)
+    return len(text) == len("2013-01-01") and _is_calendar_day(text)
 
 
 @lru_cache(maxsize=1000)
-def _is_known_day(text: str) -> bool:
+def _is_calendar_day(text: str) -> bool:
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -108,14 +108,14 @@ def _is_known_day(text: str) -> bool:
 @cache
 def _parser() -> tuple[msgspec.json.Decoder[Any], dict[type, tuple[str, Callable[[Any], tuple[str, ...]] | None]]]:
     """What reads a line, and of what kind each of its results is, with what tells its days."""
-    key = _struct(RunKey, None)
-    made = [(kind, _struct(RunEvent, kind, key=key)) for kind in RUNS]
-    made += [(kind, _struct(cls, kind)) for kind, cls in KINDS.items() if cls is not RunEvent]
+    key = _struct_of(RunKey, None)
+    made = [(kind, _struct_of(RunEvent, kind, key=key)) for kind in RUN_KINDS]
+    made += [(kind, _struct_of(cls, kind)) for kind, cls in KINDS.items() if cls is not RunEvent]
     decoder = msgspec.json.Decoder(reduce(or_, [cls for _, cls in made]))
-    return decoder, {cls: (kind, _days(cls)) for kind, cls in made}
+    return decoder, {cls: (kind, _day_getter(cls)) for kind, cls in made}
 
 
-def _days(cls: type[Struct]) -> Callable[[Any], tuple[str, ...]] | None:
+def _day_getter(cls: type[Struct]) -> Callable[[Any], tuple[str, ...]] | None:
     """What tells the days of a struct; None where it has none, and none has just one."""
-    names = [name for name in _DAYS if name in cls.__struct_fields__]
+    names = [name for name in _DAY_FIELDS if name in cls.__struct_fields__]
     return attrgetter(*names) if names else None

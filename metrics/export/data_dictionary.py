@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.errors import BadInput
 from metrics.events import OUTCOMES
-from metrics.output import replaceable
+from metrics.output import resolve_target
 from metrics.store.database import CLOCKS
 from metrics.store.rows import BANDS
 
@@ -228,17 +228,17 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 }
 
 
-def described(table: str, column: str) -> str | None:
+def describe_column(table: str, column: str) -> str | None:
     """What a column holds; None where nobody has said."""
     return TABLES.get(table, ("", {}))[1].get(column) or COLUMNS.get(column)
 
 
-def content(columns: Mapping[str, list[str]]) -> dict[str, Any]:
+def build_metadata(columns: Mapping[str, list[str]]) -> dict[str, Any]:
     """The metadata of databases whose tables have these columns."""
     tables = {
         table: {
             "description": TABLES[table][0],
-            "columns": {name: described(table, name) for name in names if described(table, name)},
+            "columns": {name: describe_column(table, name) for name in names if describe_column(table, name)},
         }
         for table, names in columns.items()
         if table in TABLES
@@ -253,9 +253,9 @@ def content(columns: Mapping[str, list[str]]) -> dict[str, Any]:
     }
 
 
-def text() -> str:
+def metadata_json() -> str:
     """The metadata of a database of this release, as JSON."""
-    return json.dumps(content(fresh_columns()), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(build_metadata(fresh_columns()), indent=2, ensure_ascii=False) + "\n"
 
 
 def fresh_columns() -> dict[str, list[str]]:
@@ -272,23 +272,23 @@ def fresh_columns() -> dict[str, list[str]]:
         db.close()
 
 
-def put_beside(store: Path) -> None:
+def write_beside(store: Path) -> None:
     """Write `metadata.json` beside a database unless it says the same already. A place that is closed is left."""
     path = store.with_name("metadata.json")
-    told = text()
+    told = metadata_json()
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if path.read_text("utf-8") == told:
             return
     with contextlib.suppress(BadInput):  # it helps a reader, and keeps nobody from measuring
-        write(path)
+        write_metadata(path)
 
 
-def write(path: Path) -> None:
+def write_metadata(path: Path) -> None:
     """Write the metadata to a file, whole or not at all. Raises BadInput."""
-    place = replaceable(path)
+    place = resolve_target(path)
     aside = place.with_name(f".{place.name}.{os.getpid()}")
     try:
-        aside.write_text(text(), "utf-8")
+        aside.write_text(metadata_json(), "utf-8")
         aside.replace(place)
     except OSError as error:
         aside.unlink(missing_ok=True)

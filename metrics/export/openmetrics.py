@@ -51,7 +51,7 @@ COUNTERS: Sequence[tuple[str, str, str, Mapping[str, str]]] = (
 )
 
 
-def families(db: Database, now_us: int | None) -> list[Metric]:
+def metric_families(db: Database, now_us: int | None) -> list[Metric]:
     """What the rollups of a store say.
 
     Args:
@@ -70,7 +70,8 @@ def families(db: Database, now_us: int | None) -> list[Metric]:
                 total = row[len(LABELS) + columns.index(column)]
                 if total is not None:
                     counter.add_metric(
-                        [*_texts(row), *([value] if label else [])], total / 1e9 if column == "busy_ns" else total
+                        [*_label_values(row), *([value] if label else [])],
+                        total / 1e9 if column == "busy_ns" else total,
                     )
         found.append(counter)
     newest = GaugeMetricFamily(
@@ -81,13 +82,13 @@ def families(db: Database, now_us: int | None) -> list[Metric]:
     age = GaugeMetricFamily("milepost_evidence_age_seconds", "Time since the newest live run started", labels=LABELS)
     for row in rows:
         if row[-1] is not None:
-            newest.add_metric(_texts(row), row[-1] / 1e6)
+            newest.add_metric(_label_values(row), row[-1] / 1e6)
             if now_us is not None and row[LABELS.index("mode")] == "live":
-                age.add_metric(_texts(row), (now_us - row[-1]) / 1e6)
+                age.add_metric(_label_values(row), (now_us - row[-1]) / 1e6)
     return [*found, newest, *([] if now_us is None else [age])]
 
 
-def statuses(found: Iterable[tuple[str, str]], known: Iterable[str]) -> Metric:
+def status_family(found: Iterable[tuple[str, str]], known: Iterable[str]) -> Metric:
     """Where milestones stand: (code, status) pairs as a state set of all statuses that are known."""
     name = "milepost_milestone_status"
     family = StateSetMetricFamily(name, "Status of a milestone, computed from evidence", labels=["milestone"])
@@ -97,13 +98,13 @@ def statuses(found: Iterable[tuple[str, str]], known: Iterable[str]) -> Metric:
     return family
 
 
-def plan_valid(*, is_valid: bool) -> Metric:
+def plan_valid_family(*, is_valid: bool) -> Metric:
     """Whether the milestone file can be used; while it cannot, no milestone has a status."""
     told = "Whether the milestone file can be used (1), or has to be mended before milestones are judged again (0)"
     return GaugeMetricFamily("milepost_plan_valid", told, value=int(is_valid))
 
 
-def about(workspace: str, clock: str) -> Metric:
+def workspace_family(workspace: str, clock: str) -> Metric:
     """Which workspace answers, and by which clock it is judged."""
     family = InfoMetricFamily("milepost_workspace", "The workspace and its clock", labels=[])
     family.add_metric([], {"name": workspace, "clock": clock})
@@ -129,5 +130,5 @@ class _FixedCollector:
         return self._found
 
 
-def _texts(row: Sequence[Any]) -> list[str]:
+def _label_values(row: Sequence[Any]) -> list[str]:
     return [str(value) for value in row[: len(LABELS)]]

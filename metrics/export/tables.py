@@ -14,7 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from metrics.errors import BadInput
-from metrics.output import replaceable
+from metrics.output import resolve_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 BATCH = 10_000
 
 #: How SQLite's strict types are written.
-TYPES = {"INTEGER": pa.int64(), "TEXT": pa.string(), "REAL": pa.float64(), "BLOB": pa.binary()}
+ARROW_TYPES = {"INTEGER": pa.int64(), "TEXT": pa.string(), "REAL": pa.float64(), "BLOB": pa.binary()}
 
 #: The column that says which day a row is of, the first that a table has: stamps, or ISO dates.
-DAYS = ("started_at_us", "block", "as_of", "created_at_us")
+DAY_COLUMNS = ("started_at_us", "block", "as_of", "created_at_us")
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ExportRequest:
     """What leaves: a table, and the days it is cut to, both inclusive; None is open."""
 
     table: str
@@ -40,19 +40,19 @@ class Cut:
     until: date | None = None
 
 
-def write_file(db: Database, cut: Cut, kind: str, path: Path) -> int:
+def export_file(db: Database, cut: ExportRequest, kind: str, path: Path) -> int:
     """Write a file whole or not at all; one of that name is replaced. Returns the rows.
 
     Raises:
         BadInput: an unknown table, one without days, or a place that cannot be written.
     """
     _query(db, cut)  # a mistake in the question is told before anything is made
-    place = replaceable(path)
+    place = resolve_target(path)
     try:
         fd, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
         try:
             with os.fdopen(fd, "wb") as sink:
-                rows = write(db, cut, kind, sink)
+                rows = write_table(db, cut, kind, sink)
                 sink.flush()
                 os.fsync(sink.fileno())
             umask = os.umask(0)
@@ -68,7 +68,7 @@ def write_file(db: Database, cut: Cut, kind: str, path: Path) -> int:
     return rows
 
 
-def write(db: Database, cut: Cut, kind: str, sink: IO[bytes]) -> int:
+def write_table(db: Database, cut: ExportRequest, kind: str, sink: IO[bytes]) -> int:
     """Write a table to an open file as `csv` or `parquet`; returns the rows.
 
     In CSV an empty cell is a value that is not there, and an empty text is `""`.
@@ -89,39 +89,39 @@ def write(db: Database, cut: Cut, kind: str, sink: IO[bytes]) -> int:
     return count
 
 
-def tables(db: Database) -> list[str]:
+def exportable_tables(db: Database) -> list[str]:
     """The tables that can leave."""
     sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) != 'sqlite_' ORDER BY name"
     return [str(name) for (name,) in db.execute(sql)]
 
 
-def _query(db: Database, cut: Cut) -> tuple[str, list[Any], Any]:
-    there = tables(db)
+def _query(db: Database, cut: ExportRequest) -> tuple[str, list[Any], Any]:
+    there = exportable_tables(db)
     if cut.table not in there:
         raise BadInput(f"no table {cut.table!r}; choose one of {', '.join(there)}")
     columns = {str(row[1]): str(row[2]) for row in db.execute(f"PRAGMA table_info([{cut.table}])")}
     conditions: list[str] = []
     values: list[Any] = []
-    day = next((name for name in DAYS if name in columns), None)
+    day = next((name for name in DAY_COLUMNS if name in columns), None)
     if (cut.since or cut.until) and day is None:
         raise BadInput(f"table {cut.table} has no days; leave --since and --until out")
     if cut.since and cut.until and cut.since > cut.until:
         raise BadInput(f"--since {cut.since} lies after --until {cut.until}; exchange them")
     if cut.since:
         conditions.append(f"{day} >= ?")
-        values.append(_bound(cut.since, str(day)))
+        values.append(_day_start(cut.since, str(day)))
     if cut.until and cut.until < date.max:  # nothing comes after the last day there is
         conditions.append(f"{day} < ?")
-        values.append(_bound(cut.until + timedelta(days=1), str(day)))
+        values.append(_day_start(cut.until + timedelta(days=1), str(day)))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    schema = pa.schema([(name, TYPES.get(kind, pa.string())) for name, kind in columns.items()])
+    schema = pa.schema([(name, ARROW_TYPES.get(kind, pa.string())) for name, kind in columns.items()])
     names = ", ".join(f"[{name}]" for name in columns)
     order = f"{day}, rowid" if conditions else "rowid"
     sql = f"SELECT {names} FROM [{cut.table}]{where} ORDER BY {order}"  # noqa: S608 (names are the database's own)
     return sql, values, schema
 
 
-def _bound(day: date, column: str) -> int | str:
+def _day_start(day: date, column: str) -> int | str:
     """The beginning of a day, as a column has it."""
     if not column.endswith("_us"):
         return day.isoformat()

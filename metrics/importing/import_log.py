@@ -15,9 +15,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from metrics.errors import StoreDamaged, TryLater
-from metrics.importing.log_reader import opened
-from metrics.importing.row_parser import LogReader, UnreadableRow
-from metrics.store.database import is_busy, writing
+from metrics.importing.log_reader import open_log
+from metrics.importing.row_parser import RowParser, UnreadableRow
+from metrics.store.database import is_busy, write_transaction
 from metrics.store.writer import insert_events
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 BATCH = 10_000
 
 #: Rows that a dry run shows.
-SHOWN = 10
+PREVIEW_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class SkippedRow:
     """A row that was left out: its place, why, and why in words that are the same for all such rows."""
 
     place: str
@@ -47,7 +47,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """What an import did, or would do: how many rows are new runs, were known, or were left out and why.
 
     `first` are the first runs, new or known, as they were read.
@@ -61,7 +61,7 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class LogImport:
     """A log, how it is read, and the time now: UTC microseconds, past which no run can have started."""
 
     path: Path
@@ -70,13 +70,13 @@ class Log:
 
 
 def import_log(
-    log: Log,
+    log: LogImport,
     db: Database | None,
-    tell: Callable[[LeftOut], None],
+    tell: Callable[[SkippedRow], None],
     progress: Callable[[int, int], None],
     *,
     dry: bool = False,
-) -> Imported:
+) -> ImportResult:
     """Import a log in transactions of 10,000 runs.
 
     Args:
@@ -95,23 +95,23 @@ def import_log(
     reasons: Counter[str] = Counter()
     first: list[RunEvent] = []
 
-    def leave_out(row: LeftOut) -> None:
+    def leave_out(row: SkippedRow) -> None:
         reasons[row.reason] += 1
         tell(row)
 
     mapping = log.mapping
     # where there is no id, a row is known by all that it says, also in what the mapping leaves out
     whole = mapping.id is None
-    with opened(log.path, mapping.columns, mapping.delimiter, mapping.encoding, progress, whole=whole) as rows:
-        runs = _runs(rows, LogReader(mapping, log.now_us), leave_out)
+    with open_log(log.path, mapping.columns, mapping.delimiter, mapping.encoding, progress, whole=whole) as rows:
+        runs = _read_runs(rows, RowParser(mapping, log.now_us), leave_out)
         with closing(sqlite3.connect("")) as keys:  # in a file without a name, for as long as it is open
             keys.execute("CREATE TABLE seen (key TEXT PRIMARY KEY, said TEXT) WITHOUT ROWID")
             while batch := list(islice(runs, BATCH)):
-                first += [run for _, run in batch[: SHOWN - len(first)]]
+                first += [run for _, run in batch[: PREVIEW_ROWS - len(first)]]
                 try:
-                    fresh, repeated = _told_apart(batch, db, keys if dry else None, leave_out)
+                    fresh, repeated = _split_known(batch, db, keys if dry else None, leave_out)
                     if db is not None and not dry:
-                        with writing(db):
+                        with write_transaction(db):
                             insert_events(db, [("run", run) for run in fresh])
                 except sqlite3.DatabaseError as error:
                     if is_busy(error):
@@ -120,24 +120,24 @@ def import_log(
                     raise StoreDamaged(f"the metrics database: {error}; {new} runs of {log.path} are in") from error
                 new += len(fresh)
                 known += repeated
-    return Imported(new, known, sum(reasons.values()), dict(reasons.most_common()), tuple(first))
+    return ImportResult(new, known, sum(reasons.values()), dict(reasons.most_common()), tuple(first))
 
 
-def _runs(
-    rows: Iterator[LogRow], reader: LogReader, leave_out: Callable[[LeftOut], None]
+def _read_runs(
+    rows: Iterator[LogRow], reader: RowParser, leave_out: Callable[[SkippedRow], None]
 ) -> Iterator[tuple[str, RunEvent]]:
     """The rows that are runs, each with its place."""
     with closing(sqlite3.connect("")) as said:
         said.execute("CREATE TABLE said (row BLOB PRIMARY KEY, times INTEGER) WITHOUT ROWID")
         for row in rows:
             if row.trouble:
-                leave_out(LeftOut(row.place, row.trouble, row.reason))
+                leave_out(SkippedRow(row.place, row.trouble, row.reason))
                 continue
             otherwise_id = "" if reader.mapping.id else _content_id(row.cells, said)
             try:
                 yield row.place, reader.run(row.cells, otherwise_id)
             except UnreadableRow as error:
-                leave_out(LeftOut(row.place, str(error), error.reason))
+                leave_out(SkippedRow(row.place, str(error), error.reason))
 
 
 def _content_id(cells: Any, said: sqlite3.Connection) -> str:
@@ -149,11 +149,11 @@ def _content_id(cells: Any, said: sqlite3.Connection) -> str:
     return f"row-{digest}-{times}"
 
 
-def _told_apart(
+def _split_known(
     batch: list[tuple[str, RunEvent]],
     db: Database | None,
     dry_keys: sqlite3.Connection | None,
-    leave_out: Callable[[LeftOut], None],
+    leave_out: Callable[[SkippedRow], None],
 ) -> tuple[list[RunEvent], int]:
     """The runs of a batch that are new, and how many were known; one that contradicts a known run is left out."""
     here: dict[tuple[str, int, str, int], str] = {}
@@ -162,7 +162,7 @@ def _told_apart(
     for place, run in batch:
         key = (run.key.system, run.key.level, run.key.exchange_id, run.key.attempt)
         says = f"{run.started_at_us} {run.duration_ns} {run.outcome} {run.records}"
-        kept = here.get(key) or _kept(db, key) or _kept_dry(dry_keys, key, says)
+        kept = here.get(key) or _stored_summary(db, key) or _dry_run_summary(dry_keys, key, says)
         if kept is None:
             here[key] = says
             fresh.append(run)
@@ -172,11 +172,11 @@ def _told_apart(
             said = (
                 f"attempt {run.key.attempt} of {run.key.exchange_id} is known already, with another start, length, end"
             )
-            leave_out(LeftOut(place, f"{said} or count", "contradicts a run that is known"))
+            leave_out(SkippedRow(place, f"{said} or count", "contradicts a run that is known"))
     return fresh, known
 
 
-def _kept(db: Database | None, key: tuple[str, int, str, int]) -> str | None:
+def _stored_summary(db: Database | None, key: tuple[str, int, str, int]) -> str | None:
     if db is None:
         return None
     sql = (
@@ -188,7 +188,7 @@ def _kept(db: Database | None, key: tuple[str, int, str, int]) -> str | None:
     return None if found is None else str(found[0])
 
 
-def _kept_dry(keys: sqlite3.Connection | None, key: tuple[str, int, str, int], says: str) -> str | None:
+def _dry_run_summary(keys: sqlite3.Connection | None, key: tuple[str, int, str, int], says: str) -> str | None:
     """What an earlier batch of a dry run, which keeps nothing, has said of a run."""
     if keys is None:
         return None

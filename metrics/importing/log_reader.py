@@ -29,10 +29,10 @@ SUFFIXES = {
 }  # fmt: skip
 
 #: Rows that are looked at to learn which columns there are, where the file has no header.
-LOOKED_AT = 100
+HEADER_ROWS = 100
 
 #: The longest line of JSON that is read, in characters; a longer one is no row of a log.
-LONGEST = 1 << 20
+MAX_LINE_CHARS = 1 << 20
 
 #: What ends a line of text.
 LINE_ENDS = ("\n", "\r")
@@ -48,13 +48,13 @@ class LogRow:
     reason: str = "not a row"  #: for the trouble, in words that are the same for all such rows
 
 
-def _unfinished(place: str) -> LogRow:
+def _unfinished_row(place: str) -> LogRow:
     """A last line that may still be written: half of a row must not become a run, nor the whole of it another."""
     return LogRow(place, {}, "has no line end; it is left until it has", "no line end")
 
 
 @contextmanager
-def opened(
+def open_log(
     path: Path,
     columns: Sequence[str],
     delimiter: str,
@@ -93,19 +93,19 @@ def opened(
                 rows = _csv(text, path, columns, "\t" if path.suffixes[0] == ".tsv" else delimiter)
             else:
                 rows = _json_lines(text, path, columns)
-            yield _watched(rows, lambda: progress(raw.tell(), size_bytes))
+            yield _report_progress(rows, lambda: progress(raw.tell(), size_bytes))
         except (OSError, EOFError, zlib.error) as error:
             raise BadInput(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _watched(rows: Iterator[LogRow], tell: Callable[[], None]) -> Iterator[LogRow]:
+def _report_progress(rows: Iterator[LogRow], tell: Callable[[], None]) -> Iterator[LogRow]:
     for number, row in enumerate(rows):
         if number % 1000 == 0:
             tell()
         yield row
 
 
-class _Lines:
+class _LineTracker:
     """The lines of a text, and whether the last one that was given has its line end."""
 
     def __init__(self, text: IO[str]) -> None:
@@ -120,13 +120,13 @@ class _Lines:
 
 
 def _csv(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> Iterator[LogRow]:
-    lines = _Lines(text)
+    lines = _LineTracker(text)
     reader = csv.reader(lines, delimiter=delimiter)
     try:
         header = next(reader, [])
     except csv.Error as error:
         raise BadInput(f"{path}: no header: {error}") from error
-    _must_have(path, columns, header)
+    _require_columns(path, columns, header)
 
     def rows() -> Iterator[LogRow]:
         while True:
@@ -141,7 +141,7 @@ def _csv(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> I
             if not cells:
                 continue  # an empty line
             if not lines.ended:
-                yield _unfinished(place)
+                yield _unfinished_row(place)
                 continue
             if len(cells) != len(header):
                 yield LogRow(place, {}, f"{len(cells)} cells under a header of {len(header)}")
@@ -154,18 +154,18 @@ def _csv(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> I
 def _json_lines(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[LogRow]:
     def rows() -> Iterator[LogRow]:
         number = 0
-        while line := text.readline(LONGEST):
+        while line := text.readline(MAX_LINE_CHARS):
             number += 1
             place = f"line {number}"
-            if len(line) == LONGEST and not line.endswith("\n"):
-                while (rest := text.readline(LONGEST)) and not rest.endswith("\n"):
+            if len(line) == MAX_LINE_CHARS and not line.endswith("\n"):
+                while (rest := text.readline(MAX_LINE_CHARS)) and not rest.endswith("\n"):
                     pass
-                yield LogRow(place, {}, f"longer than {LONGEST:,} characters")
+                yield LogRow(place, {}, f"longer than {MAX_LINE_CHARS:,} characters")
                 continue
             if not line.strip():
                 continue
             if not line.endswith(LINE_ENDS):
-                yield _unfinished(place)
+                yield _unfinished_row(place)
                 continue
             try:
                 cells = json.loads(line)
@@ -176,9 +176,9 @@ def _json_lines(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[L
             yield LogRow(place, cells if is_object else {}, "" if is_object else "not a JSON object")
 
     found = rows()
-    first = list(islice(found, LOOKED_AT))
+    first = list(islice(found, HEADER_ROWS))
     if any(not row.trouble for row in first):
-        _must_have(path, columns, list(dict.fromkeys(name for row in first for name in row.cells)))
+        _require_columns(path, columns, list(dict.fromkeys(name for row in first for name in row.cells)))
     return chain(first, found)
 
 
@@ -192,7 +192,7 @@ def _parquet(
         file = pq.ParquetFile(raw)
     except (pa.ArrowException, OSError) as error:
         raise BadInput(f"{path}: not Parquet: {error}") from error
-    _must_have(path, columns, file.schema_arrow.names)
+    _require_columns(path, columns, file.schema_arrow.names)
 
     def rows() -> Iterator[LogRow]:
         number, total = 0, file.metadata.num_rows
@@ -200,10 +200,10 @@ def _parquet(
             for batch in file.iter_batches(batch_size=10_000, columns=None if whole else list(columns)):
                 progress(number, total)
                 names = batch.schema.names
-                for cells in zip(*map(_values, batch.columns), strict=True):
+                for cells in zip(*map(_column_values, batch.columns), strict=True):
                     number += 1
                     row = dict(zip(names, cells, strict=True))
-                    bad = next((name for name in columns if isinstance(row[name], Unreadable)), None)
+                    bad = next((name for name in columns if isinstance(row[name], UnreadableCell)), None)
                     trouble = f"column {bad!r} cannot be read: {row[bad].why}" if bad else ""
                     yield LogRow(f"row {number}", row, trouble, "a cell that cannot be read")
         except (pa.ArrowException, OSError) as error:
@@ -213,13 +213,13 @@ def _parquet(
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableCell:
     """A cell of Parquet that holds what Python has no value for: a date past 9999, or bytes that are no text."""
 
     why: str
 
 
-def _values(column: Any) -> list[Any]:
+def _column_values(column: Any) -> list[Any]:
     """The cells of an Arrow column as Python's values, or `Unreadable`; what is finer than a microsecond is cut off."""
     import pyarrow as pa
 
@@ -231,17 +231,17 @@ def _values(column: Any) -> list[Any]:
     try:
         return list(column.to_pylist())
     except Exception:  # noqa: BLE001 (of many kinds, such as those of a zone that is not known)
-        return [_value(cell) for cell in column]
+        return [_cell_value(cell) for cell in column]
 
 
-def _value(cell: Any) -> Any:
+def _cell_value(cell: Any) -> Any:
     try:
         return cell.as_py()
     except Exception as error:  # noqa: BLE001 (whatever it is, it is told of this row)
-        return Unreadable(f"{error}" or type(error).__name__)
+        return UnreadableCell(f"{error}" or type(error).__name__)
 
 
-def _must_have(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
+def _require_columns(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
     """Refuse a file that lacks a column of the mapping, or has it twice. Raises BadInput."""
     twice = [name for name in columns if there.count(name) > 1]
     if twice:

@@ -26,32 +26,32 @@ SIZE_UNITS = {"B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB"
 Column = Annotated[str, Field(min_length=1)]
 
 
-class Strict(BaseModel):
+class StrictModel(BaseModel):
     """A frozen value that takes only the keys it names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Place(Strict):
+class ColumnField(StrictModel):
     """A column, as it is."""
 
     column: Column = Field(description="Name of the column.")
 
 
-class Named(Strict):
+class NameField(StrictModel):
     """A name: from a column, or the same for all rows."""
 
     column: Column | None = Field(default=None, description="Name of the column.")
     value: str | None = Field(default=None, description="Instead of `column`: the name for all rows.")
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Named:
+    def _one_of_both(self) -> NameField:
         if (self.column is None) == (self.value is None):
             raise ValueError("needs either `column` or `value`")
         return self
 
 
-class Moment(Strict):
+class TimestampField(StrictModel):
     """A point in time: ISO 8601, or as `format` (of Python's strptime) says, or a number of `epoch` units since 1970.
 
     What carries no offset of its own is local time of `zone`.
@@ -78,7 +78,7 @@ class Moment(Strict):
         return zone
 
     @model_validator(mode="after")
-    def _one_way(self) -> Moment:
+    def _one_way(self) -> TimestampField:
         if self.format is not None and self.epoch is not None:
             raise ValueError("has both `format` and `epoch`; choose one")
         return self
@@ -89,7 +89,7 @@ class Moment(Strict):
         return ZoneInfo(self.zone)
 
 
-class Span(Strict):
+class DurationField(StrictModel):
     """A length of time, in `unit`."""
 
     column: Column = Field(description="Name of the column.")
@@ -98,14 +98,14 @@ class Span(Strict):
     )
 
 
-class Size(Strict):
+class SizeField(StrictModel):
     """A size, in `unit`."""
 
     column: Column = Field(description="Name of the column.")
     unit: Literal["B", "kB", "KiB", "MB", "MiB", "GB", "GiB"] = Field(default="B", description="Unit of the numbers.")
 
 
-class Outcome(Strict):
+class OutcomeField(StrictModel):
     """How a run ended: which values of a column mean what, or a `value` that holds for all rows."""
 
     column: Column | None = Field(default=None, description="Name of the column.")
@@ -117,7 +117,7 @@ class Outcome(Strict):
     )
 
     @model_validator(mode="after")
-    def _says_what_is_what(self) -> Outcome:
+    def _says_what_is_what(self) -> OutcomeField:
         if (self.column is None) == (self.value is None):
             raise ValueError("needs either `column` or `value`")
         listed = [*self.done, *self.failed, *self.refused]
@@ -137,39 +137,39 @@ class Outcome(Strict):
         return {value: kind for kind, values in kinds.items() for value in values}
 
 
-class LogMapping(Strict):
+class LogMapping(StrictModel):
     """The whole table: what must be there, what may be, and how the text of a CSV file is written."""
 
-    started_at: Moment = Field(description="When the run started.")
-    duration: Span | None = Field(default=None, description="How long it took; or give `ended_at`.")
-    ended_at: Moment | None = Field(default=None, description="When it ended; instead of `duration`.")
-    partner: Named = Field(description="The partner it exchanged with: 1 to 64 letters without a slash.")
-    feed: Named = Field(description="What it exchanged: 1 to 64 letters without a slash.")
-    outcome: Outcome = Field(description="How it ended.")
-    system: Named = Field(
-        default=Named(value="monolith"), description="Whose run it is: `monolith`, or `service@1`, `service@2`, ..."
+    started_at: TimestampField = Field(description="When the run started.")
+    duration: DurationField | None = Field(default=None, description="How long it took; or give `ended_at`.")
+    ended_at: TimestampField | None = Field(default=None, description="When it ended; instead of `duration`.")
+    partner: NameField = Field(description="The partner it exchanged with: 1 to 64 letters without a slash.")
+    feed: NameField = Field(description="What it exchanged: 1 to 64 letters without a slash.")
+    outcome: OutcomeField = Field(description="How it ended.")
+    system: NameField = Field(
+        default=NameField(value="monolith"), description="Whose run it is: `monolith`, or `service@1`, `service@2`, ..."
     )
-    id: Place | None = Field(
+    id: ColumnField | None = Field(
         default=None,
         description="What tells the exchanges of a feed apart; without it, a row is known by its whole content.",
     )
-    attempt: Place | None = Field(
+    attempt: ColumnField | None = Field(
         default=None, description="Number of the attempt at the exchange, from 1; needs `id`."
     )
-    file: Place | None = Field(default=None, description="Name of the file.")
-    records: Place | None = Field(
+    file: ColumnField | None = Field(default=None, description="Name of the file.")
+    records: ColumnField | None = Field(
         default=None, description="How many records were due; an empty cell means “not counted”, which is not 0."
     )
-    due_at: Moment | None = Field(
+    due_at: TimestampField | None = Field(
         default=None,
         description="When the file was there to be exchanged; without it, a run is due when it started, and its delay "
         "is unknown.",
     )
-    cpu: Span | None = Field(default=None, description="Processor time.")
-    memory: Size | None = Field(default=None, description="Peak memory.")
-    bytes_in: Size | None = Field(default=None, description="Bytes read.")
-    bytes_out: Size | None = Field(default=None, description="Bytes sent.")
-    error: Place | None = Field(default=None, description="The error in words.")
+    cpu: DurationField | None = Field(default=None, description="Processor time.")
+    memory: SizeField | None = Field(default=None, description="Peak memory.")
+    bytes_in: SizeField | None = Field(default=None, description="Bytes read.")
+    bytes_out: SizeField | None = Field(default=None, description="Bytes sent.")
+    error: ColumnField | None = Field(default=None, description="The error in words.")
     delimiter: str = Field(
         default=",",
         min_length=1,
@@ -198,7 +198,7 @@ class LogMapping(Strict):
         return tuple(dict.fromkeys(column for column in found if column is not None))
 
 
-def mapping_of(table: AnyMapping[str, Any], where: str) -> LogMapping:
+def parse_mapping(table: AnyMapping[str, Any], where: str) -> LogMapping:
     """The table `[import]` as a value.
 
     Args:

@@ -15,16 +15,16 @@ from metrics.question import name_problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from metrics.importing.mapping import LogMapping, Moment, Named, Place, Size, Span
+    from metrics.importing.mapping import ColumnField, DurationField, LogMapping, NameField, SizeField, TimestampField
 
 #: No log is older, and seconds read as milliseconds lie in 1970: 1 January 1990, in UTC microseconds.
 EARLIEST_US = 631_152_000_000_000
 
 #: The longest run that is believed; one that is longer is a mistake of units.
-LONGEST_NS = 366 * 24 * 3600 * 10**9
+MAX_DURATION_NS = 366 * 24 * 3600 * 10**9
 
 #: The largest count or size that is believed, far below what SQLite can hold.
-LARGEST = 10**15
+MAX_COUNT = 10**15
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ class UnreadableRow(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class LogReader:
+class RowParser:
     """Reads rows by a mapping; a start after `now_us` (UTC microseconds) is not believed."""
 
     mapping: LogMapping
@@ -52,10 +52,10 @@ class LogReader:
             otherwise_id: what tells the row's exchange from others where the log has no id.
 
         Raises:
-            NotARun: it is none that can be counted.
+            UnreadableRow: it is none that can be counted.
         """
         mapping = self.mapping
-        started_at_us = moment(cells, mapping.started_at, "start")
+        started_at_us = parse_timestamp(cells, mapping.started_at, "start")
         if started_at_us is None:
             raise UnreadableRow("no start")
         if started_at_us > self.now_us:
@@ -64,20 +64,20 @@ class LogReader:
             raise UnreadableRow(
                 "start lies before 1990; is the unit of `epoch` right?", cells[mapping.started_at.column]
             )
-        due_at_us = moment(cells, mapping.due_at, "due time") if mapping.due_at else None
-        partner, feed = (_name(cells, getattr(mapping, name), name) for name in ("partner", "feed"))
+        due_at_us = parse_timestamp(cells, mapping.due_at, "due time") if mapping.due_at else None
+        partner, feed = (_parse_name(cells, getattr(mapping, name), name) for name in ("partner", "feed"))
         try:
-            system, level = parse_subject(_name(cells, mapping.system, "system"))
+            system, level = parse_subject(_parse_name(cells, mapping.system, "system"))
         except ValueError as error:
             raise UnreadableRow(str(error)) from error
-        number = _text(cells, mapping.id)
+        number = _parse_text(cells, mapping.id)
         if mapping.id and not number:
             raise UnreadableRow("no id")
         outcome = self._outcome(cells)
-        records = _count(cells, mapping.records, "records")
+        records = _parse_count(cells, mapping.records, "records")
         where = {"done": "delivered"}.get(outcome, outcome)
         day = (EPOCH + timedelta(microseconds=started_at_us)).date().isoformat()
-        attempt = _count(cells, mapping.attempt, "attempt")
+        attempt = _parse_count(cells, mapping.attempt, "attempt")
         if attempt == 0:
             raise UnreadableRow("attempt is 0; the first is 1")
         return RunEvent(
@@ -85,29 +85,29 @@ class LogReader:
                 system=system, level=level, mode="live", faults="real", series="", round=0,
                 exchange_id=f"{partner}/{feed}/{number or otherwise_id}", attempt=attempt or 1,
             ),
-            release="", partner=partner, feed=feed, file=_text(cells, mapping.file), block=day, block_end=day,
+            release="", partner=partner, feed=feed, file=_parse_text(cells, mapping.file), block=day, block_end=day,
             due_at_us=started_at_us if due_at_us is None else due_at_us, started_at_us=started_at_us,
             duration_ns=self._duration_ns(cells, started_at_us),
-            cpu_ns=_measure(cells, mapping.cpu, TIME_UNITS, "cpu", LONGEST_NS * 1000),
-            peak_rss_bytes=_measure(cells, mapping.memory, SIZE_UNITS, "memory", LARGEST),
-            outcome=outcome, error=_text(cells, mapping.error), records=records,
+            cpu_ns=_parse_quantity(cells, mapping.cpu, TIME_UNITS, "cpu", MAX_DURATION_NS * 1000),
+            peak_rss_bytes=_parse_quantity(cells, mapping.memory, SIZE_UNITS, "memory", MAX_COUNT),
+            outcome=outcome, error=_parse_text(cells, mapping.error), records=records,
             rows={} if records is None else {"in": records, where: records},
-            bytes_in=_measure(cells, mapping.bytes_in, SIZE_UNITS, "bytes_in", LARGEST),
-            bytes_out=_measure(cells, mapping.bytes_out, SIZE_UNITS, "bytes_out", LARGEST),
+            bytes_in=_parse_quantity(cells, mapping.bytes_in, SIZE_UNITS, "bytes_in", MAX_COUNT),
+            bytes_out=_parse_quantity(cells, mapping.bytes_out, SIZE_UNITS, "bytes_out", MAX_COUNT),
             calls=None, operator_touch=None, source="imported",
         )  # fmt: skip
 
     def _duration_ns(self, cells: Mapping[str, Any], started_at_us: int) -> int:
         if self.mapping.ended_at is not None:
-            ended_at_us = moment(cells, self.mapping.ended_at, "end")
+            ended_at_us = parse_timestamp(cells, self.mapping.ended_at, "end")
             if ended_at_us is None:
                 raise UnreadableRow("no end")
             if ended_at_us < started_at_us:
                 raise UnreadableRow("end lies before the start", cells[self.mapping.ended_at.column])
-            if (ended_at_us - started_at_us) * 1000 > LONGEST_NS:
+            if (ended_at_us - started_at_us) * 1000 > MAX_DURATION_NS:
                 raise UnreadableRow("longer than a year", cells[self.mapping.ended_at.column])
             return (ended_at_us - started_at_us) * 1000
-        found = _measure(cells, self.mapping.duration, TIME_UNITS, "duration", LONGEST_NS)
+        found = _parse_quantity(cells, self.mapping.duration, TIME_UNITS, "duration", MAX_DURATION_NS)
         if found is None:
             raise UnreadableRow("no duration")
         return found
@@ -116,37 +116,37 @@ class LogReader:
         asked = self.mapping.outcome
         if asked.column is None:
             return str(asked.value)
-        text = _plain(cells.get(asked.column))
+        text = _cell_text(cells.get(asked.column))
         if text not in asked.meaning:
             known = ", ".join(repr(value) for value in asked.meaning)
             raise UnreadableRow(f"unknown outcome (known: {known})", text)
         return asked.meaning[text]
 
 
-def moment(cells: Mapping[str, Any], place: Moment, what: str) -> int | None:
+def parse_timestamp(cells: Mapping[str, Any], place: TimestampField, what: str) -> int | None:
     """A point in time as UTC microseconds; None where the cell is empty.
 
-    Of the hour that comes twice when clocks are set back, the first is meant. Raises NotARun.
+    Of the hour that comes twice when clocks are set back, the first is meant. Raises UnreadableRow.
     """
     value = cells.get(place.column)
     if value is None or value == "":
         return None
     if place.epoch is not None:
-        number = _number(value, what)
+        number = _parse_number(value, what)
         us = int(number * TIME_UNITS[place.epoch] / 1000)
     else:
-        us = _calendar_us(value, place, what)
+        us = _parse_calendar_us(value, place, what)
     if not 0 <= us < 2**53:
         raise UnreadableRow(f"{what} lies before 1970 or far ahead", str(value))
     return us
 
 
-def iso(stamp_us: int) -> str:
+def format_utc(stamp_us: int) -> str:
     """UTC microseconds as people and machines read them: 2013-01-31T05:00:00Z."""
     return (EPOCH + timedelta(microseconds=stamp_us)).isoformat().replace("+00:00", "Z")
 
 
-def _calendar_us(value: object, place: Moment, what: str) -> int:
+def _parse_calendar_us(value: object, place: TimestampField, what: str) -> int:
     if isinstance(value, str):
         try:
             text = value.strip()
@@ -168,8 +168,8 @@ def _calendar_us(value: object, place: Moment, what: str) -> int:
         raise UnreadableRow(f"{what} lies before 1970 or far ahead", str(value)) from error
 
 
-def _measure(
-    cells: Mapping[str, Any], place: Span | Size | None, units: Mapping[str, int], what: str, most: int
+def _parse_quantity(
+    cells: Mapping[str, Any], place: DurationField | SizeField | None, units: Mapping[str, int], what: str, most: int
 ) -> int | None:
     """A length of time in ns, or a size in bytes; None where nothing is said."""
     value = cells.get(place.column) if place else None
@@ -178,7 +178,7 @@ def _measure(
     if isinstance(value, timedelta):
         number, unit = Decimal(value // timedelta(microseconds=1)), TIME_UNITS["us"]
     else:
-        number, unit = _number(value, what), units[place.unit]
+        number, unit = _parse_number(value, what), units[place.unit]
     if number < 0:
         raise UnreadableRow(f"negative {what}", str(value))
     if number * unit > most:
@@ -186,19 +186,19 @@ def _measure(
     return round(number * unit)
 
 
-def _count(cells: Mapping[str, Any], place: Place | None, what: str) -> int | None:
+def _parse_count(cells: Mapping[str, Any], place: ColumnField | None, what: str) -> int | None:
     value = cells.get(place.column) if place else None
     if value is None or value == "":
         return None
-    number = _number(value, what)
+    number = _parse_number(value, what)
     if number < 0:
         raise UnreadableRow(f"negative {what}", str(value))
-    if number != int(number) or number > LARGEST:
+    if number != int(number) or number > MAX_COUNT:
         raise UnreadableRow(f"{what} is not a whole number, or too large a one", str(value))
     return int(number)
 
 
-def _number(value: object, what: str) -> Decimal:
+def _parse_number(value: object, what: str) -> Decimal:
     """A finite number, exactly as it stands there."""
     if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
         raise UnreadableRow(f"{what} is not a number", value)
@@ -211,28 +211,28 @@ def _number(value: object, what: str) -> Decimal:
     return number
 
 
-def _name(cells: Mapping[str, Any], place: Named, what: str) -> str:
-    text = place.value if place.column is None else _plain(cells.get(place.column))
+def _parse_name(cells: Mapping[str, Any], place: NameField, what: str) -> str:
+    text = place.value if place.column is None else _cell_text(cells.get(place.column))
     trouble = name_problem(text or "")
     if trouble:
         raise UnreadableRow(f"{what} {trouble}", text)
     return text or ""
 
 
-def _text(cells: Mapping[str, Any], place: Place | None) -> str:
-    text = _plain(cells.get(place.column)) if place else ""
+def _parse_text(cells: Mapping[str, Any], place: ColumnField | None) -> str:
+    text = _cell_text(cells.get(place.column)) if place else ""
     if not _is_text(text):
         raise UnreadableRow("not text in the encoding of the log; see `encoding`", text)
     return text[:2000]
 
 
-def _plain(value: object) -> str:
+def _cell_text(value: object) -> str:
     """A cell as text: JSON's true is "true", a whole number has no point."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
+    if isinstance(value, float) and value.is_integer() and abs(value) < MAX_COUNT:
         return str(int(value))
     return str(value)
 

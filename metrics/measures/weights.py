@@ -11,9 +11,9 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from metrics.question import side_of
-from metrics.store.database import writing
-from metrics.store.series import last_series
+from metrics.question import system_and_level
+from metrics.store.database import write_transaction
+from metrics.store.series import newest_series
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -59,12 +59,12 @@ def pin_baseline(db: Database, question: Question, now_us: int) -> None:
     scope or start: what is pinned on a day rests on what was known by then. A second call is one with any end, an
     earlier one too: what was judged since the pin would be weighed anew.
     """
-    series = question.series if question.series is not None else last_series(db, question.mode, question.faults)
+    series = question.series if question.series is not None else newest_series(db, question.mode, question.faults)
     if series is None:
         return
     asked = replace(question, series=series)
     key = {"series": series, "mode": asked.mode, "faults": asked.faults, "system": asked.control}
-    with writing(db):
+    with write_transaction(db):
         if next(db.table("baseline").rows_where(" AND ".join(f"{name} = :{name}" for name in key), key), None):
             return
         shares = _control_shares(db, asked)
@@ -86,7 +86,8 @@ def _control_shares(db: Database, question: Question) -> dict[Stratum, float]:
         "AND system = ? AND level = ? AND block_end <= ? "
         "GROUP BY partner, feed, band HAVING SUM(busy_ns) > 0 ORDER BY partner, feed, band"
     )
-    key = (question.series, question.mode, question.faults, *side_of(question.control), question.end.isoformat())
+    side = system_and_level(question.control)
+    key = (question.series, question.mode, question.faults, *side, question.end.isoformat())
     busy = {(partner, feed, band): ns for partner, feed, band, ns in db.execute(sql, key)}
     total = sum(busy.values())
     return {stratum: ns / total for stratum, ns in busy.items()}

@@ -17,10 +17,10 @@ from metrics.measures.input_hashes import RunningHashes
 from metrics.measures.rollup_grid import Outage, answers_of, blocks_of, faults_sha256_of, grid_of, outages_of, rows_of
 from metrics.measures.unsized_time import distribute_unsized_time
 from metrics.measures.weights import pinned_since, weights
-from metrics.question import Question, Stratum, in_scope, side_of
+from metrics.question import Question, Stratum, in_scope, system_and_level
 from metrics.stats.cost_index import PairedTotals, Totals, cells, pair
-from metrics.store.migrations import SINCE_MISHAPS
-from metrics.store.series import METHOD, last_series
+from metrics.store.migrations import RESILIENCE_COLUMNS
+from metrics.store.series import METHOD, newest_series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ HISTORY = ("busy_ns", "held", "attempts", "exchanges", "first_failed", "still_fa
 #: What is read of each rollup row, in this order.
 COLUMNS = (
     *HISTORY, "due", "twice", "lost", "calls", "operator_touches", "peak_rss_bytes", "delay_p50_us", "delay_p95_us",
-    *SINCE_MISHAPS,
+    *RESILIENCE_COLUMNS,
 )  # fmt: skip
 
 
@@ -186,8 +186,8 @@ def load(db: Database, question: Question, read: Read | None = None) -> Window:
     Raises:
         BadInput: the subject or control is not one.
     """
-    sides = [side_of(question.subject), side_of(question.control)]
-    series = question.series if question.series is not None else last_series(db, question.mode, question.faults)
+    sides = [system_and_level(question.subject), system_and_level(question.control)]
+    series = question.series if question.series is not None else newest_series(db, question.mode, question.faults)
     asked = replace(question, series=series)
     first, last = asked.start.isoformat(), "9999"
     names = (*COLUMNS, "inputs_sha256")

@@ -10,7 +10,7 @@ from metrics.queries.filter_sql import outcomes
 from metrics.queries.pagination import joined
 from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
 from metrics.queries.runs import query_of
-from metrics.store.error_fingerprint import pattern
+from metrics.store.error_fingerprint import error_pattern
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -76,7 +76,7 @@ def _group(db: Database, way: RunQuery, shared: str, rows: list[Any]) -> Group:
     return Group(
         fingerprint=shared or NO_ERROR_RECORDED,
         error_type=error_type,
-        pattern=pattern(error_type, error),
+        pattern=error_pattern(error_type, error),
         example=error,
         runs=sum(row[2] for row in rows),
         outcomes=tuple(sorted({row[1] for row in rows})),

@@ -12,7 +12,7 @@ from metrics.errors import StoreDamaged
 from metrics.events import FAILED_OUTCOMES, parse_subject
 from metrics.queries.run_filter import NO_ERROR_RECORDED, WHOLE, CountedRuns, RunFilter
 from metrics.question import in_scope
-from metrics.store.run_counts import COUNTED, FIRST, LAST
+from metrics.store.run_counts import IS_COUNTED, IS_FIRST, IS_LAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,10 +105,10 @@ def of_runs(picked: RunFilter) -> SqlConditions:
     """Conditions on rows of `run` whose cell, outcome and fingerprint are picked already."""
     found = NONE
     if picked.attempt:
-        found += condition({"first": FIRST, "last": LAST}[picked.attempt])
+        found += condition({"first": IS_FIRST, "last": IS_LAST}[picked.attempt])
     if picked.aside:
-        found += condition("run.rows_quarantined > 0") + condition(LAST) + _of_reason(picked.aside)
-    return found + condition(COUNTED) if picked.counted or picked.aside else found
+        found += condition("run.rows_quarantined > 0") + condition(IS_LAST) + _of_reason(picked.aside)
+    return found + condition(IS_COUNTED) if picked.counted or picked.aside else found
 
 
 def code(aside: str) -> str:

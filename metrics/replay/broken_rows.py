@@ -25,13 +25,13 @@ from metrics.replay.seeded_random import seeded_uniform
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-KINDS = ("extra", "missing", "type", "range", "quote", "duplicate")
+DEFECTS = ("extra", "missing", "type", "range", "quote", "duplicate")
 
 #: Columns of the flights, by place: what a kind spoils.
-NUMBERS = (3, 5, 6, 8, 14, 15)
-LIMITED = ((1, b"13"), (15, b"99999"), (16, b"24"), (17, b"75"))
-CHECKED = (5, 9, 11, 15)
-KEY = (9, 10, 18)
+NUMBER_CELLS = (3, 5, 6, 8, 14, 15)
+OUT_OF_RANGE = ((1, b"13"), (15, b"99999"), (16, b"24"), (17, b"75"))
+CHECKED_CELLS = (5, 9, 11, 15)
+KEY_CELLS = (9, 10, 18)
 
 
 def break_rows(lines: Sequence[bytes], rate: float, *name: object) -> tuple[list[bytes], tuple[int, ...]]:
@@ -47,7 +47,7 @@ def break_rows(lines: Sequence[bytes], rate: float, *name: object) -> tuple[list
     found = list(lines)
     for n in numbers:
         earlier = [one for one in good if one < n]
-        kinds = KINDS if earlier else KINDS[:-1]
+        kinds = DEFECTS if earlier else DEFECTS[:-1]
         kind = kinds[int(seeded_uniform(*name, "kind", n) * len(kinds))]
         like = lines[earlier[int(seeded_uniform(*name, "like", n) * len(earlier))] - 1] if earlier else b""
         found[n - 1] = corrupt(lines[n - 1], kind, seeded_uniform(*name, "place", n), like)
@@ -69,16 +69,16 @@ def corrupt(line: bytes, kind: str, lot: float, like: bytes = b"") -> bytes:
     elif kind == "missing":
         cells.pop()
     elif kind == "type":
-        cells[NUMBERS[int(lot * len(NUMBERS))]] = b"unknown"
+        cells[NUMBER_CELLS[int(lot * len(NUMBER_CELLS))]] = b"unknown"
     elif kind == "range":
-        place, text = LIMITED[int(lot * len(LIMITED))]
+        place, text = OUT_OF_RANGE[int(lot * len(OUT_OF_RANGE))]
         cells[place] = text
     elif kind == "quote":
-        place = CHECKED[int(lot * len(CHECKED))]
+        place = CHECKED_CELLS[int(lot * len(CHECKED_CELLS))]
         cells[place] = b'"' + cells[place]
     else:
         key = like.split(b",")
-        for place in KEY:
+        for place in KEY_CELLS:
             cells[place] = key[place]
     return b",".join(cells)
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from metrics.events import AnswerEvent, HoldingEvent, OutageEvent, Recorder
-from metrics.replay.input_files import FEED, RECORD_KEY, InputFile, block_span
-from metrics.replay.operator import MOST_A_DAY, PendingFile, midnight, opening
-from metrics.replay.partner_records import agreement, count
+from metrics.replay.input_files import FEED, RECORD_KEY, InputFile, block_range
+from metrics.replay.operator import MAX_ATTEMPTS_A_DAY, PendingFile, midnight, opening_time
+from metrics.replay.partner_records import compare_records, count_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ class ReplayCalendar:
 
     def week(self, block: int, sides: Sequence[SubjectRun]) -> None:
         """Replay the days of one block for the sides of a round, in the order given."""
-        start, end = block_span(block)
+        start, end = block_range(block)
         files = [file for file in self._request.workload.files if file.block == block]
         for side in sides:
             if side.stands(block):
@@ -73,16 +73,16 @@ class ReplayCalendar:
 
     def _day(self, side: SubjectRun, day: date, arrived: Sequence[InputFile]) -> None:
         """What was due in the night, then the operator's look and the new files, then what falls due until midnight."""
-        self._go_on(side, midnight(day), opening(day))
+        self._go_on(side, midnight(day), opening_time(day))
         for task in [*side.agenda.for_operator(), *map(PendingFile, arrived)]:
-            self._run(side, task, opening(day))
+            self._run(side, task, opening_time(day))
             if task.attempt == 1:
                 self._on_file()
-        self._go_on(side, opening(day), midnight(day + timedelta(days=1)))
+        self._go_on(side, opening_time(day), midnight(day + timedelta(days=1)))
 
     def _go_on(self, side: SubjectRun, since: datetime, until: datetime) -> None:
         """Play the subject's own scheduler: what it has due before a time, in order of time."""
-        for _ in range(MOST_A_DAY):
+        for _ in range(MAX_ATTEMPTS_A_DAY):
             found = side.agenda.next_due(until)
             if found is None:
                 return
@@ -98,7 +98,7 @@ class ReplayCalendar:
 
     def _tell_outages(self, side: SubjectRun, block: int, day: date) -> None:
         """Record the calls of this day to each partner that is down on it; and forget the others."""
-        start, end = block_span(block)
+        start, end = block_range(block)
         down = [name for name, days in self._request.workload.plan["down"].items() if day.isoformat() in days]
         for partner in down:
             calls = self._calls.get((side, partner, day), 0)
@@ -125,7 +125,7 @@ class ReplayCalendar:
 
     def _count(self, side: SubjectRun, block: int) -> pl.DataFrame:
         """Record what is held of the files of a block, and give back those records."""
-        start, end = block_span(block)
+        start, end = block_range(block)
         files = {f"{file.partner}/{file.name}": file for file in self._request.workload.files if file.block == block}
         truth = self._request.workload.truth.filter(pl.col("file").is_in(list(files)))
         key = list(RECORD_KEY)
@@ -135,7 +135,7 @@ class ReplayCalendar:
         strange = left if not self._open[side] else left.clear()
         side.held = left if self._open[side] else left.clear()
         foreign = dict(strange.group_by("partner").agg(pl.len()).iter_rows())
-        counted = {name: (due, held, twice) for name, due, held, twice in count(arrived, truth).iter_rows()}
+        counted = {name: (due, held, twice) for name, due, held, twice in count_records(arrived, truth).iter_rows()}
         for name, file in files.items():
             if file.original:
                 continue
@@ -159,8 +159,8 @@ class ReplayCalendar:
     def _compare(
         self, control: SubjectRun, side: SubjectRun, one: pl.DataFrame, other: pl.DataFrame, block: int
     ) -> None:
-        start, end = block_span(block)
-        for partner, compared, equal in agreement(one, other).iter_rows():
+        start, end = block_range(block)
+        for partner, compared, equal in compare_records(one, other).iter_rows():
             key = self._key(side, partner, start, end)
             self._recorder.record(AnswerEvent(**key, control=control.label, compared=compared, equal=equal))
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from metrics.errors import BadInput
-from metrics.replay.input_files import LAST_DAY, InputFile, write
+from metrics.replay.input_files import LAST_DAY, InputFile, write_input
 from metrics.replay.seeded_random import seeded_uniform
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dic
         if seeded_uniform(seed, name, "resent") < faults["files"]["resent"]:
             copy = file.path.with_name(f"{file.path.stem}-again.csv")
             if file.path.is_file():
-                write(copy, file.path.read_bytes())
+                write_input(copy, file.path.read_bytes())
             day = min(file.arrives + timedelta(days=1), LAST_DAY)
             copies.append(replace(file, path=copy, arrives=day, original=file.name))
     for file in [*files, *copies]:

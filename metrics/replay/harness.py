@@ -3,7 +3,7 @@
 Week by week, round by round, day by day. Within a day each subject takes its turn over the day's files; the order is
 shuffled on the seed for each block and turned round every other round (A B C, C B A), so that no side always runs on
 the warmer machine. A subject is started before the first block of its span and ended after its last, never while
-another is being timed. One operator serves all subjects alike; see `metrics.tasks`.
+another is being timed. One operator serves all subjects alike; see `metrics.replay.operator`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from metrics.events import SeriesEvent, parse_subject
 from metrics.replay.calendar import QUIET_DAY, ReplayCalendar
 from metrics.replay.input_files import BLOCKS
-from metrics.replay.subject_process import Program
+from metrics.replay.subject_process import SubjectProcess
 from metrics.replay.subject_run import ReplayRequest, SubjectRun
 from metrics.store.series import METHOD
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BlockReplayed:
     """A block has been replayed: its number, the series it belongs to, and the runs it took."""
 
     block: int
@@ -41,14 +41,14 @@ class Step:
     runs: int
 
 
-def labels(subjects: Sequence[str]) -> tuple[str, ...]:
+def subject_labels(subjects: Sequence[str]) -> tuple[str, ...]:
     """Names that tell subjects apart: a monolith measured against itself is `monolith#2`. Raises ValueError."""
     for name in subjects:
         parse_subject(name)
     return tuple(f"{name}#2" if name in subjects[:place] else name for place, name in enumerate(subjects))
 
 
-def series_of(workload: Workload, baseline_source: str, workspace: Path) -> str:
+def series_hash(workload: Workload, baseline_source: str, workspace: Path) -> str:
     """Twelve letters that are equal where numbers may be compared.
 
     They stand for the faults, the input, the baseline, the method, and the partners and contracts of the workspace.
@@ -59,7 +59,7 @@ def series_of(workload: Workload, baseline_source: str, workspace: Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], None]) -> Iterator[Step]:
+def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], None]) -> Iterator[BlockReplayed]:
     """Replay the workload, recording every run; yields after each block, so that the caller may collect.
 
     Args:
@@ -74,13 +74,13 @@ def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], Non
         plan = request.folder / f"plan-{request.faults}.json"
         keep = request.folder / "partner"
         double = [sys.executable, "-m", "poc.practice_partner", "--plan", str(plan), "--keep", str(keep)]
-        partner = Program(double)
+        partner = SubjectProcess(double)
         stack.callback(partner.end)
         endpoint = str(partner.ready["ready"])
         crew = SubjectPool(request, endpoint, stack)
         blocks = sorted({file.block for file in request.workload.files})
         crew.prepare(blocks[0])
-        series = series_of(request.workload, crew.baseline(), request.workspace)
+        series = series_hash(request.workload, crew.baseline(), request.workspace)
         rates = request.workload.faults_sha256
         recorder.record(SeriesEvent(mode="replay", faults=request.faults, series=series, faults_sha256=rates))
         desk = ReplayCalendar(request, recorder, endpoint, series, on_file)
@@ -92,7 +92,7 @@ def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], Non
                 desk.week(block, crew.in_turn(block, number))
                 desk.close(crew.of(number), last=block == blocks[-1])
             crew.release(block, desk)
-            yield Step(block, series, desk.runs - before)
+            yield BlockReplayed(block, series, desk.runs - before)
 
 
 class SubjectPool:
@@ -102,7 +102,7 @@ class SubjectPool:
         self._request = request
         self._endpoint = endpoint
         self._stack = stack
-        self._labels = labels(request.subjects)
+        self._labels = subject_labels(request.subjects)
         self._pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
         self._sides: dict[tuple[int, str], SubjectRun] = {}
 

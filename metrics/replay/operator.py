@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from metrics.replay.input_files import InputFile
 
 #: Hour of the replayed day (UTC) at which files are there, and the operator looks.
-OPENING = clock(6, tzinfo=UTC)
+OPENING_TIME = clock(6, tzinfo=UTC)
 
 #: Attempts of its own that a subject gets in one replayed day; what is left waits for the next.
-MOST_A_DAY = 1_000
+MAX_ATTEMPTS_A_DAY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ class OperatorQueue:
         heapq.heappush(self.due, (at, self._entered, task))
 
 
-def opening(day: date) -> datetime:
+def opening_time(day: date) -> datetime:
     """When a day's files are there."""
-    return datetime.combine(day, OPENING)
+    return datetime.combine(day, OPENING_TIME)
 
 
 def midnight(day: date) -> datetime:

@@ -39,7 +39,7 @@ class PartnerRecords:
         return pl.DataFrame(schema={"partner": pl.String, **RECORD})
 
 
-def count(held: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
+def count_records(held: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
     """What is held of each due file.
 
     Args:
@@ -59,7 +59,7 @@ def count(held: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def agreement(control: pl.DataFrame, candidate: pl.DataFrame) -> pl.DataFrame:
+def compare_records(control: pl.DataFrame, candidate: pl.DataFrame) -> pl.DataFrame:
     """Whether two sides gave the partner the same records.
 
     Returns:

@@ -24,10 +24,10 @@ START_S = 60.0
 ANSWER_S = 300.0
 
 #: Seconds between two looks whether a run is to be killed.
-LOOK_S = 0.001
+POLL_S = 0.001
 
 
-def command(subject: str) -> list[str]:
+def subject_command(subject: str) -> list[str]:
     """How a subject is started."""
     system, level = parse_subject(subject)
     if system == "service":
@@ -35,7 +35,7 @@ def command(subject: str) -> list[str]:
     return [sys.executable, "-m", "poc.monolith"]
 
 
-class Program:
+class SubjectProcess:
     """A child process that says it is ready, then answers a JSON line with a JSON line."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
@@ -70,7 +70,7 @@ class Program:
     def hear_or(self, doomed: Callable[[], bool]) -> dict[str, Any] | None:
         """Wait for one line, or kill the program as soon as it is doomed: then None. Raises SubjectFailed."""
         until = time.monotonic() + ANSWER_S
-        while not self._selector.select(LOOK_S):
+        while not self._selector.select(POLL_S):
             if doomed():
                 self._process.kill()
                 self._process.wait()
@@ -110,20 +110,20 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class ProcessUsage:
     """Processor time so far, in ns, and the most memory resident since the last look, in bytes; None if unknown."""
 
     cpu_ns: int | None
     peak_rss_bytes: int | None
 
-    def since(self, before: Usage) -> Usage:
+    def since(self, before: ProcessUsage) -> ProcessUsage:
         """What was used after an earlier look."""
         if self.cpu_ns is None or before.cpu_ns is None:
             return self
-        return Usage(self.cpu_ns - before.cpu_ns, self.peak_rss_bytes)
+        return ProcessUsage(self.cpu_ns - before.cpu_ns, self.peak_rss_bytes)
 
 
-def usage(pid: int, *, reset_peak: bool) -> Usage:
+def read_usage(pid: int, *, reset_peak: bool) -> ProcessUsage:
     """What a process used, from Linux's procfs; unknown elsewhere. See proc(5), `schedstat` and `clear_refs`."""
     folder = Path("/proc") / str(pid)
     try:
@@ -135,5 +135,5 @@ def usage(pid: int, *, reset_peak: bool) -> Usage:
             os.write(fd, b"5")
             os.close(fd)
     except (OSError, ValueError):
-        return Usage(None, None)
-    return Usage(sum(tasks), peak)
+        return ProcessUsage(None, None)
+    return ProcessUsage(sum(tasks), peak)

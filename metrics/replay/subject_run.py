@@ -13,10 +13,10 @@ import polars as pl
 from metrics.errors import SubjectFailed
 from metrics.events import RunEvent, RunKey, parse_subject
 from metrics.replay.broken_rows import remove_rows
-from metrics.replay.input_files import InputFile, block_span
-from metrics.replay.operator import OperatorQueue, PendingFile, opening
+from metrics.replay.input_files import InputFile, block_range
+from metrics.replay.operator import OperatorQueue, PendingFile, opening_time
 from metrics.replay.partner_records import PartnerRecords
-from metrics.replay.subject_process import Program, Usage, command, usage
+from metrics.replay.subject_process import ProcessUsage, SubjectProcess, read_usage, subject_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metrics.replay.workload import Workload
 
 #: Time between two turns of a service that looks into its inbox by itself.
-TURN = timedelta(seconds=5)
+RETRY_DELAY = timedelta(seconds=5)
 
 #: Year of the flights; warm-ups are of the years before it, so that they explain themselves.
 YEAR = 2013
@@ -105,7 +105,7 @@ class SubjectRun:
         )
         self._starts = 0
         self._program = self._start()
-        self._spare: Program | None = None
+        self._spare: SubjectProcess | None = None
 
     @property
     def source(self) -> str:
@@ -144,13 +144,13 @@ class SubjectRun:
             task, operator_ns = self._mend(task)
         file = task.file
         mark = self._kept / "under-way"
-        before = usage(self._program.pid, reset_peak=True)
+        before = read_usage(self._program.pid, reset_peak=True)
         began_ns = time.monotonic_ns()
         request = {"resume": task.resume} if task.resume else {"file": str(task.path)}
         self._program.say({**request, "partner": file.partner, "feed": file.feed, "now": at.isoformat()})
         result = self._program.hear_or(mark.exists) if self._is_doomed(file) else self._program.hear()
         took_ns = time.monotonic_ns() - began_ns
-        spent = Usage(None, None)
+        spent = ProcessUsage(None, None)
         if result is None:
             result = {"outcome": "abandoned", "error_type": "killed", "error": "the process was killed", "rows": {}}
             rows = len(task.kept) if task.mended else file.rows
@@ -160,11 +160,11 @@ class SubjectRun:
             self._program.end()
             self._program, self._spare = self._spare or self._start(), None
             if self._program.ready.get("goes_on"):
-                result["due_at"] = (at + TURN).isoformat()
+                result["due_at"] = (at + RETRY_DELAY).isoformat()
         elif "outcome" not in result:
             raise SubjectFailed(f"{self.label}: {task.path}: {result.get('error', result)}")
         else:
-            spent = usage(self._program.pid, reset_peak=False).since(before)
+            spent = read_usage(self._program.pid, reset_peak=False).since(before)
         self.agenda.enter(task, result)
         self._note(task, result)
         event = self._event(task, at, took_ns, spent, result, series)
@@ -191,9 +191,9 @@ class SubjectRun:
         if self._spare is not None:
             self._spare.end()
 
-    def _start(self) -> Program:
+    def _start(self) -> SubjectProcess:
         where = ["--workspace", str(self._replay.workspace), "--state", str(self._state), "--endpoint", self._endpoint]
-        program = Program([*command(self.label), *where])
+        program = SubjectProcess([*subject_command(self.label), *where])
         self._starts += 1
         try:
             for partner, feed, path in self._warm_ups():
@@ -226,10 +226,16 @@ class SubjectRun:
         said.refused |= result["outcome"] == "refused"
 
     def _event(
-        self, task: PendingFile, started: datetime, took_ns: int, spent: Usage, result: dict[str, Any], series: str
+        self,
+        task: PendingFile,
+        started: datetime,
+        took_ns: int,
+        spent: ProcessUsage,
+        result: dict[str, Any],
+        series: str,
     ) -> RunEvent:
         file = task.file
-        start, end = block_span(file.block)
+        start, end = block_range(file.block)
         return RunEvent(
             key=RunKey(
                 system=self.system,
@@ -247,7 +253,7 @@ class SubjectRun:
             file=file.name,
             block=start.isoformat(),
             block_end=end.isoformat(),
-            due_at_us=int(opening(file.arrives).timestamp()) * 1_000_000,
+            due_at_us=int(opening_time(file.arrives).timestamp()) * 1_000_000,
             started_at_us=round(started.timestamp() * 1_000_000),
             duration_ns=took_ns,
             blocked_ns=min(int(result.get("blocked_ns", 0)), took_ns),

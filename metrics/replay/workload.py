@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from metrics.replay.fault_plan import plan_faults, read_faults
-from metrics.replay.input_files import InputFile, flights, split_into_files
+from metrics.replay.input_files import InputFile, read_flights, split_into_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ class Workload:
     faults_sha256: str = ""  #: of the file of fault rates
 
 
-def build(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Workload:
+def build_workload(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Workload:
     """Write the files and the plan of a replay below `folder`.
 
     Args:
@@ -44,7 +44,7 @@ def build(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Work
         BadInput: the flights are not installed, or the fault file is not one.
     """
     faults = read_faults(faults_file)
-    source = flights()
+    source = read_flights()
     standard = faults_name == "standard"
     broken = float(faults["rows"]["broken"]) if standard else 0.0
     files, truth = split_into_files(source, folder / "input" / faults_name, faults["seed"], weeks, broken)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EXCHANGE_ID = RUN_ID[:-1]
 
 
-class Cells(dict[tuple[Any, ...], int]):
+class CellIds(dict[tuple[Any, ...], int]):
     """The numbers of cells by the values of `BLOCK_ID`; one that is not known yet is made."""
 
     def __init__(self, db: Database) -> None:
@@ -34,7 +34,7 @@ class Cells(dict[tuple[Any, ...], int]):
         return self[key]
 
 
-def one_stratum(db: Database, exchanges: Iterable[tuple[Any, ...]], cells: Cells) -> set[int]:
+def unify_strata(db: Database, exchanges: Iterable[tuple[Any, ...]], cells: CellIds) -> set[int]:
     """Put all attempts at each exchange (values of `EXCHANGE_ID`) into the stratum of its file; returns their cells.
 
     The size of the file is the largest that any attempt has told. Those cells have to be rolled up again, as a later
@@ -47,14 +47,14 @@ def one_stratum(db: Database, exchanges: Iterable[tuple[Any, ...]], cells: Cells
             continue
         size = max((records or 0 for _, records, *_ in attempts), default=0)
         for number, _, cell, *key in attempts:
-            right = (*key[:-1], rows.band(size)) if size else tuple(key)
+            right = (*key[:-1], rows.size_band(size)) if size else tuple(key)
             found |= {cell, cells[right]}
             if right != tuple(key):
                 db.execute("UPDATE run SET band = ?, cell = ? WHERE id = ?", (right[-1], cells[right], number))
     return found
 
 
-def sort_older(db: Database, cells: Cells) -> None:
+def resort_older_runs(db: Database, cells: CellIds) -> None:
     """Put live runs that an older release has sorted into the strata that they belong to by now.
 
     It took a failure that had counted no records for a small file, and knew nothing of attempts on other days. The
@@ -62,20 +62,20 @@ def sort_older(db: Database, cells: Cells) -> None:
     """
     for number, *key in db.execute(UNSIZED_SQL).fetchall():
         db.execute("UPDATE run SET band = ?, cell = ? WHERE id = ?", (UNSIZED, cells[*key, UNSIZED], number))
-    one_stratum(db, db.execute(TRIED_AGAIN_SQL).fetchall(), cells)
+    unify_strata(db, db.execute(RETRIED_SQL).fetchall(), cells)
 
 
-UNSIZED = rows.band(None)
+UNSIZED = rows.size_band(None)
 UNSIZED_SQL = (
     f"SELECT id, {', '.join(BLOCK_ID[:-1])} FROM run WHERE mode = 'live' AND records = 0 AND band != {UNSIZED} "  # noqa: S608
     f"AND outcome IN ({', '.join(repr(name) for name in FAILED_OUTCOMES)})"
 )
-TRIED_AGAIN_SQL = (
+RETRIED_SQL = (
     f"SELECT {', '.join(EXCHANGE_ID)} FROM run WHERE mode = 'live' "  # noqa: S608 (names are our own constants)
     f"GROUP BY {', '.join(EXCHANGE_ID)} HAVING COUNT(*) > 1"
 )
 FIND_CELL_SQL = f"SELECT id FROM cell WHERE {' AND '.join(f'{name} = ?' for name in BLOCK_ID)}"  # noqa: S608
-ADD_CELL_SQL = rows.insert("cell", BLOCK_ID, "DO NOTHING")
+ADD_CELL_SQL = rows.insert_sql("cell", BLOCK_ID, "DO NOTHING")
 ATTEMPTS_SQL = (
     f"SELECT id, records, cell, {', '.join(BLOCK_ID)} FROM run "  # noqa: S608 (names are our own constants)
     f"WHERE {' AND '.join(f'{name} = ?' for name in EXCHANGE_ID)} AND outcome != 'running'"

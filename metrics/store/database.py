@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from metrics.errors import StoreDamaged, StoreMissing, TryLater
-from metrics.store.cells import Cells, sort_older
+from metrics.store.cells import CellIds, resort_older_runs
 from metrics.store.migrations import STEPS, migrations
 from metrics.store.rollup import roll_up
-from metrics.store.run_counts import tally_all
-from metrics.store.writer import WRITER
+from metrics.store.run_counts import rebuild_counts
+from metrics.store.writer import WRITER_PRAGMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,26 +37,26 @@ def open_store(path: Path, clock: str) -> Database:
     except (OSError, sqlite3.OperationalError) as error:
         raise StoreDamaged(f"{path}: cannot be opened: {error}") from error
     try:
-        _refuse_foreign(db, path)
-        _refuse_newer(db, path)
+        _reject_foreign(db, path)
+        _reject_newer(db, path)
         db.enable_wal()
-        for setting in WRITER:
+        for setting in WRITER_PRAGMAS:
             db.execute(f"PRAGMA {setting}")
-        with writing(db):  # a reader sees all of a new database, or none of it
+        with write_transaction(db):  # a reader sees all of a new database, or none of it
             older = {step.name for step in migrations.applied(db)}
             migrations.apply(db)
             if "create_runs" in older and "add_cells" not in older and clock == "live":
-                sort_older(db, Cells(db))
+                resort_older_runs(db, CellIds(db))
                 roll_up(db, (cell for (cell,) in db.execute("SELECT id FROM cell").fetchall()))  # they count more now
             if "create_runs" in older and "add_tallies" not in older:
-                tally_all(db)
+                rebuild_counts(db)
             db.table("meta").insert({"key": "clock", "value": clock}, ignore=True)
-        _refuse_other_clock(db, path, clock)
+        _reject_other_clock(db, path, clock)
     except sqlite3.DatabaseError as error:
         db.close()
         if is_busy(error):
             raise TryLater(f"{path}: {error}; another program is using it, try again later") from error
-        mend = KEPT_AWAY if is_kept_away(error) else "move it away or restore a copy"
+        mend = NO_ACCESS_HINT if is_access_error(error) else "move it away or restore a copy"
         raise StoreDamaged(f"{path}: {error}; {mend}, nothing was changed") from error
     except StoreDamaged:
         db.close()
@@ -78,11 +78,11 @@ def open_reader(path: Path) -> Database:
     try:
         if not _tables(db):
             raise StoreMissing(none_yet)
-        _refuse_foreign(db, path)
-        _refuse_newer(db, path)
+        _reject_foreign(db, path)
+        _reject_newer(db, path)
     except sqlite3.DatabaseError as error:
         db.close()
-        mend = KEPT_AWAY if is_kept_away(error) else "not a metrics database of Milepost"
+        mend = NO_ACCESS_HINT if is_access_error(error) else "not a metrics database of Milepost"
         raise StoreDamaged(f"{path}: {error}; {mend}") from error
     except (StoreMissing, StoreDamaged):
         db.close()
@@ -90,7 +90,7 @@ def open_reader(path: Path) -> Database:
     return db
 
 
-def open_still(path: Path) -> Database:
+def open_snapshot(path: Path) -> Database:
     """As `open_reader`; all that is read through it is of one moment, that of the first reading."""
     db = open_reader(path)
     db.execute("BEGIN")
@@ -108,10 +108,10 @@ def is_busy(error: sqlite3.DatabaseError) -> bool:
 
 
 #: What to do where a database is whole, and this user may not use it.
-KEPT_AWAY = "let this user read and write it and its folder, which reading needs too"
+NO_ACCESS_HINT = "let this user read and write it and its folder, which reading needs too"
 
 
-def is_kept_away(error: sqlite3.DatabaseError) -> bool:
+def is_access_error(error: sqlite3.DatabaseError) -> bool:
     """Whether the file system, and not what is in the database, is what stands in the way."""
     codes = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL}
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in codes
@@ -121,19 +121,19 @@ def _tables(db: Database) -> set[str]:
     return {str(name) for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
-def _refuse_foreign(db: Database, path: Path) -> None:
+def _reject_foreign(db: Database, path: Path) -> None:
     tables = _tables(db)
     if tables and "run_block" not in tables:
         raise StoreDamaged(f"{path}: another program's database (it has {', '.join(sorted(tables)[:3])}); move it away")
 
 
-def _refuse_newer(db: Database, path: Path) -> None:
+def _reject_newer(db: Database, path: Path) -> None:
     unknown = {step.name for step in migrations.applied(db)} - STEPS
     if unknown:
         raise StoreDamaged(f"{path}: made by a newer release ({', '.join(sorted(unknown))}); use that release")
 
 
-def _refuse_other_clock(db: Database, path: Path, clock: str) -> None:
+def _reject_other_clock(db: Database, path: Path, clock: str) -> None:
     kept = clock_of(db)
     if kept != clock:
         raise StoreDamaged(f"{path}: holds {kept} runs, not {clock} ones; the two are never mixed")
@@ -145,7 +145,7 @@ def clock_of(db: Database) -> str:
 
 
 @contextmanager
-def writing(db: Database) -> Iterator[None]:
+def write_transaction(db: Database) -> Iterator[None]:
     """A transaction in which nobody else writes, from its first read on."""
     db.conn.execute("BEGIN IMMEDIATE")
     try:

@@ -21,7 +21,7 @@ TALLY_ID = ("cell", "outcome", "fingerprint", "first", "last", "counted")
 ANSWER_BLOCK_ID = ("system", "level", "control", "mode", "faults", "series", "block", "partner", "feed")
 
 #: What a rollup has counted since broken rows, retries and outages are replayed; NULL in rows that are older.
-SINCE_MISHAPS = ("passing", "recovered", "broken", "broken_due", "broken_held", "good_aside")
+RESILIENCE_COLUMNS = ("passing", "recovered", "broken", "broken_due", "broken_held", "good_aside")
 
 migrations = Migrations("milepost.metrics")
 
@@ -107,7 +107,7 @@ def add_mishaps(db: Database) -> None:
     """What became of broken rows, passing faults and outages; what was measured before knows nothing of them."""
     for name in ("broken", "good_aside"):
         db.execute(f"ALTER TABLE holding ADD COLUMN {name} INTEGER")
-    for name in SINCE_MISHAPS:
+    for name in RESILIENCE_COLUMNS:
         db.execute(f"ALTER TABLE run_block ADD COLUMN {name} INTEGER")
     names: dict[str, Any] = dict.fromkeys(
         ("system", "mode", "faults", "series", "partner", "feed", "block", "block_end", "day"), str

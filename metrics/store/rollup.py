@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.stats.quantiles import nearest_rank
-from metrics.store.cells import EXCHANGE_ID, Cells, one_stratum
-from metrics.store.migrations import BLOCK_ID, SINCE_MISHAPS
-from metrics.store.run_counts import COUNTED, others, superseded, tally
+from metrics.store.cells import EXCHANGE_ID, CellIds, unify_strata
+from metrics.store.migrations import BLOCK_ID, RESILIENCE_COLUMNS
+from metrics.store.run_counts import IS_COUNTED, other_ended_attempts, superseded, update_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-def abandon_stale(db: Database, before_us: int) -> None:
+def mark_abandoned(db: Database, before_us: int) -> None:
     """Runs that started before and never ended are abandoned: they count as failures, of unknown length."""
     stale = "outcome = 'running' AND started_at_us < ?"
     sql = f"SELECT cell, {', '.join(EXCHANGE_ID)} FROM run INDEXED BY run_running WHERE {stale}"  # noqa: S608
     found = db.execute(sql, (before_us,)).fetchall()
     if found:
         db.execute(f"UPDATE run SET outcome = 'abandoned' WHERE {stale}", (before_us,))  # noqa: S608
-        joined = one_stratum(db, {tuple(exchange) for _, *exchange in found}, Cells(db))
+        joined = unify_strata(db, {tuple(exchange) for _, *exchange in found}, CellIds(db))
         roll_up(db, joined.union(cell for cell, *_ in found))
 
 
-def follow_moves(db: Database) -> None:
+def track_cell_changes(db: Database) -> None:
     """From now on, the cell that a run leaves is rolled up with the others: a start may not know its stratum yet."""
     db.execute("CREATE TEMP TABLE IF NOT EXISTS touched (cell INTEGER PRIMARY KEY)")
     db.execute(
@@ -42,7 +42,7 @@ def follow_moves(db: Database) -> None:
 def roll_up(db: Database, cells: Iterable[int]) -> None:
     """Make the rollups anew from the raw rows of these cells (ids of `cell`), and of those that runs have left.
 
-    These are `run_block`, and `tally` and `set_aside` (see `metrics.tallies`).
+    These are `run_block`, and `tally` and `set_aside` (see `metrics.store.run_counts`).
 
     Busy time counts every attempt, failed ones included, less what was blocked on time-outs. One that was killed, of
     which nobody knows how long it took, counts as long as the longest of its cell: to count none would flatter, and so
@@ -56,14 +56,14 @@ def roll_up(db: Database, cells: Iterable[int]) -> None:
     An exchange has recovered when its first failure was not a refusal, its last attempt completed it, and no person
     started any of its attempts.
     """
-    follow_moves(db)
+    track_cell_changes(db)
     for name, made in AGGREGATES.items():
         db.conn.create_aggregate(name, 1, made)  # type: ignore[arg-type]  # its stub has only ints
     db.conn.executemany("INSERT OR IGNORE INTO temp.touched VALUES (?)", ((cell,) for cell in cells))
-    db.execute(FORGET_SQL)
+    db.execute(DELETE_SQL)
     with superseded(db):
         db.execute(ROLL_UP_SQL)
-        tally(db)
+        update_counts(db)
     db.execute("DELETE FROM temp.touched")
 
 
@@ -108,18 +108,18 @@ AGGREGATES: Mapping[str, Callable[[], NearestRank | Sha256OfAll]] = {
 }
 
 #: A run that was given up for abandoned, and has ended after all.
-LATE = "(run.outcome = 'abandoned' AND run.duration_ns IS NULL)"
+IS_LATE_END = "(run.outcome = 'abandoned' AND run.duration_ns IS NULL)"
 
 _FAILED = f"({', '.join(repr(name) for name in FAILED_OUTCOMES)})"
 _ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
 #: A sum that is not known where one of its parts was not told.
-_IF_ALL_TOLD = "CASE WHEN COUNT({0}) = COUNT(*) THEN SUM({0}) END"
+_SUM_IF_ALL_KNOWN = "CASE WHEN COUNT({0}) = COUNT(*) THEN SUM({0}) END"
 #: Attempts that were given up for abandoned, and of which nobody knows how long they took.
-_ENDLESS = "SUM(outcome = 'abandoned' AND duration_ns IS NULL)"
+_WITHOUT_DURATION = "SUM(outcome = 'abandoned' AND duration_ns IS NULL)"
 _IN_CELL = " AND ".join(f"run_block.{name} = cell.{name}" for name in BLOCK_ID)
 
 
-FORGET_SQL = f"""
+DELETE_SQL = f"""
 DELETE FROM run_block WHERE rowid IN (
   SELECT run_block.rowid FROM temp.touched CROSS JOIN cell ON cell.id = touched.cell JOIN run_block ON {_IN_CELL}
 )"""  # noqa: S608 (names are our own constants)
@@ -130,27 +130,27 @@ WITH runs AS NOT MATERIALIZED (
   SELECT touched.cell AS of_cell, run.*, superseded.id IS NULL AS is_last, run.outcome IN {_FAILED} AS failed,
     CASE WHEN run.outcome = 'done' THEN run.started_at_us + run.duration_ns / 1000 - run.due_at_us END AS delay_us
   FROM temp.touched CROSS JOIN run ON run.cell = touched.cell LEFT JOIN temp.superseded ON superseded.id = run.id
-  WHERE {COUNTED}
+  WHERE {IS_COUNTED}
 ),
 first_failures AS (
   SELECT of_cell, COUNT(*) AS passing, CASE WHEN COUNT(recovered) = COUNT(*) THEN SUM(recovered) END AS recovered
   FROM (
     SELECT of_cell, (
-      SELECT MAX(attempt) AND outcome NOT IN {_FAILED} AND {_IF_ALL_TOLD.format("operator_touch")} = 0
-      FROM run AS tried WHERE {others("tried", "runs")}
+      SELECT MAX(attempt) AND outcome NOT IN {_FAILED} AND {_SUM_IF_ALL_KNOWN.format("operator_touch")} = 0
+      FROM run AS tried WHERE {other_ended_attempts("tried", "runs")}
     ) AS recovered
     FROM runs WHERE failed AND outcome != 'refused' AND NOT EXISTS (
       SELECT 1 FROM run AS before
-      WHERE {others("before", "runs")} AND before.attempt < runs.attempt AND before.outcome IN {_FAILED}
+      WHERE {other_ended_attempts("before", "runs")} AND before.attempt < runs.attempt AND before.outcome IN {_FAILED}
     )
   ) GROUP BY of_cell
 ),
 sums AS (
   SELECT of_cell, mode = 'live' AS live, MAX(block_end) AS block_end, COUNT(DISTINCT round) AS rounds,
     COUNT(*) AS attempts, SUM(is_last) AS exchanges,
-    SUM(COALESCE(duration_ns, 0) - blocked_ns) + {_ENDLESS} * COALESCE(MAX(duration_ns), 0) AS busy_ns,
+    SUM(COALESCE(duration_ns, 0) - blocked_ns) + {_WITHOUT_DURATION} * COALESCE(MAX(duration_ns), 0) AS busy_ns,
     SUM(blocked_ns) AS blocked_ns, SUM(cpu_ns) AS cpu_ns, SUM(operator_ns) AS operator_ns,
-    {_IF_ALL_TOLD.format("operator_touch")} AS operator_touches, {_IF_ALL_TOLD.format("calls")} AS calls,
+    {_SUM_IF_ALL_KNOWN.format("operator_touch")} AS operator_touches, {_SUM_IF_ALL_KNOWN.format("calls")} AS calls,
     SUM(attempt = 1 AND failed) AS first_failed,
     SUM(is_last AND failed) AS still_failed, SUM(bytes_in) AS bytes_in, SUM(bytes_out) AS bytes_out,
     p50(duration_ns) AS duration_p50_ns, p95(duration_ns) AS duration_p95_ns,
@@ -172,7 +172,7 @@ INSERT INTO run_block (
   {", ".join(BLOCK_ID)}, block_end, rounds, attempts, exchanges, busy_ns, blocked_ns, cpu_ns, operator_ns,
   operator_touches, calls, first_failed, still_failed, due, held, twice, lost, foreign_held, bytes_in, bytes_out,
   duration_p50_ns, duration_p95_ns, peak_rss_bytes, delay_p50_us, delay_p95_us, first_started_at_us,
-  last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, {", ".join(SINCE_MISHAPS)}
+  last_started_at_us, {", ".join(_ROWS)}, imported, inputs_sha256, {", ".join(RESILIENCE_COLUMNS)}
 )
 SELECT {", ".join(f"cell.{name}" for name in BLOCK_ID)}, block_end, rounds, attempts, exchanges, busy_ns, blocked_ns,
   cpu_ns, operator_ns, operator_touches, calls, first_failed, still_failed,

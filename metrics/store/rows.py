@@ -1,6 +1,6 @@
-"""Events as rows of the store, one tuple each: the columns, and how each is told.
+"""Convert events to rows of the store: one tuple per event, in the order of the table's columns.
 
-An event may be one of `metrics.events`, or what `metrics.lines` read of one: only its names are looked at.
+An event is one of `metrics.events` or a struct of `metrics.collector.spool_parser`: both have the same attributes.
 """
 
 from __future__ import annotations
@@ -36,46 +36,46 @@ ANSWER = (*ANSWER_ID, "block_end", "compared", "equal")
 OUTAGE = (*OUTAGE_ID, "block", "block_end", "hours", "calls")
 SERIES = ("mode", "faults", "series", "faults_sha256")
 
-_run = attrgetter(*(f"key.{name}" if name in RUN_ID else name for name in _RUN))
+_run_values = attrgetter(*(f"key.{name}" if name in RUN_ID else name for name in _RUN))
 _records, _mode, _outcome = (_RUN.index(name) for name in ("records", "mode", "outcome"))
-_holding = attrgetter(*_HOLDING)
+_holding_values = attrgetter(*_HOLDING)
 _due = _HOLDING.index("due")
-_NOTHING = (0,) * len(_ROWS)
+_ZEROS = (0,) * len(_ROWS)
 
 #: An answer, an outage or a series as a row.
-answer, outage, series = attrgetter(*ANSWER), attrgetter(*OUTAGE), attrgetter(*SERIES)
+answer_row, outage_row, series_row = attrgetter(*ANSWER), attrgetter(*OUTAGE), attrgetter(*SERIES)
 
 #: The cell that a run or a holding falls into, from its row: the values of `BLOCK_ID`.
 run_cell = itemgetter(*(RUN.index(name) for name in BLOCK_ID))
 holding_cell = itemgetter(*(HOLDING.index(name) for name in BLOCK_ID))
 
 
-def band(records: int | None) -> int:
+def size_band(records: int | None) -> int:
     """The size band of a file: 0 to 5, two log2 steps each, the last open; -1 where nobody counted its records."""
     return -1 if records is None else bisect_left(BAND_ENDS, records)
 
 
-def run(event: Any) -> tuple[Any, ...]:
+def run_row(event: Any) -> tuple[Any, ...]:
     """A run event as a row, but for its cell."""
-    row: tuple[Any, ...] = _run(event)
+    row: tuple[Any, ...] = _run_values(event)
     shared = fingerprint(event.error_type, event.error) if event.outcome in FAILED_OUTCOMES else ""
-    return (*row, *map(event.rows.get, _ROWS, _NOTHING), shared, _reasons(event.aside), band(_size(row)))
+    return (*row, *map(event.rows.get, _ROWS, _ZEROS), shared, _reasons_json(event.aside), size_band(_records_of(row)))
 
 
-def _reasons(aside: Mapping[str, int] | None) -> str | None:
+def _reasons_json(aside: Mapping[str, int] | None) -> str | None:
     """Rows set aside by error code, as JSON; None where nobody noted why."""
     if not aside:
         return None if aside is None else "{}"
     return json.dumps(dict(aside), separators=(",", ":"), sort_keys=True)
 
 
-def _size(row: tuple[Any, ...]) -> int | None:
+def _records_of(row: tuple[Any, ...]) -> int | None:
     """Records of a run's file; that a failure in production counted none says nothing of how large its file is."""
     records: int | None = row[_records]
     return records or (None if row[_mode] == "live" and row[_outcome] in FAILED_OUTCOMES else records)
 
 
-def may_have_others(row: tuple[Any, ...]) -> bool:
+def may_span_cells(row: tuple[Any, ...]) -> bool:
     """Whether other attempts at the exchange of a run may stand in other cells, and have to be looked for.
 
     In production alone: a replay tries each file within its block, and counts its records before it does, so that all
@@ -85,13 +85,13 @@ def may_have_others(row: tuple[Any, ...]) -> bool:
     return bool(row[_mode] == "live")
 
 
-def holding(event: Any) -> tuple[Any, ...]:
+def holding_row(event: Any) -> tuple[Any, ...]:
     """A holding event as a row, but for its cell."""
-    row: tuple[Any, ...] = _holding(event)
-    return (*row, band(row[_due]))
+    row: tuple[Any, ...] = _holding_values(event)
+    return (*row, size_band(row[_due]))
 
 
-def insert(table: str, columns: Sequence[str], on_conflict: str, instead: dict[str, str] | None = None) -> str:
+def insert_sql(table: str, columns: Sequence[str], on_conflict: str, instead: dict[str, str] | None = None) -> str:
     """The statement that inserts a row; `instead` names columns that take an expression and not the row's value."""
     told = instead or {}
     values = ", ".join(told.get(name, f"?{place}") for place, name in enumerate(columns, 1))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 METHOD = "3"
 
 
-def last_series(db: Database, mode: str, faults: str) -> str | None:
+def newest_series(db: Database, mode: str, faults: str) -> str | None:
     """The series of the newest measurement; older ones stay, and are not compared with it."""
     if not db.table("series").exists():  # only older releases have written here; a reader may not add it
         sql = "SELECT series FROM run WHERE mode = ? AND faults = ? ORDER BY id DESC LIMIT 1"
@@ -31,7 +31,7 @@ def next_round(db: Database, mode: str, faults: str) -> int:
     return int(found or 0) + 1
 
 
-def round_rows(db: Database, subject: str, faults: str, series: str, number: int) -> dict[str, int]:
+def rows_of_round(db: Database, subject: str, faults: str, series: str, number: int) -> dict[str, int]:
     """Where a subject's rows ended in one round: `in` and one count an outcome, by the last attempt of each file."""
     system, level = parse_subject(subject)
     names = ("in", *OUTCOMES)
@@ -45,7 +45,7 @@ def round_rows(db: Database, subject: str, faults: str, series: str, number: int
     return {name: int(value or 0) for name, value in zip(names, found, strict=True)}
 
 
-def today(db: Database) -> str | None:
+def last_evidence_day(db: Database) -> str | None:
     """The last day any evidence reaches to (an ISO date): "today", in a replay."""
     found = db.execute("SELECT MAX(block_end) FROM run_block").fetchone()[0]
     return None if found is None else str(found)

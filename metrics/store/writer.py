@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.events import KIND_OF, KINDS, Event
 from metrics.store import rows
-from metrics.store.cells import Cells, one_stratum
+from metrics.store.cells import CellIds, unify_strata
 from metrics.store.migrations import RUN_ID
-from metrics.store.rollup import LATE, follow_moves, roll_up
+from metrics.store.rollup import IS_LATE_END, roll_up, track_cell_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 #: How a writer is set: 64 MiB of pages, sorting in memory, and a checkpoint every 32 MiB, for batches are large.
-WRITER = ("synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY", "wal_autocheckpoint = 8192")
+WRITER_PRAGMAS = ("synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY", "wal_autocheckpoint = 8192")
 
 
 def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct]]) -> int:
@@ -27,48 +27,52 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct]]) ->
     The same run told twice counts once: an end replaces its start, and nothing replaces an end.
     """
     told: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in ("start", *KINDS)}
-    cells = Cells(db)
+    cells = CellIds(db)
     newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     again: set[tuple[Any, ...]] = set()
     for kind, event in events:
         # whoever hands over an event, and no line, need not say what it is
         name = kind if kind == "start" else KIND_OF.get(type(event), kind)  # type: ignore[arg-type]
         if name in {"run", "start"}:
-            row = rows.run(event)
+            row = rows.run_row(event)
             told[name].append((*row, cells[rows.run_cell(row)]))
             newest[row[2:6]] = row[:8]
-            if rows.may_have_others(row):
+            if rows.may_span_cells(row):
                 again.add(row[:7])
         elif name == "holding":
-            row = rows.holding(event)
+            row = rows.holding_row(event)
             told[name].append((*row, cells[rows.holding_cell(row)]))
         else:
-            told[name].append({"answer": rows.answer, "outage": rows.outage, "series": rows.series}[name](event))
-    follow_moves(db)
+            told[name].append(
+                {"answer": rows.answer_row, "outage": rows.outage_row, "series": rows.series_row}[name](event)
+            )
+    track_cell_changes(db)
     new = sum(_insert(db, sql, told[name]) for name, sql in INSERTS)
     for key in newest.values():
         db.execute(NEWEST_SQL, key)
-    joined = one_stratum(db, again, cells)
+    joined = unify_strata(db, again, cells)
     roll_up(db, joined.union(cells.values()))
     return new
 
 
-_END = ", ".join(f"{name} = excluded.{name}" for name in rows.RUN if name not in RUN_ID)
+_END_ASSIGNMENTS = ", ".join(f"{name} = excluded.{name}" for name in rows.RUN if name not in RUN_ID)
 
 
 #: How each kind of event is kept, in this order.
 INSERTS = (
-    ("start", rows.insert("run", rows.RUN, "DO NOTHING", {"outcome": "'running'", "duration_ns": "NULL"})),
+    ("start", rows.insert_sql("run", rows.RUN, "DO NOTHING", {"outcome": "'running'", "duration_ns": "NULL"})),
     (
         "run",
-        rows.insert(
-            "run", rows.RUN, f"({', '.join(RUN_ID)}) DO UPDATE SET {_END} WHERE run.outcome = 'running' OR {LATE}"
+        rows.insert_sql(
+            "run",
+            rows.RUN,
+            f"({', '.join(RUN_ID)}) DO UPDATE SET {_END_ASSIGNMENTS} WHERE run.outcome = 'running' OR {IS_LATE_END}",
         ),
     ),
-    ("holding", rows.insert("holding", rows.HOLDING, "DO NOTHING")),
-    ("answer", rows.insert("answer", rows.ANSWER, "DO NOTHING")),
-    ("outage", rows.insert("outage", rows.OUTAGE, "DO NOTHING")),
-    ("series", rows.insert("series", rows.SERIES, "DO UPDATE SET faults_sha256 = excluded.faults_sha256")),
+    ("holding", rows.insert_sql("holding", rows.HOLDING, "DO NOTHING")),
+    ("answer", rows.insert_sql("answer", rows.ANSWER, "DO NOTHING")),
+    ("outage", rows.insert_sql("outage", rows.OUTAGE, "DO NOTHING")),
+    ("series", rows.insert_sql("series", rows.SERIES, "DO UPDATE SET faults_sha256 = excluded.faults_sha256")),
 )
 
 

@@ -144,11 +144,11 @@ def _today(front: CliContext, db: Database, plan: Plan, wall: date) -> date:
     """Today on the store's calendar: of a replay, the last day that any evidence reaches to."""
     from datetime import date
 
-    from metrics.store.series import today
+    from metrics.store.series import last_evidence_day
 
     if front.clock == "live":
         return wall
-    last = today(db)
+    last = last_evidence_day(db)
     return date.fromisoformat(last) if last else _first(plan)
 
 

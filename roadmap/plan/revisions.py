@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from metrics.store.database import writing
+from metrics.store.database import write_transaction
 from roadmap.errors import PlanError
 from roadmap.plan.milestones import Milestone
 
@@ -98,7 +98,7 @@ def keep(db: Database, plan: Plan, today: date, now_us: int) -> None:
                 "as_of": today.isoformat(),
                 "recorded_at_us": now_us,
             }
-            with writing(db):
+            with write_transaction(db):
                 # another judge may have been quicker; what it recorded stays, and is checked next time
                 if milestone.revision not in {one.revision for one in recorded(db, milestone.code)}:
                     db.table("plan_revision").insert(row)

@@ -9,7 +9,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
-from metrics.store.database import writing
+from metrics.store.database import write_transaction
 from roadmap.errors import Refused
 from roadmap.plan.milestones import MOST_MONEY
 from roadmap.records.decisions import cost_entries, decisions
@@ -57,7 +57,7 @@ def decide(
         "evidence": json.dumps({"verdict": to_json(verdict), "evaluation_id": number, "evidence_sha256": sha256}),
         "recorded_at_us": now_us,
     }
-    with writing(db):  # entered first and checked then, so that nobody else decides in between
+    with write_transaction(db):  # entered first and checked then, so that nobody else decides in between
         db.table("decision").insert(row)
         *before, taken = decisions(db, milestone.code, today)
         _check(milestone.code, before[-1].decision if before else None, today, choice, until)
@@ -111,6 +111,6 @@ def spend(
         "as_of": as_of.isoformat(),
         "recorded_at_us": now_us,
     }
-    with writing(db):
+    with write_transaction(db):
         db.table("cost_entry").insert(row)
     return sum(entry.amount for entry in cost_entries(db, milestone.code, as_of))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from metrics.events import parse_subject
 from metrics.measures.weights import pin_baseline
 from metrics.question import in_scope
-from metrics.store.database import writing
-from metrics.store.series import METHOD, last_series
+from metrics.store.database import write_transaction
+from metrics.store.series import METHOD, newest_series
 from roadmap.records.decisions import latest_decision
 from roadmap.records.verdict_json import to_json
 
@@ -29,7 +29,7 @@ def pin(db: Database, asked: Question, now_us: int) -> None:
     In production its blocks before the window count as well: a verdict may rest on that history alone. Whether it has
     enough is asked of the rollups, so that no window is read with weights that are about to change.
     """
-    series = asked.series if asked.series is not None else last_series(db, asked.mode, asked.faults)
+    series = asked.series if asked.series is not None else newest_series(db, asked.mode, asked.faults)
     key = (series, asked.mode, asked.faults)
     pinned = "SELECT 1 FROM baseline WHERE series = ? AND mode = ? AND faults = ? AND system = ?"
     if series is None or db.execute(pinned, (*key, asked.control)).fetchone():
@@ -54,7 +54,7 @@ def keep(
 ) -> None:
     """Append an evaluation with its numbers and forecasts, unless the same was judged the same on the same day."""
     sha256 = _sha256(milestone, verdict, decision)
-    with writing(db):
+    with write_transaction(db):
         if _find(db, verdict, sha256) is not None:
             return
         row = {

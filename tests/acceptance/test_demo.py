@@ -21,7 +21,7 @@ from metrics.errors import StoreMissing
 from metrics.events import OUTCOMES
 from metrics.measures.comparison import busy_time_saved
 from metrics.question import Question
-from metrics.replay.measurement import alone
+from metrics.replay.measurement import measurement_lock
 from metrics.store.database import open_reader, open_store
 from milepost.demo import service_spans
 from roadmap.plan.loader import load
@@ -239,7 +239,7 @@ def test_two_measurements_at_once_are_one_and_a_later(demo):
     """While one replay holds the workspace, another is told to come again, and changes nothing."""
     folder, _ = demo
     before = query(folder, "SELECT COUNT(*) AS n FROM run")
-    with alone(folder / "var" / "replay"):
+    with measurement_lock(folder / "var" / "replay"):
         milepost("demo", "--weeks", 1, "--no-serve", "--dir", folder, expect=75)
     assert query(folder, "SELECT COUNT(*) AS n FROM run") == before
 

@@ -9,7 +9,7 @@ import pytest
 
 import roadmap
 from metrics.store.database import open_store
-from metrics.store.series import last_series, next_round, today
+from metrics.store.series import last_evidence_day, newest_series, next_round
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan import loader
 
@@ -38,6 +38,6 @@ def test_judging_reads_no_raw_rows(blind):
 
 def test_what_is_newest_is_known_without_raw_rows(blind):
     """The newest series, the next round and the replayed day come from what was rolled up."""
-    assert last_series(blind, "replay", "standard") == "5e1f00d2b7c9"
+    assert newest_series(blind, "replay", "standard") == "5e1f00d2b7c9"
     assert next_round(blind, "replay", "standard") == 2
-    assert today(blind) == "2013-12-31"
+    assert last_evidence_day(blind) == "2013-12-31"

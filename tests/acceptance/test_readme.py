@@ -43,6 +43,6 @@ def test_its_account_of_the_data_is_the_datas():
     from metrics.replay import input_files
     from poc.config.scaffold import AIRLINES
 
-    rows = input_files.flights().count(b"\n") - 1
+    rows = input_files.read_flights().count(b"\n") - 1
     assert f"{rows:,} flights" in README.replace("\n", " ")
     assert f"weekly files of {len(AIRLINES)} airlines" in README.replace("\n", " ")

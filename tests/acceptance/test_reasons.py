@@ -47,7 +47,7 @@ def test_a_replay_brings_its_reasons_into_the_store(tmp_path):
     folder.mkdir()
     make(tmp_path / "w", "w", "replay", AIRLINES, "")
     with resources.as_file(resources.files("metrics.replay") / "faults-standard.toml") as rates:
-        load = workload.build(folder, rates, "standard", 3)
+        load = workload.build_workload(folder, rates, "standard", 3)
     spoiled = [file for file in load.files if file.broken][:2]
     load = workload.Workload(tuple(spoiled), load.truth, {"faults": {}, "down": {}}, load.sha256)
     (folder / "plan-standard.json").write_text(json.dumps(load.plan))

@@ -25,8 +25,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from metrics.replay.input_files import flights
-from metrics.replay.subject_process import Program, command, usage
+from metrics.replay.input_files import read_flights
+from metrics.replay.subject_process import SubjectProcess, read_usage, subject_command
 from poc.config.scaffold import AIRLINES, make
 from poc.ledger.ledger import open_ledger
 from poc.pipeline.capabilities import BUILT
@@ -71,21 +71,21 @@ class Bench:
         double = [sys.executable, "-m", "poc.practice_partner", "--keep", str(folder / "keep")]
         self._partner = str(self.start(double).ready["ready"])
 
-    def start(self, arguments: list[str]) -> Program:
+    def start(self, arguments: list[str]) -> SubjectProcess:
         """A program that ends with the bench."""
-        program = Program(arguments)
+        program = SubjectProcess(arguments)
         self._stack.callback(program.end)
         return program
 
-    def subject(self, name: str, *, over_http: bool, state: Path | None = None) -> Program:
+    def subject(self, name: str, *, over_http: bool, state: Path | None = None) -> SubjectProcess:
         """A side with a state of its own, delivering to the double or into a folder."""
         self._number += 1
         where = state or self.folder / f"state-{self._number}"
         places = ["--endpoint", f"{self._partner}/s{self._number}"] if over_http else []
         workspace = self.folder / ("w" if over_http else "into-folder")
-        return self.start([*command(name), "--workspace", str(workspace), "--state", str(where), *places])
+        return self.start([*subject_command(name), "--workspace", str(workspace), "--state", str(where), *places])
 
-    def run(self, program: Program, path: Path) -> float:
+    def run(self, program: SubjectProcess, path: Path) -> float:
         """Seconds that one exchange takes."""
         request = {"file": str(path), "partner": "UA", "feed": "flights", "now": "2013-01-01T06:00:00+00:00"}
         took_s, result = self.ask(program, request)
@@ -94,14 +94,14 @@ class Bench:
         return took_s
 
     @staticmethod
-    def ask(program: Program, request: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    def ask(program: SubjectProcess, request: dict[str, Any]) -> tuple[float, dict[str, Any]]:
         """Seconds that one answer takes, and the answer."""
         began = time.monotonic()
         program.say(request)
         result = program.hear()
         return time.monotonic() - began, result
 
-    def script(self, program: Program, path: Path) -> float:
+    def script(self, program: SubjectProcess, path: Path) -> float:
         """Seconds that one of the scripts takes."""
         out = self.folder / "script-out"
         request = {"file": str(path), "out": str(out)}
@@ -152,7 +152,7 @@ def at_size(bench: Bench, path: Path) -> tuple[float, int]:
     """Seconds and peak memory of a fresh process on one file."""
     service = bench.subject(SERVICE, over_http=False)
     took_s = bench.run(service, path)
-    peak = usage(service.pid, reset_peak=False).peak_rss_bytes or 0
+    peak = read_usage(service.pid, reset_peak=False).peak_rss_bytes or 0
     service.end()
     shutil.rmtree(bench.folder / "out" / "flights", ignore_errors=True)
     return took_s, peak
@@ -244,7 +244,7 @@ def main() -> None:
     parser.add_argument("--small-turns", type=int, default=60, help="turns on small files")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
-        numbers = measure(Bench(Path(name), stack), flights(), options.turns, options.small_turns)
+        numbers = measure(Bench(Path(name), stack), read_flights(), options.turns, options.small_turns)
     if options.json:
         print(json.dumps(numbers, indent=2))
         return

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from metrics.events import AnswerEvent, Event, HoldingEvent, OutageEvent, RunEvent, RunKey, to_line
 from metrics.store import rows
 from metrics.store.rollup import roll_up
-from metrics.store.writer import WRITER
+from metrics.store.writer import WRITER_PRAGMAS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +152,7 @@ def multiply(small: Path, db: Database, times: int) -> None:
             roll_up(db, [cell for (cell,) in found])
     db.execute("DETACH small")
     db.enable_wal()
-    for setting in WRITER:
+    for setting in WRITER_PRAGMAS:
         db.execute(f"PRAGMA {setting}")
 
 

@@ -15,7 +15,7 @@ from metrics.errors import StoreDamaged
 from metrics.queries import failure_groups
 from metrics.queries.run_filter import RunFilter
 from metrics.store.change_detector import ChangeDetector
-from metrics.store.database import open_still, open_store
+from metrics.store.database import open_snapshot, open_store
 from metrics.store.writer import insert_events
 from roadmap.wording import numbers
 
@@ -151,7 +151,7 @@ def test_a_store_of_an_older_release_has_the_pages_that_count_no_runs(
 def test_all_that_a_page_reads_is_of_one_moment(tmp_path: Path, a_run: Callable) -> None:
     """What is collected while a page is made does not change what it has begun to tell."""
     store = tmp_path / "metrics.db"
-    with closing(open_store(store, "replay")) as writer, closing(open_still(store)) as reader:
+    with closing(open_store(store, "replay")) as writer, closing(open_snapshot(store)) as reader:
         with writer.conn:
             insert_events(writer, [("", a_run(outcome="failed", error_type="late", error="row 1"))])
         assert reader.execute("SELECT COUNT(*) FROM run").fetchone()[0] == 1

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
-from metrics.collector.spool_parser import from_line
+from metrics.collector.spool_parser import parse_line
 from metrics.events import (
     FAILED_OUTCOMES,
     KINDS,
@@ -80,7 +80,7 @@ def test_an_event_comes_back_as_it_went(kind, event):
 
 def told_in(line):
     """The kind of a line, and the event that it tells."""
-    kind, told = from_line(line)
+    kind, told = parse_line(line)
     said = {name: getattr(told, name) for name in type(told).__struct_fields__}
     if kind == "run":
         said["key"] = RunKey(**asdict(said["key"]))
@@ -148,7 +148,7 @@ def test_every_end_but_two_is_a_failure():
 
 def test_a_start_is_told_apart_from_an_end():
     """The same run may be told twice, as begun and as ended."""
-    assert from_line(to_line(RUN, started=True))[0] == "start"
+    assert parse_line(to_line(RUN, started=True))[0] == "start"
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_start_is_told_apart_from_an_end():
 def test_a_line_that_is_no_event_is_refused(line):
     """Cut short, of an unknown kind, or with a field that is not one: each is a ValueError, none a guess."""
     with pytest.raises(ValueError, match=r".*"):
-        from_line(line)
+        parse_line(line)
 
 
 def test_a_recorder_appends_lines_to_a_file_of_its_own(tmp_path):

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from metrics.collector.collect import Collected, collect
+from metrics.collector.collect import CollectResult, collect
 from metrics.errors import SpoolDamaged, TryLater
 from metrics.events import SpoolRecorder, to_line
 from metrics.store.database import open_reader, open_store
@@ -31,10 +31,10 @@ def test_collecting_twice_takes_each_event_once(db, spool, a_run):
     with closing(SpoolRecorder(spool)) as recorder:
         for attempt in (1, 2):
             recorder.record(a_run(attempt))
-        assert collect(spool, db, 0) == Collected(1, 2, 2, ())
-        assert collect(spool, db, 0) == Collected(1, 0, 0, ())
+        assert collect(spool, db, 0) == CollectResult(1, 2, 2, ())
+        assert collect(spool, db, 0) == CollectResult(1, 0, 0, ())
         recorder.record(a_run(3))
-        assert collect(spool, db, 0) == Collected(1, 1, 1, ())
+        assert collect(spool, db, 0) == CollectResult(1, 1, 1, ())
     assert db["run"].count == 3
 
 
@@ -42,17 +42,17 @@ def test_a_copy_of_a_spool_file_adds_nothing(db, spool, a_run):
     """The same events under another file name are the same runs."""
     for name in ("1.jsonl", "2.jsonl"):
         (spool / name).write_bytes(to_line(a_run()))
-    assert collect(spool, db, 0) == Collected(2, 2, 1, (), retired=2)
+    assert collect(spool, db, 0) == CollectResult(2, 2, 1, (), retired=2)
 
 
 def test_a_last_line_without_its_end_is_left_until_it_has(db, spool, a_run):
     """A line that may still be written is not taken, not lost, and told."""
     file, line = spool / "1.jsonl", to_line(a_run(2))
     file.write_bytes(to_line(a_run(1)) + line[:30])
-    assert collect(spool, db, 0) == Collected(1, 1, 1, ("1.jsonl",))
+    assert collect(spool, db, 0) == CollectResult(1, 1, 1, ("1.jsonl",))
     assert file.exists()
     file.write_bytes(to_line(a_run(1)) + line)
-    assert collect(spool, db, 0) == Collected(1, 1, 1, (), retired=1)
+    assert collect(spool, db, 0) == CollectResult(1, 1, 1, (), retired=1)
 
 
 def test_a_last_line_that_its_writer_will_not_finish_is_set_aside(db, spool, a_run):
@@ -65,14 +65,14 @@ def test_a_last_line_that_its_writer_will_not_finish_is_set_aside(db, spool, a_r
         more.write(half)
     os.utime(file, (1_000, 1_000))
     in_time_us, late_us = 4_600_000_000, 4_600_000_001
-    assert collect(spool, db, late_us) == Collected(1, 1, 1, (file.name,)), "its writer holds it"
+    assert collect(spool, db, late_us) == CollectResult(1, 1, 1, (file.name,)), "its writer holds it"
     recorder.close()
-    assert collect(spool, db, in_time_us) == Collected(1, 0, 0, (file.name,)), "it may still be on its way"
+    assert collect(spool, db, in_time_us) == CollectResult(1, 0, 0, (file.name,)), "it may still be on its way"
     with pytest.raises(SpoolDamaged, match=r"1 line\(s\) that are not events were set aside"):
         collect(spool, db, late_us)
     assert [path.read_bytes() for path in (spool / "damaged").iterdir()] == [half]
     assert list(spool.glob("*.jsonl")) == []
-    assert collect(spool, db, late_us) == Collected(0, 0, 0, ())
+    assert collect(spool, db, late_us) == CollectResult(0, 0, 0, ())
     assert db["run"].count == 1
 
 
@@ -80,7 +80,7 @@ def test_a_whole_event_without_its_line_end_is_an_event_after_an_hour(db, spool,
     """Only the last byte was lost with the writer: the run is not."""
     (spool / "1.jsonl").write_bytes(to_line(a_run(1))[:-1])
     os.utime(spool / "1.jsonl", (1_000, 1_000))
-    assert collect(spool, db, 4_600_000_001) == Collected(1, 1, 1, (), retired=1)
+    assert collect(spool, db, 4_600_000_001) == CollectResult(1, 1, 1, (), retired=1)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_numbers_that_nothing_has_stop_no_other_event(db, spool, a_run, told):
     with pytest.raises(SpoolDamaged, match=r"^2 line\(s\) .* the other 2 events were collected$"):
         collect(spool, db, 0)
     assert {path.read_bytes() for path in (spool / "damaged").iterdir()} == {*lines[1:3]}
-    assert collect(spool, db, 0) == Collected(0, 0, 0, ())
+    assert collect(spool, db, 0) == CollectResult(0, 0, 0, ())
     assert db["run"].count == 2
 
 
@@ -112,7 +112,7 @@ def test_a_line_that_is_no_event_is_set_aside_whole(db, spool, a_run):
     with pytest.raises(SpoolDamaged, match=r"1 line\(s\) .* 1\.jsonl at byte \d+; the other 2 events were collected"):
         collect(spool, db, 0)
     assert [path.read_bytes() for path in (spool / "damaged").iterdir()] == [bad]
-    assert collect(spool, db, 0) == Collected(0, 0, 0, ())
+    assert collect(spool, db, 0) == CollectResult(0, 0, 0, ())
     assert db["run"].count == 2
 
 
@@ -133,7 +133,7 @@ def test_what_fails_midway_is_taken_whole_the_next_time(db, spool, a_run, monkey
         collect(spool, db, 0)
     assert db["run"].count == 0
     monkeypatch.setattr(module, "insert_events", real)
-    assert collect(spool, db, 0) == Collected(1, 1, 1, (), retired=1)
+    assert collect(spool, db, 0) == CollectResult(1, 1, 1, (), retired=1)
 
 
 def test_many_files_are_taken_in_bounded_batches(db, spool, a_run, monkeypatch):
@@ -153,7 +153,7 @@ def test_many_files_are_taken_in_bounded_batches(db, spool, a_run, monkeypatch):
     monkeypatch.setattr(module, "insert_events", counted)
     for name, attempts in (("1", (1, 2)), ("2", (3, 4, 5, 6)), ("3", (7,))):
         (spool / f"{name}.jsonl").write_bytes(b"".join(to_line(a_run(attempt)) for attempt in attempts))
-    assert collect(spool, db, 0) == Collected(3, 7, 7, (), retired=3)
+    assert collect(spool, db, 0) == CollectResult(3, 7, 7, (), retired=3)
     assert max(sizes) == 3
     assert [row[0] for row in db.execute("SELECT attempt FROM run ORDER BY attempt")] == [1, 2, 3, 4, 5, 6, 7]
 
@@ -164,7 +164,7 @@ def test_a_file_goes_when_its_writer_has_closed_it(db, spool, a_run):
         recorder.record(a_run(1))
         assert collect(spool, db, 0).retired == 0
         assert len(list(spool.iterdir())) == 1
-    assert collect(spool, db, 0) == Collected(1, 0, 0, (), retired=1)
+    assert collect(spool, db, 0) == CollectResult(1, 0, 0, (), retired=1)
     assert list(spool.iterdir()) == []
     assert db["spool_file"].count == 0
     assert db["run"].count == 1
@@ -187,9 +187,9 @@ def test_a_file_that_grew_meanwhile_stays(db, spool, a_run, monkeypatch):
         return found
 
     monkeypatch.setattr(module, "_remove", looked_at_and_written_to)
-    assert collect(spool, db, 0) == Collected(1, 1, 1, ())
+    assert collect(spool, db, 0) == CollectResult(1, 1, 1, ())
     monkeypatch.undo()
-    assert collect(spool, db, 0) == Collected(1, 1, 1, (), retired=1)
+    assert collect(spool, db, 0) == CollectResult(1, 1, 1, (), retired=1)
     assert db["run"].count == 2
 
 
@@ -199,7 +199,7 @@ def test_nothing_is_removed_while_a_reader_holds_the_log(db, spool, a_run, tmp_p
         page.conn.execute("BEGIN")
         page.execute("SELECT COUNT(*) FROM run").fetchone()
         (spool / "1.jsonl").write_bytes(to_line(a_run(1)))
-        assert collect(spool, db, 0) == Collected(1, 1, 1, ())
+        assert collect(spool, db, 0) == CollectResult(1, 1, 1, ())
         assert (spool / "1.jsonl").exists()
     assert collect(spool, db, 0).retired == 1
 

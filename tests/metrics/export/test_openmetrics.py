@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open
 from prometheus_client.parser import text_string_to_metric_families as read_classic
 
-from metrics.export.openmetrics import about, families, plan_valid, render, statuses
+from metrics.export.openmetrics import metric_families, plan_valid_family, render, status_family, workspace_family
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 
@@ -49,7 +49,7 @@ def test_sums_are_those_of_the_rollups(db, a_run):
     ]
     with db.conn:
         insert_events(db, [("run", run) for run in runs])
-    found = scraped(families(db, 12_000_000))
+    found = scraped(metric_families(db, 12_000_000))
     old = {"system": "monolith", "level": "0", "partner": "AA", "feed": "f", "mode": "live", "faults": "real"}
     assert of(found, "milepost_runs_total", **old) == [2]
     assert of(found, "milepost_exchanges_total", **old) == [1]
@@ -65,7 +65,7 @@ def test_what_nobody_counted_has_no_sample(db, a_run):
     """Nobody has counted what this live partner holds twice or lost, so nothing is said; 0 would be a claim."""
     with db.conn:
         insert_events(db, [("run", live(a_run()))])
-    found = scraped(families(db, None))
+    found = scraped(metric_families(db, None))
     assert of(found, "milepost_records_total", state="lost") == of(found, "milepost_records_total", state="twice") == []
     assert of(found, "milepost_evidence_age_seconds") == []
 
@@ -75,7 +75,7 @@ def test_a_replay_counts_records_and_has_no_age(tmp_path, a_run, a_holding):
     with closing(open_store(tmp_path / "r.db", "replay")) as db:
         with db.conn:
             insert_events(db, [("run", a_run()), ("holding", a_holding)])
-        found = scraped(families(db, 10**15))
+        found = scraped(metric_families(db, 10**15))
     assert of(found, "milepost_records_total", state="held", mode="replay") == [4]
     assert of(found, "milepost_records_total", state="twice") == [2]
     assert of(found, "milepost_evidence_age_seconds") == []
@@ -87,7 +87,7 @@ def test_hostile_labels_stay_labels(db, a_run):
     with db.conn:
         insert_events(db, [("run", live(a_run(), partner=name))])
     for accept in (OPEN, "text/plain"):
-        found = scraped([about(name, "live"), *families(db, None)], accept)
+        found = scraped([workspace_family(name, "live"), *metric_families(db, None)], accept)
         assert of(found, "milepost_runs_total", partner=name) == [1]
         assert of(found, "milepost_workspace_info", name=name) == [1]
         assert not any(metric.startswith("milepost_evil") for metric, _ in found)
@@ -95,10 +95,10 @@ def test_hostile_labels_stay_labels(db, a_run):
 
 def test_the_form_is_the_one_that_is_accepted():
     """OpenMetrics ends in `# EOF`; whoever does not ask for it gets the older text."""
-    body, content_type = render([about("w", "live")], OPEN)
+    body, content_type = render([workspace_family("w", "live")], OPEN)
     assert content_type.startswith("application/openmetrics-text; version=1.0.0")
     assert body.endswith(b"# EOF\n")
-    body, content_type = render([about("w", "live")], "")
+    body, content_type = render([workspace_family("w", "live")], "")
     assert content_type.startswith("text/plain; version=0.0.4")
     assert b"EOF" not in body
 
@@ -107,12 +107,12 @@ def test_the_form_is_the_one_that_is_accepted():
 def test_whether_the_plan_can_be_used_is_one_or_nought(accept):
     """A gauge without labels, in both forms, that an alarm can be set on."""
     for is_valid in (True, False):
-        assert scraped([plan_valid(is_valid=is_valid)], accept) == {("milepost_plan_valid", ()): is_valid}
+        assert scraped([plan_valid_family(is_valid=is_valid)], accept) == {("milepost_plan_valid", ()): is_valid}
 
 
 def test_a_status_is_one_of_all_there_are():
     """A state set has every status, and exactly one of them is true."""
-    found = scraped([statuses([("M1", "proven"), ("M2", "stalled")], ["proven", "stalled", "missed"])])
+    found = scraped([status_family([("M1", "proven"), ("M2", "stalled")], ["proven", "stalled", "missed"])])
     assert {key[1]: value for key, value in found.items() if ("milestone", "M1") in key[1]} == {
         (("milepost_milestone_status", status), ("milestone", "M1")): float(status == "proven")
         for status in ("proven", "stalled", "missed")

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from metrics.errors import BadInput
-from metrics.export.data_dictionary import write as text_to
-from metrics.export.tables import Cut, tables, write, write_file
+from metrics.export.data_dictionary import write_metadata as text_to
+from metrics.export.tables import ExportRequest, export_file, exportable_tables, write_table
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 from milepost.cli import main
@@ -40,7 +40,7 @@ def db(tmp_path, a_run):
 def test_every_row_and_value_comes_back(db, tmp_path, kind):
     """Both formats hold each row, missing values missing and text as it was."""
     path = tmp_path / f"run.{kind}"
-    assert write_file(db, Cut("run"), kind, path) == 3
+    assert export_file(db, ExportRequest("run"), kind, path) == 3
     found = pl.read_csv(path) if kind == "csv" else pl.read_parquet(path)
     want = list(db.query("SELECT * FROM run ORDER BY id"))
     assert found.columns == list(want[0])
@@ -53,25 +53,25 @@ def test_days_cut_runs_by_their_start_and_rollups_by_their_block(db):
     """Both ends are inclusive."""
     sink = io.BytesIO()
     second = date(1970, 1, 2)
-    assert write(db, Cut("run", second, second), "csv", sink) == 1
+    assert write_table(db, ExportRequest("run", second, second), "csv", sink) == 1
     assert pl.read_csv(sink.getvalue())["attempt"].to_list() == [2]
-    assert write(db, Cut("run", since=second), "csv", io.BytesIO()) == 2
-    assert write(db, Cut("run_block", since=date(2013, 1, 2)), "csv", io.BytesIO()) == 0
+    assert write_table(db, ExportRequest("run", since=second), "csv", io.BytesIO()) == 2
+    assert write_table(db, ExportRequest("run_block", since=date(2013, 1, 2)), "csv", io.BytesIO()) == 0
 
 
 def test_the_first_and_the_last_day_there_are_can_be_asked_for(db):
     """Nothing comes before the one and after the other, be days stamps or dates."""
     db["evaluation"].insert({"code": "M1", "as_of": "9999-12-31"})
     for table, rows in (("run", 3), ("evaluation", 1)):
-        assert write(db, Cut(table, date.min, date.max), "csv", io.BytesIO()) == rows
-        assert write(db, Cut(table, date.max, date.max), "csv", io.BytesIO()) == (table == "evaluation")
+        assert write_table(db, ExportRequest(table, date.min, date.max), "csv", io.BytesIO()) == rows
+        assert write_table(db, ExportRequest(table, date.max, date.max), "csv", io.BytesIO()) == (table == "evaluation")
 
 
 def test_every_table_leaves_also_when_it_is_empty(db):
     """Each table can be exported, and one without rows still has its header."""
-    for name in tables(db):
+    for name in exportable_tables(db):
         sink = io.BytesIO()
-        count = write(db, Cut(name), "csv", sink)
+        count = write_table(db, ExportRequest(name), "csv", sink)
         assert count == db[name].count
         assert sink.getvalue().count(b"\n") >= count + 1, name
 
@@ -79,16 +79,16 @@ def test_every_table_leaves_also_when_it_is_empty(db):
 @pytest.mark.parametrize(
     ("cut", "said"),
     [
-        (Cut("runs"), "no table 'runs'; choose one of .*run, run_block"),
-        (Cut("run; DROP TABLE run"), "no table"),
-        (Cut("meta", since=date(2013, 1, 1)), "table meta has no days"),
-        (Cut("run", date(2013, 1, 2), date(2013, 1, 1)), "lies after"),
+        (ExportRequest("runs"), "no table 'runs'; choose one of .*run, run_block"),
+        (ExportRequest("run; DROP TABLE run"), "no table"),
+        (ExportRequest("meta", since=date(2013, 1, 1)), "table meta has no days"),
+        (ExportRequest("run", date(2013, 1, 2), date(2013, 1, 1)), "lies after"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_anything_is_made(db, tmp_path, cut, said):
     """A mistake names the choices, and no file appears."""
     with pytest.raises(BadInput, match=said):
-        write_file(db, cut, "csv", tmp_path / "out.csv")
+        export_file(db, cut, "csv", tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -102,13 +102,13 @@ def test_a_file_is_written_whole_or_not_at_all(db, tmp_path, monkeypatch):
     def breaks(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "write", breaks)
+    monkeypatch.setattr(module, "write_table", breaks)
     with pytest.raises(KeyboardInterrupt):
-        write_file(db, Cut("run"), "csv", path)
+        export_file(db, ExportRequest("run"), "csv", path)
     assert path.read_text() == "before"
     assert sorted(p.name for p in tmp_path.iterdir() if "run.csv" in p.name) == ["run.csv"]
     with pytest.raises(BadInput, match="cannot be written: No such file or directory"):
-        write_file(db, Cut("run"), "csv", tmp_path / "nowhere" / "run.csv")
+        export_file(db, ExportRequest("run"), "csv", tmp_path / "nowhere" / "run.csv")
 
 
 def test_more_than_a_batch_is_whole(db, a_run):
@@ -119,7 +119,7 @@ def test_more_than_a_batch_is_whole(db, a_run):
     with db.conn:
         insert_events(db, [("run", run) for run in runs])
     sink = io.BytesIO()
-    assert write(db, Cut("run"), "csv", sink) == module.BATCH + 8
+    assert write_table(db, ExportRequest("run"), "csv", sink) == module.BATCH + 8
     assert pl.read_csv(sink.getvalue())["id"].to_list() == [
         row["id"] for row in db.query("SELECT id FROM run ORDER BY id")
     ]
@@ -143,7 +143,7 @@ def test_the_command_writes_to_stdout_or_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "writes", [lambda db, path: write_file(db, Cut("run"), "csv", path), lambda _, path: text_to(path)]
+    "writes", [lambda db, path: export_file(db, ExportRequest("run"), "csv", path), lambda _, path: text_to(path)]
 )
 def test_only_a_file_is_replaced_by_a_file(db, tmp_path, writes):
     """A pipe, which stands for devices here, stays what it is, also behind a link; a linked file stays linked."""

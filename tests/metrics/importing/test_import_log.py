@@ -16,18 +16,18 @@ import pytest
 from click.testing import CliRunner
 
 from metrics.errors import BadInput, TryLater
-from metrics.importing.import_log import Imported, Log, import_log
+from metrics.importing.import_log import ImportResult, LogImport, import_log
 from metrics.importing.mapping import (
     SIZE_UNITS,
     TIME_UNITS,
+    ColumnField,
+    DurationField,
     LogMapping,
-    Moment,
-    Named,
-    Outcome,
-    Place,
-    Size,
-    Span,
-    mapping_of,
+    NameField,
+    OutcomeField,
+    SizeField,
+    TimestampField,
+    parse_mapping,
 )
 from metrics.store.database import open_store
 from milepost.cli import main
@@ -65,7 +65,7 @@ def csv_of(rows):
 def importing(db, path, table=TABLE, dry=False):
     """Import a file; returns what was done, and what was said of rows that were left out."""
     said = []
-    log = Log(path, mapping_of(table, "milepost.toml"), NOW_US)
+    log = LogImport(path, parse_mapping(table, "milepost.toml"), NOW_US)
     done = import_log(log, db, lambda row: said.append(f"{row.place}: {row.why}"), lambda *_: None, dry=dry)
     return done, said
 
@@ -360,7 +360,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(db, tmp_path):
     assert db["run"].count == 0
     done, said = importing(db, tmp_path / "log.csv")
     assert (dry, dry_said) == (done, said)
-    assert isinstance(done, Imported)
+    assert isinstance(done, ImportResult)
     assert [run.records for run in done.first] == [10, 20, None]
     assert importing(db, tmp_path / "log.csv", dry=True)[0].known == 3
 
@@ -415,7 +415,7 @@ def test_a_mistake_in_the_mapping_names_the_key_and_the_choices(change, said):
     """Each mistake says where it is and what would be right."""
     table = {name: value for name, value in {**TABLE, **change}.items() if value is not None}
     with pytest.raises(BadInput, match=re.escape(said)) as found:
-        mapping_of(table, "milepost.toml")
+        parse_mapping(table, "milepost.toml")
     assert str(found.value).startswith("milepost.toml: ")
 
 
@@ -505,11 +505,15 @@ def test_every_key_of_the_mapping_is_in_its_document():
     """docs/import.md has a row for each key and each key of its tables, and its example is one that holds."""
     text = (Path(__file__).parents[3] / "docs" / "import.md").read_text()
     keys = set(LogMapping.model_fields)
-    keys |= {name for model in (Moment, Span, Size, Outcome, Named, Place) for name in model.model_fields}
+    keys |= {
+        name
+        for model in (TimestampField, DurationField, SizeField, OutcomeField, NameField, ColumnField)
+        for name in model.model_fields
+    }
     assert keys - set(re.findall(r"`([a-z_]+)`", text)) == set()
     for unit in (*TIME_UNITS, *SIZE_UNITS):
         assert f"`{unit}`" in text
     examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
     assert examples
     for example in examples:
-        assert mapping_of(tomllib.loads(example)["import"], "docs/import.md").columns
+        assert parse_mapping(tomllib.loads(example)["import"], "docs/import.md").columns

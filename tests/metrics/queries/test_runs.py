@@ -17,7 +17,7 @@ from metrics.queries.run_filter import NO_ERROR_RECORDED, CountedRuns, RunFilter
 from metrics.queries.run_grid import choices, grid
 from metrics.queries.runs import attempts, count, get_run, page, typical_duration
 from metrics.store.database import open_reader, open_store
-from metrics.store.rollup import abandon_stale
+from metrics.store.rollup import mark_abandoned
 from metrics.store.writer import insert_events
 
 FIRST = date(2013, 1, 1)
@@ -181,7 +181,7 @@ def test_a_count_is_the_length_of_its_list(tmp_path, mode, found, asked, size, d
             with db.atomic():
                 insert_events(db, part)
         with db.atomic():
-            abandon_stale(db, ACT + dice.randrange(4))
+            mark_abandoned(db, ACT + dice.randrange(4))
         for picked in (RunFilter(), *asked):
             there = expected(db, picked)
             assert count(db, picked) == len(there)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metrics.replay.broken_rows import KINDS, break_rows, corrupt, remove_rows
+from metrics.replay.broken_rows import DEFECTS, break_rows, corrupt, remove_rows
 from poc.monolith.exchange import check
 from poc.monolith.flights import COLUMNS
 
@@ -18,7 +18,7 @@ def put(path, lines):
     return path
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DEFECTS)
 @pytest.mark.parametrize("lot", [0.0, 0.3, 0.6, 0.999])
 def test_every_kind_is_bad_wherever_it_strikes(kind, lot, tmp_path):
     """A broken row in the middle of good ones is the one row that a check names."""

@@ -11,8 +11,8 @@ import pytest
 from metrics.events import HoldingEvent, OutageEvent, RunEvent
 from metrics.replay import workload
 from metrics.replay.harness import replay
-from metrics.replay.input_files import block_span
-from metrics.replay.subject_process import command
+from metrics.replay.input_files import block_range
+from metrics.replay.subject_process import subject_command
 from metrics.replay.subject_run import ReplayRequest
 from poc.config.scaffold import AIRLINES, make
 
@@ -47,13 +47,15 @@ def play(tmp_path, monkeypatch):
 
     def run(weeks, subjects=("monolith", "service@4"), plan=None, options=(), rounds=(1,), spans=None, only=None):
         def start(subject):
-            return [sys.executable, str(STEADY), *options] if subject.startswith("service") else command(subject)
+            return (
+                [sys.executable, str(STEADY), *options] if subject.startswith("service") else subject_command(subject)
+            )
 
-        monkeypatch.setattr("metrics.replay.subject_run.command", start)
+        monkeypatch.setattr("metrics.replay.subject_run.subject_command", start)
         folder = tmp_path / "replay"
         folder.mkdir()
         make(tmp_path / "w", "w", "replay", AIRLINES, "")
-        load = workload.build(folder, FAULTS, "standard", weeks)
+        load = workload.build_workload(folder, FAULTS, "standard", weeks)
         files = tuple(file for file in load.files if only is None or file.partner in only)
         load = workload.Workload(files, load.truth, plan or {"faults": {}, "down": {}}, load.sha256)
         (folder / "plan-standard.json").write_text(json.dumps(load.plan))
@@ -154,7 +156,7 @@ def test_a_subject_runs_in_its_span_and_is_compared_there(play):
     assert [step.block for step in steps] == [0, 1, 2]
     assert len(logs) == 4
     weeks = {(run.key.level, run.block) for run in kept.of(RunEvent)}
-    first, second, third = (block_span(n)[0].isoformat() for n in range(3))
+    first, second, third = (block_range(n)[0].isoformat() for n in range(3))
     assert weeks == {(1, first), (2, second), (2, third)}
     assert {run.block for run in kept.of(RunEvent, "monolith")} == {first, second, third}
     pairs = {(event.level, event.block) for event in kept.events if hasattr(event, "compared")}

@@ -4,7 +4,7 @@ import json
 
 import polars as pl
 
-from metrics.replay.partner_records import PartnerRecords, agreement, count
+from metrics.replay.partner_records import PartnerRecords, compare_records, count_records
 
 RECORD = {
     "flight": "UA1", "tail": None, "from": "EWR", "to": "IAH", "scheduled": "2013-01-01T10:15:00Z",
@@ -37,7 +37,7 @@ def test_held_and_twice_are_counted_per_file(tmp_path):
     truth = pl.DataFrame(
         [("a.csv", "UA1"), ("a.csv", "UA3"), ("b.csv", "UA2")], schema=["file", "flight"], orient="row"
     ).with_columns(scheduled=pl.lit(RECORD["scheduled"]))
-    counted = count(PartnerRecords(tmp_path).fresh(), truth).sort("file")
+    counted = count_records(PartnerRecords(tmp_path).fresh(), truth).sort("file")
     assert counted.rows() == [("a.csv", 2, 1, 2), ("b.csv", 1, 1, 0)]
 
 
@@ -46,5 +46,5 @@ def test_answers_agree_only_field_for_field(tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
     write(one, "UA", RECORD, RECORD, {**RECORD, "flight": "UA2"}, {**RECORD, "flight": "UA3"})
     write(other, "UA", RECORD, {**RECORD, "flight": "UA2", "distance_km": 1.0}, {**RECORD, "flight": "UA4"})
-    found = agreement(PartnerRecords(one).fresh(), PartnerRecords(other).fresh())
+    found = compare_records(PartnerRecords(one).fresh(), PartnerRecords(other).fresh())
     assert found.rows() == [("UA", 4, 1)]

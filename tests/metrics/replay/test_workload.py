@@ -19,7 +19,7 @@ FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
 @pytest.fixture(scope="module")
 def year(tmp_path_factory):
     """The workload of all 52 weeks under the standard faults, made once."""
-    return workload.build(tmp_path_factory.mktemp("year"), FAULTS, "standard", 52)
+    return workload.build_workload(tmp_path_factory.mktemp("year"), FAULTS, "standard", 52)
 
 
 def rows_of(file):
@@ -30,10 +30,10 @@ def rows_of(file):
 
 def test_the_files_are_the_year_byte_for_byte(year, tmp_path):
     """Every line of the source stands in exactly one file, unchanged; under faults all but the broken ones."""
-    source = input_files.flights()
+    source = input_files.read_flights()
     header, *lines = source.rstrip(b"\n").split(b"\n")
     assert len(lines) == 336_776
-    clean = workload.build(tmp_path, FAULTS, "none", 52)
+    clean = workload.build_workload(tmp_path, FAULTS, "none", 52)
     found, good = [], []
     for load, kept in ((clean, found), (year, good)):
         for file in load.files:
@@ -55,14 +55,14 @@ def test_broken_rows_come_at_their_rate_and_are_not_due(year, tmp_path):
     assert year.truth.height == 336_776 - len(broken)
     for file in {file for file, _ in broken}:
         assert tuple(check(file.path)) == file.broken
-    clean = workload.build(tmp_path, FAULTS, "none", 2)
+    clean = workload.build_workload(tmp_path, FAULTS, "none", 2)
     assert not any(file.broken for file in clean.files)
     assert clean.truth.height == 336_776
 
 
 def test_readings_keep_their_files_apart(tmp_path):
     """Broken rows stand in the files of the standard reading only, whichever was built last."""
-    standard, clean = (workload.build(tmp_path, FAULTS, name, 2) for name in ("standard", "none"))
+    standard, clean = (workload.build_workload(tmp_path, FAULTS, name, 2) for name in ("standard", "none"))
     (file, *_) = [file for file in standard.files if file.broken]
     (twin,) = [other for other in clean.files if (other.partner, other.name) == (file.partner, file.name)]
     assert file.path.read_bytes() != twin.path.read_bytes()
@@ -82,14 +82,14 @@ def test_a_copy_has_the_bytes_of_its_original(year):
 
 def test_the_contracts_key_is_one_in_this_data(year):
     """No two flights share carrier, flight number and hour, and no two delivered records their key."""
-    rows = pl.read_csv(input_files.flights(), infer_schema=False)
+    rows = pl.read_csv(input_files.read_flights(), infer_schema=False)
     assert rows.select("carrier", "flight", "time_hour").n_unique() == rows.height
     assert year.truth.select(input_files.RECORD_KEY).n_unique() == year.truth.height
 
 
 def test_a_year_has_52_blocks_that_meet_end_to_end():
     """Blocks are Monday to Sunday inside 2013, and the year's last days belong to the last."""
-    days = [input_files.block_span(block) for block in range(52)]
+    days = [input_files.block_range(block) for block in range(52)]
     assert (days[0], days[-1]) == (
         (date(2013, 1, 1), date(2013, 1, 6)),
         (date(2013, 12, 23), date(2013, 12, 31)),
@@ -102,7 +102,7 @@ def test_files_arrive_within_their_block(year):
     originals = {(file.partner, file.name): file for file in year.files if not file.original}
     assert len(originals) == 807
     for file in year.files:
-        start, end = input_files.block_span(file.block)
+        start, end = input_files.block_range(file.block)
         assert start <= file.arrives <= end
         if file.original:
             assert file.arrives >= originals[file.partner, file.original].arrives
@@ -110,7 +110,7 @@ def test_files_arrive_within_their_block(year):
 
 def test_the_plan_of_a_part_is_the_plan_of_the_whole(year, tmp_path):
     """Replaying fewer weeks meets the same faults in them."""
-    part = workload.build(tmp_path, FAULTS, "standard", 3)
+    part = workload.build_workload(tmp_path, FAULTS, "standard", 3)
     assert part.plan == year.plan
     assert [(file.partner, file.name, file.broken) for file in part.files] == [
         (file.partner, file.name, file.broken) for file in year.files if file.block < 3
@@ -139,7 +139,7 @@ def test_a_partner_is_down_on_a_day_that_it_is_due_a_file(year):
 
 def test_without_faults_the_plan_is_empty(tmp_path):
     """A clean replay has no faults, no copies and no outage, and its plan says so on disk."""
-    clean = workload.build(tmp_path, FAULTS, "none", 2)
+    clean = workload.build_workload(tmp_path, FAULTS, "none", 2)
     assert json.loads((tmp_path / "plan-none.json").read_text()) == {"faults": {}, "down": {}}
     assert not any(file.original for file in clean.files)
 

@@ -8,9 +8,9 @@ from itertools import permutations
 import pytest
 from sqlite_utils import Database
 
-from metrics.store.database import open_store, writing
+from metrics.store.database import open_store, write_transaction
 from metrics.store.migrations import migrations
-from metrics.store.rollup import abandon_stale, roll_up
+from metrics.store.rollup import mark_abandoned, roll_up
 from metrics.store.writer import insert_events
 
 
@@ -35,7 +35,7 @@ def live(a_run):
 
 def keep(db, *events):
     """Insert as a collector does, in one transaction."""
-    with writing(db):
+    with write_transaction(db):
         insert_events(db, events)
 
 
@@ -80,8 +80,8 @@ def test_a_retry_on_another_day_moves_the_records_there_and_leaves_the_time(db, 
 def test_a_run_of_unknown_length_counts_as_long_as_the_longest_of_its_day(db, live):
     """Who was killed took some time; to count none would flatter. The failure itself counts."""
     keep(db, ("start", live("1", **UNSIZED)), ("run", live("2", duration_ns=700)))
-    with writing(db):
-        abandon_stale(db, 2_000)
+    with write_transaction(db):
+        mark_abandoned(db, 2_000)
     keep(db, ("run", live("1", 2, duration_ns=300)))
     names = "band, attempts, exchanges, first_failed, still_failed, due, held, busy_ns"
     assert rolled(db, names) == [(1, 3, 2, 1, 0, 8, 8, 1_700)]
@@ -100,12 +100,12 @@ def test_in_whatever_order_attempts_come_they_are_counted_alike(db, live):
 def test_rolling_up_again_changes_nothing(db, live):
     """What one batch came to is what all of it comes to at once, late ends of given-up runs included."""
     keep(db, ("start", live("1", **UNSIZED)))
-    with writing(db):
-        abandon_stale(db, 2_000)
+    with write_transaction(db):
+        mark_abandoned(db, 2_000)
     keep(db, ("run", live("1", 2, "failed", day=2, **UNSIZED)))
     keep(db, ("run", live("1", day=1)))
     before = rolled(db, "*")
-    with writing(db):
+    with write_transaction(db):
         roll_up(db, [cell for (cell,) in db.execute("SELECT id FROM cell").fetchall()])
     assert rolled(db, "*") == before
 

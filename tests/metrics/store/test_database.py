@@ -14,11 +14,11 @@ from metrics.measures.reading import NOT_COUNTED
 from metrics.measures.registry import MEASURES
 from metrics.measures.window import load
 from metrics.question import Question
-from metrics.store.database import is_kept_away, open_reader, open_store
+from metrics.store.database import is_access_error, open_reader, open_store
 from metrics.store.migrations import migrations
-from metrics.store.rollup import abandon_stale
-from metrics.store.rows import band
-from metrics.store.series import last_series, next_round, round_rows, today
+from metrics.store.rollup import mark_abandoned
+from metrics.store.rows import size_band
+from metrics.store.series import last_evidence_day, newest_series, next_round, rows_of_round
 from metrics.store.writer import insert_events
 
 
@@ -184,7 +184,7 @@ def test_a_run_without_an_end_is_abandoned_in_time(db, a_run):
     """A start older than the limit counts as a failure of unknown length; a younger one is left."""
     first = a_run(started_at_us=10, mode="live", records=0)
     keep(db, ("start", first), ("start", a_run(attempt=2, started_at_us=20, mode="live")))
-    abandon_stale(db, 15)
+    mark_abandoned(db, 15)
     assert [row["outcome"] for row in db.query("SELECT outcome FROM run ORDER BY attempt")] == ["abandoned", "running"]
     (row,) = db.query("SELECT attempts, first_failed, duration_p50_ns FROM run_block")
     assert row == {"attempts": 1, "first_failed": 1, "duration_p50_ns": None}
@@ -193,7 +193,7 @@ def test_a_run_without_an_end_is_abandoned_in_time(db, a_run):
 def test_a_run_that_ends_after_all_is_no_longer_abandoned(db, a_run):
     """A run longer than the limit counts as it ended, in the stratum of its rows, and nowhere else."""
     keep(db, ("start", a_run(started_at_us=10, mode="live", records=0)))
-    abandon_stale(db, 15)
+    mark_abandoned(db, 15)
     keep(db, ("run", a_run(started_at_us=10, mode="live", records=500, duration_ns=7_000)))
     found = list(db.query("SELECT band, attempts, first_failed, busy_ns FROM run_block"))
     assert found == [{"band": 4, "attempts": 1, "first_failed": 0, "busy_ns": 7_000}]
@@ -210,18 +210,18 @@ def test_a_round_that_was_cut_short_does_not_count(db, a_run, a_holding):
 def test_a_round_is_counted_by_the_last_attempt(db, a_run):
     """Rows of a file that failed and was then done are delivered; rows of other rounds are theirs."""
     keep(db, ("run", a_run(outcome="failed")), ("run", a_run(attempt=2)), ("run", a_run(number=2, outcome="failed")))
-    assert round_rows(db, "service@1", "none", "s", 1)["delivered"] == 4
-    assert round_rows(db, "service@1", "none", "s", 1)["failed"] == 0
-    assert round_rows(db, "service@1", "none", "s", 2)["failed"] == 4
+    assert rows_of_round(db, "service@1", "none", "s", 1)["delivered"] == 4
+    assert rows_of_round(db, "service@1", "none", "s", 1)["failed"] == 0
+    assert rows_of_round(db, "service@1", "none", "s", 2)["failed"] == 4
     assert next_round(db, "replay", "none") == 3
     assert next_round(db, "replay", "standard") == 1
 
 
 def test_today_is_the_end_of_the_last_block(db, a_run):
     """In a replay the calendar stands at the last day there is evidence of; before any, there is no today."""
-    assert today(db) is None
+    assert last_evidence_day(db) is None
     keep(db, ("run", a_run(mode="live")))
-    assert today(db) == "2013-01-06"
+    assert last_evidence_day(db) == "2013-01-06"
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_today_is_the_end_of_the_last_block(db, a_run):
 )
 def test_bands_part_at_powers_of_four(records, expected):
     """A size band ends just below a power of four, and the last has no end."""
-    assert band(records) == expected
+    assert size_band(records) == expected
 
 
 RECORD = ("evaluation", "metric_result", "decision", "cost_entry", "plan_revision", "forecast")
@@ -328,9 +328,9 @@ def test_the_newest_series_is_that_of_the_run_that_came_last(db, a_run):
     old, new = a_run(), a_run()
     new = replace(new, key=replace(new.key, series="t", round=2))
     keep(db, ("run", old), ("run", new))
-    assert last_series(db, "replay", "none") == "t"
+    assert newest_series(db, "replay", "none") == "t"
     keep(db, ("run", old))
-    assert last_series(db, "replay", "none") == "t"
+    assert newest_series(db, "replay", "none") == "t"
     assert next_round(db, "replay", "none") == 3
 
 
@@ -388,7 +388,7 @@ def test_a_database_that_may_not_be_written_is_no_damaged_one(db, tmp_path):
     with closing(sqlite3.connect(f"file:{tmp_path / 'metrics.db'}?mode=ro", uri=True)) as reader:
         with pytest.raises(sqlite3.OperationalError) as found:
             reader.execute("DELETE FROM run")
-        assert is_kept_away(found.value)
+        assert is_access_error(found.value)
         with pytest.raises(sqlite3.OperationalError) as other:
             reader.execute("SELECT nothing")
-        assert not is_kept_away(other.value)
+        assert not is_access_error(other.value)

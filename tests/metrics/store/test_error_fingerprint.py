@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.store.error_fingerprint import LONGEST, fingerprint, pattern
+from metrics.store.error_fingerprint import MAX_PATTERN, error_pattern, fingerprint
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ from metrics.store.error_fingerprint import LONGEST, fingerprint, pattern
 )
 def test_what_differs_each_time_is_left_out(one, other):
     """Numbers, quoted names, addresses, paths, files, days and ids make no other failure."""
-    assert pattern("", one) == pattern("", other)
+    assert error_pattern("", one) == error_pattern("", other)
     assert fingerprint("x", one) == fingerprint("x", other)
 
 
@@ -49,8 +49,8 @@ def test_what_is_wrong_is_kept(one, other):
 def test_words_stay_readable():
     """What is left out shows, and nothing else is lost: an apostrophe opens no quote."""
     told = "can't read 'a b': row 5, (7 of 9) at http://h/x; see /tmp/y."
-    assert pattern("", told) == "can't read …: row …, (… of …) at …; see …."
-    assert pattern("late", "") == "late"
+    assert error_pattern("", told) == "can't read …: row …, (… of …) at …; see …."
+    assert error_pattern("late", "") == "late"
 
 
 def test_no_error_has_no_fingerprint():
@@ -64,4 +64,4 @@ def test_any_text_has_one(kind, error):
     found = fingerprint(kind, error)
     assert found == fingerprint(kind, error)
     assert len(found) == 12 or not (kind or error.strip())
-    assert len(pattern("", error)) <= LONGEST
+    assert len(error_pattern("", error)) <= MAX_PATTERN

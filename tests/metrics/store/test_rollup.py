@@ -8,7 +8,7 @@ from itertools import permutations
 import pytest
 
 from metrics.store.database import open_store
-from metrics.store.rollup import abandon_stale
+from metrics.store.rollup import mark_abandoned
 from metrics.store.writer import insert_events
 
 HOUR_US = 3_600_000_000
@@ -151,7 +151,7 @@ def test_events_years_late_roll_up_their_old_block_again(db, live):
 def test_the_block_that_a_run_leaves_is_rolled_up_too(db, live):
     """A run given up in one stratum that ends in another counts only where it ended."""
     keep(db, ("start", live("1", started_at_us=10, records=None)), ("run", live("2", records=None)))
-    abandon_stale(db, 15)
+    mark_abandoned(db, 15)
     assert rolled(db, "attempts", "band = -1") == (2,)
     keep(db, ("run", live("1", started_at_us=10)))
     assert rolled(db, "attempts, still_failed", "band = -1") == (1, 0)
