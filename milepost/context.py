@@ -25,9 +25,9 @@ class Context:
     @cached_property
     def workspace(self) -> Workspace:
         """That folder as a workspace, read and checked."""
-        from poc.config.workspace import load
+        from poc.config.workspace import load_workspace
 
-        return load(self.folder)
+        return load_workspace(self.folder)
 
     @property
     def root(self) -> Path:
@@ -62,12 +62,12 @@ class Context:
         """The workspace that a replay runs in: this one on the replayed clock, else one of the airlines below `var`."""
         if self.clock == "replay":
             return self
-        from poc.config.scaffold import AIRLINES, make
+        from poc.config.scaffold import AIRLINES, create_workspace
         from roadmap.plan.template import template
 
         root = self.root / "var" / "replay" / "workspace"
         if not (root / "milepost.toml").is_file():
-            make(root, "replay", "replay", AIRLINES, template())
+            create_workspace(root, "replay", "replay", AIRLINES, template())
         return Context(root)
 
     @property

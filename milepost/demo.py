@@ -54,7 +54,7 @@ def demo(
     from metrics.export.data_dictionary import write_beside
     from metrics.progress import progress_bar
     from metrics.replay.measurement import MeasurementRequest, expand_faults, measure
-    from poc.config.scaffold import AIRLINES, make
+    from poc.config.scaffold import AIRLINES, create_workspace
     from roadmap.cli.main import judged_before
     from roadmap.plan.loader import load
     from roadmap.plan.template import template
@@ -65,7 +65,7 @@ def demo(
     folder = folder or given.given or Path("demo")
     listener = None if no_serve else listen("127.0.0.1", port)  # first, so that nobody waits for a port in use
     if not (folder / "milepost.toml").is_file():
-        make(folder, "demo", "replay", AIRLINES, template())
+        create_workspace(folder, "demo", "replay", AIRLINES, template())
     front = Context(folder)
     if front.clock != "replay":
         raise Refused(f"{folder}: is a workspace on the live clock; a demo needs one of its own, name it with --dir")

@@ -20,12 +20,12 @@ def init(folder: Path) -> None:
     """Make a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
     from datetime import UTC, datetime
 
-    from poc.config.scaffold import AIRLINES, make, put_sample
+    from poc.config.scaffold import AIRLINES, create_workspace, put_sample_file
     from roadmap.plan.template import starting
 
     plan = starting(datetime.now(UTC).date())
-    make(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
-    sample = put_sample(folder)
+    create_workspace(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
+    sample = put_sample_file(folder)
     click.echo(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
     click.echo(f"  milepost -w {folder} partner &   # a partner to practise on")
     click.echo(f"  milepost -w {folder} run         # exchange what waits")
@@ -71,7 +71,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
         context.exit(2 if found else 0)
     if found:
         raise Refused("\nmilepost: ".join(found))
-    feeds = len(front.workspace.pick(None))
+    feeds = len(front.workspace.select_feeds(None))
     click.echo(
         f"{root} is in order: {len(front.workspace.partners)} partner(s), {feeds} feed(s), "
         f"{len(plan.milestones)} milestone(s)."

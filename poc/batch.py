@@ -22,7 +22,7 @@ ROW = "_row"
 
 
 #: Findings that a receipt or a refusal tells at the most; all are counted.
-SHOWN_FINDINGS = 20
+MAX_SHOWN_FINDINGS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Finding:
     field: str
     note: str
 
-    def told(self) -> str:
+    def text(self) -> str:
         """For people, without the row."""
         return f"{self.code}{f' in {self.field}' if self.field else ''}: {self.note}"
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class RowOutcome:
     """Rows that have ended: how many, where, and why (a code for machines, a reason for people)."""
 
     outcome: str
@@ -58,14 +58,14 @@ class RejectedRow:
     findings: tuple[Finding, ...]
 
 
-class Lines(Protocol):
+class OriginalLines(Protocol):
     """The bytes that the rows of a batch came as."""
 
     def original(self, row: int) -> bytes:
         """The bytes of a row, without its line end. Raises KeyError for a row of another batch."""
 
 
-class NoLines:
+class NoOriginalLines:
     """The lines of a batch that has none."""
 
     def original(self, row: int) -> bytes:
@@ -83,10 +83,10 @@ class Batch:
     """
 
     rows: pl.DataFrame
-    lines: Lines = field(default_factory=NoLines)
-    bad: tuple[RejectedRow, ...] = ()
+    lines: OriginalLines = field(default_factory=NoOriginalLines)
+    rejected: tuple[RejectedRow, ...] = ()
     notes: tuple[Finding, ...] = ()
-    settled: tuple[Settled, ...] = ()
+    outcomes: tuple[RowOutcome, ...] = ()
 
 
 class FileRejected(ContractBreach):
@@ -104,7 +104,7 @@ class SecondPassNeeded(Exception):
         super().__init__(f"{len(findings)} rows are bad after all")
         self.findings = findings
 
-    def known(self) -> dict[int, tuple[Finding, ...]]:
+    def findings_by_row(self) -> dict[int, tuple[Finding, ...]]:
         """The findings by row, for the second time down the line."""
         rows: dict[int, tuple[Finding, ...]] = {}
         for finding in self.findings:
@@ -120,7 +120,7 @@ class Account:
     ended: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def close(cls, rows_in: int, settled: Iterable[Settled], base: Mapping[str, int] | None = None) -> Account:
+    def close(cls, rows_in: int, settled: Iterable[RowOutcome], base: Mapping[str, int] | None = None) -> Account:
         """Add up the outcomes of `rows_in` rows, on top of those that an earlier attempt left in `base`.
 
         Raises:

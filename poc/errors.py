@@ -75,7 +75,7 @@ class TryLater(ExchangeError):
     exit_code = 75
 
 
-class StillWritten(TryLater):
+class FileStillChanging(TryLater):
     """A file changes while it is read; it is for the next run, and the other files are not held up."""
 
 

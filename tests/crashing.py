@@ -59,7 +59,7 @@ def main() -> None:
         owner = getattr(owner, part)
     setattr(owner, attribute, dying(getattr(owner, attribute), [int(passed)], when == "before"))
     root, now, level = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
-    for ran in run_inbox(workspace.load(root), None, level, lambda: now, NullRecorder(), "0"):
+    for ran in run_inbox(workspace.load_workspace(root), None, level, lambda: now, NullRecorder(), "0"):
         if ran.error is not None:
             raise ran.error
     print("through")

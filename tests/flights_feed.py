@@ -7,7 +7,7 @@ import pytest
 from poc.config.partner import Feed, Retry
 from poc.contract import contract
 from poc.formats.record_splitter import Sizes
-from poc.formats.registry import encoder, reader
+from poc.formats.registry import make_encoder, make_reader
 from poc.ledger.ledger import open_ledger
 from poc.pipeline.prepared_feed import PreparedFeed
 from poc.stages.map import Map
@@ -31,7 +31,7 @@ def flights():
     """The contract that new workspaces begin with."""
     import poc.config
 
-    return contract.load(Path(poc.config.__file__).with_name("sample") / "flights.schema.json")
+    return contract.load_contract(Path(poc.config.__file__).with_name("sample") / "flights.schema.json")
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def make_lane(flights):
     def make(url=None, *, level=4, timeout_s=2.0, honours_keys=True, folder=None, retry=None, block_bytes=None, **feed):
         flow = Feed.model_validate({"contract": "flights.schema.json", "map": MAP, **feed})
         sizes = None if block_bytes is None else Sizes(block_bytes=block_bytes)
-        written = encoder(flow)
+        written = make_encoder(flow)
         door = None if url is None else HttpEndpoint(session, f"{url}/n/UA/flights", timeout_s, {}, written.media_type)
-        read = reader(flow, flights, sizes)
+        read = make_reader(flow, flights, sizes)
         return PreparedFeed(
             "UA",
             "flights",

@@ -37,7 +37,7 @@ def list_rows(front: CliContext, feed: str | None, as_json: bool) -> None:
     if feed is not None:  # rows stay there, and are found, when their feed is taken out of the configuration
         found = [row for row in found if feed in {row["partner"], f"{row['partner']}/{row['feed']}"}]
         if not found:
-            front.workspace.pick(feed)
+            front.workspace.select_feeds(feed)
     if as_json:
         echo_json(found)
         return
@@ -77,7 +77,7 @@ def show(front: CliContext, exchange: str, rows: int, as_json: bool) -> None:
     for row in kept:
         click.echo(f"row {row.row} ({row.state}): {escape_controls(row.original.decode('utf-8', 'backslashreplace'))}")
         for found in row.findings:
-            click.echo(escape_controls(f"  {found.told()}"))
+            click.echo(escape_controls(f"  {found.text()}"))
         if row.why:
             click.echo(escape_controls(f"  {row.state}: {row.why}"))
     if more:
@@ -174,7 +174,7 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
     else:
         click.echo(f"{len(done.reserved)} row(s) replayed: {ended}; {len(done.still_bad)} still bad.")
         for one in done.still_bad:
-            notes = "; ".join(f.told() for f in one.findings)
+            notes = "; ".join(f.text() for f in one.findings)
             click.echo(escape_controls(f"  row {one.row}: {notes}"))
     context.exit(3 if done.still_bad else 4 if ended in {"due", "failed", "ambiguous"} else 0)
 

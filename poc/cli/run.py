@@ -31,7 +31,7 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
     from poc.pipeline.capabilities import resolve_level
     from poc.service.line_protocol import result
     from poc.service.runner import run_inbox
-    from poc.transports.inbox import all_handed_in, unclaimed_files
+    from poc.transports.inbox import all_inbox_files, unclaimed_files
 
     front: CliContext = context.obj
     workspace = front.workspace
@@ -59,11 +59,11 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
                     click.echo(f"  {receipt.error}")
                 for finding in receipt.findings if receipt.outcome != "refused" else ():
                     where = f"row {finding.row}: " if finding.row else ""
-                    click.echo(f"  {where}{finding.told()}")
+                    click.echo(f"  {where}{finding.text()}")
                 if receipt.aside:
                     click.echo(f"  set aside; `milepost quarantine show {receipt.exchange_id[:8]}` shows them")
     if not outcomes and not as_json:
-        unsettled = len(all_handed_in(workspace, feed))
+        unsettled = len(all_inbox_files(workspace, feed))
         young = f"; {unsettled} file(s) changed a moment ago and are left until they settle" if unsettled else ""
         click.echo(f"Nothing waits in the inboxes{young}.")
     if later := due_later(workspace, feed):
@@ -79,7 +79,7 @@ def due_later(workspace: Workspace, feed: str | None) -> int:
     from poc.ledger.ledger import open_ledger
     from poc.ledger.queries import troubles
 
-    picked = workspace.pick(feed)
+    picked = workspace.select_feeds(feed)
     with closing(open_ledger(workspace.ledger)) as ledger:
         rows = troubles(ledger)
     return sum(row["outcome"] == "due" and (row["partner"], row["feed"]) in picked for row in rows)

@@ -71,13 +71,15 @@ def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
     from poc.ledger.ledger import open_ledger
     from poc.ledger.queries import breakers, held_rows, summary, troubles
     from poc.text import format_utc
-    from poc.transports.inbox import all_handed_in, unclaimed_files, waiting
+    from poc.transports.inbox import all_inbox_files, complete_files, unclaimed_files
 
     inboxes = {
-        f"{partner}/{feed}": len(waiting(workspace.inbox(partner, feed), workspace.find(partner, feed)[1], now))
-        for partner, feed in workspace.pick(None)
+        f"{partner}/{feed}": len(
+            complete_files(workspace.inbox(partner, feed), workspace.get_feed(partner, feed)[1], now)
+        )
+        for partner, feed in workspace.select_feeds(None)
     }
-    there = len(all_handed_in(workspace, None))
+    there = len(all_inbox_files(workspace, None))
     state: dict[str, Any] = {
         "waiting": {k: n for k, n in inboxes.items() if n},
         "settling": there - sum(inboxes.values()),

@@ -161,7 +161,7 @@ class Feed(Strict):
 
 
 #: A secret is only ever named: where it stands, never what it is.
-REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{(env|file):([^}]+)\}")
+SECRET_REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{(env|file):([^}]+)\}")
 
 
 class Endpoint(Strict):
@@ -206,7 +206,7 @@ class Endpoint(Strict):
         if self.folder is not None and self.secret_headers:
             raise ValueError("`secret_headers` go with `url`")
         for name, value in self.secret_headers.items():
-            if not REFERENCE.fullmatch(value):
+            if not SECRET_REFERENCE.fullmatch(value):
                 # the value is a secret by what it is for, so it is not shown
                 raise ValueError(f"secret_headers.{name} holds a secret; write `${{env:NAME}}` or `${{file:PATH}}`")
         return self

@@ -74,7 +74,7 @@ map = [
 """
 
 
-def make(root: Path, name: str, clock: str, airlines: Mapping[str, str], milestones: str) -> None:
+def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, str], milestones: str) -> None:
     """Write a workspace into a new or empty folder.
 
     Args:
@@ -115,7 +115,7 @@ def make(root: Path, name: str, clock: str, airlines: Mapping[str, str], milesto
         raise BadInput(f"{error.filename or root}: cannot be written: {os.strerror(error.errno or 0)}") from error
 
 
-def put_sample(root: Path) -> Path:
+def put_sample_file(root: Path) -> Path:
     """Put twelve flights of American Airlines into the inbox, as a partner would: written aside, then renamed."""
     target = root / "var" / "inbox" / "AA" / "flights" / "sample.csv"
     aside = target.with_name("sample.csv.part")

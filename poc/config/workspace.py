@@ -54,7 +54,7 @@ class Workspace(Strict):
         """Where files of a feed are handed in."""
         return self.root / "var" / "inbox" / partner / feed
 
-    def done(self, partner: str, feed: str, outcome: str) -> Path:
+    def processed_folder(self, partner: str, feed: str, outcome: str) -> Path:
         """Where a file goes that needs no further run: `archive`, or `refused` for a person to look at."""
         return self.root / "var" / outcome / partner / feed
 
@@ -62,7 +62,7 @@ class Workspace(Strict):
         """The Table Schema file of a feed."""
         return self.root / "contracts" / feed.contract
 
-    def find(self, partner: str, feed: str) -> tuple[Partner, Feed]:
+    def get_feed(self, partner: str, feed: str) -> tuple[Partner, Feed]:
         """One feed by its id.
 
         Raises:
@@ -76,20 +76,20 @@ class Workspace(Strict):
             raise BadInput(f"partner {partner!r} has no feed {feed!r}; its feeds: {', '.join(sorted(found.feed))}")
         return found, found.feed[feed]
 
-    def pick(self, name: str | None) -> list[tuple[str, str]]:
+    def select_feeds(self, name: str | None) -> list[tuple[str, str]]:
         """(partner, feed) pairs that PARTNER or PARTNER/FEED names; all of them for None. Raises BadInput."""
         if name is None:
             return [(p, f) for p, partner in sorted(self.partners.items()) for f in sorted(partner.feed)]
         partner, slash, feed = name.partition("/")
         if slash:
-            self.find(partner, feed)
+            self.get_feed(partner, feed)
             return [(partner, feed)]
         if partner not in self.partners:
-            self.find(partner, "")
+            self.get_feed(partner, "")
         return [(partner, f) for f in sorted(self.partners[partner].feed)]
 
 
-def load(root: Path) -> Workspace:
+def load_workspace(root: Path) -> Workspace:
     """Read a workspace whole.
 
     Raises:
@@ -104,7 +104,7 @@ def load_settings(root: Path) -> Settings:
     """Read what a workspace says of itself. Raises BadInput."""
     if not (root / "milepost.toml").is_file():
         raise BadInput(f"{root}: not a workspace (no milepost.toml); make one with `milepost init {root}`")
-    return parse(Settings, root / "milepost.toml")
+    return parse_toml(Settings, root / "milepost.toml")
 
 
 def partner_files(root: Path) -> list[Path]:
@@ -114,7 +114,7 @@ def partner_files(root: Path) -> list[Path]:
 
 def load_partner(root: Path, path: Path) -> Partner:
     """Read one partner of a workspace. Raises BadInput."""
-    partner = parse(Partner, path)
+    partner = parse_toml(Partner, path)
     if partner.id != path.stem:
         raise BadInput(f"{path}: id is {partner.id!r}, but the file name says {path.stem!r}; make them the same")
     for feed_id, feed in partner.feed.items():
@@ -125,7 +125,7 @@ def load_partner(root: Path, path: Path) -> Partner:
     return partner
 
 
-def parse(model: type[M], path: Path) -> M:
+def parse_toml(model: type[M], path: Path) -> M:
     """One TOML file as a value. Raises BadInput with the file, the key and the choices."""
     try:
         with path.open("rb") as file:
@@ -135,10 +135,10 @@ def parse(model: type[M], path: Path) -> M:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise BadInput(explain(path, model, error)) from error
+        raise BadInput(explain_validation_error(path, model, error)) from error
 
 
-def explain(path: Path, model: type[BaseModel], error: ValidationError) -> str:
+def explain_validation_error(path: Path, model: type[BaseModel], error: ValidationError) -> str:
     """One line that says which key is wrong, what it was, and what it may be."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "file"

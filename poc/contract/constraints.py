@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from poc.contract.parsers import reader
+from poc.contract.parsers import make_parser
 from poc.text import truncate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from poc.contract.parsers import Reader
+    from poc.contract.parsers import ColumnParser
     from poc.contract.schema import SchemaField
 
 #: Rows up to which Python looks at a column faster than an expression starts.
@@ -27,16 +27,16 @@ FEW_ROWS = 1_000
 
 #: Patterns that mean the same to Python and to polars, letter by letter. Python's way to match goes back and tries
 #: again: in them at most one part may be of any length, and none is a group, so that a match takes no time to speak of.
-ONE_LETTER = r"(?:[A-Za-z0-9 _@#/:,;=-]|\\[.+*?()\[\]{}|^$/-]|\[[A-Za-z0-9 _.@#/:,;-]+\])"
+ONE_CHARACTER = r"(?:[A-Za-z0-9 _@#/:,;=-]|\\[.+*?()\[\]{}|^$/-]|\[[A-Za-z0-9 _.@#/:,;-]+\])"
 SIMPLE_PATTERN = re.compile(
-    rf"(?:{ONE_LETTER}(?:\{{[0-9]+\}})?)*+(?:(?:[?*+]|\{{[0-9]+,[0-9]*\}})(?:{ONE_LETTER}(?:\{{[0-9]+\}})?)*+)?"
+    rf"(?:{ONE_CHARACTER}(?:\{{[0-9]+\}})?)*+(?:(?:[?*+]|\{{[0-9]+,[0-9]*\}})(?:{ONE_CHARACTER}(?:\{{[0-9]+\}})?)*+)?"
 )
 
-SPAN = 2**63
+INT64_SPAN = 2**63
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CompiledConstraint:
     """One thing every value of a field must keep: `broken` is true where a value, in a column of that name, breaks it.
 
     `kept` is true of a whole column only if no value breaks it.
@@ -47,13 +47,13 @@ class Rule:
     kept: Callable[[pl.Series], bool]
 
 
-def rules(field: SchemaField) -> list[Rule]:
+def compile_constraints(field: SchemaField) -> list[CompiledConstraint]:
     """The constraints of a field, but for `required` and `unique`.
 
     Raises:
         ValueError: a bound or a choice is not a value of the field, or a pattern is no regular expression.
     """
-    read, told = reader(field), field.constraints
+    read, told = make_parser(field), field.constraints
     found = [
         _bound(field, read, name, bound)
         for name, bound in (
@@ -78,13 +78,13 @@ def rules(field: SchemaField) -> list[Rule]:
     return found
 
 
-def _measured(must: str, broken: pl.Expr) -> Rule:
-    return Rule(must, broken, lambda column: not column.to_frame().select(broken.any()).item())
+def _measured(must: str, broken: pl.Expr) -> CompiledConstraint:
+    return CompiledConstraint(must, broken, lambda column: not column.to_frame().select(broken.any()).item())
 
 
-def _bound(field: SchemaField, read: Reader, name: str, told: Any) -> Rule:
-    limit = logical(field, read, name, told)
-    value = ordered(field)
+def _bound(field: SchemaField, read: ColumnParser, name: str, told: Any) -> CompiledConstraint:
+    limit = parse_constraint_value(field, read, name, told)
+    value = comparison_value(field)
     if field.type in {"year", "yearmonth"}:
         limit = pl.Series(field.name, [limit]).to_frame().select(value).item()
     below, exclusive = name.endswith("inimum"), name.startswith("exclusive")
@@ -93,7 +93,7 @@ def _bound(field: SchemaField, read: Reader, name: str, told: Any) -> Rule:
     )
     if field.type == "integer" and isinstance(limit, float):
         limit, exclusive = (math.ceil(limit), False) if below else (math.floor(limit), False)
-    if field.type == "integer" and not -SPAN <= limit < SPAN:
+    if field.type == "integer" and not -INT64_SPAN <= limit < INT64_SPAN:
         raise ValueError(f"{name} {told!r} of {field.name!r} does not fit into 64 bits")
     broken = (
         (value <= limit if exclusive else value < limit) if below else value >= limit if exclusive else value > limit
@@ -101,11 +101,15 @@ def _bound(field: SchemaField, read: Reader, name: str, told: Any) -> Rule:
     if field.type in {"year", "yearmonth"}:
         return _measured(must, broken)
     if below:
-        return Rule(must, broken, lambda s: (e := s.min()) is None or (e > limit if exclusive else e >= limit))
-    return Rule(must, broken, lambda s: (e := s.max()) is None or (e < limit if exclusive else e <= limit))
+        return CompiledConstraint(
+            must, broken, lambda s: (e := s.min()) is None or (e > limit if exclusive else e >= limit)
+        )
+    return CompiledConstraint(
+        must, broken, lambda s: (e := s.max()) is None or (e < limit if exclusive else e <= limit)
+    )
 
 
-def ordered(field: SchemaField) -> pl.Expr:
+def comparison_value(field: SchemaField) -> pl.Expr:
     """What a field's values are compared by. Years and months stay text, so they are counted from the year 0."""
     value = pl.col(field.name)
     if field.type == "year":
@@ -123,19 +127,19 @@ def _category(value: Any) -> Any:
     return value["value"]
 
 
-def _choice(field: SchemaField, read: Reader, name: str, told: list[Any]) -> Rule:
-    choices = [logical(field, read, name, value) for value in told]
+def _choice(field: SchemaField, read: ColumnParser, name: str, told: list[Any]) -> CompiledConstraint:
+    choices = [parse_constraint_value(field, read, name, value) for value in told]
     value = pl.col(field.name)
     must = f"is not one of {truncate(', '.join(str(choice) for choice in told))}"
     if isinstance(choices[0], str):
         known = pl.Enum(list(dict.fromkeys(choices)))
         broken = ~value.is_in(choices)
-        return Rule(must, broken, lambda s: s.cast(known, strict=False).null_count() == s.null_count())
+        return CompiledConstraint(must, broken, lambda s: s.cast(known, strict=False).null_count() == s.null_count())
     listed = pl.Series(choices)
     return _measured(must, ~value.is_in(listed.implode()))
 
 
-def _pattern(name: str, pattern: str) -> Rule:
+def _pattern(name: str, pattern: str) -> CompiledConstraint:
     whole = f"^(?:{pattern})$"
     try:
         matches = re.compile(pattern).fullmatch
@@ -149,10 +153,10 @@ def _pattern(name: str, pattern: str) -> Rule:
             return all(text is None or matches(text) for text in column.to_list())
         return bool(column.str.contains(whole).all())
 
-    return Rule(f"does not match {truncate(pattern)}", ~pl.col(name).str.contains(whole), kept)
+    return CompiledConstraint(f"does not match {truncate(pattern)}", ~pl.col(name).str.contains(whole), kept)
 
 
-def logical(field: SchemaField, read: Reader, name: str, told: Any) -> Any:
+def parse_constraint_value(field: SchemaField, read: ColumnParser, name: str, told: Any) -> Any:
     """A bound or a choice as a value of the field. Raises ValueError where it is none."""
     kind = field.type
     fits: Any = None

@@ -23,21 +23,21 @@ import polars as pl
 from pydantic import ValidationError
 
 from poc.batch import ROW, Finding
-from poc.contract.constraints import FEW_ROWS, Rule, rules
+from poc.contract.constraints import FEW_ROWS, CompiledConstraint, compile_constraints
 from poc.contract.datetime_formats import compile_format
-from poc.contract.parsers import hint, plain, reader
-from poc.contract.schema import Constraints, Schema, SchemaField, texts
+from poc.contract.parsers import is_plain_number, make_parser, type_error_hint
+from poc.contract.schema import Constraints, Schema, SchemaField, missing_value_texts
 from poc.errors import BadInput
 from poc.text import truncate
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from poc.contract.parsers import Reader
+    from poc.contract.parsers import ColumnParser
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ContractField:
     """A field made ready: how it reads, and what its values must keep.
 
     `missing` are its missing values beside those of all fields; `required` is the code of a value that is not there,
@@ -49,8 +49,8 @@ class Column:
     form: str
     missing: tuple[str, ...]
     required: str
-    read: Reader
-    rules: tuple[Rule, ...]
+    read: ColumnParser
+    rules: tuple[CompiledConstraint, ...]
 
     def check(self, numbers: pl.Series, text: pl.Series, value: pl.Series, findings: list[Finding]) -> None:
         """Add what is wrong with the rows of these numbers, texts and typed values to `findings`."""
@@ -63,7 +63,10 @@ class Column:
             like = self.kind if self.form == "default" else f"{self.kind} in the format {self.form}"
             findings += [
                 Finding(
-                    row, "type-error", self.name, f"{truncate(told)!r} is not of type {like}{hint(self.kind, told)}"
+                    row,
+                    "type-error",
+                    self.name,
+                    f"{truncate(told)!r} is not of type {like}{type_error_hint(self.kind, told)}",
                 )
                 for row, told in unread.iter_rows()
             ]
@@ -96,7 +99,7 @@ class Contract:
     unique: tuple[tuple[str, tuple[str, ...]], ...]
     fields_match: str
     local: frozenset[str]
-    columns: tuple[Column, ...]
+    columns: tuple[ContractField, ...]
     integers: tuple[str, ...]
 
     def check(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
@@ -125,7 +128,7 @@ class Contract:
         return pl.DataFrame(typed), sorted(findings, key=lambda finding: finding.row)
 
 
-def load(path: Path) -> Contract:
+def load_contract(path: Path) -> Contract:
     """Read and compile a schema file.
 
     Raises:
@@ -134,28 +137,39 @@ def load(path: Path) -> Contract:
     told: Any = None
     try:
         told = json.loads(path.read_bytes())
-        return compiled(Schema.model_validate(told))
+        return compile_contract(Schema.model_validate(told))
     except OSError as error:
         raise BadInput(f"{path}: missing contract: {error.strerror}") from error
     except ValidationError as error:
-        raise BadInput(f"{path}: not a Table Schema: {explained(error, told)}") from error
+        raise BadInput(f"{path}: not a Table Schema: {explain_validation_error(error, told)}") from error
     except ValueError as error:
         raise BadInput(f"{path}: not a Table Schema: {error}") from error
 
 
-def compiled(schema: Schema) -> Contract:
+def compile_contract(schema: Schema) -> Contract:
     """The contract that a schema asks for. Raises ValueError for a part of it that does not fit."""
     key = schema.primary_key
-    general = texts(schema.missing_values)
+    general = missing_value_texts(schema.missing_values)
     missing = {
-        field.name: general if field.missing_values is None else texts(field.missing_values) for field in schema.fields
+        field.name: general if field.missing_values is None else missing_value_texts(field.missing_values)
+        for field in schema.fields
     }
     shared = tuple(text for text in general if all(text in own for own in missing.values()))
     columns = []
     for field in schema.fields:
         own = tuple(text for text in missing[field.name] if text not in shared)
         required = "constraint-error" if field.constraints.required else "primary-key" if field.name in key else ""
-        columns.append(Column(field.name, field.type, field.format, own, required, reader(field), tuple(rules(field))))
+        columns.append(
+            ContractField(
+                field.name,
+                field.type,
+                field.format,
+                own,
+                required,
+                make_parser(field),
+                tuple(compile_constraints(field)),
+            )
+        )
     unique = [("primary-key", key)] if key else []
     unique += [("unique-error", names) for names in schema.unique_keys]
     unique += [("unique-error", (field.name,)) for field in schema.fields if field.constraints.unique]
@@ -175,12 +189,12 @@ def compiled(schema: Schema) -> Contract:
         integers=tuple(
             field.name
             for field, column in zip(schema.fields, columns, strict=True)
-            if field.type == "integer" and plain(field) and not column.missing
+            if field.type == "integer" and is_plain_number(field) and not column.missing
         ),
     )
 
 
-def explained(error: ValidationError, told: Any) -> str:
+def explain_validation_error(error: ValidationError, told: Any) -> str:
     """One line that says which key of which field is wrong, what it was, and what it may be."""
     first = error.errors()[0]
     place = first["loc"]

@@ -19,7 +19,7 @@ _AUTHORITY = rf"(?:(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{{2}})*@)?(?:\[[0-
 _HIER = rf"(?://{_AUTHORITY}(?:/{_PCHAR}*)*|/?(?:{_PCHAR}+(?:/{_PCHAR}*)*)?)"
 
 #: Types that stay text, and formats of strings, each as a regular expression for the whole text.
-LETTERS = {
+TEXT_PATTERNS = {
     "email": rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+",
     "uri": rf"[A-Za-z][A-Za-z0-9+.-]*:{_HIER}(?:\?(?:{_PCHAR}|[/?])*)?(?:#(?:{_PCHAR}|[/?])*)?",
     "uuid": "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
@@ -46,10 +46,10 @@ DIRECTIVES = {
 }  # fmt: skip
 
 #: Directives that stand for others.
-SHORT = {"%T": "%H:%M:%S", "%R": "%H:%M", "%F": "%Y-%m-%d", "%D": "%m/%d/%y"}
+SHORTHANDS = {"%T": "%H:%M:%S", "%R": "%H:%M", "%F": "%Y-%m-%d", "%D": "%m/%d/%y"}
 
 #: Two digits that may be written as one, where no other digit stands next to them.
-LOOSE = {
+UNPADDED = {
     "m": "(?:1[0-2]|0?[1-9])",
     "d": "(?:[12][0-9]|3[01]|0?[1-9])",
     "H": "(?:1[0-9]|2[0-3]|0?[0-9])",
@@ -87,7 +87,7 @@ def compile_format(kind: str, form: str) -> DateTimeFormat:
     """
     if form == "default":
         return DEFAULTS[kind]
-    for short, long in SHORT.items():
+    for short, long in SHORTHANDS.items():
         form = form.replace(short, long)
     parts = re.findall(r"\.%f|%.|[^%.]+|[.%]", form, re.DOTALL)
     parser, letters, seen = "", "", set()
@@ -99,27 +99,27 @@ def compile_format(kind: str, form: str) -> DateTimeFormat:
             if sign not in DIRECTIVES:
                 known = ", ".join(f"%{known}" for known in DIRECTIVES)
                 raise ValueError(f"format {form!r} has {part!r}, which is not read; choose from {known} and .%f")
-            alone = not (_digits(parts, place - 1) or _digits(parts, place + 1))
+            alone = not (_is_digits(parts, place - 1) or _is_digits(parts, place + 1))
             parser += DIRECTIVES[sign][0]
-            letters += LOOSE[sign] if alone and sign in LOOSE else DIRECTIVES[sign][1]
+            letters += UNPADDED[sign] if alone and sign in UNPADDED else DIRECTIVES[sign][1]
         else:
             parser, letters = parser + part, letters + re.escape(part)
         if part[0] in "%." and part != "." and part != "%%":
             if part in seen:
                 raise ValueError(f"format {form!r} has {part!r} twice")
             seen.add(part)
-    _whole(kind, form, {part[-1] for part in seen})
+    _require_whole_value(kind, form, {part[-1] for part in seen})
     return DateTimeFormat(parser, letters, "%z" in seen or parts[-1].endswith("Z"))
 
 
-def _digits(parts: list[str], place: int) -> bool:
+def _is_digits(parts: list[str], place: int) -> bool:
     if not 0 <= place < len(parts):
         return False
     part = parts[place]
     return part[0] == "%" and part[1:] in "YymdHIMSj" if part[0] == "%" else part[0].isdigit() or part[-1].isdigit()
 
 
-def _whole(kind: str, form: str, has: set[str]) -> None:
+def _require_whole_value(kind: str, form: str, has: set[str]) -> None:
     day = bool(has & {"Y", "y"}) and ("j" in has or (bool(has & {"m", "b", "B"}) and "d" in has))
     clock = "M" in has and (("H" in has and not has & {"I", "p"}) or ("H" not in has and {"I", "p"} <= has))
     if (has & set("HIMSpf") and not clock) or ("f" in has and "S" not in has):

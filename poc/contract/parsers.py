@@ -19,21 +19,21 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from poc.contract.datetime_formats import LETTERS, DateTimeFormat, compile_format
+from poc.contract.datetime_formats import TEXT_PATTERNS, DateTimeFormat, compile_format
 
 if TYPE_CHECKING:
     from poc.contract.schema import SchemaField
 
 #: A column of text to a column of values.
-Reader = Callable[[pl.Series], pl.Series]
+ColumnParser = Callable[[pl.Series], pl.Series]
 
 DATETIME = pl.Datetime("us")
 
 #: Types that a cast reads as they are, unless options say that they are written in another way.
-PLAIN = {"integer": pl.Int64(), "number": pl.Float64()}
+CAST_TYPES = {"integer": pl.Int64(), "number": pl.Float64()}
 
 #: The least byte at each place of the standard forms, and how far up it may go; pyarrow refuses what is still no day.
-PICTURES = {
+STANDARD_BYTES = {
     kind: (np.frombuffer(low, np.uint8), np.frombuffer(high, np.uint8) - np.frombuffer(low, np.uint8), arrow, dtype)
     for kind, low, high, arrow, dtype in (
         ("datetime", b"0000-00-00T00:00:00Z", b"9999-19-39T29:59:59Z", pa.timestamp("us", "UTC"), DATETIME),
@@ -42,37 +42,37 @@ PICTURES = {
 }
 
 
-def reader(field: SchemaField) -> Reader:
+def make_parser(field: SchemaField) -> ColumnParser:
     """How a field reads. Raises ValueError for a format that is not supported."""
     kind = field.type
-    if kind in PLAIN:
-        return _number(field)
+    if kind in CAST_TYPES:
+        return _number_parser(field)
     if kind == "boolean":
-        return _boolean(field)
+        return _boolean_parser(field)
     if kind in {"date", "time", "datetime"}:
-        return _temporal(
-            kind, compile_format(kind, field.format), standard=field.format == "default" and kind in PICTURES
+        return _temporal_parser(
+            kind, compile_format(kind, field.format), standard=field.format == "default" and kind in STANDARD_BYTES
         )
     form = field.format if kind == "string" else kind
-    if form in LETTERS:
-        return lambda text: matching(text, LETTERS[form])
+    if form in TEXT_PATTERNS:
+        return lambda text: null_unless_matching(text, TEXT_PATTERNS[form])
     return lambda text: text
 
 
-def matching(text: pl.Series, letters: str) -> pl.Series:
+def null_unless_matching(text: pl.Series, letters: str) -> pl.Series:
     """The texts that are all `letters`, a regular expression; null in place of the others."""
     fits = text.str.contains(f"^(?:{letters})$")
     return text if fits.all() else text.set(~fits, None)
 
 
-def plain(field: SchemaField) -> bool:
+def is_plain_number(field: SchemaField) -> bool:
     """Whether a cast alone reads the field's letters."""
-    return field.type in PLAIN and field.bare_number and not field.group_char and field.decimal_char == "."
+    return field.type in CAST_TYPES and field.bare_number and not field.group_char and field.decimal_char == "."
 
 
-def _number(field: SchemaField) -> Reader:
-    as_it_is, whole, dtype = plain(field), field.type == "integer", PLAIN[field.type]
-    letters, point = number_letters(field), field.decimal_char
+def _number_parser(field: SchemaField) -> ColumnParser:
+    as_it_is, whole, dtype = is_plain_number(field), field.type == "integer", CAST_TYPES[field.type]
+    letters, point = number_pattern(field), field.decimal_char
 
     def read(text: pl.Series) -> pl.Series:
         if not as_it_is:
@@ -87,7 +87,7 @@ def _number(field: SchemaField) -> Reader:
     return read
 
 
-def number_letters(field: SchemaField) -> str:
+def number_pattern(field: SchemaField) -> str:
     """What a number looks like; the first group is what counts of it.
 
     Digits are grouped by threes, or by twos before the last three. What stands around a number that is not bare holds
@@ -105,15 +105,15 @@ def number_letters(field: SchemaField) -> str:
     return rf"^(?:{other}|[{signs}]{other})*({number})(?:{other}{more}*)?$"
 
 
-def _boolean(field: SchemaField) -> Reader:
+def _boolean_parser(field: SchemaField) -> ColumnParser:
     known = pl.Enum([*dict.fromkeys(field.true_values), *dict.fromkeys(field.false_values)])
     true = len(dict.fromkeys(field.true_values))
     return lambda text: text.cast(known, strict=False).to_physical() < true
 
 
-def _temporal(kind: str, form: DateTimeFormat, *, standard: bool) -> Reader:
+def _temporal_parser(kind: str, form: DateTimeFormat, *, standard: bool) -> ColumnParser:
     def parse(text: pl.Series) -> pl.Series:
-        text = matching(text, form.letters)
+        text = null_unless_matching(text, form.letters)
         if kind == "date":
             return text.str.to_date(form.form, strict=False)
         if kind == "time":
@@ -138,7 +138,7 @@ def parse_standard(text: pl.Series, kind: str) -> pl.Series | None:
     All texts are laid side by side as rows of bytes. Were one shorter or longer, the hyphens of the next would be out
     of place, or pyarrow would not read it.
     """
-    low, span, arrow_type, dtype = PICTURES[kind]
+    low, span, arrow_type, dtype = STANDARD_BYTES[kind]
     earliest = text.min()
     if not isinstance(earliest, str) or earliest < "0001":  # none at all, or the year 0, which pyarrow takes
         return None
@@ -157,7 +157,7 @@ def parse_standard(text: pl.Series, kind: str) -> pl.Series | None:
         return None
 
 
-def hint(kind: str, text: str) -> str:
+def type_error_hint(kind: str, text: str) -> str:
     """What may be wrong with a text that did not read; empty where there is no more to say."""
     if kind == "integer" and re.fullmatch("[+-]?[0-9]+", text):
         return ": it does not fit into 64 bits"

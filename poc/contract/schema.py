@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from poc.batch import ROW
 
 #: Options of a field that go with some types only.
-FITS: dict[str, tuple[str, ...]] = {
+OPTION_TYPES: dict[str, tuple[str, ...]] = {
     "decimalChar": ("number",),
     "groupChar": ("number", "integer"),
     "bareNumber": ("number", "integer"),
@@ -57,7 +57,7 @@ class Constraints(Strict):
     max_length: int | None = Field(default=None, alias="maxLength", ge=0)
 
 
-class Labelled(Strict):
+class LabelledValue(Strict):
     """A value with words for people."""
 
     value: Any
@@ -78,7 +78,7 @@ class SchemaField(Strict):
     examples: Any = None
     rdf_type: str | None = Field(default=None, alias="rdfType")
     constraints: Constraints = Constraints()
-    missing_values: tuple[str | Labelled, ...] | None = Field(default=None, alias="missingValues")
+    missing_values: tuple[str | LabelledValue, ...] | None = Field(default=None, alias="missingValues")
     decimal_char: str = Field(default=".", alias="decimalChar", min_length=1)
     group_char: str = Field(default="", alias="groupChar", min_length=1)
     bare_number: bool = Field(default=True, alias="bareNumber")
@@ -94,9 +94,11 @@ class SchemaField(Strict):
 
     @model_validator(mode="after")
     def _fits(self) -> SchemaField:
-        for option in (*_told(self), *_told(self.constraints)):
-            if self.type not in FITS.get(option, (self.type,)):
-                raise ValueError(f"{option} is for {', '.join(FITS[option])}; {self.name!r} is of type {self.type}")
+        for option in (*_given_keys(self), *_given_keys(self.constraints)):
+            if self.type not in OPTION_TYPES.get(option, (self.type,)):
+                raise ValueError(
+                    f"{option} is for {', '.join(OPTION_TYPES[option])}; {self.name!r} is of type {self.type}"
+                )
         self._check_format()
         if self.name == ROW:
             raise ValueError(f"a field cannot be named {ROW!r}: rows in flight have their number there")
@@ -141,7 +143,7 @@ class Schema(Strict):
         default="exact", alias="fieldsMatch"
     )
     fields: tuple[SchemaField, ...] = Field(min_length=1)
-    missing_values: tuple[str | Labelled, ...] = Field(default=("",), alias="missingValues")
+    missing_values: tuple[str | LabelledValue, ...] = Field(default=("",), alias="missingValues")
     primary_key: tuple[str, ...] = Field(default=(), alias="primaryKey")
     unique_keys: tuple[tuple[str, ...], ...] = Field(default=(), alias="uniqueKeys")
     foreign_keys: tuple[()] = Field(default=(), alias="foreignKeys")
@@ -179,15 +181,15 @@ class Schema(Strict):
         return self
 
 
-def _told(model: BaseModel) -> list[str]:
+def _given_keys(model: BaseModel) -> list[str]:
     """The keys that the file has, by the names it knows them by."""
     fields = type(model).model_fields
     return [fields[name].alias or name for name in model.model_fields_set]
 
 
-def texts(values: tuple[str | Labelled, ...]) -> tuple[str, ...]:
+def missing_value_texts(values: tuple[str | LabelledValue, ...]) -> tuple[str, ...]:
     """Missing values as texts, whichever of the two forms they are listed in. Raises ValueError for what is no text."""
-    found = tuple(value.value if isinstance(value, Labelled) else value for value in values)
+    found = tuple(value.value if isinstance(value, LabelledValue) else value for value in values)
     for text in found:
         if not isinstance(text, str):
             raise ValueError(f"missingValues are texts; {text!r} is none")

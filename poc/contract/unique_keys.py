@@ -40,13 +40,13 @@ WORD_BITS = 22
 BITS = 5
 
 #: Keys looked up at once; what bounds memory.
-LIMIT = 1_000_000
+MAX_LOOKUP_KEYS = 1_000_000
 
 #: Keys up to which their first hashes, 8 bytes each, are held and sorted at the end: faster than a filter of 32 MB.
-HELD = 1_000_000
+MAX_SORTED_KEYS = 1_000_000
 
 
-class Keys:
+class UniqueKeyCheck:
     """The keys of one file. `keys` are codes of findings and fields, as in `Contract.unique`.
 
     With `at_once`, rows are compared with all before them as they come, and `later` finds nothing.
@@ -57,15 +57,15 @@ class Keys:
         keys: Sequence[tuple[str, tuple[str, ...]]],
         *,
         at_once: bool = False,
-        limit: int = LIMIT,
-        held: int = HELD,
+        limit: int = MAX_LOOKUP_KEYS,
+        held: int = MAX_SORTED_KEYS,
     ) -> None:
         self._keys = keys
         self._at_once = at_once
         self._limit = limit
         self._held = 0 if at_once else held
         self._memories: list[KeyFilter] = []
-        self._first: tuple[list[Hashed], set[int]] | None = None
+        self._first: tuple[list[HashedKeys], set[int]] | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -82,7 +82,7 @@ class Keys:
         """
         if not self._keys or not rows.height:
             return []
-        hashed = [Hashed(rows, names) for _, names in self._keys]
+        hashed = [HashedKeys(rows, names) for _, names in self._keys]
         if self._first is None and not self._memories:
             found = self._judge(key.repeated() for key in hashed)
             self._first = hashed, {finding.row for finding in found}
@@ -118,7 +118,7 @@ class Keys:
         found = self._judge(part.with_columns(pl.col("row").abs()) for part in entries)
         return found if any(finding.row not in told for finding in found) else []
 
-    def _remember(self, hashed: list[Hashed], bad: set[int]) -> None:
+    def _remember(self, hashed: list[HashedKeys], bad: set[int]) -> None:
         for number, key in enumerate(hashed):
             self._memories[number].add(key, bad, keep_bad=not self._at_once)
 
@@ -141,7 +141,7 @@ class Keys:
         return found
 
 
-class Hashed:
+class HashedKeys:
     """One key of the rows of a batch. The second hash is only made where it is needed."""
 
     def __init__(self, rows: pl.DataFrame, names: tuple[str, ...]) -> None:
@@ -171,14 +171,14 @@ class Hashed:
         ordered = np.sort(self.a.to_numpy())  # four times as fast as counting distinct ones
         if not (ordered[1:] == ordered[:-1]).any():
             return NO_ENTRIES
-        return twice(self.entries())
+        return with_duplicate_key(self.entries())
 
 
 #: Entries of no row.
 NO_ENTRIES = pl.DataFrame(schema={"row": pl.Int64, "a": pl.UInt64, "b": pl.UInt64})
 
 
-def twice(entries: pl.DataFrame) -> pl.DataFrame:
+def with_duplicate_key(entries: pl.DataFrame) -> pl.DataFrame:
     """The entries whose key another has too."""
     return entries.filter(pl.struct("a", "b").is_duplicated())
 
@@ -198,7 +198,7 @@ class KeyFilter:
         self._few = True
         self._seen = False
 
-    def add(self, key: Hashed, bad: set[int], *, keep_bad: bool) -> None:
+    def add(self, key: HashedKeys, bad: set[int], *, keep_bad: bool) -> None:
         """Remember a batch. Rows that are `bad` already are kept as negative numbers, or not at all."""
         entries = key.entries()
         if bad:
@@ -255,7 +255,7 @@ class KeyFilter:
         if not self._few:
             self._suspects.clear()
 
-    def suspects(self, key: Hashed) -> pl.DataFrame:
+    def suspects(self, key: HashedKeys) -> pl.DataFrame:
         """The entries of a batch whose key stands twice, here or before, with the entries before that have it."""
         a, b = key.a.to_numpy(), key.b.to_numpy()
         place, bits = self._address(a, b)
@@ -263,17 +263,17 @@ class KeyFilter:
         if not seen.any():
             return key.repeated()
         before = self._gather(np.unique(a[seen]), 0, 1)
-        return twice(pl.concat([before, key.entries()]))
+        return with_duplicate_key(pl.concat([before, key.entries()]))
 
     def repeated(self) -> pl.DataFrame:
         """All entries whose key stands twice, gathered so that about `limit` keys are held at a time."""
         if self._few:
             suspects = np.unique(np.concatenate([NO_ENTRIES["a"].to_numpy(), *self._suspects]))
-            return twice(self._gather(suspects, 0, 1)) if len(suspects) else NO_ENTRIES
+            return with_duplicate_key(self._gather(suspects, 0, 1)) if len(suspects) else NO_ENTRIES
         parts = -(-sum(self._sizes) // self._limit)
         found = NO_ENTRIES
         for part in range(parts):
-            found = pl.concat([found, twice(self._gather(None, part, parts))])
+            found = pl.concat([found, with_duplicate_key(self._gather(None, part, parts))])
             if found.height > self._limit:
                 break  # the caller refuses so many
         return found

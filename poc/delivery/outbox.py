@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from poc.errors import BadInput, TryLater
 from poc.ledger.schema import PARCEL
-from poc.transports.folder import keep_names
+from poc.transports.folder import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,7 +170,7 @@ class Outbox:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self.path.open("ab")
-                keep_names(self.path.parent)
+                sync_folder(self.path.parent)
                 self._reserved_bytes = self._file.tell()
             for row in self._held:
                 if row["body"] is not None:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from poc.formats.registry import Encoder
+    from poc.formats.registry import RowEncoder
 
 
 class RequestBuilder:
     """Packs the rows of one file, batch after batch; a slot may go on in the next batch."""
 
-    def __init__(self, request_rows: int, encoder: Encoder) -> None:
+    def __init__(self, request_rows: int, encoder: RowEncoder) -> None:
         self._size = request_rows
         self._encoder = encoder
         self._slot = -1

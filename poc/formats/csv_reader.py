@@ -17,7 +17,7 @@ from pyarrow import csv
 from poc.errors import ContractBreach
 from poc.formats import header as labels
 from poc.formats.grammar import csv_grammar
-from poc.formats.table_reader import BROKEN, UNDECODABLE, Cells
+from poc.formats.table_reader import BROKEN, UNDECODABLE, ParsedBlock
 
 if TYPE_CHECKING:
     import re
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
     from poc.batch import Finding
     from poc.config.partner import Feed
     from poc.formats.encodings import TextEncoding
-    from poc.formats.file_head import Head
+    from poc.formats.file_head import FileHead
     from poc.formats.grammar import Grammar
     from poc.formats.header import ExpectedFields
     from poc.formats.record_splitter import RecordBlock
     from poc.formats.table_reader import Faults
 
 #: pyarrow must never cut for itself, so it takes more at once than any block has, in bytes.
-WHOLE_BYTES = (1 << 31) - 1
+ARROW_BLOCK_BYTES = (1 << 31) - 1
 
 #: From this size on pyarrow is asked for views of text, which it makes in half the time that polars takes.
-VIEWS_BYTES = 1 << 17
+MIN_VIEW_BYTES = 1 << 17
 
 BOM = b"\xef\xbb\xbf"
 
 
-class Csv:
+class CsvFormat:
     """CSV as one feed writes it, under one contract."""
 
     def __init__(self, feed: Feed, shape: ExpectedFields) -> None:
         self._feed = feed
         self._shape = shape
-        self._missing = Missing(feed, shape)
+        self._missing = MissingValues(feed, shape)
         self._narrow = csv_grammar(feed.dialect, len(shape.names))
         self._wider: tuple[bytes, Grammar] = (b"", self._narrow)
-        self._known: tuple[bytes, Options, tuple[Finding, ...]] | None = None
+        self._known: tuple[bytes, CsvParser, tuple[Finding, ...]] | None = None
 
     def header(self) -> re.Pattern[bytes] | None:
         """A strict record of any width; None for files without a header."""
@@ -66,15 +66,17 @@ class Csv:
             self._wider = (header, self._narrow if same else csv_grammar(self._feed.dialect, width))
         return self._wider[1]
 
-    def cells(self, head: Head, letters: TextEncoding) -> tuple[Callable[[RecordBlock], Cells], tuple[Finding, ...]]:
+    def cells(
+        self, head: FileHead, letters: TextEncoding
+    ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
         """How blocks are read under a header, and notes on it. Raises ContractBreach: it is not the contract's."""
         if self._known is None or self._known[0] != head.header:
             found = self._shape.names
             notes: tuple[Finding, ...] = ()
             if self._feed.dialect.header:
                 found = self._labels(head.header, letters)
-                notes = labels.compare(found, self._shape, accept_extra=self._feed.on_drift == "accept-extra")
-            self._known = (head.header, Options(self._feed, self._shape.names, found, self._missing.all), notes)
+                notes = labels.compare_header(found, self._shape, accept_extra=self._feed.on_drift == "accept-extra")
+            self._known = (head.header, CsvParser(self._feed, self._shape.names, found, self._missing.all), notes)
         options, notes = self._known[1:]
         return lambda block: self._read(block, letters, options), notes
 
@@ -84,7 +86,7 @@ class Csv:
             raise ContractBreach(UNDECODABLE, f"the header is {letters.fault(header)}")
         return tuple(cell.decode() for cell in self.grammar(header).cells(bytes(text)))
 
-    def _read(self, block: RecordBlock, letters: TextEncoding, options: Options) -> Cells:
+    def _read(self, block: RecordBlock, letters: TextEncoding, options: CsvParser) -> ParsedBlock:
         bad: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
         strict = block.strict()
         text = strict if block.data.isascii() else letters.utf8(strict)
@@ -105,11 +107,11 @@ class Csv:
                 for cells in {cells for _, cells in ragged}
             }
             bad |= {place: told[cells] for place, (_, cells) in zip(places, ragged, strict=True)}
-            return Cells(self._missing.blank(frame), np.setdiff1d(taken, places, assume_unique=True), bad)
-        return Cells(self._missing.blank(frame), None, bad)
+            return ParsedBlock(self._missing.blank(frame), np.setdiff1d(taken, places, assume_unique=True), bad)
+        return ParsedBlock(self._missing.blank(frame), None, bad)
 
 
-class Missing:
+class MissingValues:
     """Which texts stand for no value: those of all fields at once, and what single fields have beyond them."""
 
     def __init__(self, feed: Feed, shape: ExpectedFields) -> None:
@@ -129,7 +131,7 @@ class Missing:
         return frame.with_columns(self._beyond) if self._beyond else frame
 
 
-class Options:
+class CsvParser:
     """pyarrow's options for the files of one header, made once."""
 
     def __init__(self, feed: Feed, names: tuple[str, ...], found: tuple[str, ...], missing: tuple[str, ...]) -> None:
@@ -145,7 +147,7 @@ class Options:
             "escape_char": dialect.escape or False,
             "newlines_in_values": bool(dialect.quote),
         }
-        self._reading = csv.ReadOptions(use_threads=False, column_names=found, block_size=WHOLE_BYTES)
+        self._reading = csv.ReadOptions(use_threads=False, column_names=found, block_size=ARROW_BLOCK_BYTES)
         self._converting = csv.ConvertOptions(
             check_utf8=False,  # what gets here has been decoded
             column_types=dict.fromkeys(names, pa.string()),
@@ -172,6 +174,6 @@ class Options:
             batch = csv.open_csv(pa.py_buffer(text), self._reading, parsing, self._converting).read_next_batch()
         except StopIteration:
             return self._empty.clone(), ragged
-        if len(text) >= VIEWS_BYTES:
+        if len(text) >= MIN_VIEW_BYTES:
             batch = pa.RecordBatch.from_arrays([column.cast(pa.string_view()) for column in batch.columns], self._names)
         return pl.Series(batch).struct.unnest(), ragged

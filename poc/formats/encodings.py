@@ -12,16 +12,16 @@ import codecs
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from poc.formats.compression import Stream
+    from poc.formats.compression import ByteStream
 
 #: What stands before an odd last byte of a UTF-16 file; no byte of UTF-8 text.
-ODD = 0xFF
+ODD_BYTE_MARK = 0xFF
 
 
 class TextEncoding:
     """One file's encoding: its byte order mark, and the way to UTF-8 and back."""
 
-    def __init__(self, encoding: str, stream: Stream) -> None:
+    def __init__(self, encoding: str, stream: ByteStream) -> None:
         self.encoding = encoding
         self._stream = stream
         self._wide = encoding == "utf-16"
@@ -32,7 +32,7 @@ class TextEncoding:
         if self._wide and self._start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             self.mark = self._start[:2]
         self._start = self._start[len(self.mark) :]
-        self._codec = wide_codec(self.mark) if self._wide else encoding
+        self._codec = utf16_codec(self.mark) if self._wide else encoding
         self._wider = codecs.getincrementaldecoder(self._codec)("surrogatepass") if self._wide else None
         self._odd = b""
 
@@ -75,7 +75,7 @@ class TextEncoding:
         """A row as read, in the bytes that the file has."""
         if not self._wide:
             return row
-        text, odd, halves = row.partition(bytes([ODD]))
+        text, odd, halves = row.partition(bytes([ODD_BYTE_MARK]))
         original = text.decode("utf-8", "surrogatepass").encode(self._codec, "surrogatepass")
         return original + bytes([(halves[0] & 15) << 4 | halves[1] & 15]) if odd else original
 
@@ -92,9 +92,9 @@ class TextEncoding:
         self._wider.reset()
         odd, self._odd = self._odd, b""
         # two halves of a byte, each written as a byte that starts no letter: a row is never cut before such a one
-        return rest + bytes([ODD, 0x80 | odd[0] >> 4, 0x80 | odd[0] & 15]) if odd else rest
+        return rest + bytes([ODD_BYTE_MARK, 0x80 | odd[0] >> 4, 0x80 | odd[0] & 15]) if odd else rest
 
 
-def wide_codec(mark: bytes) -> str:
+def utf16_codec(mark: bytes) -> str:
     """Which UTF-16 a byte order mark tells; without one, the little end comes first, as Windows writes it."""
     return "utf-16-be" if mark.startswith(codecs.BOM_UTF16_BE) else "utf-16-le"

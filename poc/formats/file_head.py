@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poc.formats.record_splitter import ByteBuffer, letter_end
+from poc.formats.record_splitter import ByteBuffer, character_end
 
 if TYPE_CHECKING:
     import re
 
 
 @dataclass(slots=True)
-class Head:
+class FileHead:
     """What stands before the first row: byte order mark and preamble in `before`, then the header record, as read."""
 
     before: bytes = b""
@@ -22,13 +22,13 @@ class Head:
     fault: str = ""
 
 
-def bom(codec: str, head: bytes) -> bytes:
+def byte_order_mark(codec: str, head: bytes) -> bytes:
     """The byte order mark that a head begins with, if any."""
     marks = (b"\xff\xfe", b"\xfe\xff") if codec.startswith("utf-16") else (b"\xef\xbb\xbf",)
     return next((mark for mark in marks if head.startswith(mark)), b"")
 
 
-def take(tape: ByteBuffer, what: re.Pattern[bytes], otherwise: re.Pattern[bytes] | None = None) -> bytes:
+def take_match(tape: ByteBuffer, what: re.Pattern[bytes], otherwise: re.Pattern[bytes] | None = None) -> bytes:
     """Take what matches off a tape, or what matches otherwise; where neither does, as much as a row may have."""
     while True:
         at, limit = tape.at, tape.sizes.record_bytes
@@ -42,6 +42,6 @@ def take(tape: ByteBuffer, what: re.Pattern[bytes], otherwise: re.Pattern[bytes]
                 tape.at = match.end()
                 return match.group()
         if not waiting:
-            tape.at = letter_end(tape.data, at, to)
+            tape.at = character_end(tape.data, at, to)
             return tape.data[at : tape.at]
         tape.more()

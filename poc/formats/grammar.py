@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 #: How rows may end, and where a row ends that is not written as declared.
 LINE_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r\n", "cr": rb"\r(?!\n)"}
-LINES = {
+LINE_PATTERNS = {
     "any": rb"([^\r\n]*+)(?:\r\n?|\n)",
     "lf": rb"([^\n]*+)\n",
     "crlf": rb"((?:[^\r\n]++|\r(?!\n))*+)\r?\n",
     "cr": rb"([^\r]*+)\r\n?",
 }
-NAMES = {b"\n": "LF", b"\r": "CR", b"\r\n": "CRLF"}
+LINE_END_NAMES = {b"\n": "LF", b"\r": "CR", b"\r\n": "CRLF"}
 
 #: Shorter stretches are cut row by row: starting numpy would take longer.
-WORTH_BYTES = 4 * 1024
+MIN_NUMPY_BYTES = 4 * 1024
 
 Spans = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
@@ -134,7 +134,7 @@ class Grammar:
 
     def spans(self, data: bytes, start: int, end: int) -> Spans:
         """Where the rows of a strict stretch start and end, line ends and blank lines left out."""
-        if end - start > WORTH_BYTES and not self.signed(data, start, end):
+        if end - start > MIN_NUMPY_BYTES and not self.signed(data, start, end):
             return self._lines(data, start, end)
         found = [match.span(1) for match in self.row.finditer(data, start, end)]
         both = np.array([span for span in found if span[1] > span[0]], dtype=np.int64).reshape(-1, 2)
@@ -183,9 +183,9 @@ class Grammar:
         where = f"at byte {at + 1} of the row"
         if not rest:
             told = {"lf": "LF", "crlf": "CRLF", "cr": "CR"}.get(self.line_end, "a line end")
-            return f"the line ends with {NAMES.get(end, 'nothing')}, not with {told}"
+            return f"the line ends with {LINE_END_NAMES.get(end, 'nothing')}, not with {told}"
         if rest[:1] in {b"\r", b"\n"}:
-            return f"a stray {NAMES[rest[:1]]} {where}"
+            return f"a stray {LINE_END_NAMES[rest[:1]]} {where}"
         if rest[:1] == self.quote and (not before or before.endswith(self.delimiter)):
             return f"badly quoted: the quote opened {where} is not closed where a cell ends"
         if rest[:1] in {self.quote, self.escape}:
@@ -221,7 +221,7 @@ def csv_grammar(dialect: Dialect, width: int) -> Grammar:
         full=full,
         one_cell=any_lines,
         end=end,
-        physical=LINES[dialect.line_end],
+        physical=LINE_PATTERNS[dialect.line_end],
         delimiter=dialect.delimiter.encode(),
         quote=dialect.quote.encode(),
         escape=dialect.escape.encode(),
@@ -237,7 +237,7 @@ def line_grammar() -> Grammar:
         full=text,
         one_cell=text,
         end=rb"\r?\n",
-        physical=LINES["crlf"],
+        physical=LINE_PATTERNS["crlf"],
         delimiter=b"",
         quote=b"",
         escape=b"",

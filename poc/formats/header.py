@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 #: Labels that a sentence lists at the most, and that cannot be used and are named.
-LISTED = 10
-UNUSABLE = 100
+MAX_LISTED_LABELS = 10
+MAX_UNUSABLE_LABELS = 100
 
 
 class SchemaDrift(ContractBreach):
     """A header, or first record, that is not the contract's; `findings` say how, the error the first of them."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__(findings[0].code, "; ".join(finding.note for finding in findings[:LISTED]))
+        super().__init__(findings[0].code, "; ".join(finding.note for finding in findings[:MAX_LISTED_LABELS]))
         self.findings = findings
 
 
@@ -54,17 +54,17 @@ class ExpectedFields(Protocol):
         """How the fields of a file must match: exact, equal, subset, superset or partial."""
 
 
-def may_add(shape: ExpectedFields) -> bool:
+def allows_extra_fields(shape: ExpectedFields) -> bool:
     """Whether a file may have fields that the contract does not know."""
     return shape.fields_match in {"subset", "partial"}
 
 
-def optional(shape: ExpectedFields) -> bool:
+def allows_missing_fields(shape: ExpectedFields) -> bool:
     """Whether a file may lack fields of the contract."""
     return shape.fields_match in {"superset", "partial"}
 
 
-def compare(found: Sequence[str], shape: ExpectedFields, *, accept_extra: bool) -> tuple[Finding, ...]:
+def compare_header(found: Sequence[str], shape: ExpectedFields, *, accept_extra: bool) -> tuple[Finding, ...]:
     """Hold a header against the contract.
 
     Args:
@@ -84,8 +84,8 @@ def compare(found: Sequence[str], shape: ExpectedFields, *, accept_extra: bool) 
     wanted = shape.names
     extra = [label for label in found if label not in wanted]
     missing = [name for name in wanted if name not in found]
-    drift = [*unusable(found)]
-    allowed, may_lack = may_add(shape) or accept_extra, optional(shape)
+    drift = [*unusable_labels(found)]
+    allowed, may_lack = allows_extra_fields(shape) or accept_extra, allows_missing_fields(shape)
     renamed = {}
     if missing and len(found) == len(wanted) and not may_lack:
         renamed = {w: f for w, f in zip(wanted, found, strict=True) if w in missing and f in extra and f}
@@ -94,24 +94,27 @@ def compare(found: Sequence[str], shape: ExpectedFields, *, accept_extra: bool) 
         drift.append(Finding(0, "incorrect-label", name, note))
     lost = [name for name in missing if name not in renamed]
     if lost and not may_lack:
-        drift.append(Finding(0, "missing-label", lost[0], f"the header lacks {listed(lost)}; it has {listed(found)}"))
+        drift.append(
+            Finding(0, "missing-label", lost[0], f"the header lacks {list_labels(lost)}; it has {list_labels(found)}")
+        )
     elif len(missing) == len(wanted) and not renamed:
-        note = f"the header has none of the contract's fields; it has {listed(found)}, agreed is {listed(wanted)}"
+        names = list_labels(wanted)
+        note = f"the header has none of the contract's fields; it has {list_labels(found)}, agreed is {names}"
         drift.append(Finding(0, "missing-label", wanted[0], note))
     over = [label for label in extra if label and label not in renamed.values()]
     notes: list[Finding] = []
     if over and not allowed:
-        note = f"the header has {listed(over)}, which the contract does not know"
+        note = f"the header has {list_labels(over)}, which the contract does not know"
         drift.append(Finding(0, "extra-label", truncate(over[0]), note))
-    elif over and not may_add(shape):
+    elif over and not allows_extra_fields(shape):
         notes = [
             Finding(0, "extra-label", name, f"column {name!r} is not in the contract; read over")
             for name in map(truncate, over)
         ]
     order = [label for label in found if label in wanted]
     if not drift and shape.fields_match == "exact" and order != list(wanted):
-        note = f"the header's order is {listed(order)}; agreed is {listed(wanted)}"
-        drift.append(Finding(0, "incorrect-label", first_other(order, wanted), note))
+        note = f"the header's order is {list_labels(order)}; agreed is {list_labels(wanted)}"
+        drift.append(Finding(0, "incorrect-label", first_misplaced(order, wanted), note))
     if drift:
         raise SchemaDrift(tuple(drift))
     return tuple(notes)
@@ -132,9 +135,9 @@ def compare_record(keys: Sequence[str], shape: ExpectedFields, *, accept_extra: 
     """
     wanted = shape.names
     extra, missing = [key for key in keys if key not in wanted], [name for name in wanted if name not in keys]
-    has = f"the first record has {listed(keys)}"
+    has = f"the first record has {list_labels(keys)}"
     drift: list[Finding] = []
-    if not optional(shape):
+    if not allows_missing_fields(shape):
         renamed = dict(zip(wanted, keys, strict=True)) if len(keys) == len(wanted) else {}
         for name in [name for name in missing if renamed.get(name, name) in extra]:
             label = renamed[name]
@@ -143,43 +146,43 @@ def compare_record(keys: Sequence[str], shape: ExpectedFields, *, accept_extra: 
             note = f"the first record has {truncate(label)!r} instead of {name!r}; it was probably renamed"
             drift.append(Finding(0, "incorrect-label", name, note))
         if lost := [name for name in missing if name in shape.required]:
-            drift.append(Finding(0, "missing-label", lost[0], f"the first record lacks {listed(lost)}; {has}"))
-    if extra and not (may_add(shape) or accept_extra):
-        note = f"the first record has {listed(extra)}, which the contract does not know"
-        note += f"; it lacks {listed(missing)}" if missing else ""
+            drift.append(Finding(0, "missing-label", lost[0], f"the first record lacks {list_labels(lost)}; {has}"))
+    if extra and not (allows_extra_fields(shape) or accept_extra):
+        note = f"the first record has {list_labels(extra)}, which the contract does not know"
+        note += f"; it lacks {list_labels(missing)}" if missing else ""
         drift.append(Finding(0, "extra-label", truncate(extra[0]), note))
     elif extra and not drift and len(missing) == len(wanted):
-        note = f"the first record has none of the contract's fields; {has}, agreed is {listed(wanted)}"
+        note = f"the first record has none of the contract's fields; {has}, agreed is {list_labels(wanted)}"
         drift.append(Finding(0, "missing-label", wanted[0], note))
     if drift:
         raise SchemaDrift(tuple(drift))
 
 
-def unusable(found: Sequence[str]) -> list[Finding]:
+def unusable_labels(found: Sequence[str]) -> list[Finding]:
     """Labels by which no column can be told: blank ones, and those that stand twice; the first of many."""
     blank = (
         Finding(0, "blank-label", "", f"column {place} has no label")
         for place, label in enumerate(found, 1)
         if not label.strip()
     )
-    drift = [*islice(blank, UNUSABLE)]
+    drift = [*islice(blank, MAX_UNUSABLE_LABELS)]
     twice = (label for label, times in Counter(found).items() if times > 1 and label.strip())
-    places: dict[str, list[str]] = {label: [] for label in islice(twice, UNUSABLE)}
+    places: dict[str, list[str]] = {label: [] for label in islice(twice, MAX_UNUSABLE_LABELS)}
     for place, label in enumerate(found, 1):
         if label in places:
             places[label].append(str(place))
     for label, columns in places.items():
-        note = f"label {truncate(label)!r} stands {len(columns)} times, in columns {listed(columns)}"
+        note = f"label {truncate(label)!r} stands {len(columns)} times, in columns {list_labels(columns)}"
         drift.append(Finding(0, "duplicate-label", truncate(label), note))
     return drift
 
 
-def first_other(order: Sequence[str], wanted: Sequence[str]) -> str:
+def first_misplaced(order: Sequence[str], wanted: Sequence[str]) -> str:
     """The first field that stands elsewhere."""
     return next(name for name, label in zip(wanted, order, strict=True) if name != label)
 
 
-def listed(labels: Sequence[str]) -> str:
+def list_labels(labels: Sequence[str]) -> str:
     """Labels in a row, the first of many."""
-    more = len(labels) - LISTED
-    return ", ".join(map(truncate, labels[:LISTED])) + (f" and {more} more" if more > 0 else "")
+    more = len(labels) - MAX_LISTED_LABELS
+    return ", ".join(map(truncate, labels[:MAX_LISTED_LABELS])) + (f" and {more} more" if more > 0 else "")

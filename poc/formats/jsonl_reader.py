@@ -21,8 +21,8 @@ import polars as pl
 
 from poc.batch import Finding
 from poc.formats.grammar import line_grammar
-from poc.formats.header import compare_record, may_add, optional
-from poc.formats.table_reader import BROKEN, UNDECODABLE, Cells
+from poc.formats.header import allows_extra_fields, allows_missing_fields, compare_record
+from poc.formats.table_reader import BROKEN, UNDECODABLE, ParsedBlock
 from poc.text import truncate
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
     from poc.config.partner import Feed
     from poc.formats.encodings import TextEncoding
-    from poc.formats.file_head import Head
+    from poc.formats.file_head import FileHead
     from poc.formats.grammar import Grammar
     from poc.formats.header import ExpectedFields
     from poc.formats.record_splitter import RecordBlock
     from poc.formats.table_reader import Faults
 
 #: Keys beyond the contract that are noted for one file at the most.
-NOTED = 100
+MAX_NOTED_KEYS = 100
 
 
 class NumberText(str):
@@ -47,23 +47,23 @@ class NumberText(str):
     __slots__ = ()
 
 
-class NotJson(ValueError):
+class InvalidJson(ValueError):
     """A line that the parser would take and JSON does not know, or that says a thing twice."""
 
 
-def no_constant(name: str) -> None:
+def reject_constant(name: str) -> None:
     """Raises NotJson: NaN and Infinity are no JSON."""
-    raise NotJson(f"{name} is no JSON value")
+    raise InvalidJson(f"{name} is no JSON value")
 
 
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_with_distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object. Raises NotJson for one in which a key stands twice: one of its values would be lost."""
     made = dict(pairs)
     if len(made) < len(pairs):
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise NotJson(f"the key {truncate(key)!r} stands twice")
+                raise InvalidJson(f"the key {truncate(key)!r} stands twice")
             seen.add(key)
     return made
 
@@ -76,7 +76,7 @@ class FileState:
     noted: set[str] = field(default_factory=set)
 
 
-class JsonLines:
+class JsonLinesFormat:
     """JSON Lines as one feed writes it, under one contract; `whole` files begin with a record to hold against it."""
 
     def __init__(self, feed: Feed, shape: ExpectedFields, *, whole: bool = True) -> None:
@@ -85,10 +85,13 @@ class JsonLines:
         self._grammar = line_grammar()
         self._known = frozenset(shape.names)
         self._accept_extra = feed.on_drift == "accept-extra"
-        self._allowed = may_add(shape) or self._accept_extra
-        self._note_extra = not may_add(shape)
+        self._allowed = allows_extra_fields(shape) or self._accept_extra
+        self._note_extra = not allows_extra_fields(shape)
         self._decoder = json.JSONDecoder(
-            parse_int=NumberText, parse_float=NumberText, parse_constant=no_constant, object_pairs_hook=once
+            parse_int=NumberText,
+            parse_float=NumberText,
+            parse_constant=reject_constant,
+            object_pairs_hook=object_with_distinct_keys,
         )
         self._missing = {
             name: frozenset((*shape.field_missing.get(name, shape.missing_values), *feed.dialect.nulls))
@@ -103,7 +106,11 @@ class JsonLines:
         """Rows are lines."""
         return self._grammar
 
-    def cells(self, head: Head, letters: TextEncoding) -> tuple[Callable[[RecordBlock], Cells], tuple[Finding, ...]]:  # noqa: ARG002
+    def cells(
+        self,
+        head: FileHead,  # noqa: ARG002 - no header, so nothing of it matters
+        letters: TextEncoding,
+    ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
         """How the blocks of one file are read, in their order; there is nothing to note beforehand.
 
         Reading the first of them raises Drift where the first record is not the contract's.
@@ -111,7 +118,7 @@ class JsonLines:
         told = FileState(begun=not self._whole)
         return lambda block: self._read(block, letters, told), ()
 
-    def _read(self, block: RecordBlock, letters: TextEncoding, told: FileState) -> Cells:
+    def _read(self, block: RecordBlock, letters: TextEncoding, told: FileState) -> ParsedBlock:
         bad: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
         good: list[int] = []
         objects: list[dict[str, Any]] = []
@@ -136,12 +143,12 @@ class JsonLines:
         columns = [self._column(name, [found.get(name) for found in objects], good, bad) for name in self._shape.names]
         frame = pl.DataFrame(columns)
         if not bad:
-            return Cells(frame, None, bad, tuple(notes))
+            return ParsedBlock(frame, None, bad, tuple(notes))
         kept = np.array([row not in bad for row in good], dtype=bool)
         places = np.array(good, dtype=np.int64)
         if len(good) + len(bad) > count:  # some objects have been found wanting since
             frame, places = frame.filter(pl.Series(kept)), places[kept]
-        return Cells(frame, places, bad, tuple(notes))
+        return ParsedBlock(frame, places, bad, tuple(notes))
 
     def _object(self, line: bytes, letters: TextEncoding) -> dict[str, Any] | tuple[str, str, str]:
         text = letters.utf8(line)
@@ -153,14 +160,14 @@ class JsonLines:
                 json.dumps(found, ensure_ascii=False).encode()  # half a letter cannot be written again
         except json.JSONDecodeError as error:
             return BROKEN, "", f"not JSON: {error.msg} at position {error.pos + 1}"
-        except NotJson as error:
+        except InvalidJson as error:
             return BROKEN, "", f"not JSON: {error}"
         except UnicodeEncodeError:
             return BROKEN, "", "not JSON: an escape stands for half a letter"
         except RecursionError:
             return BROKEN, "", "not JSON that can be read: nested too deep"
         if not isinstance(found, dict):
-            return BROKEN, "", f"{kind(found)}, not an object"
+            return BROKEN, "", f"{describe_type(found)}, not an object"
         return found
 
     def _beyond(self, row: int, found: dict[str, Any], bad: Faults, notes: list[Finding], noted: set[str]) -> None:
@@ -170,14 +177,14 @@ class JsonLines:
                 continue
             if not self._allowed:
                 bad.setdefault(row, []).append(("extra-cell", "", f"the key {truncate(key)!r} is not in the contract"))
-            elif self._note_extra and key not in noted and len(noted) < NOTED:
+            elif self._note_extra and key not in noted and len(noted) < MAX_NOTED_KEYS:
                 noted.add(key)
                 note = f"key {truncate(key)!r} is not in the contract; read over"
                 notes.append(Finding(0, "extra-label", truncate(key), note))
 
     def _absent(self, objects: list[dict[str, Any]]) -> list[Finding]:
         """Notes of fields whose key is in none of a file's first records, though the contract wants it there."""
-        if optional(self._shape):
+        if allows_missing_fields(self._shape):
             return []
         return [
             Finding(
@@ -195,7 +202,8 @@ class JsonLines:
         if kinds & wrong:
             for at, value in enumerate(values):
                 if type(value) in wrong:
-                    note = f"{written(value)} is {kind(value)}, not of type {self._shape.types.get(name, 'string')}"
+                    expected = self._shape.types.get(name, "string")
+                    note = f"{json_excerpt(value)} is {describe_type(value)}, not of type {expected}"
                     bad.setdefault(rows[at], []).append(("type-error", name, note))
                     values[at] = None
         if bool in kinds:
@@ -206,7 +214,7 @@ class JsonLines:
         return pl.Series(name, values, dtype=pl.String)
 
 
-def kind(value: Any) -> str:
+def describe_type(value: Any) -> str:
     """What a JSON value is, in words."""
     if value is None:
         return "null"
@@ -214,7 +222,7 @@ def kind(value: Any) -> str:
     return named[type(value)]
 
 
-def written(value: Any) -> str:
+def json_excerpt(value: Any) -> str:
     """A value as JSON, its beginning."""
     if isinstance(value, list | dict):
         return "it"

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 #: Where rows need care: lines without a quote are taken up to so many bytes at once, others up to so many.
-CLEAR_BYTES, NEAR_BYTES = 64 * 1024, 4 * 1024
+MAX_PLAIN_BYTES, MAX_QUOTED_BYTES = 64 * 1024, 4 * 1024
 
 #: Broken rows of a block at the most, and rows: each broken one takes many times its bytes.
-BROKEN_ROWS, BLOCK_ROWS = 8192, 1 << 16
+MAX_BROKEN_ROWS, MAX_BLOCK_ROWS = 8192, 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class RecordSplitter:
         while not tape.ended or tape.at < len(tape.data):
             # a CR may be half of a line end until the next byte is seen
             end = len(tape.data) - (not tape.ended and tape.data.endswith(b"\r"))
-            few = few_lines(tape.data, tape.at, end)
+            few = limit_lines(tape.data, tape.at, end)
             block, at = self._cut(tape.data, tape.at, few, ended=tape.ended and few == end)
             if at == tape.at and few < end:  # all of it may be one row
                 few = end
@@ -127,7 +127,7 @@ class RecordSplitter:
             tape.at = at
             if block.stretches or block.broken:
                 yield block
-            if not tape.ended and few == end and len(block.broken) < BROKEN_ROWS:
+            if not tape.ended and few == end and len(block.broken) < MAX_BROKEN_ROWS:
                 tape.more()
 
     def _cut(self, data: bytes, start: int, end: int, *, ended: bool) -> tuple[RecordBlock, int]:
@@ -139,8 +139,8 @@ class RecordSplitter:
 
     def _cut_with_care(self, data: bytes, at: int, end: int, *, ended: bool) -> tuple[RecordBlock, int]:
         block = RecordBlock(data, self._grammar, [], [])
-        while at < end and len(block.broken) < BROKEN_ROWS:
-            to = whole_end(data, at, min(at + self._record_bytes, end))
+        while at < end and len(block.broken) < MAX_BROKEN_ROWS:
+            to = before_split_crlf(data, at, min(at + self._record_bytes, end))
             taken = at if self._inside else self._strict(data, at, to, last=ended and to == end)
             if taken > at:
                 if block.stretches and block.stretches[-1][1] == at:
@@ -156,10 +156,12 @@ class RecordSplitter:
 
     def _strict(self, data: bytes, at: int, to: int, *, last: bool) -> int:
         """Where strict rows from `at` on end; `at` where there are none. Not all of them need be taken at once."""
-        clear = self._grammar.clear(data, at, whole_end(data, at, min(at + CLEAR_BYTES, to)), self._record_bytes)
+        clear = self._grammar.clear(
+            data, at, before_split_crlf(data, at, min(at + MAX_PLAIN_BYTES, to)), self._record_bytes
+        )
         if clear > at:
             return clear
-        for stop in (whole_end(data, at, min(at + NEAR_BYTES, to)), to):
+        for stop in (before_split_crlf(data, at, min(at + MAX_QUOTED_BYTES, to)), to):
             many = self._grammar.many.match(data, at, stop)
             if many and many.end() > at:
                 return many.end()
@@ -169,7 +171,7 @@ class RecordSplitter:
         """Set one line aside, or a piece of a line that is too long; where the next begins."""
         line = self._grammar.line.match(block.data, at, to)
         if line is None and not last:
-            to = letter_end(block.data, at, to)
+            to = character_end(block.data, at, to)
             note = f"a line of more than {self._record_bytes} bytes, set aside in pieces"
         elif self._inside:
             note = "the end of a line that is too long"
@@ -183,24 +185,24 @@ class RecordSplitter:
         return after
 
 
-def whole_end(data: bytes, start: int, end: int) -> int:
+def before_split_crlf(data: bytes, start: int, end: int) -> int:
     """The end of a part of the data, or one byte less: not between a CR and what may belong to it."""
     return end - (end < len(data) and end - 1 > start and data[end - 1] == 13)
 
 
-def few_lines(data: bytes, start: int, end: int) -> int:
+def limit_lines(data: bytes, start: int, end: int) -> int:
     """The end of a part of the data, or of as many of its lines as a block may have, whether they are rows or not."""
-    if end - start <= 2 * BLOCK_ROWS:  # a row has a letter and a line end at the least
+    if end - start <= 2 * MAX_BLOCK_ROWS:  # a row has a letter and a line end at the least
         return end
     letters = np.frombuffer(data, np.uint8, end - start, start)
     signs = [sign for sign in (b"\n", b"\r") if data.find(sign, start, end) >= 0]
-    if sum(np.count_nonzero(letters == sign[0]) for sign in signs) <= BLOCK_ROWS:
+    if sum(np.count_nonzero(letters == sign[0]) for sign in signs) <= MAX_BLOCK_ROWS:
         return end
     breaks = np.flatnonzero(np.isin(letters, (10, 13)))
-    return whole_end(data, start, start + int(breaks[BLOCK_ROWS - 1]) + 1)
+    return before_split_crlf(data, start, start + int(breaks[MAX_BLOCK_ROWS - 1]) + 1)
 
 
-def letter_end(data: bytes, start: int, end: int) -> int:
+def character_end(data: bytes, start: int, end: int) -> int:
     """The end of a part of the data, or a little less: not in the middle of a letter."""
     while start < end - 1 and end < len(data) and data[end] & 0xC0 == 0x80:
         end -= 1

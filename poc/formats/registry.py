@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from poc.formats.csv_reader import Csv
-from poc.formats.jsonl_reader import JsonLines
+from poc.formats.csv_reader import CsvFormat
+from poc.formats.jsonl_reader import JsonLinesFormat
 from poc.formats.table_reader import TableReader
 from poc.formats.writers import CsvEncoder, JsonLinesEncoder
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from poc.formats.record_splitter import Sizes
 
 
-class Reader(Protocol):
+class FileReader(Protocol):
     """Reads the files of one feed; see `TableReader`, which all formats share."""
 
     def read(self, source: BinaryIO) -> Iterator[Batch]:
@@ -37,7 +37,7 @@ class Reader(Protocol):
         """The pieces of a file made of a head and original rows; it is not compressed."""
 
 
-class Encoder(Protocol):
+class RowEncoder(Protocol):
     """Writes rows."""
 
     @property
@@ -55,16 +55,16 @@ class Encoder(Protocol):
         """Rows without their numbers."""
 
 
-def reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None, *, whole: bool = True) -> Reader:
+def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None, *, whole: bool = True) -> FileReader:
     """The reader of a feed's files. Keep it for the next file: it remembers what it has made of the last header.
 
     Where they are not `whole` files but some rows of one, the first of them is no more than a row: where a format has
     no header, it is not held against the contract in place of one.
     """
-    form = Csv(feed, contract) if feed.format == "csv" else JsonLines(feed, contract, whole=whole)
+    form = CsvFormat(feed, contract) if feed.format == "csv" else JsonLinesFormat(feed, contract, whole=whole)
     return TableReader(feed, form, sizes)
 
 
-def encoder(feed: Feed) -> Encoder:
+def make_encoder(feed: Feed) -> RowEncoder:
     """The encoder of what a feed's partner gets."""
     return CsvEncoder() if feed.out == "csv" else JsonLinesEncoder()

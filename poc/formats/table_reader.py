@@ -13,10 +13,10 @@ import polars as pl
 
 from poc.batch import ROW, Batch, Finding, RejectedRow
 from poc.errors import ContractBreach
-from poc.formats.compression import opened
-from poc.formats.encodings import TextEncoding, wide_codec
-from poc.formats.file_head import Head, bom, take
-from poc.formats.grammar import LINES
+from poc.formats.compression import open_stream
+from poc.formats.encodings import TextEncoding, utf16_codec
+from poc.formats.file_head import FileHead, byte_order_mark, take_match
+from poc.formats.grammar import LINE_PATTERNS
 from poc.formats.record_splitter import ByteBuffer, RecordBlock, RecordSplitter, Sizes
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 
 #: Rows of a batch at the most; bad ones at the most, as each takes many times its bytes.
-BATCH_ROWS, BAD_ROWS = 1 << 16, 8192
+MAX_BATCH_ROWS, MAX_REJECTED_ROWS = 1 << 16, 8192
 
 
 #: Bytes of preamble at the most.
-HEAD_BYTES = 16 << 20
+MAX_PREAMBLE_BYTES = 16 << 20
 
 
 #: What a row that is not written as its format says is called, and one whose bytes are no letters.
@@ -46,7 +46,7 @@ Faults = dict[int, list[tuple[str, str, str]]]  # row of a block from 0 -> (code
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class ParsedBlock:
     """What a block holds: its good rows as text columns, which rows of it they are (None: all), and what is wrong."""
 
     frame: pl.DataFrame
@@ -60,7 +60,7 @@ class Cells:
         return self.frame.height + len(self.bad)
 
 
-class Format(Protocol):
+class RowFormat(Protocol):
     """One format: what its rows look like, and how their cells are read."""
 
     def header(self) -> re.Pattern[bytes] | None:
@@ -69,12 +69,14 @@ class Format(Protocol):
     def grammar(self, header: bytes | None) -> Grammar:
         """What rows are under a header; None for one that cannot be read."""
 
-    def cells(self, head: Head, letters: TextEncoding) -> tuple[Callable[[RecordBlock], Cells], tuple[Finding, ...]]:
+    def cells(
+        self, head: FileHead, letters: TextEncoding
+    ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
         """How blocks of a file are read, and notes on its header. Raises ContractBreach: it is not the contract's."""
 
 
 @dataclass(slots=True)
-class Numbered:
+class BlockLines:
     """The lines of a block, by the number of the row in the file."""
 
     block: RecordBlock
@@ -87,12 +89,12 @@ class Numbered:
 
 
 @dataclass(slots=True)
-class _Opened:
+class _OpenFile:
     """A file with its head read."""
 
     tape: ByteBuffer
     letters: TextEncoding
-    head: Head
+    head: FileHead
     cutter: RecordSplitter = field(init=False)
 
 
@@ -103,7 +105,9 @@ class TableReader:
     number means the same row in both.
     """
 
-    def __init__(self, feed: Feed, form: Format, sizes: Sizes | None = None, batch_rows: int = BATCH_ROWS) -> None:
+    def __init__(
+        self, feed: Feed, form: RowFormat, sizes: Sizes | None = None, batch_rows: int = MAX_BATCH_ROWS
+    ) -> None:
         self._feed = feed
         self._form = form
         self._sizes = sizes or Sizes()
@@ -131,7 +135,7 @@ class TableReader:
         cells, notes = self._form.cells(file.head, file.letters)
         row = 1
         for block, read in cells_ahead(file.cutter.blocks(), cells):
-            lines = Numbered(block, row, file.letters)
+            lines = BlockLines(block, row, file.letters)
             yield from self._batches(read, lines, (*notes, *read.notes))
             row, notes = row + read.rows, ()
         if notes:
@@ -161,54 +165,54 @@ class TableReader:
     def rebuild(self, head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
         """A file of this feed, not compressed, in pieces: a head and original rows, as `head` and `rows` give them."""
         declared = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}.get(self._feed.dialect.line_end, "\n")
-        codec = wide_codec(head) if self._feed.dialect.encoding == "utf-16" else "ascii"
+        codec = utf16_codec(head) if self._feed.dialect.encoding == "utf-16" else "ascii"
         ends = [end.encode(codec) for end in ("\r\n", "\n", "\r")]
         own = next((end for end in ends if head.endswith(end)), None)
         end = own or declared.encode(codec)
         yield head
-        if own is None and head.removeprefix(bom(codec, head)):
+        if own is None and head.removeprefix(byte_order_mark(codec, head)):
             yield end
         for row in rows:
             yield row + end
 
-    def _open(self, source: BinaryIO) -> _Opened:
-        letters = TextEncoding(self._feed.dialect.encoding, opened(self._feed, source))
+    def _open(self, source: BinaryIO) -> _OpenFile:
+        letters = TextEncoding(self._feed.dialect.encoding, open_stream(self._feed, source))
         tape = ByteBuffer(letters, self._sizes)
-        file = _Opened(tape, letters, Head())
+        file = _OpenFile(tape, letters, FileHead())
         tape.more()
         self._read_head(file)
         known = file.head.found and not file.head.fault
         file.cutter = RecordSplitter(tape, self._form.grammar(file.head.header if known else None))
         return file
 
-    def _read_head(self, file: _Opened) -> None:
+    def _read_head(self, file: _OpenFile) -> None:
         """Take the head off the tape."""
         head, tape = file.head, file.tape
         line_end = self._feed.dialect.line_end if self._feed.format == "csv" else "lf"
-        line = re.compile(LINES[line_end])
+        line = re.compile(LINE_PATTERNS[line_end])
         before, size_bytes = [], 0
         for _ in range(self._feed.dialect.preamble_lines):
-            before.append(take(tape, line))
+            before.append(take_match(tape, line))
             size_bytes += len(before[-1])
-            if size_bytes > HEAD_BYTES:
-                head.fault = f"the preamble has more than {HEAD_BYTES} bytes"
+            if size_bytes > MAX_PREAMBLE_BYTES:
+                head.fault = f"the preamble has more than {MAX_PREAMBLE_BYTES} bytes"
                 break
         header = self._form.header()
         if header is None:
             head.before, head.found = b"".join(before), True
             return
         blank = re.compile(rb"[\r\n]*+")
-        while skipped := take(tape, blank):
+        while skipped := take_match(tape, blank):
             before.append(skipped)
         head.before = b"".join(before)
-        whole = take(tape, header, line)
+        whole = take_match(tape, header, line)
         match = header.fullmatch(whole)
         text = match.group(1) if match else whole.rstrip(b"\r\n")
         head.header, head.end, head.found = text, whole[len(text) :], bool(whole)
         if whole and not match and not head.fault:
             head.fault = self._form.grammar(None).fault(text, head.end)
 
-    def _batches(self, cells: Cells, lines: Numbered, notes: tuple[Finding, ...]) -> Iterator[Batch]:
+    def _batches(self, cells: ParsedBlock, lines: BlockLines, notes: tuple[Finding, ...]) -> Iterator[Batch]:
         first, frame = lines.first_row, cells.frame
         if cells.good is None:
             numbers = pl.int_range(first, first + frame.height, dtype=pl.get_index_type(), eager=True).alias(ROW)
@@ -216,17 +220,17 @@ class TableReader:
             numbers = pl.Series(ROW, cells.good + first, dtype=pl.get_index_type())
         frame.insert_column(0, numbers)
         bad = sorted(cells.bad)
-        most = min(self._batch_rows, BAD_ROWS) if len(bad) > BAD_ROWS else self._batch_rows
+        most = min(self._batch_rows, MAX_REJECTED_ROWS) if len(bad) > MAX_REJECTED_ROWS else self._batch_rows
         if cells.rows <= most:
-            yield Batch(frame, lines, tuple(set_apart(bad, cells.bad, lines)), notes)
+            yield Batch(frame, lines, tuple(rejected_rows(bad, cells.bad, lines)), notes)
             return
         for start in range(0, cells.rows, most):
             here = bad[bisect_left(bad, start) : bisect_left(bad, start + most)]
-            part = frame.slice(*span(numbers, first + start, first + start + most))
-            yield Batch(part, lines, tuple(set_apart(here, cells.bad, lines)), notes if start == 0 else ())
+            part = frame.slice(*slice_bounds(numbers, first + start, first + start + most))
+            yield Batch(part, lines, tuple(rejected_rows(here, cells.bad, lines)), notes if start == 0 else ())
 
 
-def set_apart(rows: Sequence[int], faults: Faults, lines: Numbered) -> Iterator[RejectedRow]:
+def rejected_rows(rows: Sequence[int], faults: Faults, lines: BlockLines) -> Iterator[RejectedRow]:
     """Broken rows of a block, as they came."""
     for row in rows:
         number = lines.first_row + row
@@ -234,15 +238,15 @@ def set_apart(rows: Sequence[int], faults: Faults, lines: Numbered) -> Iterator[
         yield RejectedRow(number, lines.original(number), told)
 
 
-def span(numbers: pl.Series, start: int, end: int) -> tuple[int, int]:
+def slice_bounds(numbers: pl.Series, start: int, end: int) -> tuple[int, int]:
     """Where the numbers from `start` to before `end` begin in ascending numbers, and how many they are."""
     first, last = (numbers.search_sorted(number, side="left") for number in (start, end))
     return first, last - first
 
 
 def cells_ahead(
-    blocks: Iterator[RecordBlock], cells: Callable[[RecordBlock], Cells]
-) -> Iterator[tuple[RecordBlock, Cells]]:
+    blocks: Iterator[RecordBlock], cells: Callable[[RecordBlock], ParsedBlock]
+) -> Iterator[tuple[RecordBlock, ParsedBlock]]:
     """Each block and its cells. Of a file of several blocks, one is read while the one before is worked on."""
     first = next(blocks, None)
     if first is None:
@@ -252,7 +256,7 @@ def cells_ahead(
         yield first, cells(first)
         return
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader") as pool:
-        waiting: list[tuple[RecordBlock, Future[Cells]]] = [(first, pool.submit(cells, first))]
+        waiting: list[tuple[RecordBlock, Future[ParsedBlock]]] = [(first, pool.submit(cells, first))]
         following: RecordBlock | None = second
         while following is not None:
             waiting.append((following, pool.submit(cells, following)))

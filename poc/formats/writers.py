@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 #: Rows that are encoded one by one.
-FEW_ROWS = 2_000
+MAX_SINGLE_ROWS = 2_000
 
 
 class JsonLinesEncoder:
@@ -35,11 +35,11 @@ class JsonLinesEncoder:
 
         For few rows, starting polars' own writer takes longer than the writing; both write the same bytes.
         """
-        if rows.height > FEW_ROWS:
+        if rows.height > MAX_SINGLE_ROWS:
             written = BytesIO()
-            unnumbered(rows).write_ndjson(written)
+            without_row_numbers(rows).write_ndjson(written)
             return written.getvalue()
-        lines = unnumbered(rows).to_struct("row").struct.json_encode().to_list()
+        lines = without_row_numbers(rows).to_struct("row").struct.json_encode().to_list()
         return ("\n".join(lines) + "\n").encode() if lines else b""
 
 
@@ -55,7 +55,7 @@ class CsvEncoder:
 
     def encode(self, rows: pl.DataFrame) -> bytes:
         """The rows without their numbers and without a header."""
-        written = unnumbered(rows)
+        written = without_row_numbers(rows)
         zoned = [name for name, kind in written.schema.items() if isinstance(kind, pl.Datetime) and kind.time_zone]
         if zoned:
             written = written.with_columns(pl.col(zoned).dt.to_string("%Y-%m-%dT%H:%M:%S%.f%:z"))
@@ -70,6 +70,6 @@ class CsvEncoder:
         ).encode()
 
 
-def unnumbered(rows: pl.DataFrame) -> pl.DataFrame:
+def without_row_numbers(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows without `_row`."""
     return pl.DataFrame([column for column in rows.iter_columns() if column.name != ROW])

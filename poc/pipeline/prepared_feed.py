@@ -8,10 +8,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from poc.contract import contract
-from poc.formats.registry import encoder, reader
+from poc.formats.registry import make_encoder, make_reader
 from poc.stages.map import Map
 from poc.transports.http import HttpEndpoint
-from poc.transports.secrets import resolve
+from poc.transports.secrets import resolve_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from poc.config.workspace import Workspace
     from poc.contract.contract import Contract
     from poc.delivery.sender import Endpoint
-    from poc.formats.registry import Encoder, Reader
+    from poc.formats.registry import FileReader, RowEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class PreparedFeed:
     feed: Feed
     contract: Contract
     map: Map
-    reader: Reader
-    encoder: Encoder
+    reader: FileReader
+    encoder: RowEncoder
     door: Endpoint | None
     folder: Path | None
     honours_keys: bool
@@ -71,17 +71,17 @@ def prepare_feed(
     Raises:
         BadInput: there is no such feed, its contract or map has a mistake, or a secret is missing.
     """
-    partner, feed = workspace.find(partner_id, feed_id)
+    partner, feed = workspace.get_feed(partner_id, feed_id)
     place = partner.endpoint
-    agreed = contract.load(workspace.contract(feed))
-    written = encoder(feed)
+    agreed = contract.load_contract(workspace.contract(feed))
+    written = make_encoder(feed)
     door, folder = None, None
     if endpoint is None and place.folder is not None:
         folder = workspace.root / place.folder / feed_id
     else:
         base = f"{endpoint.rstrip('/')}/{partner_id}" if endpoint else str(place.url).rstrip("/")
         known = os.environ if environ is None else environ
-        secrets = {name: resolve(value, known, workspace.root) for name, value in place.secret_headers.items()}
+        secrets = {name: resolve_secret(value, known, workspace.root) for name, value in place.secret_headers.items()}
         door = HttpEndpoint(session, f"{base}/{feed_id}", place.timeout_s, secrets, written.media_type)
     return PreparedFeed(
         partner_id,
@@ -89,7 +89,7 @@ def prepare_feed(
         feed,
         agreed,
         Map(feed.map, agreed),
-        reader(feed, agreed),
+        make_reader(feed, agreed),
         written,
         door,
         folder,

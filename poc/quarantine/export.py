@@ -27,7 +27,7 @@ MARK = re.compile(rb"^#milepost ([0-9a-f]+) row ([0-9]+)(?::[^\r\n]*)?(\r?\n)", 
 def export(entry: ExchangeRecord, rows: Iterable[QuarantinedRow]) -> Iterator[bytes]:
     """The rows held, each after a line that names it, a piece each."""
     for kept in rows:
-        told = "; ".join(finding.told() for finding in kept.findings)
+        told = "; ".join(finding.text() for finding in kept.findings)
         mark = f"#milepost {entry.exchange_id} row {kept.row}: {' '.join(told.split())}\n"
         yield mark.encode("utf-8", "backslashreplace") + kept.original + b"\n"
 

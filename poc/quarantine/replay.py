@@ -29,8 +29,8 @@ from poc.errors import BadInput
 from poc.quarantine.export import packed, row_numbers_text
 from poc.quarantine.revalidate import delivered, recheck
 from poc.quarantine.store import QuarantineStore
-from poc.transports.folder import found, open_part, publish
-from poc.transports.source_file import digest, open_regular
+from poc.transports.folder import delivery_state, open_part, publish
+from poc.transports.source_file import open_regular, sha256_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -143,7 +143,7 @@ def rechecked(
     """Check rows, and hold them against what of their file was delivered. Raises BadInput, ContractBreach."""
     file, _ = open_regular(source)
     with file:
-        if digest(file) != entry.sha256:
+        if sha256_hex(file) != entry.sha256:
             raise BadInput(f"{source}: not the file that was exchanged as {entry.file}; its keys cannot be compared")
         head = lane.reader.head(file)
         sent = ((kept.row, kept.sent) for kept in aside.rows() if kept.sent is not None)
@@ -173,7 +173,7 @@ def take_up(folder: Path, lane: PreparedFeed, entry: ExchangeRecord, states: Map
     """
     for row, state in states.items():
         name = again_name(lane, entry, row)
-        if found(folder, name) != "part":
+        if delivery_state(folder, name) != "part":
             continue
         if state == "replayed":
             publish(folder, name)
@@ -192,14 +192,14 @@ def archived(workspace: Workspace, entry: ExchangeRecord) -> Path:
     Raises:
         BadInput: it is not there any more.
     """
-    folder = workspace.done(entry.partner, entry.feed, "archive")
+    folder = workspace.processed_folder(entry.partner, entry.feed, "archive")
     name = Path(entry.file)
     likely = sorted(folder.glob(f"{escape(name.stem)}*{escape(name.suffix)}"))
     others = (path for path in sorted(folder.glob("*")) if path not in likely)
     for path in chain(likely, others):
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
-                if digest(file) == entry.sha256:
+                if sha256_hex(file) == entry.sha256:
                     return path
     raise BadInput(
         f"{folder}: the file {entry.file} of exchange {entry.exchange_id} is not there any more; put it back"

@@ -20,7 +20,7 @@ import polars as pl
 
 from poc.batch import ROW, Batch, Finding, RejectedRow
 from poc.errors import BadInput
-from poc.formats.registry import reader
+from poc.formats.registry import make_reader
 from poc.stages.check import Check
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from poc.config.partner import Feed
     from poc.contract.contract import Contract
-    from poc.formats.registry import Reader
+    from poc.formats.registry import FileReader
     from poc.ledger.ledger import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
 
@@ -76,13 +76,13 @@ def recheck(
         BadInput: one is not one row.
         ContractBreach: the head is not the contract's.
     """
-    texts = list(read_one_by_one(reader(plain(lane.feed), lane.contract, whole=False), head, rows.items()))
+    texts = list(read_one_by_one(make_reader(plain(lane.feed), lane.contract, whole=False), head, rows.items()))
     alone = Check(replace(lane.contract, unique=()))(iter(texts))
     known = key_conflicts([batch.rows for batch in alone], lane.contract, delivered)
     checked = list(lane.map(Check(lane.contract, known, at_once=True)(iter(texts))))
     tried = RevalidatedRows(
         tuple(batch.rows for batch in checked if batch.rows.height),
-        tuple(bad for batch in checked for bad in batch.bad),
+        tuple(bad for batch in checked for bad in batch.rejected),
     )
     found = sorted((*tried.reserved, *(bad.row for bad in tried.bad)))
     if found != list(rows):
@@ -139,12 +139,12 @@ def delivered(
     count = 0
     kept = pl.DataFrame(pl.Series(ROW, sorted(aside), dtype=pl.get_index_type()))
     numbers = set(kept[ROW])
-    every = reader(lane.feed, agreed, whole=False).read(source)
-    for batch in chain(every, read_one_by_one(reader(plain(lane.feed), agreed, whole=False), head, sent)):
+    every = make_reader(lane.feed, agreed, whole=False).read(source)
+    for batch in chain(every, read_one_by_one(make_reader(plain(lane.feed), agreed, whole=False), head, sent)):
         of_file = not isinstance(batch.lines, Edited)
-        count += (batch.rows.height + len(batch.bad)) if of_file else 0
+        count += (batch.rows.height + len(batch.rejected)) if of_file else 0
         # of a file that was refused after rows had left, nobody knows which of the others had
-        lost = () if entry.rows["refused"] else (bad for bad in batch.bad if not of_file or bad.row not in numbers)
+        lost = () if entry.rows["refused"] else (bad for bad in batch.rejected if not of_file or bad.row not in numbers)
         for bad in lost:
             told = f"{bad.findings[0].code}: {bad.findings[0].note}"
             raise BadInput(
@@ -183,14 +183,14 @@ def plain(feed: Feed) -> Feed:
     return feed.model_copy(update={"compression": "none"})
 
 
-def read_one_by_one(form: Reader, head: bytes, rows: Iterable[tuple[int, bytes]]) -> Iterator[Batch]:
+def read_one_by_one(form: FileReader, head: bytes, rows: Iterable[tuple[int, bytes]]) -> Iterator[Batch]:
     """Read rows, none of which runs into another; batches carry the numbers given. Raises BadInput, ContractBreach."""
     left = iter(rows)
     while piece := tuple(islice(left, PIECE_ROWS)):
         yield from _read_piece(form, head, piece)
 
 
-def _read_piece(form: Reader, head: bytes, rows: tuple[tuple[int, bytes], ...]) -> Iterator[Batch]:
+def _read_piece(form: FileReader, head: bytes, rows: tuple[tuple[int, bytes], ...]) -> Iterator[Batch]:
     lines = [line for _, line in rows]
     file = BytesIO(b"".join(form.rebuild(head, lines)))
     found = [line for _, line in form.rows(file)]
@@ -206,7 +206,7 @@ def _read_piece(form: Reader, head: bytes, rows: tuple[tuple[int, bytes], ...]) 
         own = pl.Series(ROW, [numbers[row - 1] for row in batch.rows[ROW]], dtype=pl.get_index_type())
         bad = tuple(
             RejectedRow(number, edited.lines[number], tuple(replace(finding, row=number) for finding in one.findings))
-            for one in batch.bad
+            for one in batch.rejected
             for number in [numbers[one.row - 1]]
         )
         yield Batch(batch.rows.with_columns(own), edited, bad)

@@ -6,13 +6,13 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from poc.batch import SHOWN_FINDINGS, Account, Finding
+from poc.batch import MAX_SHOWN_FINDINGS, Account, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from poc.batch import Batch, Settled
+    from poc.batch import Batch, RowOutcome
     from poc.delivery.failure_policy import Policy
     from poc.ledger.ledger import ExchangeRecord, Ledger
 
@@ -33,7 +33,7 @@ class Attempt:
         self, ledger: Ledger, entry: ExchangeRecord, size_bytes: int, now: datetime, *, agreed: str, honours_keys: bool
     ) -> None:
         self.rows_in = 0
-        self.settled: list[Settled] = []
+        self.settled: list[RowOutcome] = []
         self.findings: list[Finding] = []
         self.aside: list[int] = []
         self.sealed = self.whole = self.reserved = False
@@ -54,19 +54,19 @@ class Attempt:
     def counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The same batches; their rows have come in."""
         for batch in batches:
-            self.rows_in += batch.rows.height + len(batch.bad)
+            self.rows_in += batch.rows.height + len(batch.rejected)
             yield batch
 
     def take(self, batches: Iterable[Batch]) -> None:
         """Run the line to its end, noting where rows ended."""
         for batch in batches:
-            self.settled += batch.settled
-            if batch.bad or batch.notes:
-                told = [*batch.notes, *(finding for bad in batch.bad for finding in bad.findings)]
-                self.findings += told[: SHOWN_FINDINGS - len(self.findings)]
-                self.aside += [bad.row for bad in batch.bad][: SHOWN_ASIDE - len(self.aside)]
+            self.settled += batch.outcomes
+            if batch.rejected or batch.notes:
+                told = [*batch.notes, *(finding for bad in batch.rejected for finding in bad.findings)]
+                self.findings += told[: MAX_SHOWN_FINDINGS - len(self.findings)]
+                self.aside += [bad.row for bad in batch.rejected][: SHOWN_ASIDE - len(self.aside)]
 
-    def go_on(self, settled: Iterable[Settled], reasons: Mapping[str, int]) -> None:
+    def go_on(self, settled: Iterable[RowOutcome], reasons: Mapping[str, int]) -> None:
         """Take up an account where an earlier attempt left it: what was to be sent is settled anew.
 
         `reasons` are those of the rows that stand set aside.

@@ -14,21 +14,21 @@ from tempfile import gettempdir
 from traceback import clear_frames
 from typing import TYPE_CHECKING
 
-from poc.batch import Account, FileRejected, Finding, SecondPassNeeded, Settled
+from poc.batch import Account, FileRejected, Finding, RowOutcome, SecondPassNeeded
 from poc.delivery import circuit_breaker
 from poc.delivery.failure_policy import FailFast
 from poc.delivery.outbox import Outbox
 from poc.delivery.sender import TransferStats
-from poc.errors import BadInput, ContractBreach, StillWritten, TryLater
+from poc.errors import BadInput, ContractBreach, FileStillChanging, TryLater
 from poc.formats.header import SchemaDrift
 from poc.pipeline.capabilities import Ports, can, equipped, once, stages
 from poc.pipeline.stage_timer import StageTimer
 from poc.quarantine.store import QuarantineStore
 from poc.service.attempt import Attempt
 from poc.service.receipt import Receipt, settled_before
-from poc.transports.folder import FULL
-from poc.transports.source_file import digest as digest_of
+from poc.transports.folder import NO_SPACE
 from poc.transports.source_file import open_regular
+from poc.transports.source_file import sha256_hex as digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -88,7 +88,7 @@ def exchange(
             status = os.fstat(source.fileno())
             if (status.st_size, status.st_mtime_ns) != (seen.size_bytes, seen.changed_ns):
                 left = "part of it had left early" if attempt.sealed else "nothing was sent"
-                raise StillWritten(f"{path}: changed while it was read; {left}, it is left for the next run")
+                raise FileStillChanging(f"{path}: changed while it was read; {left}, it is left for the next run")
 
         try:
             return replace(_sent_down(lane, source, entry, attempt, ledger, unchanged), seen=seen)
@@ -156,13 +156,13 @@ def _sent_down(
         except SecondPassNeeded as recall:
             attempt.again()
             source.seek(0)
-            known = recall.known()
+            known = recall.findings_by_row()
             continue
         except ContractBreach as breach:
             clear_frames(breach.__traceback__)  # lets go of the line, so that nobody reads ahead any more
             _refuse(lane, source, attempt, breach)
         except OSError as error:
-            if error.errno not in FULL:
+            if error.errno not in NO_SPACE:
                 raise
             place = error.filename or gettempdir()  # what waits for the end of a file waits there, without a name
             raise TryLater(f"{place}: cannot be written: {error.strerror}; make room and try again") from error
@@ -186,7 +186,7 @@ def _refuse(lane: PreparedFeed, source: BinaryIO, attempt: Attempt, breach: Cont
     attempt.findings = list(told) or [Finding(0, breach.code, "", str(breach))]
     left = max(attempt.rows_in - sum(part.rows for part in attempt.settled), 0)
     attempt.rows_in = left + sum(part.rows for part in attempt.settled)
-    attempt.settled.append(Settled("refused", left, breach.code, str(breach)))
+    attempt.settled.append(RowOutcome("refused", left, breach.code, str(breach)))
     attempt.whole = attempt.reserved  # of what left early, all that is still to be sent is in the outbox
 
 

@@ -75,9 +75,9 @@ def bad_rows(lane: PreparedFeed, path: Path) -> list[int]:
             source.seek(0)
             try:
                 check = Check(lane.contract, known)
-                return sorted(bad.row for batch in lane.map(check(lane.reader.read(source))) for bad in batch.bad)
+                return sorted(bad.row for batch in lane.map(check(lane.reader.read(source))) for bad in batch.rejected)
             except SecondPassNeeded as recall:
-                known = recall.known()
+                known = recall.findings_by_row()
 
 
 def answer(request: dict[str, Any], ready: PreparedFeed, ledger: Ledger) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--level", type=int, default=BUILT, choices=range(1, BUILT + 1))
     options = parser.parse_args(arguments)
     try:
-        workspace = config_workspace.load(options.workspace)
+        workspace = config_workspace.load_workspace(options.workspace)
         ledger = open_ledger(options.state / "ledger.db")
     except ExchangeError as error:
         print(f"milepost: {error}", file=sys.stderr)  # noqa: T201

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.events import RunEvent, RunKey
-from poc.errors import BadInput, StillWritten, Unbalanced
+from poc.errors import BadInput, FileStillChanging, Unbalanced
 from poc.ledger.ledger import due, open_ledger
 from poc.pipeline.capabilities import retries_itself
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.service.exchange import exchange, resume
 from poc.transports.http import new_session
-from poc.transports.inbox import archive_file, waiting, workspace_lock
+from poc.transports.inbox import archive_file, complete_files, workspace_lock
 from poc.transports.source_file import is_unchanged
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class RunResult:
 
 
 #: What is wrong with one exchange alone, and does not keep the others waiting.
-ITS_OWN = (BadInput, StillWritten, Unbalanced)
+ITS_OWN = (BadInput, FileStillChanging, Unbalanced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def run_inbox(
         TryLater: another run is under way, or the ledger is locked.
         LedgerDamaged: the ledger cannot be used.
     """
-    picked = workspace.pick(name)
+    picked = workspace.select_feeds(name)
     asked = wanted or RunSelection()
     with workspace_lock(workspace), closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
         entries = due(ledger, int(clock().timestamp() * 1_000_000), failed=not retries_itself(level))
@@ -100,7 +100,7 @@ def run_inbox(
                 yield RunResult(partner, feed_id, inbox, error=error)
                 continue
             runner = Runner(ready, ledger, clock, recorder, release, by_person=by_person)
-            files = waiting(inbox, ready.feed, clock())
+            files = complete_files(inbox, ready.feed, clock())
             here = {path.name for path in files}
             for entry in (entry for entry in entries if is_of(entry, partner, feed_id, here) and asked.entry(entry)):
                 try:

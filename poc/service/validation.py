@@ -32,7 +32,7 @@ def problems(root: Path) -> list[str]:
             partner = workspace.load_partner(root, path)
             for feed_id, feed in partner.feed.items():
                 try:
-                    Map(feed.map, contract.load(root / "contracts" / feed.contract))
+                    Map(feed.map, contract.load_contract(root / "contracts" / feed.contract))
                 except BadInput as error:
                     found.append(f"{path}: feed.{feed_id}: {error}")
         except BadInput as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from poc.batch import ROW, Batch, Finding, RejectedRow, SecondPassNeeded
-from poc.contract.unique_keys import Keys
+from poc.contract.unique_keys import UniqueKeyCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +41,7 @@ class Check:
             Recall: keys stand twice whose rows have been passed on.
             Refusal: so many that they cannot be named.
         """
-        with Keys(self._contract.unique, at_once=self._at_once) as keys:
+        with UniqueKeyCheck(self._contract.unique, at_once=self._at_once) as keys:
             for batch in batches:
                 rows, findings = self._contract.check(batch.rows)
                 findings = self._with_known(rows, findings)
@@ -49,7 +49,7 @@ class Check:
                 if twice := keys.add(good):
                     good = without(good, twice)
                     findings = sorted(findings + twice, key=lambda finding: finding.row)
-                yield replace(batch, rows=good, bad=together(batch.bad, set_apart(batch, findings)))
+                yield replace(batch, rows=good, rejected=together(batch.rejected, set_apart(batch, findings)))
             if later := keys.later():
                 raise SecondPassNeeded(tuple(later))
 

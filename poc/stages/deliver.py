@@ -6,7 +6,7 @@ import tempfile
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from poc.batch import Batch, Settled
+from poc.batch import Batch, RowOutcome
 from poc.delivery.outbox import OutboundRequest
 from poc.errors import DeliveryFailed
 
@@ -38,7 +38,7 @@ class Deliver:
         self._seal = seal
         self._early = early
         self._sealed = False
-        self._broken: Settled | None = None  # why an earlier parcel failed: nothing is sent after it
+        self._broken: RowOutcome | None = None  # why an earlier parcel failed: nothing is sent after it
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Batches with every row settled: `delivered` once the partner said so, `failed` from the first failure on."""
@@ -53,15 +53,15 @@ class Deliver:
                         held.write(parcel.body)
                         sizes.append((parcel.name, parcel.rows, len(parcel.body)))
                     parcels = []
-                yield replace(batch, rows=blank.rows, settled=(*batch.settled, *self._send(parcels)))
+                yield replace(batch, rows=blank.rows, outcomes=(*batch.outcomes, *self._send(parcels)))
             if blank is None:
                 return
             held.seek(0)
             for name, rows, size_bytes in sizes:
-                yield replace(blank, settled=tuple(self._send([OutboundRequest(name, rows, held.read(size_bytes))])))
-            yield replace(blank, settled=tuple(self._send(self._packer.rest())))
+                yield replace(blank, outcomes=tuple(self._send([OutboundRequest(name, rows, held.read(size_bytes))])))
+            yield replace(blank, outcomes=tuple(self._send(self._packer.rest())))
 
-    def _send(self, parcels: Iterable[OutboundRequest]) -> Iterator[Settled]:
+    def _send(self, parcels: Iterable[OutboundRequest]) -> Iterator[RowOutcome]:
         for parcel in parcels:
             if not self._sealed:
                 self._seal()
@@ -72,7 +72,7 @@ class Deliver:
             try:
                 self._courier.carry(parcel, keyed=False)
             except DeliveryFailed as error:
-                self._broken = Settled("failed", parcel.rows, error.code, str(error))
+                self._broken = RowOutcome("failed", parcel.rows, error.code, str(error))
                 yield self._broken
             else:
-                yield Settled("delivered", parcel.rows)
+                yield RowOutcome("delivered", parcel.rows)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from poc.batch import ROW, Batch, Settled
+from poc.batch import ROW, Batch, RowOutcome
 from poc.errors import DeliveryFailed
-from poc.transports.folder import found, open_part, publish
+from poc.transports.folder import delivery_state, open_part, publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from poc.delivery.failure_policy import Policy
     from poc.delivery.sender import TransferStats
-    from poc.formats.registry import Encoder
-    from poc.transports.folder import Part
+    from poc.formats.registry import RowEncoder
+    from poc.transports.folder import PartFile
 
 
 class DeliverFile:
@@ -41,7 +41,7 @@ class DeliverFile:
         self,
         folder: Path,
         name: str,
-        encoder: Encoder,
+        encoder: RowEncoder,
         seal: Callable[[], None],
         policy: Policy,
         traffic: TransferStats,
@@ -76,9 +76,9 @@ class DeliverFile:
             if part is not None:
                 part.discard()
         if blank is not None:
-            yield replace(blank, settled=(self._ended(rows),))
+            yield replace(blank, outcomes=(self._ended(rows),))
 
-    def _begun(self) -> Part | None:
+    def _begun(self) -> PartFile | None:
         try:
             if self._folder.parent.is_dir():
                 self._folder.mkdir(exist_ok=True)
@@ -87,7 +87,7 @@ class DeliverFile:
             self._failure = failure
             return None
 
-    def _put(self, part: Part, data: bytes) -> None:
+    def _put(self, part: PartFile, data: bytes) -> None:
         """Write on, unless writing has failed before: the rows that follow are counted all the same."""
         if self._failure is None:
             try:
@@ -95,13 +95,13 @@ class DeliverFile:
             except DeliveryFailed as failure:
                 self._failure = failure
 
-    def resume(self) -> Iterator[Settled]:
+    def resume(self) -> Iterator[RowOutcome]:
         """Give a part its name that an earlier attempt made whole, if nobody did; where its rows end."""
-        if found(self._folder, self._name) == "part":
+        if delivery_state(self._folder, self._name) == "part":
             self._publish()
         yield self._ended(self._waiting)
 
-    def _finish(self, part: Part) -> None:
+    def _finish(self, part: PartFile) -> None:
         if self._failure is None:
             self._traffic.bytes_out += part.size_bytes
             try:
@@ -118,9 +118,9 @@ class DeliverFile:
         except DeliveryFailed as failure:
             self._failure = failure
 
-    def _ended(self, rows: int) -> Settled:
+    def _ended(self, rows: int) -> RowOutcome:
         if self._failure is None:
             self._policy.succeeded()
-            return Settled("delivered", rows)
+            return RowOutcome("delivered", rows)
         stop = self._policy.failed(self._failure)
-        return Settled(stop.outcome, rows, stop.code, stop.reason)
+        return RowOutcome(stop.outcome, rows, stop.code, stop.reason)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from poc.batch import Batch, Settled
+from poc.batch import Batch, RowOutcome
 from poc.errors import ContractBreach, DeliveryFailed
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class DeliverOnce:
             for batch in batches:
                 blank = Batch(batch.rows.clear())
                 settled = self._take(self._packer.add(batch.rows), earlier)
-                yield replace(batch, rows=blank.rows, settled=(*batch.settled, *settled))
+                yield replace(batch, rows=blank.rows, outcomes=(*batch.outcomes, *settled))
                 if self._early and self._stop is None:
                     # what fails here still waits in the outbox, and is settled with the rest of it at the end
                     sent = (part for part in self._go_on(whole=False) if part.outcome in {"delivered", "ambiguous"})
@@ -86,16 +86,16 @@ class DeliverOnce:
             raise
         else:
             if blank is not None:
-                yield replace(blank, settled=tuple(self._take(self._packer.rest(), earlier)))
+                yield replace(blank, outcomes=tuple(self._take(self._packer.rest(), earlier)))
                 yield from as_batches(blank, self._go_on(whole=True))
         finally:
             self._outbox.drop()
 
-    def resume(self) -> Iterator[Settled]:
+    def resume(self) -> Iterator[RowOutcome]:
         """Send what stands in the outbox; where the rows of it end."""
         for parcel in self._outbox.under_way(keyed=not self._honours_keys):
             self._outbox.mark(parcel.name, "ambiguous", DIED)
-            yield Settled("ambiguous", parcel.rows, "died", DIED)
+            yield RowOutcome("ambiguous", parcel.rows, "died", DIED)
         yield from self._send(self._outbox.waiting(), sealed=False)
 
     def _left_before(self) -> dict[str, tuple[str, str]]:
@@ -104,19 +104,19 @@ class DeliverOnce:
             self._outbox.mark(parcel.name, "ambiguous", DIED)
         return self._outbox.states()
 
-    def _take(self, parcels: Iterable[OutboundRequest], earlier: Mapping[str, tuple[str, str]]) -> list[Settled]:
+    def _take(self, parcels: Iterable[OutboundRequest], earlier: Mapping[str, tuple[str, str]]) -> list[RowOutcome]:
         """Hold new parcels; of those that an earlier attempt reserved, all that are not to be sent are settled."""
-        settled: list[Settled] = []
+        settled: list[RowOutcome] = []
         for parcel in parcels:
             if int(parcel.name) > self._reserved_to:
                 self._outbox.hold(parcel)
             elif parcel.name not in earlier:
-                settled.append(Settled("delivered", parcel.rows))
+                settled.append(RowOutcome("delivered", parcel.rows))
             elif earlier[parcel.name][0] == "ambiguous":
-                settled.append(Settled("ambiguous", parcel.rows, "", earlier[parcel.name][1]))
+                settled.append(RowOutcome("ambiguous", parcel.rows, "", earlier[parcel.name][1]))
         return settled
 
-    def _go_on(self, *, whole: bool) -> Iterator[Settled]:
+    def _go_on(self, *, whole: bool) -> Iterator[RowOutcome]:
         """Reserve what is held, and send all that waits."""
         self._whole = whole
         untouched = self._reserved_to < 0
@@ -132,14 +132,14 @@ class DeliverOnce:
             at_hand = untouched and all(parcel.body for parcel in fresh)
             yield from self._send(fresh if at_hand else self._outbox.waiting(), sealed=untouched)
 
-    def _send(self, parcels: Iterable[OutboundRequest], *, sealed: bool) -> Iterator[Settled]:
+    def _send(self, parcels: Iterable[OutboundRequest], *, sealed: bool) -> Iterator[RowOutcome]:
         for parcel in parcels:
             self._stop = self._stop or self._policy.hold()
             if self._stop is not None:
                 if sealed and not self._honours_keys:  # it was marked as being sent, and is not
                     self._outbox.mark(parcel.name, "reserved")
                     sealed = False
-                yield Settled(self._stop.outcome, parcel.rows, self._stop.code, self._stop.reason)
+                yield RowOutcome(self._stop.outcome, parcel.rows, self._stop.code, self._stop.reason)
                 continue
             if not self._honours_keys and not sealed:
                 self._outbox.mark(parcel.name, "sending")
@@ -150,27 +150,27 @@ class DeliverOnce:
             yield self._carry(parcel)
         self._confirm()
 
-    def _carry(self, parcel: OutboundRequest) -> Settled:
+    def _carry(self, parcel: OutboundRequest) -> RowOutcome:
         try:
             self._courier.carry(parcel, keyed=True)
         except DeliveryFailed as failure:
             self._stop = self._policy.failed(failure)
             if failure.unknown and not self._honours_keys:
                 self._outbox.mark(parcel.name, "ambiguous", str(failure))
-                return Settled("ambiguous", parcel.rows, failure.code, str(failure))
+                return RowOutcome("ambiguous", parcel.rows, failure.code, str(failure))
             if not self._honours_keys:
                 self._outbox.mark(parcel.name, "reserved")
-            return Settled(self._stop.outcome, parcel.rows, self._stop.code, self._stop.reason)
+            return RowOutcome(self._stop.outcome, parcel.rows, self._stop.code, self._stop.reason)
         self._policy.succeeded()
         self._confirmed.append(parcel.name)
-        return Settled("delivered", parcel.rows)
+        return RowOutcome("delivered", parcel.rows)
 
     def _confirm(self) -> None:
         self._outbox.confirm(self._confirmed)
         self._confirmed = []
 
 
-def as_batches(blank: Batch, settled: Iterable[Settled]) -> Iterator[Batch]:
+def as_batches(blank: Batch, settled: Iterable[RowOutcome]) -> Iterator[Batch]:
     """Settled rows, one batch each."""
     for part in settled:
-        yield replace(blank, settled=(part,))
+        yield replace(blank, outcomes=(part,))

@@ -59,8 +59,8 @@ class Map:
         if not found:
             return replace(batch, rows=rows)
         apart = [RejectedRow(row, batch.lines.original(row), tuple(told)) for row, told in found.items()]
-        bad = tuple(sorted((*batch.bad, *apart), key=lambda one: one.row))
-        return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(found))), bad=bad)
+        bad = tuple(sorted((*batch.rejected, *apart), key=lambda one: one.row))
+        return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(found))), rejected=bad)
 
 
 class Range(Protocol):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from poc.batch import ROW, SHOWN_FINDINGS, Batch, FileRejected, Finding, RejectedRow, Settled
+from poc.batch import MAX_SHOWN_FINDINGS, ROW, Batch, FileRejected, Finding, RejectedRow, RowOutcome
 from poc.formats.header import SchemaDrift
 
 if TYPE_CHECKING:
@@ -59,19 +59,19 @@ class Quarantine:
         rows = bad = 0
         first: tuple[Finding, ...] = ()
         for batch in batches:
-            rows += batch.rows.height + len(batch.bad)
-            if not batch.bad:
+            rows += batch.rows.height + len(batch.rejected)
+            if not batch.rejected:
                 yield batch
                 continue
-            bad += len(batch.bad)
-            if len(first) < SHOWN_FINDINGS:
-                first += tuple(finding for one in batch.bad for finding in one.findings)[:SHOWN_FINDINGS]
+            bad += len(batch.rejected)
+            if len(first) < MAX_SHOWN_FINDINGS:
+                first += tuple(finding for one in batch.rejected for finding in one.findings)[:MAX_SHOWN_FINDINGS]
             if self._at_once:
                 self._judge(bad, rows, first)
-            self._keep(batch.bad)
-            codes = Counter(one.findings[0].code for one in batch.bad)
-            settled = (Settled("quarantined", rows_of, code) for code, rows_of in codes.items())
-            yield replace(batch, settled=(*batch.settled, *settled))
+            self._keep(batch.rejected)
+            codes = Counter(one.findings[0].code for one in batch.rejected)
+            settled = (RowOutcome("quarantined", rows_of, code) for code, rows_of in codes.items())
+            yield replace(batch, outcomes=(*batch.outcomes, *settled))
         self._judge(bad, rows, first)
 
     def _set_all_aside(self, drift: SchemaDrift) -> Iterator[Batch]:
@@ -81,11 +81,11 @@ class Quarantine:
         lines = self._lines()
         while piece := list(islice(lines, PIECE_ROWS)):
             self._keep([RejectedRow(row, line, (Finding(row, drift.code, "", str(drift)),)) for row, line in piece])
-            yield replace(blank, settled=(Settled("quarantined", len(piece), drift.code, str(drift)),))
+            yield replace(blank, outcomes=(RowOutcome("quarantined", len(piece), drift.code, str(drift)),))
 
     def _judge(self, bad: int, rows: int, first: tuple[Finding, ...]) -> None:
         if not self._budget.allows(bad, rows):
             allowed = f"{self._budget.rows:,} rows or {self._budget.share:.0%} of a file"
             found = f"row {first[0].row}: {first[0].code}: {first[0].note}"
             message = f"{bad:,} of {rows:,} rows are bad, the budget is {allowed}; the first is {found}"
-            raise FileRejected("error-budget", message, first[:SHOWN_FINDINGS])
+            raise FileRejected("error-budget", message, first[:MAX_SHOWN_FINDINGS])

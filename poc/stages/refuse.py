@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poc.batch import SHOWN_FINDINGS, FileRejected
+from poc.batch import MAX_SHOWN_FINDINGS, FileRejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,10 +19,10 @@ class Refuse:
         """The batches as they came. Raises Refusal, which names the first bad row."""
         found: list[Finding] = []
         for batch in batches:
-            if batch.bad:
-                told = [finding for bad in batch.bad for finding in bad.findings]
-                found = sorted([*found, *told], key=lambda finding: finding.row)[:SHOWN_FINDINGS]
+            if batch.rejected:
+                told = [finding for bad in batch.rejected for finding in bad.findings]
+                found = sorted([*found, *told], key=lambda finding: finding.row)[:MAX_SHOWN_FINDINGS]
             yield batch
         if found:
             first = found[0]
-            raise FileRejected(first.code, f"row {first.row}: {first.told()}", tuple(found))
+            raise FileRejected(first.code, f"row {first.row}: {first.text()}", tuple(found))

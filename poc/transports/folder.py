@@ -14,7 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, Self
 
 from poc.errors import BadInput, DeliveryFailed
-from poc.transports.source_file import digest, open_regular
+from poc.transports.source_file import open_regular, sha256_hex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,32 +24,36 @@ if TYPE_CHECKING:
 PART = ".part"
 
 #: Bytes of a name, its `.part` included, that every usual file system takes.
-NAME_BYTES = 255
+MAX_NAME_BYTES = 255
 
 #: What stands in no name: signs that end or part a path, and those no person can see.
-UNFIT = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udfff]")
+UNSAFE_CHARACTERS = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udfff]")
 
-FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up", errno.EFBIG: "the file grew too large"}
+NO_SPACE = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the quota is used up",
+    errno.EFBIG: "the file grew too large",
+}
 
 
 def safe_name(name: str) -> str:
     """The name itself where it can stand in any folder; else one made from it, with a mark that keeps it apart."""
-    made = UNFIT.sub("_", name)
+    made = UNSAFE_CHARACTERS.sub("_", name)
     if made.startswith(".") or not made:
         made = f"_{made[1:]}"
     if made.endswith(PART):
         made = f"{made.removesuffix(PART)}_part"
-    if made == name and len(name.encode()) + len(PART) <= NAME_BYTES:
+    if made == name and len(name.encode()) + len(PART) <= MAX_NAME_BYTES:
         return name
     stem, dot, ending = made.rpartition(".")
     if not dot or len(ending) > 10:
         stem, dot, ending = made, "", ""
     mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    room = NAME_BYTES - len(PART) - len(f".{mark}{dot}{ending}".encode())
+    room = MAX_NAME_BYTES - len(PART) - len(f".{mark}{dot}{ending}".encode())
     return f"{stem.encode()[:room].decode('utf-8', 'ignore')}.{mark}{dot}{ending}"
 
 
-def found(folder: Path, name: str) -> Literal["part", "published", "neither"]:
+def delivery_state(folder: Path, name: str) -> Literal["part", "published", "neither"]:
     """What of a delivery stands in its folder, for a run that takes up after a crash.
 
     Whether a `part` is whole, the folder does not tell: it is if `finish` had returned. `published` is under its name.
@@ -75,28 +79,28 @@ def publish(folder: Path, name: str) -> None:
             if not os.path.lexists(target):
                 part.rename(target)
                 renamed = True
-            elif equal(part, target):
+            elif same_content(part, target):
                 part.unlink()
             else:
                 note = "another file has this name and is left as it is; move it away"
                 raise DeliveryFailed("file-exists", f"{target}: {note}", kind="stop")
         elif not os.path.lexists(target):
             raise DeliveryFailed("folder", f"{target}: neither it nor its {PART} file is there", unknown=True)
-        keep_names(folder)
+        sync_folder(folder)
     except OSError as error:
-        raise failure(target, error, unknown=renamed) from error
+        raise write_failure(target, error, unknown=renamed) from error
 
 
-def open_part(folder: Path, name: str) -> Part:
+def open_part(folder: Path, name: str) -> PartFile:
     """Begin to deliver a file; a part that a crash left is thrown away.
 
     Raises:
         DeliveryFailed: the folder is not there or cannot be written to.
     """
-    return Part(folder, safe_name(name))
+    return PartFile(folder, safe_name(name))
 
 
-class Part:
+class PartFile:
     """A file on its way into a folder. Leaving the `with` block before `finish` or `publish` throws it away."""
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -108,7 +112,7 @@ class Part:
             self._path.unlink(missing_ok=True)
             self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            raise failure(self.target, error) from error
+            raise write_failure(self.target, error) from error
 
     def write(self, data: bytes) -> None:
         """Write on. Raises DeliveryFailed, and then nothing of the part is left."""
@@ -118,7 +122,7 @@ class Part:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
             self.discard()
-            raise failure(self.target, error) from error
+            raise write_failure(self.target, error) from error
         self.size_bytes += len(data)
 
     def finish(self) -> None:
@@ -131,7 +135,7 @@ class Part:
             os.fsync(self._fd)
         except OSError as error:
             self.discard()
-            raise failure(self.target, error) from error
+            raise write_failure(self.target, error) from error
         os.close(self._fd)
         self._fd = -1
 
@@ -163,19 +167,19 @@ class Part:
         self.discard()
 
 
-def equal(one: Path, other: Path) -> bool:
+def same_content(one: Path, other: Path) -> bool:
     """Whether both are regular files of the same bytes."""
     try:
         first, seen = open_regular(one)
         with first:
             second, known = open_regular(other)
             with second:
-                return seen.size_bytes == known.size_bytes and digest(first) == digest(second)
+                return seen.size_bytes == known.size_bytes and sha256_hex(first) == sha256_hex(second)
     except BadInput:
         return False
 
 
-def keep_names(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Bring a folder's names to the disk, where its file system knows such a thing. Raises OSError."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -187,10 +191,10 @@ def keep_names(folder: Path) -> None:
         os.close(fd)
 
 
-def failure(target: Path, error: OSError, *, unknown: bool = False) -> DeliveryFailed:
+def write_failure(target: Path, error: OSError, *, unknown: bool = False) -> DeliveryFailed:
     """What the system said, in our words; there may be room again later, or a mount, or the right to write."""
-    if error.errno in FULL:
-        return DeliveryFailed("disk-full", f"{target}: {FULL[error.errno]}", unknown=unknown)
+    if error.errno in NO_SPACE:
+        return DeliveryFailed("disk-full", f"{target}: {NO_SPACE[error.errno]}", unknown=unknown)
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
         return DeliveryFailed("folder", f"{target.parent}: no such folder; make it, or see why it is not mounted")
     return DeliveryFailed("folder", f"{target}: cannot be written: {error.strerror}", unknown=unknown)

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 MEDIA_TYPES = {"jsonl": "application/jsonl", "csv": "text/csv; charset=utf-8"}
 
 #: Bytes of an answer that are read to keep its connection; of a longer one the rest is left, and the connection closed.
-ANSWER_BYTES = 64 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024
 
 #: The longest wait that is understood, in seconds.
-LONGEST_S = 10.0**9
+MAX_WAIT_S = 10.0**9
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 #: Headers that no configuration may write: they say how a request is read.
-OURS = frozenset(
+RESERVED_HEADERS = frozenset(
     {"host", "connection", "content-length", "content-type", "transfer-encoding", "expect", "te", "idempotency-key"}
 )
 
@@ -68,7 +68,7 @@ class HttpEndpoint:
         self, session: requests.Session, url: str, timeout_s: float, headers: Mapping[str, Secret], media_type: str
     ) -> None:
         for name in headers:
-            if not HEADER_NAME.fullmatch(name) or name.lower() in OURS:
+            if not HEADER_NAME.fullmatch(name) or name.lower() in RESERVED_HEADERS:
                 raise BadInput(f"{url}: {name!r} cannot be a secret header; choose another name")
         try:
             self._blank = session.prepare_request(requests.Request("POST", url, {"Content-Type": media_type}))
@@ -110,18 +110,18 @@ class HttpEndpoint:
                 proxies=self._session.proxies,
             )
         except OSError as error:  # all of the library's errors are
-            failed = unanswered(self._url, error, self._timeout_s, time.monotonic() - began)
+            failed = no_response_failure(self._url, error, self._timeout_s, time.monotonic() - began)
         else:
-            drain(answer, began + self._timeout_s)
+            drain_response(answer, began + self._timeout_s)
             if not 200 <= answer.status_code < 300:
-                failed = refused(self._url, answer.status_code, answer.headers.get("Retry-After"), now)
+                failed = status_failure(self._url, answer.status_code, answer.headers.get("Retry-After"), now)
         if failed is not None:
             raise failed
 
 
-def unanswered(url: str, error: OSError, timeout_s: float, took_s: float) -> DeliveryFailed:
+def no_response_failure(url: str, error: OSError, timeout_s: float, took_s: float) -> DeliveryFailed:
     """A request without an answer, told by what was underneath."""
-    causes = list(chain(error))
+    causes = list(error_chain(error))
     words = next((e.strerror for e in causes if isinstance(e, OSError) and e.strerror), type(causes[-1]).__name__)
     if any(isinstance(e, wire.ConnectTimeoutError) and not isinstance(e, wire.NewConnectionError) for e in causes):
         return DeliveryFailed("time-out", f"{url}: no connection in {timeout_s:g} s", took_s)
@@ -134,7 +134,7 @@ def unanswered(url: str, error: OSError, timeout_s: float, took_s: float) -> Del
     return DeliveryFailed("connection", f"{url}: connection lost: {words}", unknown=True)
 
 
-def refused(url: str, status: int, retry_after: str | None, now: datetime) -> DeliveryFailed:
+def status_failure(url: str, status: int, retry_after: str | None, now: datetime) -> DeliveryFailed:
     """An answer that is no success, by what it asks for."""
     code, said = f"http-{status}", f"{url}: answered {status}"
     if status == 410:
@@ -155,32 +155,32 @@ def retry_after_s(text: str, now: datetime) -> float:
     """Seconds that a `Retry-After` asks for, in either form; 0 for one that is past or cannot be read."""
     text = text.strip()
     if text.isascii() and text.isdigit():
-        return min(float(text), LONGEST_S)
+        return min(float(text), MAX_WAIT_S)
     try:
         until = parsedate_to_datetime(text)
         if until.tzinfo is None:
             until = until.replace(tzinfo=now.tzinfo)
-        return min(max((until - now).total_seconds(), 0.0), LONGEST_S)
+        return min(max((until - now).total_seconds(), 0.0), MAX_WAIT_S)
     except (ValueError, TypeError, IndexError, OverflowError):
         return 0.0
 
 
-def drain(answer: requests.Response, until_s: float) -> None:
+def drain_response(answer: requests.Response, until_s: float) -> None:
     """Read an answer's body so that its connection is kept; one that is long, slow or broken costs the connection.
 
     The status has been read: whatever becomes of the body, the delivery went as the status says.
     """
     taken = 0
     with suppress(wire.HTTPError, OSError):
-        while taken < ANSWER_BYTES and time.monotonic() < until_s:
-            part = answer.raw.read1(ANSWER_BYTES, decode_content=False)
+        while taken < MAX_RESPONSE_BYTES and time.monotonic() < until_s:
+            part = answer.raw.read1(MAX_RESPONSE_BYTES, decode_content=False)
             if not part:
                 return
             taken += len(part)
     answer.close()
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
+def error_chain(error: BaseException) -> Iterator[BaseException]:
     """An error and those it was made of, the outermost first."""
     found: BaseException | None = error
     for _ in range(20):  # deeper than any library goes, and an end where causes go round

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from poc.config.workspace import Workspace
 
 #: Endings of files that are still being written.
-UNFINISHED = (".part", ".tmp", ".filepart")
+UNFINISHED_SUFFIXES = (".part", ".tmp", ".filepart")
 
 #: Where a file goes by its outcome; one that failed stays in the inbox for the next run.
-PLACES = {"done": "archive", "already_received": "archive", "refused": "refused"}
+FOLDER_BY_OUTCOME = {"done": "archive", "already_received": "archive", "refused": "refused"}
 
 
-def handed_in(folder: Path, feed: Feed) -> list[Path]:
+def inbox_files(folder: Path, feed: Feed) -> list[Path]:
     """Files of a feed, by name.
 
     What is hidden, has the ending of an unfinished file, announces another file, or is not a regular file of the inbox
@@ -35,47 +35,47 @@ def handed_in(folder: Path, feed: Feed) -> list[Path]:
         path
         for path in sorted(folder.glob(feed.files))
         if not path.name.startswith(".")
-        and not path.name.endswith(UNFINISHED)
-        and not announces(path.name, feed)
-        and regular(path)
+        and not path.name.endswith(UNFINISHED_SUFFIXES)
+        and not is_announcement(path.name, feed)
+        and is_regular_file(path)
     ]
 
 
-def all_handed_in(workspace: Workspace, name: str | None) -> list[Path]:
+def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
     """Files of every feed that PARTNER or PARTNER/FEED names; of all feeds for None. Raises BadInput."""
     return [
         path
-        for partner, feed in workspace.pick(name)
-        for path in handed_in(workspace.inbox(partner, feed), workspace.find(partner, feed)[1])
+        for partner, feed in workspace.select_feeds(name)
+        for path in inbox_files(workspace.inbox(partner, feed), workspace.get_feed(partner, feed)[1])
     ]
 
 
-def waiting(folder: Path, feed: Feed, now: datetime) -> list[Path]:
+def complete_files(folder: Path, feed: Feed, now: datetime) -> list[Path]:
     """Files that are whole: announced, where the feed has a `done_file`; else unchanged for `settle_s`."""
-    return [path for path in handed_in(folder, feed) if whole(path, feed, now)]
+    return [path for path in inbox_files(folder, feed) if is_complete(path, feed, now)]
 
 
-def whole(path: Path, feed: Feed, now: datetime) -> bool:
+def is_complete(path: Path, feed: Feed, now: datetime) -> bool:
     """Whether nobody writes the file any more, as far as its feed lets one know."""
     if feed.done_file:
-        return regular(announcement(path, feed))
+        return is_regular_file(announcement_path(path, feed))
     try:
         return now.timestamp() - path.lstat().st_mtime >= feed.settle_s
     except FileNotFoundError:  # taken away since it was listed
         return False
 
 
-def regular(path: Path) -> bool:
+def is_regular_file(path: Path) -> bool:
     """Whether it is a file of its own: no link, folder, pipe or socket. Nothing is opened."""
     return not path.is_symlink() and path.is_file()
 
 
-def announcement(path: Path, feed: Feed) -> Path:
+def announcement_path(path: Path, feed: Feed) -> Path:
     """The file that stands beside a whole one, for a feed with a `done_file`."""
     return path.with_name(feed.done_file.replace("{name}", path.name))
 
 
-def announces(name: str, feed: Feed) -> bool:
+def is_announcement(name: str, feed: Feed) -> bool:
     """Whether a file's name is that of an announcement, whatever it announces."""
     if feed.done_file in {"", "{name}"}:
         return False
@@ -90,19 +90,19 @@ def unclaimed_files(workspace: Workspace) -> list[Path]:
     `why_stray` tells of each why it is left alone.
     """
     inbox = workspace.root / "var" / "inbox"
-    expected = set(all_handed_in(workspace, None))
-    for partner, name in workspace.pick(None):
-        folder, feed = workspace.inbox(partner, name), workspace.find(partner, name)[1]
+    expected = set(all_inbox_files(workspace, None))
+    for partner, name in workspace.select_feeds(None):
+        folder, feed = workspace.inbox(partner, name), workspace.get_feed(partner, name)[1]
         expected |= {folder, folder.parent}  # these may be links: a person put them there to have the inbox elsewhere
         if feed.done_file:
-            expected |= {announcement(path, feed) for path in handed_in(folder, feed)}
+            expected |= {announcement_path(path, feed) for path in inbox_files(folder, feed)}
     return [
         path
         for path in sorted(inbox.rglob("*"))
         if path not in expected
         and (path.is_symlink() or not path.is_dir())
         and not path.name.startswith(".")
-        and (path.is_symlink() or not path.name.endswith(UNFINISHED))
+        and (path.is_symlink() or not path.name.endswith(UNFINISHED_SUFFIXES))
     ]
 
 
@@ -122,21 +122,21 @@ def archive_file(workspace: Workspace, partner: str, feed: str, path: Path, outc
     Raises:
         BadInput: it cannot be moved.
     """
-    if outcome not in PLACES:
+    if outcome not in FOLDER_BY_OUTCOME:
         return path
-    folder = workspace.done(partner, feed, PLACES[outcome])
-    found = workspace.find(partner, feed)[1]
+    folder = workspace.processed_folder(partner, feed, FOLDER_BY_OUTCOME[outcome])
+    found = workspace.get_feed(partner, feed)[1]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if found.done_file and regular(beside := announcement(path, found)):
-            beside.rename(_free(folder, beside, digest))
-        return path.rename(_free(folder, path, digest))
+        if found.done_file and is_regular_file(beside := announcement_path(path, found)):
+            beside.rename(_free_path(folder, beside, digest))
+        return path.rename(_free_path(folder, path, digest))
     except OSError as error:
         told = f"{path}: {outcome.replace('_', ' ')}, but cannot be moved to {folder}: {error.strerror}"
         raise BadInput(f"{told}; see who may write there") from error
 
 
-def _free(folder: Path, path: Path, digest: str) -> Path:
+def _free_path(folder: Path, path: Path, digest: str) -> Path:
     """A path in the folder that nothing has yet."""
     target, number = folder / path.name, 1
     while os.path.lexists(target):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NoReturn
 
-from poc.config.partner import REFERENCE
+from poc.config.partner import SECRET_REFERENCE
 from poc.errors import BadInput
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 * 1024
 
 #: What a header can carry: visible ASCII, and spaces between.
-FIT = re.compile(r"[!-~]([ -~]*[!-~])?")
+HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 class Secret:
@@ -41,7 +41,7 @@ class Secret:
         raise TypeError("a secret is neither copied nor written down")
 
 
-def resolve(text: str, environ: Mapping[str, str], root: Path) -> Secret:
+def resolve_secret(text: str, environ: Mapping[str, str], root: Path) -> Secret:
     """The secret that a reference names: `${env:NAME}` or `${file:PATH}`, after `Bearer `, `Basic ` or `Token ` if so.
 
     Args:
@@ -53,24 +53,24 @@ def resolve(text: str, environ: Mapping[str, str], root: Path) -> Secret:
         BadInput: it is no reference, there is no such variable or file, or a header cannot carry what it holds. The
             message names the variable or file and never what is in it.
     """
-    match = REFERENCE.fullmatch(text)
+    match = SECRET_REFERENCE.fullmatch(text)
     if match is None:
         raise BadInput("a secret is named by `${env:NAME}` or `${file:PATH}`, and stands nowhere itself")
     kind, name = match.groups()
-    found = _variable(name, environ) if kind == "env" else _file(root / name)
-    if not FIT.fullmatch(found):
+    found = _read_variable(name, environ) if kind == "env" else _read_file(root / name)
+    if not HEADER_VALUE.fullmatch(found):
         what = "is empty" if not found.strip() else "holds signs that no header can carry, or spaces at an end"
         raise BadInput(f"the secret {text[match.start(1) - 2 :]} {what}")
     return Secret(text[: match.start(1) - 2] + found)
 
 
-def _variable(name: str, environ: Mapping[str, str]) -> str:
+def _read_variable(name: str, environ: Mapping[str, str]) -> str:
     if name not in environ:
         raise BadInput(f"the environment variable {name} is not set, and a secret is named by it")
     return environ[name]
 
 
-def _file(path: Path) -> str:
+def _read_file(path: Path) -> str:
     try:
         if not path.is_file():
             raise BadInput(f"{path}: no such file, and a secret is named by it")

@@ -41,22 +41,22 @@ def open_regular(path: Path) -> tuple[BinaryIO, FileVersion]:
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
         raise BadInput(f"{path}: cannot be read: not a regular file")
-    return os.fdopen(fd, "rb"), _seen(status)
+    return os.fdopen(fd, "rb"), _file_version(status)
 
 
 def is_unchanged(path: Path, seen: FileVersion) -> bool:
     """Whether the path still names the file that was seen, unchanged: neither replaced nor grown since."""
     try:
-        return _seen(path.lstat()) == seen
+        return _file_version(path.lstat()) == seen
     except OSError:
         return False
 
 
-def _seen(status: os.stat_result) -> FileVersion:
+def _file_version(status: os.stat_result) -> FileVersion:
     return FileVersion(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def digest(file: BinaryIO) -> str:
+def sha256_hex(file: BinaryIO) -> str:
     """The sha256 of what is left to read of a file."""
     found = hashlib.sha256()
     while piece := file.read(1 << 20):

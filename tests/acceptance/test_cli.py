@@ -336,10 +336,10 @@ def test_a_run_delivers_and_puts_the_file_away(workspace, start_partner):
 
 def test_two_runs_at_once_are_one_and_a_later(workspace):
     """While one run holds the workspace, another is told to come again."""
-    from poc.config.workspace import load
+    from poc.config.workspace import load_workspace
     from poc.transports.inbox import workspace_lock
 
-    with workspace_lock(load(workspace)):
+    with workspace_lock(load_workspace(workspace)):
         done = milepost("-w", workspace, "run")
     assert done.exit_code == 75
     assert "another run is under way" in done.stderr

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from metrics.events import NullRecorder
-from poc.config.scaffold import AIRLINES, make
-from poc.config.workspace import load
+from poc.config.scaffold import AIRLINES, create_workspace
+from poc.config.workspace import load_workspace
 from poc.ledger.ledger import open_ledger
 from poc.ledger.queries import unsent
 from poc.service.runner import run_inbox
@@ -43,7 +43,7 @@ def workspace(tmp_path, good_csv):
     root = tmp_path / "w"
 
     def build(place):
-        make(root, "crash", "live", {"UA": AIRLINES["UA"]}, "")
+        create_workspace(root, "crash", "live", {"UA": AIRLINES["UA"]}, "")
         path = root / "partners" / "UA.toml"
         head, _, tail = path.read_text().partition("[endpoint]\n")
         path.write_text(f"{head}[endpoint]\n{place}\n{tail[tail.index('[feed') :]}")
@@ -68,7 +68,7 @@ def die(root, at, level):
 
 def run(root, level, now):
     """What the next run does, to its end."""
-    return list(run_inbox(load(root), None, level, lambda: now, NullRecorder(), "0"))
+    return list(run_inbox(load_workspace(root), None, level, lambda: now, NullRecorder(), "0"))
 
 
 def expected():

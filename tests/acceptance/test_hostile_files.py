@@ -19,8 +19,8 @@ from click.testing import CliRunner
 
 from metrics.events import NullRecorder
 from milepost.cli import main
-from poc.config.scaffold import AIRLINES, make
-from poc.config.workspace import load
+from poc.config.scaffold import AIRLINES, create_workspace
+from poc.config.workspace import load_workspace
 from poc.formats.record_splitter import Sizes
 from poc.ledger.schema import VERSION
 from poc.service.runner import run_inbox
@@ -47,9 +47,9 @@ main(sys.argv[1:])
 HOLDS_LOCK = """
 import sys, time
 from pathlib import Path
-from poc.config.workspace import load
-from poc.transports.inbox import workspace_lock as alone
-with alone(load(Path(sys.argv[1]))):
+from poc.config.workspace import load_workspace
+from poc.transports.inbox import workspace_lock
+with workspace_lock(load_workspace(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -61,7 +61,7 @@ class House:
     def __init__(self, root, place):
         self.root = root
         self.inbox = root / "var" / "inbox" / "UA" / "flights"
-        make(root, "hostile", "live", {"UA": AIRLINES["UA"]}, "")
+        create_workspace(root, "hostile", "live", {"UA": AIRLINES["UA"]}, "")
         self.settings = root / "partners" / "UA.toml"
         head, _, tail = self.settings.read_text().partition("[endpoint]\n")
         feed = tail[tail.index("[feed.flights]") :].replace("settle_s = 2.0 ", "settle_s = 0 ")
@@ -252,7 +252,7 @@ def place(request, tmp_path, partner):
 def ran(house, level, recorder=None):
     """A run of the inbox: outcome or error of each exchange."""
     recorder = recorder or NullRecorder()
-    found = run_inbox(load(house.root), None, level, lambda: NOW, recorder, "0")
+    found = run_inbox(load_workspace(house.root), None, level, lambda: NOW, recorder, "0")
     return [one.receipt.outcome if one.receipt else one.error for one in found]
 
 

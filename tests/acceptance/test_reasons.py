@@ -17,7 +17,7 @@ from metrics.replay.harness import replay
 from metrics.replay.subject_run import ReplayRequest
 from metrics.store.database import open_reader, open_store
 from milepost.cli import main
-from poc.config.scaffold import AIRLINES, make
+from poc.config.scaffold import AIRLINES, create_workspace
 
 
 def test_a_live_run_brings_its_reasons_into_the_store(tmp_path, start_partner):
@@ -45,7 +45,7 @@ def test_a_replay_brings_its_reasons_into_the_store(tmp_path):
     """The harness takes them from the service's own words; the monolith, which sets nothing aside, tells none."""
     folder, spool = tmp_path / "replay", tmp_path / "spool"
     folder.mkdir()
-    make(tmp_path / "w", "w", "replay", AIRLINES, "")
+    create_workspace(tmp_path / "w", "w", "replay", AIRLINES, "")
     with resources.as_file(resources.files("metrics.replay") / "faults-standard.toml") as rates:
         load = workload.build_workload(folder, rates, "standard", 3)
     spoiled = [file for file in load.files if file.broken][:2]

@@ -27,7 +27,7 @@ from typing import Any
 
 from metrics.replay.input_files import read_flights
 from metrics.replay.subject_process import SubjectProcess, read_usage, subject_command
-from poc.config.scaffold import AIRLINES, make
+from poc.config.scaffold import AIRLINES, create_workspace
 from poc.ledger.ledger import open_ledger
 from poc.pipeline.capabilities import BUILT
 
@@ -59,7 +59,7 @@ class Bench:
         self.folder = folder
         self._stack = stack
         self._number = 0
-        make(folder / "w", "bench", "replay", AIRLINES, "")
+        create_workspace(folder / "w", "bench", "replay", AIRLINES, "")
         partner = folder / "w" / "partners" / "UA.toml"
         head, _, tail = partner.read_text().partition("[endpoint]\n")
         (folder / "out").mkdir()

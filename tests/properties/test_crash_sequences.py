@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from metrics.events import OUTCOMES, NullRecorder
-from poc.config.workspace import load
+from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import settle
 from poc.errors import BadInput
 from poc.formats.record_splitter import Sizes
@@ -240,12 +240,12 @@ class Service:
 
     def run(self):
         """What `milepost run` does."""
-        for ran in run_inbox(load(self.root), None, self.level, lambda: self.now, NullRecorder(), "0"):
+        for ran in run_inbox(load_workspace(self.root), None, self.level, lambda: self.now, NullRecorder(), "0"):
             assert ran.error is None, ran.error
 
     def mend(self):
         """What a person does with the rows in quarantine: each is mended and replayed."""
-        workspace = load(self.root)
+        workspace = load_workspace(self.root)
         with closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
             ready = prepare_feed(workspace, "UA", "rows", self.level, session)
             for trouble in ledger.connection.exec_driver_sql("SELECT id FROM exchange ORDER BY id").fetchall():
@@ -262,7 +262,7 @@ class Service:
 
     def resend(self):
         """What a person does with requests that failed for good."""
-        with closing(open_ledger(load(self.root).ledger)) as ledger:
+        with closing(open_ledger(load_workspace(self.root).ledger)) as ledger:
             for trouble in troubles(ledger):
                 entry = pick(ledger, trouble["id"])
                 if entry.outcome == "failed" and entry.whole:

@@ -11,7 +11,7 @@ from poc.batch import ROW
 from poc.config.partner import Dialect, Feed
 from poc.errors import ContractBreach
 from poc.formats.record_splitter import Sizes
-from poc.formats.registry import reader
+from poc.formats.registry import make_reader
 
 #: Bytes that matter to structure, often; any byte, sometimes.
 SOUP = st.lists(
@@ -63,7 +63,7 @@ def skipped(data, places, ends):
 
 def account(data, told, sizes):
     """Hold what was read, and what was listed, against the bytes of a file."""
-    kept = reader(told, Agreed(), sizes)
+    kept = make_reader(told, Agreed(), sizes)
     listed = list(kept.rows(io.BytesIO(data)))
     rows = [row for _, row in listed]
     assert [number for number, _ in listed] == list(range(1, len(rows) + 1))
@@ -81,7 +81,7 @@ def account(data, told, sizes):
     except ContractBreach:
         return
     good = [number for batch in batches for number in batch.rows[ROW]]
-    bad = {one.row: one.original for batch in batches for one in batch.bad}
+    bad = {one.row: one.original for batch in batches for one in batch.rejected}
     assert sorted([*good, *bad]) == list(range(1, len(rows) + 1))
     assert all(original == rows[number - 1] for number, original in bad.items())
     for batch in batches:
@@ -109,8 +109,8 @@ def test_any_bytes_as_json_lines_are_accounted_for(data, sizes, encoding):
 def test_what_is_read_does_not_depend_on_where_blocks_end(data, sizes, dialect):
     """A file in blocks of any size has the same rows as in one."""
     told = feed(dialect)
-    parts = reader(told, Agreed(), sizes)
-    whole = reader(told, Agreed(), Sizes(1 << 16, sizes.record_bytes))
+    parts = make_reader(told, Agreed(), sizes)
+    whole = make_reader(told, Agreed(), Sizes(1 << 16, sizes.record_bytes))
     assert list(parts.rows(io.BytesIO(data))) == list(whole.rows(io.BytesIO(data)))
 
 
@@ -147,8 +147,8 @@ def test_tables_that_python_writes_are_read_as_they_were(table, delimiter, quote
     )
     names = tuple("abcd"[: len(table[0])])
     data = file.getvalue().encode("utf-16" if encoding == "utf-16" else "utf-8")
-    batches = list(reader(feed(dialect), Agreed(names=names), sizes).read(io.BytesIO(data)))
-    assert [one for batch in batches for one in batch.bad] == []
+    batches = list(make_reader(feed(dialect), Agreed(names=names), sizes).read(io.BytesIO(data)))
+    assert [one for batch in batches for one in batch.rejected] == []
     assert [list(row[1:]) for batch in batches for row in batch.rows.rows()] == table
 
 
@@ -160,5 +160,5 @@ def test_quotes_only_where_needed_are_read_as_well(rows):
     csv.writer(file).writerows([["a", "b"], *rows])
     file.seek(0)
     wanted = list(csv.reader(file))[1:]
-    batches = list(reader(feed(Dialect()), Agreed()).read(io.BytesIO(file.getvalue().encode())))
+    batches = list(make_reader(feed(Dialect()), Agreed()).read(io.BytesIO(file.getvalue().encode())))
     assert [list(row[1:]) for batch in batches for row in batch.rows.rows()] == wanted

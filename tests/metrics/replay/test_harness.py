@@ -14,7 +14,7 @@ from metrics.replay.harness import replay
 from metrics.replay.input_files import block_range
 from metrics.replay.subject_process import subject_command
 from metrics.replay.subject_run import ReplayRequest
-from poc.config.scaffold import AIRLINES, make
+from poc.config.scaffold import AIRLINES, create_workspace
 
 FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
 STEADY = Path(__file__).with_name("steady_subject.py")
@@ -54,7 +54,7 @@ def play(tmp_path, monkeypatch):
         monkeypatch.setattr("metrics.replay.subject_run.subject_command", start)
         folder = tmp_path / "replay"
         folder.mkdir()
-        make(tmp_path / "w", "w", "replay", AIRLINES, "")
+        create_workspace(tmp_path / "w", "w", "replay", AIRLINES, "")
         load = workload.build_workload(folder, FAULTS, "standard", weeks)
         files = tuple(file for file in load.files if only is None or file.partner in only)
         load = workload.Workload(files, load.truth, plan or {"faults": {}, "down": {}}, load.sha256)

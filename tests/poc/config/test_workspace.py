@@ -5,22 +5,22 @@ from pathlib import Path
 
 import pytest
 
-from poc.config.scaffold import AIRLINES, make
-from poc.config.workspace import load
+from poc.config.scaffold import AIRLINES, create_workspace
+from poc.config.workspace import load_workspace
 from poc.errors import BadInput
 
 
 @pytest.fixture
 def workspace(tmp_path):
     """A fresh workspace of two airlines."""
-    make(tmp_path / "w", "test", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "schema = 1\n")
+    create_workspace(tmp_path / "w", "test", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "schema = 1\n")
     return tmp_path / "w"
 
 
 def test_a_fresh_workspace_reads(workspace):
     """What `init` writes is in order as it is."""
-    found = load(workspace)
-    assert found.pick(None) == [("AA", "flights"), ("UA", "flights")]
+    found = load_workspace(workspace)
+    assert found.select_feeds(None) == [("AA", "flights"), ("UA", "flights")]
     assert found.partners["AA"].endpoint.timeout_s == 2.0
     assert [field.to for field in found.partners["UA"].feed["flights"].map][:2] == ["flight", "tail"]
 
@@ -45,7 +45,7 @@ def test_a_mistake_names_file_key_and_choices(workspace, old, new, said):
     assert old in text
     path.write_text(text.replace(old, new))
     with pytest.raises(BadInput, match=said) as caught:
-        load(workspace)
+        load_workspace(workspace)
     assert "\n" not in str(caught.value)
 
 
@@ -56,27 +56,27 @@ def test_a_mistake_names_file_key_and_choices(workspace, old, new, said):
 def test_an_unknown_name_lists_the_known(workspace, name, said):
     """Asking for a partner or feed that is not there tells which are."""
     with pytest.raises(BadInput, match=said):
-        load(workspace).pick(name)
+        load_workspace(workspace).select_feeds(name)
 
 
 def test_a_folder_that_is_no_workspace(tmp_path):
     """A folder without milepost.toml is told apart from a broken workspace."""
     with pytest.raises(BadInput, match="not a workspace"):
-        load(tmp_path)
+        load_workspace(tmp_path)
 
 
 def test_make_leaves_what_is_there_alone(tmp_path):
     """A folder that holds something else is refused and not touched."""
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(BadInput, match="not empty"):
-        make(tmp_path, "test", "live", AIRLINES, "")
+        create_workspace(tmp_path, "test", "live", AIRLINES, "")
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
 def test_make_twice_is_refused(workspace):
     """A workspace is never written over."""
     with pytest.raises(BadInput, match="is a workspace already"):
-        make(workspace, "test", "live", AIRLINES, "")
+        create_workspace(workspace, "test", "live", AIRLINES, "")
 
 
 def test_every_key_of_a_partners_file_is_in_its_document():

@@ -18,7 +18,7 @@ def load(tmp_path):
     def read(*fields, **others):
         path = tmp_path / "a.schema.json"
         path.write_text(json.dumps({"fields": list(fields), **others}))
-        return contract.load(path)
+        return contract.load_contract(path)
 
     return read
 

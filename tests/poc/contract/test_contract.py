@@ -88,7 +88,7 @@ def test_a_schema_that_asks_for_more_than_is_built_is_refused(tmp_path, change, 
     path = tmp_path / "a.schema.json"
     path.write_text(json.dumps(change))
     with pytest.raises(BadInput, match=said):
-        contract.load(path)
+        contract.load_contract(path)
 
 
 CELL = st.one_of(

@@ -22,7 +22,7 @@ def typed(tmp_path):
         path = tmp_path / "a.schema.json"
         path.write_text(json.dumps({"fields": [{"name": "a", **field}]}))
         rows = pl.DataFrame({ROW: range(1, len(texts) + 1), "a": pl.Series(texts, dtype=pl.String)})
-        values, findings = contract.load(path).check(rows)
+        values, findings = contract.load_contract(path).check(rows)
         assert all((found.code, found.field) == ("type-error", "a") for found in findings)
         return values["a"].to_list(), [texts[found.row - 1] for found in findings]
 
@@ -142,7 +142,7 @@ LETTERS = st.text("0123456789+-.eE_ nifaNIFA,\n", max_size=8)
 @given(texts=st.lists(LETTERS, min_size=1, max_size=5))
 def test_numbers_are_the_decimals_of_xml_schema(texts):
     """Whatever the letters, a number reads if the specification's grammar has it, and to Python's value."""
-    plain = contract.compiled(
+    plain = contract.compile_contract(
         schema.Schema.model_validate({"fields": [{"name": "n", "type": "number"}], "missingValues": []})
     )
     values, _ = plain.check(pl.DataFrame({ROW: range(len(texts)), "n": texts}))
@@ -162,7 +162,7 @@ PIECES = st.lists(
 @given(texts=st.lists(st.one_of(PIECES.map("".join), st.just("2024-01-01T00:59:00Z")), min_size=1, max_size=4))
 def test_datetimes_read_the_same_together_and_alone(texts):
     """A value's reading does not depend on what stands beside it in the column."""
-    stamps = contract.compiled(
+    stamps = contract.compile_contract(
         schema.Schema.model_validate({"fields": [{"name": "n", "type": "datetime"}], "missingValues": []})
     )
     together, _ = stamps.check(pl.DataFrame({ROW: range(len(texts)), "n": texts}))

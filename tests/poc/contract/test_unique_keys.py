@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poc.batch import ROW, FileRejected
-from poc.contract.unique_keys import Hashed, KeyFilter, Keys
+from poc.contract.unique_keys import HashedKeys, KeyFilter, UniqueKeyCheck
 
 TWO = (("primary-key", ("a",)), ("unique-error", ("b", "c")))
 
@@ -18,7 +18,7 @@ def bad_rows(rows, sizes, keys=TWO, **options):
     frame = pl.DataFrame(rows, schema={"a": pl.Int64, "b": pl.String, "c": pl.Float64}, orient="row")
     frame = frame.with_row_index(ROW, 1)
     at_once, start = [], 0
-    with Keys(keys, **options) as memory:
+    with UniqueKeyCheck(keys, **options) as memory:
         for size in sizes:
             at_once += memory.add(frame[start : start + size])
             start += size
@@ -79,7 +79,7 @@ def test_keys_are_looked_up_in_parts_where_the_filter_is_full():
         memory = KeyFilter(file, word_bits=1, limit=100, held=0)
         rows = pl.DataFrame({ROW: range(1, 451), "a": [n % 430 for n in range(450)]})
         for start in range(0, 450, 50):
-            memory.add(Hashed(rows[start : start + 50], ("a",)), set(), keep_bad=True)
+            memory.add(HashedKeys(rows[start : start + 50], ("a",)), set(), keep_bad=True)
         assert not memory._suspects
         assert sorted(memory.repeated()["row"]) == [*range(1, 21), *range(431, 451)]
 
@@ -92,7 +92,7 @@ def test_more_repeats_than_memory_allows_refuse_the_file():
 
 def test_a_finding_names_the_row_that_has_the_key():
     """The sentence says where the key stands, the code which kind of key it is."""
-    with Keys(TWO) as memory:
+    with UniqueKeyCheck(TWO) as memory:
         frame = pl.DataFrame({ROW: [7, 9], "a": [1, 2], "b": ["x", "x"], "c": [0.5, 0.5]})
         (finding,) = memory.add(frame)
     assert (finding.row, finding.code, finding.field) == (9, "unique-error", "b, c")

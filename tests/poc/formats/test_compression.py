@@ -14,8 +14,8 @@ import pytest
 
 from poc.config.partner import Feed
 from poc.errors import ContractBreach
-from poc.formats.compression import opened
-from poc.formats.registry import reader
+from poc.formats.compression import open_stream
+from poc.formats.registry import make_reader
 
 TEXT = b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(50_000))
 
@@ -23,7 +23,7 @@ TEXT = b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(50_000))
 def unpack(data, compression="gzip", **told):
     """What a feed gets out of a file."""
     feed = Feed(contract="c", map=({"to": "x", "from": "a"},), compression=compression, **told)
-    stream = opened(feed, io.BytesIO(data))
+    stream = open_stream(feed, io.BytesIO(data))
     return b"".join(iter(lambda: stream.read(1 << 20), b""))
 
 
@@ -98,7 +98,7 @@ def test_a_zip_whose_directory_stands_nowhere_is_refused(tmp_path):
         path = tmp_path / "a.zip"
         path.write_bytes(raw)
         with path.open("rb") as file, pytest.raises(ContractBreach) as caught:
-            opened(Feed(contract="c", map=({"to": "x", "from": "a"},), compression="zip"), file).read(1)
+            open_stream(Feed(contract="c", map=({"to": "x", "from": "a"},), compression="zip"), file).read(1)
         assert caught.value.code == "compression-error"
 
 
@@ -112,7 +112,7 @@ def test_a_disk_that_fails_is_not_called_a_bad_archive():
             return super().read(*size)
 
     with pytest.raises(OSError, match="Input/output error"):
-        opened(
+        open_stream(
             Feed(contract="c", map=({"to": "x", "from": "a"},), compression="zip"), Failing(zipped(("a", b"x")))
         ).read(1)
 
@@ -122,7 +122,7 @@ def test_any_damage_is_a_breach_of_the_contract(compression, tmp_path):
     """Of 300 archives with some bytes changed or cut off each is read or refused, and none ends in another way."""
     text = b"a,b\n" + b"".join(b"%d,x%d\n" % (n, n * 7919 % 101) for n in range(40))
     whole = gzip.compress(text, mtime=0) if compression == "gzip" else zipped(("a.csv", text))
-    kept = reader(Feed(contract="c", map=({"to": "x", "from": "a"},), compression=compression), Agreed())
+    kept = make_reader(Feed(contract="c", map=({"to": "x", "from": "a"},), compression=compression), Agreed())
     chance = random.Random(7)
     path = tmp_path / "a"
     refused = 0

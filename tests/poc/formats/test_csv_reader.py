@@ -14,7 +14,7 @@ from poc.config.partner import Dialect, Feed
 from poc.errors import ContractBreach
 from poc.formats.header import SchemaDrift
 from poc.formats.record_splitter import Sizes
-from poc.formats.registry import reader
+from poc.formats.registry import make_reader
 
 SPECTRUM = Path(__file__).parents[4] / "shared" / "suites" / "csv-spectrum"
 
@@ -40,9 +40,9 @@ def feed(**told):
 def read(data, agreed=None, sizes=None, **told):
     """(good rows with their numbers, bad rows by number, notes) of a file."""
     raw = data if isinstance(data, bytes) else data.encode()
-    batches = list(reader(feed(**told), agreed or Agreed(), sizes).read(io.BytesIO(raw)))
+    batches = list(make_reader(feed(**told), agreed or Agreed(), sizes).read(io.BytesIO(raw)))
     good = [row for batch in batches for row in batch.rows.rows()]
-    bad = {bad.row: bad for batch in batches for bad in batch.bad}
+    bad = {bad.row: bad for batch in batches for bad in batch.rejected}
     return good, bad, [note for batch in batches for note in batch.notes]
 
 
@@ -105,14 +105,14 @@ def test_rows_do_not_depend_on_where_blocks_end(block_bytes):
 
 def test_batches_hold_a_bounded_number_of_rows():
     """Rows of a large block come in several batches, each bad row in the batch of its neighbours."""
-    from poc.formats.csv_reader import Csv
+    from poc.formats.csv_reader import CsvFormat
     from poc.formats.table_reader import TableReader
 
     lines = [f"{n}" if n in {2, 5, 9, 10} else f"{n},x" for n in range(1, 11)]
-    small = TableReader(feed(), Csv(feed(), Agreed()), batch_rows=3)
+    small = TableReader(feed(), CsvFormat(feed(), Agreed()), batch_rows=3)
     batches = list(small.read(io.BytesIO(("a,b\n" + "\n".join(lines)).encode())))
     assert [batch.rows[ROW].to_list() for batch in batches] == [[1, 3], [4, 6], [7, 8], []]
-    assert [[bad.row for bad in batch.bad] for batch in batches] == [[2], [5], [9], [10]]
+    assert [[bad.row for bad in batch.rejected] for batch in batches] == [[2], [5], [9], [10]]
     assert batches[2].lines.original(7) == b"7,x"
     with pytest.raises(KeyError):
         batches[1].lines.original(11)
@@ -128,11 +128,11 @@ def test_very_many_bad_rows_come_a_few_at_a_time(way, line):
     many = 70_000
     data = (b"a,b\n" if way == "csv" else b"") + line * many
     seen = 0
-    for batch in reader(feed(format=way), Agreed()).read(io.BytesIO(data)):
-        assert len(batch.bad) <= 8192
+    for batch in make_reader(feed(format=way), Agreed()).read(io.BytesIO(data)):
+        assert len(batch.rejected) <= 8192
         assert len(batch.lines.block.spans()[0]) <= 65_536
-        assert [bad.row for bad in batch.bad] == list(range(seen + 1, seen + len(batch.bad) + 1))
-        seen += len(batch.bad)
+        assert [bad.row for bad in batch.rejected] == list(range(seen + 1, seen + len(batch.rejected) + 1))
+        seen += len(batch.rejected)
     assert seen == many
 
 
@@ -141,8 +141,8 @@ def test_good_rows_among_very_many_bad_ones_keep_their_order():
     many = 60_000
     lines = [b"x" if n % 3 else b"%d,y" % n for n in range(1, many + 1)]
     seen = []
-    for batch in reader(feed(), Agreed()).read(io.BytesIO(b"a,b\n" + b"\n".join(lines))):
-        here = sorted([*batch.rows[ROW], *(bad.row for bad in batch.bad)])
+    for batch in make_reader(feed(), Agreed()).read(io.BytesIO(b"a,b\n" + b"\n".join(lines))):
+        here = sorted([*batch.rows[ROW], *(bad.row for bad in batch.rejected)])
         assert here == list(range(len(seen) + 1, len(seen) + len(here) + 1))
         assert all(row % 3 == 0 for row in batch.rows[ROW])
         seen += here
@@ -215,7 +215,7 @@ def test_utf16_is_read_and_its_rows_are_kept_as_they_came(codec, mark):
         good, bad, _ = read(data, sizes=Sizes(size, 4096), encoding="utf-16")
         assert good == [(1, "1", "é😀")]
         assert codes(bad) == {2: "encoding-error", 3: "encoding-error"}
-    kept = reader(feed(encoding="utf-16"), Agreed())
+    kept = make_reader(feed(encoding="utf-16"), Agreed())
     assert [row for _, row in kept.rows(io.BytesIO(data))] == rows
     head = kept.head(io.BytesIO(data))
     assert b"".join(kept.rebuild(head, rows[:2])) == mark + "a,b\n".encode(codec) + b"".join(
@@ -315,7 +315,7 @@ def test_a_blank_line_is_no_row_even_of_one_column():
     """A single empty cell is written with quotes, as by others; reading and counting agree."""
     one = Agreed(names=("a",))
     assert read('a\n1\n\n""\n2\n', one)[0] == [(1, "1"), (2, None), (3, "2")]
-    rows = reader(feed(), one).rows(io.BytesIO(b'a\n1\n\n""\n2\n'))
+    rows = make_reader(feed(), one).rows(io.BytesIO(b'a\n1\n\n""\n2\n'))
     assert list(rows) == [(1, b"1"), (2, b'""'), (3, b"2")]
 
 
@@ -340,7 +340,7 @@ def test_a_quote_that_never_closes_costs_no_more_than_its_line():
 
 def test_rows_are_counted_whatever_is_wrong_with_the_header():
     """A refused file still gives all its rows, with their bytes."""
-    kept = reader(feed(), Agreed())
+    kept = make_reader(feed(), Agreed())
     for header in (b"a,c\n", b'"a\n', b"\xff,\n", b"a,b,c,d\n"):
         assert list(kept.rows(io.BytesIO(header + b"1,2\nx\xff\n\n3"))) == [(1, b"1,2"), (2, b"x\xff"), (3, b"3")]
 
@@ -351,7 +351,9 @@ def test_rows_of_a_damaged_archive_end_with_the_damage_told():
     packed = gzip.compress(data)
     given: list[int] = []
     with pytest.raises(ContractBreach, match="cut off") as caught:
-        given.extend(row for row, _ in reader(feed(compression="gzip"), Agreed()).rows(io.BytesIO(packed[:-400_000])))
+        given.extend(
+            row for row, _ in make_reader(feed(compression="gzip"), Agreed()).rows(io.BytesIO(packed[:-400_000]))
+        )
     assert caught.value.code == "compression-error"
     assert given == list(range(1, len(given) + 1))
     assert 100_000 < len(given) < 400_000
@@ -371,10 +373,10 @@ def test_a_header_of_very_many_labels_is_judged_at_once():
 def test_a_file_can_be_made_again_of_its_head_and_rows():
     """Head and rows are the bytes of the file; the line ends are as the header's."""
     data = b'\xef\xbb\xbf# made by hand\r\na,b\r\n1,x\r\n2,"y\nz"\r\n'
-    kept = reader(feed(preamble_lines=1), Agreed())
+    kept = make_reader(feed(preamble_lines=1), Agreed())
     head, rows = kept.head(io.BytesIO(data)), [row for _, row in kept.rows(io.BytesIO(data))]
     assert b"".join(kept.rebuild(head, rows)) == data
-    bare = reader(feed(header=False), Agreed())
+    bare = make_reader(feed(header=False), Agreed())
     assert b"".join(bare.rebuild(b"\xef\xbb\xbf", rows)) == b'\xef\xbb\xbf1,x\n2,"y\nz"\n'
     assert b"".join(kept.rebuild(b"a,b", rows[:1])) == b"a,b\n1,x\n"
 

@@ -14,7 +14,7 @@ from poc.batch import ROW
 from poc.config.partner import Dialect, Feed
 from poc.formats.header import SchemaDrift
 from poc.formats.record_splitter import Sizes
-from poc.formats.registry import encoder, reader
+from poc.formats.registry import make_encoder, make_reader
 
 SUITES = Path(__file__).parents[4] / "shared" / "suites"
 CASES = sorted((SUITES / "json-test-suite" / "test_parsing").glob("*.json"))
@@ -41,9 +41,9 @@ def feed(**told):
 def read(data, agreed=None, sizes=None, **told):
     """(good rows with their numbers, bad rows by number, notes) of a file."""
     raw = data if isinstance(data, bytes) else data.encode()
-    batches = list(reader(feed(**told), agreed or Agreed(), sizes).read(io.BytesIO(raw)))
+    batches = list(make_reader(feed(**told), agreed or Agreed(), sizes).read(io.BytesIO(raw)))
     good = [row for batch in batches for row in batch.rows.rows()]
-    return good, {bad.row: bad for b in batches for bad in b.bad}, [note for b in batches for note in b.notes]
+    return good, {bad.row: bad for b in batches for bad in b.rejected}, [note for b in batches for note in b.notes]
 
 
 def told(bad):
@@ -128,9 +128,9 @@ def test_a_first_record_with_other_keys_is_drift(first, code, said, before):
 def test_some_rows_of_a_file_are_each_judged_alone():
     """Where no whole file is read, the first row is a row like any other, and what is wrong with it is its own."""
     file = io.BytesIO(b'{"a":"x","c":1}\n{"a":"x"}\n{"b":2}\n')
-    (batch,) = reader(feed(), Agreed(required=("a",)), whole=False).read(file)
+    (batch,) = make_reader(feed(), Agreed(required=("a",)), whole=False).read(file)
     assert (batch.rows.rows(), batch.notes) == ([(2, "x", None), (3, None, "2")], ())
-    assert told({bad.row: bad for bad in batch.bad}) == {1: [("extra-cell", "")]}
+    assert told({bad.row: bad for bad in batch.rejected}) == {1: [("extra-cell", "")]}
 
 
 @pytest.mark.parametrize(
@@ -251,16 +251,16 @@ def test_naughty_strings_pass_unchanged(way, out):
         data = "\n".join(json.dumps({"a": text, "b": 1}, ensure_ascii=False) for text in texts).encode()
     agreed = Agreed(missing_values=())
     flow = feed(format=way, out=out)
-    (batch,) = reader(flow, agreed).read(io.BytesIO(data))
-    assert not batch.bad
+    (batch,) = make_reader(flow, agreed).read(io.BytesIO(data))
+    assert not batch.rejected
     assert batch.rows["a"].to_list() == texts
-    written = encoder(flow)
-    (again,) = reader(feed(format=out), agreed).read(
+    written = make_encoder(flow)
+    (again,) = make_reader(feed(format=out), agreed).read(
         io.BytesIO(written.head(["a", "b"]) + written.encode(batch.rows.with_columns(pl.col("b").cast(pl.Int64))))
         if out == "jsonl"
         else io.BytesIO(written.head(["a", "b"]) + written.encode(batch.rows))
     )
-    assert not again.bad
+    assert not again.rejected
     assert again.rows["a"].to_list() == texts
 
 
@@ -269,7 +269,7 @@ def test_csv_out_is_rfc_4180():
     rows = pl.DataFrame(
         {ROW: [1, 2], "a,b": ['x"y', None], "t": [dt.datetime(2013, 1, 1, 10), None], "n": [1.5, -2.0], "e": ["\r", ""]}  # noqa: DTZ001
     )
-    written = encoder(feed(out="csv"))
+    written = make_encoder(feed(out="csv"))
     assert written.media_type == "text/csv; charset=utf-8"
     assert written.head(["a,b", "t", "n", "e"]) == b'"a,b",t,n,e\r\n'
     assert written.encode(rows) == b'"x""y",2013-01-01 10:00:00,1.5,"\r"\r\n,,-2.0,""\r\n'
@@ -277,7 +277,7 @@ def test_csv_out_is_rfc_4180():
 
 def test_csv_out_never_writes_a_blank_line():
     """The null of a single column is quoted, as a blank line would be no row."""
-    written = encoder(feed(out="csv"))
+    written = make_encoder(feed(out="csv"))
     assert written.encode(pl.DataFrame({ROW: [1, 2], "a": ["x", None]})) == b'"x"\r\n""\r\n'
 
 
@@ -285,12 +285,12 @@ def test_both_encoders_write_time_alike():
     """With its offset where it has one."""
     zoned = dt.datetime(2013, 1, 1, 10, tzinfo=dt.UTC)
     rows = pl.DataFrame({ROW: [1], "t": [zoned], "u": [zoned.replace(tzinfo=None, microsecond=5000)]})
-    told = json.loads(encoder(feed()).encode(rows))
-    assert encoder(feed(out="csv")).encode(rows).decode() == f"{told['t']},{told['u']}\r\n"
+    told = json.loads(make_encoder(feed()).encode(rows))
+    assert make_encoder(feed(out="csv")).encode(rows).decode() == f"{told['t']},{told['u']}\r\n"
 
 
 def test_jsonl_out_is_an_object_a_line():
     """Without the row number, and without anything before the first row."""
-    written = encoder(feed())
+    written = make_encoder(feed())
     assert written.head(["a"]) == b""
     assert written.encode(pl.DataFrame({ROW: [1, 2], "a": ["é", None]})) == '{"a":"é"}\n{"a":null}\n'.encode()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poc.batch import Finding, RejectedRow
-from poc.contract.constraints import Rule
+from poc.contract.constraints import CompiledConstraint
 from poc.errors import BadInput
 from poc.ledger.ledger import ExchangeRecord, pick
 from poc.quarantine import replay as replay_module
@@ -247,12 +247,12 @@ def with_rule(contract, rule):
 
 def stricter(contract):
     """A contract under which no row that was delivered is good: none departs at 517."""
-    return with_rule(contract, Rule("is 517", pl.col("dep_time") == 517, lambda _: False))
+    return with_rule(contract, CompiledConstraint("is 517", pl.col("dep_time") == 517, lambda _: False))
 
 
 def never(contract):
     """A contract under which no row is good."""
-    return with_rule(contract, Rule("is there", pl.col("dep_time").is_not_null(), lambda _: False))
+    return with_rule(contract, CompiledConstraint("is there", pl.col("dep_time").is_not_null(), lambda _: False))
 
 
 def test_two_edits_with_one_key_send_it_once(start_partner, make_lane, ledger, broken):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from poc.errors import BadInput, StillWritten
+from poc.errors import BadInput, FileStillChanging
 from poc.service.exchange import exchange
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -157,7 +157,7 @@ def test_a_file_that_changes_while_it_is_read_is_left(start_partner, make_lane, 
         with path.open("a") as file:
             file.write("more")
 
-    with pytest.raises(StillWritten, match=r"a\.csv: changed while it was read"):
+    with pytest.raises(FileStillChanging, match=r"a\.csv: changed while it was read"):
         exchange(lane, path, NOW, ledger, grow)
     assert partner.held("n") == []
     assert exchange(lane, path, NOW, ledger).attempt == 1

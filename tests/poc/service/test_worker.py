@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc.config.scaffold import AIRLINES, make
-from poc.config.workspace import load
+from poc.config.scaffold import AIRLINES, create_workspace
+from poc.config.workspace import load_workspace
 from poc.service.worker import InboxWorker
 
 
@@ -23,7 +23,7 @@ def inboxes(tmp_path, start_partner, good_csv, level):
     plan = {"faults": {"AA/flights/a.csv": {"0": {"1": "unavailable", "2": "unavailable"}}}}
     partner = start_partner(plan)
     root = tmp_path / "w"
-    make(root, "test", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "")
+    create_workspace(root, "test", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "")
     with (root / "milepost.toml").open("a") as file:
         file.write(f"level = {level}\n")
     for path in (root / "partners").glob("*.toml"):
@@ -33,7 +33,13 @@ def inboxes(tmp_path, start_partner, good_csv, level):
         os.utime(file, (0, 0))
     clock = [datetime(2026, 1, 1, 12, tzinfo=UTC)]
     said: list[str] = []
-    return InboxWorker(load(root), lambda: clock[0], "0.1.0", lambda: False, said.append), partner, clock, said, root
+    return (
+        InboxWorker(load_workspace(root), lambda: clock[0], "0.1.0", lambda: False, said.append),
+        partner,
+        clock,
+        said,
+        root,
+    )
 
 
 def test_a_failed_file_waits_a_day_and_others_do_not(inboxes):
@@ -84,7 +90,7 @@ def test_a_broken_feed_does_not_keep_the_others(inboxes):
     path = root / "partners" / "UA.toml"
     path.write_text(path.read_text().replace("flights.schema.json", "kept.json"))
     (root / "contracts" / "flights.schema.json").write_text("{}")
-    service._workspace = load(root)
+    service._workspace = load_workspace(root)
     service.turn()
     service.turn()
     assert len(partner.held("live", "UA")) == 3

@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from poc.batch import ROW, Batch, Finding, RejectedRow, SecondPassNeeded, Settled
+from poc.batch import ROW, Batch, Finding, RejectedRow, RowOutcome, SecondPassNeeded
 from poc.contract import contract
 from poc.stages.check import Check
 
@@ -24,7 +24,7 @@ def keyed(tmp_path):
     path = tmp_path / "a.schema.json"
     fields = [{"name": "k", "type": "integer"}, {"name": "n", "type": "number", "constraints": {"minimum": 0}}]
     path.write_text(json.dumps({"fields": fields, "primaryKey": "k"}))
-    return contract.load(path)
+    return contract.load_contract(path)
 
 
 def batches(*keys, cut, numbers=None):
@@ -37,13 +37,13 @@ def batches(*keys, cut, numbers=None):
 
 def test_bad_rows_leave_with_their_bytes_and_all_that_is_wrong(keyed):
     """A bad row is set apart as it came; its neighbours go on, typed; what was on the batch stays on it."""
-    ragged, note, settled = RejectedRow(9, b"x", ()), Finding(0, "note", "", ""), Settled("filtered", 1)
+    ragged, note, settled = RejectedRow(9, b"x", ()), Finding(0, "note", "", ""), RowOutcome("filtered", 1)
     (batch,) = batches("1", "x", "3", cut=3, numbers=["1", "-5", "2.5"])
     (out,) = Check(keyed)(iter([Batch(batch.rows, batch.lines, (ragged,), (note,), (settled,))]))
     assert out.rows.rows() == [(1, 1, 1.0), (3, 3, 2.5)]
-    assert (out.lines, out.bad[1], out.notes, out.settled) == (batch.lines, ragged, (note,), (settled,))
-    assert (out.bad[0].row, out.bad[0].original) == (2, b"line 2")
-    assert [(finding.code, finding.field) for finding in out.bad[0].findings] == [
+    assert (out.lines, out.rejected[1], out.notes, out.outcomes) == (batch.lines, ragged, (note,), (settled,))
+    assert (out.rejected[0].row, out.rejected[0].original) == (2, b"line 2")
+    assert [(finding.code, finding.field) for finding in out.rejected[0].findings] == [
         ("type-error", "k"),
         ("constraint-error", "n"),
     ]
@@ -52,7 +52,7 @@ def test_bad_rows_leave_with_their_bytes_and_all_that_is_wrong(keyed):
 def test_a_key_that_stands_twice_in_a_batch_is_bad_at_once(keyed):
     """The later row is the bad one."""
     (out,) = Check(keyed)(batches("1", "2", "01", cut=3))
-    assert [(bad.row, bad.findings[0].code) for bad in out.bad] == [(3, "primary-key")]
+    assert [(bad.row, bad.findings[0].code) for bad in out.rejected] == [(3, "primary-key")]
     assert out.rows[ROW].to_list() == [1, 2]
 
 
@@ -65,23 +65,23 @@ def test_a_key_of_an_earlier_batch_recalls_the_rows(keyed, cut):
     assert [finding.row for finding in recall.value.findings] == [4, 6]
     known = {finding.row: (finding,) for finding in recall.value.findings}
     out = list(Check(keyed, known)(batches(*keys, cut=cut)))
-    assert [bad.row for part in out for bad in part.bad] == [4, 6]
+    assert [bad.row for part in out for bad in part.rejected] == [4, 6]
     assert [row for part in out for row in part.rows[ROW]] == [1, 2, 3, 5]
-    assert [bad.findings for part in out for bad in part.bad] == [known[4], known[6]]
+    assert [bad.findings for part in out for bad in part.rejected] == [known[4], known[6]]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 6])
 def test_at_once_no_row_is_passed_on_that_is_recalled(keyed, cut):
     """With `at_once` repeats are bad as they come, wherever they stood before."""
     out = list(Check(keyed, at_once=True)(batches("1", "2", "3", "1", "4", "2", cut=cut)))
-    assert [bad.row for part in out for bad in part.bad] == [4, 6]
+    assert [bad.row for part in out for bad in part.rejected] == [4, 6]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_a_bad_row_makes_no_later_row_a_duplicate(keyed, cut):
     """A row that is not delivered holds no key: the good row after it goes on."""
     out = list(Check(keyed)(batches("1", "1", "2", cut=cut, numbers=["-1", "1", "1"])))
-    assert [bad.row for part in out for bad in part.bad] == [1]
+    assert [bad.row for part in out for bad in part.rejected] == [1]
     assert [row for part in out for row in part.rows[ROW]] == [2, 3]
 
 
@@ -106,4 +106,4 @@ def test_a_key_of_three_fields_is_found_again(flights, cut):
     rows = pl.DataFrame([{**row, "flight": flight} for flight in ("1", "2", "1", "3")]).with_row_index(ROW, 1)
     parts = [Batch(rows[start : start + cut], Text()) for start in range(0, 4, cut)]
     out = list(Check(flights, at_once=True)(iter(parts)))
-    assert [(bad.row, bad.findings[0].code) for part in out for bad in part.bad] == [(3, "primary-key")]
+    assert [(bad.row, bad.findings[0].code) for part in out for bad in part.rejected] == [(3, "primary-key")]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
-from poc.batch import ROW, Batch, Finding, NoLines, RejectedRow, Settled
+from poc.batch import ROW, Batch, Finding, NoOriginalLines, RejectedRow, RowOutcome
 from poc.config.partner import MapField
 from poc.contract import contract
 from poc.errors import BadInput
@@ -34,7 +34,7 @@ def all_types(tmp_path):
     """A contract with a field of every type."""
     path = tmp_path / "a.schema.json"
     path.write_text(json.dumps({"fields": [{"name": name, **told} for name, (told, _) in FIELDS.items()]}))
-    return contract.load(path)
+    return contract.load_contract(path)
 
 
 def mapped(checked, **field):
@@ -119,8 +119,8 @@ def test_a_result_out_of_range_is_set_apart(all_types, field, good, bad, said):
     first, none, last = out.rows["x"].to_list()
     assert (none, first) == (None, last)
     assert first is not None
-    assert [(one.row, one.original) for one in out.bad] == [(3, b"?"), (4, b"line 4")]
-    (found,) = out.bad[1].findings
+    assert [(one.row, one.original) for one in out.rejected] == [(3, b"?"), (4, b"line 4")]
+    (found,) = out.rejected[1].findings
     assert (found.row, found.code, found.field) == (4, "constraint-error", "x")
     assert said in found.note
 
@@ -129,15 +129,22 @@ def test_great_numbers_that_are_in_range_pass(all_types):
     """What only looks out of range, as all values together are too much, is delivered as it is."""
     rows = pl.DataFrame({ROW: [1, 2], "number": [1e308, 1e308]})
     (out,) = Map([MapField.model_validate({"to": "x", "from": "number", "times": 1.0})], all_types)(iter([Batch(rows)]))
-    assert (out.rows["x"].to_list(), out.bad) == ([1e308, 1e308], ())
+    assert (out.rows["x"].to_list(), out.rejected) == ([1e308, 1e308], ())
 
 
 def test_what_is_on_a_batch_stays_on_it(all_types):
     """Lines, bad rows, notes and settled rows are passed on as they are."""
     rows = pl.DataFrame({ROW: [1], "text": ["x"]})
-    given = Batch(rows, NoLines(), (RejectedRow(2, b"", ()),), (Finding(0, "c", "", ""),), (Settled("filtered", 1),))
+    given = Batch(
+        rows, NoOriginalLines(), (RejectedRow(2, b"", ()),), (Finding(0, "c", "", ""),), (RowOutcome("filtered", 1),)
+    )
     (out,) = Map([MapField.model_validate({"to": "x", "from": "text"})], all_types)(iter([given]))
-    assert (out.lines, out.bad, out.notes, out.settled) == (given.lines, given.bad, given.notes, given.settled)
+    assert (out.lines, out.rejected, out.notes, out.outcomes) == (
+        given.lines,
+        given.rejected,
+        given.notes,
+        given.outcomes,
+    )
 
 
 def test_map_names_a_field_that_is_not_there(flights):

@@ -12,7 +12,7 @@ from poc.stages.refuse import Refuse
 def batch(first, last, *bad):
     """Rows numbered from first to last, and bad ones."""
     rows = pl.DataFrame({ROW: range(first, last + 1)}, schema_overrides={ROW: pl.get_index_type()})
-    return Batch(rows, bad=bad)
+    return Batch(rows, rejected=bad)
 
 
 def bad(row, code="type-error"):
@@ -43,7 +43,7 @@ def test_quarantine_settles_bad_rows_and_keeps_them():
     """Bad rows end as quarantined, good ones go on."""
     kept = []
     out = list(quarantine(kept, rows=2, share=0)(iter([batch(1, 2), batch(3, 3, bad(4), bad(5))])))
-    assert [(part.outcome, part.rows) for one in out for part in one.settled] == [("quarantined", 2)]
+    assert [(part.outcome, part.rows) for one in out for part in one.outcomes] == [("quarantined", 2)]
     assert sum(one.rows.height for one in out) == 3
     assert [row.row for row in kept] == [4, 5]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poc.errors import BadInput, DeliveryFailed
-from poc.transports.folder import found, open_part, publish, safe_name
+from poc.transports.folder import delivery_state, open_part, publish, safe_name
 from poc.transports.source_file import is_unchanged, open_regular
 
 
@@ -27,10 +27,10 @@ def test_a_file_gets_its_name_when_it_is_whole(tmp_path):
         part.write(b"one\n")
         part.write(b"")
         part.write(b"two\n")
-        assert (names(tmp_path), found(tmp_path, "a.jsonl")) == (["a.jsonl.part"], "part")
+        assert (names(tmp_path), delivery_state(tmp_path, "a.jsonl")) == (["a.jsonl.part"], "part")
         part.publish()
         assert part.size_bytes == 8
-    assert (names(tmp_path), found(tmp_path, "a.jsonl")) == (["a.jsonl"], "published")
+    assert (names(tmp_path), delivery_state(tmp_path, "a.jsonl")) == (["a.jsonl"], "published")
     assert (tmp_path / "a.jsonl").read_bytes() == b"one\ntwo\n"
 
 
@@ -42,7 +42,7 @@ def test_what_is_not_finished_is_thrown_away(tmp_path):
     with pytest.raises(KeyError), open_part(tmp_path, "a"):
         raise KeyError
     part.discard()
-    assert (names(tmp_path), found(tmp_path, "a")) == ([], "neither")
+    assert (names(tmp_path), delivery_state(tmp_path, "a")) == ([], "neither")
 
 
 def test_a_finished_part_waits_for_its_name(tmp_path):
@@ -50,7 +50,7 @@ def test_a_finished_part_waits_for_its_name(tmp_path):
     with open_part(tmp_path, "a") as part:
         part.write(b"x")
         part.finish()
-    assert found(tmp_path, "a") == "part"
+    assert delivery_state(tmp_path, "a") == "part"
     publish(tmp_path, "a")
     publish(tmp_path, "a")
     assert names(tmp_path) == ["a"]
@@ -134,7 +134,7 @@ def test_no_name_leaves_the_folder(tmp_path, name):
     (made,) = names(folder)
     assert not made.startswith(".")
     assert not made.endswith(".part")
-    assert found(folder, name) == "published"
+    assert delivery_state(folder, name) == "published"
     assert names(tmp_path) == ["in"]
     assert names(tmp_path / "in") == ["ner"]
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from poc.errors import BadInput, DeliveryFailed
 from poc.transports.http import HttpEndpoint, new_session, retry_after_s
-from poc.transports.secrets import Secret, resolve
+from poc.transports.secrets import Secret, resolve_secret
 
 NOW = datetime(2013, 3, 5, 6, tzinfo=UTC)
 SECRET = "s3cr3t-t0k3n"
@@ -329,7 +329,7 @@ def test_a_secret_is_read_where_it_stands(tmp_path):
         ("${file:windows}", SECRET),
         (f"Token ${{file:{tmp_path}/token}}", f"Token {SECRET}"),
     ):
-        assert resolve(text, environ, tmp_path).reveal() == found
+        assert resolve_secret(text, environ, tmp_path).reveal() == found
 
 
 @pytest.mark.parametrize(
@@ -354,6 +354,6 @@ def test_a_secret_that_cannot_be_used_is_named_and_not_shown(tmp_path, text, wor
     (tmp_path / "binary").write_bytes(SECRET.encode() + b"\xff\xfe")
     (tmp_path / "huge").write_text(SECRET * 10_000)
     with pytest.raises(BadInput, match=words) as caught:
-        resolve(text, environ, tmp_path)
+        resolve_secret(text, environ, tmp_path)
     told = "".join(traceback.format_exception(caught.value))
     assert SECRET not in told

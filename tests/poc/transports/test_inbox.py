@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from poc.config import workspace as config_workspace
-from poc.transports.inbox import archive_file, handed_in, unclaimed_files, waiting, why_unclaimed
+from poc.transports.inbox import archive_file, complete_files, inbox_files, unclaimed_files, why_unclaimed
 
 PARTNER = """
 schema = 1
@@ -33,8 +33,8 @@ def workspace(tmp_path):
         (tmp_path / "milepost.toml").write_text('schema = 1\nname = "w"\n')
         (tmp_path / "contracts/flights.schema.json").write_text("{}")
         (tmp_path / "partners/UA.toml").write_text(PARTNER.format(more=more))
-        made = config_workspace.load(tmp_path)
-        return made, made.find("UA", "flights")[1], made.inbox("UA", "flights")
+        made = config_workspace.load_workspace(tmp_path)
+        return made, made.get_feed("UA", "flights")[1], made.inbox("UA", "flights")
 
     return make
 
@@ -50,8 +50,8 @@ def test_a_file_is_taken_once_it_has_settled(workspace):
     for name, age_s in (("old.csv", 60), ("young.csv", 1)):
         (inbox / name).write_text("x")
         os.utime(inbox / name, times=(1_000_000 - age_s,) * 2)
-    assert names(waiting(inbox, feed, datetime.fromtimestamp(1_000_000, UTC))) == ["old.csv"]
-    assert names(handed_in(inbox, feed)) == ["old.csv", "young.csv"]
+    assert names(complete_files(inbox, feed, datetime.fromtimestamp(1_000_000, UTC))) == ["old.csv"]
+    assert names(inbox_files(inbox, feed)) == ["old.csv", "young.csv"]
 
 
 def test_a_file_is_taken_once_it_is_announced(workspace):
@@ -60,9 +60,9 @@ def test_a_file_is_taken_once_it_is_announced(workspace):
     now = datetime.now(UTC)
     for name in ("a.csv", "b.csv", "b.csv.done", "c.csv.done"):
         (inbox / name).write_text("x")
-    assert names(handed_in(inbox, feed)) == ["a.csv", "b.csv"]
-    assert names(waiting(inbox, feed, now)) == ["b.csv"]
-    assert names(waiting(inbox, feed, now + timedelta(days=9))) == ["b.csv"]
+    assert names(inbox_files(inbox, feed)) == ["a.csv", "b.csv"]
+    assert names(complete_files(inbox, feed, now)) == ["b.csv"]
+    assert names(complete_files(inbox, feed, now + timedelta(days=9))) == ["b.csv"]
 
 
 @pytest.mark.parametrize("announced_by", ["folder", "link", "pipe"])
@@ -72,7 +72,7 @@ def test_only_a_file_announces(workspace, announced_by):
     (inbox / "a.csv").write_text("x")
     done = inbox / "a.csv.done"
     {"folder": done.mkdir, "link": lambda: done.symlink_to("a.csv"), "pipe": lambda: os.mkfifo(done)}[announced_by]()
-    assert waiting(inbox, feed, datetime.now(UTC)) == []
+    assert complete_files(inbox, feed, datetime.now(UTC)) == []
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_an_announcement_is_never_taken_for_data(workspace, done_file, announcem
     _, feed, inbox = workspace(f'done_file = "{done_file}"')
     for name in (*announcements, *data):
         (inbox / name).write_text("x")
-    assert names(handed_in(inbox, feed)) == sorted(name for name in data if not name.startswith("."))
+    assert names(inbox_files(inbox, feed)) == sorted(name for name in data if not name.startswith("."))
 
 
 def test_an_announcement_is_a_stray_only_by_itself(workspace):
@@ -108,7 +108,7 @@ def test_an_announcement_is_put_away_with_its_file(workspace):
         assert archive_file(made, "UA", "flights", inbox / "a.csv", "failed", "5" * 64) == inbox / "a.csv"
         assert names(sorted(inbox.iterdir())) == ["a.csv", "a.csv.done"]
         archive_file(made, "UA", "flights", inbox / "a.csv", "done", "5" * 64)
-    archive = made.done("UA", "flights", "archive")
+    archive = made.processed_folder("UA", "flights", "archive")
     assert list(inbox.iterdir()) == []
     assert names(sorted(archive.iterdir())) == [
         "a.55555555.2.csv",
@@ -121,7 +121,7 @@ def test_an_announcement_is_put_away_with_its_file(workspace):
 def test_a_broken_link_in_the_archive_is_not_overwritten(workspace):
     """A name that a link has, even one that leads nowhere, is taken."""
     made, _, inbox = workspace()
-    archive = made.done("UA", "flights", "archive")
+    archive = made.processed_folder("UA", "flights", "archive")
     archive.mkdir(parents=True)
     (archive / "a.csv").symlink_to("nowhere")
     (inbox / "a.csv").write_text("x")
@@ -144,7 +144,7 @@ def test_what_is_no_file_is_left_alone_and_shown(workspace, tmp_path):
         (inbox / "folder.csv").mkdir()
         (inbox / "half.csv.part").write_text("x")
         (inbox / "a.csv").write_text("x")
-        assert names(handed_in(inbox, feed)) == ["a.csv"]
+        assert names(inbox_files(inbox, feed)) == ["a.csv"]
         told = {path.name: why_unclaimed(path) for path in unclaimed_files(made)}
     link, other = "a symbolic link, which is never followed", "no regular file"
     assert told == {
@@ -174,4 +174,4 @@ def test_an_inbox_elsewhere_is_no_stray(workspace, tmp_path):
     inbox.symlink_to(tmp_path / "disk2")
     (inbox / "a.csv").write_text("x")
     assert unclaimed_files(made) == []
-    assert names(handed_in(inbox, feed)) == ["a.csv"]
+    assert names(inbox_files(inbox, feed)) == ["a.csv"]

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from milepost.cli import main
-from poc.config.scaffold import AIRLINES, make
+from poc.config.scaffold import AIRLINES, create_workspace
 
 TOKEN, KEY = "tok-7f3a9c51d2e8b604", "key-d41e0b7795aa2c36"
 
@@ -113,7 +113,7 @@ def workspace(tmp_path, door, good_csv):
     root = tmp_path / "w"
     places = {name: f"http://127.0.0.1:{door.server_port}/{answer}" for name, answer in ANSWERS.items()}
     places |= NOWHERE | dict.fromkeys(BAD_SECRETS, places["AA"])
-    make(root, "secrets", "live", {name: AIRLINES[name] for name in places}, "")
+    create_workspace(root, "secrets", "live", {name: AIRLINES[name] for name in places}, "")
     (root / "secrets").mkdir()
     for name, text in {"key": f"{KEY}\n", **BAD_SECRETS}.items():
         (root / "secrets" / name).write_text(text)
@@ -211,7 +211,7 @@ def test_secrets_reach_the_partner_and_nothing_else(workspace, door):
 def test_a_literal_secret_is_an_error_that_does_not_show_it(tmp_path, written, command):
     """A secret, or an address with a password or token in it, is refused in one line that does not show it."""
     root = tmp_path / "w"
-    make(root, "secrets", "live", {"UA": AIRLINES["UA"]}, "")
+    create_workspace(root, "secrets", "live", {"UA": AIRLINES["UA"]}, "")
     path = root / "partners" / "UA.toml"
     head, _, tail = path.read_text().partition("[endpoint]\n")
     path.write_text(f"{head}[endpoint]\n{written}\n\n{tail[tail.index('[feed.flights]') :]}")
@@ -226,7 +226,7 @@ def test_a_literal_secret_is_an_error_that_does_not_show_it(tmp_path, written, c
 def test_an_endpoint_that_is_only_an_address_does_not_show_it(tmp_path):
     """A partner whose endpoint is an address instead of a table is told so without the password in it."""
     root = tmp_path / "w"
-    make(root, "secrets", "live", {"UA": AIRLINES["UA"]}, "")
+    create_workspace(root, "secrets", "live", {"UA": AIRLINES["UA"]}, "")
     path = root / "partners" / "UA.toml"
     head, _, tail = path.read_text().partition("[endpoint]\n")
     path.write_text(f'{head}endpoint = "http://user:{TOKEN}@h/x"\n{tail[tail.index("[feed.flights]") :]}')
@@ -239,7 +239,7 @@ def test_an_endpoint_that_is_only_an_address_does_not_show_it(tmp_path):
 def test_other_mistakes_still_show_their_value(tmp_path):
     """What cannot be a secret is shown, as a person looks for it in the file."""
     root = tmp_path / "w"
-    make(root, "secrets", "live", {"UA": AIRLINES["UA"]}, "")
+    create_workspace(root, "secrets", "live", {"UA": AIRLINES["UA"]}, "")
     path = root / "partners" / "UA.toml"
     path.write_text(path.read_text().replace("timeout_s = 2.0", "timeout_s = -7"))
     done = CliRunner().invoke(main, ["-w", str(root), "run"])
