@@ -17,7 +17,7 @@ from roadmap.wording import numbers, text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from metrics.queries.quarantined_rows import InBlock
+    from metrics.queries.quarantined_rows import QuarantinedInBlock
 
 
 #: Lines of the chart: the most frequent reasons, and the rest in one.
@@ -31,7 +31,7 @@ MAX_LABEL_CHARS = 18
 SHORT_LABELS = {NO_REASON: "not recorded"}
 
 
-def quarantine_chart(found: Sequence[InBlock], blocks: Sequence[tuple[str, str]], unit: str) -> Chart | None:
+def quarantine_chart(found: Sequence[QuarantinedInBlock], blocks: Sequence[tuple[str, str]], unit: str) -> Chart | None:
     """Rows set aside by block; None where none were. A block without any counts 0, one that is not there is a gap."""
     sums: dict[str, int] = {}
     for one in found:

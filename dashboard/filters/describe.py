@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dashboard.filters.parse import ParsedFilter
-    from metrics.queries.run_grid import Choices
+    from metrics.queries.run_grid import FilterChoices
 
 #: What can be picked from a list in a form, in this order.
 FORM_KEYS = ("side", "state", "partner", "feed", "faults", "range", "attempt")
@@ -56,7 +56,7 @@ class FixedPart:
     without: str
 
 
-def form_fields(found: ParsedFilter, known: Choices, keys: Sequence[str] = FORM_KEYS) -> tuple[FormField, ...]:
+def form_fields(found: ParsedFilter, known: FilterChoices, keys: Sequence[str] = FORM_KEYS) -> tuple[FormField, ...]:
     """The fields of the form; what is asked for now is always among the choices."""
     offered: dict[str, dict[str, str]] = {
         "side": {"service": "service, any level"} | {name: name for name in known.sides},

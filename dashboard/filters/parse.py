@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dashboard.filters.query_string import Query
     from metrics.queries.run_filter import CountedRuns
-    from metrics.queries.run_grid import Choices
+    from metrics.queries.run_grid import FilterChoices
 
 #: Keys that pick runs, in the order in which they stand in an address.
 KEYS = (
@@ -65,7 +65,7 @@ class ParsedFilter:
 
 
 def parse_filter(
-    asked: Query, known: Choices, today: date, counted: Callable[[str], CountedRuns | str]
+    asked: Query, known: FilterChoices, today: date, counted: Callable[[str], CountedRuns | str]
 ) -> ParsedFilter:
     """The list that an address asks for.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dashboard.cache.view import View
     from dashboard.filters.query_string import Query
-    from metrics.queries.failure_groups import Group
+    from metrics.queries.failure_groups import FailureGroup
 
 pages = Blueprint("failures", __name__)
 
@@ -67,12 +67,12 @@ def page() -> str | Response:
     )
 
 
-def every(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
+def every(db: Database, seen: View) -> tuple[int, tuple[FailureGroup, ...]]:
     """How many runs have failed, as far as the view knows, and their groups, the last seen first."""
     return _found(db, RunFilter(known=seen.as_of), "last")
 
 
-def every_by_count(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
+def every_by_count(db: Database, seen: View) -> tuple[int, tuple[FailureGroup, ...]]:
     """The same, the most frequent first."""
     many, groups = seen.made(every)
     if len(groups) > presenters_failure_groups.MAX_GROUPS:
@@ -80,9 +80,11 @@ def every_by_count(db: Database, seen: View) -> tuple[int, tuple[Group, ...]]:
     return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
 
 
-def _found(db: Database, picked: RunFilter, order: str) -> tuple[int, tuple[Group, ...]]:
-    groups = failure_groups.groups(db, picked, presenters_failure_groups.MAX_GROUPS + 1, newest_first=order == "last")
-    return runs.count(db, failure_groups.failed_of(picked)), groups
+def _found(db: Database, picked: RunFilter, order: str) -> tuple[int, tuple[FailureGroup, ...]]:
+    groups = failure_groups.group_failures(
+        db, picked, presenters_failure_groups.MAX_GROUPS + 1, newest_first=order == "last"
+    )
+    return runs.count_runs(db, failure_groups.failures_only(picked)), groups
 
 
 def _order(asked: Query) -> str:

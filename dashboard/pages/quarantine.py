@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dashboard.cache.view import View
     from dashboard.charts.chart import Chart
     from dashboard.filters.parse import ParsedFilter
-    from metrics.queries.quarantined_rows import Reason
+    from metrics.queries.quarantined_rows import QuarantineReason
 
 pages = Blueprint("quarantine", __name__)
 
@@ -73,7 +73,7 @@ def as_csv() -> Response:
     out = io.StringIO()
     told = csv.DictWriter(out, quarantine_list.RECORD_COLUMNS, lineterminator="\n")
     told.writeheader()
-    told.writerows(quarantine_list.quarantine_records(quarantined_rows.over_time(database(), found.picked)))
+    told.writerows(quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), found.picked)))
     headers = {"Content-Disposition": 'attachment; filename="milepost-quarantine.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 
@@ -84,7 +84,7 @@ def as_json() -> Response:
     found, _ = _asked(strict=True)
     body = {
         "asked": dict(found.keys),
-        "rows": quarantine_list.quarantine_records(quarantined_rows.over_time(database(), found.picked)),
+        "rows": quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), found.picked)),
     }
     return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
 
@@ -94,16 +94,16 @@ def _asked(*, strict: bool) -> tuple[ParsedFilter, View]:
     return found, seen
 
 
-def every(db: Database, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
+def every(db: Database, seen: View) -> tuple[tuple[QuarantineReason, ...], Chart | None]:
     """All that was set aside, as far as the view knows, and the chart of it."""
     return _found(db, RunFilter(known=seen.as_of), seen)
 
 
-def _found(db: Database, picked: RunFilter, seen: View) -> tuple[tuple[Reason, ...], Chart | None]:
+def _found(db: Database, picked: RunFilter, seen: View) -> tuple[tuple[QuarantineReason, ...], Chart | None]:
     unit = block_word(seen.mode)
-    over_time = quarantined_rows.over_time(db, picked)
-    drawn = quarantine.quarantine_chart(over_time, blocks.blocks(db, picked), unit) if over_time else None
-    return quarantined_rows.by_reason(db, picked), drawn
+    over_time = quarantined_rows.rows_by_block(db, picked)
+    drawn = quarantine.quarantine_chart(over_time, blocks.counted_blocks(db, picked), unit) if over_time else None
+    return quarantined_rows.rows_by_reason(db, picked), drawn
 
 
 #: What is made with a view, before anybody is shown it.

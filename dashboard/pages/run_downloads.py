@@ -58,7 +58,7 @@ def as_json() -> Response:
 
 def _count(picked: RunFilter) -> int:
     with closing(open_snapshot(settings().store)) as db:
-        return queries_runs.count(db, picked)
+        return queries_runs.count_runs(db, picked)
 
 
 def _sent(parts: Iterator[str], many: int, content_type: str, ending: str) -> Response:
@@ -109,7 +109,7 @@ def _batches(store: Path, picked: RunFilter, most: int) -> Iterator[tuple[Run, .
     with closing(open_snapshot(store)) as db:
         after, left = None, most
         while left > 0:
-            found = queries_runs.page(db, picked, after, min(AT_ONCE, left))
+            found = queries_runs.get_page(db, picked, after, min(AT_ONCE, left))
             yield tuple(islice(found.rows, left))
             left -= len(found.rows)
             after = found.older

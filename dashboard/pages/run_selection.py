@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dashboard.cache.view import View
     from dashboard.filters.parse import ParsedFilter
     from dashboard.filters.query_string import Query
-    from metrics.queries.run_grid import Choices
+    from metrics.queries.run_grid import FilterChoices
 
 #: The pages inside Runs, as their own navigation names them.
 INSIDE = (("runs.page", "Runs"), ("failures.page", "Failures"), ("quarantine.page", "Quarantine"))
@@ -61,6 +61,6 @@ def shortened(address: Callable[..., str]) -> Response | None:
     return redirect(address(told), 303)
 
 
-def choices(db: Database, seen: View) -> Choices:
+def choices(db: Database, seen: View) -> FilterChoices:
     """What there is to pick from; looking back, what there was."""
-    return run_grid.choices(db, seen.as_of)
+    return run_grid.filter_choices(db, seen.as_of)

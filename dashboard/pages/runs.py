@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dashboard.filters.parse import ParsedFilter
     from dashboard.filters.query_string import Query
     from dashboard.presenters.run_list import Grid, GridRow
-    from metrics.queries.run_grid import Choices
+    from metrics.queries.run_grid import FilterChoices
 
 pages = Blueprint("runs", __name__)
 
@@ -47,8 +47,8 @@ def page() -> str | Response:
     known = seen.made(choices)
     after, newer = _place(asked)
     db = database()
-    many = runs.count(db, found.picked)
-    listed = runs.page(db, found.picked, after, newer=newer)
+    many = runs.count_runs(db, found.picked)
+    listed = runs.get_page(db, found.picked, after, newer=newer)
     lines = [run_list.run_row(run) for run in listed.rows]
     met = {line.faults for line in lines}
     ways = {
@@ -109,12 +109,12 @@ def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Databa
     """The question for the last runs of all feeds; the same function for the same sides and faults."""
 
     def make(db: Database, seen: View) -> tuple[GridRow, ...]:
-        return tuple(map(run_list.grid_row, run_grid.grid(db, sides, faults, run_list.GRID_RUNS, seen.as_of)))
+        return tuple(map(run_list.grid_row, run_grid.latest_runs(db, sides, faults, run_list.GRID_RUNS, seen.as_of)))
 
     return make
 
 
-def _grid(found: ParsedFilter, seen: View, known: Choices) -> Grid | None:
+def _grid(found: ParsedFilter, seen: View, known: FilterChoices) -> Grid | None:
     """The grid, where what is asked for is a matter of sides and feeds alone."""
     picked = found.picked
     if not set(found.keys) <= {"side", "partner", "feed", "faults"}:
@@ -128,7 +128,7 @@ def _grid(found: ParsedFilter, seen: View, known: Choices) -> Grid | None:
 
 
 def _shown(
-    known: Choices, sides: tuple[str, ...], faults: tuple[str, ...], mode: str
+    known: FilterChoices, sides: tuple[str, ...], faults: tuple[str, ...], mode: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Sides and faults of the grid: those asked for, as far as there are any; else the service as it usually runs."""
     usual = tuple(name for name in (SHOWN_FAULTS[mode],) if name in known.faults) or known.faults

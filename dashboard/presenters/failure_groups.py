@@ -11,7 +11,7 @@ from roadmap.wording import dates, numbers, text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from metrics.queries.failure_groups import Group
+    from metrics.queries.failure_groups import FailureGroup
 
 #: No more groups, and no more feeds of one, are named.
 MAX_GROUPS, MAX_FEEDS = 200, 3
@@ -41,12 +41,12 @@ class FailureGroupRow:
     example_feed: str
 
 
-def failure_group_rows(groups: Sequence[Group], keys: Mapping[str, str]) -> tuple[FailureGroupRow, ...]:
+def failure_group_rows(groups: Sequence[FailureGroup], keys: Mapping[str, str]) -> tuple[FailureGroupRow, ...]:
     """The groups of a list, in words; `keys` are those of its address."""
     return tuple(_failure_group_row(group, {"state": "failed"} | dict(keys)) for group in groups)
 
 
-def _failure_group_row(group: Group, keys: Mapping[str, str]) -> FailureGroupRow:
+def _failure_group_row(group: FailureGroup, keys: Mapping[str, str]) -> FailureGroupRow:
     asked = {**keys, "fingerprint": group.fingerprint}
     beyond = len(group.feeds) - MAX_FEEDS
     return FailureGroupRow(

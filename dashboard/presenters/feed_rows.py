@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.filters.partner_slug import display_name, encode_partner
 from dashboard.queries.partners import RECENT_DAYS, SHOWN_FAULTS
-from metrics.queries.feed_health import LEAST
+from metrics.queries.feed_health import MIN_EXCHANGES
 from metrics.question import block_word
 from roadmap.wording import dates, gains, numbers, text
 from roadmap.wording import numbers as wording_numbers
@@ -59,7 +59,7 @@ STATES = (
         name="too_little",
         said="too few runs",
         chip="insufficient",
-        when=f"Fewer than {LEAST} exchanges, which tell nothing of what is usual.",
+        when=f"Fewer than {MIN_EXCHANGES} exchanges, which tell nothing of what is usual.",
     ),
     FeedStateLabel(
         name=MONOLITH_ONLY,
@@ -157,7 +157,7 @@ def feed_row(known: PartnersOverview, state: FeedState | None, pair: tuple[str, 
 
 def delivery_waits_s(state: FeedState) -> tuple[float | None, float | None]:
     """The usual wait for a delivery and the longest of 95 in 100, in seconds; None of too few exchanges to tell."""
-    return (None, None) if state.exchanges < LEAST else (state.delay_p50_s, state.delay_p95_s)
+    return (None, None) if state.exchanges < MIN_EXCHANGES else (state.delay_p50_s, state.delay_p95_s)
 
 
 def _describe_reason(state: FeedState) -> str:

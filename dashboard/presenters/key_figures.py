@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dashboard.queries import weekly
 from metrics.measures import comparison
 from metrics.measures.counted_runs import runs_behind
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.queries import runs as queries_runs
 from metrics.queries.run_filter import RunFilter
 from metrics.question import block_word
@@ -203,11 +203,11 @@ def _failure_counts(
     db: Database, asked: Question, reading: Reading, name: str, attempt: str
 ) -> tuple[LinkedCount, LinkedCount]:
     """Exchanges that failed at their first or last attempt, and all that a reading of failures counts."""
-    theirs = RunFilter(counted=runs_behind(load(db, asked), reading.measure), attempt="last")
-    failed = queries_runs.count(db, replace(theirs, states=("failed",), attempt=attempt))
+    theirs = RunFilter(counted=runs_behind(load_window(db, asked), reading.measure), attempt="last")
+    failed = queries_runs.count_runs(db, replace(theirs, states=("failed",), attempt=attempt))
     return (
         LinkedCount(text=numbers.count(failed), keys={"counted": name, "state": "failed", "attempt": attempt}),
-        LinkedCount(text=numbers.count(queries_runs.count(db, theirs)), keys={"counted": name, "attempt": "last"}),
+        LinkedCount(text=numbers.count(queries_runs.count_runs(db, theirs)), keys={"counted": name, "attempt": "last"}),
     )
 
 

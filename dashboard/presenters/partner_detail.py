@@ -76,8 +76,8 @@ def partner_facts(db: Database, seen: View, partner: str, rows: Iterable[FeedRow
     picked = RunFilter(
         sides=sides, partners=(partner,), faults=(SHOWN_FAULTS[seen.mode],), first=first, last=last, known=seen.as_of
     )  # fmt: skip
-    kinds = failure_groups.groups(db, picked, limit=NAMED + 1)
-    asides = quarantined_rows.by_reason(db, picked)
+    kinds = failure_groups.group_failures(db, picked, limit=NAMED + 1)
+    asides = quarantined_rows.rows_by_reason(db, picked)
     return PartnerFacts(
         keys=keys,
         kinds=tuple(_kind(kind, keys) for kind in kinds[:NAMED]),
@@ -98,7 +98,7 @@ def partner_facts(db: Database, seen: View, partner: str, rows: Iterable[FeedRow
     )
 
 
-def _kind(kind: failure_groups.Group, keys: Mapping[str, Any]) -> Kind:
+def _kind(kind: failure_groups.FailureGroup, keys: Mapping[str, Any]) -> Kind:
     said = ": ".join(part for part in (labels.error_label(kind.error_type), kind.example) if part)
     return Kind(
         error=said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…",

@@ -13,7 +13,7 @@ from roadmap.wording import dates, numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from metrics.queries.quarantined_rows import InBlock, Reason
+    from metrics.queries.quarantined_rows import QuarantinedInBlock, QuarantineReason
 
 
 #: Rows of the table.
@@ -37,7 +37,7 @@ class ReasonRow:
     keys: Mapping[str, str]  #: of the list of exchanges that it is told of
 
 
-def reason_rows(reasons: Sequence[Reason], keys: Mapping[str, str]) -> tuple[ReasonRow, ...]:
+def reason_rows(reasons: Sequence[QuarantineReason], keys: Mapping[str, str]) -> tuple[ReasonRow, ...]:
     """Reasons in words; `keys` are those of the page's address."""
     return tuple(
         ReasonRow(
@@ -54,7 +54,7 @@ def reason_rows(reasons: Sequence[Reason], keys: Mapping[str, str]) -> tuple[Rea
     )
 
 
-def quarantine_records(found: Sequence[InBlock]) -> list[dict[str, Any]]:
+def quarantine_records(found: Sequence[QuarantinedInBlock]) -> list[dict[str, Any]]:
     """The same in full, as data, under the names of `COLUMNS`; a reason that nobody noted is None."""
     return [
         {

@@ -75,7 +75,7 @@ def run_page(db: Database, run: Run, known: date | None = None) -> RunPage:
     usual = queries_runs.typical_duration(db, run)
     rows, sum_said, balances = account(run)
     aside, aside_said = _quarantined_rows(run)
-    attempts = queries_runs.attempts(db, run, known)
+    attempts = queries_runs.get_attempts(db, run, known)
     return RunPage(
         about=f"{run.side}, {gains.under_faults(run.faults)}, {_describe_block(run)}",
         trouble=labels.error_label(run.error_type),
@@ -211,7 +211,7 @@ def _related_runs(db: Database, run: Run, known: date | None) -> tuple[RelatedRu
     ]
     return tuple(
         RelatedRuns(
-            what=what, runs=numbers.plural(queries_runs.count(db, replace(picked, known=known)), "run"), keys=keys
+            what=what, runs=numbers.plural(queries_runs.count_runs(db, replace(picked, known=known)), "run"), keys=keys
         )
         for what, keys, picked in lists
     )

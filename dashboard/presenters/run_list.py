@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from metrics.queries.run_filter import RunFilter
-    from metrics.queries.run_grid import Cell, Row
+    from metrics.queries.run_grid import FeedRun, FeedRuns
     from metrics.queries.runs import Run
 
 
@@ -104,7 +104,7 @@ def _row_count(run: Run, name: str) -> str:
     return numbers.MISSING if untold else numbers.count(run.rows[name])
 
 
-def grid_row(row: Row) -> GridRow:
+def grid_row(row: FeedRuns) -> GridRow:
     """The last runs of one feed, in words."""
     return GridRow(
         partner=row.partner,
@@ -128,7 +128,7 @@ def grid(rows: Sequence[GridRow], picked: RunFilter, about: str) -> Grid:
     return Grid(rows=shown, feeds=len(wanted), about=about, looks=looks)
 
 
-def _grid_mark(cell: Cell) -> GridMark:
+def _grid_mark(cell: FeedRun) -> GridMark:
     took = f", {wording_numbers.duration(cell.duration_s)}" if cell.duration_s is not None else ""
     label = f"{labels.outcome_label(cell.outcome)}, {timestamp(cell.started_at_us)}{took}"
     return GridMark(id=cell.id, look=labels.outcome_class(cell.outcome), label=label)

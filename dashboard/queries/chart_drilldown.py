@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dashboard.queries.counted_runs import find_counted_runs
-from metrics.queries.pagination import totals
+from metrics.queries.pagination import sum_runs_by
 from metrics.queries.run_filter import RunFilter
-from metrics.queries.runs import query_of
+from metrics.queries.runs import build_query
 from roadmap.report import block_series
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def exchange_counts(faults: str) -> Callable[[Database, View], Counts]:
                 runs = find_counted_runs(seen, name)
                 if isinstance(runs, str):
                     continue
-                way = query_of(db, RunFilter(counted=runs, attempt="last"))
-                for (partner, block), many in totals(db, way, "partner", "block").items():
+                way = build_query(db, RunFilter(counted=runs, attempt="last"))
+                for (partner, block), many in sum_runs_by(db, way, "partner", "block").items():
                     found.setdefault(name, {}).setdefault(block, {})[partner] = many
         return found
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from metrics.measures.counted_runs import runs_behind
 from metrics.measures.registry import MEASURES
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from roadmap.judge.evidence import question
 
 if TYPE_CHECKING:
@@ -72,6 +72,6 @@ def _asked_once(code: str, measure: str, faults: str, side: str) -> Callable[[Da
         about = question_of(verdict, seen, measure, faults)
         if side == CONTROL:
             about = replace(about, subject=about.control)
-        return runs_behind(load(db, about), measure)
+        return runs_behind(load_window(db, about), measure)
 
     return make

@@ -83,7 +83,7 @@ def freshness(db: Database, view: View) -> Freshness:
     runs, imported = weekly.count_runs_until(db, last)
     listed = db.table("tally").exists()
     if listed:
-        runs = queries_runs.count(db, RunFilter(states=(ENDED_RUNS["state"],), known=view.as_of))
+        runs = queries_runs.count_runs(db, RunFilter(states=(ENDED_RUNS["state"],), known=view.as_of))
     newest = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
     return Freshness(newest=newest, runs=runs, imported=imported > 0, mode=view.mode, listed=listed)
 

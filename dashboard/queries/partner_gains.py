@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metrics.measures import comparison
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.question import block_word
 from roadmap.judge.evidence import question
 from roadmap.wording import numbers
@@ -110,7 +110,7 @@ def _milestone_gains(db: Database, milestone: Milestone, verdict: Verdict, mode:
     if timed is None or timed.reading is None:
         return None
     asked = question(milestone, timed.reading.end, mode, timed.faults)
-    window = load(db, replace(asked, series=timed.reading.series)).until(timed.reading.end)
+    window = load_window(db, replace(asked, series=timed.reading.series)).until(timed.reading.end)
     partners = sorted({partner for partner, _, _ in window.strata})
     counted = _counted_blocks(window)
     every = [_partner_gain(window, partner, counted) for partner in partners]
@@ -135,7 +135,7 @@ def _counted_blocks(window: Window) -> tuple[Any, Any]:
 
 def _partner_gain(window: Window, partner: str, counted: tuple[Any, Any]) -> PartnerGain:
     rows = [place for place, stratum in enumerate(window.strata) if stratum[0] == partner]
-    found: Reading = comparison.saved(window.select(rows))
+    found: Reading = comparison.compute_busy_time_saved(window.select(rows))
     control = window.control if window.is_paired() else window.history
     sides = zip((window.subject, control), counted, strict=True)
     runs = sum(int(np.nansum(side["attempts"][rows][:, blocks])) for side, blocks in sides)

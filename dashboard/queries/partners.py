@@ -15,12 +15,12 @@ from dashboard.queries.counted_runs import find_counted_runs
 from dashboard.queries.verdicts import headline_candidates
 from metrics.events import FAILED_OUTCOMES, subject_name
 from metrics.measures import comparison
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.queries import feed_health
-from metrics.queries.filter_sql import block_of, feeds_of, over_by
-from metrics.queries.pagination import totals
+from metrics.queries.filter_sql import block_start, ended_by, list_feeds
+from metrics.queries.pagination import sum_runs_by
 from metrics.queries.run_filter import RunFilter
-from metrics.queries.runs import query_of
+from metrics.queries.runs import build_query
 from metrics.store.series import newest_series
 from roadmap.judge.evidence import question
 from roadmap.report import block_series
@@ -105,7 +105,7 @@ def partners_overview(db: Database, seen: View) -> PartnersOverview:
     if not db.table("tally").exists():
         return PartnersOverview(counted=False)
     return PartnersOverview(
-        feeds=tuple(feeds_of(db, seen.as_of)),
+        feeds=tuple(list_feeds(db, seen.as_of)),
         rates=_failure_rates(db, seen),
         blocks=_blocks(db, seen),
         gained=_feed_gains(db, seen),
@@ -121,7 +121,7 @@ def feed_histories(db: Database, seen: View) -> tuple[FeedHistory, ...]:
     """What is known of every feed of the service, by which it stands somehow at any time."""
     if not db.table("tally").exists():
         return ()
-    return feed_health.known(db, seen.mode, SHOWN_FAULTS[seen.mode], seen.as_of)
+    return feed_health.feed_histories(db, seen.mode, SHOWN_FAULTS[seen.mode], seen.as_of)
 
 
 def feed_states(seen: View, now: datetime | None) -> dict[Feed, FeedState]:
@@ -141,21 +141,23 @@ def _feed_states_at(at: datetime) -> Callable[[Database, View], dict[Feed, FeedS
 
     def make(_: Database, seen: View) -> dict[Feed, FeedState]:
         at_us = round(at.timestamp() * 1_000_000)
-        return {(one.asked.partner, one.asked.feed): feed_health.state(one, at_us) for one in seen.made(feed_histories)}
+        return {
+            (one.asked.partner, one.asked.feed): feed_health.state_at(one, at_us) for one in seen.made(feed_histories)
+        }
 
     return make
 
 
 def _failure_rates(db: Database, seen: View) -> dict[Feed, FailureRate]:
     """First attempts of the last days, by feed."""
-    first, last, over = first_recent_day(seen.today), seen.today, over_by(db, seen.as_of)
+    first, last, over = first_recent_day(seen.today), seen.today, ended_by(db, seen.as_of)
     sql = (
         f"SELECT partner, feed, level, SUM(runs), SUM(runs * (outcome IN {FAILED_OUTCOMES})) "  # noqa: S608
         "FROM cell CROSS JOIN tally ON tally.cell = cell.id "
         "WHERE system = 'service' AND faults = ? AND block >= ? AND block <= ? AND first AND outcome != 'running' "
         f"AND {over.where} GROUP BY partner, feed, level ORDER BY level"
     )
-    first = block_of(db, first)  # whole blocks count, as on every list
+    first = block_start(db, first)  # whole blocks count, as on every list
     found: dict[Feed, FailureRate] = {}
     for partner, feed, level, runs, failed in db.execute(
         sql, (SHOWN_FAULTS[seen.mode], first.isoformat(), last.isoformat(), *over.values)
@@ -215,14 +217,16 @@ def _feed_gains(db: Database, seen: View) -> FeedGains:
     milestone = head.milestone
     end = head.reading.end if head.reading.blocks else min(seen.today, milestone.due)
     asked = question(milestone, end, seen.mode, SHOWN_FAULTS[seen.mode])
-    window = load(db, asked)
+    window = load_window(db, asked)
     rows: dict[Feed, list[int]] = {}
     for place, (partner, feed, _) in enumerate(window.strata):
         rows.setdefault((partner, feed), []).append(place)
     key = f"{milestone.code}:busy_time_saved:{SHOWN_FAULTS[seen.mode]}"
-    found = {name: comparison.saved(window.select(places)) for name, places in rows.items()}
+    found = {name: comparison.compute_busy_time_saved(window.select(places)) for name, places in rows.items()}
     runs = find_counted_runs(seen, key)
-    listed = {} if isinstance(runs, str) else totals(db, query_of(db, RunFilter(counted=runs)), "partner", "feed")
+    listed = (
+        {} if isinstance(runs, str) else sum_runs_by(db, build_query(db, RunFilter(counted=runs)), "partner", "feed")
+    )
     return FeedGains(
         code=milestone.code,
         sides=f"{milestone.subject} against the {milestone.control}",

@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metrics.measures.failure_rates import failure_rate_difference, rate
-from metrics.measures.reading import Reading, grade, missing_blocks, reading, total, uncounted, why_no_number
-from metrics.measures.window import Window, load
+from metrics.measures.failure_rates import failure_rate, failure_rate_difference
+from metrics.measures.reading import (
+    Reading,
+    blank_reading,
+    grade,
+    missing_blocks,
+    sum_known,
+    why_no_number,
+    why_not_counted,
+)
+from metrics.measures.window import Window, load_window
 from metrics.stats import confidence, cost_index
 
 if TYPE_CHECKING:
@@ -34,15 +42,15 @@ def block_series(db: Database, question: Question) -> list[dict[str, Any]]:
     Keys: block, block_end (ISO dates), then for `control_` and `subject_`: busy_s, held, exchanges, first_failed,
     still_failed. Busy seconds and held records are of cells whose holdings were counted. None: that side has none.
     """
-    window = load(db, question)
+    window = load_window(db, question)
     rows: list[dict[str, Any]] = []
     for i, (block, block_end) in enumerate(window.blocks):
         row: dict[str, Any] = {"block": block, "block_end": block_end}
         for name, side in (("control", window.control), ("subject", window.subject)):
             counted = ~np.isnan(side["held"][:, i])
-            row[f"{name}_busy_s"] = total(side["busy_ns"][counted, i] / 1e9)
+            row[f"{name}_busy_s"] = sum_known(side["busy_ns"][counted, i] / 1e9)
             for column in ("held", "exchanges", "first_failed", "still_failed"):
-                summed = total(side[column][:, i])
+                summed = sum_known(side[column][:, i])
                 row[f"{name}_{column}"] = None if summed is None else int(summed)
         rows.append(row)
     return rows
@@ -50,15 +58,15 @@ def block_series(db: Database, question: Question) -> list[dict[str, Any]]:
 
 def busy_time_saved(db: Database, question: Question) -> Reading:
     """Share of the control's processing time saved, the mix of files held still."""
-    return saved(load(db, question))
+    return compute_busy_time_saved(load_window(db, question))
 
 
-def saved(window: Window) -> Reading:
+def compute_busy_time_saved(window: Window) -> Reading:
     """`busy_time_saved` of a window: 1 less the cost index, per record that the partner holds.
 
     Beside it stand the gain by the geometric mean of the same ratios, and that of all the programme.
     """
-    blank = reading(window, "busy_time_saved", "busy_ns", "held", "attempts", n_of="runs")
+    blank = blank_reading(window, "busy_time_saved", "busy_ns", "held", "attempts", n_of="runs")
     paired = window.is_paired()
     cells = window.both if paired else window.apart
     index = cost_index.cost_index(*cells, window.weights, paired=paired)
@@ -72,7 +80,7 @@ def saved(window: Window) -> Reading:
     found = replace(
         blank,
         estimate=1 - index.index,
-        n=sum(_runs(side, used) for side, used in zip((window.subject, control), cells, strict=True)),
+        n=sum(_count_runs(side, used) for side, used in zip((window.subject, control), cells, strict=True)),
         blocks=blocks,
         coverage=index.coverage,
         grade=grade(window, paired=paired),
@@ -80,7 +88,7 @@ def saved(window: Window) -> Reading:
         missing=missing_blocks(window, blocks),
         beside={
             "geometric": 1 - index.geometric,
-            "programme": cost_index.programme(1 - index.index, index.coverage),
+            "programme": cost_index.programme_gain(1 - index.index, index.coverage),
         },
     )
     if blocks < 2:
@@ -96,24 +104,24 @@ def saved(window: Window) -> Reading:
     return replace(found, low=low, high=high, ci_low=ci_low, ci_high=ci_high)
 
 
-def _runs(side: Mapping[str, Floats], used: cost_index.Totals) -> int:
+def _count_runs(side: Mapping[str, Floats], used: cost_index.Totals) -> int:
     """Runs in the blocks that count."""
     return int(np.nansum(side["attempts"], axis=0)[used.there.any(axis=0)].sum())
 
 
-def programme_saved(window: Window) -> Reading:
+def compute_programme_time_saved(window: Window) -> Reading:
     """`programme_time_saved` of a window: what is not migrated yet counts as 0.
 
     All of the work is covered by definition, so it has no coverage to fall short of; `beside` says how much is migrated
     and the gain there.
     """
-    found = saved(window)
+    found = compute_busy_time_saved(window)
     named = replace(found, measure="programme_time_saved", coverage=None, beside={})
     if found.estimate is None or found.coverage is None:
         return named
     covered = found.coverage
     numbers: dict[str, Any] = {
-        name: None if value is None else cost_index.programme(value, covered)
+        name: None if value is None else cost_index.programme_gain(value, covered)
         for name in ("estimate", "low", "high", "ci_low", "ci_high")
         for value in [getattr(found, name)]
     }
@@ -124,15 +132,15 @@ def programme_saved(window: Window) -> Reading:
 
 def answers_equal(db: Database, question: Question) -> Reading:
     """Share of all compared records that are equal, field for field, with both subjects."""
-    return equal(load(db, question))
+    return compute_answers_equal(load_window(db, question))
 
 
-def equal(window: Window) -> Reading:
+def compute_answers_equal(window: Window) -> Reading:
     """`answers_equal` of a window."""
-    blank = reading(window, "answers_equal", n_of="records compared")
+    blank = blank_reading(window, "answers_equal", n_of="records compared")
     compared = sum(n for _, n, _ in window.answers)
     if not compared:
-        return replace(blank, missing=uncounted(window, why_no_number(window)))
+        return replace(blank, missing=why_not_counted(window, why_no_number(window)))
     blocks = len({end for end, _, _ in window.answers})
     return replace(
         blank,
@@ -146,20 +154,20 @@ def equal(window: Window) -> Reading:
 
 def lost_records(db: Database, question: Question) -> Reading:
     """Records that the subject called delivered and the partner does not hold."""
-    return count(load(db, question), "lost_records", "lost")
+    return compute_census(load_window(db, question), "lost_records", "lost")
 
 
 def partner_duplicates(db: Database, question: Question) -> Reading:
     """Records that the partner holds more than once, one for each further copy."""
-    return count(load(db, question), "partner_duplicates", "twice")
+    return compute_census(load_window(db, question), "partner_duplicates", "twice")
 
 
-def count(window: Window, measure: str, column: str) -> Reading:
+def compute_census(window: Window, measure: str, column: str) -> Reading:
     """A census of the subject's records: the sum of a column over all rounds, with the due records as `n`."""
-    blank = reading(window, measure, column, "due", n_of="records due")
-    summed, due = total(window.subject[column]), total(window.subject["due"])
+    blank = blank_reading(window, measure, column, "due", n_of="records due")
+    summed, due = sum_known(window.subject[column]), sum_known(window.subject["due"])
     if summed is None or not due:
-        return replace(blank, missing=uncounted(window, why_no_number(window)))
+        return replace(blank, missing=why_not_counted(window, why_no_number(window)))
     blocks = int((~np.isnan(window.subject[column])).any(axis=0).sum())
     return replace(
         blank, estimate=summed, n=int(due), blocks=blocks, grade=grade(window), missing=missing_blocks(window, blocks)
@@ -168,12 +176,12 @@ def count(window: Window, measure: str, column: str) -> Reading:
 
 def failed_first(db: Database, question: Question) -> Reading:
     """Share of the subject's exchanges whose first attempt failed; ask with the control as subject for its share."""
-    return rate(load(db, question), "failed_first", "first_failed")
+    return failure_rate(load_window(db, question), "failed_first", "first_failed")
 
 
 def failed_final(db: Database, question: Question) -> Reading:
     """Share of the subject's exchanges that still stood failed after all attempts."""
-    return rate(load(db, question), "failed_final", "still_failed")
+    return failure_rate(load_window(db, question), "failed_final", "still_failed")
 
 
 def failed_difference(db: Database, question: Question, column: str = "first_failed") -> Reading:
@@ -181,4 +189,4 @@ def failed_difference(db: Database, question: Question, column: str = "first_fai
 
     `column` is `first_failed` (first attempt) or `still_failed` (after all attempts).
     """
-    return failure_rate_difference(load(db, question), f"{column}_less", column)
+    return failure_rate_difference(load_window(db, question), f"{column}_less", column)

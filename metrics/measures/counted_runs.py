@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 #: Measures that compare the processing time of both sides, and of exchanges that failed.
-TIMES = frozenset({"busy_time_saved", "programme_time_saved"})
-AVOIDED = {"failed_first_avoided": "first_failed", "failed_final_avoided": "still_failed"}
+TIME_MEASURES = frozenset({"busy_time_saved", "programme_time_saved"})
+DIFFERENCE_COLUMNS = {"failed_first_avoided": "first_failed", "failed_final_avoided": "still_failed"}
 
 #: What has to be known of the subject in a block for the other measures to count it; nothing but a run where a measure
 #: is not named here.
-NEEDED: Mapping[str, tuple[str, ...]] = {
+REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "lost_records": ("lost",),
     "partner_duplicates": ("twice",),
     "good_rows_delivered": ("broken",),
@@ -49,7 +49,7 @@ def runs_behind(window: Window, measure: str) -> CountedRuns:
     """
     asked = window.question
     found: dict[str, frozenset[str] | None] = {}
-    for name, blocks in _sides(window, measure):
+    for name, blocks in _blocks_by_side(window, measure):
         found[name] = blocks | (found.get(name) or frozenset())
     return CountedRuns(
         sides=found,
@@ -62,27 +62,27 @@ def runs_behind(window: Window, measure: str) -> CountedRuns:
     )
 
 
-def _sides(window: Window, measure: str) -> list[tuple[str, frozenset[str]]]:
+def _blocks_by_side(window: Window, measure: str) -> list[tuple[str, frozenset[str]]]:
     names = (window.question.subject, window.question.control)
     if measure == "answers_equal":
         ends = {end for end, compared, _ in window.answers if compared}
         days = frozenset(first for first, end in window.blocks if end in ends)
         return [(name, days) for name in names]
-    if measure not in TIMES and measure not in AVOIDED:
-        known = [~np.isnan(window.subject[name]) for name in NEEDED.get(measure, ("attempts",))]
+    if measure not in TIME_MEASURES and measure not in DIFFERENCE_COLUMNS:
+        known = [~np.isnan(window.subject[name]) for name in REQUIRED_COLUMNS.get(measure, ("attempts",))]
         return [(names[0], _first_days(window.blocks, np.asarray(np.logical_and.reduce(known))))]
     paired = window.is_paired()
-    if measure in TIMES:
+    if measure in TIME_MEASURES:
         there = [side.there for side in (window.both if paired else window.apart)]
     else:
-        there = _compared(window, AVOIDED[measure], paired=paired)
+        there = _compared_cells(window, DIFFERENCE_COLUMNS[measure], paired=paired)
     past = window.blocks if paired else window.history_blocks
     sides = zip(names, (window.blocks, past), there, strict=True)
     return [(name, _first_days(blocks, cells)) for name, blocks, cells in sides]
 
 
-def _compared(window: Window, column: str, *, paired: bool) -> list[Bools]:
-    """The cells of subject and control whose exchanges are held against each other; see `metrics.shares.avoided`."""
+def _compared_cells(window: Window, column: str, *, paired: bool) -> list[Bools]:
+    """The cells of subject and control whose exchanges are held against each other; see `failure_rate_difference`."""
     sides = (window.subject, window.control if paired else window.history)
     ours, theirs = (np.asarray(~np.isnan(side["exchanges"])) for side in sides)
     alike = ours & theirs if paired else np.asarray(ours.any(axis=1) & theirs.any(axis=1))[:, None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.measures.reading import NOT_COUNTED, Reading, grade, missing_blocks, reading, why_no_number
+from metrics.measures.reading import NOT_COUNTED, Reading, blank_reading, grade, missing_blocks, why_no_number
 from metrics.stats import confidence, cost_index
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def delay(window: Window, measure: str, column: str, quantile: float) -> Reading
     Exchanges that were never completed have no delay. Where there are too many of them for the percentile to exist
     (more than one in twenty, for the 95th), there is no number: leaving the slowest out must not flatter.
     """
-    blank = reading(window, measure, column, "exchanges", "still_failed", n_of="exchanges")
+    blank = blank_reading(window, measure, column, "exchanges", "still_failed", n_of="exchanges")
     exchanges, failed = window.subject["exchanges"], window.subject["still_failed"]
     delays = np.where(np.isnan(failed), np.nan, window.subject[column])
     many = np.where(np.isnan(delays), 0.0, exchanges).sum(axis=0)
@@ -44,12 +44,12 @@ def delay(window: Window, measure: str, column: str, quantile: float) -> Reading
         said = f"{never * 100:.1f} % of the exchanges were never completed, and wait for ever"
         return replace(blank, missing=f"{said}: a delay that {quantile * 100:.0f} % stay within cannot be given")
     z = np.nansum(delays * exchanges, axis=0)[there] / many[there] / 1e6
-    return _over_blocks(window, replace(blank, n=int(n)), z)
+    return _mean_over_blocks(window, replace(blank, n=int(n)), z)
 
 
-def calls(window: Window) -> Reading:
+def calls_per_1000_records(window: Window) -> Reading:
     """`calls_per_1000_records`: requests of all attempts, for every 1,000 records that the partner holds."""
-    blank = reading(window, "calls_per_1000_records", "calls", "held", n_of="records held")
+    blank = blank_reading(window, "calls_per_1000_records", "calls", "held", n_of="records held")
     lacks = np.isnan(window.subject["calls"] + window.subject["held"])
     made, held = (np.where(lacks, 0.0, window.subject[name]).sum(axis=0) for name in ("calls", "held"))
     there = ~lacks.all(axis=0)
@@ -58,12 +58,12 @@ def calls(window: Window) -> Reading:
     if not held.sum():
         return replace(blank, missing=NOTHING_HELD)
     z = 1000 * cost_index.ratio_of_sums(made[there], held[there])
-    return _over_blocks(window, replace(blank, n=int(held.sum())), z)
+    return _mean_over_blocks(window, replace(blank, n=int(held.sum())), z)
 
 
 def operator_touches(window: Window) -> Reading:
     """`operator_touches`: how often a person had to start something again, for every 1,000 exchanges."""
-    blank = reading(window, "operator_touches", "operator_touches", "exchanges", "rounds", n_of="exchanges")
+    blank = blank_reading(window, "operator_touches", "operator_touches", "exchanges", "rounds", n_of="exchanges")
     lacks = np.isnan(window.subject["operator_touches"] + window.subject["exchanges"])
     made, of = (np.where(lacks, 0.0, window.subject[name]).sum(axis=0) for name in ("operator_touches", "exchanges"))
     there = of > 0
@@ -73,14 +73,14 @@ def operator_touches(window: Window) -> Reading:
     z = 1000 * cost_index.ratio_of_sums(made, of[there])
     # a quiet time is no proof that it stays quiet: the noise is at least that of so few touches, each round the same
     rounds = float(np.nanmax(window.subject["rounds"]))
-    return _over_blocks(
+    return _mean_over_blocks(
         window, replace(blank, n=int(n)), z, least_se=1000 * math.sqrt((float(made.sum()) + 1) * rounds) / n
     )
 
 
-def memory(window: Window) -> Reading:
+def peak_memory(window: Window) -> Reading:
     """`peak_memory`: the most that any run took, in MB of a million bytes. A census: a later run can only raise it."""
-    blank = reading(window, "peak_memory", "peak_rss_bytes", "attempts", n_of="runs")
+    blank = blank_reading(window, "peak_memory", "peak_rss_bytes", "attempts", n_of="runs")
     peaks = window.subject["peak_rss_bytes"]
     told = ~np.isnan(peaks)
     if not told.any():
@@ -96,7 +96,7 @@ def memory(window: Window) -> Reading:
     )
 
 
-def _over_blocks(window: Window, blank: Reading, z: Floats, least_se: float = 0.0) -> Reading:
+def _mean_over_blocks(window: Window, blank: Reading, z: Floats, least_se: float = 0.0) -> Reading:
     """The mean of a series of blocks, never below 0 unless it is itself."""
     mean = float(z.mean())
     found = replace(blank, estimate=mean, blocks=z.size, grade=grade(window), missing=missing_blocks(window, z.size))

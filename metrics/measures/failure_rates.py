@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.measures.reading import Reading, grade, missing_blocks, reading, why_no_number
+from metrics.measures.reading import Reading, blank_reading, grade, missing_blocks, why_no_number
 from metrics.stats import confidence, proportions
 from metrics.stats.quantiles import NORMAL_95
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-def rate(window: Window, measure: str, column: str) -> Reading:
+def failure_rate(window: Window, measure: str, column: str) -> Reading:
     """A sampled share of the subject's exchanges."""
-    blank = reading(window, measure, column, "exchanges", "rounds", n_of="exchanges")
+    blank = blank_reading(window, measure, column, "exchanges", "rounds", n_of="exchanges")
     lumped = clusters(window.subject, column)
     if lumped is None:
         return replace(blank, missing=why_no_number(window))
-    return share(window, blank, lumped, lumped[1].size)
+    return rate_of_clusters(window, blank, lumped, lumped[1].size)
 
 
-def share(window: Window, blank: Reading, lumped: tuple[Floats, Floats, float], blocks: int) -> Reading:
+def rate_of_clusters(window: Window, blank: Reading, lumped: tuple[Floats, Floats, float], blocks: int) -> Reading:
     """A reading of the rate that lumps make; `blocks` is how many were looked at, lumps in them or not."""
     counts, counted, effect = lumped
     x, n = float(counts.sum()), float(counted.sum())
@@ -53,7 +53,7 @@ def share(window: Window, blank: Reading, lumped: tuple[Floats, Floats, float], 
     )
     if found.missing or counted.size < 2:
         return found
-    wide = confidence.factor(counted.size, window.question.alpha, window.question.bound)
+    wide = confidence.bound_factor(counted.size, window.question.alpha, window.question.bound)
     low, high = proportions.wilson(x, n, effect, wide)
     return replace(found, low=low, high=high)
 
@@ -77,11 +77,11 @@ def failure_rate_difference(window: Window, measure: str, column: str) -> Readin
     Like is compared with like: the cells that both sides have, or, where the control is known from its history, the
     feeds and sizes that both have.
     """
-    blank = reading(window, measure, column, "exchanges", "rounds", n_of="exchanges")
+    blank = blank_reading(window, measure, column, "exchanges", "rounds", n_of="exchanges")
     names, paired = (column, "exchanges", "rounds"), window.is_paired()
     ours = {name: window.subject[name] for name in names}
     theirs = {name: (window.control if paired else window.history)[name] for name in names}
-    lacks = np.asarray(np.isnan(ours["exchanges"] + theirs["exchanges"])) if paired else _apart(ours, theirs)
+    lacks = np.asarray(np.isnan(ours["exchanges"] + theirs["exchanges"])) if paired else _unshared_strata(ours, theirs)
     one, two = (clusters({**side, column: np.where(lacks, np.nan, side[column])}, column) for side in (theirs, ours))
     if one is None or two is None:
         return replace(blank, missing=why_no_number(window))
@@ -107,12 +107,12 @@ def failure_rate_difference(window: Window, measure: str, column: str) -> Readin
     if found.missing:
         return found
     low, high = proportions.newcombe(
-        first, second, confidence.factor(blocks, window.question.alpha, window.question.bound)
+        first, second, confidence.bound_factor(blocks, window.question.alpha, window.question.bound)
     )
     return replace(found, low=low, high=high)
 
 
-def _apart(ours: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> NDArray[np.bool_]:
+def _unshared_strata(ours: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> NDArray[np.bool_]:
     """Which strata (as one column) one side or the other has never exchanged."""
     lacks = [np.asarray(np.isnan(side["exchanges"])).all(axis=1) for side in (ours, theirs)]
     return np.asarray(lacks[0] | lacks[1])[:, None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from metrics.measures.resilience import LEAST_OUTAGES
+from metrics.measures.resilience import MIN_OUTAGES
 
 #: How a likely range is made, by the name that `FinePrint.range` gives.
 RANGES = {
@@ -76,7 +76,7 @@ FINE_PRINT = {
     "wasted_calls": FinePrint(
         range="outages",
         left_out="Days on which the partner was there. Production, where nobody notes when a partner is down.",
-        least=f"{LEAST_OUTAGES} outages for a range.",
+        least=f"{MIN_OUTAGES} outages for a range.",
     ),
     "failed_first": FinePrint(
         range="wilson", left_out="Runs under way. Nothing else: a failed attempt counts by whatever name."

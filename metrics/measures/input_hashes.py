@@ -47,7 +47,7 @@ class RunningHashes:
                 repr(days).encode() + b"".join(names[i] for i in np.flatnonzero(self._present[:, b]))
                 for b, days in enumerate(self._blocks)
             ]
-            self._kept[""] = _running(told)
+            self._kept[""] = _running_hashes(told)
         return self._kept[""][blocks]
 
     def everything(self, blocks: int) -> bytes:
@@ -56,15 +56,15 @@ class RunningHashes:
             across = np.stack([np.asarray(values, dtype=float) for values in self._columns.values()]).transpose(2, 1, 0)
             there = np.ascontiguousarray(self._present.T)
             cells = np.ascontiguousarray(across)  # blocks x strata x columns
-            self._kept["*"] = _running([row[has].tobytes() for row, has in zip(cells, there, strict=True)])
+            self._kept["*"] = _running_hashes([row[has].tobytes() for row, has in zip(cells, there, strict=True)])
         return self._kept["*"][blocks]
 
     def _run(self, values: NDArray[Any]) -> tuple[bytes, ...]:
         across, there = np.ascontiguousarray(values.T), np.ascontiguousarray(self._present.T)
-        return _running([row[has].tobytes() for row, has in zip(across, there, strict=True)])
+        return _running_hashes([row[has].tobytes() for row, has in zip(across, there, strict=True)])
 
 
-def _running(parts: Sequence[bytes]) -> tuple[bytes, ...]:
+def _running_hashes(parts: Sequence[bytes]) -> tuple[bytes, ...]:
     digest, found = hashlib.sha256(), [b""]
     for part in parts:
         digest.update(len(part).to_bytes(8) + part)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NOT_COUNTED = "it was measured by a release that did not count this; `milepost metrics measure` does it anew"
 
 #: What production cannot show.
-UNSEEN = "live runs do not show what the partner holds; `milepost metrics measure` counts it in a replay"
+NOT_SEEN_LIVE = "live runs do not show what the partner holds; `milepost metrics measure` counts it in a replay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +61,13 @@ class Reading:
     beside: Mapping[str, float] = field(default_factory=dict)  #: other ways to sum up the same, by name
 
 
-def total(values: Floats) -> float | None:
+def sum_known(values: Floats) -> float | None:
     """The sum of what is there; None when nothing is."""
     there = values[~np.isnan(values)]
     return float(there.sum()) if there.size else None
 
 
-def reading(window: Window, measure: str, *names: str, n_of: str) -> Reading:
+def blank_reading(window: Window, measure: str, *names: str, n_of: str) -> Reading:
     """A reading without a number yet, with all that its window says of itself; `names` are the columns it rests on."""
     asked = window.question
     return Reading(
@@ -143,8 +143,8 @@ def why_no_number(window: Window) -> str:
     return f"how many records {asked.control if ours else asked.subject} delivered is not known, so nothing is compared"
 
 
-def uncounted(window: Window, otherwise: str) -> str:
+def why_not_counted(window: Window, otherwise: str) -> str:
     """Why there is no count of what only shows from outside: in production nobody looks into the partner's store."""
     if window.question.mode == "live" and window.seen():
-        return UNSEEN
+        return NOT_SEEN_LIVE
     return otherwise

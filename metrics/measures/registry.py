@@ -38,7 +38,7 @@ class Measure:
 
     def read(self, db: Database, question: Question) -> Reading:
         """The measure's answer to a question, read from the store."""
-        return self.compute(window.load(db, question))
+        return self.compute(window.load_window(db, question))
 
 
 ALL = (
@@ -56,7 +56,7 @@ ALL = (
         formula="1 - sum(w r) / sum(w) over feed x size band; r = (busy seconds / records held) of the service over "
         "that of the monolith; w = the monolith's pinned share of busy seconds",
         best=1.0,
-        compute=comparison.saved,
+        compute=comparison.compute_busy_time_saved,
         lowest=float("-inf"),
     ),
     Measure(
@@ -71,7 +71,7 @@ ALL = (
         formula="sum over what both sides have of w (1 - r) / sum(w) over everything; w and r as for processing time "
         "saved",
         best=1.0,
-        compute=comparison.programme_saved,
+        compute=comparison.compute_programme_time_saved,
         lowest=float("-inf"),
     ),
     Measure(
@@ -84,7 +84,7 @@ ALL = (
         "all rounds.",
         formula="equal / compared",
         best=1.0,
-        compute=comparison.equal,
+        compute=comparison.compute_answers_equal,
     ),
     Measure(
         name="lost_records",
@@ -95,7 +95,7 @@ ALL = (
         definition="Records that the service called delivered and the partner does not hold, counted over all rounds.",
         formula="sum(lost)",
         best=0.0,
-        compute=partial(comparison.count, measure="lost_records", column="lost"),
+        compute=partial(comparison.compute_census, measure="lost_records", column="lost"),
     ),
     Measure(
         name="partner_duplicates",
@@ -106,7 +106,7 @@ ALL = (
         definition="Further copies of records that the partner holds already, counted over all rounds.",
         formula="sum(twice)",
         best=0.0,
-        compute=partial(comparison.count, measure="partner_duplicates", column="twice"),
+        compute=partial(comparison.compute_census, measure="partner_duplicates", column="twice"),
     ),
     Measure(
         name="good_rows_delivered",
@@ -166,7 +166,7 @@ ALL = (
         "until later, or left unclear.",
         formula="exchanges failed at the first attempt / exchanges",
         best=0.0,
-        compute=partial(failure_rates.rate, measure="failed_first", column="first_failed"),
+        compute=partial(failure_rates.failure_rate, measure="failed_first", column="first_failed"),
     ),
     Measure(
         name="failed_final",
@@ -178,7 +178,7 @@ ALL = (
         "were still due later.",
         formula="exchanges failed at the last attempt / exchanges",
         best=0.0,
-        compute=partial(failure_rates.rate, measure="failed_final", column="still_failed"),
+        compute=partial(failure_rates.failure_rate, measure="failed_final", column="still_failed"),
     ),
     Measure(
         name="failed_first_avoided",
@@ -241,7 +241,7 @@ ALL = (
         definition="The most memory that any run of the service took, in MB of a million bytes, of the runs that told.",
         formula="max(peak resident bytes) / 1,000,000",
         best=0.0,
-        compute=effort.memory,
+        compute=effort.peak_memory,
     ),
     Measure(
         name="calls_per_1000_records",
@@ -254,7 +254,7 @@ ALL = (
         "for those held.",
         formula="1000 x sum(calls) / sum(records held)",
         best=0.0,
-        compute=effort.calls,
+        compute=effort.calls_per_1000_records,
     ),
     Measure(
         name="operator_touches",

@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.measures.failure_rates import clusters, share
-from metrics.measures.reading import NOT_COUNTED, UNSEEN, Reading, grade, missing_blocks, reading, total, why_no_number
+from metrics.measures.failure_rates import clusters, rate_of_clusters
+from metrics.measures.reading import (
+    NOT_COUNTED,
+    NOT_SEEN_LIVE,
+    Reading,
+    blank_reading,
+    grade,
+    missing_blocks,
+    sum_known,
+    why_no_number,
+)
 from metrics.stats.quantiles import t_quantile
 
 if TYPE_CHECKING:
@@ -22,22 +31,22 @@ if TYPE_CHECKING:
     from metrics.question import Question
 
 #: Outages before a range is given: two have a spread, and it says next to nothing.
-LEAST_OUTAGES = 3
+MIN_OUTAGES = 3
 
 NO_BROKEN_ROWS = "no broken row was replayed in this time"
 NO_FAILURES = "no exchange failed in passing in this time, so nothing had to recover"
 NO_OUTAGES = "no partner was down in this time, so nobody could be called in vain"
-NOT_NOTED = "in production nobody notes on which days a partner is down; a replay knows"
+OUTAGES_NOT_RECORDED = "in production nobody notes on which days a partner is down; a replay knows"
 
 
 def good_rows_delivered(window: Window) -> Reading:
     """Share of the good rows, in files that have broken ones, that the partner holds: a census."""
     names = ("broken", "broken_due", "broken_held")
-    blank = reading(window, "good_rows_delivered", *names, n_of="good rows due beside broken ones")
-    blocks = _counted(window, "broken")
+    blank = blank_reading(window, "good_rows_delivered", *names, n_of="good rows due beside broken ones")
+    blocks = _counted_blocks(window, "broken")
     if not blocks:
-        return _not_counted(window, blank)
-    due, held = total(window.subject["broken_due"]), total(window.subject["broken_held"])
+        return _without_count(window, blank)
+    due, held = sum_known(window.subject["broken_due"]), sum_known(window.subject["broken_held"])
     if not due or held is None:
         return replace(blank, missing=NO_BROKEN_ROWS)
     return replace(
@@ -52,13 +61,13 @@ def good_rows_delivered(window: Window) -> Reading:
 
 def false_rejects(window: Window) -> Reading:
     """Good rows that the subject set aside, by themselves or with a file that it refused: a census of all due."""
-    blank = reading(window, "false_rejects", "broken", "good_aside", "due", n_of="good rows due")
-    blocks = _counted(window, "good_aside")
-    aside, due = total(window.subject["good_aside"]), total(window.subject["due"])
+    blank = blank_reading(window, "false_rejects", "broken", "good_aside", "due", n_of="good rows due")
+    blocks = _counted_blocks(window, "good_aside")
+    aside, due = sum_known(window.subject["good_aside"]), sum_known(window.subject["due"])
     if not blocks or aside is None or not due:
-        return _not_counted(window, blank)
+        return _without_count(window, blank)
     # a subject that never met a broken row has not shown that it can tell one
-    missing = missing_blocks(window, blocks) if total(window.subject["broken"]) else NO_BROKEN_ROWS
+    missing = missing_blocks(window, blocks) if sum_known(window.subject["broken"]) else NO_BROKEN_ROWS
     return replace(blank, estimate=aside, n=int(due), blocks=blocks, grade=grade(window), missing=missing)
 
 
@@ -68,12 +77,12 @@ def recovered_unattended(window: Window) -> Reading:
     Weeks in which nothing failed are looked at and count as evidence of nothing: the range is made from the others.
     """
     names = ("recovered", "passing", "rounds")
-    blank = reading(window, "recovered_unattended", *names, n_of="exchanges that failed in passing")
-    blocks = _counted(window, "passing")
+    blank = blank_reading(window, "recovered_unattended", *names, n_of="exchanges that failed in passing")
+    blocks = _counted_blocks(window, "passing")
     if not blocks:
-        return _not_counted(window, blank)
+        return _without_count(window, blank)
     lumped = clusters(window.subject, "recovered", of="passing")
-    return replace(blank, missing=NO_FAILURES) if lumped is None else share(window, blank, lumped, blocks)
+    return replace(blank, missing=NO_FAILURES) if lumped is None else rate_of_clusters(window, blank, lumped, blocks)
 
 
 def wasted_calls(window: Window) -> Reading:
@@ -81,15 +90,15 @@ def wasted_calls(window: Window) -> Reading:
 
     An outage (a partner and a day) is one witness, however many rounds met it.
     """
-    blank = reading(window, "wasted_calls", "attempts", n_of="outages of a day")
-    blocks = _counted(window, "passing")
+    blank = blank_reading(window, "wasted_calls", "attempts", n_of="outages of a day")
+    blocks = _counted_blocks(window, "passing")
     if not blocks:
-        return _not_counted(window, blank)
+        return _without_count(window, blank)
     outages = window.outages
     if not outages:
-        return replace(blank, missing=NO_OUTAGES if window.question.mode == "replay" else NOT_NOTED)
+        return replace(blank, missing=NO_OUTAGES if window.question.mode == "replay" else OUTAGES_NOT_RECORDED)
     rates = np.array([outage.calls / outage.hours for outage in outages])
-    few = "" if rates.size >= LEAST_OUTAGES else f"{rates.size} of {LEAST_OUTAGES} outages that a range takes"
+    few = "" if rates.size >= MIN_OUTAGES else f"{rates.size} of {MIN_OUTAGES} outages that a range takes"
     found = replace(
         blank,
         estimate=float(rates.mean()),
@@ -114,13 +123,13 @@ def _risk(asked: Question, outages: int) -> float:
     return asked.alpha if asked.bound == "fixed" else asked.alpha / (outages * (outages + 1))
 
 
-def _counted(window: Window, column: str) -> int:
+def _counted_blocks(window: Window, column: str) -> int:
     """Blocks in which a column was counted."""
     return int((~np.isnan(window.subject[column])).any(axis=0).sum())
 
 
-def _not_counted(window: Window, blank: Reading) -> Reading:
+def _without_count(window: Window, blank: Reading) -> Reading:
     """Nothing measured, not to be seen in production, or measured before this was counted."""
     if not window.seen():
         return replace(blank, missing=why_no_number(window))
-    return replace(blank, missing=UNSEEN if window.question.mode == "live" else NOT_COUNTED)
+    return replace(blank, missing=NOT_SEEN_LIVE if window.question.mode == "live" else NOT_COUNTED)

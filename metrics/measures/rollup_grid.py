@@ -31,7 +31,7 @@ class Outage:
     calls: float
 
 
-def rows_of(
+def read_rows(
     db: Database, asked: Question, system: str, level: int, names: tuple[str, ...], between: tuple[str, str]
 ) -> list[tuple[Any, ...]]:
     """Rollups in scope of blocks that begin in a span (its end excluded): their days, stratum, and these columns."""
@@ -56,7 +56,7 @@ def blocks_of(*found: list[tuple[Any, ...]]) -> tuple[Block, ...]:
     return tuple(sorted(ends.items()))
 
 
-def grid_of(
+def build_grid(
     rows: list[tuple[Any, ...]], strata: tuple[Stratum, ...], blocks: tuple[Block, ...], names: tuple[str, ...]
 ) -> tuple[dict[str, Floats], NDArray[np.object_]]:
     """The columns as grids, and the hash of the inputs of each cell; "" where it is not known."""
@@ -75,7 +75,7 @@ def grid_of(
     return dict(zip(names, grid, strict=True)), files
 
 
-def answers_of(db: Database, asked: Question, system: str, level: int) -> tuple[tuple[str, int, int], ...]:
+def read_answers(db: Database, asked: Question, system: str, level: int) -> tuple[tuple[str, int, int], ...]:
     """Last day of each block and feed that were compared, how many records were, and how many were equal."""
     # a database that only older releases have written has the answers of each round, and no sums of them
     table = "answer_block" if db.table("answer_block").exists() else "answer"
@@ -89,7 +89,7 @@ def answers_of(db: Database, asked: Question, system: str, level: int) -> tuple[
     return tuple((end, n, equal) for end, *feed, n, equal in found if in_scope(asked.scope, *feed))
 
 
-def outages_of(db: Database, asked: Question, system: str, level: int) -> tuple[Outage, ...]:
+def read_outages(db: Database, asked: Question, system: str, level: int) -> tuple[Outage, ...]:
     """The days on which a partner of the subject was down."""
     if not db.table("outage").exists():
         return ()
@@ -110,7 +110,7 @@ def outages_of(db: Database, asked: Question, system: str, level: int) -> tuple[
     return tuple(found.values())
 
 
-def faults_sha256_of(db: Database, asked: Question) -> str | None:
+def read_faults_sha256(db: Database, asked: Question) -> str | None:
     """Hash of the file of fault rates that a series was measured under; None where nobody recorded it."""
     if not db.table("series").exists():  # only older releases have written here
         return None

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from metrics.question import Question, Stratum
 
 
-def weights(db: Database, question: Question) -> dict[Stratum, float]:
+def pinned_weights(db: Database, question: Question) -> dict[Stratum, float]:
     """The weight of each stratum as pinned by the question's end; none while none are. Its series must be filled in."""
-    pinned = _in_force(db, question)
+    pinned = _pin_in_force(db, question)
     sql = "SELECT partner, feed, band, weight FROM baseline_weight WHERE baseline_id = ?"
     found = db.execute(sql, (pinned[0],)) if pinned else ()
     return {(partner, feed, band): weight for partner, feed, band, weight in found}
@@ -34,11 +34,11 @@ def pinned_since(db: Database, question: Question) -> str | None:
 
     "" where they were pinned before days were kept, None where none are pinned by then.
     """
-    pinned = _in_force(db, question)
+    pinned = _pin_in_force(db, question)
     return pinned[1] if pinned else None
 
 
-def _in_force(db: Database, question: Question) -> tuple[int, str] | None:
+def _pin_in_force(db: Database, question: Question) -> tuple[int, str] | None:
     """Number and day of the first baseline that is in force at a question's end."""
     # a reader may not add the column to a store in which only older releases have written
     kept = any(column.name == "as_of" for column in db.table("baseline").columns)
@@ -67,7 +67,7 @@ def pin_baseline(db: Database, question: Question, now_us: int) -> None:
     with write_transaction(db):
         if next(db.table("baseline").rows_where(" AND ".join(f"{name} = :{name}" for name in key), key), None):
             return
-        shares = _control_shares(db, asked)
+        shares = _busy_time_shares(db, asked)
         if not shares:
             return
         sha256 = hashlib.sha256(repr(sorted(shares.items())).encode()).hexdigest()
@@ -80,7 +80,7 @@ def pin_baseline(db: Database, question: Question, now_us: int) -> None:
         db.table("baseline_weight").insert_all(rows)
 
 
-def _control_shares(db: Database, question: Question) -> dict[Stratum, float]:
+def _busy_time_shares(db: Database, question: Question) -> dict[Stratum, float]:
     sql = (
         "SELECT partner, feed, band, SUM(busy_ns) FROM run_block WHERE series = ? AND mode = ? AND faults = ? "
         "AND system = ? AND level = ? AND block_end <= ? "

@@ -14,11 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metrics.measures.input_hashes import RunningHashes
-from metrics.measures.rollup_grid import Outage, answers_of, blocks_of, faults_sha256_of, grid_of, outages_of, rows_of
+from metrics.measures.rollup_grid import (
+    Outage,
+    blocks_of,
+    build_grid,
+    read_answers,
+    read_faults_sha256,
+    read_outages,
+    read_rows,
+)
 from metrics.measures.unsized_time import distribute_unsized_time
-from metrics.measures.weights import pinned_since, weights
+from metrics.measures.weights import pinned_since, pinned_weights
 from metrics.question import Question, Stratum, in_scope, system_and_level
-from metrics.stats.cost_index import PairedTotals, Totals, cells, pair
+from metrics.stats.cost_index import PairedTotals, Totals, known_cells, pair_cells
 from metrics.store.migrations import RESILIENCE_COLUMNS
 from metrics.store.series import METHOD, newest_series
 
@@ -80,7 +88,7 @@ class Window:
             self,
             question=replace(self.question, end=day),
             blocks=self.blocks[:kept],
-            weights=_shares(history) if since is None else self.weights,
+            weights=_busy_time_shares(history) if since is None else self.weights,
             pinned_since=since,
             subject={name: values[:, :kept] for name, values in self.subject.items()},
             control={name: values[:, :kept] for name, values in self.control.items()},
@@ -178,7 +186,7 @@ class Window:
         return digest.hexdigest()
 
 
-def load(db: Database, question: Question, read: Read | None = None) -> Window:
+def load_window(db: Database, question: Question, read: Read | None = None) -> Window:
     """Read the rollups of a question; what is in `read` is not read again, and what is read is put there.
 
     In production all milestones are compared with one control and all its past, which is then read once for all.
@@ -192,17 +200,17 @@ def load(db: Database, question: Question, read: Read | None = None) -> Window:
     first, last = asked.start.isoformat(), "9999"
     names = (*COLUMNS, "inputs_sha256")
     live = asked.mode == "live"
-    pinned = {key: weight for key, weight in weights(db, asked).items() if in_scope(asked.scope, *key[:2])}
+    pinned = {key: weight for key, weight in pinned_weights(db, asked).items() if in_scope(asked.scope, *key[:2])}
     since = pinned_since(db, asked) if pinned else None
     # a replay is compared week by week: what came before its window only weighs, and only until weights are pinned
     with_past = live or since is None or since > first
-    whole = _once(read if read is not None else {}, db, asked, sides[1], names, ("" if with_past else first, last))
-    rows = [rows_of(db, asked, *sides[0], names, (first, last)), [row for row in whole if row[0] >= first]]
+    whole = _read_once(read if read is not None else {}, db, asked, sides[1], names, ("" if with_past else first, last))
+    rows = [read_rows(db, asked, *sides[0], names, (first, last)), [row for row in whole if row[0] >= first]]
     past = whole if with_past else []
     strata = tuple(sorted({row[2:5] for side in (*rows, past) for row in side} | set(pinned)))
     blocks, history_blocks = blocks_of(*rows), blocks_of(past)
-    (subject, files1), (control, files0) = (grid_of(side, strata, blocks, COLUMNS) for side in rows)
-    history, _ = grid_of(past, strata, history_blocks, HISTORY)
+    (subject, files1), (control, files0) = (build_grid(side, strata, blocks, COLUMNS) for side in rows)
+    history, _ = build_grid(past, strata, history_blocks, HISTORY)
     if live:
         subject, control, history = (
             side | {"busy_ns": distribute_unsized_time(side["busy_ns"], side["held"], strata)}
@@ -218,11 +226,11 @@ def load(db: Database, question: Question, read: Read | None = None) -> Window:
         question=asked,
         blocks=blocks,
         strata=strata,
-        weights=np.array([pinned.get(key, 0.0) for key in strata]) if pinned else _shares(history),
+        weights=np.array([pinned.get(key, 0.0) for key in strata]) if pinned else _busy_time_shares(history),
         pinned_since=since,
         subject=subject,
         control=control,
-        both=pair(
+        both=pair_cells(
             PairedTotals(
                 subject_busy_s=subject["busy_ns"] / 1e9,
                 subject_held=subject["held"],
@@ -230,29 +238,32 @@ def load(db: Database, question: Question, read: Read | None = None) -> Window:
                 control_held=control["held"],
             )
         ),
-        apart=(cells(subject["busy_ns"] / 1e9, subject["held"]), cells(history["busy_ns"] / 1e9, history["held"])),
+        apart=(
+            known_cells(subject["busy_ns"] / 1e9, subject["held"]),
+            known_cells(history["busy_ns"] / 1e9, history["held"]),
+        ),
         imported=(np.nan_to_num(subject["imported"]) + np.nan_to_num(control["imported"])) > 0,
         same_inputs=same_inputs,
         history_blocks=history_blocks,
         history=history,
-        answers=answers_of(db, asked, *sides[0]),
-        outages=outages_of(db, asked, *sides[0]),
-        faults_sha256=faults_sha256_of(db, asked),
+        answers=read_answers(db, asked, *sides[0]),
+        outages=read_outages(db, asked, *sides[0]),
+        faults_sha256=read_faults_sha256(db, asked),
         digests=digests,
     )
 
 
-def _once(
+def _read_once(
     read: Read, db: Database, asked: Question, side: tuple[str, int], names: tuple[str, ...], between: tuple[str, str]
 ) -> list[tuple[Any, ...]]:
     """Rows of one side, read unless they are known."""
     key = (asked.scope, asked.end, asked.mode, asked.faults, asked.series, side, between)
     if key not in read:
-        read[key] = rows_of(db, asked, *side, names, between)
+        read[key] = read_rows(db, asked, *side, names, between)
     return read[key]
 
 
-def _shares(history: Mapping[str, Floats]) -> Floats:
+def _busy_time_shares(history: Mapping[str, Floats]) -> Floats:
     """The control's shares of busy time as they stand."""
     busy = np.nansum(history["busy_ns"], axis=1)
     return np.asarray(busy / (busy.sum() or 1.0))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from metrics.queries.filter_sql import of_cells
+from metrics.queries.filter_sql import cell_conditions
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from metrics.queries.run_filter import RunFilter
 
 
-def blocks(db: Database, picked: RunFilter) -> tuple[tuple[str, str], ...]:
+def counted_blocks(db: Database, picked: RunFilter) -> tuple[tuple[str, str], ...]:
     """First and last day of each block that has a counted run of these cells, the oldest first.
 
     What is picked by state, attempt or fingerprint is not looked at.
     """
-    cells = of_cells(db, picked)
+    cells = cell_conditions(db, picked)
     sql = (
         "SELECT cell.block, MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id "  # noqa: S608
         f"WHERE {cells.where} AND tally.counted GROUP BY 1 ORDER BY 1"
@@ -39,7 +39,7 @@ def block_range(db: Database, picked: RunFilter) -> tuple[date, date] | None:
         picked, sides=(), states=(), partners=(), feeds=(), faults=(), attempt="", fingerprint="", aside="",
         counted=None,
     )  # fmt: skip
-    cells = of_cells(db, anything)
+    cells = cell_conditions(db, anything)
     first, last = (
         db.execute(f"SELECT {which}(cell.block) FROM cell WHERE {cells.where}", cells.values).fetchone()[0]  # noqa: S608
         for which in ("MIN", "MAX")

@@ -13,7 +13,7 @@ The rule, in this order; the first that holds gives the state:
 - `on_time`: everything else.
 
 Now is what the caller says it is, and in a replay no later than the end of what was replayed. A replay is looked at in
-the pass that has come the furthest (`metrics.passes`); in production whatever the service ran at last.
+the pass that has come the furthest (`metrics.queries.replay_rounds`); in production whatever the service ran at last.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from metrics.events import FAILED_OUTCOMES, subject_name
-from metrics.queries.filter_sql import SqlConditions, check, feeds_of, over_by
-from metrics.queries.pagination import RunQuery, joined, next_page
-from metrics.queries.replay_rounds import Pass, passes
+from metrics.queries.filter_sql import SqlConditions, ended_by, list_feeds, require_run_counts
+from metrics.queries.pagination import RunQuery, join_tables, next_page
+from metrics.queries.replay_rounds import ReplayRound, rounds_to_check
 from metrics.queries.run_filter import RunFilter
-from metrics.queries.runs import columns_of, query_of
+from metrics.queries.runs import build_query, read_columns
 from metrics.question import block_days
 from metrics.stats.quantiles import nearest_rank
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 #: Attempts that are looked at, gaps that make the usual one, and exchanges that tell what is usual.
-RECENT, GAPS, LEAST = 60, 20, 5
+RECENT_ATTEMPTS, RECENT_GAPS, MIN_EXCHANGES = 60, 20, 5
 
 #: Ends that need a person, and those after which everything is where it belongs.
 STUCK = ("refused", "failed", "ambiguous", "abandoned")
@@ -115,69 +115,70 @@ class FeedHistory:
     end_us: int | None  #: until when anything is known; None: as far as time goes
 
 
-COLUMNS = "id, exchange_id, attempt, outcome, file, due_at_us, started_at_us, duration_ns, level"
+ATTEMPT_COLUMNS = "id, exchange_id, attempt, outcome, file, due_at_us, started_at_us, duration_ns, level"
 
 
-def feeds(
+def feed_states(
     db: Database, mode: str, faults: str, now_us: int, day: date | None = None
 ) -> tuple[FeedState, ...]:  # fmt: skip
     """How every feed that the service has run stands at a time, by partner and feed.
 
     Looking back, only what was known by the end of `day` counts, and `now_us` is the time of that end.
     """
-    return tuple(state(one, now_us) for one in known(db, mode, faults, day))
+    return tuple(state_at(one, now_us) for one in feed_histories(db, mode, faults, day))
 
 
-def known(db: Database, mode: str, faults: str, day: date | None = None) -> tuple[FeedHistory, ...]:
+def feed_histories(db: Database, mode: str, faults: str, day: date | None = None) -> tuple[FeedHistory, ...]:
     """What is known of every feed, from which `state` tells how it stands at any time without asking again."""
-    check(db)
-    looked = passes(db, mode, faults, over_by(db, day))
+    require_run_counts(db)
+    looked = rounds_to_check(db, mode, faults, ended_by(db, day))
     found = []
-    for partner, feed in feeds_of(db, day):
+    for partner, feed in list_feeds(db, day):
         own = SqlConditions(("cell.partner = ?", "cell.feed = ?"), (partner, feed))
         for at in looked:
-            here = Pass(RunQuery(own + at.way.cells, at.way.tallies, at.way.runs), at.end_us)
-            if recent := _recent(db, here.way):
-                found.append(_known(db, FeedKey(partner, feed, mode, faults, day), here, recent))
+            here = ReplayRound(RunQuery(own + at.way.cells, at.way.tallies, at.way.runs), at.end_us)
+            if recent := _recent_attempts(db, here.way):
+                found.append(_history(db, FeedKey(partner, feed, mode, faults, day), here, recent))
                 break
     return tuple(found)
 
 
-def _recent(db: Database, way: RunQuery) -> list[RecentAttempt]:
+def _recent_attempts(db: Database, way: RunQuery) -> list[RecentAttempt]:
     """The last attempts, the newest first."""
     return [
-        RecentAttempt(*row) for row in columns_of(db, COLUMNS, [place.id for place in next_page(db, way, None, RECENT)])
+        RecentAttempt(*row)
+        for row in read_columns(db, ATTEMPT_COLUMNS, [place.id for place in next_page(db, way, None, RECENT_ATTEMPTS)])
     ]
 
 
-def _known(db: Database, asked: FeedKey, at: Pass, recent: list[RecentAttempt]) -> FeedHistory:
+def _history(db: Database, asked: FeedKey, at: ReplayRound, recent: list[RecentAttempt]) -> FeedHistory:
     side = subject_name("service", recent[0].level)
-    gaps = _gaps(recent)
-    counts = _counts(db, asked, side)
+    gaps = _arrival_gaps_s(recent)
+    counts = _count_exchanges(db, asked, side)
     return FeedHistory(
         asked=asked,
         side=side,
         counts=counts,
-        gap_s=median(gaps) if counts[1] >= LEAST and gaps else None,
+        gap_s=median(gaps) if counts[1] >= MIN_EXCHANGES and gaps else None,
         delays_s=tuple(sorted((one.ended_at_us - one.due_at_us) / 1e6 for one in recent if one.outcome == "done")),
         came_us=max(one.due_at_us for one in recent),
         newest_id=recent[0].id,
-        last=tuple(_last(recent)),
+        last=tuple(_last_attempts(recent)),
         good=_last_good(db, at.way, recent),
         end_us=at.end_us,
     )
 
 
-def state(one: FeedHistory, now_us: int) -> FeedState:
+def state_at(one: FeedHistory, now_us: int) -> FeedState:
     """How a feed stands at a time, or at the end of what is known of it, whichever is sooner."""
     now_us = now_us if one.end_us is None else min(now_us, one.end_us)
     runs, exchanges, failed = one.counts
     p50, p95 = (nearest_rank(one.delays_s, p) if one.delays_s else None for p in (50, 95))
     found, since_us, why = (
         _needs_person(one.last)
-        or _missing(one.came_us, one.gap_s, block_days(one.asked.mode) * DAY_S, now_us)
+        or _not_arriving(one.came_us, one.gap_s, block_days(one.asked.mode) * DAY_S, now_us)
         or _late(one.last, p95, now_us)
-        or _usual(exchanges)
+        or _on_time(exchanges)
     )
     return FeedState(
         partner=one.asked.partner,
@@ -198,25 +199,25 @@ def state(one: FeedHistory, now_us: int) -> FeedState:
     )
 
 
-def _counts(db: Database, asked: FeedKey, side: str) -> tuple[int, int, int]:
+def _count_exchanges(db: Database, asked: FeedKey, side: str) -> tuple[int, int, int]:
     """Runs, exchanges, and exchanges that stand failed: of all that a list of this feed and side holds."""
     whose = RunFilter(
         sides=(side,), partners=(asked.partner,), feeds=(asked.feed,), faults=(asked.faults,), known=asked.known
     )
-    way = query_of(db, whose)
+    way = build_query(db, whose)
     failed = f"outcome IN {FAILED_OUTCOMES}"
-    sql = f"SELECT SUM(runs), SUM(runs * last), SUM(runs * last * ({failed})) FROM {joined(way)}"  # noqa: S608
+    sql = f"SELECT SUM(runs), SUM(runs * last), SUM(runs * last * ({failed})) FROM {join_tables(way)}"  # noqa: S608
     found = db.execute(sql, way.cells.values).fetchone()
     return int(found[0] or 0), int(found[1] or 0), int(found[2] or 0)
 
 
-def _gaps(recent: list[RecentAttempt]) -> list[float]:
+def _arrival_gaps_s(recent: list[RecentAttempt]) -> list[float]:
     """Seconds between the last arrivals."""
-    arrivals = sorted({one.due_at_us for one in recent})[-GAPS - 1 :]
+    arrivals = sorted({one.due_at_us for one in recent})[-RECENT_GAPS - 1 :]
     return [(later - sooner) / 1e6 for sooner, later in pairwise(arrivals)]
 
 
-def _last(recent: list[RecentAttempt]) -> list[RecentAttempt]:
+def _last_attempts(recent: list[RecentAttempt]) -> list[RecentAttempt]:
     """The last attempt at each exchange, the newest first."""
     found: dict[str, RecentAttempt] = {}
     for one in recent:
@@ -240,14 +241,14 @@ def _needs_person(last: tuple[RecentAttempt, ...]) -> tuple[str, int | None, str
     return "action_needed", stuck[-1].started_at_us, why
 
 
-def _missing(came_us: int, gap_s: float | None, block_s: float, now_us: int) -> tuple[str, int | None, str] | None:
+def _not_arriving(came_us: int, gap_s: float | None, block_s: float, now_us: int) -> tuple[str, int | None, str] | None:
     """Whether files have stopped coming."""
     if gap_s is None:
         return None
     quiet_s = (now_us - came_us) / 1e6
     if quiet_s <= 3 * gap_s or quiet_s < gap_s + block_s:
         return None
-    why = f"nothing has come for {span(quiet_s)}; files usually come every {span(gap_s)}"
+    why = f"nothing has come for {duration_text(quiet_s)}; files usually come every {duration_text(gap_s)}"
     return "not_arriving", came_us + round(gap_s * 1e6), why
 
 
@@ -259,13 +260,17 @@ def _late(last: tuple[RecentAttempt, ...], p95_s: float | None, now_us: int) -> 
         return "late", newest.due_at_us, f"{name} failed and goes on by itself"
     waited_s = (now_us - newest.due_at_us) / 1e6
     if newest.outcome == "running" and p95_s is not None and waited_s > p95_s:
-        return "late", newest.due_at_us, f"{name} is under way, {span(waited_s)} after it came; usual is {span(p95_s)}"
+        return (
+            "late",
+            newest.due_at_us,
+            f"{name} is under way, {duration_text(waited_s)} after it came; usual is {duration_text(p95_s)}",
+        )
     return None
 
 
-def _usual(exchanges: int) -> tuple[str, int | None, str]:
-    if exchanges < LEAST:
-        told = f"{exchanges} exchange{'s' if exchanges != 1 else ''} so far; {LEAST} tell what is usual"
+def _on_time(exchanges: int) -> tuple[str, int | None, str]:
+    if exchanges < MIN_EXCHANGES:
+        told = f"{exchanges} exchange{'s' if exchanges != 1 else ''} so far; {MIN_EXCHANGES} tell what is usual"
         return "too_little", None, told
     return "on_time", None, "files come as usual, and the last one went through"
 
@@ -275,11 +280,11 @@ def _last_good(db: Database, way: RunQuery, recent: list[RecentAttempt]) -> Rece
         if one.outcome in GOOD:
             return one
     good = RunQuery(way.cells, SqlConditions((f"tally.outcome IN {GOOD}",), ()), way.runs)
-    found = columns_of(db, COLUMNS, [place.id for place in next_page(db, good, None, 1)])
+    found = read_columns(db, ATTEMPT_COLUMNS, [place.id for place in next_page(db, good, None, 1)])
     return RecentAttempt(*found[0]) if found else None
 
 
-def span(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """A length of time in words, by its largest unit: "3 days", "1 hour"."""
     for unit, unit_s in (("day", DAY_S), ("hour", 3600), ("minute", 60), ("second", 1)):
         many = int(seconds // unit_s)

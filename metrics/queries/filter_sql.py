@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.errors import StoreDamaged
 from metrics.events import FAILED_OUTCOMES, parse_subject
-from metrics.queries.run_filter import NO_ERROR_RECORDED, WHOLE, CountedRuns, RunFilter
+from metrics.queries.run_filter import NO_ERROR_RECORDED, STATE_OUTCOMES, CountedRuns, RunFilter
 from metrics.question import in_scope
 from metrics.store.run_counts import IS_COUNTED, IS_FIRST, IS_LAST
 
@@ -41,10 +41,10 @@ def condition(sql: str, *values: Any) -> SqlConditions:
     return SqlConditions((sql,), values)
 
 
-NONE = SqlConditions((), ())
+NO_CONDITIONS = SqlConditions((), ())
 
 
-def check(db: Database) -> None:
+def require_run_counts(db: Database) -> None:
     """Refuse a store that only older releases have written: a reader may not add what lists are counted by.
 
     Raises:
@@ -57,31 +57,31 @@ def check(db: Database) -> None:
         )
 
 
-def of_cells(db: Database, picked: RunFilter) -> SqlConditions:
+def cell_conditions(db: Database, picked: RunFilter) -> SqlConditions:
     """Conditions on rows of `cell`. Raises StoreDamaged for a store that keeps no counts yet."""
-    check(db)
-    found = NONE
+    require_run_counts(db)
+    found = NO_CONDITIONS
     for column in ("partners", "feeds", "faults"):
         if names := getattr(picked, column):
-            found += among(f"cell.{column.removesuffix('s') if column != 'faults' else column}", names)
+            found += is_one_of(f"cell.{column.removesuffix('s') if column != 'faults' else column}", names)
     if picked.sides:
-        found += _any_of(list(_of_sides(picked.sides)))
+        found += _any_of(list(_side_conditions(picked.sides)))
     if picked.first:
-        found += condition("cell.block >= ?", block_of(db, picked.first).isoformat())
+        found += condition("cell.block >= ?", block_start(db, picked.first).isoformat())
     if picked.last:
         found += condition("cell.block <= ?", picked.last.isoformat())
     if picked.known:
-        found += over_by(db, picked.known)
+        found += ended_by(db, picked.known)
     if picked.aside:
-        found += condition("cell.id IN (SELECT cell FROM set_aside WHERE code = ?)", code(picked.aside))
+        found += condition("cell.id IN (SELECT cell FROM set_aside WHERE code = ?)", reason_code(picked.aside))
     if picked.counted:
-        found += _of_counted(db, picked.counted)
+        found += _counted_runs_conditions(db, picked.counted)
     return found
 
 
-def of_tallies(picked: RunFilter) -> SqlConditions:
+def tally_conditions(picked: RunFilter) -> SqlConditions:
     """Conditions on rows of `tally`, which with those of `of_cells` pick what `of_runs` does."""
-    found = of_ends("tally", picked)
+    found = outcome_conditions("tally", picked)
     if picked.attempt:
         found += condition({"first": "tally.first", "last": "tally.last"}[picked.attempt])
     if picked.aside:
@@ -91,48 +91,48 @@ def of_tallies(picked: RunFilter) -> SqlConditions:
     return found
 
 
-def of_ends(table: str, picked: RunFilter) -> SqlConditions:
+def outcome_conditions(table: str, picked: RunFilter) -> SqlConditions:
     """Conditions on how a run ended, which stands in rows of `tally` and of `run` alike."""
-    found = among(f"{table}.outcome", outcomes(picked.states)) if picked.states else NONE
+    found = is_one_of(f"{table}.outcome", outcomes_of(picked.states)) if picked.states else NO_CONDITIONS
     if picked.fingerprint == NO_ERROR_RECORDED:
-        found += among(f"{table}.outcome", FAILED_OUTCOMES) + condition(f"{table}.fingerprint = ''")
+        found += is_one_of(f"{table}.outcome", FAILED_OUTCOMES) + condition(f"{table}.fingerprint = ''")
     elif picked.fingerprint:
         found += condition(f"{table}.fingerprint != '' AND {table}.fingerprint = ?", picked.fingerprint)
     return found
 
 
-def of_runs(picked: RunFilter) -> SqlConditions:
+def run_conditions(picked: RunFilter) -> SqlConditions:
     """Conditions on rows of `run` whose cell, outcome and fingerprint are picked already."""
-    found = NONE
+    found = NO_CONDITIONS
     if picked.attempt:
         found += condition({"first": IS_FIRST, "last": IS_LAST}[picked.attempt])
     if picked.aside:
-        found += condition("run.rows_quarantined > 0") + condition(IS_LAST) + _of_reason(picked.aside)
+        found += condition("run.rows_quarantined > 0") + condition(IS_LAST) + _reason_condition(picked.aside)
     return found + condition(IS_COUNTED) if picked.counted or picked.aside else found
 
 
-def code(aside: str) -> str:
+def reason_code(aside: str) -> str:
     """How the store's counts write a reason; "" where nobody noted it."""
     return "" if aside == NO_ERROR_RECORDED else aside
 
 
-def _of_reason(aside: str) -> SqlConditions:
+def _reason_condition(aside: str) -> SqlConditions:
     if aside == NO_ERROR_RECORDED:
         return condition("run.rows_quarantined > (SELECT COALESCE(SUM(value), 0) FROM json_each(run.aside))")
     return condition("EXISTS (SELECT 1 FROM json_each(run.aside) WHERE json_each.key = ?)", aside)
 
 
-def outcomes(states: tuple[str, ...]) -> tuple[str, ...]:
+def outcomes_of(states: tuple[str, ...]) -> tuple[str, ...]:
     """The outcomes that some states stand for."""
-    return tuple(dict.fromkeys(each for name in states for each in WHOLE.get(name, (name,))))
+    return tuple(dict.fromkeys(each for name in states for each in STATE_OUTCOMES.get(name, (name,))))
 
 
-def among(column: str, names: tuple[str | int, ...]) -> SqlConditions:
+def is_one_of(column: str, names: tuple[str | int, ...]) -> SqlConditions:
     """That a column is one of these."""
     return SqlConditions((f"{column} IN ({', '.join('?' * len(names))})",), names)
 
 
-def block_of(db: Database, day: date) -> date:
+def block_start(db: Database, day: date) -> date:
     """The first day of the block that a day lies in; the day itself where it lies in none.
 
     Blocks lie one after another, so that it is the last that begins by then, if it reaches so far.
@@ -144,18 +144,18 @@ def block_of(db: Database, day: date) -> date:
     return date.fromisoformat(found) if end is not None and end >= day.isoformat() else day
 
 
-def over_by(db: Database, day: date | None) -> SqlConditions:
+def ended_by(db: Database, day: date | None) -> SqlConditions:
     """That the block of a cell was over by the end of a day; None: whatever its block.
 
     Blocks lie one after another, so that the last of them tells of all, and an index finds the others.
     """
     if day is None:
-        return NONE
-    block = last_over(db, day)
+        return NO_CONDITIONS
+    block = last_block_ended_by(db, day)
     return condition("cell.block <= ?", block) if block else condition("0")
 
 
-def last_over(db: Database, day: date) -> str | None:
+def last_block_ended_by(db: Database, day: date) -> str | None:
     """The first day of the last block that was over by the end of a day; None where none was."""
     ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
     found = db.execute("SELECT MAX(block) FROM cell WHERE block <= ?", (day.isoformat(),)).fetchone()[0]
@@ -167,20 +167,20 @@ def last_over(db: Database, day: date) -> str | None:
     return None
 
 
-def feeds_of(db: Database, known: date | None = None) -> Iterator[tuple[str, str]]:
+def list_feeds(db: Database, known: date | None = None) -> Iterator[tuple[str, str]]:
     """Every partner and feed that has a run, in order; found by an index, however many cells there are.
 
     With `known`, those that had one by the end of that day.
     """
-    last, over = ("", ""), over_by(db, known)
+    last, over = ("", ""), ended_by(db, known)
     sql = "SELECT partner, feed FROM cell WHERE (partner, feed) > (?, ?) ORDER BY partner, feed LIMIT 1"
     while found := db.execute(sql, last).fetchone():
-        if has(db, condition("cell.partner = ? AND cell.feed = ?", *found) + over):
+        if has_cell(db, condition("cell.partner = ? AND cell.feed = ?", *found) + over):
             yield found
         last = found
 
 
-def has(db: Database, cells: SqlConditions) -> bool:
+def has_cell(db: Database, cells: SqlConditions) -> bool:
     """Whether there is a cell like that."""
     return db.execute(f"SELECT 1 FROM cell WHERE {cells.where} LIMIT 1", cells.values).fetchone() is not None  # noqa: S608
 
@@ -190,7 +190,7 @@ def _any_of(terms: list[SqlConditions]) -> SqlConditions:
     return SqlConditions((f"({' OR '.join(parts) or '0'})",), tuple(value for each in terms for value in each.values))
 
 
-def _of_sides(names: tuple[str, ...]) -> Iterator[SqlConditions]:
+def _side_conditions(names: tuple[str, ...]) -> Iterator[SqlConditions]:
     """What cells of these sides have, system by system: however many names there are, they make few terms."""
     if "service" in names:
         yield condition("cell.system = 'service'")
@@ -200,17 +200,17 @@ def _of_sides(names: tuple[str, ...]) -> Iterator[SqlConditions]:
             system, level = parse_subject(name)
             levels.setdefault(system, []).append(level)
     for system, own in levels.items():
-        yield condition("cell.system = ?", system) + among("cell.level", tuple(own))
+        yield condition("cell.system = ?", system) + is_one_of("cell.level", tuple(own))
 
 
-def _of_side(name: str) -> SqlConditions:
+def _side_condition(name: str) -> SqlConditions:
     try:
         return condition("cell.system = ? AND cell.level = ?", *parse_subject(name))
     except ValueError:
         return condition("0")
 
 
-def _of_counted(db: Database, counted: CountedRuns) -> SqlConditions:
+def _counted_runs_conditions(db: Database, counted: CountedRuns) -> SqlConditions:
     sides = []
     for name, blocks in counted.sides.items():
         if blocks is None:
@@ -220,13 +220,13 @@ def _of_counted(db: Database, counted: CountedRuns) -> SqlConditions:
             )
         else:
             days = condition("cell.block IN (SELECT value FROM json_each(?))", json.dumps(sorted(blocks)))
-        sides.append(_of_side(name) + days)
+        sides.append(_side_condition(name) + days)
     measured = ("mode", "faults", "series")
     found = SqlConditions(
         tuple(f"cell.{name} = ?" for name in measured), tuple(getattr(counted, name) for name in measured)
     )
     if counted.scope != ("*/*",):
-        names = [list(each) for each in feeds_of(db) if in_scope(counted.scope, *each)]
+        names = [list(each) for each in list_feeds(db) if in_scope(counted.scope, *each)]
         pairs = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
         found += condition(f"(cell.partner, cell.feed) IN ({pairs})", json.dumps(names))
     return found + _any_of(sides)

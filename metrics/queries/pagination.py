@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Position = tuple[int, int]  # start and number of a run in its block
 
 #: Numbers that SQLite can hold.
-LEAST, MOST = -(2**63), 2**63 - 1
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,13 +51,13 @@ class Cursor:
             found = cls(date.fromisoformat(block).isoformat(), int(started), int(number))
         except ValueError:
             raise ValueError(f"no place in a list: {text[:60]!r}") from None
-        if not (LEAST <= found.started_at_us <= MOST and 0 <= found.id <= MOST):
+        if not (MIN_INTEGER <= found.started_at_us <= MAX_INTEGER and 0 <= found.id <= MAX_INTEGER):
             raise ValueError(f"no place in a list: {text[:60]!r}")
         return found
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RunGroup:
     """Runs of one cell that ended alike, and when the first and last of them started."""
 
     cell: int
@@ -76,24 +76,24 @@ class RunQuery:
     runs: SqlConditions
 
 
-def total(db: Database, way: RunQuery) -> int:
+def sum_runs(db: Database, way: RunQuery) -> int:
     """How many runs a walk to the end would find."""
     if not way.cells.sql:
         found = db.execute(f"SELECT SUM(runs) FROM tally WHERE {way.tallies.where}", way.tallies.values)  # noqa: S608
     else:
-        sql = f"SELECT SUM(runs) FROM {joined(way)}"  # noqa: S608 (conditions are our own)
+        sql = f"SELECT SUM(runs) FROM {join_tables(way)}"  # noqa: S608 (conditions are our own)
         found = db.execute(sql, (*way.cells.values, *way.tallies.values))
     return int(found.fetchone()[0] or 0)
 
 
-def totals(db: Database, way: RunQuery, *by: str) -> dict[tuple[Any, ...], int]:
+def sum_runs_by(db: Database, way: RunQuery, *by: str) -> dict[tuple[Any, ...], int]:
     """The same by columns of the cells, such as partner, feed or block; what has none is left out."""
     names = ", ".join(f"cell.{name}" for name in by)
-    sql = f"SELECT {names}, SUM(runs) FROM {joined(way)} GROUP BY {names}"  # noqa: S608 (names are our own)
+    sql = f"SELECT {names}, SUM(runs) FROM {join_tables(way)} GROUP BY {names}"  # noqa: S608 (names are our own)
     return {tuple(key): many for *key, many in db.execute(sql, (*way.cells.values, *way.tallies.values))}
 
 
-def joined(way: RunQuery, index: str = "") -> str:
+def join_tables(way: RunQuery, index: str = "") -> str:
     """Cells and their tallies, from the side that has fewer; values are of the cells, then of the tallies."""
     both = f"ON tally.cell = cell.id WHERE {way.cells.where} AND {way.tallies.where}"
     rare = any("fingerprint = ?" in each for each in way.tallies.sql)
@@ -108,7 +108,7 @@ def next_page(db: Database, way: RunQuery, after: Cursor | None, most: int, *, n
     found: list[Cursor] = []
     for block, groups in _blocks(db, way, after, newer=newer):
         here = (after.started_at_us, after.id) if after is not None and after.block == block else None
-        near = _nearest(db, way.runs, list(groups), here, most - len(found), newer=newer)
+        near = _next_in_block(db, way.runs, list(groups), here, most - len(found), newer=newer)
         found += [Cursor(block, started_at_us, number) for started_at_us, number in near]
         if len(found) == most:
             break
@@ -117,7 +117,7 @@ def next_page(db: Database, way: RunQuery, after: Cursor | None, most: int, *, n
 
 def _blocks(
     db: Database, way: RunQuery, after: Cursor | None, *, newer: bool
-) -> Iterator[tuple[str, Iterator[Group]]]:  # fmt: skip
+) -> Iterator[tuple[str, Iterator[RunGroup]]]:  # fmt: skip
     """The blocks on the way, each with its groups; read as the walk goes on."""
     cells, values = way.cells, way.cells.values
     where = cells.where
@@ -127,7 +127,7 @@ def _blocks(
     index = "" if "cell.partner" in where else "INDEXED BY cell_key"
     sql = (
         f"SELECT cell.block, tally.cell, outcome, fingerprint, first_at_us, last_at_us "  # noqa: S608
-        f"FROM {joined(RunQuery(SqlConditions((where,), values), way.tallies, way.runs), index)} "
+        f"FROM {join_tables(RunQuery(SqlConditions((where,), values), way.tallies, way.runs), index)} "
         f"ORDER BY cell.block {'' if newer else 'DESC'}"
     )
     rows = db.execute(sql, (*values, *way.tallies.values))
@@ -137,11 +137,11 @@ def _blocks(
             same = tuple(key)
             before = merged.get(same, (first, last))
             merged[same] = (min(first, before[0]), max(last, before[1]))
-        yield block, (Group(*key, *span) for key, span in merged.items())
+        yield block, (RunGroup(*key, *span) for key, span in merged.items())
 
 
-def _nearest(
-    db: Database, runs: SqlConditions, groups: list[Group], after: Position | None, most: int, *, newer: bool
+def _next_in_block(
+    db: Database, runs: SqlConditions, groups: list[RunGroup], after: Position | None, most: int, *, newer: bool
 ) -> list[Position]:  # fmt: skip
     """The next runs of one block, in the order of the walk.
 
@@ -149,12 +149,12 @@ def _nearest(
     a time as long as few of them are it.
     """
     if not runs.sql:
-        return _merged(db, groups, after, most, newer=newer)
+        return _merge_groups(db, groups, after, most, newer=newer)
     sql = f"SELECT id FROM run WHERE id IN (SELECT value FROM json_each(?)) AND {runs.where}"  # noqa: S608
     found: list[Position] = []
     many = most
     while len(found) < most:
-        near = _merged(db, groups, after, many, newer=newer)
+        near = _merge_groups(db, groups, after, many, newer=newer)
         wanted = {number for (number,) in db.execute(sql, (json.dumps([place[1] for place in near]), *runs.values))}
         found += [place for place in near if place[1] in wanted]
         if len(near) < many:
@@ -163,11 +163,15 @@ def _nearest(
     return found[:most]
 
 
-def _merged(db: Database, groups: list[Group], after: Position | None, most: int, *, newer: bool) -> list[Position]:
+def _merge_groups(
+    db: Database, groups: list[RunGroup], after: Position | None, most: int, *, newer: bool
+) -> list[Position]:
     """The next runs of these groups, in the order of the walk."""
     found: list[Position] = []
-    low, high = (LEAST, MOST) if after is None else (after[0], MOST) if newer else (LEAST, after[0])
-    past = after or (LEAST, LEAST if newer else MOST)
+    low, high = (
+        (MIN_INTEGER, MAX_INTEGER) if after is None else (after[0], MAX_INTEGER) if newer else (MIN_INTEGER, after[0])
+    )
+    past = after or (MIN_INTEGER, MIN_INTEGER if newer else MAX_INTEGER)
     for group in sorted(groups, key=lambda one: one.first_at_us if newer else -one.last_at_us):
         if len(found) == most:  # what lies beyond the last of them is not wanted
             low, high = (low, found[-1][0]) if newer else (found[-1][0], high)

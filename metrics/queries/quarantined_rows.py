@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metrics.queries.filter_sql import code, of_cells, of_ends, of_runs
+from metrics.queries.filter_sql import cell_conditions, outcome_conditions, reason_code, run_conditions
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class QuarantineReason:
     """Rows of one feed that were set aside for one reason, and in how many exchanges."""
 
     partner: str
@@ -30,7 +30,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InBlock:
+class QuarantinedInBlock:
     """Rows of one feed that were set aside for one reason in one block."""
 
     block: str
@@ -41,16 +41,16 @@ class InBlock:
     rows: int
 
 
-def runs(db: Database, picked: RunFilter) -> int:
+def count_runs_with_reason(db: Database, picked: RunFilter) -> int:
     """How many runs are on a list that is picked by a reason (`Picked.aside`)."""
-    cells = of_cells(db, picked)
+    cells = cell_conditions(db, picked)
     if not (picked.states or picked.attempt or picked.fingerprint):
         sql = (
             "SELECT SUM(runs) FROM set_aside CROSS JOIN cell ON cell.id = set_aside.cell "  # noqa: S608
             f"WHERE code = ? AND {cells.where}"
         )
-        return int(db.execute(sql, (code(picked.aside), *cells.values)).fetchone()[0] or 0)
-    each = of_runs(picked) + of_ends("run", picked)
+        return int(db.execute(sql, (reason_code(picked.aside), *cells.values)).fetchone()[0] or 0)
+    each = run_conditions(picked) + outcome_conditions("run", picked)
     # runs that set rows aside are few, and found by an index of their own
     sql = (
         "SELECT COUNT(*) FROM cell CROSS JOIN run INDEXED BY run_set_aside ON run.cell = cell.id "  # noqa: S608
@@ -59,23 +59,23 @@ def runs(db: Database, picked: RunFilter) -> int:
     return int(db.execute(sql, (*cells.values, *each.values)).fetchone()[0])
 
 
-def by_reason(db: Database, picked: RunFilter) -> tuple[Reason, ...]:
+def rows_by_reason(db: Database, picked: RunFilter) -> tuple[QuarantineReason, ...]:
     """Rows set aside by feed and reason, the most first."""
-    cells = of_cells(db, picked)
+    cells = cell_conditions(db, picked)
     sql = (
         "SELECT cell.partner, cell.feed, code, SUM(rows), SUM(runs), MAX(cell.block) "  # noqa: S608
         f"FROM set_aside CROSS JOIN cell ON cell.id = set_aside.cell WHERE {cells.where} "
         "GROUP BY 1, 2, 3 ORDER BY 4 DESC, 1, 2, 3"
     )
     return tuple(
-        Reason(partner=partner, feed=feed, code=code or None, rows=rows, runs=runs, last_block=block)
+        QuarantineReason(partner=partner, feed=feed, code=code or None, rows=rows, runs=runs, last_block=block)
         for partner, feed, code, rows, runs, block in db.execute(sql, cells.values)
     )
 
 
-def over_time(db: Database, picked: RunFilter) -> tuple[InBlock, ...]:
+def rows_by_block(db: Database, picked: RunFilter) -> tuple[QuarantinedInBlock, ...]:
     """Rows set aside by block, feed and reason, the oldest first."""
-    cells = of_cells(db, picked)
+    cells = cell_conditions(db, picked)
     ends = "(SELECT MAX(block_end) FROM tally WHERE tally.cell = cell.id AND counted)"
     sql = (
         f"SELECT cell.block, MAX({ends}), cell.partner, cell.feed, code, SUM(rows) "  # noqa: S608
@@ -83,6 +83,6 @@ def over_time(db: Database, picked: RunFilter) -> tuple[InBlock, ...]:
         "GROUP BY 1, 3, 4, 5 ORDER BY 1, 3, 4, 5"
     )
     return tuple(
-        InBlock(block=block, block_end=end, partner=partner, feed=feed, code=code or None, rows=rows)
+        QuarantinedInBlock(block=block, block_end=end, partner=partner, feed=feed, code=code or None, rows=rows)
         for block, end, partner, feed, code, rows in db.execute(sql, cells.values)
     )

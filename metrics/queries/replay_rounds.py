@@ -11,23 +11,23 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from metrics.queries.filter_sql import NONE, SqlConditions, condition
+from metrics.queries.filter_sql import NO_CONDITIONS, SqlConditions, condition
 from metrics.queries.pagination import RunQuery
-from metrics.queries.run_grid import sides_of
+from metrics.queries.run_grid import list_sides
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class ReplayRound:
     """What is looked at, and until when: of a replay the end of its last block, in production as far as time goes."""
 
     way: RunQuery
     end_us: int | None = None
 
 
-def passes(db: Database, mode: str, faults: str, over: SqlConditions) -> tuple[Pass, ...]:
+def rounds_to_check(db: Database, mode: str, faults: str, over: SqlConditions) -> tuple[ReplayRound, ...]:
     """What is looked at of a feed of the service: the first of these that has something.
 
     In production that is all there is. Of a replay it is one pass at each level, of the newest series in which any has
@@ -42,13 +42,13 @@ def passes(db: Database, mode: str, faults: str, over: SqlConditions) -> tuple[P
     """
     ran = SqlConditions(("cell.system = 'service'", "cell.mode = ?", "cell.faults = ?"), (mode, faults)) + over
     if mode != "replay":
-        return (Pass(RunQuery(ran, NONE, NONE)),)
-    levels = [level for system, level, named in sides_of(db) if (system, named) == ("service", faults)]
+        return (ReplayRound(RunQuery(ran, NO_CONDITIONS, NO_CONDITIONS)),)
+    levels = [level for system, level, named in list_sides(db) if (system, named) == ("service", faults)]
     sql = "SELECT series FROM series WHERE mode = ? AND faults = ? ORDER BY newest_run DESC"
     for (series,) in db.execute(sql, (mode, faults)).fetchall():
         found = {}
         for level in levels:
-            if furthest := _furthest(db, ran + condition("cell.series = ? AND cell.level = ?", series, level)):
+            if furthest := _furthest_round(db, ran + condition("cell.series = ? AND cell.level = ?", series, level)):
                 block, found_there = furthest
                 found[block, level] = found_there
         if found:
@@ -56,7 +56,7 @@ def passes(db: Database, mode: str, faults: str, over: SqlConditions) -> tuple[P
     return ()
 
 
-def _furthest(db: Database, cells: SqlConditions) -> tuple[str, Pass] | None:
+def _furthest_round(db: Database, cells: SqlConditions) -> tuple[str, ReplayRound] | None:
     """The pass over these cells that has come the furthest, and its last block; None where none ended one."""
     held = "EXISTS (SELECT 1 FROM holding WHERE holding.cell = cell.id"
     sql = f"SELECT block FROM cell INDEXED BY cell_side WHERE {cells.where} AND {held}) ORDER BY block DESC LIMIT 1"  # noqa: S608
@@ -74,7 +74,7 @@ def _furthest(db: Database, cells: SqlConditions) -> tuple[str, Pass] | None:
         condition("tally.counted"),
         condition("run.round = ?", number),
     )
-    return str(last[0]), Pass(way, _end_us(date.fromisoformat(end)))
+    return str(last[0]), ReplayRound(way, _end_us(date.fromisoformat(end)))
 
 
 def _end_us(day: date) -> int:

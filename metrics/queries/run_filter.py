@@ -18,7 +18,7 @@ NO_ERROR_RECORDED = "-"
 
 
 #: States that stand for several outcomes.
-WHOLE: Mapping[str, tuple[str, ...]] = {"failed": FAILED_OUTCOMES, "ended": RUN_OUTCOMES}
+STATE_OUTCOMES: Mapping[str, tuple[str, ...]] = {"failed": FAILED_OUTCOMES, "ended": RUN_OUTCOMES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,16 +7,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from metrics.events import subject_name
-from metrics.queries.filter_sql import (
-    SqlConditions,
-    check,
-    feeds_of,
-    has,
-    over_by,
-)
+from metrics.queries.filter_sql import SqlConditions, ended_by, has_cell, list_feeds, require_run_counts
 from metrics.queries.pagination import RunQuery, next_page
 from metrics.queries.run_filter import RunFilter
-from metrics.queries.runs import columns_of, query_of
+from metrics.queries.runs import build_query, read_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class FeedRun:
     """One run in the grid."""
 
     id: int
@@ -35,16 +29,16 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FeedRuns:
     """The last runs of one feed, the oldest first."""
 
     partner: str
     feed: str
-    cells: tuple[Cell, ...]
+    cells: tuple[FeedRun, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class FilterChoices:
     """What there is to pick from; `first` and `last` are the first and the last day of all blocks."""
 
     sides: tuple[str, ...]
@@ -55,38 +49,38 @@ class Choices:
     last: date | None
 
 
-def grid(
+def latest_runs(
     db: Database, sides: Sequence[str], faults: Sequence[str] | str, last: int = 20, known: date | None = None
-) -> tuple[Row, ...]:
+) -> tuple[FeedRuns, ...]:
     """The last runs of every feed, or the last known by the end of a day; feeds without one here are left out."""
     told = (faults,) if isinstance(faults, str) else tuple(faults)
-    rows, over = [], over_by(db, known)
-    for partner, feed in feeds_of(db, known):
-        way = query_of(db, RunFilter(sides=tuple(sides), faults=told, partners=(partner,), feeds=(feed,)))
+    rows, over = [], ended_by(db, known)
+    for partner, feed in list_feeds(db, known):
+        way = build_query(db, RunFilter(sides=tuple(sides), faults=told, partners=(partner,), feeds=(feed,)))
         places = next_page(db, RunQuery(way.cells + over, way.tallies, way.runs), None, last)
-        columns = columns_of(db, "id, outcome, started_at_us, duration_ns", [place.id for place in places])
+        columns = read_columns(db, "id, outcome, started_at_us, duration_ns", [place.id for place in places])
         if columns:
             cells = (
-                Cell(number, outcome, started, None if ns is None else ns / 1e9)
+                FeedRun(number, outcome, started, None if ns is None else ns / 1e9)
                 for number, outcome, started, ns in reversed(columns)
             )
-            rows.append(Row(partner, feed, tuple(cells)))
+            rows.append(FeedRuns(partner, feed, tuple(cells)))
     return tuple(rows)
 
 
-def choices(db: Database, known: date | None = None) -> Choices:
+def filter_choices(db: Database, known: date | None = None) -> FilterChoices:
     """What lists can be picked by: whatever any run has; with `known`, any that was known by the end of that day."""
-    check(db)
-    pairs = tuple(feeds_of(db, known))
-    measured = sides_of(db, known)
-    over = over_by(db, known)
+    require_run_counts(db)
+    pairs = tuple(list_feeds(db, known))
+    measured = list_sides(db, known)
+    over = ended_by(db, known)
     ends_of = f"FROM cell WHERE {over.where}"
     first, last = (
         db.execute(f"SELECT {which}(block) {ends_of}", over.values).fetchone()[0] for which in ("MIN", "MAX")
     )
     ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
     end = db.execute(ends, (last,)).fetchone()[0]
-    return Choices(
+    return FilterChoices(
         sides=tuple(dict.fromkeys(subject_name(system, level) for system, level, _ in measured)),
         partners=tuple(dict.fromkeys(partner for partner, _ in pairs)),
         feeds=tuple(sorted({feed for _, feed in pairs})),
@@ -96,7 +90,7 @@ def choices(db: Database, known: date | None = None) -> Choices:
     )
 
 
-def sides_of(db: Database, known: date | None = None) -> list[tuple[str, int, str]]:
+def list_sides(db: Database, known: date | None = None) -> list[tuple[str, int, str]]:
     """Every system, level and faults that has a run, or had one by the end of a day, in order."""
     names = "system, level, faults"
     sql = f"SELECT {names} FROM cell WHERE ({names}) > (?, ?, ?) ORDER BY {names} LIMIT 1"  # noqa: S608
@@ -105,5 +99,5 @@ def sides_of(db: Database, known: date | None = None) -> list[tuple[str, int, st
         found.append(more)
     if known is None:
         return found
-    of_side, over = "cell.system = ? AND cell.level = ? AND cell.faults = ?", over_by(db, known)
-    return [side for side in found if has(db, SqlConditions((of_side,), side) + over)]
+    of_side, over = "cell.system = ? AND cell.level = ? AND cell.faults = ?", ended_by(db, known)
+    return [side for side in found if has_cell(db, SqlConditions((of_side,), side) + over)]

@@ -24,7 +24,7 @@ MAX_AUTOCORRELATION = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class BlockRange:
     """A mean with its standard error, and the two half widths around it."""
 
     mean: float
@@ -75,14 +75,14 @@ def anytime_factor(blocks: int, a: float) -> float:
     return math.sqrt(blocks * 2 * grown / (blocks * blocks * rho2) * math.log(math.sqrt(grown) / a))
 
 
-def factor(blocks: int, alpha: float, bound: str) -> float:
+def bound_factor(blocks: int, alpha: float, bound: str) -> float:
     """Standard errors between a mean and the bound that decides: `anytime`, or `fixed` (one look, t quantile)."""
     return anytime_factor(blocks, 2 * alpha) if bound == "anytime" else t_quantile(1 - alpha, blocks - 1)
 
 
 def block_range(
     z: Floats, alpha: float, bound: str = "anytime", z_control: Floats | None = None, least_se: float = 0.0
-) -> Range:
+) -> BlockRange:
     """Mean of a series of blocks and how far from it the truth may be; `alpha` is the one-sided risk.
 
     `z_control` is the control's own series where the sides are unpaired: then se^2 = se_subject^2 + se_control^2, and
@@ -96,10 +96,10 @@ def block_range(
         se, blocks = math.hypot(se, standard_error(z_control)), min(blocks, z_control.size)
         mean += float(z_control.mean())
     se = max(se, least_se)
-    return Range(
+    return BlockRange(
         mean=mean,
         se=se,
-        half=se * factor(blocks, alpha, bound),
+        half=se * bound_factor(blocks, alpha, bound),
         ci_half=se * t_quantile(0.975, blocks - 1),
         blocks=blocks,
     )

@@ -45,7 +45,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
+class CostIndex:
     """Cost of the subject as a share of the control's, the mix held still.
 
     `index` 0.40 is a gain of 0.60. `geometric` sums up the same ratios by their geometric mean. `z` is the linearised
@@ -60,21 +60,21 @@ class Index:
     z_control: Floats | None = None
 
 
-def cells(busy_s: Floats, held: Floats, there: NDArray[np.bool_] | None = None) -> Totals:
+def known_cells(busy_s: Floats, held: Floats, there: NDArray[np.bool_] | None = None) -> Totals:
     """The cells of a side whose time and records are both known, or those of them that `there` picks."""
     known = ~np.isnan(busy_s + held) if there is None else there
     return Totals(busy_s=np.where(known, busy_s, 0.0), held=np.where(known, held, 0.0), there=known)
 
 
-def pair(sides: PairedTotals) -> tuple[Totals, Totals]:
+def pair_cells(sides: PairedTotals) -> tuple[Totals, Totals]:
     """Subject and control, of the cells that both have."""
     there = ~np.isnan(sides.subject_busy_s + sides.subject_held + sides.control_busy_s + sides.control_held)
-    return cells(sides.subject_busy_s, sides.subject_held, there), cells(
+    return known_cells(sides.subject_busy_s, sides.subject_held, there), known_cells(
         sides.control_busy_s, sides.control_held, there
     )
 
 
-def cost_index(subject: Totals, control: Totals, weights: Floats, *, paired: bool = True) -> Index | None:
+def cost_index(subject: Totals, control: Totals, weights: Floats, *, paired: bool = True) -> CostIndex | None:
     """The index over the strata that both sides have, or None when there is none.
 
     index = sum(w_s r_s) / sum(w_s), r_s = (busy seconds / held records) of the subject over that of the control; its
@@ -106,7 +106,7 @@ def cost_index(subject: Totals, control: Totals, weights: Floats, *, paired: boo
         for busy, held, total in ((busy1, held1, total1), (busy0, held0, total0))
     )
     in1, in0 = subject.there.any(axis=0), control.there.any(axis=0)
-    return Index(
+    return CostIndex(
         index=index,
         geometric=math.exp(float((weight * np.log(ratio)).sum() / weight.sum())),
         coverage=float(weight.sum()) / math.fsum(weights),
@@ -131,7 +131,7 @@ def ratio_of_sums(amounts: Floats, counts: Floats) -> Floats:
     return np.asarray(ratio + counts.size * (amounts - ratio * counts) / counted)
 
 
-def programme(share: float, coverage: float) -> float:
+def programme_gain(share: float, coverage: float) -> float:
     """A gain over all of the programme: what is not migrated yet counts as 0. Gain x coverage; bounds alike.
 
     sum over the covered strata of w_s (1 - r_s), divided by the weight of all, is just that.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.stats.confidence import MAX_AUTOCORRELATION, factor
+from metrics.stats.confidence import MAX_AUTOCORRELATION, bound_factor
 
 if TYPE_CHECKING:
     from datetime import date
@@ -52,7 +52,7 @@ class Projection:
 
     def half(self, blocks: int) -> float:
         """Half width of the bound that decides, after so many blocks."""
-        return self.limit / math.sqrt(blocks) * factor(blocks, self.alpha, self.bound)
+        return self.limit / math.sqrt(blocks) * bound_factor(blocks, self.alpha, self.bound)
 
     def reaches(self, blocks: int) -> bool:
         """Whether the target would be proven after so many blocks, if estimate and noise stay as they are."""
@@ -169,7 +169,7 @@ def proof_odds(beyond: float, noise: float, blocks: int, rules: Rules) -> float:
     apart = (blocks - 2) / (blocks * math.sqrt(blocks - 1)) * (1 + 3 / blocks)
     seeming = [min(max(q * apart, 0.0), MAX_AUTOCORRELATION) for q in quantiles]
     widths = [s * math.sqrt((1 + r) / (1 - r)) for s in deviations for r in seeming]
-    one, wide = noise / math.sqrt(blocks), factor(blocks, rules.alpha, rules.mode)
+    one, wide = noise / math.sqrt(blocks), bound_factor(blocks, rules.alpha, rules.mode)
     return sum(normal.cdf(beyond / one - wide * width) for width in widths) / len(widths)
 
 

@@ -9,8 +9,8 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
-from metrics.measures.resilience import LEAST_OUTAGES
-from metrics.stats.confidence import factor
+from metrics.measures.resilience import MIN_OUTAGES
+from metrics.stats.confidence import bound_factor
 from roadmap.criteria import failed_for_good, wrong_kind
 from roadmap.forecast.probability import (
     FARTHEST_DAYS,
@@ -149,7 +149,7 @@ _Found = tuple[int | None, float | None, str, str]
 
 def _by_outages(asked: _TargetState) -> _Found:
     had = asked.reading.n if asked.reading else 0
-    text = f"a range takes {verdicts.count(LEAST_OUTAGES, 'outage')}, {had} so far, and nobody can say when they come"
+    text = f"a range takes {verdicts.count(MIN_OUTAGES, 'outage')}, {had} so far, and nobody can say when they come"
     return asked.milestone.evidence.min_blocks, None, "", text
 
 
@@ -221,7 +221,7 @@ def _by_exchanges(asked: _TargetState) -> _Found:
     effect = reading.effect if reading and reading.effect else None
     assumed = "" if effect else "a design effect of 1: exchanges that fail one by one, not in lumps"
     ordinary = without_failure(failing, effect or 1.0)
-    z = factor(max(asked.by_due, rules.min_blocks), rules.alpha, rules.mode)
+    z = bound_factor(max(asked.by_due, rules.min_blocks), rules.alpha, rules.mode)
     deciding = without_failure(failing, effect or 1.0, z)
     text = (
         f"if none fails, {verdicts.count(ordinary, 'exchange')} for the ordinary interval and about {deciding:,} for "
@@ -246,7 +246,7 @@ def _true_share(asked: _TargetState, per_block: float) -> float | None:
     if blocks < rules.min_blocks:
         return None
     n, goal = per_block * blocks, target.value
-    half = factor(blocks, rules.alpha, rules.mode) * math.sqrt(goal * (1 - goal) / n)
+    half = bound_factor(blocks, rules.alpha, rules.mode) * math.sqrt(goal * (1 - goal) / n)
     surely = NormalDist().inv_cdf(GOOD_ODDS)
     low, high = 0.0, 1 - goal if target.direction == "at_least" else goal
     if half > high:

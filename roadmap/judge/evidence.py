@@ -19,7 +19,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.store.database import clock_of
 from roadmap.criteria import criterion
@@ -75,7 +75,7 @@ def windows_of(db: Database, milestone: Milestone, today: date, known: Read | No
     `known` holds what was read for other milestones of the same judgement.
     """
     asked = questions(db, milestone, today)
-    read = {one: load(db, one, known) for one in asked.values()}
+    read = {one: load_window(db, one, known) for one in asked.values()}
     return {name: read[one] for name, one in asked.items()}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from metrics.events import parse_subject
 from metrics.measures import comparison
 from metrics.measures.registry import MEASURES
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.question import block_days, block_word
 from roadmap.judge.evidence import question
 from roadmap.report.block_series import time_target
@@ -34,7 +34,7 @@ NOTHING_SHARED = "no week in which both have delivered the same feed"
 
 def runs_of_both_sides(db: Database, asked: Question, reading: Reading) -> RunsOfBothSides:
     """Both sides of a question whose `busy_time_saved` compares nothing."""
-    window = load(db, asked)
+    window = load_window(db, asked)
     live = asked.mode == "live"
     ours, theirs = (
         int(np.nansum(side["attempts"])) for side in (window.subject, window.history if live else window.control)

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from metrics.collector.collect import collect
 from metrics.events import SpoolRecorder
-from metrics.queries.quarantined_rows import by_reason
+from metrics.queries.quarantined_rows import rows_by_reason
 from metrics.queries.run_filter import RunFilter
-from metrics.queries.runs import page
+from metrics.queries.runs import get_page
 from metrics.replay import workload
 from metrics.replay.harness import replay
 from metrics.replay.subject_run import ReplayRequest
@@ -35,9 +35,9 @@ def test_a_live_run_brings_its_reasons_into_the_store(tmp_path, start_partner):
         done = CliRunner().invoke(main, ["-w", str(root), *command])
         assert done.exit_code == 0, done.output
     with closing(open_reader(root / "var" / "metrics-live.db")) as db:
-        (run,) = page(db, RunFilter()).rows
+        (run,) = get_page(db, RunFilter()).rows
         assert (run.aside, run.rows["quarantined"]) == ({"constraint-error": 1, "type-error": 1}, 2)
-        found = [(reason.partner, reason.code, reason.rows) for reason in by_reason(db, RunFilter())]
+        found = [(reason.partner, reason.code, reason.rows) for reason in rows_by_reason(db, RunFilter())]
         assert found == [("AA", "constraint-error", 1), ("AA", "type-error", 1)]
 
 
@@ -57,11 +57,11 @@ def test_a_replay_brings_its_reasons_into_the_store(tmp_path):
             pass
     with closing(open_store(tmp_path / "metrics.db", "replay")) as db:
         collect(spool, db, 0)
-        runs = page(db, RunFilter(sides=("service",))).rows
+        runs = get_page(db, RunFilter(sides=("service",))).rows
         assert len(runs) == len(spoiled)
         for run in runs:
             assert sum(run.aside.values()) == run.rows["quarantined"] > 0
-        assert {run.aside for run in page(db, RunFilter(sides=("monolith",))).rows} == {None}
-        reasons = by_reason(db, RunFilter())
+        assert {run.aside for run in get_page(db, RunFilter(sides=("monolith",))).rows} == {None}
+        reasons = rows_by_reason(db, RunFilter())
         assert sum(reason.rows for reason in reasons) == sum(len(file.broken) for file in spoiled)
         assert None not in {reason.code for reason in reasons}

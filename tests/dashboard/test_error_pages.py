@@ -157,7 +157,7 @@ def test_all_that_a_page_reads_is_of_one_moment(tmp_path: Path, a_run: Callable)
         assert reader.execute("SELECT COUNT(*) FROM run").fetchone()[0] == 1
         with writer.conn:
             insert_events(writer, [("", a_run(2))])
-        assert [group.runs for group in failure_groups.groups(reader, RunFilter(attempt="last"))] == [1]
+        assert [group.runs for group in failure_groups.group_failures(reader, RunFilter(attempt="last"))] == [1]
 
 
 def test_a_folder_in_the_place_of_the_store_is_no_change(tmp_path: Path) -> None:

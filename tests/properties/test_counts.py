@@ -164,7 +164,7 @@ def test_a_count_is_the_length_of_the_list_at_its_address(
                     attempt=one.attempt,
                 )  # fmt: skip
             with closing(open_reader(folder / "store.db")) as db:
-                many = queries_runs.count(db, one)
+                many = queries_runs.count_runs(db, one)
             assert len(walk_list(client, address)) == many
             assert f'data-total="{many}"' in client.get(address).text
     finally:

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from metrics.events import FAILED_OUTCOMES, HoldingEvent, RunEvent, RunKey
 from metrics.measures.registry import ALL, MEASURES
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.stats import cost_index
-from metrics.stats.cost_index import PairedTotals, pair
+from metrics.stats.cost_index import PairedTotals, pair_cells
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 
@@ -44,7 +44,7 @@ def sides(rng, strata=4, blocks=6):
 
 def index(of, weights):
     """The cost index, or None."""
-    found = cost_index.cost_index(*pair(of), weights)
+    found = cost_index.cost_index(*pair_cells(of), weights)
     return None if found is None else found.index
 
 
@@ -113,7 +113,7 @@ def readings(db, runs, held):
     told = [("run", one) for one in runs] + [("holding", holding(n, many)) for n, many in enumerate(held)]
     with db.atomic():
         insert_events(db, control + told)
-    window = load(db, ASKED)
+    window = load_window(db, ASKED)
     return {measure.name: measure.compute(window) for measure in ALL}
 
 
@@ -177,7 +177,7 @@ def test_no_data_is_never_good(tmp_path, measure, mode, counted):
             row = {"block": day, "block_end": day, "system": side, "level": level, "mode": mode, "faults": "standard",
                    "series": "s", "partner": "AA", "feed": "f", "band": 1}  # fmt: skip
             db.table("run_block").insert(row | counted)
-    found = measure.compute(load(db, replace(ASKED, mode=mode)))
+    found = measure.compute(load_window(db, replace(ASKED, mode=mode)))
     db.close()
     assert (found.estimate, found.low, found.high, found.ci_low, found.ci_high) == (None,) * 5
     assert found.missing

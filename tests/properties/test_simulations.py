@@ -12,7 +12,7 @@ import pytest
 
 from metrics.stats import cost_index, proportions
 from metrics.stats.confidence import block_range
-from metrics.stats.cost_index import PairedTotals, pair
+from metrics.stats.cost_index import PairedTotals, pair_cells
 
 
 def alike(rng, cases, blocks, correlation):
@@ -93,14 +93,14 @@ def test_a_loss_is_never_shown_as_a_gain_while_small_feeds_move_first(paired):
 
 def cost_of(sides, weights, paired):
     """The index, paired or each side by itself."""
-    return cost_index.cost_index(*pair(sides), weights) if paired else unpaired(sides, weights)
+    return cost_index.cost_index(*pair_cells(sides), weights) if paired else unpaired(sides, weights)
 
 
 def unpaired(sides, weights):
     """The index of sides that are compared by their totals."""
-    subject = cost_index.cells(sides.subject_busy_s, sides.subject_held)
+    subject = cost_index.known_cells(sides.subject_busy_s, sides.subject_held)
     return cost_index.cost_index(
-        subject, cost_index.cells(sides.control_busy_s, sides.control_held), weights, paired=False
+        subject, cost_index.known_cells(sides.control_busy_s, sides.control_held), weights, paired=False
     )
 
 
@@ -164,7 +164,7 @@ def test_feeds_missing_altogether_show_as_coverage():
     found = cost_of(holed, weights, paired=True)
     assert found.coverage == pytest.approx(weights[:4].sum())
     assert found.index == pytest.approx(np.average(UNLIKE[:4], weights=weights[:4]), abs=0.03)
-    assert cost_index.programme(1 - found.index, found.coverage) < 0.2 < 1 - weights @ UNLIKE
+    assert cost_index.programme_gain(1 - found.index, found.coverage) < 0.2 < 1 - weights @ UNLIKE
 
 
 def outages(rng, blocks=28, odds=0.15, days=1):

@@ -12,7 +12,7 @@ from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 from statsmodels.tsa.stattools import acf
 
 from metrics.stats import confidence, cost_index, proportions
-from metrics.stats.cost_index import PairedTotals, pair
+from metrics.stats.cost_index import PairedTotals, pair_cells
 from metrics.stats.quantiles import t_quantile
 
 
@@ -105,7 +105,7 @@ def direct(sides, weights):
 def test_index_and_geometric_mean_are_those_of_plain_arithmetic(paired):
     """The index is the weighted mean of the strata's ratios; beside it stands their weighted geometric mean."""
     sides, weights = made_up(np.random.default_rng(3))
-    found = cost_index.cost_index(*pair(sides), weights, paired=paired)
+    found = cost_index.cost_index(*pair_cells(sides), weights, paired=paired)
     assert (found.index, found.geometric) == pytest.approx(direct(sides, weights))
     assert found.geometric < found.index
 
@@ -121,7 +121,7 @@ def test_linearised_noise_is_that_of_leaving_one_block_out():
 
     left = np.array([math.log(direct(without(b), weights)[0]) for b in range(100)])
     jackknife = math.sqrt(99 / 100 * ((left - left.mean()) ** 2).sum())
-    z = cost_index.cost_index(*pair(sides), weights).z
+    z = cost_index.cost_index(*pair_cells(sides), weights).z
     assert z.std(ddof=1) / 10 == pytest.approx(jackknife, rel=0.03)
-    found = cost_index.cost_index(*pair(sides), weights, paired=False)
+    found = cost_index.cost_index(*pair_cells(sides), weights, paired=False)
     assert found.z + found.z_control == pytest.approx(z)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from dashboard.filters import parse, query_string
 from metrics.events import RUN_OUTCOMES
 from metrics.queries.run_filter import NO_ERROR_RECORDED, CountedRuns, RunFilter
-from metrics.queries.run_grid import Choices
+from metrics.queries.run_grid import FilterChoices
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
-KNOWN = Choices(
+KNOWN = FilterChoices(
     sides=("monolith", "service@1"),
     partners=("UA", "DL", "Straße", "a,b\\c"),
     feeds=("flights",),

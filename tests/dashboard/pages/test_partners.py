@@ -19,7 +19,7 @@ from dashboard.pages import partners as page
 from metrics.events import RunEvent, RunKey
 from metrics.measures import comparison
 from metrics.queries import runs
-from metrics.queries.feed_health import feeds
+from metrics.queries.feed_health import feed_states
 from metrics.queries.run_filter import RunFilter
 from metrics.question import Question
 from metrics.store.database import open_reader, open_store
@@ -141,7 +141,7 @@ def test_each_number_leads_to_exactly_the_runs_that_it_counts(
     with closing(open_reader(store)) as db:
         for address in ("/partners", "/partners/UA", "/partners/F9"):
             for href, said in re.findall(r'<a data-counts href="(/runs\?[^"]+)">([\d,]+)', client.get(address).text):
-                assert runs.count(db, picked_of(href)) == int(said.replace(",", "")), href
+                assert runs.count_runs(db, picked_of(href)) == int(said.replace(",", "")), href
                 checked += 1
     assert checked >= 10
 
@@ -152,7 +152,7 @@ def test_the_last_good_exchange_is_that_run(app_on: Callable[..., Flask], made_u
     text = app_on(store).test_client().get("/partners/UA").text
     number, said = re.findall(r'href="/runs/(\d+)[^"]*">(\d+ \w+ \d+)</a>', text)[0]
     with closing(open_reader(store)) as db:
-        last, stands = runs.get_run(db, int(number)), feeds(db, "replay", "standard", 1388534400_000_000)
+        last, stands = runs.get_run(db, int(number)), feed_states(db, "replay", "standard", 1388534400_000_000)
     assert last is not None
     assert (last.partner, last.outcome, last.side) == ("UA", "done", "service@1")
     ended_us = last.started_at_us + round((last.duration_s or 0) * 1e6)

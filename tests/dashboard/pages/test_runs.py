@@ -39,7 +39,7 @@ def heading(text: str) -> str:
 def test_a_list_says_in_words_what_it_holds(client: FlaskClient, store: Path) -> None:
     """The exact number, then everything that the address picks by."""
     with closing(open_reader(store)) as db:
-        many = runs.count(db, RunFilter(sides=("service@1",), states=("failed",), partners=("UA", "B6")))
+        many = runs.count_runs(db, RunFilter(sides=("service@1",), states=("failed",), partners=("UA", "B6")))
     said = heading(client.get("/runs?side=service@1&state=failed&partner=ua,b6").text)
     assert said == f"{many:,} runs: service@1, failed (any way), UA or B6."
 
@@ -115,7 +115,7 @@ def test_the_grid_has_the_last_runs_of_the_sides_that_are_asked_for(client: Flas
     """Twenty cells a feed, the oldest first, each a link with a name that says how it ended and when."""
     text = client.get("/runs?side=monolith&faults=standard").text
     with closing(open_reader(store)) as db:
-        rows = run_grid.grid(db, ("monolith",), ("standard",), 20)
+        rows = run_grid.latest_runs(db, ("monolith",), ("standard",), 20)
     cells = re.findall(r'<a class="mark is-(\w+)" href="/runs/(\d+)"[^>]* aria-label="(\w+[^"]*)"', text)
     assert [int(number) for _, number, _ in cells] == [cell.id for row in rows for cell in row.cells]
     assert [look for look, *_ in cells] == [cell.outcome for row in rows for cell in row.cells]
@@ -157,8 +157,8 @@ def test_an_empty_list_is_said_in_words(client: FlaskClient) -> None:
 def test_the_file_holds_the_whole_list(client: FlaskClient, store: Path) -> None:
     """As CSV and as JSON: every run of the list in its order, what is missing empty, and how much of it is there."""
     with closing(open_reader(store)) as db:
-        many = runs.count(db, RunFilter(states=("failed",)))
-        newest = runs.page(db, RunFilter(states=("failed",)), None, many).rows
+        many = runs.count_runs(db, RunFilter(states=("failed",)))
+        newest = runs.get_page(db, RunFilter(states=("failed",)), None, many).rows
     answer = client.get("/runs.csv?state=failed")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [int(row["id"]) for row in rows] == [run.id for run in newest]

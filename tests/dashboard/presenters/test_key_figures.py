@@ -15,7 +15,7 @@ from dashboard.charts.line_points import marker_style
 from dashboard.config import Config
 from dashboard.presenters.home import home_page
 from metrics.measures.counted_runs import runs_behind
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.queries import runs
 from metrics.queries.run_filter import RunFilter
 from metrics.store.database import open_reader
@@ -41,14 +41,14 @@ def length(db, view, keys) -> int:
     asked = question(milestone, min(view.today, date(2013, 3, 31)), view.mode, faults)
     asked = replace(asked, subject=asked.control) if side else asked
     picked = RunFilter(
-        counted=runs_behind(load(db, asked), measure),
+        counted=runs_behind(load_window(db, asked), measure),
         states=(keys["state"],) if "state" in keys else (),
         attempt=keys.get("attempt", ""),
     )
-    rows, page = [], runs.page(db, picked)
+    rows, page = [], runs.get_page(db, picked)
     rows += page.rows
     while page.older:
-        page = runs.page(db, picked, page.older)
+        page = runs.get_page(db, picked, page.older)
         rows += page.rows
     return len(rows)
 

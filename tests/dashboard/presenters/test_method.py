@@ -20,7 +20,7 @@ import roadmap
 from dashboard.presenters import feed_rows, glossary, method
 from metrics.measures.fine_print import FINE_PRINT, RANGES, SCALES
 from metrics.measures.registry import ALL, MEASURES
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.queries import feed_health
 from metrics.question import Question
 from metrics.stats.confidence import MAX_AUTOCORRELATION, TIGHTEST_AT
@@ -104,7 +104,7 @@ def test_ranges_are_made_as_the_small_print_says(made_up: Callable[..., Path]) -
     """What a reading says of its own range is what the page says of it."""
     asked = Question(subject="service@2", start=date(2013, 4, 1), end=date(2013, 6, 30), series=None, faults="standard")
     with closing(open_reader(made_up(moves=True))) as db:
-        window = load(db, asked)
+        window = load_window(db, asked)
         readings = [measure.compute(window) for measure in ALL]
     told = {one.measure: one.scale for one in readings if one.estimate is not None}
     assert {"busy_time_saved", "programme_time_saved", "failed_first", "delay_p50", "lost_records"} <= set(told)

@@ -11,8 +11,8 @@ from metrics.errors import BadInput
 from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey
 from metrics.measures import comparison
 from metrics.measures import weights as measures_weights
-from metrics.measures.weights import pinned_since, weights
-from metrics.measures.window import load
+from metrics.measures.weights import pinned_since, pinned_weights
+from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
@@ -138,10 +138,10 @@ def test_cutting_a_window_is_asking_for_the_earlier_day(compare_db):
     keep(compare_db, week(4, partner="DL"), [answer(1, 10, 9), answer(4, 10, 10)])
     measures_weights.pin_baseline(compare_db, ASKED, 1)
     day = date(2013, 1, 27)
-    cut = load(compare_db, ASKED).until(day)
+    cut = load_window(compare_db, ASKED).until(day)
     asked = replace(ASKED, end=day)
-    assert comparison.saved(cut) == comparison.busy_time_saved(compare_db, asked)
-    assert comparison.equal(cut) == comparison.answers_equal(compare_db, asked)
+    assert comparison.compute_busy_time_saved(cut) == comparison.busy_time_saved(compare_db, asked)
+    assert comparison.compute_answers_equal(cut) == comparison.answers_equal(compare_db, asked)
 
 
 def test_scope_picks_feeds(compare_db):
@@ -160,7 +160,7 @@ def test_pinned_weights_stay(compare_db):
     measures_weights.pin_baseline(compare_db, ASKED, 1)
     keep(compare_db, week(1, "monolith", 10, partner="DL"))
     measures_weights.pin_baseline(compare_db, ASKED, 2)
-    pinned = weights(compare_db, replace(ASKED, series="s1"))
+    pinned = pinned_weights(compare_db, replace(ASKED, series="s1"))
     assert pinned == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
     assert [row["created_at_us"] for row in compare_db.table("baseline").rows] == [1]
 
@@ -172,14 +172,18 @@ def test_weights_are_in_force_from_the_day_of_their_pin_on(compare_db):
     earlier, later = (replace(ASKED, series="s1", end=date(2013, 1, day)) for day in (20, 27))
     before = comparison.busy_time_saved(compare_db, earlier)
     measures_weights.pin_baseline(compare_db, later, 1)
-    assert (weights(compare_db, earlier), weights(compare_db, later)) == (
+    assert (pinned_weights(compare_db, earlier), pinned_weights(compare_db, later)) == (
         {},
         {("AA", "flights", 3): 0.9, ("DL", "flights", 3): 0.1},
     )
     assert (pinned_since(compare_db, earlier), pinned_since(compare_db, later)) == (None, "2013-01-27")
-    window = load(compare_db, later)
-    assert comparison.busy_time_saved(compare_db, earlier) == comparison.saved(window.until(earlier.end)) == before
-    assert window.rests_on(earlier.end) == load(compare_db, earlier).rests_on(earlier.end)
+    window = load_window(compare_db, later)
+    assert (
+        comparison.busy_time_saved(compare_db, earlier)
+        == comparison.compute_busy_time_saved(window.until(earlier.end))
+        == before
+    )
+    assert window.rests_on(earlier.end) == load_window(compare_db, earlier).rests_on(earlier.end)
 
 
 def test_a_series_is_pinned_once_and_for_no_earlier_day_again(compare_db):
@@ -195,11 +199,11 @@ def test_weights_pinned_before_days_were_kept_are_always_in_force(compare_db):
     keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
     measures_weights.pin_baseline(compare_db, ASKED, 1)
     early = replace(ASKED, series="s1", end=date(2013, 1, 8))
-    assert weights(compare_db, early) == {}
+    assert pinned_weights(compare_db, early) == {}
     compare_db.execute("UPDATE baseline SET as_of = NULL")
-    carried_over = weights(compare_db, early)
+    carried_over = pinned_weights(compare_db, early)
     compare_db.execute("ALTER TABLE baseline DROP COLUMN as_of")
-    assert (pinned_since(compare_db, early), weights(compare_db, early)) == ("", carried_over)
+    assert (pinned_since(compare_db, early), pinned_weights(compare_db, early)) == ("", carried_over)
     assert carried_over == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from metrics.measures.counted_runs import runs_behind
 from metrics.measures.registry import MEASURES
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.queries.run_filter import RunFilter
-from metrics.queries.runs import count
+from metrics.queries.runs import count_runs
 from metrics.question import Question
 from metrics.store.database import open_reader, open_store
 from metrics.store.writer import insert_events
@@ -18,7 +18,7 @@ from metrics.store.writer import insert_events
 
 def shown(db, window, measure, **picked):
     """The length of the list that a reading leads to."""
-    return count(db, RunFilter(counted=runs_behind(window, measure), **picked))
+    return count_runs(db, RunFilter(counted=runs_behind(window, measure), **picked))
 
 
 @pytest.mark.parametrize("faults", ["none", "standard"])
@@ -28,7 +28,7 @@ def test_runs_of_a_replay_are_those_of_the_reading(made_up, faults, scope, end):
     """Of both sides, in the weeks that both have, cut at any day: busy time to the run, rates to the exchange."""
     with closing(open_reader(made_up(without=(30, 31), moves=True))) as db:
         for subject, start in (("service@1", date(2013, 1, 1)), ("service@3", date(2013, 7, 2))):
-            window = load(db, Question(subject=subject, start=start, end=end, faults=faults, scope=scope))
+            window = load_window(db, Question(subject=subject, start=start, end=end, faults=faults, scope=scope))
             for name in ("busy_time_saved", "programme_time_saved"):
                 assert shown(db, window, name) == MEASURES[name].compute(window).n
             for name in ("failed_first", "failed_final", "failed_first_avoided", "delay_p95", "operator_touches"):
@@ -39,8 +39,8 @@ def test_runs_of_a_replay_are_those_of_the_reading(made_up, faults, scope, end):
 def test_a_reading_of_nothing_leads_to_no_run(made_up):
     """Where a subject was never measured there is nothing to list, whatever else there is."""
     with closing(open_reader(made_up())) as db:
-        window = load(db, Question(subject="service@4", start=date(2013, 1, 1), end=date(2013, 12, 31)))
-        never = load(db, replace(window.question, faults="real", series=None))
+        window = load_window(db, Question(subject="service@4", start=date(2013, 1, 1), end=date(2013, 12, 31)))
+        never = load_window(db, replace(window.question, faults="real", series=None))
         for name in MEASURES:
             assert shown(db, never, name) == 0
         assert shown(db, window, "busy_time_saved") == 0
@@ -75,7 +75,7 @@ def test_runs_of_production_are_those_of_the_reading(tmp_path, live, control, su
             runs += [live("service", day) for day in subject] + [live("service", 5 + n, None, 9) for n in range(25)]
             insert_events(db, [("run", run) for run in runs])
         for end in (date(2013, 1, 31), date(2013, 1, 25)):
-            window = load(
+            window = load_window(
                 db,
                 Question(
                     subject="service@1", start=date(2013, 1, 1) + timedelta(days=min(subject) - 1), end=end,
@@ -89,7 +89,9 @@ def test_runs_of_production_are_those_of_the_reading(tmp_path, live, control, su
             assert shown(db, window, "busy_time_saved") == found.n
             sides = runs_behind(window, "busy_time_saved").sides
             parts = [
-                count(db, RunFilter(counted=replace(runs_behind(window, "busy_time_saved"), sides={name: sides[name]})))
+                count_runs(
+                    db, RunFilter(counted=replace(runs_behind(window, "busy_time_saved"), sides={name: sides[name]}))
+                )
                 for name in sides
             ]
             assert sum(parts) == found.n

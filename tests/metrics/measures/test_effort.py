@@ -10,7 +10,7 @@ import pytest
 
 from metrics.measures.effort import NO_MEMORY, NOTHING_HELD
 from metrics.measures.registry import MEASURES
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.stats.proportions import newcombe
 from metrics.stats.quantiles import t_quantile
@@ -44,7 +44,7 @@ def week(number, side="service", partner="AA", **changes):
 def ask(db, name, *rows, **changes):
     """Put rollups into the store and read a measure."""
     db.table("run_block").insert_all(rows)
-    return MEASURES[name].compute(load(db, replace(ASKED, **changes)))
+    return MEASURES[name].compute(load_window(db, replace(ASKED, **changes)))
 
 
 def test_calls_are_a_ratio_of_sums(replay_db):

@@ -7,7 +7,7 @@ import pytest
 
 from metrics.events import HoldingEvent, OutageEvent, RunEvent, RunKey
 from metrics.measures import resilience
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
@@ -58,7 +58,7 @@ def ask(db, measure, *lists, **changes):
     """Keep events, and read a measure."""
     with db.atomic():
         insert_events(db, [event for events in lists for event in events])
-    return measure(load(db, replace(ASKED, **changes)))
+    return measure(load_window(db, replace(ASKED, **changes)))
 
 
 MEASURES = (
@@ -195,5 +195,5 @@ def test_outages_outside_the_window_are_left_out(db):
     """A later look does not change what was known on an earlier day, nor its hash."""
     before = ask(db, resilience.wasted_calls, *map(week, range(3)), outage(0, 12), end=date(2013, 1, 27))
     ask(db, resilience.wasted_calls, week(4), outage(4, 480))
-    cut = resilience.wasted_calls(load(db, ASKED).until(date(2013, 1, 27)))
+    cut = resilience.wasted_calls(load_window(db, ASKED).until(date(2013, 1, 27)))
     assert replace(cut, end=before.end) == before

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.measures.reading import UNSEEN
+from metrics.measures.reading import NOT_SEEN_LIVE
 from metrics.measures.registry import ALL, MEASURES
 from metrics.measures.unsized_time import distribute_unsized_time
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.question import Question, block_days
 from metrics.store.database import open_store
 
@@ -67,7 +67,7 @@ def test_a_block_is_a_replayed_week_or_a_day_of_production():
 def test_the_same_files_on_the_same_days_are_the_best_evidence(live_db):
     """A production shadow is paired and of grade A."""
     keep(live_db, *both(range(6)))
-    found = SAVED(load(live_db, ASKED))
+    found = SAVED(load_window(live_db, ASKED))
     assert (found.grade, found.paired, found.blocks, found.scale) == ("A", True, 6, "log_ratio")
     assert found.low < found.estimate < found.high
     assert found.estimate == pytest.approx(1 - 24.6 / 66)
@@ -86,13 +86,13 @@ def test_the_same_files_on_the_same_days_are_the_best_evidence(live_db):
 def test_one_cell_that_is_less_lowers_the_grade_of_all(live_db, changes, grade):
     """Other files, or none known, on one day make it C; a log read on one day makes it D."""
     keep(live_db, *both(range(5)), day(5, "monolith", 10, **changes), day(5))
-    assert SAVED(load(live_db, ASKED)).grade == grade
+    assert SAVED(load_window(live_db, ASKED)).grade == grade
 
 
 def test_a_cell_that_is_not_compared_does_not_lower_the_grade(live_db):
     """A log of a feed that the service does not serve yet changes the coverage, not the grade."""
     keep(live_db, *both(range(5)), day(1, "monolith", 10, partner="DL", imported=1))
-    found = SAVED(load(live_db, ASKED))
+    found = SAVED(load_window(live_db, ASKED))
     assert found.grade == "A"
     assert found.coverage == pytest.approx(54 / 64)
 
@@ -100,7 +100,7 @@ def test_a_cell_that_is_not_compared_does_not_lower_the_grade(live_db):
 def test_history_counts_where_no_day_is_shared(live_db):
     """The monolith's days before the start are compared as a series of their own: unpaired, grade D."""
     keep(live_db, *(day(n, "monolith", 10 + n % 3) for n in range(-7, 0)), *(day(n) for n in range(5)))
-    found = SAVED(load(live_db, ASKED))
+    found = SAVED(load_window(live_db, ASKED))
     assert (found.paired, found.grade, found.blocks, found.n, found.missing) == (False, "D", 5, 24, "")
     assert found.estimate == pytest.approx(1 - 4 / (78 / 7))
     assert found.low < found.estimate < found.high
@@ -111,29 +111,29 @@ def test_the_noise_of_both_sides_adds_up(live_db):
     """An unpaired range is wider when the service's days differ too, and ends where its own formula says."""
     past = [day(n, "monolith", 10 + n % 3) for n in range(-7, 0)]
     keep(live_db, *past, *(day(n) for n in range(5)))
-    steady = SAVED(load(live_db, ASKED))
+    steady = SAVED(load_window(live_db, ASKED))
     live_db.execute("UPDATE run_block SET busy_ns = busy_ns + 500000000 WHERE block LIKE '%5' AND level = 1")
-    shaky = SAVED(load(live_db, ASKED))
+    shaky = SAVED(load_window(live_db, ASKED))
     assert shaky.high - shaky.low > steady.high - steady.low
 
 
 def test_few_shared_days_give_way_to_enough_history(live_db):
     """Two shared days of four are an early look; with a history of four the two sides are compared unpaired."""
     keep(live_db, *both(range(2)), day(2), day(3))
-    early = SAVED(load(live_db, ASKED))
+    early = SAVED(load_window(live_db, ASKED))
     assert (early.paired, early.blocks, early.grade, early.low) == (True, 2, "A", None)
     assert early.missing == "2 of 4 days; enough around 8 Mar 2014 at this rate"
     keep(live_db, day(-3, "monolith"), day(-2, "monolith"))
-    late = SAVED(load(live_db, ASKED))
+    late = SAVED(load_window(live_db, ASKED))
     assert (late.paired, late.blocks, late.grade, late.missing) == (False, 4, "D", "")
 
 
 def test_shared_days_enough_need_no_history(live_db):
     """Once there are days enough in common, the past no longer counts."""
     keep(live_db, *both(range(4)))
-    alone = SAVED(load(live_db, ASKED))
+    alone = SAVED(load_window(live_db, ASKED))
     keep(live_db, *(day(n, "monolith", 99) for n in range(-9, 0)))
-    found = SAVED(load(live_db, ASKED))
+    found = SAVED(load_window(live_db, ASKED))
     assert (found.paired, found.grade, found.estimate) == (True, "A", alone.estimate)
     assert found.inputs_sha256 != alone.inputs_sha256  # unpinned, the weights have seen the past
 
@@ -141,7 +141,7 @@ def test_shared_days_enough_need_no_history(live_db):
 def test_too_short_a_history_is_an_early_look_too(live_db):
     """Three days of the past are a number without a range, and what is missing."""
     keep(live_db, *(day(n, "monolith", 10) for n in range(-3, 0)), *(day(n) for n in range(6)))
-    found = SAVED(load(live_db, ASKED))
+    found = SAVED(load_window(live_db, ASKED))
     assert (found.estimate, found.low, found.blocks) == (pytest.approx(0.6), None, 3)
     assert found.missing == "3 of 4 days; enough around 9 Mar 2014 at this rate"
 
@@ -149,7 +149,7 @@ def test_too_short_a_history_is_an_early_look_too(live_db):
 def test_unknown_records_are_not_compared(live_db):
     """A day whose records nobody counted loads neither side with its time."""
     keep(live_db, *both(range(4)), day(4, "monolith", 10), day(4, busy_s=400, held=None, due=None))
-    found = SAVED(load(live_db, ASKED))
+    found = SAVED(load_window(live_db, ASKED))
     assert (found.blocks, found.estimate > 0.5) == (4, True)
 
 
@@ -187,7 +187,7 @@ def test_unknown_records_are_not_compared(live_db):
 def test_no_number_says_why(live_db, rows, missing):
     """Nothing run, nothing to compare with, records unknown, nothing in common."""
     keep(live_db, *rows)
-    found = SAVED(load(live_db, ASKED))
+    found = SAVED(load_window(live_db, ASKED))
     assert (found.estimate, found.low, found.missing) == (None, None, missing)
 
 
@@ -197,28 +197,28 @@ def test_no_number_says_why(live_db, rows, missing):
 def test_what_production_does_not_show_is_not_zero(live_db, name):
     """Losses and copies at the partner are seen from outside or not at all."""
     keep(live_db, *both(range(6)))
-    found = MEASURES[name].compute(load(live_db, ASKED))
-    assert (found.estimate, found.missing) == (None, UNSEEN)
+    found = MEASURES[name].compute(load_window(live_db, ASKED))
+    assert (found.estimate, found.missing) == (None, NOT_SEEN_LIVE)
 
 
 def test_faults_hash_stands_beside_the_number(live_db):
     """What the series was measured under is told with every number; an empty one is none."""
     keep(live_db, *both(range(4)))
-    assert SAVED(load(live_db, ASKED)).faults_sha256 is None
+    assert SAVED(load_window(live_db, ASKED)).faults_sha256 is None
     live_db.table("series").insert({"mode": "live", "faults": "real", "series": "", "faults_sha256": ""})
-    assert SAVED(load(live_db, ASKED)).faults_sha256 is None
+    assert SAVED(load_window(live_db, ASKED)).faults_sha256 is None
     live_db.execute("UPDATE series SET faults_sha256 = 'f00d'")
-    assert SAVED(load(live_db, ASKED)).faults_sha256 == "f00d"
+    assert SAVED(load_window(live_db, ASKED)).faults_sha256 == "f00d"
 
 
 def test_a_store_of_an_older_release_is_read_as_it_is(live_db):
     """Without the columns and tables that came later there are numbers all the same, of grade C at best."""
     keep(live_db, *both(range(6)))
-    now = SAVED(load(live_db, ASKED))
+    now = SAVED(load_window(live_db, ASKED))
     for column in ("imported", "inputs_sha256"):
         live_db.execute(f"ALTER TABLE run_block DROP COLUMN {column}")
     live_db.execute("DROP TABLE series")
-    then = SAVED(load(live_db, ASKED))
+    then = SAVED(load_window(live_db, ASKED))
     assert (then.grade, then.estimate, then.low, then.high) == ("C", now.estimate, now.low, now.high)
 
 
@@ -248,9 +248,9 @@ def test_a_look_back_is_asking_on_that_day(live_db, rows, back):
         for number, side, partner, band, busy, held, imported in rows
     ]
     keep(live_db, *(row for row in rolled if row["block_end"] <= then.isoformat()))
-    asked = [measure.compute(load(live_db, replace(ASKED, end=then))) for measure in ALL]
+    asked = [measure.compute(load_window(live_db, replace(ASKED, end=then))) for measure in ALL]
     keep(live_db, *(row for row in rolled if row["block_end"] > then.isoformat()))
-    whole = load(live_db, ASKED)
+    whole = load_window(live_db, ASKED)
     later = [measure.compute(whole) for measure in ALL]
     assert [measure.compute(whole.until(then)) for measure in ALL] == asked
     if any(row["block"] > then.isoformat() >= FIRST.isoformat() for row in rolled):
@@ -272,29 +272,29 @@ def test_a_look_back_is_asking_on_that_day(live_db, rows, back):
 def test_the_hash_covers_all_that_the_number_was_made_from(live_db, change, number):
     """A change to any cell, of the history too, changes the hash."""
     keep(live_db, *(day(n, "monolith") for n in range(-5, 3)), *(day(n) for n in range(5)))
-    before = SAVED(load(live_db, ASKED)).inputs_sha256
+    before = SAVED(load_window(live_db, ASKED)).inputs_sha256
     if change.startswith("inputs_sha256") and number < 0:
         return  # only what both sides had on one day is held against each other
     when = (FIRST + timedelta(days=number)).isoformat()
     live_db.execute(f"UPDATE run_block SET {change} WHERE block = ? AND system = 'monolith'", [when])
-    assert SAVED(load(live_db, ASKED)).inputs_sha256 != before
+    assert SAVED(load_window(live_db, ASKED)).inputs_sha256 != before
 
 
 def test_time_of_failures_that_counted_no_record_is_not_left_out(live_db):
     """A service that fails for as long as it works saves half as much of what it would have saved."""
     keep(live_db, *both(range(6)))
-    without = SAVED(load(live_db, ASKED))
+    without = SAVED(load_window(live_db, ASKED))
     keep(live_db, *(day(n, busy_s=4 + n % 2 / 5, band=-1, held=0, due=None) for n in range(6)))
-    found = SAVED(load(live_db, ASKED))
+    found = SAVED(load_window(live_db, ASKED))
     assert 1 - found.estimate == pytest.approx(2 * (1 - without.estimate))
 
 
 def test_time_without_records_stays_apart_where_they_were_delivered_uncounted(live_db):
     """What was done with files that nobody counted is neither time nor records of the comparison."""
     keep(live_db, *both(range(6)))
-    without = SAVED(load(live_db, ASKED))
+    without = SAVED(load_window(live_db, ASKED))
     keep(live_db, *(day(n, band=-1, held=None, due=None) for n in range(6)))
-    assert SAVED(load(live_db, ASKED)).estimate == without.estimate
+    assert SAVED(load_window(live_db, ASKED)).estimate == without.estimate
 
 
 def test_unsized_time_goes_to_sizes_of_the_same_feed_and_day_by_their_own_time():
@@ -309,6 +309,6 @@ def test_unsized_time_goes_to_sizes_of_the_same_feed_and_day_by_their_own_time()
 def test_a_service_that_delivered_nothing_has_no_cost_of_a_record(live_db):
     """Whatever little time it took, that is no gain and no small loss."""
     keep(live_db, *(day(n, "monolith", 10) for n in range(6)), *(day(n, held=0) for n in range(6)))
-    found = SAVED(load(live_db, ASKED))
+    found = SAVED(load_window(live_db, ASKED))
     assert (found.estimate, found.low) == (None, None)
     assert found.missing == "service@1 delivered none of the 600 records due, so a record of it has no cost"

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.queries.feed_health import feeds
+from metrics.queries.feed_health import feed_states
 from metrics.queries.run_filter import RunFilter
-from metrics.queries.runs import count
+from metrics.queries.runs import count_runs
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 
@@ -43,7 +43,7 @@ def stands(db, events, now_days):
     """How the only feed stands once these have come."""
     with db.atomic():
         insert_events(db, [("start" if event.duration_ns is None else "run", event) for event in events])
-    (found,) = feeds(db, "live", "real", int(now_days * DAY_US))
+    (found,) = feed_states(db, "live", "real", int(now_days * DAY_US))
     return found
 
 
@@ -88,7 +88,7 @@ def test_a_feed_has_its_numbers(db, told):
         RunFilter(**here, attempt="last"),
         RunFilter(**here, attempt="last", states=("failed",)),
     )
-    assert [count(db, picked) for picked in lists] == [found.runs, found.exchanges, found.failed]
+    assert [count_runs(db, picked) for picked in lists] == [found.runs, found.exchanges, found.failed]
     assert found.usual_gap_s == 86_400
     assert (found.delay_p50_s, found.delay_p95_s) == (3_600, 6_600)
     assert found.last_good_at_us == 6 * DAY_US + 6_600_000_000

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from metrics.queries.run_filter import RunFilter
-from metrics.queries.runs import count, page
+from metrics.queries.runs import count_runs, get_page
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 
@@ -38,5 +38,5 @@ def db(tmp_path, a_run):
 def test_any_of_some_sides_is_picked(db, sides, found):
     """One or thousands: what is of one of them, and a name that nothing has picks nothing."""
     picked = RunFilter(sides=sides)
-    assert {run.side for run in page(db, picked).rows} == found
-    assert count(db, picked) == len(found)
+    assert {run.side for run in get_page(db, picked).rows} == found
+    assert count_runs(db, picked) == len(found)

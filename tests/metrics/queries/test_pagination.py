@@ -7,7 +7,7 @@ import pytest
 
 from metrics.queries.pagination import Cursor
 from metrics.queries.run_filter import RunFilter
-from metrics.queries.runs import page
+from metrics.queries.runs import get_page
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 
@@ -35,14 +35,14 @@ def place(run):
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_a_page_leads_only_where_runs_lie(db, at, size, states, newer):
     """After any place, be it of another list: a way that is offered has a run at once, and one that is not has none."""
-    every = page(db, RunFilter()).rows
+    every = get_page(db, RunFilter()).rows
     after = place(every[at]) if isinstance(at, int) else at
     picked = RunFilter(states=states)
-    found = page(db, picked, after, size, newer=newer)
-    listed = page(db, picked).rows
+    found = get_page(db, picked, after, size, newer=newer)
+    listed = get_page(db, picked).rows
     shown = [listed.index(run) for run in found.rows]
     if shown:
         assert (found.newer is not None, found.older is not None) == (shown[0] > 0, shown[-1] < len(listed) - 1)
     for way, other in ((found.older, False), (found.newer, True)):
         if way is not None:
-            assert page(db, picked, way, 1, newer=other).rows
+            assert get_page(db, picked, way, 1, newer=other).rows

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from metrics.queries.feed_health import feeds, known
+from metrics.queries.feed_health import feed_histories, feed_states
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 
@@ -46,7 +46,7 @@ def replayed(db, a_run, a_holding):
 
 def stands(db, weeks=4):
     """How the only feed stands at the end of so many weeks."""
-    (found,) = feeds(db, "replay", "none", weeks * WEEK_US)
+    (found,) = feed_states(db, "replay", "none", weeks * WEEK_US)
     return found
 
 
@@ -84,7 +84,7 @@ def test_of_passes_that_have_come_as_far_the_highest_level_counts_in_its_newest_
     for level, number, outcome in ((1, 3, "failed"), (2, 1, "failed"), (2, 2, "done")):
         replayed(range(2), number, level=level, outcome=outcome)
     assert (stands(db, 2).side, stands(db, 2).state, stands(db, 2).runs) == ("service@2", "on_time", 28)
-    assert feeds(db, "replay", "standard", DAY_US) == ()
+    assert feed_states(db, "replay", "standard", DAY_US) == ()
 
 
 def test_files_that_stop_while_the_replay_goes_on_are_missed(db, replayed, a_run, a_holding):
@@ -97,7 +97,7 @@ def test_files_that_stop_while_the_replay_goes_on_are_missed(db, replayed, a_run
         insert_events(
             db, [("run", replace(other, key=key, **place)), ("holding", replace(a_holding, feed="g", **place))]
         )
-    states = {found.feed: (found.state, found.why) for found in feeds(db, "replay", "none", 99 * WEEK_US)}
+    states = {found.feed: (found.state, found.why) for found in feed_states(db, "replay", "none", 99 * WEEK_US)}
     assert states["f"] == ("not_arriving", "nothing has come for 22 days; files usually come every 1 day")
 
 
@@ -107,7 +107,7 @@ def test_as_little_is_read_however_much_another_round_holds(db, replayed):
     def read():
         asked = []
         db.conn.set_progress_handler(lambda: asked.append(1), 1_000)  # what is appended is no answer: None goes on
-        known(db, "replay", "none")
+        feed_histories(db, "replay", "none")
         db.conn.set_progress_handler(None, 0)
         return len(asked)
 

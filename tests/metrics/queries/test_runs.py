@@ -14,8 +14,8 @@ from metrics.errors import StoreDamaged
 from metrics.events import FAILED_OUTCOMES, HoldingEvent, RunEvent, RunKey
 from metrics.queries.pagination import Cursor
 from metrics.queries.run_filter import NO_ERROR_RECORDED, CountedRuns, RunFilter
-from metrics.queries.run_grid import choices, grid
-from metrics.queries.runs import attempts, count, get_run, page, typical_duration
+from metrics.queries.run_grid import filter_choices, latest_runs
+from metrics.queries.runs import count_runs, get_attempts, get_page, get_run, typical_duration
 from metrics.store.database import open_reader, open_store
 from metrics.store.rollup import mark_abandoned
 from metrics.store.writer import insert_events
@@ -150,7 +150,7 @@ def walked(db, picked, size, *, newer=False):
     """The ids of all pages, from one end to the other, the newest first."""
     found, place = [], None
     while True:
-        part = page(db, picked, place, size, newer=newer)
+        part = get_page(db, picked, place, size, newer=newer)
         ids = [run.id for run in part.rows]
         assert len(ids) <= size
         found = ids + found if newer else found + ids
@@ -184,7 +184,7 @@ def test_a_count_is_the_length_of_its_list(tmp_path, mode, found, asked, size, d
             mark_abandoned(db, ACT + dice.randrange(4))
         for picked in (RunFilter(), *asked):
             there = expected(db, picked)
-            assert count(db, picked) == len(there)
+            assert count_runs(db, picked) == len(there)
             assert walked(db, picked, size) == there
             assert walked(db, picked, size, newer=True) == there
 
@@ -211,15 +211,15 @@ def at(run, number, *, feed="f", **changes):
 def test_a_page_leads_on_and_back(db, a_run):
     """Where more lies either way a page says where, and the way back shows the page that was left."""
     keep(db, *(at(a_run(), number) for number in range(5)))
-    first = page(db, RunFilter(), size=2)
-    second = page(db, RunFilter(), first.older, 2)
-    third = page(db, RunFilter(), second.older, 2)
+    first = get_page(db, RunFilter(), size=2)
+    second = get_page(db, RunFilter(), first.older, 2)
+    third = get_page(db, RunFilter(), second.older, 2)
     assert [len(part.rows) for part in (first, second, third)] == [2, 2, 1]
     assert (first.newer, third.older) == (None, None)
-    assert page(db, RunFilter(), third.newer, 2, newer=True).rows == second.rows
-    back = page(db, RunFilter(), second.newer, 2, newer=True)
+    assert get_page(db, RunFilter(), third.newer, 2, newer=True).rows == second.rows
+    back = get_page(db, RunFilter(), second.newer, 2, newer=True)
     assert (back.rows, back.newer) == (first.rows, None)
-    assert page(db, RunFilter(), back.older, 2).rows == second.rows
+    assert get_page(db, RunFilter(), back.older, 2).rows == second.rows
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_run_is_all_that_is_known_of_it(db, a_run):
     key = replace(a_run().key, level=3)
     rows = {"in": 4, "delivered": 1, "quarantined": 3}
     keep(db, a_run(key=key, duration_ns=2_500_000_000, cpu_ns=None, aside={"type-error": 2, "x": 1}, rows=rows))
-    (run,) = page(db, RunFilter()).rows
+    (run,) = get_page(db, RunFilter()).rows
     assert (run.side, run.level, run.duration_s, run.cpu_s, run.peak_rss_bytes) == ("service@3", 3, 2.5, None, None)
     assert (run.aside, run.rows["quarantined"], run.rows["due"]) == ({"type-error": 2, "x": 1}, 3, 0)
     assert get_run(db, run.id) == run
@@ -250,8 +250,8 @@ def test_a_run_is_all_that_is_known_of_it(db, a_run):
 def test_attempts_stand_in_their_order(db, a_run):
     """All attempts at one exchange, and none at another or in another round."""
     keep(db, a_run(2), a_run(1, "failed"), a_run(1, number=2), at(a_run(), 1))
-    run = next(run for run in page(db, RunFilter()).rows if run.attempt == 2)
-    assert [(other.attempt, other.outcome) for other in attempts(db, run)] == [(1, "failed"), (2, "done")]
+    run = next(run for run in get_page(db, RunFilter()).rows if run.attempt == 2)
+    assert [(other.attempt, other.outcome) for other in get_attempts(db, run)] == [(1, "failed"), (2, "done")]
 
 
 def test_what_is_usual_is_of_the_same_feed_before(db, a_run):
@@ -259,7 +259,7 @@ def test_what_is_usual_is_of_the_same_feed_before(db, a_run):
     took = [at(a_run(duration_ns=number * 10**9), number) for number in range(1, 21)]
     others = [at(a_run(outcome="failed", duration_ns=10**12), 5, feed="g"), at(a_run(duration_ns=9), 6, feed="g")]
     keep(db, *took, *others)
-    newest, *_, oldest = (run for run in page(db, RunFilter(feeds=("f",))).rows)
+    newest, *_, oldest = (run for run in get_page(db, RunFilter(feeds=("f",))).rows)
     found = typical_duration(db, newest)
     assert (found.low_s, found.middle_s, found.high_s, found.n) == (1.0, 10.0, 19.0, 19)
     assert typical_duration(db, oldest) is None
@@ -269,20 +269,20 @@ def test_the_grid_has_the_last_runs_of_each_feed(db, a_run):
     """The oldest first, no more than asked for, and no feed that these sides never ran."""
     monolith = replace(a_run().key, system="monolith", level=0)
     keep(db, *(at(a_run(), number) for number in range(4)), at(a_run(), 1, feed="g"), replace(a_run(), key=monolith))
-    found = grid(db, ("service",), ("none",), last=3)
+    found = latest_runs(db, ("service",), ("none",), last=3)
     assert [(row.partner, row.feed, len(row.cells)) for row in found] == [("AA", "f", 3), ("AA", "g", 1)]
     starts = [cell.started_at_us - ACT for cell in found[0].cells]
     assert starts == [1_000_000, 2_000_000, 3_000_000]
-    assert grid(db, ("service",), ("standard",)) == ()
+    assert latest_runs(db, ("service",), ("standard",)) == ()
 
 
 def test_choices_are_what_runs_have(db, a_run):
     """Sides, partners, feeds and faults that any run has, and the days from the first block to the end of the last."""
     monolith = replace(a_run().key, system="monolith", level=0, faults="standard")
-    assert choices(db) == type(choices(db))((), (), (), (), None, None)
+    assert filter_choices(db) == type(filter_choices(db))((), (), (), (), None, None)
     other = replace(a_run(), key=monolith, partner="ZZ", block="2013-01-07", block_end="2013-01-13")
     keep(db, at(a_run(), 1, feed="g"), other)
-    found = choices(db)
+    found = filter_choices(db)
     assert (found.sides, found.partners, found.feeds) == (("monolith", "service@1"), ("AA", "ZZ"), ("f", "g"))
     assert (found.faults, found.first, found.last) == (("none", "standard"), FIRST, date(2013, 1, 13))
 
@@ -293,19 +293,19 @@ def test_what_was_known_then_is_of_blocks_that_were_over(db, a_run):
     service = replace(a_run().key, level=2, faults="standard")
     new = replace(a_run(key=service), partner="ZZ", **later)
     keep(db, at(a_run(), 1), replace(at(a_run(2), 1), **later), replace(at(a_run(), 2), **later), new)
-    (run,) = page(db, RunFilter(known=date(2013, 1, 12))).rows
-    assert (run.block_end, count(db, RunFilter(known=date(2013, 1, 12)))) == ("2013-01-06", 1)
-    assert [one.attempt for one in attempts(db, run)] == [1, 2]
-    assert [one.attempt for one in attempts(db, run, date(2013, 1, 12))] == [1]
-    found = choices(db, date(2013, 1, 12))
+    (run,) = get_page(db, RunFilter(known=date(2013, 1, 12))).rows
+    assert (run.block_end, count_runs(db, RunFilter(known=date(2013, 1, 12)))) == ("2013-01-06", 1)
+    assert [one.attempt for one in get_attempts(db, run)] == [1, 2]
+    assert [one.attempt for one in get_attempts(db, run, date(2013, 1, 12))] == [1]
+    found = filter_choices(db, date(2013, 1, 12))
     assert (found.sides, found.partners, found.faults, found.last) == (
         ("service@1",), ("AA",), ("none",), date(2013, 1, 6),
     )  # fmt: skip
-    assert [len(row.cells) for row in grid(db, ("service",), ("none",), known=date(2013, 1, 12))] == [1]
-    assert [len(row.cells) for row in grid(db, ("service",), ("none",), known=date(2013, 1, 13))] == [3]
-    assert choices(db, date(2013, 1, 13)) == choices(db)
-    assert choices(db, date(2013, 1, 5)) == type(found)((), (), (), (), None, None)
-    assert grid(db, ("service",), ("none",), known=date(2013, 1, 5)) == ()
+    assert [len(row.cells) for row in latest_runs(db, ("service",), ("none",), known=date(2013, 1, 12))] == [1]
+    assert [len(row.cells) for row in latest_runs(db, ("service",), ("none",), known=date(2013, 1, 13))] == [3]
+    assert filter_choices(db, date(2013, 1, 13)) == filter_choices(db)
+    assert filter_choices(db, date(2013, 1, 5)) == type(found)((), (), (), (), None, None)
+    assert latest_runs(db, ("service",), ("none",), known=date(2013, 1, 5)) == ()
 
 
 def test_a_store_of_an_older_release_is_said_to_be_one(tmp_path, a_run):
@@ -318,9 +318,9 @@ def test_a_store_of_an_older_release_is_said_to_be_one(tmp_path, a_run):
         db.conn.commit()
     with closing(open_reader(path)) as db:
         for ask in (
-            lambda: count(db, RunFilter()),
-            lambda: page(db, RunFilter()),
-            lambda: choices(db),
+            lambda: count_runs(db, RunFilter()),
+            lambda: get_page(db, RunFilter()),
+            lambda: filter_choices(db),
             lambda: get_run(db, 1),
         ):
             with pytest.raises(StoreDamaged, match="milepost roadmap status"):

@@ -10,13 +10,13 @@ import pytest
 from metrics.stats import confidence, proportions
 from metrics.stats import cost_index as stats_cost_index
 from metrics.stats.confidence import anytime_factor, block_range
-from metrics.stats.cost_index import PairedTotals, pair
+from metrics.stats.cost_index import PairedTotals, pair_cells
 from metrics.stats.quantiles import t_quantile
 
 
 def cost_index(sides, weights):
     """The index of the cells that both sides have."""
-    return stats_cost_index.cost_index(*pair(sides), weights)
+    return stats_cost_index.cost_index(*pair_cells(sides), weights)
 
 
 def make_sides(subject_busy_s, subject_held, control_busy_s, control_held):

@@ -12,7 +12,7 @@ from metrics.errors import StoreDamaged, StoreMissing
 from metrics.events import AnswerEvent, OutageEvent
 from metrics.measures.reading import NOT_COUNTED
 from metrics.measures.registry import MEASURES
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.store.database import is_access_error, open_reader, open_store
 from metrics.store.migrations import migrations
@@ -149,7 +149,7 @@ def test_an_older_database_opens_and_says_what_it_did_not_count(tmp_path, a_run,
     path = older(tmp_path / "old.db", a_run, a_holding)
     with closing(opener(path)) as db:
         asked = Question(subject="service@1", start=date(2013, 1, 1), end=date(2013, 1, 6), faults="none")
-        window = load(db, asked)
+        window = load_window(db, asked)
         assert MEASURES["lost_records"].compute(window).n == 4
         for name in ("good_rows_delivered", "false_rejects", "recovered_unattended", "wasted_calls"):
             found = MEASURES[name].compute(window)

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from metrics.measures.effort import NO_DELAY
 from metrics.measures.reading import NOT_COUNTED
 from metrics.measures.registry import MEASURES
-from metrics.measures.window import load
+from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.store.database import open_store
 from metrics.store.migrations import STEPS, migrations
@@ -42,5 +42,5 @@ def test_delays_of_the_old_meaning_are_forgotten_and_said_to_be(tmp_path, a_run,
         sql = "SELECT attempts, busy_ns, held, delay_p50_us, delay_p95_us FROM run_block"
         assert db.execute(sql).fetchall() == [(*row, None, None) for row in counted]
         for name in ("delay_p50", "delay_p95"):
-            found = MEASURES[name].compute(load(db, asked))
+            found = MEASURES[name].compute(load_window(db, asked))
             assert (found.estimate, found.missing) == (None, why)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from metrics.events import to_line
-from metrics.queries.failure_groups import groups
-from metrics.queries.quarantined_rows import InBlock, Reason, by_reason, over_time
+from metrics.queries.failure_groups import group_failures
+from metrics.queries.quarantined_rows import QuarantinedInBlock, QuarantineReason, rows_by_block, rows_by_reason
 from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
-from metrics.queries.runs import count, page
+from metrics.queries.runs import count_runs, get_page
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 
@@ -46,17 +46,17 @@ def test_rows_set_aside_count_once_an_exchange(db, a_run, a_holding):
         aside(a_run(), 4, None, "y"), aside(a_run(), 2, {"key": 1}, "z"), aside(a_run(number=2), 9, {"key": 9}, "cut"),
     )  # fmt: skip
     where = {"partner": "AA", "feed": "f"}
-    assert by_reason(db, RunFilter()) == (
-        Reason(**where, code=None, rows=5, runs=2, last_block="2013-01-01"),
-        Reason(**where, code="key", rows=3, runs=2, last_block="2013-01-01"),
-        Reason(**where, code="type-error", rows=1, runs=1, last_block="2013-01-01"),
+    assert rows_by_reason(db, RunFilter()) == (
+        QuarantineReason(**where, code=None, rows=5, runs=2, last_block="2013-01-01"),
+        QuarantineReason(**where, code="key", rows=3, runs=2, last_block="2013-01-01"),
+        QuarantineReason(**where, code="type-error", rows=1, runs=1, last_block="2013-01-01"),
     )
-    assert sum(reason.rows for reason in by_reason(db, RunFilter(sides=("service@1",)))) == 9
-    assert by_reason(db, RunFilter(sides=("monolith",))) == ()
+    assert sum(reason.rows for reason in rows_by_reason(db, RunFilter(sides=("service@1",)))) == 9
+    assert rows_by_reason(db, RunFilter(sides=("monolith",))) == ()
     days = {"block": "2013-01-01", "block_end": "2013-01-06"}
-    told = {(found.code, found.rows) for found in over_time(db, RunFilter())}
+    told = {(found.code, found.rows) for found in rows_by_block(db, RunFilter())}
     assert told == {(None, 5), ("key", 3), ("type-error", 1)}
-    assert over_time(db, RunFilter())[0] == InBlock(**days, **where, code=None, rows=5)
+    assert rows_by_block(db, RunFilter())[0] == QuarantinedInBlock(**days, **where, code=None, rows=5)
 
 
 def test_a_reason_leads_to_exactly_its_exchanges(db, a_run, a_holding):
@@ -67,24 +67,24 @@ def test_a_reason_leads_to_exactly_its_exchanges(db, a_run, a_holding):
         aside(a_run(outcome="quarantined"), 4, None, "y"), aside(a_run(), 2, {"key": 1}, "z"),
         aside(a_run(number=2), 9, {"key": 9}, "cut"), aside(a_run(), 0, {}, "none"),
     )  # fmt: skip
-    for reason in by_reason(db, RunFilter()):
+    for reason in rows_by_reason(db, RunFilter()):
         picked = RunFilter(aside=reason.code or NO_ERROR_RECORDED)
-        runs = page(db, picked).rows
-        assert (count(db, picked), len(runs)) == (reason.runs, reason.runs)
+        runs = get_page(db, picked).rows
+        assert (count_runs(db, picked), len(runs)) == (reason.runs, reason.runs)
         for state in ("done", "quarantined", "failed"):
             among = replace(picked, states=(state,), attempt="last")
-            assert count(db, among) == len(page(db, among).rows) == sum(run.outcome == state for run in runs)
-    assert count(db, RunFilter(aside="nobody-knows")) == 0
+            assert count_runs(db, among) == len(get_page(db, among).rows) == sum(run.outcome == state for run in runs)
+    assert count_runs(db, RunFilter(aside="nobody-knows")) == 0
     first = RunFilter(aside="key", attempt="first")
-    assert [run.exchange_id for run in page(db, first).rows] == ["z"]
-    assert count(db, first) == 1
+    assert [run.exchange_id for run in get_page(db, first).rows] == ["z"]
+    assert count_runs(db, first) == 1
 
 
 def test_rows_that_leave_quarantine_are_no_longer_counted(db, a_run, a_holding):
     """A later attempt tells what still stands aside."""
     keep(db, a_holding, aside(a_run(), 3, {"key": 3}))
     keep(db, aside(a_run(2), 0, {}))
-    assert by_reason(db, RunFilter()) == ()
+    assert rows_by_reason(db, RunFilter()) == ()
 
 
 def test_failures_that_are_alike_are_one_group(db, a_run):
@@ -94,17 +94,17 @@ def test_failures_that_are_alike_are_one_group(db, a_run):
         run = a_run(outcome="failed", error_type=kind, error=error, started_at_us=1_000 + number)
         keep(db, replace(run, key=replace(run.key, exchange_id=f"x{number}"), feed=f"f{number % 2}"))
     keep(db, a_run(outcome="already_received", error_type="late", error="row 9"))
-    found = groups(db, RunFilter())
+    found = group_failures(db, RunFilter())
     assert [(group.runs, group.error_type, group.pattern, group.example) for group in found] == [
         (3, "late", "row …", "row 3"), (2, "", "", ""), (1, "late", "row … <b>", "row 2 <b>"),
     ]  # fmt: skip
     assert (found[0].feeds, found[0].sides) == (("AA/f0",), ("service@1",))
     assert (found[0].first_at_us, found[0].last_at_us) == (1_000, 1_004)
-    assert [count(db, RunFilter(fingerprint=group.fingerprint)) for group in found] == [3, 2, 1]
-    assert page(db, RunFilter(fingerprint=found[0].fingerprint)).rows[0].id == found[0].example_run_id
-    assert groups(db, RunFilter(), limit=1) == found[:1]
-    assert groups(db, RunFilter(states=("done",))) == groups(db, RunFilter(states=("refused",))) == ()
-    assert groups(db, RunFilter(states=("done", "failed"))) == found
+    assert [count_runs(db, RunFilter(fingerprint=group.fingerprint)) for group in found] == [3, 2, 1]
+    assert get_page(db, RunFilter(fingerprint=found[0].fingerprint)).rows[0].id == found[0].example_run_id
+    assert group_failures(db, RunFilter(), limit=1) == found[:1]
+    assert group_failures(db, RunFilter(states=("done",))) == group_failures(db, RunFilter(states=("refused",))) == ()
+    assert group_failures(db, RunFilter(states=("done", "failed"))) == found
 
 
 @pytest.mark.parametrize("clock", ["replay", "live"])
@@ -130,7 +130,7 @@ def test_a_store_of_an_older_release_is_counted_when_it_is_opened(tmp_path, a_ru
     with closing(open_store(path, clock)) as db:
         assert [db.execute(f"SELECT * FROM {name} ORDER BY 1, 2, 3").fetchall() for name in tables] == before
         assert db.execute("SELECT id, fingerprint FROM run").fetchall() == marks
-        assert [run.aside for run in page(db, RunFilter()).rows] == [None] * 4
+        assert [run.aside for run in get_page(db, RunFilter()).rows] == [None] * 4
 
 
 def test_two_collectors_keep_counts_exact(tmp_path, a_run, a_holding):
@@ -148,12 +148,14 @@ def test_two_collectors_keep_counts_exact(tmp_path, a_run, a_holding):
     for program in running:
         program.stdout.close()
     with closing(open_store(store, "replay")) as db:
-        assert count(db, RunFilter()) == db.execute("SELECT COUNT(*) FROM run").fetchone()[0] == 40
+        assert count_runs(db, RunFilter()) == db.execute("SELECT COUNT(*) FROM run").fetchone()[0] == 40
         assert (
-            count(db, RunFilter(states=("failed",))) == len(page(db, RunFilter(states=("failed",)), size=99).rows) == 10
+            count_runs(db, RunFilter(states=("failed",)))
+            == len(get_page(db, RunFilter(states=("failed",)), size=99).rows)
+            == 10
         )
-        assert [group.runs for group in groups(db, RunFilter())] == [5, 5]
-        assert sum(reason.rows for reason in by_reason(db, RunFilter())) == sum(number % 3 for number in range(40))
+        assert [group.runs for group in group_failures(db, RunFilter())] == [5, 5]
+        assert sum(reason.rows for reason in rows_by_reason(db, RunFilter())) == sum(number % 3 for number in range(40))
 
 
 def test_an_event_tells_its_reasons_in_its_line(a_run):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metrics.measures.reading import Reading
-from metrics.stats.confidence import factor, standard_error
+from metrics.stats.confidence import bound_factor, standard_error
 from roadmap.forecast.forecast import forecasts
 from roadmap.forecast.probability import (
     Projection,
@@ -71,7 +71,7 @@ def only(milestone, reading, today=HALFWAY, last_day=None):
 def test_odds_follow_the_formula(milestone):
     """Six of twelve weeks at 40 % with a noise of 0.1, worked out by hand for a target of 30 %."""
     room_now = math.log(0.7 / 0.6)
-    half = 0.1 / math.sqrt(12) * factor(12, 0.05, "anytime")
+    half = 0.1 / math.sqrt(12) * bound_factor(12, 0.05, "anytime")
     spread = 0.1 * math.sqrt(6 / (6 * 12))
     by_hand = 0.5 * (1 + math.erf((room_now - half) / spread / math.sqrt(2)))
     found = only(milestone, SAVED)
@@ -91,7 +91,7 @@ def test_odds_agree_with_a_simulation(milestone, gain):
     truth = now + rng.normal(0, 0.1 / math.sqrt(6), 100_000)
     to_come = truth[:, None] + rng.normal(0, 0.1, (100_000, 6))
     mean = (6 * now + to_come.sum(axis=1)) / 12
-    bound = 1 - np.exp(mean + 0.1 / math.sqrt(12) * factor(12, 0.05, "anytime"))
+    bound = 1 - np.exp(mean + 0.1 / math.sqrt(12) * bound_factor(12, 0.05, "anytime"))
     assert only(milestone, replace(SAVED, estimate=gain)).odds == pytest.approx((bound >= 0.30).mean(), abs=0.005)
 
 
@@ -127,7 +127,7 @@ def test_odds_of_a_share_agree_with_a_simulation(asking):
     rng = np.random.default_rng(7)
     failing = rng.beta(15 + 0.5, 285 + 0.5, 20_000)
     failed = 15 + rng.binomial(300, failing)
-    z = factor(12, 0.05, "anytime")
+    z = bound_factor(12, 0.05, "anytime")
     proven = np.mean([wilson(float(x), 600.0, 1.0, z)[1] <= 0.10 for x in failed])
     assert only(asked, reading).odds == pytest.approx(proven, abs=0.05)
 
@@ -151,7 +151,7 @@ def test_the_bound_of_a_share_is_wilsons(direction, goal):
         path = projection(target, reading, RULES)
         for blocks in (6, 12, 30, 100):
             n = 400 / 6 * blocks
-            low, high = wilson(share * n, n, 1.5, factor(blocks, 0.05, "anytime"))
+            low, high = wilson(share * n, n, 1.5, bound_factor(blocks, 0.05, "anytime"))
             assert path.reaches(blocks) == (low >= goal if direction == "at_least" else high <= goal)
 
 
@@ -274,7 +274,7 @@ def test_the_price_of_a_proof_is_the_one_we_name(true, price):
 def test_the_price_of_a_proof_agrees_with_a_simulation():
     """The same odds from made-up blocks, judged by the estimator itself."""
     rng = np.random.default_rng(12)
-    beyond, wide = math.log(0.4 / 0.36), factor(12, 0.05, "anytime")
+    beyond, wide = math.log(0.4 / 0.36), bound_factor(12, 0.05, "anytime")
     series = rng.normal(0, 0.1, (4000, 12))
     proven = np.mean([z.mean() + beyond >= wide * standard_error(z) for z in series])
     assert proof_odds(beyond, 0.10, 12, RULES) == pytest.approx(proven, abs=0.03)
@@ -347,7 +347,7 @@ def test_needs_of_a_share_are_exchanges_and_weeks(asking):
     assert "if none fails, 73 exchanges for the ordinary interval and about 156 for the bound" in found.text
     assert "120 counted in 6 weeks, so that is 8 weeks at this rate" in found.text
     assert (found.blocks, found.assumed) == (12, "")
-    beyond = found.true_gain - 0.95 - factor(12, 0.05, "anytime") * math.sqrt(0.95 * 0.05 / 240)
+    beyond = found.true_gain - 0.95 - bound_factor(12, 0.05, "anytime") * math.sqrt(0.95 * 0.05 / 240)
     assert beyond == pytest.approx(0.8416 * math.sqrt(found.true_gain * (1 - found.true_gain) / 240), abs=1e-5)
     (lumpy,) = needs(asked, {("recovered_unattended", "standard"): replace(SHARE, effect=2.0)}, HALFWAY, START, 7)
     assert "146 exchanges" in lumpy.text

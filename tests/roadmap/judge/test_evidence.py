@@ -193,7 +193,9 @@ def test_looking_ends_at_the_first_proof(roadmap_db, one_milestone, replay, monk
     counted = []
     measure = replace(
         MEASURES["lost_records"],
-        compute=lambda window: counted.append(window.question.end) or comparison.count(window, "lost_records", "lost"),
+        compute=lambda window: (
+            counted.append(window.question.end) or comparison.compute_census(window, "lost_records", "lost")
+        ),
     )
     monkeypatch.setitem(MEASURES, "lost_records", measure)
     (found,) = judge_all(roadmap_db, load(one_milestone), date(2013, 8, 18), 1)

@@ -104,7 +104,7 @@ def counted(monkeypatch):
     days = []
     measure = replace(
         MEASURES["busy_time_saved"],
-        compute=lambda window: days.append(window.question.end) or comparison.saved(window),
+        compute=lambda window: days.append(window.question.end) or comparison.compute_busy_time_saved(window),
     )
     monkeypatch.setitem(MEASURES, "busy_time_saved", measure)
     return days

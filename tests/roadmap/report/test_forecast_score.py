@@ -46,7 +46,9 @@ def milestone(one_milestone):
 def test_odds_are_kept_with_their_evaluation_once_a_day(roadmap_db, one_milestone, replay, monkeypatch):
     """From six weeks on there are odds; judged twice on a day, they are stored once, and the next week again."""
     noise = {"scale": "log_ratio", "spread": 0.1}
-    measure = replace(MEASURES["busy_time_saved"], compute=lambda window: replace(comparison.saved(window), **noise))
+    measure = replace(
+        MEASURES["busy_time_saved"], compute=lambda window: replace(comparison.compute_busy_time_saved(window), **noise)
+    )
     monkeypatch.setitem(MEASURES, "busy_time_saved", measure)
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-06-30"))
     plan = load(one_milestone)
