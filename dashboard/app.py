@@ -63,7 +63,7 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    told = (numbers.tight, text.sentence, text.capital, gains.gained, numbers.span, dates.day, coded)
+    told = (text.sentence, text.capital, gains.gained, numbers.span, dates.day, coded)
     app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)

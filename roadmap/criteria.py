@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
-from roadmap.wording import verdicts
+from roadmap.wording.dates import day
+from roadmap.wording.numbers import percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,7 +113,7 @@ def _lacking(milestone: Milestone, reading: Reading, as_of: date) -> tuple[str, 
     """What keeps a reading from being judged at all, or None."""
     rules = milestone.evidence
     if rules.mode == "fixed" and as_of < milestone.due:
-        return "insufficient", f"judged once, on {verdicts.day(milestone.due)}"
+        return "insufficient", f"judged once, on {day(milestone.due)}"
     if reading.missing:
         return "insufficient", reading.missing
     wrong = wrong_kind(rules, reading)
@@ -124,7 +125,7 @@ def wrong_kind(rules: Rules, reading: Reading) -> str:
     if GRADES.index(reading.grade or "D") < GRADES.index(rules.min_grade):
         return f"evidence of grade {reading.grade}; grade {rules.min_grade} is asked for"
     if reading.coverage is not None and reading.coverage < rules.min_coverage:
-        have, need = verdicts.percent(reading.coverage), verdicts.percent(rules.min_coverage)
+        have, need = percent(reading.coverage), percent(rules.min_coverage)
         return f"both sides did {have} of the work that counts; {need} is asked for"
     return ""
 

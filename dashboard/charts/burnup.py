@@ -42,7 +42,7 @@ def burnup_chart(reached: Sequence[CriteriaCount]) -> Chart | None:
 def describe_criteria_count(last: CriteriaCount) -> str:
     """How many criteria were met on a day, of how many."""
     criteria = numbers.plural(last.scope, "criterion", "criteria")
-    return f"{last.met} of {criteria} met on {dates.day(last.as_of, year=True)}"
+    return f"{last.met} of {criteria} met on {dates.day(last.as_of)}"
 
 
 BURNUP_HEIGHT_PX = 300

@@ -66,7 +66,7 @@ def plan_timeline_chart(tracks: Sequence[MilestoneHistory], verdicts: Sequence[V
     said = f"; {numbers.plural(moved, 'due date')} moved" if moved else ""
     return Chart(
         name="plan",
-        title=f"{_proven_title(tracks)} by {dates.day(today, year=True)}{said}",
+        title=f"{_proven_title(tracks)} by {dates.day(today)}{said}",
         what="Plan against actual. Bars from start to due date as planned now, grey where the service level is not "
         "built; the thin line above, the first plan; the thin line below, the days measured; diamonds, the day of "
         "proof.",

@@ -55,7 +55,7 @@ def quarantine_chart(found: Sequence[QuarantinedInBlock], blocks: Sequence[tuple
         ]
     )
     drawn = [
-        (role, f"r{place}", escape(text.beginning(SHORT_LABELS.get(name, name), MAX_LABEL_CHARS)))
+        (role, f"r{place}", escape(text.shortened(SHORT_LABELS.get(name, name), MAX_LABEL_CHARS)))
         for place, (role, name) in enumerate(zip(LINE_ROLES, names, strict=False))
     ]
     columns = (
@@ -67,10 +67,10 @@ def quarantine_chart(found: Sequence[QuarantinedInBlock], blocks: Sequence[tuple
         name="aside",
         title=f"{numbers.plural(sums[NO_REASON], 'row')} set aside"
         if untold
-        else f"Most often: {text.beginning(ranked[0], 60)}, {numbers.plural(sums[ranked[0]], 'row')}",
+        else f"Most often: {text.shortened(ranked[0], 60)}, {numbers.plural(sums[ranked[0]], 'row')}",
         what=f"Rows set aside by {unit}, {'' if untold else 'by reason, '}all feeds of the list together.",
         figure=weekly_figures.draw_quarantined(frame, drawn),
         columns=columns,
         rows=weekly.plain_rows(frame, [column.name for column in columns]),
-        key=tuple((role, text.beginning(name, 40)) for role, name in zip(LINE_ROLES, names, strict=False)),
+        key=tuple((role, text.shortened(name, 40)) for role, name in zip(LINE_ROLES, names, strict=False)),
     )

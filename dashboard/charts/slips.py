@@ -177,17 +177,17 @@ def _newest_forecast_title(
     open_ones = [(track, by_code[track.code][-1]) for track in tracks if by_code[track.code] and not track.proven_on]
     if open_ones:
         track, last = open_ones[-1]
-        said = f"{track.code}, due {dates.day(track.due, year=True)}, is "
+        said = f"{track.code}, due {dates.day(track.due)}, is "
         if last.expected_on is None:
             return f"{said}not expected within three years, as things stand{_latest_targets(last)}"
-        return f"{said}expected around {dates.day(last.expected_on, year=True)}{_latest_targets(last)}"
+        return f"{said}expected around {dates.day(last.expected_on)}{_latest_targets(last)}"
     ended = [(track.proven_on, track) for track in tracks if track.proven_on and by_code[track.code]]
     if not ended:
         return "When milestones were expected"
     day, track = max(ended, key=lambda pair: pair[0])
     first = by_code[track.code][0]
-    was = dates.day(first.expected_on, year=True) if first.expected_on else "not to be expected within three years"
-    return f"{track.code} was proven on {dates.day(day, year=True)}; the first forecast had said {was}"
+    was = dates.day(first.expected_on) if first.expected_on else "not to be expected within three years"
+    return f"{track.code} was proven on {dates.day(day)}; the first forecast had said {was}"
 
 
 def _latest_targets(one: RecordedForecast) -> str:

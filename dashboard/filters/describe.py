@@ -104,7 +104,7 @@ def phrases(found: ParsedFilter) -> Mapping[str, str]:
         "fingerprint": f"failures alike ({picked.fingerprint})" if picked.fingerprint else "",
     }
     if picked.known:  # which nothing on the page takes away but the way to today's
-        told["known"] = f"known by the end of {dates.day(picked.known, year=True)}"
+        told["known"] = f"known by the end of {dates.day(picked.known)}"
     if picked.aside:
         told["aside"] = (
             f"rows set aside: {'reasons not recorded' if picked.aside == NO_ERROR_RECORDED else picked.aside}"
@@ -147,8 +147,8 @@ def _days_phrase(found: ParsedFilter) -> str:
     if first and last and picked.first and picked.last:
         return wording_dates.day_span(picked.first, picked.last)
     if first and picked.first:
-        return f"from {dates.day(picked.first, year=True)}"
-    return f"until {dates.day(picked.last, year=True)}" if picked.last else ""
+        return f"from {dates.day(picked.first)}"
+    return f"until {dates.day(picked.last)}" if picked.last else ""
 
 
 def _whole_blocks_phrase(found: ParsedFilter) -> str:

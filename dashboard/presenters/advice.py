@@ -100,4 +100,4 @@ def _describe_last(taken: Sequence[RecordedDecision]) -> str:
         return ""
     last = taken[-1].decision
     done = DECISION_PAST_TENSE.get(last.choice, last.choice)
-    return f"{done}{decisions.describe_end(last)} by {last.owner}, {dates.day(last.as_of, year=True)}"
+    return f"{done}{decisions.describe_end(last)} by {last.owner}, {dates.day(last.as_of)}"

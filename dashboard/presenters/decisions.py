@@ -10,6 +10,7 @@ from metrics.measures.registry import MEASURES
 from roadmap.records.decisions import decisions
 from roadmap.wording import dates, gains, numbers
 from roadmap.wording import verdicts as roadmap_words
+from roadmap.wording.gains import under_faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,7 @@ class DecisionRow:
     @property
     def on(self) -> str:
         """The day as people read it."""
-        return dates.day(self.as_of, year=True)
+        return dates.day(self.as_of)
 
 
 def decisions_by_milestone(db: Database, today: date) -> dict[str, tuple[RecordedDecision, ...]]:
@@ -90,7 +91,7 @@ def decision_row(code: str, title: str | None, taken: RecordedDecision) -> Decis
         gain=_describe_gain(then),
         found=tuple(_describe_criterion(metric) for metric in then.get("metrics", ())),
         sha256=taken.evaluation_sha256 or "",
-        advice=numbers.tight(taken.advice),
+        advice=taken.advice,
         agrees=choice == decision.choice if choice else None,
     )
 
@@ -99,7 +100,7 @@ def describe_end(decision: Decision) -> str:
     """How long a decision holds, to stand behind it: " until 30 Jun 2013"; "" where it says nothing of it."""
     if not decision.until:
         return ""
-    return f" until {dates.day(decision.last_day, year=True) if decision.last_day else decision.until}"
+    return f" until {dates.day(decision.last_day) if decision.last_day else decision.until}"
 
 
 def _describe_gain(then: Mapping[str, Any]) -> str:
@@ -119,8 +120,8 @@ def _describe_criterion(metric: Mapping[str, Any]) -> str:
     """A criterion as it was judged then."""
     measure = MEASURES.get(metric["name"])
     title = measure.title if measure else metric["name"]
-    goal = roadmap_words.target(metric["direction"], metric["target"], metric["unit"])
+    goal = roadmap_words.target_text(metric["direction"], metric["target"], metric["unit"])
     verdict = roadmap_words.VERDICT.get(metric["verdict"], metric["verdict"])
     calm = metric["faults"] == "none" and metric.get("mode") != "live"  # in production, all is as it happened
-    under = f", {roadmap_words.under('none', 'replay')}" if calm else ""
-    return numbers.tight(f"{title}{under}: {verdict}; target {goal}")
+    under = f", {under_faults('none', 'replay')}" if calm else ""
+    return f"{title}{under}: {verdict}; target {goal}"

@@ -61,7 +61,7 @@ def _failure_group_row(group: FailureGroup, keys: Mapping[str, str]) -> FailureG
         sides=", ".join(group.sides),
         first=dates.timestamp(group.first_at_us),
         last=dates.timestamp(group.last_at_us),
-        shortly=text.beginning(group.example, MAX_EXAMPLE_CHARS),
+        shortly=text.shortened(group.example, MAX_EXAMPLE_CHARS),
         example=group.example,
         example_id=group.example_run_id,
         example_feed=group.example_feed,

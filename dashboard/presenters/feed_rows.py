@@ -224,4 +224,4 @@ def count_states(found: Iterable[FeedRow]) -> tuple[tuple[FeedStateLabel, int], 
 
 
 def _format_day(at_us: int) -> str:
-    return dates.day(datetime.fromtimestamp(at_us / 1e6, UTC).date(), year=True)
+    return dates.day(datetime.fromtimestamp(at_us / 1e6, UTC).date())

@@ -88,7 +88,7 @@ def describe_evidence(reading: Reading, *, short: bool = False) -> str:
         "" if short else wording_text.capital(wording_gains.under_faults(reading.faults)),
         f"grade {reading.grade}" if reading.grade else "no grade",
         numbers.plural(reading.blocks, unit),
-        "" if short else wording_numbers.counted_noun(reading.n, reading.n_of),
+        "" if short else wording_numbers.counted(reading.n, reading.n_of),
         reading.mode,
         f"series {reading.series}" if short and reading.series else "",  # a page says it once
     ]
@@ -97,7 +97,7 @@ def describe_evidence(reading: Reading, *, short: bool = False) -> str:
 
 def _evidence_line(reading: Reading, code: str, **more: str) -> EvidenceLine:
     """The same line in parts, with the list of the runs in it; `more` are further keys of the list."""
-    said = wording_numbers.counted_noun(reading.n, reading.n_of)
+    said = wording_numbers.counted(reading.n, reading.n_of)
     before, after = describe_evidence(reading).split(f" · {said} · ")
     keys = {"counted": f"{code}:{reading.measure}:{reading.faults}", **more}
     return EvidenceLine(before=before, runs=LinkedCount(text=said, keys=keys), after=after)

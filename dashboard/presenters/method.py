@@ -17,6 +17,7 @@ from roadmap.plan.milestones import LEAST_BLOCKS, Rules
 from roadmap.wording import dates, numbers
 from roadmap.wording import numbers as wording_numbers
 from roadmap.wording import verdicts as roadmap_words
+from roadmap.wording.gains import under_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def definitions(plan: Plan, mode: str) -> tuple[MeasureDefinition, ...]:
 def _definition(measure: Measure, plan: Plan, mode: str) -> MeasureDefinition:
     fine = FINE_PRINT[measure.name]
     more = "more is better" if measure.direction == "at_least" else "less is better"
-    best = numbers.tight(roadmap_words.target(measure.direction, measure.best, measure.unit))
+    best = roadmap_words.target_text(measure.direction, measure.best, measure.unit)
     counted = {
         "census": "In full (a census): nothing is estimated.",
         "sampled": "As a sample: what was measured stands for what was not, so it has a likely range.",
@@ -129,8 +130,8 @@ def _targets_of(measure: Measure, milestones: tuple[Milestone, ...], mode: str) 
         for role, targets in (("", milestone.metrics), ("guardrail, ", milestone.guardrails)):
             for target in targets:
                 if target.name == measure.name:
-                    goal = numbers.tight(roadmap_words.target(target.direction, target.value, measure.unit))
-                    yield milestone.code, f"{role}{goal}, {roadmap_words.under(target.faults, mode)}"
+                    goal = roadmap_words.target_text(target.direction, target.value, measure.unit)
+                    yield milestone.code, f"{role}{goal}, {under_faults(target.faults, mode)}"
 
 
 def milestone_windows(plan: Plan) -> tuple[dict[str, str], ...]:

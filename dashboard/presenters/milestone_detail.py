@@ -50,7 +50,7 @@ class MilestoneEvent:
     @property
     def day(self) -> str:
         """The day as people read it."""
-        return dates.day(self.on, year=True)
+        return dates.day(self.on)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def _build_page(db: Database, seen: View, milestone: Milestone, verdict: Verdict
         forecasts=tuple(
             (
                 MEASURES[one.name].title,
-                f"{one.role.replace('metric', 'target').capitalize()}: {numbers.tight(one.text)}.",
+                f"{one.role.replace('metric', 'target').capitalize()}: {one.text}.",
             )
             for one in verdict.forecasts
         ),
@@ -179,7 +179,7 @@ def _plan_events(track: MilestoneHistory) -> Iterator[MilestoneEvent]:
 
 def _with_readable_days(text: str) -> str:
     """A text of another room with its ISO dates as people read them."""
-    return ISO_DAY.sub(lambda found: dates.day(date.fromisoformat(found[0]), year=True), numbers.tight(text))
+    return ISO_DAY.sub(lambda found: dates.day(date.fromisoformat(found[0])), text)
 
 
 def _describe_plan(one: Revision) -> str:
@@ -188,8 +188,8 @@ def _describe_plan(one: Revision) -> str:
     for target in (*one.plan["metrics"], *one.plan["guardrails"]):
         way = "at_least" if target.get("at_least") is not None else "at_most"
         measure = MEASURES[target["name"]]
-        said.append(f"{measure.title.lower()} {numbers.tight(roadmap_words.target(way, target[way], measure.unit))}")
-    return f"due {dates.day(one.due, year=True)}; {', '.join(dict.fromkeys(said))}"
+        said.append(f"{measure.title.lower()} {roadmap_words.target_text(way, target[way], measure.unit)}")
+    return f"due {dates.day(one.due)}; {', '.join(dict.fromkeys(said))}"
 
 
 def _status_events(db: Database, code: str, today: date) -> Iterator[MilestoneEvent]:
@@ -207,11 +207,11 @@ def _status_events(db: Database, code: str, today: date) -> Iterator[MilestoneEv
 def _spending(db: Database, milestone: Milestone, verdict: Verdict, today: date) -> Spending:
     spent, budget = verdict.spent, verdict.budget
     return Spending(
-        spent=roadmap_words.spent(spent, budget).capitalize(),
+        spent=roadmap_words.spent_text(spent, budget).capitalize(),
         recorded=spent is not None,
         over=spent is not None and budget is not None and spent > budget,
         entries=tuple(
-            (dates.day(one.as_of, year=True), f"{one.amount:,.2f}".replace("-", numbers.MINUS), one.note)
+            (dates.day(one.as_of), f"{one.amount:,.2f}".replace("-", numbers.MINUS), one.note)
             for one in cost_entries(db, milestone.code, today)
         ),
     )

@@ -11,6 +11,8 @@ from roadmap.wording import dates, gains, numbers, text
 from roadmap.wording import dates as wording_dates
 from roadmap.wording import numbers as wording_numbers
 from roadmap.wording import verdicts as roadmap_words
+from roadmap.wording.gains import under_faults
+from roadmap.wording.numbers import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,14 +134,14 @@ def milestone_row(
         gain_range=_likely(reading, timed.target if timed else None),
         gain_key=reading_key(verdict.code, timed) if timed and reading and reading.estimate is not None else "",
         target=numbers.percent(timed.target) if timed else "none set",
-        due=dates.day(verdict.due, year=True),
-        proven=dates.day(verdict.proven_on, year=True) if verdict.proven_on else "not yet",
+        due=dates.day(verdict.due),
+        proven=dates.day(verdict.proven_on) if verdict.proven_on else "not yet",
         slip=describe_slip(verdict, today),
         slip_why=describe_slip_reason(verdict),
         decided=describe_decision(decided) if decided else "",
         holds=DECISION_PAST_TENSE[decided.choice] if decided and decided.holds(today) else "",
-        decided_why=f"{dates.day(decided.as_of, year=True)}: {decided.why}" if decided else "",
-        spent=roadmap_words.spent(spent, milestone.budget),
+        decided_why=f"{dates.day(decided.as_of)}: {decided.why}" if decided else "",
+        spent=roadmap_words.spent_text(spent, milestone.budget),
         criteria=tuple(_criterion_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
     )
 
@@ -152,7 +154,7 @@ def reading_key(code: str, criterion: Criterion) -> str:
 def describe_decision(decided: Decision) -> str:
     """What was decided and by whom: "paused by Ada until 30 Jun 2013"."""
     last = decided.last_day
-    until = f" until {dates.day(last, year=True) if last else decided.until}" if decided.until else ""
+    until = f" until {dates.day(last) if last else decided.until}" if decided.until else ""
     return f"{DECISION_PAST_TENSE.get(decided.choice, decided.choice)} by {decided.owner}{until}"
 
 
@@ -171,9 +173,9 @@ def describe_slip(verdict: Verdict, today: date) -> str:
 
 def describe_slip_reason(verdict: Verdict) -> str:
     """What the slip is measured from, and whether the due date was moved since."""
-    first = f"first due {dates.day(verdict.first_due, year=True)}"
-    moved = f", now {dates.day(verdict.due, year=True)}" if verdict.slip_days else ""
-    proven = f"; proven {dates.day(verdict.proven_on, year=True)}" if verdict.proven_on else ""
+    first = f"first due {dates.day(verdict.first_due)}"
+    moved = f", now {dates.day(verdict.due)}" if verdict.slip_days else ""
+    proven = f"; proven {dates.day(verdict.proven_on)}" if verdict.proven_on else ""
     return first + moved + proven
 
 
@@ -191,18 +193,18 @@ def _criterion_row(code: str, c: Criterion, status: str, mode: str) -> Criterion
         title=MEASURES[c.name].title,
         key=reading_key(code, c) if known else "",
         role="Target" if c.role == "metric" else "Guardrail",
-        faults=roadmap_words.under(c.faults, mode),
-        target=numbers.tight(roadmap_words.target(c.direction, c.target, c.unit)),
+        faults=under_faults(c.faults, mode),
+        target=roadmap_words.target_text(c.direction, c.target, c.unit),
         measured=_measured(c) if known else "not yet",
         none=not known,
         range=_range(c),
         ranged=reading is not None and reading.low is not None,
-        counted=roadmap_words.counted(reading.n, reading.n_of) if reading is not None and known else "nothing yet",
+        counted=counted(reading.n, reading.n_of) if reading is not None and known else "nothing yet",
         counted_keys=_counted_keys(code, c) if known else {},
         proof=describe_evidence(reading, short=True) if reading is not None and known else "",
         verdict=c.verdict,
         said="waits" if waits else roadmap_words.VERDICT[c.verdict],
-        why="" if waits else numbers.tight(c.why.split("; `")[0]),
+        why="" if waits else c.why.split("; `")[0],
     )
 
 

@@ -88,7 +88,7 @@ def partner_facts(db: Database, seen: View, partner: str, rows: Iterable[FeedRow
                 code=one.code or "reason not recorded",
                 rows=one.rows,
                 exchanges=one.runs,
-                last=dates.day(date.fromisoformat(one.last_block), year=True),
+                last=dates.day(date.fromisoformat(one.last_block)),
                 keys={**keys, "feed": one.feed, "aside": one.code or NO_ERROR_RECORDED},
             )
             for one in asides[:NAMED]
@@ -104,7 +104,7 @@ def _kind(kind: failure_groups.FailureGroup, keys: Mapping[str, Any]) -> Kind:
         error=said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…",
         runs=kind.runs,
         feeds=numbers.plural(len(kind.feeds), "feed"),
-        last=dates.day(datetime.fromtimestamp(kind.last_at_us / 1e6, UTC).date(), year=True),
+        last=dates.day(datetime.fromtimestamp(kind.last_at_us / 1e6, UTC).date()),
         example=kind.example_run_id,
         keys={**keys, "state": "failed", "fingerprint": kind.fingerprint},
     )

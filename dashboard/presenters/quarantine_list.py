@@ -47,7 +47,7 @@ def reason_rows(reasons: Sequence[QuarantineReason], keys: Mapping[str, str]) ->
             told=one.code is not None,
             rows=numbers.count(one.rows),
             exchanges=numbers.count(one.runs),
-            last=dates.day(date.fromisoformat(one.last_block), year=True),
+            last=dates.day(date.fromisoformat(one.last_block)),
             keys={**keys, "partner": one.partner, "feed": one.feed, "aside": one.code or UNCODED},
         )
         for one in reasons[:MAX_REASON_ROWS]

@@ -100,9 +100,9 @@ def run_page(db: Database, run: Run, known: date | None = None) -> RunPage:
 
 def describe_unknown_run(run: Run, day: date) -> str:
     """Why there is nothing to show of a run as of a day on which its block was not over."""
-    over = dates.day(date.fromisoformat(run.block_end), year=True)
+    over = dates.day(date.fromisoformat(run.block_end))
     why = "it is of" if run.block == run.block_end else "it counts once its week is over, and that is on"
-    return f"Run {run.id} was not known yet at the end of {dates.day(day, year=True)}: {why} {over}."
+    return f"Run {run.id} was not known yet at the end of {dates.day(day)}: {why} {over}."
 
 
 def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
@@ -233,5 +233,5 @@ def format_size(size_bytes: int | None) -> str:
 
 def _describe_block(run: Run) -> str:
     if run.block == run.block_end:
-        return f"on {dates.day(date.fromisoformat(run.block), year=True)}"
+        return f"on {dates.day(date.fromisoformat(run.block))}"
     return f"in the week {wording_dates.day_span(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"

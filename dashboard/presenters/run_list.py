@@ -9,7 +9,7 @@ from dashboard import labels
 from roadmap.wording import gains, numbers
 from roadmap.wording import numbers as wording_numbers
 from roadmap.wording.dates import timestamp
-from roadmap.wording.text import beginning
+from roadmap.wording.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +92,7 @@ def run_row(run: Run) -> RunRow:
         rows_in=_row_count(run, "in"),
         delivered=_row_count(run, "delivered"),
         aside=_row_count(run, "quarantined"),
-        error=beginning(run.error or run.error_type),
+        error=shortened(run.error or run.error_type),
     )
 
 

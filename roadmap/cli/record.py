@@ -73,7 +73,7 @@ def spend(front: CliContext, code: str, amount: float, note: str, as_json: bool)
 
     from roadmap.cli.session import open_session
     from roadmap.records import decide as records_decide
-    from roadmap.wording.verdicts import spent as said
+    from roadmap.wording.verdicts import spent_text
 
     now_us = time.time_ns() // 1000
     with open_session(front, now_us) as here:
@@ -84,7 +84,9 @@ def spend(front: CliContext, code: str, amount: float, note: str, as_json: bool)
         told = {"code": code, "amount": amount, "note": note.strip(), "as_of": here.today.isoformat()}
         click.echo(json.dumps(told | {"spent": spent, "budget": milestone.budget}, indent=2))
         return
-    click.echo(f"{code}: {amount:,.2f} recorded as of {here.today}; spent so far: {said(spent, milestone.budget)}")
+    click.echo(
+        f"{code}: {amount:,.2f} recorded as of {here.today}; spent so far: {spent_text(spent, milestone.budget)}"
+    )
 
 
 def _store(front: CliContext, here: Session, why: str) -> Database:

@@ -162,7 +162,7 @@ def _chosen(front: CliContext, day: date | None, today: date) -> date:
 
 
 def _heading(front: CliContext, today: date, asked: date | None) -> str:
-    from roadmap.wording.verdicts import day
+    from roadmap.wording.dates import day
 
     if asked is not None:
         return f"{'Replay, judged' if front.clock == 'replay' else 'Judged'} as of {day(today)}; nothing was kept."
@@ -174,7 +174,7 @@ def _heading(front: CliContext, today: date, asked: date | None) -> str:
 def _gone(db: Database, plan: Plan) -> str:
     """Which milestones were planned once and have left the file, as a further sentence."""
     from roadmap.plan.revisions import gone
-    from roadmap.wording.verdicts import day
+    from roadmap.wording.dates import day
 
     left = ", ".join(f"{one.code} (due {day(one.due)})" for one in gone(db, plan))
     return f" Planned once, and no longer in the file: {left}." if left else ""

@@ -14,7 +14,9 @@ from roadmap.criteria import reaches, wrong_kind
 from roadmap.forecast.probability import FARTHEST_DAYS, blocks_left, counted_from, first_reached, projection
 from roadmap.forecast.required_evidence import BY_OUTAGES
 from roadmap.model import Forecast
-from roadmap.wording import verdicts
+from roadmap.wording.dates import block_noun, day
+from roadmap.wording.numbers import amount, digits_to_separate, odds_text, plural
+from roadmap.wording.verdicts import target_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,15 +63,15 @@ def _forecast(
     if wrong := wrong_kind(milestone.evidence, reading):
         said = f"no odds: {wrong}"
     if not said and path is None:
-        said = f"no odds: the noise of a {verdicts.block(days)} is not known"
+        said = f"no odds: the noise of a {block_noun(days)} is not known"
     elif not said and path is not None:
         expected_on = _expected(milestone, path, reading.blocks, since, today, days)
         if today <= milestone.due and not looked_reached(milestone, path, reading.blocks):
             odds = _odds(milestone, path, reading.blocks, left)
         said = _foreseen(milestone, target, measure, odds, None if reached(expected_on, today) else expected_on)
         if reached(expected_on, today):
-            by = verdicts.day(milestone.due)
-            said = "reached so far" + (f"; {verdicts.odds(odds)} that it is proven by {by}" if odds is not None else "")
+            by = day(milestone.due)
+            said = "reached so far" + (f"; {odds_text(odds)} that it is proven by {by}" if odds is not None else "")
     return Forecast(
         name=target.name,
         role=role,
@@ -128,11 +130,11 @@ def ceiling(measure: Measure, reading: Reading, left: int) -> float | None:
 def at_best(target: Target, measure: Measure, best: float, stands: float, days: int) -> str:
     """A ceiling in words, with what it takes for granted; it is the estimate, `stands`, when no block is left."""
     end = "most" if target.direction == "at_least" else "least"
-    shown = verdicts.amount(best, measure.unit, verdicts.digits([best], target.value, measure.unit))
+    shown = amount(best, measure.unit, digits_to_separate([best], target.value, measure.unit))
     if best == stands:
-        return f"no {verdicts.block(days)} is left before the due date, and it stands at {shown}"
+        return f"no {block_noun(days)} is left before the due date, and it stands at {shown}"
     return (
-        f"at {end} {shown} by the due date if all to come is perfect, and the {verdicts.block(days)}s to come are as "
+        f"at {end} {shown} by the due date if all to come is perfect, and the {block_noun(days)}s to come are as "
         "large as those so far"
     )
 
@@ -145,21 +147,21 @@ def _not_foreseen(target: Target, measure: Measure, reading: Reading, points: in
     if target.name == BY_OUTAGES:
         return "no odds: nobody can foresee an outage"
     if points < LEAST_POINTS:
-        return f"no forecast before {verdicts.count(LEAST_POINTS, 'week')} of evidence; there {_are(points, 'week')}"
+        return f"no forecast before {plural(LEAST_POINTS, 'week')} of evidence; there {_are(points, 'week')}"
     return ""
 
 
 def _are(number: int, noun: str) -> str:
-    return f"{'is' if number == 1 else 'are'} {verdicts.count(number, noun)}"
+    return f"{'is' if number == 1 else 'are'} {plural(number, noun)}"
 
 
 def _foreseen(
     milestone: Milestone, target: Target, measure: Measure, odds: float | None, expected_on: date | None
 ) -> str:
-    goal = verdicts.target(target.direction, target.value, measure.unit)
-    due = verdicts.day(milestone.due)
-    head = f"the due date {due} is past" if odds is None else f"{verdicts.odds(odds)} that {goal} is proven by {due}"
+    goal = target_text(target.direction, target.value, measure.unit)
+    due = day(milestone.due)
+    head = f"the due date {due} is past" if odds is None else f"{odds_text(odds)} that {goal} is proven by {due}"
     if expected_on is not None:
-        return f"{head}; expected around {verdicts.day(expected_on)} if things stay as they are"
+        return f"{head}; expected around {day(expected_on)} if things stay as they are"
     never = "not at the one look" if milestone.evidence.mode == "fixed" else "not within three years"
     return f"{head}; {never} if things stay as they are"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metrics.measures.reading import Reading
     from roadmap.plan.milestones import Rules, Target
 
-#: Standard errors of the ordinary two-sided 95 % interval.
+#: Standard errors of the ordinary two-sided 95% interval.
 Z95 = NormalDist().inv_cdf(0.975)
 
 #: How far ahead anything is foreseen: three years.
@@ -71,8 +71,8 @@ class Projection:
         paths, always the same. Up to `LOOKS` looks are taken, evenly spread.
 
         Where the noise is known this is right within a point or two. Found in 6 to 10 blocks it mostly seems larger
-        than it is: in simulation, six weeks or so before the thirteenth, odds called 0.3 came true in 45 %, 0.5 in 64 %
-        and 0.7 in 76 %; two weeks more than the least before the sixtieth, 0.5 in 43 % and 0.7 in 50 %.
+        than it is: in simulation, six weeks or so before the thirteenth, odds called 0.3 came true in 45%, 0.5 in 64%
+        and 0.7 in 76%; two weeks more than the least before the sixtieth, 0.5 in 43% and 0.7 in 50%.
         """
         last = self._at(have, blocks)
         if self.bound != "anytime":
@@ -187,7 +187,7 @@ def room_for(odds: float, noise: float, blocks: int, rules: Rules) -> float:
 def without_failure(share: float, effect: float = 1.0, z: float = Z95) -> int:
     """How many must be counted, with none failed, before Wilson's interval lies within a share of failures.
 
-    z^2 (1 - p) / p times the design effect: 73 for 5 %, 381 for 1 % with the ordinary 95 % interval.
+    z^2 (1 - p) / p times the design effect: 73 for 5%, 381 for 1% with the ordinary 95% interval.
 
     Raises:
         ValueError: the share is not between 0 and 1; no sample proves that nothing ever fails.

@@ -21,7 +21,9 @@ from roadmap.forecast.probability import (
     value_at,
     without_failure,
 )
-from roadmap.wording import verdicts
+from roadmap.wording.dates import block_noun, day
+from roadmap.wording.numbers import amount, percent, plural
+from roadmap.wording.verdicts import reading_text, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +52,7 @@ class Need:
     faults: str
     target: float
     blocks: int | None  #: blocks in all, those measured included, if estimate and noise stay as they are
-    true_gain: float | None  #: the least true value that is proven by the due date with odds of 80 %
+    true_gain: float | None  #: the least true value that is proven by the due date with odds of 80%
     earliest: date | None
     assumed: str  #: "" or what was assumed where nothing was measured
     text: str
@@ -129,8 +131,8 @@ def _need(asked: _TargetState, role: str) -> Need:
     if wrong:  # more of the same proves nothing, whatever its range comes to
         blocks = gain = earliest = None
         text = f"{wrong}; more of the same evidence does not prove it"
-    head = f"{measure.title}, {verdicts.target(target.direction, target.value, measure.unit)}: "
-    tail = f"; {verdicts.day(earliest)} at the earliest" if earliest else ""
+    head = f"{measure.title}, {target_text(target.direction, target.value, measure.unit)}: "
+    tail = f"; {day(earliest)} at the earliest" if earliest else ""
     return Need(
         name=target.name,
         role=role,
@@ -149,16 +151,16 @@ _Found = tuple[int | None, float | None, str, str]
 
 def _by_outages(asked: _TargetState) -> _Found:
     had = asked.reading.n if asked.reading else 0
-    text = f"a range takes {verdicts.count(MIN_OUTAGES, 'outage')}, {had} so far, and nobody can say when they come"
+    text = f"a range takes {plural(MIN_OUTAGES, 'outage')}, {had} so far, and nobody can say when they come"
     return asked.milestone.evidence.min_blocks, None, "", text
 
 
 def _by_count(asked: _TargetState) -> _Found:
     least, reading = asked.milestone.evidence.min_blocks, asked.reading
     if reading and reading.estimate is not None and failed_for_good(asked.target, asked.measure.unit, reading.estimate):
-        said = verdicts.said(replace(reading, missing=""), asked.measure.unit, "census")
+        said = reading_text(replace(reading, missing=""), asked.measure.unit, "census")
         return None, None, "", f"it stands at {said}, and no later count can mend it"
-    text = f"everything is counted, so {verdicts.blocks(least, asked.days)} at the target prove it"
+    text = f"everything is counted, so {plural(least, block_noun(asked.days))} at the target prove it"
     return least, asked.target.value, "", text
 
 
@@ -169,10 +171,10 @@ def _by_blocks(asked: _TargetState) -> _Found:
     if path and reading and reading.scale:
         blocks = first_reached(path, rules.min_blocks, asked.have + FARTHEST_DAYS // asked.days)
         gain = _gain(asked, path.noise, reading.scale)
-        now = verdicts.amount(reading.estimate or 0.0, asked.measure.unit, 1)
-        takes = verdicts.blocks(blocks, asked.days) if blocks else "more than three years"
+        now = amount(reading.estimate or 0.0, asked.measure.unit, 1)
+        takes = plural(blocks, block_noun(asked.days)) if blocks else "more than three years"
         return blocks, gain, "", f"at {now} and the noise measured it takes {takes} in all{_by_then(asked, gain)}"
-    least = verdicts.blocks(rules.min_blocks, asked.days)
+    least = plural(rules.min_blocks, block_noun(asked.days))
     if asked.measure.unit != "share":
         noise, scale = ASSUMED_NOISE * abs(target.value), "plain"
     elif math.isinf(asked.measure.lowest):  # a gain, on whose scale noise is a share already
@@ -180,8 +182,8 @@ def _by_blocks(asked: _TargetState) -> _Found:
     else:
         return rules.min_blocks, None, "", f"{least} at the least; its noise is not known before two are measured"
     gain = _gain(asked, noise, scale)
-    block = verdicts.block(asked.days)
-    assumed = f"a noise of {verdicts.percent(ASSUMED_NOISE)} from {block} to {block}"
+    block = block_noun(asked.days)
+    assumed = f"a noise of {percent(ASSUMED_NOISE)} from {block} to {block}"
     return rules.min_blocks, gain, assumed, f"{least} at the least{_by_then(asked, gain)}, assuming {assumed}"
 
 
@@ -196,12 +198,12 @@ def _gain(asked: _TargetState, noise: float, scale: str) -> float | None:
 
 def _by_then(asked: _TargetState, gain: float | None) -> str:
     """Which true value has good odds by the due date."""
-    due, had = verdicts.day(asked.milestone.due), verdicts.blocks(asked.by_due, asked.days)
+    due, had = day(asked.milestone.due), plural(asked.by_due, block_noun(asked.days))
     if gain is None:
         return f"; by {due} there can be {had}, too few to prove it"
     better = "more" if asked.target.direction == "at_least" else "less"
-    shown = verdicts.amount(gain, asked.measure.unit, 1)
-    odds = verdicts.percent(GOOD_ODDS)
+    shown = amount(gain, asked.measure.unit, 1)
+    odds = percent(GOOD_ODDS)
     return f"; with the {had} of evidence by {due}, a true {shown} or {better} is proven with odds of {odds}"
 
 
@@ -224,14 +226,14 @@ def _by_exchanges(asked: _TargetState) -> _Found:
     z = bound_factor(max(asked.by_due, rules.min_blocks), rules.alpha, rules.mode)
     deciding = without_failure(failing, effect or 1.0, z)
     text = (
-        f"if none fails, {verdicts.count(ordinary, 'exchange')} for the ordinary interval and about {deciding:,} for "
+        f"if none fails, {plural(ordinary, 'exchange')} for the ordinary interval and about {deciding:,} for "
         f"the bound that decides (design effect {effect or 1.0:.1f}{'' if effect else ', assumed'})"
     )
     if reading is None or not reading.n:
         return None, None, assumed, f"{text}; none counted yet"
     per_block = reading.n / asked.have
-    rate = f"{reading.n:,} counted in {verdicts.blocks(asked.have, asked.days)}"
-    text += f"; {rate}, so that is {verdicts.blocks(math.ceil(deciding / per_block), asked.days)} at this rate"
+    rate = f"{reading.n:,} counted in {plural(asked.have, block_noun(asked.days))}"
+    text += f"; {rate}, so that is {plural(math.ceil(deciding / per_block), block_noun(asked.days))} at this rate"
     path = projection(target, reading, rules)
     if path is None:
         return None, None, assumed, text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from roadmap.model import Advice
-from roadmap.wording import verdicts
+from roadmap.wording.dates import day
 
 if TYPE_CHECKING:
     from datetime import date
@@ -45,7 +45,7 @@ def advise(
     past weighs more, as resuming alone would not mend it. Silent in two reviews in a row: pause and re-plan.
     """
     if decision and today and decision.over(today) and status not in {"proven", "missed"}:
-        ended = verdicts.day(decision.last_day or today)
+        ended = day(decision.last_day or today)
         return Advice(choice="resume", text=f"resume, or decide anew: the pause ended on {ended}")
     if status == "stalled" and stalled_before:
         return Advice(choice="pause", text="pause and re-plan: it was stalled in two reviews in a row")

@@ -11,7 +11,9 @@ from roadmap.criteria import reaches
 from roadmap.forecast.forecast import at_best
 from roadmap.forecast.probability import blocks_left, counted_from
 from roadmap.model import Reason
-from roadmap.wording import verdicts
+from roadmap.wording.dates import block_noun, day
+from roadmap.wording.numbers import plural
+from roadmap.wording.verdicts import VERDICT, reading_text, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,19 +39,19 @@ def proven(
 ) -> Iterator[Reason]:
     """When it was proven, how late, whether the plan is younger than its proof, and what was lost since."""
     late = (proven_on - milestone.due).days
-    text = f"every target reached on {verdicts.day(proven_on)}"
+    text = f"every target reached on {day(proven_on)}"
     if planned_on and planned_on > proven_on:
-        text += f"; its plan was recorded on {verdicts.day(planned_on)}, when that evidence was there already"
+        text += f"; its plan was recorded on {day(planned_on)}, when that evidence was there already"
     stays = "nothing: a proof stays, with the evidence it was given on"
     if late > 0:
-        text = f"proven, {verdicts.days(late)} late: {text}; due {verdicts.day(milestone.due)}"
+        text = f"proven, {plural(late, 'day')} late: {text}; due {day(milestone.due)}"
         yield Reason(code="proven_late", text=text, change=stays)
     else:
         yield Reason(code="proven", text=text, change=stays)
     for lost in done:
         if lost.verdict not in {"met", "held"}:
             text = f"proven, regressed since: {open_one(lost, block_days).text}"
-            change = f"{verdicts.block(block_days)}s that reach the target again"
+            change = f"{block_noun(block_days)}s that reach the target again"
             yield Reason(code=f"regressed:{lost.name}", text=text, change=change)
 
 
@@ -57,8 +59,8 @@ def decided(decision: Decision) -> Reason:
     """Who paused or stopped it, and why."""
     verb = {"pause": "paused", "stop": "stopped"}[decision.choice]
     ends = decision.last_day
-    until = f" until {verdicts.day(ends) if ends else decision.until}" if decision.until else ""
-    text = f"{verb} on {verdicts.day(decision.as_of)} by {decision.owner}{until}: {decision.why}"
+    until = f" until {day(ends) if ends else decision.until}" if decision.until else ""
+    text = f"{verb} on {day(decision.as_of)} by {decision.owner}{until}: {decision.why}"
     return Reason(code=verb, text=text, change="a recorded decision to resume")
 
 
@@ -66,8 +68,8 @@ def pause_over(decision: Decision | None, today: date) -> Iterator[Reason]:
     """That a pause ended by itself, and nobody has decided since."""
     if decision and decision.last_day and decision.over(today):
         text = (
-            f"the pause that {decision.owner} decided on {verdicts.day(decision.as_of)} ended on "
-            f"{verdicts.day(decision.last_day)}, and nothing has been decided since"
+            f"the pause that {decision.owner} decided on {day(decision.as_of)} ended on "
+            f"{day(decision.last_day)}, and nothing has been decided since"
         )
         yield Reason(code="pause_over", text=text, change="a recorded decision")
 
@@ -75,7 +77,7 @@ def pause_over(decision: Decision | None, today: date) -> Iterator[Reason]:
 def starts_later(milestone: Milestone, today: date) -> Iterator[Reason]:
     """That the start lies ahead."""
     if today < milestone.start:
-        text = f"starts on {verdicts.day(milestone.start)}, in {verdicts.days((milestone.start - today).days)}"
+        text = f"starts on {day(milestone.start)}, in {plural((milestone.start - today).days, 'day')}"
         yield Reason(code="starts_later", text=text, change="its start")
 
 
@@ -113,7 +115,7 @@ def stalled(milestone: Milestone, evidence: Evidence, today: date, built: int) -
         if not overdue(milestone, evidence, today):
             return
         text = f"no evidence of {subject} by day {first_limit(milestone)} after the start on "
-        text += verdicts.day(milestone.start)
+        text += day(milestone.start)
         for reason in missing:
             yield Reason(code=reason.code, text=f"{reason.text}; {text}", change=reason.change)
         if not missing:
@@ -122,7 +124,7 @@ def stalled(milestone: Milestone, evidence: Evidence, today: date, built: int) -
     last = _last_event(evidence, today)
     quiet = working_days(last, today)
     if quiet >= QUIET_WORKING_DAYS:
-        text = f"no evidence of {subject} for {quiet} working days; the last is of {verdicts.day(last)}"
+        text = f"no evidence of {subject} for {quiet} working days; the last is of {day(last)}"
         yield Reason(code="gone_quiet", text=text, change=f"a measured run of {subject}, or a decision")
         yield from missing
 
@@ -157,7 +159,7 @@ def facts(
         found = best_of.get((one.role, one.name, one.faults))
         target, measure = _target(milestone, one), MEASURES[one.name]
         if found is not None and found.ceiling is not None and not reaches(target, found.ceiling):
-            goal = verdicts.target(one.direction, one.target, one.unit)
+            goal = target_text(one.direction, one.target, one.unit)
             said = at_best(target, measure, found.ceiling, found.estimate, days)
             text = f"fact: {measure.title}: {said}; target {goal}"
             code = "ceiling" if one.direction == "at_least" else "floor"
@@ -168,12 +170,12 @@ def facts(
 
 
 def _too_little_time(milestone: Milestone, evidence: Evidence, done: Criteria, today: date) -> Iterator[Reason]:
-    days, need, due = evidence.block_days, milestone.evidence.min_blocks, verdicts.day(milestone.due)
+    days, need, due = evidence.block_days, milestone.evidence.min_blocks, day(milestone.due)
     last_start = milestone.last_start(days)
     if evidence.first_day is None:
         if today > last_start:
             text = (
-                f"fact: the last day to start was {verdicts.day(last_start)}, for {verdicts.blocks(need, days)} of "
+                f"fact: the last day to start was {day(last_start)}, for {plural(need, block_noun(days))} of "
                 f"evidence by {due}, and {milestone.subject} has not run"
             )
             yield Reason(code="fact:started_too_late", text=text, change=RE_PLAN)
@@ -182,7 +184,7 @@ def _too_little_time(milestone: Milestone, evidence: Evidence, done: Criteria, t
     left = blocks_left(milestone.due, counted_from(today, days, evidence.last_day), days)
     if short > left:
         text = (
-            f"fact: {verdicts.count(short, f'more {_word(days)}')} of evidence {_is(short)} needed, and {left} "
+            f"fact: {plural(short, f'more {_word(days)}')} of evidence {_is(short)} needed, and {left} "
             f"{_is(left)} left before {due}"
         )
         yield Reason(code="fact:too_few_blocks_left", text=text, change=RE_PLAN)
@@ -211,9 +213,9 @@ def forecast_risks(
 
 def open_one(done: Criterion, block_days: int) -> Reason:
     """Why a criterion is not reached."""
-    said = verdicts.said(done.reading, done.unit, done.kind, done.target)
-    goal = verdicts.target(done.direction, done.target, done.unit)
-    title, verdict = MEASURES[done.name].title, verdicts.VERDICT[done.verdict]
+    said = reading_text(done.reading, done.unit, done.kind, done.target)
+    goal = target_text(done.direction, done.target, done.unit)
+    title, verdict = MEASURES[done.name].title, VERDICT[done.verdict]
     text = f"{title}: {said}; target {goal}: {verdict}"
     if done.reading and done.why != done.reading.missing:
         text += f" ({done.why})"
@@ -239,7 +241,7 @@ def _target(milestone: Milestone, done: Criterion) -> Target:
 
 
 def _word(block_days: int) -> str:
-    return verdicts.block(block_days)
+    return block_noun(block_days)
 
 
 def _is(number: int) -> str:

@@ -20,7 +20,8 @@ from roadmap.forecast.forecast import forecasts
 from roadmap.judge import reasons
 from roadmap.judge.advice import advise
 from roadmap.model import Evidence, Reason, Verdict, over
-from roadmap.wording import verdicts
+from roadmap.wording.dates import day
+from roadmap.wording.numbers import plural
 
 if TYPE_CHECKING:
     from datetime import date
@@ -97,8 +98,8 @@ def _status(
         return "not_started", [*unbuilt, *reasons.starts_later(milestone, today)]
     open_ones = [reasons.open_one(c, days) for c in done if c.verdict not in {"met", "held"}]
     if today > milestone.due:
-        late = verdicts.days((today - milestone.due).days)
-        text = f"due {verdicts.day(milestone.due)}, {late} ago, and not proven"
+        late = plural((today - milestone.due).days, "day")
+        text = f"due {day(milestone.due)}, {late} ago, and not proven"
         return "missed", [Reason(code="missed", text=text, change="a late proof, or a re-plan"), *unbuilt, *open_ones]
     if unbuilt and evidence.first_day is None and not reasons.overdue(milestone, evidence, today):
         return "not_started", unbuilt
@@ -112,13 +113,13 @@ def _status(
         return "at_risk", risks
     if lacking := sum(not c.enough for c in done):
         verb = "has" if len(done) == 1 else "have"
-        targets = verdicts.count(len(done), "target")
+        targets = plural(len(done), "target")
         text = f"{lacking} of {targets} {verb} too little evidence for a verdict"
         if wrong := [c for c in done if not c.valid]:
             text = f"{len(wrong)} of {targets} {verb} evidence that cannot count: {wrong[0].why}"
         change = reasons.would_change("insufficient", days)
         return "insufficient", [Reason(code="insufficient", text=text, change=change), *open_ones]
     reached = sum(c.verdict in {"met", "held"} for c in done)
-    text = f"{reached} of {verdicts.count(len(done), 'target')} reached so far, none of them failed"
+    text = f"{reached} of {plural(len(done), 'target')} reached so far, none of them failed"
     change = "a target found out of reach, or silence"
     return "on_track", [Reason(code="on_track", text=text, change=change), *open_ones]

@@ -15,7 +15,8 @@ from roadmap.plan.milestones import MOST_MONEY
 from roadmap.records.decisions import cost_entries, decisions
 from roadmap.records.evaluations import evaluation_of
 from roadmap.records.verdict_json import to_json
-from roadmap.wording.verdicts import advised, day
+from roadmap.wording.dates import day
+from roadmap.wording.verdicts import advice_text
 
 if TYPE_CHECKING:
     from datetime import date
@@ -49,7 +50,7 @@ def decide(
     row = {
         "code": milestone.code,
         "choice": choice,
-        "advice": advised(verdict.advice.choice, verdict.advice.text),
+        "advice": advice_text(verdict.advice.choice, verdict.advice.text),
         "owner": owner.strip(),
         "why": why.strip(),
         "until": until.isoformat() if until else "",

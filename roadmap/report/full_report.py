@@ -14,7 +14,9 @@ from metrics.measures.registry import MEASURES
 from roadmap.model import PRESSING
 from roadmap.records.decisions import decisions
 from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, table, title
-from roadmap.wording import verdicts as wording_verdicts
+from roadmap.wording.dates import day
+from roadmap.wording.numbers import plural
+from roadmap.wording.verdicts import STATUS, reading_text, spent_text, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -77,7 +79,7 @@ def gather(
         heading=heading,
         clock=CLOCKS[clock],
         data=_data(db, today),
-        as_of=wording_verdicts.day(today),
+        as_of=day(today),
         headline=tuple(_headline(verdicts)),
         rows=tuple(_row(verdict, today) for verdict in verdicts),
         decisions=tuple(_decided(code, one) for code, one in taken),
@@ -95,7 +97,7 @@ def gather(
 def _data(db: Database | None, today: date) -> str:
     sql = "SELECT MAX(block_end) FROM run_block WHERE block_end <= ?"
     last = db.execute(sql, (today.isoformat(),)).fetchone()[0] if db else None
-    return f"Data until {wording_verdicts.day(date.fromisoformat(last))}." if last else "No data."
+    return f"Data until {day(date.fromisoformat(last))}." if last else "No data."
 
 
 def _headline(verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -110,14 +112,14 @@ def _headline(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for status in PRESSING:
         codes = [v.code for v in verdicts if v.status == status]
         if codes:
-            said = wording_verdicts.STATUS[status]
+            said = STATUS[status]
             yield f"{said[:1].upper()}{said[1:]}: {', '.join(codes)}."
     gains = [(v, c) for v in verdicts for c in v.criteria if c.name == "busy_time_saved" and c.reading]
     gains = [(v, c) for v, c in gains if c.reading and c.reading.estimate is not None]
     if gains:
         verdict, c = max(gains, key=lambda one: one[0].start)
-        goal = wording_verdicts.target(c.direction, c.target, c.unit)
-        said = wording_verdicts.said(c.reading, c.unit, c.kind, c.target)
+        goal = target_text(c.direction, c.target, c.unit)
+        said = reading_text(c.reading, c.unit, c.kind, c.target)
         yield f"{MEASURES[c.name].title} with {verdict.code}: {said}; the target is {goal}."
 
 
@@ -131,35 +133,34 @@ def _row(v: Verdict, today: date) -> Row:
         said=title(v),
         why=v.reasons[0].text if v.reasons else "",
         measured=tuple(("Guardrail: " if c.role == "guardrail" else "") + told(c) for c in v.criteria),
-        due=wording_verdicts.day(v.due),
+        due=day(v.due),
         slip=slip(v, today),
-        spent=wording_verdicts.spent(v.spent, v.budget),
+        spent=spent_text(v.spent, v.budget),
     )
 
 
 def slip(verdict: Verdict, today: date) -> str:
     """How far a milestone is from its first plan: once proven by its proof, until then by its due date and today."""
     first = verdict.first_due
-    planned = f"first planned for {wording_verdicts.day(first)}"
+    planned = f"first planned for {day(first)}"
     if verdict.proven_on is not None:
         late = (verdict.proven_on - first).days
         in_time = "proven in time" if verdict.due == first else f"proven in time, {planned}"
-        return f"proven {wording_verdicts.days(late)} late, {planned}" if late > 0 else in_time
+        return f"proven {plural(late, 'day')} late, {planned}" if late > 0 else in_time
     moved = verdict.slip_days
     said = (
-        f"{wording_verdicts.days(abs(moved))} {'later' if moved > 0 else 'earlier'} than {planned}"
+        f"{plural(abs(moved), 'day')} {'later' if moved > 0 else 'earlier'} than {planned}"
         if moved
         else "as first planned"
     )
-    return f"{said}; {wording_verdicts.days((today - verdict.due).days)} overdue" if today > verdict.due else said
+    return f"{said}; {plural((today - verdict.due).days, 'day')} overdue" if today > verdict.due else said
 
 
 def _decided(code: str, taken: RecordedDecision) -> str:
     decided = taken.decision
     end = f" until {decided.until}" if decided.until else ""
     advised = f" (advised: {taken.advice.partition(':')[0]})" if taken.advice else ""
-    day = wording_verdicts.day(decided.as_of)
-    return f"{day}, {code}: {decided.choice}{end}, by {decided.owner}{advised}: {decided.why}"
+    return f"{day(decided.as_of)}, {code}: {decided.choice}{end}, by {decided.owner}{advised}: {decided.why}"
 
 
 def _how(verdicts: Iterable[Verdict]) -> Iterator[str]:

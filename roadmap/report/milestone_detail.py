@@ -11,7 +11,9 @@ from roadmap.records.decisions import CostEntry, RecordedDecision, cost_entries,
 from roadmap.records.verdict_json import to_json as verdict_json
 from roadmap.report.forecast_score import Score, score
 from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, repeats, title
-from roadmap.wording.verdicts import advised, amount, day, days, spent
+from roadmap.wording.dates import day
+from roadmap.wording.numbers import amount, plural
+from roadmap.wording.verdicts import advice_text, spent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,13 +120,14 @@ def _head(dossier: Dossier) -> Iterator[str]:
     yield line("what for", v.objective)
     yield line("owner", v.owner or "nobody named")
     yield line(
-        "subject", f"{v.subject} from {day(v.start)} to {day(v.due)}; last responsible start {day(v.last_start)}"
+        "subject",
+        f"{v.subject} from {day(v.start)} to {day(v.due)}; last responsible start {day(v.last_start)}",
     )
     reasons = [reason for i, reason in enumerate(v.reasons) if i == 0 or not repeats(reason.code, v)]
     for i, reason in enumerate(reasons):
         yield line("" if i else "why", reason.text)
     yield line("would move", "; ".join(dict.fromkeys(reason.change for reason in v.reasons)))
-    yield line("advice", advised(v.advice.choice, v.advice.text))
+    yield line("advice", advice_text(v.advice.choice, v.advice.text))
     if dossier.same_as_kept is False:
         yield line(
             "note", "the evaluation kept on that day rests on other inputs: runs came late, or weights since pinned"
@@ -154,7 +157,7 @@ def _rests_on(criterion: Criterion, reading: Reading) -> Iterator[str]:
             pairs = ", paired, block by block" if reading.paired else ", unpaired: against the control's own history"
         ci = ""
         if reading.ci_low is not None and reading.ci_high is not None:
-            ci = f"; ordinary 95 % interval {reading.ci_low:.3g} to {reading.ci_high:.3g}, which decides nothing"
+            ci = f"; ordinary 95% interval {reading.ci_low:.3g} to {reading.ci_high:.3g}, which decides nothing"
         yield f"  n = {reading.n:,} {reading.n_of}, {reading.blocks} blocks{pairs}{ci}"
     if reading.beside:
         others = (f"{name} {amount(value, criterion.unit, 1)}" for name, value in reading.beside.items())
@@ -181,7 +184,7 @@ def _plans(dossier: Dossier) -> Iterator[str]:
         yield line(f"revision {after.revision}", f" recorded {day(after.as_of)}: {changed}")
     slip = dossier.verdict.slip_days
     if slip:
-        yield line("slip", f" due {days(abs(slip))} {'after' if slip > 0 else 'before'} the first plan")
+        yield line("slip", f" due {plural(abs(slip), 'day')} {'after' if slip > 0 else 'before'} the first plan")
 
 
 def _decisions(dossier: Dossier) -> Iterator[str]:
@@ -198,7 +201,7 @@ def _decisions(dossier: Dossier) -> Iterator[str]:
 
 def _spending(dossier: Dossier) -> Iterator[str]:
     yield "Spending"
-    yield line("", spent(dossier.verdict.spent, dossier.verdict.budget))
+    yield line("", spent_text(dossier.verdict.spent, dossier.verdict.budget))
     for entry in dossier.entries:
         yield line("", f"{day(entry.as_of)}: {entry.amount:,.2f}, {entry.note}")
 

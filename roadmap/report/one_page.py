@@ -93,7 +93,7 @@ def gather(
     return OnePageReport(
         kind=KINDS[clock],
         upto=_upto(db, today),
-        as_of=day(today, year=True),
+        as_of=day(today),
         day=today.isoformat(),
         plan=_revisions(plan),
         counted=_counted(head, faults),
@@ -126,7 +126,7 @@ def _with_command(said: Answer) -> str:
 def _upto(db: Database | None, today: date) -> str:
     sql = "SELECT MAX(block_end) FROM run_block WHERE block_end <= ?"
     last = db.execute(sql, (today.isoformat(),)).fetchone()[0] if db else None
-    return f"Data up to {day(date.fromisoformat(last), year=True)}" if last else "No data"
+    return f"Data up to {day(date.fromisoformat(last))}" if last else "No data"
 
 
 def _revisions(plan: Plan) -> str:
@@ -173,7 +173,7 @@ def _drawn(
 
 
 def _gone(db: Database, plan: Plan, today: date) -> str:
-    left = ", ".join(f"{one.code} (due {day(one.due, year=True)})" for one in gone(db, plan) if one.as_of <= today)
+    left = ", ".join(f"{one.code} (due {day(one.due)})" for one in gone(db, plan) if one.as_of <= today)
     return f"Planned once, and no longer in the file: {left}." if left else ""
 
 
@@ -190,7 +190,7 @@ def _newest(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
     advised = newest.advice.partition(":")[0]
     other = f" (advised: {advised})" if advised else ""
     owner = shortened(decided.owner, 40)
-    return f"{day(decided.as_of, year=True)}, {code}: {decided.choice}{end}{other}, by {owner}: {decided.why}"
+    return f"{day(decided.as_of)}, {code}: {decided.choice}{end}{other}, by {owner}: {decided.why}"
 
 
 def _plan_sha256(plan: Plan) -> str:

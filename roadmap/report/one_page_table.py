@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from metrics.measures.registry import MEASURES
 from roadmap.model import PRESSING
 from roadmap.report.verdict_text import title
-from roadmap.wording import verdicts as wording_verdicts
 from roadmap.wording.dates import day
 from roadmap.wording.gains import gained, less_time
-from roadmap.wording.numbers import MISSING, count, plural, span, tight
+from roadmap.wording.numbers import MISSING, count, odds_text, plural, span
 from roadmap.wording.text import shortened
+from roadmap.wording.verdicts import STATUS, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ def rows(verdicts: Sequence[Verdict], today: date, fill: str) -> tuple[tuple[Row
     """
     order = sorted(range(len(verdicts)), key=lambda n: (_weight(verdicts[n].status), n))
     shown = set(order[:MOST])
-    left = Counter(wording_verdicts.STATUS[v.status] for n, v in enumerate(verdicts) if n not in shown)
+    left = Counter(STATUS[v.status] for n, v in enumerate(verdicts) if n not in shown)
     told = ", ".join(f"{many:,} {status}" for status, many in left.items())
     more = f"And {left.total():,} more in the dashboard: {told}." if left else ""
     return tuple(_row(v, today, fill) for n, v in enumerate(verdicts) if n in shown), more
@@ -92,16 +92,14 @@ def _row(v: Verdict, today: date, fill: str) -> Row:
         title=shortened(v.title, TITLES[fill]),
         why=_why(v, REASONS[fill]),
         status=v.status,
-        said=wording_verdicts.STATUS[v.status],
-        late=title(v).removeprefix(wording_verdicts.STATUS[v.status]).removeprefix(", "),
+        said=STATUS[v.status],
+        late=title(v).removeprefix(STATUS[v.status]).removeprefix(", "),
         gain=gain,
         range=likely,
-        target="none set"
-        if timed is None
-        else tight(wording_verdicts.target(timed.direction, timed.target, timed.unit)),
-        due=day(v.due, year=True),
+        target="none set" if timed is None else target_text(timed.direction, timed.target, timed.unit),
+        due=day(v.due),
         slip=_slip(v, today, fill),
-        end=day(v.proven_on, year=True) if v.proven_on else "not yet",
+        end=day(v.proven_on) if v.proven_on else "not yet",
         ahead="" if v.proven_on else _ahead(v, today),
         spent=MISSING if v.spent is None else count(v.spent),
         budget="" if v.budget is None else f"of {count(v.budget)}",
@@ -116,7 +114,7 @@ def _why(v: Verdict, most: int) -> str:
     if not v.reasons or not most:
         return ""
     first = v.reasons[0]
-    text = tight(first.text.removeprefix("fact: ").removeprefix("forecast: "))
+    text = first.text.removeprefix("fact: ").removeprefix("forecast: ")
     *_, kind, name = ["", *first.code.split(":")]
     if len(text) > most and kind in SHORT and name in MEASURES:
         text = f"{MEASURES[name].title}: {SHORT[kind]}"
@@ -144,10 +142,10 @@ def _slip(v: Verdict, today: date, fill: str) -> str:
 
 def _ahead(v: Verdict, today: date) -> str:
     if today < v.start:
-        return f"starts {day(v.start, year=True)}"
+        return f"starts {day(v.start)}"
     wanted = [one for one in v.forecasts if one.role == "metric"]
     odds = [one.odds for one in wanted if one.odds is not None]
     if odds:
-        return tight(wording_verdicts.odds(min(odds)))
+        return odds_text(min(odds))
     days = [one.expected_on for one in wanted if one.expected_on is not None]
-    return f"around {day(max(days), year=True)}" if days else "no forecast"
+    return f"around {day(max(days))}" if days else "no forecast"

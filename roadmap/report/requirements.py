@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from roadmap.forecast.required_evidence import Need, needs
 from roadmap.judge.evidence import measured, windows_of
-from roadmap.wording import verdicts
+from roadmap.wording.dates import day
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -67,11 +67,11 @@ def to_text(outlook: Outlook) -> str:
     """An outlook in words, a line a target; of what is proven, that nothing more is needed."""
     milestone, verdict = outlook.milestone, outlook.verdict
     unit = "weeks" if outlook.block_days == 7 else "days"
-    start = verdicts.day(verdict.last_start)
+    start = day(verdict.last_start)
     lines = [
-        f"{f'{milestone.code} {milestone.title}':<20} due {verdicts.day(milestone.due)}",
+        f"{f'{milestone.code} {milestone.title}':<20} due {day(milestone.due)}",
         f"  at least   {milestone.evidence.min_blocks} {unit} of evidence; last responsible start {start}",
     ]
     if verdict.proven_on:
-        return "\n".join((*lines, f"  proven     on {verdicts.day(verdict.proven_on)}; nothing more is needed"))
+        return "\n".join((*lines, f"  proven     on {day(verdict.proven_on)}; nothing more is needed"))
     return "\n".join((*lines, *(f"  {need.role:<10} {need.text}" for need in outlook.needs)))

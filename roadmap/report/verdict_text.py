@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
 from metrics.question import block_word
-from roadmap.wording import verdicts as wording_verdicts
+from roadmap.wording.dates import day
+from roadmap.wording.numbers import percent, plural
+from roadmap.wording.verdicts import STATUS, VERDICT, reading_text, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,16 +26,12 @@ def forecast_text(forecast: Forecast) -> str:
 
 def title(verdict: Verdict) -> str:
     """The status in a few words: `proven, 12 days late`."""
-    word = wording_verdicts.STATUS[verdict.status]
+    word = STATUS[verdict.status]
     if verdict.proven_on is None:
         return word
     late = (verdict.proven_on - verdict.due).days
     regressed = any(reason.code.startswith("regressed:") for reason in verdict.reasons)
-    return (
-        word
-        + (f", {wording_verdicts.days(late)} late" if late > 0 else "")
-        + (", regressed since" if regressed else "")
-    )
+    return word + (f", {plural(late, 'day')} late" if late > 0 else "") + (", regressed since" if regressed else "")
 
 
 def to_text(verdicts: Iterable[Verdict]) -> str:
@@ -60,18 +58,16 @@ def repeats(code: str, verdict: Verdict) -> bool:
 def goal_text(criterion: Criterion) -> str:
     """What a criterion asks for."""
     under = "" if criterion.faults == "standard" else ", without faults"
-    goal = wording_verdicts.target(criterion.direction, criterion.target, criterion.unit)
+    goal = target_text(criterion.direction, criterion.target, criterion.unit)
     return f"{MEASURES[criterion.name].title}: target {goal}{under}"
 
 
 def criterion_text(criterion: Criterion) -> str:
     """A criterion with what was measured of it, and how much that rests on."""
-    said = wording_verdicts.said(criterion.reading, criterion.unit, criterion.kind, criterion.target)
-    goal = wording_verdicts.target(criterion.direction, criterion.target, criterion.unit)
+    said = reading_text(criterion.reading, criterion.unit, criterion.kind, criterion.target)
+    goal = target_text(criterion.direction, criterion.target, criterion.unit)
     under = "" if criterion.faults == "standard" else ", without faults"
-    text = (
-        f"{MEASURES[criterion.name].title}: {said}; target {goal}{under}: {wording_verdicts.VERDICT[criterion.verdict]}"
-    )
+    text = f"{MEASURES[criterion.name].title}: {said}; target {goal}{under}: {VERDICT[criterion.verdict]}"
     if not criterion.valid:
         text += f": {criterion.why}"
     reading = criterion.reading
@@ -82,7 +78,7 @@ def criterion_text(criterion: Criterion) -> str:
     if reading.n_of == "runs":
         facts.append(f"{reading.n:,} runs")
     if reading.coverage is not None:
-        facts.append(f"{wording_verdicts.percent(reading.coverage)} of the work covered")
+        facts.append(f"{percent(reading.coverage)} of the work covered")
     return f"{text} ({', '.join(facts)})"
 
 
@@ -106,11 +102,11 @@ def plan_markdown(plan: Plan) -> str:
     for milestone in plan.milestones:
         goals = [
             f"{MEASURES[target.name].title}: "
-            f"{wording_verdicts.target(target.direction, target.value, MEASURES[target.name].unit)}"
+            f"{target_text(target.direction, target.value, MEASURES[target.name].unit)}"
             + (" (without faults)" if target.faults == "none" else "")
             for target in milestone.metrics
         ]
-        when = f"{wording_verdicts.day(milestone.start)} to {wording_verdicts.day(milestone.due)}"
+        when = f"{day(milestone.start)} to {day(milestone.due)}"
         rows.append((f"{milestone.code} {milestone.title}", milestone.objective, when, "<br>".join(goals)))
     return table(("Milestone", "What for", "When", "Proven by"), rows)
 

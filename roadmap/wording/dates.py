@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from datetime import date
 
 
-def day(when: date, *, year: bool = False) -> str:
-    """A date: "12 Jan", with the year where asked."""
+def day(when: date, *, year: bool = True) -> str:
+    """Format a date: "12 Jan 2013", without the year "12 Jan"."""
     return f"{when.day} {when:%b}" + (f" {when.year}" if year else "")
 
 
 def days_between(first: date, last: date) -> str:
     """A stretch of days, both ends included: "1 Jan to 31 Mar 2013"; of one day, that day."""
     if first == last:
-        return day(last, year=True)
-    return f"{day(first, year=first.year != last.year)} to {day(last, year=True)}"
+        return day(last)
+    return f"{day(first, year=first.year != last.year)} to {day(last)}"
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,7 +67,12 @@ def due_slip(proven: date | None, due: date, today: date) -> str:
 def day_span(first: date, last: date) -> str:
     """A stretch of days in short: "23 to 31 Dec 2013", "30 Sep to 6 Oct 2013", "1 Jan 2013" for one."""
     if first == last:
-        return day(first, year=True)
+        return day(first)
     if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} to {day(last, year=True)}"
+        return f"{first.day} to {day(last)}"
     return days_between(first, last)
+
+
+def block_noun(block_days: int) -> str:
+    """Return what a block of so many days is called: a replayed "week", in production a "day"."""
+    return "week" if block_days == 7 else "day"

@@ -104,7 +104,7 @@ def answer(gain: Gain) -> Answer:
         return replace(
             found,
             situation="regressed",
-            headline=f"Proven on {day(gain.proven_on)}, regressed since.",
+            headline=f"Proven on {day(gain.proven_on, year=False)}, regressed since.",
             detail=f"{gained(gain.estimate, gain.low, gain.high, gain.target).capitalize()} by now. {found.detail}",
         )
     return found
@@ -167,7 +167,10 @@ def _nothing_compared(gain: Gain) -> Answer:
 
 
 def _no_runs(gain: Gain) -> tuple[str, str]:
-    return f"No runs yet on {gain.code}.", f"{'Starts' if gain.start > gain.today else 'Started'} {day(gain.start)}."
+    return (
+        f"No runs yet on {gain.code}.",
+        f"{'Starts' if gain.start > gain.today else 'Started'} {day(gain.start, year=False)}.",
+    )
 
 
 def early_look(gain: Gain) -> str:
@@ -187,8 +190,8 @@ def too_early(gain: Gain) -> str:
         return f"{have} No range can be given yet."
     enough = gain.today + timedelta(days=gain.block_days * (gain.min_blocks - gain.blocks))
     if enough > gain.due:
-        return f"{have} At today's rate not before {day(enough)}, after the due date."
-    return f"{have} Enough around {day(enough)} at today's rate."
+        return f"{have} At today's rate not before {day(enough, year=False)}, after the due date."
+    return f"{have} Enough around {day(enough, year=False)} at today's rate."
 
 
 def _target(gain: Gain) -> str:
@@ -209,6 +212,6 @@ def gained(estimate: float | None, low: float | None, high: float | None, target
     return less_time(estimate, digits_of(estimate, low, high, target))
 
 
-def under_faults(faults: str) -> str:
-    """What faults runs met, as it stands in a sentence: "under standard faults"."""
-    return FAULTS_PHRASE.get(faults, f"under {faults} faults")
+def under_faults(faults: str, mode: str = "replay") -> str:
+    """Return the faults that runs met as a phrase: "under standard faults"; in production always "as it happened"."""
+    return FAULTS_PHRASE.get("real" if mode == "live" else faults, f"under {faults} faults")

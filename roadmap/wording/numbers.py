@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MISSING = "not recorded"
 
@@ -35,6 +40,16 @@ def digits_apart(share: float, target: float | None, digits: int = 0) -> int:
 
 def _rounded(share: float, digits: int) -> float:
     return round(share * 100, digits)
+
+
+def digits_to_separate(values: Iterable[float], target: float, unit: str = "share") -> int:
+    """Return the decimals that keep every value visibly apart from a target it does not equal; three at most."""
+    compared, times, least = list(values), 100 if unit == "share" else 1, 0 if unit == "share" else 1
+    for decimals in range(least, 3):
+        goal = round(target * times, decimals)
+        if all(value == target or round(value * times, decimals) != goal for value in compared):
+            return decimals
+    return 3
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -73,11 +88,6 @@ def count(number: float | None) -> str:
 def plural(number: int, one: str, many: str | None = None) -> str:
     """A counted noun: "1 week", "13 weeks"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def tight(text: str) -> str:
-    """A sentence of another room with its percentages written as on these pages: "60 %" as "60%"."""
-    return text.replace(" %", "%")
 
 
 #: Of fewer exchanges than this nothing is said of every 1,000: one of three is no 333 that anybody has seen.
@@ -160,7 +170,35 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
 
 
-def counted_noun(number: int, what: str) -> str:
-    """A counted noun that comes as a plural, perhaps with more words: "1 run", "2 records compared"."""
-    noun, _, more = what.partition(" ")
-    return " ".join(filter(None, (plural(number, noun.removesuffix("s"), noun), more)))
+#: The end that makes the first noun of a phrase a plural: `records`, `touches`.
+_PLURAL_END = re.compile(r"(?<=ch)es\b|(?<!s)s\b")
+
+
+def counted(number: int, nouns: str) -> str:
+    """Format a count of a noun given in the plural: "1 record due", "2 records due"; only the first noun bends."""
+    return counted_as(f"{number:,}", nouns)
+
+
+def counted_as(number: str, nouns: str) -> str:
+    """Format the same for a number already formatted: "1 call per outage hour", "1.0 calls per outage hour"."""
+    return f"{number} {_PLURAL_END.sub('', nouns, count=1) if number == '1' else nouns}"
+
+
+def amount(value: float, unit: str, decimals: int = 0) -> str:
+    """Format a value with its unit; a number that is not whole and not a share has one decimal at least."""
+    if unit == "share":
+        return percent(value, decimals)
+    if value == int(value):
+        return counted_as(f"{value:,.0f}", unit)
+    # a value that is not zero is not shown as 0.0
+    least = next((d for d in (1, 2) if abs(value) >= 0.5 / 10**d), 3)
+    return counted_as(f"{value:,.{max(decimals, least)}f}", unit)
+
+
+def odds_text(chance: float) -> str:
+    """Format a probability; one that is merely very high or very low is never shown as certain."""
+    if chance < 0.01:
+        return "odds below 1%"
+    if chance > 0.99:
+        return "odds above 99%"
+    return f"odds of {percent(chance)}"

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from roadmap.wording.numbers import tight
+#: Characters of an error message that fit in a table row.
+ROW_CHARACTERS = 160
 
 
-def shortened(text: str, most: int) -> str:
-    """A text on one line and no longer than that, cut between words where it can be; "" for no room at all."""
-    line = tight(" ".join(text.split()))
-    if len(line) <= most:
+def shortened(text: str, most: int = ROW_CHARACTERS) -> str:
+    """Return a text on one line of at most `most` characters, cut between words where possible; "" if `most` is 0.
+
+    Only the first `4 * most` characters are read, so that a message of megabytes costs no more than a short one.
+    """
+    line = " ".join(text[: 4 * most].split())
+    if len(line) <= most and len(text) <= 4 * most:
         return line
     head = line[: max(most - 1, 0)]
     cut = head.rpartition(" ")[0]
-    return f"{(cut if len(cut) > most // 2 else head).rstrip(' ,;:')}…" if head else ""
-
-
-#: So much of an error stands in a row.
-BEGINNING_CHARACTERS = 160
-
-
-def beginning(text: str, most: int = BEGINNING_CHARACTERS) -> str:
-    """The beginning of a text on one line."""
-    one = " ".join(text[: 4 * most].split())
-    return one if len(one) <= most else one[: most - 1] + "…"
+    return f"{(cut if len(cut) > most // 2 else head).rstrip(' ,;:')}\N{HORIZONTAL ELLIPSIS}" if head else ""
 
 
 def sentence(text: str) -> str:
-    """A clause of another room as a sentence of its own."""
-    text = tight(text)
-    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+    """Turn a clause into a sentence: a capital first letter and a full stop."""
+    return f"{capital(text).removesuffix('.')}."
 
 
 def capital(text: str) -> str:
-    """A clause with a capital first letter, and the rest as it is."""
+    """Return a text with a capital first letter, the rest unchanged."""
     return text[:1].upper() + text[1:]

@@ -59,7 +59,7 @@ def test_one_row_in_a_quarter_fails_a_census(judged, code, settings, name, said)
 
 
 def test_a_service_that_saves_too_little_keeps_its_other_proofs_open(judged):
-    """The time saved is a guardrail of the second: 20 % saved breaches it, and nothing is proven."""
+    """The time saved is a guardrail of the second: 20% saved breaches it, and nothing is proven."""
     found, done = judged("M2", cost=0.8)
     assert (found.status, done["guardrail", "busy_time_saved"].verdict) == ("missed", "breached")
     assert done["metric", "false_rejects"].verdict == "met"

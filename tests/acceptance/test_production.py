@@ -91,7 +91,7 @@ def company(tmp_path):
 
 
 def test_the_service_is_proven_against_the_history_of_a_log(company):
-    """From a log and live runs to a verdict of grade D: about 59 % less time, unpaired, and the gate opens."""
+    """From a log and live runs to a verdict of grade D: about 59% less time, unpaired, and the gate opens."""
     folder = company("D")
     milepost(folder, "metrics", "import", str(folder / "monolith.csv"))
     milepost(folder, "metrics", "collect")

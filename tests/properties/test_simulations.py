@@ -16,7 +16,7 @@ from metrics.stats.cost_index import PairedTotals, pair_cells
 
 
 def alike(rng, cases, blocks, correlation):
-    """Series of blocks around 0 with 10 % noise, neighbours alike (AR(1))."""
+    """Series of blocks around 0 with 10% noise, neighbours alike (AR(1))."""
     series = rng.normal(0, 0.1, (cases, blocks))
     for i in range(1, blocks):
         series[:, i] = correlation * series[:, i - 1] + math.sqrt(1 - correlation**2) * series[:, i]
@@ -26,7 +26,7 @@ def alike(rng, cases, blocks, correlation):
 @pytest.mark.parametrize(("correlation", "least"), [(0.0, 0.93), (0.5, 0.90)])
 @pytest.mark.parametrize("control_blocks", [None, 28, 90])
 def test_interval_of_28_blocks_covers_the_truth(correlation, least, control_blocks):
-    """The 95 % interval holds the truth often enough, paired (96.3, 91.4 %) and unpaired (96.8, 94.0 % with 28)."""
+    """The 95% interval holds the truth often enough, paired (96.3, 91.4%) and unpaired (96.8, 94.0% with 28)."""
     rng = np.random.default_rng(28)
     series = alike(rng, 4000, 28, correlation)
     controls = alike(rng, 4000, control_blocks, correlation) if control_blocks else [None] * 4000
@@ -44,7 +44,7 @@ def test_interval_without_the_correction_would_not():
 @pytest.mark.parametrize(("correlation", "most"), [(0.0, 0.05), (0.5, 0.10)])
 @pytest.mark.parametrize("control_blocks", [28, 200, None])
 def test_looking_every_block_at_unpaired_sides_is_seldom_fooled(correlation, most, control_blocks):
-    """At the exact target, 41 looks say "met" in 2.3 and 6.6 % of cases at most, however long the control's past."""
+    """At the exact target, 41 looks say "met" in 2.3 and 6.6% of cases at most, however long the control's past."""
     rng = np.random.default_rng(12)
     cases = 300
     series = alike(rng, cases, 52, correlation)
@@ -78,7 +78,7 @@ def replaced(rng, true_index, blocks=26, noise=0.05):
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_a_loss_is_never_shown_as_a_gain_while_small_feeds_move_first(paired):
-    """Every feed is 10 % slower; the mean run says better at every seed and look, the index never does."""
+    """Every feed is 10% slower; the mean run says better at every seed and look, the index never does."""
     for seed in range(100):
         sides, weights = replaced(np.random.default_rng(seed), 1.1)
         for blocks in (8, 14, 20, 26):
@@ -112,7 +112,7 @@ def test_a_gain_of_forty_percent_is_found_within_three_points_while_the_mix_shif
 
 
 def test_the_mean_run_says_eighty_percent_better_of_a_service_that_is_slower():
-    """What the definition warns of: small feeds first, each 10 % slower, and a mean that says 80 % better."""
+    """What the definition warns of: small feeds first, each 10% slower, and a mean that says 80% better."""
     sides, weights = replaced(np.random.default_rng(1), 1.1, blocks=14)
     assert 1 - np.nanmean(sides.subject_busy_s) / np.nanmean(sides.control_busy_s) > 0.80
     assert cost_of(sides, weights, paired=True).index == pytest.approx(1.1, abs=0.03)

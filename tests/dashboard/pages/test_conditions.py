@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from roadmap.wording import verdicts
+from roadmap.wording.gains import under_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ def live(app_on: Callable[..., Flask], live_quarter: Path) -> FlaskClient:
 )  # fmt: skip
 def test_what_runs_met_is_said_by_the_clock(faults: str, mode: str, said: str) -> None:
     """A plan names faults for replays; in production no words of a replay are said."""
-    assert verdicts.under(faults, mode) == said
+    assert under_faults(faults, mode) == said
 
 
 @pytest.mark.parametrize("page", ["/milestones", "/milestones/M1", "/milestones/M4"])
@@ -63,4 +64,4 @@ def test_commands_and_targets_are_written_for_people(live: FlaskClient) -> None:
     """A command in a sentence is code, and a target below nothing has a true minus sign."""
     one = live.get("/milestones").text
     assert "`" not in one.split("<main")[1].split('<script type="application/json"')[0]
-    assert verdicts.target("at_least", -0.1, "share") == "at least −10 %"
+    assert verdicts.target_text("at_least", -0.1, "share") == "at least −10%"

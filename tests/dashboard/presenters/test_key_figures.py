@@ -86,7 +86,7 @@ def test_failures_stand_beside_those_of_the_monolith(told) -> None:
 )
 def test_one_run_is_one_run(number, what, said) -> None:
     """Nobody reads "1 runs"."""
-    assert numbers.counted_noun(number, what) == said
+    assert numbers.counted(number, what) == said
 
 
 def test_a_point_that_stands_alone_is_a_dot() -> None:

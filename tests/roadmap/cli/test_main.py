@@ -46,8 +46,8 @@ def test_status_says_number_range_and_target(measured):
         "M1 Receive           proven",
         "  why        every target reached on 31 Mar 2013",
         (
-            "  metric     Processing time saved: 59.5 % less time, likely 59.1 % to 59.9 %; target at least 30 %: met "
-            "(grade B, 12 weeks, 24 runs, 100 % of the work covered)"
+            "  metric     Processing time saved: 59.5% less time, likely 59.1% to 59.9%; target at least 30%: met "
+            "(grade B, 12 weeks, 24 runs, 100% of the work covered)"
         ),
         "  guardrail  Records lost: 0 of 1,200 records due; target none: held (grade B, 12 weeks)",
     ]

@@ -46,7 +46,7 @@ def wilson(failed, counted, effect=1.0, z=1.959963984540054):
 
 @pytest.fixture
 def milestone(one_milestone):
-    """At least 30 % saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
+    """At least 30% saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
     return load(one_milestone).milestone("M1")
 
 
@@ -69,7 +69,7 @@ def only(milestone, reading, today=HALFWAY, last_day=None):
 
 
 def test_odds_follow_the_formula(milestone):
-    """Six of twelve weeks at 40 % with a noise of 0.1, worked out by hand for a target of 30 %."""
+    """Six of twelve weeks at 40% with a noise of 0.1, worked out by hand for a target of 30%."""
     room_now = math.log(0.7 / 0.6)
     half = 0.1 / math.sqrt(12) * bound_factor(12, 0.05, "anytime")
     spread = 0.1 * math.sqrt(6 / (6 * 12))
@@ -78,7 +78,7 @@ def test_odds_follow_the_formula(milestone):
     assert found.odds == pytest.approx(by_hand)
     assert (found.points, found.estimate, found.as_of, found.due) == (6, 0.40, HALFWAY, DUE)
     assert found.text == (
-        "odds above 99 % that at least 30 % is proven by 31 Mar 2013; expected around 31 Mar 2013 if things stay as "
+        "odds above 99% that at least 30% is proven by 31 Mar 2013; expected around 31 Mar 2013 if things stay as "
         "they are"
     )
 
@@ -112,7 +112,7 @@ def test_odds_count_every_look_by_then(have, blocks, beyond):
 
 
 def test_what_a_look_has_reached_is_not_foreseen(milestone):
-    """After twelve weeks at 60 % the target is reached, which would make odds of 1; after six it still lies ahead."""
+    """After twelve weeks at 60% the target is reached, which would make odds of 1; after six it still lies ahead."""
     sure = replace(SAVED, estimate=0.60, blocks=12)
     due = milestone.model_copy(update={"due": DUE + timedelta(days=90)})
     found = only(due, sure, DUE)
@@ -197,12 +197,12 @@ def test_past_the_due_date_there_is_a_day_and_no_odds(milestone):
 
 
 def test_what_falls_short_is_never_expected(milestone):
-    """At 20 % a target of 30 % is not proven within three years."""
+    """At 20% a target of 30% is not proven within three years."""
     found = only(milestone, replace(SAVED, estimate=0.20))
     assert found.expected_on is None
     assert found.odds < 0.01
     assert found.text.endswith("not within three years if things stay as they are")
-    assert found.text.startswith("odds below 1 %")
+    assert found.text.startswith("odds below 1%")
 
 
 def test_one_look_only_is_foreseen_for_its_own_day(one_milestone):
@@ -266,7 +266,7 @@ def test_unknown_noise_gives_no_odds(milestone):
 
 @pytest.mark.parametrize(("true", "price"), [(0.62, 0.15), (0.64, 0.64), (0.66, 0.95)])
 def test_the_price_of_a_proof_is_the_one_we_name(true, price):
-    """10 % noise, twelve paired blocks, target 60 %: the odds of evidence.md, within two points."""
+    """10% noise, twelve paired blocks, target 60%: the odds of evidence.md, within two points."""
     beyond = distance_to_target(Target(name="busy_time_saved", at_least=0.60), true, "log_ratio")
     assert proof_odds(beyond, 0.10, 12, RULES) == pytest.approx(price, abs=0.02)
 
@@ -282,7 +282,7 @@ def test_the_price_of_a_proof_agrees_with_a_simulation():
 
 @pytest.mark.parametrize(("share", "effect", "many"), [(0.05, 1.0, 73), (0.01, 1.0, 381), (0.05, 2.0, 146)])
 def test_how_many_it_takes_when_none_fails(share, effect, many):
-    """73 for 5 % and 381 for 1 %, times the design effect; one fewer would not do."""
+    """73 for 5% and 381 for 1%, times the design effect; one fewer would not do."""
     assert without_failure(share, effect) == many
     assert wilson(0.0, many, effect)[1] <= share < wilson(0.0, many - 1, effect)[1]
 
@@ -319,9 +319,9 @@ def test_needs_of_a_milestone_that_was_never_measured(milestone):
     """Twelve weeks, an assumed noise that is named, and the gain that has good odds; a census asks for weeks only."""
     saved, lost = needs(milestone, {}, START, None, 7)
     assert (saved.blocks, saved.earliest, saved.target) == (12, DUE, 0.30)
-    assert saved.assumed == "a noise of 10 % from week to week"
+    assert saved.assumed == "a noise of 10% from week to week"
     assert proof_odds(math.log(0.7 / (1 - saved.true_gain)), 0.10, 12, RULES) == pytest.approx(0.80, abs=0.001)
-    assert "a true 38.2 % or more is proven with odds of 80 %, assuming a noise of 10 %" in saved.text
+    assert "a true 38.2% or more is proven with odds of 80%, assuming a noise of 10%" in saved.text
     assert (lost.role, lost.blocks, lost.true_gain, lost.earliest, lost.assumed) == ("guardrail", 12, 0.0, DUE, "")
 
 

@@ -26,7 +26,7 @@ def live_db(tmp_path):
 
 @pytest.fixture
 def plan(one_milestone):
-    """A function that gives the plan: at least 30 % saved from 2 Mar 2026 on, twelve days, and what is changed."""
+    """A function that gives the plan: at least 30% saved from 2 Mar 2026 on, twelve days, and what is changed."""
 
     def make(rules='min_grade = "C"', due="2026-04-30"):
         text = one_milestone.read_text().split("[[milestone.guardrail]]")[0]

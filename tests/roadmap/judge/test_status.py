@@ -29,7 +29,7 @@ EARLY = "3 of 12 weeks; enough around 31 Mar 2013 at this rate"
 
 @pytest.fixture
 def milestone(one_milestone):
-    """At least 30 % saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
+    """At least 30% saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
     return load(one_milestone).milestone("M1")
 
 
@@ -234,7 +234,7 @@ def test_a_failed_target_is_a_fact_before_the_due_date(milestone):
     assert (found.status, gate(found)) == ("at_risk", 5)
     assert [reason.text for reason in found.reasons] == [
         (
-            "fact: Processing time saved: 20 % less time, likely 15 % to 25 %; target at least 30 %: not met "
+            "fact: Processing time saved: 20% less time, likely 15% to 25%; target at least 30%: not met "
             "(the whole likely range falls short of the target)"
         ),
         (
@@ -256,7 +256,7 @@ def test_cost_over_budget_is_a_fact(milestone, spent, expected):
         ({"missing": EARLY, "low": None, "high": None}, "too little evidence for a verdict", True),
         (
             {"coverage": 0.5},
-            "evidence that cannot count: both sides did 50 % of the work that counts; 80 % is asked for",
+            "evidence that cannot count: both sides did 50% of the work that counts; 80% is asked for",
             False,
         ),
         ({"grade": "D"}, "evidence that cannot count: evidence of grade D; grade B is asked for", False),

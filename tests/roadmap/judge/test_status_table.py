@@ -227,7 +227,7 @@ def test_a_single_week_is_said_as_one(make):
     ("estimate", "code"), [(0.91, None), (0.90, None), (0.899, "fact:ceiling:recovered_unattended")]
 )
 def test_a_ceiling_below_the_target_is_a_fact(one_milestone, estimate, code):
-    """Six of twelve weeks: 90 % can still become 95 %, and 89.9 % cannot."""
+    """Six of twelve weeks: 90% can still become 95%, and 89.9% cannot."""
     text = one_milestone.read_text().replace('"busy_time_saved"', '"recovered_unattended"').replace("0.30", "0.95")
     one_milestone.write_text(text)
     half = replace(SAVED_READING, estimate=estimate, blocks=6, low=None, high=None, missing="6 of 12", scale=None)

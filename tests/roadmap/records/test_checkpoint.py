@@ -35,7 +35,7 @@ def live_db(tmp_path):
 
 @pytest.fixture
 def plan(one_milestone):
-    """At least 30 % saved and some touches, from 2 Mar 2026 on, judged from the sixth day on."""
+    """At least 30% saved and some touches, from 2 Mar 2026 on, judged from the sixth day on."""
     text = one_milestone.read_text().split("[[milestone.guardrail]]")[0]
     text = text.replace("2013-01-07", START.isoformat()).replace("2013-03-31", "2026-04-05")
     text = text.replace(

@@ -39,7 +39,7 @@ def store(db, odds, as_of, due="2013-03-31", name="busy_time_saved", role="metri
 
 @pytest.fixture
 def milestone(one_milestone):
-    """At least 30 % saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
+    """At least 30% saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
     return load(one_milestone).milestones[0]
 
 

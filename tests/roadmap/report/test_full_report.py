@@ -40,7 +40,7 @@ def test_the_report_in_words(measured):
         "Replay, judged as of 31 Mar 2013, its last day.",
         "not production. Data until 31 Mar 2013.",
         "1 of 1 milestone proven: M1.",
-        "Processing time saved with M1: 59.5 % less time, likely 59.1 % to 59.9 %; the target is at least 30 %.",
+        "Processing time saved with M1: 59.5% less time, likely 59.1% to 59.9%; the target is at least 30%.",
         "M1 Receive           proven",
         "  why        every target reached on 31 Mar 2013",
         "  due        31 Mar 2013, proven in time",

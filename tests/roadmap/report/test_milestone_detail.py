@@ -56,7 +56,7 @@ def test_show_says_what_each_number_rests_on(measured):
     sha256 = found["metrics"][0]["inputs_sha256"]
     number, rests, counted, *_ = lines(run(measured, "show", "M1").output, "Measured")
     assert number.startswith(
-        "  metric     Processing time saved: 59.5 % less time, likely 59.1 % to 59.9 %; target at least"
+        "  metric     Processing time saved: 59.5% less time, likely 59.1% to 59.9%; target at least"
     )
     assert (
         rests.split()
@@ -65,7 +65,7 @@ def test_show_says_what_each_number_rests_on(measured):
             f"inputs {sha256[:12]}"
         ).split()
     )
-    assert counted.strip().startswith("n = 24 runs, 12 blocks, paired, block by block; ordinary 95 % interval 0.59")
+    assert counted.strip().startswith("n = 24 runs, 12 blocks, paired, block by block; ordinary 95% interval 0.59")
 
 
 def test_show_says_what_nobody_recorded(measured):

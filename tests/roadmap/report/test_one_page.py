@@ -105,7 +105,7 @@ def test_the_same_inputs_hash_the_same_and_others_do_not(judged, one_milestone):
         ("one two", 7, "one two"),
         ("one  two\nthree", 9, "one two…"),
         ("W" * 30, 10, "WWWWWWWWW…"),
-        ("60 % of it", 40, "60% of it"),
+        ("60% of it", 40, "60% of it"),
         ("anything", 0, ""),
     ],
 )
@@ -184,7 +184,7 @@ def test_without_measurements_there_is_the_plan(front, clock, how):
 @pytest.mark.parametrize(
     ("code", "text", "short"),
     [
-        ("fact:not_met:busy_time_saved", "fact: Time: 50.1 % less" + " and more" * 12,
+        ("fact:not_met:busy_time_saved", "fact: Time: 50.1% less" + " and more" * 12,
          "Processing time saved: short of the target"),
         ("forecast:late:failed_first", "forecast: " + "a word " * 20,
          "Failed at the first attempt: expected after the due date"),

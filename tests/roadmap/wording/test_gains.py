@@ -150,7 +150,7 @@ def test_no_number_has_more_digits_than_its_range_supports(
         (wording_dates.due_slip(date(2013, 3, 24), date(2013, 3, 31), date(2013, 5, 1)), "7 days early"),
         (wording_dates.due_slip(None, date(2013, 3, 31), date(2013, 4, 1)), "1 day overdue"),
         (wording_dates.due_slip(None, date(2013, 3, 31), date(2013, 3, 31)), ""),
-        (text.sentence("at least 60 % of it"), "At least 60% of it."),
+        (text.sentence("at least 60% of it"), "At least 60% of it."),
     ],
 )
 def test_numbers_are_said_as_people_read_them(said: str, expected: str) -> None:

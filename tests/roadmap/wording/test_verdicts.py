@@ -13,6 +13,8 @@ from roadmap.model import Evidence
 from roadmap.plan.loader import load
 from roadmap.report import verdict_text
 from roadmap.wording import verdicts
+from roadmap.wording.dates import block_noun
+from roadmap.wording.numbers import counted, odds_text, plural
 
 
 def saved(estimate, low, high, missing=""):
@@ -27,31 +29,31 @@ def saved(estimate, low, high, missing=""):
 @pytest.mark.parametrize(
     ("reading", "text"),
     [
-        (saved(0.65, 0.63, 0.67), "65 % less time, likely 63 % to 67 %"),
-        (saved(0.62, 0.597, 0.64), "62 % less time, likely 59.7 % to 64 %"),
-        (saved(0.60, 0.60, 0.64), "60 % less time, likely 60 % to 64 %"),
-        (saved(0.04, -0.05, 0.12), "4 % less time, likely between 5 % more and 12 % less"),
-        (saved(-0.10, -0.15, -0.05), "10 % more time, likely 5 % to 15 %"),
-        (saved(0.5, None, None, "3 of 12 weeks"), "50 % less time (early look: 3 of 12 weeks)"),
+        (saved(0.65, 0.63, 0.67), "65% less time, likely 63% to 67%"),
+        (saved(0.62, 0.597, 0.64), "62% less time, likely 59.7% to 64%"),
+        (saved(0.60, 0.60, 0.64), "60% less time, likely 60% to 64%"),
+        (saved(0.04, -0.05, 0.12), "4% less time, likely between 5% more and 12% less"),
+        (saved(-0.10, -0.15, -0.05), "10% more time, likely 5% to 15%"),
+        (saved(0.5, None, None, "3 of 12 weeks"), "50% less time (early look: 3 of 12 weeks)"),
         (saved(None, None, None, "no weeks"), "no weeks"),
         (None, "nothing measured yet"),
     ],
 )
 def test_time_saved_in_words(reading, text):
     """Less or more time, never faster; a bound just short of the target is not rounded onto it."""
-    assert verdicts.said(reading, "share", "sampled", 0.60) == text
+    assert verdicts.reading_text(reading, "share", "sampled", 0.60) == text
 
 
 @pytest.mark.parametrize(
     ("direction", "value", "unit", "text"),
     [
         ("at_least", 1.0, "share", "all"),
-        ("at_least", 0.6, "share", "at least 60 %"),
+        ("at_least", 0.6, "share", "at least 60%"),
         ("at_most", 0.0, "records", "none"),
         ("at_most", 5.0, "calls per outage hour", "at most 5 calls per outage hour"),
         ("at_most", 0.0, "share", "none"),
-        ("at_least", 0.995, "share", "at least 99.5 %"),
-        ("at_most", 0.0005, "share", "at most 0.05 %"),
+        ("at_least", 0.995, "share", "at least 99.5%"),
+        ("at_most", 0.0005, "share", "at most 0.05%"),
         ("at_most", 1.0, "records", "at most 1 record"),
         ("at_most", 0.25, "seconds", "at most 0.25 seconds"),
         ("at_most", 1.0, "seconds", "at most 1 second"),
@@ -63,14 +65,14 @@ def test_time_saved_in_words(reading, text):
 )
 def test_targets_in_words(direction, value, unit, text):
     """Targets read as a person would say them."""
-    assert verdicts.target(direction, value, unit) == text
+    assert verdicts.target_text(direction, value, unit) == text
 
 
 def test_a_census_is_never_rounded_to_all():
     """One of 200,000 records that differs shows as a count."""
     reading = saved(199_999 / 200_000, None, None)
     reading = type(reading)(**{f: getattr(reading, f) for f in reading.__slots__} | {"n": 200_000, "n_of": "records"})
-    assert verdicts.said(reading, "share", "census", 1.0) == "199,999 of 200,000 records"
+    assert verdicts.reading_text(reading, "share", "census", 1.0) == "199,999 of 200,000 records"
 
 
 @pytest.mark.parametrize(
@@ -87,27 +89,32 @@ def test_a_census_is_never_rounded_to_all():
 )
 def test_one_is_not_many(number, nouns, text):
     """One of a thing is said in the singular, whatever follows the noun."""
-    assert verdicts.counted(number, nouns) == text
+    assert counted(number, nouns) == text
 
 
 def test_blocks_go_by_their_names():
     """A replayed week, a day of production, and one of either."""
-    assert [verdicts.blocks(n, days) for n in (1, 12) for days in (7, 1)] == ["1 week", "1 day", "12 weeks", "12 days"]
+    assert [plural(n, block_noun(days)) for n in (1, 12) for days in (7, 1)] == [
+        "1 week",
+        "1 day",
+        "12 weeks",
+        "12 days",
+    ]
 
 
 @pytest.mark.parametrize(
     ("chance", "text"),
     [
-        (0.0, "odds below 1 %"),
-        (0.01, "odds of 1 %"),
-        (0.5, "odds of 50 %"),
-        (0.99, "odds of 99 %"),
-        (1.0, "odds above 99 %"),
+        (0.0, "odds below 1%"),
+        (0.01, "odds of 1%"),
+        (0.5, "odds of 50%"),
+        (0.99, "odds of 99%"),
+        (1.0, "odds above 99%"),
     ],
 )
 def test_odds_are_never_certain(chance, text):
     """What is merely very likely is not called sure."""
-    assert verdicts.odds(chance) == text
+    assert odds_text(chance) == text
 
 
 @pytest.mark.parametrize(
@@ -123,7 +130,7 @@ def test_odds_are_never_certain(chance, text):
 def test_other_units_in_words(estimate, low, high, unit, kind, text):
     """Seconds and megabytes; a value beside its target keeps decimals enough to be told from it."""
     reading = replace(saved(estimate, low, high), measure="other")
-    assert verdicts.said(reading, unit, kind, 5.0) == text
+    assert verdicts.reading_text(reading, unit, kind, 5.0) == text
 
 
 def test_markdown_has_a_row_a_milestone(one_milestone):
@@ -132,11 +139,11 @@ def test_markdown_has_a_row_a_milestone(one_milestone):
     verdict = judge(plan.milestone("M1"), Evidence(), date(2013, 1, 6), 1)
     assert verdict_text.to_markdown([verdict]).splitlines()[2] == (
         "| M1 Receive | not started | starts on 7 Jan 2013, in 1 day | "
-        "Processing time saved: target at least 30 %<br>Records lost: target none |"
+        "Processing time saved: target at least 30%<br>Records lost: target none |"
     )
     assert verdict_text.plan_markdown(plan) == (
         "| Milestone | What for | When | Proven by |\n"
         "| --- | --- | --- | --- |\n"
         "| M1 Receive | Same answers, in less time | 7 Jan 2013 to 31 Mar 2013 "
-        "| Processing time saved: at least 30 % |"
+        "| Processing time saved: at least 30% |"
     )
