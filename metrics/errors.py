@@ -1,40 +1,40 @@
-"""What can go wrong while measuring, named by what the caller does next.
+"""Errors of measuring, named by what the caller does next.
 
 MetricsError            base; never raised itself
-├── BadInput            mend the named thing and call again (exit 2)
+├── BadInput            correct the named thing and call again (exit 2)
 ├── StoreDamaged        restore or move the named database away; nothing was changed (exit 2)
 │   └── StoreMissing    measure or run something first; there is nothing to read yet (exit 2)
-├── SpoolDamaged        look at the line set aside; every good line has been collected (exit 3)
-├── RowsSkipped         mend the rows that were named and import again; every good row is in (exit 3)
-├── SubjectFailed       read the subject's own words; the measurement did not happen (exit 1)
-└── TryLater            somebody else is at it; call again later (exit 75)
+├── SpoolDamaged        look at the saved lines; every good line has been collected (exit 3)
+├── RowsSkipped         correct the named rows and import again; every good row was imported (exit 3)
+├── SubjectFailed       read the subject's own output; the measurement did not happen (exit 1)
+└── TryLater            another program holds the lock; call again later (exit 75)
 """
 
 
 class MetricsError(Exception):
-    """Base of this room's errors; `exit_code` is what the command line ends with."""
+    """Base of this room's errors; `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
 
 class BadInput(MetricsError):
-    """A name, a value or a place that cannot be used; the message names it and the choices."""
+    """A name, a value or a path cannot be used; the message names it and the choices."""
 
     exit_code = 2
 
 
 class StoreDamaged(MetricsError):
-    """The metrics database is not one, is of another clock, or is from a newer release."""
+    """The metrics database is not one, is on another clock, or was made by a newer release."""
 
     exit_code = 2
 
 
 class StoreMissing(StoreDamaged):
-    """There is no metrics database yet, or it is being made at this moment."""
+    """There is no metrics database yet, or it is being created at this moment."""
 
 
 class SpoolDamaged(MetricsError):
-    """Lines of a spool file are not events; they were set aside, the others collected."""
+    """Lines of a spool file are not events; they were saved apart, the others were collected."""
 
     exit_code = 3
 
@@ -50,6 +50,6 @@ class SubjectFailed(MetricsError):
 
 
 class TryLater(MetricsError):
-    """The database is locked by another program for longer than we wait."""
+    """Another program holds the database locked for longer than we wait."""
 
     exit_code = 75

@@ -1,8 +1,8 @@
-"""What one run was: the event both sides are measured by, and the spool it is appended to.
+"""Run events, by which both sides are measured, and the spool files that they are appended to.
 
-The floor of the house: standard library only, so that a measured program carries no weight for being measured.
-Stamps are UTC microseconds since 1970; in a replay they are the replayed calendar. Durations are monotonic
-nanoseconds and always real.
+This module uses the standard library only: being measured must add no dependency to a program. Timestamps are UTC
+microseconds since 1970; in a replay they are on the replayed calendar. Durations are nanoseconds of the monotonic clock
+and always real.
 """
 
 from __future__ import annotations
@@ -20,27 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: Where a row can end. `in` is their sum.
+#: Outcomes of a row. The count `in` is their sum.
 OUTCOMES = ("delivered", "quarantined", "filtered", "duplicate", "refused", "failed", "due", "ambiguous")
 
-#: How a run can end. `already_received` enters no rows; `abandoned` is a start without an end; `due` goes on by itself
-#: at a later time; `ambiguous` waits for a person, for nobody knows whether the partner has it.
+#: Outcomes of a run. `already_received` enters no rows; `abandoned` is a start without an end; a run that is `due`
+#: continues by itself at a later time; `ambiguous` waits for a person, as it is unknown whether the partner has the
+#: rows.
 RUN_OUTCOMES = ("done", "already_received", "refused", "failed", "abandoned", "due", "ambiguous")
 
-#: Ends after which not everything is where it belongs. All count as failed, by whatever name: an attempt that ends
-#: `due` has failed as much as one that ends `failed`, and differs in who goes on with it.
+#: Outcomes that leave an exchange incomplete. All of them count as failed: an attempt that ends `due` has failed as
+#: much as one that ends `failed`; the difference is who continues it.
 FAILED_OUTCOMES = ("refused", "failed", "abandoned", "due", "ambiguous")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunKey:
-    """What makes a run one run; the same key twice is the same run told twice."""
+    """Identity of a run: two events with the same key are about the same run."""
 
     system: str  #: "monolith", "service", or "monolith#2" for an A/A control
     level: int  #: service level; 0 for the monolith
     mode: str  #: "live" or "replay"
     faults: str  #: "none", "standard", or "real" for live runs
-    series: str  #: hash of everything that must be equal for two numbers to be compared; "" for live runs
+    series: str  #: hash of all that must be equal before two numbers are compared; "" for live runs
     round: int  #: pass of a replay, from 1; 0 for live runs
     exchange_id: str
     attempt: int
@@ -48,11 +49,11 @@ class RunKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEvent:
-    """One attempt at one exchange, measured.
+    """The measurements of one attempt at one exchange.
 
     `block` and `block_end` are the first and last day (ISO dates) of the unit of evidence: a replayed week, or a day
-    of production. `duration_ns` is None where a run has no end. `rows` has `in` and one count an outcome; after a
-    failed attempt it is the account as that attempt left it.
+    of production. `duration_ns` is None for a run without an end. `rows` has the key `in` and one key per row outcome;
+    after a failed attempt it is the account as that attempt left it.
     """
 
     key: RunKey
@@ -62,37 +63,37 @@ class RunEvent:
     file: str
     block: str
     block_end: str
-    due_at_us: int  #: when the file was there to be exchanged
+    due_at_us: int  #: when the file was ready to be exchanged
     started_at_us: int
     duration_ns: int | None
-    blocked_ns: int = 0  #: spent on requests that ended in a time-out; not counted as busy
+    blocked_ns: int = 0  #: time of requests that ended in a time-out; not counted as busy
     cpu_ns: int | None = None
     peak_rss_bytes: int | None = None
     outcome: str
     error_type: str = ""
     error: str = ""
-    records: int | None  #: rows of the file that are due, known from outside; picks the stratum. None: nobody counted
+    records: int | None  #: rows of the file that are due, counted from outside; selects the stratum. None: unknown
     rows: Mapping[str, int]
-    bytes_in: int | None = 0  #: None: nobody noted, as of `bytes_out`
+    bytes_in: int | None = 0  #: None: not recorded, as for `bytes_out`
     bytes_out: int | None = 0
-    calls: int | None = 0  #: requests sent to the partner; None: nobody noted
+    calls: int | None = 0  #: requests sent to the partner; None: not recorded
     input_sha256: str = ""
     operator_ns: int = 0  #: time the operator spent before this run
-    operator_touch: int | None = 0  #: 1 when a person started this run again; None: nobody noted
+    operator_touch: int | None = 0  #: 1 if a person started this run again; None: not recorded
     stages_ns: Mapping[str, int] = field(default_factory=dict)
-    source: str = "measured"  #: or "imported": read from a log that the system itself had kept
-    #: by error code, the rows that stand set aside after this attempt; None: nobody noted why
+    source: str = "measured"  #: or "imported": read from a log that the system wrote itself
+    #: quarantined rows after this attempt, by error code; None: reasons not recorded
     aside: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldingEvent:
-    """What the partner holds of one file at the end of its block, counted from outside.
+    """The records of one file that the partner holds at the end of its block, counted from outside.
 
-    `due` = distinct source records; `held` = those the partner holds; `twice` = further copies it holds;
-    `lost` = records the subject called delivered that the partner does not hold; `foreign` = records held that no
-    source row explains. `broken` = rows of the file that are broken by plan, none of which is due; `good_aside` = due
-    records that the subject set aside all the same, be it row by row or with a whole file that it refused.
+    `due` = distinct source records; `held` = those that the partner holds; `twice` = further copies that it holds;
+    `lost` = records that the subject reported as delivered and the partner does not hold; `foreign` = records held that
+    no source row explains. `broken` = rows of the file that are broken by plan, none of which is due; `good_aside` =
+    due records that the subject quarantined anyway, row by row or with a whole file that it refused.
     """
 
     system: str
@@ -117,9 +118,10 @@ class HoldingEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerEvent:
-    """Whether two subjects gave the partner the same records in one block: the control first, speed after.
+    """Comparison of the records that a subject and its control delivered to a partner in one block.
 
-    `compared` = records held by either; `equal` = records that both hold, field for field.
+    Speed counts only once the records agree. `compared` = records that the partner holds from either; `equal` =
+    records that it holds from both, equal in every field.
     """
 
     system: str
@@ -139,7 +141,7 @@ class AnswerEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutageEvent:
-    """A day (ISO date) on which a partner took nothing, and the requests that one subject sent it all the same."""
+    """A day (ISO date) on which a partner was down, and the requests that one subject sent to it on that day."""
 
     system: str
     level: int
@@ -158,7 +160,7 @@ class OutageEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesEvent:
-    """What all numbers of one series have in common, told once when it begins to be measured."""
+    """Properties shared by all numbers of one series, recorded once when its measurement begins."""
 
     mode: str
     faults: str
@@ -178,33 +180,33 @@ KINDS: Mapping[str, type[Event]] = {
 
 
 def to_line(event: Event, *, started: bool = False) -> bytes:
-    r"""One event as one JSON line. `started` marks a run that has begun and not ended.
+    r"""Encode one event as one JSON line. `started` marks a run that has begun and not ended.
 
-    What is no text, as the bytes of a name that is not UTF-8, stands there as `\xff`; two names stay two.
+    Bytes of a name that are not UTF-8 are escaped as `\xff`; different names stay different.
     """
-    told: dict[str, Any] = {"kind": "start" if started else KIND_OF[type(event)]}
-    told |= {name: getattr(event, name) for name in event.__slots__}
+    fields: dict[str, Any] = {"kind": "start" if started else KIND_OF[type(event)]}
+    fields |= {name: getattr(event, name) for name in event.__slots__}
     if isinstance(event, RunEvent):
-        told["key"] = {name: getattr(event.key, name) for name in event.key.__slots__}
-        told |= {"rows": dict(event.rows), "stages_ns": dict(event.stages_ns)}
-        told["aside"] = None if event.aside is None else dict(event.aside)
-    line = _ENCODER.encode(told)
-    if "\\ud" in line or "\\\\x" in line:  # only then can there be anything to write otherwise
-        line = _ENCODER.encode(_escape_surrogates(told))
+        fields["key"] = {name: getattr(event.key, name) for name in event.key.__slots__}
+        fields |= {"rows": dict(event.rows), "stages_ns": dict(event.stages_ns)}
+        fields["aside"] = None if event.aside is None else dict(event.aside)
+    line = _ENCODER.encode(fields)
+    if "\\ud" in line or "\\\\x" in line:  # only these lines can hold text that has to be escaped
+        line = _ENCODER.encode(_escape_surrogates(fields))
     return line.encode() + b"\n"
 
 
-def _escape_surrogates(told: Any) -> Any:
-    """The same with every lone surrogate spelled out: no reader takes one for text.
+def _escape_surrogates(value: Any) -> Any:
+    """Escape every lone surrogate in a value, as JSON readers do not accept one in a text.
 
-    A text that has one, or that looks as if one had been spelled out in it, has its backslashes doubled: so no two
-    texts become the same.
+    A text that has a surrogate, or looks as if one had been escaped in it, gets its backslashes doubled: different
+    texts stay different.
     """
-    if isinstance(told, dict):
-        return {_escape_surrogates(name): _escape_surrogates(value) for name, value in told.items()}
-    if not isinstance(told, str) or not _NEEDS_ESCAPE.search(told):
-        return told
-    return _SURROGATE.sub(lambda found: _escape_surrogate(ord(found[0])), told.replace("\\", "\\\\"))
+    if isinstance(value, dict):
+        return {_escape_surrogates(name): _escape_surrogates(item) for name, item in value.items()}
+    if not isinstance(value, str) or not _NEEDS_ESCAPE.search(value):
+        return value
+    return _SURROGATE.sub(lambda match: _escape_surrogate(ord(match[0])), value.replace("\\", "\\\\"))
 
 
 def _escape_surrogate(code: int) -> str:
@@ -221,10 +223,10 @@ _NEEDS_ESCAPE = re.compile(r"[\ud800-\udfff]|\\x[89a-f][0-9a-f]|\\ud[89a-f][0-9a
 
 
 class Recorder(Protocol):
-    """Where a run is told to; telling never fails an exchange."""
+    """Destination of run events; recording one never fails an exchange."""
 
     def record(self, event: Event, *, started: bool = False) -> None:
-        """Keep one event."""
+        """Record one event."""
 
 
 class NullRecorder:
@@ -235,34 +237,34 @@ class NullRecorder:
 
 
 class SpoolRecorder:
-    """Appends events to a file of its own in the spool folder, one `write` an event.
+    """Recorder that appends events to its own file in the spool folder, with one `write` per event.
 
-    A file belongs to one process, so a line cut short by a crash can only be its last. The file is locked for as long
-    as it is open, and the lock ends with its process: a file without a lock is finished.
+    A file belongs to one process, so only its last line can be truncated by a crash. The file is locked while it is
+    open, and the lock ends with its process: a file without a lock is finished.
     """
 
     def __init__(self, spool: Path) -> None:
         self._spool = spool
         self._fd: int | None = None
-        self.trouble = ""  #: why an event could not be kept; empty while all were
+        self.problem = ""  #: why an event could not be recorded; empty while all were
 
     def record(self, event: Event, *, started: bool = False) -> None:
-        """Append the event; what cannot be written is dropped here, and shows as a start without an end."""
+        """Append the event. An event that cannot be written is dropped; its run shows as a start without an end."""
         try:
             if self._fd is None:
                 self._fd = self._open()
             line = to_line(event, started=started)
             if os.write(self._fd, line) < len(line):
-                self.trouble = f"{self._spool}: an event was cut short; the disk may be full"
-                self.close()  # the next event begins a file of its own, and is not glued to half a line
+                self.problem = f"{self._spool}: an event was truncated; the disk may be full"
+                self.close()  # the next event starts a new file and does not join half a line
         except OSError as error:
-            self.trouble = f"{error.filename or self._spool}: {error.strerror}"
+            self.problem = f"{error.filename or self._spool}: {error.strerror}"
 
     def _open(self) -> int:
         self._spool.mkdir(parents=True, exist_ok=True)
         path = self._spool / f"{time.time_ns()}-{os.getpid()}.jsonl"
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o640)
-        with suppress(OSError):  # where nothing can be locked, nothing is ever taken for finished
+        with suppress(OSError):  # on a file system without locks, a collector never sees a file as finished
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return fd
 
@@ -274,12 +276,12 @@ class SpoolRecorder:
 
 
 def subject_name(system: str, level: int) -> str:
-    """How people write a subject: `service@1`, `monolith`."""
+    """Return the name of a subject: `service@1`, `monolith`."""
     return f"{system}@{level}" if level else system
 
 
 def parse_subject(name: str) -> tuple[str, int]:
-    """The system and level of a subject's name.
+    """Parse the name of a subject into its system and level.
 
     Raises:
         ValueError: the name is neither `monolith` nor `service@LEVEL`.

@@ -1,4 +1,4 @@
-"""What a number is about: who against whom, over which feeds and days."""
+"""The question behind a number: which subject against which control, over which feeds and days."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 def name_problem(name: str) -> str:
-    """What keeps a name from being that of a partner or feed; empty where nothing does."""
+    """Return why a text cannot be the name of a partner or feed; empty if it can."""
     if not name:
         return "has no name"
     if "/" in name or not name.isprintable() or len(name) > 64 or name != name.strip():
-        return "is no name: 1 to 64 letters, without a slash, line breaks or blanks around"
+        return "is not a name: 1 to 64 characters, without slashes, line breaks or blanks at the ends"
     return ""
 
 
@@ -28,7 +28,7 @@ Stratum = tuple[str, str, int]  #: partner, feed, size band
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a number is about."""
+    """The subject, control, scope and period of one number, and how its bound is computed."""
 
     subject: str  #: "service@1"
     control: str = "monolith"
@@ -40,14 +40,14 @@ class Question:
     series: str | None = None  #: None: the newest of this mode and these faults
     alpha: float = 0.05  #: one-sided risk of a false "proven"
     min_blocks: int = 12
-    bound: str = "anytime"  #: or "fixed": one look, t interval
+    bound: str = "anytime"  #: or "fixed": a t interval for a single look at the data
 
 
 def system_and_level(name: str) -> tuple[str, int]:
-    """The system and level of a subject's name.
+    """Parse the name of a subject into its system and level.
 
     Raises:
-        BadInput: it is none.
+        BadInput: the name is neither `monolith` nor `service@LEVEL`.
     """
     try:
         return parse_subject(name)
@@ -67,5 +67,5 @@ def block_word(mode: str) -> str:
 
 @cache
 def in_scope(scope: tuple[str, ...], partner: str, feed: str) -> bool:
-    """Whether a scope's globs pick a partner's feed."""
+    """Tell whether a glob of the scope matches PARTNER/FEED."""
     return any(fnmatchcase(f"{partner}/{feed}", glob) for glob in scope)

@@ -105,8 +105,8 @@ def record(
             recorder.close()
     if ended.error:
         say(ended.error)
-    if recorder is not None and recorder.trouble:
-        say(f"{recorder.trouble}; the command ran, but not all of its run was recorded")
+    if recorder is not None and recorder.problem:
+        say(f"{recorder.problem}; the command ran, but not all of its run was recorded")
     return ended.code
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metrics.errors import BadInput
+from metrics.output import write_atomically
 from metrics.replay.broken_rows import break_rows
 from metrics.replay.seeded_random import seeded_uniform
 
@@ -148,6 +149,5 @@ def write_input(path: Path, data: bytes) -> None:
     if path.is_file() and path.read_bytes() == data:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.part")
-    aside.write_bytes(data)
-    aside.replace(path)
+    with write_atomically(path, durable=False) as sink:  # a damaged file is noticed and written again
+        sink.write(data)

@@ -200,16 +200,12 @@ def _write(path: Path, text: str) -> None:
     Raises:
         Refused: it cannot be written there; nothing was.
     """
-    import os
-    from contextlib import suppress
-
+    from metrics.errors import BadInput
+    from metrics.output import write_atomically
     from roadmap.errors import Refused
 
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        aside.write_text(text, "utf-8")
-        aside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
-        raise Refused(f"--html {path}: {error.strerror}; name a file in a folder that can be written to") from error
+        with write_atomically(path) as sink:
+            sink.write(text.encode())
+    except BadInput as error:
+        raise Refused(f"--html {error}; name a file in a folder that can be written to") from error

@@ -282,7 +282,7 @@ def test_attempts_of_one_exchange_are_one_exchange(workspace):
     [
         (["--system", "servise@1"], "unknown subject 'servise@1'; choose"),
         (["--attempt", "2"], "--exchange and --attempt go together"),
-        (["--partner", "A/B"], "'A/B' is no name"),
+        (["--partner", "A/B"], "'A/B' is not a name"),
     ],
 )
 def test_a_mistake_in_the_call_is_told_before_the_command_runs(workspace, arguments, said):

@@ -1,4 +1,4 @@
-"""What is scraped is what the rollups say, and a parser of the standard reads it."""
+"""The scraped text has the numbers of the rollups, and the standard's own parser reads it."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -14,34 +14,34 @@ from metrics.store.writer import insert_events
 OPEN = "application/openmetrics-text; version=1.0.0"
 
 
-def scraped(found, accept=OPEN):
-    """All samples as {(name, sorted labels): value}."""
-    body, content_type = render(found, accept)
+def scrape(families, accept=OPEN):
+    """Return all samples as {(name, sorted labels): value}."""
+    body, content_type = render(families, accept)
     read = read_open if "openmetrics" in content_type else read_classic
     samples = (sample for family in read(body.decode()) for sample in family.samples)
     return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value for sample in samples}
 
 
-def of(found, metric, /, **labels):
-    """The values of a metric whose samples have these labels."""
-    return [value for (name, own), value in found.items() if name == metric and set(labels.items()) <= set(own)]
+def values(samples, metric, /, **labels):
+    """Return the values of a metric's samples that have these labels."""
+    return [value for (name, own), value in samples.items() if name == metric and set(labels.items()) <= set(own)]
 
 
 @pytest.fixture
 def db(tmp_path):
     """A fresh store on the live clock."""
-    with closing(open_store(tmp_path / "metrics.db", "live")) as found:
-        yield found
+    with closing(open_store(tmp_path / "metrics.db", "live")) as store:
+        yield store
 
 
 def live(run, system="monolith", level=0, **changes):
-    """A run as a live one."""
+    """Return the run as a live run."""
     key = replace(run.key, system=system, level=level, mode="live", faults="real", series="", round=0)
     return replace(run, key=key, **changes)
 
 
-def test_sums_are_those_of_the_rollups(db, a_run):
-    """Runs, failures, busy seconds and rows come out as they went in, by side."""
+def test_sums_match_the_rollups(db, a_run):
+    """Runs, failures, busy seconds and rows are summed by side."""
     runs = [
         live(a_run(1, outcome="failed", duration_ns=2_000_000_000, blocked_ns=500_000_000)),
         live(a_run(2, duration_ns=1_000_000_000, started_at_us=5_000_000)),
@@ -49,52 +49,56 @@ def test_sums_are_those_of_the_rollups(db, a_run):
     ]
     with db.conn:
         insert_events(db, [("run", run) for run in runs])
-    found = scraped(metric_families(db, 12_000_000))
+    samples = scrape(metric_families(db, 12_000_000))
     old = {"system": "monolith", "level": "0", "partner": "AA", "feed": "f", "mode": "live", "faults": "real"}
-    assert of(found, "milepost_runs_total", **old) == [2]
-    assert of(found, "milepost_exchanges_total", **old) == [1]
-    assert of(found, "milepost_exchanges_failed_total", attempt="first", **old) == [1]
-    assert of(found, "milepost_exchanges_failed_total", attempt="last", **old) == [0]
-    assert of(found, "milepost_busy_seconds_total", **old) == [2.5]
-    assert of(found, "milepost_rows_total", outcome="delivered", **old) == [4]
-    assert of(found, "milepost_evidence_age_seconds", **old) == [7]
-    assert of(found, "milepost_runs_total", system="service", level="2") == [1]
+    assert values(samples, "milepost_runs_total", **old) == [2]
+    assert values(samples, "milepost_exchanges_total", **old) == [1]
+    assert values(samples, "milepost_exchanges_failed_total", attempt="first", **old) == [1]
+    assert values(samples, "milepost_exchanges_failed_total", attempt="last", **old) == [0]
+    assert values(samples, "milepost_busy_seconds_total", **old) == [2.5]
+    assert values(samples, "milepost_rows_total", outcome="delivered", **old) == [4]
+    assert values(samples, "milepost_evidence_age_seconds", **old) == [7]
+    assert values(samples, "milepost_runs_total", system="service", level="2") == [1]
 
 
-def test_what_nobody_counted_has_no_sample(db, a_run):
-    """Nobody has counted what this live partner holds twice or lost, so nothing is said; 0 would be a claim."""
+def test_an_unknown_number_has_no_sample(db, a_run):
+    """Lost and double records of a live partner are unknown: there is no sample, as 0 would be a claim."""
     with db.conn:
         insert_events(db, [("run", live(a_run()))])
-    found = scraped(metric_families(db, None))
-    assert of(found, "milepost_records_total", state="lost") == of(found, "milepost_records_total", state="twice") == []
-    assert of(found, "milepost_evidence_age_seconds") == []
+    samples = scrape(metric_families(db, None))
+    assert (
+        values(samples, "milepost_records_total", state="lost")
+        == values(samples, "milepost_records_total", state="twice")
+        == []
+    )
+    assert values(samples, "milepost_evidence_age_seconds") == []
 
 
 def test_a_replay_counts_records_and_has_no_age(tmp_path, a_run, a_holding):
-    """Holdings are counted by state, and a replayed day is not held against the wall clock."""
+    """Holdings are counted by state, and a replayed day is not compared with the wall clock."""
     with closing(open_store(tmp_path / "r.db", "replay")) as db:
         with db.conn:
             insert_events(db, [("run", a_run()), ("holding", a_holding)])
-        found = scraped(metric_families(db, 10**15))
-    assert of(found, "milepost_records_total", state="held", mode="replay") == [4]
-    assert of(found, "milepost_records_total", state="twice") == [2]
-    assert of(found, "milepost_evidence_age_seconds") == []
+        samples = scrape(metric_families(db, 10**15))
+    assert values(samples, "milepost_records_total", state="held", mode="replay") == [4]
+    assert values(samples, "milepost_records_total", state="twice") == [2]
+    assert values(samples, "milepost_evidence_age_seconds") == []
 
 
 def test_hostile_labels_stay_labels(db, a_run):
-    """Quotes, backslashes, line breaks and braces in a name come back as they were, in both forms."""
+    """Quotes, backslashes, line breaks and braces in a name are read back unchanged, in both formats."""
     name = 'x"} 1\\\nmilepost_evil_total{a="b'
     with db.conn:
         insert_events(db, [("run", live(a_run(), partner=name))])
     for accept in (OPEN, "text/plain"):
-        found = scraped([workspace_family(name, "live"), *metric_families(db, None)], accept)
-        assert of(found, "milepost_runs_total", partner=name) == [1]
-        assert of(found, "milepost_workspace_info", name=name) == [1]
-        assert not any(metric.startswith("milepost_evil") for metric, _ in found)
+        samples = scrape([workspace_family(name, "live"), *metric_families(db, None)], accept)
+        assert values(samples, "milepost_runs_total", partner=name) == [1]
+        assert values(samples, "milepost_workspace_info", name=name) == [1]
+        assert not any(metric.startswith("milepost_evil") for metric, _ in samples)
 
 
-def test_the_form_is_the_one_that_is_accepted():
-    """OpenMetrics ends in `# EOF`; whoever does not ask for it gets the older text."""
+def test_the_accept_header_selects_the_format():
+    """OpenMetrics ends in `# EOF`; without the header the older text format is sent."""
     body, content_type = render([workspace_family("w", "live")], OPEN)
     assert content_type.startswith("application/openmetrics-text; version=1.0.0")
     assert body.endswith(b"# EOF\n")
@@ -104,17 +108,17 @@ def test_the_form_is_the_one_that_is_accepted():
 
 
 @pytest.mark.parametrize("accept", [OPEN, "text/plain"])
-def test_whether_the_plan_can_be_used_is_one_or_nought(accept):
-    """A gauge without labels, in both forms, that an alarm can be set on."""
+def test_a_valid_plan_is_one_and_an_invalid_one_zero(accept):
+    """A gauge without labels, in both formats, for alarms."""
     for is_valid in (True, False):
-        assert scraped([plan_valid_family(is_valid=is_valid)], accept) == {("milepost_plan_valid", ()): is_valid}
+        assert scrape([plan_valid_family(is_valid=is_valid)], accept) == {("milepost_plan_valid", ()): is_valid}
 
 
-def test_a_status_is_one_of_all_there_are():
-    """A state set has every status, and exactly one of them is true."""
-    found = scraped([status_family([("M1", "proven"), ("M2", "stalled")], ["proven", "stalled", "missed"])])
-    assert {key[1]: value for key, value in found.items() if ("milestone", "M1") in key[1]} == {
+def test_exactly_one_status_is_true():
+    """A state set has every status, and one of them is true."""
+    samples = scrape([status_family([("M1", "proven"), ("M2", "stalled")], ["proven", "stalled", "missed"])])
+    assert {key[1]: value for key, value in samples.items() if ("milestone", "M1") in key[1]} == {
         (("milepost_milestone_status", status), ("milestone", "M1")): float(status == "proven")
         for status in ("proven", "stalled", "missed")
     }
-    assert sum(found.values()) == 2
+    assert sum(samples.values()) == 2

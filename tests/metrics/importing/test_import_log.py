@@ -160,7 +160,7 @@ BAD = {
         ("ms", "1e12", "duration is larger than can be"),
         ("status", "WAT", "unknown outcome (known: 'OK', 'ERR', 'BAD'): 'WAT'"),
         ("feed", "", "feed has no name: ''"),
-        ("feed", "a/b", "feed is no name"),
+        ("feed", "a/b", "feed is not a name"),
         ("rows", "1.5", "records is not a whole number"),
         ("rows", "-3", "negative records: '-3'"),
     ],
