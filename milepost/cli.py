@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from milepost.context import Context
-from milepost.errors import one_line
+from milepost.context import WorkspaceContext
+from milepost.errors import describe_error
 
 #: Subcommands: name -> (module, attribute, what the help says of it).
 COMMANDS = {
@@ -78,7 +78,7 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             ctx.exit(130)
         except Exception as error:
-            said, code = one_line(error)
+            said, code = describe_error(error)
             if code is None or isinstance(error, click.ClickException):
                 raise
             click.echo(f"milepost: {said}", err=True)
@@ -93,4 +93,4 @@ class LazyGroup(click.Group):
 @click.pass_context
 def main(context: click.Context, workspace: Path | None) -> None:
     """Milepost moves data between a company and its partners, and measures what each step was worth."""
-    context.obj = Context(workspace)
+    context.obj = WorkspaceContext(workspace)

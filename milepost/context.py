@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Context:
+class WorkspaceContext:
     """What commands know of where they run; each part is read when it is first asked for."""
 
     given: Path | None
@@ -58,7 +58,7 @@ class Context:
         """How the logs of the user's own system are read: the table `[import]`, as it stands there."""
         return self.workspace.settings.import_
 
-    def replayed(self) -> Context:
+    def replayed(self) -> WorkspaceContext:
         """The workspace that a replay runs in: this one on the replayed clock, else one of the airlines below `var`."""
         if self.clock == "replay":
             return self
@@ -68,7 +68,7 @@ class Context:
         root = self.root / "var" / "replay" / "workspace"
         if not (root / "milepost.toml").is_file():
             create_workspace(root, "replay", "replay", AIRLINES, template())
-        return Context(root)
+        return WorkspaceContext(root)
 
     @property
     def milestones(self) -> Path:
@@ -78,9 +78,9 @@ class Context:
     @cached_property
     def built(self) -> int:
         """The highest service level that stands."""
-        from poc.pipeline.capabilities import BUILT
+        from poc.pipeline.capabilities import HIGHEST_LEVEL
 
-        return BUILT
+        return HIGHEST_LEVEL
 
     @cached_property
     def release(self) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from milepost.context import Context
-from milepost.errors import Refused
-from milepost.serve import judge, serve_until_signal
+from milepost.context import WorkspaceContext
+from milepost.errors import CommandError
+from milepost.serve import judge_today, serve_until_signal
 
 if TYPE_CHECKING:
     from roadmap.plan.milestones import Plan
@@ -61,18 +61,20 @@ def demo(
     from roadmap.records.verdict_json import to_json
     from roadmap.report.verdict_text import to_text
 
-    given: Context = context.obj
+    given: WorkspaceContext = context.obj
     folder = folder or given.given or Path("demo")
     listener = None if no_serve else listen("127.0.0.1", port)  # first, so that nobody waits for a port in use
     if not (folder / "milepost.toml").is_file():
         create_workspace(folder, "demo", "replay", AIRLINES, template())
-    front = Context(folder)
+    front = WorkspaceContext(folder)
     if front.clock != "replay":
-        raise Refused(f"{folder}: is a workspace on the live clock; a demo needs one of its own, name it with --dir")
+        raise CommandError(
+            f"{folder}: is a workspace on the live clock; a demo needs one of its own, name it with --dir"
+        )
     passes = rounds if rounds is not None else 1 if judged_before(front) else 3
     spans = service_spans(load(front.milestones), front.built, weeks)
     if not spans:
-        raise Refused(
+        raise CommandError(
             f"{front.milestones}: no milestone whose service is built starts in the first {weeks} weeks of 2013"
         )
     order = MeasurementRequest(
@@ -81,7 +83,7 @@ def demo(
     with progress_bar("replaying 2013") as progress:
         done = measure(order, progress)
     write_beside(order.store)
-    verdicts = judge(front)
+    verdicts = judge_today(front)
     address = None if listener is None else address_of(listener)
     if as_json:
         told = [to_json(verdict) for verdict in verdicts]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from milepost.errors import Refused
+from milepost.errors import CommandError
 
 if TYPE_CHECKING:
-    from milepost.context import Context
+    from milepost.context import WorkspaceContext
 
 
 @click.command()
@@ -46,16 +46,16 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     from poc.config import workspace as config_workspace
     from poc.config.partner import Partner
     from poc.errors import ExchangeError
-    from poc.service.validation import problems
+    from poc.service.validation import find_problems
     from roadmap.errors import PlanError
     from roadmap.plan.loader import load
 
     if schema:
         click.echo(json.dumps(Partner.model_json_schema(), indent=2))
         return
-    front: Context = context.obj
+    front: WorkspaceContext = context.obj
     root = front.folder
-    found = problems(root)
+    found = find_problems(root)
     with suppress(ExchangeError):  # a mistake in the rest of it has been found above
         table = config_workspace.load_settings(root).import_
         try:
@@ -70,7 +70,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
         click.echo(json.dumps({"workspace": str(root), "problems": found}, indent=2))
         context.exit(2 if found else 0)
     if found:
-        raise Refused("\nmilepost: ".join(found))
+        raise CommandError("\nmilepost: ".join(found))
     feeds = len(front.workspace.select_feeds(None))
     click.echo(
         f"{root} is in order: {len(front.workspace.partners)} partner(s), {feeds} feed(s), "

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from milepost.errors import BUSY, one_line
+from milepost.errors import BUSY, describe_error
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from milepost.context import Context
+    from milepost.context import WorkspaceContext
     from roadmap.model import Verdict
 
 
@@ -29,7 +29,7 @@ VIEW_KEPT_S = 2.0
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address; no other is served.")
 @click.option("--port", default=8765, show_default=True, help="0 takes a free one.")
 @click.pass_obj
-def serve(front: Context, host: str, port: int) -> None:
+def serve(front: WorkspaceContext, host: str, port: int) -> None:
     """Show the dashboard, exchange what arrives in the inboxes, collect, and judge once a day."""
     from dashboard.server import address_of, listen
 
@@ -39,14 +39,14 @@ def serve(front: Context, host: str, port: int) -> None:
     sys.exit(serve_until_signal(front, listener))
 
 
-def judge(front: Context) -> list[Verdict]:
+def judge_today(front: WorkspaceContext) -> list[Verdict]:
     """Judge the milestones as of today, on the workspace's clock, and keep the evaluations."""
     from roadmap.cli.main import judged
 
     return judged(front)
 
 
-def jobs(front: Context, stop: Callable[[], bool]) -> dict[str, Callable[[], object]]:
+def background_jobs(front: WorkspaceContext, stop: Callable[[], bool]) -> dict[str, Callable[[], object]]:
     """The work that a running service does by itself, one function a job."""
     from contextlib import closing
     from datetime import UTC, datetime
@@ -67,10 +67,10 @@ def jobs(front: Context, stop: Callable[[], bool]) -> dict[str, Callable[[], obj
 
     write_beside(front.store_of("live"))
     inboxes = InboxWorker(front.workspace, lambda: datetime.now(UTC), front.release, stop, say)
-    return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge(front)}
+    return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge_today(front)}
 
 
-def serve_until_signal(front: Context, listener: socket.socket) -> int:
+def serve_until_signal(front: WorkspaceContext, listener: socket.socket) -> int:
     """Serve the dashboard and do the jobs until a signal comes; what is under way is ended first.
 
     Returns:
@@ -83,7 +83,7 @@ def serve_until_signal(front: Context, listener: socket.socket) -> int:
     from dashboard.server import PeriodicJob, serve_with
 
     told = threading.Event()
-    todo = jobs(front, told.is_set)
+    todo = background_jobs(front, told.is_set)
     config = Config(
         store=front.store,
         milestones=front.milestones,
@@ -96,16 +96,16 @@ def serve_until_signal(front: Context, listener: socket.socket) -> int:
         keep_s=VIEW_KEPT_S,
     )
     turns = {  # what is judged has been collected
-        "exchange": PeriodicJob(work=reported(todo["exchange"]), every_s=5, first_s=0),
-        "collect": PeriodicJob(work=reported(todo["collect"]), every_s=2, first_s=1),
+        "exchange": PeriodicJob(work=reporting_errors(todo["exchange"]), every_s=5, first_s=0),
+        "collect": PeriodicJob(work=reporting_errors(todo["collect"]), every_s=2, first_s=1),
         "judge": PeriodicJob(
-            work=reported(todo["judge"], told.wait), every_s=86_400, first_s=3
+            work=reporting_errors(todo["judge"], told.wait), every_s=86_400, first_s=3
         ),  # the others soon have another
     }
     return serve_with(config, listener, turns, told)
 
 
-def reported(job: Callable[[], object], pause: Callable[[float], bool] | None = None) -> Callable[[], None]:
+def reporting_errors(job: Callable[[], object], pause: Callable[[float], bool] | None = None) -> Callable[[], None]:
     """The job, saying on stderr in one line what it could not do; it is tried again at its next turn.
 
     With a `pause` (seconds in, whether to stop out) a job that found the database in use is tried again after
@@ -116,7 +116,7 @@ def reported(job: Callable[[], object], pause: Callable[[float], bool] | None = 
         try:
             job()
         except Exception as error:
-            said, code = one_line(error)
+            said, code = describe_error(error)
             if code is None:
                 raise
             click.echo(f"milepost: {said}", err=True)

@@ -16,13 +16,13 @@ from pathlib import Path
 STEPS = {
     "open": ("poc.service.exchange", "open_regular"),
     "find": ("poc.ledger.ledger", "Ledger.find"),
-    "enter": ("poc.ledger.ledger", "Ledger.enter"),
-    "commit": ("poc.ledger.ledger", "Ledger.seal"),
+    "enter": ("poc.ledger.ledger", "Ledger.record_attempt"),
+    "commit": ("poc.ledger.ledger", "Ledger.commit"),
     "reserve": ("poc.delivery.outbox", "Outbox.reserve"),
-    "send": ("poc.delivery.sender", "RequestSender.carry"),
+    "send": ("poc.delivery.sender", "RequestSender.send"),
     "confirm": ("poc.delivery.outbox", "Outbox.confirm"),
-    "mark": ("poc.delivery.outbox", "Outbox.mark"),
-    "tidy": ("poc.delivery.outbox", "Outbox.tidy"),
+    "mark": ("poc.delivery.outbox", "Outbox.set_state"),
+    "tidy": ("poc.delivery.outbox", "Outbox.remove_empty_file"),
     "publish": ("poc.stages.deliver_file", "publish"),
     "put away": ("poc.service.runner", "archive_file"),
 }

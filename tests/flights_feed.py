@@ -55,7 +55,7 @@ def ledger(tmp_path):
 
 
 @pytest.fixture
-def make_lane(flights):
+def make_prepared(flights):
     """A function that makes the feed UA/flights ready, with the partner at a URL or in a folder."""
     session = new_session()
 

@@ -44,7 +44,7 @@ def echo_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2))
 
 
-def escape_controls(text: str) -> str:
+def escape_control_characters(text: str) -> str:
     """A text for a terminal: what would move its cursor, or hide, stands there as its escape."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 

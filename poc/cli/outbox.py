@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poc.cli.console import AS_JSON, EXCHANGE, echo_json, escape_controls, exclusive_ledger
+from poc.cli.console import AS_JSON, EXCHANGE, echo_json, escape_control_characters, exclusive_ledger
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
@@ -27,19 +27,19 @@ def outbox() -> None:
 def list_requests(front: CliContext, as_json: bool) -> None:
     """List the requests that are reserved and not confirmed."""
     from poc.ledger.ledger import open_ledger
-    from poc.ledger.queries import unsent
+    from poc.ledger.queries import unconfirmed_requests
 
     with closing(open_ledger(front.workspace.ledger)) as ledger:
-        found = unsent(ledger)
+        found = unconfirmed_requests(ledger)
     if as_json:
         echo_json(found)
         return
     for row in found:
-        feed, file = f"{row['partner']}/{row['feed']}", escape_controls(row["file"])
+        feed, file = f"{row['partner']}/{row['feed']}", escape_control_characters(row["file"])
         head = f"{row['id'][:12]}  {feed}  {file}, request {row['name']}"
         click.echo(f"{head}: {row['rows']:,} row(s), {row['outcome'] if row['state'] != 'ambiguous' else 'ambiguous'}")
         if row["note"]:
-            click.echo(escape_controls(f"  {row['note']}"))
+            click.echo(escape_control_characters(f"  {row['note']}"))
     if not found:
         click.echo("Nothing waits to be sent.")
 
@@ -67,10 +67,10 @@ def arrived(front: CliContext, exchange: str) -> None:
 def discard_requests(front: CliContext, exchange: str, why: str) -> None:
     """Give an exchange up: what of it was not delivered counts as failed, for good, and is never sent."""
     from poc.delivery.outbox_actions import give_up
-    from poc.ledger.ledger import pick
+    from poc.ledger.ledger import find_by_prefix
 
     with exclusive_ledger(front) as ledger:
-        entry = pick(ledger, exchange)
+        entry = find_by_prefix(ledger, exchange)
         rows = give_up(ledger, entry, why)
     click.echo(f"{rows:,} row(s) of {entry.file} given up: {why}")
 
@@ -79,10 +79,10 @@ def _answer(front: CliContext, exchange: str, *, arrived: bool) -> None:
     from datetime import UTC, datetime
 
     from poc.delivery.outbox_actions import settle
-    from poc.ledger.ledger import pick
+    from poc.ledger.ledger import find_by_prefix
 
     with exclusive_ledger(front) as ledger:
-        entry = pick(ledger, exchange)
+        entry = find_by_prefix(ledger, exchange)
         rows = settle(ledger, entry, int(datetime.now(UTC).timestamp() * 1_000_000), arrived=arrived)
     then = "counted as delivered" if arrived else "sent again by the next `milepost run`"
     click.echo(f"{rows:,} row(s) of {entry.file}: {then}.")

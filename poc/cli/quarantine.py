@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poc.cli.console import AS_JSON, EXCHANGE, echo_json, escape_controls, exclusive_ledger, naming_file
+from poc.cli.console import AS_JSON, EXCHANGE, echo_json, escape_control_characters, exclusive_ledger, naming_file
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
@@ -30,10 +30,10 @@ def quarantine() -> None:
 def list_rows(front: CliContext, feed: str | None, as_json: bool) -> None:
     """List the exchanges that have rows in quarantine."""
     from poc.ledger.ledger import open_ledger
-    from poc.ledger.queries import held_rows
+    from poc.ledger.queries import quarantined_exchanges
 
     with closing(open_ledger(front.workspace.ledger)) as ledger:
-        found = held_rows(ledger)
+        found = quarantined_exchanges(ledger)
     if feed is not None:  # rows stay there, and are found, when their feed is taken out of the configuration
         found = [row for row in found if feed in {row["partner"], f"{row['partner']}/{row['feed']}"}]
         if not found:
@@ -43,7 +43,7 @@ def list_rows(front: CliContext, feed: str | None, as_json: bool) -> None:
         return
     for row in found:
         head = f"{row['id'][:12]}  {row['partner']}/{row['feed']}"
-        click.echo(f"{head}  {escape_controls(row['file'])}: {row['rows']:,} row(s)")
+        click.echo(f"{head}  {escape_control_characters(row['file'])}: {row['rows']:,} row(s)")
     if not found:
         click.echo("Nothing is in quarantine.")
 
@@ -60,11 +60,11 @@ def show(front: CliContext, exchange: str, rows: int, as_json: bool) -> None:
     from dataclasses import asdict
     from itertools import islice
 
-    from poc.ledger.ledger import open_ledger, pick
+    from poc.ledger.ledger import find_by_prefix, open_ledger
     from poc.quarantine.store import QuarantineStore
 
     with closing(open_ledger(front.workspace.ledger)) as ledger:
-        entry = pick(ledger, exchange)
+        entry = find_by_prefix(ledger, exchange)
         every = QuarantineStore(ledger, entry).rows()
         kept = list(islice(every, rows))
         more = sum(1 for _ in every)
@@ -73,13 +73,16 @@ def show(front: CliContext, exchange: str, rows: int, as_json: bool) -> None:
         told = [[asdict(finding) for finding in row.findings] for row in kept]
         echo_json([{"row": row.row, **text, "findings": f} for row, text, f in zip(kept, texts, told, strict=True)])
         return
-    click.echo(f"{entry.partner}/{entry.feed} {escape_controls(entry.file)}: {len(kept) + more:,} row(s) set aside")
+    click.echo(
+        f"{entry.partner}/{entry.feed} {escape_control_characters(entry.file)}: {len(kept) + more:,} row(s) set aside"
+    )
     for row in kept:
-        click.echo(f"row {row.row} ({row.state}): {escape_controls(row.original.decode('utf-8', 'backslashreplace'))}")
+        original = escape_control_characters(row.original.decode("utf-8", "backslashreplace"))
+        click.echo(f"row {row.row} ({row.state}): {original}")
         for found in row.findings:
-            click.echo(escape_controls(f"  {found.text()}"))
+            click.echo(escape_control_characters(f"  {found.text()}"))
         if row.why:
-            click.echo(escape_controls(f"  {row.state}: {row.why}"))
+            click.echo(escape_control_characters(f"  {row.state}: {row.why}"))
     if more:
         click.echo(f"... {more:,} more; --rows shows more of them")
 
@@ -94,12 +97,12 @@ def export(front: CliContext, exchange: str, out: Path | None) -> None:
     Rows stand as they came, in the encoding of their feed: edit and save them in that one.
     """
     from poc.errors import BadInput
-    from poc.ledger.ledger import open_ledger, pick
+    from poc.ledger.ledger import find_by_prefix, open_ledger
     from poc.quarantine.export import export as exported
     from poc.quarantine.store import QuarantineStore
 
     with closing(open_ledger(front.workspace.ledger)) as ledger:
-        entry = pick(ledger, exchange)
+        entry = find_by_prefix(ledger, exchange)
         pieces = exported(entry, (row for row in QuarantineStore(ledger, entry).rows() if row.state == "held"))
         if out is None:
             sys.stdout.buffer.writelines(pieces)
@@ -137,18 +140,18 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
 
     from metrics.events import SpoolRecorder
     from poc.errors import BadInput
-    from poc.ledger.ledger import pick
+    from poc.ledger.ledger import find_by_prefix
     from poc.pipeline.capabilities import resolve_level
     from poc.pipeline.prepared_feed import prepare_feed
     from poc.quarantine.export import read_export
-    from poc.quarantine.replay import archived, replay
+    from poc.quarantine.replay import find_archived_file, replay
     from poc.service.runner import Runner
     from poc.transports.http import new_session
 
     front: CliContext = context.obj
     workspace = front.workspace
     with exclusive_ledger(front) as ledger, new_session() as session:
-        entry = pick(ledger, exchange)
+        entry = find_by_prefix(ledger, exchange)
         edits = None
         if mended is not None:
             with naming_file(mended):
@@ -158,14 +161,14 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
             except BadInput as error:
                 raise BadInput(f"{mended}: {error}") from error
         ready = prepare_feed(workspace, entry.partner, entry.feed, resolve_level(workspace.settings.level), session)
-        done = replay(ready, entry, archived(workspace, entry), edits, ledger, datetime.now(UTC))
+        done = replay(ready, entry, find_archived_file(workspace, entry), edits, ledger, datetime.now(UTC))
         ended = "nothing to send"
         if done.reserved and ready.folder is not None:
             ended = "done"
         elif done.reserved:
             with closing(SpoolRecorder(workspace.spool)) as recorder:
                 runner = Runner(ready, ledger, lambda: datetime.now(UTC), recorder, front.release)
-                ended = runner.go_on(pick(ledger, entry.exchange_id)).outcome
+                ended = runner.resume(find_by_prefix(ledger, entry.exchange_id)).outcome
     if as_json:
         bad = [{"row": one.row, "notes": [f.note for f in one.findings]} for one in done.still_bad]
         echo_json(
@@ -175,7 +178,7 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
         click.echo(f"{len(done.reserved)} row(s) replayed: {ended}; {len(done.still_bad)} still bad.")
         for one in done.still_bad:
             notes = "; ".join(f.text() for f in one.findings)
-            click.echo(escape_controls(f"  row {one.row}: {notes}"))
+            click.echo(escape_control_characters(f"  row {one.row}: {notes}"))
     context.exit(3 if done.still_bad else 4 if ended in {"due", "failed", "ambiguous"} else 0)
 
 
@@ -187,17 +190,17 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
 def discard(front: CliContext, exchange: str, rows: tuple[int, ...], why: str) -> None:
     """Give rows up. They stay in the account as quarantined, with the reason, and are not offered again."""
     from poc.errors import BadInput
-    from poc.ledger.ledger import pick
+    from poc.ledger.ledger import find_by_prefix
     from poc.quarantine.store import QuarantineStore
 
     with exclusive_ledger(front) as ledger:
-        entry = pick(ledger, exchange)
-        aside = QuarantineStore(ledger, entry)
-        held = [row.row for row in aside.rows() if row.state == "held"]
+        entry = find_by_prefix(ledger, exchange)
+        stored = QuarantineStore(ledger, entry)
+        held = [row.row for row in stored.rows() if row.state == "held"]
         for row in rows:
             if row not in held:
                 raise BadInput(f"row {row} of exchange {entry.exchange_id} is not held; held are {held[:10] or 'none'}")
         chosen = rows or held
-        aside.discard(chosen, why)
-        ledger.seal()
+        stored.discard(chosen, why)
+        ledger.commit()
     click.echo(f"{len(chosen)} row(s) discarded: {why}")

@@ -29,7 +29,7 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
 
     from metrics.events import SpoolRecorder
     from poc.pipeline.capabilities import resolve_level
-    from poc.service.line_protocol import result
+    from poc.service.line_protocol import receipt_json
     from poc.service.runner import run_inbox
     from poc.transports.inbox import all_inbox_files, unclaimed_files
 
@@ -44,14 +44,16 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
             head = {"partner": ran.partner, "feed": ran.feed, "file": str(ran.path)}
             receipt = ran.receipt
             if receipt is None:
-                outcomes.add(MISHAPS.get(ran.error.exit_code, "mistake") if ran.error is not None else "mistake")
+                outcomes.add(
+                    OUTCOME_BY_EXIT_CODE.get(ran.error.exit_code, "mistake") if ran.error is not None else "mistake"
+                )
                 click.echo(f"milepost: {ran.partner}/{ran.feed}: {ran.error}", err=True)
                 continue
             outcomes.add(receipt.outcome)
             if as_json:
                 head["exchange_id"] = receipt.exchange_id
                 shown = [asdict(finding) for finding in receipt.findings]
-                click.echo(json.dumps({**head, "attempt": receipt.attempt, **result(receipt), "findings": shown}))
+                click.echo(json.dumps({**head, "attempt": receipt.attempt, **receipt_json(receipt), "findings": shown}))
             else:
                 ended = outcome_line(receipt.outcome, receipt.account.as_dict())
                 click.echo(f"{ran.partner}/{ran.feed} {ran.path.name}: {ended}")
@@ -60,7 +62,7 @@ def run(context: click.Context, feed: str | None, level: int | None, as_json: bo
                 for finding in receipt.findings if receipt.outcome != "refused" else ():
                     where = f"row {finding.row}: " if finding.row else ""
                     click.echo(f"  {where}{finding.text()}")
-                if receipt.aside:
+                if receipt.quarantined_rows:
                     click.echo(f"  set aside; `milepost quarantine show {receipt.exchange_id[:8]}` shows them")
     if not outcomes and not as_json:
         unsettled = len(all_inbox_files(workspace, feed))
@@ -77,11 +79,11 @@ def due_later(workspace: Workspace, feed: str | None) -> int:
     from contextlib import closing
 
     from poc.ledger.ledger import open_ledger
-    from poc.ledger.queries import troubles
+    from poc.ledger.queries import unfinished_exchanges
 
     picked = workspace.select_feeds(feed)
     with closing(open_ledger(workspace.ledger)) as ledger:
-        rows = troubles(ledger)
+        rows = unfinished_exchanges(ledger)
     return sum(row["outcome"] == "due" and (row["partner"], row["feed"]) in picked for row in rows)
 
 
@@ -90,7 +92,7 @@ EXIT_CODES = (("fault", 1), ("mistake", 2), ("failed", 4), ("due", 4), ("ambiguo
 
 
 #: What an error is, by its exit code.
-MISHAPS = {1: "fault", 75: "busy"}
+OUTCOME_BY_EXIT_CODE = {1: "fault", 75: "busy"}
 
 
 def outcome_line(outcome: str, rows: dict[str, int]) -> str:

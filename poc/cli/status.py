@@ -23,15 +23,15 @@ def status(front: CliContext, as_json: bool) -> None:
     import json
     from datetime import UTC, datetime
 
-    state = state_of(front.workspace, datetime.now(UTC))
+    state = collect_state(front.workspace, datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(state, indent=2))
         return
-    for line in state_text(state, front.workspace):
+    for line in format_state(state, front.workspace):
         click.echo(line)
 
 
-def state_text(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
+def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
     """The state for people, a line each."""
     from pathlib import Path
 
@@ -63,13 +63,13 @@ def state_text(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
         yield f"quarantine: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]}): {row['rows']} row(s)"
 
 
-def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
+def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     """Waiting files per feed, exchanges per outcome, those not done, breakers, and rows in quarantine."""
     from contextlib import closing
 
-    from poc.delivery.circuit_breaker import Breaker
+    from poc.delivery.circuit_breaker import CircuitBreaker
     from poc.ledger.ledger import open_ledger
-    from poc.ledger.queries import breakers, held_rows, summary, troubles
+    from poc.ledger.queries import circuit_breakers, exchange_totals, quarantined_exchanges, unfinished_exchanges
     from poc.text import format_utc
     from poc.transports.inbox import all_inbox_files, complete_files, unclaimed_files
 
@@ -91,11 +91,11 @@ def state_of(workspace: Workspace, now: Any) -> dict[str, Any]:
     }
     if workspace.ledger.exists():
         with closing(open_ledger(workspace.ledger)) as ledger:
-            state["exchanges"], state["troubles"] = summary(ledger), troubles(ledger)
-            state["quarantine"] = held_rows(ledger)
+            state["exchanges"], state["troubles"] = exchange_totals(ledger), unfinished_exchanges(ledger)
+            state["quarantine"] = quarantined_exchanges(ledger)
             now_us = int(now.timestamp() * 1_000_000)
-            for row in breakers(ledger):
-                stands = Breaker(row["failures"], row["opened_at_us"], row["until_us"], row["trips"])
+            for row in circuit_breakers(ledger):
+                stands = CircuitBreaker(row["failures"], row["opened_at_us"], row["until_us"], row["trips"])
                 row["state"] = stands.state(now_us)
                 row["until"] = None if stands.until_us is None else format_utc(stands.until_us)
                 state["breakers"].append(row)

@@ -19,7 +19,7 @@ MAX_COOLDOWN_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Breaker:
+class CircuitBreaker:
     """Whether a partner is left alone. Times are microseconds since 1970.
 
     `closed`: deliveries go out. `open`: none does until `until_us`. `half-open`: after that, one probe may go. A
@@ -38,21 +38,21 @@ class Breaker:
             return "closed"
         return "open" if now_us < self.until_us else "half-open"
 
-    def after_failure(self, now_us: int, retry: Retry) -> Breaker:
+    def after_failure(self, now_us: int, retry: Retry) -> CircuitBreaker:
         """A delivery failed: one more in a row opens it, and once it has been open, any."""
         failures = self.failures + 1
         if self.until_us is None and failures < retry.breaker_failures:
             return replace(self, failures=failures)
         trips = self.trips + 1
-        return Breaker(failures, now_us, now_us + cooldown_us(trips, retry), trips)
+        return CircuitBreaker(failures, now_us, now_us + cooldown_us(trips, retry), trips)
 
-    def after_wait(self, now_us: int, until_us: int) -> Breaker:
+    def after_wait(self, now_us: int, until_us: int) -> CircuitBreaker:
         """The partner asked to be left alone until then; that is no failure."""
         return replace(self, opened_at_us=now_us, until_us=max(until_us, self.until_us or 0))
 
-    def after_success(self) -> Breaker:
+    def after_success(self) -> CircuitBreaker:
         """The partner takes deliveries: nothing is held against it."""
-        return Breaker()
+        return CircuitBreaker()
 
 
 def cooldown_us(trips: int, retry: Retry) -> int:
@@ -61,20 +61,22 @@ def cooldown_us(trips: int, retry: Retry) -> int:
     return int(min(doubled_s, MAX_COOLDOWN_S) * retry.scale * 1_000_000)
 
 
-READ = sa.select(*(BREAKER.c[part.name] for part in fields(Breaker))).where(BREAKER.c.partner == sa.bindparam("key"))
-WRITE = sa.insert(BREAKER).prefix_with("OR REPLACE")
-FORGET = sa.delete(BREAKER).where(BREAKER.c.partner == sa.bindparam("key"))
+SELECT_BREAKER = sa.select(*(BREAKER.c[part.name] for part in fields(CircuitBreaker))).where(
+    BREAKER.c.partner == sa.bindparam("key")
+)
+REPLACE_BREAKER = sa.insert(BREAKER).prefix_with("OR REPLACE")
+DELETE_BREAKER = sa.delete(BREAKER).where(BREAKER.c.partner == sa.bindparam("key"))
 
 
-def load_breaker(ledger: Ledger, partner: str) -> Breaker:
+def load_breaker(ledger: Ledger, partner: str) -> CircuitBreaker:
     """How a partner stands. Raises TryLater, LedgerDamaged."""
-    found = ledger.run(READ, {"key": partner})
-    return Breaker(*found[0]) if found else Breaker()
+    found = ledger.execute(SELECT_BREAKER, {"key": partner})
+    return CircuitBreaker(*found[0]) if found else CircuitBreaker()
 
 
-def save_breaker(ledger: Ledger, partner: str, breaker: Breaker) -> None:
+def save_breaker(ledger: Ledger, partner: str, breaker: CircuitBreaker) -> None:
     """Remember how a partner stands, with the ledger's next commit. Raises TryLater, LedgerDamaged."""
-    if breaker == Breaker():
-        ledger.run(FORGET, {"key": partner})
+    if breaker == CircuitBreaker():
+        ledger.execute(DELETE_BREAKER, {"key": partner})
     else:
-        ledger.run(WRITE, {"partner": partner, **asdict(breaker)})
+        ledger.execute(REPLACE_BREAKER, {"partner": partner, **asdict(breaker)})

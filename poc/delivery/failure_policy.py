@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from poc.delivery.circuit_breaker import Breaker
+    from poc.delivery.circuit_breaker import CircuitBreaker
     from poc.errors import DeliveryFailed
 
 
@@ -26,7 +26,7 @@ class StopSending:
     reason: str
 
 
-class Policy(Protocol):
+class FailurePolicy(Protocol):
     """What follows from a failure.
 
     `failures` (failed attempts in a row), `due_at_us` and `breaker` are what the ledger is to remember afterwards.
@@ -34,33 +34,33 @@ class Policy(Protocol):
 
     failures: int
     due_at_us: int | None
-    breaker: Breaker
+    breaker: CircuitBreaker
 
-    def hold(self) -> StopSending | None:
+    def before_send(self) -> StopSending | None:
         """Asked before a request is sent: a reason to leave the partner alone now."""
 
-    def failed(self, failure: DeliveryFailed) -> StopSending:
+    def on_failure(self, failure: DeliveryFailed) -> StopSending:
         """A request was not taken."""
 
-    def succeeded(self) -> None:
+    def on_success(self) -> None:
         """A request was taken."""
 
 
 class FailFast:
     """The policy of a service without patience: what fails has failed, until it is run again."""
 
-    def __init__(self, breaker: Breaker) -> None:
+    def __init__(self, breaker: CircuitBreaker) -> None:
         self.breaker = breaker  # left as it is
         self.failures = 0
         self.due_at_us: int | None = None
 
-    def hold(self) -> StopSending | None:
+    def before_send(self) -> StopSending | None:
         """Nothing is ever held."""
         return None
 
-    def failed(self, failure: DeliveryFailed) -> StopSending:
+    def on_failure(self, failure: DeliveryFailed) -> StopSending:
         """The attempt ends."""
         return StopSending("failed", failure.code, str(failure))
 
-    def succeeded(self) -> None:
+    def on_success(self) -> None:
         """Nothing to remember."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 #: What is to be done about a file of bodies that is not as it was left.
-RESTORE = "it holds requests to be sent: restore it, or give the exchange up with `milepost outbox discard`"
+RESTORE_HINT = "it holds requests to be sent: restore it, or give the exchange up with `milepost outbox discard`"
 
 
 #: Bytes of bodies that an exchange keeps in the ledger; with more they go to its file.
@@ -35,26 +35,26 @@ INLINE_BYTES = 1 << 20
 OF_EXCHANGE = PARCEL.c.exchange_id == sa.bindparam("key")
 
 
-ADD = sa.insert(PARCEL)
+INSERT_REQUEST = sa.insert(PARCEL)
 
 
-WAITING = (
+SELECT_PENDING = (
     sa.select(PARCEL.c.name, PARCEL.c.rows, PARCEL.c.state, PARCEL.c.start_byte, PARCEL.c.size_bytes)
     .where(OF_EXCHANGE, PARCEL.c.state != "ambiguous")
     .order_by(sa.literal_column("rowid"))
 )
 
 
-BODY = sa.select(PARCEL.c.body).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
+SELECT_BODY = sa.select(PARCEL.c.body).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
 
 
-STATES = sa.select(PARCEL.c.name, PARCEL.c.state, PARCEL.c.note).where(OF_EXCHANGE)
+SELECT_STATES = sa.select(PARCEL.c.name, PARCEL.c.state, PARCEL.c.note).where(OF_EXCHANGE)
 
 
-CONFIRM = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
+DELETE_REQUEST = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
 
 
-MARK = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
+UPDATE_STATE = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("parcel"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,13 @@ class Outbox:
         self._reserved_bytes = 0
         self.path = ledger.path.parent / "outbox" / entry.exchange_id
 
-    def hold(self, parcel: OutboundRequest) -> None:
-        """Take a parcel in; `reserve` enters it in the ledger."""
-        size_bytes = len(parcel.body)
+    def add(self, request: OutboundRequest) -> None:
+        """Take a request in; `reserve` enters it in the ledger."""
+        size_bytes = len(request.body)
         self._held.append(
             {
-                "exchange_id": self._key, "name": parcel.name, "rows": parcel.rows, "state": "reserved",
-                "body": parcel.body, "start_byte": None, "size_bytes": size_bytes,
+                "exchange_id": self._key, "name": request.name, "rows": request.rows, "state": "reserved",
+                "body": request.body, "start_byte": None, "size_bytes": size_bytes,
             }
         )  # fmt: skip
         self._held_bytes += size_bytes
@@ -95,12 +95,12 @@ class Outbox:
             self._spill()
 
     def reserve(self, state: str = "reserved", first: str = "") -> list[OutboundRequest]:
-        """Enter what was taken in since the last time in a state, the first parcel maybe in another.
+        """Enter what was taken in since the last time in a state, the first request maybe in another.
 
-        Gives the parcels back, without those bodies that went to the file.
+        Gives the requests back, without those bodies that went to the file.
         """
         if self._file is not None:
-            with writing(self.path):
+            with report_write_errors(self.path):
                 self._file.flush()
                 os.fsync(self._file.fileno())
                 self._file.close()
@@ -109,18 +109,18 @@ class Outbox:
             for row in self._held:
                 row["state"] = state
             self._held[0]["state"] = first or state
-            self._ledger.run(ADD, *self._held)
-        parcels = [OutboundRequest(row["name"], row["rows"], row["body"] or b"") for row in self._held]
+            self._ledger.execute(INSERT_REQUEST, *self._held)
+        requests = [OutboundRequest(row["name"], row["rows"], row["body"] or b"") for row in self._held]
         self._held, self._held_bytes = [], 0
-        return parcels
+        return requests
 
-    def waiting(self) -> Iterator[OutboundRequest]:
+    def pending(self) -> Iterator[OutboundRequest]:
         """Parcels to be sent, in the order they were reserved, one body in memory at a time."""
         for name, rows, _, start_byte, size_bytes in self._list():
             body = self._inline(name) if start_byte is None else self._read(start_byte, size_bytes)
             yield OutboundRequest(name, rows, body)
 
-    def under_way(self, *, keyed: bool) -> list[OutboundRequest]:
+    def possibly_sent(self, *, keyed: bool) -> list[OutboundRequest]:
         """Parcels, without their bodies, that may have been sent when a run died.
 
         `keyed`: also those reserved while the partner honoured keys, of which nobody noted when they were sent.
@@ -129,26 +129,26 @@ class Outbox:
         return [OutboundRequest(name, rows, b"") for name, rows, state, *_ in self._list() if state in states]
 
     def _list(self) -> list[Any]:
-        return self._ledger.run(WAITING, {"key": self._key})
+        return self._ledger.execute(SELECT_PENDING, {"key": self._key})
 
     def _inline(self, name: str) -> bytes:
-        ((body,),) = self._ledger.run(BODY, {"key": self._key, "parcel": name})
+        ((body,),) = self._ledger.execute(SELECT_BODY, {"key": self._key, "parcel": name})
         return bytes(body)
 
     def states(self) -> dict[str, tuple[str, str]]:
-        """State and note of every parcel that is not confirmed, by its name."""
-        return {name: (state, note) for name, state, note in self._ledger.run(STATES, {"key": self._key})}
+        """State and note of every request that is not confirmed, by its name."""
+        return {name: (state, note) for name, state, note in self._ledger.execute(SELECT_STATES, {"key": self._key})}
 
     def confirm(self, names: list[str]) -> None:
-        """These parcels have arrived."""
+        """These requests have arrived."""
         if names:
-            self._ledger.run(CONFIRM, *({"key": self._key, "parcel": name} for name in names))
+            self._ledger.execute(DELETE_REQUEST, *({"key": self._key, "parcel": name} for name in names))
 
-    def mark(self, name: str, state: str, note: str = "") -> None:
-        """Say of a parcel that it is about to be sent (`sending`), or that nobody knows (`ambiguous`)."""
-        self._ledger.run(MARK, {"state": state, "note": note, "key": self._key, "parcel": name})
+    def set_state(self, name: str, state: str, note: str = "") -> None:
+        """Say of a request that it is about to be sent (`sending`), or that nobody knows (`ambiguous`)."""
+        self._ledger.execute(UPDATE_STATE, {"state": state, "note": note, "key": self._key, "parcel": name})
 
-    def drop(self) -> None:
+    def discard_unreserved(self) -> None:
         """Let go of what was taken in and not reserved; what was reserved before stays in the file."""
         if self._file is not None:
             with suppress(OSError):  # a full disk: closing tries once more to write what is given up here
@@ -160,13 +160,13 @@ class Outbox:
                     self.path.unlink()
         self._held, self._held_bytes = [], 0
 
-    def tidy(self) -> None:
+    def remove_empty_file(self) -> None:
         """Remove the file of bodies once nothing of it is waiting."""
         if self.path.exists() and not self.states():
             self.path.unlink()
 
     def _spill(self) -> None:
-        with writing(self.path):
+        with report_write_errors(self.path):
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self.path.open("ab")
@@ -184,14 +184,14 @@ class Outbox:
                 file.seek(start_byte)
                 body = file.read(size_bytes)
         except OSError as error:
-            raise BadInput(f"{self.path}: cannot be read: {error.strerror}; {RESTORE}") from error
+            raise BadInput(f"{self.path}: cannot be read: {error.strerror}; {RESTORE_HINT}") from error
         if len(body) != size_bytes:
-            raise BadInput(f"{self.path}: is cut short; {RESTORE}")
+            raise BadInput(f"{self.path}: is cut short; {RESTORE_HINT}")
         return body
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def report_write_errors(path: Path) -> Iterator[None]:
     """Name a file in what goes wrong with writing it. Raises TryLater."""
     try:
         yield

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from poc.ledger.ledger import ExchangeRecord, Ledger
 
 
-ARRIVED = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")
+DELETE_AMBIGUOUS = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")
 
 
-EVERY = sa.delete(PARCEL).where(OF_EXCHANGE)
+DELETE_ALL = sa.delete(PARCEL).where(OF_EXCHANGE)
 
 
-AGAIN = sa.update(PARCEL).where(OF_EXCHANGE)
+RESERVE_AGAIN = sa.update(PARCEL).where(OF_EXCHANGE)
 
 
 def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool) -> int:
@@ -42,17 +42,17 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
     if entry.outcome == "open":
         raise BadInput(f"exchange {entry.exchange_id} died under way; `milepost run` goes on with it, then ask again")
     if not arrived and entry.outcome == "due":  # somebody who does not want to wait
-        ledger.note(entry, due_at_us=now_us, failures=0)
-        ledger.seal()
+        ledger.update(entry, due_at_us=now_us, failures=0)
+        ledger.commit()
         return entry.rows["due"]
     rows = entry.rows["ambiguous"] + (0 if arrived else entry.rows["failed"])
     if entry.outcome == "given_up" or not rows or not entry.whole:
         what = "ambiguous" if arrived else "ambiguous, failed or due"
         raise BadInput(f"exchange {entry.exchange_id} has no {what} request; see `milepost outbox ls`")
     if arrived:
-        ledger.run(ARRIVED, {"key": entry.exchange_id})
+        ledger.execute(DELETE_AMBIGUOUS, {"key": entry.exchange_id})
     else:
-        ledger.run(AGAIN, {"state": "reserved", "note": "", "key": entry.exchange_id})
+        ledger.execute(RESERVE_AGAIN, {"state": "reserved", "note": "", "key": entry.exchange_id})
     values: dict[str, object] = {"rows_ambiguous": 0, "failures": 0}
     if arrived:
         left = next((name for name in ("failed", "due", "refused") if entry.rows[name]), "done")
@@ -60,8 +60,8 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
         values["due_at_us"] = (entry.due_at_us or now_us) if left == "due" else None
     else:
         values |= {"rows_failed": 0, "rows_due": entry.rows["due"] + rows, "outcome": "due", "due_at_us": now_us}
-    ledger.note(entry, **values)
-    ledger.seal()
+    ledger.update(entry, **values)
+    ledger.commit()
     return rows
 
 
@@ -77,10 +77,10 @@ def give_up(ledger: Ledger, entry: ExchangeRecord, why: str) -> int:
     """
     if entry.outcome not in {"open", "due", "failed", "ambiguous"}:
         raise BadInput(f"exchange {entry.exchange_id} is {entry.outcome}: there is nothing to give up")
-    ledger.run(EVERY, {"key": entry.exchange_id})
+    ledger.execute(DELETE_ALL, {"key": entry.exchange_id})
     rows = sum(entry.rows[name] for name in ("due", "failed", "ambiguous"))
     values = {"rows_due": 0, "rows_ambiguous": 0, "rows_failed": rows, "due_at_us": None, "whole": 1}
-    ledger.note(entry, outcome="given_up", reason=f"given up: {why}", **values)
-    ledger.seal()
-    Outbox(ledger, entry).tidy()
+    ledger.update(entry, outcome="given_up", reason=f"given up: {why}", **values)
+    ledger.commit()
+    Outbox(ledger, entry).remove_empty_file()
     return rows

@@ -33,7 +33,7 @@ class RequestBuilder:
         self._parts: list[bytes] = []
 
     def add(self, rows: pl.DataFrame) -> list[OutboundRequest]:
-        """Take rows in; gives the parcels that are complete with them."""
+        """Take rows in; gives the requests that are complete with them."""
         if not rows.height:
             return []
         numbers = rows[ROW]
@@ -49,16 +49,16 @@ class RequestBuilder:
             start = end
         return done
 
-    def rest(self) -> list[OutboundRequest]:
-        """The last parcel, where there is one."""
+    def flush(self) -> list[OutboundRequest]:
+        """The last request, where there is one."""
         if not self._rows:
             return []
-        parcel = OutboundRequest(str(self._slot), self._rows, b"".join(self._parts))
+        request = OutboundRequest(str(self._slot), self._rows, b"".join(self._parts))
         self._rows, self._parts = 0, []
-        return [parcel]
+        return [request]
 
     def _take(self, slot: int, rows: int, part: bytes, frame: pl.DataFrame) -> list[OutboundRequest]:
-        done = self.rest() if slot != self._slot else []
+        done = self.flush() if slot != self._slot else []
         if not self._rows:
             self._slot = slot
             self._parts = (

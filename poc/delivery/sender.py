@@ -1,4 +1,4 @@
-"""The courier: carries one parcel of one exchange to the partner's door, and counts what it took."""
+"""The sender: carries one request of one exchange to the partner's door, and counts what it took."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ class TransferStats:
 
 
 class RequestSender:
-    """Carries the parcels of one exchange; `clock_us` is the time now, in microseconds since 1970."""
+    """Carries the requests of one exchange; `clock_us` is the time now, in microseconds since 1970."""
 
     def __init__(
-        self, door: Endpoint, exchange_id: str, file: str, clock_us: Callable[[], int], traffic: TransferStats
+        self, door: Endpoint, exchange_id: str, file: str, clock_us: Callable[[], int], stats: TransferStats
     ) -> None:
-        self._door = door
+        self._endpoint = door
         self._exchange_id = exchange_id
         self._headers = {"Milepost-File": quote(file)}
         self._clock_us = clock_us
-        self._traffic = traffic
+        self._stats = stats
 
-    def carry(self, parcel: OutboundRequest, *, keyed: bool) -> None:
-        """Deliver a parcel; `keyed` says with each request which one it is, so that it is not taken twice.
+    def send(self, request: OutboundRequest, *, keyed: bool) -> None:
+        """Deliver a request; `keyed` says with each request which one it is, so that it is not taken twice.
 
         Raises:
             DeliveryFailed: the partner did not take it, or did not say so.
         """
         now = datetime.fromtimestamp(self._clock_us() / 1_000_000, UTC)
-        headers = {**self._headers, "Milepost-Slot": parcel.name, "Date": format_datetime(now, usegmt=True)}
+        headers = {**self._headers, "Milepost-Slot": request.name, "Date": format_datetime(now, usegmt=True)}
         if keyed:
             # a key is a string of RFC 9651; the same after a restart, as it is made of what the ledger knows
-            headers["Idempotency-Key"] = f'"{self._exchange_id}-{parcel.name}"'
-        self._traffic.calls += 1
-        self._traffic.bytes_out += len(parcel.body)
+            headers["Idempotency-Key"] = f'"{self._exchange_id}-{request.name}"'
+        self._stats.calls += 1
+        self._stats.bytes_out += len(request.body)
         try:
-            self._door.post(parcel.body, headers, now)
+            self._endpoint.post(request.body, headers, now)
         except DeliveryFailed as error:
-            self._traffic.blocked_s += error.blocked_s
+            self._stats.blocked_s += error.blocked_s
             raise

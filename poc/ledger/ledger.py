@@ -2,7 +2,7 @@
 
 SQLite in WAL mode. Tables and statements are SQLAlchemy Core; those that every exchange needs are compiled once and
 run on the driver's own connection, which takes a tenth of the time. A file is known by its sha256, whatever its name.
-An attempt is entered in a transaction that is committed (`seal`) before anything of the file leaves, and again when it
+An attempt is entered in a transaction that is committed before anything of the file leaves, and again when it
 ends; a run that dies between the two leaves an open entry, which the next run takes up.
 """
 
@@ -18,32 +18,36 @@ import sqlalchemy as sa
 
 from metrics.events import OUTCOMES
 from poc.errors import BadInput, LedgerDamaged, TryLater
-from poc.ledger.schema import EXCHANGE, prepare
+from poc.ledger.schema import EXCHANGE, create_or_upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 #: Seconds to wait for another program's write before it is for later.
-WAIT_S = 10.0
+LOCK_TIMEOUT_S = 10.0
 
 #: What of an exchange an attempt needs to know.
-KNOWN = ("id", "partner", "feed", "sha256", "file", "attempt", "outcome", "whole", "reserved_to", "agreed", "failures",
-         "due_at_us", "opened_at_us", "reason")  # fmt: skip
-ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
+RECORD_COLUMNS = (
+    "id", "partner", "feed", "sha256", "file", "attempt", "outcome", "whole", "reserved_to", "agreed", "failures",
+    "due_at_us", "opened_at_us", "reason",
+)  # fmt: skip
+COUNT_COLUMNS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
 
 #: SQL, the names of its parameters in their order, and the values that the statement itself gives some of them.
-Text: TypeAlias = "tuple[str, list[str], dict[str, object]]"
+CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
 
 #: Pages of 4 KiB that the write-ahead log holds before they are copied into the database.
 CHECKPOINT_PAGES = 8_000
 
 #: SQLite's `synchronous`: with a write-ahead log, NORMAL waits for the disk at checkpoints only.
-WAIT, NO_WAIT = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
+SYNC_FULL, SYNC_NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 
-FIND = sa.select(*(EXCHANGE.c[name] for name in (*KNOWN, *ROWS))).where(EXCHANGE.c.id == sa.bindparam("key"))
-ENTER = sa.insert(EXCHANGE)
-CHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
+SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in (*RECORD_COLUMNS, *COUNT_COLUMNS))).where(
+    EXCHANGE.c.id == sa.bindparam("key")
+)
+INSERT_EXCHANGE = sa.insert(EXCHANGE)
+UPDATE_EXCHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class ExchangeRecord:
     outcome: str = ""
     whole: bool = False
     reserved_to: int = -1
-    agreed: str = ""
+    settings_digest: str = ""
     failures: int = 0
     due_at_us: int | None = None
     opened_at_us: int = 0
@@ -82,9 +86,9 @@ class Ledger:
         driver = self.connection.connection.dbapi_connection
         assert driver is not None  # noqa: S101 (open until `close`; tells the type checker)
         self._driver = driver
-        self._texts: dict[object, Text] = {}
+        self._texts: dict[object, CompiledStatement] = {}
 
-    def run(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:
+    def execute(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:
         """Run a statement of this process's own, once for each of `values`; the rows it gives, if any.
 
         The statement must be the same object each time, and all `values` must have the same keys.
@@ -94,13 +98,13 @@ class Ledger:
         """
         text, names, fixed = self._text(statement, values[0])
         rows = [[given[name] if name in given else fixed[name] for name in names] for given in values]
-        with self.asking():
+        with self.reporting_errors():
             if len(rows) == 1:
                 return self._driver.execute(text, rows[0]).fetchall()  # type: ignore[no-any-return]
             self._driver.executemany(text, rows)
             return []
 
-    def _text(self, statement: sa.ClauseElement, values: Mapping[str, object]) -> Text:
+    def _text(self, statement: sa.ClauseElement, values: Mapping[str, object]) -> CompiledStatement:
         key = (statement, *values)
         if key not in self._texts:
             # the columns of an INSERT or UPDATE are those that values are given for
@@ -116,12 +120,12 @@ class Ledger:
 
     def get(self, key: str) -> ExchangeRecord | None:
         """The entry of an exchange by its id, if there is one. Raises TryLater, LedgerDamaged."""
-        rows_found = self.run(FIND, {"key": key})
+        rows_found = self.execute(SELECT_EXCHANGE, {"key": key})
         if not rows_found:
             return None
         found = rows_found[0]
-        head, rows = found[: len(KNOWN)], found[len(KNOWN) :]
-        known = dict(zip(KNOWN, head, strict=True))
+        head, rows = found[: len(RECORD_COLUMNS)], found[len(RECORD_COLUMNS) :]
+        known = dict(zip(RECORD_COLUMNS, head, strict=True))
         return ExchangeRecord(
             exchange_id=known["id"],
             partner=known["partner"],
@@ -132,7 +136,7 @@ class Ledger:
             outcome=known["outcome"],
             whole=bool(known["whole"]),
             reserved_to=known["reserved_to"],
-            agreed=known["agreed"],
+            settings_digest=known["agreed"],
             failures=known["failures"],
             due_at_us=known["due_at_us"],
             opened_at_us=known["opened_at_us"],
@@ -140,13 +144,13 @@ class Ledger:
             rows=dict(zip(("in", *OUTCOMES), rows, strict=True)),
         )
 
-    def enter(self, entry: ExchangeRecord, size_bytes: int, now_us: int, **values: object) -> None:
-        """Enter the attempt, or bring what is known of it up to date; to be committed by `seal`.
+    def record_attempt(self, entry: ExchangeRecord, size_bytes: int, now_us: int, **values: object) -> None:
+        """Enter the attempt, or bring what is known of it up to date; to be committed by `commit`.
 
         Raises TryLater, LedgerDamaged.
         """
         if entry.outcome:
-            self.note(
+            self.update(
                 entry, **{"attempt": entry.attempt, "outcome": "open", "reason": "", "file": entry.file, **values}
             )
             return
@@ -155,15 +159,15 @@ class Ledger:
             "file": entry.file, "size_bytes": size_bytes, "attempt": entry.attempt, "outcome": "open",
             "opened_at_us": now_us, **values,
         }  # fmt: skip
-        self.run(ENTER, first)
+        self.execute(INSERT_EXCHANGE, first)
 
-    def note(self, entry: ExchangeRecord, **values: object) -> None:
+    def update(self, entry: ExchangeRecord, **values: object) -> None:
         """Change columns of an exchange, to be committed later. Raises TryLater, LedgerDamaged."""
-        self.run(CHANGE, {**values, "key": entry.exchange_id})
+        self.execute(UPDATE_EXCHANGE, {**values, "key": entry.exchange_id})
 
-    def seal(self) -> None:
+    def commit(self) -> None:
         """Commit, on disk when it returns. Raises TryLater, LedgerDamaged."""
-        with self.asking():
+        with self.reporting_errors():
             self._driver.commit()
 
     def wait_for_disk(self, wait: bool) -> None:
@@ -172,18 +176,18 @@ class Ledger:
         To be called between transactions. A reservation always waits. What a partner that honours keys has confirmed
         need not: should a power cut take that back, the same requests are sent again from the ledger, with their keys.
         """
-        self._driver.execute(WAIT if wait else NO_WAIT)
+        self._driver.execute(SYNC_FULL if wait else SYNC_NORMAL)
 
-    def forget(self) -> None:
+    def roll_back(self) -> None:
         """Take back what was not committed, and wait for the disk again."""
         self._driver.rollback()
-        self._driver.execute(WAIT)
+        self._driver.execute(SYNC_FULL)
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
+    def reporting_errors(self) -> Iterator[None]:
         """Name the ledger in what goes wrong with it; what was not committed is taken back."""
         try:
-            with naming(str(self.path)):
+            with translate_database_errors(str(self.path)):
                 yield
         except (TryLater, LedgerDamaged):
             self._driver.rollback()
@@ -195,7 +199,7 @@ class Ledger:
         self._engine.dispose()
 
 
-def due(ledger: Ledger, now_us: int, *, failed: bool) -> list[ExchangeRecord]:
+def resumable_exchanges(ledger: Ledger, now_us: int, *, failed: bool) -> list[ExchangeRecord]:
     """Exchanges to go on with: those that died under way, then those whose time has come, oldest first.
 
     `failed`: those that failed as well, for a service that does not try again by itself.
@@ -207,16 +211,16 @@ def due(ledger: Ledger, now_us: int, *, failed: bool) -> list[ExchangeRecord]:
         c.whole == 1,
         sa.or_(c.outcome.in_(always), sa.and_(c.outcome == "due", c.due_at_us <= now_us)),
     )
-    with ledger.asking():
+    with ledger.reporting_errors():
         keys = ledger.connection.execute(wanted.order_by(c.outcome.desc(), c.due_at_us, c.opened_at_us)).scalars().all()
         ledger.connection.rollback()
     return [entry for key in keys if (entry := ledger.get(key)) is not None]
 
 
-def pick(ledger: Ledger, start: str) -> ExchangeRecord:
+def find_by_prefix(ledger: Ledger, start: str) -> ExchangeRecord:
     """The one exchange whose id begins so. Raises BadInput where there is none, or more than one."""
     query = sa.select(EXCHANGE.c.id).where(EXCHANGE.c.id.startswith(start, autoescape=True)).limit(2)
-    with ledger.asking():
+    with ledger.reporting_errors():
         keys = ledger.connection.execute(query).scalars().all()
     if len(keys) != 1 or not start:
         raise BadInput(
@@ -238,12 +242,12 @@ def open_ledger(path: Path) -> Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LedgerDamaged(f"{path}: cannot be made: {error.strerror}") from error
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_S})
-    sa.event.listen(engine, "connect", _every_commit_on_disk)
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCK_TIMEOUT_S})
+    sa.event.listen(engine, "connect", _configure_connection)
     try:
-        with naming(str(path)), engine.begin() as connection:
-            prepare(connection, str(path))
-        with naming(str(path)), engine.connect() as connection:
+        with translate_database_errors(str(path)), engine.begin() as connection:
+            create_or_upgrade(connection, str(path))
+        with translate_database_errors(str(path)), engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
     except (LedgerDamaged, TryLater):
         engine.dispose()
@@ -252,7 +256,7 @@ def open_ledger(path: Path) -> Ledger:
 
 
 @contextmanager
-def naming(path: str) -> Iterator[None]:
+def translate_database_errors(path: str) -> Iterator[None]:
     """Name the ledger in what goes wrong with it. Raises TryLater where it is locked or full, else LedgerDamaged."""
     try:
         yield
@@ -271,7 +275,7 @@ def naming(path: str) -> Iterator[None]:
         raise LedgerDamaged(f"{path}: {said}; move it away or restore a copy, nothing was changed") from None
 
 
-def _every_commit_on_disk(connection: Any, _: Any) -> None:
-    connection.execute(WAIT)
+def _configure_connection(connection: Any, _: Any) -> None:
+    connection.execute(SYNC_FULL)
     # pages that are written again and again are then copied into the database once for many exchanges
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from poc.ledger.ledger import ROWS
+from poc.ledger.ledger import COUNT_COLUMNS
 from poc.ledger.schema import ASIDE, BREAKER, EXCHANGE, PARCEL
 
 if TYPE_CHECKING:
     from poc.ledger.ledger import Ledger
 
 
-def summary(ledger: Ledger) -> list[dict[str, Any]]:
+def exchange_totals(ledger: Ledger) -> list[dict[str, Any]]:
     """Exchanges and rows per partner, feed and outcome."""
     c = EXCHANGE.c
     place = (c.partner, c.feed, c.outcome)
-    rows = [sa.func.sum(c[name]).label(name.removeprefix("rows_")) for name in ROWS]
+    rows = [sa.func.sum(c[name]).label(name.removeprefix("rows_")) for name in COUNT_COLUMNS]
     query = sa.select(*place, sa.func.count().label("exchanges"), *rows).group_by(*place).order_by(*place)
     return _read(ledger, query)
 
 
-def troubles(ledger: Ledger) -> list[dict[str, Any]]:
+def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
     """Exchanges that are not done, newest first, with the reason each has."""
     names = ("id", "partner", "feed", "file", "attempt", "outcome", "reason", "opened_at_us", "due_at_us")
     query = sa.select(*(EXCHANGE.c[name] for name in names)).where(EXCHANGE.c.outcome != "done")
     return _read(ledger, query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
 
 
-def held_rows(ledger: Ledger) -> list[dict[str, Any]]:
+def quarantined_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
     """Rows that wait in quarantine: a count per partner, feed and exchange, newest first."""
     c = EXCHANGE.c
     query = (
@@ -42,7 +42,7 @@ def held_rows(ledger: Ledger) -> list[dict[str, Any]]:
     return _read(ledger, query)
 
 
-def unsent(ledger: Ledger) -> list[dict[str, Any]]:
+def unconfirmed_requests(ledger: Ledger) -> list[dict[str, Any]]:
     """Requests that are reserved and not confirmed, exchange by exchange."""
     c, p = EXCHANGE.c, PARCEL.c
     query = (
@@ -53,13 +53,13 @@ def unsent(ledger: Ledger) -> list[dict[str, Any]]:
     return _read(ledger, query)
 
 
-def breakers(ledger: Ledger) -> list[dict[str, Any]]:
+def circuit_breakers(ledger: Ledger) -> list[dict[str, Any]]:
     """Partners whose last delivery failed."""
     return _read(ledger, sa.select(BREAKER).order_by(BREAKER.c.partner))
 
 
 def _read(ledger: Ledger, query: sa.Select[Any]) -> list[dict[str, Any]]:
-    with ledger.asking():
+    with ledger.reporting_errors():
         found = [dict(row) for row in ledger.connection.execute(query).mappings()]
         ledger.connection.rollback()  # a reader keeps nobody waiting
     return found

@@ -82,10 +82,10 @@ BREAKER = sa.Table(
 )
 
 #: What version 2 added to the table that version 1 had.
-ADDED_IN_2 = ("whole", "reserved_to", "agreed", "failures", "due_at_us")
+COLUMNS_ADDED_IN_2 = ("whole", "reserved_to", "agreed", "failures", "due_at_us")
 
 
-def prepare(connection: sa.Connection, path: str) -> None:
+def create_or_upgrade(connection: sa.Connection, path: str) -> None:
     """Make the tables of a new ledger, or bring those of an older one up to date.
 
     Raises:
@@ -103,7 +103,7 @@ def prepare(connection: sa.Connection, path: str) -> None:
     if tables and EXCHANGE.name not in tables:
         raise LedgerDamaged(f"{path}: another program's database (it has {', '.join(tables[:3])}); move it away")
     if tables:
-        for name in ADDED_IN_2:
+        for name in COLUMNS_ADDED_IN_2:
             column = sa.schema.CreateColumn(EXCHANGE.c[name]).compile(dialect=connection.dialect)
             connection.exec_driver_sql(f"ALTER TABLE exchange ADD COLUMN {column}")
         UNSETTLED.create(connection)

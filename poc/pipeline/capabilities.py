@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.batch import Finding, RejectedRow
-    from poc.delivery.circuit_breaker import Breaker
-    from poc.delivery.failure_policy import CommitPoint, Policy
+    from poc.delivery.circuit_breaker import CircuitBreaker
+    from poc.delivery.failure_policy import CommitPoint, FailurePolicy
     from poc.delivery.outbox import Outbox
     from poc.ledger.ledger import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
@@ -42,37 +42,37 @@ Stage: TypeAlias = Callable[[Iterator[Batch]], Iterator[Batch]]
 
 
 @dataclass(frozen=True, slots=True)
-class Ports:
+class StageContext:
     """What stages may reach in one attempt at one exchange."""
 
-    lane: PreparedFeed
+    prepared: PreparedFeed
     entry: ExchangeRecord
     outbox: Outbox
     keep: Callable[[Sequence[RejectedRow]], None]
     lines: Callable[[], Iterator[tuple[int, bytes]]]
     known: Mapping[int, tuple[Finding, ...]]
-    seal: CommitPoint
+    commit: CommitPoint
     clock_us: Callable[[], int]
-    traffic: TransferStats
-    breaker: Breaker
-    policy: Policy
+    stats: TransferStats
+    breaker: CircuitBreaker
+    policy: FailurePolicy
 
     @property
     def early(self) -> bool:
         """Whether rows leave while their file is still being checked."""
-        return self.lane.feed.deliver == "early"
+        return self.prepared.feed.deliver == "early"
 
     @property
-    def courier(self) -> RequestSender:
+    def sender(self) -> RequestSender:
         """Who carries requests. Raises BadInput where the partner is a folder."""
-        if self.lane.door is None:
-            raise BadInput(f"partner {self.lane.partner!r} takes files in a folder, not requests")
-        return RequestSender(self.lane.door, self.entry.exchange_id, self.entry.file, self.clock_us, self.traffic)
+        if self.prepared.endpoint is None:
+            raise BadInput(f"partner {self.prepared.partner!r} takes files in a folder, not requests")
+        return RequestSender(self.prepared.endpoint, self.entry.exchange_id, self.entry.file, self.clock_us, self.stats)
 
     @property
-    def packer(self) -> RequestBuilder:
+    def builder(self) -> RequestBuilder:
         """What makes requests of rows."""
-        return RequestBuilder(self.lane.feed.request_rows, self.lane.encoder)
+        return RequestBuilder(self.prepared.feed.request_rows, self.prepared.encoder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ class Capability:
 
     name: str
     since: int
-    build: Callable[[Ports], Stage] | None = None
-    equip: Callable[[Ports], Ports] | None = None
+    build: Callable[[StageContext], Stage] | None = None
+    equip: Callable[[StageContext], StageContext] | None = None
     until: int | None = None
 
     def stands(self, level: int) -> bool:
@@ -90,91 +90,93 @@ class Capability:
         return self.since <= level and (self.until is None or level <= self.until)
 
 
-def deliver(ports: Ports) -> Stage:
+def build_deliver(context: StageContext) -> Stage:
     """To a door in requests, or into a folder as one file."""
-    if ports.lane.folder is not None:
-        return drop(ports, ports.lane.folder, ports.seal)
-    return Deliver(ports.packer, ports.courier, ports.seal, early=ports.early)
+    if context.prepared.folder is not None:
+        return build_deliver_file(context, context.prepared.folder, context.commit)
+    return Deliver(context.builder, context.sender, context.commit, early=context.early)
 
 
-def once(ports: Ports) -> DeliverOnce | DeliverFile:
+def build_deliver_once(context: StageContext) -> DeliverOnce | DeliverFile:
     """The same, and never twice: both can go on without the file."""
-    if ports.lane.folder is not None:
-        return drop(ports, ports.lane.folder, lambda: ports.seal(whole=True, reserved_to=0))
+    if context.prepared.folder is not None:
+        return build_deliver_file(context, context.prepared.folder, lambda: context.commit(whole=True, reserved_to=0))
     return DeliverOnce(
-        ports.packer,
-        ports.outbox,
-        ports.courier,
-        ports.policy,
-        ports.seal,
-        honours_keys=ports.lane.honours_keys,
-        early=ports.early,
-        reserved_to=ports.entry.reserved_to,
+        context.builder,
+        context.outbox,
+        context.sender,
+        context.policy,
+        context.commit,
+        honours_keys=context.prepared.honours_keys,
+        early=context.early,
+        reserved_to=context.entry.reserved_to,
     )
 
 
-def drop(ports: Ports, folder: Path, seal: Callable[[], None]) -> DeliverFile:
+def build_deliver_file(context: StageContext, folder: Path, commit: Callable[[], None]) -> DeliverFile:
     """A folder as a stage."""
-    lane, entry = ports.lane, ports.entry
-    name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{lane.feed.out}"
+    prepared, entry = context.prepared, context.entry
+    name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{prepared.feed.out}"
     waiting = entry.rows.get("due", 0) + entry.rows.get("failed", 0)
-    return DeliverFile(folder, name, lane.encoder, seal, ports.policy, ports.traffic, waiting=waiting)
+    return DeliverFile(folder, name, prepared.encoder, commit, context.policy, context.stats, waiting=waiting)
 
 
-def persist(ports: Ports) -> Ports:
+def use_retry_policy(context: StageContext) -> StageContext:
     """Patience instead of giving up at once."""
-    entry, lane = ports.entry, ports.lane
-    patience = RetryPolicy(entry.exchange_id, lane.partner, entry.failures, ports.breaker, lane.retry, ports.clock_us)
-    return replace(ports, policy=patience)
+    entry, prepared = context.entry, context.prepared
+    patience = RetryPolicy(
+        entry.exchange_id, prepared.partner, entry.failures, context.breaker, prepared.retry, context.clock_us
+    )
+    return replace(context, policy=patience)
 
 
 LINE = (
-    Capability("check", 1, lambda ports: Check(ports.lane.contract, ports.known, at_once=ports.early)),
-    Capability("map", 1, lambda ports: ports.lane.map),
+    Capability("check", 1, lambda context: Check(context.prepared.contract, context.known, at_once=context.early)),
+    Capability("map", 1, lambda context: context.prepared.map),
     Capability("ahead", 1, lambda _: prefetch),
     Capability("refuse", 1, lambda _: Refuse(), until=1),
-    Capability("quarantine", 2, lambda ports: Quarantine(ports.lane.feed, ports.keep, ports.lines)),
-    Capability("deliver", 1, deliver, until=2),
-    Capability("persist", 4, equip=persist),
-    Capability("once", 3, once),
+    Capability("quarantine", 2, lambda context: Quarantine(context.prepared.feed, context.keep, context.lines)),
+    Capability("deliver", 1, build_deliver, until=2),
+    Capability("persist", 4, equip=use_retry_policy),
+    Capability("once", 3, build_deliver_once),
 )
 
 
 #: The highest level that stands today.
-BUILT = 4
+HIGHEST_LEVEL = 4
 
 
-def equipped(level: int, ports: Ports) -> Ports:
-    """The ports with what the capabilities of a level add to them."""
+def equip(level: int, context: StageContext) -> StageContext:
+    """The context with what the capabilities of a level add to them."""
     for capability in LINE:
         if capability.equip is not None and capability.stands(level):
-            ports = capability.equip(ports)
-    return ports
+            context = capability.equip(context)
+    return context
 
 
-def stages(level: int, ports: Ports) -> list[tuple[str, Stage]]:
-    """The named stages of the service at a level, in order, over ports that are `equipped`."""
+def build_stages(level: int, context: StageContext) -> list[tuple[str, Stage]]:
+    """The named stages of the service at a level, in order, over context that are `equipped`."""
     return [
-        (capability.name, capability.build(ports))
+        (capability.name, capability.build(context))
         for capability in LINE
         if capability.build is not None and capability.stands(level)
     ]
 
 
-def can(name: str, level: int) -> bool:
+def has_capability(name: str, level: int) -> bool:
     """Whether a capability stands at a level."""
     return any(capability.name == name and capability.stands(level) for capability in LINE)
 
 
 def retries_itself(level: int) -> bool:
     """Whether the service at a level tries again by itself what failed."""
-    return can("persist", level)
+    return has_capability("persist", level)
 
 
 def resolve_level(level: int | None) -> int:
     """The level asked for, or the highest. Raises BadInput for one that is not built."""
     if level is None:
-        return BUILT
-    if not 1 <= level <= BUILT:
-        raise BadInput(f"level {level} is not built; choose 1 to {BUILT}")
+        return HIGHEST_LEVEL
+    if not 1 <= level <= HIGHEST_LEVEL:
+        raise BadInput(f"level {level} is not built; choose 1 to {HIGHEST_LEVEL}")
     return level

@@ -1,4 +1,4 @@
-"""A lane: one feed made ready to exchange at one level, with everything that does not change from file to file."""
+"""A prepared: one feed made ready to exchange at one level, with everything that does not change from file to file."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class PreparedFeed:
     map: Map
     reader: FileReader
     encoder: RowEncoder
-    door: Endpoint | None
+    endpoint: Endpoint | None
     folder: Path | None
     honours_keys: bool
     retry: Retry
     level: int
-    agreed: str = ""
+    settings_digest: str = ""
 
 
 def prepare_feed(
@@ -96,10 +96,10 @@ def prepare_feed(
         place.honours_keys,
         partner.retry,
         level,
-        digest(feed, workspace.contract(feed)),
+        settings_digest(feed, workspace.contract(feed)),
     )
 
 
-def digest(feed: Feed, contract_file: Path) -> str:
+def settings_digest(feed: Feed, contract_file: Path) -> str:
     """Twelve letters that are equal where the same file makes the same requests."""
     return sha256(feed.model_dump_json(by_alias=True).encode() + contract_file.read_bytes()).hexdigest()[:12]

@@ -13,7 +13,7 @@ from typing import Any
 
 from waitress.server import create_server
 
-from poc.practice_partner.server import Application, Channel
+from poc.practice_partner.server import PartnerApplication, PartnerChannel
 from poc.practice_partner.state import PartnerState
 
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     partner = PartnerState(plan, options.keep)
     try:
         server: Any = create_server(
-            Application(partner),
+            PartnerApplication(partner),
             host="127.0.0.1",
             port=options.port,
             threads=8,
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"milepost: port {options.port}: {error.strerror}; choose another with --port", file=sys.stderr)  # noqa: T201
         return 2
-    server.channel_class = Channel
+    server.channel_class = PartnerChannel
     server.partner = partner
     print(json.dumps({"ready": f"http://127.0.0.1:{server.effective_port}"}), flush=True)  # noqa: T201
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

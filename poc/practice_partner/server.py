@@ -43,19 +43,21 @@ if TYPE_CHECKING:
 
 
 #: Seconds that a request is held at the most, for a sender that waits without end.
-HOLD_S = 10.0
+MAX_WAIT_S = 10.0
 
 
 #: Where deliveries go: a namespace, a partner and a feed, each a plain name.
-PLACE = re.compile(r"/[A-Za-z0-9@#_-][A-Za-z0-9@#._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*")
+DELIVERY_PATH = re.compile(
+    r"/[A-Za-z0-9@#_-][A-Za-z0-9@#._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*"
+)
 
 
 #: What an `Idempotency-Key` may be: a string in quotes, as its draft has it, or a bare word.
-KEY = re.compile(r'"[ !#-~]{1,255}"|[!#-~]{1,255}')
+IDEMPOTENCY_KEY = re.compile(r'"[ !#-~]{1,255}"|[!#-~]{1,255}')
 
 
 #: Faults that are a plain answer, and no more.
-REFUSALS = {
+ERROR_RESPONSES = {
     "unavailable": ("503 Service Unavailable", "the partner is down"),
     "error": ("500 Internal Server Error", "the partner failed"),
     "bad-request": ("400 Bad Request", "the partner does not understand this"),
@@ -64,10 +66,10 @@ REFUSALS = {
 
 
 #: Name of the file that stands in a namespace's folder while a sender is to be killed; removed once it is dead.
-UNDER_WAY = "under-way"
+KILL_MARK = "under-way"
 
 
-class Task(WSGITask):
+class PartnerTask(WSGITask):
     """A request whose application may drop the connection."""
 
     def get_environment(self) -> dict[str, Any]:
@@ -77,10 +79,10 @@ class Task(WSGITask):
         return environment
 
 
-class Channel(HTTPChannel):
+class PartnerChannel(HTTPChannel):
     """A connection that can break while a body is coming in."""
 
-    task_class = Task
+    task_class = PartnerTask
 
     def received(self, data: bytes) -> bool:
         """Take bytes in; where the plan says so, reset the connection once the head is there and the body is not."""
@@ -89,7 +91,10 @@ class Channel(HTTPChannel):
         if request is not None and request.headers_finished and not request.completed:
             partner: PartnerState = self.server.partner
             file, slot = unquote(request.headers.get("MILEPOST_FILE", "")), request.headers.get("MILEPOST_SLOT", "0")
-            if PLACE.fullmatch(request.path) and partner.fault(request.path, file, slot, count=False) == "reset":
+            if (
+                DELIVERY_PATH.fullmatch(request.path)
+                and partner.fault(request.path, file, slot, count=False) == "reset"
+            ):
                 partner.fault(request.path, file, slot, count=True)
                 self.request = None
                 self.drop(reset=True)
@@ -106,7 +111,7 @@ class Channel(HTTPChannel):
             connection.shutdown(socket.SHUT_RDWR)
 
 
-class Application:
+class PartnerApplication:
     """The partner's WSGI door; as little work a request as can be."""
 
     def __init__(self, partner: PartnerState) -> None:
@@ -117,22 +122,24 @@ class Application:
         path, body = environ["PATH_INFO"], environ["wsgi.input"].read()
         if path == "/-/today" and environ["REQUEST_METHOD"] == "PUT":
             self.partner.today = body.decode()
-            return answer(start_response, "200 OK")
-        if environ["REQUEST_METHOD"] != "POST" or not PLACE.fullmatch(path):
-            return answer(start_response, "404 Not Found", title="deliver with POST /NAMESPACE/PARTNER/FEED")
+            return respond(start_response, "200 OK")
+        if environ["REQUEST_METHOD"] != "POST" or not DELIVERY_PATH.fullmatch(path):
+            return respond(start_response, "404 Not Found", title="deliver with POST /NAMESPACE/PARTNER/FEED")
         file, slot = unquote(environ.get("HTTP_MILEPOST_FILE", "")), environ.get("HTTP_MILEPOST_SLOT", "0")
         fault = self.partner.fault(path, file, slot, count=True)
-        if fault in REFUSALS:
-            status, title = REFUSALS[fault]
-            return answer(start_response, status, title=title)
+        if fault in ERROR_RESPONSES:
+            status, title = ERROR_RESPONSES[fault]
+            return respond(start_response, status, title=title)
         if fault in {"wait-seconds", "wait-date"}:
             until = [("Retry-After", self._wait(fault, environ))]
-            return answer(start_response, "429 Too Many Requests", until, "too many requests")
+            return respond(start_response, "429 Too Many Requests", until, "too many requests")
         if fault in {"hang", "reset"}:
             if fault == "reset":
                 environ["partner_double.drop"](reset=True)
-            wait(environ["waitress.client_disconnected"])  # the connection's own thread closes it, before any answer
-            return answer(start_response, "503 Service Unavailable", title="too late")
+            wait_until(
+                environ["waitress.client_disconnected"]
+            )  # the connection's own thread closes it, before any answer
+            return respond(start_response, "503 Service Unavailable", title="too late")
         return self._take(path, body, fault, environ, start_response)
 
     def _wait(self, fault: str, environ: dict[str, Any]) -> str:
@@ -145,18 +152,18 @@ class Application:
         self, path: str, body: bytes, fault: str, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
-        if key and not KEY.fullmatch(key):
-            return answer(start_response, "400 Bad Request", title="Idempotency-Key is no string of 1 to 255 signs")
+        if key and not IDEMPOTENCY_KEY.fullmatch(key):
+            return respond(start_response, "400 Bad Request", title="Idempotency-Key is no string of 1 to 255 signs")
         suffix = ".csv" if environ.get("CONTENT_TYPE", "").startswith("text/csv") else ".jsonl"
         if not self.partner.take(path, body, suffix, key.strip('"')):
-            return answer(start_response, "422 Unprocessable Content", title="this Idempotency-Key had another body")
+            return respond(start_response, "422 Unprocessable Content", title="this Idempotency-Key had another body")
         if fault == "answer-lost":
             environ["partner_double.drop"](reset=False)
         if fault == "kill":
-            mark = self.partner.keep / path.split("/")[1] / UNDER_WAY
+            mark = self.partner.keep / path.split("/")[1] / KILL_MARK
             mark.touch()
-            wait(lambda: not mark.exists())
-        return answer(start_response, "200 OK")
+            wait_until(lambda: not mark.exists())
+        return respond(start_response, "200 OK")
 
 
 def sender_time_s(told: str) -> float:
@@ -167,7 +174,7 @@ def sender_time_s(told: str) -> float:
         return time.time()
 
 
-def answer(
+def respond(
     start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]] | None = None, title: str = ""
 ) -> list[bytes]:
     """An answer; what went wrong as RFC 9457 problem+json. It tells its length, so that the connection is kept."""
@@ -177,8 +184,8 @@ def answer(
     return [body]
 
 
-def wait(over: Callable[[], bool]) -> None:
+def wait_until(over: Callable[[], bool]) -> None:
     """Wait until something is over, ten seconds at the most."""
-    until = time.monotonic() + HOLD_S
+    until = time.monotonic() + MAX_WAIT_S
     while not over() and time.monotonic() < until:
         time.sleep(0.005)

@@ -56,13 +56,15 @@ def read_export(data: bytes, entry: ExchangeRecord) -> dict[int, bytes]:
     return rows
 
 
-def packed(lane: PreparedFeed, frames: Sequence[pl.DataFrame], numbers: Sequence[int]) -> Iterator[OutboundRequest]:
+def replay_requests(
+    prepared: PreparedFeed, frames: Sequence[pl.DataFrame], numbers: Sequence[int]
+) -> Iterator[OutboundRequest]:
     """Requests of replayed rows, each named by its first row: a row leaves quarantine once, so the name is new."""
-    size = lane.feed.request_rows
+    size = prepared.feed.request_rows
     first = {(number - 1) // size: number for number in reversed(numbers)}
-    packer = RequestBuilder(size, lane.encoder)
-    for parcel in (*(parcel for frame in frames for parcel in packer.add(frame)), *packer.rest()):
-        yield replace(parcel, name=f"again-{first[int(parcel.name)]}")
+    builder = RequestBuilder(size, prepared.encoder)
+    for request in (*(request for frame in frames for request in builder.add(frame)), *builder.flush()):
+        yield replace(request, name=f"again-{first[int(request.name)]}")
 
 
 def row_numbers_text(numbers: Sequence[int]) -> str:

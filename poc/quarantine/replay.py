@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING
 from poc.batch import ROW
 from poc.delivery.outbox import Outbox
 from poc.errors import BadInput
-from poc.quarantine.export import packed, row_numbers_text
-from poc.quarantine.revalidate import delivered, recheck
+from poc.quarantine.export import replay_requests, row_numbers_text
+from poc.quarantine.revalidate import delivered_keys, revalidate
 from poc.quarantine.store import QuarantineStore
 from poc.transports.folder import delivery_state, open_part, publish
 from poc.transports.source_file import open_regular, sha256_hex
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayResult:
     """What became of rows that were tried again: the numbers of those that left quarantine, and those still bad."""
 
     reserved: tuple[int, ...]
@@ -52,20 +52,20 @@ class Replayed:
 
 
 def replay(
-    lane: PreparedFeed,
+    prepared: PreparedFeed,
     entry: ExchangeRecord,
     source: Path,
     edits: Mapping[int, bytes] | None,
     ledger: Ledger,
     now: datetime,
-) -> Replayed:
+) -> ReplayResult:
     """Check rows in quarantine once more, and have those that are good now leave it.
 
     To a partner with requests they are reserved, and sent as what is due. Into a folder they go at once, as a file of
     their own. The rows tried are in memory, nothing else of the file is.
 
     Args:
-        lane: the feed.
+        prepared: the feed.
         entry: the exchange they are of.
         source: its file, from the archive.
         edits: rows by number, as they are to be; None for all that are held, as they came.
@@ -86,10 +86,10 @@ def replay(
             f"exchange {entry.exchange_id} is {entry.outcome}: {entry.file} will be read again, and these rows with "
             "it; let it end first: `milepost run`"
         )
-    aside, outbox = QuarantineStore(ledger, entry), Outbox(ledger, entry)
-    states, held = states_of(aside, None if edits is None else edits.keys())
-    if lane.folder is not None:
-        take_up(lane.folder, lane, entry, states)
+    quarantine, outbox = QuarantineStore(ledger, entry), Outbox(ledger, entry)
+    states, held = load_states(quarantine, None if edits is None else edits.keys())
+    if prepared.folder is not None:
+        finish_interrupted_replay(prepared.folder, prepared, entry, states)
     rows = {number: (held if edits is None else edits)[number] for number in sorted(held if edits is None else edits)}
     for number in rows:
         if (state := states.get(number, "not in quarantine")) != "held":
@@ -98,81 +98,83 @@ def replay(
                 f"row {number} of exchange {entry.exchange_id} is {state}; held are {row_numbers_text(there)}"
             )
     if not rows:
-        return Replayed((), ())
-    tried = rechecked(lane, entry, source, rows, states, aside)
+        return ReplayResult((), ())
+    tried = revalidate_against_file(prepared, entry, source, rows, states, quarantine)
     reserved = tried.reserved
     try:
-        aside.renew(tried.bad)
-        aside.replayed((number, rows[number]) for number in reserved)
+        quarantine.update_findings(tried.bad)
+        quarantine.mark_replayed((number, rows[number]) for number in reserved)
         account: dict[str, object] = {"rows_quarantined": entry.rows["quarantined"] - len(reserved)}
-        if lane.folder is not None and reserved:
-            ledger.note(entry, **account, rows_delivered=entry.rows["delivered"] + len(reserved))
-            put(lane.folder, lane, entry, tried, ledger.seal)
+        if prepared.folder is not None and reserved:
+            ledger.update(entry, **account, rows_delivered=entry.rows["delivered"] + len(reserved))
+            publish_replayed_rows(prepared.folder, prepared, entry, tried, ledger.commit)
         elif reserved:
-            for parcel in packed(lane, tried.good, reserved):
-                outbox.hold(parcel)
-            outbox.reserve("keyed" if lane.honours_keys else "reserved")
+            for request in replay_requests(prepared, tried.good, reserved):
+                outbox.add(request)
+            outbox.reserve("keyed" if prepared.honours_keys else "reserved")
             account |= {"outcome": "due", "whole": 1, "due_at_us": int(now.timestamp() * 1_000_000)}
-            ledger.note(entry, **account, rows_due=entry.rows["due"] + len(reserved))
-        ledger.seal()
+            ledger.update(entry, **account, rows_due=entry.rows["due"] + len(reserved))
+        ledger.commit()
     finally:
-        outbox.drop()
-        ledger.forget()
-    return Replayed(reserved, tried.bad)
+        outbox.discard_unreserved()
+        ledger.roll_back()
+    return ReplayResult(reserved, tried.bad)
 
 
-def states_of(aside: QuarantineStore, wanted: Iterable[int] | None) -> tuple[dict[int, str], dict[int, bytes]]:
+def load_states(quarantine: QuarantineStore, wanted: Iterable[int] | None) -> tuple[dict[int, str], dict[int, bytes]]:
     """The state of every row that ever was in quarantine; and those held, as they came, unless others are `wanted`."""
     states: dict[int, str] = {}
     held: dict[int, bytes] = {}
-    for kept in aside.rows():
+    for kept in quarantine.rows():
         states[kept.row] = kept.state
         if kept.state == "held" and wanted is None:
             held[kept.row] = kept.original
     return states, held
 
 
-def rechecked(
-    lane: PreparedFeed,
+def revalidate_against_file(
+    prepared: PreparedFeed,
     entry: ExchangeRecord,
     source: Path,
     rows: Mapping[int, bytes],
     states: Mapping[int, str],
-    aside: QuarantineStore,
+    quarantine: QuarantineStore,
 ) -> RevalidatedRows:
     """Check rows, and hold them against what of their file was delivered. Raises BadInput, ContractBreach."""
     file, _ = open_regular(source)
     with file:
         if sha256_hex(file) != entry.sha256:
             raise BadInput(f"{source}: not the file that was exchanged as {entry.file}; its keys cannot be compared")
-        head = lane.reader.head(file)
-        sent = ((kept.row, kept.sent) for kept in aside.rows() if kept.sent is not None)
-        return recheck(lane, head, rows, delivered(lane, entry, file, head, states, sent))
+        head = prepared.reader.head(file)
+        sent = ((kept.row, kept.sent) for kept in quarantine.rows() if kept.sent is not None)
+        return revalidate(prepared, head, rows, delivered_keys(prepared, entry, file, head, states, sent))
 
 
-def put(
-    folder: Path, lane: PreparedFeed, entry: ExchangeRecord, tried: RevalidatedRows, seal: Callable[[], None]
+def publish_replayed_rows(
+    folder: Path, prepared: PreparedFeed, entry: ExchangeRecord, tried: RevalidatedRows, commit: Callable[[], None]
 ) -> None:
     """Put replayed rows into a folder as one file, which gets its name after the commit. Raises DeliveryFailed."""
-    name = again_name(lane, entry, tried.reserved[0])
+    name = replay_file_name(prepared, entry, tried.reserved[0])
     if folder.parent.is_dir():
         folder.mkdir(exist_ok=True)
     with open_part(folder, name) as part:
-        part.write(lane.encoder.head([column for column in tried.good[0].columns if column != ROW]))
+        part.write(prepared.encoder.head([column for column in tried.good[0].columns if column != ROW]))
         for frame in tried.good:
-            part.write(lane.encoder.encode(frame))
+            part.write(prepared.encoder.encode(frame))
         part.finish()
-    seal()
+    commit()
     publish(folder, name)
 
 
-def take_up(folder: Path, lane: PreparedFeed, entry: ExchangeRecord, states: Mapping[int, str]) -> None:
+def finish_interrupted_replay(
+    folder: Path, prepared: PreparedFeed, entry: ExchangeRecord, states: Mapping[int, str]
+) -> None:
     """Finish what an earlier replay into a folder died over.
 
     A part whose first row has left quarantine was committed, so it gets its name; any other was not, and must never.
     """
     for row, state in states.items():
-        name = again_name(lane, entry, row)
+        name = replay_file_name(prepared, entry, row)
         if delivery_state(folder, name) != "part":
             continue
         if state == "replayed":
@@ -181,12 +183,12 @@ def take_up(folder: Path, lane: PreparedFeed, entry: ExchangeRecord, states: Map
             open_part(folder, name).discard()
 
 
-def again_name(lane: PreparedFeed, entry: ExchangeRecord, row: int) -> str:
+def replay_file_name(prepared: PreparedFeed, entry: ExchangeRecord, row: int) -> str:
     """The name, in a folder, of a file of replayed rows, by the first of them."""
-    return f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.again-{row}.{lane.feed.out}"
+    return f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.again-{row}.{prepared.feed.out}"
 
 
-def archived(workspace: Workspace, entry: ExchangeRecord) -> Path:
+def find_archived_file(workspace: Workspace, entry: ExchangeRecord) -> Path:
     """The file of an exchange, where it was put away, whatever it is called there by now.
 
     Raises:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from poc.pipeline.prepared_feed import PreparedFeed
 
 #: Rows read together at the most.
-PIECE_ROWS = 1000
+CHUNK_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class RevalidatedRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class RowTexts:
     """Rows by number, as they are to be."""
 
     lines: Mapping[int, bytes]
@@ -61,13 +61,13 @@ class Edited:
         return self.lines[row]
 
 
-def recheck(
-    lane: PreparedFeed, head: bytes, rows: Mapping[int, bytes], delivered: Iterable[pl.DataFrame]
+def revalidate(
+    prepared: PreparedFeed, head: bytes, rows: Mapping[int, bytes], delivered: Iterable[pl.DataFrame]
 ) -> RevalidatedRows:
     """Check rows against the contract as it is now, and against each other and the keys delivered. All are in memory.
 
     Args:
-        lane: the feed.
+        prepared: the feed.
         head: of the file they are of.
         rows: by number, in the order of numbers.
         delivered: `_row` and the contract's key fields, typed, of all rows that were delivered.
@@ -76,10 +76,12 @@ def recheck(
         BadInput: one is not one row.
         ContractBreach: the head is not the contract's.
     """
-    texts = list(read_one_by_one(make_reader(plain(lane.feed), lane.contract, whole=False), head, rows.items()))
-    alone = Check(replace(lane.contract, unique=()))(iter(texts))
-    known = key_conflicts([batch.rows for batch in alone], lane.contract, delivered)
-    checked = list(lane.map(Check(lane.contract, known, at_once=True)(iter(texts))))
+    texts = list(
+        read_one_by_one(make_reader(uncompressed(prepared.feed), prepared.contract, whole=False), head, rows.items())
+    )
+    alone = Check(replace(prepared.contract, unique=()))(iter(texts))
+    known = key_conflicts([batch.rows for batch in alone], prepared.contract, delivered)
+    checked = list(prepared.map(Check(prepared.contract, known, at_once=True)(iter(texts))))
     tried = RevalidatedRows(
         tuple(batch.rows for batch in checked if batch.rows.height),
         tuple(bad for batch in checked for bad in batch.rejected),
@@ -111,8 +113,8 @@ def key_conflicts(
     return {row: tuple(findings.values()) for row, findings in found.items()}
 
 
-def delivered(
-    lane: PreparedFeed,
+def delivered_keys(
+    prepared: PreparedFeed,
     entry: ExchangeRecord,
     source: BinaryIO,
     head: bytes,
@@ -122,7 +124,7 @@ def delivered(
     """The keys of all rows that were delivered, in bounded memory: `_row` and the contract's key fields, typed.
 
     Args:
-        lane: the feed.
+        prepared: the feed.
         entry: the exchange.
         source: its file.
         head: of the file.
@@ -133,15 +135,17 @@ def delivered(
         BadInput: a row that was delivered cannot be read any more.
         ContractBreach: nor can the file.
     """
-    agreed = keys_only(lane.contract, lane.feed)
+    agreed = key_fields_only(prepared.contract, prepared.feed)
     if not agreed.unique:
         return
     count = 0
     kept = pl.DataFrame(pl.Series(ROW, sorted(aside), dtype=pl.get_index_type()))
     numbers = set(kept[ROW])
-    every = make_reader(lane.feed, agreed, whole=False).read(source)
-    for batch in chain(every, read_one_by_one(make_reader(plain(lane.feed), agreed, whole=False), head, sent)):
-        of_file = not isinstance(batch.lines, Edited)
+    every = make_reader(prepared.feed, agreed, whole=False).read(source)
+    for batch in chain(
+        every, read_one_by_one(make_reader(uncompressed(prepared.feed), agreed, whole=False), head, sent)
+    ):
+        of_file = not isinstance(batch.lines, RowTexts)
         count += (batch.rows.height + len(batch.rejected)) if of_file else 0
         # of a file that was refused after rows had left, nobody knows which of the others had
         lost = () if entry.rows["refused"] else (bad for bad in batch.rejected if not of_file or bad.row not in numbers)
@@ -160,7 +164,7 @@ def delivered(
         )
 
 
-def keys_only(contract: Contract, feed: Feed) -> Contract:
+def key_fields_only(contract: Contract, feed: Feed) -> Contract:
     """A contract that asks for the key fields, and nothing of them but that they read as what they are.
 
     A value that does not read cannot be the key of a row whose value does. A file without header has its fields by
@@ -178,7 +182,7 @@ def keys_only(contract: Contract, feed: Feed) -> Contract:
     )
 
 
-def plain(feed: Feed) -> Feed:
+def uncompressed(feed: Feed) -> Feed:
     """A feed whose files are not compressed."""
     return feed.model_copy(update={"compression": "none"})
 
@@ -186,7 +190,7 @@ def plain(feed: Feed) -> Feed:
 def read_one_by_one(form: FileReader, head: bytes, rows: Iterable[tuple[int, bytes]]) -> Iterator[Batch]:
     """Read rows, none of which runs into another; batches carry the numbers given. Raises BadInput, ContractBreach."""
     left = iter(rows)
-    while piece := tuple(islice(left, PIECE_ROWS)):
+    while piece := tuple(islice(left, CHUNK_ROWS)):
         yield from _read_piece(form, head, piece)
 
 
@@ -201,7 +205,7 @@ def _read_piece(form: FileReader, head: bytes, rows: tuple[tuple[int, bytes], ..
         return
     if len(found) != len(rows):
         raise BadInput(f"row {rows[0][0]}: {len(found)} rows stand where there was one; edit it into one row")
-    numbers, edited = [number for number, _ in rows], Edited(dict(rows))
+    numbers, edited = [number for number, _ in rows], RowTexts(dict(rows))
     for batch in form.read(file):
         own = pl.Series(ROW, [numbers[row - 1] for row in batch.rows[ROW]], dtype=pl.get_index_type())
         bad = tuple(

@@ -18,17 +18,19 @@ if TYPE_CHECKING:
     from poc.ledger.ledger import ExchangeRecord, Ledger
 
 OF_EXCHANGE = ASIDE.c.exchange_id == sa.bindparam("key")
-ADD = sa.insert(ASIDE).prefix_with("OR IGNORE")
-CLEAR = sa.delete(ASIDE).where(OF_EXCHANGE, ASIDE.c.state == "held")
-CHANGE = sa.update(ASIDE).where(OF_EXCHANGE, ASIDE.c.row == sa.bindparam("number"), ASIDE.c.state == "held")
-ROWS = (
+INSERT_ROW = sa.insert(ASIDE).prefix_with("OR IGNORE")
+DELETE_HELD = sa.delete(ASIDE).where(OF_EXCHANGE, ASIDE.c.state == "held")
+UPDATE_HELD = sa.update(ASIDE).where(OF_EXCHANGE, ASIDE.c.row == sa.bindparam("number"), ASIDE.c.state == "held")
+SELECT_ROWS = (
     sa.select(ASIDE.c.row, ASIDE.c.state, ASIDE.c.findings, ASIDE.c.original, ASIDE.c.sent, ASIDE.c.why)
     .where(OF_EXCHANGE, ASIDE.c.row > sa.bindparam("after"))
     .order_by(ASIDE.c.row)
     .limit(sa.literal_column("200"))
 )
-CODE = sa.func.json_extract(ASIDE.c.findings, "$[0][0]")
-REASONS = sa.select(CODE, sa.func.count()).where(OF_EXCHANGE, ASIDE.c.state != "replayed").group_by(CODE)
+FIRST_CODE = sa.func.json_extract(ASIDE.c.findings, "$[0][0]")
+SELECT_REASONS = (
+    sa.select(FIRST_CODE, sa.func.count()).where(OF_EXCHANGE, ASIDE.c.state != "replayed").group_by(FIRST_CODE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +57,19 @@ class QuarantineStore:
 
     def clear(self) -> None:
         """Forget the rows that an earlier attempt on the same file held."""
-        self._ledger.run(CLEAR, {"key": self._key})
+        self._ledger.execute(DELETE_HELD, {"key": self._key})
 
-    def keep(self, rows: Sequence[RejectedRow]) -> None:
+    def add(self, rows: Sequence[RejectedRow]) -> None:
         """Hold rows."""
         if rows:
             values = [
                 {
-                    "exchange_id": self._key, "row": bad.row, "state": "held", "findings": written(bad.findings),
+                    "exchange_id": self._key, "row": bad.row, "state": "held", "findings": findings_json(bad.findings),
                     "original": bad.original,
                 }
                 for bad in rows
             ]  # fmt: skip
-            self._ledger.run(ADD, *values)
+            self._ledger.execute(INSERT_ROW, *values)
 
     def rows(self) -> Iterator[QuarantinedRow]:
         """All rows of the exchange that ever were in quarantine, in their order; read in pieces, nothing stays locked.
@@ -75,7 +77,7 @@ class QuarantineStore:
         What is changed between two pieces is seen in the next.
         """
         after = -1
-        while piece := self._ledger.run(ROWS, {"key": self._key, "after": after}):
+        while piece := self._ledger.execute(SELECT_ROWS, {"key": self._key, "after": after}):
             for row, state, findings, original, sent, why in piece:
                 told = tuple(Finding(row, *finding) for finding in json.loads(findings))
                 yield QuarantinedRow(row, state, told, original, sent, why)
@@ -83,13 +85,13 @@ class QuarantineStore:
 
     def reasons(self) -> dict[str, int]:
         """How many rows stand set aside, held or discarded, by the code of the first thing wrong with each."""
-        return dict(self._ledger.run(REASONS, {"key": self._key}))
+        return dict(self._ledger.execute(SELECT_REASONS, {"key": self._key}))
 
-    def renew(self, rows: Iterable[RejectedRow]) -> None:
+    def update_findings(self, rows: Iterable[RejectedRow]) -> None:
         """Rows that were tried again and are still bad: what is wrong with them now."""
-        self._change([{"number": bad.row, "findings": written(bad.findings)} for bad in rows])
+        self._change([{"number": bad.row, "findings": findings_json(bad.findings)} for bad in rows])
 
-    def replayed(self, rows: Iterable[tuple[int, bytes]]) -> None:
+    def mark_replayed(self, rows: Iterable[tuple[int, bytes]]) -> None:
         """Rows that have left quarantine for the outbox, as they were sent."""
         self._change([{"number": row, "state": "replayed", "sent": sent} for row, sent in rows])
 
@@ -99,9 +101,9 @@ class QuarantineStore:
 
     def _change(self, values: list[dict[str, object]]) -> None:
         if values:
-            self._ledger.run(CHANGE, *({**value, "key": self._key} for value in values))
+            self._ledger.execute(UPDATE_HELD, *({**value, "key": self._key} for value in values))
 
 
-def written(findings: Iterable[Finding]) -> str:
+def findings_json(findings: Iterable[Finding]) -> str:
     """Findings of one row as the ledger keeps them."""
     return json.dumps([[found.code, found.field, found.note] for found in findings])

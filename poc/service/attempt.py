@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from poc.batch import Batch, RowOutcome
-    from poc.delivery.failure_policy import Policy
+    from poc.delivery.failure_policy import FailurePolicy
     from poc.ledger.ledger import ExchangeRecord, Ledger
 
 #: Numbers of rows set aside that a receipt shows at the most; all are counted.
-SHOWN_ASIDE = 1000
+MAX_LISTED_ROWS = 1000
 
 #: An attempt is called by the first of these in which some row ended: what still has to be done comes first.
-CALLED = ("failed", "due", "refused", "ambiguous")
+OUTCOME_PRIORITY = ("failed", "due", "refused", "ambiguous")
 
 
 class Attempt:
@@ -30,17 +30,24 @@ class Attempt:
     """
 
     def __init__(
-        self, ledger: Ledger, entry: ExchangeRecord, size_bytes: int, now: datetime, *, agreed: str, honours_keys: bool
+        self,
+        ledger: Ledger,
+        entry: ExchangeRecord,
+        size_bytes: int,
+        now: datetime,
+        *,
+        settings_digest: str,
+        honours_keys: bool,
     ) -> None:
         self.rows_in = 0
         self.settled: list[RowOutcome] = []
         self.findings: list[Finding] = []
-        self.aside: list[int] = []
-        self.sealed = self.whole = self.reserved = False
+        self.quarantined_rows: list[int] = []
+        self.committed = self.whole = self.reserved = False
         self._ledger = ledger
         self._entry = entry
         self._size_bytes = size_bytes
-        self._agreed = agreed
+        self._settings_digest = settings_digest
         self._honours_keys = honours_keys
         self._now_us = int(now.timestamp() * 1_000_000)
         self._began_ns = time.monotonic_ns()
@@ -51,22 +58,23 @@ class Attempt:
         """The time now: that which the attempt was given, and what has passed since."""
         return self._now_us + (time.monotonic_ns() - self._began_ns) // 1000
 
-    def counted(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+    def count_rows(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The same batches; their rows have come in."""
         for batch in batches:
             self.rows_in += batch.rows.height + len(batch.rejected)
             yield batch
 
-    def take(self, batches: Iterable[Batch]) -> None:
+    def consume(self, batches: Iterable[Batch]) -> None:
         """Run the line to its end, noting where rows ended."""
         for batch in batches:
             self.settled += batch.outcomes
             if batch.rejected or batch.notes:
                 told = [*batch.notes, *(finding for bad in batch.rejected for finding in bad.findings)]
                 self.findings += told[: MAX_SHOWN_FINDINGS - len(self.findings)]
-                self.aside += [bad.row for bad in batch.rejected][: SHOWN_ASIDE - len(self.aside)]
+                numbers = [rejected.row for rejected in batch.rejected]
+                self.quarantined_rows += numbers[: MAX_LISTED_ROWS - len(self.quarantined_rows)]
 
-    def go_on(self, settled: Iterable[RowOutcome], reasons: Mapping[str, int]) -> None:
+    def resume(self, settled: Iterable[RowOutcome], reasons: Mapping[str, int]) -> None:
         """Take up an account where an earlier attempt left it: what was to be sent is settled anew.
 
         `reasons` are those of the rows that stand set aside.
@@ -87,24 +95,30 @@ class Attempt:
                 found[part.code] += part.rows
         return dict(found)
 
-    def again(self) -> None:
+    def restart(self) -> None:
         """Forget what was counted and take back what was written: the file is read once more."""
-        self._ledger.forget()
-        self.rows_in, self.settled, self.findings, self.aside = 0, [], [], []
+        self._ledger.roll_back()
+        self.rows_in, self.settled, self.findings, self.quarantined_rows = 0, [], [], []
 
-    def seal(self, *, whole: bool = False, reserved_to: int = -1) -> None:
+    def commit(self, *, whole: bool = False, reserved_to: int = -1) -> None:
         """Commit what is known so far; rows that have not ended are due. See `poc.policy.Seal`."""
         ended = self._ended()
         ended["due"] = ended.get("due", 0) + self.rows_in - sum(ended.values())
         rows = {f"rows_{name}": count for name, count in Account(self.rows_in, ended).as_dict().items()}
         self._write(
-            {"whole": int(whole), "reserved_to": reserved_to, "agreed": self._agreed, "due_at_us": None, **rows}
+            {
+                "whole": int(whole),
+                "reserved_to": reserved_to,
+                "agreed": self._settings_digest,
+                "due_at_us": None,
+                **rows,
+            }
         )
         if whole and self._honours_keys:
             self._ledger.wait_for_disk(False)
-        self.sealed, self.whole, self.reserved = True, whole, reserved_to >= 0
+        self.committed, self.whole, self.reserved = True, whole, reserved_to >= 0
 
-    def close(self, policy: Policy) -> tuple[str, str, str, Account]:
+    def close(self, policy: FailurePolicy) -> tuple[str, str, str, Account]:
         """Close the account and commit.
 
         Returns:
@@ -125,11 +139,11 @@ class Attempt:
         return outcome, code, reason, account
 
     def _write(self, values: Mapping[str, object]) -> None:
-        if self.sealed:
-            self._ledger.note(self._entry, **values)
+        if self.committed:
+            self._ledger.update(self._entry, **values)
         else:
-            self._ledger.enter(self._entry, self._size_bytes, self._now_us, **values)
-        self._ledger.seal()
+            self._ledger.record_attempt(self._entry, self._size_bytes, self._now_us, **values)
+        self._ledger.commit()
 
     def _ended(self) -> dict[str, int]:
         ended = dict(self._base)
@@ -138,7 +152,7 @@ class Attempt:
         return ended
 
     def _judge(self, account: Account) -> tuple[str, str, str]:
-        for outcome in CALLED:
+        for outcome in OUTCOME_PRIORITY:
             part = next((part for part in self.settled if part.outcome == outcome), None)
             if part is not None and (account.ended[outcome] or outcome == "refused"):
                 return outcome, part.code, part.reason  # a refused file may have no row that can be counted

@@ -21,14 +21,13 @@ from poc.delivery.outbox import Outbox
 from poc.delivery.sender import TransferStats
 from poc.errors import BadInput, ContractBreach, FileStillChanging, TryLater
 from poc.formats.header import SchemaDrift
-from poc.pipeline.capabilities import Ports, can, equipped, once, stages
+from poc.pipeline.capabilities import StageContext, build_deliver_once, build_stages, equip, has_capability
 from poc.pipeline.stage_timer import StageTimer
 from poc.quarantine.store import QuarantineStore
 from poc.service.attempt import Attempt
-from poc.service.receipt import Receipt, settled_before
+from poc.service.receipt import Receipt, reason_to_skip
 from poc.transports.folder import NO_SPACE
-from poc.transports.source_file import open_regular
-from poc.transports.source_file import sha256_hex as digest_of
+from poc.transports.source_file import open_regular, sha256_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def exchange(
-    lane: PreparedFeed,
+    prepared: PreparedFeed,
     path: Path,
     now: datetime,
     ledger: Ledger,
@@ -62,10 +61,10 @@ def exchange(
         raise BadInput(f"{path.parent}: the file name {path.name!r} is not UTF-8; rename it") from error
     source, seen = open_regular(path)
     with source:
-        digest = digest_of(source)
+        digest = sha256_hex(source)
         source.seek(0)
-        entry = ledger.find(lane.partner, lane.feed_id, path.name, digest)
-        if note := settled_before(entry, now):
+        entry = ledger.find(prepared.partner, prepared.feed_id, path.name, digest)
+        if note := reason_to_skip(entry, now):
             outcome = "due" if entry.outcome == "due" and not entry.whole else "already_received"
             due_at_us = entry.due_at_us if outcome == "due" else None
             ended = {name: count for name, count in entry.rows.items() if name != "in"}
@@ -74,29 +73,29 @@ def exchange(
                 entry.exchange_id, entry.attempt - 1, outcome, account, digest, seen.size_bytes,
                 error=note,
                 reasons=QuarantineStore(ledger, entry).reasons() if account.ended.get("quarantined") else {},
-                due_at_us=due_at_us, seen=seen,
+                due_at_us=due_at_us, file_version=seen,
             )  # fmt: skip
-        check_same(lane, entry)
+        check_settings_unchanged(prepared, entry)
         entry = entry if entry.whole else replace(entry, file=path.name)
         opened(entry)
-        attempt = _attempt(lane, entry, ledger, seen.size_bytes, now)
+        attempt = _attempt(prepared, entry, ledger, seen.size_bytes, now)
         if entry.whole:
-            return replace(_resumed(lane, entry, attempt, ledger, seen.size_bytes), seen=seen)
+            return replace(_resumed(prepared, entry, attempt, ledger, seen.size_bytes), file_version=seen)
 
         def unchanged(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield from batches
             status = os.fstat(source.fileno())
             if (status.st_size, status.st_mtime_ns) != (seen.size_bytes, seen.changed_ns):
-                left = "part of it had left early" if attempt.sealed else "nothing was sent"
+                left = "part of it had left early" if attempt.committed else "nothing was sent"
                 raise FileStillChanging(f"{path}: changed while it was read; {left}, it is left for the next run")
 
         try:
-            return replace(_sent_down(lane, source, entry, attempt, ledger, unchanged), seen=seen)
+            return replace(_sent_down(prepared, source, entry, attempt, ledger, unchanged), file_version=seen)
         finally:
-            ledger.forget()
+            ledger.roll_back()
 
 
-def resume(lane: PreparedFeed, entry: ExchangeRecord, now: datetime, ledger: Ledger) -> Receipt:
+def resume(prepared: PreparedFeed, entry: ExchangeRecord, now: datetime, ledger: Ledger) -> Receipt:
     """Go on with an exchange all of whose rows are in the ledger.
 
     Raises:
@@ -106,12 +105,12 @@ def resume(lane: PreparedFeed, entry: ExchangeRecord, now: datetime, ledger: Led
     if not entry.whole:
         raise BadInput(f"exchange {entry.exchange_id}: its file {entry.file} is needed to go on; hand it in again")
     try:
-        return _resumed(lane, entry, _attempt(lane, entry, ledger, 0, now), ledger, 0)
+        return _resumed(prepared, entry, _attempt(prepared, entry, ledger, 0, now), ledger, 0)
     finally:
-        ledger.forget()
+        ledger.roll_back()
 
 
-def check_same(lane: PreparedFeed, entry: ExchangeRecord) -> None:
+def check_settings_unchanged(prepared: PreparedFeed, entry: ExchangeRecord) -> None:
     """Refuse to go on with a file that was begun under other settings: its requests would not be the same.
 
     Raises:
@@ -121,19 +120,19 @@ def check_same(lane: PreparedFeed, entry: ExchangeRecord) -> None:
         return
     what = f"exchange {entry.exchange_id} of {entry.file} was begun"
     ways = "or give it up with `milepost outbox discard`"
-    if not can("once", lane.level):
+    if not has_capability("once", prepared.level):
         raise BadInput(f"{what} at a level that remembers requests; go on at that level, {ways}")
-    if entry.agreed != lane.agreed:
-        raise BadInput(f"{what} under other settings of {lane.partner}/{lane.feed_id}; put them back, {ways}")
+    if entry.settings_digest != prepared.settings_digest:
+        raise BadInput(f"{what} under other settings of {prepared.partner}/{prepared.feed_id}; put them back, {ways}")
 
 
-def _attempt(lane: PreparedFeed, entry: ExchangeRecord, ledger: Ledger, size_bytes: int, now: datetime) -> Attempt:
-    keys = lane.honours_keys and lane.door is not None
-    return Attempt(ledger, entry, size_bytes, now, agreed=lane.agreed, honours_keys=keys)
+def _attempt(prepared: PreparedFeed, entry: ExchangeRecord, ledger: Ledger, size_bytes: int, now: datetime) -> Attempt:
+    keys = prepared.honours_keys and prepared.endpoint is not None
+    return Attempt(ledger, entry, size_bytes, now, settings_digest=prepared.settings_digest, honours_keys=keys)
 
 
 def _sent_down(
-    lane: PreparedFeed,
+    prepared: PreparedFeed,
     source: BinaryIO,
     entry: ExchangeRecord,
     attempt: Attempt,
@@ -141,46 +140,46 @@ def _sent_down(
     unchanged: Callable[[Iterator[Batch]], Iterator[Batch]],
 ) -> Receipt:
     """Send a file down the line: once, or twice where rows are called back."""
-    traffic, watch = TransferStats(), StageTimer()
-    aside, size_bytes = QuarantineStore(ledger, entry), os.fstat(source.fileno()).st_size
+    stats, watch = TransferStats(), StageTimer()
+    quarantine, size_bytes = QuarantineStore(ledger, entry), os.fstat(source.fileno()).st_size
     known: dict[int, tuple[Finding, ...]] = {}
     while True:
-        ports = _ports(lane, entry, attempt, ledger, known, aside, traffic, source)
+        context = _context(prepared, entry, attempt, ledger, known, quarantine, stats, source)
         if entry.outcome:
-            aside.clear()
-        batches = attempt.counted(unchanged(watch.over("receive", lane.reader.read(source))))
-        for name, stage in stages(lane.level, ports):
+            quarantine.clear()
+        batches = attempt.count_rows(unchanged(watch.over("receive", prepared.reader.read(source))))
+        for name, stage in build_stages(prepared.level, context):
             batches = watch.over(name, stage(batches))
         try:
-            attempt.take(batches)
+            attempt.consume(batches)
         except SecondPassNeeded as recall:
-            attempt.again()
+            attempt.restart()
             source.seek(0)
             known = recall.findings_by_row()
             continue
         except ContractBreach as breach:
             clear_frames(breach.__traceback__)  # lets go of the line, so that nobody reads ahead any more
-            _refuse(lane, source, attempt, breach)
+            _refuse(prepared, source, attempt, breach)
         except OSError as error:
             if error.errno not in NO_SPACE:
                 raise
             place = error.filename or gettempdir()  # what waits for the end of a file waits there, without a name
             raise TryLater(f"{place}: cannot be written: {error.strerror}; make room and try again") from error
         break
-    return _closed(lane, entry, attempt, ports, ledger, size_bytes, watch.spent_ns)
+    return _closed(prepared, entry, attempt, context, ledger, size_bytes, watch.spent_ns)
 
 
-def _refuse(lane: PreparedFeed, source: BinaryIO, attempt: Attempt, breach: ContractBreach) -> None:
+def _refuse(prepared: PreparedFeed, source: BinaryIO, attempt: Attempt, breach: ContractBreach) -> None:
     """All rows of a file are refused, but for those that had left already."""
-    if not attempt.sealed:
+    if not attempt.committed:
         rows_in = attempt.rows_in
-        attempt.again()
+        attempt.restart()
         attempt.rows_in = rows_in
-    if not isinstance(breach, FileRejected) or lane.feed.deliver == "early":
+    if not isinstance(breach, FileRejected) or prepared.feed.deliver == "early":
         attempt.rows_in = 0
         source.seek(0)
         with suppress(ContractBreach):  # what can be counted of it
-            for _ in lane.reader.rows(source):
+            for _ in prepared.reader.rows(source):
                 attempt.rows_in += 1
     told = breach.findings if isinstance(breach, FileRejected | SchemaDrift) else ()
     attempt.findings = list(told) or [Finding(0, breach.code, "", str(breach))]
@@ -190,62 +189,64 @@ def _refuse(lane: PreparedFeed, source: BinaryIO, attempt: Attempt, breach: Cont
     attempt.whole = attempt.reserved  # of what left early, all that is still to be sent is in the outbox
 
 
-def _resumed(lane: PreparedFeed, entry: ExchangeRecord, attempt: Attempt, ledger: Ledger, size_bytes: int) -> Receipt:
+def _resumed(
+    prepared: PreparedFeed, entry: ExchangeRecord, attempt: Attempt, ledger: Ledger, size_bytes: int
+) -> Receipt:
     """Send what the ledger has of a file."""
-    aside = QuarantineStore(ledger, entry)
-    ports = _ports(lane, entry, attempt, ledger, {}, aside, TransferStats(), None)
-    attempt.go_on(once(ports).resume(), aside.reasons() if entry.rows["quarantined"] else {})
-    return _closed(lane, entry, attempt, ports, ledger, size_bytes, {})
+    quarantine = QuarantineStore(ledger, entry)
+    context = _context(prepared, entry, attempt, ledger, {}, quarantine, TransferStats(), None)
+    attempt.resume(build_deliver_once(context).resume(), quarantine.reasons() if entry.rows["quarantined"] else {})
+    return _closed(prepared, entry, attempt, context, ledger, size_bytes, {})
 
 
-def _ports(
-    lane: PreparedFeed,
+def _context(
+    prepared: PreparedFeed,
     entry: ExchangeRecord,
     attempt: Attempt,
     ledger: Ledger,
     known: Mapping[int, tuple[Finding, ...]],
-    aside: QuarantineStore,
-    traffic: TransferStats,
+    quarantine: QuarantineStore,
+    stats: TransferStats,
     source: BinaryIO | None,
-) -> Ports:
+) -> StageContext:
     def lines() -> Iterator[tuple[int, bytes]]:
         assert source is not None  # noqa: S101 (only a file that is read has lines)
         source.seek(0)
-        for line in lane.reader.rows(source):
+        for line in prepared.reader.rows(source):
             attempt.rows_in += 1
             yield line
 
-    stood = circuit_breaker.load_breaker(ledger, lane.partner)
-    ports = Ports(
-        lane=lane,
+    stood = circuit_breaker.load_breaker(ledger, prepared.partner)
+    context = StageContext(
+        prepared=prepared,
         entry=entry,
         outbox=Outbox(ledger, entry),
-        keep=aside.keep,
+        keep=quarantine.add,
         lines=lines,
         known=known,
-        seal=attempt.seal,
+        commit=attempt.commit,
         clock_us=attempt.clock_us,
-        traffic=traffic,
+        stats=stats,
         breaker=stood,
         policy=FailFast(stood),
     )
-    return equipped(lane.level, ports)
+    return equip(prepared.level, context)
 
 
 def _closed(
-    lane: PreparedFeed,
+    prepared: PreparedFeed,
     entry: ExchangeRecord,
     attempt: Attempt,
-    ports: Ports,
+    context: StageContext,
     ledger: Ledger,
     size_bytes: int,
     stages_ns: Mapping[str, int],
 ) -> Receipt:
     """Close the account, and make out the receipt."""
-    if ports.policy.breaker != ports.breaker:
-        circuit_breaker.save_breaker(ledger, lane.partner, ports.policy.breaker)
-    outcome, code, reason, account = attempt.close(ports.policy)
-    ports.outbox.tidy()
+    if context.policy.breaker != context.breaker:
+        circuit_breaker.save_breaker(ledger, prepared.partner, context.policy.breaker)
+    outcome, code, reason, account = attempt.close(context.policy)
+    context.outbox.remove_empty_file()
     return Receipt(
         exchange_id=entry.exchange_id,
         attempt=entry.attempt,
@@ -253,15 +254,15 @@ def _closed(
         account=account,
         sha256=entry.sha256,
         bytes_in=size_bytes,
-        bytes_out=ports.traffic.bytes_out,
-        calls=ports.traffic.calls,
-        blocked_s=ports.traffic.blocked_s,
+        bytes_out=context.stats.bytes_out,
+        calls=context.stats.calls,
+        blocked_s=context.stats.blocked_s,
         error_type=code,
         error=reason,
         findings=tuple(attempt.findings),
-        aside=tuple(attempt.aside),
+        quarantined_rows=tuple(attempt.quarantined_rows),
         reasons=attempt.reasons,
-        due_at_us=ports.policy.due_at_us if outcome == "due" else None,
+        due_at_us=context.policy.due_at_us if outcome == "due" else None,
         whole=attempt.whole,
         stages_ns=stages_ns,
     )

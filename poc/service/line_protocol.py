@@ -26,7 +26,7 @@ from poc.batch import SecondPassNeeded
 from poc.config import workspace as config_workspace
 from poc.errors import BadInput, ExchangeError
 from poc.ledger.ledger import open_ledger
-from poc.pipeline.capabilities import BUILT, retries_itself
+from poc.pipeline.capabilities import HIGHEST_LEVEL, retries_itself
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.service.exchange import exchange, resume
 from poc.stages.check import Check
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from poc.service.receipt import Receipt
 
 
-def result(receipt: Receipt) -> dict[str, Any]:
+def receipt_json(receipt: Receipt) -> dict[str, Any]:
     """A receipt as the protocol tells it."""
     due_at_us = receipt.due_at_us
     return {
@@ -56,12 +56,12 @@ def result(receipt: Receipt) -> dict[str, Any]:
         "stages_ns": dict(receipt.stages_ns),
         "exchange_id": receipt.exchange_id,
         "due_at": None if due_at_us is None else datetime.fromtimestamp(due_at_us / 1e6, UTC).isoformat(),
-        "aside": list(receipt.aside),
+        "aside": list(receipt.quarantined_rows),
         "reasons": dict(receipt.reasons),
     }
 
 
-def bad_rows(lane: PreparedFeed, path: Path) -> list[int]:
+def find_invalid_rows(prepared: PreparedFeed, path: Path) -> list[int]:
     """The numbers of all rows of a file that break the contract; nothing is sent, nothing entered.
 
     Raises:
@@ -74,23 +74,25 @@ def bad_rows(lane: PreparedFeed, path: Path) -> list[int]:
         while True:
             source.seek(0)
             try:
-                check = Check(lane.contract, known)
-                return sorted(bad.row for batch in lane.map(check(lane.reader.read(source))) for bad in batch.rejected)
+                check = Check(prepared.contract, known)
+                return sorted(
+                    bad.row for batch in prepared.map(check(prepared.reader.read(source))) for bad in batch.rejected
+                )
             except SecondPassNeeded as recall:
                 known = recall.findings_by_row()
 
 
-def answer(request: dict[str, Any], ready: PreparedFeed, ledger: Ledger) -> dict[str, Any]:
+def handle_request(request: dict[str, Any], ready: PreparedFeed, ledger: Ledger) -> dict[str, Any]:
     """What one request leads to. Raises ExchangeError, and KeyError or ValueError for what is no request."""
     if "check" in request:
-        return {"bad": bad_rows(ready, Path(request["check"]))}
+        return {"bad": find_invalid_rows(ready, Path(request["check"]))}
     now = datetime.fromisoformat(request["now"])
     if "resume" not in request:
-        return result(exchange(ready, Path(request["file"]), now, ledger))
+        return receipt_json(exchange(ready, Path(request["file"]), now, ledger))
     entry = ledger.get(request["resume"])
     if entry is None:
         raise BadInput(f"no exchange {request['resume']!r} in this ledger")
-    return result(resume(ready, entry, now, ledger))
+    return receipt_json(resume(ready, entry, now, ledger))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -99,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workspace", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True, help="folder of this subject's own ledger")
     parser.add_argument("--endpoint", help="base URL that stands for every partner's own place")
-    parser.add_argument("--level", type=int, default=BUILT, choices=range(1, BUILT + 1))
+    parser.add_argument("--level", type=int, default=HIGHEST_LEVEL, choices=range(1, HIGHEST_LEVEL + 1))
     options = parser.parse_args(arguments)
     try:
         workspace = config_workspace.load_workspace(options.workspace)
@@ -108,24 +110,24 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"milepost: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     session = new_session()
-    lanes: dict[tuple[str, str], PreparedFeed] = {}
-    say({"ready": f"service@{options.level}", "goes_on": retries_itself(options.level)})
+    prepared_feeds: dict[tuple[str, str], PreparedFeed] = {}
+    write_line({"ready": f"service@{options.level}", "goes_on": retries_itself(options.level)})
     for line in sys.stdin:
         try:
             request = json.loads(line)
             name = (request["partner"], request["feed"])
-            if name not in lanes:
-                lanes[name] = prepare_feed(workspace, *name, options.level, session, options.endpoint)
-            say(answer(request, lanes[name], ledger))
+            if name not in prepared_feeds:
+                prepared_feeds[name] = prepare_feed(workspace, *name, options.level, session, options.endpoint)
+            write_line(handle_request(request, prepared_feeds[name], ledger))
         except ExchangeError as error:
-            say({"error": str(error), "exit_code": error.exit_code})
+            write_line({"error": str(error), "exit_code": error.exit_code})
         except (ValueError, KeyError, TypeError) as error:
-            say({"error": f"not a request: {error!r}", "exit_code": 2})
+            write_line({"error": f"not a request: {error!r}", "exit_code": 2})
     ledger.close()
     return 0
 
 
-def say(answer: dict[str, Any]) -> None:
+def write_line(answer: dict[str, Any]) -> None:
     """One line out, at once."""
     sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
     sys.stdout.flush()

@@ -37,15 +37,15 @@ class Receipt:
     error_type: str = ""
     error: str = ""
     findings: tuple[Finding, ...] = ()
-    aside: tuple[int, ...] = ()
+    quarantined_rows: tuple[int, ...] = ()
     reasons: Mapping[str, int] = field(default_factory=dict)
     due_at_us: int | None = None
     whole: bool = False
-    seen: FileVersion | None = None
+    file_version: FileVersion | None = None
     stages_ns: Mapping[str, int] = field(default_factory=dict)
 
 
-def settled_before(entry: ExchangeRecord, now: datetime) -> str:
+def reason_to_skip(entry: ExchangeRecord, now: datetime) -> str:
     """Why a file that is handed in needs nothing done now; empty where it does."""
     if entry.outcome == "done":
         return f"the same bytes were exchanged as {entry.file}"

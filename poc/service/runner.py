@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from metrics.events import RunEvent, RunKey
 from poc.errors import BadInput, FileStillChanging, Unbalanced
-from poc.ledger.ledger import due, open_ledger
+from poc.ledger.ledger import open_ledger, resumable_exchanges
 from poc.pipeline.capabilities import retries_itself
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.service.exchange import exchange, resume
@@ -47,7 +47,7 @@ class RunResult:
 
 
 #: What is wrong with one exchange alone, and does not keep the others waiting.
-ITS_OWN = (BadInput, FileStillChanging, Unbalanced)
+SINGLE_EXCHANGE_ERRORS = (BadInput, FileStillChanging, Unbalanced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def run_inbox(
     picked = workspace.select_feeds(name)
     asked = wanted or RunSelection()
     with workspace_lock(workspace), closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
-        entries = due(ledger, int(clock().timestamp() * 1_000_000), failed=not retries_itself(level))
+        entries = resumable_exchanges(ledger, int(clock().timestamp() * 1_000_000), failed=not retries_itself(level))
         for partner, feed_id in picked:
             inbox = workspace.inbox(partner, feed_id)
             try:
@@ -102,16 +102,18 @@ def run_inbox(
             runner = Runner(ready, ledger, clock, recorder, release, by_person=by_person)
             files = complete_files(inbox, ready.feed, clock())
             here = {path.name for path in files}
-            for entry in (entry for entry in entries if is_of(entry, partner, feed_id, here) and asked.entry(entry)):
+            for entry in (
+                entry for entry in entries if should_resume(entry, partner, feed_id, here) and asked.entry(entry)
+            ):
                 try:
-                    yield RunResult(partner, feed_id, Path(entry.file), runner.go_on(entry), entry=entry)
-                except ITS_OWN as error:
+                    yield RunResult(partner, feed_id, Path(entry.file), runner.resume(entry), entry=entry)
+                except SINGLE_EXCHANGE_ERRORS as error:
                     yield RunResult(partner, feed_id, Path(entry.file), error=error, entry=entry)
             for path in filter(asked.file, files):
                 try:
                     receipt = runner.exchange(path)
-                    lies = away(workspace, partner, feed_id, path, receipt)
-                except ITS_OWN as error:
+                    lies = archive_if_finished(workspace, partner, feed_id, path, receipt)
+                except SINGLE_EXCHANGE_ERRORS as error:
                     yield RunResult(partner, feed_id, path, error=error)
                     continue
                 yield RunResult(partner, feed_id, lies, receipt)
@@ -121,7 +123,7 @@ def run_inbox(
                 yield RunResult(entry.partner, entry.feed, Path(entry.file), error=gone, entry=entry)
 
 
-def is_of(entry: ExchangeRecord, partner: str, feed: str, here: set[str]) -> bool:
+def should_resume(entry: ExchangeRecord, partner: str, feed: str, here: set[str]) -> bool:
     """Whether an exchange of a feed is to go on from the ledger.
 
     One that died before its file was put away is not, while a file of that name is there: that takes it up.
@@ -129,12 +131,12 @@ def is_of(entry: ExchangeRecord, partner: str, feed: str, here: set[str]) -> boo
     return (entry.partner, entry.feed) == (partner, feed) and not (entry.outcome == "open" and entry.file in here)
 
 
-def away(workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt) -> Path:
+def archive_if_finished(workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt) -> Path:
     """Put a file away once it needs no further run; one that has taken its name meanwhile stays for the next.
 
     Raises BadInput where it cannot be put away.
     """
-    if receipt.seen is None or not is_unchanged(path, receipt.seen):
+    if receipt.file_version is None or not is_unchanged(path, receipt.file_version):
         return path
     outcome = "done" if receipt.whole and receipt.outcome != "refused" else receipt.outcome
     return archive_file(workspace, partner, feed, path, outcome, receipt.sha256)
@@ -153,7 +155,7 @@ class Runner:
         *,
         by_person: bool = True,
     ) -> None:
-        self._lane = ready
+        self._prepared = ready
         self._ledger = ledger
         self._clock = clock
         self._recorder = recorder
@@ -167,15 +169,15 @@ class Runner:
         except OSError as error:
             raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
         return self._measured(
-            path.name, due_at_us, lambda now, opened: exchange(self._lane, path, now, self._ledger, opened)
+            path.name, due_at_us, lambda now, opened: exchange(self._prepared, path, now, self._ledger, opened)
         )
 
-    def go_on(self, entry: ExchangeRecord) -> Receipt:
+    def resume(self, entry: ExchangeRecord) -> Receipt:
         """One exchange that the ledger holds whole. Raises what `poc.exchange.resume` raises."""
 
         def run(now: datetime, opened: Callable[[ExchangeRecord], None]) -> Receipt:
             opened(entry)
-            return resume(self._lane, entry, now, self._ledger)
+            return resume(self._prepared, entry, now, self._ledger)
 
         return self._measured(entry.file, entry.opened_at_us, run)
 
@@ -187,7 +189,7 @@ class Runner:
         blank = RunEvent(
             key=RunKey(
                 system="service",
-                level=self._lane.level,
+                level=self._prepared.level,
                 mode="live",
                 faults="real",
                 series="",
@@ -196,8 +198,8 @@ class Runner:
                 attempt=1,
             ),
             release=self._release,
-            partner=self._lane.partner,
-            feed=self._lane.feed_id,
+            partner=self._prepared.partner,
+            feed=self._prepared.feed_id,
             file=name,
             block=now.date().isoformat(),
             block_end=now.date().isoformat(),

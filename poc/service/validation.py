@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def problems(root: Path) -> list[str]:
+def find_problems(root: Path) -> list[str]:
     """One line a file that has a mistake, the file named in it; none where all is in order.
 
     Raises:

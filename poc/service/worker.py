@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from poc.ledger.ledger import ExchangeRecord
 
 #: What is tried: a file as it was last changed, or an exchange by the number of its next attempt.
-Key: TypeAlias = "tuple[str, float]"
+AttemptKey: TypeAlias = "tuple[str, float]"
 
 #: A file that failed is tried again after a day, as an operator would, or as soon as it changes.
-AGAIN_AFTER = timedelta(days=1)
+RETRY_AFTER = timedelta(days=1)
 
 
 class InboxWorker:
@@ -49,7 +49,7 @@ class InboxWorker:
         self._stop = stop
         self._say = say
         self._level = resolve_level(workspace.settings.level)
-        self._not_before: dict[Key, datetime] = {}
+        self._not_before: dict[AttemptKey, datetime] = {}
         self._said: dict[Path, str] = {}
 
     def turn(self) -> None:
@@ -71,14 +71,14 @@ class InboxWorker:
     def _entry(self, entry: ExchangeRecord) -> bool:
         return self._is_time((entry.exchange_id, entry.attempt))
 
-    def _is_time(self, key: Key) -> bool:
+    def _is_time(self, key: AttemptKey) -> bool:
         return not self._stop() and self._not_before.get(key, self._clock()) <= self._clock()
 
     def _note(self, ran: RunResult) -> None:
         """Say what needs a person, once; and note when that which stays is for another turn."""
         receipt, said = ran.receipt, str(ran.error or "")
         stays = ran.path.is_file() and ran.path.parent == self._workspace.inbox(ran.partner, ran.feed)
-        again = self._clock() + AGAIN_AFTER
+        again = self._clock() + RETRY_AFTER
         if receipt is not None and receipt.outcome != "done":
             said = receipt.error
             if receipt.due_at_us is not None:

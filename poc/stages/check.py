@@ -45,11 +45,11 @@ class Check:
             for batch in batches:
                 rows, findings = self._contract.check(batch.rows)
                 findings = self._with_known(rows, findings)
-                good = without(rows, findings)
+                good = exclude_rows(rows, findings)
                 if twice := keys.add(good):
-                    good = without(good, twice)
+                    good = exclude_rows(good, twice)
                     findings = sorted(findings + twice, key=lambda finding: finding.row)
-                yield replace(batch, rows=good, rejected=together(batch.rejected, set_apart(batch, findings)))
+                yield replace(batch, rows=good, rejected=merge_rejected(batch.rejected, rejected_rows(batch, findings)))
             if later := keys.later():
                 raise SecondPassNeeded(tuple(later))
 
@@ -63,13 +63,13 @@ class Check:
         return sorted(findings + told, key=lambda finding: finding.row) if told else findings
 
 
-def together(from_reader: tuple[RejectedRow, ...], found: Iterator[RejectedRow]) -> tuple[RejectedRow, ...]:
+def merge_rejected(from_reader: tuple[RejectedRow, ...], found: Iterator[RejectedRow]) -> tuple[RejectedRow, ...]:
     """Bad rows in the order of their file."""
     here = tuple(found)
     return tuple(sorted((*from_reader, *here), key=lambda bad: bad.row)) if from_reader else here
 
 
-def without(rows: pl.DataFrame, findings: list[Finding]) -> pl.DataFrame:
+def exclude_rows(rows: pl.DataFrame, findings: list[Finding]) -> pl.DataFrame:
     """The rows that have no finding."""
     if not findings:
         return rows
@@ -77,7 +77,7 @@ def without(rows: pl.DataFrame, findings: list[Finding]) -> pl.DataFrame:
     return rows.filter(~pl.col(ROW).is_in(bad))
 
 
-def set_apart(batch: Batch, findings: list[Finding]) -> Iterator[RejectedRow]:
+def rejected_rows(batch: Batch, findings: list[Finding]) -> Iterator[RejectedRow]:
     """The rows that have findings, as they came. Findings are in the order of rows."""
     by_row: dict[int, list[Finding]] = {}
     for finding in findings:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from poc.delivery.failure_policy import Policy
+    from poc.delivery.failure_policy import FailurePolicy
     from poc.delivery.sender import TransferStats
     from poc.formats.registry import RowEncoder
     from poc.transports.folder import PartFile
@@ -31,9 +31,9 @@ class DeliverFile:
         folder: where; made where only its own name is missing.
         name: of the file to be.
         encoder: writes rows.
-        seal: commits the ledger before the file gets its name.
+        commit: commits the ledger before the file gets its name.
         policy: what follows from a failure.
-        traffic: counts what was written.
+        stats: counts what was written.
         waiting: rows of a part that an earlier attempt made whole.
     """
 
@@ -42,18 +42,18 @@ class DeliverFile:
         folder: Path,
         name: str,
         encoder: RowEncoder,
-        seal: Callable[[], None],
-        policy: Policy,
-        traffic: TransferStats,
+        commit: Callable[[], None],
+        policy: FailurePolicy,
+        stats: TransferStats,
         *,
         waiting: int = 0,
     ) -> None:
         self._folder = folder
         self._name = name
         self._encoder = encoder
-        self._seal = seal
+        self._commit = commit
         self._policy = policy
-        self._traffic = traffic
+        self._stats = stats
         self._waiting = waiting
         self._failure: DeliveryFailed | None = None
 
@@ -103,13 +103,13 @@ class DeliverFile:
 
     def _finish(self, part: PartFile) -> None:
         if self._failure is None:
-            self._traffic.bytes_out += part.size_bytes
+            self._stats.bytes_out += part.size_bytes
             try:
                 part.finish()
             except DeliveryFailed as failure:
                 self._failure = failure
                 return
-            self._seal()
+            self._commit()
             self._publish()
 
     def _publish(self) -> None:
@@ -120,7 +120,7 @@ class DeliverFile:
 
     def _ended(self, rows: int) -> RowOutcome:
         if self._failure is None:
-            self._policy.succeeded()
+            self._policy.on_success()
             return RowOutcome("delivered", rows)
-        stop = self._policy.failed(self._failure)
+        stop = self._policy.on_failure(self._failure)
         return RowOutcome(stop.outcome, rows, stop.code, stop.reason)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 #: The first and the last microsecond of the years that can be written, from 1970 on, and the minutes of 10,000 years.
 FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
-MOST_MINUTES = 5_300_000_000
+MAX_MINUTES = 5_300_000_000
 MINUTE_US = 60_000_000
 
 
@@ -35,8 +35,8 @@ class Map:
     """Selects and computes the partner's fields, in the order of the configuration."""
 
     def __init__(self, fields: Sequence[MapField], contract: Contract) -> None:
-        self._columns = [pl.col(ROW), *(column(field, contract).alias(field.to) for field in fields)]
-        self._ranges = [found for field in fields if (found := limits(field))]
+        self._columns = [pl.col(ROW), *(field_expression(field, contract).alias(field.to) for field in fields)]
+        self._ranges = [found for field in fields if (found := range_check(field))]
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Batches whose rows have `_row` and the partner's columns; everything else stays on them.
@@ -63,7 +63,7 @@ class Map:
         return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(found))), rejected=bad)
 
 
-class Range(Protocol):
+class RangeCheck(Protocol):
     """What a computed field can be."""
 
     def kept(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:
@@ -74,7 +74,7 @@ class Range(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Finite:
+class FiniteCheck:
     """A scaled number must still be one."""
 
     to: str
@@ -95,7 +95,7 @@ class Finite:
 
 
 @dataclass(frozen=True, slots=True)
-class Years:
+class YearCheck:
     """A datetime with minutes added must be one of the years 1 to 9999."""
 
     to: str
@@ -111,13 +111,11 @@ class Years:
             return True
         if not (isinstance(first, datetime) and isinstance(last, datetime)):
             return True
-        return (
-            since_1970_us(first) + least * MINUTE_US >= FIRST_US and since_1970_us(last) + most * MINUTE_US <= LAST_US
-        )
+        return epoch_us(first) + least * MINUTE_US >= FIRST_US and epoch_us(last) + most * MINUTE_US <= LAST_US
 
     def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
         """Rows whose result is in no such year; minutes are cut to what cannot wrap round before they are added."""
-        minutes = pl.col(self.minutes).clip(-MOST_MINUTES, MOST_MINUTES)
+        minutes = pl.col(self.minutes).clip(-MAX_MINUTES, MAX_MINUTES)
         result = pl.col(self.name).to_physical() + minutes * MINUTE_US
         wrong = rows.filter(~result.is_between(FIRST_US, LAST_US))
         for row, time, added in wrong.select(ROW, pl.col(self.name).cast(pl.String), self.minutes).iter_rows():
@@ -125,27 +123,27 @@ class Years:
             yield Finding(row, "constraint-error", self.to, note)
 
 
-def since_1970_us(time: datetime) -> int:
+def epoch_us(time: datetime) -> int:
     """Microseconds; asked of single values, as polars takes longer to start."""
     return (time - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001 - as polars gives it
 
 
-def limits(field: MapField) -> Range | None:
+def range_check(field: MapField) -> RangeCheck | None:
     """What a field can be, if it is computed."""
     if field.source is None:
         return None
     if field.times is not None:
-        return Finite(field.to, field.source, field.times, field.decimals)
-    return Years(field.to, field.source, field.plus_minutes) if field.plus_minutes is not None else None
+        return FiniteCheck(field.to, field.source, field.times, field.decimals)
+    return YearCheck(field.to, field.source, field.plus_minutes) if field.plus_minutes is not None else None
 
 
-def column(field: MapField, contract: Contract) -> pl.Expr:
+def field_expression(field: MapField, contract: Contract) -> pl.Expr:
     """One field of the partner's as an expression over typed rows. Raises BadInput where it does not fit."""
     for name in field.sources:
         if name not in contract.names:
             raise BadInput(f"map to {field.to!r}: unknown field {name!r}; the contract has {', '.join(contract.names)}")
     if field.join:
-        return pl.concat_str([written(name, contract) for name in field.join])
+        return pl.concat_str([text_expression(name, contract) for name in field.join])
     name = field.sources[0]
     kind = contract.types[name]
     if field.times is not None:
@@ -155,20 +153,20 @@ def column(field: MapField, contract: Contract) -> pl.Expr:
     if field.plus_minutes is not None:
         if kind != "datetime" or contract.types[field.plus_minutes] != "integer":
             raise BadInput(f"map to {field.to!r}: `plus_minutes` needs a datetime and an integer field of minutes")
-        return instant(pl.col(name) + pl.duration(minutes=field.plus_minutes), name, contract)
-    return written(name, contract) if kind in {"datetime", "date", "time"} else pl.col(name)
+        return rfc3339_expression(pl.col(name) + pl.duration(minutes=field.plus_minutes), name, contract)
+    return text_expression(name, contract) if kind in {"datetime", "date", "time"} else pl.col(name)
 
 
-def written(name: str, contract: Contract) -> pl.Expr:
+def text_expression(name: str, contract: Contract) -> pl.Expr:
     """A field as text: dates and times in ISO 8601, booleans as `true` and `false`, numbers as in JSON."""
     kind = contract.types[name]
     if kind == "datetime":
-        return instant(pl.col(name), name, contract)
+        return rfc3339_expression(pl.col(name), name, contract)
     if kind == "time":
         return pl.col(name).dt.strftime("%H:%M:%S%.f")
     return pl.col(name).cast(pl.String)
 
 
-def instant(value: pl.Expr, name: str, contract: Contract) -> pl.Expr:
+def rfc3339_expression(value: pl.Expr, name: str, contract: Contract) -> pl.Expr:
     """A datetime as text in RFC 3339, with a fraction of a second only where it has one."""
     return value.dt.strftime(f"%Y-%m-%dT%H:%M:%S%.f{'' if name in contract.local else 'Z'}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from poc.config.partner import Feed
 
 #: Rows of a file set aside whole that are in memory at once.
-PIECE_ROWS = 1000
+CHUNK_ROWS = 1000
 
 
 class Quarantine:
@@ -79,7 +79,7 @@ class Quarantine:
         blank = Batch(pl.DataFrame(schema={ROW: pl.UInt32}))
         yield replace(blank, notes=tuple(drift.findings))
         lines = self._lines()
-        while piece := list(islice(lines, PIECE_ROWS)):
+        while piece := list(islice(lines, CHUNK_ROWS)):
             self._keep([RejectedRow(row, line, (Finding(row, drift.code, "", str(drift)),)) for row, line in piece])
             yield replace(blank, outcomes=(RowOutcome("quarantined", len(piece), drift.code, str(drift)),))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poc.config.partner import Retry
-    from poc.delivery.circuit_breaker import Breaker
+    from poc.delivery.circuit_breaker import CircuitBreaker
     from poc.errors import DeliveryFailed
 
 
@@ -39,7 +39,7 @@ class RetryPolicy:
     """
 
     def __init__(
-        self, name: str, partner: str, failures: int, breaker: Breaker, retry: Retry, clock_us: Callable[[], int]
+        self, name: str, partner: str, failures: int, breaker: CircuitBreaker, retry: Retry, clock_us: Callable[[], int]
     ) -> None:
         self.failures = failures
         self.breaker = breaker
@@ -49,7 +49,7 @@ class RetryPolicy:
         self._retry = retry
         self._clock_us = clock_us
 
-    def hold(self) -> StopSending | None:
+    def before_send(self) -> StopSending | None:
         """The partner is left alone while its breaker is open."""
         now_us = self._clock_us()
         if self.breaker.state(now_us) != "open" or self.breaker.until_us is None:
@@ -61,7 +61,7 @@ class RetryPolicy:
             "due", "partner-down", f"{self._partner} is left alone until {format_utc(self.due_at_us)}: {why}"
         )
 
-    def failed(self, failure: DeliveryFailed) -> StopSending:
+    def on_failure(self, failure: DeliveryFailed) -> StopSending:
         """Due later, or failed where trying again is no use or was tried often enough."""
         now_us = self._clock_us()
         self.failures += 1
@@ -78,7 +78,7 @@ class RetryPolicy:
             self.breaker = self.breaker.after_wait(now_us, asked_us)
         return StopSending("due", failure.code, f"{failure}; due at {format_utc(self.due_at_us)}")
 
-    def succeeded(self) -> None:
+    def on_success(self) -> None:
         """The partner is well, and the schedule begins anew."""
         self.failures = 0
         self.breaker = self.breaker.after_success()

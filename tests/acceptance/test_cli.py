@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from milepost.cli import COMMANDS, main
-from milepost.errors import damaged_or_busy
+from milepost.errors import describe_database_error
 
 EVERY_COMMAND = [
     [], ["demo"], ["init"], ["validate"], ["run"], ["status"], ["serve"], ["partner"], ["metrics"],
@@ -129,8 +129,8 @@ def damage_ledger(workspace):
     path = workspace / "var" / "ledger.db"
     ledger = open_ledger(path)
     for n in range(200):
-        ledger.enter(ledger.find("AA", "flights", f"{n}.csv", f"{n:064}"), 1, 1)
-    ledger.seal()
+        ledger.record_attempt(ledger.find("AA", "flights", f"{n}.csv", f"{n:064}"), 1, 1)
+    ledger.commit()
     ledger.close()
     os.utime(workspace / "var/inbox/AA/flights/sample.csv", (0, 0))
     data = path.read_bytes()
@@ -357,7 +357,7 @@ def test_measure_takes_the_highest_level_that_stands(workspace, monkeypatch):
     """Unless told otherwise, the control is measured against the best there is, not against the first there was."""
     import metrics.replay.measurement
     from metrics.errors import BadInput
-    from poc.pipeline.capabilities import BUILT
+    from poc.pipeline.capabilities import HIGHEST_LEVEL
 
     asked = []
 
@@ -367,7 +367,7 @@ def test_measure_takes_the_highest_level_that_stands(workspace, monkeypatch):
 
     monkeypatch.setattr(metrics.replay.measurement, "measure", stop)
     assert milepost("-w", workspace, "metrics", "measure").exit_code == 2
-    assert asked == [("monolith", f"service@{BUILT}")]
+    assert asked == [("monolith", f"service@{HIGHEST_LEVEL}")]
 
 
 def test_collecting_describes_the_database_beside_it(workspace):
@@ -387,7 +387,7 @@ def test_a_database_in_use_is_no_damaged_one(tmp_path):
         first.execute("BEGIN EXCLUSIVE")
         with pytest.raises(sqlite3.OperationalError) as found:
             second.execute("BEGIN IMMEDIATE")
-    told, code = damaged_or_busy(found.value)
+    told, code = describe_database_error(found.value)
     assert (code, "in use" in str(told)) == (75, True)
-    told, code = damaged_or_busy(sqlite3.DatabaseError("file is not a database"))
+    told, code = describe_database_error(sqlite3.DatabaseError("file is not a database"))
     assert (code, "restore a copy" in str(told)) == (2, True)

@@ -13,7 +13,7 @@ from metrics.events import NullRecorder
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.ledger.ledger import open_ledger
-from poc.ledger.queries import unsent
+from poc.ledger.queries import unconfirmed_requests
 from poc.service.runner import run_inbox
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -79,10 +79,10 @@ def expected():
 def account(root):
     """The account of the only exchange, and what still waits."""
     ledger = open_ledger(root / "var" / "ledger.db")
-    from poc.ledger.queries import summary
+    from poc.ledger.queries import exchange_totals
 
-    (row,) = summary(ledger)
-    waiting = unsent(ledger)
+    (row,) = exchange_totals(ledger)
+    waiting = unconfirmed_requests(ledger)
     ledger.close()
     counts = {name: row[name] for name in ("in", "delivered", "quarantined", "ambiguous", "due", "failed", "refused")}
     return row["outcome"], {name: count for name, count in counts.items() if count}, waiting

@@ -387,7 +387,7 @@ def test_a_partners_folder_on_a_full_disk_gets_the_file_later(tmp_path, csv, lev
 
 def test_a_locked_ledger_is_for_later(house, partner, csv, monkeypatch):
     """Another program that holds the ledger costs exit 75; once it lets go the file is delivered."""
-    monkeypatch.setattr("poc.ledger.ledger.WAIT_S", 0.1)
+    monkeypatch.setattr("poc.ledger.ledger.LOCK_TIMEOUT_S", 0.1)
     house.milepost("run")
     house.put("a.csv", csv(3))
     with closing(sqlite3.connect(house.root / "var/ledger.db")) as other:

@@ -29,9 +29,9 @@ from metrics.replay.input_files import read_flights
 from metrics.replay.subject_process import SubjectProcess, read_usage, subject_command
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.ledger.ledger import open_ledger
-from poc.pipeline.capabilities import BUILT
+from poc.pipeline.capabilities import HIGHEST_LEVEL
 
-SERVICE, MONOLITH = f"service@{BUILT}", "monolith"
+SERVICE, MONOLITH = f"service@{HIGHEST_LEVEL}", "monolith"
 BARS = {
     "vs_polars_script": "<= 1.5", "vs_dlt": ">= 30", "vs_monolith": ">= 8", "small_feed_vs_monolith": "<= 1.0",
     "break_even_rows": "reported", "rss_growth": "<= 1.3", "peak_rss_bytes": "<= 400,000,000", "linear": "<= 1.1",

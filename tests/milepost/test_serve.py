@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from milepost.serve import RETRY_BUSY_S, reported
+from milepost.serve import RETRY_BUSY_S, reporting_errors
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def held(tmp_path):
 def test_a_database_in_use_is_one_line(held, capsys):
     """No traceback: the line says that another program has it, and the job has its next turn."""
     _, write = held
-    reported(write)()
+    reporting_errors(write)()
     said = capsys.readouterr().err
     assert said == (
         "milepost: a database of this workspace is in use by another program: database is locked; try again later\n"
@@ -44,7 +44,7 @@ def test_a_damaged_database_is_one_line(tmp_path, capsys):
         with closing(sqlite3.connect(path)) as db:
             db.execute("SELECT * FROM t")
 
-    reported(read, pytest.fail)()
+    reporting_errors(read, pytest.fail)()
     assert capsys.readouterr().err.endswith("file is not a database; restore a copy of it\n")
 
 
@@ -59,7 +59,7 @@ def test_a_busy_judge_is_tried_again_in_a_minute(held, capsys):
             other.rollback()
         return False
 
-    reported(write, pause)()
+    reporting_errors(write, pause)()
     assert (pauses, other.execute("SELECT COUNT(*) FROM t").fetchone()) == ([RETRY_BUSY_S, RETRY_BUSY_S], (1,))
     assert len(capsys.readouterr().err.splitlines()) == 2
 
@@ -67,11 +67,11 @@ def test_a_busy_judge_is_tried_again_in_a_minute(held, capsys):
 def test_who_is_told_to_stop_tries_no_more(held, capsys):
     """A signal ends the waiting."""
     _, write = held
-    reported(write, lambda _: True)()
+    reporting_errors(write, lambda _: True)()
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_what_nobody_foresaw_is_not_hidden():
     """An error without an exit code is a fault of ours, and shows as one."""
     with pytest.raises(ZeroDivisionError):
-        reported(lambda: 1 / 0)()
+        reporting_errors(lambda: 1 / 0)()

@@ -29,10 +29,10 @@ from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import settle
 from poc.errors import BadInput
 from poc.formats.record_splitter import Sizes
-from poc.ledger.ledger import open_ledger, pick
-from poc.ledger.queries import summary, troubles
+from poc.ledger.ledger import find_by_prefix, open_ledger
+from poc.ledger.queries import exchange_totals, unfinished_exchanges
 from poc.pipeline.prepared_feed import prepare_feed
-from poc.quarantine.replay import archived, replay
+from poc.quarantine.replay import find_archived_file, replay
 from poc.quarantine.store import QuarantineStore
 from poc.service.exchange import resume
 from poc.service.runner import run_inbox
@@ -43,14 +43,14 @@ START = datetime(2026, 1, 5, 6, tzinfo=UTC)
 STEPS = {
     "open": ("poc.service.exchange", "open_regular"),
     "find": ("poc.ledger.ledger", "Ledger.find"),
-    "enter": ("poc.ledger.ledger", "Ledger.enter"),
-    "commit": ("poc.ledger.ledger", "Ledger.seal"),
+    "enter": ("poc.ledger.ledger", "Ledger.record_attempt"),
+    "commit": ("poc.ledger.ledger", "Ledger.commit"),
     "reserve": ("poc.delivery.outbox", "Outbox.reserve"),
-    "hold": ("poc.delivery.outbox", "Outbox.hold"),
-    "send": ("poc.delivery.sender", "RequestSender.carry"),
+    "hold": ("poc.delivery.outbox", "Outbox.add"),
+    "send": ("poc.delivery.sender", "RequestSender.send"),
     "confirm": ("poc.delivery.outbox", "Outbox.confirm"),
-    "mark": ("poc.delivery.outbox", "Outbox.mark"),
-    "tidy": ("poc.delivery.outbox", "Outbox.tidy"),
+    "mark": ("poc.delivery.outbox", "Outbox.set_state"),
+    "tidy": ("poc.delivery.outbox", "Outbox.remove_empty_file"),
     "put away": ("poc.service.runner", "archive_file"),
 }
 
@@ -196,7 +196,7 @@ def house():
                 owner = getattr(owner, part)
             patch.setattr(owner, attribute, trap.around(name, getattr(owner, attribute)))
         patch.setattr("poc.formats.table_reader.Sizes", lambda: Sizes(block_bytes=60))
-        patch.setattr("poc.stages.deliver_once.CONFIRMED_TOGETHER", 2)
+        patch.setattr("poc.stages.deliver_once.CONFIRM_BATCH", 2)
         yield server, trap
         server.shutdown()
         thread.join()
@@ -249,22 +249,22 @@ class Service:
         with closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
             ready = prepare_feed(workspace, "UA", "rows", self.level, session)
             for trouble in ledger.connection.exec_driver_sql("SELECT id FROM exchange ORDER BY id").fetchall():
-                entry = pick(ledger, trouble[0])
+                entry = find_by_prefix(ledger, trouble[0])
                 kept = [row for row in QuarantineStore(ledger, entry).rows() if row.state == "held"]
                 edits = {row.row: f"{kept_id(row.original)},mended".encode() for row in kept}
                 try:
-                    done = replay(ready, entry, archived(workspace, entry), edits, ledger, self.now)
+                    done = replay(ready, entry, find_archived_file(workspace, entry), edits, ledger, self.now)
                 except BadInput:
                     continue  # it is still in the inbox: its rows are not all known yet
                 assert done.still_bad == ()
                 if done.reserved:
-                    resume(ready, pick(ledger, entry.exchange_id), self.now, ledger)
+                    resume(ready, find_by_prefix(ledger, entry.exchange_id), self.now, ledger)
 
     def resend(self):
         """What a person does with requests that failed for good."""
         with closing(open_ledger(load_workspace(self.root).ledger)) as ledger:
-            for trouble in troubles(ledger):
-                entry = pick(ledger, trouble["id"])
+            for trouble in unfinished_exchanges(ledger):
+                entry = find_by_prefix(ledger, trouble["id"])
                 if entry.outcome == "failed" and entry.whole:
                     settle(ledger, entry, int(self.now.timestamp() * 1e6), arrived=False)
 
@@ -357,8 +357,8 @@ def test_with_keys_every_row_is_held_once_in_the_end(house, files, actions, leve
         assert list(service.inbox.iterdir()) == []
         assert not list(service.root.rglob("outbox/*"))
         with closing(open_ledger(service.root / "var" / "ledger.db")) as ledger:
-            assert {row["outcome"] for row in summary(ledger)} == {"done"}
-            assert sum(row["delivered"] for row in summary(ledger)) == sum(due.values())
+            assert {row["outcome"] for row in exchange_totals(ledger)} == {"done"}
+            assert sum(row["delivered"] for row in exchange_totals(ledger)) == sum(due.values())
 
 
 @example(**SENT_AND_DEAD, early=True)
@@ -388,4 +388,4 @@ def test_without_keys_no_row_is_held_twice(house, files, actions, level, early, 
         assert due - set(held) <= service.unconfirmed()
         assert list(service.inbox.iterdir()) == []
         with closing(open_ledger(service.root / "var" / "ledger.db")) as ledger:
-            assert {row["outcome"] for row in summary(ledger)} <= {"done", "ambiguous", "failed"}
+            assert {row["outcome"] for row in exchange_totals(ledger)} <= {"done", "ambiguous", "failed"}

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from poc.config.partner import Retry
 from poc.delivery.backoff import backoff_s, wait_s
-from poc.delivery.circuit_breaker import Breaker
+from poc.delivery.circuit_breaker import CircuitBreaker
 
 RETRY = Retry(breaker_failures=3, breaker_s=60)
 S = 1_000_000
@@ -37,29 +37,29 @@ def test_the_partner_may_ask_for_more_but_not_for_ever():
 
 def test_a_breaker_opens_after_failures_in_a_row():
     """The third failure opens it; a success between begins the count anew."""
-    breaker = Breaker().after_failure(0, RETRY).after_failure(0, RETRY)
+    breaker = CircuitBreaker().after_failure(0, RETRY).after_failure(0, RETRY)
     assert breaker.state(0) == "closed"
     assert breaker.after_success().after_failure(0, RETRY).state(0) == "closed"
     opened = breaker.after_failure(7 * S, RETRY)
-    assert opened == Breaker(failures=3, opened_at_us=7 * S, until_us=67 * S, trips=1)
+    assert opened == CircuitBreaker(failures=3, opened_at_us=7 * S, until_us=67 * S, trips=1)
     assert [opened.state(now * S) for now in (7, 66, 67)] == ["open", "open", "half-open"]
 
 
 def test_each_opening_lasts_twice_as_long_up_to_an_hour():
     """Failed probes double the wait, and scale stretches all of it, the hour included."""
-    waits, breaker = [], Breaker()
+    waits, breaker = [], CircuitBreaker()
     retry = Retry(breaker_failures=1, breaker_s=60, scale=0.5)
     for _ in range(9):
         breaker = breaker.after_failure(0, retry)
         waits.append(breaker.until_us / S)
     assert waits == [30, 60, 120, 240, 480, 960, 1800, 1800, 1800]
-    assert Breaker(5, 0, 0, 10_000).after_failure(0, retry).until_us == 1800 * S
+    assert CircuitBreaker(5, 0, 0, 10_000).after_failure(0, retry).until_us == 1800 * S
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 10**10))))
 def test_a_breaker_is_closed_or_ends(steps):
     """Whatever happens in whatever order, it is closed or there is a time at which a probe may go."""
-    breaker, now_us = Breaker(), 0
+    breaker, now_us = CircuitBreaker(), 0
     for good, after_us in steps:
         now_us += after_us
         breaker = breaker.after_success() if good else breaker.after_failure(now_us, RETRY)

@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 
 from poc.errors import LedgerDamaged, TryLater
-from poc.ledger.ledger import open_ledger, pick
-from poc.ledger.queries import summary
+from poc.ledger.ledger import find_by_prefix, open_ledger
+from poc.ledger.queries import exchange_totals
 from poc.ledger.schema import VERSION
 
 FILE = ("UA", "flights", "a.csv", "ab" * 32)
@@ -23,8 +23,8 @@ def test_an_exchange_is_found_again_by_its_bytes(path):
     ledger = open_ledger(path)
     entry = ledger.find(*FILE)
     assert (entry.attempt, entry.outcome) == (1, "")
-    ledger.enter(entry, 10, 1, outcome="done", rows_in=2, rows_delivered=2)
-    ledger.seal()
+    ledger.record_attempt(entry, 10, 1, outcome="done", rows_in=2, rows_delivered=2)
+    ledger.commit()
     ledger.close()
     ledger = open_ledger(path)
     again = ledger.find("UA", "flights", "b.csv", "ab" * 32)
@@ -36,7 +36,7 @@ def test_an_exchange_is_found_again_by_its_bytes(path):
 def test_what_was_not_sealed_is_not_there(path):
     """An entry that was made and not committed is gone with its process."""
     ledger = open_ledger(path)
-    ledger.enter(ledger.find(*FILE), 10, 1)
+    ledger.record_attempt(ledger.find(*FILE), 10, 1)
     ledger.close()
     ledger = open_ledger(path)
     assert ledger.find(*FILE).outcome == ""
@@ -87,16 +87,16 @@ def test_a_ledger_of_a_newer_release_is_left_alone(path):
 
 def test_a_locked_ledger_is_for_later(path, monkeypatch):
     """While another program writes, the caller is told to come again."""
-    monkeypatch.setattr("poc.ledger.ledger.WAIT_S", 0.05)
+    monkeypatch.setattr("poc.ledger.ledger.LOCK_TIMEOUT_S", 0.05)
     ledger = open_ledger(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(TryLater, match="locked"):
-        ledger.enter(ledger.find(*FILE), 10, 1)
+        ledger.record_attempt(ledger.find(*FILE), 10, 1)
     other.execute("ROLLBACK")
     other.close()
-    ledger.enter(ledger.find(*FILE), 10, 1)
-    ledger.seal()
+    ledger.record_attempt(ledger.find(*FILE), 10, 1)
+    ledger.commit()
     assert ledger.find(*FILE).attempt == 2
     ledger.close()
 
@@ -120,8 +120,8 @@ def test_a_ledger_of_the_first_release_is_brought_up_to_date(path):
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     ledger = open_ledger(path)
-    entry = pick(ledger, "abc")
+    entry = find_by_prefix(ledger, "abc")
     assert (entry.outcome, entry.whole, entry.reserved_to, entry.rows["delivered"]) == ("done", False, -1, 3)
-    assert [row["delivered"] for row in summary(ledger)] == [3]
+    assert [row["delivered"] for row in exchange_totals(ledger)] == [3]
     assert ledger.connection.exec_driver_sql("PRAGMA user_version").scalar() == VERSION
     ledger.close()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from poc.batch import Finding, RejectedRow
 from poc.contract.constraints import CompiledConstraint
 from poc.errors import BadInput
-from poc.ledger.ledger import ExchangeRecord, pick
+from poc.ledger.ledger import ExchangeRecord, find_by_prefix
 from poc.quarantine import replay as replay_module
 from poc.quarantine.export import export, read_export
 from poc.quarantine.replay import replay
@@ -50,15 +50,15 @@ def broken(good_csv, tmp_path):
 
 
 @pytest.mark.parametrize("level", [2, 3, 4])
-def test_good_rows_go_on_and_bad_ones_are_kept(start_partner, make_lane, ledger, broken, level):
+def test_good_rows_go_on_and_bad_ones_are_kept(start_partner, make_prepared, ledger, broken, level):
     """Every good row arrives, each bad row is kept byte for byte with all that is wrong with it."""
     partner = start_partner()
-    receipt = exchange(make_lane(partner.url, level=level), broken, NOW, ledger)
+    receipt = exchange(make_prepared(partner.url, level=level), broken, NOW, ledger)
     assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 37, "quarantined": 3})
-    assert receipt.aside == (5, 7, 9)
+    assert receipt.quarantined_rows == (5, 7, 9)
     assert len(partner.held("n")) == 37
     lines = broken.read_bytes().split(b"\n")
-    kept = list(QuarantineStore(ledger, pick(ledger, receipt.exchange_id)).rows())
+    kept = list(QuarantineStore(ledger, find_by_prefix(ledger, receipt.exchange_id)).rows())
     assert [row.original for row in kept] == [lines[5], lines[7], lines[9]]
     assert [[(found.code, found.field) for found in row.findings] for row in kept] == [
         [("constraint-error", "month"), ("type-error", "day")],
@@ -68,11 +68,11 @@ def test_good_rows_go_on_and_bad_ones_are_kept(start_partner, make_lane, ledger,
 
 
 @pytest.mark.parametrize("level", [2, 4])
-def test_a_file_over_its_budget_is_refused_whole(start_partner, make_lane, ledger, broken, level):
+def test_a_file_over_its_budget_is_refused_whole(start_partner, make_prepared, ledger, broken, level):
     """With more bad rows than the budget allows, nothing of the file reaches the partner, and nothing is kept."""
     partner = start_partner()
-    lane = make_lane(partner.url, level=level, budget={"share": 0.05, "rows": 2})
-    receipt = exchange(lane, broken, NOW, ledger)
+    prepared = make_prepared(partner.url, level=level, budget={"share": 0.05, "rows": 2})
+    receipt = exchange(prepared, broken, NOW, ledger)
     assert (receipt.outcome, receipt.error_type, rows(receipt)) == (
         "refused",
         "error-budget",
@@ -80,71 +80,71 @@ def test_a_file_over_its_budget_is_refused_whole(start_partner, make_lane, ledge
     )
     assert receipt.error.startswith("3 of 40 rows are bad, the budget is 2 rows or 5% of a file; the first is row 5:")
     assert partner.held("n") == []
-    assert list(QuarantineStore(ledger, pick(ledger, receipt.exchange_id)).rows()) == []
+    assert list(QuarantineStore(ledger, find_by_prefix(ledger, receipt.exchange_id)).rows()) == []
 
 
-def test_a_drifted_header_is_named_once(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_drifted_header_is_named_once(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A renamed column refuses the file with one sentence, not with an error a row."""
     path = spoil(good_csv(tmp_path / "a.csv", 30), ("tailnum", "tail_number"))
-    receipt = exchange(make_lane(start_partner().url), path, NOW, ledger)
+    receipt = exchange(make_prepared(start_partner().url), path, NOW, ledger)
     assert (receipt.outcome, len(receipt.findings), rows(receipt)) == ("refused", 1, {"in": 30, "refused": 30})
     assert "tail_number" in receipt.error
     assert "tailnum" in receipt.error
 
 
-def test_a_drifted_file_can_wait_in_quarantine(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_drifted_file_can_wait_in_quarantine(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """With on_drift = quarantine all rows are kept, and the drift is told once."""
     path = spoil(good_csv(tmp_path / "a.csv", 30), ("tailnum", "tail_number"))
-    receipt = exchange(make_lane(start_partner().url, on_drift="quarantine"), path, NOW, ledger)
+    receipt = exchange(make_prepared(start_partner().url, on_drift="quarantine"), path, NOW, ledger)
     assert (receipt.outcome, len(receipt.findings), rows(receipt)) == ("done", 1, {"in": 30, "quarantined": 30})
-    assert len(list(QuarantineStore(ledger, pick(ledger, receipt.exchange_id)).rows())) == 30
+    assert len(list(QuarantineStore(ledger, find_by_prefix(ledger, receipt.exchange_id)).rows())) == 30
 
 
-def test_an_extra_column_can_be_accepted(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_an_extra_column_can_be_accepted(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """With on_drift = accept-extra a new column is read over and noted; the rows are delivered."""
     path = good_csv(tmp_path / "a.csv", 3)
     path.write_text("\n".join(f"{line},x" for line in path.read_text().split("\n")[:-1]) + "\n")
-    receipt = exchange(make_lane(start_partner().url, on_drift="accept-extra"), path, NOW, ledger)
+    receipt = exchange(make_prepared(start_partner().url, on_drift="accept-extra"), path, NOW, ledger)
     assert (receipt.outcome, rows(receipt)) == ("done", {"in": 3, "delivered": 3})
     assert [finding.code for finding in receipt.findings] == ["extra-label"]
 
 
-def test_a_key_that_stands_again_batches_later_is_found(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_key_that_stands_again_batches_later_is_found(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A row whose key stood thousands of rows before is set aside, and its first is delivered."""
     partner = start_partner()
     path = spoil(good_csv(tmp_path / "a.csv", 2000), (",UA,1999,", ",UA,3,"))
-    receipt = exchange(make_lane(partner.url, block_bytes=20_000), path, NOW, ledger)
-    assert (receipt.aside, rows(receipt)) == ((1999,), {"in": 2000, "delivered": 1999, "quarantined": 1})
+    receipt = exchange(make_prepared(partner.url, block_bytes=20_000), path, NOW, ledger)
+    assert (receipt.quarantined_rows, rows(receipt)) == ((1999,), {"in": 2000, "delivered": 1999, "quarantined": 1})
     assert len({record["flight"] for record in partner.held("n")}) == 1999
 
 
-def test_mended_rows_are_sent_once(start_partner, make_lane, ledger, broken):
+def test_mended_rows_are_sent_once(start_partner, make_prepared, ledger, broken):
     """Rows that were exported, edited and replayed arrive; replayed again they are refused."""
     partner = start_partner()
-    lane = make_lane(partner.url)
-    first = exchange(lane, broken, NOW, ledger)
-    entry = pick(ledger, first.exchange_id)
+    prepared = make_prepared(partner.url)
+    first = exchange(prepared, broken, NOW, ledger)
+    entry = find_by_prefix(ledger, first.exchange_id)
     text = b"".join(export(entry, QuarantineStore(ledger, entry).rows())).decode()
     assert text.startswith(f"#milepost {entry.exchange_id} row 5: ")
     text = text.replace("2013,13,x,", "2013,1,1,").replace("UA,7,N14228,EWR,IAH,", "UA,7,N14228,EWR,IAH,227,")
     edits = read_export(text.encode(), entry)
-    done = replay(lane, entry, broken, edits, ledger, NOW)
+    done = replay(prepared, entry, broken, edits, ledger, NOW)
     assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5, 7), [9])
-    receipt = resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
+    receipt = resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
     assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
     flights = [record["flight"] for record in partner.held("n")]
     assert sorted(flights) == sorted({f"UA{n}" for n in range(1, 41)} - {"UA9"})
     with pytest.raises(BadInput, match=r"row 5 of exchange .* is replayed; held are 9"):
-        replay(lane, pick(ledger, entry.exchange_id), broken, edits, ledger, NOW)
+        replay(prepared, find_by_prefix(ledger, entry.exchange_id), broken, edits, ledger, NOW)
 
 
-def test_an_edit_that_takes_the_key_of_a_good_row_stays(start_partner, make_lane, ledger, broken):
+def test_an_edit_that_takes_the_key_of_a_good_row_stays(start_partner, make_prepared, ledger, broken):
     """A replayed row is compared with all rows of its file, so that no key arrives twice."""
     partner = start_partner()
-    lane = make_lane(partner.url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(partner.url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[1]
-    done = replay(lane, entry, broken, {5: line}, ledger, NOW)
+    done = replay(prepared, entry, broken, {5: line}, ledger, NOW)
     assert (done.reserved, [f.code for bad in done.still_bad for f in bad.findings]) == ((), ["primary-key"])
     assert len(partner.held("n")) == 37
 
@@ -157,55 +157,57 @@ def test_an_edit_that_takes_the_key_of_a_good_row_stays(start_partner, make_lane
         ({5: b""}, "row 5: 0 rows stand where there was one"),
     ],
 )
-def test_an_edit_that_is_no_row_is_refused(start_partner, make_lane, ledger, broken, edited, said):
+def test_an_edit_that_is_no_row_is_refused(start_partner, make_prepared, ledger, broken, edited, said):
     """What cannot be one row of the file is told before anything changes."""
-    lane = make_lane(start_partner().url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match=said):
-        replay(lane, entry, broken, edited, ledger, NOW)
+        replay(prepared, entry, broken, edited, ledger, NOW)
 
 
-def test_a_text_that_is_no_export_is_refused(start_partner, make_lane, ledger, broken):
+def test_a_text_that_is_no_export_is_refused(start_partner, make_prepared, ledger, broken):
     """A file of plain rows, or of another exchange, is not taken for an export."""
-    entry = pick(ledger, exchange(make_lane(start_partner().url), broken, NOW, ledger).exchange_id)
+    entry = find_by_prefix(ledger, exchange(make_prepared(start_partner().url), broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match="not an export"):
         read_export(b"2013,1,1\n", entry)
     with pytest.raises(BadInput, match="row 5 is of exchange abc, not of"):
         read_export(b"#milepost abc row 5: x\n2013\n", entry)
 
 
-def test_a_discarded_row_stays_in_the_account(start_partner, make_lane, ledger, broken):
+def test_a_discarded_row_stays_in_the_account(start_partner, make_prepared, ledger, broken):
     """A row that was given up is quarantined for good, with the reason, and cannot be replayed."""
-    lane = make_lane(start_partner().url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     QuarantineStore(ledger, entry).discard([5], "a test flight")
-    ledger.seal()
+    ledger.commit()
     kept = {row.row: (row.state, row.why) for row in QuarantineStore(ledger, entry).rows()}
     assert kept[5] == ("discarded", "a test flight")
-    assert pick(ledger, entry.exchange_id).rows["quarantined"] == 3
+    assert find_by_prefix(ledger, entry.exchange_id).rows["quarantined"] == 3
     with pytest.raises(BadInput, match="is discarded"):
-        replay(lane, entry, broken, {5: b"x"}, ledger, NOW)
+        replay(prepared, entry, broken, {5: b"x"}, ledger, NOW)
 
 
-def test_edits_that_would_run_together_stay_apart(start_partner, make_lane, ledger, broken):
+def test_edits_that_would_run_together_stay_apart(start_partner, make_prepared, ledger, broken):
     """Rows whose quotes would make one row of two are read each for itself: both stay, and the account adds up."""
     partner = start_partner()
-    lane = make_lane(partner.url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(partner.url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
     first, second = line.split(b"14228")
-    done = replay(lane, entry, broken, {5: first.replace(b",N", b',"N1'), 7: b'4228"' + second, 9: line}, ledger, NOW)
+    done = replay(
+        prepared, entry, broken, {5: first.replace(b",N", b',"N1'), 7: b'4228"' + second, 9: line}, ledger, NOW
+    )
     assert ([bad.row for bad in done.still_bad], done.reserved) == ([5, 7], (9,))
-    receipt = resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
+    receipt = resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
     assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 38, "quarantined": 2})
 
 
-def test_a_row_over_two_lines_is_one_row(start_partner, make_lane, ledger, broken):
+def test_a_row_over_two_lines_is_one_row(start_partner, make_prepared, ledger, broken):
     """An edit may span lines where the feed's quotes allow it: what is wrong with its value is found, not its form."""
-    lane = make_lane(start_partner().url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1").replace(b"N14228", b'"N14\n228"')
-    done = replay(lane, entry, broken, {5: line}, ledger, NOW)
+    done = replay(prepared, entry, broken, {5: line}, ledger, NOW)
     assert [(found.code, found.field) for bad in done.still_bad for found in bad.findings] == [
         ("constraint-error", "tailnum")
     ]
@@ -213,27 +215,27 @@ def test_a_row_over_two_lines_is_one_row(start_partner, make_lane, ledger, broke
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_keys_of_delivered_rows_count_under_a_stricter_contract(
-    start_partner, make_lane, ledger, broken, tmp_path, compression
+    start_partner, make_prepared, ledger, broken, tmp_path, compression
 ):
     """A delivered row holds its key even where the contract of today finds it bad, so no key is sent twice."""
     partner = start_partner()
     path = tmp_path / "sent"
     path.write_bytes(gzip.compress(broken.read_bytes()) if compression == "gzip" else broken.read_bytes())
-    lane = make_lane(partner.url, compression=compression)
-    entry = pick(ledger, exchange(lane, path, NOW, ledger).exchange_id)
+    prepared = make_prepared(partner.url, compression=compression)
+    entry = find_by_prefix(ledger, exchange(prepared, path, NOW, ledger).exchange_id)
     lines = broken.read_bytes().split(b"\n")
     edits = {5: lines[5].replace(b"13,x", b"1,1").replace(b"517", b"518"), 7: lines[8].replace(b"517", b"518")}
-    strict = replace(lane, contract=stricter(lane.contract))
+    strict = replace(prepared, contract=stricter(prepared.contract))
     done = replay(strict, entry, path, {5: edits[5]}, ledger, NOW)
     assert (done.reserved, done.still_bad) == ((5,), ())
-    resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
-    entry = pick(ledger, entry.exchange_id)
+    resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
+    entry = find_by_prefix(ledger, entry.exchange_id)
     key = "the key (carrier, flight, time_hour) stands in row"
     done = replay(strict, entry, path, {7: edits[7]}, ledger, NOW)
     assert [found.note for bad in done.still_bad for found in bad.findings] == [f"{key} 8 already"]
-    done = replay(replace(lane, contract=never(lane.contract)), entry, path, {7: edits[5]}, ledger, NOW)
+    done = replay(replace(prepared, contract=never(prepared.contract)), entry, path, {7: edits[5]}, ledger, NOW)
     assert f"{key} 5 already" not in [found.note for bad in done.still_bad for found in bad.findings]  # bad in itself
-    done = replay(lane, entry, path, {7: edits[5]}, ledger, NOW)
+    done = replay(prepared, entry, path, {7: edits[5]}, ledger, NOW)
     assert [found.note for bad in done.still_bad for found in bad.findings] == [f"{key} 5 already"]
     flights = [record["flight"] for record in partner.held("n")]
     assert len(flights) == len(set(flights)) == 38
@@ -255,58 +257,58 @@ def never(contract):
     return with_rule(contract, CompiledConstraint("is there", pl.col("dep_time").is_not_null(), lambda _: False))
 
 
-def test_two_edits_with_one_key_send_it_once(start_partner, make_lane, ledger, broken):
+def test_two_edits_with_one_key_send_it_once(start_partner, make_prepared, ledger, broken):
     """Of two rows tried together that have one key, the earlier is sent; where that was delivered before, neither."""
-    lane = make_lane(start_partner().url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     lines = broken.read_bytes().split(b"\n")
     mended = lines[5].replace(b"13,x", b"1,1")
-    done = replay(lane, entry, broken, {5: lines[1], 7: lines[1]}, ledger, NOW)
+    done = replay(prepared, entry, broken, {5: lines[1], 7: lines[1]}, ledger, NOW)
     notes = [found.note for bad in done.still_bad for found in bad.findings]
     assert notes == ["the key (carrier, flight, time_hour) stands in row 1 already"] * 2
-    done = replay(lane, entry, broken, {5: mended, 7: mended}, ledger, NOW)
+    done = replay(prepared, entry, broken, {5: mended, 7: mended}, ledger, NOW)
     assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5,), [7])
 
 
-def test_a_feed_that_is_read_otherwise_now_is_refused(start_partner, make_lane, ledger, broken):
+def test_a_feed_that_is_read_otherwise_now_is_refused(start_partner, make_prepared, ledger, broken):
     """When the file has other rows as its feed is declared now, keys cannot be compared, and nothing leaves."""
-    lane = make_lane(start_partner().url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
-    other = make_lane("http://127.0.0.1:1", dialect={"header": False})
+    other = make_prepared("http://127.0.0.1:1", dialect={"header": False})
     with pytest.raises(BadInput, match=r"row 8 of a.csv was delivered and cannot be read as the feed is declared now"):
         replay(other, entry, broken, {5: line}, ledger, NOW)
     longer = replace(entry, rows={**entry.rows, "in": 41})
     with pytest.raises(BadInput, match=r"a.csv has 40 rows as the feed is declared now, and had 41"):
-        replay(lane, longer, broken, {5: line}, ledger, NOW)
+        replay(prepared, longer, broken, {5: line}, ledger, NOW)
     assert [kept.state for kept in QuarantineStore(ledger, entry).rows()] == ["held"] * 3
 
 
-def test_the_head_of_a_file_is_read_once(start_partner, make_lane, ledger, broken):
+def test_the_head_of_a_file_is_read_once(start_partner, make_prepared, ledger, broken):
     """However many rows are tried, the source's head is read one time."""
-    lane = make_lane(start_partner().url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     read = []
 
     class Counted:
         def head(self, source):
             read.append(1)
-            return lane.reader.head(source)
+            return prepared.reader.head(source)
 
-    replay(replace(lane, reader=Counted()), entry, broken, None, ledger, NOW)
+    replay(replace(prepared, reader=Counted()), entry, broken, None, ledger, NOW)
     assert read == [1]
 
 
 def test_rows_set_aside_are_read_in_pieces(ledger):
     """Rows beyond one piece come too, in the order of their numbers, and a change meanwhile disturbs nobody."""
     entry = ledger.find("UA", "flights", "a.csv", "0" * 64)
-    ledger.enter(entry, 1, 1)
-    aside = QuarantineStore(ledger, entry)
-    aside.keep([RejectedRow(row, b"x%d" % row, (Finding(row, "c", "", ""),)) for row in range(1, 702)])
+    ledger.record_attempt(entry, 1, 1)
+    quarantine = QuarantineStore(ledger, entry)
+    quarantine.add([RejectedRow(row, b"x%d" % row, (Finding(row, "c", "", ""),)) for row in range(1, 702)])
     seen = []
-    for kept in aside.rows():
+    for kept in quarantine.rows():
         seen.append((kept.row, kept.original))
-        aside.discard([kept.row], "why")
+        quarantine.discard([kept.row], "why")
     assert seen == [(row, b"x%d" % row) for row in range(1, 702)]
 
 
@@ -335,95 +337,99 @@ def test_an_editor_may_end_lines_as_windows_does():
     assert read_export(data, ENTRY) == {5: b"2013,1", 7: b"2014,1"}
 
 
-def test_rows_in_utf_16_are_replayed(start_partner, make_lane, ledger, broken, tmp_path):
+def test_rows_in_utf_16_are_replayed(start_partner, make_prepared, ledger, broken, tmp_path):
     """Rows of a feed in UTF-16 go out in its own bytes and, mended, come back as what they are."""
     partner = start_partner()
     path = tmp_path / "wide.csv"
     path.write_text(broken.read_text(), encoding="utf-16")
-    lane = make_lane(partner.url, dialect={"encoding": "utf-16"})
-    entry = pick(ledger, exchange(lane, path, NOW, ledger).exchange_id)
+    prepared = make_prepared(partner.url, dialect={"encoding": "utf-16"})
+    entry = find_by_prefix(ledger, exchange(prepared, path, NOW, ledger).exchange_id)
     text = b"".join(export(entry, QuarantineStore(ledger, entry).rows()))
     text = text.replace("13,x,".encode("utf-16-le"), "1,1,".encode("utf-16-le"))
-    done = replay(lane, entry, path, read_export(text, entry), ledger, NOW)
+    done = replay(prepared, entry, path, read_export(text, entry), ledger, NOW)
     assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5,), [7, 9])
-    assert resume(lane, pick(ledger, entry.exchange_id), NOW, ledger).outcome == "done"
+    assert resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger).outcome == "done"
     assert "UA5" in [record["flight"] for record in partner.held("n")]
 
 
 @pytest.mark.parametrize("outcome", ["open", "failed", "due"])
-def test_an_exchange_that_goes_on_with_its_file_is_let_end_first(start_partner, make_lane, ledger, broken, outcome):
+def test_an_exchange_that_goes_on_with_its_file_is_let_end_first(start_partner, make_prepared, ledger, broken, outcome):
     """Rows of a file that will be read again are not replayed, as they would be sent twice; the way out is told."""
-    lane = make_lane(start_partner().url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match=f"is {outcome}: a.csv will be read again.*milepost run"):
-        replay(lane, replace(entry, outcome=outcome, whole=False), broken, None, ledger, NOW)
+        replay(prepared, replace(entry, outcome=outcome, whole=False), broken, None, ledger, NOW)
 
 
-def test_rows_of_an_exchange_given_up_are_not_sent(start_partner, make_lane, ledger, broken):
+def test_rows_of_an_exchange_given_up_are_not_sent(start_partner, make_prepared, ledger, broken):
     """What a person gave up is not opened again by a replay; the reason is told."""
-    lane = make_lane(start_partner().url)
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match=r"of a.csv was given up: given up: too late"):
-        replay(lane, replace(entry, outcome="given_up", reason="given up: too late"), broken, None, ledger, NOW)
+        replay(prepared, replace(entry, outcome="given_up", reason="given up: too late"), broken, None, ledger, NOW)
 
 
-def test_rows_that_do_not_come_back_one_for_one_are_named(make_lane, monkeypatch):
+def test_rows_that_do_not_come_back_one_for_one_are_named(make_prepared, monkeypatch):
     """Should checking lose a row, it is named and nothing is reserved."""
     from poc.quarantine import revalidate
 
     monkeypatch.setattr(revalidate, "Check", lambda *_, **__: lambda _: iter(()))
     with pytest.raises(BadInput, match=r"rows \[5, 7\] do not stand for one row each"):
-        revalidate.recheck(make_lane("http://127.0.0.1:1", dialect={"header": False}), b"", {5: b"x", 7: b"y"}, [])
+        revalidate.revalidate(
+            make_prepared("http://127.0.0.1:1", dialect={"header": False}), b"", {5: b"x", 7: b"y"}, []
+        )
 
 
 @pytest.fixture
-def dropped(make_lane, ledger, broken, tmp_path):
-    """A lane into a folder, the entry of the broken file there, its path, mended rows, and the name of their file."""
-    lane = make_lane(folder=tmp_path / "out")
-    entry = pick(ledger, exchange(lane, broken, NOW, ledger).exchange_id)
+def dropped(make_prepared, ledger, broken, tmp_path):
+    """A feed into a folder, the entry of the broken file, its path, its mended rows, and the name of their file."""
+    prepared = make_prepared(folder=tmp_path / "out")
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
     edits = {5: line, 9: line.replace(b"UA,5,", b"UA,9,")}
-    return lane, entry, broken, edits, tmp_path / "out" / f"a.{entry.exchange_id[:8]}.again-5.jsonl"
+    return prepared, entry, broken, edits, tmp_path / "out" / f"a.{entry.exchange_id[:8]}.again-5.jsonl"
 
 
 def account(ledger, entry):
     """Rows of an exchange by where they ended."""
-    found = pick(ledger, entry.exchange_id)
+    found = find_by_prefix(ledger, entry.exchange_id)
     return found.outcome, {name: count for name, count in found.rows.items() if count}
 
 
 def test_rows_replayed_into_a_folder_are_a_file_of_their_own(ledger, dropped):
     """A partner with a folder gets mended rows as one more file, once."""
-    lane, entry, path, edits, file = dropped
-    done = replay(lane, entry, path, edits, ledger, NOW)
+    prepared, entry, path, edits, file = dropped
+    done = replay(prepared, entry, path, edits, ledger, NOW)
     assert (done.reserved, done.still_bad) == ((5, 9), ())
     assert [line[:15] for line in file.read_text().splitlines()] == ['{"flight":"UA5"', '{"flight":"UA9"']
     assert account(ledger, entry) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
     with pytest.raises(BadInput, match=r"row 5 of exchange .* is replayed"):
-        replay(lane, pick(ledger, entry.exchange_id), path, edits, ledger, NOW)
+        replay(prepared, find_by_prefix(ledger, entry.exchange_id), path, edits, ledger, NOW)
     assert len(list(file.parent.iterdir())) == 2
 
 
-@pytest.mark.parametrize("died", ["publish", "seal"])
+@pytest.mark.parametrize("died", ["publish", "commit"])
 def test_a_replay_into_a_folder_that_dies_is_taken_up(ledger, dropped, monkeypatch, died):
     """Dead before the commit, rows stay and the part is void; dead after it, the next replay names the part."""
-    lane, entry, path, edits, file = dropped
+    prepared, entry, path, edits, file = dropped
 
     def die(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((replay_module, "publish") if died == "publish" else (ledger, "seal")), die)
+        patch.setattr(*((replay_module, "publish") if died == "publish" else (ledger, "commit")), die)
         with pytest.raises(KeyboardInterrupt):
-            replay(lane, entry, path, edits, ledger, NOW)
+            replay(prepared, entry, path, edits, ledger, NOW)
     part = file.with_name(f"{file.name}.part")
     assert (part.exists(), file.exists()) == (True, False)
-    entry = pick(ledger, entry.exchange_id)
-    done = replay(lane, entry, path, {} if died == "publish" else {9: edits[9]}, ledger, NOW)
+    entry = find_by_prefix(ledger, entry.exchange_id)
+    done = replay(prepared, entry, path, {} if died == "publish" else {9: edits[9]}, ledger, NOW)
     assert (part.exists(), file.exists()) == (False, died == "publish")
     assert done.reserved == (() if died == "publish" else (9,))
-    if died == "seal":
-        assert replay(lane, pick(ledger, entry.exchange_id), path, {5: edits[5]}, ledger, NOW).reserved == (5,)
+    if died == "commit":
+        assert replay(
+            prepared, find_by_prefix(ledger, entry.exchange_id), path, {5: edits[5]}, ledger, NOW
+        ).reserved == (5,)
     assert account(ledger, entry) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
     sent = [line[11:14] for one in file.parent.glob("*.again-*.jsonl") for line in one.read_text().splitlines()]
     assert sorted(sent) == ["UA5", "UA9"]

@@ -12,11 +12,11 @@ NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 
 
 @pytest.fixture
-def exchange_at(make_lane, ledger):
+def exchange_at(make_prepared, ledger):
     """A function that exchanges a file with a partner at level 1, or another."""
 
     def run(url, path, timeout_s=2.0, level=1, **feed):
-        return exchange(make_lane(url, level=level, timeout_s=timeout_s, **feed), path, NOW, ledger)
+        return exchange(make_prepared(url, level=level, timeout_s=timeout_s, **feed), path, NOW, ledger)
 
     return run
 
@@ -148,16 +148,16 @@ def test_no_thread_is_left_behind(start_partner, exchange_at, good_csv, tmp_path
     assert threading.active_count() == before
 
 
-def test_a_file_that_changes_while_it_is_read_is_left(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_file_that_changes_while_it_is_read_is_left(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A file that somebody still writes to is for the next run, and nothing of it was sent or entered."""
     partner, path = start_partner(), good_csv(tmp_path / "a.csv", 3)
-    lane = make_lane(partner.url, level=4)
+    prepared = make_prepared(partner.url, level=4)
 
     def grow(_):
         with path.open("a") as file:
             file.write("more")
 
     with pytest.raises(FileStillChanging, match=r"a\.csv: changed while it was read"):
-        exchange(lane, path, NOW, ledger, grow)
+        exchange(prepared, path, NOW, ledger, grow)
     assert partner.held("n") == []
-    assert exchange(lane, path, NOW, ledger).attempt == 1
+    assert exchange(prepared, path, NOW, ledger).attempt == 1

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from metrics.events import RunEvent
-from poc.ledger.ledger import pick
+from poc.ledger.ledger import find_by_prefix
 from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantineStore
 from poc.service.exchange import exchange, resume
-from poc.service.line_protocol import result
+from poc.service.line_protocol import receipt_json
 from poc.service.runner import Runner
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -34,51 +34,53 @@ def broken(good_csv, tmp_path):
 
 
 @pytest.mark.parametrize(("level", "why"), [(1, {}), (2, WHY), (3, WHY), (4, WHY)])
-def test_each_row_counts_once_by_the_first_thing_wrong_with_it(start_partner, make_lane, ledger, broken, level, why):
+def test_each_row_counts_once_by_the_first_thing_wrong_with_it(
+    start_partner, make_prepared, ledger, broken, level, why
+):
     """The sum is the account's; a level that sets nothing aside, and a file that came before, tell of nothing."""
-    lane, path = make_lane(start_partner().url, level=level), broken()
-    receipt = exchange(lane, path, NOW, ledger)
-    assert result(receipt)["reasons"] == why
+    prepared, path = make_prepared(start_partner().url, level=level), broken()
+    receipt = exchange(prepared, path, NOW, ledger)
+    assert receipt_json(receipt)["reasons"] == why
     assert sum(why.values()) == receipt.account.as_dict()["quarantined"]
-    once_more = exchange(lane, path, LATER, ledger)
+    once_more = exchange(prepared, path, LATER, ledger)
     assert once_more.outcome == "already_received" or level == 1
     assert once_more.reasons == {}
 
 
 @pytest.mark.parametrize("level", [3, 4])
-def test_an_attempt_that_goes_on_tells_what_stands_aside(start_partner, make_lane, ledger, broken, level):
+def test_an_attempt_that_goes_on_tells_what_stands_aside(start_partner, make_prepared, ledger, broken, level):
     """The file is not read again, and the reasons are the same."""
     partner = start_partner({"faults": {"UA/flights/a.csv": {"1": {"1": "unavailable"}}}})
-    lane = make_lane(partner.url, level=level)
-    first = exchange(lane, broken(1200), NOW, ledger)
+    prepared = make_prepared(partner.url, level=level)
+    first = exchange(prepared, broken(1200), NOW, ledger)
     assert (first.outcome, first.reasons) == ("failed" if level == 3 else "due", WHY)
-    done = resume(lane, pick(ledger, first.exchange_id), LATER, ledger)
+    done = resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
     assert (done.outcome, done.account.as_dict()["quarantined"], done.reasons) == ("done", 3, WHY)
 
 
-def test_rows_that_were_replayed_stand_aside_no_longer(start_partner, make_lane, ledger, broken):
+def test_rows_that_were_replayed_stand_aside_no_longer(start_partner, make_prepared, ledger, broken):
     """One mended and sent, one given up: the first leaves the reasons, the second stays in them, as in the account."""
-    lane, path = make_lane(start_partner().url), broken()
-    entry = pick(ledger, exchange(lane, path, NOW, ledger).exchange_id)
+    prepared, path = make_prepared(start_partner().url), broken()
+    entry = find_by_prefix(ledger, exchange(prepared, path, NOW, ledger).exchange_id)
     QuarantineStore(ledger, entry).discard([9], "a test flight")
-    ledger.seal()
+    ledger.commit()
     mended = path.read_bytes().splitlines()[7].replace(b"IAH,", b"IAH,227,", 1)
-    assert replay(lane, entry, path, {7: mended}, ledger, NOW).reserved == (7,)
-    done = resume(lane, pick(ledger, entry.exchange_id), NOW, ledger)
+    assert replay(prepared, entry, path, {7: mended}, ledger, NOW).reserved == (7,)
+    done = resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
     assert done.account.as_dict()["quarantined"] == 2
     assert done.reasons == {"constraint-error": 1, "primary-key": 1}
 
 
-def test_a_file_set_aside_whole_has_one_reason(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_file_set_aside_whole_has_one_reason(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A header that drifted is why every row of it waits."""
     path = good_csv(tmp_path / "a.csv", 40)
     path.write_text(path.read_text().replace("distance", "miles", 1))
-    receipt = exchange(make_lane(start_partner().url, on_drift="quarantine"), path, NOW, ledger)
+    receipt = exchange(make_prepared(start_partner().url, on_drift="quarantine"), path, NOW, ledger)
     (rows,) = receipt.reasons.values()
     assert rows == receipt.account.as_dict()["quarantined"] == 40
 
 
-def test_a_live_run_tells_them_to_its_recorder(start_partner, make_lane, ledger, broken):
+def test_a_live_run_tells_them_to_its_recorder(start_partner, make_prepared, ledger, broken):
     """The event has what the receipt has; the start of a run knows nothing yet."""
     told = []
 
@@ -86,6 +88,6 @@ def test_a_live_run_tells_them_to_its_recorder(start_partner, make_lane, ledger,
         def record(self, event, *, started=False):
             told.append((started, event))
 
-    Runner(make_lane(start_partner().url), ledger, lambda: NOW, Kept(), "1").exchange(broken())
+    Runner(make_prepared(start_partner().url), ledger, lambda: NOW, Kept(), "1").exchange(broken())
     assert [(started, event.aside) for started, event in told] == [(True, None), (False, WHY)]
     assert all(isinstance(event, RunEvent) for _, event in told)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from poc.delivery.outbox_actions import settle
-from poc.ledger.ledger import due, pick
+from poc.ledger.ledger import find_by_prefix, resumable_exchanges
 from poc.service.exchange import exchange, resume
 from poc.transports import folder as folders
 
@@ -41,48 +41,48 @@ def die_before(monkeypatch, rename):
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the rename", "after the rename"])
-def test_a_ready_part_is_never_written_again(make_lane, ledger, good_csv, tmp_path, place, monkeypatch, before):
+def test_a_ready_part_is_never_written_again(make_prepared, ledger, good_csv, tmp_path, place, monkeypatch, before):
     """Whatever the contract says by then, the next run only gives a whole part its name, or sees that it was taken."""
-    lane, path = make_lane(folder=place, out="csv"), good_csv(tmp_path / "a.csv", 5)
+    prepared, path = make_prepared(folder=place, out="csv"), good_csv(tmp_path / "a.csv", 5)
     die_before(monkeypatch, before)
     with pytest.raises(Dies):
-        exchange(lane, path, NOW, ledger)
+        exchange(prepared, path, NOW, ledger)
     monkeypatch.undo()
     if not before:
         (taken,) = place.iterdir()
         taken.unlink()
     path.unlink()
-    (entry,) = due(ledger, 0, failed=False)
-    done = resume(lane, entry, NOW, ledger)
+    (entry,) = resumable_exchanges(ledger, 0, failed=False)
+    done = resume(prepared, entry, NOW, ledger)
     assert (done.outcome, done.account.ended["delivered"]) == ("done", 5)
     assert len(names(place)) == (1 if before else 0)
 
 
-def test_another_file_of_that_name_is_left_and_the_part_waits(make_lane, ledger, good_csv, tmp_path, place):
+def test_another_file_of_that_name_is_left_and_the_part_waits(make_prepared, ledger, good_csv, tmp_path, place):
     """A person moves the other file away and has it sent again."""
     place.mkdir()
-    lane, path = make_lane(folder=place), good_csv(tmp_path / "a.csv", 5)
+    prepared, path = make_prepared(folder=place), good_csv(tmp_path / "a.csv", 5)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     key = ledger.find("UA", "flights", "a.csv", digest).exchange_id
     other = place / f"a.{key[:8]}.jsonl"
     other.write_text("mine")
-    first = exchange(lane, path, NOW, ledger)
+    first = exchange(prepared, path, NOW, ledger)
     assert (first.outcome, first.error_type, other.read_text()) == ("failed", "file-exists", "mine")
     other.unlink()
-    assert settle(ledger, pick(ledger, key), int(NOW.timestamp() * 1e6), arrived=False) == 5
-    assert resume(lane, pick(ledger, key), NOW, ledger).outcome == "done"
+    assert settle(ledger, find_by_prefix(ledger, key), int(NOW.timestamp() * 1e6), arrived=False) == 5
+    assert resume(prepared, find_by_prefix(ledger, key), NOW, ledger).outcome == "done"
     assert names(place) == [other.name]
     assert len(other.read_text().splitlines()) == 5
 
 
-def test_a_folder_that_is_not_there_is_due(make_lane, ledger, good_csv, tmp_path):
+def test_a_folder_that_is_not_there_is_due(make_prepared, ledger, good_csv, tmp_path):
     """A mount that is missing is no loss: the file waits, and is delivered once it is back."""
-    lane, path = make_lane(folder=tmp_path / "mount" / "flights"), good_csv(tmp_path / "a.csv", 5)
-    first = exchange(lane, path, NOW, ledger)
+    prepared, path = make_prepared(folder=tmp_path / "mount" / "flights"), good_csv(tmp_path / "a.csv", 5)
+    first = exchange(prepared, path, NOW, ledger)
     assert (first.outcome, first.whole) == ("due", False)
     assert "no such folder; make it, or see why it is not mounted" in first.error
-    assert exchange(lane, path, NOW, ledger).outcome == "due"
+    assert exchange(prepared, path, NOW, ledger).outcome == "due"
     (tmp_path / "mount").mkdir()
     later = datetime(2013, 1, 9, tzinfo=UTC)
-    assert exchange(lane, path, later, ledger).outcome == "done"
+    assert exchange(prepared, path, later, ledger).outcome == "done"
     assert len(names(tmp_path / "mount" / "flights")) == 1

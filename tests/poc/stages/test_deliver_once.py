@@ -10,8 +10,8 @@ from poc.config.partner import Retry
 from poc.delivery import outbox
 from poc.delivery.outbox_actions import give_up, settle
 from poc.errors import BadInput
-from poc.ledger.ledger import due, pick
-from poc.ledger.queries import unsent
+from poc.ledger.ledger import find_by_prefix, resumable_exchanges
+from poc.ledger.queries import unconfirmed_requests
 from poc.service.exchange import exchange, resume
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -35,105 +35,109 @@ def faults(**slots):
 @pytest.mark.parametrize("level", [3, 4])
 @pytest.mark.parametrize("fault", ["unavailable", "reset", "answer-lost", "hang", "wait-seconds"])
 def test_what_failed_is_sent_again_and_nothing_twice(
-    start_partner, make_lane, ledger, good_csv, tmp_path, fault, level
+    start_partner, make_prepared, ledger, good_csv, tmp_path, fault, level
 ):
     """After a fault in the middle of a file the next attempt sends the rest only, and every row is held once."""
     partner = start_partner(faults(s1_1=fault))
-    lane = make_lane(partner.url, level=level, timeout_s=0.3)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    prepared = make_prepared(partner.url, level=level, timeout_s=0.3)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
     assert first.outcome == ("failed" if level == 3 else "due")
     assert rows(first)["delivered"] == 500
-    entry = pick(ledger, first.exchange_id)
-    done = resume(lane, entry, LATER, ledger)
+    entry = find_by_prefix(ledger, first.exchange_id)
+    done = resume(prepared, entry, LATER, ledger)
     assert (done.outcome, done.attempt, done.calls) == ("done", 2, 2)
     assert rows(done) == {"in": 1200, "delivered": 1200}
     assert [record["flight"] for record in partner.held("n")] == [f"UA{n}" for n in range(1, 1201)]
-    assert unsent(ledger) == []
+    assert unconfirmed_requests(ledger) == []
 
 
-def test_a_file_handed_in_again_goes_on_where_it_stopped(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_file_handed_in_again_goes_on_where_it_stopped(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """At level 3 the operator hands the file in again, and only what was not confirmed is sent."""
     partner = start_partner(faults(s1_1="unavailable"))
-    lane, path = make_lane(partner.url, level=3), good_csv(tmp_path / "a.csv", 1200)
-    assert exchange(lane, path, NOW, ledger).calls == 2
-    again = exchange(lane, path, LATER, ledger)
+    prepared, path = make_prepared(partner.url, level=3), good_csv(tmp_path / "a.csv", 1200)
+    assert exchange(prepared, path, NOW, ledger).calls == 2
+    again = exchange(prepared, path, LATER, ledger)
     assert (again.outcome, again.calls, rows(again)) == ("done", 2, {"in": 1200, "delivered": 1200})
     assert len(partner.held("n")) == 1200
 
 
 @pytest.mark.parametrize("fault", ["answer-lost", "hang", "error"])
 def test_an_answer_lost_by_a_partner_without_keys_is_ambiguous(
-    start_partner, make_lane, ledger, good_csv, tmp_path, fault
+    start_partner, make_prepared, ledger, good_csv, tmp_path, fault
 ):
     """Nobody knows whether it arrived, so it is not sent again by itself, and the rest is."""
     partner = start_partner({**faults(s1_1=fault), "ignores_keys": ["UA"]})
-    lane = make_lane(partner.url, honours_keys=False, timeout_s=0.3)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    prepared = make_prepared(partner.url, honours_keys=False, timeout_s=0.3)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
     assert (first.outcome, rows(first)) == ("due", {"in": 1200, "delivered": 500, "ambiguous": 500, "due": 200})
-    done = resume(lane, pick(ledger, first.exchange_id), LATER, ledger)
+    done = resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
     assert (done.outcome, rows(done)) == ("ambiguous", {"in": 1200, "delivered": 700, "ambiguous": 500})
-    assert due(ledger, int(LATER.timestamp() * 2e6), failed=True) == []
-    assert [(row["name"], row["state"]) for row in unsent(ledger)] == [("1", "ambiguous")]
+    assert resumable_exchanges(ledger, int(LATER.timestamp() * 2e6), failed=True) == []
+    assert [(row["name"], row["state"]) for row in unconfirmed_requests(ledger)] == [("1", "ambiguous")]
 
 
-def test_a_refusal_by_a_partner_without_keys_is_sent_again(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_refusal_by_a_partner_without_keys_is_sent_again(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A partner that said no holds nothing, so trying again is safe."""
     partner = start_partner({**faults(s0_1="unavailable"), "ignores_keys": ["UA"]})
-    lane = make_lane(partner.url, honours_keys=False)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    prepared = make_prepared(partner.url, honours_keys=False)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     assert (first.outcome, rows(first)) == ("due", {"in": 3, "due": 3})
-    assert resume(lane, pick(ledger, first.exchange_id), LATER, ledger).outcome == "done"
+    assert resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger).outcome == "done"
     assert len(partner.held("n")) == 3
 
 
 @pytest.mark.parametrize(("arrived", "held"), [(True, 3), (False, 6)])
-def test_a_person_settles_what_is_ambiguous(start_partner, make_lane, ledger, good_csv, tmp_path, arrived, held):
+def test_a_person_settles_what_is_ambiguous(start_partner, make_prepared, ledger, good_csv, tmp_path, arrived, held):
     """Told that it arrived, it counts as delivered; told that it did not, it is sent again."""
     partner = start_partner({**faults(s0_1="answer-lost"), "ignores_keys": ["UA"]})
-    lane = make_lane(partner.url, honours_keys=False)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    prepared = make_prepared(partner.url, honours_keys=False)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     assert first.outcome == "ambiguous"
-    assert settle(ledger, pick(ledger, first.exchange_id), int(NOW.timestamp() * 1e6), arrived=arrived) == 3
-    entry = pick(ledger, first.exchange_id)
+    assert settle(ledger, find_by_prefix(ledger, first.exchange_id), int(NOW.timestamp() * 1e6), arrived=arrived) == 3
+    entry = find_by_prefix(ledger, first.exchange_id)
     assert entry.outcome == ("done" if arrived else "due")
     if not arrived:
-        assert resume(lane, entry, LATER, ledger).outcome == "done"
-    assert pick(ledger, first.exchange_id).rows["delivered"] == 3
+        assert resume(prepared, entry, LATER, ledger).outcome == "done"
+    assert find_by_prefix(ledger, first.exchange_id).rows["delivered"] == 3
     assert len(partner.held("n")) == held
 
 
-def test_large_bodies_wait_in_a_file_that_goes_away(start_partner, make_lane, ledger, good_csv, tmp_path, monkeypatch):
+def test_large_bodies_wait_in_a_file_that_goes_away(
+    start_partner, make_prepared, ledger, good_csv, tmp_path, monkeypatch
+):
     """Requests of a large exchange stand beside the ledger until they are confirmed, and then nowhere."""
     monkeypatch.setattr(outbox, "INLINE_BYTES", 50_000)
     partner = start_partner(faults(s2_1="unavailable"))
-    lane = make_lane(partner.url)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 2000), NOW, ledger)
+    prepared = make_prepared(partner.url)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 2000), NOW, ledger)
     assert first.outcome == "due"
     file = tmp_path / "outbox" / first.exchange_id
     assert file.stat().st_size > 100_000
-    assert resume(lane, pick(ledger, first.exchange_id), LATER, ledger).outcome == "done"
+    assert resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger).outcome == "done"
     assert not file.exists()
     assert [record["flight"] for record in partner.held("n")] == [f"UA{n}" for n in range(1, 2001)]
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
-def test_early_delivery_sends_before_the_file_is_checked(start_partner, make_lane, ledger, good_csv, tmp_path, level):
+def test_early_delivery_sends_before_the_file_is_checked(
+    start_partner, make_prepared, ledger, good_csv, tmp_path, level
+):
     """With deliver = early rows leave while the file is read, and the account is the same in the end."""
     partner = start_partner()
-    lane = make_lane(partner.url, level=level, deliver="early", block_bytes=20_000)
-    receipt = exchange(lane, good_csv(tmp_path / "a.csv", 1700), NOW, ledger)
+    prepared = make_prepared(partner.url, level=level, deliver="early", block_bytes=20_000)
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 1700), NOW, ledger)
     assert (receipt.outcome, receipt.calls, rows(receipt)) == ("done", 4, {"in": 1700, "delivered": 1700})
     assert [record["flight"] for record in partner.held("n")] == [f"UA{n}" for n in range(1, 1701)]
 
 
-def test_early_delivery_stops_at_a_broken_end(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_early_delivery_stops_at_a_broken_end(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """What left before a file turned out to be over its budget stays delivered, and the rest is refused."""
     partner, path = start_partner(), good_csv(tmp_path / "a.csv", 3000)
     lines = path.read_text().split("\n")
     path.write_text("\n".join([*lines[:2501], *(line.replace("2013,1,1", "2013,99,1") for line in lines[2501:])]))
     budget = {"share": 0, "rows": 2}
-    lane = make_lane(partner.url, deliver="early", budget=budget, block_bytes=20_000)
-    receipt = exchange(lane, path, NOW, ledger)
+    prepared = make_prepared(partner.url, deliver="early", budget=budget, block_bytes=20_000)
+    receipt = exchange(prepared, path, NOW, ledger)
     assert (receipt.outcome, receipt.error_type) == ("refused", "error-budget")
     account = rows(receipt)
     assert account["in"] == 3000
@@ -141,27 +145,27 @@ def test_early_delivery_stops_at_a_broken_end(start_partner, make_lane, ledger, 
     assert account["delivered"] + account["refused"] + account.get("quarantined", 0) == 3000
 
 
-def test_what_left_early_and_failed_is_still_due(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_what_left_early_and_failed_is_still_due(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """Rows that were reserved before the rest of their file was refused are sent when they are due."""
     partner, path = start_partner(faults(s0_1="unavailable")), good_csv(tmp_path / "a.csv", 3000)
     lines = path.read_text().split("\n")
     path.write_text("\n".join([*lines[:2501], *(line.replace("2013,1,1", "2013,99,1") for line in lines[2501:])]))
-    lane = make_lane(partner.url, deliver="early", budget={"share": 0, "rows": 2}, block_bytes=20_000)
-    first = exchange(lane, path, NOW, ledger)
+    prepared = make_prepared(partner.url, deliver="early", budget={"share": 0, "rows": 2}, block_bytes=20_000)
+    first = exchange(prepared, path, NOW, ledger)
     assert (first.outcome, partner.held("n")) == ("due", [])
-    done = resume(lane, pick(ledger, first.exchange_id), LATER, ledger)
+    done = resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
     account = rows(done)
     assert done.outcome == "refused"
     assert account["delivered"] == len(partner.held("n")) == rows(first)["due"] >= 1000
     assert account["delivered"] + account["refused"] + account.get("quarantined", 0) == 3000
 
 
-def test_the_key_is_the_same_after_a_restart(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_the_key_is_the_same_after_a_restart(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A request that is sent again carries the key it had, which the partner wrote down."""
     partner = start_partner(faults(s0_1="answer-lost"))
-    lane = make_lane(partner.url)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
-    done = resume(lane, pick(ledger, first.exchange_id), LATER, ledger)
+    prepared = make_prepared(partner.url)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    done = resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
     assert (first.outcome, done.outcome) == ("due", "done")
     assert len(partner.held("n")) == 3
     assert json.dumps(rows(done)) == '{"in": 3, "delivered": 3}'
@@ -171,9 +175,9 @@ class Dies(BaseException):
     """A death on the way, in one process."""
 
 
-def dying(lane, after):
-    """The lane, whose door lets so many requests through and then the service die, the last one having arrived."""
-    inner, left = lane.door, [after]
+def dying(prepared, after):
+    """The prepared, whose door lets so many requests through and then the service die, the last one having arrived."""
+    inner, left = prepared.endpoint, [after]
 
     class Door:
         def post(self, body, headers, now):
@@ -182,92 +186,98 @@ def dying(lane, after):
             if left[0] < 0:
                 raise Dies
 
-    return replace(lane, door=Door())
+    return replace(prepared, endpoint=Door())
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_nobody_settles_an_exchange_that_died_under_way(start_partner, make_lane, ledger, good_csv, tmp_path, arrived):
+def test_nobody_settles_an_exchange_that_died_under_way(
+    start_partner, make_prepared, ledger, good_csv, tmp_path, arrived
+):
     """What may be under way is first taken up by a run; until then a person's word is not taken."""
     plan = {"ignores_keys": ["UA"], **faults(s0_1="answer-lost")}
-    lane = make_lane(start_partner(plan).url, honours_keys=False)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    prepared = make_prepared(start_partner(plan).url, honours_keys=False)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
     assert first.outcome == "due"
     with pytest.raises(Dies):
-        resume(dying(lane, 0), pick(ledger, first.exchange_id), LATER, ledger)
-    ledger.note(pick(ledger, first.exchange_id), outcome="open")
-    ledger.seal()
+        resume(dying(prepared, 0), find_by_prefix(ledger, first.exchange_id), LATER, ledger)
+    ledger.update(find_by_prefix(ledger, first.exchange_id), outcome="open")
+    ledger.commit()
     with pytest.raises(BadInput, match="died under way; `milepost run` goes on with it"):
-        settle(ledger, pick(ledger, first.exchange_id), 0, arrived=arrived)
+        settle(ledger, find_by_prefix(ledger, first.exchange_id), 0, arrived=arrived)
 
 
-def test_a_file_begun_early_goes_on_under_the_same_settings_only(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_file_begun_early_goes_on_under_the_same_settings_only(
+    start_partner, make_prepared, ledger, good_csv, tmp_path
+):
     """Where requests would hold other rows than those that were sent, going on is refused, and says what to do."""
     partner = start_partner()
-    lane = replace(make_lane(partner.url, deliver="early", block_bytes=20_000), agreed="one")
+    prepared = replace(make_prepared(partner.url, deliver="early", block_bytes=20_000), settings_digest="one")
     path = good_csv(tmp_path / "a.csv", 1700)
     with pytest.raises(Dies):
-        exchange(dying(lane, 1), path, NOW, ledger)
+        exchange(dying(prepared, 1), path, NOW, ledger)
     with pytest.raises(BadInput, match="was begun under other settings of UA/flights; put them back, or give it up"):
-        exchange(replace(lane, agreed="other"), path, NOW, ledger)
+        exchange(replace(prepared, settings_digest="other"), path, NOW, ledger)
     with pytest.raises(BadInput, match="was begun at a level that remembers requests"):
-        exchange(replace(lane, level=2), path, NOW, ledger)
-    assert exchange(lane, path, NOW, ledger).outcome == "done"
+        exchange(replace(prepared, level=2), path, NOW, ledger)
+    assert exchange(prepared, path, NOW, ledger).outcome == "done"
     assert [record["flight"] for record in partner.held("n")] == [f"UA{n}" for n in range(1, 1701)]
 
 
-def test_a_partner_that_stops_honouring_keys_gets_nothing_twice(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_partner_that_stops_honouring_keys_gets_nothing_twice(
+    start_partner, make_prepared, ledger, good_csv, tmp_path
+):
     """What may have been sent while keys were honoured is ambiguous once they are not."""
     partner = start_partner({"ignores_keys": ["UA"]})
-    lane = make_lane(partner.url)
+    prepared = make_prepared(partner.url)
     with pytest.raises(Dies):
-        exchange(dying(lane, 0), good_csv(tmp_path / "a.csv", 3), NOW, ledger)
-    (entry,) = due(ledger, 0, failed=False)
-    done = resume(replace(lane, honours_keys=False), entry, LATER, ledger)
+        exchange(dying(prepared, 0), good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    (entry,) = resumable_exchanges(ledger, 0, failed=False)
+    done = resume(replace(prepared, honours_keys=False), entry, LATER, ledger)
     assert (done.outcome, rows(done)) == ("ambiguous", {"in": 3, "ambiguous": 3})
     assert len(partner.held("n")) == 3
 
 
-def test_an_exchange_that_is_given_up_is_never_sent(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_an_exchange_that_is_given_up_is_never_sent(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """Its rows count as failed, with the reason, and neither a run nor the same file sends them."""
     partner = start_partner(faults(s0_1="unavailable"))
-    lane, path = make_lane(partner.url), good_csv(tmp_path / "a.csv", 3)
-    first = exchange(lane, path, NOW, ledger)
-    assert give_up(ledger, pick(ledger, first.exchange_id), "the partner left") == 3
-    entry = pick(ledger, first.exchange_id)
+    prepared, path = make_prepared(partner.url), good_csv(tmp_path / "a.csv", 3)
+    first = exchange(prepared, path, NOW, ledger)
+    assert give_up(ledger, find_by_prefix(ledger, first.exchange_id), "the partner left") == 3
+    entry = find_by_prefix(ledger, first.exchange_id)
     assert (entry.outcome, entry.reason, entry.rows["failed"]) == ("given_up", "given up: the partner left", 3)
-    assert due(ledger, int(LATER.timestamp() * 1e6), failed=True) == []
-    assert exchange(lane, path, LATER, ledger).outcome == "already_received"
+    assert resumable_exchanges(ledger, int(LATER.timestamp() * 1e6), failed=True) == []
+    assert exchange(prepared, path, LATER, ledger).outcome == "already_received"
     with pytest.raises(BadInput, match="there is nothing to give up"):
         give_up(ledger, entry, "again")
-    assert (partner.held("n"), unsent(ledger)) == ([], [])
+    assert (partner.held("n"), unconfirmed_requests(ledger)) == ([], [])
 
 
-def test_bodies_that_are_gone_are_named(start_partner, make_lane, ledger, good_csv, tmp_path, monkeypatch):
+def test_bodies_that_are_gone_are_named(start_partner, make_prepared, ledger, good_csv, tmp_path, monkeypatch):
     """An outbox file that somebody removed is a mistake that is told with what to do, and is no fault of others."""
     monkeypatch.setattr(outbox, "INLINE_BYTES", 50_000)
-    lane = make_lane(start_partner(faults(s1_1="unavailable")).url)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 2000), NOW, ledger)
+    prepared = make_prepared(start_partner(faults(s1_1="unavailable")).url)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 2000), NOW, ledger)
     (tmp_path / "outbox" / first.exchange_id).unlink()
     with pytest.raises(BadInput, match="restore it, or give the exchange up with `milepost outbox discard`"):
-        resume(lane, pick(ledger, first.exchange_id), LATER, ledger)
+        resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
 
 
-def test_a_request_that_was_held_back_was_not_sent(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_request_that_was_held_back_was_not_sent(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A partner without keys that is left alone gets later what was reserved meanwhile: nothing of it is ambiguous."""
     partner = start_partner({"ignores_keys": ["UA"], **faults(s0_1="unavailable")})
-    lane = make_lane(partner.url, honours_keys=False, retry=Retry(breaker_failures=1))
-    exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
-    held = exchange(lane, good_csv(tmp_path / "b.csv", 1200, first=10), NOW, ledger)
+    prepared = make_prepared(partner.url, honours_keys=False, retry=Retry(breaker_failures=1))
+    exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    held = exchange(prepared, good_csv(tmp_path / "b.csv", 1200, first=10), NOW, ledger)
     assert (held.outcome, held.calls) == ("due", 0)
-    done = resume(lane, pick(ledger, held.exchange_id), LATER, ledger)
+    done = resume(prepared, find_by_prefix(ledger, held.exchange_id), LATER, ledger)
     assert (done.outcome, rows(done)) == ("done", {"in": 1200, "delivered": 1200})
 
 
-def test_somebody_who_does_not_want_to_wait(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_somebody_who_does_not_want_to_wait(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """What is due later can be made due now."""
-    lane = make_lane(start_partner(faults(s0_1="wait-seconds")).url)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    prepared = make_prepared(start_partner(faults(s0_1="wait-seconds")).url)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     now_us = int(NOW.timestamp() * 1e6)
-    assert due(ledger, now_us, failed=False) == []
-    assert settle(ledger, pick(ledger, first.exchange_id), now_us, arrived=False) == 3
-    assert [entry.exchange_id for entry in due(ledger, now_us, failed=False)] == [first.exchange_id]
+    assert resumable_exchanges(ledger, now_us, failed=False) == []
+    assert settle(ledger, find_by_prefix(ledger, first.exchange_id), now_us, arrived=False) == 3
+    assert [entry.exchange_id for entry in resumable_exchanges(ledger, now_us, failed=False)] == [first.exchange_id]

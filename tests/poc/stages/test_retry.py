@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from poc.config.partner import Retry
-from poc.ledger.ledger import pick
-from poc.ledger.queries import breakers
+from poc.ledger.ledger import find_by_prefix
+from poc.ledger.queries import circuit_breakers
 from poc.service.exchange import exchange, resume
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -23,100 +23,100 @@ def due_s(receipt):
     return receipt.due_at_us / 1e6 - NOW.timestamp()
 
 
-def test_the_first_retry_comes_within_five_seconds(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_the_first_retry_comes_within_five_seconds(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """After one failure the exchange is due within the first step of the schedule, and says when and why."""
-    lane = make_lane(start_partner(faults("unavailable")).url)
-    receipt = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    prepared = make_prepared(start_partner(faults("unavailable")).url)
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     assert (receipt.outcome, receipt.error_type) == ("due", "http-503")
     assert 0 <= due_s(receipt) < 5 + 2
     assert "due at 2013-01-07 06:00:" in receipt.error
 
 
 @pytest.mark.parametrize("fault", ["wait-seconds", "wait-date"])
-def test_the_partner_says_how_long_to_wait(start_partner, make_lane, ledger, good_csv, tmp_path, fault):
+def test_the_partner_says_how_long_to_wait(start_partner, make_prepared, ledger, good_csv, tmp_path, fault):
     """Retry-After is obeyed in both of its forms."""
-    lane = make_lane(start_partner(faults(fault)).url)
-    receipt = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    prepared = make_prepared(start_partner(faults(fault)).url)
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     assert receipt.outcome == "due"
     assert 58 < due_s(receipt) < 63
 
 
-def test_a_wait_is_capped(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_wait_is_capped(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A partner that asks for more than the configuration allows gets the cap."""
-    lane = make_lane(start_partner(faults("wait-seconds")).url, retry=Retry(cap_s=20))
-    assert 18 < due_s(exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)) < 23
+    prepared = make_prepared(start_partner(faults("wait-seconds")).url, retry=Retry(cap_s=20))
+    assert 18 < due_s(exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)) < 23
 
 
 @pytest.mark.parametrize(("fault", "code"), [("gone", "http-410"), ("bad-request", "http-400")])
-def test_what_will_not_pass_stops(start_partner, make_lane, ledger, good_csv, tmp_path, fault, code):
+def test_what_will_not_pass_stops(start_partner, make_prepared, ledger, good_csv, tmp_path, fault, code):
     """An address that was taken back, or a refused body, is failed and not due: a person has to look."""
-    lane = make_lane(start_partner(faults(fault)).url)
-    receipt = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    prepared = make_prepared(start_partner(faults(fault)).url)
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     assert (receipt.outcome, receipt.error_type, receipt.due_at_us) == ("failed", code, None)
 
 
-def test_the_schedule_ends(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_the_schedule_ends(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """After ten attempts nothing is tried any more, and the reason says so."""
-    lane = make_lane(start_partner(faults("unavailable", 20)).url, retry=Retry(breaker_failures=99))
-    receipt, attempts = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger), 1
+    prepared = make_prepared(start_partner(faults("unavailable", 20)).url, retry=Retry(breaker_failures=99))
+    receipt, attempts = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger), 1
     while receipt.outcome == "due":
         at = datetime.fromtimestamp(receipt.due_at_us / 1e6, UTC)
-        receipt, attempts = resume(lane, pick(ledger, receipt.exchange_id), at, ledger), attempts + 1
+        receipt, attempts = resume(prepared, find_by_prefix(ledger, receipt.exchange_id), at, ledger), attempts + 1
     assert (receipt.outcome, attempts) == ("failed", 10)
     assert receipt.error.endswith("given up after 10 attempts")
 
 
-def test_a_partner_that_is_down_is_left_alone(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_partner_that_is_down_is_left_alone(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """After failures in a row nothing is sent to the partner; once its time is over a probe goes, and opens the way."""
     partner = start_partner({"down": {"UA": ["2013-01-07"]}})
     partner.today("2013-01-07")
-    lane = make_lane(partner.url, retry=Retry(breaker_failures=2, breaker_s=600))
-    receipts = [exchange(lane, good_csv(tmp_path / f"{n}.csv", 3, first=10 * n), NOW, ledger) for n in range(4)]
+    prepared = make_prepared(partner.url, retry=Retry(breaker_failures=2, breaker_s=600))
+    receipts = [exchange(prepared, good_csv(tmp_path / f"{n}.csv", 3, first=10 * n), NOW, ledger) for n in range(4)]
     assert [receipt.calls for receipt in receipts] == [1, 1, 0, 0]
     assert {receipt.outcome for receipt in receipts} == {"due"}
     assert "UA is left alone until 2013-01-07 06:10:" in receipts[3].error
-    (stands,) = breakers(ledger)
+    (stands,) = circuit_breakers(ledger)
     assert (stands["partner"], stands["failures"], stands["trips"]) == ("UA", 2, 1)
     partner.today("2013-01-08")
     for receipt in receipts:
-        assert resume(lane, pick(ledger, receipt.exchange_id), LATER, ledger).outcome == "done"
-    assert breakers(ledger) == []
+        assert resume(prepared, find_by_prefix(ledger, receipt.exchange_id), LATER, ledger).outcome == "done"
+    assert circuit_breakers(ledger) == []
     assert len(partner.held("n")) == 12
 
 
-def test_a_failed_probe_closes_the_door_for_longer(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_failed_probe_closes_the_door_for_longer(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """Half open, one request goes; where it fails, the partner is left alone twice as long."""
     partner = start_partner({"down": {"UA": ["2013-01-07"]}})
     partner.today("2013-01-07")
-    lane = make_lane(partner.url, retry=Retry(breaker_failures=1, breaker_s=600))
-    first, second = (exchange(lane, good_csv(tmp_path / f"{n}.csv", 3, first=10 * n), NOW, ledger) for n in (1, 2))
+    prepared = make_prepared(partner.url, retry=Retry(breaker_failures=1, breaker_s=600))
+    first, second = (exchange(prepared, good_csv(tmp_path / f"{n}.csv", 3, first=10 * n), NOW, ledger) for n in (1, 2))
     assert (first.calls, second.calls) == (1, 0)
     at = NOW + timedelta(minutes=11)
-    probe = resume(lane, pick(ledger, first.exchange_id), at, ledger)
-    held = resume(lane, pick(ledger, second.exchange_id), at, ledger)
+    probe = resume(prepared, find_by_prefix(ledger, first.exchange_id), at, ledger)
+    held = resume(prepared, find_by_prefix(ledger, second.exchange_id), at, ledger)
     assert (probe.calls, held.calls) == (1, 0)
     assert held.due_at_us / 1e6 - at.timestamp() == pytest.approx(1200, abs=5)
 
 
-def test_a_success_in_between_begins_the_schedule_anew(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_success_in_between_begins_the_schedule_anew(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """Progress is not a failure: the waits grow only while nothing gets through."""
     plan = {"faults": {"UA/flights/a.csv": {"1": {"1": "unavailable"}, "2": {"1": "unavailable"}}}}
-    lane = make_lane(start_partner(plan).url)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    prepared = make_prepared(start_partner(plan).url)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
     at = datetime.fromtimestamp(first.due_at_us / 1e6, UTC)
-    second = resume(lane, pick(ledger, first.exchange_id), at, ledger)
+    second = resume(prepared, find_by_prefix(ledger, first.exchange_id), at, ledger)
     assert second.outcome == "due"
     assert second.due_at_us / 1e6 - at.timestamp() < 5 + 2
 
 
-def test_a_partner_that_asks_for_time_gets_it_from_all(start_partner, make_lane, ledger, good_csv, tmp_path):
+def test_a_partner_that_asks_for_time_gets_it_from_all(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """Retry-After is about the partner: other files wait as long, and nothing is held against it afterwards."""
     partner = start_partner(faults("wait-seconds"))
-    lane = make_lane(partner.url)
-    first = exchange(lane, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
-    second = exchange(lane, good_csv(tmp_path / "b.csv", 3, first=10), NOW, ledger)
+    prepared = make_prepared(partner.url)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    second = exchange(prepared, good_csv(tmp_path / "b.csv", 3, first=10), NOW, ledger)
     assert (first.calls, second.calls, second.outcome) == (1, 0, "due")
     assert "it asked for that" in second.error
     for receipt in (first, second):
-        assert resume(lane, pick(ledger, receipt.exchange_id), LATER, ledger).outcome == "done"
-    assert breakers(ledger) == []
+        assert resume(prepared, find_by_prefix(ledger, receipt.exchange_id), LATER, ledger).outcome == "done"
+    assert circuit_breakers(ledger) == []

@@ -50,7 +50,7 @@ import sys, traceback
 import poc.transports.http
 def broken(*_, **__):
     raise RuntimeError("forced")
-poc.transports.http.drain = broken
+poc.transports.http.drain_response = broken
 """ + LOUD  # fmt: skip
 
 #: How each airline's partner answers, or where its address leads.

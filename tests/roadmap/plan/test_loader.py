@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from poc.pipeline.capabilities import BUILT
+from poc.pipeline.capabilities import HIGHEST_LEVEL
 from roadmap.errors import PlanError
 from roadmap.plan import loader, milestones
 from roadmap.plan.template import starting
@@ -218,7 +218,7 @@ def test_a_workspace_in_production_begins_with_what_production_can_show():
     found = milestones.Plan.model_validate(tomllib.loads(text), context={"block_days": 1})
     (milestone,) = found.milestones
     assert (milestone.start, milestone.due) == (date(2026, 11, 23), date(2027, 2, 20))
-    assert milestone.subject == f"service@{BUILT}"
+    assert milestone.subject == f"service@{HIGHEST_LEVEL}"
     assert {target.name for target in (*milestone.metrics, *milestone.guardrails)}.isdisjoint(
         {"answers_equal", "lost_records", "partner_duplicates", "good_rows_delivered", "false_rejects", "wasted_calls"}
     )
