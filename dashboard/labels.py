@@ -1,4 +1,4 @@
-"""Labels of outcomes, row outcomes and error codes."""
+"""Labels of outcomes, row outcomes, states of a filter and error types."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-#: Ends of a run, as people read them, with what each means.
+#: Outcomes of a run: the label of each, and what it means.
 OUTCOME_LABELS: Mapping[str, tuple[str, str]] = {
-    "done": ("Done", "everything is where it belongs"),
+    "done": ("Done", "every row reached its target"),
     "already_received": ("Already received", "the file had been exchanged before, and entered no rows"),
-    "due": ("Due again", "some rows wait, and go on by themselves at a later time"),
-    "ambiguous": ("Ambiguous", "nobody knows whether the partner has it; it waits for a person"),
+    "due": ("Due again", "some rows wait, and are retried at a later time"),
+    "ambiguous": ("Ambiguous", "it is unknown whether the partner has it; it waits for a person"),
     "refused": ("Refused", "the file or the partner did not allow it"),
     "failed": ("Failed", "it ended with an error"),
-    "abandoned": ("Abandoned", "it began, and nobody heard of its end"),
-    "running": ("Running", "it has begun, and not ended"),
+    "abandoned": ("Abandoned", "it began, and its end was never recorded"),
+    "running": ("Running", "it has started and not ended"),
 }
 
 
-#: Where a row can end, as people read it.
+#: Outcomes of a row.
 ROW_LABELS: Mapping[str, str] = {
     "delivered": "delivered",
-    "quarantined": "set aside",
-    "filtered": "left out by a rule",
+    "quarantined": "quarantined",
+    "filtered": "filtered by a rule",
     "duplicate": "refused as duplicates",
     "refused": "refused with the file",
     "failed": "failed",
@@ -35,7 +35,7 @@ ROW_LABELS: Mapping[str, str] = {
 }
 
 
-#: States of a list, as they stand in its heading and its form; "failed" is every end that counts as such, "ended" any.
+#: Values of the filter `state`; "failed" is every outcome that counts as a failure, "ended" is any outcome.
 STATE_LABELS: Mapping[str, str] = {
     "done": "done",
     "failed": "failed (any way)",
@@ -50,54 +50,54 @@ STATE_LABELS: Mapping[str, str] = {
 
 
 def outcome_label(outcome: str) -> str:
-    """The name of an end; one that a newer release told stands as it is."""
+    """Return the label of an outcome; an unknown one, from a newer release, is its own label."""
     return OUTCOME_LABELS[outcome][0] if outcome in OUTCOME_LABELS else outcome.replace("_", " ")
 
 
 def outcome_class(outcome: str) -> str:
-    """The class of an end in the style sheet."""
+    """Return the class of an outcome in the style sheet."""
     return f"is-{outcome}" if outcome in OUTCOME_LABELS else "is-other"
 
 
-#: What is said where a run told no kind of error.
-NO_ERROR_TYPE = "No kind of error was told"
+#: The label of a failure without an error type.
+NO_ERROR_TYPE = "Error type not recorded"
 
 
-#: What codes stand for; answers of a partner are told by their number.
+#: Labels of error types; HTTP errors have their status code in the label.
 ERROR_LABELS: Mapping[str, str] = {
     "connection": "Connection failed",
     "time-out": "No answer in time",
     "killed": "Process was killed",
     "not started": "Command could not be started",
-    "partner-down": "Partner is left alone for a while, as too much failed",
+    "partner-down": "Circuit breaker of the partner is open",
     "disk-full": "Disk is full",
     "type-error": "Value of the wrong type",
     "constraint-error": "Value out of bounds",
     "missing-cell": "Row with too few cells",
     "extra-cell": "Row with too many cells",
-    "primary-key": "Row that stands in the file already",
-    "unique-error": "Value that stands in the file already",
+    "primary-key": "Row with a key that the file has already",
+    "unique-error": "Value that the file has already",
     "missing-label": "Column is missing",
-    "extra-label": "Column that nobody agreed on",
+    "extra-label": "Column that the contract does not have",
     "incorrect-label": "Column with another name",
-    "duplicate-label": "Column that stands twice",
+    "duplicate-label": "Column that occurs twice",
     "blank-label": "Column without a name",
     "source-error": "Row that cannot be read",
     "encoding-error": "Text that cannot be read",
-    "compression-error": "File that cannot be unpacked",
-    "error-budget": "Too many bad rows",
+    "compression-error": "File that cannot be decompressed",
+    "error-budget": "Too many rejected rows",
 }
 
 
-_ANSWERED = re.compile(r"http-(\d{3})")
+_HTTP_STATUS = re.compile(r"http-(\d{3})")
 
 
 def error_label(code: str) -> str:
-    """A kind of error in words; one that is not known here stands as it is."""
-    if answered := _ANSWERED.fullmatch(code):
-        return f"Partner answered {answered[1]}"
+    """Return the label of an error type; an unknown one is its own label."""
+    if match := _HTTP_STATUS.fullmatch(code):
+        return f"Partner answered {match[1]}"
     return ERROR_LABELS.get(code, code) or NO_ERROR_TYPE
 
 
-#: What is said where nobody noted why.
+#: The reason of quarantined rows where none was recorded.
 NO_REASON = "reasons not recorded"

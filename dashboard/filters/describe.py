@@ -1,4 +1,4 @@
-"""A list of runs in words: what it holds, what can be changed about it, and how many there are."""
+"""A run filter in words: the fields of its form, its fixed parts, and its description."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dashboard.filters.query_string import join_values
-from dashboard.labels import STATE_LABELS
+from dashboard.labels import NO_REASON, STATE_LABELS
 from metrics.measures.registry import MEASURES
 from metrics.queries.run_filter import NO_ERROR_RECORDED
 from roadmap.wording import dates, gains, numbers
-from roadmap.wording import dates as wording_dates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from dashboard.filters.parse import ParsedFilter
     from metrics.queries.run_grid import FilterChoices
 
-#: What can be picked from a list in a form, in this order.
+#: Keys that the form sets, in this order.
 FORM_KEYS = ("side", "state", "partner", "feed", "faults", "range", "attempt")
 
 SIDES = {"service": "service, any level"}
@@ -41,7 +40,7 @@ class FormChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormField:
-    """One field of the form: a key of the address, and what it can be."""
+    """One field of the form: a key of the query string with its choices."""
 
     key: str
     label: str
@@ -50,115 +49,125 @@ class FormField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedPart:
-    """Something that a form cannot set: in words, and the address without it."""
+    """A part of a filter that the form cannot set: its description, and the address without it."""
 
     label: str
     without: str
 
 
-def form_fields(found: ParsedFilter, known: FilterChoices, keys: Sequence[str] = FORM_KEYS) -> tuple[FormField, ...]:
-    """The fields of the form; what is asked for now is always among the choices."""
-    offered: dict[str, dict[str, str]] = {
-        "side": {"service": "service, any level"} | {name: name for name in known.sides},
+def form_fields(parsed: ParsedFilter, choices: FilterChoices, keys: Sequence[str] = FORM_KEYS) -> tuple[FormField, ...]:
+    """Return the fields of the form; the current value is always among a field's choices."""
+    labels: dict[str, dict[str, str]] = {
+        "side": SIDES | {name: name for name in choices.sides},
         "state": dict(STATE_LABELS),
-        "partner": {join_values((name,)): name for name in known.partners},
-        "feed": {join_values((name,)): name for name in known.feeds},
-        "faults": {join_values((name,)): gains.FAULTS_NAME.get(name, name) for name in known.faults},
+        "partner": {join_values((name,)): name for name in choices.partners},
+        "feed": {join_values((name,)): name for name in choices.feeds},
+        "faults": {join_values((name,)): gains.FAULTS_NAME.get(name, name) for name in choices.faults},
         "range": dict(RANGES),
         "attempt": dict(ATTEMPTS),
     }
+    in_store = {"side": choices.sides, "partner": choices.partners, "feed": choices.feeds, "faults": choices.faults}
     fields = []
-    apart = {"side": known.sides, "partner": known.partners, "feed": known.feeds, "faults": known.faults}
     for key in keys:
-        now = found.keys.get(key, "")
-        if not now and len(apart.get(key, ("", ""))) < 2:
+        current = parsed.keys.get(key, "")
+        if not current and len(in_store.get(key, ("", ""))) < 2:
             continue  # there is nothing to choose
-        names = {"": "any"} | offered[key]
-        if now and now not in names:
-            names[now] = phrases(found)[key]
-        choices = tuple(FormChoice(value=value, label=label, chosen=value == now) for value, label in names.items())
-        fields.append(FormField(key=key, label=LABELS[key], choices=choices))
+        offered = {"": "any"} | labels[key]
+        if current and current not in offered:
+            offered[current] = phrases(parsed)[key]
+        options = (FormChoice(value=value, label=label, chosen=value == current) for value, label in offered.items())
+        fields.append(FormField(key=key, label=LABELS[key], choices=tuple(options)))
     return tuple(fields)
 
 
-def fixed_parts(found: ParsedFilter, address: Callable[..., str]) -> tuple[FixedPart, ...]:
-    """What else picks runs, as a reading or a fingerprint does, with the address of the list without it."""
-    told = phrases(found)
-    days = found.keys.keys() & {"from", "to"}
-    marks: list[tuple[tuple[str, ...], str]] = [(("from", "to"), told["days"])] if days else []
-    marks += [((key,), told[key]) for key in ("counted", "fingerprint", "aside") if key in told]
-    return tuple(FixedPart(label=label, without=address(**found.but(**dict.fromkeys(keys)))) for keys, label in marks)
+def fixed_parts(parsed: ParsedFilter, address: Callable[..., str]) -> tuple[FixedPart, ...]:
+    """Return the parts that the form cannot set (days, a reading, a fingerprint, a reason)."""
+    texts = phrases(parsed)
+    has_days = parsed.keys.keys() & {"from", "to"}
+    parts: list[tuple[tuple[str, ...], str]] = [(("from", "to"), texts["days"])] if has_days else []
+    parts += [((key,), texts[key]) for key in ("counted", "fingerprint", "aside") if key in texts]
+    return tuple(
+        FixedPart(label=label, without=address(**parsed.with_changes(**dict.fromkeys(keys)))) for keys, label in parts
+    )
 
 
-def phrases(found: ParsedFilter) -> Mapping[str, str]:
-    """Each key of a list in words; `days` for both its days."""
-    picked = found.picked
-    told: dict[str, Any] = {
-        "side": join_with_or([SIDES.get(name, name) for name in picked.sides]),
-        "state": join_with_or([STATE_LABELS[name] for name in picked.states]),
-        "partner": join_with_or(picked.partners),
-        "feed": join_with_or(picked.feeds),
-        "faults": join_with_or([gains.FAULTS_NAME.get(name, name) for name in picked.faults]),
-        "attempt": ATTEMPTS.get(picked.attempt, ""),
-        "days": _days_phrase(found),
-        "fingerprint": f"failures alike ({picked.fingerprint})" if picked.fingerprint else "",
+def phrases(parsed: ParsedFilter) -> Mapping[str, str]:
+    """Return each key of a filter in words; `days` stands for both `from` and `to`."""
+    runs = parsed.run_filter
+    texts: dict[str, Any] = {
+        "side": join_with_or([SIDES.get(name, name) for name in runs.sides]),
+        "state": join_with_or([STATE_LABELS[name] for name in runs.states]),
+        "partner": join_with_or(runs.partners),
+        "feed": join_with_or(runs.feeds),
+        "faults": join_with_or([gains.FAULTS_NAME.get(name, name) for name in runs.faults]),
+        "attempt": ATTEMPTS.get(runs.attempt, ""),
+        "days": _days_phrase(parsed),
     }
-    if picked.known:  # which nothing on the page takes away but the way to today's
-        told["known"] = f"known by the end of {dates.day(picked.known)}"
-    if picked.aside:
-        told["aside"] = (
-            f"rows set aside: {'reasons not recorded' if picked.aside == NO_ERROR_RECORDED else picked.aside}"
+    if runs.known:  # the form has no field for it: only the way back to today removes it
+        texts["known"] = f"known by the end of {dates.day(runs.known)}"
+    if runs.aside:
+        texts["aside"] = f"quarantined: {NO_REASON if runs.aside == NO_ERROR_RECORDED else runs.aside}"
+    if runs.fingerprint:
+        unrecorded = runs.fingerprint == NO_ERROR_RECORDED
+        texts["fingerprint"] = (
+            "failures without a recorded error" if unrecorded else f"failures alike ({runs.fingerprint})"
         )
-    if picked.fingerprint == NO_ERROR_RECORDED:
-        told["fingerprint"] = "failures that say nothing of why"
-    if text := found.keys.get("range"):
-        told["range"] = RANGES.get(text, f"last {numbers.plural(int(text[:-1]), 'day')}")
-    if text := found.keys.get("counted"):
-        code, measure, asked, *side = text.split(":")
-        faults = picked.counted.faults if picked.counted else asked  # in production all are real
-        about = f"{MEASURES[measure].title[:1].lower()}{MEASURES[measure].title[1:]}"
-        told["counted"] = f"counted by {code} for {about}, {gains.FAULTS_NAME.get(faults, faults)}"
-        told["counted"] += ", of the control" if side else ""
-    return {key: text for key, text in told.items() if text}
+    if text := parsed.keys.get("range"):
+        texts["range"] = RANGES.get(text, f"last {numbers.plural(int(text[:-1]), 'day')}")
+    if text := parsed.keys.get("counted"):
+        texts["counted"] = _counted_phrase(parsed, text)
+    return {key: text for key, text in texts.items() if text}
 
 
-def count_sentence(found: ParsedFilter, many: int, noun: str = "run") -> str:
-    """How many there are, and of what: "1,234 runs: service@3, failed, UA"."""
-    return f"{numbers.plural(many, noun)}{describe(found)}"
+def _counted_phrase(parsed: ParsedFilter, name: str) -> str:
+    """Return the name of a reading, `CODE:MEASURE:FAULTS` or with `:control`, in words."""
+    counted = parsed.run_filter.counted
+    code, measure, faults, *side = name.split(":")
+    if counted:  # in production all faults are real, whatever the plan names
+        faults = counted.faults
+    title = f"{MEASURES[measure].title[:1].lower()}{MEASURES[measure].title[1:]}"
+    text = f"counted by {code} for {title}, {gains.FAULTS_NAME.get(faults, faults)}"
+    return f"{text}, of the control" if side else text
 
 
-#: What is said of a list, in the order of a sentence.
+def count_sentence(parsed: ParsedFilter, count: int, noun: str = "run") -> str:
+    """Return the count with the description: "1,234 runs: service@3, failed, UA"."""
+    return f"{numbers.plural(count, noun)}{describe(parsed)}"
+
+
+#: Keys of `phrases`, in the order of a description.
 PHRASE_ORDER = (
     "counted", "side", "state", "partner", "feed", "faults", "range", "days", "attempt", "fingerprint", "aside",
     "known",
 )  # fmt: skip
 
 
-def describe(found: ParsedFilter) -> str:
-    """What stands after the number: ": service@3, failed, UA"."""
-    told, whole = phrases(found), _whole_blocks_phrase(found)
-    parts = [told[key] + (whole if key in {"range", "days"} else "") for key in PHRASE_ORDER if key in told]
+def describe(parsed: ParsedFilter) -> str:
+    """Return the description that follows a count: ": service@3, failed, UA"."""
+    texts, whole_blocks = phrases(parsed), _whole_blocks_phrase(parsed)
+    parts = [texts[key] + (whole_blocks if key in {"range", "days"} else "") for key in PHRASE_ORDER if key in texts]
     return f": {', '.join(parts)}" if parts else ", all there are"
 
 
-def _days_phrase(found: ParsedFilter) -> str:
-    first, last = ("from" in found.keys, "to" in found.keys)
-    picked = found.picked
-    if first and last and picked.first and picked.last:
-        return wording_dates.day_span(picked.first, picked.last)
-    if first and picked.first:
-        return f"from {dates.day(picked.first)}"
-    return f"until {dates.day(picked.last)}" if picked.last else ""
+def _days_phrase(parsed: ParsedFilter) -> str:
+    has_first, has_last = ("from" in parsed.keys, "to" in parsed.keys)
+    first, last = parsed.run_filter.first, parsed.run_filter.last
+    if has_first and has_last and first and last:
+        return dates.day_span(first, last)
+    if has_first and first:
+        return f"from {dates.day(first)}"
+    return f"until {dates.day(last)}" if last else ""
 
 
-def _whole_blocks_phrase(found: ParsedFilter) -> str:
-    """What is said of days that a list goes beyond, as it holds whole weeks: ", in whole weeks 23 to 31 Dec 2013"."""
-    first, last = found.picked.first, found.picked.last
-    if found.reach is None or not ((first and found.reach[0] < first) or (last and found.reach[1] > last)):
+def _whole_blocks_phrase(parsed: ParsedFilter) -> str:
+    """Return the whole weeks that a filter reaches beyond its days: ", in whole weeks 23 to 31 Dec 2013"."""
+    first, last = parsed.run_filter.first, parsed.run_filter.last
+    reach = parsed.block_range
+    if reach is None or not ((first and reach[0] < first) or (last and reach[1] > last)):
         return ""
-    return f", in whole weeks {wording_dates.day_span(*found.reach)}"
+    return f", in whole weeks {dates.day_span(*reach)}"
 
 
 def join_with_or(names: Sequence[str]) -> str:
-    """Names as a choice: "UA, DL or AA"."""
+    """Return names as a choice: "UA, DL or AA"."""
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)

@@ -1,17 +1,18 @@
-"""Names of partners in addresses and on pages: a name can be any text, and an address must lead back to it.
+"""Partner names as segments of a URL path, and as people read them.
 
-A plain name stands in an address as it is. Any other (with a slash or a quote in it, of dots alone, very long, none at
-all) stands there as `~` and its UTF-8 in hexadecimal, which nothing on the way rewrites.
+A name stands in a URL as it is; URL quoting brings any character through. Only a name that a URL path would change on
+the way (of dots alone, with a slash, empty), or one that looks encoded, becomes `~` and its UTF-8 in hexadecimal.
 """
 
 from __future__ import annotations
 
 import re
 
-#: Names that stand in an address as they are.
-_PLAIN = re.compile(r"(?!\.)[\w. @+-]{1,64}(?<! )", re.ASCII)
+from roadmap.wording.text import beginning
 
-#: Characters of a name that are shown in a table, and in its own heading.
+_CHANGED_IN_PATH = re.compile(r"\.*|~.*|.*/.*", re.DOTALL)
+
+#: Characters of a name in a table, and in its own heading.
 MAX_CHARS, MAX_HEADING_CHARS = 40, 200
 
 #: Names that are listed where one was not found.
@@ -19,41 +20,36 @@ MAX_LISTED = 20
 
 
 def encode_partner(name: str) -> str:
-    """A name as the part of an address that stands for it."""
-    return name if _PLAIN.fullmatch(name) else f"~{name.encode('utf-8', 'surrogatepass').hex()}"
+    """Return the URL path segment of a partner name."""
+    return f"~{name.encode().hex()}" if _CHANGED_IN_PATH.fullmatch(name) else name
 
 
-def decode_partner(part: str) -> str:
-    """The name that a part of an address stands for; a part that nobody encoded stands for itself."""
-    if not part.startswith("~"):
-        return part
+def decode_partner(segment: str) -> str:
+    """Return the partner name of a URL path segment; a segment that was not encoded is the name itself."""
     try:
-        return bytes.fromhex(part[1:]).decode("utf-8", "surrogatepass")
+        return bytes.fromhex(segment[1:]).decode() if segment.startswith("~") else segment
     except ValueError:
-        return part
+        return segment
 
 
-def find_partner(part: str, names: tuple[str, ...]) -> str | None:
-    """The name among those there are that a part of an address stands for, in whatever case; None: there is none."""
-    for name in (decode_partner(part), part):
+def find_partner(segment: str, names: tuple[str, ...]) -> str | None:
+    """Return the name of a URL path segment among `names`, in any case; None where there is none."""
+    for name in (decode_partner(segment), segment):
         if name in names:
             return name
-    alike = [name for name in names if name.casefold() == part.casefold()]
-    return alike[0] if len(alike) == 1 else None
+    matches = [name for name in names if name.casefold() == segment.casefold()]
+    return matches[0] if len(matches) == 1 else None
 
 
-def display_name(name: str, most: int = MAX_CHARS) -> str:
-    """A name as people read it: never nothing, and never longer than a page can bear."""
-    if not name.strip():
-        return "(no name)"
-    name = name.encode("utf-8", "replace").decode()  # half of a character cannot be sent
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+def display_name(name: str, max_chars: int = MAX_CHARS) -> str:
+    """Return a name to show: "(no name)" for a blank one, and a long one cut."""
+    return beginning(name, max_chars) if name.strip() else "(no name)"
 
 
 def list_partners(names: tuple[str, ...]) -> str:
-    """The names that there are, in words; no more than `NAMED` of them."""
+    """Return a sentence with the first `MAX_LISTED` names."""
     if not names:
         return "No partner has a run yet."
-    some = ", ".join(display_name(name) for name in names[:MAX_LISTED])
+    listed = ", ".join(display_name(name) for name in names[:MAX_LISTED])
     more = len(names) - MAX_LISTED
-    return f"Partners that have runs: {some}{f' and {more:,} more' if more > 0 else ''}."
+    return f"Partners that have runs: {listed}{f' and {more:,} more' if more > 0 else ''}."

@@ -11,30 +11,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 
-#: Keys whose values may be any text: one text is one name, whatever is in it.
+#: Keys whose values may be any text: a text is one name, even with a comma in it.
 FREE_TEXT_KEYS = ("partner", "feed")
 
+#: Keys that every page understands.
+COMMON_KEYS = ("as_of",)
 
-_MARKED = re.compile(r"[\\,]")
+_ESCAPED = re.compile(r"[\\,]")
 
-
-_PART = re.compile(r"((?:[^\\,]|\\.|\\$)*)(?:,|$)", re.DOTALL)
+_VALUE = re.compile(r"((?:[^\\,]|\\.|\\$)*)(?:,|$)", re.DOTALL)
 
 
 def query_values(keys: dict[str, object]) -> dict[str, str]:
-    """Keys and values as they stand in an address; what picks any is left out."""
-    found = {name.rstrip("_"): _text(name, value) for name, value in keys.items()}
-    return {name: text for name, text in found.items() if text}
+    """Return keys and values as texts of a query string; a key without a value is left out."""
+    texts = {name.rstrip("_"): _text(name, value) for name, value in keys.items()}
+    return {name: text for name, text in texts.items() if text}
 
 
 def join_values(values: Iterable[str]) -> str:
-    r"""Values of one key as one text: `ua,dl`; a comma that belongs to a name is `\,`."""
-    return ",".join(_MARKED.sub(r"\\\g<0>", value) for value in values)
+    r"""Join the values of one key to one text, `ua,dl`; a comma inside a value becomes `\,`."""
+    return ",".join(_ESCAPED.sub(r"\\\g<0>", value) for value in values)
 
 
 def split_values(text: str) -> tuple[str, ...]:
-    """The values of a text as `joined` writes it, each once; empty ones are left out."""
-    parts = (re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in _PART.findall(text))
+    """Split a text of `join_values` into its values, each once; empty ones are left out."""
+    parts = (re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in _VALUE.findall(text))
     return tuple(dict.fromkeys(part for part in parts if part))
 
 
@@ -50,37 +51,29 @@ def _text(key: str, value: object) -> str:
     return str(value)
 
 
-#: Keys that every page understands.
-COMMON_KEYS = ("as_of",)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """The values of the known keys, and what was not understood."""
+    """The values of the known keys, and notices about what was left out."""
 
     values: Mapping[str, str]
     notices: tuple[str, ...] = ()
 
-    def one(self, name: str, default: str = "") -> str:
-        """The value of a key, or the default."""
-        return self.values.get(name, default)
-
-    def many(self, name: str) -> tuple[str, ...]:
-        """The values of a key, separated by commas: `partner=ua,dl`."""
-        return tuple(part for part in self.values.get(name, "").split(",") if part)
+    def value(self, key: str, default: str = "") -> str:
+        """Return the value of a key, or the default."""
+        return self.values.get(key, default)
 
     @property
     def as_of(self) -> date | None:
-        """The day that the page is asked to be as of."""
+        """The day that the page looks back to; None for today."""
         return date.fromisoformat(self.values["as_of"]) if "as_of" in self.values else None
 
 
 def parse_query(args: Iterable[tuple[str, str]], known: Mapping[str, Sequence[str] | None]) -> Query:
-    """Read the pairs of a query.
+    """Read the pairs of a query string.
 
     Args:
         args: keys and values as they came, in order.
-        known: keys that this page knows besides those of every page; with their choices, or None for any text.
+        known: keys of this page besides `COMMON_KEYS`; with their choices, or None for any text.
     """
     values: dict[str, str] = {}
     notices = []
@@ -101,7 +94,7 @@ def parse_query(args: Iterable[tuple[str, str]], known: Mapping[str, Sequence[st
 
 
 def is_iso_day(text: str) -> bool:
-    """Whether a text is an ISO date."""
+    """Return whether a text is an ISO date."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

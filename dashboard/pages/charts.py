@@ -103,7 +103,7 @@ class Maker:
 
 
 def _of_weeks(seen: View, found: Query, name: str) -> Chart | None:
-    drawn = weekly_charts(seen, found.one("faults", ASKABLE[seen.mode][0]))
+    drawn = weekly_charts(seen, found.value("faults", ASKABLE[seen.mode][0]))
     return next((chart for chart in drawn if chart.name == name), None)
 
 
@@ -207,7 +207,7 @@ def linked(chart: Chart, **asked: str) -> Chart:
 MAKERS = {
     "busy": Maker(make=_of_weeks, asks_faults=True),
     "failed": Maker(make=_of_weeks, asks_faults=True),
-    "partner": Maker(make=lambda seen, found, _: partner_chart(seen, found.one("partner")), asks=("partner",)),
+    "partner": Maker(make=lambda seen, found, _: partner_chart(seen, found.value("partner")), asks=("partner",)),
     "plan": Maker(make=lambda seen, _, __: plan_chart(seen), of_plan=True),
     "slips": Maker(make=lambda seen, _, __: slips_chart(seen), of_plan=True),
     "burnup": Maker(make=lambda seen, _, __: burnup_chart(seen), of_plan=True),

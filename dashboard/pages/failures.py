@@ -41,10 +41,10 @@ def page() -> str | Response:
         return shorter
     found, seen, asked = picking(KEYS, ("form", "order"))
     order = _order(asked)
-    if found.picked == RunFilter(known=seen.as_of):
+    if found.run_filter == RunFilter(known=seen.as_of):
         many, groups = seen.made(every if order == "last" else every_by_count)
     else:
-        many, groups = _found(database(), found.picked, order)
+        many, groups = _found(database(), found.run_filter, order)
     ordered = {} if order == "last" else {"order": order}
     return render_template(
         "failures.html",
@@ -52,7 +52,7 @@ def page() -> str | Response:
         inside=INSIDE,
         count=numbers.plural(many, "failed run"),
         said=describe.describe(found),
-        every=links.runs(**found.but(state="failed")),
+        every=links.runs(**found.with_changes(state="failed")),
         kinds=presenters_failure_groups.failure_group_rows(groups[: presenters_failure_groups.MAX_GROUPS], found.keys),
         cut=len(groups) > presenters_failure_groups.MAX_GROUPS,
         most=presenters_failure_groups.MAX_GROUPS,
@@ -89,7 +89,7 @@ def _found(db: Database, picked: RunFilter, order: str) -> tuple[int, tuple[Fail
 
 def _order(asked: Query) -> str:
     """The order asked for; one that is not known is pointed out."""
-    name = asked.one("order", "last")
+    name = asked.value("order", "last")
     if name not in ORDERS:
         said = f"“order={name}” is not one of {', '.join(ORDERS)}; the last seen stand first."
         g.notices = (*g.get("notices", ()), said)

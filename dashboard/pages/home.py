@@ -18,7 +18,7 @@ def page() -> str:
     choices = charts.ASKABLE[settings().clock]
     found = query({"faults": choices})
     seen = view(found)
-    faults = found.one("faults", choices[0])
+    faults = found.value("faults", choices[0])
     told = seen.made(home.home_page)
     kinds = tuple(
         (

@@ -67,8 +67,8 @@ def page() -> str:
         "states": _switch(found, picked),
         "partners": known.partners[:OFFERED],
         "more_partners": len(known.partners) > OFFERED,
-        "partner": found.one("partner"),
-        "state": found.one("state"),
+        "partner": found.value("partner"),
+        "state": found.value("state"),
         "days": partners.RECENT_DAYS,
         "gained": known.gained,
     }
@@ -141,7 +141,7 @@ def _now() -> datetime | None:
 def _picked(found: Query, every: tuple[FeedRow, ...], known: PartnersOverview) -> tuple[FeedRow, ...]:
     """The rows of the partners asked for; a name that nobody has picks nothing, and that is said."""
     notices: list[str] = []
-    names = split_names(found.one("partner"), "partner", notices)
+    names = split_names(found.value("partner"), "partner", notices)
     if not names:
         return every
     meant = {name: partner_slug.find_partner(name, known.partners) for name in names}
@@ -153,13 +153,13 @@ def _picked(found: Query, every: tuple[FeedRow, ...], known: PartnersOverview) -
 
 
 def _in_state(found: Query, rows: tuple[FeedRow, ...]) -> tuple[FeedRow, ...]:
-    state = found.one("state", "all")
+    state = found.value("state", "all")
     return rows if state == "all" else tuple(row for row in rows if row.state.name == state)
 
 
 def _switch(found: Query, rows: tuple[FeedRow, ...]) -> list[tuple[str, int, str, bool]]:
     """The states that some feed is in, each with how many there are and its address."""
-    asked, partner = found.one("state", "all"), found.one("partner") or None
+    asked, partner = found.value("state", "all"), found.value("partner") or None
     counts = feed_rows.count_states(rows)
     offered: list[tuple[str, int, str | None, bool]] = [("All", len(rows), None, asked == "all")]
     offered += [(state.said.capitalize(), many, state.name, asked == state.name) for state, many in counts]
@@ -168,7 +168,7 @@ def _switch(found: Query, rows: tuple[FeedRow, ...]) -> list[tuple[str, int, str
 
 def _page(found: Query, rows: tuple[FeedRow, ...]) -> Listed:
     last = max(1, -(-len(rows) // SIZE))
-    text = found.one("page", "1")
+    text = found.value("page", "1")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 7 and 0 < int(text) <= last else 0
     if not number:
         g.notices = (*g.get("notices", ()), f"“page={text}” is not a page from 1 to {last}; the first is shown.")

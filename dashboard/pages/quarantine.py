@@ -43,7 +43,7 @@ def page() -> str | AnyResponse:
     if shorter := shortened(lambda told: here("quarantine.page", **told)):
         return shorter
     found, seen = _asked(strict=False)
-    picked = found.picked
+    picked = found.run_filter
     reasons, drawn = seen.made(every) if picked == RunFilter(known=seen.as_of) else _found(database(), picked, seen)
     if drawn:
         addresses = [here(f"quarantine.{kind}", **found.keys) for kind in ("as_csv", "as_json")]
@@ -73,7 +73,7 @@ def as_csv() -> Response:
     out = io.StringIO()
     told = csv.DictWriter(out, quarantine_list.RECORD_COLUMNS, lineterminator="\n")
     told.writeheader()
-    told.writerows(quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), found.picked)))
+    told.writerows(quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), found.run_filter)))
     headers = {"Content-Disposition": 'attachment; filename="milepost-quarantine.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 
@@ -84,7 +84,7 @@ def as_json() -> Response:
     found, _ = _asked(strict=True)
     body = {
         "asked": dict(found.keys),
-        "rows": quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), found.picked)),
+        "rows": quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), found.run_filter)),
     }
     return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
 

@@ -42,8 +42,8 @@ COLUMNS = (*PLAIN, *(f"rows_{name}" for name in ROWS), "aside")
 def as_csv() -> Response:
     """The list as CSV. An empty cell is a missing number; `aside` has rows by reason, as JSON."""
     found, *_ = picking(strict=True)
-    many = _count(found.picked)
-    sent = _csv(settings().store, found.picked, min(many, MOST))
+    many = _count(found.run_filter)
+    sent = _csv(settings().store, found.run_filter, min(many, MOST))
     return _sent(sent, many, "text/csv; charset=utf-8", "csv")
 
 
@@ -51,8 +51,8 @@ def as_csv() -> Response:
 def as_json() -> Response:
     """The list as JSON: how many runs it holds, how many of them are here, and these."""
     found, *_ = picking(strict=True)
-    many = _count(found.picked)
-    sent = _json(settings().store, found.picked, many)
+    many = _count(found.run_filter)
+    sent = _json(settings().store, found.run_filter, many)
     return _sent(sent, many, "application/json", "json")
 
 

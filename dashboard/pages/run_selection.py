@@ -45,8 +45,8 @@ def picking(
     if strict and found.notices:
         abort(400, " ".join(found.notices))
     g.notices = (*g.get("notices", ()), *found.notices, *(() if strict else found.unknown))
-    if found.picked.first or found.picked.last:
-        found = replace(found, reach=blocks.block_range(database(), found.picked))
+    if found.run_filter.first or found.run_filter.last:
+        found = replace(found, block_range=blocks.block_range(database(), found.run_filter))
     return found, seen, asked
 
 

@@ -47,8 +47,8 @@ def page() -> str | Response:
     known = seen.made(choices)
     after, newer = _place(asked)
     db = database()
-    many = runs.count_runs(db, found.picked)
-    listed = runs.get_page(db, found.picked, after, newer=newer)
+    many = runs.count_runs(db, found.run_filter)
+    listed = runs.get_page(db, found.run_filter, after, newer=newer)
     lines = [run_list.run_row(run) for run in listed.rows]
     met = {line.faults for line in lines}
     ways = {
@@ -68,7 +68,7 @@ def page() -> str | Response:
         grid=None if after is not None else _grid(found, seen, known),
         lines=lines,
         columns={"faults": len(met) > 1, "round": seen.mode == "replay"},
-        met=met.pop() if len(met) == 1 and len(known.faults) > 1 and not found.picked.faults else "",
+        met=met.pop() if len(met) == 1 and len(known.faults) > 1 and not found.run_filter.faults else "",
         ends=labels.OUTCOME_LABELS.values(),
         ways=ways,
         keys=found.keys,
@@ -116,7 +116,7 @@ def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Databa
 
 def _grid(found: ParsedFilter, seen: View, known: FilterChoices) -> Grid | None:
     """The grid, where what is asked for is a matter of sides and feeds alone."""
-    picked = found.picked
+    picked = found.run_filter
     if not set(found.keys) <= {"side", "partner", "feed", "faults"}:
         return None
     sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
@@ -143,7 +143,7 @@ def _shown(
 def _place(asked: Query) -> tuple[Cursor | None, bool]:
     """Where the page begins, and whether it goes on to newer runs from there."""
     for key in PLACES:
-        if text := asked.one(key):
+        if text := asked.value(key):
             try:
                 return Cursor.parse(text), key == "before"
             except ValueError:

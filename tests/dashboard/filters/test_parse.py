@@ -71,9 +71,9 @@ def test_an_address_stands_for_one_list(picked: RunFilter) -> None:
     again = found(urlencode(parse.filter_keys(picked, "M1:x:none" if picked.counted else "")))
     same = {name: tuple(n for n in getattr(picked, name) if n) for name in ("partners", "feeds", "faults")}
     assert again.notices == ()
-    assert {name: getattr(again.picked, name) for name in same} == same
+    assert {name: getattr(again.run_filter, name) for name in same} == same
     others = ("sides", "states", "first", "last", "attempt", "fingerprint", "aside", "counted")
-    assert [getattr(again.picked, name) for name in others] == [getattr(picked, name) for name in others]
+    assert [getattr(again.run_filter, name) for name in others] == [getattr(picked, name) for name in others]
 
 
 @settings(deadline=None)
@@ -82,13 +82,13 @@ def test_any_text_can_be_asked_for(text: str) -> None:
     """No value of any key is an error: it is understood, or the page says that it is not."""
     for key in parse.KEYS:
         again = found(urlencode({key: text}))
-        assert again.picked == RunFilter() or again.keys
+        assert again.run_filter == RunFilter() or again.keys
 
 
 def test_short_words_are_enough() -> None:
     """`partner=ua,dl` finds partners in whatever case, and `range=90d` counts back from the data's last day."""
     again = found("state=failed&partner=ua,dl,STRASSE&range=90d")
-    assert again.picked == RunFilter(states=("failed",), partners=("UA", "DL", "Straße"), first=date(2013, 10, 3))
+    assert again.run_filter == RunFilter(states=("failed",), partners=("UA", "DL", "Straße"), first=date(2013, 10, 3))
     assert again.keys == {"state": "failed", "partner": "UA,DL,Straße", "range": "90d"}
     assert again.notices == again.unknown == ()
 
@@ -96,7 +96,7 @@ def test_short_words_are_enough() -> None:
 def test_a_name_that_no_run_has_lists_nothing_and_is_told() -> None:
     """It is kept, so that a link to no run leads to an empty list, and not to all."""
     again = found("partner=zz")
-    assert again.picked.partners == ("zz",)
+    assert again.run_filter.partners == ("zz",)
     assert again.unknown == ("No run here has “partner=zz”; nothing is listed for it.",)
 
 
@@ -105,7 +105,7 @@ def test_more_names_than_a_list_takes_are_left_out_and_told(key: str) -> None:
     """The store can be asked for so many at once, and the page says that these are not all."""
     again = found(urlencode({key: ",".join(f"service@{n}" for n in range(1, 40_001))}))
     assert again.notices[0] == f"“{key}” gives 40,000 names, and a list takes 1,000; the others were left out."
-    picked = again.picked
+    picked = again.run_filter
     assert sum(map(len, (picked.sides, picked.partners, picked.feeds, picked.faults))) == (
         0 if key == "state" else 1_000
     )
@@ -130,7 +130,7 @@ def test_what_cannot_be_meant_is_left_out_and_told(query: str) -> None:
     again = found(query)
     assert len(again.notices) == 1
     assert "left out" in again.notices[0] or again.notices[0] == "no M9:x:none"
-    assert again.picked == RunFilter(first=date(2013, 1, 1) if "from=2013-01-01" in query else None)
+    assert again.run_filter == RunFilter(first=date(2013, 1, 1) if "from=2013-01-01" in query else None)
 
 
 def test_as_of_an_earlier_day_nothing_later_counts() -> None:
@@ -138,7 +138,7 @@ def test_as_of_an_earlier_day_nothing_later_counts() -> None:
     known, day = dict.fromkeys(parse.KEYS), date(2013, 6, 30)
     for told, last in (([], None), ([("to", "2013-12-31")], date(2013, 12, 31))):
         again = parse.parse_filter(query_string.parse_query([("as_of", "2013-06-30"), *told], known), KNOWN, day, str)
-        assert (again.picked.known, again.picked.last) == (day, last)
+        assert (again.run_filter.known, again.run_filter.last) == (day, last)
 
 
 def test_states_are_all_that_a_run_can_be() -> None:
