@@ -1,7 +1,7 @@
 """Partner names as segments of a URL path, and as people read them.
 
 A name stands in a URL as it is; URL quoting brings any character through. Only a name that a URL path would change on
-the way (of dots alone, with a slash, empty), or one that looks encoded, becomes `~` and its UTF-8 in hexadecimal.
+the way (of dots alone, with a slash or a line break, empty), or one that looks encoded, becomes `~` and its UTF-8 in hexadecimal.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 from roadmap.wording.text import beginning
 
-_CHANGED_IN_PATH = re.compile(r"\.*|~.*|.*/.*", re.DOTALL)
+_CHANGED_IN_PATH = re.compile(r"\.*|~.*|.*[/\n].*", re.DOTALL)
 
 #: Characters of a name in a table, and in its own heading.
 MAX_CHARS, MAX_HEADING_CHARS = 40, 200

@@ -48,7 +48,7 @@ def test_failures_are_put_together(on: Callable[..., FlaskClient], a_run: Callab
     assert "4 failed runs , all there are." in text
     assert re.search(r"Partner answered 503 answered 50\d More Code http-503 What they share answered … First", text)
     assert re.search(r"3 runs Failed AA/f , UA/f service@1", text)
-    assert "No kind of error was told no such column More Code none" in text
+    assert "Error type not recorded no such column More Code none" in text
     assert "1 run Refused AA/f service@1" in text
     assert "1 failed run : UA." in told(client.get("/failures?partner=ua").text)
 
