@@ -1,14 +1,15 @@
 """Partner names as segments of a URL path, and as people read them.
 
-A name stands in a URL as it is; URL quoting brings any character through. Only a name that a URL path would change on
-the way (of dots alone, with a slash or a line break, empty), or one that looks encoded, becomes `~` and its UTF-8 in hexadecimal.
+A name stands in a URL as it is; URL quoting brings any character through. Only a name that a URL path would change
+on the way (of dots alone, with a slash or a line break, empty), or one that looks encoded, becomes `~` and its UTF-8 in
+hexadecimal.
 """
 
 from __future__ import annotations
 
 import re
 
-from roadmap.wording.text import beginning
+from roadmap.wording.text import shortened
 
 _CHANGED_IN_PATH = re.compile(r"\.*|~.*|.*[/\n].*", re.DOTALL)
 
@@ -43,7 +44,7 @@ def find_partner(segment: str, names: tuple[str, ...]) -> str | None:
 
 def display_name(name: str, max_chars: int = MAX_CHARS) -> str:
     """Return a name to show: "(no name)" for a blank one, and a long one cut."""
-    return beginning(name, max_chars) if name.strip() else "(no name)"
+    return shortened(name, max_chars) if name.strip() else "(no name)"
 
 
 def list_partners(names: tuple[str, ...]) -> str:
