@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 def import_log(front: CliContext, file: Path, dry_run: bool, as_json: bool) -> None:
     """Take runs from a log that a system keeps of itself: CSV, JSON Lines or Parquet, twice does no harm.
 
-    The table [import] of milepost.toml says what its columns mean; docs/import.md explains it. Rows that cannot be
-    read are named on stderr with the reason, all others are in; then the exit code is 3. Imported runs have grade D.
+    The table [import] of milepost.toml says what its columns mean; docs/reference/import.md explains it. Rows that
+    cannot be read are named on stderr with the reason, all others are in; then the exit code is 3. Imported runs have
+    grade D.
     """
     import json
     import time

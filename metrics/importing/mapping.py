@@ -209,7 +209,9 @@ def parse_mapping(table: AnyMapping[str, Any], where: str) -> LogMapping:
         BadInput: it is not there, or has a mistake; the message names the key and the choices.
     """
     if not table:
-        raise BadInput(f"{where}: no table [import], which says what the columns of a log mean; see docs/import.md")
+        raise BadInput(
+            f"{where}: no table [import], which says what the columns of a log mean; see docs/reference/import.md"
+        )
     try:
         return LogMapping.model_validate(table)
     except ValidationError as error:

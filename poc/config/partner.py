@@ -188,8 +188,8 @@ class Endpoint(Strict):
     )
     honours_keys: bool = Field(
         default=False,
-        description="Whether the partner treats a request whose `Idempotency-Key` it has already seen as done. If "
-        "`false`, a request whose answer was lost is never sent again automatically; it is listed as ambiguous.",
+        description="Whether the partner recognises a repeated `Idempotency-Key` and does not take the request twice. "
+        "If `false`, a request whose answer was lost is never sent again automatically; it is listed as ambiguous.",
     )
     secret_headers: dict[str, str] = Field(
         default={},

@@ -55,10 +55,10 @@ class Target(BaseModel):
     model_config = STRICT
 
     name: str = Field(description="Name of a measure.")
-    at_least: float | None = Field(
-        default=None, description="The least good value, for a measure where more is better."
+    at_least: float | None = Field(default=None, description="More is better: the least value that reaches the target.")
+    at_most: float | None = Field(
+        default=None, description="Less is better: the largest value that reaches the target."
     )
-    at_most: float | None = Field(default=None, description="The most, for a measure where less is better.")
     faults: Literal["standard", "none"] = Field(
         default="standard", description="Under which faults a replay measures it; production has real faults."
     )

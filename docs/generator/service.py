@@ -1,0 +1,68 @@
+"""Facts of the exchange service: its levels, what it does after an answer, and the schedule of attempts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from docs.generator.markdown import code, table
+from poc.delivery.backoff import SCHEDULE_S
+from poc.pipeline.capabilities import LINE
+from poc.transports.http import refused
+from roadmap.plan.milestones import Plan
+from roadmap.plan.template import template
+
+#: Answers to explain: a status, and the text of `Retry-After`.
+ANSWERS = (
+    (301, None), (400, None), (408, None), (409, None), (410, None), (422, None), (425, None), (429, "60"), (500, None),
+    (502, None), (503, None), (503, "60"), (504, None),
+)  # fmt: skip
+
+#: What follows from a failure, by its kind.
+NEXT = {
+    "retry": "tries again, on the schedule",
+    "wait": "tries again, not before the time that the partner names",
+    "stop": "does not try again",
+}
+
+#: Whether the partner took a request that failed, by whether that is unknown.
+UNKNOWN = {True: "unknown", False: "no"}
+
+#: Seconds in each unit that a wait is said in, the longest first.
+UNITS = (("h", 3600), ("min", 60), ("s", 1))
+
+
+def levels() -> str:
+    """Return the service levels with the milestone that added each, and the capabilities that begin or end there."""
+    import tomllib
+
+    plan = Plan.model_validate(tomllib.loads(template()))
+    rows = []
+    for milestone in plan.milestones:
+        new = ", ".join(code(part.name) for part in LINE if part.since == milestone.level)
+        gone = ", ".join(code(part.name) for part in LINE if part.until == milestone.level - 1)
+        rows.append((code(milestone.subject), f"{milestone.code} {milestone.title}", milestone.objective, new, gone))
+    return table(("Side", "Milestone", "What for", "Adds", "Replaces"), rows)
+
+
+def answers() -> str:
+    """Return what the service does after an answer, by the function that decides it."""
+    now = datetime(2013, 1, 1, tzinfo=UTC)
+    rows = [("2xx", "delivered", "yes")]
+    for status, retry_after in ANSWERS:
+        failure = refused("", status, retry_after, now)
+        rows.append(
+            (f"{status}{' with `Retry-After`' if retry_after else ''}", NEXT[failure.kind], UNKNOWN[failure.unknown])
+        )
+    return table(("Answer", "The service", "Did the partner take it?"), rows)
+
+
+def retry_schedule() -> str:
+    """Return the schedule of attempts as a sentence."""
+    *waits, last = map(duration, SCHEDULE_S[1:])
+    return f"After a failure, Milepost waits {', '.join(waits)} and {last}: {len(SCHEDULE_S)} attempts in all."
+
+
+def duration(seconds: int) -> str:
+    """Return a number of seconds in the largest unit that divides it."""
+    name, size = next((name, size) for name, size in UNITS if seconds % size == 0)
+    return f"{seconds // size} {name}"

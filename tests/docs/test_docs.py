@@ -1,0 +1,225 @@
+"""The pages of the documentation say what is so: generated parts, examples, names and links."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+from dashboard.filters.parse import KEYS
+from metrics.events import OUTCOMES, RUN_OUTCOMES
+from metrics.importing.mapping import parse_mapping
+from metrics.stats.cost_index import Totals, cost_index
+from milepost.cli import main
+from poc.config.partner import Partner
+from poc.config.workspace import Settings, parse
+from poc.pipeline.capabilities import LINE
+from roadmap.plan.loader import load
+
+ROOT = Path(__file__).parents[2]
+PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in sorted((ROOT / "docs").rglob("*.md"))}
+FENCE = re.compile(r"^(?:<!-- (?P<note>[^>\n]*) -->\n)?```(?P<kind>\S+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+#: Port of the practice partner in a new workspace; examples get a free one.
+PARTNER_PORT = "8766"
+
+#: Seconds after which a command that does nothing has failed; far more than any needs.
+PATIENCE_S = 120
+
+
+@dataclass(frozen=True)
+class Example:
+    """One fenced block of a page, with the comment above it."""
+
+    note: str
+    kind: str
+    text: str
+
+
+def examples(page):
+    """The fenced blocks of a page, in order."""
+    return [Example(match["note"] or "", match["kind"], match["text"]) for match in FENCE.finditer(PAGES[page])]
+
+
+def pages_with(*kinds):
+    """The pages that have blocks of these kinds."""
+    return [page for page in PAGES if any(example.kind in kinds for example in examples(page))]
+
+
+def test_the_generated_parts_are_those_of_the_program():
+    """Each table that is made from the program is up to date; `python -m docs.generator` writes them anew."""
+    command = [sys.executable, "-m", "docs.generator", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), "run `python -m docs.generator`"
+
+
+def test_no_block_is_of_a_kind_that_nothing_tries():
+    """Examples are shell, TOML or JSON, each of which a test below tries; other blocks are output and page lists."""
+    kinds = {example.kind for page in PAGES for example in examples(page)}
+    assert kinds <= {"sh", "toml", "json", "text", "{toctree}"}
+
+
+@pytest.mark.parametrize("page", pages_with("sh"))
+def test_the_commands_of_a_page_run(page, tmp_path):
+    """The shell examples of a page, one after the other in an empty folder, do what the page says they do.
+
+    A comment above a block names an exit code other than 0, or says that it runs in the background; it is then ended
+    by Ctrl-C at the end of the page. A block of text after a command is a part of what the command prints.
+    """
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = str(free.getsockname()[1])
+    printed = ""
+    running = []
+    try:
+        for example in examples(page):
+            if example.kind == "text":
+                assert example.text in printed
+            if example.kind != "sh":
+                continue
+            if example.note == "runs in the background":
+                running.append(start(example, tmp_path))
+                continue
+            expected = re.fullmatch(r"(?:ends with exit code (\d+))?", example.note)
+            assert expected, example.note
+            done = subprocess.run(**shell(example), cwd=tmp_path, timeout=PATIENCE_S, check=False)
+            printed = done.stdout
+            assert done.returncode == int(expected[1] or 0), f"{example.text}{printed}"
+            use_port(tmp_path, port)
+        for process in running:
+            assert process.poll() is None, process.stdout.read()
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.wait(PATIENCE_S) in {0, 130}
+    finally:
+        for process in running:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            process.stdout.close()
+
+
+def shell(example):
+    """The arguments that run an example in a shell, with our command on the PATH and no port of this machine taken."""
+    script = re.sub(r"^(milepost .*\bserve)$", r"\1 --port 0", example.text, flags=re.MULTILINE)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {
+        "args": ["bash", "-euc", script], "env": {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}, "text": True,
+        "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
+    }  # fmt: skip
+
+
+def start(example, folder):
+    """Start an example that runs until Ctrl-C; it has begun once it says so."""
+    process = subprocess.Popen(**shell(example), cwd=folder, start_new_session=True)
+    ready, *_ = select.select([process.stdout], [], [], PATIENCE_S)
+    assert ready, example.text
+    assert "http://127.0.0.1:" in process.stdout.readline()
+    return process
+
+
+def use_port(folder, port):
+    """Give the practice partner of a new workspace a free port, and let the file in its inbox be an old one."""
+    for path in folder.glob("*/partners/*.toml"):
+        path.write_text(path.read_text("utf-8").replace(PARTNER_PORT, port), "utf-8")
+    for path in folder.glob("*/var/inbox/*/*/*"):
+        os.utime(path, (0, 0))
+
+
+@pytest.mark.parametrize("page", pages_with("toml", "json"))
+def test_the_files_of_a_page_are_in_order(page, tmp_path):
+    """Each TOML example goes through the strict loader of the file that it is, and each JSON example can be read."""
+    for example in examples(page):
+        if example.kind == "json":
+            json.loads(example.text)
+        if example.kind != "toml":
+            continue
+        path = tmp_path / "example.toml"
+        path.write_text(example.text, "utf-8")
+        tables = tomllib.loads(example.text)
+        if "milestone" in tables:
+            assert load(path, block_days=1).milestones
+        elif "endpoint" in tables:
+            assert parse(Partner, path).feed
+        elif "import" in tables:
+            assert parse_mapping(tables["import"], page).columns
+        else:
+            assert parse(Settings, path).name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_that_a_page_names_is_there(page):
+    """`milepost ...` in a text names a command with options that it has, and `make ...` a target of the Makefile."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"`make (\w+)", PAGES[page]):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for line in re.findall(r"`milepost ([^`]+)`", PAGES[page].replace("\n", " ")):
+        command, context = main, click.Context(main)
+        for word in re.sub(r"^-w \S+ ", "", line).split():
+            if word.startswith("--"):
+                assert word in {name for option in command.params for name in option.opts} | {"--help", "--version"}, (
+                    line
+                )
+            elif isinstance(command, click.Group) and (found := command.get_command(context, word)):
+                command = found
+            else:
+                assert word[:1] in "[." or word.isupper() or not isinstance(command, click.Group), line
+
+
+def column(page, heading):
+    """The code in the first column of the first table below a heading."""
+    below = PAGES[page].split(f"\n{heading}\n", 1)[1]
+    table = re.search(r"(?:^\|.*\n)+", below, re.MULTILINE)[0]
+    return [name for line in table.splitlines()[2:] for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
+
+
+def test_the_lists_that_are_written_by_hand_are_complete():
+    """Keys of addresses, capabilities and outcomes are those of the program, in words that people wrote."""
+    assert column("docs/reference/http.md", "## Keys that select runs") == list(KEYS)
+    assert set(column("docs/explanation/levels.md", "## Capabilities")) == {capability.name for capability in LINE}
+    (outcome,) = re.findall(r"## Outcome\n(.+)\n", PAGES["docs/glossary.md"])
+    rows, runs = outcome.split("How a run ends")
+    assert set(re.findall(r"`(\w+)`", rows)) == set(OUTCOMES)
+    assert set(re.findall(r"`(\w+)`", runs)) == set(RUN_OUTCOMES)
+
+
+def test_every_exit_code_is_explained():
+    """The table of exit codes has each code that an error or the gate ends with, those of signals, and no other."""
+    page = PAGES["docs/reference/exit-codes.md"]
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \| [a-z`]", page.split("## ")[0], re.MULTILINE)}
+    raised = {int(code) for code in re.findall(r"^\| (\d+) \|", page.split("## ", 1)[1], re.MULTILINE)}
+    assert listed == raised | {128 + signal.SIGINT, 128 + signal.SIGTERM}
+
+
+def test_the_example_of_a_changing_mix_is_right():
+    """Files and seconds of the table give its averages, the plain share, and the index that the page names."""
+    page = PAGES["docs/explanation/how-we-measure.md"]
+    rows = re.findall(r"^\| (?:small|large) files \| (.+) \|$", page, re.MULTILINE)
+    control_files, control_s, subject_files, subject_s = np.array([row.split(" | ") for row in rows], dtype=float).T
+    control, subject = (
+        Totals(busy_s=(files * seconds)[:, None], held=files[:, None], there=np.ones((2, 1), dtype=bool))
+        for files, seconds in ((control_files, control_s), (subject_files, subject_s))
+    )
+    averages = [side.busy_s.sum() / side.held.sum() for side in (control, subject)]
+    assert f"| average | | {averages[0]:g} | | {averages[1]:g} |" in page
+    assert f"“{100 * (1 - averages[1] / averages[0]):.0f} % faster”" in page
+    index = cost_index(subject, control, control.busy_s[:, 0])
+    assert f"the index is {index.index:.2f}:" in page
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md"])
+def test_the_links_of_the_repositorys_pages_lead_somewhere(name):
+    """Each link to a file of the repository names one; links between the pages are checked by `make docs`."""
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text("utf-8"))
+    assert [target for target in targets if not (ROOT / target).exists()] == []
