@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from docs.generator.markdown import code, table
 from poc.delivery.backoff import SCHEDULE_S
 from poc.pipeline.capabilities import LINE
-from poc.transports.http import refused
+from poc.transports.http import status_failure
 from roadmap.plan.milestones import Plan
 from roadmap.plan.template import template
 
@@ -49,7 +49,7 @@ def answers() -> str:
     now = datetime(2013, 1, 1, tzinfo=UTC)
     rows = [("2xx", "delivered", "yes")]
     for status, retry_after in ANSWERS:
-        failure = refused("", status, retry_after, now)
+        failure = status_failure("", status, retry_after, now)
         rows.append(
             (f"{status}{' with `Retry-After`' if retry_after else ''}", NEXT[failure.kind], UNKNOWN[failure.unknown])
         )
