@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from metrics.measures.fine_print import FINE_PRINT, RANGES
-from metrics.measures.registry import ALL
+from metrics.measures.registry import MEASURES
 from metrics.stats.confidence import MAX_AUTOCORRELATION, TIGHTEST_AT, anytime_factor
 from metrics.store.series import METHOD
 from roadmap.forecast.probability import without_failure
@@ -86,11 +85,10 @@ class FaultRates:
 
 def definitions(plan: Plan, mode: str) -> tuple[MeasureDefinition, ...]:
     """Every measure, in the order of the code, with what a plan asks of it."""
-    return tuple(_definition(measure, plan, mode) for measure in ALL)
+    return tuple(_definition(measure, plan, mode) for measure in MEASURES.values())
 
 
 def _definition(measure: Measure, plan: Plan, mode: str) -> MeasureDefinition:
-    fine = FINE_PRINT[measure.name]
     more = "more is better" if measure.direction == "at_least" else "less is better"
     best = roadmap_words.target_text(measure.direction, measure.best, measure.unit)
     counted = {
@@ -101,9 +99,9 @@ def _definition(measure: Measure, plan: Plan, mode: str) -> MeasureDefinition:
         ("Unit", "share, 0 to 1, shown in per cent" if measure.unit == "share" else measure.unit),
         ("Better", f"{more}; at best {best}"),
         ("Counted", counted),
-        ("Likely range", RANGES[fine.range]),
-        ("Left out", fine.left_out),
-        ("It takes", " ".join(_least_evidence(measure, fine.range, fine.least))),
+        ("Likely range", measure.range_text),
+        ("Left out", measure.exclusions),
+        ("It takes", " ".join(_least_evidence(measure))),
     )
     return MeasureDefinition(
         name=measure.name,
@@ -115,14 +113,14 @@ def _definition(measure: Measure, plan: Plan, mode: str) -> MeasureDefinition:
     )
 
 
-def _least_evidence(measure: Measure, ranged: str, least: str) -> Iterator[str]:
+def _least_evidence(measure: Measure) -> Iterator[str]:
     """The least evidence for a verdict on a measure."""
     yield f"The milestone's least number of blocks ({Rules().min_blocks} unless it says otherwise)."
-    if ranged == "wilson" and measure.direction == "at_most":
+    if measure.range == "wilson" and measure.direction == "at_most":
         needs = " and ".join(f"{without_failure(share):,} below {numbers.percent(share)}" for share in RULED_OUT_SHARES)
         yield f"Where none fails, the exchanges to show a share: {needs}, times the design effect."
-    if least:
-        yield least
+    if measure.minimum:
+        yield measure.minimum
 
 
 def _targets_of(measure: Measure, milestones: tuple[Milestone, ...], mode: str) -> Iterator[tuple[str, str]]:

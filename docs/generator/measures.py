@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from docs.generator.markdown import code, table
-from metrics.measures.fine_print import FINE_PRINT, RANGES
-from metrics.measures.registry import ALL, Measure
+from metrics.measures.registry import MEASURES, Measure
 
 KINDS = {
     "census": "census: everything is counted, and the count itself is judged",
@@ -18,23 +17,22 @@ def measures() -> str:
         ("Measure", "Title", "Better", "Unit"),
         (
             (f"[{code(m.name)}](#{m.name})", m.title, "more" if m.direction == "at_least" else "less", m.unit)
-            for m in ALL
+            for m in MEASURES.values()
         ),
     )
-    return "\n\n".join([overview, *map(section, ALL)])
+    return "\n\n".join([overview, *map(section, MEASURES.values())])
 
 
 def section(measure: Measure) -> str:
     """Return the section of one measure."""
-    fine = FINE_PRINT[measure.name]
     unit = "share, 0 to 1" if measure.unit == "share" else measure.unit
     facts = [
         ("Target", f"{code(measure.direction)}; the best possible value is {measure.best:g}"),
         ("Unit", unit),
         ("Counted", KINDS[measure.kind]),
-        ("Likely range", RANGES[fine.range]),
-        ("Left out", fine.left_out),
-        *([("Also needs", fine.least)] if fine.least else []),
+        ("Likely range", measure.range_text),
+        ("Left out", measure.exclusions),
+        *([("Also needs", measure.minimum)] if measure.minimum else []),
     ]
     return "\n\n".join(
         [

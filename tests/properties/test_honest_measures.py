@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metrics.events import FAILED_OUTCOMES, HoldingEvent, RunEvent, RunKey
-from metrics.measures.registry import ALL, MEASURES
+from metrics.measures.registry import MEASURES
 from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.stats import cost_index
@@ -114,7 +114,7 @@ def readings(db, runs, held):
     with db.atomic():
         insert_events(db, control + told)
     window = load_window(db, ASKED)
-    return {measure.name: measure.compute(window) for measure in ALL}
+    return {measure.name: measure.compute(window) for measure in MEASURES.values()}
 
 
 attempts = st.lists(
@@ -156,7 +156,7 @@ def test_renaming_an_outcome_improves_nothing(replay_db, weeks, held, names):
     ]
 
 
-@pytest.mark.parametrize("measure", ALL, ids=lambda measure: measure.name)
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=lambda measure: measure.name)
 @pytest.mark.parametrize("mode", ["replay", "live"])
 @pytest.mark.parametrize(
     "counted",

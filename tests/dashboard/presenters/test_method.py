@@ -18,8 +18,7 @@ import pytest
 
 import roadmap
 from dashboard.presenters import feed_rows, glossary, method
-from metrics.measures.fine_print import FINE_PRINT, RANGES, SCALES
-from metrics.measures.registry import ALL, MEASURES
+from metrics.measures.registry import MEASURES
 from metrics.measures.window import load_window
 from metrics.queries import feed_health
 from metrics.question import Question
@@ -37,6 +36,12 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
+#: What `Reading.scale` holds for each way to compute a range.
+SCALES = {
+    "count": None, "log_ratio": "log_ratio", "covered": "plain", "blocks": "plain", "wilson": "wilson",
+    "newcombe": "plain", "outages": None,
+}  # fmt: skip
+
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
 
@@ -51,7 +56,7 @@ def test_every_measure_stands_at_its_own_anchor(text: str, name: str) -> None:
     """Title, definition and formula are those of the code, where other pages link to."""
     part = text.split(f'<h3 id="{name}">')[1].split("</article>", maxsplit=1)[0]
     measure = MEASURES[name]
-    for said in (measure.title, measure.definition, measure.formula, FINE_PRINT[name].left_out):
+    for said in (measure.title, measure.definition, measure.formula, measure.exclusions):
         assert said in part
     assert {"census": "In full (a census)", "sampled": "As a sample"}[measure.kind] in part
     assert {"at_least": "more is better", "at_most": "less is better"}[measure.direction] in part
@@ -76,7 +81,6 @@ def test_no_word_is_explained_that_the_code_does_not_know() -> None:
     assert set(glossary.STATUS_WHEN) == set(STATUS)
     assert set(glossary.VERDICT_WHEN) == set(VERDICT)
     assert set(glossary.GRADE_WHEN) == set(GRADES)
-    assert set(FINE_PRINT) == set(MEASURES)
     told = set(re.findall(r'return "(\w+)", |^- `(\w+)`', inspect.getsource(feed_health), re.MULTILINE))
     assert {one or other for one, other in told} == set(feed_rows.STATES_BY_NAME) - {feed_rows.MONOLITH_ONLY}
 
@@ -105,12 +109,12 @@ def test_ranges_are_made_as_the_small_print_says(made_up: Callable[..., Path]) -
     asked = Question(subject="service@2", start=date(2013, 4, 1), end=date(2013, 6, 30), series=None, faults="standard")
     with closing(open_reader(made_up(moves=True))) as db:
         window = load_window(db, asked)
-        readings = [measure.compute(window) for measure in ALL]
+        readings = [measure.compute(window) for measure in MEASURES.values()]
     told = {one.measure: one.scale for one in readings if one.estimate is not None}
     assert {"busy_time_saved", "programme_time_saved", "failed_first", "delay_p50", "lost_records"} <= set(told)
-    assert told == {name: SCALES[FINE_PRINT[name].range] for name in told}
-    assert {MEASURES[name].kind for name in FINE_PRINT if FINE_PRINT[name].range == "count"} == {"census"}
-    assert set(RANGES) == set(SCALES)
+    assert told == {name: SCALES[MEASURES[name].range] for name in told}
+    assert {measure.kind for measure in MEASURES.values() if measure.range == "count"} == {"census"}
+    assert {measure.range for measure in MEASURES.values()} == set(SCALES)
 
 
 def test_the_constants_are_those_of_the_code(text: str) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metrics.measures.reading import NOT_SEEN_LIVE
-from metrics.measures.registry import ALL, MEASURES
+from metrics.measures.registry import MEASURES
 from metrics.measures.unsized_time import distribute_unsized_time
 from metrics.measures.window import load_window
 from metrics.question import Question, block_days
@@ -248,11 +248,11 @@ def test_a_look_back_is_asking_on_that_day(live_db, rows, back):
         for number, side, partner, band, busy, held, imported in rows
     ]
     keep(live_db, *(row for row in rolled if row["block_end"] <= then.isoformat()))
-    asked = [measure.compute(load_window(live_db, replace(ASKED, end=then))) for measure in ALL]
+    asked = [measure.compute(load_window(live_db, replace(ASKED, end=then))) for measure in MEASURES.values()]
     keep(live_db, *(row for row in rolled if row["block_end"] > then.isoformat()))
     whole = load_window(live_db, ASKED)
-    later = [measure.compute(whole) for measure in ALL]
-    assert [measure.compute(whole.until(then)) for measure in ALL] == asked
+    later = [measure.compute(whole) for measure in MEASURES.values()]
+    assert [measure.compute(whole.until(then)) for measure in MEASURES.values()] == asked
     if any(row["block"] > then.isoformat() >= FIRST.isoformat() for row in rolled):
         assert later[0].inputs_sha256 != asked[0].inputs_sha256
 

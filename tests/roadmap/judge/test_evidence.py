@@ -12,7 +12,7 @@ import pytest
 
 import roadmap
 from metrics.measures import comparison
-from metrics.measures.registry import MEASURES
+from metrics.measures.registry import MEASURES, load_measures
 from metrics.store.database import open_reader
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
 from roadmap.judge.evidence import question
@@ -197,7 +197,7 @@ def test_looking_ends_at_the_first_proof(roadmap_db, one_milestone, replay, monk
             counted.append(window.question.end) or comparison.compute_census(window, "lost_records", "lost")
         ),
     )
-    monkeypatch.setitem(MEASURES, "lost_records", measure)
+    monkeypatch.setitem(load_measures(), "lost_records", measure)
     (found,) = judge_all(roadmap_db, load(one_milestone), date(2013, 8, 18), 1)
     assert (found.proven_on, counted) == (DUE, [DUE, DUE])
 

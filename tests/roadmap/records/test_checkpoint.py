@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from metrics.measures import comparison
-from metrics.measures.registry import MEASURES
+from metrics.measures.registry import MEASURES, load_measures
 from metrics.store.database import open_store
 from roadmap.judge import evidence
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
@@ -106,7 +106,7 @@ def counted(monkeypatch):
         MEASURES["busy_time_saved"],
         compute=lambda window: days.append(window.question.end) or comparison.compute_busy_time_saved(window),
     )
-    monkeypatch.setitem(MEASURES, "busy_time_saved", measure)
+    monkeypatch.setitem(load_measures(), "busy_time_saved", measure)
     return days
 
 

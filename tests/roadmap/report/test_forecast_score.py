@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from metrics.measures import comparison
-from metrics.measures.registry import MEASURES
+from metrics.measures.registry import MEASURES, load_measures
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load
 from roadmap.records.decide import spend
@@ -49,7 +49,7 @@ def test_odds_are_kept_with_their_evaluation_once_a_day(roadmap_db, one_mileston
     measure = replace(
         MEASURES["busy_time_saved"], compute=lambda window: replace(comparison.compute_busy_time_saved(window), **noise)
     )
-    monkeypatch.setitem(MEASURES, "busy_time_saved", measure)
+    monkeypatch.setitem(load_measures(), "busy_time_saved", measure)
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-06-30"))
     plan = load(one_milestone)
     for week in range(9):
