@@ -20,12 +20,13 @@ import numpy as np
 import pytest
 
 from dashboard.filters.parse import KEYS
+from dashboard.pages.navigation import NAVIGATION
 from metrics.events import OUTCOMES, RUN_OUTCOMES
 from metrics.importing.mapping import parse_mapping
 from metrics.stats.cost_index import Totals, cost_index
 from milepost.cli import main
 from poc.config.partner import Partner
-from poc.config.workspace import Settings, parse
+from poc.config.workspace import Settings
 from poc.pipeline.capabilities import LINE
 from roadmap.plan.loader import load
 
@@ -151,11 +152,11 @@ def test_the_files_of_a_page_are_in_order(page, tmp_path):
         if "milestone" in tables:
             assert load(path, block_days=1).milestones
         elif "endpoint" in tables:
-            assert parse(Partner, path).feed
+            assert Partner.model_validate(tables).feed
         elif "import" in tables:
             assert parse_mapping(tables["import"], page).columns
         else:
-            assert parse(Settings, path).name
+            assert Settings.model_validate(tables).name
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -188,6 +189,8 @@ def test_the_lists_that_are_written_by_hand_are_complete():
     """Keys of addresses, capabilities and outcomes are those of the program, in words that people wrote."""
     assert column("docs/reference/http.md", "## Keys that select runs") == list(KEYS)
     assert set(column("docs/explanation/levels.md", "## Capabilities")) == {capability.name for capability in LINE}
+    shown = re.findall(r"^\| ([^|`]+) \| [a-z]", PAGES["docs/how-to/read-the-dashboard.md"], re.MULTILINE)
+    assert [name for name in shown if name != "page"] == [*(label for _, label in NAVIGATION), "Report"]
     (outcome,) = re.findall(r"## Outcome\n(.+)\n", PAGES["docs/glossary.md"])
     rows, runs = outcome.split("How a run ends")
     assert set(re.findall(r"`(\w+)`", rows)) == set(OUTCOMES)
