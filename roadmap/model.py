@@ -163,7 +163,3 @@ class Checkpoint:
             "met_on": [[*key, day.isoformat()] for key, day in sorted(self.met_on.items())],
             "sha256": self.sha256,
         }
-
-
-#: Statuses that somebody should act on, the most pressing first.
-PRESSING = ("missed", "stalled", "at_risk", "stopped", "paused")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from roadmap.wording.decisions import DECIDED, decision_text
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -13,13 +15,10 @@ if TYPE_CHECKING:
 
     from roadmap.cli.session import CliContext, Session
 
-#: What may be decided; `record.CHOICES` says the same, and cannot be imported for a help text.
-CHOICES = ("continue", "change", "pause", "stop", "resume")
-
 
 @click.command()
 @click.argument("code")
-@click.argument("choice", type=click.Choice(CHOICES))
+@click.argument("choice", type=click.Choice(tuple(DECIDED)))
 @click.option("--why", required=True, metavar="TEXT", help="The reason, in a sentence.")
 @click.option("--owner", required=True, metavar="NAME", help="Who takes the decision.")
 @click.option(
@@ -50,11 +49,9 @@ def decide(
     if as_json:
         click.echo(json.dumps({"code": code} | taken_json(taken), indent=2))
         return
-    end = f" until {taken.decision.until}" if taken.decision.until else ""
-    click.echo(
-        f"{code}: {records_decide.CHOICES[choice]}{end}, by {taken.decision.owner}, as of {taken.decision.as_of}: "
-        f"{taken.decision.why}\nThe numbers alone would have said {taken.advice}"
-    )
+    made = taken.decision
+    text = decision_text(made.choice, made.owner, until=made.until, as_of=made.as_of, why=made.why)
+    click.echo(f"{code}: {text}\nThe numbers alone would have said {taken.advice}")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

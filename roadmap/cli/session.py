@@ -174,10 +174,10 @@ def _heading(front: CliContext, today: date, asked: date | None) -> str:
 def _gone(db: Database, plan: Plan) -> str:
     """Which milestones were planned once and have left the file, as a further sentence."""
     from roadmap.plan.revisions import gone
-    from roadmap.wording.dates import day
+    from roadmap.wording.verdicts import removed_text
 
-    left = ", ".join(f"{one.code} (due {day(one.due)})" for one in gone(db, plan))
-    return f" Planned once, and no longer in the file: {left}." if left else ""
+    text = removed_text({revision.code: revision.due for revision in gone(db, plan)})
+    return f" {text}" if text else ""
 
 
 def _nothing(front: CliContext) -> str:

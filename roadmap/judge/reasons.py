@@ -12,6 +12,7 @@ from roadmap.forecast.forecast import at_best
 from roadmap.forecast.probability import blocks_left, counted_from
 from roadmap.model import Reason
 from roadmap.wording.dates import block_noun, day
+from roadmap.wording.decisions import DECIDED, decision_text
 from roadmap.wording.numbers import plural
 from roadmap.wording.verdicts import VERDICT, reading_text, target_text
 
@@ -57,10 +58,8 @@ def proven(
 
 def decided(decision: Decision) -> Reason:
     """Who paused or stopped it, and why."""
-    verb = {"pause": "paused", "stop": "stopped"}[decision.choice]
-    ends = decision.last_day
-    until = f" until {day(ends) if ends else decision.until}" if decision.until else ""
-    text = f"{verb} on {day(decision.as_of)} by {decision.owner}{until}: {decision.why}"
+    verb = DECIDED[decision.choice]
+    text = decision_text(decision.choice, decision.owner, until=decision.until, as_of=decision.as_of, why=decision.why)
     return Reason(code=verb, text=text, change="a recorded decision to resume")
 
 

@@ -21,6 +21,7 @@ from roadmap.judge import reasons
 from roadmap.judge.advice import advise
 from roadmap.model import Evidence, Reason, Verdict, over
 from roadmap.wording.dates import day
+from roadmap.wording.decisions import DECIDED
 from roadmap.wording.numbers import plural
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _status(
     if evidence.proven_on is not None:
         return "proven", list(reasons.proven(milestone, evidence.proven_on, done, days, evidence.planned_on))
     if decision and decision.holds(today):
-        return {"pause": "paused", "stop": "stopped"}[decision.choice], [reasons.decided(decision)]
+        return DECIDED[decision.choice], [reasons.decided(decision)]
     unbuilt = list(reasons.not_built(milestone, built))
     if today < milestone.start:
         return "not_started", [*unbuilt, *reasons.starts_later(milestone, today)]

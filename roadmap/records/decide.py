@@ -16,6 +16,7 @@ from roadmap.records.decisions import cost_entries, decisions
 from roadmap.records.evaluations import evaluation_of
 from roadmap.records.verdict_json import to_json
 from roadmap.wording.dates import day
+from roadmap.wording.decisions import DECIDED
 from roadmap.wording.verdicts import advice_text
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from roadmap.model import Decision, Verdict
     from roadmap.plan.milestones import Milestone
     from roadmap.records.decisions import RecordedDecision
-
-#: What may be decided, as people say it afterwards.
-CHOICES = {"continue": "continued", "change": "changed", "pause": "paused", "stop": "stopped", "resume": "resumed"}
 
 
 def decide(
@@ -67,8 +65,8 @@ def decide(
 
 def _check(code: str, last: Decision | None, today: date, choice: str, until: date | None) -> None:
     """Whether a choice makes sense after the decision that stands."""
-    if choice not in CHOICES:
-        raise Refused(f"{code}: {choice!r} cannot be decided; choose one of {', '.join(CHOICES)}")
+    if choice not in DECIDED:
+        raise Refused(f"{code}: {choice!r} cannot be decided; choose one of {', '.join(DECIDED)}")
     if until is not None and choice != "pause":
         raise Refused(f"{code}: --until {until} goes with `pause` only; `{choice}` has no end")
     if until is not None and until <= today:
@@ -79,7 +77,7 @@ def _check(code: str, last: Decision | None, today: date, choice: str, until: da
         return
     if last is None or not last.holds(today):
         return
-    since = f"{code}: is {CHOICES[last.choice]} since {day(last.as_of)}"
+    since = f"{code}: is {DECIDED[last.choice]} since {day(last.as_of)}"
     if choice == last.choice == "pause" and until is not None and until.isoformat() != last.until:
         return
     if choice == last.choice:

@@ -11,8 +11,9 @@ from roadmap.records.decisions import CostEntry, RecordedDecision, cost_entries,
 from roadmap.records.verdict_json import to_json as verdict_json
 from roadmap.report.forecast_score import Score, score
 from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, repeats, title
-from roadmap.wording.dates import day
-from roadmap.wording.numbers import amount, plural
+from roadmap.wording.dates import day, slip_basis, slip_parts
+from roadmap.wording.decisions import decision_text
+from roadmap.wording.numbers import amount
 from roadmap.wording.verdicts import advice_text, spent_text
 
 if TYPE_CHECKING:
@@ -182,9 +183,10 @@ def _plans(dossier: Dossier) -> Iterator[str]:
     for before, after in zip(dossier.plans, later, strict=False):
         changed = "; ".join(changes(before.plan, after.plan)) or "nothing changed"
         yield line(f"revision {after.revision}", f" recorded {day(after.as_of)}: {changed}")
-    slip = dossier.verdict.slip_days
-    if slip:
-        yield line("slip", f" due {plural(abs(slip), 'day')} {'after' if slip > 0 else 'before'} the first plan")
+    verdict = dossier.verdict
+    if verdict.slip_days:
+        parts = slip_parts(verdict.first_due, verdict.due, verdict.proven_on, verdict.as_of)
+        yield line("slip", f"{'; '.join(parts)}; {slip_basis(verdict.first_due, verdict.due, verdict.proven_on)}")
 
 
 def _decisions(dossier: Dossier) -> Iterator[str]:
@@ -193,8 +195,8 @@ def _decisions(dossier: Dossier) -> Iterator[str]:
         yield line("", "none recorded")
     for taken in dossier.decisions:
         decided = taken.decision
-        end = f" until {decided.until}" if decided.until else ""
-        yield line(decided.choice, f"{day(decided.as_of)}, {decided.owner}{end}: {decided.why}")
+        text = decision_text(decided.choice, decided.owner, until=decided.until, as_of=decided.as_of, why=decided.why)
+        yield line(decided.choice, text)
         if taken.advice:
             yield line("", f"advised then: {taken.advice}")
 

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING
 
 from metrics.question import block_word
 from metrics.store.series import METHOD
-from roadmap.model import PRESSING
 from roadmap.plan.revisions import gone
 from roadmap.records.decisions import decisions
 from roadmap.report import block_series, caveats, headline, key_figures, one_page_table, svg_chart
 from roadmap.report.one_page_table import DENSE, ROOMY
 from roadmap.wording import dates, gains
 from roadmap.wording.dates import day
+from roadmap.wording.decisions import decision_text
 from roadmap.wording.gains import under_faults
 from roadmap.wording.numbers import plural
 from roadmap.wording.text import shortened
-from roadmap.wording.verdicts import STATUS
+from roadmap.wording.verdicts import removed_text, standing_sentences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlite_utils import Database
 
@@ -102,7 +102,7 @@ def gather(
         detail=shortened(_with_command(said), 230)
         if said
         else f"What follows is the plan alone; {FILLS[clock]} the numbers.",
-        standing=tuple(shortened(text, 110) for text in _standing(verdicts)),
+        standing=tuple(shortened(text, 110) for text in standing_sentences({v.code: v.status for v in verdicts})),
         figures=key_figures.figures(db, head, plan, verdicts),
         drawing=_drawn(db, plan, built, today, clock, faults, HEIGHTS[fill]) if db else None,
         rows=rows,
@@ -152,16 +152,6 @@ def _counted(head: HeadlineCandidate | None, faults: str) -> str:
     return f"{sides}, {feeds}, {under_faults(faults)}, {when}"
 
 
-def _standing(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    proven = [v.code for v in verdicts if v.status == "proven"]
-    of = plural(len(verdicts), "milestone")
-    yield f"{len(proven)} of {of} proven: {', '.join(proven)}." if proven else f"None of {of} proven."
-    for status in PRESSING:
-        codes = [v.code for v in verdicts if v.status == status]
-        if codes:
-            yield f"{STATUS[status].capitalize()}: {', '.join(codes)}."
-
-
 def _drawn(
     db: Database, plan: Plan, built: int, today: date, clock: str, faults: str, height: int
 ) -> svg_chart.Drawing | None:
@@ -173,8 +163,7 @@ def _drawn(
 
 
 def _gone(db: Database, plan: Plan, today: date) -> str:
-    left = ", ".join(f"{one.code} (due {day(one.due)})" for one in gone(db, plan) if one.as_of <= today)
-    return f"Planned once, and no longer in the file: {left}." if left else ""
+    return removed_text({plan.code: plan.due for plan in gone(db, plan) if plan.as_of <= today})
 
 
 def _newest(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
@@ -185,12 +174,10 @@ def _newest(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
     if not taken:
         return "None recorded."
     *_, code, newest = max(taken, key=lambda one: one[:2])
-    decided = newest.decision
-    end = f" until {decided.until}" if decided.until else ""
-    advised = newest.advice.partition(":")[0]
-    other = f" (advised: {advised})" if advised else ""
-    owner = shortened(decided.owner, 40)
-    return f"{day(decided.as_of)}, {code}: {decided.choice}{end}{other}, by {owner}: {decided.why}"
+    made = newest.decision
+    advised, owner = newest.advice.partition(":")[0], shortened(made.owner, 40)
+    text = decision_text(made.choice, owner, until=made.until, as_of=made.as_of, why=made.why, advised=advised)
+    return f"{code}: {text}"
 
 
 def _plan_sha256(plan: Plan) -> str:

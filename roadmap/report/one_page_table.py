@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
-from roadmap.model import PRESSING
 from roadmap.report.verdict_text import title
-from roadmap.wording.dates import day
+from roadmap.wording.dates import day, slip_parts
 from roadmap.wording.gains import gained, less_time
-from roadmap.wording.numbers import MISSING, count, odds_text, plural, span
+from roadmap.wording.numbers import MISSING, count, odds_text, span
 from roadmap.wording.text import shortened
-from roadmap.wording.verdicts import STATUS, target_text
+from roadmap.wording.verdicts import PRESSING, STATUS, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,11 +132,10 @@ def _gain(timed: Criterion | None) -> tuple[str, str]:
 
 
 def _slip(v: Verdict, today: date, fill: str) -> str:
-    over = v.proven_on is None and today > v.due
-    said = [f"{plural((today - v.due).days, 'day')} overdue"] if over else []
-    if v.slip_days:
-        said.append(f"{plural(abs(v.slip_days), 'day')} {'later' if v.slip_days > 0 else 'earlier'} than planned")
-    return ", ".join(said if fill == "roomy" else said[:1])
+    if v.proven_on and not v.slip_days:
+        return ""  # the status says how late
+    parts = slip_parts(v.first_due, v.due, v.proven_on, today)
+    return ", ".join(parts if fill == "roomy" else parts[:1])
 
 
 def _ahead(v: Verdict, today: date) -> str:

@@ -54,14 +54,30 @@ def ago(time: timedelta) -> str:
     return f"{plural(minutes, 'minute')} ago"
 
 
-def due_slip(proven: date | None, due: date, today: date) -> str:
-    """How far a milestone is from its plan: days late or early once proven, else overdue, or nothing yet."""
-    if proven is not None:
-        late = (proven - due).days
-        if late == 0:
-            return "on the day"
-        return f"{plural(abs(late), 'day')} {'late' if late > 0 else 'early'}"
-    return f"{plural((today - due).days, 'day')} overdue" if today > due else ""
+def late_text(proven_on: date, due: date) -> str:
+    """Return how late a proof came: "7 days late", "7 days early", "on the day"."""
+    late = (proven_on - due).days
+    return f"{plural(abs(late), 'day')} {'late' if late > 0 else 'early'}" if late else "on the day"
+
+
+def slip_parts(first_due: date, due: date, proven_on: date | None, today: date) -> tuple[str, ...]:
+    """Return how far a milestone is from its first plan, most important part first; nothing while it is as planned.
+
+    Once proven, the proof is measured against the first due date: "7 days late". Until then: "3 days overdue", and how
+    far the due date was moved, "91 days later than first planned".
+    """
+    if proven_on is not None:
+        return (late_text(proven_on, first_due),)
+    moved = (due - first_due).days
+    overdue = f"{plural((today - due).days, 'day')} overdue" if today > due else ""
+    shifted = f"{plural(abs(moved), 'day')} {'later' if moved > 0 else 'earlier'} than first planned" if moved else ""
+    return tuple(part for part in (overdue, shifted) if part)
+
+
+def slip_basis(first_due: date, due: date, proven_on: date | None) -> str:
+    """Return the dates that a slip is measured between: "first due 30 Jun 2013, now 14 Jul 2013; proven 23 Jun 2013"."""
+    moved = f", now {day(due)}" if due != first_due else ""
+    return f"first due {day(first_due)}{moved}" + (f"; proven {day(proven_on)}" if proven_on else "")
 
 
 def day_span(first: date, last: date) -> str:

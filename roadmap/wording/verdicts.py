@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from roadmap.wording.dates import day
 from roadmap.wording.gains import less_time
 from roadmap.wording.numbers import (
     MISSING,
@@ -15,10 +16,15 @@ from roadmap.wording.numbers import (
     digits_of,
     digits_to_separate,
     percent,
+    plural,
     span,
 )
+from roadmap.wording.text import capital
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
     from metrics.measures.reading import Reading
 
 STATUS = {
@@ -43,6 +49,38 @@ VERDICT = {
     "breached": "breached",
     "unproven": "not shown to hold yet",
 }
+
+
+#: Statuses that ask for action, most pressing first.
+PRESSING = ("missed", "stalled", "at_risk", "stopped", "paused")
+
+
+def proven_text(codes: Sequence[str], total: int) -> str:
+    """Return how many milestones are proven, and which: "1 of 4 milestones proven: M1"."""
+    named = f": {', '.join(codes)}" if codes else ""
+    return f"{len(codes)} of {plural(total, 'milestone')} proven{named}"
+
+
+def standing_sentences(statuses: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which milestones are proven, then which ask for action, a sentence each.
+
+    Args:
+        statuses: status of each milestone, by its code.
+    """
+    by_status = {status: [code for code, other in statuses.items() if other == status] for status in PRESSING}
+    proven = [code for code, status in statuses.items() if status == "proven"]
+    pressing = (f"{capital(STATUS[status])}: {', '.join(codes)}." for status, codes in by_status.items() if codes)
+    return (f"{proven_text(proven, len(statuses))}.", *pressing)
+
+
+def removed_text(due_dates: Mapping[str, date]) -> str:
+    """Return which started milestones have left the file, as a sentence; "" where none has.
+
+    Args:
+        due_dates: the last planned due date of each, by its code.
+    """
+    removed = ", ".join(f"{code} (due {day(due)})" for code, due in due_dates.items())
+    return f"Planned once, and no longer in the file: {removed}." if removed else ""
 
 
 def target_text(direction: str, value: float, unit: str) -> str:
