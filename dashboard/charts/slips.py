@@ -10,7 +10,7 @@ from dashboard.charts.chart import CODE, Chart, ChartColumn, plain_value
 from dashboard.charts.layout import diamond_traces, line_trace, text_label, time_figure, value_axis
 from dashboard.charts.theme import PALETTES
 from metrics.measures.registry import MEASURES
-from roadmap.wording import dates, numbers
+from roadmap.wording import dates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -198,12 +198,7 @@ def _latest_targets(one: RecordedForecast) -> str:
 
 def _forecast_row(one: RecordedForecast) -> dict[str, Any]:
     late = (one.expected_on - one.due).days if one.expected_on else None
-    if late is None:
-        said = "not expected within three years"
-    elif late == 0:
-        said = "on the due date"
-    else:
-        said = f"{numbers.plural(abs(late), 'day')} {'after' if late > 0 else 'before'} the due date"
+    said = dates.late_text(one.expected_on, one.due) if one.expected_on else "not expected within three years"
     return {
         "code": one.code, "as_of": one.as_of.isoformat(), "due": one.due.isoformat(),
         "expected_on": plain_value(one.expected_on), "late_days": late, "said": said,

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dashboard.presenters import decisions
-from dashboard.presenters.milestone_list import DECISION_PAST_TENSE
 from dashboard.queries.verdicts import verdicts_without_decisions
 from roadmap.judge.advice import decision_needed
-from roadmap.wording import dates
 from roadmap.wording import text as wording_text
 from roadmap.wording import verdicts as roadmap_words
+from roadmap.wording.decisions import decision_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,5 +98,4 @@ def _describe_last(taken: Sequence[RecordedDecision]) -> str:
     if not taken:
         return ""
     last = taken[-1].decision
-    done = DECISION_PAST_TENSE.get(last.choice, last.choice)
-    return f"{done}{decisions.describe_end(last)} by {last.owner}, {dates.day(last.as_of)}"
+    return decision_text(last.choice, last.owner, until=last.until, as_of=last.as_of)

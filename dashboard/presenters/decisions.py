@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard.presenters.milestone_list import DECISION_PAST_TENSE
 from metrics.measures.registry import MEASURES
 from roadmap.records.decisions import decisions
 from roadmap.wording import dates, gains, numbers
 from roadmap.wording import verdicts as roadmap_words
+from roadmap.wording.decisions import DECIDED, until_text
 from roadmap.wording.gains import under_faults
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def decision_row(code: str, title: str | None, taken: RecordedDecision) -> Decis
         title=str(then.get("title") or title or ""),
         in_plan=title is not None,
         choice=decision.choice,
-        said=DECISION_PAST_TENSE.get(decision.choice, decision.choice) + describe_end(decision),
+        said=DECIDED.get(decision.choice, decision.choice) + until_text(decision.until),
         owner=decision.owner,
         as_of=decision.as_of,
         why=decision.why,
@@ -94,13 +94,6 @@ def decision_row(code: str, title: str | None, taken: RecordedDecision) -> Decis
         advice=taken.advice,
         agrees=choice == decision.choice if choice else None,
     )
-
-
-def describe_end(decision: Decision) -> str:
-    """How long a decision holds, to stand behind it: " until 30 Jun 2013"; "" where it says nothing of it."""
-    if not decision.until:
-        return ""
-    return f" until {dates.day(decision.last_day) if decision.last_day else decision.until}"
 
 
 def _describe_gain(then: Mapping[str, Any]) -> str:

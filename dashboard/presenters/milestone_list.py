@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from dashboard.presenters.key_figures import describe_evidence
 from metrics.measures.registry import MEASURES
 from roadmap.wording import dates, gains, numbers, text
-from roadmap.wording import dates as wording_dates
 from roadmap.wording import numbers as wording_numbers
 from roadmap.wording import verdicts as roadmap_words
+from roadmap.wording.dates import slip_basis, slip_parts
+from roadmap.wording.decisions import DECIDED, decision_text
 from roadmap.wording.gains import under_faults
 from roadmap.wording.numbers import counted
 
@@ -76,15 +77,6 @@ class MilestoneRow:
 #: What readings count that is a list of runs, and what picks it among those of their blocks.
 COUNTED_KEYS: Mapping[str, Mapping[str, str]] = {"runs": {}, "exchanges": {"attempt": "last"}}
 
-#: What was decided, as people say it afterwards.
-DECISION_PAST_TENSE = {
-    "continue": "continued",
-    "change": "changed",
-    "pause": "paused",
-    "stop": "stopped",
-    "resume": "resumed",
-}
-
 
 def milestone_rows(
     milestones: Sequence[Milestone],
@@ -137,9 +129,9 @@ def milestone_row(
         due=dates.day(verdict.due),
         proven=dates.day(verdict.proven_on) if verdict.proven_on else "not yet",
         slip=describe_slip(verdict, today),
-        slip_why=describe_slip_reason(verdict),
-        decided=describe_decision(decided) if decided else "",
-        holds=DECISION_PAST_TENSE[decided.choice] if decided and decided.holds(today) else "",
+        slip_why=slip_basis(verdict.first_due, verdict.due, verdict.proven_on),
+        decided=decision_text(decided.choice, decided.owner, until=decided.until) if decided else "",
+        holds=DECIDED[decided.choice] if decided and decided.holds(today) else "",
         decided_why=f"{dates.day(decided.as_of)}: {decided.why}" if decided else "",
         spent=roadmap_words.spent_text(spent, milestone.budget),
         criteria=tuple(_criterion_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
@@ -151,32 +143,14 @@ def reading_key(code: str, criterion: Criterion) -> str:
     return f"{code}:{criterion.name}:{criterion.faults}"
 
 
-def describe_decision(decided: Decision) -> str:
-    """What was decided and by whom: "paused by Ada until 30 Jun 2013"."""
-    last = decided.last_day
-    until = f" until {dates.day(last) if last else decided.until}" if decided.until else ""
-    return f"{DECISION_PAST_TENSE.get(decided.choice, decided.choice)} by {decided.owner}{until}"
-
-
 def describe_slip(verdict: Verdict, today: date) -> str:
-    """How far a milestone is from its first plan: by its proof, else by the day it is due now or has passed."""
-    first = verdict.first_due
-    if verdict.proven_on is not None or (today > first and today > verdict.due):
-        return wording_dates.due_slip(verdict.proven_on, first, today)
-    if verdict.slip_days:
-        return f"{numbers.plural(abs(verdict.slip_days), 'day')} {'later' if verdict.slip_days > 0 else 'sooner'}"
+    """Return how far a milestone is from its first plan; while it is as planned, the days left."""
+    if parts := slip_parts(verdict.first_due, verdict.due, verdict.proven_on, today):
+        return "; ".join(parts)
     if verdict.start > today:
         return "not started"
-    left = (first - today).days
+    left = (verdict.first_due - today).days
     return f"{numbers.plural(left, 'day')} left" if left else "due today"
-
-
-def describe_slip_reason(verdict: Verdict) -> str:
-    """What the slip is measured from, and whether the due date was moved since."""
-    first = f"first due {dates.day(verdict.first_due)}"
-    moved = f", now {dates.day(verdict.due)}" if verdict.slip_days else ""
-    proven = f"; proven {dates.day(verdict.proven_on)}" if verdict.proven_on else ""
-    return first + moved + proven
 
 
 def _likely(reading: Reading | None, target: float | None) -> str:

@@ -53,7 +53,7 @@ class Freshness:
         """How far the data goes, and how old that is; a replay stands still, and has no age."""
         if self.newest is None:
             return "No runs yet"
-        said = f"Data up to {dates.day(self.newest.date())} {self.newest:%H:%M} UTC"
+        said = f"{dates.data_until_text(self.newest.date())} {self.newest:%H:%M} UTC"
         if self.mode == "replay":
             return f"{said} (replayed calendar)"
         return said if now is None else f"{said} ({wording_dates.ago(now - self.newest)})"

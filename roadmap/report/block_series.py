@@ -108,6 +108,13 @@ class BlockPoint:
     subject_exchanges: int | None
 
 
+def last_block_end(db: Database, today: date) -> date | None:
+    """Return the last day of the newest block that has ended by a day; None where there is none."""
+    sql = "SELECT MAX(block_end) FROM run_block WHERE block_end <= ?"
+    last = db.execute(sql, (today.isoformat(),)).fetchone()[0]
+    return date.fromisoformat(last) if last else None
+
+
 def milestone_spans(plan: Plan, built: int, today: date) -> list[MilestoneSpan]:
     """Which milestone's service stands when: each built one from its start until the next built one's."""
     standing = sorted((m for m in plan.milestones if m.level <= built and m.start <= today), key=lambda m: m.start)

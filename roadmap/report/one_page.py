@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from metrics.question import block_word
@@ -28,6 +27,7 @@ from roadmap.wording.verdicts import removed_text, standing_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
 
     from sqlite_utils import Database
 
@@ -92,7 +92,7 @@ def gather(
     said = gains.answer(head.gain) if head else None
     return OnePageReport(
         kind=KINDS[clock],
-        upto=_upto(db, today),
+        upto=dates.data_until_text(block_series.last_block_end(db, today) if db else None),
         as_of=day(today),
         day=today.isoformat(),
         plan=_revisions(plan),
@@ -121,12 +121,6 @@ def gather(
 
 def _with_command(said: Answer) -> str:
     return f"{said.detail} {said.step} `{said.command}`." if said.command else said.detail
-
-
-def _upto(db: Database | None, today: date) -> str:
-    sql = "SELECT MAX(block_end) FROM run_block WHERE block_end <= ?"
-    last = db.execute(sql, (today.isoformat(),)).fetchone()[0] if db else None
-    return f"Data up to {day(date.fromisoformat(last))}" if last else "No data"
 
 
 def _revisions(plan: Plan) -> str:

@@ -75,9 +75,14 @@ def slip_parts(first_due: date, due: date, proven_on: date | None, today: date) 
 
 
 def slip_basis(first_due: date, due: date, proven_on: date | None) -> str:
-    """Return the dates that a slip is measured between: "first due 30 Jun 2013, now 14 Jul 2013; proven 23 Jun 2013"."""
+    """Return the dates of a slip: "first due 30 Jun 2013, now 14 Jul 2013; proven 23 Jun 2013"."""
     moved = f", now {day(due)}" if due != first_due else ""
     return f"first due {day(first_due)}{moved}" + (f"; proven {day(proven_on)}" if proven_on else "")
+
+
+def data_until_text(last: date | None) -> str:
+    """Return until when there is data: "Data up to 31 Dec 2013", or "No data"."""
+    return f"Data up to {day(last)}" if last else "No data"
 
 
 def day_span(first: date, last: date) -> str:

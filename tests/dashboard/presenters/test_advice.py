@@ -107,7 +107,7 @@ def test_a_decision_on_other_findings_answers_nothing(
     store = made_up(moves=True, recovers=90)
     decided(store, date(2013, 10, 13), "M4", "continue")
     (one,) = asked(app_on(store, built=4).test_client())
-    assert "Decided last, on other findings: continued by Ada, 13 Oct 2013." in one
+    assert "Decided last, on other findings: continued on 13 Oct 2013 by Ada." in one
 
 
 def test_what_holds_is_an_answer(example: FlaskClient) -> None:

@@ -9,7 +9,6 @@ from datetime import date
 
 import pytest
 
-from roadmap.cli import record as cli_record
 from roadmap.errors import Refused
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load
@@ -172,8 +171,3 @@ def test_the_database_refuses_to_change_or_delete_what_was_recorded(roadmap_db, 
         for verb in (f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}"):
             with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
                 roadmap_db.execute(verb)
-
-
-def test_the_command_line_offers_every_choice():
-    """What can be decided is listed once for help texts, which import nothing, and once where it is checked."""
-    assert tuple(records_decide.CHOICES) == cli_record.CHOICES

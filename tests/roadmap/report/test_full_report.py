@@ -38,14 +38,14 @@ def test_the_report_in_words(measured):
     output = run(measured, "report")
     for said in (
         "Replay, judged as of 31 Mar 2013, its last day.",
-        "not production. Data until 31 Mar 2013.",
+        "not production. Data up to 31 Mar 2013.",
         "1 of 1 milestone proven: M1.",
         "Processing time saved with M1: 59.5% less time, likely 59.1% to 59.9%; the target is at least 30%.",
-        "M1 Receive           proven",
-        "  why        every target reached on 31 Mar 2013",
-        "  due        31 Mar 2013, proven in time",
-        "  spent      2,500 of 5,000",
-        "31 Mar 2013, M1: continue, by Bea (advised: continue): it pays",
+        "M1 Receive: proven",
+        "  why: every target reached on 31 Mar 2013",
+        "  due: 31 Mar 2013, on the day (first due 31 Mar 2013; proven 31 Mar 2013)",
+        "  spent: 2,500 of 5,000",
+        "M1: continued on 31 Mar 2013 by Bea (advised: continue): it pays",
         "Grade B, faults standard, series s-standard, method",
         "Records lost: Records that the service called delivered and the partner does not hold",
         "milestone file: ",
@@ -57,10 +57,10 @@ def test_the_same_in_markdown_and_html(measured):
     """Markdown holds all of it; the one page says the same of what stands, and who decided last."""
     said = ("1 of 1 milestone proven: M1.", "it pays", "very target reached on 31 Mar 2013")
     forms = {
-        "--markdown": ("M1 Receive", "2,500 of 5,000", "Data until 31 Mar 2013.", "Guardrail: Records lost: 0"),
+        "--markdown": ("M1 Receive", "2,500 of 5,000", "Data up to 31 Mar 2013.", "Guardrail: Records lost: 0"),
         "--html": (
             "<b>M1</b> Receive", "2,500", "of 5,000", "Data up to 31 Mar 2013 · as of 31 Mar 2013", ">shop<",
-            "replay, not production", "continue (advised: continue), by Bea: it pays", "59.5% less time",
+            "replay, not production", "M1: continued on 31 Mar 2013 by Bea (advised: continue): it pays", "59.5% less time",
             "milepost roadmap report --as-of 2013-03-31 --html FILE",
         ),
     }  # fmt: skip
@@ -152,10 +152,8 @@ def test_hostile_words_are_shown_as_words(measured):
     assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;" in html
     markdown = run(measured, "report", "--markdown")
     assert not re.search(r"(?<!\\)<", markdown)
-    assert r"\<script\>alert('x')\</script\> \| \[a\](http://b) \`c\`" in markdown
+    assert r"\<script\>alert('x')\</script\> | \[a\](http://b) \`c\`" in markdown
     assert not re.search(r"^# big", markdown, re.MULTILINE)
-    (row,) = [line for line in markdown.splitlines() if line.startswith("| M1")]
-    assert len(re.findall(r"(?<!\\)\|", row)) == 7
 
 
 def test_a_moved_due_date_shows_its_slip(measured, replay):
@@ -163,8 +161,8 @@ def test_a_moved_due_date_shows_its_slip(measured, replay):
     text = measured.milestones.read_text().replace("0.30", "0.90").replace("2013-03-31", "2013-06-30")
     measured.milestones.write_text(text.replace('code = "M1"', 'code = "M1"\nrevision = 2'))
     output = run(measured, "report")
-    assert "  due        30 Jun 2013, 91 days later than first planned for 31 Mar 2013" in output
-    assert "1 milestone, none of them proven." in output
+    assert "  due: 30 Jun 2013, 91 days later than first planned (first due 31 Mar 2013, now 30 Jun 2013)" in output
+    assert "0 of 1 milestone proven." in output
     assert "At risk: M1." in output
 
 
@@ -174,7 +172,7 @@ def test_overdue_is_said_in_days(front, replay):
     replay(db, range(13), lost=1)
     db.close()
     output = run(front, "report")
-    assert "  due        31 Mar 2013, as first planned; 7 days overdue" in output
+    assert "  due: 31 Mar 2013, 7 days overdue (first due 31 Mar 2013)" in output
     assert "Missed: M1." in output
 
 

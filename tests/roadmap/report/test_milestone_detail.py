@@ -134,12 +134,12 @@ def test_a_decision_is_told_with_the_advice_of_that_day(measured):
     assert (done.exit_code, done.output.splitlines()) == (
         0,
         [
-            "M1: paused until 2013-05-01, by Ann, as of 2013-03-31: no partner",
+            "M1: paused on 31 Mar 2013 by Ann until 1 May 2013: no partner",
             "The numbers alone would have said continue: it is proven; what comes next can build on it",
         ],
     )
     assert lines(run(measured, "show", "M1").output, "Decisions") == [
-        "  pause      31 Mar 2013, Ann until 2013-05-01: no partner",
+        "  pause      paused on 31 Mar 2013 by Ann until 1 May 2013: no partner",
         "             advised then: continue: it is proven; what comes next can build on it",
     ]
     (found,) = told(measured, "show", "M1")["decisions"]

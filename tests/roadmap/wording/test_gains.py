@@ -8,7 +8,6 @@ from datetime import date
 import pytest
 
 from roadmap.wording import dates, gains, numbers, text
-from roadmap.wording import dates as wording_dates
 from roadmap.wording import numbers as wording_numbers
 from roadmap.wording.gains import Gain
 
@@ -146,10 +145,6 @@ def test_no_number_has_more_digits_than_its_range_supports(
         (wording_numbers.duration(None), "not recorded"),
         (numbers.plural(1, "week"), "1 week"),
         (dates.days_between(date(2013, 1, 1), date(2013, 3, 31)), "1 Jan to 31 Mar 2013"),
-        (wording_dates.due_slip(date(2013, 4, 7), date(2013, 3, 31), date(2013, 5, 1)), "7 days late"),
-        (wording_dates.due_slip(date(2013, 3, 24), date(2013, 3, 31), date(2013, 5, 1)), "7 days early"),
-        (wording_dates.due_slip(None, date(2013, 3, 31), date(2013, 4, 1)), "1 day overdue"),
-        (wording_dates.due_slip(None, date(2013, 3, 31), date(2013, 3, 31)), ""),
         (text.sentence("at least 60% of it"), "At least 60% of it."),
     ],
 )
