@@ -60,7 +60,8 @@ def test_the_same_in_markdown_and_html(measured):
         "--markdown": ("M1 Receive", "2,500 of 5,000", "Data up to 31 Mar 2013.", "Guardrail: Records lost: 0"),
         "--html": (
             "<b>M1</b> Receive", "2,500", "of 5,000", "Data up to 31 Mar 2013 · as of 31 Mar 2013", ">shop<",
-            "replay, not production", "M1: continued on 31 Mar 2013 by Bea (advised: continue): it pays", "59.5% less time",
+            "replay, not production",
+            "M1: continued on 31 Mar 2013 by Bea (advised: continue): it pays", "59.5% less time",
             "milepost roadmap report --as-of 2013-03-31 --html FILE",
         ),
     }  # fmt: skip
