@@ -45,6 +45,8 @@ class Verdict:
     criteria: tuple[Criterion, ...]
     forecasts: tuple[Forecast, ...]  #: empty once proven: there is nothing left to foresee
     proven_on: date | None
+    measured_from: date | None  #: first day on which the subject was measured, since the start
+    measured_to: date | None  #: last day of it
     spent: float | None  #: None: nothing recorded, which is not 0
     budget: float | None
     advice: Advice

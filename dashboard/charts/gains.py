@@ -114,7 +114,7 @@ GAINS_COLUMNS = (
 
 def gains_chart(found: MilestoneGains) -> Chart | None:
     """Each partner's gain; None while no partner has runs enough."""
-    known = [one for one in found.partners if one.known]
+    known = [one for one in found.partners if one.has_range]
     if not known:
         return None
     dots = [
@@ -136,7 +136,7 @@ def gains_chart(found: MilestoneGains) -> Chart | None:
 
 
 def _gain_row(one: PartnerGain) -> dict[str, Any]:
-    shares = {name: getattr(one, name) if one.known else None for name in ("estimate", "low", "high")}
-    said = wording_gains.gained(one.estimate, one.low, one.high) if one.known else "too few runs"
+    shares = {name: getattr(one, name) if one.has_range else None for name in ("estimate", "low", "high")}
+    said = wording_gains.gained(one.estimate, one.low, one.high) if one.has_range else "too few runs"
     percents = {name: None if share is None else round(share * 100, 2) for name, share in shares.items()}
     return {"partner": one.partner} | percents | {"blocks": one.blocks, "runs": one.runs, "said": said}

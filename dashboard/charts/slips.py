@@ -143,18 +143,18 @@ SLIPS_COLUMNS = (
 
 def slips_chart(planned: PlanHistory, today: date) -> Chart | None:
     """When each milestone was expected, by the day of report; None while nothing was foreseen."""
-    if not planned.foreseen:
+    if not planned.forecasts:
         return None
-    by_code = {track.code: [one for one in planned.foreseen if one.code == track.code] for track in planned.tracks}
-    series = [_forecast_series(track, by_code[track.code], today) for track in planned.tracks]
+    by_code = {track.code: [one for one in planned.forecasts if one.code == track.code] for track in planned.milestones}
+    series = [_forecast_series(track, by_code[track.code], today) for track in planned.milestones]
     return Chart(
         name="slips",
-        title=_newest_forecast_title(planned.tracks, by_code),
+        title=_newest_forecast_title(planned.milestones, by_code),
         what="When each milestone was expected to be proven, by the day of the report, with the last of its targets; "
         "triangles at the top lie beyond the chart. Targets that are counted in full have no forecast.",
         figure=draw_slips(series, today),
         columns=SLIPS_COLUMNS,
-        rows=[_forecast_row(one) for one in planned.foreseen],
+        rows=[_forecast_row(one) for one in planned.forecasts],
         key=(("service", "expected, then proven"), ("target", "due"), ("baseline", "day of report")),
     )
 
@@ -192,7 +192,7 @@ def _newest_forecast_title(
 
 def _latest_targets(one: RecordedForecast) -> str:
     """Which of several targets it is that comes so late."""
-    titles = " and ".join(MEASURES[name].title.lower() for name in one.last if name in MEASURES)
+    titles = " and ".join(MEASURES[name].title.lower() for name in one.latest_targets if name in MEASURES)
     return f", with {titles}" if titles else ""
 
 

@@ -151,7 +151,7 @@ def plan_chart(seen: View) -> Chart:
     """Plan against actual."""
     return linked(
         plan_timeline.plan_timeline_chart(
-            seen.made(plan_history).tracks, seen.made(verdicts_without_decisions), seen.today
+            seen.made(plan_history).milestones, seen.made(verdicts_without_decisions), seen.today
         )
     )
 
@@ -164,7 +164,7 @@ def slips_chart(seen: View) -> Chart | None:
 
 def burnup_chart(seen: View) -> Chart | None:
     """Criteria met against criteria in scope; None while they were judged on fewer than two days."""
-    chart = burnup.burnup_chart(seen.made(plan_history).reached)
+    chart = burnup.burnup_chart(seen.made(plan_history).criteria)
     return linked(chart) if chart else None
 
 

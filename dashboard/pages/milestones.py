@@ -34,7 +34,7 @@ def page() -> str:
         "slips": charts.slips_chart(seen),
         "burnup": charts.burnup_chart(seen),
     }
-    reached = seen.made(plan_history).reached
+    reached = seen.made(plan_history).criteria
     drawn["reached"] = describe_criteria_count(reached[-1]) if reached else ""
     return render_template("milestones.html", page={**seen.made(told), **drawn}, runs=links.runs)
 

@@ -70,7 +70,7 @@ def page() -> str:
         "partner": found.value("partner"),
         "state": found.value("state"),
         "days": partners.RECENT_DAYS,
-        "gained": known.gained,
+        "gained": known.gains,
     }
     return render_template("partners.html", page=told, links=links, shown=partner_slug.display_name)
 
@@ -86,7 +86,7 @@ def as_csv() -> Response:
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(CSV)
     for row in _in_state(found, _picked(found, _rows(seen, known), known)):
-        state, reading = stands.get((row.partner, row.feed)), known.gained.readings.get((row.partner, row.feed))
+        state, reading = stands.get((row.partner, row.feed)), known.gains.readings.get((row.partner, row.feed))
         rows.writerow(
             (
                 row.partner, row.feed, row.state.name, row.why, row.side,
@@ -105,7 +105,7 @@ def one(part: str) -> str | tuple[str, int]:
     """One partner: its feeds, failures over time, what they have in common, and what was set aside."""
     seen = view(query())
     known = seen.made(partners.partners_overview)
-    if not known.counted:
+    if not known.has_counts:
         return plain("Not counted yet", [OLDER], "milepost roadmap status"), 200
     name = partner_slug.find_partner(part, known.partners)
     if name is None:
@@ -120,7 +120,7 @@ def one(part: str) -> str | tuple[str, int]:
         "facts": partner_facts(database(), seen, name, feeds),
         "last_in": f"Last in the {'day' if seen.mode == 'live' else 'week'} of",
         "days": partners.RECENT_DAYS,
-        "gained": known.gained,
+        "gained": known.gains,
     }
     return render_template("partner.html", page=told, links=links)
 

@@ -70,11 +70,11 @@ def line(seen: View) -> FreshnessLine:
     fresh, now = seen.made(freshness), settings().now
     late = cast("Lateness", current_app.extensions["late"])
     return FreshnessLine(
-        upto=fresh.upto(now() if now else None),
+        data_until=fresh.data_until(now() if now else None),
         runs=numbers.plural(fresh.runs, "run"),
-        how=fresh.how,
-        listed=fresh.listed,
-        late=late.said(),
+        source=fresh.source,
+        has_list=fresh.has_list,
+        late=late.text(),
     )
 
 

@@ -152,7 +152,7 @@ def feed_row(known: PartnersOverview, state: FeedState | None, pair: tuple[str, 
         }  # fmt: skip
     else:
         told["rate"] = f"no runs in {RECENT_DAYS} days"
-    return FeedRow(**told, **_gain(known.gained, pair, mode))
+    return FeedRow(**told, **_gain(known.gains, pair, mode))
 
 
 def delivery_waits_s(state: FeedState) -> tuple[float | None, float | None]:
@@ -190,7 +190,7 @@ def _gain(gained: FeedGains, pair: tuple[str, str], mode: str) -> dict[str, Any]
         "gain": gains.gained(reading.estimate, reading.low, reading.high) if clear else "no clear difference",
         "gain_note": describe_range(reading.low, reading.high, digits),
         "gain_known": True,
-        "gain_keys": {"counted": gained.key, "partner": pair[0], "feed": pair[1]} if pair in gained.listed else {},
+        "gain_keys": {"counted": gained.key, "partner": pair[0], "feed": pair[1]} if pair in gained.linkable else {},
     }
 
 

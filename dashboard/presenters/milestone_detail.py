@@ -107,7 +107,7 @@ def _build_page(db: Database, seen: View, milestone: Milestone, verdict: Verdict
     stone = milestone_list.milestone_row(
         milestone, verdict, weekly.spent_by_milestone(db, today).get(code), today, last.get(code), seen.mode
     )
-    track = next(one for one in seen.made(plan_history).tracks if one.code == code)
+    track = next(one for one in seen.made(plan_history).milestones if one.code == code)
     found = seen.made(partner_gains.gains_by_milestone).get(code)
     made = presenters_decisions.decision_rows(seen, {code: taken.get(code, ())})
     return MilestonePage(
@@ -125,7 +125,7 @@ def _build_page(db: Database, seen: View, milestone: Milestone, verdict: Verdict
         ),
         no_forecast=_no_forecast(verdict),
         gains=found,
-        too_few=tuple(gain for gain in found.partners if not gain.known) if found else (),
+        too_few=tuple(gain for gain in found.partners if not gain.has_range) if found else (),
         events=tuple(sorted(_events(db, track, verdict, made, today), key=lambda event: event.on)),
         decisions=made,
         spending=_spending(db, milestone, verdict, today),

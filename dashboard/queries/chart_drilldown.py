@@ -1,7 +1,7 @@
-"""Exchanges of single blocks as lists: what leads from a chart's table to exactly the exchanges that it counts.
+"""Query keys of the exchanges behind a cell of a chart's table.
 
-A list goes by what a milestone's reading counts. A chart counts plainly, and may hold more; where the two are not the
-same number there is no list to lead to.
+A list has the exchanges that a milestone's reading counts. A chart counts all exchanges, which may be more; a cell
+whose number differs from its list gets no keys, so no link.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
     from dashboard.cache.view import View
 
-    Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # by name of a reading, block and partner
+    Counts = Mapping[str, Mapping[str, Mapping[str, int]]]  # by reading name, block and partner
 
-#: Columns of exchanges, and what the reading of their side is called beside the milestone's.
+#: Columns that count exchanges, with the suffix of their side in a reading's name.
 EXCHANGE_COLUMNS = {"subject_exchanges": "", "control_exchanges": ":control"}
 
 
 @lru_cache(maxsize=3)
 def exchange_counts(faults: str) -> Callable[[Database, View], Counts]:
-    """The question how many exchanges each list holds; the same function for the same faults."""
+    """Return the query for the exchanges of each list; it is the same function for the same faults."""
 
-    def make(db: Database, seen: View) -> Counts:
+    def make(db: Database, view: View) -> Counts:
         found: dict[str, dict[str, dict[str, int]]] = {}
-        for part in block_series.milestone_spans(seen.plan, seen.built, seen.today):
+        for part in block_series.milestone_spans(view.plan, view.built, view.today):
             for side in EXCHANGE_COLUMNS.values():
                 name = _reading_name(part.code, faults, side)
-                runs = find_counted_runs(seen, name)
+                runs = find_counted_runs(view, name)
                 if isinstance(runs, str):
                     continue
                 way = build_query(db, RunFilter(counted=runs, attempt="last"))
@@ -49,10 +49,10 @@ def exchange_counts(faults: str) -> Callable[[Database, View], Counts]:
 
 
 def cell_keys(
-    seen: View, faults: str, rows: Sequence[Mapping[str, Any]], codes: Sequence[str], partner: str | None = None
+    view: View, faults: str, rows: Sequence[Mapping[str, Any]], codes: Sequence[str], partner: str | None = None
 ) -> dict[tuple[int, str], dict[str, str]]:
-    """What picks the exchanges of a table's cells, by row and column; `codes` are the milestones of the rows."""
-    held = seen.made(exchange_counts(faults))
+    """Return the query keys of a table's cells, by row and column; `codes` are the milestones of the rows."""
+    held = view.made(exchange_counts(faults))
     found = {}
     for place, (row, code) in enumerate(zip(rows, codes, strict=True)):
         for column, side in EXCHANGE_COLUMNS.items():

@@ -1,4 +1,4 @@
-"""How far the data goes, how much of it there is, and whether it is late: the line that stands on every page."""
+"""Until when there is data, how many runs, and whether the collector is behind: the status line of every page."""
 
 from __future__ import annotations
 
@@ -26,52 +26,52 @@ if TYPE_CHECKING:
     from dashboard.cache.view import View
     from dashboard.config import Config
 
-#: Runs may wait so long to be collected before the data is called late.
+#: How long a run may wait for the collector before the data counts as late.
 LATE_AFTER = timedelta(minutes=10)
 
-#: Seconds for which an answer to "is it late?" holds.
+#: Seconds between two looks into the spool.
 CHECK_INTERVAL_S = 5.0
 
-#: The list of the runs that the line counts, as its address asks for it: what goes on is not measured yet.
+#: Query keys of the runs that the line counts; running ones are not measured yet.
 ENDED_RUNS = {"state": "ended"}
 
-#: The end of the newest run is looked for among so many that started last.
+#: Runs, the last to start, among which the newest end is looked up.
 NEWEST_RUNS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """What a view says of the data it was made from."""
+    """Until when a view has data, and how many runs."""
 
-    newest: datetime | None  #: end of the newest run; None where no run is known
-    runs: int  #: that have ended, as many as the list `MEASURED` holds
-    imported: bool  #: whether some of them were read from logs
+    newest_end: datetime | None  #: end of the newest run; None without runs
+    runs: int  #: that have ended, as many as the list `ENDED_RUNS` has
+    has_imported: bool  #: whether some of them were imported from logs
     mode: str
-    listed: bool = True  #: whether there is such a list; a store that an older release has written has none
+    has_list: bool = True  #: whether that list can be shown; a store written by an older release has none
 
-    def upto(self, now: datetime | None) -> str:
-        """How far the data goes, and how old that is; a replay stands still, and has no age."""
-        if self.newest is None:
+    def data_until(self, now: datetime | None) -> str:
+        """Return until when there is data, and how old it is; a replay has no age."""
+        if self.newest_end is None:
             return "No runs yet"
-        said = f"{dates.data_until_text(self.newest.date())} {self.newest:%H:%M} UTC"
+        text = f"{dates.data_until_text(self.newest_end.date())} {self.newest_end:%H:%M} UTC"
         if self.mode == "replay":
-            return f"{said} (replayed calendar)"
-        return said if now is None else f"{said} ({wording_dates.ago(now - self.newest)})"
+            return f"{text} (replayed calendar)"
+        return text if now is None else f"{text} ({wording_dates.ago(now - self.newest_end)})"
 
     @property
-    def how(self) -> str:
-        """What is said after the number of runs: where they are known from."""
-        return f"measured{' or imported' if self.imported else ''}"
+    def source(self) -> str:
+        """How the runs came into the store, as text after their number."""
+        return f"measured{' or imported' if self.has_imported else ''}"
 
 
 def freshness(db: Database, view: View) -> Freshness:
-    """What there is up to the day of a view, its last day included; looking back, of blocks that were over by then."""
+    """Return the freshness of a view's data; looking back, of the blocks that were over by then."""
     last = view.as_of or view.today
     if view.as_of:
         over = "SELECT block_end FROM run_block WHERE block <= ? AND block_end <= ? ORDER BY block DESC LIMIT 1"
         found = db.execute(over, (last.isoformat(), last.isoformat())).fetchone()
         if found is None:
-            return Freshness(newest=None, runs=0, imported=False, mode=view.mode)
+            return Freshness(newest_end=None, runs=0, has_imported=False, mode=view.mode)
         last = date.fromisoformat(found[0])
     end_us = round((datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)).timestamp() * 1e6)
     bound = "AND started_at_us < ?" if view.as_of else ""
@@ -81,43 +81,43 @@ def freshness(db: Database, view: View) -> Freshness:
     )
     ended_us = db.execute(sql, (end_us,) if view.as_of else ()).fetchone()[0]
     runs, imported = weekly.count_runs_until(db, last)
-    listed = db.table("tally").exists()
-    if listed:
+    has_list = db.table("tally").exists()
+    if has_list:
         runs = queries_runs.count_runs(db, RunFilter(states=(ENDED_RUNS["state"],), known=view.as_of))
-    newest = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
-    return Freshness(newest=newest, runs=runs, imported=imported > 0, mode=view.mode, listed=listed)
+    newest_end = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
+    return Freshness(newest_end=newest_end, runs=runs, has_imported=imported > 0, mode=view.mode, has_list=has_list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshnessLine:
-    """The line of a page, in words."""
+    """The texts of the status line."""
 
-    upto: str
+    data_until: str
     runs: str  #: how many
-    how: str  #: and where they are known from
-    listed: bool  #: whether they are a list
-    late: str  #: "" where nothing is
+    source: str  #: how they came into the store
+    has_list: bool  #: whether their list can be shown
+    late: str  #: "" where no data is late
 
 
 class Lateness:
-    """Whether runs wait in the spool that nobody collects; looked up every few seconds at most."""
+    """Whether runs wait in the spool for the collector; looked up every `CHECK_INTERVAL_S` seconds at most."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._lock = threading.Lock()
         self._until_s = 0.0
-        self._waits: datetime | None = None
+        self._oldest: datetime | None = None
 
-    def said(self) -> str:
-        """What to say of it, in words; "" where nothing waits for long, or nobody told where to look."""
+    def text(self) -> str:
+        """Return how late the data is; "" where nothing waits for long, or no spool is configured."""
         config = self._config
         if config.spool is None or config.now is None:
             return ""
         with self._lock:
             if time.monotonic() >= self._until_s:
-                self._waits = oldest_uncollected(config.spool, config.store)
+                self._oldest = oldest_uncollected(config.spool, config.store)
                 self._until_s = time.monotonic() + CHECK_INTERVAL_S
-            since = self._waits
+            since = self._oldest
         now = config.now()
         if since is None or now - since < LATE_AFTER:
             return ""
@@ -126,29 +126,29 @@ class Lateness:
 
 
 def oldest_uncollected(spool: Path, store: Path) -> datetime | None:
-    """When the oldest event was told that waits in the spool; None where none does."""
+    """Return when the oldest event that waits in the spool was recorded; None where none waits."""
     read: dict[str, int] = {}
     with suppress(MetricsError), closing(open_reader(store)) as db:  # no store: nothing has been read
         read = dict(db.execute("SELECT name, offset_bytes FROM spool_file").fetchall())
     waiting = [_first_line_time(path, read.get(path.name, 0)) for path in spool.glob("*.jsonl")]
-    return min((told for told in waiting if told is not None), default=None)
+    return min((recorded for recorded in waiting if recorded is not None), default=None)
 
 
 def _first_line_time(path: Path, offset: int) -> datetime | None:
-    """When the first whole line after an offset was told: at the end of its run, or when the file last changed."""
+    """Return when the first whole line after an offset was recorded: its run's end, else the file's last change."""
     try:
         with path.open("rb") as file:
             file.seek(offset)
             line = file.readline()
-            if not line.endswith(b"\n"):  # nothing, or one that is being written
+            if not line.endswith(b"\n"):  # no line, or one that is being written
                 return None
             changed = path.stat().st_mtime
-    except OSError:  # the collector was done with it
+    except OSError:  # the collector has removed it
         return None
     ended = 0.0
-    with suppress(ValueError, TypeError, KeyError):  # a line that is no event was told at some time, too
+    with suppress(ValueError, TypeError, KeyError):  # a line that is no event was recorded at some time, too
         event = json.loads(line)
         ended = event["started_at_us"] / 1e6 + (event["duration_ns"] or 0) / 1e9
     opened = path.stem.partition("-")[0]  # a recorder names its file by when it opened it, in nanoseconds
-    told = max(ended, int(opened) / 1e9 if opened.isdecimal() else 0.0) or changed
-    return datetime.fromtimestamp(min(told, changed), UTC)
+    recorded = max(ended, int(opened) / 1e9 if opened.isdecimal() else 0.0) or changed
+    return datetime.fromtimestamp(min(recorded, changed), UTC)

@@ -1,7 +1,7 @@
-"""What is known of all partners at once: how often they fail, what they gained, and when they last went through.
+"""Failure rates, gains and feed states of all partners.
 
-All of it is made in a few passes over the rollups, once for each state of the store, so that the page of one partner
-looks it up. A partner is seen at the newest level of the service that a replay has, and in production at any.
+A few passes over the rollups make them for all partners at once, once for each state of the store; the page of one
+partner looks them up. A replay counts the newest level of the service, production counts every level.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ if TYPE_CHECKING:
 
     Feed = tuple[str, str]  # partner and feed
 
-#: Failures are counted over so many days.
+#: Days over which failures are counted.
 RECENT_DAYS = 90
 
-#: The faults under which partners are shown, by clock.
+#: The faults under which partners are shown, by mode.
 SHOWN_FAULTS = {"replay": "standard", "live": "real"}
 
-#: In production, how a feed stands is asked anew after so many seconds, for time passes where no run comes.
+#: Seconds after which production computes feed states anew, as time passes without runs too.
 STATE_INTERVAL_S = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureRate:
-    """Exchanges of a feed whose first attempt failed, in the blocks that two days reach; `side` is whose."""
+    """Exchanges of a feed whose first attempt failed, in the blocks from `first` to `last`."""
 
-    side: str
+    side: str  #: the subject that they are of
     failed: int
     exchanges: int
     first: date
@@ -60,19 +60,19 @@ class FailureRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerBlock:
-    """Exchanges of one partner in one block, of both sides; None where a side has none."""
+    """Exchanges of one partner in one block, for both sides; None where a side has none."""
 
     block: date
     block_end: date
-    side: str  #: the service that stood then
+    side: str  #: the service level of that block
     milestone: str
-    control: tuple[int, int] | None  #: failed at first, of so many
+    control: tuple[int, int] | None  #: failed at the first attempt, and all exchanges
     subject: tuple[int, int] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedGains:
-    """The question that the first page's answer is about, asked of each feed."""
+    """The question of the home page's answer, asked of each feed."""
 
     code: str = ""
     sides: str = ""
@@ -80,19 +80,19 @@ class FeedGains:
     end: date | None = None
     min_blocks: int = 0
     readings: Mapping[Feed, Reading] = field(default_factory=dict)
-    listed: frozenset[Feed] = frozenset()  #: feeds whose reading counts what a list of theirs by `key` holds
-    key: str = ""  #: by which the runs that they count are found
+    linkable: frozenset[Feed] = frozenset()  #: feeds whose reading counts exactly the runs of their list by `key`
+    key: str = ""  #: the name of the reading, by which a filter picks its runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnersOverview:
-    """What is known of all partners. `counted` is False in a store that no writer of this release has opened."""
+    """Figures of all partners. `has_counts` is False in a store that no writer of this release has opened."""
 
     feeds: tuple[Feed, ...] = ()
     rates: Mapping[Feed, FailureRate] = field(default_factory=dict)
     blocks: Mapping[str, tuple[PartnerBlock, ...]] = field(default_factory=dict)
-    gained: FeedGains = field(default_factory=FeedGains)
-    counted: bool = True
+    gains: FeedGains = field(default_factory=FeedGains)
+    has_counts: bool = True
 
     @property
     def partners(self) -> tuple[str, ...]:
@@ -100,84 +100,84 @@ class PartnersOverview:
         return tuple(dict.fromkeys(partner for partner, _ in self.feeds))
 
 
-def partners_overview(db: Database, seen: View) -> PartnersOverview:
-    """Everything that is dear, for all partners at once; how feeds stand is asked apart, as it depends on the time."""
+def partners_overview(db: Database, view: View) -> PartnersOverview:
+    """Compute what is costly for all partners at once; `feed_states` are apart, as they depend on the time."""
     if not db.table("tally").exists():
-        return PartnersOverview(counted=False)
+        return PartnersOverview(has_counts=False)
     return PartnersOverview(
-        feeds=tuple(list_feeds(db, seen.as_of)),
-        rates=_failure_rates(db, seen),
-        blocks=_blocks(db, seen),
-        gained=_feed_gains(db, seen),
+        feeds=tuple(list_feeds(db, view.as_of)),
+        rates=_failure_rates(db, view),
+        blocks=_blocks(db, view),
+        gains=_feed_gains(db, view),
     )
 
 
 def first_recent_day(today: date) -> date:
-    """The first of the last days; no earlier than there are any."""
+    """Return the first of the last `RECENT_DAYS` days; not before the calendar begins."""
     return date.fromordinal(max(1, today.toordinal() - RECENT_DAYS + 1))
 
 
-def feed_histories(db: Database, seen: View) -> tuple[FeedHistory, ...]:
-    """What is known of every feed of the service, by which it stands somehow at any time."""
+def feed_histories(db: Database, view: View) -> tuple[FeedHistory, ...]:
+    """Return the history of every feed of the service, from which its state follows at any time."""
     if not db.table("tally").exists():
         return ()
-    return feed_health.feed_histories(db, seen.mode, SHOWN_FAULTS[seen.mode], seen.as_of)
+    return feed_health.feed_histories(db, view.mode, SHOWN_FAULTS[view.mode], view.as_of)
 
 
-def feed_states(seen: View, now: datetime | None) -> dict[Feed, FeedState]:
-    """How every feed stands: at the end of a replay's last day, or of an earlier view's; else by the clock.
+def feed_states(view: View, now: datetime | None) -> dict[Feed, FeedState]:
+    """Return the state of every feed: in production by the clock, else at the end of the view's last day.
 
-    Live, the time moves in steps, so that what was made for it serves all readers of the step.
+    In production the time moves in steps of `STATE_INTERVAL_S`, so that all readers of a step share one result.
     """
-    at = datetime(seen.today.year, seen.today.month, seen.today.day, tzinfo=UTC) + timedelta(days=1)
-    if seen.mode == "live" and not seen.as_of and now is not None:
+    at = datetime(view.today.year, view.today.month, view.today.day, tzinfo=UTC) + timedelta(days=1)
+    if view.mode == "live" and not view.as_of and now is not None:
         at = datetime.fromtimestamp(now.timestamp() // STATE_INTERVAL_S * STATE_INTERVAL_S, UTC)
-    return seen.made(_feed_states_at(at))
+    return view.made(_feed_states_at(at))
 
 
 @lru_cache(maxsize=8)
 def _feed_states_at(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]:
-    """The question how every feed stands at a time; the same function for the same time."""
+    """Return the query for feed states at a time; it is the same function for the same time, so a view asks it once."""
 
-    def make(_: Database, seen: View) -> dict[Feed, FeedState]:
+    def make(_: Database, view: View) -> dict[Feed, FeedState]:
         at_us = round(at.timestamp() * 1_000_000)
         return {
-            (one.asked.partner, one.asked.feed): feed_health.state_at(one, at_us) for one in seen.made(feed_histories)
+            (one.asked.partner, one.asked.feed): feed_health.state_at(one, at_us) for one in view.made(feed_histories)
         }
 
     return make
 
 
-def _failure_rates(db: Database, seen: View) -> dict[Feed, FailureRate]:
-    """First attempts of the last days, by feed."""
-    first, last, over = first_recent_day(seen.today), seen.today, ended_by(db, seen.as_of)
+def _failure_rates(db: Database, view: View) -> dict[Feed, FailureRate]:
+    """Return the failure rate of first attempts in the recent days, by feed."""
+    first, last, ended = first_recent_day(view.today), view.today, ended_by(db, view.as_of)
     sql = (
         f"SELECT partner, feed, level, SUM(runs), SUM(runs * (outcome IN {FAILED_OUTCOMES})) "  # noqa: S608
         "FROM cell CROSS JOIN tally ON tally.cell = cell.id "
         "WHERE system = 'service' AND faults = ? AND block >= ? AND block <= ? AND first AND outcome != 'running' "
-        f"AND {over.where} GROUP BY partner, feed, level ORDER BY level"
+        f"AND {ended.where} GROUP BY partner, feed, level ORDER BY level"
     )
-    first = block_start(db, first)  # whole blocks count, as on every list
-    found: dict[Feed, FailureRate] = {}
+    first = block_start(db, first)  # whole blocks count, as in every list
+    rates: dict[Feed, FailureRate] = {}
     for partner, feed, level, runs, failed in db.execute(
-        sql, (SHOWN_FAULTS[seen.mode], first.isoformat(), last.isoformat(), *over.values)
+        sql, (SHOWN_FAULTS[view.mode], first.isoformat(), last.isoformat(), *ended.values)
     ).fetchall():
-        own = {"first": first, "last": last, "exchanges": runs, "failed": failed}
-        before = found.get((partner, feed))
-        if seen.mode == "replay" or before is None:
-            side = subject_name("service", level) if seen.mode == "replay" else "service"
-            found[partner, feed] = FailureRate(side=side, **own)
+        values = {"first": first, "last": last, "exchanges": runs, "failed": failed}
+        before = rates.get((partner, feed))
+        if view.mode == "replay" or before is None:
+            side = subject_name("service", level) if view.mode == "replay" else "service"
+            rates[partner, feed] = FailureRate(side=side, **values)
         else:
-            found[partner, feed] = replace(
+            rates[partner, feed] = replace(
                 before, exchanges=before.exchanges + runs, failed=before.failed + failed
             )  # fmt: skip
-    return found
+    return rates
 
 
-def _blocks(db: Database, seen: View) -> dict[str, tuple[PartnerBlock, ...]]:
-    """Both sides by partner and block, the service at the level that stood then."""
-    faults = SHOWN_FAULTS[seen.mode]
-    series = "" if seen.mode == "live" else newest_series(db, seen.mode, faults)
+def _blocks(db: Database, view: View) -> dict[str, tuple[PartnerBlock, ...]]:
+    """Return both sides by partner and block, the service at the level of its block."""
+    faults = SHOWN_FAULTS[view.mode]
+    series = "" if view.mode == "live" else newest_series(db, view.mode, faults)
     sql = (
         "SELECT partner, block, MAX(block_end), system, level, SUM(first_failed), SUM(exchanges) FROM run_block "
         "WHERE mode = ? AND faults = ? AND series = ? AND block_end <= ? AND exchanges > 0 "
@@ -186,19 +186,19 @@ def _blocks(db: Database, seen: View) -> dict[str, tuple[PartnerBlock, ...]]:
     ends: dict[tuple[str, str], str] = {}
     sides: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
     for partner, block, block_end, system, level, failed, exchanges in db.execute(
-        sql, (seen.mode, faults, series, seen.today.isoformat())
+        sql, (view.mode, faults, series, view.today.isoformat())
     ):
         key = (partner, block)
         ends[key] = max(block_end, ends.get(key, ""))
         sides.setdefault(key, {})[subject_name(system, level)] = (failed or 0, exchanges)
-    parts = block_series.milestone_spans(seen.plan, seen.built, seen.today)
-    found: dict[str, list[PartnerBlock]] = {}
+    parts = block_series.milestone_spans(view.plan, view.built, view.today)
+    by_partner: dict[str, list[PartnerBlock]] = {}
     for (partner, block), counts in sides.items():
         first = date.fromisoformat(block)
         part = next((part for part in parts if part.start <= first <= part.end), None)
         if part is None:
             continue
-        found.setdefault(partner, []).append(
+        by_partner.setdefault(partner, []).append(
             PartnerBlock(
                 block=first,
                 block_end=date.fromisoformat(ends[partner, block]),
@@ -208,23 +208,23 @@ def _blocks(db: Database, seen: View) -> dict[str, tuple[PartnerBlock, ...]]:
                 subject=counts.get(part.milestone.subject),
             )
         )
-    return {partner: tuple(blocks) for partner, blocks in found.items()}
+    return {partner: tuple(blocks) for partner, blocks in by_partner.items()}
 
 
-def _feed_gains(db: Database, seen: View) -> FeedGains:
-    """The gain of every feed by the question that the first page answers; its rollups are read once, and cut."""
-    head = pick_headline(seen.made(headline_candidates))
+def _feed_gains(db: Database, view: View) -> FeedGains:
+    """Return the gain of every feed by the home page's question; the rollups are read once, then restricted by feed."""
+    head = pick_headline(view.made(headline_candidates))
     milestone = head.milestone
-    end = head.reading.end if head.reading.blocks else min(seen.today, milestone.due)
-    asked = question(milestone, end, seen.mode, SHOWN_FAULTS[seen.mode])
+    end = head.reading.end if head.reading.blocks else min(view.today, milestone.due)
+    asked = question(milestone, end, view.mode, SHOWN_FAULTS[view.mode])
     window = load_window(db, asked)
     rows: dict[Feed, list[int]] = {}
     for place, (partner, feed, _) in enumerate(window.strata):
         rows.setdefault((partner, feed), []).append(place)
-    key = f"{milestone.code}:busy_time_saved:{SHOWN_FAULTS[seen.mode]}"
-    found = {name: comparison.compute_busy_time_saved(window.select(places)) for name, places in rows.items()}
-    runs = find_counted_runs(seen, key)
-    listed = (
+    key = f"{milestone.code}:busy_time_saved:{SHOWN_FAULTS[view.mode]}"
+    readings = {name: comparison.compute_busy_time_saved(window.select(places)) for name, places in rows.items()}
+    runs = find_counted_runs(view, key)
+    runs_by_feed: dict[Feed, int] = (
         {} if isinstance(runs, str) else sum_runs_by(db, build_query(db, RunFilter(counted=runs)), "partner", "feed")
     )
     return FeedGains(
@@ -233,7 +233,7 @@ def _feed_gains(db: Database, seen: View) -> FeedGains:
         start=asked.start,
         end=end,
         min_blocks=asked.min_blocks,
-        readings=found,
-        listed=frozenset(feed for feed, reading in found.items() if listed.get(feed) == reading.n),
+        readings=readings,
+        linkable=frozenset(feed for feed, reading in readings.items() if runs_by_feed.get(feed) == reading.n),
         key=key,
     )

@@ -1,4 +1,4 @@
-"""Verdicts of a view: with the headline picked, and without recorded decisions."""
+"""Verdicts of a view: the candidates for the headline, and those judged without recorded decisions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Store in, tidy pandas frames and small facts out. Shares are 0 to 1, rates per 1,000, time in seconds.
+"""Both sides by block as a pandas frame, and totals of one side. Shares are 0 to 1, rates per 1,000, time in seconds.
 
-A side that was not measured in a week has NaN there, never 0.
+A side that was not measured in a block has NaN there, never 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metrics.question import Question
 
 
-#: Columns of `weekly`, with what they hold.
+#: Columns of `weekly_frame`, with their descriptions.
 WEEKLY_COLUMNS = {
     "block": "First day",
     "block_end": "Last day",
@@ -44,7 +44,7 @@ WEEKLY_COLUMNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideTotals:
-    """What one side did in a window, over all rounds; None where nothing was measured; of logs, time blocked."""
+    """Totals of one side in a window, over all rounds; None where nothing was measured. Logs have no blocked time."""
 
     attempts: int | None
     rounds: int | None
@@ -53,18 +53,18 @@ class SideTotals:
 
 
 def weekly_frame(db: Database, parts: Iterable[MilestoneSpan], mode: str, faults: str) -> pd.DataFrame:
-    """Both sides by block, each block under the milestone that stood then; columns as in `WEEKLY`.
+    """Return both sides by block, each block under its milestone; columns as in `WEEKLY_COLUMNS`.
 
-    Sums run over all feeds of the milestone's scope and over rounds; the mix is not held still here.
+    Sums run over all feeds of the milestone's scope and over rounds; the mix of feeds is not weighted.
     """
-    rows = [asdict(week) for week in block_points(db, parts, mode, faults)]
+    rows = [asdict(point) for point in block_points(db, parts, mode, faults)]
     frame = pd.DataFrame(rows, columns=list(WEEKLY_COLUMNS))
     numbers = [name for name in WEEKLY_COLUMNS if name not in {"block", "block_end", "milestone"}]
     return frame.astype(dict.fromkeys(numbers, "float64"))
 
 
 def to_block_points(frame: pd.DataFrame) -> list[BlockPoint]:
-    """The rows of `weekly` as they were told."""
+    """Return the rows of `weekly_frame` as block points, NaN as None."""
     return [_block_point(row) for row in frame[list(WEEKLY_COLUMNS)].to_dict(orient="records")]
 
 
@@ -74,7 +74,7 @@ def _block_point(row: dict[Any, Any]) -> BlockPoint:
 
 
 def side_totals(db: Database, asked: Question, name: str) -> SideTotals:
-    """What one side did in a question's days; `asked.series` must be filled in."""
+    """Return the totals of one side in a question's days; `asked.series` must be set."""
     system, level = parse_subject(name)
     sql = (
         "SELECT SUM(attempts), MAX(rounds), IIF(SUM(attempts) > SUM(imported), SUM(blocked_ns), NULL), SUM(busy_ns) "
@@ -93,25 +93,25 @@ def _seconds(ns: int | None) -> float | None:
 
 
 def count_runs_until(db: Database, last: date) -> tuple[int, int]:
-    """How many runs the store holds of the blocks up to a day, and how many of them were read from logs."""
+    """Return how many runs the blocks up to a day have, and how many of them were imported from logs."""
     sql = "SELECT COALESCE(SUM(attempts), 0), COALESCE(SUM(imported), 0) FROM run_block WHERE block_end <= ?"
     runs, imported = db.execute(sql, (last.isoformat(),)).fetchone()
     return int(runs), int(imported)
 
 
 def has_pinned_weights(db: Database, asked: Question) -> bool:
-    """Whether the baseline's weights are fixed for a question's series, as of its end."""
+    """Return whether the baseline's weights are pinned for a question's series, as of its end."""
     return pinned_since(db, asked) is not None
 
 
 def spent_by_milestone(db: Database, today: date) -> dict[str, float]:
-    """What was spent by milestone code up to a day; a code without an entry is missing, which is not 0."""
+    """Return spending by milestone code up to a day; a code without an entry is missing, which is not 0."""
     sql = "SELECT code, SUM(amount) FROM cost_entry WHERE as_of <= ? GROUP BY code"
     return {code: float(amount) for code, amount in db.execute(sql, (today.isoformat(),)).fetchall()}
 
 
 def plain_rows(frame: pd.DataFrame, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows as plain values: days as ISO dates, NaN as None."""
+    """Return rows as plain values: days as ISO dates, NaN as None."""
     return [
         {str(name): _plain(value) for name, value in row.items()}
         for row in frame[list(columns)].to_dict(orient="records")

@@ -60,6 +60,8 @@ def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> 
         criteria=done,
         forecasts=foreseen,
         proven_on=evidence.proven_on,
+        measured_from=evidence.first_day,
+        measured_to=evidence.last_day,
         spent=evidence.spent,
         budget=milestone.budget,
         advice=advise(told, stalled_before=evidence.stalled_before, decision=evidence.decision, today=today),

@@ -248,8 +248,8 @@ def test_the_message_of_slips_names_the_target_that_comes_last(example_app: Flas
     """Of several targets it says which is not expected, so that another's date does not contradict it."""
     seen = example_app.extensions["views"].newest()
     told = seen.made(plan_history)
-    *rest, last = told.foreseen
-    late = replace(told, foreseen=(*rest, replace(last, expected_on=None, last=("busy_time_saved",))))
+    *rest, last = told.forecasts
+    late = replace(told, forecasts=(*rest, replace(last, expected_on=None, latest_targets=("busy_time_saved",))))
     chart = slips_chart(late, seen.today)
     assert chart is not None
     assert chart.title.endswith("is not expected within three years, as things stand, with processing time saved")

@@ -216,6 +216,6 @@ def test_ages_in_words(age, said, about) -> None:
 
 def test_a_clock_that_is_not_told_gives_no_age() -> None:
     """Without a clock there is no age; without a run there is no end."""
-    known = Freshness(newest=datetime(2026, 1, 2, 3, 4, tzinfo=UTC), runs=1, imported=False, mode="live")
-    assert known.upto(None) == "Data up to 2 Jan 2026 03:04 UTC"
-    assert replace(known, newest=None).upto(NOW) == "No runs yet"
+    known = Freshness(newest_end=datetime(2026, 1, 2, 3, 4, tzinfo=UTC), runs=1, has_imported=False, mode="live")
+    assert known.data_until(None) == "Data up to 2 Jan 2026 03:04 UTC"
+    assert replace(known, newest_end=None).data_until(NOW) == "No runs yet"

@@ -56,9 +56,9 @@ def test_the_partners_runs_add_up_to_the_milestones(seen: View) -> None:
 def test_too_few_runs_are_said_and_stand_last(seen: View) -> None:
     """A partner with three weeks has no range, so it is no number to show; those known come by their gain."""
     found = seen.made(gains_by_milestone)["M1"]
-    assert [gain.partner for gain in found.partners if not gain.known] == ["F9"]
+    assert [gain.partner for gain in found.partners if not gain.has_range] == ["F9"]
     assert found.partners[-1].partner == "F9"
-    known = [gain.estimate for gain in found.partners if gain.known]
+    known = [gain.estimate for gain in found.partners if gain.has_range]
     assert known == sorted(known, reverse=True)
 
 

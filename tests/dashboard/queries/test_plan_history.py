@@ -52,9 +52,15 @@ def test_a_milestone_is_expected_with_the_last_of_its_targets(db: Database) -> N
     due = date(2013, 3, 31)
     assert recorded_forecasts(db, "M1", date(2013, 12, 31)) == (
         RecordedForecast(
-            code="M1", as_of=date(2013, 1, 6), due=due, expected_on=date(2013, 3, 3), last=("busy_time_saved",)
+            code="M1",
+            as_of=date(2013, 1, 6),
+            due=due,
+            expected_on=date(2013, 3, 3),
+            latest_targets=("busy_time_saved",),
         ),
-        RecordedForecast(code="M1", as_of=date(2013, 1, 13), due=due, expected_on=None, last=("failed_first",)),
+        RecordedForecast(
+            code="M1", as_of=date(2013, 1, 13), due=due, expected_on=None, latest_targets=("failed_first",)
+        ),
     )
 
 
