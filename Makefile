@@ -19,7 +19,7 @@ check: .venv/ready
 
 docs: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[docs]"
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --jobs auto docs build/docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky --fresh-env --write-all --jobs auto docs build/docs
 
 bench: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"

@@ -216,7 +216,7 @@ def test_the_example_of_a_changing_mix_is_right():
     )
     averages = [side.busy_s.sum() / side.held.sum() for side in (control, subject)]
     assert f"| average | | {averages[0]:g} | | {averages[1]:g} |" in page
-    assert f"“{100 * (1 - averages[1] / averages[0]):.0f} % faster”" in page
+    assert f"“{100 * (1 - averages[1] / averages[0]):.0f}% faster”" in page
     index = cost_index(subject, control, control.busy_s[:, 0])
     assert f"the index is {index.index:.2f}:" in page
 
