@@ -62,7 +62,7 @@ def show(front: CliContext, code: str, as_of: datetime | None, as_json: bool) ->
     from roadmap.report import milestone_detail
 
     with open_session(front, time.time_ns() // 1000, _day(as_of)) as here:
-        found = milestone_detail.gather(here.db, *here.milestone(code), front.built)
+        found = milestone_detail.gather(here.db, *here.milestone(code))
         if as_json:
             click.echo(json.dumps(milestone_detail.to_json(found), indent=2))
         else:

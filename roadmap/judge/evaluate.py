@@ -46,7 +46,7 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
     known: Read = {}
     for milestone in plan.milestones:
         windows = windows_of(db, milestone, today, known)
-        evidence = gather(db, milestone, windows, today, built)
+        evidence = gather(db, milestone, windows, today)
         verdict = judge(milestone, evidence, today, built)
         looked = hashed(evidence.looked, windows)
         if evidence.proven_on and evidence.proof:
@@ -102,7 +102,7 @@ def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> tuple[Plan, 
 def _judge(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
     known: Read = {}
     return [
-        judge(milestone, gather(db, milestone, windows_of(db, milestone, today, known), today, built), today, built)
+        judge(milestone, gather(db, milestone, windows_of(db, milestone, today, known), today), today, built)
         for milestone in plan.milestones
     ]
 
@@ -120,6 +120,6 @@ def without_decisions(
             found.append(verdict)
             continue
         windows = windows_of(db, milestone, today)
-        evidence = gather(db, milestone, windows, today, built)
+        evidence = gather(db, milestone, windows, today)
         found.append(judge(milestone, replace(evidence, decision=None), today, built))
     return tuple(found)

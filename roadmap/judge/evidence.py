@@ -23,11 +23,11 @@ from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.store.database import clock_of
 from roadmap.criteria import criterion
-from roadmap.judge.status import judge
 from roadmap.model import Checkpoint, Evidence, MetOn, over
 from roadmap.plan.revisions import recorded
 from roadmap.records.checkpoint import last_looked
 from roadmap.records.decisions import cost_entries, latest_decision
+from roadmap.records.evaluations import newest_status, recorded_proof
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Readings = dict[tuple[str, str], Reading]
 
-#: The review before this one.
+#: Days between two reviews.
 A_WEEK = timedelta(days=7)
 
 
@@ -79,9 +79,10 @@ def windows_of(db: Database, milestone: Milestone, today: date, known: Read | No
     return {name: read[one] for name, one in asked.items()}
 
 
-def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date, built: int) -> Evidence:
+def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date) -> Evidence:
     """Everything the store knows of a milestone up to a day; past proofs that were kept are honoured."""
-    kept, series = _kept_proof(db, milestone, windows, today), series_of(windows)
+    series = series_of(windows)
+    kept = recorded_proof(db, milestone, series, today)
     # the one look of `fixed` depends on the due date, which a proof does not; it is soon taken
     anytime = milestone.evidence.mode == "anytime"
     before = last_looked(db, milestone, windows, series, today) if anytime else None
@@ -110,7 +111,7 @@ def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], to
         planned_on=next((one.as_of for one in plans if one.revision == milestone.revision), None),
         first_due=plans[0].due if plans else None,
         plan_revision=milestone.revision,
-        stalled_before=_stalled_before(db, milestone, windows, proven_on, today, built),
+        stalled_before=_stalled_before(db, milestone.code, today),
         mode=clock_of(db),
         looked=looked,
     )
@@ -188,30 +189,12 @@ def measured(windows: Mapping[str, Window], today: date) -> tuple[date | None, d
     return date.fromisoformat(min(block for block, _ in blocks)), date.fromisoformat(max(end for _, end in blocks))
 
 
-def _stalled_before(
-    db: Database, milestone: Milestone, windows: Mapping[str, Window], proven_on: date | None, today: date, built: int
-) -> bool:
-    """Whether the review a week ago found the milestone stalled; for this, no number needs to be read."""
+def _stalled_before(db: Database, code: str, today: date) -> bool:
+    """Return whether the previous review found the milestone stalled.
+
+    The previous review is the newest recorded evaluation that is at least a week old. After a gap it is older than
+    that; where there is none, as at the first judgement, the milestone was not stalled before.
+    """
     if today - date.min < A_WEEK:  # the calendar itself begins later
         return False
-    then = today - A_WEEK
-    first, last = measured(windows, then)
-    known = Evidence(
-        proven_on=proven_on if proven_on and proven_on <= then else None,
-        first_day=first,
-        last_day=last,
-        decision=latest_decision(db, milestone.code, then),
-        mode=clock_of(db),
-    )
-    return judge(milestone, known, then, built).status == "stalled"
-
-
-def _kept_proof(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date) -> date | None:
-    """The day of an earlier proof of these very targets, on this very series."""
-    sql = (
-        "SELECT MIN(as_of) FROM evaluation WHERE code = ? AND status = 'proven' AND series = ? AND as_of <= ? "
-        "AND json_extract(verdict, '$.plan_sha256') = ? AND json_extract(verdict, '$.proven_on') = as_of"
-    )
-    key = (milestone.code, series_of(windows), today.isoformat(), milestone.fingerprint)
-    found = db.execute(sql, key).fetchone()[0]
-    return date.fromisoformat(found) if found else None
+    return newest_status(db, code, today - A_WEEK) == "stalled"

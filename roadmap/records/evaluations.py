@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from metrics.events import parse_subject
@@ -93,6 +94,24 @@ def _private(milestone: Milestone, looked: Checkpoint | None) -> dict[str, Any]:
     """What the next judgement asks of an evaluation, and nobody else."""
     told = {"looked": looked.to_json()} if looked else {}
     return {"plan_sha256": milestone.fingerprint} | told
+
+
+def newest_status(db: Database, code: str, day: date) -> str | None:
+    """Return the status in the newest evaluation of a milestone up to a day; None where there is none."""
+    sql = "SELECT status FROM evaluation WHERE code = ? AND as_of <= ? ORDER BY as_of DESC, id DESC LIMIT 1"
+    row = db.execute(sql, (code, day.isoformat())).fetchone()
+    return None if row is None else str(row[0])
+
+
+def recorded_proof(db: Database, milestone: Milestone, series: str, today: date) -> date | None:
+    """Return the day of an earlier proof of the same targets on the same series; None where there is none."""
+    sql = (
+        "SELECT MIN(as_of) FROM evaluation WHERE code = ? AND status = 'proven' AND series = ? AND as_of <= ? "
+        "AND json_extract(verdict, '$.plan_sha256') = ? AND json_extract(verdict, '$.proven_on') = as_of"
+    )
+    key = (milestone.code, series, today.isoformat(), milestone.fingerprint)
+    day = db.execute(sql, key).fetchone()[0]
+    return date.fromisoformat(day) if day else None
 
 
 def evaluation_of(db: Database, milestone: Milestone, verdict: Verdict) -> tuple[int | None, str]:

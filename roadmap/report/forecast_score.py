@@ -32,7 +32,7 @@ class Score:
     text: str
 
 
-def score(db: Database, milestone: Milestone, today: date, built: int) -> Score:
+def score(db: Database, milestone: Milestone, today: date) -> Score:
     """The Brier score of all forecasts stored for a milestone until a day (Brier 1950, for one outcome of two).
 
     A forecast is scored once the milestone is proven or the due date it was made for is over; its outcome is 1 where
@@ -45,7 +45,7 @@ def score(db: Database, milestone: Milestone, today: date, built: int) -> Score:
         if revision not in known:
             plans = {one.revision: one for one in recorded(db, milestone.code)}
             then = planned(milestone, plans[revision]) if revision in plans else milestone
-            known[revision] = gather(db, then, windows_of(db, then, today), today, built)
+            known[revision] = gather(db, then, windows_of(db, then, today), today)
         proven_on = known[revision].proven_on
         met = [day for day in (known[revision].met_on.get(key), proven_on) if day is not None]
         if proven_on is None and last < due:

@@ -46,7 +46,7 @@ class Dossier:
     same_as_kept: bool | None  #: whether the evaluation kept on that day rests on the same inputs; None: none was kept
 
 
-def gather(db: Database | None, milestone: Milestone, verdict: Verdict, built: int) -> Dossier:
+def gather(db: Database | None, milestone: Milestone, verdict: Verdict) -> Dossier:
     """The dossier of a milestone as of its verdict's day; without a database there is only the verdict."""
     today, code = verdict.as_of, milestone.code
     return Dossier(
@@ -54,7 +54,7 @@ def gather(db: Database | None, milestone: Milestone, verdict: Verdict, built: i
         plans=recorded(db, code) if db else (),
         decisions=decisions(db, code, today) if db else (),
         entries=cost_entries(db, code, today) if db else (),
-        score=score(db, milestone, today, built) if db else None,
+        score=score(db, milestone, today) if db else None,
         same_as_kept=_same_as_kept(db, verdict) if db else None,
     )
 

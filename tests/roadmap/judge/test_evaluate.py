@@ -163,3 +163,22 @@ def test_production_is_judged_as_of_today_alone(tmp_path, one_milestone):
     evaluate(db, load(one_milestone, 1), today, 1, 1)
     assert calendar(db, today + timedelta(days=9)) == [today + timedelta(days=9)]
     db.close()
+
+
+@pytest.mark.parametrize(
+    ("reviews", "choice"),
+    [
+        (["2013-01-27"], "continue"),
+        (["2013-01-27", "2013-02-03"], "pause"),
+        (["2013-01-27", "2013-01-30"], "continue"),
+        (["2013-01-27", "2013-02-17"], "pause"),
+        (["2013-01-20", "2013-01-27"], "continue"),
+    ],
+    ids=["the first review", "a week later", "three days later", "after a gap", "stalled since this review"],
+)
+def test_two_stalled_reviews_draft_a_pause(roadmap_db, one_milestone, reviews, choice):
+    """The review before is the newest recorded one that is at least a week old; the first review has none."""
+    plan = load(one_milestone)
+    *_, (last,) = [evaluate(roadmap_db, plan, date.fromisoformat(day), 1, 0) for day in reviews]
+    assert (last.status, last.advice.choice) == ("stalled", choice)
+    assert judge_all(roadmap_db, plan, last.as_of, 1)[0].advice == last.advice

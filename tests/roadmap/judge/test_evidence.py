@@ -232,14 +232,14 @@ def test_an_earlier_view_has_the_numbers_and_hashes_of_its_day(roadmap_db, one_m
 
 
 def test_stalled_a_week_ago_is_known_today(roadmap_db, one_milestone, replay):
-    """Silent for ten working days, and for fifteen: only then was the review a week earlier stalled too."""
+    """No evidence for ten working days, and for fifteen: only then was the review recorded a week earlier stalled."""
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-06-30"))
     plan = load(one_milestone)
     replay(roadmap_db, range(2))  # the last block ends on 20 Jan
     days = [date(2013, 1, 31), date(2013, 2, 1), date(2013, 2, 7), date(2013, 2, 8)]
-    found = [judge_all(roadmap_db, plan, day, 1)[0] for day in days]
-    assert [v.status for v in found] == ["insufficient", "stalled", "stalled", "stalled"]
-    assert [v.advice.choice for v in found] == ["continue", "continue", "continue", "pause"]
+    verdicts = [evaluate(roadmap_db, plan, day, 1, 0)[0] for day in days]
+    assert [v.status for v in verdicts] == ["insufficient", "stalled", "stalled", "stalled"]
+    assert [v.advice.choice for v in verdicts] == ["continue", "continue", "continue", "pause"]
 
 
 def test_a_decision_ends_a_silence(roadmap_db, one_milestone, replay):

@@ -74,9 +74,9 @@ def test_a_forecast_waits_for_its_outcome(roadmap_db, milestone, replay):
     """Until the due date is over, and while nothing is proven, there is nothing to score; a replay's day is over."""
     replay(roadmap_db, range(8))
     store(roadmap_db, 0.9, "2013-03-03")
-    found = score(roadmap_db, milestone, DUE - timedelta(days=1), 1)
+    found = score(roadmap_db, milestone, DUE - timedelta(days=1))
     assert (found.scored, found.waiting, found.brier) == (0, 1, None)
-    assert score(roadmap_db, milestone, DUE, 1).scored == 1
+    assert score(roadmap_db, milestone, DUE).scored == 1
     assert found.text == "1 forecast, none of which can be scored yet"
 
 
@@ -85,7 +85,7 @@ def test_a_target_met_in_time_scores_as_one(roadmap_db, milestone, replay):
     replay(roadmap_db, range(12))
     store(roadmap_db, 0.9, "2013-03-03")
     store(roadmap_db, 0.6, "2013-03-10", name="lost_records", role="guardrail")
-    found = score(roadmap_db, milestone, DUE, 1)
+    found = score(roadmap_db, milestone, DUE)
     assert (found.scored, found.waiting, round(found.brier, 3)) == (2, 0, 0.085)
     assert found.text == "2 forecasts, Brier score 0.09: too few to say much"
 
@@ -95,7 +95,7 @@ def test_a_target_not_met_in_time_scores_as_zero(roadmap_db, milestone, replay):
     replay(roadmap_db, [*range(4), 5, 6, *range(8, 14)])
     store(roadmap_db, 0.9, "2013-03-03")
     for day in (date(2013, 4, 1), date(2013, 4, 14)):
-        found = score(roadmap_db, milestone, day, 1)
+        found = score(roadmap_db, milestone, day)
         assert (found.scored, round(found.brier, 2)) == (1, 0.81)
 
 
@@ -104,7 +104,7 @@ def test_each_target_has_an_outcome_of_its_own(roadmap_db, milestone, replay):
     replay(roadmap_db, range(12), lost=1)
     store(roadmap_db, 0.8, "2013-03-03")
     store(roadmap_db, 0.8, "2013-03-03", name="lost_records", role="guardrail")
-    found = score(roadmap_db, milestone, date(2013, 4, 1), 1)
+    found = score(roadmap_db, milestone, date(2013, 4, 1))
     assert round(found.brier, 3) == round((0.04 + 0.64) / 2, 3)
 
 
@@ -113,7 +113,7 @@ def test_ten_forecasts_say_something(roadmap_db, milestone, replay):
     replay(roadmap_db, range(12))
     for day in range(10):
         store(roadmap_db, 0.8, f"2013-03-1{day}")
-    assert score(roadmap_db, milestone, DUE, 1).text == "10 forecasts, Brier score 0.04; 0.25 is a coin's"
+    assert score(roadmap_db, milestone, DUE).text == "10 forecasts, Brier score 0.04; 0.25 is a coin's"
 
 
 def test_a_forecast_is_scored_by_the_plan_it_was_made_for(roadmap_db, one_milestone, replay):
@@ -127,7 +127,7 @@ def test_a_forecast_is_scored_by_the_plan_it_was_made_for(roadmap_db, one_milest
     plan = load(one_milestone)
     evaluate(roadmap_db, plan, DUE, 1, 2)
     store(roadmap_db, 0.0, "2013-03-30", revision=2)
-    found = score(roadmap_db, plan.milestones[0], date(2013, 4, 1), 1)
+    found = score(roadmap_db, plan.milestones[0], date(2013, 4, 1))
     assert found.scored == roadmap_db.table("forecast").count
     assert found.scored >= before + 2
     assert found.brier < 0.25 / found.scored
@@ -135,7 +135,7 @@ def test_a_forecast_is_scored_by_the_plan_it_was_made_for(roadmap_db, one_milest
 
 def test_nothing_foreseen_is_said(roadmap_db, milestone):
     """No forecast is no score, and not a good one."""
-    assert score(roadmap_db, milestone, DUE, 1).text == "no forecast with odds so far"
+    assert score(roadmap_db, milestone, DUE).text == "no forecast with odds so far"
 
 
 def test_a_forecast_cannot_be_changed(roadmap_db):

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from click.testing import CliRunner
 
+from metrics.measures.registry import MEASURES
 from metrics.store.database import open_store
 from roadmap.cli.main import roadmap
 
@@ -47,7 +48,7 @@ def test_the_report_in_words(measured):
         "  spent: 2,500 of 5,000",
         "M1: continued on 31 Mar 2013 by Bea (advised: continue): it pays",
         "Grade B, faults standard, series s-standard, method",
-        "Records lost: Records that the service called delivered and the partner does not hold",
+        f"Records lost: {MEASURES['lost_records'].definition}",
         "milestone file: ",
     ):
         assert said in output
