@@ -1,7 +1,7 @@
-"""Rows in flight, where each one ended, and the sum that must balance.
+"""Batches of rows on their way through the pipeline, the outcome of each row, and the account that must balance.
 
-A file leaves the line early in two named ways, both exceptions, so that whoever holds rows of it lets go of them:
-`Refusal` refuses all of it, `Recall` wants it sent down the line once more with more known about its rows.
+Two exceptions end the pass of a file early, so that every stage releases the rows it buffers: `FileRejected` refuses
+the whole file; `SecondPassNeeded` asks for a second pass with findings that only the end of the file revealed.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-#: Column of every frame in flight: the row's number in its file, from 1, header and preamble not counted.
+#: Column of every frame in the pipeline: the number of the row in its file, from 1, without header and preamble.
 ROW = "_row"
 
-
-#: Findings that a receipt or a refusal tells at the most; all are counted.
+#: The most findings that a receipt or a refusal lists; all of them are counted.
 MAX_SHOWN_FINDINGS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing wrong with one row: a Frictionless code, the field, and a sentence."""
+    """One fault of one row: a Frictionless error code, the field, and a sentence. Row 0 stands for the file."""
 
     row: int
     code: str
@@ -35,13 +34,13 @@ class Finding:
     note: str
 
     def text(self) -> str:
-        """For people, without the row."""
+        """Return the finding in words, without the row number."""
         return f"{self.code}{f' in {self.field}' if self.field else ''}: {self.note}"
 
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """Rows that have ended: how many, where, and why (a code for machines, a reason for people)."""
+    """How many rows ended with one outcome, and why: a code for programs, a reason for people."""
 
     outcome: str
     rows: int
@@ -51,7 +50,7 @@ class RowOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """A row that breaks the contract: as it came, without its line end, and everything that was found wrong with it."""
+    """A row that breaks the contract: its original bytes without line end, and all findings about it."""
 
     row: int
     original: bytes
@@ -59,27 +58,27 @@ class RejectedRow:
 
 
 class OriginalLines(Protocol):
-    """The bytes that the rows of a batch came as."""
+    """The original bytes of a batch's rows."""
 
     def original(self, row: int) -> bytes:
-        """The bytes of a row, without its line end. Raises KeyError for a row of another batch."""
+        """Return the bytes of a row without its line end. Raises KeyError for a row of another batch."""
 
 
 class NoOriginalLines:
-    """The lines of a batch that has none."""
+    """The original lines of a batch that was not read from a file."""
 
     def original(self, row: int) -> bytes:
-        """Raises KeyError."""
+        """Raise KeyError."""
         raise KeyError(row)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some consecutive rows of one file.
+    """Consecutive rows of one file.
 
-    `rows` are in flight: columns as the last stage left them, and `_row`; `lines` are their bytes. `bad` are rows that
-    a check has set apart; they are no longer in `rows`. `notes` are findings about the file that harm no row.
-    `settled` are rows that have ended; no later stage sees them.
+    `rows` are still in the pipeline: the columns that the last stage wrote, and `_row`; `lines` are their original
+    bytes. `rejected` are rows that a check removed from `rows`. `notes` are findings about the file that reject no row.
+    `outcomes` count rows that have left the pipeline; later stages do not process them.
     """
 
     rows: pl.DataFrame
@@ -90,7 +89,7 @@ class Batch:
 
 
 class FileRejected(ContractBreach):
-    """All of a file is refused: nothing of it has left, nothing of it will. `findings` say what was wrong."""
+    """The whole file is refused: no row was sent, and none will be. `findings` are the reasons."""
 
     def __init__(self, code: str, message: str, findings: tuple[Finding, ...] = ()) -> None:
         super().__init__(code, message)
@@ -98,43 +97,43 @@ class FileRejected(ContractBreach):
 
 
 class SecondPassNeeded(Exception):
-    """Rows that have gone down the line are bad after all: a key that stands twice, found at the end of the file."""
+    """Rows that were passed on are invalid: the end of the file revealed that they repeat a key."""
 
     def __init__(self, findings: tuple[Finding, ...]) -> None:
-        super().__init__(f"{len(findings)} rows are bad after all")
+        super().__init__(f"{len(findings)} rows repeat a key and were passed on; a second pass is needed")
         self.findings = findings
 
     def findings_by_row(self) -> dict[int, tuple[Finding, ...]]:
-        """The findings by row, for the second time down the line."""
-        rows: dict[int, tuple[Finding, ...]] = {}
+        """Return the findings by row number, for the second pass."""
+        by_row: dict[int, tuple[Finding, ...]] = {}
         for finding in self.findings:
-            rows[finding.row] = (*rows.get(finding.row, ()), finding)
-        return rows
+            by_row[finding.row] = (*by_row.get(finding.row, ()), finding)
+        return by_row
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where the rows of one exchange ended. `rows_in` is counted at the reader, the outcomes at the end of the line."""
+    """Rows of one exchange by outcome. `rows_in` is counted at the reader, the outcomes at the end of the pipeline."""
 
     rows_in: int = 0
-    ended: Mapping[str, int] = field(default_factory=dict)
+    rows_by_outcome: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
-    def close(cls, rows_in: int, settled: Iterable[RowOutcome], base: Mapping[str, int] | None = None) -> Account:
-        """Add up the outcomes of `rows_in` rows, on top of those that an earlier attempt left in `base`.
+    def close(cls, rows_in: int, outcomes: Iterable[RowOutcome], base: Mapping[str, int] | None = None) -> Account:
+        """Add up the outcomes of `rows_in` rows; `base` holds the counts of an earlier attempt.
 
         Raises:
             Unbalanced: the outcomes do not add up to `rows_in`.
             KeyError: an outcome is not one of `OUTCOMES`.
         """
-        ended = dict.fromkeys(OUTCOMES, 0) | dict(base or {})
-        for part in settled:
-            ended[part.outcome] += part.rows
-        if sum(ended.values()) != rows_in or min(ended.values()) < 0:
-            told = ", ".join(f"{rows} {outcome}" for outcome, rows in ended.items() if rows) or "nothing"
-            raise Unbalanced(f"{rows_in} rows came in, but {told} came out; this is a fault of ours, please report it")
-        return cls(rows_in, ended)
+        counts = dict.fromkeys(OUTCOMES, 0) | dict(base or {})
+        for part in outcomes:
+            counts[part.outcome] += part.rows
+        if sum(counts.values()) != rows_in or min(counts.values()) < 0:
+            listed = ", ".join(f"{rows} {outcome}" for outcome, rows in counts.items() if rows) or "nothing"
+            raise Unbalanced(f"{rows_in} rows came in, but {listed} came out; this is a bug in Milepost, report it")
+        return cls(rows_in, counts)
 
     def as_dict(self) -> dict[str, int]:
-        """`in` and one count an outcome."""
-        return {"in": self.rows_in, **dict.fromkeys(OUTCOMES, 0), **self.ended}
+        """Return `in` and one count per outcome."""
+        return {"in": self.rows_in, **dict.fromkeys(OUTCOMES, 0), **self.rows_by_outcome}

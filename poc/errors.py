@@ -1,32 +1,32 @@
-"""What can go wrong while exchanging, named by what the caller does next.
+"""Errors of an exchange, named by what the caller does next.
 
-ExchangeError           base; never raised itself
-├── BadInput            mend the named file, key or name and call again (exit 2)
-├── ContractBreach      the file is not what was agreed: mend it or the contract, hand it in again (exit 3)
-├── DeliveryFailed      the partner did not take it: hand it in again (exit 4)
-├── LedgerDamaged       restore or move the named ledger away; nothing was changed (exit 2)
-├── TryLater            somebody else is at it; call again later (exit 75)
-│   └── StillWritten    only this file: it changes while it is read
-└── Unbalanced          a fault of ours: an account does not add up; nothing else was done (exit 1)
+ExchangeError              base; never raised itself
+├── BadInput               correct the named file, key or name and call again (exit 2)
+├── ContractBreach         the file breaks the contract: correct either, hand the file in again (exit 3)
+├── DeliveryFailed         the partner did not accept the delivery: hand the file in again (exit 4)
+├── LedgerDamaged          restore the named ledger or move it away; nothing was changed (exit 2)
+├── TryLater               another program holds a resource: call again later (exit 75)
+│   └── FileStillChanging  this file alone: it changes while it is read
+└── Unbalanced             a bug of Milepost: an account does not add up; nothing else was done (exit 1)
 """
 
 from typing import Literal
 
 
 class ExchangeError(Exception):
-    """Base of this room's errors; `exit_code` is what the command line ends with."""
+    """Base of the errors of an exchange; `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
 
 class BadInput(ExchangeError):
-    """A configuration, a name or a place that cannot be used; the message names it and the choices."""
+    """A configuration, name or path that cannot be used; the message names it and the choices."""
 
     exit_code = 2
 
 
 class ContractBreach(ExchangeError):
-    """A file that cannot be read as its contract says; `code` is the Frictionless error code."""
+    """A file that breaks its contract as a whole; `code` is the Frictionless error code."""
 
     exit_code = 3
 
@@ -36,11 +36,11 @@ class ContractBreach(ExchangeError):
 
 
 class DeliveryFailed(ExchangeError):
-    """The partner refused, failed or did not answer.
+    """The partner refused the delivery, failed or did not respond.
 
-    `code` says which, `blocked_s` what a time-out cost. `kind` is what the failure asks for: `retry` (later, by one's
-    own schedule), `wait` (not before `wait_s` seconds, the partner's own word) or `stop` (nothing will change by
-    trying). `unknown`: the partner may hold the body all the same.
+    `code` says which; `blocked_s` is the time spent on a time-out. `kind` is how to go on: `retry` (later, by the
+    retry schedule), `wait` (not before `wait_s` seconds, as the partner asked) or `stop` (another try cannot succeed).
+    With `unknown`, the partner may have received the body nevertheless.
     """
 
     exit_code = 4
@@ -64,20 +64,20 @@ class DeliveryFailed(ExchangeError):
 
 
 class LedgerDamaged(ExchangeError):
-    """The ledger is not a database of ours, or is from a newer release."""
+    """The ledger is not a Milepost ledger, is damaged, or was written by a newer release."""
 
     exit_code = 2
 
 
 class TryLater(ExchangeError):
-    """Another program holds what this one needs."""
+    """Another program holds a resource that this one needs."""
 
     exit_code = 75
 
 
 class FileStillChanging(TryLater):
-    """A file changes while it is read; it is for the next run, and the other files are not held up."""
+    """A file changes while it is read; leave it for the next run and continue with the other files."""
 
 
 class Unbalanced(ExchangeError):
-    """Rows in are not the sum of where they ended."""
+    """The outcomes do not add up to the rows read."""

@@ -1,8 +1,8 @@
-"""CSV in: our own cut for structure, pyarrow for cells.
+"""CSV reader: our own splitter for the structure, pyarrow for the cells.
 
-What made it quick: the rows of a block are handed to pyarrow in one piece, with options made once a header; strings
-come out as views without a copy; nothing is done a row or a cell at a time in Python unless a row is broken, and the
-next block is read while the rest of the line works on this one.
+For speed, pyarrow gets the rows of a block in one piece, with options that are built once per header; strings are
+returned as views without a copy; Python handles single rows or cells only if a row is broken; and the next block is
+parsed while the rest of the pipeline processes this one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from poc.errors import ContractBreach
-from poc.formats import header as labels
 from poc.formats.grammar import csv_grammar
+from poc.formats.header import compare_header
 from poc.formats.table_reader import BROKEN, UNDECODABLE, ParsedBlock
 
 if TYPE_CHECKING:
@@ -32,124 +32,127 @@ if TYPE_CHECKING:
     from poc.formats.record_splitter import RecordBlock
     from poc.formats.table_reader import Faults
 
-#: pyarrow must never cut for itself, so it takes more at once than any block has, in bytes.
+#: Block size of pyarrow in bytes: larger than any block, so that pyarrow never splits one.
 ARROW_BLOCK_BYTES = (1 << 31) - 1
 
-#: From this size on pyarrow is asked for views of text, which it makes in half the time that polars takes.
+#: From this size on, pyarrow converts text to string views, in half the time that polars takes.
 MIN_VIEW_BYTES = 1 << 17
 
 BOM = b"\xef\xbb\xbf"
 
 
 class CsvFormat:
-    """CSV as one feed writes it, under one contract."""
+    """The CSV format of one feed under one contract."""
 
-    def __init__(self, feed: Feed, shape: ExpectedFields) -> None:
+    def __init__(self, feed: Feed, expected: ExpectedFields) -> None:
         self._feed = feed
-        self._shape = shape
-        self._missing = MissingValues(feed, shape)
-        self._narrow = csv_grammar(feed.dialect, len(shape.names))
-        self._wider: tuple[bytes, Grammar] = (b"", self._narrow)
-        self._known: tuple[bytes, CsvParser, tuple[Finding, ...]] | None = None
+        self._expected = expected
+        self._missing = MissingValues(feed, expected)
+        self._contract_grammar = csv_grammar(feed.dialect, len(expected.names))
+        self._last_grammar: tuple[bytes, Grammar] = (b"", self._contract_grammar)
+        self._last_parser: tuple[bytes, CsvParser, tuple[Finding, ...]] | None = None
 
     def header(self) -> re.Pattern[bytes] | None:
-        """A strict record of any width; None for files without a header."""
-        return self._narrow.header if self._feed.dialect.header else None
+        """Return the pattern of a record of any width; None for files without a header."""
+        return self._contract_grammar.header_pattern if self._feed.dialect.header else None
 
     def grammar(self, header: bytes | None) -> Grammar:
-        """Rows as wide as the header, or as the contract where there is none that can be read."""
+        """Return the grammar of rows as wide as the header, or as the contract if no header can be read."""
         if not header:
-            return self._narrow
-        if self._wider[0] != header:
-            width = len(self._narrow.cells(header))
-            same = width == len(self._shape.names)
-            self._wider = (header, self._narrow if same else csv_grammar(self._feed.dialect, width))
-        return self._wider[1]
+            return self._contract_grammar
+        if self._last_grammar[0] != header:
+            width = len(self._contract_grammar.split_cells(header))
+            same = width == len(self._expected.names)
+            self._last_grammar = (header, self._contract_grammar if same else csv_grammar(self._feed.dialect, width))
+        return self._last_grammar[1]
 
-    def cells(
-        self, head: FileHead, letters: TextEncoding
+    def block_parser(
+        self, head: FileHead, encoding: TextEncoding
     ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
-        """How blocks are read under a header, and notes on it. Raises ContractBreach: it is not the contract's."""
-        if self._known is None or self._known[0] != head.header:
-            found = self._shape.names
+        """Return the parser of blocks under a header, and notes on it. Raises ContractBreach for another header."""
+        if self._last_parser is None or self._last_parser[0] != head.header:
+            labels = self._expected.names
             notes: tuple[Finding, ...] = ()
             if self._feed.dialect.header:
-                found = self._labels(head.header, letters)
-                notes = labels.compare_header(found, self._shape, accept_extra=self._feed.on_drift == "accept-extra")
-            self._known = (head.header, CsvParser(self._feed, self._shape.names, found, self._missing.all), notes)
-        options, notes = self._known[1:]
-        return lambda block: self._read(block, letters, options), notes
+                labels = self._labels(head.header, encoding)
+                notes = compare_header(labels, self._expected, accept_extra=self._feed.on_drift == "accept-extra")
+            parser = CsvParser(self._feed, self._expected.names, labels, self._missing.shared)
+            self._last_parser = (head.header, parser, notes)
+        parser, notes = self._last_parser[1:]
+        return lambda block: self._parse(block, encoding, parser), notes
 
-    def _labels(self, header: bytes, letters: TextEncoding) -> tuple[str, ...]:
-        text = letters.utf8(header)
+    def _labels(self, header: bytes, encoding: TextEncoding) -> tuple[str, ...]:
+        text = encoding.utf8(header)
         if text is None:
-            raise ContractBreach(UNDECODABLE, f"the header is {letters.fault(header)}")
-        return tuple(cell.decode() for cell in self.grammar(header).cells(bytes(text)))
+            raise ContractBreach(UNDECODABLE, f"the header is {encoding.fault(header)}")
+        return tuple(cell.decode() for cell in self.grammar(header).split_cells(bytes(text)))
 
-    def _read(self, block: RecordBlock, letters: TextEncoding, options: CsvParser) -> ParsedBlock:
-        bad: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
-        strict = block.strict()
-        text = strict if block.data.isascii() else letters.utf8(strict)
+    def _parse(self, block: RecordBlock, encoding: TextEncoding, parser: CsvParser) -> ParsedBlock:
+        faults: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
+        raw = block.well_formed()
+        text = raw if block.data.isascii() else encoding.utf8(raw)
         if text is None:
-            rows = list(block.rows())
-            for row, line in enumerate(rows):
-                if row not in bad and (fault := letters.fault(line)):
-                    bad[row] = [(UNDECODABLE, "", fault)]
-            kept = b"".join(line + options.line_end for row, line in enumerate(rows) if row not in bad)
-            text = letters.utf8(kept) or b""
-        frame, ragged = options.parse(text)
-        if bad or ragged:
-            taken = np.delete(np.arange(frame.height + len(ragged) + len(bad)), list(bad))
-            places = taken[[number - 1 for number, _ in ragged]].tolist() if ragged else []
-            width = options.width
-            told = {  # one for all rows of so many cells
-                cells: [("missing-cell" if cells < width else "extra-cell", "", f"{cells} cells instead of {width}")]
-                for cells in {cells for _, cells in ragged}
-            }
-            bad |= {place: told[cells] for place, (_, cells) in zip(places, ragged, strict=True)}
-            return ParsedBlock(self._missing.blank(frame), np.setdiff1d(taken, places, assume_unique=True), bad)
-        return ParsedBlock(self._missing.blank(frame), None, bad)
+            lines = list(block.rows())
+            for row, line in enumerate(lines):
+                if row not in faults and (fault := encoding.fault(line)):
+                    faults[row] = [(UNDECODABLE, "", fault)]
+            decodable = b"".join(line + parser.line_end for row, line in enumerate(lines) if row not in faults)
+            text = encoding.utf8(decodable) or b""
+        frame, ragged = parser.parse(text)
+        if not faults and not ragged:
+            return ParsedBlock(self._missing.blank(frame), None, faults)
+        parsed_rows = np.delete(np.arange(frame.height + len(ragged) + len(faults)), list(faults))
+        ragged_rows = parsed_rows[[number - 1 for number, _ in ragged]].tolist() if ragged else []
+        width = parser.width
+        fault_by_cells = {  # one list shared by all rows of the same number of cells
+            cells: [("missing-cell" if cells < width else "extra-cell", "", f"{cells} cells instead of {width}")]
+            for cells in {cells for _, cells in ragged}
+        }
+        faults |= {row: fault_by_cells[cells] for row, (_, cells) in zip(ragged_rows, ragged, strict=True)}
+        valid_rows = np.setdiff1d(parsed_rows, ragged_rows, assume_unique=True)
+        return ParsedBlock(self._missing.blank(frame), valid_rows, faults)
 
 
 class MissingValues:
-    """Which texts stand for no value: those of all fields at once, and what single fields have beyond them."""
+    """Texts that mean a missing value: those shared by all fields, and those of single fields."""
 
-    def __init__(self, feed: Feed, shape: ExpectedFields) -> None:
-        each = {
-            name: {*shape.field_missing.get(name, shape.missing_values), *feed.dialect.nulls} for name in shape.names
+    def __init__(self, feed: Feed, expected: ExpectedFields) -> None:
+        by_field = {
+            name: {*expected.field_missing.get(name, expected.missing_values), *feed.dialect.nulls}
+            for name in expected.names
         }
-        shared = set[str].intersection(*each.values())
-        self.all = tuple(sorted(shared))
-        self._beyond = [
+        shared = set[str].intersection(*by_field.values())
+        self.shared = tuple(sorted(shared))
+        self._of_single_fields = [
             pl.when(pl.col(name).is_in(sorted(texts - shared))).then(None).otherwise(pl.col(name)).alias(name)
-            for name, texts in each.items()
+            for name, texts in by_field.items()
             if texts - shared
         ]
 
     def blank(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """A frame with null where a field has a text of its own that stands for none."""
-        return frame.with_columns(self._beyond) if self._beyond else frame
+        """Replace the missing values of single fields by null; the parser replaces the shared ones."""
+        return frame.with_columns(self._of_single_fields) if self._of_single_fields else frame
 
 
 class CsvParser:
-    """pyarrow's options for the files of one header, made once."""
+    """Parser of cells with pyarrow; its options are built once per header."""
 
-    def __init__(self, feed: Feed, names: tuple[str, ...], found: tuple[str, ...], missing: tuple[str, ...]) -> None:
+    def __init__(self, feed: Feed, names: tuple[str, ...], labels: tuple[str, ...], missing: tuple[str, ...]) -> None:
         dialect = feed.dialect
-        self.width = len(found)
+        self.width = len(labels)
         self.line_end = b"\n"
         self._names = list(names)
         self._empty = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
-        self._parsing = {
+        self._parse_options = {
             "delimiter": dialect.delimiter,
             "quote_char": dialect.quote or False,
             "double_quote": not dialect.escape,
             "escape_char": dialect.escape or False,
             "newlines_in_values": bool(dialect.quote),
         }
-        self._reading = csv.ReadOptions(use_threads=False, column_names=found, block_size=ARROW_BLOCK_BYTES)
-        self._converting = csv.ConvertOptions(
-            check_utf8=False,  # what gets here has been decoded
+        self._read_options = csv.ReadOptions(use_threads=False, column_names=labels, block_size=ARROW_BLOCK_BYTES)
+        self._convert_options = csv.ConvertOptions(
+            check_utf8=False,  # the text has been decoded before
             column_types=dict.fromkeys(names, pa.string()),
             include_columns=names,
             include_missing_columns=True,
@@ -158,7 +161,11 @@ class CsvParser:
         )
 
     def parse(self, text: bytes | memoryview) -> tuple[pl.DataFrame, list[tuple[int, int]]]:
-        """Strict rows as columns of text; (row from 1, number of cells) of those that are too short or too long."""
+        """Parse well-formed rows into text columns.
+
+        Returns:
+            The columns, and (row from 1, number of cells) of each row that is too short or too long.
+        """
         ragged: list[tuple[int, int]] = []
 
         def on_ragged(row: csv.InvalidRow) -> str:
@@ -168,10 +175,11 @@ class CsvParser:
         if not text:
             return self._empty.clone(), ragged
         if bytes(text[:3]) == BOM:
-            text = BOM + bytes(text)  # pyarrow takes one off, and this one is the beginning of a cell
-        parsing = csv.ParseOptions(invalid_row_handler=on_ragged, **self._parsing)
+            text = BOM + bytes(text)  # pyarrow drops the first one, which here is the start of a cell
+        options = csv.ParseOptions(invalid_row_handler=on_ragged, **self._parse_options)
         try:
-            batch = csv.open_csv(pa.py_buffer(text), self._reading, parsing, self._converting).read_next_batch()
+            reader = csv.open_csv(pa.py_buffer(text), self._read_options, options, self._convert_options)
+            batch = reader.read_next_batch()
         except StopIteration:
             return self._empty.clone(), ragged
         if len(text) >= MIN_VIEW_BYTES:

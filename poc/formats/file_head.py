@@ -1,4 +1,4 @@
-"""The head of a file: its byte order mark and its first bytes."""
+"""The head of a file: its byte order mark, preamble and header record."""
 
 from __future__ import annotations
 
@@ -13,35 +13,38 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class FileHead:
-    """What stands before the first row: byte order mark and preamble in `before`, then the header record, as read."""
+    """What precedes the first row: preamble and blank lines in `before`, then the header record, as read.
+
+    `complete` is false for a file that ends before its header; `fault` says why a header cannot be read.
+    """
 
     before: bytes = b""
     header: bytes = b""
-    end: bytes = b""  # the header's line end
-    found: bool = False
+    header_line_end: bytes = b""
+    complete: bool = False
     fault: str = ""
 
 
 def byte_order_mark(codec: str, head: bytes) -> bytes:
-    """The byte order mark that a head begins with, if any."""
+    """Return the byte order mark at the start of a head; empty if there is none."""
     marks = (b"\xff\xfe", b"\xfe\xff") if codec.startswith("utf-16") else (b"\xef\xbb\xbf",)
     return next((mark for mark in marks if head.startswith(mark)), b"")
 
 
-def take_match(tape: ByteBuffer, what: re.Pattern[bytes], otherwise: re.Pattern[bytes] | None = None) -> bytes:
-    """Take what matches off a tape, or what matches otherwise; where neither does, as much as a row may have."""
+def take_match(buffer: ByteBuffer, pattern: re.Pattern[bytes], fallback: re.Pattern[bytes] | None = None) -> bytes:
+    """Consume the bytes that match a pattern, or else its fallback; if neither matches, as many as a row may have."""
     while True:
-        at, limit = tape.at, tape.sizes.record_bytes
-        to = min(at + limit, len(tape.data))
-        whole = tape.ended and to == len(tape.data)
-        waiting = not tape.ended and len(tape.data) - at <= limit
-        for pattern in (what,) if waiting or otherwise is None else (what, otherwise):
-            match = pattern.match(tape.data, at, to)
-            # a match that ends where the bytes end for now might go on
-            if match is not None and (match.end() < to or whole):
-                tape.at = match.end()
+        start, limit = buffer.position, buffer.sizes.record_bytes
+        end = min(start + limit, len(buffer.data))
+        at_file_end = buffer.ended and end == len(buffer.data)
+        can_read_more = not buffer.ended and len(buffer.data) - start <= limit
+        for candidate in (pattern,) if can_read_more or fallback is None else (pattern, fallback):
+            match = candidate.match(buffer.data, start, end)
+            # a match up to the last byte read so far may be longer in the file
+            if match is not None and (match.end() < end or at_file_end):
+                buffer.position = match.end()
                 return match.group()
-        if not waiting:
-            tape.at = character_end(tape.data, at, to)
-            return tape.data[at : tape.at]
-        tape.more()
+        if not can_read_more:
+            buffer.position = character_end(buffer.data, start, end)
+            return buffer.data[start : buffer.position]
+        buffer.read_more()

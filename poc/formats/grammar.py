@@ -1,8 +1,8 @@
-"""What a row looks like, to the byte: regular expressions made from a feed's dialect.
+"""Grammar of rows: regular expressions over bytes, compiled from a feed's dialect.
 
-Structure is decided here and nowhere else, strictly: a record is cells between delimiters, each either in quotes from
-its first byte to its last or without any, up to a line end as declared. All repeats are possessive, so a match takes
-time in proportion to the bytes it looks at, whatever is in the file.
+Only this module decides the structure, and strictly: a record is cells between delimiters, each quoted from its first
+byte to its last or without any quote, up to a line end as declared. All quantifiers are possessive, so matching takes
+time in proportion to the bytes read, for any file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from poc.config.partner import Dialect
 
-#: How rows may end, and where a row ends that is not written as declared.
+#: Regular expressions by declared line end: the end of a row, and a physical line whatever it holds.
 LINE_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r\n", "cr": rb"\r(?!\n)"}
 LINE_PATTERNS = {
     "any": rb"([^\r\n]*+)(?:\r\n?|\n)",
@@ -29,7 +29,7 @@ LINE_PATTERNS = {
 }
 LINE_END_NAMES = {b"\n": "LF", b"\r": "CR", b"\r\n": "CRLF"}
 
-#: Shorter stretches are cut row by row: starting numpy would take longer.
+#: Below this size, rows are located one by one: starting numpy would take longer.
 MIN_NUMPY_BYTES = 4 * 1024
 
 Spans = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
@@ -37,64 +37,64 @@ Spans = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 @dataclass(frozen=True)
 class Grammar:
-    """The form of one format's rows, as sources of regular expressions.
+    """Grammar of one format's rows, as sources of regular expressions.
 
-    `record` is a row on one line, `full` one that may have several, `cell` one cell, `end` a line end, `text` what a
-    physical line holds with its end. A clean file needs none of them, so each is compiled when first asked for.
+    `record` is a row on one line, `multiline_record` one that may have several, `cell` one cell, `end` a line end,
+    `physical_line` a line with its end. A clean file needs none of them, so each is compiled on first use.
     """
 
     record: bytes
-    full: bytes
-    one_cell: bytes
+    multiline_record: bytes
+    cell: bytes
     end: bytes
-    physical: bytes
+    physical_line: bytes
     delimiter: bytes
     quote: bytes
     escape: bytes
     line_end: str
-    crlf: bool = False  # rows are lines to LF, and a CR before it belongs to the end
+    crlf: bool = False  # lines end with LF, and a CR before it belongs to the line end
 
     @cached_property
-    def many(self) -> re.Pattern[bytes]:
-        """As many strict rows with their line ends as there are."""
-        return re.compile(rb"(?:" + self.record + self.end + rb"|" + self.full + self.end + rb")*+")
+    def rows_pattern(self) -> re.Pattern[bytes]:
+        """The longest run of well-formed rows with their line ends."""
+        return re.compile(rb"(?:" + self.record + self.end + rb"|" + self.multiline_record + self.end + rb")*+")
 
     @cached_property
-    def last(self) -> re.Pattern[bytes]:
-        """A strict row without a line end."""
-        return re.compile(rb"(?:" + self.record + rb"\Z|" + self.full + rb"\Z)")
+    def last_row_pattern(self) -> re.Pattern[bytes]:
+        """A well-formed row without a line end."""
+        return re.compile(rb"(?:" + self.record + rb"\Z|" + self.multiline_record + rb"\Z)")
 
     @cached_property
-    def row(self) -> re.Pattern[bytes]:
-        """A strict row (group 1) with its line end, if it has one."""
+    def row_pattern(self) -> re.Pattern[bytes]:
+        """A well-formed row (group 1) with its line end, if it has one."""
         stop = rb"(?=" + self.end + rb"|\Z)"
-        either = self.record + stop + rb"|" + self.full + stop
+        either = self.record + stop + rb"|" + self.multiline_record + stop
         return re.compile(rb"(" + either + rb")(?:" + self.end + rb"|\Z)")
 
     @cached_property
-    def line(self) -> re.Pattern[bytes]:
-        """A physical line with its end; group 1 is what it holds."""
-        return re.compile(self.physical)
+    def line_pattern(self) -> re.Pattern[bytes]:
+        """A physical line (group 1) with its line end."""
+        return re.compile(self.physical_line)
 
     @cached_property
-    def prefix(self) -> re.Pattern[bytes]:
-        """As many cells of one line as are strict."""
+    def prefix_pattern(self) -> re.Pattern[bytes]:
+        """The longest run of well-formed cells on one line."""
         return re.compile(self.record)
 
     @cached_property
-    def cell(self) -> re.Pattern[bytes]:
-        """One cell, on several lines perhaps."""
-        return re.compile(self.one_cell)
+    def cell_pattern(self) -> re.Pattern[bytes]:
+        """One cell, which may span several lines."""
+        return re.compile(self.cell)
 
     @cached_property
-    def header(self) -> re.Pattern[bytes]:
-        """A strict record of any width (group 1) on any number of lines, with its line end if it has one."""
-        record = self.one_cell + rb"(?:" + re.escape(self.delimiter) + self.one_cell + rb")*+"
+    def header_pattern(self) -> re.Pattern[bytes]:
+        """A well-formed record of any width (group 1) on any number of lines, with its line end if it has one."""
+        record = self.cell + rb"(?:" + re.escape(self.delimiter) + self.cell + rb")*+"
         return re.compile(rb"(" + record + rb")(?:" + self.end + rb"|\Z)")
 
-    def plain(self, data: bytes, start: int, end: int, record_bytes: int) -> bool:
-        """Whether every line there is a row: no quote, all line ends as declared, none missing for too long."""
-        if self.signed(data, start, end):
+    def is_plain(self, data: bytes, start: int, end: int, record_bytes: int) -> bool:
+        """Return whether every line is a row: no quote, line ends as declared, and no line longer than allowed."""
+        if self.has_quote_or_escape(data, start, end):
             return False
         if self.line_end == "lf" and not self.crlf and data.find(b"\r", start, end) >= 0:
             return False
@@ -104,63 +104,63 @@ class Grammar:
             pairs = data.count(b"\r\n", start, end)
             if not pairs == data.count(b"\n", start, end) == data.count(b"\r", start, end):
                 return False
-        # a line that is too long holds one of these windows whole
+        # a line that is too long contains at least one of these windows
         window = max(record_bytes // 2, 1)
         return all(
-            data.find(b"\n", at, at + window) >= 0 or self._cr(data, at, at + window)
+            data.find(b"\n", at, at + window) >= 0 or self._has_cr(data, at, at + window)
             for at in range(start, end - window + 1, window)
         )
 
-    def clear(self, data: bytes, start: int, end: int, record_bytes: int) -> int:
-        """Where the plain lines from `start` on end: before the line of the next quote or escape."""
-        for sign in (self.quote, self.escape):
-            if sign and (at := data.find(sign, start, end)) >= 0:
+    def plain_run_end(self, data: bytes, start: int, end: int, record_bytes: int) -> int:
+        """Return where the plain lines from `start` on end: before the line of the next quote or escape."""
+        for char in (self.quote, self.escape):
+            if char and (at := data.find(char, start, end)) >= 0:
                 end = at
         end = self.plain_end(data, start, end)
         if self.line_end == "cr" and data.startswith(b"\n", end):
             return start
-        return end if end > start and self.plain(data, start, end, record_bytes) else start
+        return end if end > start and self.is_plain(data, start, end, record_bytes) else start
 
-    def signed(self, data: bytes, start: int, end: int) -> bool:
-        """Whether there is a quote or an escape."""
-        return any(sign and data.find(sign, start, end) >= 0 for sign in (self.quote, self.escape))
+    def has_quote_or_escape(self, data: bytes, start: int, end: int) -> bool:
+        """Return whether the range contains a quote or escape character."""
+        return any(char and data.find(char, start, end) >= 0 for char in (self.quote, self.escape))
 
     def plain_end(self, data: bytes, start: int, end: int) -> int:
-        """Where the last line of a plain stretch ends; `start` where there is no line end."""
+        """Return where the last line of a plain range ends, or `start` if it has no line end."""
         last = data.rfind(b"\n", start, end) if self.line_end != "cr" else -1
         if self.line_end in {"any", "cr"} and data.find(b"\r", max(start, last), end) >= 0:
             last = max(last, data.rfind(b"\r", max(start, last), end))
         return max(last + 1, start)
 
     def spans(self, data: bytes, start: int, end: int) -> Spans:
-        """Where the rows of a strict stretch start and end, line ends and blank lines left out."""
-        if end - start > MIN_NUMPY_BYTES and not self.signed(data, start, end):
-            return self._lines(data, start, end)
-        found = [match.span(1) for match in self.row.finditer(data, start, end)]
-        both = np.array([span for span in found if span[1] > span[0]], dtype=np.int64).reshape(-1, 2)
-        return both[:, 0], both[:, 1]
+        """Return where the rows of a well-formed range start and end, without line ends and blank lines."""
+        if end - start > MIN_NUMPY_BYTES and not self.has_quote_or_escape(data, start, end):
+            return self._line_spans(data, start, end)
+        matches = (match.span(1) for match in self.row_pattern.finditer(data, start, end))
+        spans = np.array([span for span in matches if span[1] > span[0]], dtype=np.int64).reshape(-1, 2)
+        return spans[:, 0], spans[:, 1]
 
-    def _lines(self, data: bytes, start: int, end: int) -> Spans:
-        letters = np.frombuffer(data, dtype=np.uint8, count=end - start, offset=start)
-        ends = letters == 10
+    def _line_spans(self, data: bytes, start: int, end: int) -> Spans:
+        codes = np.frombuffer(data, dtype=np.uint8, count=end - start, offset=start)
+        ends = codes == 10
         if not self.crlf:
-            ends |= letters == 13
+            ends |= codes == 13
         breaks = np.flatnonzero(ends) + start
         starts = np.concatenate(([start], breaks + 1))
         stops = np.concatenate((breaks, [end]))
         if self.crlf:
-            stops -= (stops > starts) & (letters[np.maximum(stops - 1 - start, 0)] == 13) & (stops < end)
+            stops -= (stops > starts) & (codes[np.maximum(stops - 1 - start, 0)] == 13) & (stops < end)
         filled = stops > starts
         return starts[filled], stops[filled]
 
-    def _cr(self, data: bytes, start: int, end: int) -> bool:
+    def _has_cr(self, data: bytes, start: int, end: int) -> bool:
         return self.line_end in {"any", "cr"} and data.find(b"\r", start, end) >= 0
 
-    def cells(self, record: bytes) -> list[bytes]:
-        """The cells of a strict record, quotes and escapes taken off."""
+    def split_cells(self, record: bytes) -> list[bytes]:
+        """Split a well-formed record into its cells, without quotes and escapes."""
         cells, at = [], 0
         while at <= len(record):
-            match = self.cell.match(record, at)
+            match = self.cell_pattern.match(record, at)
             if match is None:
                 break
             cell = match.group()
@@ -175,15 +175,15 @@ class Grammar:
             at = match.end() + 1
         return cells
 
-    def fault(self, line: bytes, end: bytes) -> str:
-        """Why a line is not a row, as a sentence; `end` is how it ends."""
-        prefix = self.prefix.match(line)
+    def explain_fault(self, line: bytes, end: bytes) -> str:
+        """Explain why a line is not a row; `end` is its line end."""
+        prefix = self.prefix_pattern.match(line)
         at = prefix.end() if prefix else 0
         rest, before = line[at:], line[:at]
         where = f"at byte {at + 1} of the row"
         if not rest:
-            told = {"lf": "LF", "crlf": "CRLF", "cr": "CR"}.get(self.line_end, "a line end")
-            return f"the line ends with {LINE_END_NAMES.get(end, 'nothing')}, not with {told}"
+            declared = {"lf": "LF", "crlf": "CRLF", "cr": "CR"}.get(self.line_end, "a line end")
+            return f"the line ends with {LINE_END_NAMES.get(end, 'nothing')}, not with {declared}"
         if rest[:1] in {b"\r", b"\n"}:
             return f"a stray {LINE_END_NAMES[rest[:1]]} {where}"
         if rest[:1] == self.quote and (not before or before.endswith(self.delimiter)):
@@ -194,34 +194,32 @@ class Grammar:
 
 
 def csv_grammar(dialect: Dialect, width: int) -> Grammar:
-    """The form of delimited rows.
+    """Return the grammar of delimited rows.
 
     Args:
-        dialect: the feed's.
-        width: cells that a row must have to span several lines. One of another width is taken for badly quoted, as an
-            unclosed quote would otherwise swallow the rows up to the next quote.
+        dialect: of the feed.
+        width: number of cells of a row that may span several lines. A multi-line row of another width counts as badly
+            quoted, because an unclosed quote would otherwise absorb the rows up to the next quote.
     """
-    quote, escape, delimiter = (re.escape(sign.encode()) for sign in (dialect.quote, dialect.escape, dialect.delimiter))
+    quote, escape, delimiter = (re.escape(char.encode()) for char in (dialect.quote, dialect.escape, dialect.delimiter))
     end = LINE_ENDS[dialect.line_end]
-    letters = rb"[^" + delimiter + quote + escape + rb"\r\n]*+"
-    bare = letters + (rb"(?:" + escape + rb"[^\r\n]" + letters + rb")*+" if escape else b"")
+    text = rb"[^" + delimiter + quote + escape + rb"\r\n]*+"
+    bare = text + (rb"(?:" + escape + rb"[^\r\n]" + text + rb")*+" if escape else b"")
 
-    def cell(inside: bytes, after_escape: bytes) -> bytes:
+    def cell(excluded: bytes, after_escape: bytes) -> bytes:
         if not quote:
             return bare
-        twice = escape + after_escape if escape else quote + quote
-        text = rb"[^" + quote + escape + inside + rb"]*+"
-        return rb"(?:" + quote + text + rb"(?:" + twice + text + rb")*+" + quote + rb"|" + bare + rb")"
+        escaped = escape + after_escape if escape else quote + quote
+        quoted = rb"[^" + quote + escape + excluded + rb"]*+"
+        return rb"(?:" + quote + quoted + rb"(?:" + escaped + quoted + rb")*+" + quote + rb"|" + bare + rb")"
 
-    one, any_lines = cell(rb"\r\n", rb"[^\r\n]"), cell(b"", rb"[\s\S]")
-    record = one + rb"(?:" + delimiter + one + rb")*+"
-    full = any_lines + rb"(?:" + delimiter + any_lines + rb"){" + str(max(width, 1) - 1).encode() + rb"}"
+    one_line, multiline = cell(rb"\r\n", rb"[^\r\n]"), cell(b"", rb"[\s\S]")
     return Grammar(
-        record=record,
-        full=full,
-        one_cell=any_lines,
+        record=one_line + rb"(?:" + delimiter + one_line + rb")*+",
+        multiline_record=multiline + rb"(?:" + delimiter + multiline + rb"){%d}" % (max(width, 1) - 1),
+        cell=multiline,
         end=end,
-        physical=LINE_PATTERNS[dialect.line_end],
+        physical_line=LINE_PATTERNS[dialect.line_end],
         delimiter=dialect.delimiter.encode(),
         quote=dialect.quote.encode(),
         escape=dialect.escape.encode(),
@@ -230,14 +228,14 @@ def csv_grammar(dialect: Dialect, width: int) -> Grammar:
 
 
 def line_grammar() -> Grammar:
-    """The form of rows that are lines to LF, or CRLF: JSON Lines."""
+    """Return the grammar of rows that are lines ended by LF or CRLF: JSON Lines."""
     text = rb"(?:[^\r\n]++|\r(?!\n))*+"
     return Grammar(
         record=text,
-        full=text,
-        one_cell=text,
+        multiline_record=text,
+        cell=text,
         end=rb"\r?\n",
-        physical=LINE_PATTERNS["crlf"],
+        physical_line=LINE_PATTERNS["crlf"],
         delimiter=b"",
         quote=b"",
         escape=b"",

@@ -1,13 +1,13 @@
-"""JSON Lines in: one object a line, UTF-8, ended by LF or CRLF. See https://jsonlines.org.
+"""JSON Lines reader: one object per line, UTF-8, ended by LF or CRLF. See https://jsonlines.org.
 
-A line that is not JSON to the letter is set aside alone; so is one that is no object. Numbers are taken as they are
-written, never through a float, so that a long one arrives as it was sent. Columns are made a column at a time.
+A line that is not strict JSON, or not an object, is rejected alone. Numbers keep their text and are never converted to
+a float, so that a long one arrives as it was sent. Values are converted column by column.
 
-The first record stands for the header that other formats have: where its keys are not the contract's, the file has
-drifted, and that is told once. A record need not have the key of a value that it does not have, so an absent key is
-drift only if its field is required; a field that no record of the first block has is noted. In later records an absent
-key is null, and a key beyond the contract is a finding of its row. Where the first block, of up to 1 MiB, holds not one
-record, it has been passed on before any is seen; then every row is told for itself.
+The first record takes the place of the header of other formats: if its keys differ from the contract, the file has
+schema drift, which is reported once. A record may omit the key of a missing value, so an absent key is drift only if
+its field is required; a field that no record of the first block has is noted. In later records, an absent key is null,
+and a key beyond the contract is a finding of its row. If the first block, of up to 1 MiB, has no valid record, it is
+passed on before any record is known; then every row is reported for itself.
 """
 
 from __future__ import annotations
@@ -37,56 +37,56 @@ if TYPE_CHECKING:
     from poc.formats.record_splitter import RecordBlock
     from poc.formats.table_reader import Faults
 
-#: Keys beyond the contract that are noted for one file at the most.
+#: The most keys beyond the contract that are noted for one file.
 MAX_NOTED_KEYS = 100
 
 
 class NumberText(str):
-    """A number as it is written."""
+    """A number as the text in the file."""
 
     __slots__ = ()
 
 
 class InvalidJson(ValueError):
-    """A line that the parser would take and JSON does not know, or that says a thing twice."""
+    """A line that Python's parser accepts and JSON does not, or an object with a repeated key."""
 
 
 def reject_constant(name: str) -> None:
-    """Raises NotJson: NaN and Infinity are no JSON."""
+    """Reject NaN and Infinity, which are not JSON. Raises InvalidJson."""
     raise InvalidJson(f"{name} is no JSON value")
 
 
 def object_with_distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object. Raises NotJson for one in which a key stands twice: one of its values would be lost."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    """Return an object. Raises InvalidJson for a repeated key: one of its values would be lost."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise InvalidJson(f"the key {truncate(key)!r} stands twice")
+                raise InvalidJson(f"the key {truncate(key)!r} occurs twice")
             seen.add(key)
-    return made
+    return record
 
 
 @dataclass(slots=True)
 class FileState:
-    """What is known of one file: whether its first block has been read, and keys beyond the contract noted so far."""
+    """State of one file: whether its first block has been parsed, and the keys beyond the contract noted so far."""
 
-    begun: bool = False
+    started: bool = False
     noted: set[str] = field(default_factory=set)
 
 
 class JsonLinesFormat:
-    """JSON Lines as one feed writes it, under one contract; `whole` files begin with a record to hold against it."""
+    """The JSON Lines format of one feed under one contract; the first record of a `whole` file is compared with it."""
 
-    def __init__(self, feed: Feed, shape: ExpectedFields, *, whole: bool = True) -> None:
-        self._shape = shape
+    def __init__(self, feed: Feed, expected: ExpectedFields, *, whole: bool = True) -> None:
+        self._expected = expected
         self._whole = whole
         self._grammar = line_grammar()
-        self._known = frozenset(shape.names)
+        self._names = frozenset(expected.names)
         self._accept_extra = feed.on_drift == "accept-extra"
-        self._allowed = allows_extra_fields(shape) or self._accept_extra
-        self._note_extra = not allows_extra_fields(shape)
+        self._allows_extra = allows_extra_fields(expected) or self._accept_extra
+        self._notes_extra = not allows_extra_fields(expected)
         self._decoder = json.JSONDecoder(
             parse_int=NumberText,
             parse_float=NumberText,
@@ -94,119 +94,125 @@ class JsonLinesFormat:
             object_pairs_hook=object_with_distinct_keys,
         )
         self._missing = {
-            name: frozenset((*shape.field_missing.get(name, shape.missing_values), *feed.dialect.nulls))
-            for name in shape.names
+            name: frozenset((*expected.field_missing.get(name, expected.missing_values), *feed.dialect.nulls))
+            for name in expected.names
         }
 
     def header(self) -> re.Pattern[bytes] | None:
-        """None: keys stand in every line."""
+        """Return None: every line has its keys."""
         return None
 
-    def grammar(self, header: bytes | None) -> Grammar:  # noqa: ARG002 - the same under any
-        """Rows are lines."""
+    def grammar(self, header: bytes | None) -> Grammar:  # noqa: ARG002 - the same for any header
+        """Return the grammar in which rows are lines."""
         return self._grammar
 
-    def cells(
+    def block_parser(
         self,
-        head: FileHead,  # noqa: ARG002 - no header, so nothing of it matters
-        letters: TextEncoding,
+        head: FileHead,  # noqa: ARG002 - the format has no header
+        encoding: TextEncoding,
     ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
-        """How the blocks of one file are read, in their order; there is nothing to note beforehand.
+        """Return the parser of one file's blocks, to be called in their order; there are no notes in advance.
 
-        Reading the first of them raises Drift where the first record is not the contract's.
+        Parsing the first block raises SchemaDrift if the first record differs from the contract.
         """
-        told = FileState(begun=not self._whole)
-        return lambda block: self._read(block, letters, told), ()
+        state = FileState(started=not self._whole)
+        return lambda block: self._parse(block, encoding, state), ()
 
-    def _read(self, block: RecordBlock, letters: TextEncoding, told: FileState) -> ParsedBlock:
-        bad: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
-        good: list[int] = []
-        objects: list[dict[str, Any]] = []
+    def _parse(self, block: RecordBlock, encoding: TextEncoding, state: FileState) -> ParsedBlock:
+        faults: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
+        rows: list[int] = []
+        records: list[dict[str, Any]] = []
         notes: list[Finding] = []
         count = 0
         for row, line in enumerate(block.rows()):
             count = row + 1
-            if row in bad:
+            if row in faults:
                 continue
-            found = self._object(line, letters)
-            if isinstance(found, dict):
-                objects.append(found)
-                good.append(row)
-                if not self._known.issuperset(found):
-                    self._beyond(row, found, bad, notes, told.noted)
+            record = self._decode(line, encoding)
+            if isinstance(record, dict):
+                records.append(record)
+                rows.append(row)
+                if not self._names.issuperset(record):
+                    self._check_extra_keys(row, record, faults, notes, state.noted)
             else:
-                bad[row] = [found]
-        if objects and not told.begun:
-            compare_record(list(objects[0]), self._shape, accept_extra=self._accept_extra)
-            notes += self._absent(objects)
-        told.begun = True
-        columns = [self._column(name, [found.get(name) for found in objects], good, bad) for name in self._shape.names]
-        frame = pl.DataFrame(columns)
-        if not bad:
-            return ParsedBlock(frame, None, bad, tuple(notes))
-        kept = np.array([row not in bad for row in good], dtype=bool)
-        places = np.array(good, dtype=np.int64)
-        if len(good) + len(bad) > count:  # some objects have been found wanting since
-            frame, places = frame.filter(pl.Series(kept)), places[kept]
-        return ParsedBlock(frame, places, bad, tuple(notes))
+                faults[row] = [record]
+        if records and not state.started:
+            compare_record(list(records[0]), self._expected, accept_extra=self._accept_extra)
+            notes += self._absent_fields(records)
+        state.started = True
+        frame = pl.DataFrame(
+            [
+                self._column(name, [record.get(name) for record in records], rows, faults)
+                for name in self._expected.names
+            ]
+        )
+        if not faults:
+            return ParsedBlock(frame, None, faults, tuple(notes))
+        valid_rows = np.array(rows, dtype=np.int64)
+        if len(rows) + len(faults) > count:  # some records got a fault after they were decoded
+            valid = np.array([row not in faults for row in rows], dtype=bool)
+            frame, valid_rows = frame.filter(pl.Series(valid)), valid_rows[valid]
+        return ParsedBlock(frame, valid_rows, faults, tuple(notes))
 
-    def _object(self, line: bytes, letters: TextEncoding) -> dict[str, Any] | tuple[str, str, str]:
-        text = letters.utf8(line)
+    def _decode(self, line: bytes, encoding: TextEncoding) -> dict[str, Any] | tuple[str, str, str]:
+        text = encoding.utf8(line)
         if text is None:
-            return UNDECODABLE, "", letters.fault(line)
+            return UNDECODABLE, "", encoding.fault(line)
         try:
-            found = self._decoder.decode(str(text, "utf-8"))
+            value = self._decoder.decode(str(text, "utf-8"))
             if b"\\ud" in line or b"\\uD" in line:
-                json.dumps(found, ensure_ascii=False).encode()  # half a letter cannot be written again
+                json.dumps(value, ensure_ascii=False).encode()  # an unpaired surrogate cannot be written again
         except json.JSONDecodeError as error:
             return BROKEN, "", f"not JSON: {error.msg} at position {error.pos + 1}"
         except InvalidJson as error:
             return BROKEN, "", f"not JSON: {error}"
         except UnicodeEncodeError:
-            return BROKEN, "", "not JSON: an escape stands for half a letter"
+            return BROKEN, "", "not JSON: an escape stands for half a character"
         except RecursionError:
-            return BROKEN, "", "not JSON that can be read: nested too deep"
-        if not isinstance(found, dict):
-            return BROKEN, "", f"{describe_type(found)}, not an object"
-        return found
+            return BROKEN, "", "JSON that is nested too deep to be read"
+        if not isinstance(value, dict):
+            return BROKEN, "", f"{describe_type(value)}, not an object"
+        return value
 
-    def _beyond(self, row: int, found: dict[str, Any], bad: Faults, notes: list[Finding], noted: set[str]) -> None:
-        """Note keys that the contract does not know, or find them in the row."""
-        for key in found:
-            if key in self._known:
+    def _check_extra_keys(
+        self, row: int, record: dict[str, Any], faults: Faults, notes: list[Finding], noted: set[str]
+    ) -> None:
+        """Add a fault for each key beyond the contract, or a note if the feed accepts such keys."""
+        for key in record:
+            if key in self._names:
                 continue
-            if not self._allowed:
-                bad.setdefault(row, []).append(("extra-cell", "", f"the key {truncate(key)!r} is not in the contract"))
-            elif self._note_extra and key not in noted and len(noted) < MAX_NOTED_KEYS:
+            if not self._allows_extra:
+                fault = ("extra-cell", "", f"the key {truncate(key)!r} is not in the contract")
+                faults.setdefault(row, []).append(fault)
+            elif self._notes_extra and key not in noted and len(noted) < MAX_NOTED_KEYS:
                 noted.add(key)
-                note = f"key {truncate(key)!r} is not in the contract; read over"
+                note = f"key {truncate(key)!r} is not in the contract; ignored"
                 notes.append(Finding(0, "extra-label", truncate(key), note))
 
-    def _absent(self, objects: list[dict[str, Any]]) -> list[Finding]:
-        """Notes of fields whose key is in none of a file's first records, though the contract wants it there."""
-        if allows_missing_fields(self._shape):
+    def _absent_fields(self, records: list[dict[str, Any]]) -> list[Finding]:
+        """Return notes on fields of the contract whose key is in none of a file's first records."""
+        if allows_missing_fields(self._expected):
             return []
         return [
             Finding(
-                0, "missing-label", name, f"no record has the key {name!r} (of the first {len(objects)}); it is null"
+                0, "missing-label", name, f"no record has the key {name!r} (of the first {len(records)}); it is null"
             )
-            for name in self._shape.names
-            if not any(name in found for found in objects)
+            for name in self._expected.names
+            if not any(name in record for record in records)
         ]
 
-    def _column(self, name: str, values: list[Any], rows: list[int], bad: Faults) -> pl.Series:
-        """One field's values as text, those that no text of the field's type can be found wanting."""
-        kinds = set(map(type, values))
-        wordy = self._shape.types.get(name) == "string"
-        wrong = {dict, list} | ({bool, NumberText} if wordy else set())
-        if kinds & wrong:
-            for at, value in enumerate(values):
-                if type(value) in wrong:
-                    expected = self._shape.types.get(name, "string")
-                    note = f"{json_excerpt(value)} is {describe_type(value)}, not of type {expected}"
-                    bad.setdefault(rows[at], []).append(("type-error", name, note))
-                    values[at] = None
-        if bool in kinds:
+    def _column(self, name: str, values: list[Any], rows: list[int], faults: Faults) -> pl.Series:
+        """Return one field's values as text; add a fault for each JSON type that cannot be of the field's type."""
+        types = set(map(type, values))
+        expected_type = self._expected.types.get(name)
+        wrong_types = {dict, list} | ({bool, NumberText} if expected_type == "string" else set())
+        if types & wrong_types:
+            for index, value in enumerate(values):
+                if type(value) in wrong_types:
+                    note = f"{json_excerpt(value)} is {describe_type(value)}, not of type {expected_type or 'string'}"
+                    faults.setdefault(rows[index], []).append(("type-error", name, note))
+                    values[index] = None
+        if bool in types:
             values = [("true" if value else "false") if isinstance(value, bool) else value for value in values]
         missing = self._missing[name]
         if not missing.isdisjoint(values):
@@ -215,15 +221,15 @@ class JsonLinesFormat:
 
 
 def describe_type(value: Any) -> str:
-    """What a JSON value is, in words."""
+    """Return the JSON type of a value in words."""
     if value is None:
         return "null"
-    named = {bool: "a boolean", NumberText: "a number", str: "a text", list: "an array", dict: "an object"}
-    return named[type(value)]
+    words = {bool: "a boolean", NumberText: "a number", str: "a text", list: "an array", dict: "an object"}
+    return words[type(value)]
 
 
 def json_excerpt(value: Any) -> str:
-    """A value as JSON, its beginning."""
+    """Return the beginning of a value as JSON; "it" for an array or object."""
     if isinstance(value, list | dict):
         return "it"
     return truncate(str(value) if isinstance(value, NumberText) else json.dumps(value))

@@ -1,9 +1,9 @@
-"""A file cut into blocks of whole rows, each row of them either strict or set aside alone.
+"""Split a file into blocks of whole rows; each row is either well-formed or broken, and a broken row harms no other.
 
-What made it quick: a block without quotes, its line ends as declared, is cut at its last line end and nothing else is
-computed; where its rows lie is found out only when somebody asks for one. In other blocks lines without a quote are
-still taken by the stretch, and one regular expression takes some kilobytes of the others at a time. Rows are looked at
-one by one only where one of them is broken.
+For speed, a block without quotes and with line ends as declared is only cut at its last line end; the positions of its
+rows are computed when one is requested. In other blocks, runs of lines without a quote are still accepted as a whole,
+and one regular expression accepts some kilobytes of the other lines at a time. Rows are examined one by one only near a
+broken one.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from poc.formats.grammar import Grammar, Spans
 
 
-#: Where rows need care: lines without a quote are taken up to so many bytes at once, others up to so many.
+#: In a block with quotes: the most bytes accepted at once of lines without a quote, and of lines with one.
 MAX_PLAIN_BYTES, MAX_QUOTED_BYTES = 64 * 1024, 4 * 1024
 
-#: Broken rows of a block at the most, and rows: each broken one takes many times its bytes.
+#: The most broken rows of a block, as each takes many times its bytes in memory, and the most rows.
 MAX_BROKEN_ROWS, MAX_BLOCK_ROWS = 8192, 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """What bounds memory: bytes taken at once, and bytes of the longest row with its line end."""
+    """Limits of memory: bytes read at once, and bytes of the longest row with its line end."""
 
     block_bytes: int = 1 << 20
     record_bytes: int = 1 << 20
@@ -37,25 +37,25 @@ class Sizes:
 
 @dataclass(slots=True)
 class RecordBlock:
-    """Whole consecutive rows of a file: `stretches` of strict ones, and broken ones (start, end, sentence) between."""
+    """Whole consecutive rows of a file: (start, end) `runs` of well-formed rows, and `broken` ones with the reason."""
 
     data: bytes
     grammar: Grammar
-    stretches: list[tuple[int, int]]
+    runs: list[tuple[int, int]]
     broken: list[tuple[int, int, str]]
     _spans: Spans | None = field(default=None, init=False)
 
-    def strict(self) -> bytes | memoryview:
-        """The strict rows with their line ends."""
-        if len(self.stretches) == 1:
-            start, end = self.stretches[0]
+    def well_formed(self) -> bytes | memoryview:
+        """Return the well-formed rows with their line ends."""
+        if len(self.runs) == 1:
+            start, end = self.runs[0]
             return memoryview(self.data)[start:end] if end - start < len(self.data) else self.data
-        return b"".join(self.data[start:end] for start, end in self.stretches)
+        return b"".join(self.data[start:end] for start, end in self.runs)
 
     def spans(self) -> Spans:
-        """Where each row starts and ends, without line end, broken ones among them."""
+        """Return where each row, well-formed or broken, starts and ends, without its line end."""
         if self._spans is None:
-            parts = [self.grammar.spans(self.data, start, end) for start, end in self.stretches]
+            parts = [self.grammar.spans(self.data, start, end) for start, end in self.runs]
             if self.broken:
                 parts.append((np.array([b[0] for b in self.broken]), np.array([b[1] for b in self.broken])))
             starts, ends = (np.concatenate(side) for side in zip(*parts, strict=True))
@@ -64,19 +64,19 @@ class RecordBlock:
         return self._spans
 
     def rows(self) -> Iterator[bytes]:
-        """Each row as read, in order."""
+        """Yield each row as read, in order."""
         for start, end in zip(*(side.tolist() for side in self.spans()), strict=True):
             yield self.data[start:end]
 
     def row(self, index: int) -> bytes:
-        """One row as read. Raises KeyError for one that is not here."""
+        """Return one row as read. Raises KeyError for a row of another block."""
         starts, ends = self.spans()
         if not 0 <= index < len(starts):
             raise KeyError(index)
         return self.data[starts[index] : ends[index]]
 
     def broken_rows(self) -> dict[int, str]:
-        """Which rows are broken, and why."""
+        """Return the reason of each broken row, by its index in the block."""
         if not self.broken:
             return {}
         places = np.searchsorted(self.spans()[0], [start for start, _, _ in self.broken])
@@ -84,126 +84,126 @@ class RecordBlock:
 
 
 class ByteBuffer:
-    """A file's bytes on their way through memory; what has not been used stays in front of what comes next."""
+    """Buffer of a file's bytes: `data` from `position` on is unread; `ended` says whether the file holds no more."""
 
-    def __init__(self, letters: TextEncoding, sizes: Sizes) -> None:
-        self._letters = letters
+    def __init__(self, encoding: TextEncoding, sizes: Sizes) -> None:
+        self._encoding = encoding
         self.sizes = sizes
         self.data = b""
-        self.at = 0
+        self.position = 0
         self.ended = False
 
-    def more(self) -> None:
-        """Take another block of bytes, or find the end. Raises ContractBreach where they cannot be had."""
-        pieces, wanted = [self.data[self.at :]], self.sizes.block_bytes
+    def read_more(self) -> None:
+        """Drop what was consumed and append another block of bytes. Raises ContractBreach for a damaged file."""
+        pieces, wanted = [self.data[self.position :]], self.sizes.block_bytes
         while wanted > 0 and not self.ended:
-            piece = self._letters.read(wanted)
+            piece = self._encoding.read(wanted)
             pieces.append(piece)
             wanted -= len(piece)
             self.ended = not piece
-        self.data, self.at = b"".join(pieces), 0
+        self.data, self.position = b"".join(pieces), 0
 
 
 class RecordSplitter:
-    """Cuts what is on a tape into blocks."""
+    """Splits the bytes of a buffer into blocks."""
 
-    def __init__(self, tape: ByteBuffer, grammar: Grammar) -> None:
-        self._tape = tape
+    def __init__(self, buffer: ByteBuffer, grammar: Grammar) -> None:
+        self._buffer = buffer
         self._grammar = grammar
-        self._record_bytes = tape.sizes.record_bytes
-        self._inside = False  # in a line that is too long, of which a piece has been set aside
+        self._record_bytes = buffer.sizes.record_bytes
+        self._in_long_line = False  # a piece of a line that is too long has been rejected, and the line goes on
 
     def blocks(self) -> Iterator[RecordBlock]:
-        """The file's blocks in order. Raises ContractBreach where its bytes cannot be had."""
-        tape = self._tape
-        while not tape.ended or tape.at < len(tape.data):
-            # a CR may be half of a line end until the next byte is seen
-            end = len(tape.data) - (not tape.ended and tape.data.endswith(b"\r"))
-            few = limit_lines(tape.data, tape.at, end)
-            block, at = self._cut(tape.data, tape.at, few, ended=tape.ended and few == end)
-            if at == tape.at and few < end:  # all of it may be one row
-                few = end
-                block, at = self._cut(tape.data, at, end, ended=tape.ended)
-            tape.at = at
-            if block.stretches or block.broken:
+        """Yield the file's blocks in order. Raises ContractBreach for a damaged file."""
+        buffer = self._buffer
+        while not buffer.ended or buffer.position < len(buffer.data):
+            # a CR may be half of a line end until the next byte is read
+            end = len(buffer.data) - (not buffer.ended and buffer.data.endswith(b"\r"))
+            limit = limit_lines(buffer.data, buffer.position, end)
+            block, at = self._split(buffer.data, buffer.position, limit, ended=buffer.ended and limit == end)
+            if at == buffer.position and limit < end:  # all of it may be one row
+                limit = end
+                block, at = self._split(buffer.data, at, end, ended=buffer.ended)
+            buffer.position = at
+            if block.runs or block.broken:
                 yield block
-            if not tape.ended and few == end and len(block.broken) < MAX_BROKEN_ROWS:
-                tape.more()
+            if not buffer.ended and limit == end and len(block.broken) < MAX_BROKEN_ROWS:
+                buffer.read_more()
 
-    def _cut(self, data: bytes, start: int, end: int, *, ended: bool) -> tuple[RecordBlock, int]:
-        if not self._inside and self._grammar.plain(data, start, end, self._record_bytes):
+    def _split(self, data: bytes, start: int, end: int, *, ended: bool) -> tuple[RecordBlock, int]:
+        if not self._in_long_line and self._grammar.is_plain(data, start, end, self._record_bytes):
             to = end if ended else self._grammar.plain_end(data, start, end)
             if to > start:
                 return RecordBlock(data, self._grammar, [(start, to)], []), to
-        return self._cut_with_care(data, start, end, ended=ended)
+        return self._split_carefully(data, start, end, ended=ended)
 
-    def _cut_with_care(self, data: bytes, at: int, end: int, *, ended: bool) -> tuple[RecordBlock, int]:
+    def _split_carefully(self, data: bytes, at: int, end: int, *, ended: bool) -> tuple[RecordBlock, int]:
         block = RecordBlock(data, self._grammar, [], [])
         while at < end and len(block.broken) < MAX_BROKEN_ROWS:
             to = before_split_crlf(data, at, min(at + self._record_bytes, end))
-            taken = at if self._inside else self._strict(data, at, to, last=ended and to == end)
-            if taken > at:
-                if block.stretches and block.stretches[-1][1] == at:
-                    block.stretches[-1] = (block.stretches[-1][0], taken)
+            accepted = at if self._in_long_line else self._accept(data, at, to, last=ended and to == end)
+            if accepted > at:
+                if block.runs and block.runs[-1][1] == at:
+                    block.runs[-1] = (block.runs[-1][0], accepted)
                 else:
-                    block.stretches.append((at, taken))
-                at = taken
+                    block.runs.append((at, accepted))
+                at = accepted
             elif end - at <= self._record_bytes and not ended:
-                break  # more bytes may make a row of it
+                break  # more bytes may complete the row
             else:
-                at = self._set_aside(block, at, to, last=ended and to == end)
+                at = self._reject_line(block, at, to, last=ended and to == end)
         return block, at
 
-    def _strict(self, data: bytes, at: int, to: int, *, last: bool) -> int:
-        """Where strict rows from `at` on end; `at` where there are none. Not all of them need be taken at once."""
-        clear = self._grammar.clear(
+    def _accept(self, data: bytes, at: int, to: int, *, last: bool) -> int:
+        """Return where well-formed rows from `at` on end, or `at` if there are none. Need not accept all at once."""
+        plain = self._grammar.plain_run_end(
             data, at, before_split_crlf(data, at, min(at + MAX_PLAIN_BYTES, to)), self._record_bytes
         )
-        if clear > at:
-            return clear
+        if plain > at:
+            return plain
         for stop in (before_split_crlf(data, at, min(at + MAX_QUOTED_BYTES, to)), to):
-            many = self._grammar.many.match(data, at, stop)
-            if many and many.end() > at:
-                return many.end()
-        return to if last and self._grammar.last.match(data, at, to) else at
+            rows = self._grammar.rows_pattern.match(data, at, stop)
+            if rows and rows.end() > at:
+                return rows.end()
+        return to if last and self._grammar.last_row_pattern.match(data, at, to) else at
 
-    def _set_aside(self, block: RecordBlock, at: int, to: int, *, last: bool) -> int:
-        """Set one line aside, or a piece of a line that is too long; where the next begins."""
-        line = self._grammar.line.match(block.data, at, to)
+    def _reject_line(self, block: RecordBlock, at: int, to: int, *, last: bool) -> int:
+        """Reject one line, or a piece of a line that is too long; return where the next begins."""
+        line = self._grammar.line_pattern.match(block.data, at, to)
         if line is None and not last:
             to = character_end(block.data, at, to)
-            note = f"a line of more than {self._record_bytes} bytes, set aside in pieces"
-        elif self._inside:
+            note = f"a line of more than {self._record_bytes} bytes, rejected in pieces"
+        elif self._in_long_line:
             note = "the end of a line that is too long"
         else:
             text = line.group(1) if line else block.data[at:to]
-            note = self._grammar.fault(text, line.group()[len(text) :] if line else b"")
+            note = self._grammar.explain_fault(text, line.group()[len(text) :] if line else b"")
         stop, after = (line.end(1), line.end()) if line else (to, to)
-        self._inside = line is None and not last
+        self._in_long_line = line is None and not last
         if stop > at:
             block.broken.append((at, stop, note))
         return after
 
 
 def before_split_crlf(data: bytes, start: int, end: int) -> int:
-    """The end of a part of the data, or one byte less: not between a CR and what may belong to it."""
+    """Return `end`, or one byte less if it would separate a CR from a following LF."""
     return end - (end < len(data) and end - 1 > start and data[end - 1] == 13)
 
 
 def limit_lines(data: bytes, start: int, end: int) -> int:
-    """The end of a part of the data, or of as many of its lines as a block may have, whether they are rows or not."""
-    if end - start <= 2 * MAX_BLOCK_ROWS:  # a row has a letter and a line end at the least
+    """Return `end`, or the end of as many lines as a block may have, whether they are rows or not."""
+    if end - start <= 2 * MAX_BLOCK_ROWS:  # a row has at least one character and a line end
         return end
-    letters = np.frombuffer(data, np.uint8, end - start, start)
-    signs = [sign for sign in (b"\n", b"\r") if data.find(sign, start, end) >= 0]
-    if sum(np.count_nonzero(letters == sign[0]) for sign in signs) <= MAX_BLOCK_ROWS:
+    codes = np.frombuffer(data, np.uint8, end - start, start)
+    present = [char for char in (b"\n", b"\r") if data.find(char, start, end) >= 0]
+    if sum(np.count_nonzero(codes == char[0]) for char in present) <= MAX_BLOCK_ROWS:
         return end
-    breaks = np.flatnonzero(np.isin(letters, (10, 13)))
+    breaks = np.flatnonzero(np.isin(codes, (10, 13)))
     return before_split_crlf(data, start, start + int(breaks[MAX_BLOCK_ROWS - 1]) + 1)
 
 
 def character_end(data: bytes, start: int, end: int) -> int:
-    """The end of a part of the data, or a little less: not in the middle of a letter."""
+    """Return `end`, or a little less if it would split a UTF-8 character."""
     while start < end - 1 and end < len(data) and data[end] & 0xC0 == 0x80:
         end -= 1
     return end

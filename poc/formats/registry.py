@@ -1,4 +1,4 @@
-"""The door to all formats: a feed's reader turns files into batches, its encoder turns rows into bytes."""
+"""Readers and encoders by format: a reader turns a file into batches, an encoder turns rows into bytes."""
 
 from __future__ import annotations
 
@@ -22,49 +22,49 @@ if TYPE_CHECKING:
 
 
 class FileReader(Protocol):
-    """Reads the files of one feed; see `TableReader`, which all formats share."""
+    """Reader of the files of one feed; `TableReader` implements it for all formats."""
 
     def read(self, source: BinaryIO) -> Iterator[Batch]:
-        """Batches of text columns and `_row`. Raises ContractBreach."""
+        """Yield batches of text columns and `_row`. Raises ContractBreach."""
 
     def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
-        """Every row's number and original bytes, whatever is wrong with the header or the cells."""
+        """Yield the number and original bytes of every row, even if the header or cells are invalid."""
 
     def head(self, source: BinaryIO) -> bytes:
-        """Byte order mark, preamble and header. Raises ContractBreach."""
+        """Return byte order mark, preamble and header. Raises ContractBreach."""
 
     def rebuild(self, head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
-        """The pieces of a file made of a head and original rows; it is not compressed."""
+        """Yield the pieces of an uncompressed file made of a head and original rows."""
 
 
 class RowEncoder(Protocol):
-    """Writes rows."""
+    """Encoder of rows."""
 
     @property
     def media_type(self) -> str:
-        """What HTTP calls a body of them."""
+        """The media type of an HTTP body of rows."""
 
     @property
     def row_is_line(self) -> bool:
-        """Whether every row is written as exactly one line, so that bytes may be cut at line ends."""
+        """Whether every row is exactly one line, so that bytes may be split at line ends."""
 
     def head(self, columns: Sequence[str]) -> bytes:
-        """What stands once before all rows."""
+        """Return the bytes that precede all rows."""
 
     def encode(self, rows: pl.DataFrame) -> bytes:
-        """Rows without their numbers."""
+        """Return rows as bytes, without their row numbers."""
 
 
 def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None, *, whole: bool = True) -> FileReader:
-    """The reader of a feed's files. Keep it for the next file: it remembers what it has made of the last header.
+    """Return the reader of a feed's files. Reuse it for the next file: it caches what it compiled for the last header.
 
-    Where they are not `whole` files but some rows of one, the first of them is no more than a row: where a format has
-    no header, it is not held against the contract in place of one.
+    Without `whole`, the input is some rows of a file, so that the first row of a format without a header is not
+    compared with the contract in place of a header.
     """
-    form = CsvFormat(feed, contract) if feed.format == "csv" else JsonLinesFormat(feed, contract, whole=whole)
-    return TableReader(feed, form, sizes)
+    row_format = CsvFormat(feed, contract) if feed.format == "csv" else JsonLinesFormat(feed, contract, whole=whole)
+    return TableReader(feed, row_format, sizes)
 
 
 def make_encoder(feed: Feed) -> RowEncoder:
-    """The encoder of what a feed's partner gets."""
+    """Return the encoder of the format that a feed's partner receives."""
     return CsvEncoder() if feed.out == "csv" else JsonLinesEncoder()

@@ -1,6 +1,6 @@
-"""Rows out: JSON Lines (https://jsonlines.org) and CSV (RFC 4180), both in UTF-8 and in the order of the map.
+"""Encoders of rows: JSON Lines (https://jsonlines.org) and CSV (RFC 4180), both in UTF-8 and in the order of the map.
 
-Both write a value alike: a point in time as `2013-01-01 10:00:00`, and null where there is none.
+Both write a datetime as `2013-01-01 10:00:00`, and null for a missing value.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-#: Rows that are encoded one by one.
+#: Up to this number of rows, JSON is encoded row by row.
 MAX_SINGLE_ROWS = 2_000
 
 
 class JsonLinesEncoder:
-    """One object a row."""
+    """Encoder of one JSON object per line."""
 
     media_type = "application/jsonl"
     row_is_line = True
 
-    def head(self, columns: Sequence[str]) -> bytes:  # noqa: ARG002 - keys stand in every line
-        """Nothing."""
+    def head(self, columns: Sequence[str]) -> bytes:  # noqa: ARG002 - every line has the keys
+        """Return nothing: JSON Lines has no header."""
         return b""
 
     def encode(self, rows: pl.DataFrame) -> bytes:
-        """The rows without their numbers, a line each.
+        """Return one line per row, without the row numbers.
 
-        For few rows, starting polars' own writer takes longer than the writing; both write the same bytes.
+        For a few rows, starting polars' own writer takes longer than writing; both write the same bytes.
         """
         if rows.height > MAX_SINGLE_ROWS:
             written = BytesIO()
@@ -44,22 +44,22 @@ class JsonLinesEncoder:
 
 
 class CsvEncoder:
-    """One line a row, ended by CRLF; a cell is quoted where it must be, an empty text too, and null is empty."""
+    """Encoder of CSV rows that end with CRLF. Cells are quoted if needed, empty text always; null is an empty cell."""
 
     media_type = "text/csv; charset=utf-8"
-    row_is_line = False  # a cell may hold line ends
+    row_is_line = False  # a cell may contain line ends
 
     def head(self, columns: Sequence[str]) -> bytes:
-        """The header line."""
+        """Return the header line."""
         return pl.DataFrame(schema=dict.fromkeys(columns, pl.String)).write_csv(line_terminator="\r\n").encode()
 
     def encode(self, rows: pl.DataFrame) -> bytes:
-        """The rows without their numbers and without a header."""
+        """Return the rows without row numbers and without a header."""
         written = without_row_numbers(rows)
         zoned = [name for name, kind in written.schema.items() if isinstance(kind, pl.Datetime) and kind.time_zone]
         if zoned:
             written = written.with_columns(pl.col(zoned).dt.to_string("%Y-%m-%dT%H:%M:%S%.f%:z"))
-        # the null of a single column would be a blank line, which is no row
+        # in a single column, an unquoted null would be a blank line, which no reader takes for a row
         style: Literal["always", "necessary"] = "always" if written.width == 1 else "necessary"
         return written.write_csv(
             include_header=False,
@@ -71,5 +71,5 @@ class CsvEncoder:
 
 
 def without_row_numbers(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows without `_row`."""
+    """Drop the column `_row`."""
     return pl.DataFrame([column for column in rows.iter_columns() if column.name != ROW])

@@ -17,7 +17,7 @@ from poc.batch import Batch
 from poc.delivery.request_builder import RequestBuilder
 from poc.delivery.sender import RequestSender, TransferStats
 from poc.errors import BadInput
-from poc.pipeline.prefetch import prefetch
+from poc.prefetch import prefetch
 from poc.stages.check import Check
 from poc.stages.deliver import Deliver
 from poc.stages.deliver_file import DeliverFile

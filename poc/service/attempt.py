@@ -154,8 +154,8 @@ class Attempt:
     def _judge(self, account: Account) -> tuple[str, str, str]:
         for outcome in OUTCOME_PRIORITY:
             part = next((part for part in self.settled if part.outcome == outcome), None)
-            if part is not None and (account.ended[outcome] or outcome == "refused"):
+            if part is not None and (account.rows_by_outcome[outcome] or outcome == "refused"):
                 return outcome, part.code, part.reason  # a refused file may have no row that can be counted
-            if account.ended[outcome]:
+            if account.rows_by_outcome[outcome]:
                 return outcome, "", self._entry.reason
         return "done", "", ""

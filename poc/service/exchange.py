@@ -72,7 +72,7 @@ def exchange(
             return Receipt(
                 entry.exchange_id, entry.attempt - 1, outcome, account, digest, seen.size_bytes,
                 error=note,
-                reasons=QuarantineStore(ledger, entry).reasons() if account.ended.get("quarantined") else {},
+                reasons=QuarantineStore(ledger, entry).reasons() if account.rows_by_outcome.get("quarantined") else {},
                 due_at_us=due_at_us, file_version=seen,
             )  # fmt: skip
         check_settings_unchanged(prepared, entry)

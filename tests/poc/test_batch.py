@@ -1,4 +1,4 @@
-"""Accounts."""
+"""The account of an exchange."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from poc.errors import Unbalanced
 
 
 def test_account_adds_up_outcomes():
-    """Rows that ended in several outcomes are told by each of them, and the others are 0."""
+    """Every outcome has its count; outcomes without rows count 0."""
     account = Account.close(
         5, [RowOutcome("delivered", 3), RowOutcome("failed", 1, "time-out"), RowOutcome("failed", 1)]
     )
@@ -18,12 +18,12 @@ def test_account_adds_up_outcomes():
 
 
 def test_account_that_does_not_balance_is_an_error():
-    """A row that came in and never ended fails the run, and the message says both sides of the sum."""
+    """A row without an outcome is an error whose message has both sides of the sum."""
     with pytest.raises(Unbalanced, match=r"5 rows came in, but 4 delivered came out"):
         Account.close(5, [RowOutcome("delivered", 4)])
 
 
-def test_an_outcome_that_is_none_of_ours_is_an_error():
-    """A stage cannot make up an outcome to make the sum come out."""
+def test_an_unknown_outcome_is_an_error():
+    """A stage cannot invent an outcome to balance the account."""
     with pytest.raises(KeyError):
         Account.close(1, [RowOutcome("forgotten", 1)])

@@ -162,7 +162,7 @@ def test_a_bomb_is_refused_in_little_memory(compression):
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/../../x", "..\\x", "C:x", "a\\b"])
 def test_a_member_whose_name_leads_elsewhere_is_refused(name):
     """No name is ever used as a path, and such a name is no accident."""
-    assert "without a way out of its folder" in refused(zipped((name, TEXT)), "zip")
+    assert "a name must be plain and stay in its folder" in refused(zipped((name, TEXT)), "zip")
 
 
 def test_a_zip_that_is_not_one_plain_file_is_refused():
@@ -172,7 +172,7 @@ def test_a_zip_that_is_not_one_plain_file_is_refused():
     link = zipfile.ZipInfo("a.csv")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     assert "is a link" in refused(zipped((link, b"/etc/passwd")), "zip")
-    assert "not read here" in refused(zipped(("a.csv", TEXT), method=zipfile.ZIP_BZIP2), "zip")
+    assert "a method that is not supported; choices: stored, deflate" in refused(zipped(("a.csv", TEXT), method=zipfile.ZIP_BZIP2), "zip")
     locked = bytearray(zipped(("a.csv", TEXT)))
     locked[6] |= 1
     locked[locked.rfind(b"PK\x01\x02") + 8] |= 1

@@ -244,7 +244,7 @@ def test_fields_may_have_missing_values_of_their_own():
         ("a,b,c", "extra-label", "has c"),
         ("b,a", "incorrect-label", "order is b, a"),
         ("a,bb", "incorrect-label", "column 2 is 'bb' instead of 'b'; it was probably renamed"),
-        ("a,a", "duplicate-label", "label 'a' stands 2 times, in columns 1, 2"),
+        ("a,a", "duplicate-label", "label 'a' occurs 2 times, in columns 1, 2"),
         ("a,", "blank-label", "column 2 has no label"),
         ("", "source-error", "the file is empty"),
         ("a\xff,b", "encoding-error", "the header is not utf-8"),

@@ -70,8 +70,8 @@ def test_values_become_text_as_they_are_written():
         (b" ", "source-error", "not JSON: Expecting value"),
         (b'{"b":NaN}', "source-error", "NaN is no JSON value"),
         (b'{"b":-Infinity}', "source-error", "-Infinity is no JSON value"),
-        (b'{"a":"\\ud800"}', "source-error", "half a letter"),
-        (b'{"a":"x","a":"y"}', "source-error", "the key 'a' stands twice"),
+        (b'{"a":"\\ud800"}', "source-error", "half a character"),
+        (b'{"a":"x","a":"y"}', "source-error", "the key 'a' occurs twice"),
         (b'{"a":"\xff"}', "encoding-error", "byte 0xff at position 7"),
         (b'{"a":' + b"[" * 100_000, "source-error", "nested too deep"),
         (b'{"a":1}', "type-error", "1 is a number, not of type string"),
@@ -178,7 +178,7 @@ def test_a_record_of_very_many_keys_is_judged_at_once():
     pairs = ",".join(f'"k{n}":1' for n in range(40_000))
     began = time.process_time()
     _, bad, _ = read(f'{{"a":"x"}}\n{{{pairs},"k39999":1}}\n')
-    assert "the key 'k39999' stands twice" in bad[2].findings[0].note
+    assert "the key 'k39999' occurs twice" in bad[2].findings[0].note
     assert time.process_time() - began < 5  # the square took a minute
 
 

@@ -54,7 +54,7 @@ def test_a_ready_part_is_never_written_again(make_prepared, ledger, good_csv, tm
     path.unlink()
     (entry,) = resumable_exchanges(ledger, 0, failed=False)
     done = resume(prepared, entry, NOW, ledger)
-    assert (done.outcome, done.account.ended["delivered"]) == ("done", 5)
+    assert (done.outcome, done.account.rows_by_outcome["delivered"]) == ("done", 5)
     assert len(names(place)) == (1 if before else 0)
 
 
