@@ -172,7 +172,9 @@ def test_a_zip_that_is_not_one_plain_file_is_refused():
     link = zipfile.ZipInfo("a.csv")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     assert "is a link" in refused(zipped((link, b"/etc/passwd")), "zip")
-    assert "a method that is not supported; choices: stored, deflate" in refused(zipped(("a.csv", TEXT), method=zipfile.ZIP_BZIP2), "zip")
+    assert "a method that is not supported; choices: stored, deflate" in refused(
+        zipped(("a.csv", TEXT), method=zipfile.ZIP_BZIP2), "zip"
+    )
     locked = bytearray(zipped(("a.csv", TEXT)))
     locked[6] |= 1
     locked[locked.rfind(b"PK\x01\x02") + 8] |= 1
