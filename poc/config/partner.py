@@ -1,4 +1,4 @@
-"""What is agreed with a partner: `partners/<id>.toml` as frozen values. An unknown key is an error."""
+"""Configuration of a partner: `partners/<id>.toml` as frozen values. An unknown key is an error."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
 class Strict(BaseModel):
-    """A frozen value that takes only the keys it names."""
+    """Frozen model that rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class MapField(Strict):
-    """One field of what the partner gets.
+    """One field that the partner receives.
 
-    `from` copies a field; `times` scales it, rounded to `decimals`; `plus_minutes` names a field of minutes to add to a
-    datetime; `join` writes several fields one after the other.
+    `from` copies a field; `times` multiplies it, rounded to `decimals`; `plus_minutes` names a field of minutes to add
+    to a datetime; `join` concatenates several fields.
     """
 
     to: str = Field(
@@ -37,7 +37,7 @@ class MapField(Strict):
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> MapField:
+    def _has_one_source(self) -> MapField:
         if (self.source is None) == (not self.join):
             raise ValueError(f"field {self.to!r} needs either `from` or `join`")
         if self.join and (self.times is not None or self.plus_minutes is not None):
@@ -48,12 +48,12 @@ class MapField(Strict):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The contract fields it reads."""
+        """The contract fields that it reads."""
         return tuple(name for name in (self.source, *self.join, self.plus_minutes) if name)
 
 
 class Dialect(Strict):
-    """How a text file is written. Nothing is guessed when a file is read."""
+    """How a text file is written. Reading guesses nothing."""
 
     encoding: Literal["utf-8", "ascii", "latin-1", "iso-8859-15", "cp1252", "utf-16"] = Field(
         default="utf-8", description="Character encoding of the file, and of an export of its quarantined rows."
@@ -76,31 +76,31 @@ class Dialect(Strict):
     line_end: Literal["any", "lf", "crlf", "cr"] = Field(default="any", description="What ends a line.")
 
     @model_validator(mode="after")
-    def _apart(self) -> Dialect:
+    def _signs_differ(self) -> Dialect:
         used = [sign for sign in (self.delimiter, self.quote, self.escape) if sign]
         for sign in used:
             if not sign.isascii() or sign in "\r\n":
-                raise ValueError(f"{sign!r} cannot be used as a sign; choose one ASCII character that ends no line")
+                raise ValueError(f"{sign!r} cannot be used here; choose one ASCII character other than CR and LF")
         if len(set(used)) != len(used):
             raise ValueError("delimiter, quote and escape must differ")
         return self
 
 
 class Budget(Strict):
-    """Bad rows that a file may have: `rows` of them, or `share` of its rows, whichever is more."""
+    """The most bad rows that a file may have: `rows` of them, or `share` of its rows, whichever is more."""
 
     share: float = Field(
         default=0.1, ge=0, le=1, description="Bad rows as a share of the file's rows; with 0, only `rows` counts."
     )
     rows: int = Field(default=10, ge=0, description="Bad rows as a count.")
 
-    def allows(self, bad: int, rows: int) -> bool:
-        """Whether so many bad rows among so many are within it."""
-        return bad <= max(self.rows, self.share * rows)
+    def allows(self, bad_rows: int, rows: int) -> bool:
+        """Return whether a number of bad rows in a file of `rows` rows is within the budget."""
+        return bad_rows <= max(self.rows, self.share * rows)
 
 
 class Feed(Strict):
-    """What flows to a partner: how files are read, checked, mapped and sent."""
+    """One feed of a partner: how its files are read, checked, mapped and sent."""
 
     contract: str = Field(
         description="A Table Schema file (Frictionless, version 2) in `contracts/`. `unique` and `primaryKey` hold "
@@ -151,7 +151,7 @@ class Feed(Strict):
     )
 
     @model_validator(mode="after")
-    def _fits(self) -> Feed:
+    def _is_consistent(self) -> Feed:
         names = [field.to for field in self.map]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"the map writes {twice!r} twice")
@@ -160,18 +160,18 @@ class Feed(Strict):
         return self
 
 
-#: A secret is only ever named: where it stands, never what it is.
+#: Reference to a secret: the name of its variable or file, never its value.
 SECRET_REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{(env|file):([^}]+)\}")
 
 
 class Endpoint(Strict):
-    """Where a partner takes deliveries: a `url`, to which the feed's name is appended, or a `folder`.
+    """Where a partner receives deliveries: a `url`, to which the feed's name is appended, or a `folder`.
 
-    `honours_keys` says that the partner takes a request with an `Idempotency-Key` it has seen as done. Without it, a
-    request whose answer was lost is never sent again by itself.
+    `honours_keys`: the partner treats a request with an `Idempotency-Key` it has already seen as done. Without it, a
+    request whose answer was lost is never sent again automatically.
     """
 
-    # neither a password before the host nor a query: what stands here is shown in messages
+    # neither a password before the host nor a query, because messages show the address
     url: str | None = Field(
         default=None,
         pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$",
@@ -198,7 +198,7 @@ class Endpoint(Strict):
     )
 
     @model_validator(mode="after")
-    def _one_place(self) -> Endpoint:
+    def _has_one_target(self) -> Endpoint:
         if self.url is not None and self.folder is not None:
             raise ValueError("has both `url` and `folder`; choose one")
         if self.url is None and self.folder is None:
@@ -207,16 +207,16 @@ class Endpoint(Strict):
             raise ValueError("`secret_headers` go with `url`")
         for name, value in self.secret_headers.items():
             if not SECRET_REFERENCE.fullmatch(value):
-                # the value is a secret by what it is for, so it is not shown
+                # the value is probably a secret, so the message does not show it
                 raise ValueError(f"secret_headers.{name} holds a secret; write `${{env:NAME}}` or `${{file:PATH}}`")
         return self
 
 
 class Retry(Strict):
-    """How often and how long a failed delivery is tried again.
+    """How often and how long a failed delivery is retried.
 
-    `scale` stretches or shortens the whole schedule; `cap_s` is the longest wait that a partner may ask for;
-    `breaker_failures` in a row, and the partner is left alone for `breaker_s`, then twice that, an hour at the most.
+    `scale` stretches or shortens the whole schedule; `cap_s` is the longest wait that a partner may ask for; after
+    `breaker_failures` in a row, the circuit breaker opens for `breaker_s`, then twice that, an hour at the most.
     """
 
     scale: float = Field(default=1.0, gt=0, le=100, description="Multiply every wait of the schedule by this number.")
@@ -245,7 +245,7 @@ class Partner(Strict):
     feed: dict[Name, Feed] = Field(min_length=1, description="One table `[feed.NAME]` for each feed.")
 
     @model_validator(mode="after")
-    def _whole_files(self) -> Partner:
+    def _folders_get_whole_files(self) -> Partner:
         for name, feed in self.feed.items():
             if self.endpoint.folder is not None and feed.deliver == "early":
                 raise ValueError(f'feed {name!r}: a folder gets whole files; `deliver = "early"` goes with a `url`')

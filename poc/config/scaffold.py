@@ -1,4 +1,4 @@
-"""A new workspace, ready to run: settings, partners, the flights contract, and a file in the inbox."""
+"""Create a new workspace, ready to run: settings, partners, the flights contract, and a sample file in the inbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: The airlines of the flights, as they call themselves.
+#: The airlines of the flights data set: code to name.
 AIRLINES = {
     "9E": "Endeavor Air Inc.",
     "AA": "American Airlines Inc.",
@@ -32,7 +32,7 @@ AIRLINES = {
     "YV": "Mesa Airlines Inc.",
 }
 
-#: Where the practice partner listens unless told otherwise.
+#: The default port of the practice partner.
 PARTNER_PORT = 8766
 
 SETTINGS = """\
@@ -43,7 +43,7 @@ clock = "{clock}"  # "live": the wall clock; "replay": a replayed calendar, neve
 """
 
 PARTNER = """\
-# One partner: where it takes deliveries, and what flows to it.
+# One partner: where it receives deliveries, and its feeds.
 schema = 1
 id = "{id}"
 name = "{name}"
@@ -51,16 +51,16 @@ name = "{name}"
 [endpoint]
 url = "http://127.0.0.1:{port}/live/{id}"  # the feed's name is appended
 timeout_s = 2.0
-honours_keys = true  # it takes a request with an Idempotency-Key it has seen as done; false: answers lost are for you
+honours_keys = true  # it treats an Idempotency-Key it has seen as done; false: you resolve requests without an answer
 
 [feed.flights]
 contract = "flights.schema.json"  # a Table Schema file in contracts/
 files = "*.csv"                   # what counts as a file of this feed in var/inbox/{id}/flights/
 format = "csv"
 request_rows = 500
-settle_s = 2.0                    # a file that changed less than that long ago is still being written
+settle_s = 2.0                    # a file that changed less than this ago is still being written
 
-# What the partner gets, in its own names and units.
+# What the partner receives, in its own names and units.
 map = [
   {{ to = "flight", join = ["carrier", "flight"] }},
   {{ to = "tail", from = "tailnum" }},
@@ -78,14 +78,14 @@ def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, s
     """Write a workspace into a new or empty folder.
 
     Args:
-        root: the folder; made where it is missing.
-        name: what people call the workspace.
+        root: the folder; created if it is missing.
+        name: the workspace's name for people.
         clock: `live` or `replay`.
-        airlines: partners to begin with, id to name.
+        airlines: the first partners, id to name.
         milestones: text of `milestones.toml`.
 
     Raises:
-        BadInput: the folder is a workspace already, holds something else, or cannot be written.
+        BadInput: the folder is a workspace already, contains something else, or cannot be written.
     """
     if (root / "milepost.toml").exists():
         raise BadInput(f"{root}: is a workspace already; nothing was changed")
@@ -93,15 +93,15 @@ def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, s
         raise BadInput(f"{root}: is a file; choose a new or empty folder")
     if root.exists() and any(root.iterdir()):
         raise BadInput(f"{root}: is not empty and not a workspace; choose a new or empty folder")
-    here = resources.files("poc.config") / "sample"
+    sample = resources.files("poc.config") / "sample"
     files = {
-        "contracts/flights.schema.json": (here / "flights.schema.json").read_text("utf-8"),
+        "contracts/flights.schema.json": (sample / "flights.schema.json").read_text("utf-8"),
         "milestones.toml": milestones,
         **{
             f"partners/{key}.toml": PARTNER.format(id=key, name=title, port=PARTNER_PORT)
             for key, title in airlines.items()
         },
-        # last, because it is what makes the folder a workspace
+        # last, because this file makes the folder a workspace
         "milepost.toml": SETTINGS.format(name=name, clock=clock),
     }
     try:
@@ -116,8 +116,8 @@ def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, s
 
 
 def put_sample_file(root: Path) -> Path:
-    """Put twelve flights of American Airlines into the inbox, as a partner would: written aside, then renamed."""
+    """Put twelve flights of American Airlines into the inbox as a partner would: as a `.part` file, then renamed."""
     target = root / "var" / "inbox" / "AA" / "flights" / "sample.csv"
-    aside = target.with_name("sample.csv.part")
-    aside.write_bytes((resources.files("poc.config") / "sample" / "sample.csv").read_bytes())
-    return aside.rename(target)
+    part = target.with_name("sample.csv.part")
+    part.write_bytes((resources.files("poc.config") / "sample" / "sample.csv").read_bytes())
+    return part.rename(target)

@@ -1,4 +1,4 @@
-"""A workspace's configuration: TOML files to frozen values. An unknown key is an error that names the choices."""
+"""Load the configuration of a workspace: TOML files as frozen values. The error of an unknown key names the choices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Settings(Strict):
-    """The workspace itself: `milepost.toml`."""
+    """Settings of the workspace: `milepost.toml`."""
 
     version: Literal[1] = Field(alias="schema", description="Version of this file's format.")
     name: str = Field(description="The workspace's name for people.")
@@ -27,14 +27,14 @@ class Settings(Strict):
     level: int | None = Field(
         default=None, ge=1, description="Service level to run at; without it, the highest level that is built."
     )
-    # checked by the room that reads logs
+    # `metrics.importing` validates it
     import_: dict[str, Any] = Field(
         default={}, alias="import", description="How `milepost metrics import` reads the log of another system."
     )
 
 
 class Workspace(Strict):
-    """A folder that a user owns, read once. Paths below `var` are made when first needed."""
+    """A workspace folder, loaded once. Folders below `var` are created on first use."""
 
     root: Path
     settings: Settings
@@ -42,42 +42,42 @@ class Workspace(Strict):
 
     @property
     def ledger(self) -> Path:
-        """The ledger of the exchanges that this workspace runs."""
+        """The path of the ledger of this workspace's exchanges."""
         return self.root / "var" / "ledger.db"
 
     @property
     def spool(self) -> Path:
-        """Where live runs are told."""
+        """The folder into which live runs write their events."""
         return self.root / "var" / "spool" / "live"
 
     def inbox(self, partner: str, feed: str) -> Path:
-        """Where files of a feed are handed in."""
+        """Return the folder in which files of a feed arrive."""
         return self.root / "var" / "inbox" / partner / feed
 
     def processed_folder(self, partner: str, feed: str, outcome: str) -> Path:
-        """Where a file goes that needs no further run: `archive`, or `refused` for a person to look at."""
+        """Return the folder of files that need no further run: `archive`, or `refused` for a person to examine."""
         return self.root / "var" / outcome / partner / feed
 
     def contract(self, feed: Feed) -> Path:
-        """The Table Schema file of a feed."""
+        """Return the path of a feed's Table Schema file."""
         return self.root / "contracts" / feed.contract
 
     def get_feed(self, partner: str, feed: str) -> tuple[Partner, Feed]:
-        """One feed by its id.
+        """Return a feed and its partner by their ids.
 
         Raises:
-            BadInput: there is no such partner or feed; the message lists those there are.
+            BadInput: there is no such partner or feed; the message lists the choices.
         """
         if partner not in self.partners:
-            known = ", ".join(sorted(self.partners)) or "none yet"
-            raise BadInput(f"unknown partner {partner!r}; partners in {self.root / 'partners'}: {known}")
-        found = self.partners[partner]
-        if feed not in found.feed:
-            raise BadInput(f"partner {partner!r} has no feed {feed!r}; its feeds: {', '.join(sorted(found.feed))}")
-        return found, found.feed[feed]
+            choices = ", ".join(sorted(self.partners)) or "none yet"
+            raise BadInput(f"unknown partner {partner!r}; partners in {self.root / 'partners'}: {choices}")
+        config = self.partners[partner]
+        if feed not in config.feed:
+            raise BadInput(f"partner {partner!r} has no feed {feed!r}; its feeds: {', '.join(sorted(config.feed))}")
+        return config, config.feed[feed]
 
     def select_feeds(self, name: str | None) -> list[tuple[str, str]]:
-        """(partner, feed) pairs that PARTNER or PARTNER/FEED names; all of them for None. Raises BadInput."""
+        """Return the (partner, feed) pairs that PARTNER or PARTNER/FEED names; all for None. Raises BadInput."""
         if name is None:
             return [(p, f) for p, partner in sorted(self.partners.items()) for f in sorted(partner.feed)]
         partner, slash, feed = name.partition("/")
@@ -90,10 +90,10 @@ class Workspace(Strict):
 
 
 def load_workspace(root: Path) -> Workspace:
-    """Read a workspace whole.
+    """Load a workspace with all its partners.
 
     Raises:
-        BadInput: it is not one, or a file in it has a mistake; the message names file, key and choices.
+        BadInput: the folder is not a workspace, or a file in it is invalid; the message names file, key and choices.
     """
     settings = load_settings(root)
     partners = {path.stem: load_partner(root, path) for path in partner_files(root)}
@@ -101,32 +101,32 @@ def load_workspace(root: Path) -> Workspace:
 
 
 def load_settings(root: Path) -> Settings:
-    """Read what a workspace says of itself. Raises BadInput."""
+    """Load the settings of a workspace. Raises BadInput."""
     if not (root / "milepost.toml").is_file():
         raise BadInput(f"{root}: not a workspace (no milepost.toml); make one with `milepost init {root}`")
     return parse_toml(Settings, root / "milepost.toml")
 
 
 def partner_files(root: Path) -> list[Path]:
-    """The files of a workspace's partners."""
+    """Return the paths of a workspace's partner files."""
     return sorted((root / "partners").glob("*.toml"))
 
 
 def load_partner(root: Path, path: Path) -> Partner:
-    """Read one partner of a workspace. Raises BadInput."""
+    """Load one partner of a workspace. Raises BadInput."""
     partner = parse_toml(Partner, path)
     if partner.id != path.stem:
         raise BadInput(f"{path}: id is {partner.id!r}, but the file name says {path.stem!r}; make them the same")
     for feed_id, feed in partner.feed.items():
         contract = root / "contracts" / feed.contract
         if not contract.is_file():
-            there = ", ".join(sorted(p.name for p in (root / "contracts").glob("*.json"))) or "none"
-            raise BadInput(f"{path}: feed.{feed_id}: missing contract {contract}; contracts there: {there}")
+            choices = ", ".join(sorted(p.name for p in (root / "contracts").glob("*.json"))) or "none"
+            raise BadInput(f"{path}: feed.{feed_id}: missing contract {contract}; contracts there: {choices}")
     return partner
 
 
 def parse_toml(model: type[M], path: Path) -> M:
-    """One TOML file as a value. Raises BadInput with the file, the key and the choices."""
+    """Parse a TOML file into a model. Raises BadInput with the file, the key and the choices."""
     try:
         with path.open("rb") as file:
             return model.model_validate(tomllib.load(file))
@@ -139,38 +139,40 @@ def parse_toml(model: type[M], path: Path) -> M:
 
 
 def explain_validation_error(path: Path, model: type[BaseModel], error: ValidationError) -> str:
-    """One line that says which key is wrong, what it was, and what it may be."""
+    """Return one line that names the invalid key, its value, and the choices."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "file"
     if first["type"] == "extra_forbidden":
         return f"{path}: unknown key `{where}`; keys there: {', '.join(keys_at(model, first['loc'][:-1]))}"
     value = first["input"]
-    hidden = isinstance(value, dict) or first["type"] == "missing" or may_be_secret(first["loc"])
-    shown = "" if hidden else f" (is {value!r})"
+    hide_value = isinstance(value, dict) or first["type"] == "missing" or may_be_secret(first["loc"])
+    shown_value = "" if hide_value else f" (is {value!r})"
     message = first["msg"].removeprefix("Value error, ")
     if where == "endpoint.url" and first["type"] == "string_pattern_mismatch":
         message = "must be http(s)://HOST[:PORT]/PATH, without user, password or query; see secret_headers"
-    return f"{path}: `{where}`{shown}: {message[:1].lower()}{message[1:]}"
+    return f"{path}: `{where}`{shown_value}: {message[:1].lower()}{message[1:]}"
 
 
 def may_be_secret(place: tuple[int | str, ...]) -> bool:
-    """Whether what stands at a place in a partner's file may hold a password or token by mistake, as addresses do."""
+    """Return whether a value in a partner file may contain a password or token by mistake, as addresses do."""
     return place == ("endpoint",) or place[:2] in {("endpoint", "url"), ("endpoint", "secret_headers")}
 
 
 def keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    """The keys that the model takes at a place in it."""
-    here: Any = model
+    """Return the keys that a model accepts at a path of keys in it."""
+    current: Any = model
     for part in place:
-        if isinstance(part, int) or not hasattr(here, "model_fields"):
+        if isinstance(part, int) or not hasattr(current, "model_fields"):
             continue
-        known = {(info.alias or name): info for name, info in here.model_fields.items()}
-        if part in known:
-            here = _inner(known[str(part)].annotation)
-    return [info.alias or name for name, info in here.model_fields.items()] if hasattr(here, "model_fields") else []
+        fields = {(info.alias or name): info for name, info in current.model_fields.items()}
+        if part in fields:
+            current = _inner_model(fields[str(part)].annotation)
+    if not hasattr(current, "model_fields"):
+        return []
+    return [info.alias or name for name, info in current.model_fields.items()]
 
 
-def _inner(annotation: Any) -> Any:
+def _inner_model(annotation: Any) -> Any:
     for part in getattr(annotation, "__args__", ()):
         if hasattr(part, "model_fields"):
             return part

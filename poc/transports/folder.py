@@ -1,7 +1,7 @@
-"""Folders: files put in place whole.
+"""Delivery into folders, whole files only.
 
-A delivery is written as `NAME.part` in the folder it goes to, brought to the disk once, and only then given its name:
-whoever looks into the folder sees a whole file or none.
+A delivery is written as `NAME.part` in its target folder, synced to disk once, and only then renamed: a reader of the
+folder sees a complete file or none.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-#: Ending of a file that is being written.
+#: Suffix of a file that is being written.
 PART = ".part"
 
-#: Bytes of a name, its `.part` included, that every usual file system takes.
+#: The most bytes of a file name, with its `.part`, that every common file system accepts.
 MAX_NAME_BYTES = 255
 
-#: What stands in no name: signs that end or part a path, and those no person can see.
+#: Characters that no file name may contain: path separators, control characters and unpaired surrogates.
 UNSAFE_CHARACTERS = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udfff]")
 
 NO_SPACE = {
@@ -37,26 +37,27 @@ NO_SPACE = {
 
 
 def safe_name(name: str) -> str:
-    """The name itself where it can stand in any folder; else one made from it, with a mark that keeps it apart."""
-    made = UNSAFE_CHARACTERS.sub("_", name)
-    if made.startswith(".") or not made:
-        made = f"_{made[1:]}"
-    if made.endswith(PART):
-        made = f"{made.removesuffix(PART)}_part"
-    if made == name and len(name.encode()) + len(PART) <= MAX_NAME_BYTES:
+    """Return the name if every folder can hold it, or else a valid one derived from it, made unique by a hash."""
+    safe = UNSAFE_CHARACTERS.sub("_", name)
+    if safe.startswith(".") or not safe:
+        safe = f"_{safe[1:]}"
+    if safe.endswith(PART):
+        safe = f"{safe.removesuffix(PART)}_part"
+    if safe == name and len(name.encode()) + len(PART) <= MAX_NAME_BYTES:
         return name
-    stem, dot, ending = made.rpartition(".")
-    if not dot or len(ending) > 10:
-        stem, dot, ending = made, "", ""
-    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    room = MAX_NAME_BYTES - len(PART) - len(f".{mark}{dot}{ending}".encode())
-    return f"{stem.encode()[:room].decode('utf-8', 'ignore')}.{mark}{dot}{ending}"
+    stem, dot, suffix = safe.rpartition(".")
+    if not dot or len(suffix) > 10:
+        stem, dot, suffix = safe, "", ""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    stem_bytes = MAX_NAME_BYTES - len(PART) - len(f".{digest}{dot}{suffix}".encode())
+    return f"{stem.encode()[:stem_bytes].decode('utf-8', 'ignore')}.{digest}{dot}{suffix}"
 
 
 def delivery_state(folder: Path, name: str) -> Literal["part", "published", "neither"]:
-    """What of a delivery stands in its folder, for a run that takes up after a crash.
+    """Return how far a delivery into a folder came, for a run that resumes after a crash.
 
-    Whether a `part` is whole, the folder does not tell: it is if `finish` had returned. `published` is under its name.
+    `published`: the file has its final name. `part`: the folder does not tell whether the part is complete; it is if
+    `finish` had returned.
     """
     target = folder / safe_name(name)
     if os.path.lexists(target):
@@ -65,11 +66,11 @@ def delivery_state(folder: Path, name: str) -> Literal["part", "published", "nei
 
 
 def publish(folder: Path, name: str) -> None:
-    """Give a finished part its name. Done twice it is as good as once, and so is a file of that name and those bytes.
+    """Rename a finished part to its final name. Idempotent; a file of that name with the same bytes is success, too.
 
     Raises:
-        DeliveryFailed: there is no part, or it could not be done (`retry`); or another file has the name (`stop`),
-            which is left as it is, and so is the part.
+        DeliveryFailed: there is no part, or the system refused (`retry`); or another file has the name (`stop`): that
+            file and the part are left unchanged.
     """
     target = folder / safe_name(name)
     part = target.with_name(target.name + PART)
@@ -82,7 +83,7 @@ def publish(folder: Path, name: str) -> None:
             elif same_content(part, target):
                 part.unlink()
             else:
-                note = "another file has this name and is left as it is; move it away"
+                note = "another file has this name and is left unchanged; move it away"
                 raise DeliveryFailed("file-exists", f"{target}: {note}", kind="stop")
         elif not os.path.lexists(target):
             raise DeliveryFailed("folder", f"{target}: neither it nor its {PART} file is there", unknown=True)
@@ -92,16 +93,16 @@ def publish(folder: Path, name: str) -> None:
 
 
 def open_part(folder: Path, name: str) -> PartFile:
-    """Begin to deliver a file; a part that a crash left is thrown away.
+    """Start the delivery of a file; a part left by a crash is deleted.
 
     Raises:
-        DeliveryFailed: the folder is not there or cannot be written to.
+        DeliveryFailed: the folder does not exist or cannot be written.
     """
     return PartFile(folder, safe_name(name))
 
 
 class PartFile:
-    """A file on its way into a folder. Leaving the `with` block before `finish` or `publish` throws it away."""
+    """A file being written into a folder. Leaving the `with` block before `finish` or `publish` deletes it."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder = folder
@@ -115,7 +116,7 @@ class PartFile:
             raise write_failure(self.target, error) from error
 
     def write(self, data: bytes) -> None:
-        """Write on. Raises DeliveryFailed, and then nothing of the part is left."""
+        """Append data. Raises DeliveryFailed, after deleting the part."""
         try:
             rest = memoryview(data)
             while rest:
@@ -126,10 +127,10 @@ class PartFile:
         self.size_bytes += len(data)
 
     def finish(self) -> None:
-        """Bring all of it to the disk; from here on the part stays until it is published.
+        """Sync the part to disk; from here on it stays until it is published.
 
         Raises:
-            DeliveryFailed: it could not be done, and nothing of the part is left.
+            DeliveryFailed: the system refused; the part is deleted.
         """
         try:
             os.fsync(self._fd)
@@ -140,7 +141,7 @@ class PartFile:
         self._fd = -1
 
     def publish(self) -> None:
-        """Finish, and give the file its name. Raises as `finish` and the function `publish`; then no part is left."""
+        """Finish and rename the part. Raises as `finish` and the function `publish`, after deleting the part."""
         self.finish()
         try:
             publish(self.folder, self.target.name)
@@ -150,7 +151,7 @@ class PartFile:
             raise
 
     def discard(self) -> None:
-        """Throw the part away, unless it is finished."""
+        """Delete the part, unless it is finished."""
         if self._fd < 0:
             return
         os.close(self._fd)
@@ -167,20 +168,20 @@ class PartFile:
         self.discard()
 
 
-def same_content(one: Path, other: Path) -> bool:
-    """Whether both are regular files of the same bytes."""
+def same_content(path: Path, other_path: Path) -> bool:
+    """Return whether both are regular files with the same bytes."""
     try:
-        first, seen = open_regular(one)
+        first, first_version = open_regular(path)
         with first:
-            second, known = open_regular(other)
+            second, second_version = open_regular(other_path)
             with second:
-                return seen.size_bytes == known.size_bytes and sha256_hex(first) == sha256_hex(second)
+                return first_version.size_bytes == second_version.size_bytes and sha256_hex(first) == sha256_hex(second)
     except BadInput:
         return False
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk, where its file system knows such a thing. Raises OSError."""
+    """Sync a folder's entries to disk, if its file system supports it. Raises OSError."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -192,9 +193,9 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_failure(target: Path, error: OSError, *, unknown: bool = False) -> DeliveryFailed:
-    """What the system said, in our words; there may be room again later, or a mount, or the right to write."""
+    """Return the error for a failed write. It asks for a retry, as space, mount or permission may come back."""
     if error.errno in NO_SPACE:
         return DeliveryFailed("disk-full", f"{target}: {NO_SPACE[error.errno]}", unknown=unknown)
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        return DeliveryFailed("folder", f"{target.parent}: no such folder; make it, or see why it is not mounted")
+        return DeliveryFailed("folder", f"{target.parent}: no such folder; create it, or check why it is not mounted")
     return DeliveryFailed("folder", f"{target}: cannot be written: {error.strerror}", unknown=unknown)

@@ -1,4 +1,4 @@
-"""The inbox: files that partners' systems hand in, and where they go once they need no further run."""
+"""The inbox: files that the partners' systems deliver, and their folder after the last run."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ if TYPE_CHECKING:
     from poc.config.partner import Feed
     from poc.config.workspace import Workspace
 
-#: Endings of files that are still being written.
+#: Suffixes of files that are still being written.
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".filepart")
 
-#: Where a file goes by its outcome; one that failed stays in the inbox for the next run.
+#: Target folder of a file by its outcome; a file that failed stays in the inbox for the next run.
 FOLDER_BY_OUTCOME = {"done": "archive", "already_received": "archive", "refused": "refused"}
 
 
 def inbox_files(folder: Path, feed: Feed) -> list[Path]:
-    """Files of a feed, by name.
+    """Return the files of a feed, by name.
 
-    What is hidden, has the ending of an unfinished file, announces another file, or is not a regular file of the inbox
-    itself is left alone.
+    Hidden files, unfinished files, announcements, and all that is not a regular file in the inbox itself are ignored.
     """
     return [
         path
@@ -42,7 +41,7 @@ def inbox_files(folder: Path, feed: Feed) -> list[Path]:
 
 
 def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
-    """Files of every feed that PARTNER or PARTNER/FEED names; of all feeds for None. Raises BadInput."""
+    """Return the files of the feeds that PARTNER or PARTNER/FEED names; of all feeds for None. Raises BadInput."""
     return [
         path
         for partner, feed in workspace.select_feeds(name)
@@ -51,32 +50,32 @@ def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
 
 
 def complete_files(folder: Path, feed: Feed, now: datetime) -> list[Path]:
-    """Files that are whole: announced, where the feed has a `done_file`; else unchanged for `settle_s`."""
+    """Return the complete files: announced if the feed has a `done_file`, or else unchanged for `settle_s`."""
     return [path for path in inbox_files(folder, feed) if is_complete(path, feed, now)]
 
 
 def is_complete(path: Path, feed: Feed, now: datetime) -> bool:
-    """Whether nobody writes the file any more, as far as its feed lets one know."""
+    """Return whether a file is no longer being written, as its feed defines it."""
     if feed.done_file:
         return is_regular_file(announcement_path(path, feed))
     try:
         return now.timestamp() - path.lstat().st_mtime >= feed.settle_s
-    except FileNotFoundError:  # taken away since it was listed
+    except FileNotFoundError:  # removed since it was listed
         return False
 
 
 def is_regular_file(path: Path) -> bool:
-    """Whether it is a file of its own: no link, folder, pipe or socket. Nothing is opened."""
+    """Return whether a path is a regular file: no link, folder, pipe or socket. Opens nothing."""
     return not path.is_symlink() and path.is_file()
 
 
 def announcement_path(path: Path, feed: Feed) -> Path:
-    """The file that stands beside a whole one, for a feed with a `done_file`."""
+    """Return the path of the file that announces a complete one, for a feed with a `done_file`."""
     return path.with_name(feed.done_file.replace("{name}", path.name))
 
 
 def is_announcement(name: str, feed: Feed) -> bool:
-    """Whether a file's name is that of an announcement, whatever it announces."""
+    """Return whether a file name is that of an announcement of any file."""
     if feed.done_file in {"", "{name}"}:
         return False
     before, *others = (re.escape(part) for part in feed.done_file.split("{name}"))
@@ -85,15 +84,15 @@ def is_announcement(name: str, feed: Feed) -> bool:
 
 
 def unclaimed_files(workspace: Workspace) -> list[Path]:
-    """What lies below the inbox and would lie there unseen: files of no feed, and all that is neither file nor folder.
+    """Return what no run would process below the inbox: files of no feed, and all that is neither file nor folder.
 
-    `why_stray` tells of each why it is left alone.
+    `why_unclaimed` gives the reason for each.
     """
     inbox = workspace.root / "var" / "inbox"
     expected = set(all_inbox_files(workspace, None))
     for partner, name in workspace.select_feeds(None):
         folder, feed = workspace.inbox(partner, name), workspace.get_feed(partner, name)[1]
-        expected |= {folder, folder.parent}  # these may be links: a person put them there to have the inbox elsewhere
+        expected |= {folder, folder.parent}  # these may be links, made by a person to keep the inbox elsewhere
         if feed.done_file:
             expected |= {announcement_path(path, feed) for path in inbox_files(folder, feed)}
     return [
@@ -107,37 +106,37 @@ def unclaimed_files(workspace: Workspace) -> list[Path]:
 
 
 def why_unclaimed(path: Path) -> str:
-    """Why a stray is left alone, in words."""
+    """Return why a file is not processed."""
     if path.is_symlink():
         return "a symbolic link, which is never followed"
     return "belongs to no feed" if path.is_file() else "no regular file"
 
 
 def archive_file(workspace: Workspace, partner: str, feed: str, path: Path, outcome: str, digest: str) -> Path:
-    """Move a file, and what announced it, out of the inbox by its outcome; nothing is ever overwritten.
+    """Move a file and its announcement out of the inbox by its outcome; never overwrite a file.
 
-    Returns where the file is now. Its announcement goes first: left behind by a crash, it would announce the next file
-    of that name before that is whole.
+    Returns the file's new path. The announcement is moved first: left behind by a crash, it would announce the next
+    file of that name before it is complete.
 
     Raises:
-        BadInput: it cannot be moved.
+        BadInput: the file cannot be moved.
     """
     if outcome not in FOLDER_BY_OUTCOME:
         return path
     folder = workspace.processed_folder(partner, feed, FOLDER_BY_OUTCOME[outcome])
-    found = workspace.get_feed(partner, feed)[1]
+    config = workspace.get_feed(partner, feed)[1]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if found.done_file and is_regular_file(beside := announcement_path(path, found)):
-            beside.rename(_free_path(folder, beside, digest))
+        if config.done_file and is_regular_file(announcement := announcement_path(path, config)):
+            announcement.rename(_free_path(folder, announcement, digest))
         return path.rename(_free_path(folder, path, digest))
     except OSError as error:
-        told = f"{path}: {outcome.replace('_', ' ')}, but cannot be moved to {folder}: {error.strerror}"
-        raise BadInput(f"{told}; see who may write there") from error
+        message = f"{path}: {outcome.replace('_', ' ')}, but cannot be moved to {folder}: {error.strerror}"
+        raise BadInput(f"{message}; check its permissions") from error
 
 
 def _free_path(folder: Path, path: Path, digest: str) -> Path:
-    """A path in the folder that nothing has yet."""
+    """Return a path in the folder that does not exist yet."""
     target, number = folder / path.name, 1
     while os.path.lexists(target):
         number += 1
@@ -147,7 +146,7 @@ def _free_path(folder: Path, path: Path, digest: str) -> Path:
 
 @contextmanager
 def workspace_lock(workspace: Workspace) -> Iterator[None]:
-    """Hold the workspace's lock: one run at a time. The lock ends with its process, however that ends.
+    """Hold the workspace's lock: one run at a time. The lock ends with its process, even if that crashes.
 
     Raises:
         TryLater: another run is under way.
@@ -158,7 +157,7 @@ def workspace_lock(workspace: Workspace) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
     except OSError as error:
-        raise BadInput(f"{error.filename or path}: cannot be made or written: {error.strerror}") from error
+        raise BadInput(f"{error.filename or path}: cannot be created or written: {error.strerror}") from error
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -1,4 +1,4 @@
-"""Secrets: named in the configuration, read at the edge, and shown by nothing but `reveal`."""
+"""Secrets: the configuration names them, they are read when needed, and only `reveal` shows them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-#: Bytes that a file of one secret may have.
+#: The most bytes of a file with a secret.
 MAX_BYTES = 64 * 1024
 
-#: What a header can carry: visible ASCII, and spaces between.
+#: A valid header value: visible ASCII characters, with spaces between them.
 HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
@@ -28,7 +28,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, to be passed on at once and kept nowhere."""
+        """Return the text, to be used at once and stored nowhere."""
         return self._text
 
     def __repr__(self) -> str:
@@ -42,44 +42,44 @@ class Secret:
 
 
 def resolve_secret(text: str, environ: Mapping[str, str], root: Path) -> Secret:
-    """The secret that a reference names: `${env:NAME}` or `${file:PATH}`, after `Bearer `, `Basic ` or `Token ` if so.
+    """Read the secret of a reference `${env:NAME}` or `${file:PATH}`, with `Bearer `, `Basic ` or `Token ` before it.
 
     Args:
-        text: the reference, as `secret_headers` has it.
+        text: the reference, from `secret_headers`; the scheme before it is optional and part of the secret.
         environ: the environment.
-        root: the workspace, to which PATH is relative. One line end at the file's end is left off.
+        root: the workspace, to which PATH is relative. One line end at the end of the file is removed.
 
     Raises:
-        BadInput: it is no reference, there is no such variable or file, or a header cannot carry what it holds. The
-            message names the variable or file and never what is in it.
+        BadInput: the text is no reference, there is no such variable or file, or its value is not a valid header value.
+            The message names the variable or file and never shows its value.
     """
     match = SECRET_REFERENCE.fullmatch(text)
     if match is None:
-        raise BadInput("a secret is named by `${env:NAME}` or `${file:PATH}`, and stands nowhere itself")
+        raise BadInput("write a reference to a secret, `${env:NAME}` or `${file:PATH}`, never the secret itself")
     kind, name = match.groups()
-    found = _read_variable(name, environ) if kind == "env" else _read_file(root / name)
-    if not HEADER_VALUE.fullmatch(found):
-        what = "is empty" if not found.strip() else "holds signs that no header can carry, or spaces at an end"
-        raise BadInput(f"the secret {text[match.start(1) - 2 :]} {what}")
-    return Secret(text[: match.start(1) - 2] + found)
+    value = _read_variable(name, environ) if kind == "env" else _read_file(root / name)
+    if not HEADER_VALUE.fullmatch(value):
+        fault = "is empty" if not value.strip() else "has characters that no header can carry, or spaces at an end"
+        raise BadInput(f"the secret {text[match.start(1) - 2 :]} {fault}")
+    return Secret(text[: match.start(1) - 2] + value)
 
 
 def _read_variable(name: str, environ: Mapping[str, str]) -> str:
     if name not in environ:
-        raise BadInput(f"the environment variable {name} is not set, and a secret is named by it")
+        raise BadInput(f"the environment variable {name} is not set, but the configuration refers to it as a secret")
     return environ[name]
 
 
 def _read_file(path: Path) -> str:
     try:
         if not path.is_file():
-            raise BadInput(f"{path}: no such file, and a secret is named by it")
+            raise BadInput(f"{path}: no such file, but the configuration refers to it as a secret")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
+        reason = error.strerror if isinstance(error, OSError) else "not a valid file name"
         raise BadInput(f"{path}: the secret in it cannot be read: {reason}") from error
     if len(data) > MAX_BYTES:
-        raise BadInput(f"{path}: larger than {MAX_BYTES} bytes, which is no secret for a header")
-    # bytes beyond ASCII become signs that are refused later: a decoding error would carry the bytes along
+        raise BadInput(f"{path}: larger than {MAX_BYTES} bytes, too large for a header")
+    # bytes beyond ASCII become characters that are rejected later: a decoding error would contain the secret
     return data.decode("ascii", "replace").removesuffix("\n").removesuffix("\r")

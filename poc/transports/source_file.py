@@ -1,4 +1,4 @@
-"""Files that are read where they were handed in: opened without waiting, and known again."""
+"""Input files, read in place: open them without blocking, and detect whether they changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileVersion:
-    """What tells one state of one file from another: the file itself, its size in bytes, and when it changed."""
+    """Identity of one version of a file: the file itself, its size, and the time of its last change."""
 
     device: int
     inode: int
@@ -27,10 +27,10 @@ class FileVersion:
 
 
 def open_regular(path: Path) -> tuple[BinaryIO, FileVersion]:
-    """Open a file to read, and what it is as it is opened. Never waits, and never follows a symbolic link.
+    """Open a file for reading; return it with its version. Never blocks, and never follows a symbolic link.
 
     Raises:
-        BadInput: there is none, it cannot be read, or it is a link, a pipe, a socket or a folder.
+        BadInput: the file is missing, cannot be read, or is a link, a pipe, a socket or a folder.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -44,10 +44,10 @@ def open_regular(path: Path) -> tuple[BinaryIO, FileVersion]:
     return os.fdopen(fd, "rb"), _file_version(status)
 
 
-def is_unchanged(path: Path, seen: FileVersion) -> bool:
-    """Whether the path still names the file that was seen, unchanged: neither replaced nor grown since."""
+def is_unchanged(path: Path, version: FileVersion) -> bool:
+    """Return whether the path still names this version of the file: neither replaced nor changed since."""
     try:
-        return _file_version(path.lstat()) == seen
+        return _file_version(path.lstat()) == version
     except OSError:
         return False
 
@@ -57,8 +57,8 @@ def _file_version(status: os.stat_result) -> FileVersion:
 
 
 def sha256_hex(file: BinaryIO) -> str:
-    """The sha256 of what is left to read of a file."""
-    found = hashlib.sha256()
+    """Return the sha256 of a file from its current position on."""
+    digest = hashlib.sha256()
     while piece := file.read(1 << 20):
-        found.update(piece)
-    return found.hexdigest()
+        digest.update(piece)
+    return digest.hexdigest()

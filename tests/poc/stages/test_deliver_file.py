@@ -80,7 +80,7 @@ def test_a_folder_that_is_not_there_is_due(make_prepared, ledger, good_csv, tmp_
     prepared, path = make_prepared(folder=tmp_path / "mount" / "flights"), good_csv(tmp_path / "a.csv", 5)
     first = exchange(prepared, path, NOW, ledger)
     assert (first.outcome, first.whole) == ("due", False)
-    assert "no such folder; make it, or see why it is not mounted" in first.error
+    assert "no such folder; create it, or check why it is not mounted" in first.error
     assert exchange(prepared, path, NOW, ledger).outcome == "due"
     (tmp_path / "mount").mkdir()
     later = datetime(2013, 1, 9, tzinfo=UTC)

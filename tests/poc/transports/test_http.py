@@ -205,7 +205,7 @@ def test_an_answer_is_put_into_its_class(answering, session, status, headers, ki
 def test_an_address_taken_back_is_told_as_such(answering, session):
     """A person reads what 410 means and what to do."""
     url, _ = answering(b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n")
-    assert "the partner took this address back; ask for the new one" in str(fail(session, url))
+    assert "the partner withdrew this URL; ask for the new one" in str(fail(session, url))
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_no_failure_tells_a_secret(start_partner, answering, session, caplog):
     assert SECRET.encode() in failing[1][0]
     made = door(session, url)
     made.post(b"{}\n", {"Milepost-File": "a.csv"}, NOW)
-    told += [repr(made), repr(vars(made)), repr(vars(vars(made)["_blank"])), caplog.text]
+    told += [repr(made), repr(vars(made)), repr(vars(vars(made)["_template"])), caplog.text]
     assert "POST /n/UA/flights" in caplog.text
     assert SECRET not in "".join(told)
     assert len(partner.held("n")) == 1
@@ -340,11 +340,11 @@ def test_a_secret_is_read_where_it_stands(tmp_path):
         ("${file:.}", "no such file"),
         ("${file:a\x00b}", "no "),
         ("${env:EMPTY}", r"\$\{env:EMPTY\} is empty"),
-        ("Bearer ${env:SPLIT}", r"\$\{env:SPLIT\} holds signs that no header can carry"),
-        ("${file:split}", r"\$\{file:split\} holds signs"),
-        ("${file:binary}", r"\$\{file:binary\} holds signs"),
+        ("Bearer ${env:SPLIT}", r"\$\{env:SPLIT\} has characters that no header can carry"),
+        ("${file:split}", r"\$\{file:split\} has characters"),
+        ("${file:binary}", r"\$\{file:binary\} has characters"),
         ("${file:huge}", "huge: larger than 65536 bytes"),
-        (f"Bearer {SECRET}", "named by"),
+        (f"Bearer {SECRET}", "write a reference to a secret"),
     ],
 )
 def test_a_secret_that_cannot_be_used_is_named_and_not_shown(tmp_path, text, words):

@@ -170,7 +170,7 @@ def test_secrets_reach_the_partner_and_nothing_else(workspace, door):
         ("US", "failed", "http-301"),
     }  # fmt: skip
     assert b"DEBUG:urllib3" in err
-    assert b"VX/flights: the secret ${file:secrets/VX} holds signs" in err
+    assert b"VX/flights: the secret ${file:secrets/VX} has characters" in err
     assert b"YV/flights: the secret ${file:secrets/YV} is empty" in err
     key = json.loads(out.splitlines()[0])["exchange_id"]
     every = f"""
