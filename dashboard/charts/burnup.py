@@ -23,24 +23,24 @@ BURNUP_COLUMNS = (
 )
 
 
-def burnup_chart(reached: Sequence[CriteriaCount]) -> Chart | None:
-    """Criteria met against criteria in scope; None while they were judged on fewer than two days."""
-    if len(reached) < 2:
+def burnup_chart(counts: Sequence[CriteriaCount]) -> Chart | None:
+    """Return criteria met against criteria in scope; None with fewer than two days of judgement."""
+    if len(counts) < 2:
         return None
     return Chart(
         name="burnup",
-        title=describe_criteria_count(reached[-1]),
+        title=describe_criteria_count(counts[-1]),
         what="Criteria met or held, of all milestones together, each time they were judged; the dashed line is how "
-        "many the plan then had. It falls where a later look was worse.",
-        figure=draw_burnup([(one.as_of, one.met, one.scope) for one in reached]),
+        "many the plan then had. It falls where a later evaluation was worse.",
+        figure=draw_burnup([(count.as_of, count.met, count.scope) for count in counts]),
         columns=BURNUP_COLUMNS,
-        rows=[{"as_of": one.as_of.isoformat(), "met": one.met, "scope": one.scope} for one in reached],
+        rows=[{"as_of": count.as_of.isoformat(), "met": count.met, "scope": count.scope} for count in counts],
         key=(("service", "met"), ("baseline", "in scope")),
     )
 
 
 def describe_criteria_count(last: CriteriaCount) -> str:
-    """How many criteria were met on a day, of how many."""
+    """Return how many criteria were met on a day, of how many."""
     criteria = numbers.plural(last.scope, "criterion", "criteria")
     return f"{last.met} of {criteria} met on {dates.day(last.as_of)}"
 
@@ -48,12 +48,12 @@ def describe_criteria_count(last: CriteriaCount) -> str:
 BURNUP_HEIGHT_PX = 300
 
 
-#: Counts up to here have a mark for each; beyond, marks fall on whole numbers by themselves.
+#: Below this top, an axis of counts needs whole-number ticks; above it, plotly chooses whole numbers by itself.
 WHOLE_TICKS_BELOW = 6
 
 
 def draw_burnup(points: Sequence[tuple[date, int, int]]) -> PlotlyFigure:
-    """Criteria met by day, rising towards the criteria in scope.
+    """Draw criteria met by day, rising towards the criteria in scope.
 
     Args:
         points: day judged, criteria met or held, criteria in scope; at least two days.
@@ -61,15 +61,15 @@ def draw_burnup(points: Sequence[tuple[date, int, int]]) -> PlotlyFigure:
     days = [day for day, _, _ in points]
     figure = time_figure(BURNUP_HEIGHT_PX, days[0], days[-1], "Judged on %{x|%-d %b %Y}")
     top = max(max(scope, met) for _, met, scope in points) * 1.12 or 1.0
-    whole = {"tick0": 0, "dtick": 1} if top < WHOLE_TICKS_BELOW else {}  # there is no half of a criterion
+    whole = {"tick0": 0, "dtick": 1} if top < WHOLE_TICKS_BELOW else {}  # no half criteria
     figure["layout"]["yaxis"] = value_axis(0, 1, top) | whole
-    shown = (("met", "service", [met for _, met, _ in points]), ("in scope", "baseline", [n for _, _, n in points]))
-    for label, role, values in shown:
+    lines = (("met", "service", [met for _, met, _ in points]), ("in scope", "baseline", [n for _, _, n in points]))
+    for label, role, values in lines:
         line = line_trace(label, role, [day.isoformat() for day in days], [*values], shape="hv")
         figure["data"].append(line | {"cliponaxis": False, "hovertemplate": "%{y:,}"})
         note = text_label(label, role, days[-1].isoformat(), values[-1], "x", "y", xshift=8, bold=True)
-        near = role == "service" and points[-1][2] - points[-1][1] < top / 14
+        is_near = role == "service" and points[-1][2] - points[-1][1] < top / 14
         figure["layout"]["annotations"].append(
-            note | {"yanchor": "middle", "name": f"{role} label", "yshift": -17 if near else 0}
+            note | {"yanchor": "middle", "name": f"{role} label", "yshift": -17 if is_near else 0}
         )
     return figure

@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartColumn:
-    """One column of a chart's table: its name in CSV and JSON, its heading, and whether it holds words.
+    """One column of a chart's table: its name in CSV and JSON, its heading, and whether it holds text.
 
-    The table may show another unit than the data, whose units never change: `times` as much, under the heading `shown`.
+    The table may show another unit than the data: values times `times`, under the heading `shown`.
     """
 
     name: str
     label: str
     words: bool = False
     digits: int = 0
-    ranged: bool = False  #: a percentage with as many digits as the range in its row supports, from `low` to `high`
+    ranged: bool = False  #: a percentage with the digits that the range of its row, `low` to `high`, supports
     shown: str = ""
     times: float = 1.0
 
     @property
     def heading(self) -> str:
-        """What stands over the column in the table."""
+        """The heading of the column in the table."""
         return self.shown or self.label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """One chart with all that stands around it. `rows` are plain values, `cells` the same as people read them."""
+    """One chart with its texts and its table. `rows` are plain values, `cells` the same as text."""
 
     name: str
     title: str
@@ -49,18 +49,20 @@ class Chart:
     key: tuple[tuple[str, str], ...] = ()
     csv: str = ""
     json: str = ""
-    size: str = ""  #: the class that reserves its height; "": its name
+    size: str = ""  #: the class that reserves its height; "" for the chart's name
     lists: Mapping[tuple[int, str], Mapping[str, str]] = field(
         default_factory=dict
-    )  #: what cells count, by row, column
-    hrefs: Mapping[tuple[int, int], str] = field(default_factory=dict)  #: and where it is, by the places of both
-    note: str = ""  #: what to see in it, below the drawing
-    noted: Mapping[str, object] | None = None  #: the list of the runs that the note is about, as `links.runs` takes it
-    note_runs: str = ""  #: the address of that list
+    )  #: query keys of what cells count, by row and column
+    hrefs: Mapping[tuple[int, int], str] = field(
+        default_factory=dict
+    )  #: addresses of the same, by the positions of both
+    note: str = ""  #: an explanation below the figure
+    noted: Mapping[str, object] | None = None  #: query keys of the runs that the note is about
+    note_runs: str = ""  #: the address of these runs
 
     @property
     def cells(self) -> list[list[str]]:
-        """The table's cells in words; a missing number is a dash with its reason in the caption."""
+        """The table's cells as text; a missing number is a dash with its reason in the caption."""
         return [[_cell(row, column) for column in self.columns] for row in self.rows]
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dashboard.queries.partner_gains import MilestoneGains, PartnerGain
 
 
-#: Shares of the baseline's time that the axis may name, where the range reaches them.
+#: Ticks of the axis, as ratios to the baseline's time; only those within the range are shown.
 TICKS = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0, 100.0)
 
 
@@ -43,9 +43,9 @@ class GainDot:
 
 
 def draw_gains(dots: Sequence[GainDot], target: float | None) -> PlotlyFigure:
-    """Each gain as a dot with its likely range, the first on top; less time lies to the right.
+    """Draw each gain as a dot with its likely range, the first on top; less time is to the right.
 
-    The axis is one of ratios: half the time is as far from the same time as twice the time is.
+    The axis is logarithmic: half the time is as far from the same time as twice the time is.
     """
     names = [dot.name for dot in dots]
     times = [(1 - dot.high, 1 - dot.estimate, 1 - dot.low) for dot in dots]
@@ -112,31 +112,32 @@ GAINS_COLUMNS = (
 )
 
 
-def gains_chart(found: MilestoneGains) -> Chart | None:
-    """Each partner's gain; None while no partner has runs enough."""
-    known = [one for one in found.partners if one.has_range]
+def gains_chart(milestone: MilestoneGains) -> Chart | None:
+    """Return each partner's gain; None where no partner has enough runs for a range."""
+    known = [gain for gain in milestone.partners if gain.has_range]
     if not known:
         return None
     dots = [
-        GainDot(name=one.partner, estimate=one.estimate, low=one.low, high=one.high)
-        for one in known
-        if one.estimate is not None and one.low is not None and one.high is not None
+        GainDot(name=gain.partner, estimate=gain.estimate, low=gain.low, high=gain.high)
+        for gain in known
+        if gain.estimate is not None and gain.low is not None and gain.high is not None
     ]
+    days = dates.days_between(milestone.start, milestone.end)
     return Chart(
-        name=f"gains-{found.code}",
-        title=describe_split(split_by_direction(found)),
-        what=f"Processing time against the monolith, {dates.days_between(found.start, found.end)}, by partner: a dot "
-        "is the estimate, the line its likely range. Less time lies to the right; half the time is as far from the "
-        "same as twice the time.",
-        figure=draw_gains(dots, found.target),
+        name=f"gains-{milestone.code}",
+        title=describe_split(split_by_direction(milestone)),
+        what=f"Processing time against the monolith, {days}, by partner: a dot is the estimate, "
+        "the line its likely range. Less time is to the right; half the time is as far from the same "
+        "time as twice the time.",
+        figure=draw_gains(dots, milestone.target),
         columns=GAINS_COLUMNS,
-        rows=[_gain_row(one) for one in found.partners],
+        rows=[_gain_row(gain) for gain in milestone.partners],
         size=f"rows-{reserved_rows(len(dots))}",
     )
 
 
-def _gain_row(one: PartnerGain) -> dict[str, Any]:
-    shares = {name: getattr(one, name) if one.has_range else None for name in ("estimate", "low", "high")}
-    said = wording_gains.gained(one.estimate, one.low, one.high) if one.has_range else "too few runs"
+def _gain_row(gain: PartnerGain) -> dict[str, Any]:
+    shares = {name: getattr(gain, name) if gain.has_range else None for name in ("estimate", "low", "high")}
+    text = wording_gains.gained(gain.estimate, gain.low, gain.high) if gain.has_range else "too few runs"
     percents = {name: None if share is None else round(share * 100, 2) for name, share in shares.items()}
-    return {"partner": one.partner} | percents | {"blocks": one.blocks, "runs": one.runs, "said": said}
+    return {"partner": gain.partner} | percents | {"blocks": gain.blocks, "runs": gain.runs, "said": text}

@@ -1,4 +1,4 @@
-"""Axes, marks and lines that the charts share."""
+"""Figures, axes, labels and traces that the charts share."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ PlotlyFigure = dict[str, Any]
 DAY_MS = 86_400_000
 
 
-#: Characters of a row's name that are shown.
+#: Characters of a row's name on the axis.
 MAX_NAME_CHARS = 16
 
 
-#: A chart of rows is so high, and so much higher for every row; rows are counted in fours, up to the most.
+#: Height of a chart of rows: header, and each row; space is reserved in steps of `ROW_STEP` rows, up to `MAX_ROWS`.
 HEADER_PX, ROW_PX, ROW_STEP, MAX_ROWS = 76, 30, 4, 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedDay:
-    """A day that the reader should see on the time axis."""
+    """A day to mark on the time axis."""
 
-    when: date
+    day: date
     text: str
 
 
 def time_figure(height_px: int, first: date, last: date, hover_title: str = "From %{x|%-d %b %Y}") -> PlotlyFigure:
-    """An empty figure over a stretch of days; `hover_title` heads what is shown of one of them."""
+    """Return an empty figure with a time axis; `hover_title` is the title of the hover text of a day."""
     figure = blank_figure(height_px)
     figure["layout"]["xaxis"] |= {
         "type": "date", "range": [first.isoformat(), last.isoformat()],
@@ -49,7 +49,7 @@ def time_figure(height_px: int, first: date, last: date, hover_title: str = "Fro
 
 
 def blank_figure(height_px: int) -> PlotlyFigure:
-    """An empty figure, its horizontal axis of no kind yet."""
+    """Return an empty figure whose horizontal axis has no type yet."""
     colors = PALETTES["light"]
     layout = {
         "height": height_px, "autosize": True, "showlegend": False, "hovermode": "x unified", "dragmode": False,
@@ -69,7 +69,7 @@ def blank_figure(height_px: int) -> PlotlyFigure:
 
 
 def value_axis(low: float, high: float, top: float) -> dict[str, Any]:
-    """A vertical axis from 0 to `top`, in the part of the figure from `low` to `high`."""
+    """Return a vertical axis from 0 to `top`, in the part of the figure from `low` to `high`."""
     colors = PALETTES["light"]
     return {
         "domain": [low, high], "range": [0, top], "fixedrange": True, "gridcolor": colors["grid"], "gridwidth": 1,
@@ -79,7 +79,7 @@ def value_axis(low: float, high: float, top: float) -> dict[str, Any]:
 
 
 def whole_number_ticks(top: float) -> dict[str, Any]:
-    """What keeps a vertical axis of a count from naming halves, where it ends so low that it would."""
+    """Return whole-number ticks for an axis of counts that ends so low that it would have halves."""
     return {"dtick": 1} if top < 5 else {}
 
 
@@ -89,7 +89,7 @@ def label_margin_px(names: list[str]) -> int:
 
 
 def rows_axis(names: list[str]) -> dict[str, Any]:
-    """A vertical axis with a row for each name, the first on top; long names are cut, and stay rows of their own."""
+    """Return a vertical axis with a row for each name, the first on top; long names are cut, and stay apart as rows."""
     rows = [escape_markup(name) for name in names]
     return {
         "type": "category", "categoryorder": "array", "categoryarray": rows[::-1], "range": [-0.6, len(names) - 0.4],
@@ -104,45 +104,45 @@ def _shorten(name: str) -> str:
 
 
 def add_day_line(
-    layout: dict[str, Any], marked: MarkedDay, role: str, *, dash: str, said: bool = True, left: bool = False
+    layout: dict[str, Any], marked: MarkedDay, role: str, *, dash: str, labelled: bool = True, left: bool = False
 ) -> None:  # fmt: skip
-    """Put a vertical line on a day, with its text above it unless it is not to be said."""
-    when = marked.when.isoformat()
+    """Draw a vertical line at a day, with its text above it if `labelled`, to the left of the line if `left`."""
+    day = marked.day.isoformat()
     color = PALETTES["light"][role]
     layout["shapes"].append(
         {
-            "type": "line", "name": role, "xref": "x", "yref": "paper", "x0": when, "x1": when, "y0": 0, "y1": 1,
+            "type": "line", "name": role, "xref": "x", "yref": "paper", "x0": day, "x1": day, "y0": 0, "y1": 1,
             "line": {"color": color, "width": 1.25, "dash": dash},
         }
     )  # fmt: skip
-    if said:
-        told = text_label(marked.text, role, when, 1, "x", "paper", yshift=4)
-        layout["annotations"].append(told | ({"xanchor": "right"} if left else {}))
+    if labelled:
+        annotation = text_label(marked.text, role, day, 1, "x", "paper", yshift=4)
+        layout["annotations"].append(annotation | ({"xanchor": "right"} if left else {}))
 
 
 def text_label(
-    words: str, role: str, x: Any, y: Any, xref: str, yref: str, *, xshift: int = 0, yshift: int = 0, bold: bool = False
+    text: str, role: str, x: Any, y: Any, xref: str, yref: str, *, xshift: int = 0, yshift: int = 0, bold: bool = False
 ) -> dict[str, Any]:
-    """A label: `x` and `y` in the terms of `xref` and `yref`."""
+    """Return a label at `x` and `y` of the axes `xref` and `yref`."""
     return {
-        "text": words, "name": role, "x": x, "y": y, "xref": xref, "yref": yref, "xanchor": "left",
+        "text": text, "name": role, "x": x, "y": y, "xref": xref, "yref": yref, "xanchor": "left",
         "yanchor": "bottom", "xshift": xshift, "yshift": yshift, "showarrow": False, "align": "left",
         "font": {"color": PALETTES["light"][role], "size": 13, "weight": 600 if bold else 400},
     }  # fmt: skip
 
 
 def reserved_rows(count: int) -> int:
-    """How many rows a chart of rows has room for."""
+    """Return the number of rows that a chart of `count` rows reserves space for."""
     return min(-(-max(count, 1) // ROW_STEP) * ROW_STEP, MAX_ROWS)
 
 
 def rows_height_px(rows: int) -> int:
-    """How high a chart with room for so many rows is, in pixels."""
+    """Return the height in pixels of a chart with space for `rows` rows."""
     return HEADER_PX + ROW_PX * rows
 
 
 def escape_markup(name: str) -> str:
-    """A name that somebody else gave, for a figure: plotly would take `<b>` in it for markup."""
+    """Escape a name from outside for a figure, as plotly would read `<b>` in it as markup."""
     return name.replace("&", "&amp;").replace("<", "&lt;")
 
 

@@ -1,4 +1,4 @@
-"""Chart: plan against actual, in time."""
+"""Chart: each milestone's plan against what was measured, in time."""
 
 from __future__ import annotations
 
@@ -46,27 +46,27 @@ PLAN_COLUMNS = (
 )
 
 
-def plan_timeline_chart(tracks: Sequence[MilestoneHistory], verdicts: Sequence[Verdict], today: date) -> Chart:
-    """Plan against actual, in time; `verdicts` are those of the numbers alone."""
+def plan_timeline_chart(histories: Sequence[MilestoneHistory], verdicts: Sequence[Verdict], today: date) -> Chart:
+    """Return plan against actual, in time; `verdicts` are those without recorded decisions."""
     bars = [
         MilestoneBar(
-            code=one.code, title=one.title, first_start=one.first_start, first_due=one.first_due, start=one.start,
-            due=one.due, measured_from=one.measured_from, measured_to=one.measured_to, proven_on=one.proven_on,
-            built=one.built,
+            code=history.code, title=history.title, first_start=history.first_start, first_due=history.first_due,
+            start=history.start, due=history.due, measured_from=history.measured_from, measured_to=history.measured_to,
+            proven_on=history.proven_on, built=history.built,
         )
-        for one in tracks
+        for history in histories
     ]  # fmt: skip
     status = {verdict.code: STATUS[verdict.status] for verdict in verdicts}
     rows = [
-        {column.name: plain_value(getattr(one, column.name)) for column in PLAN_COLUMNS if column.name != "status"}
-        | {"status": status[one.code]}
-        for one in tracks
+        {column.name: plain_value(getattr(history, column.name)) for column in PLAN_COLUMNS if column.name != "status"}
+        | {"status": status[history.code]}
+        for history in histories
     ]
-    moved = sum(one.first_due is not None and one.first_due != one.due for one in tracks)
-    said = f"; {numbers.plural(moved, 'due date')} moved" if moved else ""
+    moved = sum(history.first_due is not None and history.first_due != history.due for history in histories)
+    moves = f"; {numbers.plural(moved, 'due date')} moved" if moved else ""
     return Chart(
         name="plan",
-        title=f"{_proven_title(tracks)} by {dates.day(today)}{said}",
+        title=f"{_proven_title(histories)} by {dates.day(today)}{moves}",
         what="Plan against actual. Bars from start to due date as planned now, grey where the service level is not "
         "built; the thin line above, the first plan; the thin line below, the days measured; diamonds, the day of "
         "proof.",
@@ -77,16 +77,16 @@ def plan_timeline_chart(tracks: Sequence[MilestoneHistory], verdicts: Sequence[V
     )
 
 
-def _proven_title(tracks: Sequence[MilestoneHistory]) -> str:
-    proven = sum(one.proven_on is not None for one in tracks)
-    if len(tracks) == 1:
-        return f"{tracks[0].code} {'proven' if proven else 'not proven'}"
-    return f"{proven} of {numbers.plural(len(tracks), 'milestone')} proven"
+def _proven_title(histories: Sequence[MilestoneHistory]) -> str:
+    proven = sum(history.proven_on is not None for history in histories)
+    if len(histories) == 1:
+        return f"{histories[0].code} {'proven' if proven else 'not proven'}"
+    return f"{proven} of {numbers.plural(len(histories), 'milestone')} proven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneBar:
-    """One milestone in time: planned first, planned now, measured, proven. None: not fixed, or not so far."""
+    """One milestone in time: planned first, planned now, measured, proven. None: not recorded, or not yet."""
 
     code: str
     title: str
@@ -104,7 +104,7 @@ BarSpan = tuple[MilestoneBar, date | None, date | None]
 
 
 def draw_plan_timeline(bars: Sequence[MilestoneBar], today: date) -> PlotlyFigure:
-    """Plan against actual: the plan of today as a bar, the first plan above it, what was measured below, and proof."""
+    """Draw today's plan as a bar, the first plan above it, the days measured below it, and the day of proof."""
     first = min([today, *(day for bar in bars for day in (bar.start, bar.first_start) if day)])
     last = max([today, *(day for bar in bars for day in (bar.due, bar.first_due, bar.proven_on) if day)])
     figure = time_figure(rows_height_px(reserved_rows(2 * len(bars))), first, last + timedelta(days=2))
@@ -124,13 +124,13 @@ def draw_plan_timeline(bars: Sequence[MilestoneBar], today: date) -> PlotlyFigur
     layout = figure["layout"]
     layout |= {"hovermode": "closest", "barmode": "overlay", "yaxis": rows_axis([bar.code for bar in bars])}
     layout["margin"] |= {"r": 16, "l": label_margin_px([bar.code for bar in bars])}
-    add_day_line(layout, MarkedDay(when=today, text="today"), "ink", dash="solid", left=True)
+    add_day_line(layout, MarkedDay(day=today, text="today"), "ink", dash="solid", left=True)
     layout["annotations"] += _line_labels(then, done, last - (last - first) * 0.2)
     return figure
 
 
 def _line_labels(then: Sequence[BarSpan], done: Sequence[BarSpan], room: date) -> list[dict[str, Any]]:
-    """What the thin lines are, said once, on the first row that has room beside it."""
+    """Return history label for each kind of thin line, on the first row with space beside it."""
     notes = []
     for group, label, role, yshift in ((then, "first plan", "baseline", 16), (done, "measured", "service", -17)):
         ends = ((bar, max(end, bar.due, bar.proven_on or end)) for bar, _, end in group if end)

@@ -1,4 +1,4 @@
-"""Chart: rows set aside by block and reason."""
+"""Chart: quarantined rows by block and reason."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     from metrics.queries.quarantined_rows import QuarantinedInBlock
 
 
-#: Lines of the chart: the most frequent reasons, and the rest in one.
+#: Roles of the lines: the most frequent reasons, and all others in one line.
 LINE_ROLES = ("service", "target", "baseline")
 
 
-#: Characters of a reason that stand beside its line.
+#: Characters of a reason in the label of its line.
 MAX_LABEL_CHARS = 18
 
-#: How a reason is called beside its line.
+#: Labels of lines, where they are shorter than the reason.
 SHORT_LABELS = {NO_REASON: "not recorded"}
 
 
-def quarantine_chart(found: Sequence[QuarantinedInBlock], blocks: Sequence[tuple[str, str]], unit: str) -> Chart | None:
-    """Rows set aside by block; None where none were. A block without any counts 0, one that is not there is a gap."""
+def quarantine_chart(rows: Sequence[QuarantinedInBlock], blocks: Sequence[tuple[str, str]], unit: str) -> Chart | None:
+    """Return quarantined rows by block; None without any. A block without any counts 0, a missing block is a gap."""
     sums: dict[str, int] = {}
-    for one in found:
-        sums[one.code or NO_REASON] = sums.get(one.code or NO_REASON, 0) + one.rows
+    for row in rows:
+        sums[row.code or NO_REASON] = sums.get(row.code or NO_REASON, 0) + row.rows
     if not sums:
         return None
     ranked = sorted(sums, key=lambda code: (-sums[code], code))
-    alone = ranked if len(ranked) <= len(LINE_ROLES) else ranked[: len(LINE_ROLES) - 1]
-    names = [*alone] if alone == ranked else [*alone, f"{len(ranked) - len(alone)} other reasons"]
-    if untold := ranked == [NO_REASON]:
+    named = ranked if len(ranked) <= len(LINE_ROLES) else ranked[: len(LINE_ROLES) - 1]
+    names = [*named] if named == ranked else [*named, f"{len(ranked) - len(named)} other reasons"]
+    if is_unrecorded := ranked == [NO_REASON]:
         names = ["rows"]
     by_block = {first: dict.fromkeys(range(len(names)), 0) for first, _ in blocks}
-    for one in found:
-        code = one.code or NO_REASON
-        by_block[one.block][alone.index(code) if code in alone else len(alone)] += one.rows
+    for row in rows:
+        code = row.code or NO_REASON
+        by_block[row.block][named.index(code) if code in named else len(named)] += row.rows
     frame = pd.DataFrame(
         [
             {"block": date.fromisoformat(first), "block_end": date.fromisoformat(end), "milestone": ""}
@@ -65,10 +65,10 @@ def quarantine_chart(found: Sequence[QuarantinedInBlock], blocks: Sequence[tuple
     )
     return Chart(
         name="aside",
-        title=f"{numbers.plural(sums[NO_REASON], 'row')} set aside"
-        if untold
+        title=f"{numbers.plural(sums[NO_REASON], 'row')} quarantined"
+        if is_unrecorded
         else f"Most often: {text.shortened(ranked[0], 60)}, {numbers.plural(sums[ranked[0]], 'row')}",
-        what=f"Rows set aside by {unit}, {'' if untold else 'by reason, '}all feeds of the list together.",
+        what=f"Quarantined rows by {unit}, {'' if is_unrecorded else 'by reason, '}all feeds of the list together.",
         figure=weekly_figures.draw_quarantined(frame, drawn),
         columns=columns,
         rows=weekly.plain_rows(frame, [column.name for column in columns]),

@@ -19,29 +19,33 @@ if TYPE_CHECKING:
     from dashboard.queries.plan_history import MilestoneHistory, PlanHistory, RecordedForecast
 
 
-#: Height in pixels; the style sheet reserves the same, so that nothing jumps when a chart arrives.
+#: Height in pixels; the style sheet reserves the same, so that the page does not move when a chart arrives.
 SLIPS_HEIGHT_PX = 420
 
 
-#: The share of the plan's length that forecasts may lie beyond its end and still be drawn where they are.
+#: Forecasts up to this share of the plan's length beyond its end are drawn on their day; later ones at the top.
 HEADROOM_SHARE = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastSeries:
-    """One milestone's forecasts: day of report, day expected (None: not within three years); its due dates by then."""
+    """One milestone's forecasts and due dates, by day of report."""
 
     code: str
-    foreseen: tuple[tuple[date, date | None], ...]
+    forecasts: tuple[tuple[date, date | None], ...]  #: day of report, day expected (None: not within three years)
     dues: tuple[tuple[date, date], ...]  #: from a day on, the due date
     until: date  #: where the due date's line ends
     proven_on: date | None
 
 
 def draw_slips(series: Sequence[ForecastSeries], today: date) -> PlotlyFigure:
-    """Day of report against day expected: a level line keeps its date, a rising one slips, and the diagonal is now."""
-    days = [day for one in series for day, _ in (*one.foreseen, *one.dues)]
-    ends = [today, *(due for one in series for _, due in one.dues), *(one.proven_on for one in series if one.proven_on)]
+    """Draw day expected by day of report: a level line keeps its date, a rising line slips, the diagonal is today."""
+    days = [day for line in series for day, _ in (*line.forecasts, *line.dues)]
+    ends = [
+        today,
+        *(due for line in series for _, due in line.dues),
+        *(line.proven_on for line in series if line.proven_on),
+    ]
     first, last = min([today, *days]), max(ends)
     top = last + max(timedelta(days=round((last - first).days * HEADROOM_SHARE)), timedelta(days=14))
     figure = time_figure(SLIPS_HEIGHT_PX, first, last, "Reported on %{x|%-d %b %Y}")
@@ -57,77 +61,77 @@ def draw_slips(series: Sequence[ForecastSeries], today: date) -> PlotlyFigure:
         )
         | {"hoverinfo": "skip"}
     ]
-    figure["data"] += [_due_trace(one) for one in series if one.dues]
-    for one in series:
-        figure["data"] += _forecast_traces(one, top)
-        if label := _code_label(one, top):
+    figure["data"] += [_due_trace(line) for line in series if line.dues]
+    for line in series:
+        figure["data"] += _forecast_traces(line, top)
+        if label := _code_label(line, top):
             layout["annotations"].append(label)
-    known = [(one.proven_on, one.proven_on.isoformat()) for one in series if one.proven_on]
+    known = [(line.proven_on, line.proven_on.isoformat()) for line in series if line.proven_on]
     figure["data"] += diamond_traces(known, "Proven on %{x|%-d %b %Y}")
     middle = (first + (last - first) * 0.62).isoformat()
     layout["annotations"].append(
         _line_label("day of report", "baseline", middle, middle) | {"yanchor": "top", "xshift": 10}
     )
-    if dues := [due for one in series for due in one.dues]:
+    if dues := [due for line in series for due in line.dues]:
         day, due = min(dues)
         layout["annotations"].append(_line_label("due", "target", day.isoformat(), due.isoformat()))
     return figure
 
 
 def _line_label(label: str, role: str, x: str, y: str) -> dict[str, Any]:
-    """A line's name on the line, for pages that are wide enough."""
+    """Return a line's label on the line, for pages that are wide enough."""
     return text_label(label, role, x, y, "x", "y", xshift=4, yshift=2, bold=True) | {"name": f"{role} label"}
 
 
-def _due_trace(one: ForecastSeries) -> dict[str, Any]:
-    x = [day.isoformat() for day, _ in one.dues] + [max(one.until, one.dues[-1][0]).isoformat()]
-    y = [due.isoformat() for _, due in one.dues] + [one.dues[-1][1].isoformat()]
-    trace = line_trace(f"{one.code} due", "target", [*x], y, shape="hv")
-    return trace | {"hovertemplate": f"{one.code} due %{{y|%-d %b %Y}}<extra></extra>"}
+def _due_trace(line: ForecastSeries) -> dict[str, Any]:
+    x = [day.isoformat() for day, _ in line.dues] + [max(line.until, line.dues[-1][0]).isoformat()]
+    y = [due.isoformat() for _, due in line.dues] + [line.dues[-1][1].isoformat()]
+    trace = line_trace(f"{line.code} due", "target", [*x], y, shape="hv")
+    return trace | {"hovertemplate": f"{line.code} due %{{y|%-d %b %Y}}<extra></extra>"}
 
 
-def _forecast_traces(one: ForecastSeries, top: date) -> list[dict[str, Any]]:
-    """The forecasts as a line; those beyond the chart, or not within three years, as open triangles at its top."""
-    inside = [(day, on if on and on <= top else None) for day, on in one.foreseen]
-    beyond = [(day, on) for day, on in one.foreseen if on is None or on > top]
+def _forecast_traces(line: ForecastSeries, top: date) -> list[dict[str, Any]]:
+    """Return the forecasts as a line; those beyond the chart or not within three years as open triangles at its top."""
+    inside = [(day, on if on and on <= top else None) for day, on in line.forecasts]
+    beyond = [(day, on) for day, on in line.forecasts if on is None or on > top]
     traces = []
     if any(on for _, on in inside):
         traces.append(
             line_trace(
-                f"{one.code} expected", "service", [day.isoformat() for day, _ in inside],
+                f"{line.code} expected", "service", [day.isoformat() for day, _ in inside],
                 [on.isoformat() if on else None for _, on in inside],
             )
             | {
                 "mode": "lines+markers",
                 "marker": {"size": 6, "color": PALETTES["light"]["service"]},
-                "hovertemplate": f"{one.code}, reported %{{x|%-d %b %Y}}: expected %{{y|%-d %b %Y}}<extra></extra>",
+                "hovertemplate": f"{line.code}, reported %{{x|%-d %b %Y}}: expected %{{y|%-d %b %Y}}<extra></extra>",
             }
         )  # fmt: skip
     if beyond:
         said = [f"expected {on:%-d %b %Y}" if on else "not within three years" for _, on in beyond]
         traces.append(
             {
-                "type": "scatter", "mode": "markers", "name": f"{one.code} beyond", "meta": "service",
+                "type": "scatter", "mode": "markers", "name": f"{line.code} beyond", "meta": "service",
                 "x": [day.isoformat() for day, _ in beyond], "y": [top.isoformat()] * len(beyond),
                 "cliponaxis": False, "customdata": said,
                 "marker": {"symbol": "triangle-up-open", "size": 10, "color": PALETTES["light"]["service"]},
-                "hovertemplate": f"{one.code}, reported %{{x|%-d %b %Y}}: %{{customdata}}<extra></extra>",
+                "hovertemplate": f"{line.code}, reported %{{x|%-d %b %Y}}: %{{customdata}}<extra></extra>",
             }
         )  # fmt: skip
     return traces
 
 
-def _code_label(one: ForecastSeries, top: date) -> dict[str, Any] | None:
-    """The milestone's code where its forecasts begin, else where its due date's line does."""
-    if one.foreseen:
-        day, on = one.foreseen[0]
+def _code_label(line: ForecastSeries, top: date) -> dict[str, Any] | None:
+    """Return the label of a milestone's code where its forecasts begin, else where its due line begins."""
+    if line.forecasts:
+        day, on = line.forecasts[0]
         at = on if on and on <= top else top
-        return text_label(one.code, "service", day.isoformat(), at.isoformat(), "x", "y", yshift=9, bold=True) | {
+        return text_label(line.code, "service", day.isoformat(), at.isoformat(), "x", "y", yshift=9, bold=True) | {
             "xanchor": "center"
         }
-    if one.dues:
-        day, due = one.dues[0]
-        return text_label(one.code, "target", day.isoformat(), due.isoformat(), "x", "y", yshift=4, bold=True)
+    if line.dues:
+        day, due = line.dues[0]
+        return text_label(line.code, "target", day.isoformat(), due.isoformat(), "x", "y", yshift=4, bold=True)
     return None
 
 
@@ -141,65 +145,81 @@ SLIPS_COLUMNS = (
 )
 
 
-def slips_chart(planned: PlanHistory, today: date) -> Chart | None:
-    """When each milestone was expected, by the day of report; None while nothing was foreseen."""
-    if not planned.forecasts:
+def slips_chart(history: PlanHistory, today: date) -> Chart | None:
+    """Return when each milestone was expected, by the day of report; None without forecasts."""
+    if not history.forecasts:
         return None
-    by_code = {track.code: [one for one in planned.forecasts if one.code == track.code] for track in planned.milestones}
-    series = [_forecast_series(track, by_code[track.code], today) for track in planned.milestones]
+    by_code = {
+        milestone.code: [forecast for forecast in history.forecasts if forecast.code == milestone.code]
+        for milestone in history.milestones
+    }
+    series = [_forecast_series(milestone, by_code[milestone.code], today) for milestone in history.milestones]
     return Chart(
         name="slips",
-        title=_newest_forecast_title(planned.milestones, by_code),
+        title=_newest_forecast_title(history.milestones, by_code),
         what="When each milestone was expected to be proven, by the day of the report, with the last of its targets; "
-        "triangles at the top lie beyond the chart. Targets that are counted in full have no forecast.",
+        "triangles at the top are beyond the chart. Targets that are counted in full have no forecast.",
         figure=draw_slips(series, today),
         columns=SLIPS_COLUMNS,
-        rows=[_forecast_row(one) for one in planned.forecasts],
+        rows=[_forecast_row(forecast) for forecast in history.forecasts],
         key=(("service", "expected, then proven"), ("target", "due"), ("baseline", "day of report")),
     )
 
 
-def _forecast_series(track: MilestoneHistory, found: Sequence[RecordedForecast], today: date) -> ForecastSeries:
-    dues = [(track.first_start if place == 0 else one.as_of, one.due) for place, one in enumerate(track.plans)]
+def _forecast_series(milestone: MilestoneHistory, forecasts: Sequence[RecordedForecast], today: date) -> ForecastSeries:
+    dues = [
+        (milestone.first_start if number == 0 else revision.as_of, revision.due)
+        for number, revision in enumerate(milestone.plans)
+    ]
     return ForecastSeries(
-        code=track.code,
-        foreseen=tuple((one.as_of, one.expected_on) for one in found),
+        code=milestone.code,
+        forecasts=tuple((forecast.as_of, forecast.expected_on) for forecast in forecasts),
         dues=tuple((day, due) for day, due in dues if day),
-        until=min(track.proven_on or today, today),
-        proven_on=track.proven_on,
+        until=min(milestone.proven_on or today, today),
+        proven_on=milestone.proven_on,
     )
 
 
 def _newest_forecast_title(
-    tracks: Sequence[MilestoneHistory], by_code: Mapping[str, Sequence[RecordedForecast]]
+    milestones: Sequence[MilestoneHistory], by_code: Mapping[str, Sequence[RecordedForecast]]
 ) -> str:
-    """The message: what the newest forecast of a milestone that is not proven says, or how the last proof came out."""
-    open_ones = [(track, by_code[track.code][-1]) for track in tracks if by_code[track.code] and not track.proven_on]
-    if open_ones:
-        track, last = open_ones[-1]
-        said = f"{track.code}, due {dates.day(track.due)}, is "
+    """Return the newest forecast of a milestone that is not proven; else how the last proof compares with its first."""
+    unproven = [
+        (milestone, by_code[milestone.code][-1])
+        for milestone in milestones
+        if by_code[milestone.code] and not milestone.proven_on
+    ]
+    if unproven:
+        milestone, last = unproven[-1]
+        start = f"{milestone.code}, due {dates.day(milestone.due)}, is "
         if last.expected_on is None:
-            return f"{said}not expected within three years, as things stand{_latest_targets(last)}"
-        return f"{said}expected around {dates.day(last.expected_on)}{_latest_targets(last)}"
-    ended = [(track.proven_on, track) for track in tracks if track.proven_on and by_code[track.code]]
-    if not ended:
+            return f"{start}not expected within three years, as things stand{_latest_targets(last)}"
+        return f"{start}expected around {dates.day(last.expected_on)}{_latest_targets(last)}"
+    proven = [
+        (milestone.proven_on, milestone) for milestone in milestones if milestone.proven_on and by_code[milestone.code]
+    ]
+    if not proven:
         return "When milestones were expected"
-    day, track = max(ended, key=lambda pair: pair[0])
-    first = by_code[track.code][0]
+    day, milestone = max(proven, key=lambda pair: pair[0])
+    first = by_code[milestone.code][0]
     was = dates.day(first.expected_on) if first.expected_on else "not to be expected within three years"
-    return f"{track.code} was proven on {dates.day(day)}; the first forecast had said {was}"
+    return f"{milestone.code} was proven on {dates.day(day)}; the first forecast had said {was}"
 
 
-def _latest_targets(one: RecordedForecast) -> str:
-    """Which of several targets it is that comes so late."""
-    titles = " and ".join(MEASURES[name].title.lower() for name in one.latest_targets if name in MEASURES)
+def _latest_targets(forecast: RecordedForecast) -> str:
+    """Return which targets have the latest day, as a clause: ", with time saved"; "" where all have it."""
+    titles = " and ".join(MEASURES[name].title.lower() for name in forecast.latest_targets if name in MEASURES)
     return f", with {titles}" if titles else ""
 
 
-def _forecast_row(one: RecordedForecast) -> dict[str, Any]:
-    late = (one.expected_on - one.due).days if one.expected_on else None
-    said = dates.late_text(one.expected_on, one.due) if one.expected_on else "not expected within three years"
+def _forecast_row(forecast: RecordedForecast) -> dict[str, Any]:
+    late = (forecast.expected_on - forecast.due).days if forecast.expected_on else None
+    said = (
+        dates.late_text(forecast.expected_on, forecast.due)
+        if forecast.expected_on
+        else "not expected within three years"
+    )
     return {
-        "code": one.code, "as_of": one.as_of.isoformat(), "due": one.due.isoformat(),
-        "expected_on": plain_value(one.expected_on), "late_days": late, "said": said,
+        "code": forecast.code, "as_of": forecast.as_of.isoformat(), "due": forecast.due.isoformat(),
+        "expected_on": plain_value(forecast.expected_on), "late_days": late, "said": said,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The two charts of the home page: busy time and failed exchanges by block."""
+"""Charts of the home page: busy time and failed exchanges by block."""
 
 from __future__ import annotations
 
@@ -55,37 +55,37 @@ FAILED_COLUMNS = (
 
 def busy_chart(
     frame: pd.DataFrame,
-    parts: Sequence[MilestoneSpan],
+    spans: Sequence[MilestoneSpan],
     window: tuple[date, date] | None,
     faults: tuple[str, str],
     unit: str,
 ) -> Chart:
-    """The chart of busy time per 1,000 records.
+    """Return the chart of busy time per 1,000 records.
 
     Args:
-        frame: as `frames.weekly` makes it.
-        parts: the milestones that stood.
+        frame: as `weekly_frame` makes it.
+        spans: the milestone of each stretch of days.
         window: the days the verdict counts.
-        faults: what runs met, by its name and in words.
+        faults: the faults of the runs, as name and as text.
         unit: what a block is called.
     """
-    targets = {part.target for part in parts if part.target is not None}
+    targets = {span.target for span in spans if span.target is not None}
     target = f"{numbers.percent(targets.pop())} less" if len(targets) == 1 else "target"
-    weeks = weekly.to_block_points(frame)
-    how = time_unit(peak_s(weeks))
-    least = smallest_difference(weeks)
-    long = {"s": "seconds", "ms": "milliseconds"}[how.unit]
-    about = f"Busy time per 1,000 records the partner holds, in {long}, by {unit}. {faults[1]}, all feeds together."
+    points = weekly.to_block_points(frame)
+    time = time_unit(peak_s(points))
+    least = smallest_difference(points)
+    unit_name = {"s": "seconds", "ms": "milliseconds"}[time.unit]
     return Chart(
         name="busy",
         title=_better_blocks_title(frame, "s", "Less time per record", unit),
-        what=about,
-        figure=weekly_figures.draw_busy(frame, _milestone_starts(parts), window, target, how),
-        columns=tuple(_in_unit(column, how) for column in BUSY_COLUMNS),
+        what=f"Busy time per 1,000 records the partner holds, in {unit_name}, by {unit}. {faults[1]}, "
+        "all feeds together.",
+        figure=weekly_figures.draw_busy(frame, _milestone_starts(spans), window, target, time),
+        columns=tuple(_in_unit(column, time) for column in BUSY_COLUMNS),
         rows=weekly.plain_rows(frame, [column.name for column in BUSY_COLUMNS]),
         key=(("baseline", "monolith"), ("service", "service"), ("target", _target_key(target))),
         note=f"{least.said} {least.more}".strip() if least else "",
-        noted=_block_run_keys(least.week, parts, faults[0]) if least else None,
+        noted=_block_run_keys(least.week, spans, faults[0]) if least else None,
     )
 
 
@@ -93,47 +93,47 @@ def _target_key(target: str) -> str:
     return target if target == "target" else f"target: {target}"
 
 
-def _in_unit(column: ChartColumn, how: TimeUnit) -> ChartColumn:
-    """A column of seconds as the table shows it; the data stays in seconds."""
+def _in_unit(column: ChartColumn, time: TimeUnit) -> ChartColumn:
+    """Return a column of seconds in the unit of the table; the data stays in seconds."""
     if column.name not in TIME_COLUMNS:
         return column
-    return replace(column, digits=how.digits, times=how.times, shown=column.label.removesuffix("s") + how.unit)
+    return replace(column, digits=time.digits, times=time.times, shown=column.label.removesuffix("s") + time.unit)
 
 
-def _block_run_keys(week: BlockPoint, parts: Sequence[MilestoneSpan], faults: str) -> dict[str, object]:
-    """The list of both sides' runs of one block."""
-    stood = next(part.milestone for part in parts if part.code == week.milestone)
-    sides = (stood.control, stood.subject)
+def _block_run_keys(week: BlockPoint, spans: Sequence[MilestoneSpan], faults: str) -> dict[str, object]:
+    """Return the query keys of both sides' runs of one block."""
+    milestone = next(span.milestone for span in spans if span.code == week.milestone)
+    sides = (milestone.control, milestone.subject)
     return {"side": sides, "faults": faults, "from_": week.block, "to": week.block_end}
 
 
 def failed_chart(
     frame: pd.DataFrame,
-    parts: Sequence[MilestoneSpan],
+    spans: Sequence[MilestoneSpan],
     window: tuple[date, date] | None,
     faults: tuple[str, str],
     unit: str,
 ) -> Chart:
-    """The chart of failed exchanges per 1,000, at the first attempt and after retries."""
+    """Return the chart of failed exchanges per 1,000, at the first attempt and after retries."""
     return Chart(
         name="failed",
         title=_better_blocks_title(frame, "first", "Fewer failed first attempts", unit),
         what=f"Failed exchanges of every 1,000, by {unit}. {faults[1]}, all feeds together.",
-        figure=weekly_figures.draw_failed(frame, _milestone_starts(parts), window),
+        figure=weekly_figures.draw_failed(frame, _milestone_starts(spans), window),
         columns=FAILED_COLUMNS,
         rows=weekly.plain_rows(frame, [column.name for column in FAILED_COLUMNS]),
         key=(("baseline", "monolith"), ("service", "service")),
     )
 
 
-def _milestone_starts(parts: Sequence[MilestoneSpan]) -> list[MarkedDay]:
-    return [MarkedDay(when=part.start, text=f"{part.code} {part.milestone.title}") for part in parts]
+def _milestone_starts(spans: Sequence[MilestoneSpan]) -> list[MarkedDay]:
+    return [MarkedDay(day=span.start, text=f"{span.code} {span.milestone.title}") for span in spans]
 
 
-def _better_blocks_title(frame: pd.DataFrame, name: str, said: str, unit: str) -> str:
-    """A chart's message: in how many weeks the service did better, of those that both sides have."""
+def _better_blocks_title(frame: pd.DataFrame, name: str, claim: str, unit: str) -> str:
+    """Return a chart's title: in time many blocks with both sides the service did better."""
     both = frame[[f"control_{name}", f"subject_{name}"]].dropna()
     if both.empty:
-        return f"{said}: no {unit} has both sides yet"
+        return f"{claim}: no {unit} has both sides yet"
     better = int((both[f"subject_{name}"] < both[f"control_{name}"]).sum())
-    return f"{said} in {better} of {numbers.plural(len(both), unit)}"
+    return f"{claim} in {better} of {numbers.plural(len(both), unit)}"

@@ -29,7 +29,7 @@ AHEAD = MilestoneBar(
 )  # fmt: skip
 SLIPPING = ForecastSeries(
     code="M1",
-    foreseen=(
+    forecasts=(
         (date(2013, 2, 10), date(2013, 6, 16)), (date(2013, 2, 17), date(2013, 4, 21)), (date(2013, 2, 24), None),
     ),
     dues=((date(2013, 1, 1), date(2013, 3, 31)), (date(2013, 2, 17), date(2013, 4, 14))),
@@ -100,7 +100,7 @@ def test_a_moved_due_date_is_a_step() -> None:
     assert due["line"]["shape"] == "hv"
 
 
-@pytest.mark.parametrize("slip", [replace(SLIPPING, foreseen=()), replace(SLIPPING, dues=())])
+@pytest.mark.parametrize("slip", [replace(SLIPPING, forecasts=()), replace(SLIPPING, dues=())])
 def test_a_milestone_without_forecasts_or_plans_is_drawn_as_far_as_it_is_known(slip: ForecastSeries) -> None:
     """Neither a milestone that was never foreseen nor one whose plan nobody recorded breaks the chart."""
     assert go.Figure(slips.draw_slips([slip], TODAY)).data

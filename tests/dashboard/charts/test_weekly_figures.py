@@ -36,7 +36,7 @@ def frame() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-MARKS = [MarkedDay(when=date(2013, 3, 18), text="M1 Receive"), MarkedDay(when=date(2013, 4, 1), text="M2 More")]
+MARKS = [MarkedDay(day=date(2013, 3, 18), text="M1 Receive"), MarkedDay(day=date(2013, 4, 1), text="M2 More")]
 
 
 def every(frame: pd.DataFrame) -> list[PlotlyFigure]:

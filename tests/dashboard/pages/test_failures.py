@@ -143,10 +143,12 @@ def test_nothing_set_aside_is_said(on: Callable[..., FlaskClient], a_run: Callab
     """Once, and without an empty chart or a script for it."""
     client = on(a_run())
     text = client.get("/quarantine").text
-    assert "No row was set aside so far." in text
+    assert "No row was quarantined so far." in text
     assert "0 rows" not in text
     assert "plotly" not in text
-    assert "No row of this list was set aside. All that was" in told(client.get("/quarantine?side=service").text)
+    assert "No row of this list was quarantined. All quarantined rows" in told(
+        client.get("/quarantine?side=service").text
+    )
 
 
 def test_reasons_that_nobody_recorded_are_said_once(
@@ -156,8 +158,8 @@ def test_reasons_that_nobody_recorded_are_said_once(
     rows = {"in": 4, "delivered": 2, "quarantined": 2}
     text = on(named(a_run(rows=rows), "e1"), named(a_run(rows=rows), "e2", partner="UA")).get("/quarantine").text
     assert told(text).count("not recorded") == 1
-    assert "Why they were set aside was not recorded." in text
-    assert "4 rows set aside Rows set aside by week, all feeds of the list together." in told(text)
+    assert "Their reasons were not recorded." in text
+    assert "4 rows quarantined Quarantined rows by week, all feeds of the list together." in told(text)
     assert '<th scope="col" role="columnheader">Reason</th>' not in text
     figure = json.loads(re.search(r'id="figure-aside">(.*?)</script>', text)[1])  # type: ignore[index]
     assert figure["layout"]["yaxis"]["dtick"] == 1
