@@ -63,11 +63,11 @@ class WorkspaceContext:
         if self.clock == "replay":
             return self
         from poc.config.scaffold import AIRLINES, create_workspace
-        from roadmap.plan.template import template
+        from roadmap.plan.template import replay_template
 
         root = self.root / "var" / "replay" / "workspace"
         if not (root / "milepost.toml").is_file():
-            create_workspace(root, "replay", "replay", AIRLINES, template())
+            create_workspace(root, "replay", "replay", AIRLINES, replay_template())
         return WorkspaceContext(root)
 
     @property

@@ -55,9 +55,9 @@ def demo(
     from metrics.progress import progress_bar
     from metrics.replay.measurement import MeasurementRequest, expand_faults, measure
     from poc.config.scaffold import AIRLINES, create_workspace
-    from roadmap.cli.main import judged_before
-    from roadmap.plan.loader import load
-    from roadmap.plan.template import template
+    from roadmap.cli.main import was_judged
+    from roadmap.plan.loader import load_plan
+    from roadmap.plan.template import replay_template
     from roadmap.records.verdict_json import to_json
     from roadmap.report.verdict_text import to_text
 
@@ -65,14 +65,14 @@ def demo(
     folder = folder or given.given or Path("demo")
     listener = None if no_serve else listen("127.0.0.1", port)  # first, so that nobody waits for a port in use
     if not (folder / "milepost.toml").is_file():
-        create_workspace(folder, "demo", "replay", AIRLINES, template())
+        create_workspace(folder, "demo", "replay", AIRLINES, replay_template())
     front = WorkspaceContext(folder)
     if front.clock != "replay":
         raise CommandError(
             f"{folder}: is a workspace on the live clock; a demo needs one of its own, name it with --dir"
         )
-    passes = rounds if rounds is not None else 1 if judged_before(front) else 3
-    spans = service_spans(load(front.milestones), front.built, weeks)
+    passes = rounds if rounds is not None else 1 if was_judged(front) else 3
+    spans = service_spans(load_plan(front.milestones), front.built, weeks)
     if not spans:
         raise CommandError(
             f"{front.milestones}: no milestone whose service is built starts in the first {weeks} weeks of 2013"

@@ -21,9 +21,9 @@ def init(folder: Path) -> None:
     from datetime import UTC, datetime
 
     from poc.config.scaffold import AIRLINES, create_workspace, put_sample_file
-    from roadmap.plan.template import starting
+    from roadmap.plan.template import live_template
 
-    plan = starting(datetime.now(UTC).date())
+    plan = live_template(datetime.now(UTC).date())
     create_workspace(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
     sample = put_sample_file(folder)
     click.echo(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
@@ -48,7 +48,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     from poc.errors import ExchangeError
     from poc.service.validation import find_problems
     from roadmap.errors import PlanError
-    from roadmap.plan.loader import load
+    from roadmap.plan.loader import load_plan
 
     if schema:
         click.echo(json.dumps(Partner.model_json_schema(), indent=2))
@@ -63,7 +63,7 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
         except BadInput as error:
             found.append(str(error))
     try:
-        plan = load(root / "milestones.toml", block_days(_clock(root)))
+        plan = load_plan(root / "milestones.toml", block_days(_clock(root)))
     except PlanError as error:
         found.append(str(error))
     if as_json:

@@ -41,9 +41,9 @@ def serve(front: WorkspaceContext, host: str, port: int) -> None:
 
 def judge_today(front: WorkspaceContext) -> list[Verdict]:
     """Judge the milestones as of today, on the workspace's clock, and keep the evaluations."""
-    from roadmap.cli.main import judged
+    from roadmap.cli.main import judge_workspace
 
-    return judged(front)
+    return judge_workspace(front)
 
 
 def background_jobs(front: WorkspaceContext, stop: Callable[[], bool]) -> dict[str, Callable[[], object]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from metrics.measures.reading import Reading
-    from roadmap.plan.milestones import Milestone, Rules, Target
+    from roadmap.plan.milestones import EvidenceRules, Milestone, Target
 
 #: Grades of evidence from weakest to strongest.
 GRADES = "DCBA"
@@ -43,7 +43,7 @@ class Criterion:
     met_on: date | None  #: the first look that met it
 
 
-def criteria(
+def judge_criteria(
     milestone: Milestone,
     readings: Mapping[tuple[str, str], Reading],
     as_of: date,
@@ -51,13 +51,13 @@ def criteria(
 ) -> tuple[Criterion, ...]:
     """Every target of a milestone, metrics first, judged on the readings of one look."""
     return tuple(
-        criterion(milestone, role, target, readings.get((target.name, target.faults)), as_of, met_on)
+        judge_criterion(milestone, role, target, readings.get((target.name, target.faults)), as_of, met_on)
         for role, targets in (("metric", milestone.metrics), ("guardrail", milestone.guardrails))
         for target in targets
     )
 
 
-def criterion(
+def judge_criterion(
     milestone: Milestone,
     role: str,
     target: Target,
@@ -98,10 +98,10 @@ def _judged(milestone: Milestone, target: Target, reading: Reading | None, as_of
     if lacking:
         return lacking
     if census:
-        return ("met" if reaches(target, reading.estimate) else "not_met"), "everything was counted"
+        return ("met" if reaches_target(target, reading.estimate) else "not_met"), "everything was counted"
     if reading.low is None or reading.high is None:
         return "insufficient", "no range can be given yet"
-    reached = {reaches(target, reading.low), reaches(target, reading.high)}
+    reached = {reaches_target(target, reading.low), reaches_target(target, reading.high)}
     if len(reached) == 2:
         return "inconclusive", "the target lies inside the likely range"
     if reached == {True}:
@@ -116,11 +116,11 @@ def _lacking(milestone: Milestone, reading: Reading, as_of: date) -> tuple[str, 
         return "insufficient", f"judged once, on {day(milestone.due)}"
     if reading.missing:
         return "insufficient", reading.missing
-    wrong = wrong_kind(rules, reading)
+    wrong = why_unusable(rules, reading)
     return ("invalid", wrong) if wrong else None
 
 
-def wrong_kind(rules: Rules, reading: Reading) -> str:
+def why_unusable(rules: EvidenceRules, reading: Reading) -> str:
     """Why a reading can prove nothing however much there is of it; "" where it may."""
     if GRADES.index(reading.grade or "D") < GRADES.index(rules.min_grade):
         return f"evidence of grade {reading.grade}; grade {rules.min_grade} is asked for"
@@ -130,7 +130,7 @@ def wrong_kind(rules: Rules, reading: Reading) -> str:
     return ""
 
 
-def reaches(target: Target, value: float) -> bool:
+def reaches_target(target: Target, value: float) -> bool:
     """Whether a value is at its target or better."""
     return value >= target.value if target.direction == "at_least" else value <= target.value
 
@@ -138,9 +138,9 @@ def reaches(target: Target, value: float) -> bool:
 def failed_for_good(target: Target, unit: str, value: float) -> bool:
     """Whether a census has missed a target that no further counting can reach: a count only grows."""
     hopeless = unit != "share" if target.direction == "at_most" else target.value == 1
-    return hopeless and not reaches(target, value)
+    return hopeless and not reaches_target(target, value)
 
 
-def complete(done: tuple[Criterion, ...]) -> bool:
+def all_reached(done: tuple[Criterion, ...]) -> bool:
     """Whether all metrics are met and all guardrails held."""
     return all(c.verdict in {"met", "held"} for c in done)

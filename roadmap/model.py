@@ -114,7 +114,7 @@ class Evidence:
         return block_days(modes.pop()) if len(modes) == 1 else BLOCK_DAYS
 
 
-def over(mode: str, today: date) -> date:
+def last_finished_day(mode: str, today: date) -> date:
     """The last day that is over: today in a replay, which stands at the end of a block; in production yesterday."""
     return today - timedelta(days=1) if mode == "live" and today > date.min else today
 

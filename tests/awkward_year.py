@@ -20,8 +20,8 @@ from metrics.events import HoldingEvent, RunEvent
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 from roadmap.judge.evaluate import evaluate
-from roadmap.plan.loader import load
-from roadmap.records.decide import decide, spend
+from roadmap.plan.loader import load_plan
+from roadmap.records.decide import record_decision, record_spending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,12 +69,12 @@ def make(path: Path, events: Iterator[Event]) -> Awkward:
     with closing(open_store(path, "replay")) as db:
         with db.conn:
             insert_events(db, (("run", event) for event in hostile(events)))
-        plan = load(PLAN)
+        plan = load_plan(PLAN)
         verdicts = evaluate(db, plan, LAST, 4, NOW_US)
         for milestone, verdict in zip(plan.milestones, verdicts, strict=True):
             choice = "continue" if math.isclose(milestone.level, 1) else "pause"
-            decide(db, milestone, verdict, choice, f"{FEED} because {ERROR[:60]}", PARTNER, None, NOW_US)
-            spend(db, milestone, 1234.5, f"{FEED}", LAST, NOW_US)
+            record_decision(db, milestone, verdict, choice, f"{FEED} because {ERROR[:60]}", PARTNER, None, NOW_US)
+            record_spending(db, milestone, 1234.5, f"{FEED}", LAST, NOW_US)
     return Awkward(path)
 
 

@@ -25,7 +25,7 @@ from metrics.store.database import clock_of, empty_store, open_snapshot
 from metrics.store.series import last_evidence_day as replayed_today
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import judge_all, judge_as_of
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -276,7 +276,7 @@ class Views:
         )  # fmt: skip
 
     def _plan(self) -> Plan:
-        return load(self._config.milestones, block_days(self._config.clock))
+        return load_plan(self._config.milestones, block_days(self._config.clock))
 
     def _open(self) -> Database:
         try:

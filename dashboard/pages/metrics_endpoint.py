@@ -17,8 +17,8 @@ from metrics.store.database import clock_of, open_reader
 from metrics.store.series import last_evidence_day as replayed_today
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import judge_all
-from roadmap.plan.loader import load
-from roadmap.plan.revisions import check
+from roadmap.plan.loader import load_plan
+from roadmap.plan.revisions import check_revisions
 from roadmap.wording.verdicts import STATUS
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ def _plan(config: Config, db: Database | None) -> list[Metric]:
     """Whether the plan can be used, and where its milestones stand once anything was measured."""
     told: list[Metric] = []
     try:
-        plan = load(config.milestones, block_days(config.clock))
+        plan = load_plan(config.milestones, block_days(config.clock))
         last = replayed_today(db) if db else None
         if db and last is not None:
             today = config.today() if config.clock == "live" and config.today else date.fromisoformat(last)
             verdicts = judge_all(db, plan, today, config.built)
             told.append(status_family(((verdict.code, verdict.status) for verdict in verdicts), STATUS))
         elif db:
-            check(db, plan)
+            check_revisions(db, plan)
     except PlanError:
         return [plan_valid_family(is_valid=False)]
     return [plan_valid_family(is_valid=True), *told]

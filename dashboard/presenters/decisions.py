@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
-from roadmap.records.decisions import decisions
+from roadmap.records.decisions import recorded_decisions
 from roadmap.wording import dates, gains, numbers
 from roadmap.wording import verdicts as roadmap_words
 from roadmap.wording.decisions import DECIDED, until_text
@@ -54,7 +54,7 @@ class DecisionRow:
 def decisions_by_milestone(db: Database, today: date) -> dict[str, tuple[RecordedDecision, ...]]:
     """All decisions until a day, by milestone; those on milestones that left the plan too."""
     codes = db.execute("SELECT DISTINCT code FROM decision WHERE as_of <= ? ORDER BY code", (today.isoformat(),))
-    return {code: decisions(db, code, today) for (code,) in codes.fetchall()}
+    return {code: recorded_decisions(db, code, today) for (code,) in codes.fetchall()}
 
 
 def last_decisions(taken: Mapping[str, tuple[RecordedDecision, ...]]) -> dict[str, Decision]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from roadmap.criteria import GRADES
-from roadmap.forecast.forecast import LEAST_POINTS
+from roadmap.forecast.forecast import MIN_POINTS
 from roadmap.judge.advice import BY_STATUS
 from roadmap.judge.reasons import FIRST_LEAST_DAYS, FIRST_MOST_DAYS, FIRST_SHARE, QUIET_WORKING_DAYS, would_change
 from roadmap.wording import gains as roadmap_answers
@@ -44,7 +44,7 @@ STATUS_WHEN = {
     "anything else that is evidence.",
     "at_risk": "A fact: too few blocks are left until the due date, the best that can still come of a target falls "
     "short of it, a measure is not met, a guardrail is breached, or more was spent than planned. Or a forecast: a "
-    f"proof in time is less likely than not, or expected too late; no forecast is made before {LEAST_POINTS} blocks.",
+    f"proof in time is less likely than not, or expected too late; no forecast is made before {MIN_POINTS} blocks.",
     "insufficient": "A target that is required has too little evidence for a verdict, or evidence that cannot count.",
     "on_track": "None of all this: targets are reached or open, and none of them has failed.",
 }

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from metrics.measures.registry import MEASURES
 from metrics.stats.confidence import MAX_AUTOCORRELATION, TIGHTEST_AT, anytime_factor
 from metrics.store.series import METHOD
-from roadmap.forecast.probability import without_failure
-from roadmap.plan.milestones import LEAST_BLOCKS, Rules
+from roadmap.forecast.probability import exchanges_without_failure
+from roadmap.plan.milestones import MIN_BLOCKS, EvidenceRules
 from roadmap.wording import dates, numbers
 from roadmap.wording import numbers as wording_numbers
 from roadmap.wording import verdicts as roadmap_words
@@ -115,9 +115,11 @@ def _definition(measure: Measure, plan: Plan, mode: str) -> MeasureDefinition:
 
 def _least_evidence(measure: Measure) -> Iterator[str]:
     """The least evidence for a verdict on a measure."""
-    yield f"The milestone's least number of blocks ({Rules().min_blocks} unless it says otherwise)."
+    yield f"The milestone's least number of blocks ({EvidenceRules().min_blocks} unless it says otherwise)."
     if measure.range == "wilson" and measure.direction == "at_most":
-        needs = " and ".join(f"{without_failure(share):,} below {numbers.percent(share)}" for share in RULED_OUT_SHARES)
+        needs = " and ".join(
+            f"{exchanges_without_failure(share):,} below {numbers.percent(share)}" for share in RULED_OUT_SHARES
+        )
         yield f"Where none fails, the exchanges to show a share: {needs}, times the design effect."
     if measure.minimum:
         yield measure.minimum
@@ -157,13 +159,13 @@ def milestone_windows(plan: Plan) -> tuple[dict[str, str], ...]:
 
 def bound_facts() -> dict[str, Any]:
     """The numbers of the bound that decides, out of the code that makes it."""
-    alpha = Rules().alpha
+    alpha = EvidenceRules().alpha
     return {
         "alpha": numbers.percent(alpha),
         "tightest": TIGHTEST_AT,
         "likeness": MAX_AUTOCORRELATION,
-        "blocks": Rules().min_blocks,
-        "never_below": LEAST_BLOCKS,
+        "blocks": EvidenceRules().min_blocks,
+        "never_below": MIN_BLOCKS,
         "widths": tuple((blocks, f"{anytime_factor(blocks, 2 * alpha):.2f}") for blocks in BOUND_BLOCKS),
         "method": METHOD,
     }

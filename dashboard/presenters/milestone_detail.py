@@ -15,7 +15,7 @@ from dashboard.queries import partner_gains, weekly
 from dashboard.queries.plan_history import plan_history
 from dashboard.queries.verdicts import verdicts_without_decisions
 from metrics.measures.registry import MEASURES
-from roadmap.plan.revisions import changes
+from roadmap.plan.revisions import describe_changes
 from roadmap.records.decisions import cost_entries
 from roadmap.wording import dates, numbers
 from roadmap.wording import verdicts as roadmap_words
@@ -171,7 +171,7 @@ def _plan_events(track: MilestoneHistory) -> Iterator[MilestoneEvent]:
         if place == 0:
             yield MilestoneEvent(on=one.as_of, kind="plan", said="First plan fixed", why=_describe_plan(one))
             continue
-        changed = "; ".join(changes(track.plans[place - 1].plan, one.plan)) or "nothing changed"
+        changed = "; ".join(describe_changes(track.plans[place - 1].plan, one.plan)) or "nothing changed"
         yield MilestoneEvent(
             on=one.as_of, kind="plan", said=f"Re-planned, revision {one.revision}", why=_with_readable_days(changed)
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from metrics.measures.counted_runs import runs_behind
 from metrics.measures.registry import MEASURES
 from metrics.measures.window import load_window
-from roadmap.judge.evidence import question
+from roadmap.judge.evidence import milestone_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def question_of(verdict: Verdict, view: View, measure: str, faults: str) -> Ques
     # a number beside a target covers the same days as the target's own reading
     beside = own or readings.get(("busy_time_saved", "standard"))
     end = beside.end if beside else min(view.today, milestone.due)
-    asked = question(milestone, end, view.mode, faults)
+    asked = milestone_question(milestone, end, view.mode, faults)
     return replace(asked, series=own.series) if own else asked
 
 

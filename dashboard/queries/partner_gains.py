@@ -10,7 +10,7 @@ import numpy as np
 from metrics.measures import comparison
 from metrics.measures.window import load_window
 from metrics.question import block_word
-from roadmap.judge.evidence import question
+from roadmap.judge.evidence import milestone_question
 from roadmap.wording import numbers
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _milestone_gains(db: Database, milestone: Milestone, verdict: Verdict, mode:
     timed = next((c for c in verdict.criteria if c.name == "busy_time_saved" and c.reading and c.reading.blocks), None)
     if timed is None or timed.reading is None:
         return None
-    query = question(milestone, timed.reading.end, mode, timed.faults)
+    query = milestone_question(milestone, timed.reading.end, mode, timed.faults)
     window = load_window(db, replace(query, series=timed.reading.series)).until(timed.reading.end)
     partners = sorted({partner for partner, _, _ in window.strata})
     counted = _counted_blocks(window)

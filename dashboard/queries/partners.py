@@ -22,7 +22,7 @@ from metrics.queries.pagination import sum_runs_by
 from metrics.queries.run_filter import RunFilter
 from metrics.queries.runs import build_query
 from metrics.store.series import newest_series
-from roadmap.judge.evidence import question
+from roadmap.judge.evidence import milestone_question
 from roadmap.report import block_series
 from roadmap.report.headline import pick_headline
 
@@ -216,7 +216,7 @@ def _feed_gains(db: Database, view: View) -> FeedGains:
     head = pick_headline(view.made(headline_candidates))
     milestone = head.milestone
     end = head.reading.end if head.reading.blocks else min(view.today, milestone.due)
-    asked = question(milestone, end, view.mode, SHOWN_FAULTS[view.mode])
+    asked = milestone_question(milestone, end, view.mode, SHOWN_FAULTS[view.mode])
     window = load_window(db, asked)
     rows: dict[Feed, list[int]] = {}
     for place, (partner, feed, _) in enumerate(window.strata):

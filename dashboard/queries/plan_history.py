@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from roadmap.plan.revisions import Revision, recorded
+from roadmap.plan.revisions import Revision, recorded_plans
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -91,7 +91,7 @@ def _milestone_history(db: Database, view: View, milestone: Milestone, verdict: 
         title=milestone.title,
         start=milestone.start,
         due=milestone.due,
-        plans=tuple(revision for revision in recorded(db, milestone.code) if revision.as_of <= view.today),
+        plans=tuple(revision for revision in recorded_plans(db, milestone.code) if revision.as_of <= view.today),
         measured_from=verdict.measured_from,
         measured_to=verdict.measured_to,
         proven_on=verdict.proven_on,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from roadmap.judge.evaluate import without_decisions
+from roadmap.judge.evaluate import judge_without_decisions
 from roadmap.report import headline
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def headline_candidates(db: Database, view: View) -> list[HeadlineCandidate]:
     """Return every built and started milestone of a view with its reading, in order of start."""
-    return headline.candidates(db, view.plan, view.verdicts, view.today, view.built, view.mode)
+    return headline.headline_candidates(db, view.plan, view.verdicts, view.today, view.built, view.mode)
 
 
 def verdicts_without_decisions(db: Database, view: View) -> tuple[Verdict, ...]:
     """Return the verdicts of a view, those set by a decision judged without it."""
-    return without_decisions(db, view.plan, view.verdicts, view.today, view.built)
+    return judge_without_decisions(db, view.plan, view.verdicts, view.today, view.built)

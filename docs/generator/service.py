@@ -9,7 +9,7 @@ from poc.delivery.backoff import SCHEDULE_S
 from poc.pipeline.capabilities import LINE
 from poc.transports.http import status_failure
 from roadmap.plan.milestones import Plan
-from roadmap.plan.template import template
+from roadmap.plan.template import replay_template
 
 #: Answers to explain: a status, and the text of `Retry-After`.
 ANSWERS = (
@@ -35,7 +35,7 @@ def levels() -> str:
     """Return the service levels with the milestone that added each, and the capabilities that begin or end there."""
     import tomllib
 
-    plan = Plan.model_validate(tomllib.loads(template()))
+    plan = Plan.model_validate(tomllib.loads(replay_template()))
     rows = []
     for milestone in plan.milestones:
         new = ", ".join(code(part.name) for part in LINE if part.since == milestone.level)

@@ -83,7 +83,7 @@ def gate(context: click.Context, code: str, allow_insufficient: bool, as_json: b
     import time
 
     from roadmap.cli.session import open_session
-    from roadmap.judge.status import gate as exit_code
+    from roadmap.judge.status import gate_exit_code
     from roadmap.records.verdict_json import to_json
     from roadmap.report.verdict_text import to_text
 
@@ -93,7 +93,7 @@ def gate(context: click.Context, code: str, allow_insufficient: bool, as_json: b
             click.echo(json.dumps(to_json(verdict), indent=2))
         else:
             click.echo(f"{here.heading}\n\n{to_text([verdict])}")
-    context.exit(exit_code(verdict, allow_insufficient=allow_insufficient))
+    context.exit(gate_exit_code(verdict, allow_insufficient=allow_insufficient))
 
 
 @roadmap.command()
@@ -161,7 +161,7 @@ roadmap.add_command(decide)
 roadmap.add_command(spend)
 
 
-def judged(front: CliContext) -> list[Verdict]:
+def judge_workspace(front: CliContext) -> list[Verdict]:
     """Judge the workspace's milestones and keep new evaluations; without a database nothing is made.
 
     Raises:
@@ -176,7 +176,7 @@ def judged(front: CliContext) -> list[Verdict]:
         return here.verdicts
 
 
-def judged_before(front: CliContext) -> bool:
+def was_judged(front: CliContext) -> bool:
     """Whether the milestones of this workspace have ever been judged on measurements."""
     from contextlib import closing
 

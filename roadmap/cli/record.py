@@ -38,16 +38,16 @@ def decide(
 
     from roadmap.cli.session import open_session
     from roadmap.records import decide as records_decide
-    from roadmap.report.milestone_detail import taken_json
+    from roadmap.report.milestone_detail import decision_json
 
     now_us = time.time_ns() // 1000
     with open_session(front, now_us) as here:
         milestone, verdict = here.milestone(code)
         db = _store(front, here, "a decision keeps the evidence that it was taken on")
         day = until.date() if until else None
-        taken = records_decide.decide(db, milestone, verdict, choice, why, owner, day, now_us)
+        taken = records_decide.record_decision(db, milestone, verdict, choice, why, owner, day, now_us)
     if as_json:
-        click.echo(json.dumps({"code": code} | taken_json(taken), indent=2))
+        click.echo(json.dumps({"code": code} | decision_json(taken), indent=2))
         return
     made = taken.decision
     text = decision_text(made.choice, made.owner, until=made.until, as_of=made.as_of, why=made.why)
@@ -76,7 +76,7 @@ def spend(front: CliContext, code: str, amount: float, note: str, as_json: bool)
     with open_session(front, now_us) as here:
         milestone, _ = here.milestone(code)
         db = _store(front, here, "spending is kept beside what it bought")
-        spent = records_decide.spend(db, milestone, amount, note, here.today, now_us)
+        spent = records_decide.record_spending(db, milestone, amount, note, here.today, now_us)
     if as_json:
         told = {"code": code, "amount": amount, "note": note.strip(), "as_of": here.today.isoformat()}
         click.echo(json.dumps(told | {"spent": spent, "budget": milestone.budget}, indent=2))

@@ -82,12 +82,12 @@ def open_session(front: CliContext, now_us: int, day: date | None = None) -> Ite
     from datetime import UTC, datetime
 
     from metrics.question import block_days
-    from roadmap.judge.evaluate import calendar, evaluate, judge_as_of
+    from roadmap.judge.evaluate import days_to_judge, evaluate, judge_as_of
     from roadmap.judge.status import judge
     from roadmap.model import Evidence
-    from roadmap.plan.loader import load
+    from roadmap.plan.loader import load_plan
 
-    plan = load(front.milestones, block_days(front.clock))
+    plan = load_plan(front.milestones, block_days(front.clock))
     wall = datetime.fromtimestamp(now_us / 1e6, UTC).date()
     if not front.store.is_file():
         # A replay's calendar begins with the plan; before anything is replayed, that is where it stands.
@@ -99,8 +99,8 @@ def open_session(front: CliContext, now_us: int, day: date | None = None) -> Ite
     with closing(_opened(front, reading=day is not None)) as db:
         today = _chosen(front, day, _today(front, db, plan, wall))
         if day is None:
-            for past in _turned(calendar(db, today)):
-                if past == today or past in calendar(db, today):  # another judge may have come further meanwhile
+            for past in _turned(days_to_judge(db, today)):
+                if past == today or past in days_to_judge(db, today):  # another judge may have come further meanwhile
                     verdicts = evaluate(db, plan, past, front.built, now_us)
         else:
             plan, verdicts = judge_as_of(db, plan, today, front.built)
@@ -173,10 +173,10 @@ def _heading(front: CliContext, today: date, asked: date | None) -> str:
 
 def _gone(db: Database, plan: Plan) -> str:
     """Which milestones were planned once and have left the file, as a further sentence."""
-    from roadmap.plan.revisions import gone
+    from roadmap.plan.revisions import removed_milestones
     from roadmap.wording.verdicts import removed_text
 
-    text = removed_text({revision.code: revision.due for revision in gone(db, plan)})
+    text = removed_text({revision.code: revision.due for revision in removed_milestones(db, plan)})
     return f" {text}" if text else ""
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
 from metrics.question import block_days
-from roadmap.criteria import reaches, wrong_kind
-from roadmap.forecast.probability import FARTHEST_DAYS, blocks_left, counted_from, first_reached, projection
-from roadmap.forecast.required_evidence import BY_OUTAGES
+from roadmap.criteria import reaches_target, why_unusable
+from roadmap.forecast.probability import HORIZON_DAYS, blocks_left, first_reaching_block, last_counted_day, projection
+from roadmap.forecast.required_evidence import OUTAGE_MEASURE
 from roadmap.model import Forecast
 from roadmap.wording.dates import block_noun, day
 from roadmap.wording.numbers import amount, digits_to_separate, odds_text, plural
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 #: Weeks of evidence before anything is foreseen.
-LEAST_POINTS = 6
+MIN_POINTS = 6
 
 
-def forecasts(
+def forecast_targets(
     milestone: Milestone, readings: Mapping[tuple[str, str], Reading], today: date, last_day: date | None = None
 ) -> tuple[Forecast, ...]:
     """A forecast of every target that has a number, metrics first.
@@ -54,19 +54,19 @@ def _forecast(
     milestone: Milestone, role: str, target: Target, reading: Reading, today: date, last_day: date | None
 ) -> Forecast:
     measure, days = MEASURES[target.name], block_days(reading.mode)
-    since = counted_from(today, days, last_day)
+    since = last_counted_day(today, days, last_day)
     left = blocks_left(milestone.due, since, days)
     points = reading.blocks * days // 7
     path = projection(target, reading, milestone.evidence)
     odds = expected_on = None
     said = _not_foreseen(target, measure, reading, points)
-    if wrong := wrong_kind(milestone.evidence, reading):
+    if wrong := why_unusable(milestone.evidence, reading):
         said = f"no odds: {wrong}"
     if not said and path is None:
         said = f"no odds: the noise of a {block_noun(days)} is not known"
     elif not said and path is not None:
         expected_on = _expected(milestone, path, reading.blocks, since, today, days)
-        if today <= milestone.due and not looked_reached(milestone, path, reading.blocks):
+        if today <= milestone.due and not already_reached(milestone, path, reading.blocks):
             odds = _odds(milestone, path, reading.blocks, left)
         said = _foreseen(milestone, target, measure, odds, None if reached(expected_on, today) else expected_on)
         if reached(expected_on, today):
@@ -82,7 +82,7 @@ def _forecast(
         estimate=float(reading.estimate or 0.0),
         odds=odds,
         expected_on=expected_on,
-        ceiling=ceiling(measure, reading, left),
+        ceiling=best_possible(measure, reading, left),
         text=said,
     )
 
@@ -98,11 +98,11 @@ def _expected(milestone: Milestone, path: Projection, have: int, since: date, to
     if rules.mode == "fixed":  # one look, on the due date, and none after it
         blocks = have + blocks_left(milestone.due, since, days)
         return milestone.due if blocks >= rules.min_blocks and path.reaches(blocks) else None
-    found = first_reached(path, max(have, rules.min_blocks), have + FARTHEST_DAYS // days)
+    found = first_reaching_block(path, max(have, rules.min_blocks), have + HORIZON_DAYS // days)
     return None if found is None else max(today, since + timedelta(days=(found - have) * days))
 
 
-def looked_reached(milestone: Milestone, path: Projection, have: int) -> bool:
+def already_reached(milestone: Milestone, path: Projection, have: int) -> bool:
     """Whether this very look finds the target reached, so that nothing is left to foresee."""
     rules = milestone.evidence
     return rules.mode == "anytime" and have >= rules.min_blocks and path.reaches(have)
@@ -113,7 +113,7 @@ def reached(expected_on: date | None, today: date) -> bool:
     return expected_on is not None and expected_on <= today
 
 
-def ceiling(measure: Measure, reading: Reading, left: int) -> float | None:
+def best_possible(measure: Measure, reading: Reading, left: int) -> float | None:
     """The best that a measure can still be by the due date, were every block to come perfect; for `at_most` the least.
 
     (estimate x blocks had + best x blocks left) / all blocks. It takes the blocks to come for as large as those so far.
@@ -127,7 +127,7 @@ def ceiling(measure: Measure, reading: Reading, left: int) -> float | None:
     return (reading.estimate * reading.blocks + measure.best * left) / blocks if blocks else None
 
 
-def at_best(target: Target, measure: Measure, best: float, stands: float, days: int) -> str:
+def best_possible_text(target: Target, measure: Measure, best: float, stands: float, days: int) -> str:
     """A ceiling in words, with what it takes for granted; it is the estimate, `stands`, when no block is left."""
     end = "most" if target.direction == "at_least" else "least"
     shown = amount(best, measure.unit, digits_to_separate([best], target.value, measure.unit))
@@ -142,12 +142,12 @@ def at_best(target: Target, measure: Measure, best: float, stands: float, days: 
 def _not_foreseen(target: Target, measure: Measure, reading: Reading, points: int) -> str:
     """Why a measure has no odds, or nothing."""
     if measure.kind == "census":
-        at = "at its target" if reaches(target, reading.estimate or 0.0) else "not at its target"
+        at = "at its target" if reaches_target(target, reading.estimate or 0.0) else "not at its target"
         return f"everything is counted, so there are no odds; it is {at}"
-    if target.name == BY_OUTAGES:
+    if target.name == OUTAGE_MEASURE:
         return "no odds: nobody can foresee an outage"
-    if points < LEAST_POINTS:
-        return f"no forecast before {plural(LEAST_POINTS, 'week')} of evidence; there {_are(points, 'week')}"
+    if points < MIN_POINTS:
+        return f"no forecast before {plural(MIN_POINTS, 'week')} of evidence; there {_are(points, 'week')}"
     return ""
 
 

@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from datetime import date
 
     from metrics.measures.reading import Reading
-    from roadmap.plan.milestones import Rules, Target
+    from roadmap.plan.milestones import EvidenceRules, Target
 
 #: Standard errors of the ordinary two-sided 95% interval.
 Z95 = NormalDist().inv_cdf(0.975)
 
 #: How far ahead anything is foreseen: three years.
-FARTHEST_DAYS = 3 * 365 + 1
+HORIZON_DAYS = 3 * 365 + 1
 
 #: Points at which a distribution is read where odds are averaged over it.
-POINTS = 12
+QUADRATURE_POINTS = 12
 
 #: Made-up paths, each with its mirror image, on which looks before the last are counted; and looks on each at most.
-PATHS, LOOKS = 1000, 32
+SIMULATED_PATHS, MAX_LOOKS = 1000, 32
 
 #: What the paths are made from: the same question has the same answer.
 SEED = 2013
@@ -80,13 +80,13 @@ class Projection:
         begin = max(have, first, 1)
         if begin >= blocks:
             return last
-        looks = np.unique(np.linspace(begin, blocks, min(blocks - begin + 1, LOOKS)).round())
+        looks = np.unique(np.linspace(begin, blocks, min(blocks - begin + 1, MAX_LOOKS)).round())
         halves = np.array([self.half(int(n)) for n in looks])
         halves[halves > self.most] = math.inf
         if begin == have and self.room >= halves[0]:
             return 1.0
         steps = self.noise * np.sqrt(np.diff(1 / have - 1 / looks, prepend=0.0))
-        dice = np.random.default_rng(SEED).standard_normal((PATHS, looks.size))
+        dice = np.random.default_rng(SEED).standard_normal((SIMULATED_PATHS, looks.size))
         ahead = self.room + np.cumsum(np.concatenate([dice, -dice]) * steps, axis=1) >= halves
         # the last look is known exactly; only what comes before it is counted
         return min(last + float((ahead[:, :-1].any(axis=1) & ~ahead[:, -1]).mean()), 1.0)
@@ -102,7 +102,7 @@ class Projection:
         return NormalDist().cdf((self.room - half) / spread)
 
 
-def projection(target: Target, reading: Reading, rules: Rules) -> Projection | None:
+def projection(target: Target, reading: Reading, rules: EvidenceRules) -> Projection | None:
     """The course of a reading; None where its noise is not known.
 
     On `wilson`, the bound reaches target t exactly when the share is beyond t by z sqrt(t (1 - t) / n), n being the
@@ -147,13 +147,13 @@ def distance_to_target(target: Target, value: float, scale: str) -> float:
     return beyond if target.direction == "at_least" else -beyond
 
 
-def value_at(target: Target, beyond: float, scale: str) -> float:
+def value_at_distance(target: Target, beyond: float, scale: str) -> float:
     """The value that has so much room: the inverse of `room`."""
     signed = beyond if target.direction == "at_least" else -beyond
     return 1 - (1 - target.value) * math.exp(-signed) if scale == "log_ratio" else target.value + signed
 
 
-def proof_odds(beyond: float, noise: float, blocks: int, rules: Rules) -> float:
+def proof_odds(beyond: float, noise: float, blocks: int, rules: EvidenceRules) -> float:
     """Odds that a measure whose true room is `beyond` is proven after so many independent blocks, seen from the start.
 
     The noise is not known beforehand, but estimated from the same blocks, and corrected for an autocorrelation that
@@ -163,7 +163,10 @@ def proof_odds(beyond: float, noise: float, blocks: int, rules: Rules) -> float:
     """
     if noise <= 0:
         return float(beyond >= 0)
-    normal, quantiles = NormalDist(), [NormalDist().inv_cdf((i + 0.5) / POINTS) for i in range(POINTS)]
+    normal, quantiles = (
+        NormalDist(),
+        [NormalDist().inv_cdf((i + 0.5) / QUADRATURE_POINTS) for i in range(QUADRATURE_POINTS)],
+    )
     k = 2 / (9 * (blocks - 1))
     deviations = [max(1 - k + q * math.sqrt(k), 0.0) ** 1.5 for q in quantiles]
     apart = (blocks - 2) / (blocks * math.sqrt(blocks - 1)) * (1 + 3 / blocks)
@@ -173,7 +176,7 @@ def proof_odds(beyond: float, noise: float, blocks: int, rules: Rules) -> float:
     return sum(normal.cdf(beyond / one - wide * width) for width in widths) / len(widths)
 
 
-def room_for(odds: float, noise: float, blocks: int, rules: Rules) -> float:
+def least_distance(odds: float, noise: float, blocks: int, rules: EvidenceRules) -> float:
     """The least true room that is proven with such odds after so many blocks."""
     low, high = 0.0, max(noise, 0.0)
     while proof_odds(high, noise, blocks, rules) < odds:
@@ -184,7 +187,7 @@ def room_for(odds: float, noise: float, blocks: int, rules: Rules) -> float:
     return high
 
 
-def without_failure(share: float, effect: float = 1.0, z: float = Z95) -> int:
+def exchanges_without_failure(share: float, effect: float = 1.0, z: float = Z95) -> int:
     """How many must be counted, with none failed, before Wilson's interval lies within a share of failures.
 
     z^2 (1 - p) / p times the design effect: 73 for 5%, 381 for 1% with the ordinary 95% interval.
@@ -197,7 +200,7 @@ def without_failure(share: float, effect: float = 1.0, z: float = Z95) -> int:
     return math.ceil(z * z * (1 - share) / share * effect - 1e-9)
 
 
-def first_reached(path: Projection, least: int, most: int) -> int | None:
+def first_reaching_block(path: Projection, least: int, most: int) -> int | None:
     """The least number of blocks, from `least` to `most`, at which the bound reaches the target; None: none does."""
     tried = range(least, most + 1)
     # the bound only narrows with more blocks, so that halving finds the first
@@ -205,7 +208,7 @@ def first_reached(path: Projection, least: int, most: int) -> int | None:
     return tried[at] if at < len(tried) else None
 
 
-def counted_from(today: date, days: int, last_day: date | None) -> date:
+def last_counted_day(today: date, days: int, last_day: date | None) -> date:
     """The day after which blocks to come are counted: today, or the last evidence where a block is under way.
 
     A block is judged when it is over; what there is of one that is under way is in the readings already.

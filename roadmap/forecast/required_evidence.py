@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from metrics.measures.registry import MEASURES
 from metrics.measures.resilience import MIN_OUTAGES
 from metrics.stats.confidence import bound_factor
-from roadmap.criteria import failed_for_good, wrong_kind
+from roadmap.criteria import failed_for_good, why_unusable
 from roadmap.forecast.probability import (
-    FARTHEST_DAYS,
+    HORIZON_DAYS,
     blocks_left,
-    first_reached,
+    exchanges_without_failure,
+    first_reaching_block,
+    least_distance,
     projection,
-    room_for,
-    value_at,
-    without_failure,
+    value_at_distance,
 )
 from roadmap.wording.dates import block_noun, day
 from roadmap.wording.numbers import amount, percent, plural
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from roadmap.plan.milestones import Milestone, Target
 
 #: Its unit of evidence is the outage, which nobody can foresee.
-BY_OUTAGES = "wasted_calls"
+OUTAGE_MEASURE = "wasted_calls"
 
 #: Noise from block to block that is assumed before any was measured, as a share of what is measured.
 ASSUMED_NOISE = 0.10
@@ -44,7 +44,7 @@ GOOD_ODDS = 0.80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class Requirement:
     """What it takes to prove one target; what cannot be said is None, and `text` says why."""
 
     name: str
@@ -88,13 +88,13 @@ class _TargetState:
         return found
 
 
-def needs(
+def requirements(
     milestone: Milestone,
     readings: Mapping[tuple[str, str], Reading],
     today: date,
     first_day: date | None,
     block_days: int,
-) -> tuple[Need, ...]:
+) -> tuple[Requirement, ...]:
     """What it takes to prove every target, metrics first.
 
     `first_day` is the first day of evidence, measured or planned; without it the next block begins today, or at the
@@ -116,9 +116,9 @@ def needs(
     return tuple(found)
 
 
-def _need(asked: _TargetState, role: str) -> Need:
+def _need(asked: _TargetState, role: str) -> Requirement:
     target, measure = asked.target, asked.measure
-    if target.name == BY_OUTAGES:
+    if target.name == OUTAGE_MEASURE:
         blocks, gain, assumed, text = _by_outages(asked)
     elif measure.kind == "census":
         blocks, gain, assumed, text = _by_count(asked)
@@ -126,14 +126,14 @@ def _need(asked: _TargetState, role: str) -> Need:
         blocks, gain, assumed, text = _by_exchanges(asked)
     else:
         blocks, gain, assumed, text = _by_blocks(asked)
-    earliest = None if target.name == BY_OUTAGES else asked.day_of(blocks)
-    wrong = wrong_kind(asked.milestone.evidence, asked.reading) if asked.reading else ""
+    earliest = None if target.name == OUTAGE_MEASURE else asked.day_of(blocks)
+    wrong = why_unusable(asked.milestone.evidence, asked.reading) if asked.reading else ""
     if wrong:  # more of the same proves nothing, whatever its range comes to
         blocks = gain = earliest = None
         text = f"{wrong}; more of the same evidence does not prove it"
     head = f"{measure.title}, {target_text(target.direction, target.value, measure.unit)}: "
     tail = f"; {day(earliest)} at the earliest" if earliest else ""
-    return Need(
+    return Requirement(
         name=target.name,
         role=role,
         faults=target.faults,
@@ -169,7 +169,7 @@ def _by_blocks(asked: _TargetState) -> _Found:
     rules, target, reading = asked.milestone.evidence, asked.target, asked.reading
     path = projection(target, reading, rules) if reading else None
     if path and reading and reading.scale:
-        blocks = first_reached(path, rules.min_blocks, asked.have + FARTHEST_DAYS // asked.days)
+        blocks = first_reaching_block(path, rules.min_blocks, asked.have + HORIZON_DAYS // asked.days)
         gain = _gain(asked, path.noise, reading.scale)
         now = amount(reading.estimate or 0.0, asked.measure.unit, 1)
         takes = plural(blocks, block_noun(asked.days)) if blocks else "more than three years"
@@ -192,7 +192,7 @@ def _gain(asked: _TargetState, noise: float, scale: str) -> float | None:
     rules = asked.milestone.evidence
     if asked.by_due < rules.min_blocks or (scale == "log_ratio" and asked.target.value >= 1):
         return None
-    gain = value_at(asked.target, room_for(GOOD_ODDS, noise, asked.by_due, rules), scale)
+    gain = value_at_distance(asked.target, least_distance(GOOD_ODDS, noise, asked.by_due, rules), scale)
     return gain if gain >= asked.measure.lowest else None
 
 
@@ -222,9 +222,9 @@ def _by_exchanges(asked: _TargetState) -> _Found:
         return None, None, "", "no sample can prove it: a share judged by a range never reaches its end"
     effect = reading.effect if reading and reading.effect else None
     assumed = "" if effect else "a design effect of 1: exchanges that fail one by one, not in lumps"
-    ordinary = without_failure(failing, effect or 1.0)
+    ordinary = exchanges_without_failure(failing, effect or 1.0)
     z = bound_factor(max(asked.by_due, rules.min_blocks), rules.alpha, rules.mode)
-    deciding = without_failure(failing, effect or 1.0, z)
+    deciding = exchanges_without_failure(failing, effect or 1.0, z)
     text = (
         f"if none fails, {plural(ordinary, 'exchange')} for the ordinary interval and about {deciding:,} for "
         f"the bound that decides (design effect {effect or 1.0:.1f}{'' if effect else ', assumed'})"
@@ -237,7 +237,7 @@ def _by_exchanges(asked: _TargetState) -> _Found:
     path = projection(target, reading, rules)
     if path is None:
         return None, None, assumed, text
-    blocks = first_reached(path, rules.min_blocks, asked.have + FARTHEST_DAYS // asked.days)
+    blocks = first_reaching_block(path, rules.min_blocks, asked.have + HORIZON_DAYS // asked.days)
     gain = _true_share(asked, per_block / (effect or 1.0))
     return blocks, gain, assumed, text + (_by_then(asked, gain) if gain is not None else "")
 
@@ -255,10 +255,10 @@ def _true_share(asked: _TargetState, per_block: float) -> float | None:
         return None  # not even a share that never fails is proven with so few
 
     def enough(beyond: float) -> bool:
-        share = value_at(target, beyond, "wilson")
+        share = value_at_distance(target, beyond, "wilson")
         return beyond - half >= surely * math.sqrt(max(share * (1 - share), 0.0) / n)
 
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (low, middle) if enough(middle) else (middle, high)
-    return value_at(target, high, "wilson")
+    return value_at_distance(target, high, "wilson")

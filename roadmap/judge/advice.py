@@ -26,12 +26,12 @@ BY_STATUS = {
 
 
 #: Statuses that want a reason on record even where nothing is to change.
-SAY_WHY = frozenset({"stalled"})
+NEEDS_REASON = frozenset({"stalled"})
 
 
 def decision_needed(status: str, advice: Advice) -> bool:
     """Whether findings ask somebody to decide: for anything but going on, or for going on with a reason."""
-    return advice.choice != "continue" or status in SAY_WHY
+    return advice.choice != "continue" or status in NEEDS_REASON
 
 
 def advise(

@@ -10,11 +10,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from metrics.store.database import clock_of
-from roadmap.judge.evidence import gather, questions, windows_of
+from roadmap.judge.evidence import gather_evidence, load_windows, milestone_questions
 from roadmap.judge.status import judge
 from roadmap.plan import revisions
 from roadmap.records import evaluations
-from roadmap.records.checkpoint import hashed
+from roadmap.records.checkpoint import with_inputs_hash
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,27 +37,29 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
     Raises:
         PlanError: a milestone that has started was changed without a new revision.
     """
-    revisions.check(db, plan)
-    revisions.keep(db, plan, today, now_us)
+    revisions.check_revisions(db, plan)
+    revisions.record_plans(db, plan, today, now_us)
     for milestone in plan.milestones:
-        for asked in questions(db, milestone, today).values():
-            evaluations.pin(db, asked, now_us)
+        for asked in milestone_questions(db, milestone, today).values():
+            evaluations.pin_weights(db, asked, now_us)
     verdicts = []
     known: Read = {}
     for milestone in plan.milestones:
-        windows = windows_of(db, milestone, today, known)
-        evidence = gather(db, milestone, windows, today)
+        windows = load_windows(db, milestone, today, known)
+        evidence = gather_evidence(db, milestone, windows, today)
         verdict = judge(milestone, evidence, today, built)
-        looked = hashed(evidence.looked, windows)
+        looked = with_inputs_hash(evidence.looked, windows)
         if evidence.proven_on and evidence.proof:
             then = replace(evidence, readings=evidence.proof, decision=None, spent=None, stalled_before=False)
-            evaluations.keep(db, milestone, judge(milestone, then, evidence.proven_on, built), None, looked, now_us)
-        evaluations.keep(db, milestone, verdict, evidence.decision, looked, now_us)
+            evaluations.record_evaluation(
+                db, milestone, judge(milestone, then, evidence.proven_on, built), None, looked, now_us
+            )
+        evaluations.record_evaluation(db, milestone, verdict, evidence.decision, looked, now_us)
         verdicts.append(verdict)
     return verdicts
 
 
-def calendar(db: Database, today: date) -> list[date]:
+def days_to_judge(db: Database, today: date) -> list[date]:
     """The days to judge as of, in order; the last of them is today.
 
     In production that is today alone. A replay's calendar turns from block end to block end: those after the newest
@@ -80,7 +82,7 @@ def judge_all(db: Database, plan: Plan, today: date, built: int) -> list[Verdict
     Raises:
         PlanError: a milestone that has started was changed without a new revision.
     """
-    revisions.check(db, plan)
+    revisions.check_revisions(db, plan)
     return _judge(db, plan, today, built)
 
 
@@ -93,8 +95,8 @@ def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> tuple[Plan, 
     Raises:
         PlanError: a milestone that has started was changed without a new revision.
     """
-    revisions.check(db, plan)
-    then = tuple(revisions.in_force(db, milestone, day) for milestone in plan.milestones)
+    revisions.check_revisions(db, plan)
+    then = tuple(revisions.plan_in_force(db, milestone, day) for milestone in plan.milestones)
     as_planned = plan.model_copy(update={"milestones": then})
     return as_planned, _judge(db, as_planned, day, built)
 
@@ -102,12 +104,12 @@ def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> tuple[Plan, 
 def _judge(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
     known: Read = {}
     return [
-        judge(milestone, gather(db, milestone, windows_of(db, milestone, today, known), today), today, built)
+        judge(milestone, gather_evidence(db, milestone, load_windows(db, milestone, today, known), today), today, built)
         for milestone in plan.milestones
     ]
 
 
-def without_decisions(
+def judge_without_decisions(
     db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, built: int
 ) -> tuple[Verdict, ...]:
     """Return the verdicts of a plan, those set by a decision (paused, stopped) judged again without it.
@@ -119,7 +121,7 @@ def without_decisions(
         if verdict.status not in SET_BY_DECISION:
             found.append(verdict)
             continue
-        windows = windows_of(db, milestone, today)
-        evidence = gather(db, milestone, windows, today)
+        windows = load_windows(db, milestone, today)
+        evidence = gather_evidence(db, milestone, windows, today)
         found.append(judge(milestone, replace(evidence, decision=None), today, built))
     return tuple(found)

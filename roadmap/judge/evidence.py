@@ -22,10 +22,10 @@ from metrics.measures.registry import MEASURES
 from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.store.database import clock_of
-from roadmap.criteria import criterion
-from roadmap.model import Checkpoint, Evidence, MetOn, over
-from roadmap.plan.revisions import recorded
-from roadmap.records.checkpoint import last_looked
+from roadmap.criteria import judge_criterion
+from roadmap.model import Checkpoint, Evidence, MetOn, last_finished_day
+from roadmap.plan.revisions import recorded_plans
+from roadmap.records.checkpoint import newest_checkpoint
 from roadmap.records.decisions import cost_entries, latest_decision
 from roadmap.records.evaluations import newest_status, recorded_proof
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 A_WEEK = timedelta(days=7)
 
 
-def question(milestone: Milestone, today: date, mode: str, faults: str) -> Question:
+def milestone_question(milestone: Milestone, today: date, mode: str, faults: str) -> Question:
     """What a milestone asks of the store. Live runs meet real faults, and all share one series."""
     live = mode == "live"
     return Question(
@@ -62,45 +62,45 @@ def question(milestone: Milestone, today: date, mode: str, faults: str) -> Quest
     )
 
 
-def questions(db: Database, milestone: Milestone, today: date) -> dict[str, Question]:
+def milestone_questions(db: Database, milestone: Milestone, today: date) -> dict[str, Question]:
     """What a milestone's targets ask, by the faults that the plan names."""
     mode = clock_of(db)
     names = sorted({target.faults for target in (*milestone.metrics, *milestone.guardrails)})
-    return {name: question(milestone, today, mode, name) for name in names}
+    return {name: milestone_question(milestone, today, mode, name) for name in names}
 
 
-def windows_of(db: Database, milestone: Milestone, today: date, known: Read | None = None) -> dict[str, Window]:
+def load_windows(db: Database, milestone: Milestone, today: date, known: Read | None = None) -> dict[str, Window]:
     """The windows that a milestone's targets need, by the faults that the plan names; each is read once.
 
     `known` holds what was read for other milestones of the same judgement.
     """
-    asked = questions(db, milestone, today)
+    asked = milestone_questions(db, milestone, today)
     read = {one: load_window(db, one, known) for one in asked.values()}
     return {name: read[one] for name, one in asked.items()}
 
 
-def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date) -> Evidence:
+def gather_evidence(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date) -> Evidence:
     """Everything the store knows of a milestone up to a day; past proofs that were kept are honoured."""
-    series = series_of(windows)
+    series = series_key(windows)
     kept = recorded_proof(db, milestone, series, today)
     # the one look of `fixed` depends on the due date, which a proof does not; it is soon taken
     anytime = milestone.evidence.mode == "anytime"
-    before = last_looked(db, milestone, windows, series, today) if anytime else None
+    before = newest_checkpoint(db, milestone, windows, series, today) if anytime else None
     looked = _evaluate_blocks(milestone, windows, kept, before)
     met_on, proven_on = (looked.met_on, looked.proven_on) if looked else ({}, None)
     if kept and proven_on is None:  # on that day all of them were met, whatever its weeks say now
         roles = (("metric", milestone.metrics), ("guardrail", milestone.guardrails))
         met_on = {(role, one.name, one.faults): kept for role, targets in roles for one in targets} | met_on
-    proof = readings_on(milestone, windows, proven_on) if proven_on else {}
+    proof = readings_as_of(milestone, windows, proven_on) if proven_on else {}
     if kept and (proven_on is None or kept < proven_on):
         proof, proven_on = {}, kept
     ends = milestone.due if milestone.evidence.mode == "fixed" else today
     close = min(today, ends if proven_on is None else max(milestone.due, proven_on))
-    first, last = measured(windows, today)
-    plans = recorded(db, milestone.code)
+    first, last = first_and_last_day(windows, today)
+    plans = recorded_plans(db, milestone.code)
     spent = cost_entries(db, milestone.code, today)
     return Evidence(
-        readings=proof if proof and close == proven_on else readings_on(milestone, windows, close),
+        readings=proof if proof and close == proven_on else readings_as_of(milestone, windows, close),
         proof=proof,
         met_on=met_on,
         proven_on=proven_on,
@@ -117,14 +117,14 @@ def gather(db: Database, milestone: Milestone, windows: Mapping[str, Window], to
     )
 
 
-def readings_on(milestone: Milestone, windows: Mapping[str, Window], day: date) -> Readings:
+def readings_as_of(milestone: Milestone, windows: Mapping[str, Window], day: date) -> Readings:
     """All readings that a milestone's targets need, as of a day."""
     cut = {faults: window.until(day) for faults, window in windows.items()}
     wanted = {(target.name, target.faults) for target in (*milestone.metrics, *milestone.guardrails)}
     return {(name, faults): MEASURES[name].compute(cut[faults]) for name, faults in sorted(wanted)}
 
 
-def series_of(windows: Mapping[str, Window]) -> str:
+def series_key(windows: Mapping[str, Window]) -> str:
     """Which measurements a verdict rests on, as `none:1a2b standard:3c4d`."""
     return " ".join(f"{faults}:{window.question.series or '-'}" for faults, window in sorted(windows.items()))
 
@@ -161,7 +161,7 @@ def _evaluate_blocks(
                 break
             if key not in read:
                 read[key] = MEASURES[target.name].compute(cut[target.faults])
-            if criterion(milestone, role, target, read[key], look, met_on).verdict in {"met", "held"}:
+            if judge_criterion(milestone, role, target, read[key], look, met_on).verdict in {"met", "held"}:
                 met_on.setdefault((role, *key), look)
             else:
                 complete = False
@@ -172,7 +172,7 @@ def _evaluate_blocks(
 
 def _evaluation_days(milestone: Milestone, windows: Mapping[str, Window]) -> list[date]:
     """The days to look on: the ends of the blocks over that have data of the subject, from `min_blocks` on."""
-    last = min(over(window.question.mode, window.question.end) for window in windows.values())
+    last = min(last_finished_day(window.question.mode, window.question.end) for window in windows.values())
     ends = {end for window in windows.values() for _, end in window.seen() if end <= last.isoformat()}
     days = [date.fromisoformat(end) for end in sorted(ends)][milestone.evidence.min_blocks - 1 :]
     if milestone.evidence.mode == "anytime":
@@ -181,7 +181,7 @@ def _evaluation_days(milestone: Milestone, windows: Mapping[str, Window]) -> lis
     return [milestone.due] if last >= milestone.due and any(day <= milestone.due for day in days) else []
 
 
-def measured(windows: Mapping[str, Window], today: date) -> tuple[date | None, date | None]:
+def first_and_last_day(windows: Mapping[str, Window], today: date) -> tuple[date | None, date | None]:
     """First and last day of the blocks, over by a day, that have data of the subject."""
     blocks = [block for window in windows.values() for block in window.seen() if block[1] <= today.isoformat()]
     if not blocks:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
-from roadmap.criteria import reaches
-from roadmap.forecast.forecast import at_best
-from roadmap.forecast.probability import blocks_left, counted_from
+from roadmap.criteria import reaches_target
+from roadmap.forecast.forecast import best_possible_text
+from roadmap.forecast.probability import blocks_left, last_counted_day
 from roadmap.model import Reason
 from roadmap.wording.dates import block_noun, day
 from roadmap.wording.decisions import DECIDED, decision_text
@@ -51,12 +51,12 @@ def proven(
         yield Reason(code="proven", text=text, change=stays)
     for lost in done:
         if lost.verdict not in {"met", "held"}:
-            text = f"proven, regressed since: {open_one(lost, block_days).text}"
+            text = f"proven, regressed since: {open_criterion(lost, block_days).text}"
             change = f"{block_noun(block_days)}s that reach the target again"
             yield Reason(code=f"regressed:{lost.name}", text=text, change=change)
 
 
-def decided(decision: Decision) -> Reason:
+def paused_or_stopped(decision: Decision) -> Reason:
     """Who paused or stopped it, and why."""
     verb = DECIDED[decision.choice]
     text = decision_text(decision.choice, decision.owner, until=decision.until, as_of=decision.as_of, why=decision.why)
@@ -87,13 +87,13 @@ def not_built(milestone: Milestone, built: int) -> Iterator[Reason]:
         yield Reason(code="not_built", text=text, change=f"building service level {milestone.level}")
 
 
-def first_limit(milestone: Milestone) -> int:
+def first_evidence_limit_days(milestone: Milestone) -> int:
     """Days within which first evidence is due: a quarter of the time, but 14 at the least and 21 at the most."""
     length = (milestone.due - milestone.start).days + 1
     return math.ceil(min(FIRST_MOST_DAYS, max(FIRST_LEAST_DAYS, length * FIRST_SHARE)))
 
 
-def overdue(milestone: Milestone, evidence: Evidence, today: date) -> bool:
+def first_evidence_overdue(milestone: Milestone, evidence: Evidence, today: date) -> bool:
     """Whether the day by which first evidence was due has come; the first day counts as one.
 
     A pause that is over, and a decision to resume, begin the count anew: the days between were nobody's silence.
@@ -103,7 +103,7 @@ def overdue(milestone: Milestone, evidence: Evidence, today: date) -> bool:
         begins = max(begins, decision.as_of)
     elif decision and decision.last_day and decision.over(today):
         begins = max(begins, decision.last_day + timedelta(days=1))
-    return (today - begins).days + 1 >= first_limit(milestone)
+    return (today - begins).days + 1 >= first_evidence_limit_days(milestone)
 
 
 def stalled(milestone: Milestone, evidence: Evidence, today: date, built: int) -> Iterator[Reason]:
@@ -111,9 +111,9 @@ def stalled(milestone: Milestone, evidence: Evidence, today: date, built: int) -
     subject = milestone.subject
     missing = list(not_built(milestone, built))
     if evidence.first_day is None:
-        if not overdue(milestone, evidence, today):
+        if not first_evidence_overdue(milestone, evidence, today):
             return
-        text = f"no evidence of {subject} by day {first_limit(milestone)} after the start on "
+        text = f"no evidence of {subject} by day {first_evidence_limit_days(milestone)} after the start on "
         text += day(milestone.start)
         for reason in missing:
             yield Reason(code=reason.code, text=f"{reason.text}; {text}", change=reason.change)
@@ -143,7 +143,7 @@ def working_days(after: date, until: date) -> int:
     return 5 * weeks + sum((after.weekday() + i) % 7 < 5 for i in range(1, rest + 1))
 
 
-def facts(
+def fact_risks(
     milestone: Milestone, evidence: Evidence, done: Criteria, foreseen: tuple[Forecast, ...], today: date
 ) -> Iterator[Reason]:
     """Facts, not forecasts, that put a milestone at risk."""
@@ -152,14 +152,14 @@ def facts(
     best_of = {(f.role, f.name, f.faults): f for f in foreseen}
     for one in done:
         if one.verdict in {"not_met", "breached"}:
-            reason = open_one(one, days)
+            reason = open_criterion(one, days)
             yield Reason(code=f"fact:{reason.code}", text=f"fact: {reason.text}", change=reason.change)
             continue
         found = best_of.get((one.role, one.name, one.faults))
         target, measure = _target(milestone, one), MEASURES[one.name]
-        if found is not None and found.ceiling is not None and not reaches(target, found.ceiling):
+        if found is not None and found.ceiling is not None and not reaches_target(target, found.ceiling):
             goal = target_text(one.direction, one.target, one.unit)
-            said = at_best(target, measure, found.ceiling, found.estimate, days)
+            said = best_possible_text(target, measure, found.ceiling, found.estimate, days)
             text = f"fact: {measure.title}: {said}; target {goal}"
             code = "ceiling" if one.direction == "at_least" else "floor"
             yield Reason(code=f"fact:{code}:{one.name}", text=text, change=RE_PLAN)
@@ -180,7 +180,7 @@ def _too_little_time(milestone: Milestone, evidence: Evidence, done: Criteria, t
             yield Reason(code="fact:started_too_late", text=text, change=RE_PLAN)
         return
     short = max((need - c.reading.blocks for c in done if c.reading and c.reading.estimate is not None), default=0)
-    left = blocks_left(milestone.due, counted_from(today, days, evidence.last_day), days)
+    left = blocks_left(milestone.due, last_counted_day(today, days, evidence.last_day), days)
     if short > left:
         text = (
             f"fact: {plural(short, f'more {_word(days)}')} of evidence {_is(short)} needed, and {left} "
@@ -200,7 +200,7 @@ def forecast_risks(
         still = open_ones.get((one.role, one.name, one.faults))
         if still is None or one.odds is None:
             continue
-        if one.ceiling is not None and not reaches(_target(milestone, still), one.ceiling):
+        if one.ceiling is not None and not reaches_target(_target(milestone, still), one.ceiling):
             continue  # a fact has said so
         late = one.expected_on is None or one.expected_on > milestone.due
         if one.odds < 0.5 or late:
@@ -210,7 +210,7 @@ def forecast_risks(
             yield Reason(code=f"forecast:{kind}:{one.name}", text=text, change=change)
 
 
-def open_one(done: Criterion, block_days: int) -> Reason:
+def open_criterion(done: Criterion, block_days: int) -> Reason:
     """Why a criterion is not reached."""
     said = reading_text(done.reading, done.unit, done.kind, done.target)
     goal = target_text(done.direction, done.target, done.unit)

@@ -15,11 +15,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from roadmap.criteria import Criterion, criteria
-from roadmap.forecast.forecast import forecasts
+from roadmap.criteria import Criterion, judge_criteria
+from roadmap.forecast.forecast import forecast_targets
 from roadmap.judge import reasons
 from roadmap.judge.advice import advise
-from roadmap.model import Evidence, Reason, Verdict, over
+from roadmap.model import Evidence, Reason, Verdict, last_finished_day
 from roadmap.wording.dates import day
 from roadmap.wording.decisions import DECIDED
 from roadmap.wording.numbers import plural
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> Verdict:
     """The verdict on a milestone; `built` is the highest service level that stands today."""
     # one look, on the due date, is taken once that day is over; a proof has been
-    looked = today if evidence.proven_on else over(evidence.mode, today)
-    done = criteria(milestone, evidence.readings, looked, evidence.met_on)
-    foreseen = () if evidence.proven_on else forecasts(milestone, evidence.readings, today, evidence.last_day)
+    looked = today if evidence.proven_on else last_finished_day(evidence.mode, today)
+    done = judge_criteria(milestone, evidence.readings, looked, evidence.met_on)
+    foreseen = () if evidence.proven_on else forecast_targets(milestone, evidence.readings, today, evidence.last_day)
     status, why = _status(milestone, evidence, done, foreseen, today, built)
     if status not in {"proven", "stopped"}:
         why += reasons.pause_over(evidence.decision, today)
@@ -68,7 +68,7 @@ def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> 
     )
 
 
-def gate(verdict: Verdict, *, allow_insufficient: bool = False) -> int:
+def gate_exit_code(verdict: Verdict, *, allow_insufficient: bool = False) -> int:
     """Exit code of a gate: 0 proven, 5 failed (missed, not met, breached), 6 everything else.
 
     `allow_insufficient` lets pass what has not failed and merely lacks evidence yet: `insufficient` and `on_track`, but
@@ -95,21 +95,21 @@ def _status(
     if evidence.proven_on is not None:
         return "proven", list(reasons.proven(milestone, evidence.proven_on, done, days, evidence.planned_on))
     if decision and decision.holds(today):
-        return DECIDED[decision.choice], [reasons.decided(decision)]
+        return DECIDED[decision.choice], [reasons.paused_or_stopped(decision)]
     unbuilt = list(reasons.not_built(milestone, built))
     if today < milestone.start:
         return "not_started", [*unbuilt, *reasons.starts_later(milestone, today)]
-    open_ones = [reasons.open_one(c, days) for c in done if c.verdict not in {"met", "held"}]
+    open_ones = [reasons.open_criterion(c, days) for c in done if c.verdict not in {"met", "held"}]
     if today > milestone.due:
         late = plural((today - milestone.due).days, "day")
         text = f"due {day(milestone.due)}, {late} ago, and not proven"
         return "missed", [Reason(code="missed", text=text, change="a late proof, or a re-plan"), *unbuilt, *open_ones]
-    if unbuilt and evidence.first_day is None and not reasons.overdue(milestone, evidence, today):
+    if unbuilt and evidence.first_day is None and not reasons.first_evidence_overdue(milestone, evidence, today):
         return "not_started", unbuilt
     if quiet := list(reasons.stalled(milestone, evidence, today, built)):
         return "stalled", quiet
     risks = [
-        *reasons.facts(milestone, evidence, done, foreseen, today),
+        *reasons.fact_risks(milestone, evidence, done, foreseen, today),
         *reasons.forecast_risks(milestone, done, foreseen, days),
     ]
     if risks:

@@ -13,13 +13,13 @@ from pydantic import (
 )
 
 from roadmap.errors import PlanError
-from roadmap.plan.milestones import BLOCK_DAYS, Milestone, Plan, Rules, Target
+from roadmap.plan.milestones import BLOCK_DAYS, EvidenceRules, Milestone, Plan, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def load(path: Path, block_days: int = BLOCK_DAYS) -> Plan:
+def load_plan(path: Path, block_days: int = BLOCK_DAYS) -> Plan:
     """Read a milestone file; `block_days` is how long a block of evidence is: 7 in a replay, 1 in production.
 
     Raises:
@@ -75,7 +75,7 @@ def _message(kind: str, message: str, key: str, value: object, loc: tuple[int | 
 def _choices(loc: tuple[int | str, ...]) -> list[str]:
     """The keys that may stand where an unknown one does."""
     inside: dict[str, type[BaseModel]]
-    inside = {"metric": Target, "guardrail": Target, "evidence": Rules, "milestone": Milestone}
+    inside = {"metric": Target, "guardrail": Target, "evidence": EvidenceRules, "milestone": Milestone}
     model: type[BaseModel] = Plan
     for part in loc[:-1]:
         model = inside.get(str(part), model)

@@ -27,19 +27,19 @@ BLOCK_DAYS = 7
 
 
 #: With a first look any earlier, looking again and again makes more false "proven" than `alpha` allows.
-LEAST_BLOCKS = 6
+MIN_BLOCKS = 6
 
 
 #: Ten years of replayed weeks: more than anybody waits for, and few enough to reckon with.
-MOST_BLOCKS = 520
+MAX_BLOCKS = 520
 
 
 #: The longest review.
-MOST_REVIEW_DAYS = 365
+MAX_REVIEW_DAYS = 365
 
 
 #: More money than any milestone costs; sums of such amounts stay numbers.
-MOST_MONEY = 1e12
+MAX_AMOUNT = 1e12
 
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -96,7 +96,7 @@ class Target(BaseModel):
         return self
 
 
-class Rules(BaseModel):
+class EvidenceRules(BaseModel):
     """How much evidence a verdict takes."""
 
     model_config = STRICT
@@ -111,13 +111,13 @@ class Rules(BaseModel):
     min_grade: Literal["A", "B", "C", "D"] = Field(
         default="B", description="The weakest grade of evidence that may prove a target."
     )
-    min_blocks: Annotated[int, Field(ge=LEAST_BLOCKS, le=MOST_BLOCKS)] = Field(
+    min_blocks: Annotated[int, Field(ge=MIN_BLOCKS, le=MAX_BLOCKS)] = Field(
         default=12, description="Blocks of evidence before the first judgement: weeks in a replay, days in production."
     )
     min_coverage: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.80, description="Share of the control's work that both sides must have done."
     )
-    review_days: Annotated[int, Field(ge=0, le=MOST_REVIEW_DAYS)] = Field(
+    review_days: Annotated[int, Field(ge=0, le=MAX_REVIEW_DAYS)] = Field(
         default=0, description="Days that people need between the last evidence and the due date."
     )
 
@@ -143,10 +143,10 @@ class Milestone(BaseModel):
     revision: Annotated[int, Field(ge=1)] = Field(
         default=1, description="Number of the plan. A change after the start needs a higher one."
     )
-    budget: Annotated[float, Field(gt=0, le=MOST_MONEY)] | None = Field(
+    budget: Annotated[float, Field(gt=0, le=MAX_AMOUNT)] | None = Field(
         default=None, description="Money that the milestone may cost, in the currency of its entries."
     )
-    evidence: Rules = Field(default=Rules(), description="How much evidence a verdict takes.")
+    evidence: EvidenceRules = Field(default=EvidenceRules(), description="How much evidence a verdict takes.")
     metrics: Annotated[tuple[Target, ...], Field(strict=False, min_length=1)] = Field(
         alias="metric", description="Targets that must all be met for a proof."
     )
@@ -206,7 +206,7 @@ class Milestone(BaseModel):
             often = "weekly" if block_days == 7 else "daily"
             raise ValueError(
                 f"due {self.due} is too early for its own evidence: {blocks} {often} blocks take {need} days, it "
-                f"leaves {days}; make it {least} or later, or lower `min_blocks` (not below {LEAST_BLOCKS})"
+                f"leaves {days}; make it {least} or later, or lower `min_blocks` (not below {MIN_BLOCKS})"
             )
         for role, targets in (("metric", self.metrics), ("guardrail", self.guardrails)):
             seen = [(target.name, target.faults) for target in targets]

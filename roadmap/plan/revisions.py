@@ -43,7 +43,7 @@ class Revision:
         return date.fromisoformat(self.plan["due"])
 
 
-def recorded(db: Database, code: str) -> tuple[Revision, ...]:
+def recorded_plans(db: Database, code: str) -> tuple[Revision, ...]:
     """All plans of a milestone that were recorded, the first first."""
     if not db.table("plan_revision").exists():  # only older releases have written here; a reader may not add it
         return ()
@@ -54,14 +54,14 @@ def recorded(db: Database, code: str) -> tuple[Revision, ...]:
     )
 
 
-def check(db: Database, plan: Plan) -> None:
+def check_revisions(db: Database, plan: Plan) -> None:
     """Refuse a plan that hides an earlier one.
 
     Raises:
         PlanError: a milestone that has started was changed under the same revision, or its revision went back.
     """
     for milestone in plan.milestones:
-        kept = recorded(db, milestone.code)
+        kept = recorded_plans(db, milestone.code)
         if kept:
             _check(milestone, kept[-1])
 
@@ -76,7 +76,7 @@ def _check(milestone: Milestone, last: Revision) -> None:
             f"never goes back, so write `revision = {last.revision}` with that plan, or `revision = "
             f"{last.revision + 1}` for a new one"
         )
-    changed = changes(last.plan, milestone.told())
+    changed = describe_changes(last.plan, milestone.told())
     if changed:
         raise PlanError(
             f"{code}: {'; '.join(changed)}, but it is still revision {number}; write `revision = {number + 1}`, so "
@@ -84,10 +84,10 @@ def _check(milestone: Milestone, last: Revision) -> None:
         )
 
 
-def keep(db: Database, plan: Plan, today: date, now_us: int) -> None:
+def record_plans(db: Database, plan: Plan, today: date, now_us: int) -> None:
     """Record the plan of every milestone that has started, once for each revision; the caller has checked it."""
     for milestone in plan.milestones:
-        kept = recorded(db, milestone.code)
+        kept = recorded_plans(db, milestone.code)
         if (kept or today >= milestone.start) and milestone.revision not in {one.revision for one in kept}:
             told = json.dumps(milestone.told())
             row = {
@@ -100,28 +100,28 @@ def keep(db: Database, plan: Plan, today: date, now_us: int) -> None:
             }
             with write_transaction(db):
                 # another judge may have been quicker; what it recorded stays, and is checked next time
-                if milestone.revision not in {one.revision for one in recorded(db, milestone.code)}:
+                if milestone.revision not in {one.revision for one in recorded_plans(db, milestone.code)}:
                     db.table("plan_revision").insert(row)
 
 
-def gone(db: Database, plan: Plan) -> tuple[Revision, ...]:
+def removed_milestones(db: Database, plan: Plan) -> tuple[Revision, ...]:
     """The last plan of every milestone that has started and is no longer in the file: what was promised stays known."""
     if not db.table("plan_revision").exists():
         return ()
     codes = [str(code) for (code,) in db.execute("SELECT DISTINCT code FROM plan_revision ORDER BY code").fetchall()]
     there = {milestone.code for milestone in plan.milestones}
-    return tuple(recorded(db, code)[-1] for code in codes if code not in there)
+    return tuple(recorded_plans(db, code)[-1] for code in codes if code not in there)
 
 
-def in_force(db: Database, milestone: Milestone, day: date) -> Milestone:
+def plan_in_force(db: Database, milestone: Milestone, day: date) -> Milestone:
     """The milestone as it was planned on a day: by the last plan recorded until then, else by the first."""
-    kept = recorded(db, milestone.code)
+    kept = recorded_plans(db, milestone.code)
     if not kept:
         return milestone
-    return planned(milestone, next((one for one in reversed(kept) if one.as_of <= day), kept[0]))
+    return as_planned(milestone, next((one for one in reversed(kept) if one.as_of <= day), kept[0]))
 
 
-def planned(milestone: Milestone, revision: Revision) -> Milestone:
+def as_planned(milestone: Milestone, revision: Revision) -> Milestone:
     """A milestone with the plan of one of its revisions; title, objective and owner are today's."""
     if revision.revision == milestone.revision:
         return milestone
@@ -131,7 +131,7 @@ def planned(milestone: Milestone, revision: Revision) -> Milestone:
     return Milestone.model_validate_json(json.dumps(told), context={"block_days": 1})
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def describe_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What a plan said and says now, in words; nothing that the earlier one was silent about."""
     was, now = dict(_flat(before)), dict(_flat({name: after.get(name) for name in before}))
     said = []
@@ -177,7 +177,7 @@ def _word(value: str | None) -> str:
     return "not set" if value is None else value
 
 
-def first_words(revision: Revision) -> str:
+def describe_plan(revision: Revision) -> str:
     """What a plan promised: by when, and which targets."""
     targets = [f"{name} {goal}" for name, goal in _flat(revision.plan) if name.split()[0] in ROLES.values()]
     return f"due {revision.plan['due']}; {', '.join(targets)}"

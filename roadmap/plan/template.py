@@ -8,12 +8,12 @@ from datetime import date
 from importlib import resources
 
 
-def template() -> str:
+def replay_template() -> str:
     """The proof of concept's own milestones, in the year of its replay."""
     return (resources.files("roadmap") / "milestones.toml").read_text("utf-8")
 
 
-def starting(day: date) -> str:
+def live_template(day: date) -> str:
     """The milestones of a workspace in production, with dates moved so that the first one starts on a day."""
     text = (resources.files("roadmap") / "milestones-live.toml").read_text("utf-8")
     first: date = min(milestone["start"] for milestone in tomllib.loads(text)["milestone"])

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from roadmap.plan.milestones import Milestone
 
 
-def rests_on(windows: Mapping[str, Window], day: date) -> str:
+def hash_inputs(windows: Mapping[str, Window], day: date) -> str:
     """Hash of everything that looks until a day can see."""
     told = [(faults, window.rests_on(day)) for faults, window in sorted(windows.items())]
     return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
-def hashed(looked: Checkpoint | None, windows: Mapping[str, Window]) -> Checkpoint | None:
+def with_inputs_hash(looked: Checkpoint | None, windows: Mapping[str, Window]) -> Checkpoint | None:
     """The same with the hash of what it rests on."""
-    return replace(looked, sha256=rests_on(windows, looked.until)) if looked else None
+    return replace(looked, sha256=hash_inputs(windows, looked.until)) if looked else None
 
 
-def last_looked(
+def newest_checkpoint(
     db: Database, milestone: Milestone, windows: Mapping[str, Window], series: str, today: date
 ) -> Checkpoint | None:
     """How far was looked by the newest evaluation of this very plan and series; None where that no longer holds."""
@@ -55,4 +55,4 @@ def last_looked(
         proven_on=date.fromisoformat(kept["proven_on"]) if kept["proven_on"] else None,
         sha256=kept["sha256"],
     )
-    return found if rests_on(windows, found.until) == found.sha256 else None
+    return found if hash_inputs(windows, found.until) == found.sha256 else None

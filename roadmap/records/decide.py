@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from metrics.store.database import write_transaction
 from roadmap.errors import Refused
-from roadmap.plan.milestones import MOST_MONEY
-from roadmap.records.decisions import cost_entries, decisions
+from roadmap.plan.milestones import MAX_AMOUNT
+from roadmap.records.decisions import cost_entries, recorded_decisions
 from roadmap.records.evaluations import evaluation_of
 from roadmap.records.verdict_json import to_json
 from roadmap.wording.dates import day
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from roadmap.records.decisions import RecordedDecision
 
 
-def decide(
+def record_decision(
     db: Database, milestone: Milestone, verdict: Verdict, choice: str, why: str, owner: str, until: date | None,
     now_us: int,
 ) -> RecordedDecision:  # fmt: skip
@@ -58,7 +58,7 @@ def decide(
     }
     with write_transaction(db):  # entered first and checked then, so that nobody else decides in between
         db.table("decision").insert(row)
-        *before, taken = decisions(db, milestone.code, today)
+        *before, taken = recorded_decisions(db, milestone.code, today)
         _check(milestone.code, before[-1].decision if before else None, today, choice, until)
     return taken
 
@@ -87,7 +87,7 @@ def _check(code: str, last: Decision | None, today: date, choice: str, until: da
         raise Refused(f"{since}; `resume` it first, then `{choice}`")
 
 
-def spend(
+def record_spending(
     db: Database, milestone: Milestone, amount: float, note: str, as_of: date, now_us: int
 ) -> float:  # fmt: skip
     """Record an amount spent on a milestone; a negative one corrects. Returns what is spent by then, all in all.
@@ -99,8 +99,8 @@ def spend(
         raise Refused(
             f"{milestone.code}: {amount:g} is not an amount; give one above 0, or below it to correct another"
         )
-    if abs(amount) > MOST_MONEY:
-        raise Refused(f"{milestone.code}: {amount:g} is more than anything costs; give at most {MOST_MONEY:,.0f}")
+    if abs(amount) > MAX_AMOUNT:
+        raise Refused(f"{milestone.code}: {amount:g} is more than anything costs; give at most {MAX_AMOUNT:,.0f}")
     if not note.strip():
         raise Refused("--note is blank; an entry says what it was spent on")
     row = {

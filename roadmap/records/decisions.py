@@ -34,11 +34,11 @@ class RecordedDecision:
 
 def latest_decision(db: Database, code: str, today: date) -> Decision | None:
     """The latest decision on a milestone until a day; None while nobody decided anything."""
-    taken = decisions(db, code, today)
+    taken = recorded_decisions(db, code, today)
     return taken[-1].decision if taken else None
 
 
-def decisions(db: Database, code: str, today: date) -> tuple[RecordedDecision, ...]:
+def recorded_decisions(db: Database, code: str, today: date) -> tuple[RecordedDecision, ...]:
     """All decisions on a milestone until a day, the first first."""
     sql = (
         "SELECT id, choice, owner, why, until, as_of, advice, evidence FROM decision WHERE code = ? AND as_of <= ? "

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from roadmap.plan.milestones import Milestone
 
 
-def pin(db: Database, asked: Question, now_us: int) -> None:
+def pin_weights(db: Database, asked: Question, now_us: int) -> None:
     """Pin the weights of a question's series once the control has blocks enough for a verdict to rest on.
 
     They hold from the question's end on. A series that is pinned is left as it is, whatever the day of its pin.
@@ -45,7 +45,7 @@ def pin(db: Database, asked: Question, now_us: int) -> None:
         pin_baseline(db, asked, now_us)
 
 
-def keep(
+def record_evaluation(
     db: Database,
     milestone: Milestone,
     verdict: Verdict,

@@ -8,7 +8,7 @@ from statistics import median, multimode
 from typing import TYPE_CHECKING, Any
 
 from metrics.measures.comparison import block_series
-from roadmap.judge.evidence import question
+from roadmap.judge.evidence import milestone_question
 from roadmap.wording.dates import days_between
 from roadmap.wording.gains import less_time
 from roadmap.wording.numbers import count, plural, time_unit
@@ -140,7 +140,7 @@ def block_points(db: Database, parts: Iterable[MilestoneSpan], mode: str, faults
     return [
         _block_point(row, part)
         for part in parts
-        for row in block_series(db, question(part.milestone, part.end, mode, faults))
+        for row in block_series(db, milestone_question(part.milestone, part.end, mode, faults))
     ]
 
 

@@ -38,7 +38,7 @@ SAVED = "Time saved: processing time per record the partner holds in the end, li
 SECOND_CONTROL = "monolith#2"
 
 
-def doubts(db: Database | None, head: HeadlineCandidate | None) -> tuple[str, ...]:
+def list_caveats(db: Database | None, head: HeadlineCandidate | None) -> tuple[str, ...]:
     """The gravest things to bear in mind about the answer, three at most."""
     if db is None or head is None:
         return ("Nothing was measured, so nothing here can be wrong yet but the plan.",)
@@ -88,7 +88,7 @@ def against_itself(db: Database, asked: Question) -> str | None:
     return f"{gained(found.estimate, found.low, found.high)}{f', likely {likely}' if likely else ''}"
 
 
-def how(verdicts: Iterable[Verdict], head: HeadlineCandidate | None) -> tuple[str, ...]:
+def describe_measurement(verdicts: Iterable[Verdict], head: HeadlineCandidate | None) -> tuple[str, ...]:
     """Each way of measuring that a number rests on, the answer's first, and what the two main numbers mean."""
     found = [head.reading] if head else []
     found += [c.reading for v in reversed(list(verdicts)) for c in v.criteria if c.reading is not None]

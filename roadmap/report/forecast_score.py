@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.store.database import clock_of
-from roadmap.judge.evidence import gather, windows_of
-from roadmap.model import over
-from roadmap.plan.revisions import planned, recorded
+from roadmap.judge.evidence import gather_evidence, load_windows
+from roadmap.model import last_finished_day
+from roadmap.plan.revisions import as_planned, recorded_plans
 
 if TYPE_CHECKING:
     from datetime import date
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from roadmap.plan.milestones import Milestone
 
 #: Scored forecasts below which a score says little.
-ENOUGH = 10
+MIN_SCORED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
+class ForecastScore:
     """The forecasts of a milestone against what came of them."""
 
     scored: int
@@ -32,20 +32,20 @@ class Score:
     text: str
 
 
-def score(db: Database, milestone: Milestone, today: date) -> Score:
+def score_forecasts(db: Database, milestone: Milestone, today: date) -> ForecastScore:
     """The Brier score of all forecasts stored for a milestone until a day (Brier 1950, for one outcome of two).
 
     A forecast is scored once the milestone is proven or the due date it was made for is over; its outcome is 1 where
     its target, as it was planned then, was met by that date, else 0.
     """
-    last = over(clock_of(db), today).isoformat()
+    last = last_finished_day(clock_of(db), today).isoformat()
     known: dict[int, Evidence] = {}
     errors, waiting = [], 0
     for revision, key, due, odds in _stored(db, milestone.code, today):
         if revision not in known:
-            plans = {one.revision: one for one in recorded(db, milestone.code)}
-            then = planned(milestone, plans[revision]) if revision in plans else milestone
-            known[revision] = gather(db, then, windows_of(db, then, today), today)
+            plans = {one.revision: one for one in recorded_plans(db, milestone.code)}
+            then = as_planned(milestone, plans[revision]) if revision in plans else milestone
+            known[revision] = gather_evidence(db, then, load_windows(db, then, today), today)
         proven_on = known[revision].proven_on
         met = [day for day in (known[revision].met_on.get(key), proven_on) if day is not None]
         if proven_on is None and last < due:
@@ -54,7 +54,7 @@ def score(db: Database, milestone: Milestone, today: date) -> Score:
             outcome = float(any(day.isoformat() <= due for day in met))
             errors.append((odds - outcome) ** 2)
     brier = sum(errors) / len(errors) if errors else None
-    return Score(scored=len(errors), waiting=waiting, brier=brier, text=_said(len(errors), waiting, brier))
+    return ForecastScore(scored=len(errors), waiting=waiting, brier=brier, text=_said(len(errors), waiting, brier))
 
 
 def _stored(
@@ -75,7 +75,7 @@ def _said(scored: int, waiting: int, brier: float | None) -> str:
     later = f"; {_many(waiting)} cannot be scored yet" if waiting else ""
     if brier is None:
         return f"{_many(waiting)}, none of which can be scored yet" if waiting else "no forecast with odds so far"
-    if scored < ENOUGH:
+    if scored < MIN_SCORED:
         return f"{_many(scored)}, Brier score {brier:.2f}: too few to say much{later}"
     return f"{_many(scored)}, Brier score {brier:.2f}; 0.25 is a coin's{later}"
 

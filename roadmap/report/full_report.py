@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from metrics.measures.registry import MEASURES
-from roadmap.records.decisions import decisions
+from roadmap.records.decisions import recorded_decisions
 from roadmap.report.block_series import last_block_end
-from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, title
+from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, status_text
 from roadmap.wording.dates import data_until_text, day, slip_basis, slip_parts
 from roadmap.wording.decisions import decision_text
 from roadmap.wording.verdicts import reading_text, spent_text, standing_sentences, target_text
@@ -72,7 +72,7 @@ def gather(
     db: Database | None, plan: Plan, verdicts: Sequence[Verdict], today: date, clock: str, heading: str
 ) -> FullReport:  # fmt: skip
     """Return the report on a plan and its verdicts as of a day; without a database there are no decisions."""
-    made = [(v.code, decision) for v in verdicts for decision in (decisions(db, v.code, today) if db else ())]
+    made = [(v.code, decision) for v in verdicts for decision in (recorded_decisions(db, v.code, today) if db else ())]
     made.sort(key=lambda pair: pair[1].decision.as_of)
     return FullReport(
         heading=heading,
@@ -112,7 +112,7 @@ def _row(v: Verdict, today: date) -> FullReportRow:
         objective=v.objective,
         owner=v.owner or "not named",
         status=v.status,
-        said=title(v),
+        said=status_text(v),
         why=v.reasons[0].text if v.reasons else "",
         measured=tuple(("Guardrail: " if c.role == "guardrail" else "") + describe(c) for c in v.criteria),
         due=day(v.due),

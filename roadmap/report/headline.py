@@ -12,7 +12,7 @@ from metrics.measures import comparison
 from metrics.measures.registry import MEASURES
 from metrics.measures.window import load_window
 from metrics.question import block_days, block_word
-from roadmap.judge.evidence import question
+from roadmap.judge.evidence import milestone_question
 from roadmap.report.block_series import time_target
 from roadmap.wording.gains import Gain, RunsOfBothSides
 
@@ -67,7 +67,7 @@ class HeadlineCandidate:
     gain: Gain
 
 
-def candidates(
+def headline_candidates(
     db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, built: int, mode: str
 ) -> list[HeadlineCandidate]:
     """Every milestone that is built and has started, in order of start; without any, the first of the plan."""
@@ -90,7 +90,7 @@ def _candidate(db: Database, milestone: Milestone, verdict: Verdict, today: date
         c.reading for c in verdict.criteria if c.name == "busy_time_saved" and c.reading and c.faults == "standard"
     ]
     end = judged[0].end if judged else min(today, milestone.due)
-    asked = question(milestone, end, mode, faults)
+    asked = milestone_question(milestone, end, mode, faults)
     reading = judged[0] if judged else comparison.busy_time_saved(db, asked)
     asked = replace(asked, series=reading.series)
     lacks = [MEASURES[c.name].title.lower() for c in verdict.criteria if c.verdict not in {"met", "held"}]

@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from roadmap.plan.revisions import Revision, changes, first_words, recorded
-from roadmap.records.decisions import CostEntry, RecordedDecision, cost_entries, decisions
+from roadmap.plan.revisions import Revision, describe_changes, describe_plan, recorded_plans
+from roadmap.records.decisions import CostEntry, RecordedDecision, cost_entries, recorded_decisions
 from roadmap.records.verdict_json import to_json as verdict_json
-from roadmap.report.forecast_score import Score, score
-from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, repeats, title
+from roadmap.report.forecast_score import ForecastScore, score_forecasts
+from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, repeats_criterion, status_text
 from roadmap.wording.dates import day, slip_basis, slip_parts
 from roadmap.wording.decisions import decision_text
 from roadmap.wording.numbers import amount
@@ -35,26 +35,26 @@ TERMS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dossier:
+class MilestoneDetail:
     """A verdict with everything recorded around it until its day."""
 
     verdict: Verdict
     plans: tuple[Revision, ...]
     decisions: tuple[RecordedDecision, ...]
     entries: tuple[CostEntry, ...]
-    score: Score | None  #: None while there is no database
+    score: ForecastScore | None  #: None while there is no database
     same_as_kept: bool | None  #: whether the evaluation kept on that day rests on the same inputs; None: none was kept
 
 
-def gather(db: Database | None, milestone: Milestone, verdict: Verdict) -> Dossier:
+def gather(db: Database | None, milestone: Milestone, verdict: Verdict) -> MilestoneDetail:
     """The dossier of a milestone as of its verdict's day; without a database there is only the verdict."""
     today, code = verdict.as_of, milestone.code
-    return Dossier(
+    return MilestoneDetail(
         verdict=verdict,
-        plans=recorded(db, code) if db else (),
-        decisions=decisions(db, code, today) if db else (),
+        plans=recorded_plans(db, code) if db else (),
+        decisions=recorded_decisions(db, code, today) if db else (),
         entries=cost_entries(db, code, today) if db else (),
-        score=score(db, milestone, today) if db else None,
+        score=score_forecasts(db, milestone, today) if db else None,
         same_as_kept=_same_as_kept(db, verdict) if db else None,
     )
 
@@ -71,7 +71,7 @@ def _inputs(verdict: dict[str, Any]) -> list[tuple[str, str, str | None]]:
     return sorted((m["name"], m["faults"], m["inputs_sha256"]) for m in verdict["metrics"])
 
 
-def to_json(dossier: Dossier) -> dict[str, Any]:
+def to_json(dossier: MilestoneDetail) -> dict[str, Any]:
     """A dossier as plain data: the verdict's keys, and plans, decisions, entries, forecast_score, same_as_kept."""
     score = dossier.score
     return verdict_json(dossier.verdict) | {
@@ -79,7 +79,7 @@ def to_json(dossier: Dossier) -> dict[str, Any]:
             {"revision": one.revision, "as_of": one.as_of.isoformat(), "sha256": one.sha256, "plan": dict(one.plan)}
             for one in dossier.plans
         ],
-        "decisions": [taken_json(taken) for taken in dossier.decisions],
+        "decisions": [decision_json(taken) for taken in dossier.decisions],
         "entries": [
             {"amount": entry.amount, "note": entry.note, "as_of": entry.as_of.isoformat()} for entry in dossier.entries
         ],
@@ -90,7 +90,7 @@ def to_json(dossier: Dossier) -> dict[str, Any]:
     }
 
 
-def taken_json(taken: RecordedDecision) -> dict[str, Any]:
+def decision_json(taken: RecordedDecision) -> dict[str, Any]:
     """A decision as plain data, with the status that it was taken on; the whole frozen verdict stays in the store."""
     return {
         "choice": taken.decision.choice,
@@ -104,44 +104,44 @@ def taken_json(taken: RecordedDecision) -> dict[str, Any]:
     }
 
 
-def to_text(dossier: Dossier) -> str:
+def to_text(dossier: MilestoneDetail) -> str:
     """A dossier in words, part by part."""
     parts = (_head, _criteria, _forecast, _plans, _decisions, _spending, _terms)
     return "\n\n".join("\n".join(part(dossier)) for part in parts)
 
 
-def line(label: str, text: str) -> str:
+def labelled_line(label: str, text: str) -> str:
     """A labelled line, as `status` has them."""
     return f"  {label:<10} {text}"
 
 
-def _head(dossier: Dossier) -> Iterator[str]:
+def _head(dossier: MilestoneDetail) -> Iterator[str]:
     v = dossier.verdict
-    yield f"{f'{v.code} {v.title}':<20} {title(v)}"
-    yield line("what for", v.objective)
-    yield line("owner", v.owner or "nobody named")
-    yield line(
+    yield f"{f'{v.code} {v.title}':<20} {status_text(v)}"
+    yield labelled_line("what for", v.objective)
+    yield labelled_line("owner", v.owner or "nobody named")
+    yield labelled_line(
         "subject",
         f"{v.subject} from {day(v.start)} to {day(v.due)}; last responsible start {day(v.last_start)}",
     )
-    reasons = [reason for i, reason in enumerate(v.reasons) if i == 0 or not repeats(reason.code, v)]
+    reasons = [reason for i, reason in enumerate(v.reasons) if i == 0 or not repeats_criterion(reason.code, v)]
     for i, reason in enumerate(reasons):
-        yield line("" if i else "why", reason.text)
-    yield line("would move", "; ".join(dict.fromkeys(reason.change for reason in v.reasons)))
-    yield line("advice", advice_text(v.advice.choice, v.advice.text))
+        yield labelled_line("" if i else "why", reason.text)
+    yield labelled_line("would move", "; ".join(dict.fromkeys(reason.change for reason in v.reasons)))
+    yield labelled_line("advice", advice_text(v.advice.choice, v.advice.text))
     if dossier.same_as_kept is False:
-        yield line(
+        yield labelled_line(
             "note", "the evaluation kept on that day rests on other inputs: runs came late, or weights since pinned"
         )
 
 
-def _criteria(dossier: Dossier) -> Iterator[str]:
+def _criteria(dossier: MilestoneDetail) -> Iterator[str]:
     yield "Measured"
     for criterion in dossier.verdict.criteria:
         told = criterion_text if criterion.reading else goal_text
-        yield line(criterion.role, told(criterion))
+        yield labelled_line(criterion.role, told(criterion))
         if criterion.reading:
-            yield from (line("", text) for text in _rests_on(criterion, criterion.reading))
+            yield from (labelled_line("", text) for text in _rests_on(criterion, criterion.reading))
 
 
 def _rests_on(criterion: Criterion, reading: Reading) -> Iterator[str]:
@@ -165,51 +165,53 @@ def _rests_on(criterion: Criterion, reading: Reading) -> Iterator[str]:
         yield f"  beside it: {', '.join(others)}"
 
 
-def _forecast(dossier: Dossier) -> Iterator[str]:
+def _forecast(dossier: MilestoneDetail) -> Iterator[str]:
     yield "Forecast"
-    told = [line(f.role, forecast_text(f)) for f in dossier.verdict.forecasts]
-    yield from told or [line("", "nothing left to foresee" if dossier.verdict.proven_on else "none yet")]
+    told = [labelled_line(f.role, forecast_text(f)) for f in dossier.verdict.forecasts]
+    yield from told or [labelled_line("", "nothing left to foresee" if dossier.verdict.proven_on else "none yet")]
     if dossier.score:
-        yield line("so far", dossier.score.text)
+        yield labelled_line("so far", dossier.score.text)
 
 
-def _plans(dossier: Dossier) -> Iterator[str]:
+def _plans(dossier: MilestoneDetail) -> Iterator[str]:
     yield "Plans"
     if not dossier.plans:
-        yield line("", "none recorded; a plan is fixed when its milestone starts and is judged on a database")
+        yield labelled_line("", "none recorded; a plan is fixed when its milestone starts and is judged on a database")
         return
     first, *later = dossier.plans
-    yield line(f"revision {first.revision}", f" recorded {day(first.as_of)}: {first_words(first)}")
+    yield labelled_line(f"revision {first.revision}", f" recorded {day(first.as_of)}: {describe_plan(first)}")
     for before, after in zip(dossier.plans, later, strict=False):
-        changed = "; ".join(changes(before.plan, after.plan)) or "nothing changed"
-        yield line(f"revision {after.revision}", f" recorded {day(after.as_of)}: {changed}")
+        changed = "; ".join(describe_changes(before.plan, after.plan)) or "nothing changed"
+        yield labelled_line(f"revision {after.revision}", f" recorded {day(after.as_of)}: {changed}")
     verdict = dossier.verdict
     if verdict.slip_days:
         parts = slip_parts(verdict.first_due, verdict.due, verdict.proven_on, verdict.as_of)
-        yield line("slip", f"{'; '.join(parts)}; {slip_basis(verdict.first_due, verdict.due, verdict.proven_on)}")
+        yield labelled_line(
+            "slip", f"{'; '.join(parts)}; {slip_basis(verdict.first_due, verdict.due, verdict.proven_on)}"
+        )
 
 
-def _decisions(dossier: Dossier) -> Iterator[str]:
+def _decisions(dossier: MilestoneDetail) -> Iterator[str]:
     yield "Decisions"
     if not dossier.decisions:
-        yield line("", "none recorded")
+        yield labelled_line("", "none recorded")
     for taken in dossier.decisions:
         decided = taken.decision
         text = decision_text(decided.choice, decided.owner, until=decided.until, as_of=decided.as_of, why=decided.why)
-        yield line(decided.choice, text)
+        yield labelled_line(decided.choice, text)
         if taken.advice:
-            yield line("", f"advised then: {taken.advice}")
+            yield labelled_line("", f"advised then: {taken.advice}")
 
 
-def _spending(dossier: Dossier) -> Iterator[str]:
+def _spending(dossier: MilestoneDetail) -> Iterator[str]:
     yield "Spending"
-    yield line("", spent_text(dossier.verdict.spent, dossier.verdict.budget))
+    yield labelled_line("", spent_text(dossier.verdict.spent, dossier.verdict.budget))
     for entry in dossier.entries:
-        yield line("", f"{day(entry.as_of)}: {entry.amount:,.2f}, {entry.note}")
+        yield labelled_line("", f"{day(entry.as_of)}: {entry.amount:,.2f}, {entry.note}")
 
 
-def _terms(dossier: Dossier) -> Iterator[str]:
+def _terms(dossier: MilestoneDetail) -> Iterator[str]:
     del dossier
     yield "Words"
     for name, meaning in TERMS:
-        yield line(name, meaning)
+        yield labelled_line(name, meaning)

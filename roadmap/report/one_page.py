@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from metrics.question import block_word
 from metrics.store.series import METHOD
-from roadmap.plan.revisions import gone
-from roadmap.records.decisions import decisions
+from roadmap.plan.revisions import removed_milestones
+from roadmap.records.decisions import recorded_decisions
 from roadmap.report import block_series, caveats, headline, key_figures, one_page_table, svg_chart
 from roadmap.report.one_page_table import DENSE, ROOMY
 from roadmap.wording import dates, gains
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Plan
     from roadmap.report.headline import HeadlineCandidate
-    from roadmap.report.key_figures import Figure
-    from roadmap.report.one_page_table import Row
+    from roadmap.report.key_figures import KeyFigure
+    from roadmap.report.one_page_table import OnePageRow
     from roadmap.wording.gains import Answer
 
 #: What kind of data it is, on the page's own tag.
@@ -65,9 +65,9 @@ class OnePageReport:
     headline: str
     detail: str
     standing: tuple[str, ...]  #: how many are proven, and what needs somebody
-    figures: tuple[Figure, ...]
-    drawing: svg_chart.Drawing | None
-    rows: tuple[Row, ...]
+    figures: tuple[KeyFigure, ...]
+    drawing: svg_chart.SvgChart | None
+    rows: tuple[OnePageRow, ...]
     more: str  #: which milestones found no room
     gone: str  #: which were planned once and have left the file
     fill: str  #: "roomy", "close" or "dense": the size of the table's type
@@ -84,11 +84,11 @@ def gather(
     db: Database | None, plan: Plan, verdicts: Sequence[Verdict], today: date, clock: str, built: int
 ) -> OnePageReport:  # fmt: skip
     """The sheet on a plan and its verdicts as of a day; without a database nothing was measured."""
-    seen = headline.candidates(db, plan, verdicts, today, built, clock) if db else []
+    seen = headline.headline_candidates(db, plan, verdicts, today, built, clock) if db else []
     head = headline.pick_headline(seen) if seen else None
     faults = "real" if clock == "live" else "standard"
     fill = "roomy" if len(verdicts) <= ROOMY else "close" if len(verdicts) <= DENSE else "dense"
-    rows, more = one_page_table.rows(verdicts, today, fill)
+    rows, more = one_page_table.one_page_rows(verdicts, today, fill)
     said = gains.answer(head.gain) if head else None
     return OnePageReport(
         kind=KINDS[clock],
@@ -103,15 +103,15 @@ def gather(
         if said
         else f"What follows is the plan alone; {FILLS[clock]} the numbers.",
         standing=tuple(shortened(text, 110) for text in standing_sentences({v.code: v.status for v in verdicts})),
-        figures=key_figures.figures(db, head, plan, verdicts),
+        figures=key_figures.key_figures(db, head, plan, verdicts),
         drawing=_drawn(db, plan, built, today, clock, faults, HEIGHTS[fill]) if db else None,
         rows=rows,
         more=more,
         gone=shortened(_gone(db, plan, today), 150) if db else "",
         fill=fill,
         decision=shortened(_newest(db, verdicts, today) if db else "None recorded.", 230),
-        doubts=tuple(shortened(text, 130) for text in caveats.doubts(db, head)),
-        how=tuple(shortened(text, 130) for text in caveats.how(verdicts, head)),
+        doubts=tuple(shortened(text, 130) for text in caveats.list_caveats(db, head)),
+        how=tuple(shortened(text, 130) for text in caveats.describe_measurement(verdicts, head)),
         method=METHOD,
         plan_sha256=_plan_sha256(plan),
         inputs_sha256=_inputs_sha256(verdicts, head),
@@ -148,22 +148,24 @@ def _counted(head: HeadlineCandidate | None, faults: str) -> str:
 
 def _drawn(
     db: Database, plan: Plan, built: int, today: date, clock: str, faults: str, height: int
-) -> svg_chart.Drawing | None:
+) -> svg_chart.SvgChart | None:
     parts = block_series.milestone_spans(plan, built, today)
     unit = block_word(clock)
-    return svg_chart.draw(
+    return svg_chart.draw_chart(
         block_series.block_points(db, parts, clock, faults), parts, under_faults(faults), unit, height
     )
 
 
 def _gone(db: Database, plan: Plan, today: date) -> str:
-    return removed_text({plan.code: plan.due for plan in gone(db, plan) if plan.as_of <= today})
+    return removed_text({plan.code: plan.due for plan in removed_milestones(db, plan) if plan.as_of <= today})
 
 
 def _newest(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
     """The decision that was taken last, with what was advised then."""
     taken = [
-        (one.decision.as_of, one.decision.id, v.code, one) for v in verdicts for one in decisions(db, v.code, today)
+        (one.decision.as_of, one.decision.id, v.code, one)
+        for v in verdicts
+        for one in recorded_decisions(db, v.code, today)
     ]
     if not taken:
         return "None recorded."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
-from roadmap.report.verdict_text import title
+from roadmap.report.verdict_text import status_text
 from roadmap.wording.dates import day, slip_parts
 from roadmap.wording.gains import gained, less_time
 from roadmap.wording.numbers import MISSING, count, odds_text, span
@@ -41,7 +41,7 @@ LAST = ("proven", "not_started")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class OnePageRow:
     """One milestone in words; what is not known is said so."""
 
     code: str
@@ -61,7 +61,7 @@ class Row:
     budget: str
 
 
-def rows(verdicts: Sequence[Verdict], today: date, fill: str) -> tuple[tuple[Row, ...], str]:
+def one_page_rows(verdicts: Sequence[Verdict], today: date, fill: str) -> tuple[tuple[OnePageRow, ...], str]:
     """The rows that there is room for, in the plan's order, and a sentence on the others.
 
     Args:
@@ -83,16 +83,16 @@ def _weight(status: str) -> int:
     return 2 + LAST.index(status) if status in LAST else 1
 
 
-def _row(v: Verdict, today: date, fill: str) -> Row:
+def _row(v: Verdict, today: date, fill: str) -> OnePageRow:
     timed = next((c for c in v.criteria if c.name == "busy_time_saved"), None)
     gain, likely = _gain(timed)
-    return Row(
+    return OnePageRow(
         code=shortened(v.code, 14),
         title=shortened(v.title, TITLES[fill]),
         why=_why(v, REASONS[fill]),
         status=v.status,
         said=STATUS[v.status],
-        late=title(v).removeprefix(STATUS[v.status]).removeprefix(", "),
+        late=status_text(v).removeprefix(STATUS[v.status]).removeprefix(", "),
         gain=gain,
         range=likely,
         target="none set" if timed is None else target_text(timed.direction, timed.target, timed.unit),

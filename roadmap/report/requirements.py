@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from roadmap.forecast.required_evidence import Need, needs
-from roadmap.judge.evidence import measured, windows_of
+from roadmap.forecast.required_evidence import Requirement, requirements
+from roadmap.judge.evidence import first_and_last_day, load_windows
 from roadmap.wording.dates import day
 
 if TYPE_CHECKING:
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class MilestoneRequirements:
     """A milestone, and what each of its targets still takes."""
 
     milestone: Milestone
     verdict: Verdict
-    needs: tuple[Need, ...]
+    needs: tuple[Requirement, ...]
     block_days: int
 
 
-def gather(db: Database | None, milestone: Milestone, verdict: Verdict, block_days: int) -> Outlook:
+def gather(db: Database | None, milestone: Milestone, verdict: Verdict, block_days: int) -> MilestoneRequirements:
     """What each target takes, from what was measured until the verdict's day; without a database, from nothing."""
     today = verdict.as_of
     readings = {(c.name, c.faults): c.reading for c in verdict.criteria if c.reading is not None}
-    first_day = measured(windows_of(db, milestone, today), today)[0] if db else None
-    found = needs(milestone, readings, today, first_day, block_days)
-    return Outlook(milestone=milestone, verdict=verdict, needs=found, block_days=block_days)
+    first_day = first_and_last_day(load_windows(db, milestone, today), today)[0] if db else None
+    found = requirements(milestone, readings, today, first_day, block_days)
+    return MilestoneRequirements(milestone=milestone, verdict=verdict, needs=found, block_days=block_days)
 
 
-def to_json(outlook: Outlook) -> dict[str, Any]:
+def to_json(outlook: MilestoneRequirements) -> dict[str, Any]:
     """An outlook as plain data; what cannot be said is None."""
     milestone = outlook.milestone
     return {
@@ -63,7 +63,7 @@ def to_json(outlook: Outlook) -> dict[str, Any]:
     }
 
 
-def to_text(outlook: Outlook) -> str:
+def to_text(outlook: MilestoneRequirements) -> str:
     """An outlook in words, a line a target; of what is proven, that nothing more is needed."""
     milestone, verdict = outlook.milestone, outlook.verdict
     unit = "weeks" if outlook.block_days == 7 else "days"

@@ -34,7 +34,7 @@ NAME_ROOM = 44.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class SvgLine:
     """One line, as an SVG path, and its label at the end."""
 
     role: str  #: "baseline", "service" or "target"
@@ -45,7 +45,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
+class SvgTick:
     """A place on an axis, or a day to see on it, with what stands there."""
 
     at: float
@@ -53,7 +53,7 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
+class SvgChart:
     """Busy seconds per 1,000 records by block. Places are in units of the drawing, from its upper left corner."""
 
     title: str  #: the message
@@ -63,16 +63,16 @@ class Drawing:
     floor: float  #: where 0 is
     left: float
     right: float
-    lines: tuple[Line, ...]
-    across: tuple[Tick, ...]  #: days along the bottom
-    up: tuple[Tick, ...]  #: seconds up the left side
-    marks: tuple[Tick, ...]  #: milestones where they start
+    lines: tuple[SvgLine, ...]
+    across: tuple[SvgTick, ...]  #: days along the bottom
+    up: tuple[SvgTick, ...]  #: seconds up the left side
+    marks: tuple[SvgTick, ...]  #: milestones where they start
     width: int = WIDTH
 
 
-def draw(
+def draw_chart(
     weeks: Sequence[BlockPoint], parts: Sequence[MilestoneSpan], faults: str, unit: str, height: int
-) -> Drawing | None:
+) -> SvgChart | None:
     """The drawing of both sides and the target; None where neither was measured.
 
     Args:
@@ -112,8 +112,8 @@ def draw(
         if runs:
             points = [[(x(_middle(week)), y(seconds)) for week, seconds in run] for run in runs]
             path = "".join(_path(run) for run in points)
-            lines.append(Line(role=role, path=path, label=label, x=points[-1][-1][0] + 6, y=points[-1][-1][1]))
-    return Drawing(
+            lines.append(SvgLine(role=role, path=path, label=label, x=points[-1][-1][0] + 6, y=points[-1][-1][1]))
+    return SvgChart(
         title=_message(weeks, unit),
         what=f"Busy time per 1,000 records the partner holds, by {unit}, {days_between(first, last)}; {faults}, "
         "all feeds together.",
@@ -123,9 +123,9 @@ def draw(
         left=float(left),
         right=right,
         lines=tuple(_apart(lines, TOP + 3, floor - 2)),
-        across=tuple(Tick(at=x(day), text=f"{day.day} {day:%b}") for day in _days(first, last)),
-        up=tuple(Tick(at=y(seconds), text=said) for seconds, said in marks),
-        marks=tuple(_named(Tick(at=x(max(part.start, first)), text=shortened(part.code, 8)) for part in parts)),
+        across=tuple(SvgTick(at=x(day), text=f"{day.day} {day:%b}") for day in _days(first, last)),
+        up=tuple(SvgTick(at=y(seconds), text=said) for seconds, said in marks),
+        marks=tuple(_named(SvgTick(at=x(max(part.start, first)), text=shortened(part.code, 8)) for part in parts)),
     )
 
 
@@ -167,15 +167,15 @@ def _days(first: date, last: date) -> list[date]:
     return found[:: math.ceil(len(found) / 7)] if len(found) > 1 else [first, last]
 
 
-def _named(marks: Iterator[Tick]) -> Iterator[Tick]:
+def _named(marks: Iterator[SvgTick]) -> Iterator[SvgTick]:
     """Marks, the names of those left out that would run into the one before."""
     until = -math.inf
     for mark in marks:
-        yield mark if mark.at >= until else Tick(at=mark.at, text="")
+        yield mark if mark.at >= until else SvgTick(at=mark.at, text="")
         until = max(until, mark.at + NAME_ROOM) if mark.at >= until else until
 
 
-def _apart(lines: Sequence[Line], top: float, floor: float) -> Iterator[Line]:
+def _apart(lines: Sequence[SvgLine], top: float, floor: float) -> Iterator[SvgLine]:
     """Lines with their labels moved apart, in the order in which they end, from the top."""
     order = sorted(range(len(lines)), key=lambda n: lines[n].y)
     places = {n: lines[n].y for n in order}
@@ -186,7 +186,7 @@ def _apart(lines: Sequence[Line], top: float, floor: float) -> Iterator[Line]:
         places[n] = max(min(places[n], low), top)
         low = places[n] - APART
     for n, line in enumerate(lines):
-        yield Line(role=line.role, path=line.path, label=line.label, x=line.x, y=round(places[n] + 3.5, 1))
+        yield SvgLine(role=line.role, path=line.path, label=line.label, x=line.x, y=round(places[n] + 3.5, 1))
 
 
 def _message(weeks: Sequence[BlockPoint], unit: str) -> str:

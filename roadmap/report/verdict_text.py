@@ -24,7 +24,7 @@ def forecast_text(forecast: Forecast) -> str:
     return f"{MEASURES[forecast.name].title}{under}: {forecast.text}"
 
 
-def title(verdict: Verdict) -> str:
+def status_text(verdict: Verdict) -> str:
     """The status in a few words: `proven, 12 days late`."""
     word = STATUS[verdict.status]
     if verdict.proven_on is None:
@@ -41,8 +41,8 @@ def to_text(verdicts: Iterable[Verdict]) -> str:
 
 def _lines(verdict: Verdict) -> list[str]:
     name = f"{verdict.code} {verdict.title}"
-    lines = [f"{name:<20} {title(verdict)}"]
-    reasons = [r for i, r in enumerate(verdict.reasons) if i == 0 or not repeats(r.code, verdict)]
+    lines = [f"{name:<20} {status_text(verdict)}"]
+    reasons = [r for i, r in enumerate(verdict.reasons) if i == 0 or not repeats_criterion(r.code, verdict)]
     lines += [f"  {'' if i else 'why':<10} {reason.text}" for i, reason in enumerate(reasons)]
     told = goal_text if verdict.status == "not_started" else criterion_text
     lines += [f"  {criterion.role:<10} {told(criterion)}" for criterion in verdict.criteria]
@@ -50,7 +50,7 @@ def _lines(verdict: Verdict) -> list[str]:
     return [*lines, f"  {'would move':<10} {'; '.join(changes)}"] if verdict.status != "proven" else lines
 
 
-def repeats(code: str, verdict: Verdict) -> bool:
+def repeats_criterion(code: str, verdict: Verdict) -> bool:
     """Whether a reason only says what the line of its criterion says."""
     return any(code == f"{c.verdict}:{c.name}" for c in verdict.criteria)
 
@@ -87,7 +87,7 @@ def to_markdown(verdicts: Iterable[Verdict]) -> str:
     rows = [
         (
             f"{v.code} {v.title}",
-            title(v),
+            status_text(v),
             v.reasons[0].text if v.reasons else "",
             "<br>".join((goal_text if v.status == "not_started" else criterion_text)(c) for c in v.criteria),
         )

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.report.verdict_text import plan_markdown
 
 ROOT = Path(__file__).parents[2]
@@ -12,7 +12,7 @@ MARKED = re.compile(r"(<!-- milestones: begin[^>]*-->\n).*?(<!-- milestones: end
 
 def written(text: str) -> str:
     """The README with the table as the roadmap's template gives it now."""
-    table = plan_markdown(load(ROOT / "roadmap" / "milestones.toml")).strip()
+    table = plan_markdown(load_plan(ROOT / "roadmap" / "milestones.toml")).strip()
     return MARKED.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
 
 

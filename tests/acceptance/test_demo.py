@@ -24,8 +24,8 @@ from metrics.question import Question
 from metrics.replay.measurement import measurement_lock
 from metrics.store.database import open_reader, open_store
 from milepost.demo import service_spans
-from roadmap.plan.loader import load
-from roadmap.plan.template import template
+from roadmap.plan.loader import load_plan
+from roadmap.plan.template import replay_template
 
 MILEPOST = str(Path(sys.executable).with_name("milepost"))
 
@@ -112,7 +112,7 @@ def test_every_level_is_measured_side_by_side(tmp_path):
 
 def test_the_year_moves_through_the_milestones():
     """Each service stands from its milestone's start to its due date, as far as it is built and weeks are replayed."""
-    plan = load(Path(roadmap.__file__).with_name("milestones.toml"))
+    plan = load_plan(Path(roadmap.__file__).with_name("milestones.toml"))
     assert service_spans(plan, 4, 52) == {
         "service@1": (0, 12),
         "service@2": (13, 25),
@@ -129,7 +129,7 @@ def test_a_demo_without_a_service_to_replay_says_so(tmp_path):
     folder = tmp_path / "demo"
     milepost("init", folder)
     (folder / "milepost.toml").write_text((folder / "milepost.toml").read_text().replace('"live"', '"replay"'))
-    (folder / "milestones.toml").write_text(template().replace("= 2013-", "= 2014-"))
+    (folder / "milestones.toml").write_text(replay_template().replace("= 2013-", "= 2014-"))
     command = [MILEPOST, "demo", "--weeks", "2", "--no-serve", "--dir", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2

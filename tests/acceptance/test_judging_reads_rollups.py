@@ -32,7 +32,7 @@ def blind(made_up):
 
 def test_judging_reads_no_raw_rows(blind):
     """Where they cannot be read, all four milestones are judged all the same."""
-    milestones = loader.load(Path(roadmap.__file__).with_name("milestones.toml"))
+    milestones = loader.load_plan(Path(roadmap.__file__).with_name("milestones.toml"))
     assert len(evaluate(blind, milestones, date(2013, 12, 31), 4, 1)) == 4
 
 

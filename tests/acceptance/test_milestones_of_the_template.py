@@ -11,10 +11,10 @@ import pytest
 import roadmap
 from metrics.store.database import open_reader
 from roadmap.judge.evaluate import judge_all
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.report.verdict_text import to_text
 
-PLAN = load(Path(roadmap.__file__).with_name("milestones.toml"))
+PLAN = load_plan(Path(roadmap.__file__).with_name("milestones.toml"))
 THREE = (40, 44, 48)
 
 

@@ -43,7 +43,7 @@ from metrics.events import SpoolRecorder, to_line
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 from poc.config.scaffold import AIRLINES, create_workspace
-from roadmap.plan.template import template
+from roadmap.plan.template import replay_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,7 +129,7 @@ def serving(root: Path) -> Iterator[Server]:
 
 def workspace(root: Path, clock: str, small: Path, runs: int) -> Path:
     """A workspace on a clock with a store of so many runs, judged; its store."""
-    create_workspace(root, "bench", clock, AIRLINES, template())
+    create_workspace(root, "bench", clock, AIRLINES, replay_template())
     path = root / "var" / f"metrics-{clock}.db"
     with closing(open_store(small, clock)) as few, closing(open_store(path, clock)) as db:
         have = few.execute("SELECT COUNT(*) FROM run").fetchone()[0]

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from metrics.store.database import open_reader, open_store
 from roadmap.judge.evaluate import evaluate, judge_all
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 
 FEEDS, BANDS, DAYS = 48, (8, 11), 365
 FIRST = date(2013, 1, 1)
@@ -90,7 +90,7 @@ def main() -> None:
             for level, (start, due) in enumerate(QUARTERS, 1)
         ]
         file.write_text("schema = 1\n" + "".join(told))
-        plan = load(file, 1)
+        plan = load_plan(file, 1)
         path = Path(folder) / "metrics-live.db"
         with closing(open_store(path, "live")) as db:
             fill(db, range(DAYS), 1)

@@ -80,7 +80,7 @@ def judged_s(stores: list[Database], turns: int) -> list[float]:
 
     Each turn judges a revision of its own: what an earlier judgement has looked at would not be looked at again.
     """
-    loaded = loader.load(Path(roadmap.__file__).with_name("milestones.toml"))
+    loaded = loader.load_plan(Path(roadmap.__file__).with_name("milestones.toml"))
     took: list[list[float]] = [[] for _ in stores]
     statuses: list[list[str]] = [[] for _ in stores]
     for turn in range(turns + 1):

@@ -13,7 +13,7 @@ import pytest
 
 from metrics.store.database import open_reader
 from roadmap.judge.evaluate import judge_all
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.report import caveats, full_report, one_page, svg_chart
 from roadmap.report.block_series import BlockPoint
 from roadmap.wording import text as wording_text
@@ -74,7 +74,7 @@ def planned(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPathFacto
             )
         plan = folder / "milestones.toml"
         plan.write_text("\n".join(text), encoding="utf-8")
-        loaded = load(plan)
+        loaded = load_plan(plan)
         with closing(open_reader(store)) as db:
             return one_page.gather(db, loaded, judge_all(db, loaded, today, 4), today, "replay", 4)
 
@@ -183,7 +183,7 @@ def test_every_word_of_the_drawing_lies_inside_it(planned: Callable, alone: Call
         target_s=None, control_held=1, subject_held=1, control_first=0, subject_first=0, control_after=0,
         subject_after=0, control_exchanges=1, subject_exchanges=1,
     )  # fmt: skip
-    drawn = svg_chart.draw(
+    drawn = svg_chart.draw_chart(
         [week, replace(week, block=date(2013, 3, 4), block_end=date(2013, 3, 10))], [], "", "week", 200
     )
     page = alone(replace(made, drawing=drawn), "demo")

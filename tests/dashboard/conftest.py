@@ -16,7 +16,7 @@ from dashboard.config import Config
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 from roadmap.judge.evaluate import evaluate
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.records import decide
 
 if TYPE_CHECKING:
@@ -122,16 +122,16 @@ def example_year(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPath
     paths = [where / "first.toml", where / "milestones.toml"]
     for path, plan in zip(paths, (text, later), strict=True):
         path.write_text(plan, encoding="utf-8")
-    plans = [load(path) for path in paths]
+    plans = [load_plan(path) for path in paths]
     db = open_store(store, "replay")
     for day in EXAMPLE_JUDGED:
         plan = plans[day >= date(2013, 5, 12)]
         verdicts = {verdict.code: verdict for verdict in evaluate(db, plan, day, 4, 0)}
         for on, code, choice, owner, why, until in EXAMPLE_DECIDED:
             if on == day:
-                decide.decide(db, plan.milestone(code), verdicts[code], choice, why, owner, until, 0)
+                decide.record_decision(db, plan.milestone(code), verdicts[code], choice, why, owner, until, 0)
     for code, amount, note, on in EXAMPLE_SPENT:
-        decide.spend(db, plans[1].milestone(code), amount, note, on, 0)
+        decide.record_spending(db, plans[1].milestone(code), amount, note, on, 0)
     db.close()
     return Example(store=store, milestones=paths[1])
 

@@ -28,7 +28,7 @@ from milepost.cli import main
 from poc.config.partner import Partner
 from poc.config.workspace import Settings
 from poc.pipeline.capabilities import LINE
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 
 ROOT = Path(__file__).parents[2]
 PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in sorted((ROOT / "docs").rglob("*.md"))}
@@ -150,7 +150,7 @@ def test_the_files_of_a_page_are_in_order(page, tmp_path):
         path.write_text(example.text, "utf-8")
         tables = tomllib.loads(example.text)
         if "milestone" in tables:
-            assert load(path, block_days=1).milestones
+            assert load_plan(path, block_days=1).milestones
         elif "endpoint" in tables:
             assert Partner.model_validate(tables).feed
         elif "import" in tables:

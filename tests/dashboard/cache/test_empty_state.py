@@ -12,7 +12,7 @@ import pytest
 import roadmap
 from metrics.store.database import open_store
 from roadmap.judge.evaluate import evaluate
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.records import decide
 
 if TYPE_CHECKING:
@@ -98,9 +98,9 @@ def test_data_of_the_plan_is_there_and_that_of_runs_is_not(replay: FlaskClient) 
 
 def test_what_was_decided_before_any_run_is_shown(app_on: Callable[..., Flask], tmp_path: Path) -> None:
     """A store without a run may hold decisions; they stand on the pages of the plan."""
-    plan, db = load(PLAN), open_store(tmp_path / "metrics.db", "replay")
+    plan, db = load_plan(PLAN), open_store(tmp_path / "metrics.db", "replay")
     verdict = evaluate(db, plan, date(2013, 1, 1), 1, 0)[0]
-    decide.decide(db, plan.milestone("M1"), verdict, "continue", "we begin", "Ada", None, 0)
+    decide.record_decision(db, plan.milestone("M1"), verdict, "continue", "we begin", "Ada", None, 0)
     db.close()
     client = app_on(tmp_path / "metrics.db").test_client()
     assert "Ada, 1 Jan 2013" in plain(client.get("/decisions").text)

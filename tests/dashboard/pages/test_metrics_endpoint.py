@@ -11,8 +11,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 import roadmap
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
-from roadmap.plan.loader import load
-from roadmap.plan.revisions import keep
+from roadmap.plan.loader import load_plan
+from roadmap.plan.revisions import record_plans
 
 OPEN = {"Accept": "application/openmetrics-text;version=1.0.0"}
 
@@ -84,7 +84,7 @@ def gone(path, _):
 def other_plan(path, store):
     """A milestone file that hides the plan that was recorded: another due date under the same revision."""
     with closing(open_store(store, "replay")) as db:
-        keep(db, load(path), date(2013, 2, 3), 1)
+        record_plans(db, load_plan(path), date(2013, 2, 3), 1)
     path.write_text(path.read_text().replace("2013-03-31", "2013-03-24"))
 
 

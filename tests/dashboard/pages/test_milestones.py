@@ -17,7 +17,7 @@ from dashboard.presenters import milestone_detail
 from dashboard.queries.plan_history import plan_history
 from metrics.store.database import open_store
 from roadmap.judge.evaluate import evaluate
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.records import decide
 
 if TYPE_CHECKING:
@@ -179,13 +179,13 @@ def test_one_look_is_words_and_two_are_a_line(app_on: Callable[..., Flask], made
     """A store that was judged on one day says how much is met; from the second on there is a chart of it."""
     store = made_up(weeks=8)
     db = open_store(store, "replay")
-    evaluate(db, load(PLAN), date(2013, 2, 17), 1, 0)
+    evaluate(db, load_plan(PLAN), date(2013, 2, 17), 1, 0)
     db.close()
     client = app_on(store).test_client()
     assert "0 of 14 criteria met on 17 Feb 2013. From the second day on" in plain(client.get("/milestones").text)
     assert client.get("/charts/burnup.json").status_code == 404
     db = open_store(store, "replay")
-    evaluate(db, load(PLAN), date(2013, 2, 24), 1, 0)
+    evaluate(db, load_plan(PLAN), date(2013, 2, 24), 1, 0)
     db.close()
     assert client.get("/charts/burnup.json").json["title"] == "0 of 14 criteria met on 24 Feb 2013"
 
@@ -216,10 +216,10 @@ def test_a_milestone_that_left_the_plan_keeps_its_decisions(
 ) -> None:
     """What was decided on a milestone is shown when the plan has lost it, and leads nowhere."""
     store, fewer = made_up(weeks=8), tmp_path / "milestones.toml"
-    plan = load(PLAN)
+    plan = load_plan(PLAN)
     db = open_store(store, "replay")
     verdict = evaluate(db, plan, date(2013, 2, 24), 1, 0)[3]
-    decide.decide(db, plan.milestone("M4"), verdict, "stop", "no need", "Ada", None, 0)
+    decide.record_decision(db, plan.milestone("M4"), verdict, "stop", "no need", "Ada", None, 0)
     db.close()
     fewer.write_text(PLAN.read_text().partition('[[milestone]]\ncode = "M4"')[0], encoding="utf-8")
     client = app_on(store, milestones=fewer).test_client()

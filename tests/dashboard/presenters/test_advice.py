@@ -14,7 +14,7 @@ from dashboard.pages.markup import coded
 from metrics.store.database import open_store
 from roadmap.judge.advice import advise, decision_needed
 from roadmap.judge.evaluate import evaluate
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.records import decide
 
 if TYPE_CHECKING:
@@ -40,9 +40,9 @@ def asked(client: FlaskClient, address: str = "/milestones") -> list[str]:
 
 def decided(store: Path, day: date, code: str, choice: str) -> None:
     """Judge a made-up year as of a day, and record a decision then."""
-    plan, db = load(PLAN), open_store(store, "replay")
+    plan, db = load_plan(PLAN), open_store(store, "replay")
     verdicts = {verdict.code: verdict for verdict in evaluate(db, plan, day, 4, 0)}
-    decide.decide(db, plan.milestone(code), verdicts[code], choice, "for a reason", "Ada", None, 0)
+    decide.record_decision(db, plan.milestone(code), verdicts[code], choice, "for a reason", "Ada", None, 0)
     db.close()
 
 

@@ -19,7 +19,7 @@ from metrics.measures.window import load_window
 from metrics.queries import runs
 from metrics.queries.run_filter import RunFilter
 from metrics.store.database import open_reader
-from roadmap.judge.evidence import question
+from roadmap.judge.evidence import milestone_question
 from roadmap.wording import numbers
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
@@ -38,7 +38,7 @@ def length(db, view, keys) -> int:
     """How many runs the list holds that keys lead to, counted one by one."""
     code, measure, faults, *side = keys["counted"].split(":")
     milestone = next(one for one in view.plan.milestones if one.code == code)
-    asked = question(milestone, min(view.today, date(2013, 3, 31)), view.mode, faults)
+    asked = milestone_question(milestone, min(view.today, date(2013, 3, 31)), view.mode, faults)
     asked = replace(asked, subject=asked.control) if side else asked
     picked = RunFilter(
         counted=runs_behind(load_window(db, asked), measure),

@@ -12,7 +12,7 @@ import pytest
 from dashboard.queries.partner_gains import gains_by_milestone
 from metrics.measures.comparison import busy_time_saved
 from metrics.store.database import open_reader
-from roadmap.judge.evidence import question
+from roadmap.judge.evidence import milestone_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,9 @@ def test_a_partners_gain_is_what_its_own_question_answers(seen: View) -> None:
         found = gains_by_milestone(db, seen)["M1"]
         assert len(found.partners) == 4
         for gain in found.partners:
-            asked = replace(question(milestone, found.end, "replay", "standard"), scope=(f"{gain.partner}/flights",))
+            asked = replace(
+                milestone_question(milestone, found.end, "replay", "standard"), scope=(f"{gain.partner}/flights",)
+            )
             alone = busy_time_saved(db, asked)
             assert (gain.estimate, gain.low, gain.high) == pytest.approx((alone.estimate, alone.low, alone.high))
 

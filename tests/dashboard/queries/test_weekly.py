@@ -13,8 +13,8 @@ import roadmap
 from dashboard.queries import weekly as queries_weekly
 from metrics.measures.weights import pin_baseline
 from metrics.store.database import open_reader, open_store
-from roadmap.judge.evidence import question
-from roadmap.plan.loader import load
+from roadmap.judge.evidence import milestone_question
+from roadmap.plan.loader import load_plan
 from roadmap.report import block_series
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ TEMPLATE = Path(roadmap.__file__).with_name("milestones.toml")
 def weekly(store: Path, faults: str = "standard") -> pd.DataFrame:
     """The weekly frame of a whole store at level 1."""
     db = open_reader(store)
-    parts = block_series.milestone_spans(load(TEMPLATE), built=1, today=date(2013, 12, 31))
+    parts = block_series.milestone_spans(load_plan(TEMPLATE), built=1, today=date(2013, 12, 31))
     frame = queries_weekly.weekly_frame(db, parts, "replay", faults)
     db.close()
     return frame
@@ -36,7 +36,7 @@ def weekly(store: Path, faults: str = "standard") -> pd.DataFrame:
 
 def test_stretches_never_overlap_and_end_at_the_next_start() -> None:
     """Each built milestone's service stands from its start until the next built one's."""
-    plan = load(TEMPLATE)
+    plan = load_plan(TEMPLATE)
     found = [
         (part.code, part.start, part.end, part.target)
         for part in block_series.milestone_spans(plan, 2, date(2013, 8, 1))
@@ -49,7 +49,7 @@ def test_stretches_never_overlap_and_end_at_the_next_start() -> None:
 
 def test_a_milestone_that_lies_ahead_has_no_stretch() -> None:
     """What is built but has not started stands nowhere yet."""
-    plan = load(TEMPLATE)
+    plan = load_plan(TEMPLATE)
     assert [part.code for part in block_series.milestone_spans(plan, 4, date(2013, 2, 1))] == ["M1"]
 
 
@@ -79,7 +79,8 @@ def test_nothing_measured_is_an_empty_frame_with_columns(made_up: Callable[..., 
 def test_weights_are_fixed_from_the_day_of_their_pin_on(made_up: Callable[..., Path]) -> None:
     """What a page says of an earlier day does not know of a pin that came later."""
     asked = replace(
-        question(load(TEMPLATE).milestones[0], date(2013, 2, 3), "replay", "standard"), series="5e1f00d2b7c9"
+        milestone_question(load_plan(TEMPLATE).milestones[0], date(2013, 2, 3), "replay", "standard"),
+        series="5e1f00d2b7c9",
     )
     with closing(open_store(made_up(weeks=6), "replay")) as db:
         assert not queries_weekly.has_pinned_weights(db, asked)
@@ -91,7 +92,9 @@ def test_weights_are_fixed_from_the_day_of_their_pin_on(made_up: Callable[..., P
 def test_what_logs_cannot_tell_is_no_sum(made_up: Callable[..., Path]) -> None:
     """Time blocked of a side that was read from logs alone is not known, and its runs are."""
     store = made_up(weeks=2)
-    asked = replace(question(load(TEMPLATE).milestone("M1"), date(2013, 3, 31), "replay", "standard"), series=None)
+    asked = replace(
+        milestone_question(load_plan(TEMPLATE).milestone("M1"), date(2013, 3, 31), "replay", "standard"), series=None
+    )
     with closing(open_store(store, "replay")) as db:
         (series,) = db.execute("SELECT DISTINCT series FROM run_block WHERE faults = 'standard'").fetchone()
         asked = replace(asked, series=series)

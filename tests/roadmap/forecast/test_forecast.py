@@ -11,23 +11,23 @@ import pytest
 
 from metrics.measures.reading import Reading
 from metrics.stats.confidence import bound_factor, standard_error
-from roadmap.forecast.forecast import forecasts
+from roadmap.forecast.forecast import forecast_targets
 from roadmap.forecast.probability import (
     Projection,
     distance_to_target,
-    first_reached,
+    exchanges_without_failure,
+    first_reaching_block,
     projection,
     proof_odds,
-    value_at,
-    without_failure,
+    value_at_distance,
 )
-from roadmap.forecast.required_evidence import needs
-from roadmap.plan.loader import load
-from roadmap.plan.milestones import Rules, Target
+from roadmap.forecast.required_evidence import requirements
+from roadmap.plan.loader import load_plan
+from roadmap.plan.milestones import EvidenceRules, Target
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 HALFWAY = date(2013, 2, 17)  # six weeks had, six to come
-RULES = Rules()
+RULES = EvidenceRules()
 SAVED = Reading(
     measure="busy_time_saved", estimate=0.40, low=None, high=None, ci_low=0.3, ci_high=0.5, n=120, n_of="runs",
     blocks=6, coverage=0.9, grade="B", faults="standard", mode="replay", series="s", method="3", start=START,
@@ -47,7 +47,7 @@ def wilson(failed, counted, effect=1.0, z=1.959963984540054):
 @pytest.fixture
 def milestone(one_milestone):
     """At least 30% saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
-    return load(one_milestone).milestone("M1")
+    return load_plan(one_milestone).milestone("M1")
 
 
 @pytest.fixture
@@ -57,14 +57,14 @@ def asking(one_milestone):
     def make(name, goal, due="2013-03-31", rules=""):
         text = one_milestone.read_text().split("[[milestone.metric]]")[0].replace("2013-03-31", due) + rules
         one_milestone.write_text(f'{text}\n[[milestone.metric]]\nname = "{name}"\n{goal}\n')
-        return load(one_milestone, 1).milestone("M1")
+        return load_plan(one_milestone, 1).milestone("M1")
 
     return make
 
 
 def only(milestone, reading, today=HALFWAY, last_day=None):
     """The forecast of a milestone's one target that has a number."""
-    (found,) = forecasts(milestone, {(reading.measure, "standard"): reading}, today, last_day)
+    (found,) = forecast_targets(milestone, {(reading.measure, "standard"): reading}, today, last_day)
     return found
 
 
@@ -209,7 +209,7 @@ def test_one_look_only_is_foreseen_for_its_own_day(one_milestone):
     """With `mode = "fixed"` a proof is expected on the due date, or never."""
     text = one_milestone.read_text()
     one_milestone.write_text(text.replace('code = "M1"', 'code = "M1"\nevidence = { mode = "fixed" }'))
-    fixed = load(one_milestone).milestone("M1")
+    fixed = load_plan(one_milestone).milestone("M1")
     assert only(fixed, SAVED).expected_on == DUE
     assert only(fixed, replace(SAVED, estimate=0.31)).expected_on is None
 
@@ -254,8 +254,8 @@ def test_the_ceiling_takes_the_rest_for_perfect(asking, name, goal, estimate, be
 
 def test_no_number_no_forecast(milestone):
     """What was not measured is not foreseen."""
-    assert forecasts(milestone, {}, HALFWAY) == ()
-    assert forecasts(milestone, {("busy_time_saved", "standard"): replace(SAVED, estimate=None)}, HALFWAY) == ()
+    assert forecast_targets(milestone, {}, HALFWAY) == ()
+    assert forecast_targets(milestone, {("busy_time_saved", "standard"): replace(SAVED, estimate=None)}, HALFWAY) == ()
 
 
 def test_unknown_noise_gives_no_odds(milestone):
@@ -283,14 +283,14 @@ def test_the_price_of_a_proof_agrees_with_a_simulation():
 @pytest.mark.parametrize(("share", "effect", "many"), [(0.05, 1.0, 73), (0.01, 1.0, 381), (0.05, 2.0, 146)])
 def test_how_many_it_takes_when_none_fails(share, effect, many):
     """73 for 5% and 381 for 1%, times the design effect; one fewer would not do."""
-    assert without_failure(share, effect) == many
+    assert exchanges_without_failure(share, effect) == many
     assert wilson(0.0, many, effect)[1] <= share < wilson(0.0, many - 1, effect)[1]
 
 
 def test_no_sample_proves_that_nothing_ever_fails():
     """A share of 0 is refused."""
     with pytest.raises(ValueError, match="between 0 and 1, not 0"):
-        without_failure(0.0)
+        exchanges_without_failure(0.0)
 
 
 @pytest.mark.parametrize("scale", ["log_ratio", "plain", "wilson"])
@@ -298,7 +298,7 @@ def test_no_sample_proves_that_nothing_ever_fails():
 def test_room_and_value_are_each_others_inverse(scale, direction):
     """There and back, on each scale and in both directions."""
     target = Target(name="busy_time_saved" if direction == "at_least" else "failed_first", **{direction: 0.3})
-    assert value_at(target, distance_to_target(target, 0.37, scale), scale) == pytest.approx(0.37)
+    assert value_at_distance(target, distance_to_target(target, 0.37, scale), scale) == pytest.approx(0.37)
     assert distance_to_target(target, 0.3, scale) == 0
     assert (distance_to_target(target, 0.37, scale) > 0) == (direction == "at_least")
 
@@ -311,13 +311,13 @@ def test_nothing_lies_beyond_all():
 def test_the_first_block_that_reaches_is_found_by_halving():
     """The same as by trying one after the other."""
     path = Projection(room=0.05, limit=0.1, noise=0.1, most=math.inf, alpha=0.05, bound="anytime")
-    assert first_reached(path, 6, 200) == next(n for n in range(6, 201) if path.reaches(n))
-    assert first_reached(path, 6, 10) is None
+    assert first_reaching_block(path, 6, 200) == next(n for n in range(6, 201) if path.reaches(n))
+    assert first_reaching_block(path, 6, 10) is None
 
 
 def test_needs_of_a_milestone_that_was_never_measured(milestone):
     """Twelve weeks, an assumed noise that is named, and the gain that has good odds; a census asks for weeks only."""
-    saved, lost = needs(milestone, {}, START, None, 7)
+    saved, lost = requirements(milestone, {}, START, None, 7)
     assert (saved.blocks, saved.earliest, saved.target) == (12, DUE, 0.30)
     assert saved.assumed == "a noise of 10% from week to week"
     assert proof_odds(math.log(0.7 / (1 - saved.true_gain)), 0.10, 12, RULES) == pytest.approx(0.80, abs=0.001)
@@ -327,7 +327,7 @@ def test_needs_of_a_milestone_that_was_never_measured(milestone):
 
 def test_needs_after_the_last_responsible_start_say_that_it_is_too_late(milestone):
     """A day later twelve weeks no longer fit, and the earliest day is past the due date."""
-    saved, _ = needs(milestone, {}, START + timedelta(days=1), None, 7)
+    saved, _ = requirements(milestone, {}, START + timedelta(days=1), None, 7)
     assert (saved.true_gain, saved.earliest) == (None, DUE + timedelta(days=1))
     assert "by 31 Mar 2013 there can be 11 weeks, too few to prove it" in saved.text
 
@@ -335,7 +335,9 @@ def test_needs_after_the_last_responsible_start_say_that_it_is_too_late(mileston
 @pytest.mark.parametrize(("estimate", "blocks"), [(0.40, 12), (0.34, 23), (0.25, None)])
 def test_needs_of_what_is_measured_are_at_its_own_noise(milestone, estimate, blocks):
     """Well above the target twelve weeks do, nearer to it more, and below it no number does."""
-    saved = needs(milestone, {("busy_time_saved", "standard"): replace(SAVED, estimate=estimate)}, HALFWAY, START, 7)[0]
+    saved = requirements(
+        milestone, {("busy_time_saved", "standard"): replace(SAVED, estimate=estimate)}, HALFWAY, START, 7
+    )[0]
     assert (saved.blocks, saved.assumed) == (blocks, "")
     assert saved.earliest == (HALFWAY + timedelta(weeks=blocks - 6) if blocks else None)
 
@@ -343,32 +345,34 @@ def test_needs_of_what_is_measured_are_at_its_own_noise(milestone, estimate, blo
 def test_needs_of_a_share_are_exchanges_and_weeks(asking):
     """Of 20 exchanges a week, with a design effect of 2: computed for one look and for the bound that decides."""
     asked = asking("recovered_unattended", "at_least = 0.95")
-    (found,) = needs(asked, {("recovered_unattended", "standard"): SHARE}, HALFWAY, START, 7)
+    (found,) = requirements(asked, {("recovered_unattended", "standard"): SHARE}, HALFWAY, START, 7)
     assert "if none fails, 73 exchanges for the ordinary interval and about 156 for the bound" in found.text
     assert "120 counted in 6 weeks, so that is 8 weeks at this rate" in found.text
     assert (found.blocks, found.assumed) == (12, "")
     beyond = found.true_gain - 0.95 - bound_factor(12, 0.05, "anytime") * math.sqrt(0.95 * 0.05 / 240)
     assert beyond == pytest.approx(0.8416 * math.sqrt(found.true_gain * (1 - found.true_gain) / 240), abs=1e-5)
-    (lumpy,) = needs(asked, {("recovered_unattended", "standard"): replace(SHARE, effect=2.0)}, HALFWAY, START, 7)
+    (lumpy,) = requirements(
+        asked, {("recovered_unattended", "standard"): replace(SHARE, effect=2.0)}, HALFWAY, START, 7
+    )
     assert "146 exchanges" in lumpy.text
     assert (lumpy.blocks, lumpy.true_gain) == (16, None)
-    (unknown,) = needs(asked, {}, START, None, 7)
+    (unknown,) = requirements(asked, {}, START, None, 7)
     assert unknown.assumed.startswith("a design effect of 1")
     assert (unknown.blocks, unknown.earliest) == (None, None)
 
 
 def test_a_count_that_failed_for_good_needs_no_more_weeks(milestone):
     """One record lost is never none again: there is no day, and that is said."""
-    lost = needs(milestone, {("lost_records", "standard"): replace(LOST, estimate=1.0)}, HALFWAY, START, 7)[1]
+    lost = requirements(milestone, {("lost_records", "standard"): replace(LOST, estimate=1.0)}, HALFWAY, START, 7)[1]
     assert (lost.blocks, lost.true_gain, lost.earliest) == (None, None, None)
     assert lost.text == "Records lost, none: it stands at 1 of 1,200 records due, and no later count can mend it"
-    held = needs(milestone, {("lost_records", "standard"): LOST}, HALFWAY, START, 7)[1]
+    held = requirements(milestone, {("lost_records", "standard"): LOST}, HALFWAY, START, 7)[1]
     assert (held.blocks, held.earliest) == (12, DUE)
 
 
 def test_needs_of_outages_name_three(asking):
     """Three of them, and no day."""
-    (found,) = needs(asking("wasted_calls", "at_most = 5"), {}, START, None, 7)
+    (found,) = requirements(asking("wasted_calls", "at_most = 5"), {}, START, None, 7)
     assert (found.blocks, found.earliest) == (12, None)
     assert "a range takes 3 outages, 0 so far, and nobody can say when they come" in found.text
 
@@ -376,13 +380,13 @@ def test_needs_of_outages_name_three(asking):
 def test_needs_of_one_look_are_had_on_its_day(asking):
     """With one look, the earliest day is the due date, and past it there is none."""
     asked = asking("busy_time_saved", "at_least = 0.30", rules='evidence = { mode = "fixed" }')
-    assert needs(asked, {}, START, None, 1)[0].earliest == DUE
-    assert needs(asked, {}, START + timedelta(days=80), None, 1)[0].earliest is None
+    assert requirements(asked, {}, START, None, 1)[0].earliest == DUE
+    assert requirements(asked, {}, START + timedelta(days=80), None, 1)[0].earliest is None
 
 
 def test_needs_in_production_are_days(asking):
     """Twelve days, from the day on which the subject first runs."""
     asked = asking("busy_time_saved", "at_least = 0.30")
-    (found,) = needs(asked, {}, START, START + timedelta(days=10), 1)
+    (found,) = requirements(asked, {}, START, START + timedelta(days=10), 1)
     assert (found.blocks, found.earliest) == (12, START + timedelta(days=21))
     assert "12 days at the least" in found.text

@@ -10,7 +10,7 @@ import pytest
 from roadmap.judge.advice import advise
 from roadmap.judge.status import judge
 from roadmap.model import Decision, Evidence
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.wording.verdicts import STATUS
 
 PAUSE = Decision(id=1, choice="pause", owner="Ann", why="money", until="2013-02-15", as_of=date(2013, 2, 1))
@@ -70,7 +70,7 @@ def test_a_pause_that_is_over_asks_to_be_resumed(status, choice):
 @pytest.mark.parametrize("choice", ["pause", "stop"])
 def test_a_decision_that_stands_is_no_advice(one_milestone, choice):
     """While it is paused or stopped, the advice is what the evidence alone says."""
-    milestone, today = load(one_milestone).milestone("M1"), date(2013, 2, 15)
+    milestone, today = load_plan(one_milestone).milestone("M1"), date(2013, 2, 15)
     decided = replace(PAUSE, choice=choice, until="")
     found = judge(milestone, Evidence(stalled_before=True, decision=decided), today, 1)
     assert found.status == {"pause": "paused", "stop": "stopped"}[choice]
@@ -79,7 +79,7 @@ def test_a_decision_that_stands_is_no_advice(one_milestone, choice):
 
 def test_a_verdict_brings_its_advice(one_milestone):
     """Never begun by the third week, and the week before as well: the draft is a pause."""
-    milestone = load(one_milestone).milestone("M1")
+    milestone = load_plan(one_milestone).milestone("M1")
     once = judge(milestone, Evidence(), date(2013, 1, 27), 1)
     again = judge(milestone, Evidence(stalled_before=True), date(2013, 2, 3), 0)
     assert [(v.status, v.advice.choice) for v in (once, again)] == [("stalled", "continue"), ("stalled", "pause")]

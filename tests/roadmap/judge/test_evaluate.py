@@ -11,8 +11,8 @@ import pytest
 import roadmap
 from metrics.store.database import open_store
 from roadmap.cli.session import open_session
-from roadmap.judge.evaluate import calendar, evaluate, judge_all, judge_as_of
-from roadmap.plan.loader import load
+from roadmap.judge.evaluate import days_to_judge, evaluate, judge_all, judge_as_of
+from roadmap.plan.loader import load_plan
 
 SUNDAYS = [date(2013, 1, 13) + timedelta(weeks=week) for week in range(20)]
 
@@ -105,7 +105,7 @@ def test_an_earlier_view_is_what_was_kept(sat, replayed, front):
     replayed(range(14))
     kept = sat("evaluation", "as_of, status")
     with open_session(front, 1) as here:
-        plan = load(front.milestones)
+        plan = load_plan(front.milestones)
         found = [judge_as_of(here.db, plan, day, 1)[1][0].status for day in SUNDAYS[:14]]
     assert [status for _, status in kept] == found
 
@@ -134,7 +134,7 @@ def numbers(db, plan, day):
 def test_every_number_of_an_earlier_view_is_the_one_that_was_kept(demo):
     """Weights pinned in the twelfth week say nothing of the eleven before, however late those are looked at."""
     with open_session(demo, 1) as here:
-        plan = load(demo.milestones)
+        plan = load_plan(demo.milestones)
         judged = here.db.execute("SELECT DISTINCT as_of FROM evaluation ORDER BY as_of").fetchall()
         found = [numbers(here.db, plan, date.fromisoformat(day)) for (day,) in judged]
         pinned = {row["as_of"] for row in here.db.table("baseline").rows}
@@ -147,7 +147,7 @@ def test_every_number_of_an_earlier_view_is_the_one_that_was_kept(demo):
 def test_a_judge_who_is_behind_does_not_weigh_by_what_was_pinned_ahead_of_it(demo):
     """One judge comes to the sixteenth week while the other still judges the third: both say the same of the third."""
     day = date(2013, 1, 20)
-    plan = load(demo.milestones)
+    plan = load_plan(demo.milestones)
     with closing(open_store(demo.store, "replay")) as db:
         first = judge_all(db, plan, day, 1)
         evaluate(db, plan, date(2013, 4, 21), 1, 1)
@@ -159,9 +159,9 @@ def test_production_is_judged_as_of_today_alone(tmp_path, one_milestone):
     """A service that runs judges every day; days on which nobody judged stay without a judgement."""
     db = open_store(tmp_path / "live.db", "live")
     today = date(2026, 3, 1)
-    assert calendar(db, today) == [today]
-    evaluate(db, load(one_milestone, 1), today, 1, 1)
-    assert calendar(db, today + timedelta(days=9)) == [today + timedelta(days=9)]
+    assert days_to_judge(db, today) == [today]
+    evaluate(db, load_plan(one_milestone, 1), today, 1, 1)
+    assert days_to_judge(db, today + timedelta(days=9)) == [today + timedelta(days=9)]
     db.close()
 
 
@@ -178,7 +178,7 @@ def test_production_is_judged_as_of_today_alone(tmp_path, one_milestone):
 )
 def test_two_stalled_reviews_draft_a_pause(roadmap_db, one_milestone, reviews, choice):
     """The review before is the newest recorded one that is at least a week old; the first review has none."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     *_, (last,) = [evaluate(roadmap_db, plan, date.fromisoformat(day), 1, 0) for day in reviews]
     assert (last.status, last.advice.choice) == ("stalled", choice)
     assert judge_all(roadmap_db, plan, last.as_of, 1)[0].advice == last.advice

@@ -15,8 +15,8 @@ from metrics.measures import comparison
 from metrics.measures.registry import MEASURES, load_measures
 from metrics.store.database import open_reader
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
-from roadmap.judge.evidence import question
-from roadmap.plan.loader import load
+from roadmap.judge.evidence import milestone_question
+from roadmap.plan.loader import load_plan
 from roadmap.records.verdict_json import to_json
 
 DUE = date(2013, 3, 31)
@@ -29,7 +29,7 @@ def kept(db):
 
 def test_proven_at_the_first_look_that_meets_everything(roadmap_db, one_milestone, replay):
     """Twelve good weeks prove on the last day of the twelfth, and not a week before."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(12))
     (early,) = judge_all(roadmap_db, plan, date(2013, 3, 24), 1)
     (found,) = judge_all(roadmap_db, plan, DUE, 1)
@@ -39,7 +39,7 @@ def test_proven_at_the_first_look_that_meets_everything(roadmap_db, one_mileston
 
 def test_a_late_proof_counts_the_weeks_after_the_due_date(roadmap_db, one_milestone, replay):
     """Two weeks missing at the due date, and made up for afterwards: proven, 14 days late."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, [*range(4), 5, 6, *range(8, 14)])
     (at_due,) = judge_all(roadmap_db, plan, DUE, 1)
     (found,) = judge_all(roadmap_db, plan, date(2013, 6, 1), 1)
@@ -52,14 +52,14 @@ def test_weeks_after_the_due_date_do_not_touch_a_proof_in_time(roadmap_db, one_m
     """Records lost in April do not change what was proven in March."""
     replay(roadmap_db, range(12))
     replay(roadmap_db, range(12, 20), lost=5)
-    (found,) = judge_all(roadmap_db, load(one_milestone), date(2013, 6, 1), 1)
+    (found,) = judge_all(roadmap_db, load_plan(one_milestone), date(2013, 6, 1), 1)
     assert (found.status, len(found.reasons), found.criteria[1].reading.estimate) == ("proven", 1, 0)
 
 
 def test_a_kept_proof_outlives_a_later_loss_on_the_same_series(roadmap_db, one_milestone, replay):
     """Proven in a longer window, then lost inside it: proven, regressed since."""
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-05-31"))
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(12))
     evaluate(roadmap_db, plan, DUE, 1, 1)
     replay(roadmap_db, range(12, 14), lost=5)
@@ -70,7 +70,7 @@ def test_a_kept_proof_outlives_a_later_loss_on_the_same_series(roadmap_db, one_m
 
 def test_a_kept_proof_stays_when_its_weeks_are_measured_again_and_worse(roadmap_db, one_milestone, replay):
     """The evaluation that was stored counts, not what the same weeks would say today."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(12))
     evaluate(roadmap_db, plan, DUE, 1, 1)
     with roadmap_db.atomic():
@@ -81,7 +81,7 @@ def test_a_kept_proof_stays_when_its_weeks_are_measured_again_and_worse(roadmap_
 
 def test_evaluating_again_keeps_nothing_twice(roadmap_db, one_milestone, replay):
     """The same evidence on the same day is one evaluation; another day is another."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(12))
     for _ in range(3):
         evaluate(roadmap_db, plan, DUE, 1, 1)
@@ -95,7 +95,7 @@ def test_a_proof_is_kept_as_of_the_look_that_gave_it(roadmap_db, one_milestone, 
     """Judged for the first time in June, the proof of March is kept with the numbers of March."""
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-06-30"))
     replay(roadmap_db, range(20))
-    evaluate(roadmap_db, load(one_milestone), date(2013, 5, 26), 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), date(2013, 5, 26), 1, 1)
     assert kept(roadmap_db) == [("2013-03-31", "proven"), ("2013-05-26", "proven")]
     stored = json.loads(roadmap_db.execute("SELECT verdict FROM evaluation ORDER BY id LIMIT 1").fetchone()[0])
     assert (stored["metrics"][0]["blocks"], stored["metrics"][0]["end"]) == (12, "2013-03-31")
@@ -104,7 +104,7 @@ def test_a_proof_is_kept_as_of_the_look_that_gave_it(roadmap_db, one_milestone, 
 def test_what_was_kept_cannot_be_changed(roadmap_db, one_milestone, replay):
     """The database itself refuses to change or delete an evaluation."""
     replay(roadmap_db, range(12))
-    evaluate(roadmap_db, load(one_milestone), DUE, 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), DUE, 1, 1)
     for verb in ("UPDATE evaluation SET status = 'missed'", "DELETE FROM metric_result"):
         with pytest.raises(sqlite3.IntegrityError, match="append-only"):
             roadmap_db.execute(verb)
@@ -112,7 +112,7 @@ def test_what_was_kept_cannot_be_changed(roadmap_db, one_milestone, replay):
 
 def test_weights_are_pinned_with_the_first_possible_verdict(roadmap_db, one_milestone, replay):
     """Eleven weeks pin nothing; twelve do."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(11))
     evaluate(roadmap_db, plan, date(2013, 3, 24), 1, 1)
     assert roadmap_db.table("baseline").count == 0
@@ -123,7 +123,7 @@ def test_weights_are_pinned_with_the_first_possible_verdict(roadmap_db, one_mile
 
 def test_the_latest_decision_counts(roadmap_db, one_milestone, replay):
     """Paused, then resumed; a decision of tomorrow is not known today."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(4))
     decision = {"code": "M1", "advice": "", "owner": "Ann", "why": "money", "until": "", "evidence": "{}"}
     days = [("pause", "2013-02-01"), ("resume", "2013-02-03")]
@@ -138,7 +138,7 @@ def test_the_latest_decision_counts(roadmap_db, one_milestone, replay):
 def test_spending_nobody_recorded_is_not_zero(roadmap_db, one_milestone, replay):
     """A budget is over only by what was recorded."""
     one_milestone.write_text(one_milestone.read_text().replace('code = "M1"', 'code = "M1"\nbudget = 100'))
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(4))
     day = date(2013, 2, 3)
     assert judge_all(roadmap_db, plan, day, 1)[0].status == "insufficient"
@@ -151,7 +151,7 @@ def test_one_look_at_the_due_date(roadmap_db, one_milestone, replay):
     """`mode = "fixed"`: not proven before, proven on the due date, and never later by looking again."""
     rules = 'code = "M1"\nevidence = { mode = "fixed", min_blocks = 6 }'
     one_milestone.write_text(one_milestone.read_text().replace('code = "M1"', rules))
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(6))
     assert judge_all(roadmap_db, plan, date(2013, 2, 17), 1)[0].status == "insufficient"
     assert judge_all(roadmap_db, plan, DUE, 1)[0].proven_on == DUE
@@ -166,7 +166,7 @@ def test_a_reader_judges_and_changes_nothing(roadmap_db, one_milestone, replay, 
     """Pages judge on a database opened for reading only."""
     replay(roadmap_db, range(12))
     reader = open_reader(tmp_path / "metrics.db")
-    assert judge_all(reader, load(one_milestone), DUE, 1)[0].status == "proven"
+    assert judge_all(reader, load_plan(one_milestone), DUE, 1)[0].status == "proven"
     reader.close()
     assert kept(roadmap_db) == []
 
@@ -175,7 +175,7 @@ def test_a_year_of_looks_reads_each_window_once(roadmap_db, replay):
     """Four milestones, one of them looked at every week of the year: two reads a window, however many looks."""
     for faults in ("none", "standard"):
         replay(roadmap_db, range(51), cost=0.9, faults=faults)
-    plan = load(Path(roadmap.__file__).with_name("milestones.toml"))
+    plan = load_plan(Path(roadmap.__file__).with_name("milestones.toml"))
     for day in (date(2013, 3, 31), date(2013, 12, 28)):  # the first pins the weights
         evaluate(roadmap_db, plan, day, 1, 1)
     asked = []
@@ -198,26 +198,26 @@ def test_looking_ends_at_the_first_proof(roadmap_db, one_milestone, replay, monk
         ),
     )
     monkeypatch.setitem(load_measures(), "lost_records", measure)
-    (found,) = judge_all(roadmap_db, load(one_milestone), date(2013, 8, 18), 1)
+    (found,) = judge_all(roadmap_db, load_plan(one_milestone), date(2013, 8, 18), 1)
     assert (found.proven_on, counted) == (DUE, [DUE, DUE])
 
 
 def test_what_is_kept_carries_its_hashes(roadmap_db, one_milestone, replay):
     """A proof is kept with the hash of its inputs, which another reading of the same weeks has, too."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(12))
     (found,) = evaluate(roadmap_db, plan, DUE, 1, 1)
     stored = json.loads(roadmap_db.execute("SELECT verdict FROM evaluation").fetchone()[0])
     hashes = [metric["inputs_sha256"] for metric in stored["metrics"]]
     assert [len(sha256) for sha256 in hashes] == [64, 64]
     assert hashes == [c.reading.inputs_sha256 for c in found.criteria]
-    asked = question(plan.milestones[0], DUE, "replay", "standard")
+    asked = milestone_question(plan.milestones[0], DUE, "replay", "standard")
     assert hashes[0] == MEASURES["busy_time_saved"].read(roadmap_db, asked).inputs_sha256
 
 
 def test_an_earlier_view_has_the_numbers_and_hashes_of_its_day(roadmap_db, one_milestone, replay):
     """What was kept in March is found again as of March, whatever was measured and decided since."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(12), cost=0.72)
     evaluate(roadmap_db, plan, DUE, 1, 1)
     kept_then = json.loads(roadmap_db.execute("SELECT verdict FROM evaluation ORDER BY id DESC LIMIT 1").fetchone()[0])
@@ -234,7 +234,7 @@ def test_an_earlier_view_has_the_numbers_and_hashes_of_its_day(roadmap_db, one_m
 def test_stalled_a_week_ago_is_known_today(roadmap_db, one_milestone, replay):
     """No evidence for ten working days, and for fifteen: only then was the review recorded a week earlier stalled."""
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-06-30"))
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(2))  # the last block ends on 20 Jan
     days = [date(2013, 1, 31), date(2013, 2, 1), date(2013, 2, 7), date(2013, 2, 8)]
     verdicts = [evaluate(roadmap_db, plan, day, 1, 0)[0] for day in days]
@@ -245,7 +245,7 @@ def test_stalled_a_week_ago_is_known_today(roadmap_db, one_milestone, replay):
 def test_a_decision_ends_a_silence(roadmap_db, one_milestone, replay):
     """What people decide is evidence that somebody looks: ten working days more until the milestone stalls."""
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-06-30"))
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     replay(roadmap_db, range(2))
     decision = {"code": "M1", "advice": "", "owner": "Ann", "why": "we wait", "until": "", "evidence": "{}"}
     roadmap_db.table("decision").insert(decision | {"choice": "continue", "as_of": "2013-02-01", "recorded_at_us": 1})

@@ -10,7 +10,7 @@ from metrics.events import RunEvent, RunKey
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 
 START = date(2026, 3, 2)
 TWELFTH, AFTER = date(2026, 3, 13), date(2026, 3, 14)
@@ -34,7 +34,7 @@ def plan(one_milestone):
         one_milestone.write_text(
             text.replace("[[milestone.metric]]", f"evidence = {{ {rules} }}\n\n[[milestone.metric]]")
         )
-        return load(one_milestone, 1)
+        return load_plan(one_milestone, 1)
 
     return make
 

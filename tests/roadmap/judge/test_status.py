@@ -9,9 +9,9 @@ import pytest
 
 from metrics.measures.reading import Reading
 from roadmap.judge.reasons import working_days
-from roadmap.judge.status import gate, judge
+from roadmap.judge.status import gate_exit_code, judge
 from roadmap.model import Decision, Evidence
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 SAVED, LOST = ("busy_time_saved", "standard"), ("lost_records", "standard")
@@ -30,7 +30,7 @@ EARLY = "3 of 12 weeks; enough around 31 Mar 2013 at this rate"
 @pytest.fixture
 def milestone(one_milestone):
     """At least 30% saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
-    return load(one_milestone).milestone("M1")
+    return load_plan(one_milestone).milestone("M1")
 
 
 def seen(**changes):
@@ -88,7 +88,7 @@ def test_one_look_only_is_not_taken_early(one_milestone):
     """`mode = "fixed"` gives no verdict on the day before the due date, and one on it."""
     text = one_milestone.read_text()
     one_milestone.write_text(text.replace('code = "M1"', 'code = "M1"\nevidence = { mode = "fixed" }'))
-    fixed = load(one_milestone).milestone("M1")
+    fixed = load_plan(one_milestone).milestone("M1")
     assert judge(fixed, seen(), DUE - timedelta(days=1), 1).criteria[0].why == "judged once, on 31 Mar 2013"
     assert judge(fixed, seen(), DUE, 1).criteria[0].verdict == "met"
 
@@ -98,7 +98,7 @@ def test_proven_stands_above_everything(milestone):
     pause = Decision(id=1, choice="pause", owner="Ann", why="money", until="", as_of=DUE)
     found = judge(milestone, seen(proven_on=DUE, decision=pause), date(2014, 1, 1), 0)
     assert (found.status, [r.text for r in found.reasons]) == ("proven", ["every target reached on 31 Mar 2013"])
-    assert gate(found) == 0
+    assert gate_exit_code(found) == 0
 
 
 def test_a_late_proof_says_how_late(milestone):
@@ -175,7 +175,7 @@ def test_missed_begins_the_day_after_the_due_date(milestone):
     readings = GOOD | {SAVED: replace(SAVED_READING, low=0.2)}
     assert status(milestone, seen(readings=readings), DUE)[0] == "on_track"
     found = judge(milestone, seen(readings=readings), DUE + timedelta(days=1), 1)
-    assert (found.status, gate(found)) == ("missed", 5)
+    assert (found.status, gate_exit_code(found)) == ("missed", 5)
     assert [reason.code for reason in found.reasons] == ["missed", "inconclusive:busy_time_saved"]
     assert found.reasons[0].text == "due 31 Mar 2013, 1 day ago, and not proven"
 
@@ -231,7 +231,7 @@ def test_a_failed_target_is_a_fact_before_the_due_date(milestone):
         LOST: replace(LOST_READING, estimate=2.0),
     }
     found = judge(milestone, seen(readings=readings), DUE, 1)
-    assert (found.status, gate(found)) == ("at_risk", 5)
+    assert (found.status, gate_exit_code(found)) == ("at_risk", 5)
     assert [reason.text for reason in found.reasons] == [
         (
             "fact: Processing time saved: 20% less time, likely 15% to 25%; target at least 30%: not met "
@@ -265,9 +265,9 @@ def test_cost_over_budget_is_a_fact(milestone, spent, expected):
 def test_insufficient_and_invalid_say_there_is_not_enough(milestone, changes, said, passes):
     """Too little data is never on track, and the gate says 6; allowed, it passes what lacks evidence and may count."""
     found = judge(milestone, seen(readings=GOOD | {SAVED: replace(SAVED_READING, **changes)}), DUE, 1)
-    assert (found.status, gate(found)) == ("insufficient", 6)
+    assert (found.status, gate_exit_code(found)) == ("insufficient", 6)
     assert found.reasons[0].text == f"1 of 2 targets have {said}"
-    assert gate(found, allow_insufficient=True) == (0 if passes else 6)
+    assert gate_exit_code(found, allow_insufficient=True) == (0 if passes else 6)
 
 
 def test_every_reason_says_what_would_change_it(milestone):

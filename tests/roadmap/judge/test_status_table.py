@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metrics.measures.reading import Reading
-from roadmap.judge.status import gate, judge
+from roadmap.judge.status import gate_exit_code, judge
 from roadmap.model import Decision, Evidence
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 SAVED, LOST = ("busy_time_saved", "standard"), ("lost_records", "standard")
@@ -42,7 +42,7 @@ def make(one_milestone):
 
     def milestone(due="2013-03-31", more="", block_days=7):
         one_milestone.write_text(text.replace("2013-03-31", due).replace('code = "M1"', f'code = "M1"\n{more}'))
-        return load(one_milestone, block_days).milestone("M1")
+        return load_plan(one_milestone, block_days).milestone("M1")
 
     return milestone
 
@@ -234,7 +234,7 @@ def test_a_ceiling_below_the_target_is_a_fact(one_milestone, estimate, code):
     readings = {("recovered_unattended", "standard"): half, LOST: replace(LOST_READING, blocks=6, missing="6 of 12")}
     middle = date(2013, 2, 17)
     status, codes = found(
-        load(one_milestone).milestone("M1"), middle, readings=readings, first_day=START, last_day=middle
+        load_plan(one_milestone).milestone("M1"), middle, readings=readings, first_day=START, last_day=middle
     )
     assert (status, codes[0]) == (("at_risk", code) if code else ("insufficient", "insufficient"))
 
@@ -247,7 +247,9 @@ def test_a_floor_above_the_target_is_a_fact(one_milestone, estimate, code):
     half = replace(SAVED_READING, estimate=estimate, blocks=6, low=None, high=None, missing="6 of 12", scale=None)
     readings = {("failed_final", "standard"): half, LOST: replace(LOST_READING, blocks=6, missing="6 of 12")}
     middle = date(2013, 2, 17)
-    _, codes = found(load(one_milestone).milestone("M1"), middle, readings=readings, first_day=START, last_day=middle)
+    _, codes = found(
+        load_plan(one_milestone).milestone("M1"), middle, readings=readings, first_day=START, last_day=middle
+    )
     assert codes[0] == (code or "insufficient")
 
 
@@ -327,18 +329,18 @@ def test_gate_codes(make, readings, today, strict, lenient):
     """Leniency lets pass what merely lacks evidence, and never what failed, is silent, or is at risk."""
     days = {"first_day": START, "last_day": min(today, DUE)} if readings else {}
     verdict = judge(make(), Evidence(readings=readings, **days), today, 1)
-    assert (gate(verdict), gate(verdict, allow_insufficient=True)) == (strict, lenient)
+    assert (gate_exit_code(verdict), gate_exit_code(verdict, allow_insufficient=True)) == (strict, lenient)
 
 
 def test_gate_codes_of_decisions_and_proofs(make):
     """Proven is 0; paused and stopped are 6, leniently too."""
-    assert gate(judge(make(), Evidence(proven_on=DUE), DUE, 1)) == 0
+    assert gate_exit_code(judge(make(), Evidence(proven_on=DUE), DUE, 1)) == 0
     for choice in ("pause", "stop"):
         verdict = judge(make(), Evidence(readings=OPEN, decision=pause(choice=choice)), DUE, 1)
-        assert (gate(verdict), gate(verdict, allow_insufficient=True)) == (6, 6)
+        assert (gate_exit_code(verdict), gate_exit_code(verdict, allow_insufficient=True)) == (6, 6)
 
 
-PLAN = load(Path(__file__).parents[3] / "roadmap" / "milestones.toml")
+PLAN = load_plan(Path(__file__).parents[3] / "roadmap" / "milestones.toml")
 NAMES = sorted({(t.name, t.faults) for m in PLAN.milestones for t in (*m.metrics, *m.guardrails)})
 
 
@@ -365,5 +367,5 @@ def test_no_data_is_never_good(milestone, estimates, present, blocks, offset, bu
     verdict = judge(milestone, Evidence(readings=readings if present else {}, **days), today, built)
     assert verdict.status not in {"proven", "on_track"}
     assert not {c.verdict for c in verdict.criteria} & {"met", "held"}
-    assert gate(verdict) in {5, 6}
+    assert gate_exit_code(verdict) in {5, 6}
     assert all(reason.code and reason.text and reason.change for reason in verdict.reasons)

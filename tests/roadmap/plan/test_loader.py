@@ -13,7 +13,7 @@ import roadmap
 from poc.pipeline.capabilities import HIGHEST_LEVEL
 from roadmap.errors import PlanError
 from roadmap.plan import loader, milestones
-from roadmap.plan.template import starting
+from roadmap.plan.template import live_template
 
 TEMPLATE = Path(roadmap.__file__).with_name("milestones.toml")
 
@@ -28,7 +28,7 @@ def test_template_holds_the_targets_fixed_before_anything_was_measured():
             [(t.name, t.direction, t.value, t.faults) for t in m.metrics],
             [(t.name, t.direction, t.value) for t in m.guardrails],
         )
-        for m in loader.load(TEMPLATE).milestones
+        for m in loader.load_plan(TEMPLATE).milestones
     }
     saved, kept = ("busy_time_saved", "at_least", 0.30), ("lost_records", "at_most", 0)
     assert found == {
@@ -101,7 +101,7 @@ def test_a_plan_that_cannot_be_is_refused_in_one_line(one_milestone, old, new, s
     assert text.count(old) == 1
     one_milestone.write_text(text.replace(old, new))
     with pytest.raises(PlanError) as refused:
-        loader.load(one_milestone)
+        loader.load_plan(one_milestone)
     assert said in str(refused.value)
     assert str(refused.value).startswith(f"{one_milestone}: ")
     assert "\n" not in str(refused.value)
@@ -112,14 +112,14 @@ def test_one_mistake_is_told_as_one(one_milestone):
     """A missing title is one error, not that and all that follows from it."""
     one_milestone.write_text(one_milestone.read_text().replace('title = "Receive"', ""))
     with pytest.raises(PlanError) as refused:
-        loader.load(one_milestone)
+        loader.load_plan(one_milestone)
     assert str(refused.value) == f"{one_milestone}: milestone M1: `title` is missing"
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path):
     """No file is an error with the command that makes it."""
     with pytest.raises(PlanError, match="there is no such file; `milepost init` makes one"):
-        loader.load(tmp_path / "milestones.toml")
+        loader.load_plan(tmp_path / "milestones.toml")
 
 
 def test_the_same_code_twice_is_refused(one_milestone):
@@ -127,7 +127,7 @@ def test_the_same_code_twice_is_refused(one_milestone):
     text = one_milestone.read_text()
     one_milestone.write_text(text + text.replace("schema = 1", ""))
     with pytest.raises(PlanError, match="milestone M1 is there twice"):
-        loader.load(one_milestone)
+        loader.load_plan(one_milestone)
 
 
 def test_the_same_target_twice_is_refused(one_milestone):
@@ -136,35 +136,35 @@ def test_the_same_target_twice_is_refused(one_milestone):
         one_milestone.read_text() + '[[milestone.guardrail]]\nname = "lost_records"\nat_most = 1\n'
     )
     with pytest.raises(PlanError, match="guardrail lost_records is there twice; keep one"):
-        loader.load(one_milestone)
+        loader.load_plan(one_milestone)
 
 
 def test_an_unknown_code_names_the_codes_there_are(one_milestone):
     """Asking for a milestone that is not in the file."""
     with pytest.raises(PlanError, match="unknown milestone 'M9'; choose one of M1"):
-        loader.load(one_milestone).milestone("M9")
+        loader.load_plan(one_milestone).milestone("M9")
 
 
 def test_a_proof_is_tied_to_targets_and_not_to_titles(one_milestone):
     """The fingerprint changes with a target, and not with a title or a due date."""
     text = one_milestone.read_text()
-    before = loader.load(one_milestone).milestone("M1").fingerprint
+    before = loader.load_plan(one_milestone).milestone("M1").fingerprint
     one_milestone.write_text(text.replace("Receive", "Take in").replace("2013-03-31", "2013-04-07"))
-    assert loader.load(one_milestone).milestone("M1").fingerprint == before
+    assert loader.load_plan(one_milestone).milestone("M1").fingerprint == before
     one_milestone.write_text(text.replace("0.30", "0.20"))
-    assert loader.load(one_milestone).milestone("M1").fingerprint != before
+    assert loader.load_plan(one_milestone).milestone("M1").fingerprint != before
 
 
 def test_in_production_a_block_is_a_day(one_milestone):
     """Twelve days of evidence fit into twelve days; into eleven they do not, and the message says days."""
     text = one_milestone.read_text()
     one_milestone.write_text(text.replace("2013-03-31", "2013-01-18"))
-    assert loader.load(one_milestone, 1).milestone("M1").due == date(2013, 1, 18)
+    assert loader.load_plan(one_milestone, 1).milestone("M1").due == date(2013, 1, 18)
     with pytest.raises(PlanError, match="12 weekly blocks take 84 days, it leaves 12; make it 2013-03-31 or later"):
-        loader.load(one_milestone)
+        loader.load_plan(one_milestone)
     one_milestone.write_text(text.replace("2013-03-31", "2013-01-17"))
     with pytest.raises(PlanError, match="12 daily blocks take 12 days, it leaves 11; make it 2013-01-18 or later"):
-        loader.load(one_milestone, 1)
+        loader.load_plan(one_milestone, 1)
 
 
 @pytest.mark.parametrize(
@@ -180,13 +180,13 @@ def test_the_last_responsible_start(one_milestone, block_days, rules, day):
     """Due 31 Mar 2013, less the blocks that a verdict takes, less the days that people take to review it."""
     text = one_milestone.read_text()
     one_milestone.write_text(text.replace('code = "M1"', f'code = "M1"\n{rules}'))
-    assert loader.load(one_milestone).milestone("M1").last_start(block_days) == day
+    assert loader.load_plan(one_milestone).milestone("M1").last_start(block_days) == day
 
 
 def test_a_promise_is_told_as_plain_data(one_milestone):
     """Dates, targets, rules, scope and money; a new title is no new promise, a new due date is one."""
     text = one_milestone.read_text()
-    told = loader.load(one_milestone).milestone("M1").told()
+    told = loader.load_plan(one_milestone).milestone("M1").told()
     assert json.loads(json.dumps(told)) == told
     assert told == {
         "subject": "service@1",
@@ -207,14 +207,14 @@ def test_a_promise_is_told_as_plain_data(one_milestone):
         "guardrails": [{"name": "lost_records", "at_least": None, "at_most": 0.0, "faults": "standard"}],
     }
     one_milestone.write_text(text.replace("Receive", "Take in"))
-    assert loader.load(one_milestone).milestone("M1").told() == told
+    assert loader.load_plan(one_milestone).milestone("M1").told() == told
     one_milestone.write_text(text.replace("2013-03-31", "2013-04-07"))
-    assert loader.load(one_milestone).milestone("M1").told() != told
+    assert loader.load_plan(one_milestone).milestone("M1").told() != told
 
 
 def test_a_workspace_in_production_begins_with_what_production_can_show():
     """Its milestone starts on the day, is about the level that runs, and asks for nothing that only a replay sees."""
-    text = starting(date(2026, 11, 23))
+    text = live_template(date(2026, 11, 23))
     found = milestones.Plan.model_validate(tomllib.loads(text), context={"block_days": 1})
     (milestone,) = found.milestones
     assert (milestone.start, milestone.due) == (date(2026, 11, 23), date(2027, 2, 20))
@@ -266,7 +266,7 @@ def test_numbers_and_days_that_nobody_means_are_refused(one_milestone, old, new,
     """What is no number, and what is so far off that no calendar reckons with it, is named with its bound."""
     one_milestone.write_text(one_milestone.read_text().replace(old, new))
     with pytest.raises(PlanError) as refused:
-        loader.load(one_milestone)
+        loader.load_plan(one_milestone)
     assert said in str(refused.value)
 
 
@@ -275,4 +275,4 @@ def test_the_longest_plan_can_be_reckoned_with(one_milestone):
     text = one_milestone.read_text().replace("2013-01-07", "2185-01-01").replace("2013-03-31", "2199-12-31")
     rules = 'code = "M1"\nevidence = { min_blocks = 520, review_days = 365 }'
     one_milestone.write_text(text.replace('code = "M1"', rules))
-    assert loader.load(one_milestone).milestone("M1").last_start() == date(2189, 1, 13)
+    assert loader.load_plan(one_milestone).milestone("M1").last_start() == date(2189, 1, 13)

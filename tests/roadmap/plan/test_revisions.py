@@ -12,7 +12,7 @@ from metrics.store.database import open_reader
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
 from roadmap.plan import revisions
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 
@@ -22,7 +22,7 @@ def changed(path, old, new):
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
-    return load(path)
+    return load_plan(path)
 
 
 def replan(path, old, new, number=2):
@@ -42,19 +42,19 @@ def kept(db):
 
 def test_a_plan_is_fixed_on_the_day_its_milestone_starts(roadmap_db, one_milestone):
     """Nothing is recorded the day before; on the start it is, once, with its hash."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     evaluate(roadmap_db, plan, date(2013, 1, 6), 1, 1)
     assert kept(roadmap_db) == []
     for day in (START, START, DUE):
         evaluate(roadmap_db, plan, day, 1, 1)
     assert kept(roadmap_db) == [("M1", 1, "2013-01-07")]
-    (one,) = revisions.recorded(roadmap_db, "M1")
+    (one,) = revisions.recorded_plans(roadmap_db, "M1")
     assert (one.due, one.plan["metrics"][0]["at_least"], len(one.sha256)) == (DUE, 0.3, 64)
 
 
 def test_before_the_start_a_plan_may_change_freely(roadmap_db, one_milestone):
     """A plan that nobody has started on is a draft."""
-    evaluate(roadmap_db, load(one_milestone), date(2013, 1, 6), 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), date(2013, 1, 6), 1, 1)
     plan = changed(one_milestone, "0.30", "0.20")
     assert len(evaluate(roadmap_db, plan, date(2013, 1, 6), 1, 1)) == 1
 
@@ -80,7 +80,7 @@ def test_before_the_start_a_plan_may_change_freely(roadmap_db, one_milestone):
 )
 def test_a_change_without_a_revision_is_refused(roadmap_db, one_milestone, old, new, said):
     """Whatever was promised and is changed is named, with the line that mends it; pages refuse it too."""
-    evaluate(roadmap_db, load(one_milestone), START, 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     plan = changed(one_milestone, old, new)
     for judged in (
         lambda: evaluate(roadmap_db, plan, START, 1, 2),
@@ -96,7 +96,7 @@ def test_a_change_without_a_revision_is_refused(roadmap_db, one_milestone, old, 
 
 def test_the_refusal_says_how_to_mend_it(roadmap_db, one_milestone):
     """One line: what it was, what it is, and which line to write."""
-    evaluate(roadmap_db, load(one_milestone), START, 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     plan = changed(one_milestone, "due = 2013-03-31", "due = 2013-06-30")
     with pytest.raises(PlanError) as refused:
         evaluate(roadmap_db, plan, START, 1, 2)
@@ -108,7 +108,7 @@ def test_the_refusal_says_how_to_mend_it(roadmap_db, one_milestone):
 
 def test_words_and_owners_may_change(roadmap_db, one_milestone):
     """A better title is no re-plan."""
-    evaluate(roadmap_db, load(one_milestone), START, 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     changed(one_milestone, '"Receive"', '"Take in"')
     changed(one_milestone, '"Same answers, in less time"', '"Less time"')
     plan = changed(one_milestone, 'code = "M1"', 'code = "M1"\nowner = "ann@example.org"')
@@ -119,19 +119,19 @@ def test_words_and_owners_may_change(roadmap_db, one_milestone):
 def test_a_replan_stands_beside_the_first_plan(roadmap_db, one_milestone, replay):
     """A new revision is recorded; the verdict carries the first due date, and how far the plan has moved."""
     replay(roadmap_db, range(4))
-    evaluate(roadmap_db, load(one_milestone), date(2013, 2, 3), 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), date(2013, 2, 3), 1, 1)
     plan = replan(one_milestone, "due = 2013-03-31", "due = 2013-06-30")
     (found,) = evaluate(roadmap_db, plan, date(2013, 2, 10), 1, 2)
     assert kept(roadmap_db) == [("M1", 1, "2013-02-03"), ("M1", 2, "2013-02-10")]
     assert (found.revision, found.due, found.first_due, found.slip_days) == (2, date(2013, 6, 30), DUE, 91)
-    first, second = revisions.recorded(roadmap_db, "M1")
-    assert revisions.changes(first.plan, second.plan) == ["due was 2013-03-31 and is 2013-06-30"]
+    first, second = revisions.recorded_plans(roadmap_db, "M1")
+    assert revisions.describe_changes(first.plan, second.plan) == ["due was 2013-03-31 and is 2013-06-30"]
     assert judge_all(roadmap_db, plan, date(2013, 2, 10), 1)[0].first_due == DUE
 
 
 def test_a_replan_is_recorded_even_when_it_moves_the_start_ahead(roadmap_db, one_milestone):
     """A milestone that has once started stays fixed, wherever its start is moved to."""
-    evaluate(roadmap_db, load(one_milestone), START, 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     dates = ("start = 2013-01-07\ndue = 2013-03-31", "start = 2013-06-03\ndue = 2013-09-30")
     plan = replan(one_milestone, *dates)
     assert evaluate(roadmap_db, plan, START, 1, 2)[0].status == "not_started"
@@ -141,17 +141,17 @@ def test_a_replan_is_recorded_even_when_it_moves_the_start_ahead(roadmap_db, one
 def test_a_revision_never_goes_back(roadmap_db, one_milestone):
     """The first plan cannot be put back under its old number, as if the second had never been."""
     first = one_milestone.read_text()
-    evaluate(roadmap_db, load(one_milestone), START, 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     evaluate(roadmap_db, replan(one_milestone, "0.30", "0.20"), START, 1, 2)
     one_milestone.write_text(first)
     with pytest.raises(PlanError, match="M1: it is revision 1, and revision 2 was recorded on 2013-01-07; a revision"):
-        judge_all(roadmap_db, load(one_milestone), START, 1)
+        judge_all(roadmap_db, load_plan(one_milestone), START, 1)
 
 
 def test_a_view_of_an_earlier_day_is_judged_by_the_plan_of_that_day(roadmap_db, one_milestone, replay):
     """After the target was raised, the day before is still judged by the first target."""
     replay(roadmap_db, range(12))
-    evaluate(roadmap_db, load(one_milestone), DUE, 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), DUE, 1, 1)
     replay(roadmap_db, [12])
     plan = replan(one_milestone, "0.30", "0.90")
     after = date(2013, 4, 7)
@@ -167,14 +167,14 @@ def test_a_view_of_an_earlier_day_is_judged_by_the_plan_of_that_day(roadmap_db, 
 def test_a_proof_of_the_first_plan_is_none_of_the_second(roadmap_db, one_milestone, replay):
     """Raise the target after the proof, by a re-plan, and it is judged anew."""
     replay(roadmap_db, range(12))
-    evaluate(roadmap_db, load(one_milestone), DUE, 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), DUE, 1, 1)
     (found,) = evaluate(roadmap_db, replan(one_milestone, "0.30", "0.90"), DUE, 1, 2)
     assert (found.status, found.proven_on) == ("at_risk", None)
 
 
 def test_what_an_older_release_did_not_know_is_no_change(roadmap_db, one_milestone):
     """A plan recorded before a rule existed is not refused for the rule's default."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     told = {name: value for name, value in plan.milestones[0].told().items() if name != "budget"}
     row = {"code": "M1", "revision": 1, "plan_sha256": "x", "as_of": "2013-01-07", "recorded_at_us": 1}
     roadmap_db.table("plan_revision").insert(row | {"plan": json.dumps(told)})
@@ -183,7 +183,7 @@ def test_what_an_older_release_did_not_know_is_no_change(roadmap_db, one_milesto
 
 def test_a_plan_that_was_recorded_cannot_be_changed(roadmap_db, one_milestone):
     """The database itself refuses to change or delete one."""
-    evaluate(roadmap_db, load(one_milestone), START, 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     for verb in ("UPDATE plan_revision SET plan = '{}'", "DELETE FROM plan_revision"):
         with pytest.raises(sqlite3.IntegrityError, match="plan_revision is append-only"):
             roadmap_db.execute(verb)
@@ -192,6 +192,6 @@ def test_a_plan_that_was_recorded_cannot_be_changed(roadmap_db, one_milestone):
 def test_a_page_records_no_plan(roadmap_db, one_milestone, tmp_path):
     """Judging on a reader needs no plan recorded, and records none."""
     reader = open_reader(tmp_path / "metrics.db")
-    (found,) = judge_all(reader, load(one_milestone), START, 1)
+    (found,) = judge_all(reader, load_plan(one_milestone), START, 1)
     reader.close()
     assert (found.first_due, kept(roadmap_db)) == (DUE, [])

@@ -14,7 +14,7 @@ from metrics.measures.registry import MEASURES, load_measures
 from metrics.store.database import open_store
 from roadmap.judge import evidence
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 
 START = date(2026, 3, 2)
 FEEDS = [("AA", "flights", 3), ("AA", "flights", 7), ("DL", "flights", 5)]
@@ -44,7 +44,7 @@ def plan(one_milestone):
     more = ("failed_first", "at_most = 0.4"), ("operator_touches", "at_most = 1")
     text += "".join(f'[[milestone.guardrail]]\nname = "{name}"\n{goal}\n' for name, goal in more)
     one_milestone.write_text(text)
-    return load(one_milestone, 1)
+    return load_plan(one_milestone, 1)
 
 
 def add(db, dice, day, saved):
@@ -68,7 +68,7 @@ def weigh(db, dice):
 def full(db, plan, day):
     """What a look at every day from the first on finds."""
     (milestone,) = plan.milestones
-    found = evidence._evaluate_blocks(milestone, evidence.windows_of(db, milestone, day), None, None)
+    found = evidence._evaluate_blocks(milestone, evidence.load_windows(db, milestone, day), None, None)
     return found and (found.until, found.met_on, found.proven_on)
 
 
@@ -86,8 +86,8 @@ def test_looking_on_finds_what_a_full_look_finds(live_db, plan, seed):
             add(live_db, dice, START + timedelta(days=int(dice.integers(0, number + 1))), saved)
         if dice.random() < 0.05:
             weigh(live_db, dice)
-        windows = evidence.windows_of(live_db, milestone, day)
-        found = evidence.gather(live_db, milestone, windows, day).looked
+        windows = evidence.load_windows(live_db, milestone, day)
+        found = evidence.gather_evidence(live_db, milestone, windows, day).looked
         by_all = full(live_db, plan, day)
         if kept is None:  # a proof that was kept ends all looking, whatever its days say now
             assert (found and (found.until, found.met_on, found.proven_on)) == by_all
@@ -163,5 +163,5 @@ def test_a_new_plan_is_looked_at_from_its_beginning(live_db, plan, counted, one_
     evaluate(live_db, plan, last, 1, 1)
     one_milestone.write_text(one_milestone.read_text().replace("0.30", "0.25").replace('"M1"', '"M1"\nrevision = 2'))
     counted.clear()
-    evaluate(live_db, load(one_milestone, 1), last, 1, 2)
+    evaluate(live_db, load_plan(one_milestone, 1), last, 1, 2)
     assert len(counted) == 15 + 1

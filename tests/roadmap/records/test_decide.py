@@ -11,9 +11,9 @@ import pytest
 
 from roadmap.errors import Refused
 from roadmap.judge.evaluate import evaluate
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.records import decide as records_decide
-from roadmap.records.decisions import cost_entries, decisions
+from roadmap.records.decisions import cost_entries, recorded_decisions
 
 DAY = date(2013, 2, 3)
 
@@ -22,11 +22,11 @@ DAY = date(2013, 2, 3)
 def decided(roadmap_db, one_milestone, replay):
     """A function that decides on M1 after four good weeks, on 3 Feb 2013."""
     replay(roadmap_db, range(4))
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
 
     def decide(choice, why="no partner yet", owner="Ann", until=None, on=DAY):
         (verdict,) = evaluate(roadmap_db, plan, on, 1, 1)
-        return records_decide.decide(roadmap_db, plan.milestones[0], verdict, choice, why, owner, until, 1)
+        return records_decide.record_decision(roadmap_db, plan.milestones[0], verdict, choice, why, owner, until, 1)
 
     return decide
 
@@ -34,7 +34,7 @@ def decided(roadmap_db, one_milestone, replay):
 def test_a_decision_keeps_who_why_and_what_was_advised(roadmap_db, decided):
     """All of it is there again, with the advice that the numbers gave."""
     taken = decided("change", why=" other files ", owner=" Ann ")
-    assert decisions(roadmap_db, "M1", DAY) == (taken,)
+    assert recorded_decisions(roadmap_db, "M1", DAY) == (taken,)
     assert (taken.decision.choice, taken.decision.owner, taken.decision.why) == ("change", "Ann", "other files")
     assert taken.decision.as_of == DAY
     row = next(roadmap_db.table("decision").rows)
@@ -47,8 +47,8 @@ def test_a_decision_freezes_its_evidence(roadmap_db, decided, replay, one_milest
     sha256 = roadmap_db.execute("SELECT evidence_sha256 FROM evaluation ORDER BY id DESC LIMIT 1").fetchone()[0]
     with roadmap_db.atomic():
         roadmap_db.execute("UPDATE run_block SET busy_ns = busy_ns * 2 WHERE system = 'service'")
-    (later,) = evaluate(roadmap_db, load(one_milestone), DAY, 1, 2)
-    (found,) = decisions(roadmap_db, "M1", DAY)
+    (later,) = evaluate(roadmap_db, load_plan(one_milestone), DAY, 1, 2)
+    (found,) = recorded_decisions(roadmap_db, "M1", DAY)
     assert found == taken
     assert found.evaluation_sha256 == sha256
     assert round(found.verdict["metrics"][0]["estimate"], 3) == 0.595
@@ -87,7 +87,7 @@ def test_decisions_that_follow_on_one_another(roadmap_db, decided, choices):
     """A paused milestone may be stopped, and what was resumed may be paused again."""
     for choice in choices:
         decided(choice)
-    assert [taken.decision.choice for taken in decisions(roadmap_db, "M1", DAY)] == choices
+    assert [taken.decision.choice for taken in recorded_decisions(roadmap_db, "M1", DAY)] == choices
 
 
 def test_a_pause_may_be_given_another_end(decided):
@@ -128,9 +128,9 @@ def test_what_a_decision_says_is_checked(roadmap_db, decided, words, said):
 
 def test_spending_is_added_up_and_a_negative_amount_corrects(roadmap_db, one_milestone):
     """Three entries stay three; their sum is what was spent by a day."""
-    milestone = load(one_milestone).milestones[0]
+    milestone = load_plan(one_milestone).milestones[0]
     sums = [
-        records_decide.spend(roadmap_db, milestone, amount, " work ", day, 1)
+        records_decide.record_spending(roadmap_db, milestone, amount, " work ", day, 1)
         for amount, day in ((100.5, DAY), (250.0, DAY), (-50.0, date(2013, 2, 4)))
     ]
     assert sums == [100.5, 350.5, 300.5]
@@ -144,29 +144,29 @@ def test_spending_is_added_up_and_a_negative_amount_corrects(roadmap_db, one_mil
 def test_an_amount_is_a_number_and_not_nothing(roadmap_db, one_milestone, amount):
     """Nothing spent is no entry."""
     with pytest.raises(Refused, match="is not an amount; give one above 0, or below it to correct another"):
-        records_decide.spend(roadmap_db, load(one_milestone).milestones[0], amount, "work", DAY, 1)
+        records_decide.record_spending(roadmap_db, load_plan(one_milestone).milestones[0], amount, "work", DAY, 1)
     assert roadmap_db.table("cost_entry").count == 0
 
 
 @pytest.mark.parametrize("amount", [1.1e12, -1e308])
 def test_an_amount_beyond_all_money_is_refused(roadmap_db, one_milestone, amount):
     """A slip of the pen does not make sums that are no numbers."""
-    milestone = load(one_milestone).milestones[0]
+    milestone = load_plan(one_milestone).milestones[0]
     with pytest.raises(Refused, match="is more than anything costs; give at most 1,000,000,000,000"):
-        records_decide.spend(roadmap_db, milestone, amount, "work", DAY, 1)
-    assert records_decide.spend(roadmap_db, milestone, 1e12, "work", DAY, 1) == 1e12
+        records_decide.record_spending(roadmap_db, milestone, amount, "work", DAY, 1)
+    assert records_decide.record_spending(roadmap_db, milestone, 1e12, "work", DAY, 1) == 1e12
 
 
 def test_an_entry_says_what_for(roadmap_db, one_milestone):
     """A blank note is refused."""
     with pytest.raises(Refused, match="--note is blank; an entry says what it was spent on"):
-        records_decide.spend(roadmap_db, load(one_milestone).milestones[0], 1.0, " ", DAY, 1)
+        records_decide.record_spending(roadmap_db, load_plan(one_milestone).milestones[0], 1.0, " ", DAY, 1)
 
 
 def test_the_database_refuses_to_change_or_delete_what_was_recorded(roadmap_db, decided, one_milestone):
     """Decisions and entries are append-only, whoever writes."""
     decided("pause")
-    records_decide.spend(roadmap_db, load(one_milestone).milestones[0], 1.0, "work", DAY, 1)
+    records_decide.record_spending(roadmap_db, load_plan(one_milestone).milestones[0], 1.0, "work", DAY, 1)
     for table, column in (("decision", "why"), ("cost_entry", "note"), ("evaluation", "status")):
         for verb in (f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}"):
             with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):

@@ -11,9 +11,9 @@ import pytest
 from metrics.measures import comparison
 from metrics.measures.registry import MEASURES, load_measures
 from roadmap.judge.evaluate import evaluate
-from roadmap.plan.loader import load
-from roadmap.records.decide import spend
-from roadmap.report.forecast_score import score
+from roadmap.plan.loader import load_plan
+from roadmap.records.decide import record_spending
+from roadmap.report.forecast_score import score_forecasts
 
 DUE = date(2013, 3, 31)
 
@@ -40,7 +40,7 @@ def store(db, odds, as_of, due="2013-03-31", name="busy_time_saved", role="metri
 @pytest.fixture
 def milestone(one_milestone):
     """At least 30% saved, and nothing lost, from 7 Jan to 31 Mar 2013."""
-    return load(one_milestone).milestones[0]
+    return load_plan(one_milestone).milestones[0]
 
 
 def test_odds_are_kept_with_their_evaluation_once_a_day(roadmap_db, one_milestone, replay, monkeypatch):
@@ -51,11 +51,13 @@ def test_odds_are_kept_with_their_evaluation_once_a_day(roadmap_db, one_mileston
     )
     monkeypatch.setitem(load_measures(), "busy_time_saved", measure)
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-06-30"))
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     for week in range(9):
         replay(roadmap_db, [week])
         evaluate(roadmap_db, plan, sunday(week), 1, 1)
-        spend(roadmap_db, plan.milestones[0], 1.0, "a week", sunday(week), 1)  # so that the day is judged anew
+        record_spending(
+            roadmap_db, plan.milestones[0], 1.0, "a week", sunday(week), 1
+        )  # so that the day is judged anew
         (found,) = evaluate(roadmap_db, plan, sunday(week), 1, 2)
     assert roadmap_db.table("evaluation").count == 18
     stored = list(roadmap_db.table("forecast").rows)
@@ -74,9 +76,9 @@ def test_a_forecast_waits_for_its_outcome(roadmap_db, milestone, replay):
     """Until the due date is over, and while nothing is proven, there is nothing to score; a replay's day is over."""
     replay(roadmap_db, range(8))
     store(roadmap_db, 0.9, "2013-03-03")
-    found = score(roadmap_db, milestone, DUE - timedelta(days=1))
+    found = score_forecasts(roadmap_db, milestone, DUE - timedelta(days=1))
     assert (found.scored, found.waiting, found.brier) == (0, 1, None)
-    assert score(roadmap_db, milestone, DUE).scored == 1
+    assert score_forecasts(roadmap_db, milestone, DUE).scored == 1
     assert found.text == "1 forecast, none of which can be scored yet"
 
 
@@ -85,7 +87,7 @@ def test_a_target_met_in_time_scores_as_one(roadmap_db, milestone, replay):
     replay(roadmap_db, range(12))
     store(roadmap_db, 0.9, "2013-03-03")
     store(roadmap_db, 0.6, "2013-03-10", name="lost_records", role="guardrail")
-    found = score(roadmap_db, milestone, DUE)
+    found = score_forecasts(roadmap_db, milestone, DUE)
     assert (found.scored, found.waiting, round(found.brier, 3)) == (2, 0, 0.085)
     assert found.text == "2 forecasts, Brier score 0.09: too few to say much"
 
@@ -95,7 +97,7 @@ def test_a_target_not_met_in_time_scores_as_zero(roadmap_db, milestone, replay):
     replay(roadmap_db, [*range(4), 5, 6, *range(8, 14)])
     store(roadmap_db, 0.9, "2013-03-03")
     for day in (date(2013, 4, 1), date(2013, 4, 14)):
-        found = score(roadmap_db, milestone, day)
+        found = score_forecasts(roadmap_db, milestone, day)
         assert (found.scored, round(found.brier, 2)) == (1, 0.81)
 
 
@@ -104,7 +106,7 @@ def test_each_target_has_an_outcome_of_its_own(roadmap_db, milestone, replay):
     replay(roadmap_db, range(12), lost=1)
     store(roadmap_db, 0.8, "2013-03-03")
     store(roadmap_db, 0.8, "2013-03-03", name="lost_records", role="guardrail")
-    found = score(roadmap_db, milestone, date(2013, 4, 1))
+    found = score_forecasts(roadmap_db, milestone, date(2013, 4, 1))
     assert round(found.brier, 3) == round((0.04 + 0.64) / 2, 3)
 
 
@@ -113,21 +115,21 @@ def test_ten_forecasts_say_something(roadmap_db, milestone, replay):
     replay(roadmap_db, range(12))
     for day in range(10):
         store(roadmap_db, 0.8, f"2013-03-1{day}")
-    assert score(roadmap_db, milestone, DUE).text == "10 forecasts, Brier score 0.04; 0.25 is a coin's"
+    assert score_forecasts(roadmap_db, milestone, DUE).text == "10 forecasts, Brier score 0.04; 0.25 is a coin's"
 
 
 def test_a_forecast_is_scored_by_the_plan_it_was_made_for(roadmap_db, one_milestone, replay):
     """After a re-plan with a target out of reach, the odds of the first plan are still right."""
     replay(roadmap_db, range(12))
-    evaluate(roadmap_db, load(one_milestone), date(2013, 3, 24), 1, 1)
+    evaluate(roadmap_db, load_plan(one_milestone), date(2013, 3, 24), 1, 1)
     before = roadmap_db.table("forecast").count
     store(roadmap_db, 1.0, "2013-03-25")
     text = one_milestone.read_text().replace("0.30", "0.95").replace('code = "M1"', 'code = "M1"\nrevision = 2')
     one_milestone.write_text(text)
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     evaluate(roadmap_db, plan, DUE, 1, 2)
     store(roadmap_db, 0.0, "2013-03-30", revision=2)
-    found = score(roadmap_db, plan.milestones[0], date(2013, 4, 1))
+    found = score_forecasts(roadmap_db, plan.milestones[0], date(2013, 4, 1))
     assert found.scored == roadmap_db.table("forecast").count
     assert found.scored >= before + 2
     assert found.brier < 0.25 / found.scored
@@ -135,7 +137,7 @@ def test_a_forecast_is_scored_by_the_plan_it_was_made_for(roadmap_db, one_milest
 
 def test_nothing_foreseen_is_said(roadmap_db, milestone):
     """No forecast is no score, and not a good one."""
-    assert score(roadmap_db, milestone, DUE).text == "no forecast with odds so far"
+    assert score_forecasts(roadmap_db, milestone, DUE).text == "no forecast with odds so far"
 
 
 def test_a_forecast_cannot_be_changed(roadmap_db):

@@ -13,7 +13,7 @@ from metrics.store.database import open_store
 from roadmap.cli.main import roadmap
 from roadmap.errors import PlanError, Refused
 from roadmap.judge.evaluate import evaluate
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 
 
 def run(front, *words):
@@ -71,7 +71,9 @@ def test_show_says_what_each_number_rests_on(measured):
 def test_show_says_what_nobody_recorded(measured):
     """No decision, no spending and no forecast are said, and never shown as 0."""
     db = open_store(measured.store, "replay")
-    evaluate(db, load(measured.milestones), date(2013, 3, 31), 1, 1)  # judged once, at its end: nothing was foreseen
+    evaluate(
+        db, load_plan(measured.milestones), date(2013, 3, 31), 1, 1
+    )  # judged once, at its end: nothing was foreseen
     db.close()
     output = run(measured, "show", "M1").output
     assert lines(output, "Decisions") == ["             none recorded"]

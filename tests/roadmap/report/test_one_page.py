@@ -15,7 +15,7 @@ from metrics.store.series import METHOD
 from roadmap.judge.evaluate import evaluate
 from roadmap.judge.status import judge
 from roadmap.model import Evidence, Reason
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.report import one_page, one_page_table, svg_chart
 from roadmap.report.block_series import BlockPoint, MilestoneSpan, block_points, milestone_spans
 from roadmap.wording import text as wording_text
@@ -44,7 +44,7 @@ def judged(front, replay):
         front.milestones.write_text(text)
         with closing(open_store(front.store, "replay")) as db:
             replay(db, range(12))
-            plan = load(front.milestones)
+            plan = load_plan(front.milestones)
             return one_page.gather(db, plan, evaluate(db, plan, TODAY, 1, 0), TODAY, "replay", 1)
 
     return judge
@@ -117,7 +117,7 @@ def test_texts_are_shortened_between_words(text, most, short):
 def test_a_gap_and_a_switch_break_the_line():
     """A week without the service is no line through it, and one milestone's line does not run into the next's."""
     told = [week(0, 10, 4), week(1, 10, None), week(2, 10, 5), week(3, 12, 6, "M2"), week(4, 12, 6, "M2")]
-    drawn = svg_chart.draw(told, (), "under standard faults", "week", 150)
+    drawn = svg_chart.draw_chart(told, (), "under standard faults", "week", 150)
     assert drawn is not None
     paths = {line.role: line.path for line in drawn.lines}
     assert set(paths) == {"baseline", "service"}
@@ -128,7 +128,7 @@ def test_a_gap_and_a_switch_break_the_line():
 
 def test_labels_stand_apart_and_inside():
     """Lines that end in one place have labels that can be told apart, all of them on the drawing."""
-    drawn = svg_chart.draw([week(0, 10, 10, target=10), week(1, 10, 10, target=10)], (), "", "week", 118)
+    drawn = svg_chart.draw_chart([week(0, 10, 10, target=10), week(1, 10, 10, target=10)], (), "", "week", 118)
     assert drawn is not None
     places = sorted(line.y for line in drawn.lines)
     assert all(below - above >= 12.9 for above, below in pairwise(places))
@@ -139,7 +139,7 @@ def test_labels_stand_apart_and_inside():
 @pytest.mark.parametrize(("seconds", "unit"), [(0.05, "ms"), (9.0, "s"), (4200.0, "s")])
 def test_the_axis_starts_at_nothing_and_is_round(seconds, unit):
     """From 0 up past the highest value, in few round steps, in a unit that fits."""
-    drawn = svg_chart.draw([week(0, seconds, seconds / 2)], (), "", "week", 150)
+    drawn = svg_chart.draw_chart([week(0, seconds, seconds / 2)], (), "", "week", 150)
     assert drawn is not None
     assert drawn.up[0].text == f"0 {unit}"
     assert 3 <= len(drawn.up) <= 6
@@ -149,15 +149,15 @@ def test_the_axis_starts_at_nothing_and_is_round(seconds, unit):
 
 def test_nothing_measured_is_not_drawn():
     """No week, or none with a number: no chart, rather than an empty one."""
-    assert svg_chart.draw([], (), "", "week", 150) is None
-    assert svg_chart.draw([week(0, None, None)], (), "", "week", 150) is None
+    assert svg_chart.draw_chart([], (), "", "week", 150) is None
+    assert svg_chart.draw_chart([week(0, None, None)], (), "", "week", 150) is None
 
 
 def test_weeks_are_told_of_the_milestone_that_stood(front, replay):
     """Each week is in order, under its milestone, with the target that this one sets."""
     with closing(open_store(front.store, "replay")) as db:
         replay(db, range(3))
-        (part,) = milestone_spans(load(front.milestones), 1, date(2013, 1, 27))
+        (part,) = milestone_spans(load_plan(front.milestones), 1, date(2013, 1, 27))
         found = block_points(db, [part], "replay", "standard")
     assert isinstance(part, MilestoneSpan)
     assert (part.start, part.end, part.target) == (date(2013, 1, 7), date(2013, 1, 27), 0.3)
@@ -172,7 +172,7 @@ def test_weeks_are_told_of_the_milestone_that_stood(front, replay):
 )
 def test_without_measurements_there_is_the_plan(front, clock, how):
     """No number, no chart, and which command makes them."""
-    plan = load(front.milestones)
+    plan = load_plan(front.milestones)
     verdicts = [judge(milestone, Evidence(mode=clock), TODAY, 1) for milestone in plan.milestones]
     made = one_page.gather(None, plan, verdicts, TODAY, clock, 1)
     assert (made.headline, made.drawing, made.upto) == ("Nothing has been measured yet.", None, "No data")
@@ -194,9 +194,9 @@ def test_without_measurements_there_is_the_plan(front, clock, how):
 )  # fmt: skip
 def test_a_reason_that_is_too_long_gives_way_to_a_short_one(front, code, text, short):
     """A sentence that is cut before its verdict says nothing; the short one says it."""
-    plan = load(front.milestones)
+    plan = load_plan(front.milestones)
     (verdict,) = [judge(milestone, Evidence(mode="replay"), TODAY, 1) for milestone in plan.milestones]
     told = replace(verdict, reasons=(Reason(code=code, text=text, change=""),))
-    (row,), _ = one_page_table.rows([told], TODAY, "roomy")
+    (row,), _ = one_page_table.one_page_rows([told], TODAY, "roomy")
     assert row.why == short
-    assert one_page_table.rows([told], TODAY, "dense")[0][0].why == ""
+    assert one_page_table.one_page_rows([told], TODAY, "dense")[0][0].why == ""

@@ -10,7 +10,7 @@ import pytest
 from metrics.measures.reading import Reading
 from roadmap.judge.status import judge
 from roadmap.model import Evidence
-from roadmap.plan.loader import load
+from roadmap.plan.loader import load_plan
 from roadmap.report import verdict_text
 from roadmap.wording import verdicts
 from roadmap.wording.dates import block_noun
@@ -135,7 +135,7 @@ def test_other_units_in_words(estimate, low, high, unit, kind, text):
 
 def test_markdown_has_a_row_a_milestone(one_milestone):
     """Verdicts and plan as tables; the plan's holds no result."""
-    plan = load(one_milestone)
+    plan = load_plan(one_milestone)
     verdict = judge(plan.milestone("M1"), Evidence(), date(2013, 1, 6), 1)
     assert verdict_text.to_markdown([verdict]).splitlines()[2] == (
         "| M1 Receive | not started | starts on 7 Jan 2013, in 1 day | "
