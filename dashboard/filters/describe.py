@@ -103,10 +103,10 @@ def phrases(parsed: ParsedFilter) -> Mapping[str, str]:
         "attempt": ATTEMPTS.get(runs.attempt, ""),
         "days": _days_phrase(parsed),
     }
-    if runs.known:  # the form has no field for it: only the way back to today removes it
-        texts["known"] = f"known by the end of {dates.day(runs.known)}"
-    if runs.aside:
-        texts["aside"] = f"quarantined: {NO_REASON if runs.aside == NO_ERROR_RECORDED else runs.aside}"
+    if runs.known_by:  # the form has no field for it: only the way back to today removes it
+        texts["known"] = f"known by the end of {dates.day(runs.known_by)}"
+    if runs.reason:
+        texts["aside"] = f"quarantined: {NO_REASON if runs.reason == NO_ERROR_RECORDED else runs.reason}"
     if runs.fingerprint:
         unrecorded = runs.fingerprint == NO_ERROR_RECORDED
         texts["fingerprint"] = (

@@ -90,7 +90,7 @@ def parse_filter(
             fields[name], keys[key] = values, join_values(values)
     first, last = _parse_days(query, today, keys, notices)
     if query.as_of is not None and query.as_of <= today:
-        fields["known"] = query.as_of
+        fields["known_by"] = query.as_of
     for attempt in _parse_choices(query, "attempt", ATTEMPTS, notices)[:1]:
         fields["attempt"] = keys["attempt"] = attempt
     if text := query.value("fingerprint"):
@@ -99,7 +99,7 @@ def parse_filter(
         else:
             notices.append(f"“fingerprint={text}” is not one of a failure, such as 0a1b2c3d4e5f; it was left out.")
     if text := query.value("aside"):
-        fields["aside"] = keys["aside"] = text
+        fields["reason"] = keys["aside"] = text
     if text := query.value("counted"):
         runs = find_counted(text)
         if isinstance(runs, str):
@@ -126,7 +126,7 @@ def filter_keys(run_filter: RunFilter, counted: str = "") -> dict[str, str]:
         {
             "side": run_filter.sides, "state": run_filter.states, "partner": run_filter.partners,
             "feed": run_filter.feeds, "faults": run_filter.faults, "from": run_filter.first, "to": run_filter.last,
-            "attempt": run_filter.attempt, "fingerprint": run_filter.fingerprint, "aside": run_filter.aside,
+            "attempt": run_filter.attempt, "fingerprint": run_filter.fingerprint, "aside": run_filter.reason,
             "counted": counted,
         }
     )  # fmt: skip

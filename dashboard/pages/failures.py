@@ -41,7 +41,7 @@ def page() -> str | Response:
         return shorter
     found, seen, asked = picking(KEYS, ("form", "order"))
     order = _order(asked)
-    if found.run_filter == RunFilter(known=seen.as_of):
+    if found.run_filter == RunFilter(known_by=seen.as_of):
         many, groups = seen.made(every if order == "last" else every_by_count)
     else:
         many, groups = _found(database(), found.run_filter, order)
@@ -69,14 +69,14 @@ def page() -> str | Response:
 
 def every(db: Database, seen: View) -> tuple[int, tuple[FailureGroup, ...]]:
     """How many runs have failed, as far as the view knows, and their groups, the last seen first."""
-    return _found(db, RunFilter(known=seen.as_of), "last")
+    return _found(db, RunFilter(known_by=seen.as_of), "last")
 
 
 def every_by_count(db: Database, seen: View) -> tuple[int, tuple[FailureGroup, ...]]:
     """The same, the most frequent first."""
     many, groups = seen.made(every)
     if len(groups) > presenters_failure_groups.MAX_GROUPS:
-        return _found(db, RunFilter(known=seen.as_of), "count")
+        return _found(db, RunFilter(known_by=seen.as_of), "count")
     return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
 
 

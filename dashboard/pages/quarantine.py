@@ -44,7 +44,7 @@ def page() -> str | AnyResponse:
         return shorter
     found, seen = _asked(strict=False)
     picked = found.run_filter
-    reasons, drawn = seen.made(every) if picked == RunFilter(known=seen.as_of) else _found(database(), picked, seen)
+    reasons, drawn = seen.made(every) if picked == RunFilter(known_by=seen.as_of) else _found(database(), picked, seen)
     if drawn:
         addresses = [here(f"quarantine.{kind}", **found.keys) for kind in ("as_csv", "as_json")]
         drawn = replace(drawn, csv=addresses[0], json=addresses[1])
@@ -96,7 +96,7 @@ def _asked(*, strict: bool) -> tuple[ParsedFilter, View]:
 
 def every(db: Database, seen: View) -> tuple[tuple[QuarantineReason, ...], Chart | None]:
     """All that was set aside, as far as the view knows, and the chart of it."""
-    return _found(db, RunFilter(known=seen.as_of), seen)
+    return _found(db, RunFilter(known_by=seen.as_of), seen)
 
 
 def _found(db: Database, picked: RunFilter, seen: View) -> tuple[tuple[QuarantineReason, ...], Chart | None]:

@@ -74,7 +74,7 @@ def partner_facts(db: Database, seen: View, partner: str, rows: Iterable[FeedRow
     if not sides:
         return PartnerFacts(keys=keys)
     picked = RunFilter(
-        sides=sides, partners=(partner,), faults=(SHOWN_FAULTS[seen.mode],), first=first, last=last, known=seen.as_of
+        sides=sides, partners=(partner,), faults=(SHOWN_FAULTS[seen.mode],), first=first, last=last, known_by=seen.as_of
     )  # fmt: skip
     kinds = failure_groups.group_failures(db, picked, limit=NAMED + 1)
     asides = quarantined_rows.rows_by_reason(db, picked)

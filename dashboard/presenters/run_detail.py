@@ -158,7 +158,7 @@ def _quarantined_rows(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
     """Rows set aside by reason, and what to say of them; "" where the account has said it of all rows."""
     if run.rows is None:
         return (), ""
-    if not (run.seen_inside or run.rows["quarantined"]):
+    if not (run.has_inner_counts or run.rows["quarantined"]):
         return (), f"Rows set aside: {numbers.MISSING}."
     many = run.rows["quarantined"]
     if not many and not run.aside:
@@ -211,7 +211,9 @@ def _related_runs(db: Database, run: Run, known: date | None) -> tuple[RelatedRu
     ]
     return tuple(
         RelatedRuns(
-            what=what, runs=numbers.plural(queries_runs.count_runs(db, replace(picked, known=known)), "run"), keys=keys
+            what=what,
+            runs=numbers.plural(queries_runs.count_runs(db, replace(picked, known_by=known)), "run"),
+            keys=keys,
         )
         for what, keys, picked in lists
     )

@@ -100,7 +100,7 @@ def _row_count(run: Run, name: str) -> str:
     """Rows of a run; who only timed it tells of none that were set aside."""
     if run.rows is None:
         return "not yet" if run.outcome == "running" else numbers.MISSING
-    untold = name == "quarantined" and not (run.seen_inside or run.rows[name])
+    untold = name == "quarantined" and not (run.has_inner_counts or run.rows[name])
     return numbers.MISSING if untold else numbers.count(run.rows[name])
 
 
@@ -109,8 +109,8 @@ def grid_row(row: FeedRuns) -> GridRow:
     return GridRow(
         partner=row.partner,
         feed=row.feed,
-        marks=tuple(map(_grid_mark, row.cells)),
-        ends=frozenset(cell.outcome for cell in row.cells),
+        marks=tuple(map(_grid_mark, row.runs)),
+        ends=frozenset(cell.outcome for cell in row.runs),
     )
 
 

@@ -83,7 +83,7 @@ def freshness(db: Database, view: View) -> Freshness:
     runs, imported = weekly.count_runs_until(db, last)
     has_list = db.table("tally").exists()
     if has_list:
-        runs = queries_runs.count_runs(db, RunFilter(states=(ENDED_RUNS["state"],), known=view.as_of))
+        runs = queries_runs.count_runs(db, RunFilter(states=(ENDED_RUNS["state"],), known_by=view.as_of))
     newest_end = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
     return Freshness(newest_end=newest_end, runs=runs, has_imported=imported > 0, mode=view.mode, has_list=has_list)
 

@@ -142,7 +142,8 @@ def _feed_states_at(at: datetime) -> Callable[[Database, View], dict[Feed, FeedS
     def make(_: Database, view: View) -> dict[Feed, FeedState]:
         at_us = round(at.timestamp() * 1_000_000)
         return {
-            (one.asked.partner, one.asked.feed): feed_health.state_at(one, at_us) for one in view.made(feed_histories)
+            (history.feed_key.partner, history.feed_key.feed): feed_health.state_at(history, at_us)
+            for history in view.made(feed_histories)
         }
 
     return make

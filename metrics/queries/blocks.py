@@ -1,6 +1,7 @@
-"""The blocks of a list: those in which its runs were counted, and how far the blocks reach that its days pick.
+"""Blocks of a list of runs: those that have counted runs, and the days that the selected blocks span.
 
-They tell a block without any run from one that nobody measured, and days that were asked for from days that were meant.
+With them a block without a matching run differs from a block that was not measured, and the days of whole blocks from
+the days that the filter names.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from metrics.queries.run_filter import RunFilter
 
 
-def counted_blocks(db: Database, picked: RunFilter) -> tuple[tuple[str, str], ...]:
-    """First and last day of each block that has a counted run of these cells, the oldest first.
+def counted_blocks(db: Database, run_filter: RunFilter) -> tuple[tuple[str, str], ...]:
+    """Return first and last day of each block that has a counted run of the filter's cells, oldest first.
 
-    What is picked by state, attempt or fingerprint is not looked at.
+    State, attempt and fingerprint of the filter are ignored.
     """
-    cells = cell_conditions(db, picked)
+    cells = cell_conditions(db, run_filter)
     sql = (
         "SELECT cell.block, MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id "  # noqa: S608
         f"WHERE {cells.where} AND tally.counted GROUP BY 1 ORDER BY 1"
@@ -30,19 +31,19 @@ def counted_blocks(db: Database, picked: RunFilter) -> tuple[tuple[str, str], ..
     return tuple((block, end) for block, end in db.execute(sql, cells.values))
 
 
-def block_range(db: Database, picked: RunFilter) -> tuple[date, date] | None:
-    """First and last day of the blocks that the days of a list pick; None where none lie there.
+def block_range(db: Database, run_filter: RunFilter) -> tuple[date, date] | None:
+    """Return first and last day of the blocks that the days of a filter select; None where they select none.
 
-    Whole blocks are picked, so that they may reach beyond the days. What else a list picks by is not looked at.
+    Whole blocks are selected, so they may reach beyond the days. All other fields of the filter are ignored.
     """
-    anything = replace(
-        picked, sides=(), states=(), partners=(), feeds=(), faults=(), attempt="", fingerprint="", aside="",
+    days_only = replace(
+        run_filter, sides=(), states=(), partners=(), feeds=(), faults=(), attempt="", fingerprint="", reason="",
         counted=None,
     )  # fmt: skip
-    cells = cell_conditions(db, anything)
+    cells = cell_conditions(db, days_only)
     first, last = (
-        db.execute(f"SELECT {which}(cell.block) FROM cell WHERE {cells.where}", cells.values).fetchone()[0]  # noqa: S608
-        for which in ("MIN", "MAX")
+        db.execute(f"SELECT {extreme}(cell.block) FROM cell WHERE {cells.where}", cells.values).fetchone()[0]  # noqa: S608
+        for extreme in ("MIN", "MAX")
     )
     ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
     end = db.execute(ends, (last,)).fetchone()[0]

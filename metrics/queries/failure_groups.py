@@ -1,4 +1,4 @@
-"""Failures that are alike, put together by their fingerprint."""
+"""Failed runs grouped by the fingerprint of their error."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
-    """Failed runs that have an error in common, and the newest of them as an example."""
+    """Failed runs with the same fingerprint, and the newest of them as an example."""
 
-    fingerprint: str  #: as `Picked.fingerprint` takes it: `UNTOLD` for runs that tell neither a kind nor a text
+    fingerprint: str  #: as `RunFilter.fingerprint` takes it: `NO_ERROR_RECORDED` for runs without a kind and a text
     error_type: str
     pattern: str
-    example: str  #: the newest error in words, whole
+    example: str  #: the full text of the newest error
     runs: int
-    outcomes: tuple[str, ...]  #: how they ended
+    outcomes: tuple[str, ...]
     feeds: tuple[str, ...]  #: PARTNER/FEED
     sides: tuple[str, ...]
     first_at_us: int
@@ -37,46 +37,48 @@ class FailureGroup:
 
 
 def group_failures(
-    db: Database, picked: RunFilter, limit: int = 200, *, newest_first: bool = False
+    db: Database, run_filter: RunFilter, limit: int = 200, *, newest_first: bool = False
 ) -> tuple[FailureGroup, ...]:
-    """The failed runs of a list by what they have in common, the most frequent first, or the last seen.
+    """Return up to `limit` groups of the failed runs of a filter, most frequent first, or last seen first.
 
-    `limit` is how many groups there are at the most. States that are not failures are left out.
+    States that are not failures are ignored.
     """
-    way = build_query(db, failures_only(picked))
+    query = build_query(db, failures_only(run_filter))
     sql = (
         "SELECT tally.fingerprint, cell.id, outcome, runs, first_at_us, last_at_us, partner, feed, system, level "  # noqa: S608
-        f"FROM {join_tables(way)}"
+        f"FROM {join_tables(query)}"
     )
-    kinds: dict[str, list[Any]] = {}
-    for shared, *row in db.execute(sql, (*way.cells.values, *way.tallies.values)):
-        kinds.setdefault(shared, []).append(row)
-    by_count = {shared: -sum(row[2] for row in rows) for shared, rows in kinds.items()}
-    by_age = {shared: -max(row[4] for row in rows) if newest_first else 0 for shared, rows in kinds.items()}
-    most = sorted(kinds.items(), key=lambda kind: (by_age[kind[0]], by_count[kind[0]], kind[0]))[:limit]
-    return tuple(_failure_group(db, way, shared, rows) for shared, rows in most)
+    groups: dict[str, list[Any]] = {}
+    for fingerprint, *row in db.execute(sql, (*query.cells.values, *query.tallies.values)):
+        groups.setdefault(fingerprint, []).append(row)
+    by_count = {fingerprint: -sum(row[2] for row in rows) for fingerprint, rows in groups.items()}
+    by_age = {fingerprint: -max(row[4] for row in rows) if newest_first else 0 for fingerprint, rows in groups.items()}
+    ordered = sorted(groups, key=lambda fingerprint: (by_age[fingerprint], by_count[fingerprint], fingerprint))
+    return tuple(_failure_group(db, query, fingerprint, groups[fingerprint]) for fingerprint in ordered[:limit])
 
 
-def failures_only(picked: RunFilter) -> RunFilter:
-    """The same list without what did not fail."""
-    kept = tuple(name for name in outcomes_of(picked.states) if name in FAILED_OUTCOMES)
-    return replace(picked, states=kept if picked.states else FAILED_OUTCOMES) if kept or not picked.states else NO_RUNS
+def failures_only(run_filter: RunFilter) -> RunFilter:
+    """Return the filter without the runs that did not fail."""
+    failed = tuple(outcome for outcome in outcomes_of(run_filter.states) if outcome in FAILED_OUTCOMES)
+    if run_filter.states and not failed:
+        return NO_RUNS
+    return replace(run_filter, states=failed or FAILED_OUTCOMES)
 
 
-#: A list of no run.
+#: A filter that selects no run.
 NO_RUNS = RunFilter(states=("",))
 
 
-def _failure_group(db: Database, way: RunQuery, shared: str, rows: list[Any]) -> FailureGroup:
+def _failure_group(db: Database, query: RunQuery, fingerprint: str, rows: list[Any]) -> FailureGroup:
     cell, outcome, _, _, last_at_us, partner, feed, *_ = max(rows, key=lambda row: (row[4], row[0], row[1]))
     sql = (
         "SELECT id, error_type, error FROM run "  # noqa: S608 (conditions are our own)
-        f"WHERE cell = ? AND outcome = ? AND fingerprint = ? AND started_at_us = ? AND {way.runs.where} LIMIT 1"
+        f"WHERE cell = ? AND outcome = ? AND fingerprint = ? AND started_at_us = ? AND {query.runs.where} LIMIT 1"
     )
-    key = (cell, outcome, shared, last_at_us, *way.runs.values)
-    number, error_type, error = db.execute(sql, key).fetchone()
+    key = (cell, outcome, fingerprint, last_at_us, *query.runs.values)
+    run_id, error_type, error = db.execute(sql, key).fetchone()
     return FailureGroup(
-        fingerprint=shared or NO_ERROR_RECORDED,
+        fingerprint=fingerprint or NO_ERROR_RECORDED,
         error_type=error_type,
         pattern=error_pattern(error_type, error),
         example=error,
@@ -86,6 +88,6 @@ def _failure_group(db: Database, way: RunQuery, shared: str, rows: list[Any]) ->
         sides=tuple(sorted({subject_name(system, level) for *_, system, level in rows})),
         first_at_us=min(row[3] for row in rows),
         last_at_us=last_at_us,
-        example_run_id=number,
+        example_run_id=run_id,
         example_feed=f"{partner}/{feed}",
     )

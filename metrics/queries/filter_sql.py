@@ -1,4 +1,4 @@
-"""SQL conditions of a run filter, over runs and over rollups."""
+"""SQL conditions of a run filter, over runs and over run counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SqlConditions:
-    """Conditions on some rows, all of which have to hold, and their values in order."""
+    """Conditions on some rows, all of which must hold, and their values in order."""
 
     sql: tuple[str, ...]
     values: tuple[Any, ...]
@@ -32,12 +32,12 @@ class SqlConditions:
 
     @property
     def where(self) -> str:
-        """As a WHERE clause; "1" where anything goes."""
+        """The conditions as a WHERE clause; "1" where there are none."""
         return " AND ".join(self.sql) or "1"
 
 
 def condition(sql: str, *values: Any) -> SqlConditions:
-    """One condition."""
+    """Return one condition."""
     return SqlConditions((sql,), values)
 
 
@@ -45,10 +45,10 @@ NO_CONDITIONS = SqlConditions((), ())
 
 
 def require_run_counts(db: Database) -> None:
-    """Refuse a store that only older releases have written: a reader may not add what lists are counted by.
+    """Refuse a store that only older releases have written: lists are counted from a table that a reader may not add.
 
     Raises:
-        StoreDamaged: it is one.
+        StoreDamaged: the store has no run counts.
     """
     if not db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tally'").fetchone():
         raise StoreDamaged(
@@ -57,97 +57,105 @@ def require_run_counts(db: Database) -> None:
         )
 
 
-def cell_conditions(db: Database, picked: RunFilter) -> SqlConditions:
-    """Conditions on rows of `cell`. Raises StoreDamaged for a store that keeps no counts yet."""
+def cell_conditions(db: Database, run_filter: RunFilter) -> SqlConditions:
+    """Return the conditions of a filter on rows of `cell`.
+
+    Raises:
+        StoreDamaged: the store has no run counts.
+    """
     require_run_counts(db)
-    found = NO_CONDITIONS
-    for column in ("partners", "feeds", "faults"):
-        if names := getattr(picked, column):
-            found += is_one_of(f"cell.{column.removesuffix('s') if column != 'faults' else column}", names)
-    if picked.sides:
-        found += _any_of(list(_side_conditions(picked.sides)))
-    if picked.first:
-        found += condition("cell.block >= ?", block_start(db, picked.first).isoformat())
-    if picked.last:
-        found += condition("cell.block <= ?", picked.last.isoformat())
-    if picked.known:
-        found += ended_by(db, picked.known)
-    if picked.aside:
-        found += condition("cell.id IN (SELECT cell FROM set_aside WHERE code = ?)", reason_code(picked.aside))
-    if picked.counted:
-        found += _counted_runs_conditions(db, picked.counted)
-    return found
+    conditions = NO_CONDITIONS
+    for field, column in (("partners", "partner"), ("feeds", "feed"), ("faults", "faults")):
+        if names := getattr(run_filter, field):
+            conditions += is_one_of(f"cell.{column}", names)
+    if run_filter.sides:
+        conditions += _any_of(list(_side_conditions(run_filter.sides)))
+    if run_filter.first:
+        conditions += condition("cell.block >= ?", block_start(db, run_filter.first).isoformat())
+    if run_filter.last:
+        conditions += condition("cell.block <= ?", run_filter.last.isoformat())
+    if run_filter.known_by:
+        conditions += ended_by(db, run_filter.known_by)
+    if run_filter.reason:
+        conditions += condition(
+            "cell.id IN (SELECT cell FROM set_aside WHERE code = ?)", reason_code(run_filter.reason)
+        )
+    if run_filter.counted:
+        conditions += _counted_runs_conditions(db, run_filter.counted)
+    return conditions
 
 
-def tally_conditions(picked: RunFilter) -> SqlConditions:
-    """Conditions on rows of `tally`, which with those of `of_cells` pick what `of_runs` does."""
-    found = outcome_conditions("tally", picked)
-    if picked.attempt:
-        found += condition({"first": "tally.first", "last": "tally.last"}[picked.attempt])
-    if picked.aside:
-        found += condition("tally.last")
-    if picked.counted or picked.aside:
-        found += condition("tally.counted")
-    return found
+def tally_conditions(run_filter: RunFilter) -> SqlConditions:
+    """Return the conditions on rows of `tally`; with `cell_conditions` they select what `run_conditions` selects."""
+    conditions = outcome_conditions("tally", run_filter)
+    if run_filter.attempt:
+        conditions += condition({"first": "tally.first", "last": "tally.last"}[run_filter.attempt])
+    if run_filter.reason:
+        conditions += condition("tally.last")
+    if run_filter.counted or run_filter.reason:
+        conditions += condition("tally.counted")
+    return conditions
 
 
-def outcome_conditions(table: str, picked: RunFilter) -> SqlConditions:
-    """Conditions on how a run ended, which stands in rows of `tally` and of `run` alike."""
-    found = is_one_of(f"{table}.outcome", outcomes_of(picked.states)) if picked.states else NO_CONDITIONS
-    if picked.fingerprint == NO_ERROR_RECORDED:
-        found += is_one_of(f"{table}.outcome", FAILED_OUTCOMES) + condition(f"{table}.fingerprint = ''")
-    elif picked.fingerprint:
-        found += condition(f"{table}.fingerprint != '' AND {table}.fingerprint = ?", picked.fingerprint)
-    return found
+def outcome_conditions(table: str, run_filter: RunFilter) -> SqlConditions:
+    """Return the conditions on outcome and fingerprint, columns that both `tally` and `run` have."""
+    conditions = NO_CONDITIONS
+    if run_filter.states:
+        conditions += is_one_of(f"{table}.outcome", outcomes_of(run_filter.states))
+    if run_filter.fingerprint == NO_ERROR_RECORDED:
+        conditions += is_one_of(f"{table}.outcome", FAILED_OUTCOMES) + condition(f"{table}.fingerprint = ''")
+    elif run_filter.fingerprint:
+        conditions += condition(f"{table}.fingerprint != '' AND {table}.fingerprint = ?", run_filter.fingerprint)
+    return conditions
 
 
-def run_conditions(picked: RunFilter) -> SqlConditions:
-    """Conditions on rows of `run` whose cell, outcome and fingerprint are picked already."""
-    found = NO_CONDITIONS
-    if picked.attempt:
-        found += condition({"first": IS_FIRST, "last": IS_LAST}[picked.attempt])
-    if picked.aside:
-        found += condition("run.rows_quarantined > 0") + condition(IS_LAST) + _reason_condition(picked.aside)
-    return found + condition(IS_COUNTED) if picked.counted or picked.aside else found
+def run_conditions(run_filter: RunFilter) -> SqlConditions:
+    """Return the conditions on rows of `run` whose cell, outcome and fingerprint are selected already."""
+    conditions = NO_CONDITIONS
+    if run_filter.attempt:
+        conditions += condition({"first": IS_FIRST, "last": IS_LAST}[run_filter.attempt])
+    if run_filter.reason:
+        conditions += condition("run.rows_quarantined > 0") + condition(IS_LAST) + _reason_condition(run_filter.reason)
+    return conditions + condition(IS_COUNTED) if run_filter.counted or run_filter.reason else conditions
 
 
-def reason_code(aside: str) -> str:
-    """How the store's counts write a reason; "" where nobody noted it."""
-    return "" if aside == NO_ERROR_RECORDED else aside
+def reason_code(reason: str) -> str:
+    """Return a reason as the store's counts write it: "" where none was recorded."""
+    return "" if reason == NO_ERROR_RECORDED else reason
 
 
-def _reason_condition(aside: str) -> SqlConditions:
-    if aside == NO_ERROR_RECORDED:
+def _reason_condition(reason: str) -> SqlConditions:
+    if reason == NO_ERROR_RECORDED:
         return condition("run.rows_quarantined > (SELECT COALESCE(SUM(value), 0) FROM json_each(run.aside))")
-    return condition("EXISTS (SELECT 1 FROM json_each(run.aside) WHERE json_each.key = ?)", aside)
+    return condition("EXISTS (SELECT 1 FROM json_each(run.aside) WHERE json_each.key = ?)", reason)
 
 
 def outcomes_of(states: tuple[str, ...]) -> tuple[str, ...]:
-    """The outcomes that some states stand for."""
-    return tuple(dict.fromkeys(each for name in states for each in STATE_OUTCOMES.get(name, (name,))))
+    """Return the outcomes that states stand for."""
+    return tuple(dict.fromkeys(outcome for state in states for outcome in STATE_OUTCOMES.get(state, (state,))))
 
 
 def is_one_of(column: str, names: tuple[str | int, ...]) -> SqlConditions:
-    """That a column is one of these."""
+    """Return the condition that a column has one of these values."""
     return SqlConditions((f"{column} IN ({', '.join('?' * len(names))})",), names)
 
 
 def block_start(db: Database, day: date) -> date:
-    """The first day of the block that a day lies in; the day itself where it lies in none.
+    """Return the first day of the block that contains a day, or the day itself where no block contains it.
 
-    Blocks lie one after another, so that it is the last that begins by then, if it reaches so far.
+    Blocks do not overlap, so it is the last block that begins by that day, if it reaches so far.
     """
     before = "SELECT MAX(block) FROM cell WHERE block < ?"
     ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
-    found = db.execute(before, (day.isoformat(),)).fetchone()[0]
-    end = db.execute(ends, (found,)).fetchone()[0]
-    return date.fromisoformat(found) if end is not None and end >= day.isoformat() else day
+    block = db.execute(before, (day.isoformat(),)).fetchone()[0]
+    end = db.execute(ends, (block,)).fetchone()[0]
+    return date.fromisoformat(block) if end is not None and end >= day.isoformat() else day
 
 
 def ended_by(db: Database, day: date | None) -> SqlConditions:
-    """That the block of a cell was over by the end of a day; None: whatever its block.
+    """Return the condition that the block of a cell was over by the end of a day; none where the day is None.
 
-    Blocks lie one after another, so that the last of them tells of all, and an index finds the others.
+    Blocks do not overlap, so the last of them decides for all, and an index finds the others.
     """
     if day is None:
         return NO_CONDITIONS
@@ -156,42 +164,42 @@ def ended_by(db: Database, day: date | None) -> SqlConditions:
 
 
 def last_block_ended_by(db: Database, day: date) -> str | None:
-    """The first day of the last block that was over by the end of a day; None where none was."""
+    """Return the first day of the last block that was over by the end of a day; None where there is none."""
     ends = "SELECT MAX(tally.block_end) FROM cell CROSS JOIN tally ON tally.cell = cell.id WHERE cell.block = ?"
-    found = db.execute("SELECT MAX(block) FROM cell WHERE block <= ?", (day.isoformat(),)).fetchone()[0]
-    while found is not None:
-        end = db.execute(ends, (found,)).fetchone()[0]
+    block = db.execute("SELECT MAX(block) FROM cell WHERE block <= ?", (day.isoformat(),)).fetchone()[0]
+    while block is not None:
+        end = db.execute(ends, (block,)).fetchone()[0]
         if end is not None and end <= day.isoformat():
-            return str(found)
-        found = db.execute("SELECT MAX(block) FROM cell WHERE block < ?", (found,)).fetchone()[0]
+            return str(block)
+        block = db.execute("SELECT MAX(block) FROM cell WHERE block < ?", (block,)).fetchone()[0]
     return None
 
 
-def list_feeds(db: Database, known: date | None = None) -> Iterator[tuple[str, str]]:
-    """Every partner and feed that has a run, in order; found by an index, however many cells there are.
+def list_feeds(db: Database, known_by: date | None = None) -> Iterator[tuple[str, str]]:
+    """Yield each partner and feed that has a run, in order; with `known_by`, that had one by the end of that day.
 
-    With `known`, those that had one by the end of that day.
+    An index finds them, so that the time does not grow with the number of cells.
     """
-    last, over = ("", ""), ended_by(db, known)
+    pair, ended = ("", ""), ended_by(db, known_by)
     sql = "SELECT partner, feed FROM cell WHERE (partner, feed) > (?, ?) ORDER BY partner, feed LIMIT 1"
-    while found := db.execute(sql, last).fetchone():
-        if has_cell(db, condition("cell.partner = ? AND cell.feed = ?", *found) + over):
-            yield found
-        last = found
+    while pair := db.execute(sql, pair).fetchone():
+        if has_cell(db, condition("cell.partner = ? AND cell.feed = ?", *pair) + ended):
+            yield pair
 
 
 def has_cell(db: Database, cells: SqlConditions) -> bool:
-    """Whether there is a cell like that."""
+    """Check whether any cell fulfils the conditions."""
     return db.execute(f"SELECT 1 FROM cell WHERE {cells.where} LIMIT 1", cells.values).fetchone() is not None  # noqa: S608
 
 
-def _any_of(terms: list[SqlConditions]) -> SqlConditions:
-    parts = [f"({each.where})" for each in terms]
-    return SqlConditions((f"({' OR '.join(parts) or '0'})",), tuple(value for each in terms for value in each.values))
+def _any_of(choices: list[SqlConditions]) -> SqlConditions:
+    parts = [f"({choice.where})" for choice in choices]
+    values = tuple(value for choice in choices for value in choice.values)
+    return SqlConditions((f"({' OR '.join(parts) or '0'})",), values)
 
 
 def _side_conditions(names: tuple[str, ...]) -> Iterator[SqlConditions]:
-    """What cells of these sides have, system by system: however many names there are, they make few terms."""
+    """Yield the conditions on cells of these sides, one per system, so that many names make few conditions."""
     if "service" in names:
         yield condition("cell.system = 'service'")
     levels: dict[str, list[int]] = {}
@@ -199,8 +207,8 @@ def _side_conditions(names: tuple[str, ...]) -> Iterator[SqlConditions]:
         with suppress(ValueError):
             system, level = parse_subject(name)
             levels.setdefault(system, []).append(level)
-    for system, own in levels.items():
-        yield condition("cell.system = ?", system) + is_one_of("cell.level", tuple(own))
+    for system, system_levels in levels.items():
+        yield condition("cell.system = ?", system) + is_one_of("cell.level", tuple(system_levels))
 
 
 def _side_condition(name: str) -> SqlConditions:
@@ -221,12 +229,12 @@ def _counted_runs_conditions(db: Database, counted: CountedRuns) -> SqlCondition
         else:
             days = condition("cell.block IN (SELECT value FROM json_each(?))", json.dumps(sorted(blocks)))
         sides.append(_side_condition(name) + days)
-    measured = ("mode", "faults", "series")
-    found = SqlConditions(
-        tuple(f"cell.{name} = ?" for name in measured), tuple(getattr(counted, name) for name in measured)
+    columns = ("mode", "faults", "series")
+    conditions = SqlConditions(
+        tuple(f"cell.{column} = ?" for column in columns), tuple(getattr(counted, column) for column in columns)
     )
     if counted.scope != ("*/*",):
-        names = [list(each) for each in list_feeds(db) if in_scope(counted.scope, *each)]
-        pairs = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
-        found += condition(f"(cell.partner, cell.feed) IN ({pairs})", json.dumps(names))
-    return found + _any_of(sides)
+        pairs = [list(pair) for pair in list_feeds(db) if in_scope(counted.scope, *pair)]
+        values = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)"
+        conditions += condition(f"(cell.partner, cell.feed) IN ({values})", json.dumps(pairs))
+    return conditions + _any_of(sides)

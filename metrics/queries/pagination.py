@@ -1,7 +1,7 @@
-"""A walk over runs in the order of a list: by block, start and number, from the newest to the oldest or back.
+"""Keyset pagination over runs, newest first or oldest first: by block, start and id.
 
-It goes block by block over the tallies of the cells that can be on the list, and asks for no more runs of each than the
-list still lacks: those that are not near enough to its end are never read, however many there are.
+It reads block by block the tallies of the cells that can be on the list, and of each group of runs no more than the
+page still lacks. Runs beyond the page are never read, however many there are.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-Position = tuple[int, int]  # start and number of a run in its block
+Position = tuple[int, int]  # start and id of a run in its block
 
-#: Numbers that SQLite can hold.
+#: The integers that SQLite can hold.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cursor:
-    """A place in a list of runs: that of one run."""
+    """The position of one run in a list of runs."""
 
     block: str
     started_at_us: int
@@ -35,30 +35,30 @@ class Cursor:
 
     @property
     def text(self) -> str:
-        """As it stands in an address."""
+        """The cursor as a value in a URL."""
         return f"{self.block}.{self.started_at_us}.{self.id}"
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
-        """The cursor of a text.
+        """Parse the cursor in a URL.
 
         Raises:
-            ValueError: it is none.
+            ValueError: the text is not a cursor.
         """
         block, _, rest = text.partition(".")
         started, _, number = rest.partition(".")
         try:
-            found = cls(date.fromisoformat(block).isoformat(), int(started), int(number))
+            cursor = cls(date.fromisoformat(block).isoformat(), int(started), int(number))
         except ValueError:
-            raise ValueError(f"no place in a list: {text[:60]!r}") from None
-        if not (MIN_INTEGER <= found.started_at_us <= MAX_INTEGER and 0 <= found.id <= MAX_INTEGER):
-            raise ValueError(f"no place in a list: {text[:60]!r}")
-        return found
+            raise ValueError(f"not a position in a list of runs: {text[:60]!r}") from None
+        if not (MIN_INTEGER <= cursor.started_at_us <= MAX_INTEGER and 0 <= cursor.id <= MAX_INTEGER):
+            raise ValueError(f"not a position in a list of runs: {text[:60]!r}")
+        return cursor
 
 
 @dataclass(frozen=True, slots=True)
 class RunGroup:
-    """Runs of one cell that ended alike, and when the first and last of them started."""
+    """Runs of one cell with the same outcome and fingerprint, and the starts of the first and last of them."""
 
     cell: int
     outcome: str
@@ -69,57 +69,60 @@ class RunGroup:
 
 @dataclass(frozen=True, slots=True)
 class RunQuery:
-    """What a walk is over: conditions on cells, tallies and runs, the last beyond what a tally tells."""
+    """The runs of a list as conditions on cells, tallies and runs; `runs` holds what a tally cannot decide."""
 
     cells: SqlConditions
     tallies: SqlConditions
     runs: SqlConditions
 
 
-def sum_runs(db: Database, way: RunQuery) -> int:
-    """How many runs a walk to the end would find."""
-    if not way.cells.sql:
-        found = db.execute(f"SELECT SUM(runs) FROM tally WHERE {way.tallies.where}", way.tallies.values)  # noqa: S608
+def sum_runs(db: Database, query: RunQuery) -> int:
+    """Count the runs of a query, from the tallies."""
+    if not query.cells.sql:
+        result = db.execute(f"SELECT SUM(runs) FROM tally WHERE {query.tallies.where}", query.tallies.values)  # noqa: S608
     else:
-        sql = f"SELECT SUM(runs) FROM {join_tables(way)}"  # noqa: S608 (conditions are our own)
-        found = db.execute(sql, (*way.cells.values, *way.tallies.values))
-    return int(found.fetchone()[0] or 0)
+        sql = f"SELECT SUM(runs) FROM {join_tables(query)}"  # noqa: S608 (conditions are our own)
+        result = db.execute(sql, (*query.cells.values, *query.tallies.values))
+    return int(result.fetchone()[0] or 0)
 
 
-def sum_runs_by(db: Database, way: RunQuery, *by: str) -> dict[tuple[Any, ...], int]:
-    """The same by columns of the cells, such as partner, feed or block; what has none is left out."""
-    names = ", ".join(f"cell.{name}" for name in by)
-    sql = f"SELECT {names}, SUM(runs) FROM {join_tables(way)} GROUP BY {names}"  # noqa: S608 (names are our own)
-    return {tuple(key): many for *key, many in db.execute(sql, (*way.cells.values, *way.tallies.values))}
+def sum_runs_by(db: Database, query: RunQuery, *columns: str) -> dict[tuple[Any, ...], int]:
+    """Count the runs of a query by columns of their cells, such as partner, feed or block; without empty groups."""
+    names = ", ".join(f"cell.{column}" for column in columns)
+    sql = f"SELECT {names}, SUM(runs) FROM {join_tables(query)} GROUP BY {names}"  # noqa: S608 (names are our own)
+    return {tuple(key): runs for *key, runs in db.execute(sql, (*query.cells.values, *query.tallies.values))}
 
 
-def join_tables(way: RunQuery, index: str = "") -> str:
-    """Cells and their tallies, from the side that has fewer; values are of the cells, then of the tallies."""
-    both = f"ON tally.cell = cell.id WHERE {way.cells.where} AND {way.tallies.where}"
-    rare = any("fingerprint = ?" in each for each in way.tallies.sql)
-    return f"tally CROSS JOIN cell {both}" if rare else f"cell {index} CROSS JOIN tally {both}"
+def join_tables(query: RunQuery, index: str = "") -> str:
+    """Return the SQL that joins cells and tallies, starting from the table that has fewer rows.
 
-
-def next_page(db: Database, way: RunQuery, after: Cursor | None, most: int, *, newer: bool = False) -> list[Cursor]:
-    """The next places of a list after one, or from its beginning, `most` at the most.
-
-    With `newer` it goes the other way: the places come from the oldest to the newest.
+    The values in order are those of the cells, then those of the tallies.
     """
-    found: list[Cursor] = []
-    for block, groups in _blocks(db, way, after, newer=newer):
-        here = (after.started_at_us, after.id) if after is not None and after.block == block else None
-        near = _next_in_block(db, way.runs, list(groups), here, most - len(found), newer=newer)
-        found += [Cursor(block, started_at_us, number) for started_at_us, number in near]
-        if len(found) == most:
+    condition = f"ON tally.cell = cell.id WHERE {query.cells.where} AND {query.tallies.where}"
+    is_rare = any("fingerprint = ?" in sql for sql in query.tallies.sql)
+    return f"tally CROSS JOIN cell {condition}" if is_rare else f"cell {index} CROSS JOIN tally {condition}"
+
+
+def next_page(db: Database, query: RunQuery, after: Cursor | None, size: int, *, newer: bool = False) -> list[Cursor]:
+    """Return up to `size` cursors of a list, those that follow `after`, or the first of the list.
+
+    The list is newest first. With `newer` it is read backwards: the cursors run from the oldest to the newest.
+    """
+    page: list[Cursor] = []
+    for block, groups in _blocks(db, query, after, newer=newer):
+        start = (after.started_at_us, after.id) if after is not None and after.block == block else None
+        positions = _next_in_block(db, query.runs, list(groups), start, size - len(page), newer=newer)
+        page += [Cursor(block, started_at_us, run_id) for started_at_us, run_id in positions]
+        if len(page) == size:
             break
-    return found
+    return page
 
 
 def _blocks(
-    db: Database, way: RunQuery, after: Cursor | None, *, newer: bool
+    db: Database, query: RunQuery, after: Cursor | None, *, newer: bool
 ) -> Iterator[tuple[str, Iterator[RunGroup]]]:  # fmt: skip
-    """The blocks on the way, each with its groups; read as the walk goes on."""
-    cells, values = way.cells, way.cells.values
+    """Yield the blocks from `after` on, each with its groups; rows are read as the caller advances."""
+    cells, values = query.cells, query.cells.values
     where = cells.where
     if after is not None:
         where, values = f"{where} AND cell.block {'>=' if newer else '<='} ?", (*values, after.block)
@@ -127,73 +130,74 @@ def _blocks(
     index = "" if "cell.partner" in where else "INDEXED BY cell_key"
     sql = (
         f"SELECT cell.block, tally.cell, outcome, fingerprint, first_at_us, last_at_us "  # noqa: S608
-        f"FROM {join_tables(RunQuery(SqlConditions((where,), values), way.tallies, way.runs), index)} "
+        f"FROM {join_tables(RunQuery(SqlConditions((where,), values), query.tallies, query.runs), index)} "
         f"ORDER BY cell.block {'' if newer else 'DESC'}"
     )
-    rows = db.execute(sql, (*values, *way.tallies.values))
-    for block, found in groupby(rows, key=lambda row: str(row[0])):
-        merged: dict[tuple[int, str, str], tuple[int, int]] = {}
-        for _, *key, first, last in found:
-            same = tuple(key)
-            before = merged.get(same, (first, last))
-            merged[same] = (min(first, before[0]), max(last, before[1]))
-        yield block, (RunGroup(*key, *span) for key, span in merged.items())
+    rows = db.execute(sql, (*values, *query.tallies.values))
+    for block, block_rows in groupby(rows, key=lambda row: str(row[0])):
+        spans: dict[tuple[int, str, str], tuple[int, int]] = {}
+        for _, *columns, first, last in block_rows:
+            key = tuple(columns)
+            span = spans.get(key, (first, last))
+            spans[key] = (min(first, span[0]), max(last, span[1]))
+        yield block, (RunGroup(*key, *span) for key, span in spans.items())
 
 
 def _next_in_block(
-    db: Database, runs: SqlConditions, groups: list[RunGroup], after: Position | None, most: int, *, newer: bool
+    db: Database, runs: SqlConditions, groups: list[RunGroup], after: Position | None, size: int, *, newer: bool
 ) -> list[Position]:  # fmt: skip
-    """The next runs of one block, in the order of the walk.
+    """Return the next runs of one block, in the order of the list.
 
-    Runs are merged by an index alone, and only those that come next are asked whatever else is wanted of them: more at
-    a time as long as few of them are it.
+    Runs are merged by an index alone, and only the next ones are checked against the conditions on runs. The batch
+    grows as long as few of them fulfil the conditions.
     """
     if not runs.sql:
-        return _merge_groups(db, groups, after, most, newer=newer)
+        return _merge_groups(db, groups, after, size, newer=newer)
     sql = f"SELECT id FROM run WHERE id IN (SELECT value FROM json_each(?)) AND {runs.where}"  # noqa: S608
-    found: list[Position] = []
-    many = most
-    while len(found) < most:
-        near = _merge_groups(db, groups, after, many, newer=newer)
-        wanted = {number for (number,) in db.execute(sql, (json.dumps([place[1] for place in near]), *runs.values))}
-        found += [place for place in near if place[1] in wanted]
-        if len(near) < many:
+    positions: list[Position] = []
+    batch_size = size
+    while len(positions) < size:
+        batch = _merge_groups(db, groups, after, batch_size, newer=newer)
+        ids = json.dumps([run_id for _, run_id in batch])
+        wanted = {run_id for (run_id,) in db.execute(sql, (ids, *runs.values))}
+        positions += [position for position in batch if position[1] in wanted]
+        if len(batch) < batch_size:
             break
-        after, many = near[-1], 4 * many
-    return found[:most]
+        after, batch_size = batch[-1], 4 * batch_size
+    return positions[:size]
 
 
 def _merge_groups(
-    db: Database, groups: list[RunGroup], after: Position | None, most: int, *, newer: bool
-) -> list[Position]:
-    """The next runs of these groups, in the order of the walk."""
-    found: list[Position] = []
+    db: Database, groups: list[RunGroup], after: Position | None, size: int, *, newer: bool
+) -> list[Position]:  # fmt: skip
+    """Return the next runs of these groups, in the order of the list."""
+    merged: list[Position] = []
     low, high = (
         (MIN_INTEGER, MAX_INTEGER) if after is None else (after[0], MAX_INTEGER) if newer else (MIN_INTEGER, after[0])
     )
-    past = after or (MIN_INTEGER, MIN_INTEGER if newer else MAX_INTEGER)
-    for group in sorted(groups, key=lambda one: one.first_at_us if newer else -one.last_at_us):
-        if len(found) == most:  # what lies beyond the last of them is not wanted
-            low, high = (low, found[-1][0]) if newer else (found[-1][0], high)
+    start = after or (MIN_INTEGER, MIN_INTEGER if newer else MAX_INTEGER)
+    for group in sorted(groups, key=lambda group: group.first_at_us if newer else -group.last_at_us):
+        if len(merged) == size:  # runs beyond the last of them are not wanted
+            low, high = (low, merged[-1][0]) if newer else (merged[-1][0], high)
             if (group.first_at_us > high) if newer else (group.last_at_us < low):
                 break
         if group.last_at_us < low or group.first_at_us > high:
             continue
         key = (group.cell, group.outcome, group.fingerprint)
-        more = db.execute(_RUNS_SQL[newer], (*key, low, high, *past, most)).fetchall()
-        if more:
-            found = sorted([*found, *more], reverse=not newer)[:most]
-    return found
+        rows = db.execute(_RUNS_SQL[newer], (*key, low, high, *start, size)).fetchall()
+        if rows:
+            merged = sorted([*merged, *rows], reverse=not newer)[:size]
+    return merged
 
 
-def _runs_sql(beyond: str, way: str) -> str:
-    """The next runs of a group; a walk never comes back to the run that it goes on after."""
+def _runs_sql(beyond: str, direction: str) -> str:
+    """Return the SQL for the next runs of a group; it excludes the run at which the last page ended."""
     return (
         "SELECT started_at_us, id FROM run INDEXED BY run_cell WHERE cell = ? AND outcome = ? AND fingerprint = ? "  # noqa: S608
         f"AND started_at_us BETWEEN ? AND ? AND NOT (started_at_us = ? AND id {beyond} ?) "
-        f"ORDER BY started_at_us {way}, id {way} LIMIT ?"
+        f"ORDER BY started_at_us {direction}, id {direction} LIMIT ?"
     )
 
 
-#: From the newest to the oldest, and back.
+#: Newest first, and oldest first.
 _RUNS_SQL = (_runs_sql(">=", "DESC"), _runs_sql("<=", "ASC"))

@@ -1,7 +1,7 @@
-"""Rows that were set aside, by why: of the last attempts that are counted, as each attempt tells what stands aside.
+"""Counts of quarantined rows by reason: of the last attempts that count, as each attempt recorded its reasons.
 
-Rows are counted by cell, and once an exchange. State, attempt and fingerprint are looked at by `runs` alone, the length
-of a list.
+Rows are counted per cell, once an exchange. Only `count_runs_with_reason`, the length of a list, regards state, attempt
+and fingerprint of a filter.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineReason:
-    """Rows of one feed that were set aside for one reason, and in how many exchanges."""
+    """Rows of one feed quarantined for one reason, and the number of exchanges that have such rows."""
 
     partner: str
     feed: str
-    code: str | None  #: code of the error; None: nobody noted why
+    code: str | None  #: code of the error; None: not recorded
     rows: int
     runs: int
-    last_block: str  #: first day of the newest block that has some
+    last_block: str  #: first day of the newest block that has such rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedInBlock:
-    """Rows of one feed that were set aside for one reason in one block."""
+    """Rows of one feed quarantined for one reason in one block."""
 
     block: str
     block_end: str
@@ -41,27 +41,27 @@ class QuarantinedInBlock:
     rows: int
 
 
-def count_runs_with_reason(db: Database, picked: RunFilter) -> int:
-    """How many runs are on a list that is picked by a reason (`Picked.aside`)."""
-    cells = cell_conditions(db, picked)
-    if not (picked.states or picked.attempt or picked.fingerprint):
+def count_runs_with_reason(db: Database, run_filter: RunFilter) -> int:
+    """Count the runs of a filter by reason (`RunFilter.reason`)."""
+    cells = cell_conditions(db, run_filter)
+    if not (run_filter.states or run_filter.attempt or run_filter.fingerprint):
         sql = (
             "SELECT SUM(runs) FROM set_aside CROSS JOIN cell ON cell.id = set_aside.cell "  # noqa: S608
             f"WHERE code = ? AND {cells.where}"
         )
-        return int(db.execute(sql, (reason_code(picked.aside), *cells.values)).fetchone()[0] or 0)
-    each = run_conditions(picked) + outcome_conditions("run", picked)
-    # runs that set rows aside are few, and found by an index of their own
+        return int(db.execute(sql, (reason_code(run_filter.reason), *cells.values)).fetchone()[0] or 0)
+    runs = run_conditions(run_filter) + outcome_conditions("run", run_filter)
+    # runs that quarantined rows are few and have an index of their own
     sql = (
         "SELECT COUNT(*) FROM cell CROSS JOIN run INDEXED BY run_set_aside ON run.cell = cell.id "  # noqa: S608
-        f"WHERE {cells.where} AND {each.where}"
+        f"WHERE {cells.where} AND {runs.where}"
     )
-    return int(db.execute(sql, (*cells.values, *each.values)).fetchone()[0])
+    return int(db.execute(sql, (*cells.values, *runs.values)).fetchone()[0])
 
 
-def rows_by_reason(db: Database, picked: RunFilter) -> tuple[QuarantineReason, ...]:
-    """Rows set aside by feed and reason, the most first."""
-    cells = cell_conditions(db, picked)
+def rows_by_reason(db: Database, run_filter: RunFilter) -> tuple[QuarantineReason, ...]:
+    """Return the quarantined rows by feed and reason, most rows first."""
+    cells = cell_conditions(db, run_filter)
     sql = (
         "SELECT cell.partner, cell.feed, code, SUM(rows), SUM(runs), MAX(cell.block) "  # noqa: S608
         f"FROM set_aside CROSS JOIN cell ON cell.id = set_aside.cell WHERE {cells.where} "
@@ -73,9 +73,9 @@ def rows_by_reason(db: Database, picked: RunFilter) -> tuple[QuarantineReason, .
     )
 
 
-def rows_by_block(db: Database, picked: RunFilter) -> tuple[QuarantinedInBlock, ...]:
-    """Rows set aside by block, feed and reason, the oldest first."""
-    cells = cell_conditions(db, picked)
+def rows_by_block(db: Database, run_filter: RunFilter) -> tuple[QuarantinedInBlock, ...]:
+    """Return the quarantined rows by block, feed and reason, oldest first."""
+    cells = cell_conditions(db, run_filter)
     ends = "(SELECT MAX(block_end) FROM tally WHERE tally.cell = cell.id AND counted)"
     sql = (
         f"SELECT cell.block, MAX({ends}), cell.partner, cell.feed, code, SUM(rows) "  # noqa: S608

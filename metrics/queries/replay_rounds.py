@@ -1,8 +1,8 @@
-"""Where the feeds of the service are looked at: in a replay, in the pass that has come the furthest.
+"""The rounds by which the health of feeds is judged: in a replay, the rounds that have come the furthest.
 
-A pass is one round of a series at one level. One that is under way, was cut short, or was asked for fewer weeks tells
-nothing of the days that it has not come to: neither that files came then, nor that they did not. So time ends, for what
-is looked at in a pass, with the last block that it has come to the end of.
+A round of a series runs at one level. A round that is under way, was interrupted, or was asked for fewer weeks says
+nothing of the days beyond its end: neither that files arrived then, nor that none did. So the time of a round ends with
+its last complete block.
 """
 
 from __future__ import annotations
@@ -21,45 +21,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReplayRound:
-    """What is looked at, and until when: of a replay the end of its last block, in production as far as time goes."""
+    """The runs by which feeds are judged, and their end: of a replay its last complete block; None in production."""
 
-    way: RunQuery
+    query: RunQuery
     end_us: int | None = None
 
 
-def rounds_to_check(db: Database, mode: str, faults: str, over: SqlConditions) -> tuple[ReplayRound, ...]:
-    """What is looked at of a feed of the service: the first of these that has something.
+def rounds_to_check(db: Database, mode: str, faults: str, ended: SqlConditions) -> tuple[ReplayRound, ...]:
+    """Return the rounds by which feeds of the service are judged; the first that has runs of a feed decides.
 
-    In production that is all there is. Of a replay it is one pass at each level, of the newest series in which any has
-    come to the end of a block: those that have come further first, and of those that have come as far the higher level,
-    each in its newest round that has.
+    In production that is one, of all runs. In a replay it is one round per level, of the newest series in which any
+    level has completed a block: the level that has come furthest first, then the higher level; of each level its newest
+    round that has come as far.
 
     Args:
         db: the store.
         mode: "live" or "replay".
-        faults: under which they ran.
-        over: conditions on the cells that count, as those of blocks that were over by some day.
+        faults: the faults under which the feeds ran.
+        ended: conditions on the cells that count, such as those of blocks that were over by some day.
     """
-    ran = SqlConditions(("cell.system = 'service'", "cell.mode = ?", "cell.faults = ?"), (mode, faults)) + over
+    cells = SqlConditions(("cell.system = 'service'", "cell.mode = ?", "cell.faults = ?"), (mode, faults)) + ended
     if mode != "replay":
-        return (ReplayRound(RunQuery(ran, NO_CONDITIONS, NO_CONDITIONS)),)
-    levels = [level for system, level, named in list_sides(db) if (system, named) == ("service", faults)]
+        return (ReplayRound(RunQuery(cells, NO_CONDITIONS, NO_CONDITIONS)),)
+    levels = [level for system, level, side_faults in list_sides(db) if (system, side_faults) == ("service", faults)]
     sql = "SELECT series FROM series WHERE mode = ? AND faults = ? ORDER BY newest_run DESC"
     for (series,) in db.execute(sql, (mode, faults)).fetchall():
-        found = {}
+        rounds = {}
         for level in levels:
-            if furthest := _furthest_round(db, ran + condition("cell.series = ? AND cell.level = ?", series, level)):
-                block, found_there = furthest
-                found[block, level] = found_there
-        if found:
-            return tuple(found[key] for key in sorted(found, reverse=True))
+            conditions = cells + condition("cell.series = ? AND cell.level = ?", series, level)
+            if furthest := _furthest_round(db, conditions):
+                block, replay_round = furthest
+                rounds[block, level] = replay_round
+        if rounds:
+            return tuple(rounds[key] for key in sorted(rounds, reverse=True))
     return ()
 
 
 def _furthest_round(db: Database, cells: SqlConditions) -> tuple[str, ReplayRound] | None:
-    """The pass over these cells that has come the furthest, and its last block; None where none ended one."""
-    held = "EXISTS (SELECT 1 FROM holding WHERE holding.cell = cell.id"
-    sql = f"SELECT block FROM cell INDEXED BY cell_side WHERE {cells.where} AND {held}) ORDER BY block DESC LIMIT 1"  # noqa: S608
+    """Return the last complete block of these cells and its newest round; None where no block is complete."""
+    holdings = "EXISTS (SELECT 1 FROM holding WHERE holding.cell = cell.id"
+    sql = f"SELECT block FROM cell INDEXED BY cell_side WHERE {cells.where} AND {holdings}) ORDER BY block DESC LIMIT 1"  # noqa: S608
     last = db.execute(sql, cells.values).fetchone()
     if last is None:
         return None
@@ -68,15 +69,15 @@ def _furthest_round(db: Database, cells: SqlConditions) -> tuple[str, ReplayRoun
         f"WHERE {cells.where} AND cell.block = ?"
     )
     number, end = db.execute(sql, (*cells.values, *last)).fetchone()
-    # asked of cells and tallies too, so that no runs are read of which none is in the round
-    way = RunQuery(
-        cells + condition(f"{held} AND holding.round = ?)", number),
+    # conditions on cells and tallies too, so that no runs are read where none is in the round
+    query = RunQuery(
+        cells + condition(f"{holdings} AND holding.round = ?)", number),
         condition("tally.counted"),
         condition("run.round = ?", number),
     )
-    return str(last[0]), ReplayRound(way, _end_us(date.fromisoformat(end)))
+    return str(last[0]), ReplayRound(query, _end_us(date.fromisoformat(end)))
 
 
 def _end_us(day: date) -> int:
-    """The end of a day."""
+    """Return the end of a day, in microseconds since 1970."""
     return (day.toordinal() + 1 - date(1970, 1, 1).toordinal()) * 86_400_000_000

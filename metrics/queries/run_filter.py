@@ -1,4 +1,4 @@
-"""Which runs a list holds: the values of a filter."""
+"""The values of a run filter: which runs a list holds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from datetime import date
 
 
-#: What stands in `Picked.fingerprint` for failures that tell neither a kind of error nor a text, and in `Picked.aside`
-#: for rows of which nobody noted why they were set aside.
+#: Value of `RunFilter.fingerprint` for failures without a recorded kind or text of the error, and of `RunFilter.reason`
+#: for quarantined rows without a recorded reason.
 NO_ERROR_RECORDED = "-"
 
 
@@ -23,9 +23,10 @@ STATE_OUTCOMES: Mapping[str, tuple[str, ...]] = {"failed": FAILED_OUTCOMES, "end
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountedRuns:
-    """Runs that a reading counts: only those that the rollup does, of these sides and blocks.
+    """The runs that a reading counts: those that the rollup counts, of these sides and blocks.
 
-    `sides` has the blocks (their first days) that count by subject; None: all from `start` on that end by `end`.
+    `sides` maps each subject to its blocks that count (their first days); None: all blocks from `start` on that end by
+    `end`.
     """
 
     sides: Mapping[str, frozenset[str] | None]
@@ -39,17 +40,17 @@ class CountedRuns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs a list holds; an empty tuple picks any. A name that nothing has picks nothing."""
+    """Which runs a list holds; an empty tuple selects any. A name that no run has selects nothing."""
 
     sides: tuple[str, ...] = ()  #: "monolith", "service" (of any level), "service@3"
-    states: tuple[str, ...] = ()  #: outcomes, "running", "failed" for all of FAILED_OUTCOMES, "ended" for all there are
+    states: tuple[str, ...] = ()  #: outcomes, "running", "failed" for all of FAILED_OUTCOMES, "ended" for all outcomes
     partners: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     first: date | None = None  #: the block of the run ends on this day or later
-    last: date | None = None  #: it begins on this day or earlier
-    known: date | None = None  #: its block was over by the end of this day: what was known then, and nothing later
+    last: date | None = None  #: the block begins on this day or earlier
+    known_by: date | None = None  #: the block was over by the end of this day: what was known then, nothing later
     attempt: str = ""  #: "first" for attempt 1; "last" where no later attempt has ended; "" for any
-    fingerprint: str = ""  #: of failures that are alike; `UNTOLD` for those that say nothing
-    aside: str = ""  #: code of an error: last attempts that count and have set rows aside for it; or `UNTOLD`
+    fingerprint: str = ""  #: of the error of failures; `NO_ERROR_RECORDED` for failures without one
+    reason: str = ""  #: error code: last attempts that count and quarantined rows for it; or `NO_ERROR_RECORDED`
     counted: CountedRuns | None = None  #: exactly the runs that a reading counts

@@ -1,4 +1,4 @@
-"""Runs of the store: one, a page of them, how many, and their typical duration."""
+"""Runs of the store: one run, a page of runs, their number, and their typical duration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from metrics.queries.filter_sql import (
     tally_conditions,
 )
 from metrics.queries.pagination import MAX_INTEGER, Cursor, RunQuery, next_page, sum_runs
-from metrics.queries.unknown_fields import is_recorded_inside, unknown_fields
 from metrics.stats.quantiles import nearest_rank
 from metrics.store.cells import EXCHANGE_ID
 
@@ -31,13 +30,16 @@ if TYPE_CHECKING:
     from metrics.queries.run_filter import RunFilter
 
 
-#: Runs that tell what is usual of a feed: no more than these, and no fewer than those.
+#: The most and the fewest runs from which a typical duration is computed.
 MAX_TYPICAL, MIN_TYPICAL = 200, 5
+
+#: Columns whose 0 means "not yet" while a run is under way.
+RECORDED_AT_END = ("bytes_in", "bytes_out", "calls", "operator_touch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One attempt at one exchange, as the store has it; None is what nobody noted."""
+    """One attempt at one exchange, as the store has it; None: not recorded."""
 
     id: int
     side: str  #: "service@3"
@@ -71,32 +73,32 @@ class Run:
     calls: int | None
     operator_s: float | None
     operator_touch: int | None
-    rows: Mapping[str, int] | None  #: `in`, and one count an outcome; None: nobody counted, or not yet
+    rows: Mapping[str, int] | None  #: `in`, and one count per row outcome; None: not counted, or not yet
     source: str
-    aside: Mapping[str, int] | None  #: by error code, the rows set aside; None: nobody noted why
+    aside: Mapping[str, int] | None  #: quarantined rows by error code; None: the reasons were not recorded
 
     @property
-    def seen_inside(self) -> bool:
-        """Whether anybody told what it did, beyond how long it took."""
-        return is_recorded_inside(self.calls, self.operator_touch)
+    def has_inner_counts(self) -> bool:
+        """Whether the run recorded what it did, beyond how long it took; see `_has_inner_counts`."""
+        return _has_inner_counts(self.calls, self.operator_touch)
 
     def is_known(self, day: date | None) -> bool:
-        """Whether its block was over by the end of a day; None: of any day."""
+        """Check whether the block of the run was over by the end of a day; always true where the day is None."""
         return day is None or self.block_end <= day.isoformat()
 
 
 @dataclass(frozen=True, slots=True)
 class RunListPage:
-    """Some runs of a list, the newest first, and where to go on; None where nothing more lies that way."""
+    """Some runs of a list, newest first, and the cursors of the neighbouring pages; None: no page on that side."""
 
     rows: tuple[Run, ...]
     older: Cursor | None
-    newer: Cursor | None  #: to be asked for with `newer=True`
+    newer: Cursor | None  #: for `get_page(..., newer=True)`
 
 
 @dataclass(frozen=True, slots=True)
 class TypicalDuration:
-    """How long runs of a feed take: the 5th, 50th and 95th percentile of `n` of them."""
+    """How long runs of a feed take: the 5th, 50th and 95th percentile of `n` runs."""
 
     low_s: float
     middle_s: float
@@ -104,79 +106,77 @@ class TypicalDuration:
     n: int
 
 
-def count_runs(db: Database, picked: RunFilter) -> int:
-    """How many runs a list holds; exact, from counts that are kept."""
-    return (
-        quarantined_rows.count_runs_with_reason(db, picked) if picked.aside else sum_runs(db, build_query(db, picked))
-    )
+def count_runs(db: Database, run_filter: RunFilter) -> int:
+    """Count the runs of a filter; exact, from stored counts."""
+    if run_filter.reason:
+        return quarantined_rows.count_runs_with_reason(db, run_filter)
+    return sum_runs(db, build_query(db, run_filter))
 
 
 def get_page(
-    db: Database, picked: RunFilter, after: Cursor | None = None, size: int = 50, newer: bool = False
+    db: Database, run_filter: RunFilter, after: Cursor | None = None, size: int = 50, newer: bool = False
 ) -> RunListPage:
-    """Up to `size` runs of a list, the newest first: those before the place `after`, or with `newer` those after it.
+    """Return up to `size` runs of a filter, newest first: the runs older than `after`, or with `newer` the newer ones.
 
-    Without a place they are the newest of all, or with `newer` the oldest.
+    Without a cursor they are the newest of all, or with `newer` the oldest.
     """
-    way = build_query(db, picked)
-    found = next_page(db, way, after, size + 1, newer=newer)
-    more, near = len(found) > size, found[:size]
+    query = build_query(db, run_filter)
+    cursors = next_page(db, query, after, size + 1, newer=newer)
+    has_more, page = len(cursors) > size, cursors[:size]
     if newer:
-        near.reverse()
-    ahead, behind = (near[0], near[-1]) if near else (after, after)
-    rows = tuple(_read_runs(db, [place.id for place in near]))
+        page.reverse()
+    newest, oldest = (page[0], page[-1]) if page else (after, after)
+    rows = tuple(_read_runs(db, [cursor.id for cursor in page]))
     if newer:
-        return RunListPage(
-            rows, older=_if_more(db, way, behind, newer=False) if after else None, newer=ahead if more else None
-        )
+        older = _if_more(db, query, oldest, newer=False) if after else None
+        return RunListPage(rows, older=older, newer=newest if has_more else None)
     return RunListPage(
-        rows, older=behind if more else None, newer=_if_more(db, way, ahead, newer=True) if after else None
+        rows, older=oldest if has_more else None, newer=_if_more(db, query, newest, newer=True) if after else None
     )
 
 
-def _if_more(db: Database, way: RunQuery, place: Cursor | None, *, newer: bool) -> Cursor | None:
-    """The place, where anything lies beyond it: a place of another list may be at the end of this one, or past it."""
-    return place if next_page(db, way, place, 1, newer=newer) else None
+def _if_more(db: Database, query: RunQuery, cursor: Cursor | None, *, newer: bool) -> Cursor | None:
+    """Return the cursor if any run lies beyond it; that of another list may be at the end of this one, or past it."""
+    return cursor if next_page(db, query, cursor, 1, newer=newer) else None
 
 
-def build_query(db: Database, picked: RunFilter) -> RunQuery:
-    """What to walk over, or to add up, for a list."""
-    return RunQuery(cell_conditions(db, picked), tally_conditions(picked), run_conditions(picked))
+def build_query(db: Database, run_filter: RunFilter) -> RunQuery:
+    """Return the SQL conditions of a filter."""
+    return RunQuery(cell_conditions(db, run_filter), tally_conditions(run_filter), run_conditions(run_filter))
 
 
 def get_run(db: Database, run_id: int) -> Run | None:
-    """The run of a number; None where there is none."""
+    """Return the run with an id; None where there is none."""
     require_run_counts(db)
     return next(iter(_read_runs(db, [run_id])), None) if 0 <= run_id <= MAX_INTEGER else None
 
 
-def get_attempts(db: Database, run: Run, known: date | None = None) -> tuple[Run, ...]:
-    """All attempts at the exchange of a run, in their order; with `known` those known by the end of that day."""
+def get_attempts(db: Database, run: Run, known_by: date | None = None) -> tuple[Run, ...]:
+    """Return all attempts at the exchange of a run, in order; with `known_by`, those known by the end of that day."""
     where = " AND ".join(f"{name} = ?" for name in EXCHANGE_ID)
     key = [getattr(run, name) for name in EXCHANGE_ID]
-    found = db.execute(f"SELECT id FROM run WHERE {where} ORDER BY attempt", key).fetchall()  # noqa: S608
-    return tuple(each for each in _read_runs(db, [number for (number,) in found]) if each.is_known(known))
+    rows = db.execute(f"SELECT id FROM run WHERE {where} ORDER BY attempt", key).fetchall()  # noqa: S608
+    return tuple(attempt for attempt in _read_runs(db, [run_id for (run_id,) in rows]) if attempt.is_known(known_by))
 
 
 def typical_duration(db: Database, run: Run) -> TypicalDuration | None:
-    """How long the last completed runs before this one took, of the same feed, side, faults and series.
+    """Return how long the last completed runs before this one took, of the same feed, side, faults and series.
 
-    None where there are too few to tell.
+    None where there are fewer than `MIN_TYPICAL`.
     """
     names = ("partner", "feed", "system", "level", "faults", "series")
     cells = SqlConditions(tuple(f"cell.{name} = ?" for name in names), tuple(getattr(run, name) for name in names))
-    way = RunQuery(cells, is_one_of("tally.outcome", ("done",)), NO_CONDITIONS)
-    places = next_page(db, way, Cursor(run.block, run.started_at_us, run.id), MAX_TYPICAL)
-    took = sorted(
-        ns / 1e9 for (ns,) in read_columns(db, "duration_ns", [place.id for place in places]) if ns is not None
-    )
-    if len(took) < MIN_TYPICAL:
+    query = RunQuery(cells, is_one_of("tally.outcome", ("done",)), NO_CONDITIONS)
+    cursors = next_page(db, query, Cursor(run.block, run.started_at_us, run.id), MAX_TYPICAL)
+    columns = read_columns(db, "duration_ns", [cursor.id for cursor in cursors])
+    durations_s = sorted(duration_ns / 1e9 for (duration_ns,) in columns if duration_ns is not None)
+    if len(durations_s) < MIN_TYPICAL:
         return None
-    low, middle, high = (nearest_rank(took, percent) for percent in (5, 50, 95))
-    return TypicalDuration(low, middle, high, len(took))
+    low, middle, high = (nearest_rank(durations_s, percent) for percent in (5, 50, 95))
+    return TypicalDuration(low, middle, high, len(durations_s))
 
 
-#: The columns of a run as its fields have them.
+#: The columns of `run` that are fields of `Run` unchanged.
 _PLAIN_COLUMNS = (
     "id", "system", "level", "mode", "faults", "series", "round", "exchange_id", "attempt", "release", "partner",
     "feed", "file", "block", "block_end", "records", "due_at_us", "started_at_us", "peak_rss_bytes", "outcome",
@@ -196,28 +196,47 @@ _ALL_COLUMNS = ", ".join(
 
 
 def _read_runs(db: Database, ids: list[int]) -> list[Run]:
-    """Runs by their numbers, in that order."""
+    """Return the runs with these ids, in that order."""
     return [_run_of(row) for row in read_columns(db, _ALL_COLUMNS, ids)]
 
 
 def _run_of(row: Sequence[Any]) -> Run:
     plain = dict(zip(_PLAIN_COLUMNS, row, strict=False))
-    times = row[len(_PLAIN_COLUMNS) : len(_PLAIN_COLUMNS) + len(_TIMES)]
-    took: dict[str, Any] = {
-        f"{name}_s": None if ns is None else ns / 1e9 for name, ns in zip(_TIMES, times, strict=True)
+    times_ns = row[len(_PLAIN_COLUMNS) : len(_PLAIN_COLUMNS) + len(_TIMES)]
+    times: dict[str, Any] = {
+        f"{name}_s": None if ns is None else ns / 1e9 for name, ns in zip(_TIMES, times_ns, strict=True)
     }
     counts, aside = row[len(_PLAIN_COLUMNS) + len(_TIMES) : -1], row[-1]
     rows = {name: value or 0 for name, value in zip(_ROW_COUNTS, counts, strict=True)}
-    told: dict[str, Any] = {**plain, **took, "rows": rows}
+    fields: dict[str, Any] = {**plain, **times, "rows": rows}
     return Run(
-        **(told | unknown_fields(told, rows)),
+        **(fields | dict.fromkeys(_unknown_fields(fields))),
         side=subject_name(plain["system"], plain["level"]),
         aside=None if aside is None else json.loads(aside),
     )
 
 
+def _has_inner_counts(calls: int | None, operator_touch: int | None) -> bool:
+    """Check whether a run recorded what it did. An imported log and the timing of a command do not record it."""
+    return calls is not None or operator_touch is not None
+
+
+def _unknown_fields(fields: Mapping[str, Any]) -> list[str]:
+    """Return the fields of a run that are unknown although the store holds 0 for them, so that it can add them up."""
+    has_ended = fields["duration_s"] is not None
+    has_inner_counts = _has_inner_counts(fields["calls"], fields["operator_touch"])
+    is_unknown = {
+        "rows": not any(fields["rows"].values())
+        and not (has_ended and (has_inner_counts or fields["records"] is not None)),
+        "blocked_s": not (has_ended and has_inner_counts),
+        "operator_s": fields["mode"] == "live" and not fields["operator_s"],  # only a replay times its operator
+        **{name: not has_ended and not fields[name] for name in RECORDED_AT_END},
+    }
+    return [name for name, unknown in is_unknown.items() if unknown]
+
+
 def read_columns(db: Database, columns: str, ids: list[int]) -> list[tuple[Any, ...]]:
-    """Columns of runs, in the order of their numbers as given."""
+    """Return columns of the runs with these ids, in that order; ids without a run are left out."""
     sql = f"SELECT id, {columns} FROM run WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
-    found = {number: row for number, *row in db.execute(sql, (json.dumps(ids),))}
-    return [found[number] for number in ids if number in found]
+    rows = {run_id: row for run_id, *row in db.execute(sql, (json.dumps(ids),))}
+    return [rows[run_id] for run_id in ids if run_id in rows]

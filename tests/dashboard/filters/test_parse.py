@@ -48,7 +48,7 @@ lists = st.builds(
     last=days,
     attempt=st.sampled_from(["", "first", "last"]),
     fingerprint=st.sampled_from(["", NO_ERROR_RECORDED, "0123456789ab"]),
-    aside=st.sampled_from(["", NO_ERROR_RECORDED, "type-error"]),
+    reason=st.sampled_from(["", NO_ERROR_RECORDED, "type-error"]),
     counted=st.none() | st.just(READING),
 )
 
@@ -72,7 +72,7 @@ def test_an_address_stands_for_one_list(picked: RunFilter) -> None:
     same = {name: tuple(n for n in getattr(picked, name) if n) for name in ("partners", "feeds", "faults")}
     assert again.notices == ()
     assert {name: getattr(again.run_filter, name) for name in same} == same
-    others = ("sides", "states", "first", "last", "attempt", "fingerprint", "aside", "counted")
+    others = ("sides", "states", "first", "last", "attempt", "fingerprint", "reason", "counted")
     assert [getattr(again.run_filter, name) for name in others] == [getattr(picked, name) for name in others]
 
 
@@ -138,7 +138,7 @@ def test_as_of_an_earlier_day_nothing_later_counts() -> None:
     known, day = dict.fromkeys(parse.KEYS), date(2013, 6, 30)
     for told, last in (([], None), ([("to", "2013-12-31")], date(2013, 12, 31))):
         again = parse.parse_filter(query_string.parse_query([("as_of", "2013-06-30"), *told], known), KNOWN, day, str)
-        assert (again.run_filter.known, again.run_filter.last) == (day, last)
+        assert (again.run_filter.known_by, again.run_filter.last) == (day, last)
 
 
 def test_states_are_all_that_a_run_can_be() -> None:

@@ -117,8 +117,8 @@ def test_the_grid_has_the_last_runs_of_the_sides_that_are_asked_for(client: Flas
     with closing(open_reader(store)) as db:
         rows = run_grid.latest_runs(db, ("monolith",), ("standard",), 20)
     cells = re.findall(r'<a class="mark is-(\w+)" href="/runs/(\d+)"[^>]* aria-label="(\w+[^"]*)"', text)
-    assert [int(number) for _, number, _ in cells] == [cell.id for row in rows for cell in row.cells]
-    assert [look for look, *_ in cells] == [cell.outcome for row in rows for cell in row.cells]
+    assert [int(number) for _, number, _ in cells] == [cell.id for row in rows for cell in row.runs]
+    assert [look for look, *_ in cells] == [cell.outcome for row in rows for cell in row.runs]
     assert all(re.fullmatch(r"[A-Z][a-z ]+, \d+ \w{3} 2013 \d\d:\d\d, .+", label) for *_, label in cells)
     assert "the newest last: monolith, standard faults." in text
 

@@ -1,4 +1,4 @@
-"""Lists of runs: the number that is shown is how many there are, page by page, whatever came and in whatever order."""
+"""Lists of runs: counts equal the lists page by page, for any events in any order; and what is unknown of a run."""
 
 import sqlite3
 from contextlib import closing
@@ -14,7 +14,7 @@ from metrics.errors import StoreDamaged
 from metrics.events import FAILED_OUTCOMES, HoldingEvent, RunEvent, RunKey
 from metrics.queries.pagination import Cursor
 from metrics.queries.run_filter import NO_ERROR_RECORDED, CountedRuns, RunFilter
-from metrics.queries.run_grid import filter_choices, latest_runs
+from metrics.queries.run_grid import filter_choices
 from metrics.queries.runs import count_runs, get_attempts, get_page, get_run, typical_duration
 from metrics.store.database import open_reader, open_store
 from metrics.store.rollup import mark_abandoned
@@ -46,7 +46,7 @@ picks = st.builds(
     faults=st.lists(st.sampled_from(["standard", "real"]), max_size=1).map(tuple),
     first=st.none() | st.integers(0, 20).map(lambda n: FIRST + timedelta(days=n)),
     last=st.none() | st.integers(0, 20).map(lambda n: FIRST + timedelta(days=n)),
-    known=st.none() | st.integers(-1, 21).map(lambda n: FIRST + timedelta(days=n)),
+    known_by=st.none() | st.integers(-1, 21).map(lambda n: FIRST + timedelta(days=n)),
     attempt=st.sampled_from(["", "", "first", "last"]),
     fingerprint=st.sampled_from(["", "", "", NO_ERROR_RECORDED, "7e0a"]),
     counted=st.none() | st.builds(
@@ -126,7 +126,7 @@ def is_picked(run, picked, ended, held):
         and (not picked.faults or run["faults"] in picked.faults)
         and (picked.first is None or run["block_end"] >= str(picked.first))
         and (picked.last is None or run["block"] <= str(picked.last))
-        and (picked.known is None or run["block_end"] <= str(picked.known))
+        and (picked.known_by is None or run["block_end"] <= str(picked.known_by))
         and {"": True, "first": run["attempt"] == 1, "last": is_last}[picked.attempt]
         and picked.fingerprint in {"", mark}
         and (picked.counted is None or (is_counted and counts(run, side, picked.counted)))
@@ -172,7 +172,7 @@ serial = numbers()
     dice=st.randoms(),
 )
 def test_a_count_is_the_length_of_its_list(tmp_path, mode, found, asked, size, dice):
-    """On whatever runs, told in whatever order and pieces, some given up: both ways, page by page, none twice."""
+    """For any runs, in any order and batches, some abandoned: both directions, page by page, none twice."""
     events = told(mode, found)
     dice.shuffle(events)
     cut = dice.randrange(len(events) + 1)
@@ -208,8 +208,8 @@ def at(run, number, *, feed="f", **changes):
     return replace(run, key=key, feed=feed, started_at_us=ACT + number * 1_000_000, **changes)
 
 
-def test_a_page_leads_on_and_back(db, a_run):
-    """Where more lies either way a page says where, and the way back shows the page that was left."""
+def test_pages_link_forward_and_back(db, a_run):
+    """A page has a cursor on each side that has more runs, and going back shows the same page again."""
     keep(db, *(at(a_run(), number) for number in range(5)))
     first = get_page(db, RunFilter(), size=2)
     second = get_page(db, RunFilter(), first.older, 2)
@@ -229,14 +229,14 @@ def test_a_page_leads_on_and_back(db, a_run):
         f"2013-01-01.{2**63}.1", f"2013-01-01.1.{2**70}", "2013-1-1.1.1",
     ],
 )  # fmt: skip
-def test_what_is_no_place_is_refused(text):
-    """A place that somebody typed is one, or said not to be."""
-    with pytest.raises(ValueError, match="no place in a list"):
+def test_a_malformed_cursor_is_refused(text):
+    """A cursor typed by hand is parsed or refused with a ValueError."""
+    with pytest.raises(ValueError, match="not a position in a list of runs"):
         Cursor.parse(text)
 
 
-def test_a_run_is_all_that_is_known_of_it(db, a_run):
-    """Seconds for nanoseconds, None for what nobody noted, the reasons of rows set aside; and no run is None."""
+def test_a_run_has_all_its_fields(db, a_run):
+    """Seconds for nanoseconds, None where not recorded, reasons of quarantined rows; an unknown id gives None."""
     key = replace(a_run().key, level=3)
     rows = {"in": 4, "delivered": 1, "quarantined": 3}
     keep(db, a_run(key=key, duration_ns=2_500_000_000, cpu_ns=None, aside={"type-error": 2, "x": 1}, rows=rows))
@@ -247,15 +247,15 @@ def test_a_run_is_all_that_is_known_of_it(db, a_run):
     assert [get_run(db, number) for number in (run.id + 1, -1, 2**64)] == [None, None, None]
 
 
-def test_attempts_stand_in_their_order(db, a_run):
+def test_attempts_are_in_order(db, a_run):
     """All attempts at one exchange, and none at another or in another round."""
     keep(db, a_run(2), a_run(1, "failed"), a_run(1, number=2), at(a_run(), 1))
     run = next(run for run in get_page(db, RunFilter()).rows if run.attempt == 2)
     assert [(other.attempt, other.outcome) for other in get_attempts(db, run)] == [(1, "failed"), (2, "done")]
 
 
-def test_what_is_usual_is_of_the_same_feed_before(db, a_run):
-    """Percentiles by nearest rank of completed runs before this one; fewer than five tell nothing."""
+def test_the_typical_duration_is_of_earlier_runs_of_the_feed(db, a_run):
+    """Percentiles by nearest rank of completed runs before this one; fewer than five give None."""
     took = [at(a_run(duration_ns=number * 10**9), number) for number in range(1, 21)]
     others = [at(a_run(outcome="failed", duration_ns=10**12), 5, feed="g"), at(a_run(duration_ns=9), 6, feed="g")]
     keep(db, *took, *others)
@@ -265,51 +265,70 @@ def test_what_is_usual_is_of_the_same_feed_before(db, a_run):
     assert typical_duration(db, oldest) is None
 
 
-def test_the_grid_has_the_last_runs_of_each_feed(db, a_run):
-    """The oldest first, no more than asked for, and no feed that these sides never ran."""
-    monolith = replace(a_run().key, system="monolith", level=0)
-    keep(db, *(at(a_run(), number) for number in range(4)), at(a_run(), 1, feed="g"), replace(a_run(), key=monolith))
-    found = latest_runs(db, ("service",), ("none",), last=3)
-    assert [(row.partner, row.feed, len(row.cells)) for row in found] == [("AA", "f", 3), ("AA", "g", 1)]
-    starts = [cell.started_at_us - ACT for cell in found[0].cells]
-    assert starts == [1_000_000, 2_000_000, 3_000_000]
-    assert latest_runs(db, ("service",), ("standard",)) == ()
-
-
-def test_choices_are_what_runs_have(db, a_run):
-    """Sides, partners, feeds and faults that any run has, and the days from the first block to the end of the last."""
-    monolith = replace(a_run().key, system="monolith", level=0, faults="standard")
-    assert filter_choices(db) == type(filter_choices(db))((), (), (), (), None, None)
-    other = replace(a_run(), key=monolith, partner="ZZ", block="2013-01-07", block_end="2013-01-13")
-    keep(db, at(a_run(), 1, feed="g"), other)
-    found = filter_choices(db)
-    assert (found.sides, found.partners, found.feeds) == (("monolith", "service@1"), ("AA", "ZZ"), ("f", "g"))
-    assert (found.faults, found.first, found.last) == (("none", "standard"), FIRST, date(2013, 1, 13))
-
-
-def test_what_was_known_then_is_of_blocks_that_were_over(db, a_run):
-    """Lists, choices, feeds of the grid and attempts end with the last block that was over by the day, as counts do."""
+def test_runs_known_by_a_day_are_of_blocks_that_were_over(db, a_run):
+    """Lists, counts and attempts end with the last block that was over by the day."""
     later = {"block": "2013-01-07", "block_end": "2013-01-13"}
-    service = replace(a_run().key, level=2, faults="standard")
-    new = replace(a_run(key=service), partner="ZZ", **later)
-    keep(db, at(a_run(), 1), replace(at(a_run(2), 1), **later), replace(at(a_run(), 2), **later), new)
-    (run,) = get_page(db, RunFilter(known=date(2013, 1, 12))).rows
-    assert (run.block_end, count_runs(db, RunFilter(known=date(2013, 1, 12)))) == ("2013-01-06", 1)
-    assert [one.attempt for one in get_attempts(db, run)] == [1, 2]
-    assert [one.attempt for one in get_attempts(db, run, date(2013, 1, 12))] == [1]
-    found = filter_choices(db, date(2013, 1, 12))
-    assert (found.sides, found.partners, found.faults, found.last) == (
-        ("service@1",), ("AA",), ("none",), date(2013, 1, 6),
-    )  # fmt: skip
-    assert [len(row.cells) for row in latest_runs(db, ("service",), ("none",), known=date(2013, 1, 12))] == [1]
-    assert [len(row.cells) for row in latest_runs(db, ("service",), ("none",), known=date(2013, 1, 13))] == [3]
-    assert filter_choices(db, date(2013, 1, 13)) == filter_choices(db)
-    assert filter_choices(db, date(2013, 1, 5)) == type(found)((), (), (), (), None, None)
-    assert latest_runs(db, ("service",), ("none",), known=date(2013, 1, 5)) == ()
+    keep(db, at(a_run(), 1), replace(at(a_run(2), 1), **later), replace(at(a_run(), 2), **later))
+    (run,) = get_page(db, RunFilter(known_by=date(2013, 1, 12))).rows
+    assert (run.block_end, count_runs(db, RunFilter(known_by=date(2013, 1, 12)))) == ("2013-01-06", 1)
+    assert [attempt.attempt for attempt in get_attempts(db, run)] == [1, 2]
+    assert [attempt.attempt for attempt in get_attempts(db, run, date(2013, 1, 12))] == [1]
 
 
-def test_a_store_of_an_older_release_is_said_to_be_one(tmp_path, a_run):
-    """A reader can add nothing to it: the command that can is named."""
+@pytest.fixture
+def stored(tmp_path):
+    """A function that stores a run of production and reads it back."""
+
+    def store(run):
+        with closing(open_store(tmp_path / "live.db", "live")) as live_db:
+            keep(live_db, run)
+            return get_run(live_db, 1)
+
+    return store
+
+
+@pytest.fixture
+def logged(a_run):
+    """A run imported from a log of two columns: its start and its duration."""
+    run = a_run(mode="live", rows={}, records=None, calls=None, operator_touch=None, release="", source="imported")
+    return replace(run, key=replace(run.key, faults="real", series="", round=0), bytes_in=None, bytes_out=None)
+
+
+def test_a_log_without_rows_leaves_them_unknown(stored, logged):
+    """Rows, bytes, blocked time and operator time are None, not 0."""
+    run = stored(logged)
+    assert (run.rows, run.bytes_in, run.bytes_out, run.blocked_s, run.operator_s) == (None,) * 5
+    assert not run.has_inner_counts
+
+
+def test_a_zero_in_a_log_is_known(stored, logged):
+    """A log that records 0 records and 0 bytes gives 0."""
+    run = stored(replace(logged, records=0, bytes_in=0))
+    assert (run.rows["in"], run.bytes_in, run.bytes_out) == (0, 0, None)
+
+
+def test_a_zero_of_the_service_is_known(stored, a_run):
+    """That nothing was blocked, sent or read is a fact there; operator time is unknown in production."""
+    run = stored(a_run(mode="live", rows={}, records=0))
+    assert (run.rows["in"], run.bytes_in, run.blocked_s, run.calls) == (0, 0, 0.0, 0)
+    assert run.operator_s is None
+
+
+@pytest.mark.parametrize("outcome", ["running", "abandoned"])
+def test_a_run_without_an_end_has_unknown_counts(stored, a_run, outcome):
+    """Its start event holds 0 for what only its end event can count."""
+    run = stored(a_run(mode="live", outcome=outcome, duration_ns=None, rows={}, records=None))
+    assert (run.rows, run.bytes_in, run.bytes_out, run.blocked_s, run.calls, run.operator_touch) == (None,) * 6
+
+
+def test_operator_time_of_a_replay_is_known(db, a_run):
+    """The harness times its operator, so 0 means that nobody had to do anything."""
+    keep(db, a_run())
+    assert get_run(db, 1).operator_s == 0.0
+
+
+def test_a_store_of_an_older_release_is_refused(tmp_path, a_run):
+    """A reader cannot add the run counts; the error names the command that can."""
     path = tmp_path / "old.db"
     with closing(open_store(path, "replay")) as db:
         keep(db, a_run())

@@ -68,14 +68,14 @@ def test_a_reason_leads_to_exactly_its_exchanges(db, a_run, a_holding):
         aside(a_run(number=2), 9, {"key": 9}, "cut"), aside(a_run(), 0, {}, "none"),
     )  # fmt: skip
     for reason in rows_by_reason(db, RunFilter()):
-        picked = RunFilter(aside=reason.code or NO_ERROR_RECORDED)
+        picked = RunFilter(reason=reason.code or NO_ERROR_RECORDED)
         runs = get_page(db, picked).rows
         assert (count_runs(db, picked), len(runs)) == (reason.runs, reason.runs)
         for state in ("done", "quarantined", "failed"):
             among = replace(picked, states=(state,), attempt="last")
             assert count_runs(db, among) == len(get_page(db, among).rows) == sum(run.outcome == state for run in runs)
-    assert count_runs(db, RunFilter(aside="nobody-knows")) == 0
-    first = RunFilter(aside="key", attempt="first")
+    assert count_runs(db, RunFilter(reason="nobody-knows")) == 0
+    first = RunFilter(reason="key", attempt="first")
     assert [run.exchange_id for run in get_page(db, first).rows] == ["z"]
     assert count_runs(db, first) == 1
 
