@@ -1,1 +1,1 @@
-"""Outbox, requests, retries and the circuit breaker."""
+"""Delivery: requests, the outbox, retries and the circuit breaker."""

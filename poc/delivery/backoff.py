@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt."""
+"""Backoff: the wait before the next attempt."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ SCHEDULE_S = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
 
 
 def backoff_s(nth_failure: int, scale: float, chance: float) -> float | None:
-    """Seconds to wait after the nth failure in a row, counted from 1; None when the schedule is used up.
+    """Return the seconds to wait after the nth failure in a row, counted from 1; None when the schedule is used up.
 
-    Full jitter: `chance`, from 0 to 1, of the step, so that many that failed together do not come back together.
+    Full jitter: the step times `chance` (0 to 1), so that exchanges that failed together do not retry together.
     """
     if nth_failure < 1:
         raise ValueError(f"failures are counted from 1, not {nth_failure}")
@@ -17,5 +17,5 @@ def backoff_s(nth_failure: int, scale: float, chance: float) -> float | None:
 
 
 def wait_s(backoff_s: float, retry_after_s: float, cap_s: float) -> float:
-    """Seconds to wait: our own backoff or what the partner asked for, whichever is more, and `cap_s` at the most."""
+    """Return the longer of our backoff and the partner's Retry-After, at most `cap_s`, in seconds."""
     return min(max(backoff_s, retry_after_s), cap_s)

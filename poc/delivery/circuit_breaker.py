@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from poc.ledger.ledger import Ledger
 
 
-#: Seconds that a breaker stays open at the most, before `scale`.
+#: Longest time that a circuit breaker stays open, in seconds, before `scale`.
 MAX_COOLDOWN_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
-    """Whether a partner is left alone. Times are microseconds since 1970.
+    """The state of a partner's circuit breaker. Times are microseconds since 1970.
 
-    `closed`: deliveries go out. `open`: none does until `until_us`. `half-open`: after that, one probe may go. A
-    workspace has one run at a time, so whoever asks first sends it, and waits for its answer. `failures` are in a row,
-    `trips` are openings without a success between.
+    `closed`: requests are sent. `open`: no request is sent until `until_us`. `half-open`: after that time, one request
+    is sent as a probe; a workspace has one run at a time, so that request has its answer before the next one.
+    `failures` counts failed deliveries in a row, `trips` openings without a success in between.
     """
 
     failures: int = 0
@@ -33,13 +33,16 @@ class CircuitBreaker:
     trips: int = 0
 
     def state(self, now_us: int) -> Literal["closed", "open", "half-open"]:
-        """How it stands at a time."""
+        """Return the state at a time."""
         if self.until_us is None:
             return "closed"
         return "open" if now_us < self.until_us else "half-open"
 
     def after_failure(self, now_us: int, retry: Retry) -> CircuitBreaker:
-        """A delivery failed: one more in a row opens it, and once it has been open, any."""
+        """Return the breaker after a failed delivery.
+
+        The `breaker_failures`th failure in a row opens it. After it has been open, any failure opens it again.
+        """
         failures = self.failures + 1
         if self.until_us is None and failures < retry.breaker_failures:
             return replace(self, failures=failures)
@@ -47,16 +50,16 @@ class CircuitBreaker:
         return CircuitBreaker(failures, now_us, now_us + cooldown_us(trips, retry), trips)
 
     def after_wait(self, now_us: int, until_us: int) -> CircuitBreaker:
-        """The partner asked to be left alone until then; that is no failure."""
+        """Return the breaker, open until the time that the partner asked for; this does not count as a failure."""
         return replace(self, opened_at_us=now_us, until_us=max(until_us, self.until_us or 0))
 
     def after_success(self) -> CircuitBreaker:
-        """The partner takes deliveries: nothing is held against it."""
+        """Return the breaker after a success: closed, with all counts at zero."""
         return CircuitBreaker()
 
 
 def cooldown_us(trips: int, retry: Retry) -> int:
-    """Microseconds that the nth opening lasts: twice the one before, an hour at the most, all times `scale`."""
+    """Return how long the nth opening lasts, in microseconds: doubled each time, at most an hour, times `scale`."""
     doubled_s = retry.breaker_s * 2.0 ** min(trips - 1, 64)
     return int(min(doubled_s, MAX_COOLDOWN_S) * retry.scale * 1_000_000)
 
@@ -69,13 +72,13 @@ DELETE_BREAKER = sa.delete(BREAKER).where(BREAKER.c.partner == sa.bindparam("key
 
 
 def load_breaker(ledger: Ledger, partner: str) -> CircuitBreaker:
-    """How a partner stands. Raises TryLater, LedgerDamaged."""
-    found = ledger.execute(SELECT_BREAKER, {"key": partner})
-    return CircuitBreaker(*found[0]) if found else CircuitBreaker()
+    """Load the circuit breaker of a partner; closed where the ledger has none. Raises TryLater, LedgerDamaged."""
+    rows = ledger.execute(SELECT_BREAKER, {"key": partner})
+    return CircuitBreaker(*rows[0]) if rows else CircuitBreaker()
 
 
 def save_breaker(ledger: Ledger, partner: str, breaker: CircuitBreaker) -> None:
-    """Remember how a partner stands, with the ledger's next commit. Raises TryLater, LedgerDamaged."""
+    """Save the circuit breaker of a partner with the ledger's next commit. Raises TryLater, LedgerDamaged."""
     if breaker == CircuitBreaker():
         ledger.execute(DELETE_BREAKER, {"key": partner})
     else:

@@ -1,4 +1,4 @@
-"""What stages ask of the attempt that they run in: when to commit, and what follows from a delivery that failed."""
+"""The interfaces between delivery stages and their attempt: the commit point and the failure policy."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class CommitPoint(Protocol):
-    """Commits the ledger before anything leaves."""
+    """Commits the ledger before any row of the file is sent."""
 
     def __call__(self, *, whole: bool = False, reserved_to: int = -1) -> None:
-        """`whole`: all rows of the file are in the ledger; `reserved_to`: the last slot that is."""
+        """Commit. `whole`: the ledger holds all rows of the file; `reserved_to`: the last slot that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopSending:
-    """Why nothing more is sent in this attempt, and how the rows end that were not: `failed`, or `due` later."""
+    """The decision to send no more in this attempt: the outcome of the unsent rows (`failed` or `due`), and why."""
 
     outcome: str
     code: str
@@ -27,9 +27,9 @@ class StopSending:
 
 
 class FailurePolicy(Protocol):
-    """What follows from a failure.
+    """Decides what follows from a failed delivery.
 
-    `failures` (failed attempts in a row), `due_at_us` and `breaker` are what the ledger is to remember afterwards.
+    The attempt stores `failures` (failed attempts in a row), `due_at_us` and `breaker` in the ledger when it ends.
     """
 
     failures: int
@@ -37,30 +37,30 @@ class FailurePolicy(Protocol):
     breaker: CircuitBreaker
 
     def before_send(self) -> StopSending | None:
-        """Asked before a request is sent: a reason to leave the partner alone now."""
+        """Return a reason not to send the next request, if there is one."""
 
     def on_failure(self, failure: DeliveryFailed) -> StopSending:
-        """A request was not taken."""
+        """Decide the outcome of the unsent rows after a request failed."""
 
     def on_success(self) -> None:
-        """A request was taken."""
+        """Record that the partner accepted a request."""
 
 
 class FailFast:
-    """The policy of a service without patience: what fails has failed, until it is run again."""
+    """The policy without retries: a failed delivery stays failed until a person runs the exchange again."""
 
     def __init__(self, breaker: CircuitBreaker) -> None:
-        self.breaker = breaker  # left as it is
+        self.breaker = breaker  # not changed by this policy
         self.failures = 0
         self.due_at_us: int | None = None
 
     def before_send(self) -> StopSending | None:
-        """Nothing is ever held."""
+        """Never hold a request back."""
         return None
 
     def on_failure(self, failure: DeliveryFailed) -> StopSending:
-        """The attempt ends."""
+        """End the attempt as failed."""
         return StopSending("failed", failure.code, str(failure))
 
     def on_success(self) -> None:
-        """Nothing to remember."""
+        """Do nothing: this policy keeps no state."""

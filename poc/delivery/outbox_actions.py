@@ -1,4 +1,4 @@
-"""What a person can do with unconfirmed requests: send again, mark as arrived, give up."""
+"""Actions of a person on unconfirmed requests: send again, mark as arrived, give up."""
 
 from __future__ import annotations
 
@@ -15,33 +15,29 @@ if TYPE_CHECKING:
 
 
 DELETE_AMBIGUOUS = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")
-
-
 DELETE_ALL = sa.delete(PARCEL).where(OF_EXCHANGE)
-
-
 RESERVE_AGAIN = sa.update(PARCEL).where(OF_EXCHANGE)
 
 
 def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool) -> int:
-    """Take a person's word for the requests of an exchange that are ambiguous, failed or due; commits.
+    """Settle the ambiguous, failed or due requests of an exchange as a person decided, and commit.
 
     Args:
-        ledger: which holds them.
+        ledger: the ledger that holds them.
         entry: the exchange.
-        now_us: the time; what did not arrive is due now.
-        arrived: the partner holds the ambiguous ones.
+        now_us: the current time; requests to send again are due at it.
+        arrived: the partner has the ambiguous requests; otherwise all are sent again.
 
     Returns:
-        The rows this was about.
+        The number of rows in these requests.
 
     Raises:
-        BadInput: there is none such.
+        BadInput: the exchange has no such request.
         TryLater, LedgerDamaged: the ledger cannot be used.
     """
     if entry.outcome == "open":
-        raise BadInput(f"exchange {entry.exchange_id} died under way; `milepost run` goes on with it, then ask again")
-    if not arrived and entry.outcome == "due":  # somebody who does not want to wait
+        raise BadInput(f"exchange {entry.exchange_id} was interrupted; `milepost run` resumes it, then try again")
+    if not arrived and entry.outcome == "due":  # a person who does not want to wait for the schedule
         ledger.update(entry, due_at_us=now_us, failures=0)
         ledger.commit()
         return entry.rows["due"]
@@ -66,13 +62,13 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
 
 
 def give_up(ledger: Ledger, entry: ExchangeRecord, why: str) -> int:
-    """End an exchange by a person's word: what of it was not delivered counts as failed, for good; commits.
+    """End an exchange as a person decided, and commit: its undelivered rows count as failed and are never sent.
 
     Returns:
-        The rows given up.
+        The number of rows given up.
 
     Raises:
-        BadInput: it has ended already.
+        BadInput: the exchange has ended already.
         TryLater, LedgerDamaged: the ledger cannot be used.
     """
     if entry.outcome not in {"open", "due", "failed", "ambiguous"}:

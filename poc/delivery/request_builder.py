@@ -1,8 +1,8 @@
-"""From rows to requests: the rows of each slot of a file become one body.
+"""Build requests from rows: the rows of each slot of a file become one body.
 
-A slot is `request_rows` consecutive rows of the source file. It is named in the request, so that sender and partner
-mean the same rows whatever was left out of them. A batch is encoded at once and the bytes are cut at the slots: cutting
-bytes takes a twentieth of the time of encoding slot by slot.
+A slot is `request_rows` consecutive rows of the source file. The request names its slot, so that sender and partner
+mean the same rows, whichever of them were left out. A batch is encoded at once and the bytes are cut at the slots:
+cutting bytes takes a twentieth of the time of encoding slot by slot.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class RequestBuilder:
-    """Packs the rows of one file, batch after batch; a slot may go on in the next batch."""
+    """Builds the requests of one file, batch after batch; a slot may continue in the next batch."""
 
     def __init__(self, request_rows: int, encoder: RowEncoder) -> None:
         self._size = request_rows
@@ -33,32 +33,32 @@ class RequestBuilder:
         self._parts: list[bytes] = []
 
     def add(self, rows: pl.DataFrame) -> list[OutboundRequest]:
-        """Take rows in; gives the requests that are complete with them."""
+        """Add rows, and return the requests that they complete."""
         if not rows.height:
             return []
         numbers = rows[ROW]
         first, last = ((int(numbers[at]) - 1) // self._size for at in (0, -1))
         if first == last:
-            return self._take(first, rows.height, self._encoder.encode(rows), rows)
+            return self._append(first, rows.height, self._encoder.encode(rows), rows)
         slots = (numbers.to_numpy().astype(np.int64) - 1) // self._size
         ends = [*(np.flatnonzero(np.diff(slots)) + 1).tolist(), rows.height]
-        done: list[OutboundRequest] = []
+        complete: list[OutboundRequest] = []
         start = 0
-        for end, part in zip(ends, self._cut(rows, ends), strict=True):
-            done += self._take(int(slots[start]), end - start, part, rows)
+        for end, part in zip(ends, self._encode_slots(rows, ends), strict=True):
+            complete += self._append(int(slots[start]), end - start, part, rows)
             start = end
-        return done
+        return complete
 
     def flush(self) -> list[OutboundRequest]:
-        """The last request, where there is one."""
+        """Return the request that is still open, if there is one."""
         if not self._rows:
             return []
         request = OutboundRequest(str(self._slot), self._rows, b"".join(self._parts))
         self._rows, self._parts = 0, []
         return [request]
 
-    def _take(self, slot: int, rows: int, part: bytes, frame: pl.DataFrame) -> list[OutboundRequest]:
-        done = self.flush() if slot != self._slot else []
+    def _append(self, slot: int, rows: int, part: bytes, frame: pl.DataFrame) -> list[OutboundRequest]:
+        complete = self.flush() if slot != self._slot else []
         if not self._rows:
             self._slot = slot
             self._parts = (
@@ -66,9 +66,9 @@ class RequestBuilder:
             )
         self._rows += rows
         self._parts.append(part)
-        return done
+        return complete
 
-    def _cut(self, rows: pl.DataFrame, ends: list[int]) -> list[bytes]:
+    def _encode_slots(self, rows: pl.DataFrame, ends: list[int]) -> list[bytes]:
         starts = [0, *ends[:-1]]
         if not self._encoder.row_is_line:
             return [self._encoder.encode(rows[start:end]) for start, end in zip(starts, ends, strict=True)]

@@ -1,4 +1,4 @@
-"""The sender: carries one request of one exchange to the partner's door, and counts what it took."""
+"""The sender: sends the requests of one exchange to the partner's endpoint, and counts calls, bytes and lost time."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class Endpoint(Protocol):
-    """Where requests of a feed are taken in."""
+    """The place where a partner accepts the requests of a feed."""
 
     def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
-        """Hand in one body. Raises DeliveryFailed."""
+        """Send one body. Raises DeliveryFailed."""
 
 
 @dataclass(slots=True)
 class TransferStats:
-    """What sending took: requests, bytes, and seconds lost on time-outs. Counted for the receipt, never decided on."""
+    """Counts of a transfer: requests, bytes, and seconds lost on time-outs. For the receipt; no decision uses them."""
 
     calls: int = 0
     bytes_out: int = 0
@@ -33,27 +33,27 @@ class TransferStats:
 
 
 class RequestSender:
-    """Carries the requests of one exchange; `clock_us` is the time now, in microseconds since 1970."""
+    """Sends the requests of one exchange; `clock_us` returns the current time, in microseconds since 1970."""
 
     def __init__(
-        self, door: Endpoint, exchange_id: str, file: str, clock_us: Callable[[], int], stats: TransferStats
+        self, endpoint: Endpoint, exchange_id: str, file: str, clock_us: Callable[[], int], stats: TransferStats
     ) -> None:
-        self._endpoint = door
+        self._endpoint = endpoint
         self._exchange_id = exchange_id
         self._headers = {"Milepost-File": quote(file)}
         self._clock_us = clock_us
         self._stats = stats
 
     def send(self, request: OutboundRequest, *, keyed: bool) -> None:
-        """Deliver a request; `keyed` says with each request which one it is, so that it is not taken twice.
+        """Send a request; `keyed` adds an idempotency key, so that the partner does not take it twice.
 
         Raises:
-            DeliveryFailed: the partner did not take it, or did not say so.
+            DeliveryFailed: the partner refused it, or its answer did not arrive.
         """
         now = datetime.fromtimestamp(self._clock_us() / 1_000_000, UTC)
         headers = {**self._headers, "Milepost-Slot": request.name, "Date": format_datetime(now, usegmt=True)}
         if keyed:
-            # a key is a string of RFC 9651; the same after a restart, as it is made of what the ledger knows
+            # the key is a string of RFC 9651, made of values in the ledger, so that it is the same after a restart
             headers["Idempotency-Key"] = f'"{self._exchange_id}-{request.name}"'
         self._stats.calls += 1
         self._stats.bytes_out += len(request.body)

@@ -1,9 +1,9 @@
-"""The line: the capabilities in the order a row meets them, each with the level since which it stands.
+"""The pipeline: the capabilities in the order in which a row passes them, each with the level that introduces it.
 
-The only place that compares levels. A capability is either a stage, or it equips the stages with what they need. A
-stage turns the batches of one file into batches, as a generator: it sees the end of the file, so a stage may hold back
-what it makes, and memory stays bounded because batches are asked for one by one. A stage fills in, types or settles
-rows; it never measures itself (`Watch` does) and cannot ask which level it is in.
+No other module compares levels. A capability is either a stage, or it equips the stages with what they need. A stage
+is a generator that turns the batches of one file into batches. It sees the end of the file, so it may hold rows back;
+memory stays bounded because batches are requested one by one. A stage adds columns, types rows or gives them an
+outcome. It never measures itself (`StageTimer` does) and cannot ask for the level it runs at.
 """
 
 from __future__ import annotations
@@ -43,14 +43,18 @@ Stage: TypeAlias = Callable[[Iterator[Batch]], Iterator[Batch]]
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """What stages may reach in one attempt at one exchange."""
+    """The objects that the stages of one attempt may use.
+
+    `known_findings` are those of an earlier pass over the same file, by row; `add_to_quarantine` stores rejected rows;
+    `original_lines` yields number and bytes of every row of the file.
+    """
 
     prepared: PreparedFeed
     entry: ExchangeRecord
     outbox: Outbox
-    keep: Callable[[Sequence[RejectedRow]], None]
-    lines: Callable[[], Iterator[tuple[int, bytes]]]
-    known: Mapping[int, tuple[Finding, ...]]
+    add_to_quarantine: Callable[[Sequence[RejectedRow]], None]
+    original_lines: Callable[[], Iterator[tuple[int, bytes]]]
+    known_findings: Mapping[int, tuple[Finding, ...]]
     commit: CommitPoint
     clock_us: Callable[[], int]
     stats: TransferStats
@@ -59,25 +63,23 @@ class StageContext:
 
     @property
     def early(self) -> bool:
-        """Whether rows leave while their file is still being checked."""
+        """Whether rows are sent while their file is still being checked."""
         return self.prepared.feed.deliver == "early"
 
-    @property
-    def sender(self) -> RequestSender:
-        """Who carries requests. Raises BadInput where the partner is a folder."""
+    def new_sender(self) -> RequestSender:
+        """Return a sender for this exchange. Raises BadInput where the partner is a folder."""
         if self.prepared.endpoint is None:
             raise BadInput(f"partner {self.prepared.partner!r} takes files in a folder, not requests")
         return RequestSender(self.prepared.endpoint, self.entry.exchange_id, self.entry.file, self.clock_us, self.stats)
 
-    @property
-    def builder(self) -> RequestBuilder:
-        """What makes requests of rows."""
+    def new_builder(self) -> RequestBuilder:
+        """Return a request builder for the feed."""
         return RequestBuilder(self.prepared.feed.request_rows, self.prepared.encoder)
 
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """One thing the service can do, from level `since` on, up to level `until` where another takes its place."""
+    """An ability of the service, from level `since` on, up to level `until` where another capability replaces it."""
 
     name: str
     since: int
@@ -85,26 +87,36 @@ class Capability:
     equip: Callable[[StageContext], StageContext] | None = None
     until: int | None = None
 
-    def stands(self, level: int) -> bool:
-        """Whether it is there at a level."""
+    def is_active(self, level: int) -> bool:
+        """Return whether the service has the capability at a level."""
         return self.since <= level and (self.until is None or level <= self.until)
 
 
+def build_check(context: StageContext) -> Stage:
+    """Build the check against the contract."""
+    return Check(context.prepared.contract, context.known_findings, at_once=context.early)
+
+
+def build_quarantine(context: StageContext) -> Stage:
+    """Build the stage that puts rejected rows into quarantine."""
+    return Quarantine(context.prepared.feed, context.add_to_quarantine, context.original_lines)
+
+
 def build_deliver(context: StageContext) -> Stage:
-    """To a door in requests, or into a folder as one file."""
+    """Build the delivery by requests to an endpoint, or as one file into a folder."""
     if context.prepared.folder is not None:
         return build_deliver_file(context, context.prepared.folder, context.commit)
-    return Deliver(context.builder, context.sender, context.commit, early=context.early)
+    return Deliver(context.new_builder(), context.new_sender(), context.commit, early=context.early)
 
 
 def build_deliver_once(context: StageContext) -> DeliverOnce | DeliverFile:
-    """The same, and never twice: both can go on without the file."""
+    """Build the delivery that never sends a row twice and can resume without the file."""
     if context.prepared.folder is not None:
         return build_deliver_file(context, context.prepared.folder, lambda: context.commit(whole=True, reserved_to=0))
     return DeliverOnce(
-        context.builder,
+        context.new_builder(),
         context.outbox,
-        context.sender,
+        context.new_sender(),
         context.policy,
         context.commit,
         honours_keys=context.prepared.honours_keys,
@@ -114,67 +126,67 @@ def build_deliver_once(context: StageContext) -> DeliverOnce | DeliverFile:
 
 
 def build_deliver_file(context: StageContext, folder: Path, commit: Callable[[], None]) -> DeliverFile:
-    """A folder as a stage."""
+    """Build the delivery of one file into a folder."""
     prepared, entry = context.prepared, context.entry
     name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{prepared.feed.out}"
-    waiting = entry.rows.get("due", 0) + entry.rows.get("failed", 0)
-    return DeliverFile(folder, name, prepared.encoder, commit, context.policy, context.stats, waiting=waiting)
+    pending_rows = entry.rows.get("due", 0) + entry.rows.get("failed", 0)
+    return DeliverFile(folder, name, prepared.encoder, commit, context.policy, context.stats, pending_rows)
 
 
 def use_retry_policy(context: StageContext) -> StageContext:
-    """Patience instead of giving up at once."""
+    """Return the context with the policy that retries, instead of the one that fails at once."""
     entry, prepared = context.entry, context.prepared
-    patience = RetryPolicy(
+    policy = RetryPolicy(
         entry.exchange_id, prepared.partner, entry.failures, context.breaker, prepared.retry, context.clock_us
     )
-    return replace(context, policy=patience)
+    return replace(context, policy=policy)
 
 
 LINE = (
-    Capability("check", 1, lambda context: Check(context.prepared.contract, context.known, at_once=context.early)),
+    Capability("check", 1, build_check),
     Capability("map", 1, lambda context: context.prepared.map),
     Capability("ahead", 1, lambda _: prefetch),
     Capability("refuse", 1, lambda _: Refuse(), until=1),
-    Capability("quarantine", 2, lambda context: Quarantine(context.prepared.feed, context.keep, context.lines)),
+    Capability("quarantine", 2, build_quarantine),
     Capability("deliver", 1, build_deliver, until=2),
     Capability("persist", 4, equip=use_retry_policy),
     Capability("once", 3, build_deliver_once),
 )
 
 
-#: The highest level that stands today.
+#: The highest level that is built.
 HIGHEST_LEVEL = 4
 
 
 def equip(level: int, context: StageContext) -> StageContext:
-    """The context with what the capabilities of a level add to them."""
+    """Return the context with what the capabilities of a level add to it."""
     for capability in LINE:
-        if capability.equip is not None and capability.stands(level):
+        if capability.equip is not None and capability.is_active(level):
             context = capability.equip(context)
     return context
 
 
 def build_stages(level: int, context: StageContext) -> list[tuple[str, Stage]]:
-    """The named stages of the service at a level, in order, over context that are `equipped`."""
+    """Return the named stages of the service at a level, in order, over a context returned by `equip`."""
     return [
         (capability.name, capability.build(context))
         for capability in LINE
-        if capability.build is not None and capability.stands(level)
+        if capability.build is not None and capability.is_active(level)
     ]
 
 
 def has_capability(name: str, level: int) -> bool:
-    """Whether a capability stands at a level."""
-    return any(capability.name == name and capability.stands(level) for capability in LINE)
+    """Return whether the service has a capability at a level."""
+    return any(capability.name == name and capability.is_active(level) for capability in LINE)
 
 
 def retries_itself(level: int) -> bool:
-    """Whether the service at a level tries again by itself what failed."""
+    """Return whether the service at a level retries failed deliveries by itself."""
     return has_capability("persist", level)
 
 
 def resolve_level(level: int | None) -> int:
-    """The level asked for, or the highest. Raises BadInput for one that is not built."""
+    """Return the given level, or the highest for None. Raises BadInput for a level that is not built."""
     if level is None:
         return HIGHEST_LEVEL
     if not 1 <= level <= HIGHEST_LEVEL:

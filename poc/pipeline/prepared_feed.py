@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PreparedFeed:
-    """How files of one feed are read, checked, mapped and delivered. Either `door` or `folder` is where to.
+    """The reader, contract, map, encoder and destination of one feed. Either `endpoint` or `folder` is set.
 
-    `agreed` is a digest of the settings that decide which bytes a request holds.
+    `settings_digest` is a digest of the settings that decide which bytes a request holds.
     """
 
     partner: str
@@ -57,49 +57,51 @@ def prepare_feed(
     endpoint: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> PreparedFeed:
-    """Make a feed ready at a level.
+    """Prepare a feed for exchanges at a level.
 
     Args:
-        workspace: whose feed.
-        partner_id: of the partner.
-        feed_id: of the feed.
+        workspace: the workspace of the feed.
+        partner_id: the id of the partner.
+        feed_id: the id of the feed.
         level: the service level.
-        session: what HTTP deliveries go over.
-        endpoint: stands for every partner's own place, where given.
-        environ: where secrets are looked up; the process's own environment unless given.
+        session: the HTTP session for deliveries.
+        endpoint: a base URL that replaces every partner's own destination.
+        environ: the environment in which secrets are looked up; the process's own by default.
 
     Raises:
         BadInput: there is no such feed, its contract or map has a mistake, or a secret is missing.
     """
     partner, feed = workspace.get_feed(partner_id, feed_id)
-    place = partner.endpoint
-    agreed = contract.load_contract(workspace.contract(feed))
-    written = make_encoder(feed)
-    door, folder = None, None
-    if endpoint is None and place.folder is not None:
-        folder = workspace.root / place.folder / feed_id
+    settings = partner.endpoint
+    feed_contract = contract.load_contract(workspace.contract(feed))
+    encoder = make_encoder(feed)
+    http_endpoint, folder = None, None
+    if endpoint is None and settings.folder is not None:
+        folder = workspace.root / settings.folder / feed_id
     else:
-        base = f"{endpoint.rstrip('/')}/{partner_id}" if endpoint else str(place.url).rstrip("/")
-        known = os.environ if environ is None else environ
-        secrets = {name: resolve_secret(value, known, workspace.root) for name, value in place.secret_headers.items()}
-        door = HttpEndpoint(session, f"{base}/{feed_id}", place.timeout_s, secrets, written.media_type)
+        base = f"{endpoint.rstrip('/')}/{partner_id}" if endpoint else str(settings.url).rstrip("/")
+        variables = os.environ if environ is None else environ
+        headers = {
+            name: resolve_secret(value, variables, workspace.root) for name, value in settings.secret_headers.items()
+        }
+        http_endpoint = HttpEndpoint(session, f"{base}/{feed_id}", settings.timeout_s, headers, encoder.media_type)
     return PreparedFeed(
-        partner_id,
-        feed_id,
-        feed,
-        agreed,
-        Map(feed.map, agreed),
-        make_reader(feed, agreed),
-        written,
-        door,
-        folder,
-        place.honours_keys,
-        partner.retry,
-        level,
-        settings_digest(feed, workspace.contract(feed)),
+        partner=partner_id,
+        feed_id=feed_id,
+        feed=feed,
+        contract=feed_contract,
+        map=Map(feed.map, feed_contract),
+        reader=make_reader(feed, feed_contract),
+        encoder=encoder,
+        endpoint=http_endpoint,
+        folder=folder,
+        honours_keys=settings.honours_keys,
+        retry=partner.retry,
+        level=level,
+        settings_digest=settings_digest(feed, workspace.contract(feed)),
     )
 
 
 def settings_digest(feed: Feed, contract_file: Path) -> str:
-    """Twelve letters that are equal where the same file makes the same requests."""
+    """Return twelve hexadecimal digits that are equal where the same file gives the same requests."""
     return sha256(feed.model_dump_json(by_alias=True).encode() + contract_file.read_bytes()).hexdigest()[:12]

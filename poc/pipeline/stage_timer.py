@@ -1,4 +1,4 @@
-"""Measure the time that each stage takes."""
+"""Measure the time spent in each stage."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class StageTimer:
     """Times stages from outside: the time inside a stage, less the time it waited for the stage before it.
 
-    Stages that run in a thread of their own are timed there; `ahead` is what the others waited for them.
+    Stages that run in a thread of their own are timed there; the time of `ahead` is what the others waited for them.
     """
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class StageTimer:
         self._inner = threading.local()
 
     def over(self, name: str, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The same batches; what it took to make each is added to `spent_ns[name]`."""
+        """Yield the same batches, and add the time that each took to `spent_ns[name]`."""
         while True:
             outer_ns, self._inner.ns = getattr(self._inner, "ns", 0), 0
             began = time.monotonic_ns()

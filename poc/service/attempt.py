@@ -1,4 +1,4 @@
-"""One attempt at one exchange: counts what comes in and where it ends, and keeps the ledger in step with it."""
+"""One attempt at one exchange: counts rows in and their outcomes, and keeps the ledger in step with the counts."""
 
 from __future__ import annotations
 
@@ -6,27 +6,29 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from poc.batch import MAX_SHOWN_FINDINGS, Account, Finding
+from poc.batch import MAX_SHOWN_FINDINGS, Account, FileRejected, Finding, RowOutcome
+from poc.formats.header import SchemaDrift
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from poc.batch import Batch, RowOutcome
+    from poc.batch import Batch
     from poc.delivery.failure_policy import FailurePolicy
+    from poc.errors import ContractBreach
     from poc.ledger.ledger import ExchangeRecord, Ledger
 
-#: Numbers of rows set aside that a receipt shows at the most; all are counted.
+#: Numbers of quarantined rows listed in a receipt; all are counted.
 MAX_LISTED_ROWS = 1000
 
-#: An attempt is called by the first of these in which some row ended: what still has to be done comes first.
+#: An attempt takes its outcome from the first of these that some row has: what still has to be done comes first.
 OUTCOME_PRIORITY = ("failed", "due", "refused", "ambiguous")
 
 
 class Attempt:
     """The account of an attempt while it runs.
 
-    `base` is what an earlier attempt left: rows in, and where those ended that this attempt does not move.
+    `_base` holds the rows of an earlier attempt whose outcome this attempt does not change, by outcome.
     """
 
     def __init__(
@@ -40,7 +42,7 @@ class Attempt:
         honours_keys: bool,
     ) -> None:
         self.rows_in = 0
-        self.settled: list[RowOutcome] = []
+        self.outcomes: list[RowOutcome] = []
         self.findings: list[Finding] = []
         self.quarantined_rows: list[int] = []
         self.committed = self.whole = self.reserved = False
@@ -52,68 +54,73 @@ class Attempt:
         self._now_us = int(now.timestamp() * 1_000_000)
         self._began_ns = time.monotonic_ns()
         self._base: dict[str, int] = {}
-        self._stood: Mapping[str, int] = {}
+        self._earlier_reasons: Mapping[str, int] = {}
 
     def clock_us(self) -> int:
-        """The time now: that which the attempt was given, and what has passed since."""
+        """Return the current time: the time given to the attempt, plus the time since then."""
         return self._now_us + (time.monotonic_ns() - self._began_ns) // 1000
 
     def count_rows(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The same batches; their rows have come in."""
+        """Yield the same batches, and count their rows as received."""
         for batch in batches:
             self.rows_in += batch.rows.height + len(batch.rejected)
             yield batch
 
     def consume(self, batches: Iterable[Batch]) -> None:
-        """Run the line to its end, noting where rows ended."""
+        """Run the pipeline to its end, and record the outcomes of its rows."""
         for batch in batches:
-            self.settled += batch.outcomes
+            self.outcomes += batch.outcomes
             if batch.rejected or batch.notes:
-                told = [*batch.notes, *(finding for bad in batch.rejected for finding in bad.findings)]
-                self.findings += told[: MAX_SHOWN_FINDINGS - len(self.findings)]
-                numbers = [rejected.row for rejected in batch.rejected]
+                findings = [*batch.notes, *(finding for row in batch.rejected for finding in row.findings)]
+                self.findings += findings[: MAX_SHOWN_FINDINGS - len(self.findings)]
+                numbers = [row.row for row in batch.rejected]
                 self.quarantined_rows += numbers[: MAX_LISTED_ROWS - len(self.quarantined_rows)]
 
-    def resume(self, settled: Iterable[RowOutcome], reasons: Mapping[str, int]) -> None:
-        """Take up an account where an earlier attempt left it: what was to be sent is settled anew.
+    def resume(self, outcomes: Iterable[RowOutcome], reasons: Mapping[str, int]) -> None:
+        """Continue the account of an earlier attempt: rows that were due or failed get new outcomes.
 
-        `reasons` are those of the rows that stand set aside.
+        `reasons` are those of the rows in quarantine.
         """
-        self._stood = reasons
+        self._earlier_reasons = reasons
         rows = dict(self._entry.rows)
         self.rows_in, self.whole = rows.pop("in"), True
         self._base = {name: count for name, count in rows.items() if name not in {"due", "failed"}}
-        for part in settled:
-            self.settled.append(part)
+        for outcome in outcomes:
+            self.outcomes.append(outcome)
+
+    def restart(self) -> None:
+        """Reset all counts and roll back the ledger: the file is read again."""
+        self._ledger.roll_back()
+        self.rows_in, self.outcomes, self.findings, self.quarantined_rows = 0, [], [], []
+
+    def refuse(self, breach: ContractBreach, rows_in_file: int) -> None:
+        """Give all rows of a file the outcome `refused`, except those that were sent before."""
+        if not self.committed:
+            self.restart()
+        findings = breach.findings if isinstance(breach, FileRejected | SchemaDrift) else ()
+        self.findings = list(findings) or [Finding(0, breach.code, "", str(breach))]
+        settled_rows = sum(outcome.rows for outcome in self.outcomes)
+        refused_rows = max(rows_in_file - settled_rows, 0)
+        self.rows_in = refused_rows + settled_rows
+        self.outcomes.append(RowOutcome("refused", refused_rows, breach.code, str(breach)))
+        self.whole = self.reserved  # of what was sent early, the outbox holds all that is still to be sent
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Rows that stand set aside, by the code of the first thing wrong with each; their sum is in the account."""
-        found = Counter(self._stood)
-        for part in self.settled:
-            if part.outcome == "quarantined":
-                found[part.code] += part.rows
-        return dict(found)
-
-    def restart(self) -> None:
-        """Forget what was counted and take back what was written: the file is read once more."""
-        self._ledger.roll_back()
-        self.rows_in, self.settled, self.findings, self.quarantined_rows = 0, [], [], []
+        """Rows in quarantine by the code of the first finding of each; their sum is in the account."""
+        counts = Counter(self._earlier_reasons)
+        for outcome in self.outcomes:
+            if outcome.outcome == "quarantined":
+                counts[outcome.code] += outcome.rows
+        return dict(counts)
 
     def commit(self, *, whole: bool = False, reserved_to: int = -1) -> None:
-        """Commit what is known so far; rows that have not ended are due. See `poc.policy.Seal`."""
+        """Commit the counts so far; rows without an outcome are due. See `poc.delivery.failure_policy.CommitPoint`."""
         ended = self._ended()
         ended["due"] = ended.get("due", 0) + self.rows_in - sum(ended.values())
         rows = {f"rows_{name}": count for name, count in Account(self.rows_in, ended).as_dict().items()}
-        self._write(
-            {
-                "whole": int(whole),
-                "reserved_to": reserved_to,
-                "agreed": self._settings_digest,
-                "due_at_us": None,
-                **rows,
-            }
-        )
+        values = {"whole": int(whole), "reserved_to": reserved_to, "agreed": self._settings_digest, "due_at_us": None}
+        self._write({**values, **rows})
         if whole and self._honours_keys:
             self._ledger.wait_for_disk(False)
         self.committed, self.whole, self.reserved = True, whole, reserved_to >= 0
@@ -122,13 +129,13 @@ class Attempt:
         """Close the account and commit.
 
         Returns:
-            The outcome, the code of what went wrong, the reason in words, and the account.
+            The outcome, the code of the error, its reason as text, and the account.
 
         Raises:
-            Unbalanced: it does not add up; nothing was written.
+            Unbalanced: the account does not add up; nothing was written.
         """
-        account = Account.close(self.rows_in, self.settled, self._base)
-        outcome, code, reason = self._judge(account)
+        account = Account.close(self.rows_in, self.outcomes, self._base)
+        outcome, code, reason = self._overall_outcome(account)
         rows = {f"rows_{name}": count for name, count in account.as_dict().items()}
         values: dict[str, object] = {
             "outcome": outcome, "reason": reason, "closed_at_us": self.clock_us(), "failures": policy.failures,
@@ -147,15 +154,15 @@ class Attempt:
 
     def _ended(self) -> dict[str, int]:
         ended = dict(self._base)
-        for part in self.settled:
-            ended[part.outcome] = ended.get(part.outcome, 0) + part.rows
+        for outcome in self.outcomes:
+            ended[outcome.outcome] = ended.get(outcome.outcome, 0) + outcome.rows
         return ended
 
-    def _judge(self, account: Account) -> tuple[str, str, str]:
-        for outcome in OUTCOME_PRIORITY:
-            part = next((part for part in self.settled if part.outcome == outcome), None)
-            if part is not None and (account.rows_by_outcome[outcome] or outcome == "refused"):
-                return outcome, part.code, part.reason  # a refused file may have no row that can be counted
-            if account.rows_by_outcome[outcome]:
-                return outcome, "", self._entry.reason
+    def _overall_outcome(self, account: Account) -> tuple[str, str, str]:
+        for name in OUTCOME_PRIORITY:
+            part = next((outcome for outcome in self.outcomes if outcome.outcome == name), None)
+            if part is not None and (account.rows_by_outcome[name] or name == "refused"):
+                return name, part.code, part.reason  # a refused file may have no row that can be counted
+            if account.rows_by_outcome[name]:
+                return name, "", self._entry.reason
         return "done", "", ""

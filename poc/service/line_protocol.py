@@ -1,7 +1,7 @@
-"""The line protocol: the service as a program that is driven from outside, one JSON request a line, one result a line.
+"""The line protocol: the service as a program that a harness drives, one JSON request per line, one result per line.
 
-A first line says that it is ready, so that whoever measures does not measure the start; and whether the service goes on
-by itself with what failed, so that nobody else does.
+The first line says that the service is ready, so that a measurement does not include its start; and whether the service
+retries by itself what failed (`goes_on`), so that the harness does not.
 
     -> {"file": "/.../2013-W05.csv", "partner": "AA", "feed": "flights", "now": "2013-02-03T06:00:00+00:00"}
     <- {"outcome": "done", "rows": {"in": 640, "delivered": 640, ...}, "calls": 2, "exchange_id": "6f2a...", ...}
@@ -9,8 +9,8 @@ by itself with what failed, so that nobody else does.
     -> {"check": "/.../2013-W05.csv", "partner": "AA", "feed": "flights"}
     <- {"bad": [17, 203]}
 
-`resume` goes on with an exchange that was `due` at its `due_at`. `check` names every bad row of a file and does nothing
-with it.
+`resume` resumes an exchange that was `due` at its `due_at`. `check` lists every row of a file that breaks the contract,
+and exchanges nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
-    """A receipt as the protocol tells it."""
+    """Return a receipt as a JSON object of the protocol."""
     due_at_us = receipt.due_at_us
     return {
         "outcome": receipt.outcome,
@@ -62,11 +62,11 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
 
 
 def find_invalid_rows(prepared: PreparedFeed, path: Path) -> list[int]:
-    """The numbers of all rows of a file that break the contract; nothing is sent, nothing entered.
+    """Return the numbers of all rows of a file that break the contract; nothing is sent or stored.
 
     Raises:
         BadInput: there is no such file.
-        ContractBreach: it cannot be read as one.
+        ContractBreach: the file cannot be read under its contract.
     """
     known: dict[int, tuple[Finding, ...]] = {}
     source, _ = open_regular(path)
@@ -75,32 +75,36 @@ def find_invalid_rows(prepared: PreparedFeed, path: Path) -> list[int]:
             source.seek(0)
             try:
                 check = Check(prepared.contract, known)
-                return sorted(
-                    bad.row for batch in prepared.map(check(prepared.reader.read(source))) for bad in batch.rejected
-                )
-            except SecondPassNeeded as recall:
-                known = recall.findings_by_row()
+                batches = prepared.map(check(prepared.reader.read(source)))
+                return sorted(rejected.row for batch in batches for rejected in batch.rejected)
+            except SecondPassNeeded as second_pass:
+                known = second_pass.findings_by_row()
 
 
-def handle_request(request: dict[str, Any], ready: PreparedFeed, ledger: Ledger) -> dict[str, Any]:
-    """What one request leads to. Raises ExchangeError, and KeyError or ValueError for what is no request."""
+def handle_request(request: dict[str, Any], prepared: PreparedFeed, ledger: Ledger) -> dict[str, Any]:
+    """Handle one request, and return its result.
+
+    Raises ExchangeError; KeyError or ValueError for an invalid request.
+    """
     if "check" in request:
-        return {"bad": find_invalid_rows(ready, Path(request["check"]))}
+        return {"bad": find_invalid_rows(prepared, Path(request["check"]))}
     now = datetime.fromisoformat(request["now"])
     if "resume" not in request:
-        return receipt_json(exchange(ready, Path(request["file"]), now, ledger))
+        return receipt_json(exchange(prepared, Path(request["file"]), now, ledger))
     entry = ledger.get(request["resume"])
     if entry is None:
         raise BadInput(f"no exchange {request['resume']!r} in this ledger")
-    return receipt_json(resume(ready, entry, now, ledger))
+    return receipt_json(resume(prepared, entry, now, ledger))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Answer requests until the input ends."""
-    parser = argparse.ArgumentParser(prog="python -m poc.subject", description="The exchange service, driven by lines.")
+    """Handle requests until the input ends."""
+    parser = argparse.ArgumentParser(
+        prog="python -m poc.service.line_protocol", description="Run the exchange service on a line protocol."
+    )
     parser.add_argument("--workspace", type=Path, required=True)
-    parser.add_argument("--state", type=Path, required=True, help="folder of this subject's own ledger")
-    parser.add_argument("--endpoint", help="base URL that stands for every partner's own place")
+    parser.add_argument("--state", type=Path, required=True, help="folder for the ledger of this process")
+    parser.add_argument("--endpoint", help="base URL that replaces every partner's own destination")
     parser.add_argument("--level", type=int, default=HIGHEST_LEVEL, choices=range(1, HIGHEST_LEVEL + 1))
     options = parser.parse_args(arguments)
     try:
@@ -127,9 +131,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def write_line(answer: dict[str, Any]) -> None:
-    """One line out, at once."""
-    sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
+def write_line(message: dict[str, Any]) -> None:
+    """Write one line, and flush it."""
+    sys.stdout.write(json.dumps(message, separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
 

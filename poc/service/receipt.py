@@ -1,4 +1,4 @@
-"""The receipt: how one attempt at one exchange ended, and why a file that comes again may need none."""
+"""The receipt: how one attempt at one exchange ended, and why a known file may need no attempt."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 class Receipt:
     """How one attempt at one exchange ended.
 
-    `outcome` is `done`, `already_received`, `refused`, `failed`, `due` (goes on by itself at `due_at_us`) or
-    `ambiguous`; `account` is how this attempt left the rows, `aside` the numbers of rows it set aside, `reasons` how
-    many stand set aside by error code, each row by the first thing that is wrong with it; `whole` says that the ledger
-    has all that is left to do, so that the file is not needed; `seen` is the file as it was opened; `blocked_s` went
-    to requests that ended in a time-out; `stages_ns` is the time inside each stage.
+    `outcome` is `done`, `already_received`, `refused`, `failed`, `due` (resumes by itself at `due_at_us`) or
+    `ambiguous`. `account` holds the rows as this attempt left them, `quarantined_rows` the numbers of the rows that it
+    quarantined, `reasons` the count of all quarantined rows by error code, each row by its first finding. `whole`: the
+    ledger holds all that is left to do, so that the file is not needed. `file_version` is the file as it was opened,
+    `blocked_s` the time spent on requests that timed out, `stages_ns` the time inside each stage.
     """
 
     exchange_id: str
@@ -46,14 +46,14 @@ class Receipt:
 
 
 def reason_to_skip(entry: ExchangeRecord, now: datetime) -> str:
-    """Why a file that is handed in needs nothing done now; empty where it does."""
+    """Return why a file needs no attempt now; empty where it needs one."""
     if entry.outcome == "done":
         return f"the same bytes were exchanged as {entry.file}"
     if entry.outcome == "due" and not entry.whole:
-        early = entry.due_at_us is not None and now.timestamp() * 1_000_000 < entry.due_at_us
-        return entry.reason if early else ""
+        too_early = entry.due_at_us is not None and now.timestamp() * 1_000_000 < entry.due_at_us
+        return entry.reason if too_early else ""
     if entry.outcome == "refused" and entry.whole:
-        return f"part of it had left before it was refused; hand in the rest as a file of its own: {entry.reason}"
+        return f"part of it was sent before it was refused; hand in the rest as a file of its own: {entry.reason}"
     if entry.outcome in {"due", "ambiguous", "given_up"}:
         return f"the same bytes came in as {entry.file}, which is {entry.outcome}: {entry.reason}"
     return ""

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a workspace's files, not only what comes first."""
+"""Validation of a workspace: all mistakes in its files, not only the first."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def find_problems(root: Path) -> list[str]:
-    """One line a file that has a mistake, the file named in it; none where all is in order.
+    """Return one line per file with a mistake, each with the file's name; empty where all files are in order.
 
     Raises:
-        BadInput: the folder is no workspace.
+        BadInput: the folder is not a workspace.
     """
-    found: list[str] = []
+    problems: list[str] = []
     try:
         resolve_level(workspace.load_settings(root).level)
     except BadInput as error:
         if not (root / "milepost.toml").is_file():
             raise
-        found.append(str(error))
+        problems.append(str(error))
     for path in workspace.partner_files(root):
         try:
             partner = workspace.load_partner(root, path)
@@ -34,7 +34,7 @@ def find_problems(root: Path) -> list[str]:
                 try:
                     Map(feed.map, contract.load_contract(root / "contracts" / feed.contract))
                 except BadInput as error:
-                    found.append(f"{path}: feed.{feed_id}: {error}")
+                    problems.append(f"{path}: feed.{feed_id}: {error}")
         except BadInput as error:
-            found.append(str(error))
-    return found
+            problems.append(str(error))
+    return problems

@@ -1,4 +1,4 @@
-"""What a running service does with its inboxes by itself, turn by turn."""
+"""The worker of a running service: exchanges the files in the inboxes by itself, turn by turn."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from poc.config.workspace import Workspace
     from poc.ledger.ledger import ExchangeRecord
 
-#: What is tried: a file as it was last changed, or an exchange by the number of its next attempt.
+#: A file by path and time of its last change, or an exchange by its id and the number of its next attempt.
 AttemptKey: TypeAlias = "tuple[str, float]"
 
-#: A file that failed is tried again after a day, as an operator would, or as soon as it changes.
+#: Wait before a failed file is retried, as an operator would do it; a file that changes is retried at once.
 RETRY_AFTER = timedelta(days=1)
 
 
 class InboxWorker:
-    """Exchanges what waits, one turn after the other, and says once what needs a person.
+    """Exchanges what is waiting, one turn after the other, and reports once what needs a person.
 
     Args:
-        workspace: whose inboxes.
-        clock: the time now, in UTC.
+        workspace: the workspace of the inboxes.
+        clock: returns the current time, in UTC.
         release: version of the program, for the events.
-        stop: true once the service is to end; the file under way is finished, the next is left.
-        say: where a line for a person goes.
+        stop: returns True when the service is to end; the current file is finished, the next one is not started.
+        report: prints a line for a person.
     """
 
     def __init__(
@@ -41,59 +41,59 @@ class InboxWorker:
         clock: Callable[[], datetime],
         release: str,
         stop: Callable[[], bool],
-        say: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self._workspace = workspace
         self._clock = clock
         self._release = release
         self._stop = stop
-        self._say = say
+        self._report = report
         self._level = resolve_level(workspace.settings.level)
         self._not_before: dict[AttemptKey, datetime] = {}
-        self._said: dict[Path, str] = {}
+        self._reported: dict[Path, str] = {}
 
     def turn(self) -> None:
-        """Exchange what waits now. Raises what `run_inbox` raises."""
-        wanted = RunSelection(self._file, self._entry)
+        """Exchange what is waiting now. Raises what `run_inbox` raises."""
+        selection = RunSelection(self._is_file_due, self._is_entry_due)
         with closing(SpoolRecorder(self._workspace.spool)) as recorder:
-            exchanged = run_inbox(
-                self._workspace, None, self._level, self._clock, recorder, self._release, wanted, by_person=False
+            results = run_inbox(
+                self._workspace, None, self._level, self._clock, recorder, self._release, selection, by_person=False
             )
-            for ran in exchanged:
-                self._note(ran)
+            for result in results:
+                self._handle(result)
 
-    def _file(self, path: Path) -> bool:
+    def _is_file_due(self, path: Path) -> bool:
         try:
-            return self._is_time((str(path), path.stat().st_mtime))
-        except FileNotFoundError:  # taken away since it was listed
+            return self._is_due((str(path), path.stat().st_mtime))
+        except FileNotFoundError:  # removed since it was listed
             return False
 
-    def _entry(self, entry: ExchangeRecord) -> bool:
-        return self._is_time((entry.exchange_id, entry.attempt))
+    def _is_entry_due(self, entry: ExchangeRecord) -> bool:
+        return self._is_due((entry.exchange_id, entry.attempt))
 
-    def _is_time(self, key: AttemptKey) -> bool:
+    def _is_due(self, key: AttemptKey) -> bool:
         return not self._stop() and self._not_before.get(key, self._clock()) <= self._clock()
 
-    def _note(self, ran: RunResult) -> None:
-        """Say what needs a person, once; and note when that which stays is for another turn."""
-        receipt, said = ran.receipt, str(ran.error or "")
-        stays = ran.path.is_file() and ran.path.parent == self._workspace.inbox(ran.partner, ran.feed)
-        again = self._clock() + RETRY_AFTER
+    def _handle(self, result: RunResult) -> None:
+        """Report once what needs a person, and set the time of the next try for what stays."""
+        receipt, message = result.receipt, str(result.error or "")
+        stays = result.path.is_file() and result.path.parent == self._workspace.inbox(result.partner, result.feed)
+        next_try = self._clock() + RETRY_AFTER
         if receipt is not None and receipt.outcome != "done":
-            said = receipt.error
+            message = receipt.error
             if receipt.due_at_us is not None:
-                again = datetime.fromtimestamp(receipt.due_at_us / 1_000_000, UTC)
+                next_try = datetime.fromtimestamp(receipt.due_at_us / 1_000_000, UTC)
             elif receipt.outcome == "failed" and receipt.whole and retries_itself(self._level):
-                said = f"{said}; for you to look at: `milepost outbox ls`"
+                message = f"{message}; it needs you: see `milepost outbox ls`"
             elif receipt.outcome == "failed" or stays:
-                said = f"{said}; tried again in a day, or by `milepost run`"
-            self._not_before[receipt.exchange_id, receipt.attempt + 1] = again
+                message = f"{message}; retried in a day, or by `milepost run`"
+            self._not_before[receipt.exchange_id, receipt.attempt + 1] = next_try
         elif stays:
-            said = f"{said}; tried again in a day, or by `milepost run`"
-        if ran.entry is not None and ran.error is not None:
-            self._not_before[ran.entry.exchange_id, ran.entry.attempt] = again
+            message = f"{message}; retried in a day, or by `milepost run`"
+        if result.entry is not None and result.error is not None:
+            self._not_before[result.entry.exchange_id, result.entry.attempt] = next_try
         if stays:
-            self._not_before[str(ran.path), ran.path.stat().st_mtime] = again
-        if said and self._said.get(ran.path) != said:
-            self._said[ran.path] = said
-            self._say(f"{ran.partner}/{ran.feed} {ran.path.name}: {said}")
+            self._not_before[str(result.path), result.path.stat().st_mtime] = next_try
+        if message and self._reported.get(result.path) != message:
+            self._reported[result.path] = message
+            self._report(f"{result.partner}/{result.feed} {result.path.name}: {message}")

@@ -1,1 +1,1 @@
-"""The capabilities of the line, one file each; a stage turns a stream of batches into a stream of batches."""
+"""The pipeline stages, one file each: a stage turns a stream of batches into a stream of batches."""

@@ -1,4 +1,4 @@
-"""Check: type the columns, and set apart every row that breaks the contract, with all that is wrong with it."""
+"""Check: type the columns, and reject every row that breaks the contract, with everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -18,69 +18,75 @@ if TYPE_CHECKING:
 
 
 class Check:
-    """Types every batch; rows that break the contract leave `rows` for `bad`.
+    """Types every batch, and moves rows that break the contract from `rows` to `rejected`.
 
-    Keys that stand twice are bad at once where both rows are in one batch, or where `at_once` is asked for, which can
-    cost a look back at the whole file with a batch. Otherwise they are found at the end of the file, when their rows
-    have gone down the line: the stage then raises `Recall`, and finds nothing more on a second run that knows these
-    findings (`known`, by row). A row that is bad in itself is not compared, so it makes no other row a duplicate.
+    A duplicate key is rejected at once where both rows are in one batch, or with `at_once`, which may look back at the
+    whole file for a batch. Otherwise duplicates are found at the end of the file, when their rows have passed on:
+    the stage then raises SecondPassNeeded, and a second pass that gets these findings (`known_findings`) raises
+    nothing more. A row that breaks another rule is not compared, so it makes no other row a duplicate.
     """
 
     def __init__(
-        self, contract: Contract, known: Mapping[int, tuple[Finding, ...]] | None = None, *, at_once: bool = False
+        self,
+        contract: Contract,
+        known_findings: Mapping[int, tuple[Finding, ...]] | None = None,
+        *,
+        at_once: bool = False,
     ) -> None:
         self._contract = contract
-        self._known = known or {}
-        self._order = sorted(self._known)
+        self._known_findings = known_findings or {}
+        self._known_rows = sorted(self._known_findings)
         self._at_once = at_once
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Typed batches.
+        """Yield typed batches.
 
         Raises:
-            Recall: keys stand twice whose rows have been passed on.
-            Refusal: so many that they cannot be named.
+            SecondPassNeeded: rows with a duplicate key have been passed on.
+            FileRejected: there are too many duplicate keys to list them.
         """
         with UniqueKeyCheck(self._contract.unique, at_once=self._at_once) as keys:
             for batch in batches:
                 rows, findings = self._contract.check(batch.rows)
-                findings = self._with_known(rows, findings)
-                good = exclude_rows(rows, findings)
-                if twice := keys.add(good):
-                    good = exclude_rows(good, twice)
-                    findings = sorted(findings + twice, key=lambda finding: finding.row)
-                yield replace(batch, rows=good, rejected=merge_rejected(batch.rejected, rejected_rows(batch, findings)))
+                findings = self._add_known(rows, findings)
+                valid = exclude_rows(rows, findings)
+                if duplicates := keys.add(valid):
+                    valid = exclude_rows(valid, duplicates)
+                    findings = sorted(findings + duplicates, key=lambda finding: finding.row)
+                rejected = merge_rejected(batch.rejected, rejected_rows(batch, findings))
+                yield replace(batch, rows=valid, rejected=rejected)
             if later := keys.later():
                 raise SecondPassNeeded(tuple(later))
 
-    def _with_known(self, rows: pl.DataFrame, findings: list[Finding]) -> list[Finding]:
-        if not self._order or not rows.height:
+    def _add_known(self, rows: pl.DataFrame, findings: list[Finding]) -> list[Finding]:
+        if not self._known_rows or not rows.height:
             return findings
         numbers = rows.get_column(ROW)
-        here = self._order[bisect_left(self._order, numbers[0]) : bisect_left(self._order, numbers[-1] + 1)]
-        present = set(numbers.to_list()) if here else set()
-        told = [finding for row in here if row in present for finding in self._known[row]]
-        return sorted(findings + told, key=lambda finding: finding.row) if told else findings
+        start, end = bisect_left(self._known_rows, numbers[0]), bisect_left(self._known_rows, numbers[-1] + 1)
+        in_range = self._known_rows[start:end]
+        present = set(numbers.to_list()) if in_range else set()
+        known = [finding for row in in_range if row in present for finding in self._known_findings[row]]
+        return sorted(findings + known, key=lambda finding: finding.row) if known else findings
 
 
-def merge_rejected(from_reader: tuple[RejectedRow, ...], found: Iterator[RejectedRow]) -> tuple[RejectedRow, ...]:
-    """Bad rows in the order of their file."""
-    here = tuple(found)
-    return tuple(sorted((*from_reader, *here), key=lambda bad: bad.row)) if from_reader else here
+def merge_rejected(by_reader: tuple[RejectedRow, ...], by_check: Iterator[RejectedRow]) -> tuple[RejectedRow, ...]:
+    """Return the rows rejected by reader and check in the order of their file."""
+    rejected = tuple(by_check)
+    return tuple(sorted((*by_reader, *rejected), key=lambda one: one.row)) if by_reader else rejected
 
 
 def exclude_rows(rows: pl.DataFrame, findings: list[Finding]) -> pl.DataFrame:
-    """The rows that have no finding."""
+    """Return the rows without a finding."""
     if not findings:
         return rows
-    bad = sorted({finding.row for finding in findings})
-    return rows.filter(~pl.col(ROW).is_in(bad))
+    rejected = sorted({finding.row for finding in findings})
+    return rows.filter(~pl.col(ROW).is_in(rejected))
 
 
 def rejected_rows(batch: Batch, findings: list[Finding]) -> Iterator[RejectedRow]:
-    """The rows that have findings, as they came. Findings are in the order of rows."""
+    """Yield the rows that have findings, as they came. The findings are in the order of rows."""
     by_row: dict[int, list[Finding]] = {}
     for finding in findings:
         by_row.setdefault(finding.row, []).append(finding)
-    for row, told in by_row.items():
-        yield RejectedRow(row, batch.lines.original(row), tuple(told))
+    for row, of_row in by_row.items():
+        yield RejectedRow(row, batch.lines.original(row), tuple(of_row))

@@ -1,9 +1,9 @@
-"""Deliver: send the rows to the partner, a request at a time; the first that fails ends the attempt."""
+"""Deliver: send the rows to the partner, a request at a time; the first failure ends the attempt."""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from poc.batch import Batch, RowOutcome
@@ -16,63 +16,62 @@ if TYPE_CHECKING:
     from poc.delivery.request_builder import RequestBuilder
     from poc.delivery.sender import RequestSender
 
-#: Bytes of bodies that wait in memory for the end of their file; more wait in a temporary file without a name.
+#: Size of the bodies that wait in memory for the end of their file, in bytes; more go to an unnamed temporary file.
 MEMORY_BYTES = 4 << 20
 
 
+@dataclass(slots=True)
 class Deliver:
-    """Sends each request once, without a memory of what was sent before.
+    """Sends each request once, and keeps no record of what was sent before.
 
-    Args:
-        builder: makes requests of rows.
-        sender: carries them.
-        commit: told before the first request leaves.
+    Attributes:
+        builder: builds requests from rows.
+        sender: sends them.
+        commit: commits the ledger; called before the first request is sent.
         early: send while the file is still being checked, not after its end.
     """
 
-    def __init__(
-        self, builder: RequestBuilder, sender: RequestSender, commit: Callable[[], None], *, early: bool
-    ) -> None:
-        self._builder = builder
-        self._sender = sender
-        self._commit = commit
-        self._early = early
-        self._committed = False
-        self._broken: RowOutcome | None = None  # why an earlier request failed: nothing is sent after it
+    builder: RequestBuilder
+    sender: RequestSender
+    commit: Callable[[], None]
+    early: bool
+    _committed: bool = field(default=False, init=False)
+    _failure: RowOutcome | None = field(default=None, init=False)  # of an earlier request: nothing is sent after it
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Batches with every row settled: `delivered` once the partner said so, `failed` from the first failure on."""
-        blank: Batch | None = None
-        with tempfile.SpooledTemporaryFile(MEMORY_BYTES, prefix="milepost-held-") as held:
+        """Yield batches with the outcome of every row: `delivered` until a request fails, `failed` from there on."""
+        empty: Batch | None = None
+        with tempfile.SpooledTemporaryFile(MEMORY_BYTES, prefix="milepost-held-") as bodies:
             sizes: list[tuple[str, int, int]] = []
             for batch in batches:
-                blank = Batch(batch.rows.clear())
-                requests = self._builder.add(batch.rows)
-                if not self._early:
+                empty = Batch(batch.rows.clear())
+                requests = self.builder.add(batch.rows)
+                if not self.early:
                     for request in requests:
-                        held.write(request.body)
+                        bodies.write(request.body)
                         sizes.append((request.name, request.rows, len(request.body)))
                     requests = []
-                yield replace(batch, rows=blank.rows, outcomes=(*batch.outcomes, *self._send(requests)))
-            if blank is None:
+                yield replace(batch, rows=empty.rows, outcomes=(*batch.outcomes, *self._send(requests)))
+            if empty is None:
                 return
-            held.seek(0)
+            bodies.seek(0)
             for name, rows, size_bytes in sizes:
-                yield replace(blank, outcomes=tuple(self._send([OutboundRequest(name, rows, held.read(size_bytes))])))
-            yield replace(blank, outcomes=tuple(self._send(self._builder.flush())))
+                request = OutboundRequest(name, rows, bodies.read(size_bytes))
+                yield replace(empty, outcomes=tuple(self._send([request])))
+            yield replace(empty, outcomes=tuple(self._send(self.builder.flush())))
 
     def _send(self, requests: Iterable[OutboundRequest]) -> Iterator[RowOutcome]:
         for request in requests:
             if not self._committed:
-                self._commit()
+                self.commit()
                 self._committed = True
-            if self._broken is not None:
-                yield replace(self._broken, rows=request.rows)
+            if self._failure is not None:
+                yield replace(self._failure, rows=request.rows)
                 continue
             try:
-                self._sender.send(request, keyed=False)
+                self.sender.send(request, keyed=False)
             except DeliveryFailed as error:
-                self._broken = RowOutcome("failed", request.rows, error.code, str(error))
-                yield self._broken
+                self._failure = RowOutcome("failed", request.rows, error.code, str(error))
+                yield self._failure
             else:
                 yield RowOutcome("delivered", request.rows)

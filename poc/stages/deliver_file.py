@@ -1,13 +1,13 @@
-"""Drop: put a file's rows into the partner's folder as one file, which is there whole or not at all.
+"""Deliver a file: write the rows into the partner's folder as one file, which appears there whole or not at all.
 
-The rows are written to a `.part` file while the source is checked. Once that is whole and on the disk, the ledger takes
-note, and from then on the part is never written again: it only gets its name. A run that takes up after a crash sees
-from the folder alone what was done: the part is there and is given its name, or it is not and was handed over.
+The rows are written to a `.part` file while the source is checked. When that file is whole and on disk, the ledger is
+committed; from then on the part is never written again, it is only renamed. A run that resumes after a crash sees from
+the folder alone what was done: either the part is there and is renamed now, or it was renamed before.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from poc.batch import ROW, Batch, RowOutcome
@@ -24,103 +24,93 @@ if TYPE_CHECKING:
     from poc.transports.folder import PartFile
 
 
+@dataclass(slots=True)
 class DeliverFile:
     """Writes the rows of one file into a folder.
 
-    Args:
-        folder: where; made where only its own name is missing.
-        name: of the file to be.
-        encoder: writes rows.
-        commit: commits the ledger before the file gets its name.
-        policy: what follows from a failure.
-        stats: counts what was written.
-        waiting: rows of a part that an earlier attempt made whole.
+    Attributes:
+        folder: the partner's folder for the feed; created where its parent exists.
+        name: the name of the delivered file.
+        encoder: encodes the rows.
+        commit: commits the ledger; called before the file gets its name.
+        policy: decides what follows from a failure.
+        stats: counts the bytes written.
+        pending_rows: rows of a part that an earlier attempt completed.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        name: str,
-        encoder: RowEncoder,
-        commit: Callable[[], None],
-        policy: FailurePolicy,
-        stats: TransferStats,
-        *,
-        waiting: int = 0,
-    ) -> None:
-        self._folder = folder
-        self._name = name
-        self._encoder = encoder
-        self._commit = commit
-        self._policy = policy
-        self._stats = stats
-        self._waiting = waiting
-        self._failure: DeliveryFailed | None = None
+    folder: Path
+    name: str
+    encoder: RowEncoder
+    commit: Callable[[], None]
+    policy: FailurePolicy
+    stats: TransferStats
+    pending_rows: int = 0
+    _failure: DeliveryFailed | None = field(default=None, init=False)
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Batches whose rows are settled at the end: all `delivered`, or all as the policy says."""
+        """Yield batches; the outcome of all rows comes at the end: `delivered`, or what the policy decides."""
         rows = 0
-        blank: Batch | None = None
-        part = self._begun()
+        empty: Batch | None = None
+        part = self._open_part()
         try:
             for batch in batches:
-                if blank is None and part is not None:
-                    self._put(part, self._encoder.head([name for name in batch.rows.columns if name != ROW]))
-                blank, rows = Batch(batch.rows.clear()), rows + batch.rows.height
+                if empty is None and part is not None:
+                    self._write(part, self.encoder.head([name for name in batch.rows.columns if name != ROW]))
+                empty, rows = Batch(batch.rows.clear()), rows + batch.rows.height
                 if batch.rows.height and part is not None:
-                    self._put(part, self._encoder.encode(batch.rows))
-                yield replace(batch, rows=blank.rows)
+                    self._write(part, self.encoder.encode(batch.rows))
+                yield replace(batch, rows=empty.rows)
             if part is not None and rows:
                 self._finish(part)
         finally:
             if part is not None:
                 part.discard()
-        if blank is not None:
-            yield replace(blank, outcomes=(self._ended(rows),))
+        if empty is not None:
+            yield replace(empty, outcomes=(self._outcome(rows),))
 
-    def _begun(self) -> PartFile | None:
+    def resume(self) -> Iterator[RowOutcome]:
+        """Rename the part that an earlier attempt completed, unless that was done; yield the outcome of its rows."""
+        if delivery_state(self.folder, self.name) == "part":
+            self._publish()
+        yield self._outcome(self.pending_rows)
+
+    def _open_part(self) -> PartFile | None:
         try:
-            if self._folder.parent.is_dir():
-                self._folder.mkdir(exist_ok=True)
-            return open_part(self._folder, self._name)
+            if self.folder.parent.is_dir():
+                self.folder.mkdir(exist_ok=True)
+            return open_part(self.folder, self.name)
         except DeliveryFailed as failure:
             self._failure = failure
             return None
 
-    def _put(self, part: PartFile, data: bytes) -> None:
-        """Write on, unless writing has failed before: the rows that follow are counted all the same."""
+    def _write(self, part: PartFile, data: bytes) -> None:
+        """Write data, unless a write has failed before: the rows that follow are still counted."""
         if self._failure is None:
             try:
                 part.write(data)
             except DeliveryFailed as failure:
                 self._failure = failure
 
-    def resume(self) -> Iterator[RowOutcome]:
-        """Give a part its name that an earlier attempt made whole, if nobody did; where its rows end."""
-        if delivery_state(self._folder, self._name) == "part":
-            self._publish()
-        yield self._ended(self._waiting)
-
     def _finish(self, part: PartFile) -> None:
         if self._failure is None:
-            self._stats.bytes_out += part.size_bytes
+            self.stats.bytes_out += part.size_bytes
             try:
                 part.finish()
             except DeliveryFailed as failure:
                 self._failure = failure
                 return
-            self._commit()
+            self.commit()
             self._publish()
 
     def _publish(self) -> None:
         try:
-            publish(self._folder, self._name)
+            publish(self.folder, self.name)
         except DeliveryFailed as failure:
             self._failure = failure
 
-    def _ended(self, rows: int) -> RowOutcome:
+    def _outcome(self, rows: int) -> RowOutcome:
         if self._failure is None:
-            self._policy.on_success()
+            self.policy.on_success()
             return RowOutcome("delivered", rows)
-        stop = self._policy.on_failure(self._failure)
+        stop = self.policy.on_failure(self._failure)
         return RowOutcome(stop.outcome, rows, stop.code, stop.reason)

@@ -1,14 +1,14 @@
-"""Once: reserve, send, confirm.
+"""Deliver once: reserve, send, confirm.
 
-Every request is reserved in the ledger, with its bytes and a key of its own, before anything leaves. It is sent with
-that key until the partner has confirmed it, and then it is gone from the outbox. A partner that honours keys takes each
-request once, however often it is sent. To one that does not, a request whose answer was lost is never sent again:
-nobody knows whether it arrived, so it is listed as `ambiguous` until a person has asked.
+Every request is reserved in the ledger, with its body and an idempotency key, before anything is sent. It is sent with
+that key until the partner has confirmed it, and then leaves the outbox. A partner that honours keys accepts each
+request once, however often it is sent. To a partner that does not, a request whose answer was lost is never sent again:
+it may have arrived, so it is listed as `ambiguous` until a person has asked the partner.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from poc.batch import Batch, RowOutcome
@@ -22,155 +22,149 @@ if TYPE_CHECKING:
     from poc.delivery.request_builder import RequestBuilder
     from poc.delivery.sender import RequestSender
 
-#: Requests that are confirmed together, where the partner honours keys: one that is sent again does no harm.
+#: Requests confirmed in one commit, where the partner honours keys: sending one again does no harm.
 CONFIRM_BATCH = 64
 
-#: What is said of a request that may have been sent when the service died, to a partner that does not honour keys.
+#: The note of a request that may have been sent when the service died, to a partner that does not honour keys.
 INTERRUPTED = "the service died while this was being sent"
 
 
+@dataclass(slots=True)
 class DeliverOnce:
-    """The outbox as a stage.
+    """Delivers requests through the outbox.
 
-    Args:
-        builder: makes requests of rows.
-        outbox: where they are reserved.
-        sender: carries them.
-        policy: what follows from a failure.
+    Attributes:
+        builder: builds requests from rows.
+        outbox: reserves them.
+        sender: sends them.
+        policy: decides what follows from a failure.
         commit: commits the ledger; told whether all rows of the file are in it.
-        honours_keys: whether the partner takes a request with a key it has seen as done.
+        honours_keys: whether the partner accepts a request with a key that it has seen as done.
         early: send while the file is still being checked.
-        reserved_to: the last slot that an earlier attempt reserved; what of them is not in the outbox was confirmed.
+        reserved_to: the last slot that an earlier attempt reserved; requests up to it that are not in the outbox were
+            confirmed.
     """
 
-    def __init__(
-        self,
-        builder: RequestBuilder,
-        outbox: Outbox,
-        sender: RequestSender,
-        policy: FailurePolicy,
-        commit: CommitPoint,
-        *,
-        honours_keys: bool,
-        early: bool = False,
-        reserved_to: int = -1,
-    ) -> None:
-        self._builder = builder
-        self._outbox = outbox
-        self._sender = sender
-        self._policy = policy
-        self._commit = commit
-        self._honours_keys = honours_keys
-        self._early = early
-        self._reserved_to = reserved_to
-        self._whole = True
-        self._stop: StopSending | None = None
-        self._confirmed: list[str] = []
+    builder: RequestBuilder
+    outbox: Outbox
+    sender: RequestSender
+    policy: FailurePolicy
+    commit: CommitPoint
+    honours_keys: bool
+    early: bool = False
+    reserved_to: int = -1
+    _whole: bool = field(default=True, init=False)
+    _stop: StopSending | None = field(default=None, init=False)
+    _confirmed: list[str] = field(default_factory=list, init=False)
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Batches with every row settled: delivered, ambiguous, or as the policy says."""
-        blank: Batch | None = None
-        earlier = self._left_before() if self._reserved_to >= 0 else {}
+        """Yield batches with the outcome of every row: delivered, ambiguous, or what the policy decides."""
+        empty: Batch | None = None
+        earlier = self._unconfirmed_before() if self.reserved_to >= 0 else {}
         try:
             for batch in batches:
-                blank = Batch(batch.rows.clear())
-                settled = self._take(self._builder.add(batch.rows), earlier)
-                yield replace(batch, rows=blank.rows, outcomes=(*batch.outcomes, *settled))
-                if self._early and self._stop is None:
-                    # what fails here still waits in the outbox, and is settled with the rest of it at the end
-                    sent = (part for part in self._go_on(whole=False) if part.outcome in {"delivered", "ambiguous"})
-                    yield from settled_batches(blank, sent)
+                empty = Batch(batch.rows.clear())
+                outcomes = self._add(self.builder.add(batch.rows), earlier)
+                yield replace(batch, rows=empty.rows, outcomes=(*batch.outcomes, *outcomes))
+                if self.early and self._stop is None:
+                    # a request that fails here stays in the outbox, and gets its outcome with the others at the end
+                    sent = (part for part in self._deliver(whole=False) if part.outcome in {"delivered", "ambiguous"})
+                    yield from outcome_batches(empty, sent)
         except ContractBreach:
-            if blank is not None and self._early:
-                yield from settled_batches(blank, self._go_on(whole=False))
+            if empty is not None and self.early:
+                yield from outcome_batches(empty, self._deliver(whole=False))
             raise
         else:
-            if blank is not None:
-                yield replace(blank, outcomes=tuple(self._take(self._builder.flush(), earlier)))
-                yield from settled_batches(blank, self._go_on(whole=True))
+            if empty is not None:
+                yield replace(empty, outcomes=tuple(self._add(self.builder.flush(), earlier)))
+                yield from outcome_batches(empty, self._deliver(whole=True))
         finally:
-            self._outbox.discard_unreserved()
+            self.outbox.discard_unreserved()
 
     def resume(self) -> Iterator[RowOutcome]:
-        """Send what stands in the outbox; where the rows of it end."""
-        for request in self._outbox.possibly_sent(keyed=not self._honours_keys):
-            self._outbox.set_state(request.name, "ambiguous", INTERRUPTED)
+        """Send the requests in the outbox, and yield the outcomes of their rows."""
+        for request in self.outbox.possibly_sent(keyed=not self.honours_keys):
+            self.outbox.set_state(request.name, "ambiguous", INTERRUPTED)
             yield RowOutcome("ambiguous", request.rows, "died", INTERRUPTED)
-        yield from self._send(self._outbox.pending(), committed=False)
+        yield from self._send(self.outbox.pending(), committed=False)
 
-    def _left_before(self) -> dict[str, tuple[str, str]]:
-        """State and note of each request that an earlier attempt has not confirmed; one it died over is ambiguous."""
-        for request in self._outbox.possibly_sent(keyed=not self._honours_keys):
-            self._outbox.set_state(request.name, "ambiguous", INTERRUPTED)
-        return self._outbox.states()
+    def _unconfirmed_before(self) -> dict[str, tuple[str, str]]:
+        """Return state and note of each request that an earlier attempt did not confirm, by name.
 
-    def _take(self, requests: Iterable[OutboundRequest], earlier: Mapping[str, tuple[str, str]]) -> list[RowOutcome]:
-        """Hold new requests; of those that an earlier attempt reserved, all that are not to be sent are settled."""
-        settled: list[RowOutcome] = []
+        A request that it may have been sending when it died becomes ambiguous.
+        """
+        for request in self.outbox.possibly_sent(keyed=not self.honours_keys):
+            self.outbox.set_state(request.name, "ambiguous", INTERRUPTED)
+        return self.outbox.states()
+
+    def _add(self, requests: Iterable[OutboundRequest], earlier: Mapping[str, tuple[str, str]]) -> list[RowOutcome]:
+        """Add new requests to the outbox; return the outcomes of those that an earlier attempt settled."""
+        outcomes: list[RowOutcome] = []
         for request in requests:
-            if int(request.name) > self._reserved_to:
-                self._outbox.add(request)
+            if int(request.name) > self.reserved_to:
+                self.outbox.add(request)
             elif request.name not in earlier:
-                settled.append(RowOutcome("delivered", request.rows))
+                outcomes.append(RowOutcome("delivered", request.rows))
             elif earlier[request.name][0] == "ambiguous":
-                settled.append(RowOutcome("ambiguous", request.rows, "", earlier[request.name][1]))
-        return settled
+                outcomes.append(RowOutcome("ambiguous", request.rows, "", earlier[request.name][1]))
+        return outcomes
 
-    def _go_on(self, *, whole: bool) -> Iterator[RowOutcome]:
-        """Reserve what is held, and send all that waits."""
+    def _deliver(self, *, whole: bool) -> Iterator[RowOutcome]:
+        """Reserve the added requests, and send all that are pending."""
         self._whole = whole
-        untouched = self._reserved_to < 0
-        if self._honours_keys:
-            fresh = self._outbox.reserve("keyed")
-        else:  # the first to be sent is marked with the same commit, where it is known to be the first
-            fresh = self._outbox.reserve("reserved", "sending" if untouched else "reserved")
-        if fresh:
-            self._reserved_to = int(fresh[-1].name)
-        if fresh or not untouched:
-            self._commit(whole=whole, reserved_to=self._reserved_to)
-            # what was reserved just now is at hand, unless it is large
-            at_hand = untouched and all(request.body for request in fresh)
-            yield from self._send(fresh if at_hand else self._outbox.pending(), committed=untouched)
+        first_time = self.reserved_to < 0
+        if self.honours_keys:
+            reserved = self.outbox.reserve("keyed")
+        else:  # the first request to send is marked in the same commit, where it is known to be the first
+            reserved = self.outbox.reserve("reserved", "sending" if first_time else "reserved")
+        if reserved:
+            self.reserved_to = int(reserved[-1].name)
+        if reserved or not first_time:
+            self.commit(whole=whole, reserved_to=self.reserved_to)
+            # the bodies reserved just now are in memory, unless they are large
+            in_memory = first_time and all(request.body for request in reserved)
+            yield from self._send(reserved if in_memory else self.outbox.pending(), committed=first_time)
 
     def _send(self, requests: Iterable[OutboundRequest], *, committed: bool) -> Iterator[RowOutcome]:
+        """Send requests; `committed`: the state of the first one was committed with its reservation."""
         for request in requests:
-            self._stop = self._stop or self._policy.before_send()
+            self._stop = self._stop or self.policy.before_send()
             if self._stop is not None:
-                if committed and not self._honours_keys:  # it was marked as being sent, and is not
-                    self._outbox.set_state(request.name, "reserved")
+                if committed and not self.honours_keys:  # it was marked as being sent, and is not sent
+                    self.outbox.set_state(request.name, "reserved")
                     committed = False
                 yield RowOutcome(self._stop.outcome, request.rows, self._stop.code, self._stop.reason)
                 continue
-            if not self._honours_keys and not committed:
-                self._outbox.set_state(request.name, "sending")
-            if (not self._honours_keys and not committed) or len(self._confirmed) >= CONFIRM_BATCH:
+            if not self.honours_keys and not committed:
+                self.outbox.set_state(request.name, "sending")
+            if (not self.honours_keys and not committed) or len(self._confirmed) >= CONFIRM_BATCH:
                 self._confirm()
-                self._commit(whole=self._whole, reserved_to=self._reserved_to)
+                self.commit(whole=self._whole, reserved_to=self.reserved_to)
             committed = False
-            yield self._carry(request)
+            yield self._send_one(request)
         self._confirm()
 
-    def _carry(self, request: OutboundRequest) -> RowOutcome:
+    def _send_one(self, request: OutboundRequest) -> RowOutcome:
         try:
-            self._sender.send(request, keyed=True)
+            self.sender.send(request, keyed=True)
         except DeliveryFailed as failure:
-            self._stop = self._policy.on_failure(failure)
-            if failure.unknown and not self._honours_keys:
-                self._outbox.set_state(request.name, "ambiguous", str(failure))
+            self._stop = self.policy.on_failure(failure)
+            if failure.unknown and not self.honours_keys:
+                self.outbox.set_state(request.name, "ambiguous", str(failure))
                 return RowOutcome("ambiguous", request.rows, failure.code, str(failure))
-            if not self._honours_keys:
-                self._outbox.set_state(request.name, "reserved")
+            if not self.honours_keys:
+                self.outbox.set_state(request.name, "reserved")
             return RowOutcome(self._stop.outcome, request.rows, self._stop.code, self._stop.reason)
-        self._policy.on_success()
+        self.policy.on_success()
         self._confirmed.append(request.name)
         return RowOutcome("delivered", request.rows)
 
     def _confirm(self) -> None:
-        self._outbox.confirm(self._confirmed)
+        self.outbox.confirm(self._confirmed)
         self._confirmed = []
 
 
-def settled_batches(blank: Batch, settled: Iterable[RowOutcome]) -> Iterator[Batch]:
-    """Settled rows, one batch each."""
-    for part in settled:
-        yield replace(blank, outcomes=(part,))
+def outcome_batches(empty: Batch, outcomes: Iterable[RowOutcome]) -> Iterator[Batch]:
+    """Yield one batch without rows for each outcome."""
+    for outcome in outcomes:
+        yield replace(empty, outcomes=(outcome,))

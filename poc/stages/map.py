@@ -1,10 +1,10 @@
-"""Map: the contract's fields to the names and units that the partner wants.
+"""Map the contract's fields to the names and units that the partner expects.
 
-Numbers and booleans go as they are, dates and times as ISO 8601 text: `Z` stands behind a datetime whose form tells its
-zone, and nothing behind one whose form tells none. All fields are one selection: polars works on them side by side.
+Numbers and booleans are passed unchanged, dates and times as ISO 8601 text: with `Z` for a datetime whose format has a
+zone, without a zone for one whose format has none. All fields are one selection, so that polars computes them together.
 
-What is computed may be beyond what a number or a date can be, and would then be delivered as something else. Such a row
-is set apart. That no row of a batch is one is proved for the whole column, by a sum or by its least and greatest value.
+A computed value may be outside the range of its type, and would then be delivered as another value. Such a row is
+rejected. One check of a whole column, by its sum or its minimum and maximum, proves that a batch has no such row.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poc.config.partner import MapField
     from poc.contract.contract import Contract
 
-#: The first and the last microsecond of the years that can be written, from 1970 on, and the minutes of 10,000 years.
+#: The first and the last microsecond of the years 1 to 9999, counted from 1970; and the minutes of 10,000 years.
 FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 MAX_MINUTES = 5_300_000_000
 MINUTE_US = 60_000_000
@@ -36,58 +36,58 @@ class Map:
 
     def __init__(self, fields: Sequence[MapField], contract: Contract) -> None:
         self._columns = [pl.col(ROW), *(field_expression(field, contract).alias(field.to) for field in fields)]
-        self._ranges = [found for field in fields if (found := range_check(field))]
+        self._checks = [check for field in fields if (check := range_check(field))]
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Batches whose rows have `_row` and the partner's columns; everything else stays on them.
+        """Yield batches whose rows have `_row` and the partner's columns; the rest of a batch is unchanged.
 
-        Rows of which a computed value is out of range are among the bad ones.
+        Rows with a computed value out of range are rejected.
         """
         for batch in batches:
             rows = batch.rows.select(self._columns)
-            if all(limit.kept(batch.rows, rows) for limit in self._ranges):
+            if all(check.all_in_range(batch.rows, rows) for check in self._checks):
                 yield replace(batch, rows=rows)
             else:
-                yield self._set_apart(batch, rows)
+                yield self._reject_out_of_range(batch, rows)
 
-    def _set_apart(self, batch: Batch, rows: pl.DataFrame) -> Batch:
-        """The batch with the rows that are out of range, if there are any, among the bad ones."""
-        found: dict[int, list[Finding]] = {}
-        for limit in self._ranges:
-            for finding in limit.findings(batch.rows):
-                found.setdefault(finding.row, []).append(finding)
-        if not found:
+    def _reject_out_of_range(self, batch: Batch, rows: pl.DataFrame) -> Batch:
+        """Move the rows that are out of range, if there are any, to the rejected ones."""
+        by_row: dict[int, list[Finding]] = {}
+        for check in self._checks:
+            for finding in check.findings(batch.rows):
+                by_row.setdefault(finding.row, []).append(finding)
+        if not by_row:
             return replace(batch, rows=rows)
-        apart = [RejectedRow(row, batch.lines.original(row), tuple(told)) for row, told in found.items()]
-        bad = tuple(sorted((*batch.rejected, *apart), key=lambda one: one.row))
-        return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(found))), rejected=bad)
+        out_of_range = [RejectedRow(row, batch.lines.original(row), tuple(found)) for row, found in by_row.items()]
+        rejected = tuple(sorted((*batch.rejected, *out_of_range), key=lambda one: one.row))
+        return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(by_row))), rejected=rejected)
 
 
 class RangeCheck(Protocol):
-    """What a computed field can be."""
+    """Checks the range of a computed field."""
 
-    def kept(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:
-        """Whether no row is out of range; it may be wrong only in saying that one is."""
+    def all_in_range(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:
+        """Return whether no row is out of range; False may be wrong, True is never wrong."""
 
     def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
-        """The rows that are out of range, before they were mapped."""
+        """Yield a finding for each row, as it was before the map, that is out of range."""
 
 
 @dataclass(frozen=True, slots=True)
 class FiniteCheck:
-    """A scaled number must still be one."""
+    """Checks that a scaled number is finite."""
 
     to: str
     name: str
     times: float
     decimals: int
 
-    def kept(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:  # noqa: ARG002 - not all ranges look at both
-        """Whether the sum is a number: a single value that is none would spoil it."""
+    def all_in_range(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:  # noqa: ARG002 - not all ranges look at both
+        """Return whether the sum is finite: a single infinite value would make it infinite or NaN."""
         return math.isfinite(mapped.get_column(self.to).sum())
 
     def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
-        """Rows whose result is infinite."""
+        """Yield a finding for each row whose result is infinite."""
         scaled = (pl.col(self.name) * self.times).round(self.decimals)
         for row, value in rows.filter(~scaled.is_finite()).select(ROW, self.name).iter_rows():
             note = f"{value} times {self.times} is greater than any number that can be written"
@@ -96,25 +96,25 @@ class FiniteCheck:
 
 @dataclass(frozen=True, slots=True)
 class YearCheck:
-    """A datetime with minutes added must be one of the years 1 to 9999."""
+    """Checks that a datetime with minutes added is in the years 1 to 9999."""
 
     to: str
     name: str
     minutes: str
 
-    def kept(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:  # noqa: ARG002 - not all ranges look at both
-        """Whether the least values together are not too early, and the greatest not too late."""
+    def all_in_range(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:  # noqa: ARG002 - not all ranges look at both
+        """Return whether the sum of the minima is not too early, and the sum of the maxima not too late."""
         times, minutes = rows.get_column(self.name), rows.get_column(self.minutes)
         least, most = minutes.min(), minutes.max()
         first, last = times.min(), times.max()
-        if not (isinstance(least, int) and isinstance(most, int)):  # there is none
+        if not (isinstance(least, int) and isinstance(most, int)):  # no row has minutes
             return True
         if not (isinstance(first, datetime) and isinstance(last, datetime)):
             return True
         return epoch_us(first) + least * MINUTE_US >= FIRST_US and epoch_us(last) + most * MINUTE_US <= LAST_US
 
     def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
-        """Rows whose result is in no such year; minutes are cut to what cannot wrap round before they are added."""
+        """Yield a finding for each row out of range. Minutes are clipped first, so that the sum cannot overflow."""
         minutes = pl.col(self.minutes).clip(-MAX_MINUTES, MAX_MINUTES)
         result = pl.col(self.name).to_physical() + minutes * MINUTE_US
         wrong = rows.filter(~result.is_between(FIRST_US, LAST_US))
@@ -124,12 +124,12 @@ class YearCheck:
 
 
 def epoch_us(time: datetime) -> int:
-    """Microseconds; asked of single values, as polars takes longer to start."""
+    """Return microseconds since 1970; for single values, where a polars expression would take longer."""
     return (time - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001 - as polars gives it
 
 
 def range_check(field: MapField) -> RangeCheck | None:
-    """What a field can be, if it is computed."""
+    """Return the range check of a computed field; None for any other field."""
     if field.source is None:
         return None
     if field.times is not None:
@@ -138,7 +138,7 @@ def range_check(field: MapField) -> RangeCheck | None:
 
 
 def field_expression(field: MapField, contract: Contract) -> pl.Expr:
-    """One field of the partner's as an expression over typed rows. Raises BadInput where it does not fit."""
+    """Return a field of the partner as an expression over typed rows. Raises BadInput where its types do not fit."""
     for name in field.sources:
         if name not in contract.names:
             raise BadInput(f"map to {field.to!r}: unknown field {name!r}; the contract has {', '.join(contract.names)}")
@@ -158,7 +158,7 @@ def field_expression(field: MapField, contract: Contract) -> pl.Expr:
 
 
 def text_expression(name: str, contract: Contract) -> pl.Expr:
-    """A field as text: dates and times in ISO 8601, booleans as `true` and `false`, numbers as in JSON."""
+    """Return a field as text: dates and times in ISO 8601, booleans as `true` and `false`, numbers as in JSON."""
     kind = contract.types[name]
     if kind == "datetime":
         return rfc3339_expression(pl.col(name), name, contract)
@@ -168,5 +168,5 @@ def text_expression(name: str, contract: Contract) -> pl.Expr:
 
 
 def rfc3339_expression(value: pl.Expr, name: str, contract: Contract) -> pl.Expr:
-    """A datetime as text in RFC 3339, with a fraction of a second only where it has one."""
+    """Return a datetime as RFC 3339 text, with a fraction of a second only where it has one."""
     return value.dt.strftime(f"%Y-%m-%dT%H:%M:%S%.f{'' if name in contract.local else 'Z'}")

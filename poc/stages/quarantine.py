@@ -1,7 +1,7 @@
-"""Quarantine: bad rows are set aside with what is wrong with them, and the good rows go on.
+"""Quarantine: store rejected rows with their findings, and pass the valid rows on.
 
-A feed has a budget of bad rows. A file over it is refused whole: so many bad rows mean that the file is not what was
-agreed, and half of it would help nobody.
+A feed has a budget of rejected rows. A file over its budget is refused whole: with so many rejected rows it is not the
+file that was agreed, and half of it would be of no use.
 """
 
 from __future__ import annotations
@@ -21,71 +21,71 @@ if TYPE_CHECKING:
 
     from poc.config.partner import Feed
 
-#: Rows of a file set aside whole that are in memory at once.
+#: Rows in memory at once, when a whole file is quarantined.
 CHUNK_ROWS = 1000
 
 
 class Quarantine:
-    """Sets bad rows aside.
+    """Puts rejected rows into quarantine.
 
     Args:
-        feed: whose budget says how many of a file's rows may be bad, and what to do with a header that drifted.
-        keep: takes rows to be kept as they came.
-        lines: the rows of the file as they came, for a file that is set aside whole.
+        feed: the feed, with its budget of rejected rows and its rule for a header that drifted.
+        add: stores rejected rows.
+        original_lines: yields number and bytes of all rows, for a file that is quarantined whole.
     """
 
     def __init__(
         self,
         feed: Feed,
-        keep: Callable[[Sequence[RejectedRow]], None],
-        lines: Callable[[], Iterator[tuple[int, bytes]]],
+        add: Callable[[Sequence[RejectedRow]], None],
+        original_lines: Callable[[], Iterator[tuple[int, bytes]]],
     ) -> None:
         self._budget = feed.budget
-        self._at_once = feed.deliver == "early"
-        self._keep_drifted = feed.on_drift == "quarantine"
-        self._keep = keep
-        self._lines = lines
+        self._check_each_batch = feed.deliver == "early"
+        self._accepts_drift = feed.on_drift == "quarantine"
+        self._add = add
+        self._original_lines = original_lines
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Batches whose bad rows are settled as `quarantined`. Raises Refusal for a file over the budget."""
+        """Yield batches with the outcome `quarantined` for rejected rows. Raises FileRejected over the budget."""
         try:
-            yield from self._set_aside(batches)
+            yield from self._quarantine_rejected(batches)
         except SchemaDrift as drift:
-            if not self._keep_drifted:
+            if not self._accepts_drift:
                 raise
-            yield from self._set_all_aside(drift)
+            yield from self._quarantine_file(drift)
 
-    def _set_aside(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        rows = bad = 0
+    def _quarantine_rejected(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        rows = rejected = 0
         first: tuple[Finding, ...] = ()
         for batch in batches:
             rows += batch.rows.height + len(batch.rejected)
             if not batch.rejected:
                 yield batch
                 continue
-            bad += len(batch.rejected)
+            rejected += len(batch.rejected)
             if len(first) < MAX_SHOWN_FINDINGS:
-                first += tuple(finding for one in batch.rejected for finding in one.findings)[:MAX_SHOWN_FINDINGS]
-            if self._at_once:
-                self._judge(bad, rows, first)
-            self._keep(batch.rejected)
-            codes = Counter(one.findings[0].code for one in batch.rejected)
-            settled = (RowOutcome("quarantined", rows_of, code) for code, rows_of in codes.items())
-            yield replace(batch, outcomes=(*batch.outcomes, *settled))
-        self._judge(bad, rows, first)
+                first += tuple(finding for row in batch.rejected for finding in row.findings)[:MAX_SHOWN_FINDINGS]
+            if self._check_each_batch:
+                self._check_budget(rejected, rows, first)
+            self._add(batch.rejected)
+            codes = Counter(row.findings[0].code for row in batch.rejected)
+            outcomes = (RowOutcome("quarantined", count, code) for code, count in codes.items())
+            yield replace(batch, outcomes=(*batch.outcomes, *outcomes))
+        self._check_budget(rejected, rows, first)
 
-    def _set_all_aside(self, drift: SchemaDrift) -> Iterator[Batch]:
-        """A file whose header drifted: all rows wait for a new contract, and the drift is told once."""
-        blank = Batch(pl.DataFrame(schema={ROW: pl.UInt32}))
-        yield replace(blank, notes=tuple(drift.findings))
-        lines = self._lines()
-        while piece := list(islice(lines, CHUNK_ROWS)):
-            self._keep([RejectedRow(row, line, (Finding(row, drift.code, "", str(drift)),)) for row, line in piece])
-            yield replace(blank, outcomes=(RowOutcome("quarantined", len(piece), drift.code, str(drift)),))
+    def _quarantine_file(self, drift: SchemaDrift) -> Iterator[Batch]:
+        """Quarantine all rows of a file whose header drifted, until there is a new contract; report the drift once."""
+        empty = Batch(pl.DataFrame(schema={ROW: pl.UInt32}))
+        yield replace(empty, notes=tuple(drift.findings))
+        lines = self._original_lines()
+        while chunk := list(islice(lines, CHUNK_ROWS)):
+            self._add([RejectedRow(row, line, (Finding(row, drift.code, "", str(drift)),)) for row, line in chunk])
+            yield replace(empty, outcomes=(RowOutcome("quarantined", len(chunk), drift.code, str(drift)),))
 
-    def _judge(self, bad: int, rows: int, first: tuple[Finding, ...]) -> None:
-        if not self._budget.allows(bad, rows):
+    def _check_budget(self, rejected: int, rows: int, first: tuple[Finding, ...]) -> None:
+        if not self._budget.allows(rejected, rows):
             allowed = f"{self._budget.rows:,} rows or {self._budget.share:.0%} of a file"
-            found = f"row {first[0].row}: {first[0].code}: {first[0].note}"
-            message = f"{bad:,} of {rows:,} rows are bad, the budget is {allowed}; the first is {found}"
+            example = f"row {first[0].row}: {first[0].code}: {first[0].note}"
+            message = f"{rejected:,} of {rows:,} rows are bad, the budget is {allowed}; the first is {example}"
             raise FileRejected("error-budget", message, first[:MAX_SHOWN_FINDINGS])

@@ -1,4 +1,4 @@
-"""Refuse: the first bad row refuses the whole file."""
+"""Refuse: refuse a whole file for its first rejected row."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 class Refuse:
-    """Passes batches on, and refuses the file at its end where a row was bad; until then nothing of it has left."""
+    """Passes batches on, and refuses the file at its end if a row was rejected; nothing was sent until then."""
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches as they came. Raises Refusal, which names the first bad row."""
-        found: list[Finding] = []
+        """Yield the batches unchanged. Raises FileRejected at the end, with the first rejected row."""
+        findings: list[Finding] = []
         for batch in batches:
             if batch.rejected:
-                told = [finding for bad in batch.rejected for finding in bad.findings]
-                found = sorted([*found, *told], key=lambda finding: finding.row)[:MAX_SHOWN_FINDINGS]
+                of_batch = [finding for row in batch.rejected for finding in row.findings]
+                findings = sorted([*findings, *of_batch], key=lambda finding: finding.row)[:MAX_SHOWN_FINDINGS]
             yield batch
-        if found:
-            first = found[0]
-            raise FileRejected(first.code, f"row {first.row}: {first.text()}", tuple(found))
+        if findings:
+            first = findings[0]
+            raise FileRejected(first.code, f"row {first.row}: {first.text()}", tuple(findings))

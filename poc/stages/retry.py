@@ -1,10 +1,10 @@
-"""Persist: what fails today is due later, by itself.
+"""The retry policy: a failed delivery becomes due later by itself.
 
-A failure is of one of three kinds. One that may pass is tried again on a schedule of growing waits, each drawn between
-nothing and its whole length ("full jitter": Brooker, Exponential Backoff And Jitter, 2015), so that exchanges that
-failed together do not come back together. Where the partner names a time, that is the least waited. One that will not
-pass by trying (410, a refused body) stops. A partner that fails again and again is left alone as a whole; after a
-while one request is let through as a probe.
+There are three kinds of failure. A temporary one (`retry`) is retried on a schedule of growing waits, each drawn from
+zero to its full length ("full jitter": Brooker, Exponential Backoff And Jitter, 2015), so that exchanges that failed
+together do not retry together. Where the partner names a time (`wait`), the wait is at least that long. A permanent one
+(`stop`: 410, a refused body) is not retried. For a partner that keeps failing the circuit breaker opens: nothing is
+sent, until one request goes out as a probe.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 class RetryPolicy:
-    """Patience with one partner, for one attempt at one exchange.
+    """Decides on retries for one attempt at one exchange.
 
-    `failures` (failed attempts in a row), `due_at_us` and `breaker` are what the ledger is to remember after it.
+    The attempt stores `failures` (failed attempts in a row), `due_at_us` and `breaker` in the ledger when it ends.
 
     Args:
-        name: the exchange; the jitter is drawn from it, so that the same exchange waits as long when run again.
-        partner: who is meant, for people.
+        name: the id of the exchange; the jitter is derived from it, so that a repeated run waits equally long.
+        partner: the partner's name in messages.
         failures: failed attempts in a row before this one.
-        breaker: how the partner stands.
-        retry: the partner's schedule.
-        clock_us: the time now, in microseconds since 1970.
+        breaker: the partner's circuit breaker.
+        retry: the partner's retry settings.
+        clock_us: returns the current time, in microseconds since 1970.
     """
 
     def __init__(
@@ -50,19 +50,18 @@ class RetryPolicy:
         self._clock_us = clock_us
 
     def before_send(self) -> StopSending | None:
-        """The partner is left alone while its breaker is open."""
+        """Hold requests back while the partner's circuit breaker is open."""
         now_us = self._clock_us()
         if self.breaker.state(now_us) != "open" or self.breaker.until_us is None:
             return None
         self.due_at_us = self.breaker.until_us
-        failed = self.breaker.failures
-        why = f"{failed} deliveries in a row failed" if self.breaker.trips else "it asked for that"
-        return StopSending(
-            "due", "partner-down", f"{self._partner} is left alone until {format_utc(self.due_at_us)}: {why}"
-        )
+        failures = self.breaker.failures
+        why = f"{failures} deliveries in a row failed" if self.breaker.trips else "the partner asked for it"
+        reason = f"nothing is sent to {self._partner} until {format_utc(self.due_at_us)}: {why}"
+        return StopSending("due", "partner-down", reason)
 
     def on_failure(self, failure: DeliveryFailed) -> StopSending:
-        """Due later, or failed where trying again is no use or was tried often enough."""
+        """Decide that the rows are due later, or failed: after a permanent failure or at the end of the schedule."""
         now_us = self._clock_us()
         self.failures += 1
         if failure.kind == "stop":
@@ -74,12 +73,12 @@ class RetryPolicy:
             return StopSending("failed", failure.code, f"{failure}; given up after {len(SCHEDULE_S)} attempts")
         self.due_at_us = now_us + int(wait_s(backoff, failure.wait_s, self._retry.cap_s) * 1_000_000)
         if failure.wait_s:
-            asked_us = now_us + int(wait_s(0, failure.wait_s, self._retry.cap_s) * 1_000_000)
-            self.breaker = self.breaker.after_wait(now_us, asked_us)
+            wait_until_us = now_us + int(wait_s(0, failure.wait_s, self._retry.cap_s) * 1_000_000)
+            self.breaker = self.breaker.after_wait(now_us, wait_until_us)
         return StopSending("due", failure.code, f"{failure}; due at {format_utc(self.due_at_us)}")
 
     def on_success(self) -> None:
-        """The partner is well, and the schedule begins anew."""
+        """Reset the schedule and close the circuit breaker."""
         self.failures = 0
         self.breaker = self.breaker.after_success()
 

@@ -326,7 +326,7 @@ def test_a_partner_left_alone_is_seen_in_status(day):
     other = begun.sample.with_name("other.csv")
     other.write_text((begun.root / "var/archive/AA/flights/sample.csv").read_text().replace("2013,1,1,", "2013,1,2,"))
     os.utime(other, (0, 0))
-    assert "AA is left alone until" in begun.milepost("run", code=4)
+    assert "nothing is sent to AA until" in begun.milepost("run", code=4)
     assert begun.held() == []
 
 

@@ -50,7 +50,7 @@ def test_a_failed_file_waits_a_day_and_others_do_not(inboxes):
     assert len(partner.held("live", "UA")) == 3
     assert len(said) == 1
     assert "AA/flights a.csv: " in said[0]
-    assert said[0].endswith("tried again in a day, or by `milepost run`")
+    assert said[0].endswith("retried in a day, or by `milepost run`")
     clock[0] += timedelta(days=1)
     service.turn()
     assert partner.held("live", "AA") == []

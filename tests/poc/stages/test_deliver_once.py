@@ -202,7 +202,7 @@ def test_nobody_settles_an_exchange_that_died_under_way(
         resume(dying(prepared, 0), find_by_prefix(ledger, first.exchange_id), LATER, ledger)
     ledger.update(find_by_prefix(ledger, first.exchange_id), outcome="open")
     ledger.commit()
-    with pytest.raises(BadInput, match="died under way; `milepost run` goes on with it"):
+    with pytest.raises(BadInput, match="was interrupted; `milepost run` resumes it"):
         settle(ledger, find_by_prefix(ledger, first.exchange_id), 0, arrived=arrived)
 
 

@@ -74,7 +74,7 @@ def test_a_partner_that_is_down_is_left_alone(start_partner, make_prepared, ledg
     receipts = [exchange(prepared, good_csv(tmp_path / f"{n}.csv", 3, first=10 * n), NOW, ledger) for n in range(4)]
     assert [receipt.calls for receipt in receipts] == [1, 1, 0, 0]
     assert {receipt.outcome for receipt in receipts} == {"due"}
-    assert "UA is left alone until 2013-01-07 06:10:" in receipts[3].error
+    assert "nothing is sent to UA until 2013-01-07 06:10:" in receipts[3].error
     (stands,) = circuit_breakers(ledger)
     assert (stands["partner"], stands["failures"], stands["trips"]) == ("UA", 2, 1)
     partner.today("2013-01-08")
@@ -116,7 +116,7 @@ def test_a_partner_that_asks_for_time_gets_it_from_all(start_partner, make_prepa
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     second = exchange(prepared, good_csv(tmp_path / "b.csv", 3, first=10), NOW, ledger)
     assert (first.calls, second.calls, second.outcome) == (1, 0, "due")
-    assert "it asked for that" in second.error
+    assert "the partner asked for it" in second.error
     for receipt in (first, second):
         assert resume(prepared, find_by_prefix(ledger, receipt.exchange_id), LATER, ledger).outcome == "done"
     assert circuit_breakers(ledger) == []

@@ -1,0 +1,88 @@
+"""The run events of an exchange: one when it starts, one when it ends, timed around the exchange."""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from metrics.events import RunEvent, RunKey
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from poc.ledger.ledger import ExchangeRecord
+    from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.service.receipt import Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimer:
+    """A run under way: its event without an exchange id, and the clocks at its start."""
+
+    event: RunEvent
+    began_ns: int
+    cpu_began_ns: int
+
+    @classmethod
+    def start(cls, prepared: PreparedFeed, file: str, due_at_us: int, now: datetime, release: str) -> RunTimer:
+        """Start the timer of a run over a file that was due at a time."""
+        began_ns, cpu_began_ns = time.monotonic_ns(), time.process_time_ns()
+        day = now.date().isoformat()
+        event = RunEvent(
+            key=RunKey(
+                system="service",
+                level=prepared.level,
+                mode="live",
+                faults="real",
+                series="",
+                round=0,
+                exchange_id="",
+                attempt=1,
+            ),
+            release=release,
+            partner=prepared.partner,
+            feed=prepared.feed_id,
+            file=file,
+            block=day,
+            block_end=day,
+            due_at_us=due_at_us,
+            started_at_us=int(now.timestamp() * 1_000_000),
+            duration_ns=None,
+            outcome="running",
+            records=None,
+            rows={},
+        )
+        return cls(event, began_ns, cpu_began_ns)
+
+    def started(self, entry: ExchangeRecord) -> RunEvent:
+        """Return the event that the run has started."""
+        return replace(self.event, key=replace(self.event.key, exchange_id=entry.exchange_id, attempt=entry.attempt))
+
+    def ended(self, receipt: Receipt, *, by_person: bool) -> RunEvent:
+        """Return the event that the run has ended.
+
+        A file received again has no attempt of its own: its run is named by the time at which it started.
+        """
+        suffix = f"#{self.event.started_at_us}" if receipt.outcome == "already_received" else ""
+        return replace(
+            self.event,
+            key=replace(self.event.key, exchange_id=receipt.exchange_id + suffix, attempt=receipt.attempt),
+            duration_ns=time.monotonic_ns() - self.began_ns,
+            blocked_ns=int(receipt.blocked_s * 1e9),
+            cpu_ns=time.process_time_ns() - self.cpu_began_ns,
+            peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            outcome=receipt.outcome,
+            error_type=receipt.error_type,
+            error=receipt.error,
+            records=receipt.account.rows_in or (0 if receipt.outcome == "done" else None),
+            rows=receipt.account.as_dict(),
+            bytes_in=receipt.bytes_in,
+            bytes_out=receipt.bytes_out,
+            calls=receipt.calls,
+            input_sha256=receipt.sha256,
+            operator_touch=int(by_person and receipt.attempt > 1),
+            stages_ns=dict(receipt.stages_ns),
+            aside=dict(receipt.reasons),
+        )
