@@ -41,7 +41,7 @@ COMMANDS = {
     "quarantine": ("poc.cli.quarantine", "quarantine", "Rows that were set aside: show, mend, replay or discard them."),
     "outbox": ("poc.cli.outbox", "outbox", "Requests that are not confirmed, and what to do with them."),
     "partner": ("poc.cli.practice_partner", "partner", "Start a practice partner that takes deliveries."),
-    "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and keep what they tell."),
+    "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and store the results."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),
 }
 

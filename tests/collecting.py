@@ -1,8 +1,8 @@
-"""A collector that dies on the way, for tests: `python tests/collecting.py SPOOL STORE BATCH [WHERE NTH]`.
+"""A collector that can be killed at a step, for tests: `python tests/collecting.py SPOOL STORE BATCH [WHERE NTH]`.
 
-WHERE is a function of `metrics.collect`, `before:` or `after:`; at the NTH call the process is killed there, as by
-`kill -9`. The steps are wrapped from outside, so that nothing of this stands in the shipped code. Without WHERE it
-collects to the end and prints how many events were new.
+WHERE is `before:` or `after:` and a function of `metrics.collector.collect`; the process is killed at its NTH call, as
+by `kill -9`. The function is wrapped from outside, so that the product has no test code. Without WHERE it collects to
+the end and prints the number of new events.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from metrics.collector import collect as module
 from metrics.store.database import open_store
 
 
-def dying(function, nth, before):
-    """The function, with a death before or after the nth call."""
+def kill_at(function, nth, before):
+    """Wrap a function so that the process is killed before or after its nth call."""
     calls = 0
 
     def wrapped(*arguments, **named):
@@ -35,12 +35,12 @@ def dying(function, nth, before):
 
 
 def main() -> None:
-    """Collect once, to the end or to death."""
-    spool, store, batch, *death = sys.argv[1:]
+    """Collect once, to the end or until the process is killed."""
+    spool, store, batch, *kill = sys.argv[1:]
     module.BATCH = int(batch)
-    if death:
-        when, name = death[0].split(":")
-        setattr(module, name, dying(getattr(module, name), int(death[1]), when == "before"))
+    if kill:
+        when, name = kill[0].split(":")
+        setattr(module, name, kill_at(getattr(module, name), int(kill[1]), when == "before"))
     with closing(open_store(Path(store), "replay")) as db:
         print(module.collect(Path(spool), db, 0).new)
 

@@ -1,4 +1,4 @@
-"""What the metrics commands get from the front door, and the option types they share."""
+"""The context of the metrics commands, and the option types they share."""
 
 from __future__ import annotations
 
@@ -12,40 +12,39 @@ if TYPE_CHECKING:
 
 
 class CliContext(Protocol):
-    """The workspace that a command works in; each part is read when it is first asked for."""
+    """The workspace that a command works in; each part is read when it is first used."""
 
     @property
     def folder(self) -> Path:
-        """The folder that was named; a workspace or not."""
+        """The folder given on the command line; it may not be a workspace."""
 
     @property
     def root(self) -> Path:
-        """The workspace, all of whose files are in order."""
+        """The folder of the workspace, whose files are all valid."""
 
     @property
     def clock(self) -> str:
-        """`replay` or `live`."""
+        """Clock of the workspace: `replay` or `live`."""
 
     @property
     def built(self) -> int:
-        """The highest service level that stands."""
+        """The highest service level that is built."""
 
     @property
     def store(self) -> Path:
-        """The metrics database that this workspace is judged by."""
+        """The metrics database that the workspace is judged by."""
 
     @property
     def log_mapping(self) -> Mapping[str, Any]:
-        """The table `[import]` of `milepost.toml`, as it stands there; empty where there is none."""
+        """The unchecked table `[import]` of `milepost.toml`; empty if there is none."""
 
     def replayed(self) -> CliContext:
-        """The workspace that a replay runs in."""
+        """Return the context of the workspace that a replay runs in."""
 
     def store_of(self, clock: str) -> Path:
-        """The metrics database of a clock."""
+        """Return the metrics database of a clock."""
 
 
 PATH = click.Path(path_type=Path)
-
 
 DAY = click.DateTime(formats=["%Y-%m-%d"])

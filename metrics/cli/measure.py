@@ -1,4 +1,4 @@
-"""`milepost metrics`: measure both sides, and collect what runs have told."""
+"""`milepost metrics`: measure both sides in a replay, and collect run events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def metrics() -> None:
-    """Measure runs of both sides, and keep what they tell."""
+    """Measure runs of both sides, and store the results."""
 
 
 metrics.add_command(record)
@@ -27,24 +27,23 @@ metrics.add_command(metadata)
 @metrics.command()
 @click.option(
     "--subjects",
-    help="Who is measured, the control first: monolith,service@1,...; unless given, the highest level that stands.",
+    help="The subjects, the control first: monolith,service@1,...; by default, the highest level that is built.",
 )
-@click.option("--weeks", default=52, show_default=True, help="How many weeks of the year to replay.")
+@click.option("--weeks", default=52, show_default=True, help="Number of weeks of the year to replay.")
 @click.option("--rounds", default=1, show_default=True, help="Passes over the same weeks.")
 @click.option(
     "--faults",
     type=click.Choice(["standard", "none"]),
     default="standard",
     show_default=True,
-    help="What goes wrong; `standard` is measured together with its twin without faults.",
+    help="The injected faults; `standard` also measures the same replay without faults.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def measure(front: CliContext, subjects: str | None, weeks: int, rounds: int, faults: str, as_json: bool) -> None:
-    """Replay the flights of 2013 on all subjects side by side, each over all weeks, and keep every run.
+def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, faults: str, as_json: bool) -> None:
+    """Replay the flights of 2013 on all subjects side by side, each over all weeks, and store every run.
 
-    In a workspace on the live clock the replay gets a workspace of its own below var/, and is never mixed with live
-    runs.
+    In a workspace on the live clock, the replay has its own workspace below var/ and is never mixed with live runs.
     """
     import json
     from contextlib import closing
@@ -59,36 +58,40 @@ def measure(front: CliContext, subjects: str | None, weeks: int, rounds: int, fa
     from metrics.replay.measurement import measure as run
     from metrics.store.database import open_reader
 
-    names = tuple(split_subjects(subjects if subjects is not None else f"monolith,service@{front.built}"))
-    replayed = front.replayed()
-    order = MeasurementRequest(replayed.root, replayed.store, names, weeks, rounds, expand_faults(faults), front.built)
+    names = tuple(split_subjects(subjects if subjects is not None else f"monolith,service@{context.built}"))
+    replayed = context.replayed()
+    request = MeasurementRequest(
+        replayed.root, replayed.store, names, weeks, rounds, expand_faults(faults), context.built
+    )
     with progress_bar(f"replaying {len(names)} subjects") as progress:
-        done = run(order, progress)
-    write_beside(order.store)
+        result = run(request, progress)
+    write_beside(request.store)
     readings = []
-    with closing(open_reader(order.store)) as db:
+    with closing(open_reader(request.store)) as db:
         for subject in names[1:]:
-            for name in order.faults:
+            for name in request.faults:
                 label = f"{subject}#2" if subject == names[0] else subject
-                asked = Question(subject=label, start=date(2013, 1, 1), end=date(2013, 12, 31), faults=name)
-                readings.append((label, name, busy_time_saved(db, asked)))
+                question = Question(subject=label, start=date(2013, 1, 1), end=date(2013, 12, 31), faults=name)
+                readings.append((label, name, busy_time_saved(db, question)))
     if as_json:
-        told = [{"subject": label, **asdict(found)} for label, _, found in readings]
-        click.echo(json.dumps({**asdict(done), "busy_time_saved": told}, default=str))
+        savings = [{"subject": label, **asdict(reading)} for label, _, reading in readings]
+        click.echo(json.dumps({**asdict(result), "busy_time_saved": savings}, default=str))
         return
-    click.echo(f"{done.runs:,} runs measured in {done.seconds:.0f} s.")
-    for label, name, found in readings:
+    click.echo(f"{result.runs:,} runs measured in {result.seconds:.0f} s.")
+    for label, name, reading in readings:
         wording = "under the standard faults" if name == "standard" else "without faults"
-        if found.estimate is None:
-            click.echo(f"{label} against {names[0]}, {wording}: {found.missing}")
-        elif found.low is None or found.high is None:
-            click.echo(f"{label} against {names[0]}, {wording}: {time_change(found.estimate)} so far; {found.missing}.")
+        if reading.estimate is None:
+            click.echo(f"{label} against {names[0]}, {wording}: {reading.missing}")
+        elif reading.low is None or reading.high is None:
+            click.echo(
+                f"{label} against {names[0]}, {wording}: {time_change(reading.estimate)} so far; {reading.missing}."
+            )
         else:
             click.echo(
-                f"{label} against {names[0]}, {wording}: {time_change(found.estimate)}, likely between "
-                f"{time_change(found.low)} and {time_change(found.high)}."
+                f"{label} against {names[0]}, {wording}: {time_change(reading.estimate)}, likely between "
+                f"{time_change(reading.low)} and {time_change(reading.high)}."
             )
-    click.echo(f"`milepost -w {order.root} roadmap status` and `serve` show it.")
+    click.echo(f"`milepost -w {request.root} roadmap status` and `serve` show it.")
 
 
 def _count(number: int, noun: str) -> str:
@@ -96,39 +99,41 @@ def _count(number: int, noun: str) -> str:
 
 
 def time_change(saved: float) -> str:
-    """A share of time saved as people say it: 0.4 is "40% less time", -0.1 is "10% more time"."""
+    """Format a share of time saved: 0.4 is "40% less time", -0.1 is "10% more time"."""
     return f"{abs(saved):.0%} {'less' if saved >= 0 else 'more'} time"
 
 
 @metrics.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def collect(front: CliContext, as_json: bool) -> None:
-    """Take what runs have told into the metrics database; twice does no harm."""
+def collect(context: CliContext, as_json: bool) -> None:
+    """Collect run events into the metrics database; collecting again adds nothing."""
     import json
     import time
     from contextlib import closing
     from dataclasses import asdict
 
     from metrics.collector.collect import CollectResult
-    from metrics.collector.collect import collect as take
+    from metrics.collector.collect import collect as collect_spool
     from metrics.export.data_dictionary import write_beside
     from metrics.store.database import CLOCKS, open_store
 
-    told: dict[str, CollectResult] = {}
+    results: dict[str, CollectResult] = {}
     for clock in CLOCKS:
-        spool = front.root / "var" / "spool" / clock
+        spool = context.root / "var" / "spool" / clock
         if spool.is_dir():
-            with closing(open_store(front.store_of(clock), clock)) as db:
-                write_beside(front.store_of(clock))
-                told[clock] = take(spool, db, time.time_ns() // 1000)
+            with closing(open_store(context.store_of(clock), clock)) as db:
+                write_beside(context.store_of(clock))
+                results[clock] = collect_spool(spool, db, time.time_ns() // 1000)
     if as_json:
-        click.echo(json.dumps({clock: asdict(found) for clock, found in told.items()}))
+        click.echo(json.dumps({clock: asdict(result) for clock, result in results.items()}))
         return
-    if not told:
-        click.echo("Nothing to collect: no run has told anything yet.")
-    for clock, found in told.items():
-        said = f"{clock}: {_count(found.events, 'event')} in {_count(found.files, 'file')}, {found.new:,} new"
-        click.echo(said + (f"; {_count(found.retired, 'file')} done with and removed." if found.retired else "."))
-        for name in found.unfinished:
-            click.echo(f"{clock}: the last line of {name} has no end; it is left until it has, or its writer has gone.")
+    if not results:
+        click.echo("Nothing to collect: no run has recorded an event yet.")
+    for clock, result in results.items():
+        summary = f"{clock}: {_count(result.events, 'event')} in {_count(result.files, 'file')}, {result.new:,} new"
+        click.echo(summary + (f"; {_count(result.retired, 'finished file')} removed." if result.retired else "."))
+        for name in result.unfinished:
+            click.echo(
+                f"{clock}: the last line of {name} has no end yet; it is collected when it has, or its writer ends."
+            )

@@ -1,4 +1,4 @@
-"""The doors of `milepost metrics`: by which a user's own system gets measured, and by which numbers leave."""
+"""`milepost metrics import`, `export` and `metadata`: import logs of other systems, and export the store."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("file", type=PATH)
-@click.option("--dry-run", is_flag=True, help="Show the first rows as they would be read, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the first rows as they would be imported, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def import_log(front: CliContext, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Take runs from a log that a system keeps of itself: CSV, JSON Lines or Parquet, twice does no harm.
+def import_log(context: CliContext, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Import runs from a log that a system wrote itself: CSV, JSON Lines or Parquet. A second import adds nothing.
 
-    The table [import] of milepost.toml says what its columns mean; docs/reference/import.md explains it. Rows that
-    cannot be read are named on stderr with the reason, all others are in; then the exit code is 3. Imported runs have
-    grade D.
+    The table [import] of milepost.toml maps the log's columns; docs/reference/import.md explains it. Rows that cannot
+    be read are named on stderr with the reason, and all others are imported; then the exit code is 3. Imported runs
+    have grade D.
     """
     import json
     import time
@@ -40,11 +40,13 @@ def import_log(front: CliContext, file: Path, dry_run: bool, as_json: bool) -> N
     from metrics.progress import progress_bar
     from metrics.store.database import open_reader, open_store
 
-    def tell(row: SkippedRow) -> None:
+    def print_skipped(row: SkippedRow) -> None:
         click.echo(f"{file}: {row.place}: {row.why}", err=True)
 
-    log = LogImport(file, parse_mapping(front.log_mapping, str(front.root / "milepost.toml")), time.time_ns() // 1000)
-    store, db = front.store_of("live"), None
+    log = LogImport(
+        file, parse_mapping(context.log_mapping, str(context.root / "milepost.toml")), time.time_ns() // 1000
+    )
+    store, db = context.store_of("live"), None
     with ExitStack() as stack:
         if not dry_run:
             db = stack.enter_context(closing(open_store(store, "live")))
@@ -55,42 +57,42 @@ def import_log(front: CliContext, file: Path, dry_run: bool, as_json: bool) -> N
             except StoreMissing:
                 db = None
         with progress_bar(f"reading {file.name}") as progress:
-            done = import_log(log, db, tell, progress, dry=dry_run)
+            result = import_log(log, db, print_skipped, progress, dry=dry_run)
     if as_json:
-        told = {"new": done.new, "known": done.known, "left_out": done.left_out, "reasons": done.reasons}
-        shown = {"first": [_preview_row(run) for run in done.first]} if dry_run else {}
-        click.echo(json.dumps({**told, "dry_run": dry_run, **shown}))
+        counts = {"new": result.new, "known": result.known, "left_out": result.skipped, "reasons": result.reasons}
+        preview = {"first": [_preview_row(run) for run in result.first]} if dry_run else {}
+        click.echo(json.dumps({**counts, "dry_run": dry_run, **preview}))
     else:
-        _print_result(done, dry_run)
-    if done.left_out:
-        verb = "would be left out" if dry_run else "were left out"
-        raise RowsSkipped(f"{file}: {done.left_out:,} row(s) {verb}; each is named above")
+        _print_result(result, dry_run)
+    if result.skipped:
+        verb = "would be skipped" if dry_run else "were skipped"
+        raise RowsSkipped(f"{file}: {result.skipped:,} row(s) {verb}; each is named above")
 
 
-def _print_result(done: ImportResult, dry_run: bool) -> None:
+def _print_result(result: ImportResult, dry_run: bool) -> None:
     if dry_run:
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title="The first runs, as they would be read", title_justify="left")
-        rows = [_preview_row(run) for run in done.first]
-        told = [name for name in (rows[0] if rows else ()) if any(row[name] not in {None, "", 0} for row in rows)]
-        for name in told:
+        table = Table(title="The first runs, as they would be imported", title_justify="left")
+        rows = [_preview_row(run) for run in result.first]
+        names = [name for name in (rows[0] if rows else ()) if any(row[name] not in {None, "", 0} for row in rows)]
+        for name in names:
             table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name == "started_at")
         for row in rows:
-            table.add_row(*(Text("-" if row[name] is None else str(row[name])) for name in told))
+            table.add_row(*(Text("-" if row[name] is None else str(row[name])) for name in names))
         if rows:
             Console().print(table)
     would = "would be imported" if dry_run else "imported"
-    known = f", {done.known:,} known already" if done.known else ""
-    click.echo(f"{done.new:,} run(s) {would}{known}.")
-    for reason, count in done.reasons.items():
-        click.echo(f"{count:,} left out: {reason}")
+    known = f", {result.known:,} known already" if result.known else ""
+    click.echo(f"{result.new:,} run(s) {would}{known}.")
+    for reason, count in result.reasons.items():
+        click.echo(f"{count:,} skipped: {reason}")
 
 
 def _preview_row(run: RunEvent) -> dict[str, Any]:
-    """What a dry run shows of a run, units in the names; the attempt from the second on."""
+    """Return the fields of a run that a dry run shows, with units in the names; a first attempt is not shown."""
     from metrics.events import subject_name
     from metrics.importing.row_parser import format_utc
 
@@ -111,22 +113,24 @@ def _preview_row(run: RunEvent) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--table", default="run", show_default=True, help="What leaves; a name there is none of lists them.")
+@click.option(
+    "--table", default="run", show_default=True, help="The table to export; an unknown name lists the tables."
+)
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["csv", "parquet"]),
     default="csv",
     show_default=True,
-    help="How it is written.",
+    help="The file format.",
 )
-@click.option("--since", type=DAY, help="The first day, as 2013-01-31; of runs, the day they started on in UTC.")
+@click.option("--since", type=DAY, help="The first day, such as 2013-01-31; for runs, the day of their start in UTC.")
 @click.option("--until", type=DAY, help="The last day, inclusive.")
-@click.option("--output", type=PATH, help="The file, written whole or not at all; CSV goes to stdout without it.")
-@click.option("--json", "as_json", is_flag=True, help="With --output, print what was written as JSON.")
+@click.option("--output", type=PATH, help="The file, written whole or not at all; without it, CSV goes to stdout.")
+@click.option("--json", "as_json", is_flag=True, help="With --output, print a summary as JSON.")
 @click.pass_obj
 def export(
-    front: CliContext,
+    context: CliContext,
     table: str,
     kind: str,
     since: datetime | None,
@@ -134,7 +138,7 @@ def export(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Write a table of the metrics database as CSV or Parquet, however large it is; units stand in the names."""
+    """Export a table of the metrics database, of any size, as CSV or Parquet; column names contain their units."""
     import json
     from contextlib import closing
 
@@ -145,23 +149,23 @@ def export(
 
     if output is None and (kind == "parquet" or as_json):
         raise BadInput(f"{'--json' if as_json else '--format parquet'} needs --output FILE")
-    cut = ExportRequest(table, since.date() if since else None, until.date() if until else None)
-    with closing(open_reader(front.store)) as db:
+    request = ExportRequest(table, since.date() if since else None, until.date() if until else None)
+    with closing(open_reader(context.store)) as db:
         if output is None:
             with binary_stdout() as sink:
-                write_table(db, cut, "csv", sink)
+                write_table(db, request, "csv", sink)
             return
-        rows = export_file(db, cut, kind, output)
-    told = {"table": table, "rows": rows, "file": str(output), "format": kind}
-    click.echo(json.dumps(told) if as_json else f"{rows:,} row(s) of {table} are in {output}.")
+        rows = export_file(db, request, kind, output)
+    summary = {"table": table, "rows": rows, "file": str(output), "format": kind}
+    click.echo(json.dumps(summary) if as_json else f"{rows:,} row(s) of {table} are in {output}.")
 
 
 @click.command()
-@click.option("--output", type=PATH, help="The file; stdout without it.")
+@click.option("--output", type=PATH, help="The file; without it, stdout.")
 def metadata(output: Path | None) -> None:
-    """Print what every table and column of the metrics database holds, as Datasette's metadata.json.
+    """Print the description of every table and column of the metrics database, as Datasette's metadata.json.
 
-    It also lies beside the database: `datasette var/metrics-live.db --metadata var/metadata.json`
+    The same file is beside the database: `datasette var/metrics-live.db --metadata var/metadata.json`
     """
     from metrics.export.data_dictionary import metadata_json, write_metadata
     from metrics.output import binary_stdout

@@ -1,8 +1,9 @@
-"""Spool files to the store: each event once, however often and by however many collectors it is read.
+"""Collect spool files into the store: each event once, however often and by however many collectors it is read.
 
-How far a file has been read stands in the store and moves in the same transaction as its events. A line that is not
-an event is set aside whole; a last line without its end is left for the next time, since it may still be written, and
-set aside too once nobody can. A file that its writer has closed is removed, once all of it is in the store for good.
+The read offset of a file is in the store, and moves in the same transaction as the file's events. A line that is not an
+event is saved apart as it is. A last line without its line end is left for the next pass, as it may still be written;
+once its writer is gone it is saved apart too. A file that its writer has closed is removed when all of it is on disk in
+the store.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ if TYPE_CHECKING:
     from msgspec import Struct
     from sqlite_utils import Database
 
-#: Where lines go that are not events, below the spool.
+#: Folder below the spool for lines that are not events.
 DAMAGED_FOLDER = "damaged"
 
 #: Microseconds after which a start without an end counts as abandoned.
 ABANDONED_AFTER_US = 3_600_000_000
 
-#: Microseconds after which the last line of a file that has not grown is not waited for, if its writer has gone.
+#: Microseconds without growth after which the last line of a file counts as truncated, if its writer is gone.
 TRUNCATED_AFTER_US = 3_600_000_000
 
-#: Lines taken in one transaction, of one file or of many: what bounds memory, and how long others wait to write.
+#: Lines per transaction, of one file or of many. It bounds the memory, and the time that other writers wait.
 BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class CollectResult:
-    """What one pass took in. `unfinished` are files whose last line has no end yet; `retired` counts the removed."""
+    """Result of one pass. `unfinished` are files whose last line has no end yet; `retired` counts removed files."""
 
     files: int
     events: int
@@ -53,7 +54,7 @@ class CollectResult:
 
 @dataclass(slots=True)
 class _PassState:
-    """What one pass has come to so far; `waiting` are the files not read to their end, the next one last."""
+    """State of a running pass; `waiting` are the files not read to their end, the next one last."""
 
     waiting: list[Path]
     now_us: int
@@ -64,35 +65,34 @@ class _PassState:
 
 
 def collect(spool: Path, db: Database, now_us: int) -> CollectResult:
-    """Take in everything that the spool holds and the store has not, and remove the files that are done with.
+    """Collect all events of the spool that the store does not have, and remove finished files.
 
     Raises:
-        SpoolDamaged: some lines are not events; they were set aside, and everything else was collected.
+        SpoolDamaged: some lines are not events; they were saved apart, and everything else was collected.
         TryLater: another program holds the store locked.
         StoreDamaged: the store cannot be written.
     """
     try:
-        known = _offsets(db)
+        offsets = _offsets(db)
         paths = sorted(spool.glob("*.jsonl"))
-        done = _PassState(
-            [path for path in reversed(paths) if _size_bytes(path) not in {known.get(path.name), None}], now_us
-        )
-        while done.waiting:
+        grown = [path for path in reversed(paths) if _size_bytes(path) not in {offsets.get(path.name), None}]
+        state = _PassState(grown, now_us)
+        while state.waiting:
             with write_transaction(db):
-                done.new += insert_events(db, _read_batch(done, spool / DAMAGED_FOLDER, db))
+                state.new += insert_events(db, _read_batch(state, spool / DAMAGED_FOLDER, db))
         with write_transaction(db):
             mark_abandoned(db, now_us - ABANDONED_AFTER_US)
-        retired = _remove_finished(paths, known.keys() - {path.name for path in paths}, db)
+        retired = _remove_finished(paths, offsets.keys() - {path.name for path in paths}, db)
     except sqlite3.DatabaseError as error:
         if is_busy(error):
-            raise TryLater(f"{spool}: {error}; what was not taken in is still there, try again later") from error
-        raise StoreDamaged(f"the metrics database: {error}; what was not taken in is still below {spool}") from error
-    if done.damaged:
+            raise TryLater(f"{spool}: {error}; uncollected events are still there, try again later") from error
+        raise StoreDamaged(f"the metrics database: {error}; uncollected events are still below {spool}") from error
+    if state.damaged:
         raise SpoolDamaged(
-            f"{len(done.damaged)} line(s) that are not events were set aside below {spool / DAMAGED_FOLDER}: "
-            f"{', '.join(done.damaged[:3])}; the other {done.events} events were collected"
+            f"{len(state.damaged)} line(s) that are not events were saved below {spool / DAMAGED_FOLDER}: "
+            f"{', '.join(state.damaged[:3])}; the other {state.events} events were collected"
         )
-    return CollectResult(len(paths), done.events, done.new, tuple(done.unfinished), retired)
+    return CollectResult(len(paths), state.events, state.new, tuple(state.unfinished), retired)
 
 
 def _offsets(db: Database) -> dict[str, int]:
@@ -100,104 +100,104 @@ def _offsets(db: Database) -> dict[str, int]:
 
 
 def _size_bytes(path: Path) -> int | None:
-    """Bytes of a file; None when another collector has just removed it."""
+    """Return the size of a file; None if another collector has just removed it."""
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return None
 
 
-def _read_batch(done: _PassState, aside: Path, db: Database) -> Iterator[tuple[str, Struct]]:
-    """The next `BATCH` lines of the waiting files, read in the caller's transaction."""
+def _read_batch(state: _PassState, folder: Path, db: Database) -> Iterator[tuple[str, Struct]]:
+    """Read the next `BATCH` lines of the waiting files, in the caller's transaction."""
     left = BATCH
-    while done.waiting and left:
-        path = done.waiting[-1]
-        read = yield from _read_file(path, left, aside, done, db)
+    while state.waiting and left:
+        path = state.waiting[-1]
+        read = yield from _read_file(path, left, folder, state, db)
         if read < left:
-            done.waiting.pop()
+            state.waiting.pop()
         left -= read
 
 
 def _read_file(
-    path: Path, most: int, aside: Path, done: _PassState, db: Database
+    path: Path, max_lines: int, folder: Path, state: _PassState, db: Database
 ) -> Generator[tuple[str, Struct], None, int]:  # fmt: skip
-    """Read on in one file, `most` lines at most; returns how many were whole."""
-    kept = db.execute("SELECT offset_bytes FROM spool_file WHERE name = ?", (path.name,)).fetchone()
-    place = int(kept[0]) if kept else 0
+    """Read at most `max_lines` further lines of one file, and return the number of complete lines."""
+    row = db.execute("SELECT offset_bytes FROM spool_file WHERE name = ?", (path.name,)).fetchone()
+    offset = int(row[0]) if row else 0
     try:
         file = path.open("rb")
-    except FileNotFoundError:  # another collector was done with it
+    except FileNotFoundError:  # another collector has removed it
         return 0
-    lines = bad = 0
+    lines = damaged = 0
     with file:
-        file.seek(place)
-        for line in islice(file, most):
-            if not line.endswith(b"\n") and not _is_truncated(path, place + len(line), done.now_us):
-                done.unfinished.append(path.name)
+        file.seek(offset)
+        for line in islice(file, max_lines):
+            if not line.endswith(b"\n") and not _is_truncated(path, offset + len(line), state.now_us):
+                state.unfinished.append(path.name)
                 break
             try:
                 yield parse_line(line)
             except ValueError:
-                _save_damaged_line(aside, f"{path.stem}-at-{place}.line", line)
-                done.damaged.append(f"{path.name} at byte {place}")
-                bad += 1
-            place += len(line)
+                _save_damaged_line(folder, f"{path.stem}-at-{offset}.line", line)
+                state.damaged.append(f"{path.name} at byte {offset}")
+                damaged += 1
+            offset += len(line)
             lines += 1
-    done.events += lines - bad
+    state.events += lines - damaged
     db.execute(
         "INSERT INTO spool_file VALUES (?, ?) ON CONFLICT DO UPDATE SET offset_bytes = excluded.offset_bytes",
-        (path.name, place),
+        (path.name, offset),
     )
     return lines
 
 
-def _save_damaged_line(aside: Path, name: str, line: bytes) -> None:
-    aside.mkdir(exist_ok=True)
-    with (aside / name).open("wb") as file:
+def _save_damaged_line(folder: Path, name: str, line: bytes) -> None:
+    folder.mkdir(exist_ok=True)
+    with (folder / name).open("wb") as file:
         file.write(line)
         file.flush()
-        os.fsync(file.fileno())  # the spool file goes once everything of it is safe
+        os.fsync(file.fileno())  # the spool file is removed later, so its bytes must be on disk here
 
 
 def _remove_finished(paths: list[Path], gone: set[str], db: Database) -> int:
-    """Remove the files that are closed and wholly taken in; returns how many. `gone` are names without a file.
+    """Remove the files that are closed and collected to their end, and return their number.
 
-    A file goes only after what it told is on disk in the store: a checkpoint waits for that, a commit does not.
+    A file is removed only after its events are on disk in the store: a checkpoint waits for that, a commit does not.
+    `gone` are names in the store without a file; they are deleted from the store.
     """
-    known = _offsets(db)
-    taken = [
-        (path, known[path.name]) for path in paths if known.get(path.name) and _size_bytes(path) == known[path.name]
-    ]
-    closed = [(path, size) for path, size in taken if _remove(path, size, really=False)]
+    offsets = _offsets(db)
+    collected = [(path, offsets.get(path.name)) for path in paths]
+    complete = [(path, size) for path, size in collected if size and _size_bytes(path) == size]
+    closed = [(path, size) for path, size in complete if _is_finished(path, size)]
     if not closed and not gone:
         return 0
-    busy, pages, safe = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    if busy or pages != safe:  # somebody is reading or writing; the next pass will do
+    busy, pages, written = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    if busy or pages != written:  # the store is in use; the next pass removes the files
         return 0
     with write_transaction(db):
-        removed = [path.name for path, size in closed if _remove(path, size, really=True)]
+        removed = [path.name for path, size in closed if _is_finished(path, size, remove=True)]
         db.conn.executemany("DELETE FROM spool_file WHERE name = ?", ((name,) for name in (*removed, *gone)))
     return len(removed)
 
 
 def _is_truncated(path: Path, size: int, now_us: int) -> bool:
-    """Whether what a file of this size lacks will not come: its writer has gone, and it has not grown for an hour."""
+    """Tell whether a file of this size will not grow: its writer is gone, and it has not grown for an hour."""
     try:
         old = path.stat().st_mtime_ns // 1000 < now_us - TRUNCATED_AFTER_US
     except FileNotFoundError:
         return False
-    return old and _remove(path, size, really=False)
+    return old and _is_finished(path, size)
 
 
-def _remove(path: Path, size: int, *, really: bool) -> bool:
-    """Whether a file is closed, still there, and no longer than what was taken of it; with `really` it is removed."""
+def _is_finished(path: Path, size: int, *, remove: bool = False) -> bool:
+    """Tell whether a file is closed, still there, and of this size; with `remove`, remove it under the same lock."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(file.fileno()).st_size != size:
                 return False
-            if really:
+            if remove:
                 path.unlink()
-    except OSError:  # its writer holds it, it is gone, or it is not ours to remove
+    except OSError:  # its writer holds it, it is gone, or this user may not remove it
         return False
     return True

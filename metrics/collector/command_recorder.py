@@ -1,7 +1,7 @@
-"""Run any command as a run of one side: its time, processor, memory and end go to the spool; all else passes through.
+"""Run any command and record it as a run: its duration, processor time, memory and outcome go to the spool.
 
-The command has our standard input, output and error, and its exit code becomes ours. Recording never keeps it from
-running: what cannot be recorded is said in one line, and the command runs all the same.
+The command uses our standard input, output and error, and its exit code becomes ours. Recording never prevents it from
+running: a recording problem is one line of warning, and the command runs anyway.
 """
 
 from __future__ import annotations
@@ -24,79 +24,80 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import FrameType
 
-#: Signals that are passed on. A terminal sends the first three to the command itself.
+#: Signals that are forwarded to the command. A terminal sends the first three to the command itself.
 FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 FORWARDED = (*FROM_TERMINAL, signal.SIGTERM)
 
-#: What a shell answers for a command that is not there, and for one that cannot be started.
+#: A shell's exit codes for a command that does not exist, and for one that cannot be started.
 NOT_FOUND, CANNOT_START = 127, 126
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedCommand:
-    """What is told of a command beforehand. `records` is None where nobody counted."""
+    """Identity of a command's run, known before it starts. `records` is None if unknown."""
 
     system: str
     level: int
     partner: str
     feed: str
     records: int | None = None
-    input: Path | None = None  #: the file that it exchanges
-    exchange_id: str | None = None  #: None: an exchange of its own
+    input: Path | None = None  #: the file that the command exchanges
+    exchange_id: str | None = None  #: None: the run is an exchange of its own
     attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """How a command ended: the exit code that a shell would give, and what it used.
+    """How a command ended: the exit code that a shell would give, and the resources it used.
 
-    `peak_rss_bytes` is the largest process of it and its children; None where it stayed below our own size, for the
-    kernel counts what a process was before it became the command.
+    `peak_rss_bytes` is that of the largest process among it and its children. It is None if it stayed below our own
+    peak, as the kernel also counts the memory of a process before it became the command.
     """
 
     code: int
     duration_ns: int
     cpu_ns: int | None = None
     peak_rss_bytes: int | None = None
-    error_type: str = ""  #: "exit code 3", "signal 9", "not started"; empty where it ended well
+    error_type: str = ""  #: "exit code 3", "signal 9", "not started"; empty after success
     error: str = ""
 
 
 def record(
-    told: RecordedCommand,
+    identity: RecordedCommand,
     command: Sequence[str],
     spool: Path | None,
     clock: Callable[[], datetime],
-    say: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> int:
-    """Run a command and tell its start and its end to the spool.
+    """Run a command, and record its start and its end in the spool.
 
     Args:
-        told: whose run it is.
+        identity: which system, feed and exchange the run belongs to.
         command: the program and its arguments.
-        spool: where runs are told; None: nowhere.
-        clock: the time now, in UTC.
-        say: told in one line what could not be done.
+        spool: the spool folder; None: nothing is recorded.
+        clock: returns the time now, in UTC.
+        warn: called with one line about a problem.
 
     Returns:
-        The command's exit code; 128 + n where signal n ended it, 127 where it is not there, 126 where it cannot start.
+        The command's exit code; 128 + n if signal n ended it, 127 if it does not exist, 126 if it cannot be started.
     """
-    size_bytes, sha256, due_at_us = _inspect_input(told.input, say)
+    size_bytes, sha256, due_at_us = _inspect_input(identity.input, warn)
     now = clock()
     started_at_us = int(now.timestamp() * 1_000_000)
+    exchange_id = identity.exchange_id or f"{identity.partner}/{identity.feed}/{uuid.uuid4().hex}"
     begun = RunEvent(
         key=RunKey(
-            system=told.system, level=told.level, mode="live", faults="real", series="", round=0,
-            exchange_id=told.exchange_id or f"{told.partner}/{told.feed}/{uuid.uuid4().hex}", attempt=told.attempt,
+            system=identity.system, level=identity.level, mode="live", faults="real", series="", round=0,
+            exchange_id=exchange_id, attempt=identity.attempt,
         ),
-        release="", partner=told.partner, feed=told.feed, file=told.input.name if told.input else "",
+        release="", partner=identity.partner, feed=identity.feed, file=identity.input.name if identity.input else "",
         block=now.astimezone(UTC).date().isoformat(), block_end=now.astimezone(UTC).date().isoformat(),
         due_at_us=started_at_us if due_at_us is None else due_at_us, started_at_us=started_at_us, duration_ns=None,
-        outcome="running", records=told.records, rows={}, bytes_in=size_bytes, bytes_out=None, input_sha256=sha256,
+        outcome="running", records=identity.records, rows={}, bytes_in=size_bytes, bytes_out=None, input_sha256=sha256,
         calls=None, operator_touch=None,
     )  # fmt: skip
     recorder = SpoolRecorder(spool) if spool is not None else None
-    with forward_signals() as child:  # from the start's event to the end's: neither is told without the other
+    with forward_signals() as child:  # covers both events: a signal never leaves a start without its end
         if recorder is not None:
             recorder.record(begun, started=True)
         ended = run_measured(command, child)
@@ -104,23 +105,23 @@ def record(
             recorder.record(_end_event(begun, ended))
             recorder.close()
     if ended.error:
-        say(ended.error)
+        warn(ended.error)
     if recorder is not None and recorder.problem:
-        say(f"{recorder.problem}; the command ran, but not all of its run was recorded")
+        warn(f"{recorder.problem}; the command ran, but not all of its run was recorded")
     return ended.code
 
 
 @dataclass(slots=True)
 class ChildProcess:
-    """The process that signals are passed on to: 0 before it is there and when it is gone; and what came before it."""
+    """The process that signals are forwarded to."""
 
-    pid: int = 0
-    early: list[int] = field(default_factory=list)
+    pid: int = 0  #: 0 before it has started and after it has ended
+    early: list[int] = field(default_factory=list)  #: signals that came before it had started
 
 
 @contextmanager
 def forward_signals() -> Iterator[ChildProcess]:
-    """While this lasts, signals are the child's, and end us only through it."""
+    """Forward signals to the child during the block; they end this process only through the child."""
     child = ChildProcess()
 
     def on_signal(number: int, _: FrameType | None) -> None:
@@ -129,9 +130,9 @@ def forward_signals() -> Iterator[ChildProcess]:
         elif number == signal.SIGTERM or not _in_foreground():
             os.kill(child.pid, number)
 
-    # whoever started us with a signal ignored, as nohup does, wants it ignored by the command too
-    heeded = [number for number in FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, on_signal) for number in heeded}
+    # a signal that was ignored when this process started, as under nohup, stays ignored for the command
+    handled = [number for number in FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, on_signal) for number in handled}
     try:
         yield child
     finally:
@@ -140,22 +141,22 @@ def forward_signals() -> Iterator[ChildProcess]:
 
 
 def run_measured(command: Sequence[str], child: ChildProcess) -> CommandResult:
-    """Run a command to its end as `child`, and measure it from outside. Wall time is monotonic."""
+    """Run a command to its end as `child`, and measure it from outside. Its duration is monotonic wall time."""
     own_bytes = _own_peak_bytes()
     began_ns = time.monotonic_ns()
     try:
-        # Python ignores these two, and a command is not to inherit that
-        usual = (signal.SIGPIPE, signal.SIGXFSZ)
-        child.pid = os.posix_spawnp(command[0], list(command), os.environ, setsigdef=usual)
+        # Python ignores these two signals; the command must not inherit that
+        restored = (signal.SIGPIPE, signal.SIGXFSZ)
+        child.pid = os.posix_spawnp(command[0], list(command), os.environ, setsigdef=restored)
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         code = NOT_FOUND if missing else CANNOT_START
-        said = f"{command[0]}: cannot be started: {why}"
-        return CommandResult(code, time.monotonic_ns() - began_ns, error_type="not started", error=said)
+        message = f"{command[0]}: cannot be started: {why}"
+        return CommandResult(code, time.monotonic_ns() - began_ns, error_type="not started", error=message)
     for number in child.early:
         os.kill(child.pid, number)
-    # until it is reaped its number is its own, and a signal for it harms nobody; after that it may be another's
+    # until it is reaped the pid is its own and may get signals; after that the pid may belong to another process
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     took_ns = time.monotonic_ns() - began_ns
     ended, child.pid = child.pid, 0
@@ -172,22 +173,22 @@ def run_measured(command: Sequence[str], child: ChildProcess) -> CommandResult:
 
 
 def _end_event(begun: RunEvent, ended: CommandResult) -> RunEvent:
-    good = ended.code == 0
-    where = "delivered" if good else "failed"
+    succeeded = ended.code == 0
+    row_outcome = "delivered" if succeeded else "failed"
     return replace(
         begun,
         duration_ns=ended.duration_ns,
         cpu_ns=ended.cpu_ns,
         peak_rss_bytes=ended.peak_rss_bytes,
-        outcome="done" if good else "failed",
+        outcome="done" if succeeded else "failed",
         error_type=ended.error_type,
         error=ended.error,
-        rows={} if begun.records is None else {"in": begun.records, where: begun.records},
+        rows={} if begun.records is None else {"in": begun.records, row_outcome: begun.records},
     )
 
 
-def _inspect_input(path: Path | None, say: Callable[[str], None]) -> tuple[int | None, str, int | None]:
-    """Size in bytes, sha256, and when it was last changed, in microseconds; of a file that cannot be read, nothing."""
+def _inspect_input(path: Path | None, warn: Callable[[str], None]) -> tuple[int | None, str, int | None]:
+    """Return size in bytes, SHA-256 and time of last change in microseconds; empty values for an unreadable file."""
     if path is None:
         return None, "", None
     try:
@@ -195,13 +196,13 @@ def _inspect_input(path: Path | None, say: Callable[[str], None]) -> tuple[int |
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             stat = os.fstat(file.fileno())
     except OSError as error:
-        say(f"{path}: cannot be read: {error.strerror}; the run is recorded without its size and hash")
+        warn(f"{path}: cannot be read: {error.strerror}; the run is recorded without its size and hash")
         return None, "", None
     return stat.st_size, sha256, stat.st_mtime_ns // 1000
 
 
 def _in_foreground() -> bool:
-    """Whether a terminal has us in its foreground, so that what is typed there reaches the command too."""
+    """Tell whether a terminal has this process in its foreground, so that its signals reach the command too."""
     try:
         fd = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:
@@ -215,7 +216,7 @@ def _in_foreground() -> bool:
 
 
 def _own_peak_bytes() -> int:
-    """The most memory we have had: a command's own peak shows only above it."""
+    """Return the peak memory of this process: the peak of a command is visible only above it."""
     try:
         status = Path("/proc/self/status").read_bytes()
         return int(status[status.index(b"VmHWM:") + 6 :].split(maxsplit=1)[0]) * 1024

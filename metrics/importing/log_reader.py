@@ -1,8 +1,8 @@
-"""The rows of a log, one after the other in bounded memory: CSV, JSON Lines or Parquet, by the file's suffix.
+"""Read the rows of a log one by one, in bounded memory: CSV, JSON Lines or Parquet, by the file's suffix.
 
-Each row comes with its place, so that what cannot be read of it can be found. What is no row at all (a line of too
-many cells, or one that is not JSON) comes as trouble in words and is never skipped; so does a last line of text without
-its line end, for it may still be written.
+Each row comes with its place, so that a person finds it in the file. A line that is not a row (too many cells, or not
+JSON) comes with its problem in words and is never dropped; so does a last line of text without a line end, as it may
+still be written.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-#: What a suffix says of a file; text may have `.gz` behind it.
+#: Formats by suffix; a text file may also end in `.gz`.
 SUFFIXES = {
     ".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
 
-#: Rows that are looked at to learn which columns there are, where the file has no header.
+#: Rows from which the columns of a file without a header are taken.
 HEADER_ROWS = 100
 
-#: The longest line of JSON that is read, in characters; a longer one is no row of a log.
+#: Longest line of JSON that is read, in characters; a longer line is not a row of a log.
 MAX_LINE_CHARS = 1 << 20
 
-#: What ends a line of text.
+#: Line ends of text.
 LINE_ENDS = ("\n", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class LogRow:
-    """One row: where it stands, and its cells by column; or why it is none."""
+    """One row of a log: its place and its cells by column, or why it cannot be read."""
 
     place: str  #: "line 3" of text, "row 3" of Parquet, both from 1
     cells: Mapping[str, Any]
-    trouble: str = ""
-    reason: str = "not a row"  #: for the trouble, in words that are the same for all such rows
+    problem: str = ""
+    reason: str = "not a row"  #: the kind of problem, with the same text for all such rows
 
 
 def _unfinished_row(place: str) -> LogRow:
-    """A last line that may still be written: half of a row must not become a run, nor the whole of it another."""
-    return LogRow(place, {}, "has no line end; it is left until it has", "no line end")
+    """Return a last line that may still be written: half of a row must not become a run, and the whole row another."""
+    return LogRow(place, {}, "has no line end yet; it is skipped until it has", "no line end")
 
 
 @contextmanager
@@ -61,52 +61,54 @@ def open_log(
     encoding: str,
     progress: Callable[[int, int], None],
     *,
-    whole: bool = True,
+    all_columns: bool = True,
 ) -> Iterator[Iterator[LogRow]]:
-    """The rows of a log.
+    """Open a log and yield its rows.
 
     Args:
         path: the file.
-        columns: those that are wanted.
-        delimiter: between the cells of a CSV file.
-        encoding: of a text file.
-        progress: told how many of how many bytes (rows of Parquet) have been read.
-        whole: rows come with all their columns; else it may be with those that are wanted alone.
+        columns: the columns that must be there.
+        delimiter: the delimiter of a CSV file.
+        encoding: the encoding of a text file.
+        progress: called with the read and the total number of bytes (of rows, in Parquet).
+        all_columns: rows have all their columns; otherwise they may have only the required ones.
 
     Raises:
-        BadInput: it cannot be read, is of an unknown kind, or lacks a column; the message names those there are.
+        BadInput: it cannot be read, is of an unknown kind, or lacks a column; the message names the existing ones.
     """
     kind = SUFFIXES.get(path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix)
     if kind is None or (kind == "parquet" and path.suffix == ".gz"):
-        raise BadInput(f"{path}: kind is not known; choose a file that ends in {', '.join(SUFFIXES)} (text: or .gz)")
+        raise BadInput(
+            f"{path}: unknown kind of file; choose one that ends in {', '.join(SUFFIXES)} (text files also with .gz)"
+        )
     with ExitStack() as stack:
         try:
             raw = stack.enter_context(path.open("rb"))
             if kind == "parquet":
-                yield _parquet(raw, path, columns, whole, progress)
+                yield _parquet_rows(raw, path, columns, all_columns, progress)
                 return
             size_bytes = path.stat().st_size
             plain: Any = stack.enter_context(gzip.open(raw)) if path.suffix == ".gz" else raw
-            named = "utf-8-sig" if encoding == "utf-8" else encoding
-            text = stack.enter_context(io.TextIOWrapper(plain, named, errors="surrogateescape", newline=""))
+            codec = "utf-8-sig" if encoding == "utf-8" else encoding
+            text = stack.enter_context(io.TextIOWrapper(plain, codec, errors="surrogateescape", newline=""))
             if kind == "csv":
-                rows = _csv(text, path, columns, "\t" if path.suffixes[0] == ".tsv" else delimiter)
+                rows = _csv_rows(text, path, columns, "\t" if path.suffixes[0] == ".tsv" else delimiter)
             else:
-                rows = _json_lines(text, path, columns)
+                rows = _json_rows(text, path, columns)
             yield _report_progress(rows, lambda: progress(raw.tell(), size_bytes))
         except (OSError, EOFError, zlib.error) as error:
             raise BadInput(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _report_progress(rows: Iterator[LogRow], tell: Callable[[], None]) -> Iterator[LogRow]:
+def _report_progress(rows: Iterator[LogRow], report: Callable[[], None]) -> Iterator[LogRow]:
     for number, row in enumerate(rows):
         if number % 1000 == 0:
-            tell()
+            report()
         yield row
 
 
 class _LineTracker:
-    """The lines of a text, and whether the last one that was given has its line end."""
+    """The lines of a text, and whether the last line that was read has a line end."""
 
     def __init__(self, text: IO[str]) -> None:
         self._text = text
@@ -116,10 +118,10 @@ class _LineTracker:
         for line in self._text:
             self.ended = line.endswith(LINE_ENDS)
             yield line
-        self.ended = False  # a row that asked for one line more is open
+        self.ended = False  # a row that needs another line is not finished
 
 
-def _csv(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> Iterator[LogRow]:
+def _csv_rows(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> Iterator[LogRow]:
     lines = _LineTracker(text)
     reader = csv.reader(lines, delimiter=delimiter)
     try:
@@ -134,7 +136,7 @@ def _csv(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> I
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                yield LogRow(place, {}, f"no row of CSV: {error}")
+                yield LogRow(place, {}, f"not a CSV row: {error}")
                 continue
             if cells is None:
                 return
@@ -151,7 +153,7 @@ def _csv(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> I
     return rows()
 
 
-def _json_lines(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[LogRow]:
+def _json_rows(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[LogRow]:
     def rows() -> Iterator[LogRow]:
         number = 0
         while line := text.readline(MAX_LINE_CHARS):
@@ -175,15 +177,15 @@ def _json_lines(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[L
             is_object = isinstance(cells, dict)
             yield LogRow(place, cells if is_object else {}, "" if is_object else "not a JSON object")
 
-    found = rows()
-    first = list(islice(found, HEADER_ROWS))
-    if any(not row.trouble for row in first):
+    all_rows = rows()
+    first = list(islice(all_rows, HEADER_ROWS))
+    if any(not row.problem for row in first):
         _require_columns(path, columns, list(dict.fromkeys(name for row in first for name in row.cells)))
-    return chain(first, found)
+    return chain(first, all_rows)
 
 
-def _parquet(
-    raw: IO[bytes], path: Path, columns: Sequence[str], whole: bool, progress: Callable[[int, int], None]
+def _parquet_rows(
+    raw: IO[bytes], path: Path, columns: Sequence[str], all_columns: bool, progress: Callable[[int, int], None]
 ) -> Iterator[LogRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -197,15 +199,15 @@ def _parquet(
     def rows() -> Iterator[LogRow]:
         number, total = 0, file.metadata.num_rows
         try:
-            for batch in file.iter_batches(batch_size=10_000, columns=None if whole else list(columns)):
+            for batch in file.iter_batches(batch_size=10_000, columns=None if all_columns else list(columns)):
                 progress(number, total)
                 names = batch.schema.names
                 for cells in zip(*map(_column_values, batch.columns), strict=True):
                     number += 1
                     row = dict(zip(names, cells, strict=True))
-                    bad = next((name for name in columns if isinstance(row[name], UnreadableCell)), None)
-                    trouble = f"column {bad!r} cannot be read: {row[bad].why}" if bad else ""
-                    yield LogRow(f"row {number}", row, trouble, "a cell that cannot be read")
+                    unreadable = next((name for name in columns if isinstance(row[name], UnreadableCell)), None)
+                    problem = f"column {unreadable!r} cannot be read: {row[unreadable].why}" if unreadable else ""
+                    yield LogRow(f"row {number}", row, problem, "a cell that cannot be read")
         except (pa.ArrowException, OSError) as error:
             raise BadInput(f"{path}: damaged after row {number}: {error}") from error
 
@@ -214,13 +216,13 @@ def _parquet(
 
 @dataclass(frozen=True, slots=True)
 class UnreadableCell:
-    """A cell of Parquet that holds what Python has no value for: a date past 9999, or bytes that are no text."""
+    """A Parquet cell without a Python value: a date after year 9999, or bytes that are not text."""
 
     why: str
 
 
 def _column_values(column: Any) -> list[Any]:
-    """The cells of an Arrow column as Python's values, or `Unreadable`; what is finer than a microsecond is cut off."""
+    """Return the cells of an Arrow column as Python values, or `UnreadableCell`; times are cut to microseconds."""
     import pyarrow as pa
 
     kind = column.type
@@ -230,24 +232,24 @@ def _column_values(column: Any) -> list[Any]:
         column = column.cast(pa.duration("us"), safe=False)
     try:
         return list(column.to_pylist())
-    except Exception:  # noqa: BLE001 (of many kinds, such as those of a zone that is not known)
+    except Exception:  # noqa: BLE001 (of many types, such as an unknown time zone)
         return [_cell_value(cell) for cell in column]
 
 
 def _cell_value(cell: Any) -> Any:
     try:
         return cell.as_py()
-    except Exception as error:  # noqa: BLE001 (whatever it is, it is told of this row)
+    except Exception as error:  # noqa: BLE001 (any error is reported for this row)
         return UnreadableCell(f"{error}" or type(error).__name__)
 
 
-def _require_columns(path: Path, columns: Sequence[str], there: Sequence[str]) -> None:
+def _require_columns(path: Path, columns: Sequence[str], existing: Sequence[str]) -> None:
     """Refuse a file that lacks a column of the mapping, or has it twice. Raises BadInput."""
-    twice = [name for name in columns if there.count(name) > 1]
-    if twice:
+    repeated = [name for name in columns if existing.count(name) > 1]
+    if repeated:
         raise BadInput(
-            f"{path}: column {twice[0]!r} is there {there.count(twice[0])} times; nobody can say which is it"
+            f"{path}: column {repeated[0]!r} is there {existing.count(repeated[0])} times; it must be there once"
         )
-    missing = [name for name in columns if name not in there]
+    missing = [name for name in columns if name not in existing]
     if missing:
-        raise BadInput(f"{path}: no column {missing[0]!r}; columns there: {', '.join(there) or 'none'}")
+        raise BadInput(f"{path}: no column {missing[0]!r}; existing columns: {', '.join(existing) or 'none'}")

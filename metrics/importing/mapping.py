@@ -1,7 +1,7 @@
-"""How a log that a system keeps of itself is read: the table `[import]` of `milepost.toml`, as frozen values.
+"""The mapping of a log's columns to runs: the table `[import]` of `milepost.toml`, as frozen models.
 
-Each key says where one thing about a run is found: `{ column = "..." }`, or, where it is always the same,
-`{ value = "..." }`. An unknown key is an error that names the choices.
+Each key names the source of one field of a run: `{ column = "..." }`, or `{ value = "..." }` if it is the same for all
+rows. An unknown key is an error that names the choices.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ Column = Annotated[str, Field(min_length=1)]
 
 
 class StrictModel(BaseModel):
-    """A frozen value that takes only the keys it names."""
+    """A frozen model that accepts only its own keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ColumnField(StrictModel):
-    """A column, as it is."""
+    """A field whose value is that of a column."""
 
     column: Column = Field(description="Name of the column.")
 
 
 class NameField(StrictModel):
-    """A name: from a column, or the same for all rows."""
+    """A name from a column, or the same name for all rows."""
 
     column: Column | None = Field(default=None, description="Name of the column.")
     value: str | None = Field(default=None, description="Instead of `column`: the name for all rows.")
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> NameField:
+    def _check_one_source(self) -> NameField:
         if (self.column is None) == (self.value is None):
             raise ValueError("needs either `column` or `value`")
         return self
 
 
 class TimestampField(StrictModel):
-    """A point in time: ISO 8601, or as `format` (of Python's strptime) says, or a number of `epoch` units since 1970.
+    """A point in time: ISO 8601, or text in `format` (of Python's strptime), or a number of `epoch` units since 1970.
 
-    What carries no offset of its own is local time of `zone`.
+    A time without an offset is local time in `zone`.
     """
 
     column: Column = Field(description="Name of the column.")
@@ -72,25 +72,25 @@ class TimestampField(StrictModel):
 
     @field_validator("zone")
     @classmethod
-    def _is_a_zone(cls, zone: str) -> str:
+    def _check_zone(cls, zone: str) -> str:
         if zone not in available_timezones():
             raise ValueError('no such time zone; choose one of the tz database, such as "UTC" or "Europe/Berlin"')
         return zone
 
     @model_validator(mode="after")
-    def _one_way(self) -> TimestampField:
+    def _check_one_format(self) -> TimestampField:
         if self.format is not None and self.epoch is not None:
             raise ValueError("has both `format` and `epoch`; choose one")
         return self
 
     @property
     def tz(self) -> ZoneInfo:
-        """The zone of stamps that name none."""
+        """Time zone of timestamps without an offset."""
         return ZoneInfo(self.zone)
 
 
 class DurationField(StrictModel):
-    """A length of time, in `unit`."""
+    """A duration, in `unit`."""
 
     column: Column = Field(description="Name of the column.")
     unit: Literal["ns", "us", "ms", "s", "min", "h"] = Field(
@@ -99,14 +99,14 @@ class DurationField(StrictModel):
 
 
 class SizeField(StrictModel):
-    """A size, in `unit`."""
+    """A size in bytes or a multiple, in `unit`."""
 
     column: Column = Field(description="Name of the column.")
     unit: Literal["B", "kB", "KiB", "MB", "MiB", "GB", "GiB"] = Field(default="B", description="Unit of the numbers.")
 
 
 class OutcomeField(StrictModel):
-    """How a run ended: which values of a column mean what, or a `value` that holds for all rows."""
+    """The outcome of a run: the meaning of a column's values, or one `value` for all rows."""
 
     column: Column | None = Field(default=None, description="Name of the column.")
     done: tuple[str, ...] = Field(default=(), description="Values that mean “done”, letter for letter.")
@@ -117,7 +117,7 @@ class OutcomeField(StrictModel):
     )
 
     @model_validator(mode="after")
-    def _says_what_is_what(self) -> OutcomeField:
+    def _check_values(self) -> OutcomeField:
         if (self.column is None) == (self.value is None):
             raise ValueError("needs either `column` or `value`")
         listed = [*self.done, *self.failed, *self.refused]
@@ -132,13 +132,13 @@ class OutcomeField(StrictModel):
 
     @property
     def meaning(self) -> dict[str, str]:
-        """What each value of the column means."""
+        """Outcome by value of the column."""
         kinds = {"done": self.done, "failed": self.failed, "refused": self.refused}
         return {value: kind for kind, values in kinds.items() for value in values}
 
 
 class LogMapping(StrictModel):
-    """The whole table: what must be there, what may be, and how the text of a CSV file is written."""
+    """The whole table: required and optional fields of a run, and the format of a text file."""
 
     started_at: TimestampField = Field(description="When the run started.")
     duration: DurationField | None = Field(default=None, description="How long it took; or give `ended_at`.")
@@ -147,11 +147,12 @@ class LogMapping(StrictModel):
     feed: NameField = Field(description="What it exchanged: 1 to 64 letters without a slash.")
     outcome: OutcomeField = Field(description="How it ended.")
     system: NameField = Field(
-        default=NameField(value="monolith"), description="Whose run it is: `monolith`, or `service@1`, `service@2`, ..."
+        default=NameField(value="monolith"),
+        description="The system that ran: `monolith`, or `service@1`, `service@2`, ...",
     )
     id: ColumnField | None = Field(
         default=None,
-        description="What tells the exchanges of a feed apart; without it, a row is known by its whole content.",
+        description="Id of the exchange; without it, a row is identified by its whole content.",
     )
     attempt: ColumnField | None = Field(
         default=None, description="Number of the attempt at the exchange, from 1; needs `id`."
@@ -162,7 +163,7 @@ class LogMapping(StrictModel):
     )
     due_at: TimestampField | None = Field(
         default=None,
-        description="When the file was there to be exchanged; without it, a run is due when it started, and its delay "
+        description="When the file was ready to be exchanged; without it, a run is due when it started, and its delay "
         "is unknown.",
     )
     cpu: DurationField | None = Field(default=None, description="Processor time.")
@@ -181,7 +182,7 @@ class LogMapping(StrictModel):
     )
 
     @model_validator(mode="after")
-    def _is_whole(self) -> LogMapping:
+    def _check_keys(self) -> LogMapping:
         if (self.duration is None) == (self.ended_at is None):
             raise ValueError("needs either `duration` or `ended_at`")
         if self.attempt is not None and self.id is None:
@@ -192,26 +193,24 @@ class LogMapping(StrictModel):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that are read, each once."""
+        """Names of the columns that are read, each once."""
         parts = (getattr(self, name) for name in type(self).model_fields)
-        found = (getattr(part, "column", None) for part in parts)
-        return tuple(dict.fromkeys(column for column in found if column is not None))
+        columns = (getattr(part, "column", None) for part in parts)
+        return tuple(dict.fromkeys(column for column in columns if column is not None))
 
 
 def parse_mapping(table: AnyMapping[str, Any], where: str) -> LogMapping:
-    """The table `[import]` as a value.
+    """Parse the table `[import]`.
 
     Args:
-        table: as TOML has it.
-        where: the file that it stands in, for messages.
+        table: the table as read from TOML.
+        where: the file that contains it, for messages.
 
     Raises:
-        BadInput: it is not there, or has a mistake; the message names the key and the choices.
+        BadInput: the table is missing or has a mistake; the message names the key and the choices.
     """
     if not table:
-        raise BadInput(
-            f"{where}: no table [import], which says what the columns of a log mean; see docs/reference/import.md"
-        )
+        raise BadInput(f"{where}: no table [import], which maps the columns of a log; see docs/reference/import.md")
     try:
         return LogMapping.model_validate(table)
     except ValidationError as error:
@@ -219,19 +218,19 @@ def parse_mapping(table: AnyMapping[str, Any], where: str) -> LogMapping:
         place = ".".join(str(part) for part in ("import", *first["loc"]))
         if first["type"] == "extra_forbidden":
             raise BadInput(
-                f"{where}: unknown key `{place}`; keys there: {', '.join(_keys(first['loc'][:-1]))}"
+                f"{where}: unknown key `{place}`; known keys: {', '.join(_keys(first['loc'][:-1]))}"
             ) from error
         if first["type"] == "missing":
             raise BadInput(f"{where}: `{place}` is missing") from error
-        said = first["msg"].removeprefix("Value error, ")
-        shown = "" if isinstance(first["input"], (dict, BaseModel)) else f" (is {first['input']!r})"
+        message = first["msg"].removeprefix("Value error, ")
+        value = "" if isinstance(first["input"], (dict, BaseModel)) else f" (is {first['input']!r})"
         if first["type"] == "model_type":
-            said = f'is a table: {{ column = "..." }}; its keys: {", ".join(_keys(first["loc"]))}'
-        raise BadInput(f"{where}: `{place}`{shown}: {said[:1].lower()}{said[1:]}") from error
+            message = f'is a table: {{ column = "..." }}; its keys: {", ".join(_keys(first["loc"]))}'
+        raise BadInput(f"{where}: `{place}`{value}: {message[:1].lower()}{message[1:]}") from error
 
 
 def _keys(place: tuple[int | str, ...]) -> list[str]:
-    """The keys that may stand at a place of the table."""
+    """Return the valid keys at a place of the table."""
     if not place:
         return list(LogMapping.model_fields)
     annotation = LogMapping.model_fields[str(place[0])].annotation

@@ -1,4 +1,4 @@
-"""One row of a log as a run: what the columns say, held against what can be."""
+"""Parse one row of a log as a run, and refuse impossible values."""
 
 from __future__ import annotations
 
@@ -17,65 +17,63 @@ if TYPE_CHECKING:
 
     from metrics.importing.mapping import ColumnField, DurationField, LogMapping, NameField, SizeField, TimestampField
 
-#: No log is older, and seconds read as milliseconds lie in 1970: 1 January 1990, in UTC microseconds.
+#: Earliest start, 1 January 1990 in UTC microseconds: no log is older, and a wrong `epoch` unit gives times in 1970.
 EARLIEST_US = 631_152_000_000_000
 
-#: The longest run that is believed; one that is longer is a mistake of units.
+#: Longest accepted duration; a longer one is a wrong unit.
 MAX_DURATION_NS = 366 * 24 * 3600 * 10**9
 
-#: The largest count or size that is believed, far below what SQLite can hold.
+#: Largest accepted count or size, far below the limit of SQLite.
 MAX_COUNT = 10**15
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UnreadableRow(Exception):
-    """A row that cannot be read as a run: why, in words that are the same for all such rows, and what stands there."""
+    """A row that cannot be read as a run: a reason with the same text for all such rows, and the value of this row."""
 
-    def __init__(self, reason: str, found: object = None) -> None:
-        super().__init__(reason if found is None else f"{reason}: {found!r}"[:300])
+    def __init__(self, reason: str, value: object = None) -> None:
+        super().__init__(reason if value is None else f"{reason}: {value!r}"[:300])
         self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
 class RowParser:
-    """Reads rows by a mapping; a start after `now_us` (UTC microseconds) is not believed."""
+    """Parser of rows by a mapping; a start after `now_us` (UTC microseconds) is refused."""
 
     mapping: LogMapping
     now_us: int
 
-    def run(self, cells: Mapping[str, Any], otherwise_id: str) -> RunEvent:
-        """A row as a run.
+    def parse_run(self, cells: Mapping[str, Any], fallback_id: str) -> RunEvent:
+        """Parse a row as a run.
 
         Args:
-            cells: by column.
-            otherwise_id: what tells the row's exchange from others where the log has no id.
+            cells: the cells by column.
+            fallback_id: the id of the row's exchange if the log has no ids.
 
         Raises:
-            UnreadableRow: it is none that can be counted.
+            UnreadableRow: a value is missing or impossible.
         """
         mapping = self.mapping
         started_at_us = parse_timestamp(cells, mapping.started_at, "start")
         if started_at_us is None:
             raise UnreadableRow("no start")
         if started_at_us > self.now_us:
-            raise UnreadableRow("start lies in the future", cells[mapping.started_at.column])
+            raise UnreadableRow("start is in the future", cells[mapping.started_at.column])
         if started_at_us < EARLIEST_US:
-            raise UnreadableRow(
-                "start lies before 1990; is the unit of `epoch` right?", cells[mapping.started_at.column]
-            )
+            raise UnreadableRow("start is before 1990; is the unit of `epoch` right?", cells[mapping.started_at.column])
         due_at_us = parse_timestamp(cells, mapping.due_at, "due time") if mapping.due_at else None
         partner, feed = (_parse_name(cells, getattr(mapping, name), name) for name in ("partner", "feed"))
         try:
             system, level = parse_subject(_parse_name(cells, mapping.system, "system"))
         except ValueError as error:
             raise UnreadableRow(str(error)) from error
-        number = _parse_text(cells, mapping.id)
-        if mapping.id and not number:
+        exchange_id = _parse_text(cells, mapping.id)
+        if mapping.id and not exchange_id:
             raise UnreadableRow("no id")
         outcome = self._outcome(cells)
         records = _parse_count(cells, mapping.records, "records")
-        where = {"done": "delivered"}.get(outcome, outcome)
+        row_outcome = {"done": "delivered"}.get(outcome, outcome)
         day = (EPOCH + timedelta(microseconds=started_at_us)).date().isoformat()
         attempt = _parse_count(cells, mapping.attempt, "attempt")
         if attempt == 0:
@@ -83,7 +81,7 @@ class RowParser:
         return RunEvent(
             key=RunKey(
                 system=system, level=level, mode="live", faults="real", series="", round=0,
-                exchange_id=f"{partner}/{feed}/{number or otherwise_id}", attempt=attempt or 1,
+                exchange_id=f"{partner}/{feed}/{exchange_id or fallback_id}", attempt=attempt or 1,
             ),
             release="", partner=partner, feed=feed, file=_parse_text(cells, mapping.file), block=day, block_end=day,
             due_at_us=started_at_us if due_at_us is None else due_at_us, started_at_us=started_at_us,
@@ -91,7 +89,7 @@ class RowParser:
             cpu_ns=_parse_quantity(cells, mapping.cpu, TIME_UNITS, "cpu", MAX_DURATION_NS * 1000),
             peak_rss_bytes=_parse_quantity(cells, mapping.memory, SIZE_UNITS, "memory", MAX_COUNT),
             outcome=outcome, error=_parse_text(cells, mapping.error), records=records,
-            rows={} if records is None else {"in": records, where: records},
+            rows={} if records is None else {"in": records, row_outcome: records},
             bytes_in=_parse_quantity(cells, mapping.bytes_in, SIZE_UNITS, "bytes_in", MAX_COUNT),
             bytes_out=_parse_quantity(cells, mapping.bytes_out, SIZE_UNITS, "bytes_out", MAX_COUNT),
             calls=None, operator_touch=None, source="imported",
@@ -103,103 +101,107 @@ class RowParser:
             if ended_at_us is None:
                 raise UnreadableRow("no end")
             if ended_at_us < started_at_us:
-                raise UnreadableRow("end lies before the start", cells[self.mapping.ended_at.column])
+                raise UnreadableRow("end is before the start", cells[self.mapping.ended_at.column])
             if (ended_at_us - started_at_us) * 1000 > MAX_DURATION_NS:
                 raise UnreadableRow("longer than a year", cells[self.mapping.ended_at.column])
             return (ended_at_us - started_at_us) * 1000
-        found = _parse_quantity(cells, self.mapping.duration, TIME_UNITS, "duration", MAX_DURATION_NS)
-        if found is None:
+        duration_ns = _parse_quantity(cells, self.mapping.duration, TIME_UNITS, "duration", MAX_DURATION_NS)
+        if duration_ns is None:
             raise UnreadableRow("no duration")
-        return found
+        return duration_ns
 
     def _outcome(self, cells: Mapping[str, Any]) -> str:
-        asked = self.mapping.outcome
-        if asked.column is None:
-            return str(asked.value)
-        text = _cell_text(cells.get(asked.column))
-        if text not in asked.meaning:
-            known = ", ".join(repr(value) for value in asked.meaning)
-            raise UnreadableRow(f"unknown outcome (known: {known})", text)
-        return asked.meaning[text]
+        field = self.mapping.outcome
+        if field.column is None:
+            return str(field.value)
+        text = _cell_text(cells.get(field.column))
+        if text not in field.meaning:
+            choices = ", ".join(repr(value) for value in field.meaning)
+            raise UnreadableRow(f"unknown outcome (known: {choices})", text)
+        return field.meaning[text]
 
 
-def parse_timestamp(cells: Mapping[str, Any], place: TimestampField, what: str) -> int | None:
-    """A point in time as UTC microseconds; None where the cell is empty.
+def parse_timestamp(cells: Mapping[str, Any], source: TimestampField, what: str) -> int | None:
+    """Parse a point in time as UTC microseconds; None for an empty cell.
 
-    Of the hour that comes twice when clocks are set back, the first is meant. Raises UnreadableRow.
+    In the hour that comes twice when clocks are set back, the first time is taken. Raises UnreadableRow.
     """
-    value = cells.get(place.column)
+    value = cells.get(source.column)
     if value is None or value == "":
         return None
-    if place.epoch is not None:
+    if source.epoch is not None:
         number = _parse_number(value, what)
-        us = int(number * TIME_UNITS[place.epoch] / 1000)
+        us = int(number * TIME_UNITS[source.epoch] / 1000)
     else:
-        us = _parse_calendar_us(value, place, what)
+        us = _parse_calendar_us(value, source, what)
     if not 0 <= us < 2**53:
-        raise UnreadableRow(f"{what} lies before 1970 or far ahead", str(value))
+        raise UnreadableRow(f"{what} is before 1970 or far in the future", str(value))
     return us
 
 
 def format_utc(stamp_us: int) -> str:
-    """UTC microseconds as people and machines read them: 2013-01-31T05:00:00Z."""
+    """Format UTC microseconds as ISO 8601: 2013-01-31T05:00:00Z."""
     return (EPOCH + timedelta(microseconds=stamp_us)).isoformat().replace("+00:00", "Z")
 
 
-def _parse_calendar_us(value: object, place: TimestampField, what: str) -> int:
+def _parse_calendar_us(value: object, source: TimestampField, what: str) -> int:
     if isinstance(value, str):
         try:
             text = value.strip()
-            found = datetime.strptime(text, place.format) if place.format else datetime.fromisoformat(text)  # noqa: DTZ007 (its zone comes next)
+            parsed = datetime.strptime(text, source.format) if source.format else datetime.fromisoformat(text)  # noqa: DTZ007 (its zone is set below)
         except ValueError as error:
-            wanted = f"of the form {place.format}" if place.format else "in ISO 8601"
-            raise UnreadableRow(f"{what} is not {wanted}", value) from error
+            expected = f"in the format {source.format}" if source.format else "in ISO 8601"
+            raise UnreadableRow(f"{what} is not {expected}", value) from error
     elif isinstance(value, datetime):
-        found = value
+        parsed = value
     else:
-        raise UnreadableRow(f"{what} is neither text nor a time; `epoch` says what numbers are", value)
+        raise UnreadableRow(f"{what} is neither text nor a time; `epoch` gives the unit of numbers", value)
     try:
-        if found.tzinfo is None:
-            found = found.replace(tzinfo=place.tz)
-            if found.astimezone(UTC).astimezone(place.tz).replace(tzinfo=None) != found.replace(tzinfo=None):
-                raise UnreadableRow(f"{what} does not exist in {place.zone}, where clocks were set ahead", str(value))
-        return (found.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
+        if parsed.tzinfo is None:
+            parsed = parsed.replace(tzinfo=source.tz)
+            if parsed.astimezone(UTC).astimezone(source.tz).replace(tzinfo=None) != parsed.replace(tzinfo=None):
+                raise UnreadableRow(f"{what} does not exist in {source.zone}, where clocks were set ahead", str(value))
+        return (parsed.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
     except OverflowError as error:
-        raise UnreadableRow(f"{what} lies before 1970 or far ahead", str(value)) from error
+        raise UnreadableRow(f"{what} is before 1970 or far in the future", str(value)) from error
 
 
 def _parse_quantity(
-    cells: Mapping[str, Any], place: DurationField | SizeField | None, units: Mapping[str, int], what: str, most: int
+    cells: Mapping[str, Any],
+    source: DurationField | SizeField | None,
+    units: Mapping[str, int],
+    what: str,
+    maximum: int,
 ) -> int | None:
-    """A length of time in ns, or a size in bytes; None where nothing is said."""
-    value = cells.get(place.column) if place else None
-    if place is None or value is None or value == "":
+    """Parse a duration in ns, or a size in bytes; None for an empty cell."""
+    value = cells.get(source.column) if source else None
+    if source is None or value is None or value == "":
         return None
     if isinstance(value, timedelta):
         number, unit = Decimal(value // timedelta(microseconds=1)), TIME_UNITS["us"]
     else:
-        number, unit = _parse_number(value, what), units[place.unit]
+        number, unit = _parse_number(value, what), units[source.unit]
     if number < 0:
         raise UnreadableRow(f"negative {what}", str(value))
-    if number * unit > most:
-        raise UnreadableRow(f"{what} is larger than can be", str(value))
+    if number * unit > maximum:
+        raise UnreadableRow(f"{what} is impossibly large", str(value))
     return round(number * unit)
 
 
-def _parse_count(cells: Mapping[str, Any], place: ColumnField | None, what: str) -> int | None:
-    value = cells.get(place.column) if place else None
+def _parse_count(cells: Mapping[str, Any], source: ColumnField | None, what: str) -> int | None:
+    value = cells.get(source.column) if source else None
     if value is None or value == "":
         return None
     number = _parse_number(value, what)
     if number < 0:
         raise UnreadableRow(f"negative {what}", str(value))
     if number != int(number) or number > MAX_COUNT:
-        raise UnreadableRow(f"{what} is not a whole number, or too large a one", str(value))
+        raise UnreadableRow(f"{what} is not a whole number, or too large", str(value))
     return int(number)
 
 
 def _parse_number(value: object, what: str) -> Decimal:
-    """A finite number, exactly as it stands there."""
+    """Parse a finite number exactly."""
     if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
         raise UnreadableRow(f"{what} is not a number", value)
     try:
@@ -207,27 +209,27 @@ def _parse_number(value: object, what: str) -> Decimal:
     except InvalidOperation as error:
         raise UnreadableRow(f"{what} is not a number", value) from error
     if not number.is_finite() or number.adjusted() > 40:
-        raise UnreadableRow(f"{what} is not a number that can be", value)
+        raise UnreadableRow(f"{what} is an impossible number", value)
     return number
 
 
-def _parse_name(cells: Mapping[str, Any], place: NameField, what: str) -> str:
-    text = place.value if place.column is None else _cell_text(cells.get(place.column))
-    trouble = name_problem(text or "")
-    if trouble:
-        raise UnreadableRow(f"{what} {trouble}", text)
+def _parse_name(cells: Mapping[str, Any], source: NameField, what: str) -> str:
+    text = source.value if source.column is None else _cell_text(cells.get(source.column))
+    problem = name_problem(text or "")
+    if problem:
+        raise UnreadableRow(f"{what} {problem}", text)
     return text or ""
 
 
-def _parse_text(cells: Mapping[str, Any], place: ColumnField | None) -> str:
-    text = _cell_text(cells.get(place.column)) if place else ""
+def _parse_text(cells: Mapping[str, Any], source: ColumnField | None) -> str:
+    text = _cell_text(cells.get(source.column)) if source else ""
     if not _is_text(text):
         raise UnreadableRow("not text in the encoding of the log; see `encoding`", text)
     return text[:2000]
 
 
 def _cell_text(value: object) -> str:
-    """A cell as text: JSON's true is "true", a whole number has no point."""
+    """Return a cell as text: JSON's true is "true", a whole number has no decimal point."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,7 +1,7 @@
-"""The cell of a run: its block, its side and its stratum, and what its exchange's other attempts have to do with that.
+"""Cells: the block, side and stratum of a run, and how the other attempts at its exchange change the stratum.
 
-In production the attempts of one exchange may fall on several days, and some may fail before anybody knows how large
-the file is. All of them belong to the stratum of that file: a failure that is counted elsewhere would be left out.
+In production the attempts at one exchange may be on several days, and some fail before the size of the file is known.
+All of them belong to the stratum of that file: a failure counted in another stratum would be missing in this one.
 """
 
 from __future__ import annotations
@@ -17,51 +17,51 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-#: What tells one exchange from the others: all of a run's key but the attempt.
+#: Key of an exchange: the key of a run without the attempt.
 EXCHANGE_ID = RUN_ID[:-1]
 
 
 class CellIds(dict[tuple[Any, ...], int]):
-    """The numbers of cells by the values of `BLOCK_ID`; one that is not known yet is made."""
+    """Ids of cells by the values of `BLOCK_ID`; a missing cell is looked up, or created."""
 
     def __init__(self, db: Database) -> None:
         super().__init__()
         self._db = db
 
     def __missing__(self, key: tuple[Any, ...]) -> int:
-        found = self._db.execute(FIND_CELL_SQL, key).fetchone()
-        self[key] = int(found[0] if found else self._db.execute(ADD_CELL_SQL, key).lastrowid or 0)
+        row = self._db.execute(FIND_CELL_SQL, key).fetchone()
+        self[key] = int(row[0] if row else self._db.execute(ADD_CELL_SQL, key).lastrowid or 0)
         return self[key]
 
 
 def unify_strata(db: Database, exchanges: Iterable[tuple[Any, ...]], cells: CellIds) -> set[int]:
-    """Put all attempts at each exchange (values of `EXCHANGE_ID`) into the stratum of its file; returns their cells.
+    """Move all attempts at each exchange (values of `EXCHANGE_ID`) to the stratum of its file, and return their cells.
 
-    The size of the file is the largest that any attempt has told. Those cells have to be rolled up again, as a later
-    attempt changes what an earlier one counts for.
+    The size of the file is the largest that any attempt reported. The caller rolls up the returned cells again, as a
+    later attempt changes how an earlier one counts.
     """
-    found: set[int] = set()
+    touched: set[int] = set()
     for exchange in exchanges:
         attempts = db.execute(ATTEMPTS_SQL, exchange).fetchall()
         if len(attempts) < 2:
             continue
         size = max((records or 0 for _, records, *_ in attempts), default=0)
-        for number, _, cell, *key in attempts:
-            right = (*key[:-1], rows.size_band(size)) if size else tuple(key)
-            found |= {cell, cells[right]}
-            if right != tuple(key):
-                db.execute("UPDATE run SET band = ?, cell = ? WHERE id = ?", (right[-1], cells[right], number))
-    return found
+        for run_id, _, cell, *key in attempts:
+            right_key = (*key[:-1], rows.size_band(size)) if size else tuple(key)
+            touched |= {cell, cells[right_key]}
+            if right_key != tuple(key):
+                db.execute("UPDATE run SET band = ?, cell = ? WHERE id = ?", (right_key[-1], cells[right_key], run_id))
+    return touched
 
 
 def resort_older_runs(db: Database, cells: CellIds) -> None:
-    """Put live runs that an older release has sorted into the strata that they belong to by now.
+    """Move live runs that an older release stored to their right strata.
 
-    It took a failure that had counted no records for a small file, and knew nothing of attempts on other days. The
-    caller rolls up all cells.
+    That release took a failure without counted records for a small file, and ignored attempts on other days. The caller
+    rolls up all cells.
     """
-    for number, *key in db.execute(UNSIZED_SQL).fetchall():
-        db.execute("UPDATE run SET band = ?, cell = ? WHERE id = ?", (UNSIZED, cells[*key, UNSIZED], number))
+    for run_id, *key in db.execute(UNSIZED_SQL).fetchall():
+        db.execute("UPDATE run SET band = ?, cell = ? WHERE id = ?", (UNSIZED, cells[*key, UNSIZED], run_id))
     unify_strata(db, db.execute(RETRIED_SQL).fetchall(), cells)
 
 

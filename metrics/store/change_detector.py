@@ -1,4 +1,4 @@
-"""Whether a metrics database has changed since somebody last looked, without reading it."""
+"""Detect changes of a metrics database without reading it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class ChangeDetector:
-    """Asks SQLite itself: `PRAGMA data_version` moves whenever another connection commits.
+    """Detector of commits: SQLite's `PRAGMA data_version` changes when another connection commits.
 
-    It keeps one reading connection open, and takes a new one when another file has come to stand in its place. Safe to
-    ask from several threads.
+    It keeps one reading connection open, and opens a new one when the database file was replaced. It may be used from
+    several threads.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,7 +26,7 @@ class ChangeDetector:
         self._opened = 0
 
     def version(self) -> tuple[int, int] | None:
-        """A value that differs from every earlier one after each change; None while there is no database to read."""
+        """Return a value that is new after every change; None while there is no readable database."""
         with self._lock:
             try:
                 status = self._path.stat()
@@ -40,12 +40,12 @@ class ChangeDetector:
                     uri = f"{self._path.resolve().as_uri()}?mode=ro"
                     self._db = sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False)
                 return self._opened, int(self._db.execute("PRAGMA data_version").fetchone()[0])
-            except sqlite3.DatabaseError:  # whoever reads it next says what is wrong with it
+            except sqlite3.DatabaseError:  # the next reader of the database reports the error
                 self._close()
                 return None
 
     def close(self) -> None:
-        """Let go of the database; asking again opens it again."""
+        """Close the database; the next call of `version` opens it again."""
         with self._lock:
             self._close()
 

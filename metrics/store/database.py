@@ -1,4 +1,4 @@
-"""Open the metrics store, for writing or reading, and refuse what is not one."""
+"""Open the metrics store for writing or reading, and refuse databases that are not a store of this release."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-#: The two calendars a store can be on; one never judges the other.
+#: The two calendars that a store can be on; verdicts never mix them.
 CLOCKS = ("live", "replay")
 
 
 def open_store(path: Path, clock: str) -> Database:
-    """Open the database for writing, made and migrated as needed.
+    """Open the database for writing; create and migrate it as needed.
 
     Raises:
-        StoreDamaged: not a database, of the other clock, or from a newer release; nothing was changed.
+        StoreDamaged: it is not a database, is on the other clock, or was made by a newer release; nothing was changed.
         TryLater: another program holds it locked.
     """
     try:
@@ -42,13 +42,13 @@ def open_store(path: Path, clock: str) -> Database:
         db.enable_wal()
         for setting in WRITER_PRAGMAS:
             db.execute(f"PRAGMA {setting}")
-        with write_transaction(db):  # a reader sees all of a new database, or none of it
-            older = {step.name for step in migrations.applied(db)}
+        with write_transaction(db):  # a reader sees a new database complete, or not at all
+            applied = {step.name for step in migrations.applied(db)}
             migrations.apply(db)
-            if "create_runs" in older and "add_cells" not in older and clock == "live":
+            if "create_runs" in applied and "add_cells" not in applied and clock == "live":
                 resort_older_runs(db, CellIds(db))
                 roll_up(db, (cell for (cell,) in db.execute("SELECT id FROM cell").fetchall()))  # they count more now
-            if "create_runs" in older and "add_tallies" not in older:
+            if "create_runs" in applied and "add_tallies" not in applied:
                 rebuild_counts(db)
             db.table("meta").insert({"key": "clock", "value": clock}, ignore=True)
         _reject_other_clock(db, path, clock)
@@ -56,8 +56,8 @@ def open_store(path: Path, clock: str) -> Database:
         db.close()
         if is_busy(error):
             raise TryLater(f"{path}: {error}; another program is using it, try again later") from error
-        mend = NO_ACCESS_HINT if is_access_error(error) else "move it away or restore a copy"
-        raise StoreDamaged(f"{path}: {error}; {mend}, nothing was changed") from error
+        hint = NO_ACCESS_HINT if is_access_error(error) else "move it away or restore a copy"
+        raise StoreDamaged(f"{path}: {error}; {hint}, nothing was changed") from error
     except StoreDamaged:
         db.close()
         raise
@@ -65,13 +65,13 @@ def open_store(path: Path, clock: str) -> Database:
 
 
 def open_reader(path: Path) -> Database:
-    """Open the database for reading only; a page or a verdict can change nothing.
+    """Open the database for reading only; a page or a verdict changes nothing.
 
     Raises:
-        StoreMissing: there is none yet.
-        StoreDamaged: it is not one of ours.
+        StoreMissing: there is no database yet.
+        StoreDamaged: the file is not a metrics database of this release.
     """
-    none_yet = f"{path}: no metrics yet; `milepost metrics measure` or `milepost run` makes them"
+    none_yet = f"{path}: no metrics yet; `milepost metrics measure` or `milepost run` creates them"
     if not path.is_file():
         raise StoreMissing(none_yet)
     db = Database(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10))
@@ -82,8 +82,8 @@ def open_reader(path: Path) -> Database:
         _reject_newer(db, path)
     except sqlite3.DatabaseError as error:
         db.close()
-        mend = NO_ACCESS_HINT if is_access_error(error) else "not a metrics database of Milepost"
-        raise StoreDamaged(f"{path}: {error}; {mend}") from error
+        hint = NO_ACCESS_HINT if is_access_error(error) else "not a metrics database of Milepost"
+        raise StoreDamaged(f"{path}: {error}; {hint}") from error
     except (StoreMissing, StoreDamaged):
         db.close()
         raise
@@ -91,28 +91,28 @@ def open_reader(path: Path) -> Database:
 
 
 def open_snapshot(path: Path) -> Database:
-    """As `open_reader`; all that is read through it is of one moment, that of the first reading."""
+    """Open the database for reading as `open_reader` does; all reads see the state at the first read."""
     db = open_reader(path)
     db.execute("BEGIN")
     return db
 
 
 def empty_store(clock: str) -> Database:
-    """A store with nothing in it, and on no disk: for what is asked before anything was measured."""
+    """Return an empty store in memory, for questions before anything was measured."""
     return open_store(Path(":memory:"), clock)
 
 
 def is_busy(error: sqlite3.DatabaseError) -> bool:
-    """Whether another program holds the database, so that trying again later may help."""
+    """Tell whether another program holds the database locked, so that a later try may succeed."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-#: What to do where a database is whole, and this user may not use it.
-NO_ACCESS_HINT = "let this user read and write it and its folder, which reading needs too"
+#: Hint for a database that is intact but not accessible to this user.
+NO_ACCESS_HINT = "allow this user to read and write the file and its folder; reading needs both"
 
 
 def is_access_error(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file system, and not what is in the database, is what stands in the way."""
+    """Tell whether the cause is the file system and not the content of the database."""
     codes = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL}
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in codes
 
@@ -134,19 +134,19 @@ def _reject_newer(db: Database, path: Path) -> None:
 
 
 def _reject_other_clock(db: Database, path: Path, clock: str) -> None:
-    kept = clock_of(db)
-    if kept != clock:
-        raise StoreDamaged(f"{path}: holds {kept} runs, not {clock} ones; the two are never mixed")
+    own = clock_of(db)
+    if own != clock:
+        raise StoreDamaged(f"{path}: holds {own} runs, not {clock} ones; the two are never mixed")
 
 
 def clock_of(db: Database) -> str:
-    """`live` or `replay`."""
+    """Return the clock of a store: `live` or `replay`."""
     return str(db.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()[0])
 
 
 @contextmanager
 def write_transaction(db: Database) -> Iterator[None]:
-    """A transaction in which nobody else writes, from its first read on."""
+    """Run the block in a transaction that excludes other writers from the start, and commit it."""
     db.conn.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -1,4 +1,4 @@
-"""What failures have in common: an error's words without what differs from one time to the next."""
+"""Group similar failures: the text of an error without the parts that differ from one failure to the next."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import hashlib
 import re
 from functools import lru_cache
 
-#: What stands for anything that was left out.
+#: Replacement of a part that differs.
 PLACEHOLDER = "…"
 
-#: How much of an error is looked at; the beginning says what it is.
+#: Characters of an error that are used; its beginning says what it is.
 MAX_INPUT = 1000
 
-#: How long a pattern is at the most.
+#: Longest pattern, in characters.
 MAX_PATTERN = 300
 
-#: A name of a file, told by its ending where it has no digit in it.
+#: Suffixes by which a file name without digits is recognised.
 _FILE_SUFFIXES = (
     ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".xml", ".parquet", ".zip", ".gz", ".zst", ".bz2", ".xz",
     ".db", ".log", ".toml", ".part", ".tmp", ".dat", ".xlsx",
 )  # fmt: skip
 
-#: Addresses and quoted names, whatever is in them; then words, of which `_without` says whether they differ.
+#: URLs and quoted names, whatever they contain; then words, which `_replace_variable` checks.
 _PARTS = re.compile(
     r"""(?:https?|s?ftp|file)://[^\s'"<>]+"""
     r"""|(?<!\w)'[^']{0,200}'(?!\w)|"[^"]{0,200}"|`[^`]{0,200}`|“[^”]{0,200}”|‘[^’]{0,200}’|«[^»]{0,200}»"""
@@ -31,28 +31,28 @@ _REPEATED = re.compile(rf"{PLACEHOLDER}(?:[\s,;:]*{PLACEHOLDER})+")
 
 
 def error_pattern(error_type: str, error: str) -> str:
-    """What an error shares with others like it: its words, with `…` for names, numbers, ids, paths and days.
+    """Return the text that an error shares with similar ones, with `…` for names, numbers, ids, paths and days.
 
     Args:
-        error_type: the kind of error; it stands for an error without words.
-        error: the error in words, whatever a partner put into them.
+        error_type: the kind of error; it is the pattern of an error without a text.
+        error: the error's text, which may contain anything that a partner sent.
     """
     words = " ".join(error[:MAX_INPUT].split())
     blanked = _REPEATED.sub(PLACEHOLDER, _PARTS.sub(_replace_variable, words))
-    found = blanked if len(blanked) <= MAX_PATTERN else blanked[: MAX_PATTERN - 1] + PLACEHOLDER
-    return found or error_type
+    shortened = blanked if len(blanked) <= MAX_PATTERN else blanked[: MAX_PATTERN - 1] + PLACEHOLDER
+    return shortened or error_type
 
 
 def fingerprint(error_type: str, error: str) -> str:
-    """The same 12 hexadecimal digits for errors of one kind and pattern; empty where there is neither kind nor text."""
+    """Return 12 hexadecimal digits that are equal for errors of one kind and pattern; empty without kind and text."""
     if not error_type and not error.strip():
         return ""
     return _hash_digits(error_type, error_pattern(error_type, error))
 
 
-def _replace_variable(found: re.Match[str]) -> str:
-    """One part of an error, blanked where it differs from one time to the next; what ends a sentence stays."""
-    part = found[0]
+def _replace_variable(match: re.Match[str]) -> str:
+    """Replace a part of an error that differs from one failure to the next; punctuation at its end stays."""
+    part = match[0]
     if part[0] in "'\"`“‘«":
         return PLACEHOLDER
     word = part.rstrip(".:;,!?)")
@@ -69,5 +69,5 @@ def _replace_variable(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=1024)
 def _hash_digits(error_type: str, shared: str) -> str:
-    told = f"{error_type}\x1f{shared}".encode("utf-8", "surrogatepass")
-    return hashlib.sha256(told).hexdigest()[:12]
+    data = f"{error_type}\x1f{shared}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(data).hexdigest()[:12]

@@ -1,4 +1,7 @@
-"""The tables of the metrics database, each step of their history one function, applied once and in order."""
+"""Migrations of the metrics database: one function per step, applied once and in order.
+
+The name of a function is the id of its step in the database: never rename one.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ OUTAGE_ID = (*HOLDING_ID[:-1], "day")
 TALLY_ID = ("cell", "outcome", "fingerprint", "first", "last", "counted")
 ANSWER_BLOCK_ID = ("system", "level", "control", "mode", "faults", "series", "block", "partner", "feed")
 
-#: What a rollup has counted since broken rows, retries and outages are replayed; NULL in rows that are older.
+#: Columns of a rollup about broken rows, retries and outages; NULL in rows of older releases.
 RESILIENCE_COLUMNS = ("passing", "recovered", "broken", "broken_due", "broken_held", "good_aside")
 
 migrations = Migrations("milepost.metrics")
@@ -28,7 +31,7 @@ migrations = Migrations("milepost.metrics")
 
 @migrations()
 def create_runs(db: Database) -> None:
-    """Runs, holdings and answers as they happened, and the rollup per block."""
+    """Create runs, holdings and answers, and the rollup per block."""
     text: dict[str, Any] = dict.fromkeys(
         ("system", "mode", "faults", "series", "partner", "feed", "file", "block", "block_end"), str
     )
@@ -66,7 +69,7 @@ def create_runs(db: Database) -> None:
 
 @migrations()
 def create_evidence(db: Database) -> None:
-    """Pinned baselines, and the append-only record of what was judged, decided and spent."""
+    """Create pinned baselines, and the append-only records of verdicts, decisions and costs."""
     db.create_table("meta", {"key": str, "value": str}, pk="key", strict=True)
     db.create_table("spool_file", {"name": str, "offset_bytes": int}, pk="name", strict=True)
     baseline = {
@@ -104,7 +107,7 @@ def create_evidence(db: Database) -> None:
 
 @migrations()
 def add_mishaps(db: Database) -> None:
-    """What became of broken rows, passing faults and outages; what was measured before knows nothing of them."""
+    """Add the results of broken rows, passing faults and outages; older measurements have none."""
     for name in ("broken", "good_aside"):
         db.execute(f"ALTER TABLE holding ADD COLUMN {name} INTEGER")
     for name in RESILIENCE_COLUMNS:
@@ -118,7 +121,7 @@ def add_mishaps(db: Database) -> None:
 
 @migrations()
 def add_sources(db: Database) -> None:
-    """Where a run is known from, whether both sides had the same files, and what is known of each series."""
+    """Add the source of a run, the hash of the input files of a block, and the table of series."""
     db.execute("ALTER TABLE run ADD COLUMN source TEXT NOT NULL DEFAULT 'measured'")
     db.execute("ALTER TABLE run_block ADD COLUMN imported INTEGER NOT NULL DEFAULT 0")
     db.execute("ALTER TABLE run_block ADD COLUMN inputs_sha256 TEXT")
@@ -132,7 +135,7 @@ def add_sources(db: Database) -> None:
 
 @migrations()
 def add_plans(db: Database) -> None:
-    """Plans as they were when their milestones started, and forecasts, which are scored once it is known."""
+    """Create plan revisions, and forecasts, which are scored once the result is known."""
     revision = {
         "id": int, "code": str, "revision": int, "plan": str, "plan_sha256": str, "as_of": str, "recorded_at_us": int,
     }  # fmt: skip
@@ -148,9 +151,10 @@ def add_plans(db: Database) -> None:
 
 @migrations()
 def add_cells(db: Database) -> None:
-    """A number for each block x subject x stratum, so that its runs are found by one small index.
+    """Add an id for each block x subject x stratum, so that its runs are found by one small index.
 
-    The plain columns stay in every run. Answers get a rollup over rounds, and no line of the record can be replaced.
+    The plain columns stay in every run. Answers get a rollup over rounds, and rows of the append-only tables can no
+    longer be replaced.
     """
     texts = dict.fromkeys(BLOCK_ID, str) | {"level": int, "band": int}
     names = ", ".join(BLOCK_ID)
@@ -168,7 +172,7 @@ def add_cells(db: Database) -> None:
     _roll_up_answers(db)
     for table in ("evaluation", "metric_result", "decision", "cost_entry", "plan_revision", "forecast"):
         same = " OR (code, revision) = (NEW.code, NEW.revision)" if table == "plan_revision" else ""
-        db.execute(  # REPLACE deletes without asking the trigger for DELETE
+        db.execute(  # REPLACE deletes without firing the trigger for DELETE
             f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "  # noqa: S608
             f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id{same}) "
             f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
@@ -176,7 +180,7 @@ def add_cells(db: Database) -> None:
 
 
 def _roll_up_answers(db: Database) -> None:
-    """Answers over all rounds, one row a block and feed; the database itself adds each new answer."""
+    """Create the rollup of answers over all rounds, one row per block and feed; a trigger adds each new answer."""
     columns: dict[str, Any] = dict.fromkeys((*ANSWER_BLOCK_ID, "block_end"), str)
     columns |= {"level": int, "compared": int, "equal": int}
     db.create_table("answer_block", columns, pk=ANSWER_BLOCK_ID, strict=True)
@@ -195,21 +199,21 @@ def _roll_up_answers(db: Database) -> None:
 
 @migrations()
 def forget_old_delays(db: Database) -> None:
-    """A delay ends with the attempt that delivered; older rollups had it end with the start, and are not counted."""
+    """Clear the delays of older rollups: they ended with the start of the delivering attempt, not with its end."""
     db.execute("UPDATE run_block SET delay_p50_us = NULL, delay_p95_us = NULL")
 
 
 @migrations()
 def add_days_of_baselines(db: Database) -> None:
-    """The day as of which weights are pinned; NULL in older pins, which nobody knows the day of: always in force."""
+    """Add the day from which pinned weights are in force; NULL in older pins, whose day is unknown: always in force."""
     db.execute("ALTER TABLE baseline ADD COLUMN as_of TEXT")
 
 
 @migrations()
 def add_tallies(db: Database) -> None:
-    """What failures have in common, why rows were set aside, and counts of both, so that any list is counted at once.
+    """Add fingerprints of failures, reasons of quarantined rows, and counts of both, so that lists are counted quickly.
 
-    The counts are filled from the runs by whoever opens the store for writing (`metrics.store.open_store`).
+    `metrics.store.database.open_store` fills the counts from the runs.
     """
     db.execute("ALTER TABLE run ADD COLUMN fingerprint TEXT NOT NULL DEFAULT ''")
     db.execute("ALTER TABLE run ADD COLUMN aside TEXT")
@@ -223,7 +227,7 @@ def add_tallies(db: Database) -> None:
     db.execute("CREATE INDEX tally_fingerprint ON tally (fingerprint) WHERE fingerprint != ''")
     reasons: dict[str, Any] = {"cell": int, "code": str, "rows": int, "runs": int}
     db.create_table("set_aside", reasons, pk=("cell", "code"), strict=True)
-    # the runs of a cell are found in the order of a list: what ended alike, by its start
+    # finds the runs of a cell in the order of a list: equal outcomes, by start
     db.execute("DROP INDEX run_cell")
     db.execute("CREATE INDEX run_cell ON run (cell, outcome, fingerprint, started_at_us)")
     db.execute("CREATE INDEX run_set_aside ON run (cell) WHERE rows_quarantined > 0")
@@ -239,7 +243,7 @@ def _append_only(db: Database, table: str) -> None:
         )
 
 
-#: Names of all steps this release knows; a database with more is from a newer one.
+#: Names of all steps of this release; a database with others was made by a newer release.
 STEPS = frozenset(
     {
         "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",

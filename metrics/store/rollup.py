@@ -1,4 +1,4 @@
-"""The rollup: one row a block, subject and stratum, made anew from raw rows whenever one of them comes."""
+"""The rollup: one row per block, subject and stratum, rebuilt from the raw rows whenever one of them arrives."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ if TYPE_CHECKING:
 
 
 def mark_abandoned(db: Database, before_us: int) -> None:
-    """Runs that started before and never ended are abandoned: they count as failures, of unknown length."""
+    """Mark unfinished runs that started before a time as abandoned: they count as failures of unknown duration."""
     stale = "outcome = 'running' AND started_at_us < ?"
     sql = f"SELECT cell, {', '.join(EXCHANGE_ID)} FROM run INDEXED BY run_running WHERE {stale}"  # noqa: S608
-    found = db.execute(sql, (before_us,)).fetchall()
-    if found:
+    stale_runs = db.execute(sql, (before_us,)).fetchall()
+    if stale_runs:
         db.execute(f"UPDATE run SET outcome = 'abandoned' WHERE {stale}", (before_us,))  # noqa: S608
-        joined = unify_strata(db, {tuple(exchange) for _, *exchange in found}, CellIds(db))
-        roll_up(db, joined.union(cell for cell, *_ in found))
+        joined = unify_strata(db, {tuple(exchange) for _, *exchange in stale_runs}, CellIds(db))
+        roll_up(db, joined.union(cell for cell, *_ in stale_runs))
 
 
 def track_cell_changes(db: Database) -> None:
-    """From now on, the cell that a run leaves is rolled up with the others: a start may not know its stratum yet."""
+    """Note from now on the cells that runs leave, so that they are rolled up too: a start may not know its stratum."""
     db.execute("CREATE TEMP TABLE IF NOT EXISTS touched (cell INTEGER PRIMARY KEY)")
     db.execute(
         "CREATE TEMP TRIGGER IF NOT EXISTS run_moved AFTER UPDATE OF cell ON main.run WHEN OLD.cell != NEW.cell "
-        # no INSERT OR IGNORE: a trigger's statement takes the conflict rule of the one that set it off
+        # no INSERT OR IGNORE: a trigger's statement inherits the conflict rule of the statement that fired it
         "BEGIN INSERT INTO touched SELECT OLD.cell WHERE OLD.cell NOT IN (SELECT cell FROM touched); END"
     )
 
 
 def roll_up(db: Database, cells: Iterable[int]) -> None:
-    """Make the rollups anew from the raw rows of these cells (ids of `cell`), and of those that runs have left.
+    """Rebuild the rollups from the raw rows of these cells (ids of `cell`), and of the cells that runs have left.
 
     These are `run_block`, and `tally` and `set_aside` (see `metrics.store.run_counts`).
 
-    Busy time counts every attempt, failed ones included, less what was blocked on time-outs. One that was killed, of
-    which nobody knows how long it took, counts as long as the longest of its cell: to count none would flatter, and so
+    Busy time counts every attempt, failed ones included, without the time blocked on time-outs. A killed attempt, whose
+    duration is unknown, counts as long as the longest of its cell: to count no time would favour the subject, and so
     would leaving out the day.
 
-    In a replay a record is held once a round, however many copies the partner has. A round counts once its holdings are
-    there: of one that was cut short, time would be counted and records not. In production nobody can count from outside
-    what the partner holds: there, what the last attempt at each exchange delivered stands for it, on the day of that
-    attempt, unless an exchange was completed of which nobody knows how many records were due.
+    In a replay a held record counts once per round, however many copies the partner has. A round counts once its
+    holdings are stored: an interrupted round would count time and no records. In production the records that the
+    partner holds cannot be counted from outside: there, the rows delivered by the last attempt at each exchange count
+    instead, on the day of that attempt, unless an exchange was completed whose number of due records is unknown.
 
     An exchange has recovered when its first failure was not a refusal, its last attempt completed it, and no person
     started any of its attempts.
     """
     track_cell_changes(db)
-    for name, made in AGGREGATES.items():
-        db.conn.create_aggregate(name, 1, made)  # type: ignore[arg-type]  # its stub has only ints
+    for name, aggregate in AGGREGATES.items():
+        db.conn.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]  # its stub has only ints
     db.conn.executemany("INSERT OR IGNORE INTO temp.touched VALUES (?)", ((cell,) for cell in cells))
     db.execute(DELETE_SQL)
     with superseded(db):
@@ -68,53 +68,53 @@ def roll_up(db: Database, cells: Iterable[int]) -> None:
 
 
 class NearestRank:
-    """The percentile of what there is, by nearest rank; NULL of nothing."""
+    """SQL aggregate: a percentile by nearest rank; NULL of no values."""
 
     def __init__(self, percent: int) -> None:
         self._percent = percent
-        self._found: list[int] = []
+        self._values: list[int] = []
 
     def step(self, value: int | None) -> None:
-        """Take one value; NULL is none."""
+        """Add one value; NULL is ignored."""
         if value is not None:
-            self._found.append(value)
+            self._values.append(value)
 
     def finalize(self) -> int | None:
-        """The value at the rank."""
-        self._found.sort()
-        return nearest_rank(self._found, self._percent) if self._found else None
+        """Return the value at the rank."""
+        self._values.sort()
+        return nearest_rank(self._values, self._percent) if self._values else None
 
 
 class Sha256OfAll:
-    """The hash of all different texts, in whatever order they come; NULL where one of them is empty."""
+    """SQL aggregate: the hash of the set of texts, independent of their order; NULL if one of them is empty."""
 
     def __init__(self) -> None:
-        self._found: set[str] = set()
+        self._values: set[str] = set()
 
     def step(self, value: Any) -> None:
-        """Take one text."""
-        self._found.add(value)
+        """Add one text."""
+        self._values.add(value)
 
     def finalize(self) -> str | None:
-        """The hash, in hexadecimal digits."""
-        return None if "" in self._found else hashlib.sha256(" ".join(sorted(self._found)).encode()).hexdigest()
+        """Return the hash in hexadecimal digits."""
+        return None if "" in self._values else hashlib.sha256(" ".join(sorted(self._values)).encode()).hexdigest()
 
 
-#: What the rollup asks of SQLite that it has not.
+#: Aggregates of the rollup that SQLite does not have.
 AGGREGATES: Mapping[str, Callable[[], NearestRank | Sha256OfAll]] = {
     "p50": partial(NearestRank, 50),
     "p95": partial(NearestRank, 95),
     "sha256_of_all": Sha256OfAll,
 }
 
-#: A run that was given up for abandoned, and has ended after all.
+#: Condition: the run was marked as abandoned and can still be replaced by its end.
 IS_LATE_END = "(run.outcome = 'abandoned' AND run.duration_ns IS NULL)"
 
 _FAILED = f"({', '.join(repr(name) for name in FAILED_OUTCOMES)})"
 _ROWS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
-#: A sum that is not known where one of its parts was not told.
+#: A sum that is NULL if one of its parts is unknown.
 _SUM_IF_ALL_KNOWN = "CASE WHEN COUNT({0}) = COUNT(*) THEN SUM({0}) END"
-#: Attempts that were given up for abandoned, and of which nobody knows how long they took.
+#: Number of abandoned attempts of unknown duration.
 _WITHOUT_DURATION = "SUM(outcome = 'abandoned' AND duration_ns IS NULL)"
 _IN_CELL = " AND ".join(f"run_block.{name} = cell.{name}" for name in BLOCK_ID)
 
@@ -124,7 +124,7 @@ DELETE FROM run_block WHERE rowid IN (
   SELECT run_block.rowid FROM temp.touched CROSS JOIN cell ON cell.id = touched.cell JOIN run_block ON {_IN_CELL}
 )"""  # noqa: S608 (names are our own constants)
 
-#: One walk over the runs of the cells, in the order of the cells, so that nothing has to be sorted.
+#: One pass over the runs of the cells, in the order of the cells, so that nothing has to be sorted.
 ROLL_UP_SQL = f"""
 WITH runs AS NOT MATERIALIZED (
   SELECT touched.cell AS of_cell, run.*, superseded.id IS NULL AS is_last, run.outcome IN {_FAILED} AS failed,

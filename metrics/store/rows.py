@@ -17,7 +17,7 @@ from metrics.store.migrations import ANSWER_ID, BLOCK_ID, HOLDING_ID, OUTAGE_ID,
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: Upper ends of the size bands but the last: two steps of log2 each, so that six bands reach past a thousand rows.
+#: Upper ends of all size bands but the last: two log2 steps each, so that six bands reach past a thousand rows.
 BAND_ENDS = (3, 15, 63, 255, 1023)
 BANDS = ("1-3", "4-15", "16-63", "64-255", "256-1023", "1024+")
 
@@ -42,57 +42,57 @@ _holding_values = attrgetter(*_HOLDING)
 _due = _HOLDING.index("due")
 _ZEROS = (0,) * len(_ROWS)
 
-#: An answer, an outage or a series as a row.
+#: Convert an answer, an outage or a series to a row.
 answer_row, outage_row, series_row = attrgetter(*ANSWER), attrgetter(*OUTAGE), attrgetter(*SERIES)
 
-#: The cell that a run or a holding falls into, from its row: the values of `BLOCK_ID`.
+#: Return the cell key of a run or a holding from its row: the values of `BLOCK_ID`.
 run_cell = itemgetter(*(RUN.index(name) for name in BLOCK_ID))
 holding_cell = itemgetter(*(HOLDING.index(name) for name in BLOCK_ID))
 
 
 def size_band(records: int | None) -> int:
-    """The size band of a file: 0 to 5, two log2 steps each, the last open; -1 where nobody counted its records."""
+    """Return the size band of a file: 0 to 5, two log2 steps each, the last one open; -1 if its size is unknown."""
     return -1 if records is None else bisect_left(BAND_ENDS, records)
 
 
 def run_row(event: Any) -> tuple[Any, ...]:
-    """A run event as a row, but for its cell."""
+    """Convert a run event to a row without its cell."""
     row: tuple[Any, ...] = _run_values(event)
-    shared = fingerprint(event.error_type, event.error) if event.outcome in FAILED_OUTCOMES else ""
-    return (*row, *map(event.rows.get, _ROWS, _ZEROS), shared, _reasons_json(event.aside), size_band(_records_of(row)))
+    group = fingerprint(event.error_type, event.error) if event.outcome in FAILED_OUTCOMES else ""
+    return (*row, *map(event.rows.get, _ROWS, _ZEROS), group, _reasons_json(event.aside), size_band(_records_of(row)))
 
 
 def _reasons_json(aside: Mapping[str, int] | None) -> str | None:
-    """Rows set aside by error code, as JSON; None where nobody noted why."""
+    """Return the quarantined rows by error code, as JSON; None if the reasons were not recorded."""
     if not aside:
         return None if aside is None else "{}"
     return json.dumps(dict(aside), separators=(",", ":"), sort_keys=True)
 
 
 def _records_of(row: tuple[Any, ...]) -> int | None:
-    """Records of a run's file; that a failure in production counted none says nothing of how large its file is."""
+    """Return the records of a run's file; None (unknown) for a failure in production that counted no record."""
     records: int | None = row[_records]
     return records or (None if row[_mode] == "live" and row[_outcome] in FAILED_OUTCOMES else records)
 
 
 def may_span_cells(row: tuple[Any, ...]) -> bool:
-    """Whether other attempts at the exchange of a run may stand in other cells, and have to be looked for.
+    """Tell whether other attempts at the exchange of a run may be in other cells, so that they must be looked up.
 
-    In production alone: a replay tries each file within its block, and counts its records before it does, so that all
-    attempts at an exchange are in one cell there, which is rolled up as a whole. One that told them otherwise would be
-    counted as last in each of its cells.
+    Only in production: a replay tries each file within its block, and counts its records before it does, so that all
+    attempts at an exchange are in one cell, which is rolled up as a whole. An exchange of a replay with attempts in
+    several cells would count as last in each of them.
     """
     return bool(row[_mode] == "live")
 
 
 def holding_row(event: Any) -> tuple[Any, ...]:
-    """A holding event as a row, but for its cell."""
+    """Convert a holding event to a row without its cell."""
     row: tuple[Any, ...] = _holding_values(event)
     return (*row, size_band(row[_due]))
 
 
 def insert_sql(table: str, columns: Sequence[str], on_conflict: str, instead: dict[str, str] | None = None) -> str:
-    """The statement that inserts a row; `instead` names columns that take an expression and not the row's value."""
-    told = instead or {}
-    values = ", ".join(told.get(name, f"?{place}") for place, name in enumerate(columns, 1))
+    """Return the statement that inserts a row; `instead` maps columns to expressions that replace the row's value."""
+    expressions = instead or {}
+    values = ", ".join(expressions.get(name, f"?{place}") for place, name in enumerate(columns, 1))
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT {on_conflict}"  # noqa: S608

@@ -1,4 +1,4 @@
-"""Write run events into the store; the same event twice counts once."""
+"""Write events to the store; an event that comes twice counts once."""
 
 from __future__ import annotations
 
@@ -17,40 +17,41 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-#: How a writer is set: 64 MiB of pages, sorting in memory, and a checkpoint every 32 MiB, for batches are large.
+#: Settings of a writer: 64 MiB of pages, sorting in memory, and a checkpoint every 32 MiB, as batches are large.
 WRITER_PRAGMAS = ("synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY", "wal_autocheckpoint = 8192")
 
 
 def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct]]) -> int:
-    """Keep events and roll up the blocks they touch, in one transaction of the caller's; returns how many were new.
+    """Insert events and roll up the blocks that they touch, and return how many events were new.
 
-    The same run told twice counts once: an end replaces its start, and nothing replaces an end.
+    The caller holds the transaction. A run that comes twice counts once: an end replaces its start, and nothing
+    replaces an end.
     """
-    told: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in ("start", *KINDS)}
+    rows_by_kind: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in ("start", *KINDS)}
     cells = CellIds(db)
     newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    again: set[tuple[Any, ...]] = set()
+    exchanges: set[tuple[Any, ...]] = set()
     for kind, event in events:
-        # whoever hands over an event, and no line, need not say what it is
+        # events of `metrics.events` carry their kind in their type
         name = kind if kind == "start" else KIND_OF.get(type(event), kind)  # type: ignore[arg-type]
         if name in {"run", "start"}:
             row = rows.run_row(event)
-            told[name].append((*row, cells[rows.run_cell(row)]))
+            rows_by_kind[name].append((*row, cells[rows.run_cell(row)]))
             newest[row[2:6]] = row[:8]
             if rows.may_span_cells(row):
-                again.add(row[:7])
+                exchanges.add(row[:7])
         elif name == "holding":
             row = rows.holding_row(event)
-            told[name].append((*row, cells[rows.holding_cell(row)]))
+            rows_by_kind[name].append((*row, cells[rows.holding_cell(row)]))
         else:
-            told[name].append(
+            rows_by_kind[name].append(
                 {"answer": rows.answer_row, "outage": rows.outage_row, "series": rows.series_row}[name](event)
             )
     track_cell_changes(db)
-    new = sum(_insert(db, sql, told[name]) for name, sql in INSERTS)
+    new = sum(_insert(db, sql, rows_by_kind[name]) for name, sql in INSERTS)
     for key in newest.values():
         db.execute(NEWEST_SQL, key)
-    joined = unify_strata(db, again, cells)
+    joined = unify_strata(db, exchanges, cells)
     roll_up(db, joined.union(cells.values()))
     return new
 
@@ -58,7 +59,7 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct]]) ->
 _END_ASSIGNMENTS = ", ".join(f"{name} = excluded.{name}" for name in rows.RUN if name not in RUN_ID)
 
 
-#: How each kind of event is kept, in this order.
+#: Statements that insert each kind of event, in this order.
 INSERTS = (
     ("start", rows.insert_sql("run", rows.RUN, "DO NOTHING", {"outcome": "'running'", "duration_ns": "NULL"})),
     (
@@ -76,7 +77,7 @@ INSERTS = (
 )
 
 
-#: A series of which runs came, by the last of them: it is the newest of all.
+#: Register the series of new runs, by the last of them: it becomes the newest series.
 NEWEST_SQL = f"""
 INSERT INTO series (mode, faults, series, newest_run, last_round)
 SELECT mode, faults, series, id, round FROM run WHERE {" AND ".join(f"{name} = ?" for name in RUN_ID)}
@@ -84,5 +85,5 @@ ON CONFLICT DO UPDATE SET newest_run = MAX(COALESCE(newest_run, 0), excluded.new
   last_round = MAX(COALESCE(last_round, 0), excluded.last_round)"""  # noqa: S608 (names are our own constants)
 
 
-def _insert(db: Database, sql: str, found: Sequence[tuple[Any, ...]]) -> int:
-    return db.conn.executemany(sql, found).rowcount if found else 0
+def _insert(db: Database, sql: str, new_rows: Sequence[tuple[Any, ...]]) -> int:
+    return db.conn.executemany(sql, new_rows).rowcount if new_rows else 0

@@ -192,7 +192,7 @@ def nothing(workspace):
         (close_var, ["run"], 2, "var"),
         (close_var, ["metrics", "measure"], 2, "var"),
         (break_store, ["roadmap", "status"], 2, "metrics-live.db: file is not a database"),
-        (cut_spool, ["metrics", "collect"], 3, "1 line(s) that are not events were set aside"),
+        (cut_spool, ["metrics", "collect"], 3, "1 line(s) that are not events were saved below"),
     ],
 )  # fmt: skip
 def test_a_mistake_gets_one_line_and_its_exit_code(workspace, spoil, command, code, said):
@@ -283,7 +283,7 @@ def test_a_run_without_a_partner_fails_and_loses_nothing(workspace, level, ended
     assert "Connection refused" in milepost("-w", workspace, "status").output
     assert ("12 row(s), " + ended in milepost("-w", workspace, "outbox", "ls").output) == (level > 1)
     assert (
-        "live: 2 events in 1 file, 2 new; 1 file done with and removed."
+        "live: 2 events in 1 file, 2 new; 1 finished file removed."
         in milepost("-w", workspace, "metrics", "collect").output
     )
     assert "live: 0 events in 0 files, 0 new." in milepost("-w", workspace, "metrics", "collect").output

@@ -1,4 +1,4 @@
-"""From spool to store, each event once."""
+"""Spool files are collected into the store, each event once."""
 
 import os
 import sqlite3
@@ -15,8 +15,8 @@ from metrics.store.database import open_reader, open_store
 @pytest.fixture
 def db(tmp_path):
     """A fresh store on the replayed clock."""
-    with closing(open_store(tmp_path / "metrics.db", "replay")) as found:
-        yield found
+    with closing(open_store(tmp_path / "metrics.db", "replay")) as store:
+        yield store
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def spool(tmp_path):
     return tmp_path / "spool"
 
 
-def test_collecting_twice_takes_each_event_once(db, spool, a_run):
-    """What was taken is not taken again, and what has come since is."""
+def test_collecting_twice_stores_each_event_once(db, spool, a_run):
+    """A second pass collects only the events that came since the first."""
     with closing(SpoolRecorder(spool)) as recorder:
         for attempt in (1, 2):
             recorder.record(a_run(attempt))
@@ -45,8 +45,8 @@ def test_a_copy_of_a_spool_file_adds_nothing(db, spool, a_run):
     assert collect(spool, db, 0) == CollectResult(2, 2, 1, (), retired=2)
 
 
-def test_a_last_line_without_its_end_is_left_until_it_has(db, spool, a_run):
-    """A line that may still be written is not taken, not lost, and told."""
+def test_a_last_line_without_its_end_waits_for_it(db, spool, a_run):
+    """A line that may still be written is reported, neither collected nor lost."""
     file, line = spool / "1.jsonl", to_line(a_run(2))
     file.write_bytes(to_line(a_run(1)) + line[:30])
     assert collect(spool, db, 0) == CollectResult(1, 1, 1, ("1.jsonl",))
@@ -55,8 +55,8 @@ def test_a_last_line_without_its_end_is_left_until_it_has(db, spool, a_run):
     assert collect(spool, db, 0) == CollectResult(1, 1, 1, (), retired=1)
 
 
-def test_a_last_line_that_its_writer_will_not_finish_is_set_aside(db, spool, a_run):
-    """Killed in mid-line, a writer leaves half a line; after an hour that is damage, told once, and the file goes."""
+def test_a_truncated_last_line_is_saved_after_an_hour(db, spool, a_run):
+    """A killed writer leaves half a line: after an hour it is reported once, and the file is removed."""
     recorder = SpoolRecorder(spool)
     recorder.record(a_run(1))
     (file,) = spool.iterdir()
@@ -64,11 +64,11 @@ def test_a_last_line_that_its_writer_will_not_finish_is_set_aside(db, spool, a_r
     with file.open("ab") as more:
         more.write(half)
     os.utime(file, (1_000, 1_000))
-    in_time_us, late_us = 4_600_000_000, 4_600_000_001
-    assert collect(spool, db, late_us) == CollectResult(1, 1, 1, (file.name,)), "its writer holds it"
+    within_us, late_us = 4_600_000_000, 4_600_000_001
+    assert collect(spool, db, late_us) == CollectResult(1, 1, 1, (file.name,)), "its writer still holds the file"
     recorder.close()
-    assert collect(spool, db, in_time_us) == CollectResult(1, 0, 0, (file.name,)), "it may still be on its way"
-    with pytest.raises(SpoolDamaged, match=r"1 line\(s\) that are not events were set aside"):
+    assert collect(spool, db, within_us) == CollectResult(1, 0, 0, (file.name,)), "it may still be written"
+    with pytest.raises(SpoolDamaged, match=r"1 line\(s\) that are not events were saved"):
         collect(spool, db, late_us)
     assert [path.read_bytes() for path in (spool / "damaged").iterdir()] == [half]
     assert list(spool.glob("*.jsonl")) == []
@@ -77,14 +77,14 @@ def test_a_last_line_that_its_writer_will_not_finish_is_set_aside(db, spool, a_r
 
 
 def test_a_whole_event_without_its_line_end_is_an_event_after_an_hour(db, spool, a_run):
-    """Only the last byte was lost with the writer: the run is not."""
+    """Only the last byte was lost with the writer; the run is not."""
     (spool / "1.jsonl").write_bytes(to_line(a_run(1))[:-1])
     os.utime(spool / "1.jsonl", (1_000, 1_000))
     assert collect(spool, db, 4_600_000_001) == CollectResult(1, 1, 1, (), retired=1)
 
 
 @pytest.mark.parametrize(
-    "told",
+    "changes",
     [
         {"rows": {"in": 2**63 - 1, "quarantined": 2**63 - 1}, "aside": {"x": 2**62, "y": 2**62 - 1}},
         {"rows": {"in": 4, "quarantined": 4}, "aside": {"x": 2**63 - 1, "y": 2**63 - 1}},
@@ -94,9 +94,9 @@ def test_a_whole_event_without_its_line_end_is_an_event_after_an_hour(db, spool,
         {"due_at_us": -(2**63), "started_at_us": 2**63 - 1},
     ],
 )
-def test_numbers_that_nothing_has_stop_no_other_event(db, spool, a_run, told):
-    """Two such lines would sum up to more than the store holds; they are set aside, and collecting goes on."""
-    lines = [to_line(a_run(1)), to_line(a_run(2, **told)), to_line(a_run(3, **told)), to_line(a_run(4))]
+def test_impossible_numbers_stop_no_other_event(db, spool, a_run, changes):
+    """Two such lines would sum up to more than the store can hold; they are saved, and collecting continues."""
+    lines = [to_line(a_run(1)), to_line(a_run(2, **changes)), to_line(a_run(3, **changes)), to_line(a_run(4))]
     (spool / "1.jsonl").write_bytes(b"".join(lines))
     with pytest.raises(SpoolDamaged, match=r"^2 line\(s\) .* the other 2 events were collected$"):
         collect(spool, db, 0)
@@ -105,8 +105,8 @@ def test_numbers_that_nothing_has_stop_no_other_event(db, spool, a_run, told):
     assert db["run"].count == 2
 
 
-def test_a_line_that_is_no_event_is_set_aside_whole(db, spool, a_run):
-    """The good lines around it are collected, its bytes are kept, and the message says where."""
+def test_a_line_that_is_not_an_event_is_saved_as_it_is(db, spool, a_run):
+    """The good lines around it are collected, its bytes are kept, and the message has its place."""
     bad = b'{"kind":"run","key":{}\n'
     (spool / "1.jsonl").write_bytes(to_line(a_run(1)) + bad + to_line(a_run(2)))
     with pytest.raises(SpoolDamaged, match=r"1 line\(s\) .* 1\.jsonl at byte \d+; the other 2 events were collected"):
@@ -116,19 +116,19 @@ def test_a_line_that_is_no_event_is_set_aside_whole(db, spool, a_run):
     assert db["run"].count == 2
 
 
-def test_what_fails_midway_is_taken_whole_the_next_time(db, spool, a_run, monkeypatch):
-    """Events and how far the file was read are one transaction: a death between them loses and doubles nothing."""
+def test_a_failed_pass_is_repeated_whole_by_the_next(db, spool, a_run, monkeypatch):
+    """Events and read offsets are one transaction: a failure between them loses and doubles nothing."""
     from metrics.collector import collect as module
     from metrics.store import writer
 
     (spool / "1.jsonl").write_bytes(to_line(a_run(1)))
     real = writer.insert_events
 
-    def dies(*arguments):
+    def insert_and_fail(*arguments):
         real(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "insert_events", dies)
+    monkeypatch.setattr(module, "insert_events", insert_and_fail)
     with pytest.raises(KeyboardInterrupt):
         collect(spool, db, 0)
     assert db["run"].count == 0
@@ -136,8 +136,8 @@ def test_what_fails_midway_is_taken_whole_the_next_time(db, spool, a_run, monkey
     assert collect(spool, db, 0) == CollectResult(1, 1, 1, (), retired=1)
 
 
-def test_many_files_are_taken_in_bounded_batches(db, spool, a_run, monkeypatch):
-    """A batch may end in the middle of a file and go on in the next; nothing is skipped or taken twice."""
+def test_many_files_are_collected_in_bounded_batches(db, spool, a_run, monkeypatch):
+    """A batch may end in the middle of a file, and span several; nothing is skipped or collected twice."""
     from metrics.collector import collect as module
     from metrics.store import writer
 
@@ -145,12 +145,12 @@ def test_many_files_are_taken_in_bounded_batches(db, spool, a_run, monkeypatch):
     sizes = []
     real = writer.insert_events
 
-    def counted(db, events):
-        told = list(events)
-        sizes.append(len(told))
-        return real(db, told)
+    def insert_and_count(db, events):
+        batch = list(events)
+        sizes.append(len(batch))
+        return real(db, batch)
 
-    monkeypatch.setattr(module, "insert_events", counted)
+    monkeypatch.setattr(module, "insert_events", insert_and_count)
     for name, attempts in (("1", (1, 2)), ("2", (3, 4, 5, 6)), ("3", (7,))):
         (spool / f"{name}.jsonl").write_bytes(b"".join(to_line(a_run(attempt)) for attempt in attempts))
     assert collect(spool, db, 0) == CollectResult(3, 7, 7, (), retired=3)
@@ -158,8 +158,8 @@ def test_many_files_are_taken_in_bounded_batches(db, spool, a_run, monkeypatch):
     assert [row[0] for row in db.execute("SELECT attempt FROM run ORDER BY attempt")] == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_a_file_goes_when_its_writer_has_closed_it(db, spool, a_run):
-    """Open, it stays, whatever was taken of it; closed, it and its line in the store are removed."""
+def test_a_file_is_removed_once_its_writer_has_closed_it(db, spool, a_run):
+    """An open file stays; a closed one is removed, with its row in the store."""
     with closing(SpoolRecorder(spool)) as recorder:
         recorder.record(a_run(1))
         assert collect(spool, db, 0).retired == 0
@@ -170,31 +170,31 @@ def test_a_file_goes_when_its_writer_has_closed_it(db, spool, a_run):
     assert db["run"].count == 1
 
 
-def test_a_file_that_grew_meanwhile_stays(db, spool, a_run, monkeypatch):
-    """What is written between the reading and the removing is not lost with the file."""
+def test_a_file_that_grew_during_the_pass_stays(db, spool, a_run, monkeypatch):
+    """A line written between reading and removing is not lost with the file."""
     from metrics.collector import collect as module
 
     file = spool / "1.jsonl"
     file.write_bytes(to_line(a_run(1)))
 
-    real = module._remove
+    real = module._is_finished
 
-    def looked_at_and_written_to(path, size, *, really):
-        found = real(path, size, really=really)
-        if not really:
+    def check_and_append(path, size, *, remove=False):
+        result = real(path, size, remove=remove)
+        if not remove:
             with file.open("ab") as more:
                 more.write(to_line(a_run(2)))
-        return found
+        return result
 
-    monkeypatch.setattr(module, "_remove", looked_at_and_written_to)
+    monkeypatch.setattr(module, "_is_finished", check_and_append)
     assert collect(spool, db, 0) == CollectResult(1, 1, 1, ())
     monkeypatch.undo()
     assert collect(spool, db, 0) == CollectResult(1, 1, 1, (), retired=1)
     assert db["run"].count == 2
 
 
-def test_nothing_is_removed_while_a_reader_holds_the_log(db, spool, a_run, tmp_path):
-    """Where the store cannot be made durable at once, the spool stays until it can."""
+def test_no_file_is_removed_while_a_reader_blocks_the_checkpoint(db, spool, a_run, tmp_path):
+    """The spool stays until the events are on disk in the store."""
     with closing(open_reader(tmp_path / "metrics.db")) as page:
         page.conn.execute("BEGIN")
         page.execute("SELECT COUNT(*) FROM run").fetchone()
@@ -204,8 +204,8 @@ def test_nothing_is_removed_while_a_reader_holds_the_log(db, spool, a_run, tmp_p
     assert collect(spool, db, 0).retired == 1
 
 
-def test_a_short_write_costs_one_event_and_no_other(db, spool, a_run, monkeypatch):
-    """Half a line stays where it is, for a person to look at; the next event begins a file of its own."""
+def test_a_short_write_loses_one_event_and_no_other(db, spool, a_run, monkeypatch):
+    """Half a line stays in its file, for a person to look at; the next event starts a new file."""
     recorder = SpoolRecorder(spool)
     recorder.record(a_run(1))
     real = os.write
@@ -214,13 +214,13 @@ def test_a_short_write_costs_one_event_and_no_other(db, spool, a_run, monkeypatc
     monkeypatch.undo()
     recorder.record(a_run(3))
     recorder.close()
-    done = collect(spool, db, 0)
-    assert (done.files, done.events, len(done.unfinished), done.retired) == (2, 2, 1, 1)
+    result = collect(spool, db, 0)
+    assert (result.files, result.events, len(result.unfinished), result.retired) == (2, 2, 1, 1)
     assert [row[0] for row in db.execute("SELECT attempt FROM run ORDER BY attempt")] == [1, 3]
 
 
-def test_a_store_that_is_held_is_tried_later(db, spool, a_run, tmp_path):
-    """Another program's lock is said as such, and nothing is lost."""
+def test_a_locked_store_is_tried_later(db, spool, a_run, tmp_path):
+    """The message names the lock, and nothing is lost."""
     db.execute("PRAGMA busy_timeout = 10")
     (spool / "1.jsonl").write_bytes(to_line(a_run(1)))
     with closing(sqlite3.connect(tmp_path / "metrics.db")) as other:

@@ -1,4 +1,4 @@
-"""Two collectors at once, and one that is killed: real processes on one spool and one store."""
+"""Concurrent and killed collectors: real processes on one spool and one store."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ FILES, EXCHANGES = 3, 40
 
 @pytest.fixture
 def spool(tmp_path, a_run, a_holding):
-    """Closed files of exchanges that failed and were then done, with their holdings: some are told in two files."""
+    """Closed files of exchanges that failed first and then succeeded, with holdings; some are in two files."""
     folder = tmp_path / "spool"
     folder.mkdir()
     for file in range(FILES):
@@ -35,13 +35,13 @@ def spool(tmp_path, a_run, a_holding):
 
 
 def start(spool, store, *death, batch=25):
-    """A collector in a process of its own."""
+    """Start a collector as a process."""
     command = [sys.executable, str(COLLECTOR), str(spool), str(store), str(batch), *death]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def exact(store):
-    """What a store holds is what the spool told, once."""
+def assert_exact(store):
+    """Assert that the store holds each event of the spool once."""
     with closing(open_store(store, "replay")) as db:
         many = FILES * EXCHANGES
         assert db.execute("SELECT COUNT(*), SUM(outcome = 'done') FROM run").fetchone() == (2 * many, many)
@@ -51,30 +51,33 @@ def exact(store):
         assert db["spool_file"].count == 0
 
 
-def test_two_collectors_at_once_take_each_event_once(tmp_path, spool):
-    """Whoever comes first takes a batch; together they take everything, and nothing twice."""
+def test_two_concurrent_collectors_store_each_event_once(tmp_path, spool):
+    """Together they collect all events, and none twice."""
     store = tmp_path / "metrics.db"
     open_store(store, "replay").close()
     both = [start(spool, store) for _ in range(2)]
-    said = [process.communicate(timeout=60) for process in both]
-    assert [(process.returncode, error) for process, (_, error) in zip(both, said, strict=True)] == [(0, ""), (0, "")]
+    outputs = [process.communicate(timeout=60) for process in both]
+    assert [(process.returncode, error) for process, (_, error) in zip(both, outputs, strict=True)] == [
+        (0, ""),
+        (0, ""),
+    ]
     with closing(open_store(store, "replay")) as db:
-        collect(spool, db, 0)  # whichever came last may have found the other still writing
-    exact(store)
+        collect(spool, db, 0)  # the last one may have found the other still writing
+    assert_exact(store)
     assert list(spool.iterdir()) == []
     # each exchange is a start and an end of two attempts, and a holding
-    assert sum(int(out) for out, _ in said) == FILES * EXCHANGES * 5
+    assert sum(int(out) for out, _ in outputs) == FILES * EXCHANGES * 5
 
 
 @pytest.mark.parametrize(
     "death",
     [
         ("after:insert_events", "1"), ("before:insert_events", "4"), ("after:insert_events", "9"),
-        ("after:_offsets", "2"), ("after:_remove", "4"), ("after:_remove", "5"),
+        ("after:_offsets", "2"), ("after:_is_finished", "4"), ("after:_is_finished", "5"),
     ],
 )  # fmt: skip
-def test_a_collector_that_is_killed_leaves_all_to_the_next(tmp_path, spool, death):
-    """In the middle of a batch, between two, or between removing two files: afterwards the counts are exact."""
+def test_the_next_collector_finishes_after_a_killed_one(tmp_path, spool, death):
+    """Killed in a batch, between two batches, or while removing files: afterwards the counts are exact."""
     store = tmp_path / "metrics.db"
     killed = start(spool, store, *death)
     killed.communicate(timeout=60)
@@ -82,5 +85,5 @@ def test_a_collector_that_is_killed_leaves_all_to_the_next(tmp_path, spool, deat
     for _ in range(2):
         with closing(open_store(store, "replay")) as db:
             collect(spool, db, 0)
-    exact(store)
+    assert_exact(store)
     assert list(spool.iterdir()) == []

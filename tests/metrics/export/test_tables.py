@@ -1,19 +1,16 @@
 """An exported table, read back by another program, is what the database holds."""
 
 import io
-import json
 from contextlib import closing
 from datetime import date
 
 import polars as pl
 import pytest
-from click.testing import CliRunner
 
 from metrics.errors import BadInput
 from metrics.export.tables import ExportRequest, export_file, exportable_tables, write_table
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
-from milepost.cli import main
 
 
 @pytest.fixture
@@ -116,20 +113,3 @@ def test_batches_are_joined_without_gaps(db, a_run):
     assert pl.read_csv(sink.getvalue())["id"].to_list() == [
         row["id"] for row in db.query("SELECT id FROM run ORDER BY id")
     ]
-
-
-def test_the_command_writes_to_stdout_or_a_file(tmp_path):
-    """CSV goes to stdout, Parquet needs a file, and `--json` describes what was written."""
-
-    def milepost(*arguments):
-        return CliRunner().invoke(main, ["-w", str(tmp_path / "w"), "metrics", "export", *map(str, arguments)])
-
-    assert CliRunner().invoke(main, ["init", str(tmp_path / "w")]).exit_code == 0
-    assert "no metrics yet" in milepost().stderr
-    open_store(tmp_path / "w/var/metrics-live.db", "live").close()
-    assert milepost("--table", "meta").stdout.splitlines()[1] == '"clock","live"'
-    assert "--format parquet needs --output" in milepost("--format", "parquet").stderr
-    path = tmp_path / "meta.parquet"
-    done = milepost("--table", "meta", "--format", "parquet", "--output", path, "--json")
-    assert json.loads(done.stdout) == {"table": "meta", "rows": 1, "file": str(path), "format": "parquet"}
-    assert pl.read_parquet(path).to_dicts() == [{"key": "clock", "value": "live"}]
