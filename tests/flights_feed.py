@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from poc.config.partner import Feed, Retry
+from poc.config.partner import Feed, RetrySchedule
 from poc.contract import contract
 from poc.formats.record_splitter import Sizes
 from poc.formats.registry import make_encoder, make_reader
@@ -76,7 +76,7 @@ def make_prepared(flights):
             door,
             folder,
             honours_keys,
-            retry or Retry(),
+            retry or RetrySchedule(),
             level,
         )
 

@@ -164,7 +164,7 @@ class Feed(Strict):
 SECRET_REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{(env|file):([^}]+)\}")
 
 
-class Endpoint(Strict):
+class EndpointConfig(Strict):
     """Where a partner receives deliveries: a `url`, to which the feed's name is appended, or a `folder`.
 
     `honours_keys`: the partner treats a request with an `Idempotency-Key` it has already seen as done. Without it, a
@@ -198,7 +198,7 @@ class Endpoint(Strict):
     )
 
     @model_validator(mode="after")
-    def _has_one_target(self) -> Endpoint:
+    def _has_one_target(self) -> EndpointConfig:
         if self.url is not None and self.folder is not None:
             raise ValueError("has both `url` and `folder`; choose one")
         if self.url is None and self.folder is None:
@@ -212,7 +212,7 @@ class Endpoint(Strict):
         return self
 
 
-class Retry(Strict):
+class RetrySchedule(Strict):
     """How often and how long a failed delivery is retried.
 
     `scale` stretches or shortens the whole schedule; `cap_s` is the longest wait that a partner may ask for; after
@@ -240,8 +240,8 @@ class Partner(Strict):
     version: Literal[1] = Field(alias="schema", description="Version of this file's format.")
     id: Name = Field(description="The partner's id: the name of the file without `.toml`.")
     name: str = Field(description="The partner's name for people.")
-    endpoint: Endpoint = Field(description="Where the partner takes deliveries.")
-    retry: Retry = Field(default=Retry(), description="When a failed delivery is tried again.")
+    endpoint: EndpointConfig = Field(description="Where the partner takes deliveries.")
+    retry: RetrySchedule = Field(default=RetrySchedule(), description="When a failed delivery is tried again.")
     feed: dict[Name, Feed] = Field(min_length=1, description="One table `[feed.NAME]` for each feed.")
 
     @model_validator(mode="after")

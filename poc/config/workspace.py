@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field, ValidationError
 from poc.config.partner import Feed, Partner, Strict
 from poc.errors import BadInput
 
-M = TypeVar("M", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
-class Settings(Strict):
+class WorkspaceSettings(Strict):
     """Settings of the workspace: `milepost.toml`."""
 
     version: Literal[1] = Field(alias="schema", description="Version of this file's format.")
@@ -37,7 +37,7 @@ class Workspace(Strict):
     """A workspace folder, loaded once. Folders below `var` are created on first use."""
 
     root: Path
-    settings: Settings
+    settings: WorkspaceSettings
     partners: dict[str, Partner]
 
     @property
@@ -100,11 +100,11 @@ def load_workspace(root: Path) -> Workspace:
     return Workspace(root=root, settings=settings, partners=partners)
 
 
-def load_settings(root: Path) -> Settings:
+def load_settings(root: Path) -> WorkspaceSettings:
     """Load the settings of a workspace. Raises BadInput."""
     if not (root / "milepost.toml").is_file():
         raise BadInput(f"{root}: not a workspace (no milepost.toml); make one with `milepost init {root}`")
-    return parse_toml(Settings, root / "milepost.toml")
+    return parse_toml(WorkspaceSettings, root / "milepost.toml")
 
 
 def partner_files(root: Path) -> list[Path]:
@@ -125,7 +125,7 @@ def load_partner(root: Path, path: Path) -> Partner:
     return partner
 
 
-def parse_toml(model: type[M], path: Path) -> M:
+def parse_toml(model: type[Model], path: Path) -> Model:
     """Parse a TOML file into a model. Raises BadInput with the file, the key and the choices."""
     try:
         with path.open("rb") as file:

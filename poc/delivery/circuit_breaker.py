@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from poc.ledger.schema import BREAKER
 
 if TYPE_CHECKING:
-    from poc.config.partner import Retry
+    from poc.config.partner import RetrySchedule
     from poc.ledger.ledger import Ledger
 
 
@@ -38,7 +38,7 @@ class CircuitBreaker:
             return "closed"
         return "open" if now_us < self.until_us else "half-open"
 
-    def after_failure(self, now_us: int, retry: Retry) -> CircuitBreaker:
+    def after_failure(self, now_us: int, retry: RetrySchedule) -> CircuitBreaker:
         """Return the breaker after a failed delivery.
 
         The `breaker_failures`th failure in a row opens it. After it has been open, any failure opens it again.
@@ -58,7 +58,7 @@ class CircuitBreaker:
         return CircuitBreaker()
 
 
-def cooldown_us(trips: int, retry: Retry) -> int:
+def cooldown_us(trips: int, retry: RetrySchedule) -> int:
     """Return how long the nth opening lasts, in microseconds: doubled each time, at most an hour, times `scale`."""
     doubled_s = retry.breaker_s * 2.0 ** min(trips - 1, 64)
     return int(min(doubled_s, MAX_COOLDOWN_S) * retry.scale * 1_000_000)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import requests
 
-    from poc.config.partner import Feed, Retry
+    from poc.config.partner import Feed, RetrySchedule
     from poc.config.workspace import Workspace
     from poc.contract.contract import Contract
     from poc.delivery.sender import Endpoint
@@ -43,7 +43,7 @@ class PreparedFeed:
     endpoint: Endpoint | None
     folder: Path | None
     honours_keys: bool
-    retry: Retry
+    retry: RetrySchedule
     level: int
     settings_digest: str = ""
 

@@ -19,7 +19,7 @@ from poc.text import format_utc
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from poc.config.partner import Retry
+    from poc.config.partner import RetrySchedule
     from poc.delivery.circuit_breaker import CircuitBreaker
     from poc.errors import DeliveryFailed
 
@@ -39,7 +39,13 @@ class RetryPolicy:
     """
 
     def __init__(
-        self, name: str, partner: str, failures: int, breaker: CircuitBreaker, retry: Retry, clock_us: Callable[[], int]
+        self,
+        name: str,
+        partner: str,
+        failures: int,
+        breaker: CircuitBreaker,
+        retry: RetrySchedule,
+        clock_us: Callable[[], int],
     ) -> None:
         self.failures = failures
         self.breaker = breaker

@@ -26,7 +26,7 @@ from metrics.importing.mapping import parse_mapping
 from metrics.stats.cost_index import Totals, cost_index
 from milepost.cli import main
 from poc.config.partner import Partner
-from poc.config.workspace import Settings
+from poc.config.workspace import WorkspaceSettings
 from poc.pipeline.capabilities import LINE
 from roadmap.plan.loader import load_plan
 
@@ -156,7 +156,7 @@ def test_the_files_of_a_page_are_in_order(page, tmp_path):
         elif "import" in tables:
             assert parse_mapping(tables["import"], page).columns
         else:
-            assert Settings.model_validate(tables).name
+            assert WorkspaceSettings.model_validate(tables).name
 
 
 @pytest.mark.parametrize("page", PAGES)

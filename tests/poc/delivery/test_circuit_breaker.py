@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poc.config.partner import Retry
+from poc.config.partner import RetrySchedule
 from poc.delivery.backoff import backoff_s, wait_s
 from poc.delivery.circuit_breaker import CircuitBreaker
 
-RETRY = Retry(breaker_failures=3, breaker_s=60)
+RETRY = RetrySchedule(breaker_failures=3, breaker_s=60)
 S = 1_000_000
 
 
@@ -48,7 +48,7 @@ def test_a_breaker_opens_after_failures_in_a_row():
 def test_each_opening_lasts_twice_as_long_up_to_an_hour():
     """Failed probes double the wait, and scale stretches all of it, the hour included."""
     waits, breaker = [], CircuitBreaker()
-    retry = Retry(breaker_failures=1, breaker_s=60, scale=0.5)
+    retry = RetrySchedule(breaker_failures=1, breaker_s=60, scale=0.5)
     for _ in range(9):
         breaker = breaker.after_failure(0, retry)
         waits.append(breaker.until_us / S)

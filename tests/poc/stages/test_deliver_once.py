@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc.config.partner import Retry
+from poc.config.partner import RetrySchedule
 from poc.delivery import outbox
 from poc.delivery.outbox_actions import give_up, settle
 from poc.errors import BadInput
@@ -265,7 +265,7 @@ def test_bodies_that_are_gone_are_named(start_partner, make_prepared, ledger, go
 def test_a_request_that_was_held_back_was_not_sent(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A partner without keys that is left alone gets later what was reserved meanwhile: nothing of it is ambiguous."""
     partner = start_partner({"ignores_keys": ["UA"], **faults(s0_1="unavailable")})
-    prepared = make_prepared(partner.url, honours_keys=False, retry=Retry(breaker_failures=1))
+    prepared = make_prepared(partner.url, honours_keys=False, retry=RetrySchedule(breaker_failures=1))
     exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     held = exchange(prepared, good_csv(tmp_path / "b.csv", 1200, first=10), NOW, ledger)
     assert (held.outcome, held.calls) == ("due", 0)

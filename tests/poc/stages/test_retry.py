@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc.config.partner import Retry
+from poc.config.partner import RetrySchedule
 from poc.ledger.ledger import find_by_prefix
 from poc.ledger.queries import circuit_breakers
 from poc.service.exchange import exchange, resume
@@ -43,7 +43,7 @@ def test_the_partner_says_how_long_to_wait(start_partner, make_prepared, ledger,
 
 def test_a_wait_is_capped(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A partner that asks for more than the configuration allows gets the cap."""
-    prepared = make_prepared(start_partner(faults("wait-seconds")).url, retry=Retry(cap_s=20))
+    prepared = make_prepared(start_partner(faults("wait-seconds")).url, retry=RetrySchedule(cap_s=20))
     assert 18 < due_s(exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)) < 23
 
 
@@ -57,7 +57,7 @@ def test_what_will_not_pass_stops(start_partner, make_prepared, ledger, good_csv
 
 def test_the_schedule_ends(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """After ten attempts nothing is tried any more, and the reason says so."""
-    prepared = make_prepared(start_partner(faults("unavailable", 20)).url, retry=Retry(breaker_failures=99))
+    prepared = make_prepared(start_partner(faults("unavailable", 20)).url, retry=RetrySchedule(breaker_failures=99))
     receipt, attempts = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger), 1
     while receipt.outcome == "due":
         at = datetime.fromtimestamp(receipt.due_at_us / 1e6, UTC)
@@ -70,7 +70,7 @@ def test_a_partner_that_is_down_is_left_alone(start_partner, make_prepared, ledg
     """After failures in a row nothing is sent to the partner; once its time is over a probe goes, and opens the way."""
     partner = start_partner({"down": {"UA": ["2013-01-07"]}})
     partner.today("2013-01-07")
-    prepared = make_prepared(partner.url, retry=Retry(breaker_failures=2, breaker_s=600))
+    prepared = make_prepared(partner.url, retry=RetrySchedule(breaker_failures=2, breaker_s=600))
     receipts = [exchange(prepared, good_csv(tmp_path / f"{n}.csv", 3, first=10 * n), NOW, ledger) for n in range(4)]
     assert [receipt.calls for receipt in receipts] == [1, 1, 0, 0]
     assert {receipt.outcome for receipt in receipts} == {"due"}
@@ -88,7 +88,7 @@ def test_a_failed_probe_closes_the_door_for_longer(start_partner, make_prepared,
     """Half open, one request goes; where it fails, the partner is left alone twice as long."""
     partner = start_partner({"down": {"UA": ["2013-01-07"]}})
     partner.today("2013-01-07")
-    prepared = make_prepared(partner.url, retry=Retry(breaker_failures=1, breaker_s=600))
+    prepared = make_prepared(partner.url, retry=RetrySchedule(breaker_failures=1, breaker_s=600))
     first, second = (exchange(prepared, good_csv(tmp_path / f"{n}.csv", 3, first=10 * n), NOW, ledger) for n in (1, 2))
     assert (first.calls, second.calls) == (1, 0)
     at = NOW + timedelta(minutes=11)
