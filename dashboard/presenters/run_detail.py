@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dashboard import labels
 from dashboard.presenters import run_list
+from dashboard.presenters.range_bar import range_bar
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.queries import runs as queries_runs
 from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
@@ -20,21 +21,9 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from dashboard.presenters.range_bar import RangeBar
     from dashboard.presenters.run_list import RunRow
     from metrics.queries.runs import Run, TypicalDuration
-
-#: The drawing of a duration is so wide, with so much room at either end.
-WIDE, EDGE = 300, 6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RangeBar:
-    """A run's duration and what is usual of it, as x positions in a drawing 300 wide; None where it is not known."""
-
-    low: float
-    middle: float
-    high: float
-    took: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +47,7 @@ class RunPage:
     took: str
     usual: str
     place: str  #: whether the duration is usual, in words
-    span: RangeBar | None
+    range: RangeBar | None
     account: tuple[tuple[str, str], ...]
     sum_said: str
     balances: bool
@@ -85,7 +74,7 @@ def run_page(db: Database, run: Run, known: date | None = None) -> RunPage:
         took=_describe_duration(run),
         usual=_describe_usual(usual),
         place=_compare_with_usual(run.duration_s, usual),
-        span=duration_bar(run.duration_s, usual),
+        range=duration_bar(run.duration_s, usual),
         account=rows,
         sum_said=sum_said,
         balances=balances,
@@ -124,13 +113,11 @@ def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
 
 
 def duration_bar(took_s: float | None, usual: TypicalDuration | None) -> RangeBar | None:
-    """The drawing of a duration, on a scale that begins at 0."""
+    """Return the usual range with its median as mark and this run as dot, on a scale that begins at 0."""
     if usual is None:
         return None
-    top = max(usual.high_s, took_s or 0.0) * 1.05 or 1.0
-    x = [round(EDGE + (WIDE - 2 * EDGE) * value / top, 1) for value in (usual.low_s, usual.middle_s, usual.high_s)]
-    took = None if took_s is None else round(EDGE + (WIDE - 2 * EDGE) * took_s / top, 1)
-    return RangeBar(low=x[0], middle=x[1], high=x[2], took=took)
+    end = max(usual.high_s, took_s or 0.0) * 1.05 or 1.0
+    return range_bar(usual.low_s, usual.high_s, dot=took_s, mark=usual.middle_s, end=end)
 
 
 def _describe_duration(run: Run) -> str:

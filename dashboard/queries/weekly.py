@@ -5,22 +5,18 @@ A side that was not measured in a block has NaN there, never 0.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from metrics.events import parse_subject
-from metrics.measures.weights import pinned_since
 from roadmap.report.block_series import BlockPoint, MilestoneSpan, block_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlite_utils import Database
-
-    from metrics.question import Question
 
 
 #: Columns of `weekly_frame`, with their descriptions.
@@ -40,16 +36,6 @@ WEEKLY_COLUMNS = {
     "control_exchanges": "Monolith, exchanges",
     "subject_exchanges": "Service, exchanges",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SideTotals:
-    """Totals of one side in a window, over all rounds; None where nothing was measured. Logs have no blocked time."""
-
-    attempts: int | None
-    rounds: int | None
-    blocked_s: float | None
-    busy_s: float | None
 
 
 def weekly_frame(db: Database, parts: Iterable[MilestoneSpan], mode: str, faults: str) -> pd.DataFrame:
@@ -73,35 +59,11 @@ def _block_point(row: dict[Any, Any]) -> BlockPoint:
     return BlockPoint(**values)
 
 
-def side_totals(db: Database, asked: Question, name: str) -> SideTotals:
-    """Return the totals of one side in a question's days; `asked.series` must be set."""
-    system, level = parse_subject(name)
-    sql = (
-        "SELECT SUM(attempts), MAX(rounds), IIF(SUM(attempts) > SUM(imported), SUM(blocked_ns), NULL), SUM(busy_ns) "
-        "FROM run_block WHERE block >= ? "
-        "AND block_end <= ? AND system = ? AND level = ? AND mode = ? AND faults = ? AND series = ?"
-    )
-    days = (asked.start.isoformat(), asked.end.isoformat())
-    attempts, rounds, blocked_ns, busy_ns = db.execute(
-        sql, (*days, system, level, asked.mode, asked.faults, asked.series)
-    ).fetchone()
-    return SideTotals(attempts=attempts, rounds=rounds, blocked_s=_seconds(blocked_ns), busy_s=_seconds(busy_ns))
-
-
-def _seconds(ns: int | None) -> float | None:
-    return None if ns is None else ns / 1e9
-
-
 def count_runs_until(db: Database, last: date) -> tuple[int, int]:
     """Return how many runs the blocks up to a day have, and how many of them were imported from logs."""
     sql = "SELECT COALESCE(SUM(attempts), 0), COALESCE(SUM(imported), 0) FROM run_block WHERE block_end <= ?"
     runs, imported = db.execute(sql, (last.isoformat(),)).fetchone()
     return int(runs), int(imported)
-
-
-def has_pinned_weights(db: Database, asked: Question) -> bool:
-    """Return whether the baseline's weights are pinned for a question's series, as of its end."""
-    return pinned_since(db, asked) is not None
 
 
 def spent_by_milestone(db: Database, today: date) -> dict[str, float]:

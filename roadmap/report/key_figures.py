@@ -1,4 +1,4 @@
-"""The three figures of the printed page: time saved, failed exchanges, money spent."""
+"""The three key figures in words: time saved, failed exchanges, money spent."""
 
 from __future__ import annotations
 
@@ -7,85 +7,103 @@ from typing import TYPE_CHECKING
 
 from metrics.measures import comparison
 from roadmap.wording import numbers
-from roadmap.wording import numbers as wording_numbers
 from roadmap.wording.numbers import count, percent, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlite_utils import Database
 
+    from metrics.measures.reading import Reading
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Plan
     from roadmap.report.headline import HeadlineCandidate
+    from roadmap.wording.gains import Gain
+
+TIME_SAVED, FAILED, SPENT = "Time saved", "Failed exchanges", "Spent of budget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyFigure:
-    """One number with its name, its unit, and what stands under it."""
+    """One number with its title, its unit and its notes."""
 
     title: str
     big: str
     unit: str = ""
     notes: tuple[str, ...] = ()
-    missing: bool = False  #: whether the number is a word
+    missing: bool = False  #: whether `big` is a word instead of a number
 
 
 def key_figures(
     db: Database | None, head: HeadlineCandidate | None, plan: Plan, verdicts: Sequence[Verdict]
 ) -> tuple[KeyFigure, ...]:  # fmt: skip
-    """All three; what is not measured or not recorded is said so, and is no zero."""
-    return _saved(head), _failed(db, head), _spent(plan, verdicts)
+    """Return all three for a printed page; what was not measured or recorded is a word, never a zero."""
+    amounts = {verdict.code: verdict.spent for verdict in verdicts if verdict.spent is not None}
+    return _headline_time_saved(head), _headline_failures(db, head), spending(plan, amounts)
 
 
-def _saved(head: HeadlineCandidate | None) -> KeyFigure:
-    target = head.gain.target if head else None
-    goal = f"the target is {percent(target)}" if target is not None else "no target was set"
-    if head is None or head.reading.estimate is None:
-        said = "not compared yet" if head and head.gain.has_runs else "not measured"
-        return KeyFigure(title="Time saved", big=said, notes=(goal,), missing=True)
-    found = head.reading
-    value = found.estimate or 0.0
-    way = "less time" if value >= 0 else "more time"
-    if found.low is None or found.high is None:
-        have = f"{found.blocks} of {head.gain.min_blocks} {head.gain.unit}: no range yet"
-        return KeyFigure(title="Time saved", big=percent(abs(value)), unit=way, notes=(have, goal))
-    digits = numbers.digits_of(value, found.low, found.high, target)
-    likely = f"likely {numbers.span(found.low, found.high, target)}"
-    return KeyFigure(title="Time saved", big=percent(abs(value), digits), unit=way, notes=(likely, goal))
+def time_saved(title: str, reading: Reading, gain: Gain) -> KeyFigure:
+    """Return the time saved of a reading, against the target of the milestone's gain."""
+    goal = f"target {percent(gain.target)}" if gain.target is not None else "no target was set"
+    value = reading.estimate
+    if value is None:
+        is_apart = gain.has_runs and not gain.blocks
+        big = "not compared yet" if is_apart else "not measured"
+        return KeyFigure(title=title, big=big, notes=(goal,), missing=True)
+    unit = "less time" if value >= 0 else "more time"
+    if reading.low is None or reading.high is None:
+        evidence = f"{reading.blocks} of {gain.min_blocks} {gain.unit}: no range yet"
+        return KeyFigure(title=title, big=percent(abs(value)), unit=unit, notes=(evidence, goal))
+    digits = numbers.digits_of(value, reading.low, reading.high, gain.target)
+    likely = f"likely {numbers.span(reading.low, reading.high, gain.target)}"
+    return KeyFigure(title=title, big=percent(abs(value), digits), unit=unit, notes=(likely, goal))
 
 
-def _failed(db: Database | None, head: HeadlineCandidate | None) -> KeyFigure:
-    """First attempts that failed, and under it what still stood failed after all attempts; each was and is."""
-    name = "Failed exchanges, first attempt"
-    if db is None or head is None:
-        return KeyFigure(title=name, big="not measured", missing=True)
-    before = replace(head.asked, subject=head.asked.control)
-    first, was = comparison.failed_first(db, head.asked), comparison.failed_first(db, before)
-    if first.estimate is None:
-        return KeyFigure(title=name, big="not measured", missing=True)
-    final, final_was = comparison.failed_final(db, head.asked), comparison.failed_final(db, before)
-    notes = []
-    if first.low is not None and first.high is not None:
-        of = "" if first.n >= wording_numbers.MIN_EXCHANGES_FOR_RATE else f" {wording_numbers.PER_THOUSAND_UNIT}"
-        notes.append(f"likely {numbers.per_thousand(first.low)} to {numbers.per_thousand(first.high)}{of}")
-    if final.estimate is not None:
-        then = wording_numbers.control_share(final_was.estimate, final_was.n, final.n)
-        notes.append(f"after retries {wording_numbers.exchange_share(final.estimate, final.n)}{then}")
-    unit = wording_numbers.exchange_share_unit(first.n) + wording_numbers.control_share(was.estimate, was.n, first.n)
+def failures(title: str, reading: Reading, control: Reading) -> KeyFigure:
+    """Return the failed exchanges of a reading beside those of the control."""
+    if reading.estimate is None:
+        return KeyFigure(title=title, big="not measured", missing=True)
+    likely = ""
+    if reading.low is not None and reading.high is not None:
+        unit = "" if reading.n >= numbers.MIN_EXCHANGES_FOR_RATE else f" {numbers.PER_THOUSAND_UNIT}"
+        likely = f"likely {numbers.per_thousand(reading.low)} to {numbers.per_thousand(reading.high)}{unit}"
+    was = numbers.control_share(control.estimate, control.n, reading.n)
     return KeyFigure(
-        title=name, big=wording_numbers.exchange_share(first.estimate, first.n), unit=unit, notes=tuple(notes)
+        title=title,
+        big=numbers.exchange_share(reading.estimate, reading.n),
+        unit=numbers.exchange_share_unit(reading.n) + was,
+        notes=(likely,) if likely else (),
     )
 
 
-def _spent(plan: Plan, verdicts: Sequence[Verdict]) -> KeyFigure:
-    """All that was recorded of all milestones, against all budgets that are set."""
-    amounts = [v.spent for v in verdicts if v.spent is not None]
-    budgets = [m.budget for m in plan.milestones if m.budget is not None]
-    of = f"of a budget of {count(sum(budgets))}" if budgets else "no budget is set"
+def spending(plan: Plan, amounts: Mapping[str, float]) -> KeyFigure:
+    """Return the recorded spending of all milestones (`amounts` by code) against all budgets of the plan."""
+    budgets = [milestone.budget for milestone in plan.milestones if milestone.budget is not None]
+    notes = [f"of a budget of {count(sum(budgets))}" if budgets else "no budget is set"]
     if not amounts:
-        return KeyFigure(title="Spent of budget", big=numbers.MISSING, notes=(of,), missing=True)
-    notes = [of]
-    if len(amounts) < len(verdicts):
-        notes.append(f"recorded for {len(amounts)} of {plural(len(verdicts), 'milestone')}")
-    return KeyFigure(title="Spent of budget", big=count(sum(amounts)), notes=tuple(notes))
+        return KeyFigure(title=SPENT, big=numbers.MISSING, notes=tuple(notes), missing=True)
+    recorded = sum(milestone.code in amounts for milestone in plan.milestones)
+    if recorded < len(plan.milestones):
+        notes.append(f"recorded for {recorded} of {plural(len(plan.milestones), 'milestone')}")
+    return KeyFigure(title=SPENT, big=count(sum(amounts.values())), notes=tuple(notes))
+
+
+def _headline_time_saved(head: HeadlineCandidate | None) -> KeyFigure:
+    if head is None:
+        return KeyFigure(title=TIME_SAVED, big="not measured", notes=("no target was set",), missing=True)
+    return time_saved(TIME_SAVED, head.reading, head.gain)
+
+
+def _headline_failures(db: Database | None, head: HeadlineCandidate | None) -> KeyFigure:
+    """Return failed first attempts, with a note on the exchanges that failed after all attempts."""
+    title = f"{FAILED}, first attempt"
+    if db is None or head is None:
+        return KeyFigure(title=title, big="not measured", missing=True)
+    control = replace(head.asked, subject=head.asked.control)
+    figure = failures(title, comparison.failed_first(db, head.asked), comparison.failed_first(db, control))
+    final, final_was = comparison.failed_final(db, head.asked), comparison.failed_final(db, control)
+    if figure.missing or final.estimate is None:
+        return figure
+    was = numbers.control_share(final_was.estimate, final_was.n, final.n)
+    note = f"after retries {numbers.exchange_share(final.estimate, final.n)}{was}"
+    return replace(figure, notes=(*figure.notes, note))

@@ -110,7 +110,7 @@ def gather(
         gone=shortened(_gone(db, plan, today), 150) if db else "",
         fill=fill,
         decision=shortened(_newest(db, verdicts, today) if db else "None recorded.", 230),
-        doubts=tuple(shortened(text, 130) for text in caveats.list_caveats(db, head)),
+        doubts=tuple(shortened(text, 130) for text in caveats.short_caveats(db, head)),
         how=tuple(shortened(text, 130) for text in caveats.describe_measurement(verdicts, head)),
         method=METHOD,
         plan_sha256=_plan_sha256(plan),

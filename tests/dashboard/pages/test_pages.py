@@ -68,13 +68,6 @@ def test_the_definition_stands_beside_the_number(client: FlaskClient) -> None:
     assert str(MEASURES["busy_time_saved"].definition).replace("'", "&#39;") in text
 
 
-def test_doubts_are_facts(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
-    """A replay, few weeks, a missing week and a missing A/A check are named."""
-    text = app_on(made_up(without=(4,))).test_client().get("/").text
-    for title in ("A replay, not production", "12 weeks of evidence", "1 week left out", "No A/A check yet"):
-        assert title in text
-
-
 def test_too_few_weeks_give_no_verdict(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
     """Six weeks are too early to say, with when there could be enough."""
     text = app_on(made_up(weeks=6)).test_client().get("/").text

@@ -56,8 +56,8 @@ def length(db, view, keys) -> int:
 def test_every_number_is_the_length_of_its_list(told) -> None:
     """Runs compared, exchanges counted and failures, on both sides and under both faults."""
     page, db, view = told
-    lists = [line.runs for figure in page.figures for line in figure.proof]
-    lists += [one for figure in page.figures for reading in figure.readings for one in reading.failed]
+    lists = [line.runs for figure in page.figures for line in figure.evidence]
+    lists += [one for figure in page.figures for value in figure.values for one in value.failed]
     assert len(lists) == 7
     for one in lists:
         assert one.text.split()[0] == f"{length(db, view, one.keys):,}", one.keys
@@ -66,7 +66,7 @@ def test_every_number_is_the_length_of_its_list(told) -> None:
 def test_failures_stand_beside_those_of_the_monolith(told) -> None:
     """Now and was, at the first attempt and after retries."""
     page, *_ = told
-    first, last = page.figures[1].readings
+    first, last = page.figures[1].values
     assert [one.keys["counted"] for one in first.failed] == [
         "M1:failed_first:standard",
         "M1:failed_first:standard:control",

@@ -44,7 +44,7 @@ def test_too_few_runs_tell_nothing_usual(on: Callable[..., FlaskClient], a_run: 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ({"in": 9, "delivered": 7, "quarantined": 2}, "9 in = 7 delivered + 2 set aside. It balances."),
+        ({"in": 9, "delivered": 7, "quarantined": 2}, "9 in = 7 delivered + 2 quarantined. It balances."),
         ({"in": 9, "delivered": 7}, "It does not balance: 9 in, 7 accounted for; 2 rows missing."),
         ({"in": 9, "delivered": 10}, "It does not balance: 9 in, 10 accounted for; 1 row too many."),
         ({"in": 0}, "No rows entered this run."),

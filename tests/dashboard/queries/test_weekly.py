@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from contextlib import closing
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import roadmap
 from dashboard.queries import weekly as queries_weekly
-from metrics.measures.weights import pin_baseline
-from metrics.store.database import open_reader, open_store
-from roadmap.judge.evidence import milestone_question
+from metrics.store.database import open_reader
 from roadmap.plan.loader import load_plan
 from roadmap.report import block_series
 
@@ -74,32 +70,3 @@ def test_nothing_measured_is_an_empty_frame_with_columns(made_up: Callable[..., 
     frame = weekly(made_up(weeks=2), faults="real")
     assert frame.empty
     assert list(frame) == list(queries_weekly.WEEKLY_COLUMNS)
-
-
-def test_weights_are_fixed_from_the_day_of_their_pin_on(made_up: Callable[..., Path]) -> None:
-    """What a page says of an earlier day does not know of a pin that came later."""
-    asked = replace(
-        milestone_question(load_plan(TEMPLATE).milestones[0], date(2013, 2, 3), "replay", "standard"),
-        series="5e1f00d2b7c9",
-    )
-    with closing(open_store(made_up(weeks=6), "replay")) as db:
-        assert not queries_weekly.has_pinned_weights(db, asked)
-        pin_baseline(db, asked, 1)
-        assert queries_weekly.has_pinned_weights(db, asked)
-        assert not queries_weekly.has_pinned_weights(db, replace(asked, end=date(2013, 2, 2)))
-
-
-def test_what_logs_cannot_tell_is_no_sum(made_up: Callable[..., Path]) -> None:
-    """Time blocked of a side that was read from logs alone is not known, and its runs are."""
-    store = made_up(weeks=2)
-    asked = replace(
-        milestone_question(load_plan(TEMPLATE).milestone("M1"), date(2013, 3, 31), "replay", "standard"), series=None
-    )
-    with closing(open_store(store, "replay")) as db:
-        (series,) = db.execute("SELECT DISTINCT series FROM run_block WHERE faults = 'standard'").fetchone()
-        asked = replace(asked, series=series)
-        before = queries_weekly.side_totals(db, asked, "monolith")
-        db.execute("UPDATE run_block SET imported = attempts")
-        after = queries_weekly.side_totals(db, asked, "monolith")
-    assert before.blocked_s is not None
-    assert after == replace(before, blocked_s=None)
