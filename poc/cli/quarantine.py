@@ -163,23 +163,23 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
         ready = prepare_feed(workspace, entry.partner, entry.feed, resolve_level(workspace.settings.level), session)
         done = replay(ready, entry, find_archived_file(workspace, entry), edits, ledger, datetime.now(UTC))
         ended = "nothing to send"
-        if done.reserved and ready.folder is not None:
+        if done.replayed_rows and ready.folder is not None:
             ended = "done"
-        elif done.reserved:
+        elif done.replayed_rows:
             with closing(SpoolRecorder(workspace.spool)) as recorder:
                 runner = Runner(ready, ledger, lambda: datetime.now(UTC), recorder, front.release)
                 ended = runner.resume(find_by_prefix(ledger, entry.exchange_id)).outcome
     if as_json:
-        bad = [{"row": one.row, "notes": [f.note for f in one.findings]} for one in done.still_bad]
+        bad = [{"row": one.row, "notes": [f.note for f in one.findings]} for one in done.still_rejected]
         echo_json(
-            {"exchange_id": entry.exchange_id, "replayed": list(done.reserved), "still_bad": bad, "outcome": ended}
+            {"exchange_id": entry.exchange_id, "replayed": list(done.replayed_rows), "still_bad": bad, "outcome": ended}
         )
     else:
-        click.echo(f"{len(done.reserved)} row(s) replayed: {ended}; {len(done.still_bad)} still bad.")
-        for one in done.still_bad:
+        click.echo(f"{len(done.replayed_rows)} row(s) replayed: {ended}; {len(done.still_rejected)} still bad.")
+        for one in done.still_rejected:
             notes = "; ".join(f.text() for f in one.findings)
             click.echo(escape_control_characters(f"  row {one.row}: {notes}"))
-    context.exit(3 if done.still_bad else 4 if ended in {"due", "failed", "ambiguous"} else 0)
+    context.exit(3 if done.still_rejected else 4 if ended in {"due", "failed", "ambiguous"} else 0)
 
 
 @quarantine.command()

@@ -1,9 +1,9 @@
-"""The ledger: which files came in, how each exchange ended, and what is still to be done.
+"""The ledger: which files were received, how each exchange ended, and what is still to be done.
 
 SQLite in WAL mode. Tables and statements are SQLAlchemy Core; those that every exchange needs are compiled once and
-run on the driver's own connection, which takes a tenth of the time. A file is known by its sha256, whatever its name.
-An attempt is entered in a transaction that is committed before anything of the file leaves, and again when it
-ends; a run that dies between the two leaves an open entry, which the next run takes up.
+run on the driver's own connection, which takes a tenth of the time. A file is identified by its sha256, not its name.
+An attempt is committed before any row of the file is sent, and again when it ends; a run that dies between the two
+leaves an open entry, which the next run resumes.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-#: Seconds to wait for another program's write before it is for later.
+#: Seconds to wait for another program's write before TryLater is raised.
 LOCK_TIMEOUT_S = 10.0
 
-#: What of an exchange an attempt needs to know.
+#: The columns of an exchange that an attempt needs, and its row counts by outcome.
 RECORD_COLUMNS = (
     "id", "partner", "feed", "sha256", "file", "attempt", "outcome", "whole", "reserved_to", "agreed", "failures",
     "due_at_us", "opened_at_us", "reason",
 )  # fmt: skip
 COUNT_COLUMNS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
 
-#: SQL, the names of its parameters in their order, and the values that the statement itself gives some of them.
+#: SQL, the names of its parameters in their order, and the values that the statement itself gives to some of them.
 CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
 
-#: Pages of 4 KiB that the write-ahead log holds before they are copied into the database.
+#: Size of the write-ahead log, in pages of 4 KiB, at which it is copied into the database.
 CHECKPOINT_PAGES = 8_000
 
 #: SQLite's `synchronous`: with a write-ahead log, NORMAL waits for the disk at checkpoints only.
@@ -52,11 +52,11 @@ UPDATE_EXCHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key")
 
 @dataclass(frozen=True, slots=True)
 class ExchangeRecord:
-    """An exchange as the ledger has it before an attempt: `attempt` is the number of the one about to be made.
+    """An exchange as the ledger has it before an attempt: `attempt` is the number of the next attempt.
 
-    `outcome` is how the last attempt ended, empty for a file never seen. `whole`: all its rows stand in the ledger, so
-    that the file is not needed any more. `reserved_to` is the last slot that was reserved, -1 for none, and `agreed` a
-    digest of the settings under which it was.
+    `outcome` is that of the last attempt, empty for a new file. `whole`: the ledger holds all its rows, so that the
+    file is not needed any more. `reserved_to` is the last slot that was reserved, -1 for none, and `settings_digest` a
+    digest of the settings under which it was reserved.
     """
 
     exchange_id: str
@@ -73,7 +73,7 @@ class ExchangeRecord:
     due_at_us: int | None = None
     opened_at_us: int = 0
     reason: str = ""
-    rows: Mapping[str, int] = field(default_factory=dict)  #: `in` and one count an outcome
+    rows: Mapping[str, int] = field(default_factory=dict)  #: `in` and one count per outcome
 
 
 class Ledger:
@@ -86,17 +86,18 @@ class Ledger:
         driver = self.connection.connection.dbapi_connection
         assert driver is not None  # noqa: S101 (open until `close`; tells the type checker)
         self._driver = driver
-        self._texts: dict[object, CompiledStatement] = {}
+        self._compiled: dict[object, CompiledStatement] = {}
 
     def execute(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:
-        """Run a statement of this process's own, once for each of `values`; the rows it gives, if any.
+        """Execute a statement once for each of `values`, and return the rows of a query.
 
-        The statement must be the same object each time, and all `values` must have the same keys.
+        The statement must be the same object each time, so that it is compiled once; all `values` must have the same
+        keys.
 
         Raises:
             TryLater, LedgerDamaged.
         """
-        text, names, fixed = self._text(statement, values[0])
+        text, names, fixed = self._compile(statement, values[0])
         rows = [[given[name] if name in given else fixed[name] for name in names] for given in values]
         with self.reporting_errors():
             if len(rows) == 1:
@@ -104,48 +105,51 @@ class Ledger:
             self._driver.executemany(text, rows)
             return []
 
-    def _text(self, statement: sa.ClauseElement, values: Mapping[str, object]) -> CompiledStatement:
+    def _compile(self, statement: sa.ClauseElement, values: Mapping[str, object]) -> CompiledStatement:
         key = (statement, *values)
-        if key not in self._texts:
+        if key not in self._compiled:
             # the columns of an INSERT or UPDATE are those that values are given for
-            made = statement.compile(dialect=self._engine.dialect, column_keys=list(values))
-            names: list[str] = made.positiontup or []  # type: ignore[attr-defined] # of every compiled SQL statement
-            self._texts[key] = (str(made), names, dict(made.params))
-        return self._texts[key]
+            compiled = statement.compile(dialect=self._engine.dialect, column_keys=list(values))
+            names: list[str] = compiled.positiontup or []  # type: ignore[attr-defined] # of every compiled SQL statement
+            self._compiled[key] = (str(compiled), names, dict(compiled.params))
+        return self._compiled[key]
 
     def find(self, partner: str, feed: str, file: str, digest: str) -> ExchangeRecord:
-        """The entry of a file, known by its bytes. Raises TryLater, LedgerDamaged."""
+        """Return the entry of a file, identified by its digest; a new one for a new file.
+
+        Raises TryLater, LedgerDamaged.
+        """
         key = sha256(f"{partner}/{feed}/{digest}".encode()).hexdigest()[:24]
         return self.get(key) or ExchangeRecord(key, partner, feed, file, digest)
 
     def get(self, key: str) -> ExchangeRecord | None:
-        """The entry of an exchange by its id, if there is one. Raises TryLater, LedgerDamaged."""
-        rows_found = self.execute(SELECT_EXCHANGE, {"key": key})
-        if not rows_found:
+        """Return the entry of an exchange by its id, or None. Raises TryLater, LedgerDamaged."""
+        result = self.execute(SELECT_EXCHANGE, {"key": key})
+        if not result:
             return None
-        found = rows_found[0]
-        head, rows = found[: len(RECORD_COLUMNS)], found[len(RECORD_COLUMNS) :]
-        known = dict(zip(RECORD_COLUMNS, head, strict=True))
+        row = result[0]
+        columns = dict(zip(RECORD_COLUMNS, row[: len(RECORD_COLUMNS)], strict=True))
+        counts = row[len(RECORD_COLUMNS) :]
         return ExchangeRecord(
-            exchange_id=known["id"],
-            partner=known["partner"],
-            feed=known["feed"],
-            file=known["file"],
-            sha256=known["sha256"],
-            attempt=known["attempt"] + 1,
-            outcome=known["outcome"],
-            whole=bool(known["whole"]),
-            reserved_to=known["reserved_to"],
-            settings_digest=known["agreed"],
-            failures=known["failures"],
-            due_at_us=known["due_at_us"],
-            opened_at_us=known["opened_at_us"],
-            reason=known["reason"],
-            rows=dict(zip(("in", *OUTCOMES), rows, strict=True)),
+            exchange_id=columns["id"],
+            partner=columns["partner"],
+            feed=columns["feed"],
+            file=columns["file"],
+            sha256=columns["sha256"],
+            attempt=columns["attempt"] + 1,
+            outcome=columns["outcome"],
+            whole=bool(columns["whole"]),
+            reserved_to=columns["reserved_to"],
+            settings_digest=columns["agreed"],
+            failures=columns["failures"],
+            due_at_us=columns["due_at_us"],
+            opened_at_us=columns["opened_at_us"],
+            reason=columns["reason"],
+            rows=dict(zip(("in", *OUTCOMES), counts, strict=True)),
         )
 
     def record_attempt(self, entry: ExchangeRecord, size_bytes: int, now_us: int, **values: object) -> None:
-        """Enter the attempt, or bring what is known of it up to date; to be committed by `commit`.
+        """Insert the exchange of an attempt, or update it; `commit` makes it permanent.
 
         Raises TryLater, LedgerDamaged.
         """
@@ -162,30 +166,30 @@ class Ledger:
         self.execute(INSERT_EXCHANGE, first)
 
     def update(self, entry: ExchangeRecord, **values: object) -> None:
-        """Change columns of an exchange, to be committed later. Raises TryLater, LedgerDamaged."""
+        """Update columns of an exchange; `commit` makes it permanent. Raises TryLater, LedgerDamaged."""
         self.execute(UPDATE_EXCHANGE, {**values, "key": entry.exchange_id})
 
     def commit(self) -> None:
-        """Commit, on disk when it returns. Raises TryLater, LedgerDamaged."""
+        """Commit; the change is on disk when this returns. Raises TryLater, LedgerDamaged."""
         with self.reporting_errors():
             self._driver.commit()
 
     def wait_for_disk(self, wait: bool) -> None:
-        """Whether commits from here on are on the disk when they return, or only safe from the death of this process.
+        """Set whether commits from now on are on disk when they return, or only survive the death of this process.
 
-        To be called between transactions. A reservation always waits. What a partner that honours keys has confirmed
-        need not: should a power cut take that back, the same requests are sent again from the ledger, with their keys.
+        Call it between transactions. The commit of a reservation always waits. The confirmation by a partner that
+        honours keys need not: if a power cut loses it, the ledger still has the requests, and sends them again by key.
         """
         self._driver.execute(SYNC_FULL if wait else SYNC_NORMAL)
 
     def roll_back(self) -> None:
-        """Take back what was not committed, and wait for the disk again."""
+        """Roll back what was not committed, and make commits wait for the disk again."""
         self._driver.rollback()
         self._driver.execute(SYNC_FULL)
 
     @contextmanager
     def reporting_errors(self) -> Iterator[None]:
-        """Name the ledger in what goes wrong with it; what was not committed is taken back."""
+        """Translate database errors to errors that name the ledger, and roll back what was not committed."""
         try:
             with translate_database_errors(str(self.path)):
                 yield
@@ -194,31 +198,31 @@ class Ledger:
             raise
 
     def close(self) -> None:
-        """Give the database back; what was not committed is taken back."""
+        """Close the database; what was not committed is rolled back."""
         self.connection.close()
         self._engine.dispose()
 
 
 def resumable_exchanges(ledger: Ledger, now_us: int, *, failed: bool) -> list[ExchangeRecord]:
-    """Exchanges to go on with: those that died under way, then those whose time has come, oldest first.
+    """Return the exchanges to resume: the interrupted ones, then those that are due, oldest first.
 
-    `failed`: those that failed as well, for a service that does not try again by itself.
+    `failed`: include those that failed, for a service that does not retry by itself.
     """
     c = EXCHANGE.c
     always = ["open", "failed"] if failed else ["open"]
-    wanted = sa.select(c.id).where(
-        sa.literal_column("outcome != 'done'"),  # to the letter of the index that it is to be found by
+    query = sa.select(c.id).where(
+        sa.literal_column("outcome != 'done'"),  # exactly the condition of the index, so that SQLite uses it
         c.whole == 1,
         sa.or_(c.outcome.in_(always), sa.and_(c.outcome == "due", c.due_at_us <= now_us)),
     )
     with ledger.reporting_errors():
-        keys = ledger.connection.execute(wanted.order_by(c.outcome.desc(), c.due_at_us, c.opened_at_us)).scalars().all()
+        keys = ledger.connection.execute(query.order_by(c.outcome.desc(), c.due_at_us, c.opened_at_us)).scalars().all()
         ledger.connection.rollback()
     return [entry for key in keys if (entry := ledger.get(key)) is not None]
 
 
 def find_by_prefix(ledger: Ledger, start: str) -> ExchangeRecord:
-    """The one exchange whose id begins so. Raises BadInput where there is none, or more than one."""
+    """Return the exchange whose id begins with a prefix. Raises BadInput where there is none, or more than one."""
     query = sa.select(EXCHANGE.c.id).where(EXCHANGE.c.id.startswith(start, autoescape=True)).limit(2)
     with ledger.reporting_errors():
         keys = ledger.connection.execute(query).scalars().all()
@@ -226,17 +230,17 @@ def find_by_prefix(ledger: Ledger, start: str) -> ExchangeRecord:
         raise BadInput(
             f"{start!r} begins the id of {'more than one' if keys else 'no'} exchange; see `milepost status`"
         )
-    found = ledger.get(keys[0])
-    assert found is not None  # noqa: S101 (selected above; tells the type checker)
-    return found
+    entry = ledger.get(keys[0])
+    assert entry is not None  # noqa: S101 (selected above; tells the type checker)
+    return entry
 
 
 def open_ledger(path: Path) -> Ledger:
-    """Open the ledger at `path`, made as needed.
+    """Open the ledger at `path`; create it if it does not exist.
 
     Raises:
-        LedgerDamaged: not a ledger, or from a newer release; nothing was changed.
-        TryLater: another program holds it locked.
+        LedgerDamaged: the file is not a ledger, or is from a newer release; nothing was changed.
+        TryLater: another program has it locked.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -257,25 +261,25 @@ def open_ledger(path: Path) -> Ledger:
 
 @contextmanager
 def translate_database_errors(path: str) -> Iterator[None]:
-    """Name the ledger in what goes wrong with it. Raises TryLater where it is locked or full, else LedgerDamaged."""
+    """Translate database errors: TryLater where the ledger is locked or the disk is full, else LedgerDamaged."""
     try:
         yield
     except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
-        # what the driver said, and nothing of the statement: that may hold rows of a partner's
-        said = error.orig if isinstance(error, sa.exc.DatabaseError) else error
-        code = getattr(said, "sqlite_errorcode", 0) & 0xFF
+        # the driver's message without the statement, which may contain a partner's rows
+        cause = error.orig if isinstance(error, sa.exc.DatabaseError) else error
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise TryLater(f"{path}: {said}; try again later") from None
+            raise TryLater(f"{path}: {cause}; try again later") from None
         if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-            raise TryLater(f"{path}: cannot be written: {said}; make room and try again") from None
+            raise TryLater(f"{path}: cannot be written: {cause}; make room and try again") from None
         if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
             raise LedgerDamaged(
-                f"{path}: cannot be used: {said}; see who may write there, nothing was changed"
+                f"{path}: cannot be used: {cause}; see who may write there, nothing was changed"
             ) from None
-        raise LedgerDamaged(f"{path}: {said}; move it away or restore a copy, nothing was changed") from None
+        raise LedgerDamaged(f"{path}: {cause}; move it away or restore a copy, nothing was changed") from None
 
 
 def _configure_connection(connection: Any, _: Any) -> None:
     connection.execute(SYNC_FULL)
-    # pages that are written again and again are then copied into the database once for many exchanges
+    # with a large log, pages that change often are copied into the database once for many exchanges
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

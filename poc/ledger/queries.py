@@ -1,4 +1,4 @@
-"""What people ask of the ledger: sums, troubles, rows in quarantine, requests that wait, partners left alone."""
+"""Queries for people: totals, unfinished exchanges, rows in quarantine, unconfirmed requests, circuit breakers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def exchange_totals(ledger: Ledger) -> list[dict[str, Any]]:
-    """Exchanges and rows per partner, feed and outcome."""
+    """Return the number of exchanges and rows per partner, feed and outcome."""
     c = EXCHANGE.c
     place = (c.partner, c.feed, c.outcome)
     rows = [sa.func.sum(c[name]).label(name.removeprefix("rows_")) for name in COUNT_COLUMNS]
@@ -23,14 +23,14 @@ def exchange_totals(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
-    """Exchanges that are not done, newest first, with the reason each has."""
+    """Return the exchanges that are not done, newest first, each with its reason."""
     names = ("id", "partner", "feed", "file", "attempt", "outcome", "reason", "opened_at_us", "due_at_us")
     query = sa.select(*(EXCHANGE.c[name] for name in names)).where(EXCHANGE.c.outcome != "done")
     return _read(ledger, query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
 
 
 def quarantined_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
-    """Rows that wait in quarantine: a count per partner, feed and exchange, newest first."""
+    """Return the exchanges with held rows in quarantine and the count of these rows, newest first."""
     c = EXCHANGE.c
     query = (
         sa.select(c.id, c.partner, c.feed, c.file, sa.func.count().label("rows"), c.opened_at_us)
@@ -43,7 +43,7 @@ def quarantined_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def unconfirmed_requests(ledger: Ledger) -> list[dict[str, Any]]:
-    """Requests that are reserved and not confirmed, exchange by exchange."""
+    """Return the requests that are reserved and not confirmed, exchange by exchange."""
     c, p = EXCHANGE.c, PARCEL.c
     query = (
         sa.select(c.id, c.partner, c.feed, c.file, c.outcome, c.due_at_us, p.name, p.rows, p.state, p.note)
@@ -54,12 +54,12 @@ def unconfirmed_requests(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def circuit_breakers(ledger: Ledger) -> list[dict[str, Any]]:
-    """Partners whose last delivery failed."""
+    """Return the circuit breakers in the ledger: those of partners whose last delivery failed."""
     return _read(ledger, sa.select(BREAKER).order_by(BREAKER.c.partner))
 
 
 def _read(ledger: Ledger, query: sa.Select[Any]) -> list[dict[str, Any]]:
     with ledger.reporting_errors():
-        found = [dict(row) for row in ledger.connection.execute(query).mappings()]
-        ledger.connection.rollback()  # a reader keeps nobody waiting
-    return found
+        rows = [dict(row) for row in ledger.connection.execute(query).mappings()]
+        ledger.connection.rollback()  # ends the read transaction, so that no writer waits for it
+    return rows

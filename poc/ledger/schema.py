@@ -1,9 +1,9 @@
-"""The ledger's tables, and the steps that bring an older ledger up to date.
+"""The ledger's tables, and the upgrade of an older ledger.
 
-An `exchange` row is an account: `rows_in` and one count an outcome, which add up at every commit. A `parcel` is a
-request that is reserved and not yet confirmed; once it is, it is gone from here and counted in the account, so that
-this table is a queue and stays small. `aside` are rows that were set aside, as they came. `breaker` says which partners
-are being left alone.
+An `exchange` row is an account: `rows_in` and one count per outcome, which add up at every commit. A `parcel` is a
+request that is reserved and not yet confirmed; a confirmed one is deleted and counted in the account, so that this
+table is a queue and stays small. `aside` holds the quarantined rows, as they came. `breaker` holds the partners'
+circuit breakers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from metrics.events import OUTCOMES
 from poc.errors import LedgerDamaged
 
-#: Kept in SQLite's `user_version`; a ledger with a higher one is from a newer release.
+#: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
 VERSION = 2
 
 METADATA = sa.MetaData()
@@ -41,7 +41,7 @@ EXCHANGE = sa.Table(
     sqlite_with_rowid=False,
 )
 
-#: What needs another look is found without reading the whole history.
+#: Finds the unfinished exchanges without reading the whole history.
 UNSETTLED = sa.Index(
     "exchange_unsettled", EXCHANGE.c.outcome, EXCHANGE.c.due_at_us, sqlite_where=EXCHANGE.c.outcome != "done"
 )
@@ -54,7 +54,7 @@ PARCEL = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("state", sa.Text, nullable=False),  # reserved, keyed (may have been sent), sending, ambiguous
     sa.Column("note", sa.Text, nullable=False, server_default=""),
-    sa.Column("body", sa.LargeBinary),  # or, of a large exchange, where it stands in the exchange's outbox file:
+    sa.Column("body", sa.LargeBinary),  # or, for a large exchange, its place in the exchange's outbox file:
     sa.Column("start_byte", sa.Integer),
     sa.Column("size_bytes", sa.Integer, nullable=False),
 )
@@ -81,19 +81,19 @@ BREAKER = sa.Table(
     sa.Column("trips", sa.Integer, nullable=False),
 )
 
-#: What version 2 added to the table that version 1 had.
+#: Columns that version 2 added to the table of version 1.
 COLUMNS_ADDED_IN_2 = ("whole", "reserved_to", "agreed", "failures", "due_at_us")
 
 
 def create_or_upgrade(connection: sa.Connection, path: str) -> None:
-    """Make the tables of a new ledger, or bring those of an older one up to date.
+    """Create the tables of a new ledger, or upgrade those of an older one.
 
     Raises:
         LedgerDamaged: it is another program's database, or from a newer release; nothing was changed.
     """
     if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
         return
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver begins no transaction for DDL by itself
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver does not begin a transaction for DDL by itself
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     if version == VERSION:
         return

@@ -1,18 +1,8 @@
-"""Rows in quarantine, worked on by a person: written out, read back, replayed.
+"""Replay of quarantined rows, as they came or as a person edited them.
 
-An export is the feed's own text, so that a row is edited as what it is. A line before each row says which it is and
-what is wrong with it:
-
-    #milepost 6f2a0c... row 17: constraint-error in month: 13 is above the maximum 12
-    2013,13,1,517,...
-
-Rows stand there as they came, byte for byte, in the feed's own encoding; only the marks, and the one line end after
-each row, are ours.
-
-A replay checks the rows against the contract as it is now, and against the keys of all rows of their file that were
-delivered. Rows that pass leave quarantine in one commit with their reservation in the outbox, or before their file gets
-its name in the partner's folder, so that the same row cannot be replayed twice; the others stay, with what is wrong
-with them now.
+A replay checks the rows against the current contract, and against the keys of all rows of their file that were
+delivered. Valid rows leave quarantine in one commit with their reservation in the outbox, or before their file gets its
+name in the partner's folder, so that a row cannot be replayed twice. The other rows stay, with their new findings.
 """
 
 from __future__ import annotations
@@ -45,10 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What became of rows that were tried again: the numbers of those that left quarantine, and those still bad."""
+    """The numbers of the rows that left quarantine, and the rows that were rejected again."""
 
-    reserved: tuple[int, ...]
-    still_bad: tuple[RejectedRow, ...]
+    replayed_rows: tuple[int, ...]
+    still_rejected: tuple[RejectedRow, ...]
 
 
 def replay(
@@ -59,24 +49,24 @@ def replay(
     ledger: Ledger,
     now: datetime,
 ) -> ReplayResult:
-    """Check rows in quarantine once more, and have those that are good now leave it.
+    """Check quarantined rows again, and release those that are valid now.
 
-    To a partner with requests they are reserved, and sent as what is due. Into a folder they go at once, as a file of
-    their own. The rows tried are in memory, nothing else of the file is.
+    For a partner with requests they are reserved, and sent as what is due. Into a folder they are delivered at once, as
+    a file of their own. Only the replayed rows are in memory, not the rest of the file.
 
     Args:
         prepared: the feed.
-        entry: the exchange they are of.
+        entry: the exchange of the rows.
         source: its file, from the archive.
-        edits: rows by number, as they are to be; None for all that are held, as they came.
-        ledger: which holds them.
-        now: the time.
+        edits: the edited rows by number; None for all held rows as they came.
+        ledger: the ledger that holds the rows.
+        now: the current time.
 
     Raises:
         BadInput: a row is not held, an edited row is not one row, the file is not the one that was exchanged, or the
             exchange has not ended.
-        ContractBreach: the file's head is not the contract's.
-        DeliveryFailed: the folder takes no file; rows that have left quarantine get there with the next replay.
+        ContractBreach: the file's head does not match the contract.
+        DeliveryFailed: the folder accepts no file; rows that have left quarantine are delivered by the next replay.
         TryLater, LedgerDamaged: the ledger cannot be used.
     """
     if entry.outcome == "given_up":
@@ -86,49 +76,64 @@ def replay(
             f"exchange {entry.exchange_id} is {entry.outcome}: {entry.file} will be read again, and these rows with "
             "it; let it end first: `milepost run`"
         )
-    quarantine, outbox = QuarantineStore(ledger, entry), Outbox(ledger, entry)
+    quarantine = QuarantineStore(ledger, entry)
     states, held = load_states(quarantine, None if edits is None else edits.keys())
     if prepared.folder is not None:
         finish_interrupted_replay(prepared.folder, prepared, entry, states)
-    rows = {number: (held if edits is None else edits)[number] for number in sorted(held if edits is None else edits)}
+    chosen = held if edits is None else edits
+    rows = {number: chosen[number] for number in sorted(chosen)}
     for number in rows:
         if (state := states.get(number, "not in quarantine")) != "held":
-            there = [row for row, known in states.items() if known == "held"]
-            raise BadInput(
-                f"row {number} of exchange {entry.exchange_id} is {state}; held are {row_numbers_text(there)}"
-            )
+            text = row_numbers_text([row for row, other in states.items() if other == "held"])
+            raise BadInput(f"row {number} of exchange {entry.exchange_id} is {state}; held are {text}")
     if not rows:
         return ReplayResult((), ())
-    tried = revalidate_against_file(prepared, entry, source, rows, states, quarantine)
-    reserved = tried.reserved
+    checked = revalidate_against_file(prepared, entry, source, rows, states, quarantine)
+    release(prepared, entry, rows, checked, ledger, now)
+    return ReplayResult(checked.valid_rows, checked.rejected)
+
+
+def release(
+    prepared: PreparedFeed,
+    entry: ExchangeRecord,
+    rows: Mapping[int, bytes],
+    checked: RevalidatedRows,
+    ledger: Ledger,
+    now: datetime,
+) -> None:
+    """Move the valid rows out of quarantine in one commit, and update the findings of the others.
+
+    Raises DeliveryFailed, TryLater, LedgerDamaged.
+    """
+    quarantine, outbox = QuarantineStore(ledger, entry), Outbox(ledger, entry)
+    valid = checked.valid_rows
+    account: dict[str, object] = {"rows_quarantined": entry.rows["quarantined"] - len(valid)}
     try:
-        quarantine.update_findings(tried.bad)
-        quarantine.mark_replayed((number, rows[number]) for number in reserved)
-        account: dict[str, object] = {"rows_quarantined": entry.rows["quarantined"] - len(reserved)}
-        if prepared.folder is not None and reserved:
-            ledger.update(entry, **account, rows_delivered=entry.rows["delivered"] + len(reserved))
-            publish_replayed_rows(prepared.folder, prepared, entry, tried, ledger.commit)
-        elif reserved:
-            for request in replay_requests(prepared, tried.good, reserved):
+        quarantine.update_findings(checked.rejected)
+        quarantine.mark_replayed((number, rows[number]) for number in valid)
+        if prepared.folder is not None and valid:
+            ledger.update(entry, **account, rows_delivered=entry.rows["delivered"] + len(valid))
+            publish_rows(prepared.folder, prepared, entry, checked, ledger.commit)
+        elif valid:
+            for request in replay_requests(prepared, checked.valid, valid):
                 outbox.add(request)
             outbox.reserve("keyed" if prepared.honours_keys else "reserved")
             account |= {"outcome": "due", "whole": 1, "due_at_us": int(now.timestamp() * 1_000_000)}
-            ledger.update(entry, **account, rows_due=entry.rows["due"] + len(reserved))
+            ledger.update(entry, **account, rows_due=entry.rows["due"] + len(valid))
         ledger.commit()
     finally:
         outbox.discard_unreserved()
         ledger.roll_back()
-    return ReplayResult(reserved, tried.bad)
 
 
-def load_states(quarantine: QuarantineStore, wanted: Iterable[int] | None) -> tuple[dict[int, str], dict[int, bytes]]:
-    """The state of every row that ever was in quarantine; and those held, as they came, unless others are `wanted`."""
+def load_states(quarantine: QuarantineStore, edited: Iterable[int] | None) -> tuple[dict[int, str], dict[int, bytes]]:
+    """Return the state of every row that ever was in quarantine, and the held rows as they came if none is edited."""
     states: dict[int, str] = {}
     held: dict[int, bytes] = {}
-    for kept in quarantine.rows():
-        states[kept.row] = kept.state
-        if kept.state == "held" and wanted is None:
-            held[kept.row] = kept.original
+    for row in quarantine.rows():
+        states[row.row] = row.state
+        if row.state == "held" and edited is None:
+            held[row.row] = row.original
     return states, held
 
 
@@ -140,26 +145,26 @@ def revalidate_against_file(
     states: Mapping[int, str],
     quarantine: QuarantineStore,
 ) -> RevalidatedRows:
-    """Check rows, and hold them against what of their file was delivered. Raises BadInput, ContractBreach."""
+    """Check rows, also against the delivered rows of their file. Raises BadInput, ContractBreach."""
     file, _ = open_regular(source)
     with file:
         if sha256_hex(file) != entry.sha256:
             raise BadInput(f"{source}: not the file that was exchanged as {entry.file}; its keys cannot be compared")
         head = prepared.reader.head(file)
-        sent = ((kept.row, kept.sent) for kept in quarantine.rows() if kept.sent is not None)
+        sent = ((row.row, row.sent) for row in quarantine.rows() if row.sent is not None)
         return revalidate(prepared, head, rows, delivered_keys(prepared, entry, file, head, states, sent))
 
 
-def publish_replayed_rows(
-    folder: Path, prepared: PreparedFeed, entry: ExchangeRecord, tried: RevalidatedRows, commit: Callable[[], None]
+def publish_rows(
+    folder: Path, prepared: PreparedFeed, entry: ExchangeRecord, checked: RevalidatedRows, commit: Callable[[], None]
 ) -> None:
-    """Put replayed rows into a folder as one file, which gets its name after the commit. Raises DeliveryFailed."""
-    name = replay_file_name(prepared, entry, tried.reserved[0])
+    """Write the valid rows into a folder as one file, which gets its name after the commit. Raises DeliveryFailed."""
+    name = replay_file_name(prepared, entry, checked.valid_rows[0])
     if folder.parent.is_dir():
         folder.mkdir(exist_ok=True)
     with open_part(folder, name) as part:
-        part.write(prepared.encoder.head([column for column in tried.good[0].columns if column != ROW]))
-        for frame in tried.good:
+        part.write(prepared.encoder.head([column for column in checked.valid[0].columns if column != ROW]))
+        for frame in checked.valid:
             part.write(prepared.encoder.encode(frame))
         part.finish()
     commit()
@@ -169,9 +174,9 @@ def publish_replayed_rows(
 def finish_interrupted_replay(
     folder: Path, prepared: PreparedFeed, entry: ExchangeRecord, states: Mapping[int, str]
 ) -> None:
-    """Finish what an earlier replay into a folder died over.
+    """Finish an earlier replay into a folder that was interrupted.
 
-    A part whose first row has left quarantine was committed, so it gets its name; any other was not, and must never.
+    A part whose first row has left quarantine was committed, so it gets its name; any other part is discarded.
     """
     for row, state in states.items():
         name = replay_file_name(prepared, entry, row)
@@ -184,12 +189,12 @@ def finish_interrupted_replay(
 
 
 def replay_file_name(prepared: PreparedFeed, entry: ExchangeRecord, row: int) -> str:
-    """The name, in a folder, of a file of replayed rows, by the first of them."""
+    """Return the name of a file of replayed rows in a folder, by the first of these rows."""
     return f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.again-{row}.{prepared.feed.out}"
 
 
 def find_archived_file(workspace: Workspace, entry: ExchangeRecord) -> Path:
-    """The file of an exchange, where it was put away, whatever it is called there by now.
+    """Return the file of an exchange in the archive, whatever its name is now.
 
     Raises:
         BadInput: it is not there any more.

@@ -1,11 +1,11 @@
-"""Rows checked once more, each for itself, and held against the keys of what was delivered.
+"""Revalidation of rows: each is checked by itself, and against the keys of the rows that were delivered.
 
-Rows that a person edited, or that were broken as they came, must not run into each other: an open quote in one would
-take the next into its cell. So they count as read only where cutting them gives back exactly these rows; where it does
-not, they are read in halves, and at last one by one.
+Rows that a person edited, or that were broken as they came, must not run into each other: an open quote in one row
+would take the next row into its cell. So rows are read together only where splitting the text gives back exactly these
+rows; otherwise they are read in halves, and at last one by one.
 
-A key that was delivered is taken, whatever the contract as it is now says of the rest of its row. So of delivered rows
-nothing but the keys is read, and no rule is asked of them.
+A delivered key is taken, whatever the current contract says about the rest of its row. So only the keys of delivered
+rows are read, and no constraint is checked on them.
 """
 
 from __future__ import annotations
@@ -33,72 +33,71 @@ if TYPE_CHECKING:
     from poc.ledger.ledger import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
 
-#: Rows read together at the most.
+#: Most rows read together.
 CHUNK_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class RevalidatedRows:
-    """What became of rows: those that are good, mapped, in the order of their numbers; and those that are bad."""
+    """The result of a revalidation: valid rows, mapped, in the order of their numbers; and rejected rows."""
 
-    good: tuple[pl.DataFrame, ...]
-    bad: tuple[RejectedRow, ...]
+    valid: tuple[pl.DataFrame, ...]
+    rejected: tuple[RejectedRow, ...]
 
     @property
-    def reserved(self) -> tuple[int, ...]:
-        """The numbers of the good rows."""
-        return tuple(int(row) for frame in self.good for row in frame[ROW])
+    def valid_rows(self) -> tuple[int, ...]:
+        """The numbers of the valid rows."""
+        return tuple(int(row) for frame in self.valid for row in frame[ROW])
 
 
 @dataclass(frozen=True, slots=True)
 class RowTexts:
-    """Rows by number, as they are to be."""
+    """The texts of rows by number, edited or as they came."""
 
     lines: Mapping[int, bytes]
 
     def original(self, row: int) -> bytes:
-        """The bytes of a row. Raises KeyError for a row elsewhere."""
+        """Return the bytes of a row. Raises KeyError for any other row."""
         return self.lines[row]
 
 
 def revalidate(
     prepared: PreparedFeed, head: bytes, rows: Mapping[int, bytes], delivered: Iterable[pl.DataFrame]
 ) -> RevalidatedRows:
-    """Check rows against the contract as it is now, and against each other and the keys delivered. All are in memory.
+    """Check rows against the current contract, each other and the delivered keys. All rows are in memory.
 
     Args:
         prepared: the feed.
-        head: of the file they are of.
-        rows: by number, in the order of numbers.
+        head: the head of their file.
+        rows: the rows by number, in the order of numbers.
         delivered: `_row` and the contract's key fields, typed, of all rows that were delivered.
 
     Raises:
-        BadInput: one is not one row.
-        ContractBreach: the head is not the contract's.
+        BadInput: the text of a row is not one row.
+        ContractBreach: the head does not match the contract.
     """
-    texts = list(
-        read_one_by_one(make_reader(uncompressed(prepared.feed), prepared.contract, whole=False), head, rows.items())
-    )
-    alone = Check(replace(prepared.contract, unique=()))(iter(texts))
-    known = key_conflicts([batch.rows for batch in alone], prepared.contract, delivered)
-    checked = list(prepared.map(Check(prepared.contract, known, at_once=True)(iter(texts))))
-    tried = RevalidatedRows(
+    reader = make_reader(uncompressed(prepared.feed), prepared.contract, whole=False)
+    batches = list(read_one_by_one(reader, head, rows.items()))
+    without_keys = Check(replace(prepared.contract, unique=()))(iter(batches))
+    conflicts = key_conflicts([batch.rows for batch in without_keys], prepared.contract, delivered)
+    checked = list(prepared.map(Check(prepared.contract, conflicts, at_once=True)(iter(batches))))
+    result = RevalidatedRows(
         tuple(batch.rows for batch in checked if batch.rows.height),
-        tuple(bad for batch in checked for bad in batch.rejected),
+        tuple(rejected for batch in checked for rejected in batch.rejected),
     )
-    found = sorted((*tried.reserved, *(bad.row for bad in tried.bad)))
-    if found != list(rows):
-        counts = Counter([*found, *rows])  # each stands twice where all is well
+    numbers = sorted((*result.valid_rows, *(rejected.row for rejected in result.rejected)))
+    if numbers != list(rows):
+        counts = Counter([*numbers, *rows])  # a row that was read once is counted twice
         wrong = sorted(number for number, count in counts.items() if count != 2)
-        raise BadInput(f"rows {wrong[:10]} do not stand for one row each; edit each into one row")
-    return tried
+        raise BadInput(f"rows {wrong[:10]} are not one row each; edit each into one row")
+    return result
 
 
 def key_conflicts(
     frames: Sequence[pl.DataFrame], contract: Contract, delivered: Iterable[pl.DataFrame]
 ) -> dict[int, tuple[Finding, ...]]:
-    """What is wrong with the rows, typed, that have a key of a delivered row; a key with a null in it is none."""
-    found: dict[int, dict[tuple[str, ...], Finding]] = {}
+    """Return the findings of typed rows that have a key of a delivered row; a key with a null never conflicts."""
+    conflicts: dict[int, dict[tuple[str, ...], Finding]] = {}
     if not frames or not contract.unique:
         return {}
     rows = pl.concat(frames)
@@ -107,10 +106,10 @@ def key_conflicts(
             others = before.select(pl.col(ROW).alias("\0before"), *names)
             both = rows.select(ROW, *names).join(others, on=list(names)).sort(ROW, "\0before")
             for row, first in both.select(ROW, "\0before").iter_rows():
-                listed = ", ".join(names)
-                note = f"the key ({listed}) stands in row {first} already"
-                found.setdefault(row, {}).setdefault(names, Finding(row, code, listed, note))
-    return {row: tuple(findings.values()) for row, findings in found.items()}
+                fields = ", ".join(names)
+                note = f"the key ({fields}) stands in row {first} already"
+                conflicts.setdefault(row, {}).setdefault(names, Finding(row, code, fields, note))
+    return {row: tuple(findings.values()) for row, findings in conflicts.items()}
 
 
 def delivered_keys(
@@ -118,45 +117,45 @@ def delivered_keys(
     entry: ExchangeRecord,
     source: BinaryIO,
     head: bytes,
-    aside: Iterable[int],
+    quarantined: Iterable[int],
     sent: Iterable[tuple[int, bytes]],
 ) -> Iterator[pl.DataFrame]:
-    """The keys of all rows that were delivered, in bounded memory: `_row` and the contract's key fields, typed.
+    """Yield the keys of all delivered rows, in bounded memory: `_row` and the contract's key fields, typed.
 
     Args:
         prepared: the feed.
         entry: the exchange.
         source: its file.
-        head: of the file.
-        aside: the numbers of all rows that ever were in quarantine.
-        sent: those of them that were replayed, as they were.
+        head: the head of the file.
+        quarantined: the numbers of all rows that ever were in quarantine.
+        sent: the replayed rows among them, as they were sent.
 
     Raises:
-        BadInput: a row that was delivered cannot be read any more.
-        ContractBreach: nor can the file.
+        BadInput: a delivered row cannot be read under the current settings.
+        ContractBreach: the file cannot be read under them.
     """
-    agreed = key_fields_only(prepared.contract, prepared.feed)
-    if not agreed.unique:
+    contract = key_fields_only(prepared.contract, prepared.feed)
+    if not contract.unique:
         return
     count = 0
-    kept = pl.DataFrame(pl.Series(ROW, sorted(aside), dtype=pl.get_index_type()))
-    numbers = set(kept[ROW])
-    every = make_reader(prepared.feed, agreed, whole=False).read(source)
-    for batch in chain(
-        every, read_one_by_one(make_reader(uncompressed(prepared.feed), agreed, whole=False), head, sent)
-    ):
+    quarantined_rows = pl.DataFrame(pl.Series(ROW, sorted(quarantined), dtype=pl.get_index_type()))
+    numbers = set(quarantined_rows[ROW])
+    batches_of_file = make_reader(prepared.feed, contract, whole=False).read(source)
+    plain_reader = make_reader(uncompressed(prepared.feed), contract, whole=False)
+    for batch in chain(batches_of_file, read_one_by_one(plain_reader, head, sent)):
         of_file = not isinstance(batch.lines, RowTexts)
         count += (batch.rows.height + len(batch.rejected)) if of_file else 0
-        # of a file that was refused after rows had left, nobody knows which of the others had
-        lost = () if entry.rows["refused"] else (bad for bad in batch.rejected if not of_file or bad.row not in numbers)
-        for bad in lost:
-            told = f"{bad.findings[0].code}: {bad.findings[0].note}"
+        # which rows of a file were delivered is not recorded where it was refused after rows had been sent
+        for row in () if entry.rows["refused"] else batch.rejected:
+            if of_file and row.row in numbers:
+                continue
+            finding = f"{row.findings[0].code}: {row.findings[0].note}"
             raise BadInput(
-                f"row {bad.row} of {entry.file} was delivered and cannot be read as the feed is declared now, so that "
-                f"keys cannot be compared: {told}"
+                f"row {row.row} of {entry.file} was delivered and cannot be read as the feed is declared now, so that "
+                f"keys cannot be compared: {finding}"
             )
-        typed, _ = agreed.check(batch.rows)
-        yield typed.join(kept, on=ROW, how="anti") if of_file else typed
+        typed, _ = contract.check(batch.rows)
+        yield typed.join(quarantined_rows, on=ROW, how="anti") if of_file else typed
     if count != entry.rows["in"]:
         raise BadInput(
             f"{entry.file} has {count:,} rows as the feed is declared now, and had {entry.rows['in']:,} when it was "
@@ -165,52 +164,52 @@ def delivered_keys(
 
 
 def key_fields_only(contract: Contract, feed: Feed) -> Contract:
-    """A contract that asks for the key fields, and nothing of them but that they read as what they are.
+    """Return a contract with only the key fields and their types, without constraints.
 
-    A value that does not read cannot be the key of a row whose value does. A file without header has its fields by
-    place, so there all of them are read.
+    A value that does not parse cannot equal the key of a row whose value does. A file without a header has fields by
+    position, so all of them are read.
     """
     keys = {name for _, names in contract.unique for name in names}
-    by_place = feed.format == "csv" and not feed.dialect.header
+    by_position = feed.format == "csv" and not feed.dialect.header
     return replace(
         contract,
-        names=contract.names if by_place else tuple(name for name in contract.names if name in keys),
+        names=contract.names if by_position else tuple(name for name in contract.names if name in keys),
         fields_match="subset",
-        columns=tuple(replace(one, rules=(), required="") for one in contract.columns if one.name in keys),
+        columns=tuple(replace(column, rules=(), required="") for column in contract.columns if column.name in keys),
         integers=tuple(name for name in contract.integers if name in keys),
         required=(),
     )
 
 
 def uncompressed(feed: Feed) -> Feed:
-    """A feed whose files are not compressed."""
+    """Return the feed with files that are not compressed."""
     return feed.model_copy(update={"compression": "none"})
 
 
-def read_one_by_one(form: FileReader, head: bytes, rows: Iterable[tuple[int, bytes]]) -> Iterator[Batch]:
-    """Read rows, none of which runs into another; batches carry the numbers given. Raises BadInput, ContractBreach."""
-    left = iter(rows)
-    while piece := tuple(islice(left, CHUNK_ROWS)):
-        yield from _read_piece(form, head, piece)
+def read_one_by_one(reader: FileReader, head: bytes, rows: Iterable[tuple[int, bytes]]) -> Iterator[Batch]:
+    """Read rows so that none runs into another; batches have the given numbers. Raises BadInput, ContractBreach."""
+    remaining = iter(rows)
+    while chunk := tuple(islice(remaining, CHUNK_ROWS)):
+        yield from _read_chunk(reader, head, chunk)
 
 
-def _read_piece(form: FileReader, head: bytes, rows: tuple[tuple[int, bytes], ...]) -> Iterator[Batch]:
+def _read_chunk(reader: FileReader, head: bytes, rows: tuple[tuple[int, bytes], ...]) -> Iterator[Batch]:
     lines = [line for _, line in rows]
-    file = BytesIO(b"".join(form.rebuild(head, lines)))
-    found = [line for _, line in form.rows(file)]
-    if len(rows) > 1 and found != lines:
+    file = BytesIO(b"".join(reader.rebuild(head, lines)))
+    split_lines = [line for _, line in reader.rows(file)]
+    if len(rows) > 1 and split_lines != lines:
         middle = len(rows) // 2
-        yield from _read_piece(form, head, rows[:middle])
-        yield from _read_piece(form, head, rows[middle:])
+        yield from _read_chunk(reader, head, rows[:middle])
+        yield from _read_chunk(reader, head, rows[middle:])
         return
-    if len(found) != len(rows):
-        raise BadInput(f"row {rows[0][0]}: {len(found)} rows stand where there was one; edit it into one row")
-    numbers, edited = [number for number, _ in rows], RowTexts(dict(rows))
-    for batch in form.read(file):
-        own = pl.Series(ROW, [numbers[row - 1] for row in batch.rows[ROW]], dtype=pl.get_index_type())
-        bad = tuple(
-            RejectedRow(number, edited.lines[number], tuple(replace(finding, row=number) for finding in one.findings))
-            for one in batch.rejected
-            for number in [numbers[one.row - 1]]
+    if len(split_lines) != len(rows):
+        raise BadInput(f"row {rows[0][0]}: {len(split_lines)} rows instead of one; edit it into one row")
+    numbers, texts = [number for number, _ in rows], RowTexts(dict(rows))
+    for batch in reader.read(file):
+        own_numbers = pl.Series(ROW, [numbers[row - 1] for row in batch.rows[ROW]], dtype=pl.get_index_type())
+        rejected = tuple(
+            RejectedRow(number, texts.lines[number], tuple(replace(finding, row=number) for finding in row.findings))
+            for row in batch.rejected
+            for number in [numbers[row.row - 1]]
         )
-        yield Batch(batch.rows.with_columns(own), edited, bad)
+        yield Batch(batch.rows.with_columns(own_numbers), texts, rejected)

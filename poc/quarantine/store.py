@@ -1,4 +1,4 @@
-"""Rows set aside, kept in the ledger as they came, until a person replays or discards them."""
+"""The quarantine store: rejected rows, kept in the ledger as they came until a person replays or discards them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SELECT_REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedRow:
-    """A row in quarantine. `state` is held, replayed or discarded; `sent` is the row as it was replayed."""
+    """A row in quarantine. `state` is `held`, `replayed` or `discarded`; `sent` is the row as it was replayed."""
 
     row: int
     state: str
@@ -56,54 +56,54 @@ class QuarantineStore:
         self._key = entry.exchange_id
 
     def clear(self) -> None:
-        """Forget the rows that an earlier attempt on the same file held."""
+        """Delete the held rows of an earlier attempt on the same file."""
         self._ledger.execute(DELETE_HELD, {"key": self._key})
 
     def add(self, rows: Sequence[RejectedRow]) -> None:
-        """Hold rows."""
+        """Add rejected rows as `held`."""
         if rows:
             values = [
                 {
-                    "exchange_id": self._key, "row": bad.row, "state": "held", "findings": findings_json(bad.findings),
-                    "original": bad.original,
+                    "exchange_id": self._key, "row": row.row, "state": "held", "findings": findings_json(row.findings),
+                    "original": row.original,
                 }
-                for bad in rows
+                for row in rows
             ]  # fmt: skip
             self._ledger.execute(INSERT_ROW, *values)
 
     def rows(self) -> Iterator[QuarantinedRow]:
-        """All rows of the exchange that ever were in quarantine, in their order; read in pieces, nothing stays locked.
+        """Yield all rows of the exchange that ever were in quarantine, in order, whatever their state.
 
-        What is changed between two pieces is seen in the next.
+        They are read in chunks, so that the ledger stays unlocked; a change between two chunks is visible in the next.
         """
         after = -1
-        while piece := self._ledger.execute(SELECT_ROWS, {"key": self._key, "after": after}):
-            for row, state, findings, original, sent, why in piece:
-                told = tuple(Finding(row, *finding) for finding in json.loads(findings))
-                yield QuarantinedRow(row, state, told, original, sent, why)
-            after = piece[-1][0]
+        while chunk := self._ledger.execute(SELECT_ROWS, {"key": self._key, "after": after}):
+            for row, state, findings_text, original, sent, why in chunk:
+                findings = tuple(Finding(row, *finding) for finding in json.loads(findings_text))
+                yield QuarantinedRow(row, state, findings, original, sent, why)
+            after = chunk[-1][0]
 
     def reasons(self) -> dict[str, int]:
-        """How many rows stand set aside, held or discarded, by the code of the first thing wrong with each."""
+        """Return the number of held and discarded rows by the code of the first finding of each."""
         return dict(self._ledger.execute(SELECT_REASONS, {"key": self._key}))
 
     def update_findings(self, rows: Iterable[RejectedRow]) -> None:
-        """Rows that were tried again and are still bad: what is wrong with them now."""
-        self._change([{"number": bad.row, "findings": findings_json(bad.findings)} for bad in rows])
+        """Update the findings of rows that were rejected again."""
+        self._update([{"number": row.row, "findings": findings_json(row.findings)} for row in rows])
 
     def mark_replayed(self, rows: Iterable[tuple[int, bytes]]) -> None:
-        """Rows that have left quarantine for the outbox, as they were sent."""
-        self._change([{"number": row, "state": "replayed", "sent": sent} for row, sent in rows])
+        """Mark rows as replayed: they have left quarantine for the outbox; `sent` is the row as it was sent."""
+        self._update([{"number": row, "state": "replayed", "sent": sent} for row, sent in rows])
 
     def discard(self, rows: Iterable[int], why: str) -> None:
-        """Rows that a person gave up; they stay in the account as quarantined."""
-        self._change([{"number": row, "state": "discarded", "why": why} for row in rows])
+        """Mark rows as discarded by a person; they stay in the account as quarantined."""
+        self._update([{"number": row, "state": "discarded", "why": why} for row in rows])
 
-    def _change(self, values: list[dict[str, object]]) -> None:
+    def _update(self, values: list[dict[str, object]]) -> None:
         if values:
             self._ledger.execute(UPDATE_HELD, *({**value, "key": self._key} for value in values))
 
 
 def findings_json(findings: Iterable[Finding]) -> str:
-    """Findings of one row as the ledger keeps them."""
-    return json.dumps([[found.code, found.field, found.note] for found in findings])
+    """Return the findings of one row as the JSON text in the ledger."""
+    return json.dumps([[finding.code, finding.field, finding.note] for finding in findings])

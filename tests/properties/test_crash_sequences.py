@@ -256,8 +256,8 @@ class Service:
                     done = replay(ready, entry, find_archived_file(workspace, entry), edits, ledger, self.now)
                 except BadInput:
                     continue  # it is still in the inbox: its rows are not all known yet
-                assert done.still_bad == ()
-                if done.reserved:
+                assert done.still_rejected == ()
+                if done.replayed_rows:
                     resume(ready, find_by_prefix(ledger, entry.exchange_id), self.now, ledger)
 
     def resend(self):

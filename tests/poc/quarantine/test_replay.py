@@ -129,7 +129,7 @@ def test_mended_rows_are_sent_once(start_partner, make_prepared, ledger, broken)
     text = text.replace("2013,13,x,", "2013,1,1,").replace("UA,7,N14228,EWR,IAH,", "UA,7,N14228,EWR,IAH,227,")
     edits = read_export(text.encode(), entry)
     done = replay(prepared, entry, broken, edits, ledger, NOW)
-    assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5, 7), [9])
+    assert (done.replayed_rows, [bad.row for bad in done.still_rejected]) == ((5, 7), [9])
     receipt = resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
     assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
     flights = [record["flight"] for record in partner.held("n")]
@@ -145,7 +145,7 @@ def test_an_edit_that_takes_the_key_of_a_good_row_stays(start_partner, make_prep
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[1]
     done = replay(prepared, entry, broken, {5: line}, ledger, NOW)
-    assert (done.reserved, [f.code for bad in done.still_bad for f in bad.findings]) == ((), ["primary-key"])
+    assert (done.replayed_rows, [f.code for bad in done.still_rejected for f in bad.findings]) == ((), ["primary-key"])
     assert len(partner.held("n")) == 37
 
 
@@ -153,8 +153,8 @@ def test_an_edit_that_takes_the_key_of_a_good_row_stays(start_partner, make_prep
     ("edited", "said"),
     [
         ({4: b"x"}, "row 4 of exchange .* is not in quarantine; held are 5, 7, 9"),
-        ({5: b"a\nb"}, "row 5: 2 rows stand where there was one"),
-        ({5: b""}, "row 5: 0 rows stand where there was one"),
+        ({5: b"a\nb"}, "row 5: 2 rows instead of one"),
+        ({5: b""}, "row 5: 0 rows instead of one"),
     ],
 )
 def test_an_edit_that_is_no_row_is_refused(start_partner, make_prepared, ledger, broken, edited, said):
@@ -197,7 +197,7 @@ def test_edits_that_would_run_together_stay_apart(start_partner, make_prepared, 
     done = replay(
         prepared, entry, broken, {5: first.replace(b",N", b',"N1'), 7: b'4228"' + second, 9: line}, ledger, NOW
     )
-    assert ([bad.row for bad in done.still_bad], done.reserved) == ([5, 7], (9,))
+    assert ([bad.row for bad in done.still_rejected], done.replayed_rows) == ([5, 7], (9,))
     receipt = resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
     assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 38, "quarantined": 2})
 
@@ -208,7 +208,7 @@ def test_a_row_over_two_lines_is_one_row(start_partner, make_prepared, ledger, b
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1").replace(b"N14228", b'"N14\n228"')
     done = replay(prepared, entry, broken, {5: line}, ledger, NOW)
-    assert [(found.code, found.field) for bad in done.still_bad for found in bad.findings] == [
+    assert [(found.code, found.field) for bad in done.still_rejected for found in bad.findings] == [
         ("constraint-error", "tailnum")
     ]
 
@@ -227,16 +227,18 @@ def test_keys_of_delivered_rows_count_under_a_stricter_contract(
     edits = {5: lines[5].replace(b"13,x", b"1,1").replace(b"517", b"518"), 7: lines[8].replace(b"517", b"518")}
     strict = replace(prepared, contract=stricter(prepared.contract))
     done = replay(strict, entry, path, {5: edits[5]}, ledger, NOW)
-    assert (done.reserved, done.still_bad) == ((5,), ())
+    assert (done.replayed_rows, done.still_rejected) == ((5,), ())
     resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
     entry = find_by_prefix(ledger, entry.exchange_id)
     key = "the key (carrier, flight, time_hour) stands in row"
     done = replay(strict, entry, path, {7: edits[7]}, ledger, NOW)
-    assert [found.note for bad in done.still_bad for found in bad.findings] == [f"{key} 8 already"]
+    assert [found.note for bad in done.still_rejected for found in bad.findings] == [f"{key} 8 already"]
     done = replay(replace(prepared, contract=never(prepared.contract)), entry, path, {7: edits[5]}, ledger, NOW)
-    assert f"{key} 5 already" not in [found.note for bad in done.still_bad for found in bad.findings]  # bad in itself
+    assert f"{key} 5 already" not in [
+        found.note for bad in done.still_rejected for found in bad.findings
+    ]  # bad in itself
     done = replay(prepared, entry, path, {7: edits[5]}, ledger, NOW)
-    assert [found.note for bad in done.still_bad for found in bad.findings] == [f"{key} 5 already"]
+    assert [found.note for bad in done.still_rejected for found in bad.findings] == [f"{key} 5 already"]
     flights = [record["flight"] for record in partner.held("n")]
     assert len(flights) == len(set(flights)) == 38
 
@@ -264,10 +266,10 @@ def test_two_edits_with_one_key_send_it_once(start_partner, make_prepared, ledge
     lines = broken.read_bytes().split(b"\n")
     mended = lines[5].replace(b"13,x", b"1,1")
     done = replay(prepared, entry, broken, {5: lines[1], 7: lines[1]}, ledger, NOW)
-    notes = [found.note for bad in done.still_bad for found in bad.findings]
+    notes = [found.note for bad in done.still_rejected for found in bad.findings]
     assert notes == ["the key (carrier, flight, time_hour) stands in row 1 already"] * 2
     done = replay(prepared, entry, broken, {5: mended, 7: mended}, ledger, NOW)
-    assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5,), [7])
+    assert (done.replayed_rows, [bad.row for bad in done.still_rejected]) == ((5,), [7])
 
 
 def test_a_feed_that_is_read_otherwise_now_is_refused(start_partner, make_prepared, ledger, broken):
@@ -347,7 +349,7 @@ def test_rows_in_utf_16_are_replayed(start_partner, make_prepared, ledger, broke
     text = b"".join(export(entry, QuarantineStore(ledger, entry).rows()))
     text = text.replace("13,x,".encode("utf-16-le"), "1,1,".encode("utf-16-le"))
     done = replay(prepared, entry, path, read_export(text, entry), ledger, NOW)
-    assert (done.reserved, [bad.row for bad in done.still_bad]) == ((5,), [7, 9])
+    assert (done.replayed_rows, [bad.row for bad in done.still_rejected]) == ((5,), [7, 9])
     assert resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger).outcome == "done"
     assert "UA5" in [record["flight"] for record in partner.held("n")]
 
@@ -374,7 +376,7 @@ def test_rows_that_do_not_come_back_one_for_one_are_named(make_prepared, monkeyp
     from poc.quarantine import revalidate
 
     monkeypatch.setattr(revalidate, "Check", lambda *_, **__: lambda _: iter(()))
-    with pytest.raises(BadInput, match=r"rows \[5, 7\] do not stand for one row each"):
+    with pytest.raises(BadInput, match=r"rows \[5, 7\] are not one row each"):
         revalidate.revalidate(
             make_prepared("http://127.0.0.1:1", dialect={"header": False}), b"", {5: b"x", 7: b"y"}, []
         )
@@ -400,7 +402,7 @@ def test_rows_replayed_into_a_folder_are_a_file_of_their_own(ledger, dropped):
     """A partner with a folder gets mended rows as one more file, once."""
     prepared, entry, path, edits, file = dropped
     done = replay(prepared, entry, path, edits, ledger, NOW)
-    assert (done.reserved, done.still_bad) == ((5, 9), ())
+    assert (done.replayed_rows, done.still_rejected) == ((5, 9), ())
     assert [line[:15] for line in file.read_text().splitlines()] == ['{"flight":"UA5"', '{"flight":"UA9"']
     assert account(ledger, entry) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
     with pytest.raises(BadInput, match=r"row 5 of exchange .* is replayed"):
@@ -425,11 +427,11 @@ def test_a_replay_into_a_folder_that_dies_is_taken_up(ledger, dropped, monkeypat
     entry = find_by_prefix(ledger, entry.exchange_id)
     done = replay(prepared, entry, path, {} if died == "publish" else {9: edits[9]}, ledger, NOW)
     assert (part.exists(), file.exists()) == (False, died == "publish")
-    assert done.reserved == (() if died == "publish" else (9,))
+    assert done.replayed_rows == (() if died == "publish" else (9,))
     if died == "commit":
         assert replay(
             prepared, find_by_prefix(ledger, entry.exchange_id), path, {5: edits[5]}, ledger, NOW
-        ).reserved == (5,)
+        ).replayed_rows == (5,)
     assert account(ledger, entry) == ("done", {"in": 40, "delivered": 39, "quarantined": 1})
     sent = [line[11:14] for one in file.parent.glob("*.again-*.jsonl") for line in one.read_text().splitlines()]
     assert sorted(sent) == ["UA5", "UA9"]

@@ -65,7 +65,7 @@ def test_rows_that_were_replayed_stand_aside_no_longer(start_partner, make_prepa
     QuarantineStore(ledger, entry).discard([9], "a test flight")
     ledger.commit()
     mended = path.read_bytes().splitlines()[7].replace(b"IAH,", b"IAH,227,", 1)
-    assert replay(prepared, entry, path, {7: mended}, ledger, NOW).reserved == (7,)
+    assert replay(prepared, entry, path, {7: mended}, ledger, NOW).replayed_rows == (7,)
     done = resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
     assert done.account.as_dict()["quarantined"] == 2
     assert done.reasons == {"constraint-error": 1, "primary-key": 1}
