@@ -1,4 +1,4 @@
-"""One target and one reading in, one verdict out. Too little data is never good."""
+"""Judge a target on a reading. Too little data never gives a good verdict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GRADES = "DCBA"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criterion:
-    """One target with what was measured of it.
+    """One target, its reading, and the verdict.
 
     `verdict` is met, not_met, inconclusive, insufficient or invalid for a metric; held, breached or unproven for a
     guardrail.
@@ -38,9 +38,9 @@ class Criterion:
     reading: Reading | None
     verdict: str
     why: str
-    enough: bool  #: whether there was data enough, and of the right kind, for a verdict
-    valid: bool  #: whether the data is of the kind that is asked for, as far as there is any
-    met_on: date | None  #: the first look that met it
+    enough: bool  #: whether there was enough data, of the right kind, for a verdict
+    valid: bool  #: whether the data is of the required kind, as far as there is any
+    met_on: date | None  #: the day of the first evaluation that met it
 
 
 def judge_criteria(
@@ -49,7 +49,7 @@ def judge_criteria(
     as_of: date,
     met_on: Mapping[tuple[str, str, str], date],
 ) -> tuple[Criterion, ...]:
-    """Every target of a milestone, metrics first, judged on the readings of one look."""
+    """Judge every target of a milestone, metrics first, on the readings of one day."""
     return tuple(
         judge_criterion(milestone, role, target, readings.get((target.name, target.faults)), as_of, met_on)
         for role, targets in (("metric", milestone.metrics), ("guardrail", milestone.guardrails))
@@ -65,7 +65,7 @@ def judge_criterion(
     as_of: date,
     met_on: Mapping[tuple[str, str, str], date],
 ) -> Criterion:
-    """One target, judged on one reading."""
+    """Judge one target on one reading."""
     measure = MEASURES[target.name]
     raw, why = _judged(milestone, target, reading, as_of)
     verdict = {"met": "held", "not_met": "breached"}.get(raw, "unproven") if role == "guardrail" else raw
@@ -87,13 +87,13 @@ def judge_criterion(
 
 
 def _judged(milestone: Milestone, target: Target, reading: Reading | None, as_of: date) -> tuple[str, str]:
-    """Verdict of a metric and why. A census that has failed for good is said to have failed at once."""
+    """Return the verdict of a metric and why. A census that has failed for good fails at once."""
     if reading is None or reading.estimate is None:
         return "insufficient", reading.missing if reading else "nothing measured yet"
     measure = MEASURES[target.name]
     census = measure.kind == "census"
     if census and failed_for_good(target, measure.unit, reading.estimate):
-        return "not_met", "everything was counted, and no later count can mend it"
+        return "not_met", "everything was counted, and no later count can change it"
     lacking = _lacking(milestone, reading, as_of)
     if lacking:
         return lacking
@@ -110,37 +110,37 @@ def _judged(milestone: Milestone, target: Target, reading: Reading | None, as_of
 
 
 def _lacking(milestone: Milestone, reading: Reading, as_of: date) -> tuple[str, str] | None:
-    """What keeps a reading from being judged at all, or None."""
+    """Return the verdict and the reason if a reading cannot be judged yet or at all, else None."""
     rules = milestone.evidence
     if rules.mode == "fixed" and as_of < milestone.due:
         return "insufficient", f"judged once, on {day(milestone.due)}"
     if reading.missing:
         return "insufficient", reading.missing
-    wrong = why_unusable(rules, reading)
-    return ("invalid", wrong) if wrong else None
+    unusable = why_unusable(rules, reading)
+    return ("invalid", unusable) if unusable else None
 
 
 def why_unusable(rules: EvidenceRules, reading: Reading) -> str:
-    """Why a reading can prove nothing however much there is of it; "" where it may."""
+    """Return why a reading can never prove anything, however much data there is; "" where it can."""
     if GRADES.index(reading.grade or "D") < GRADES.index(rules.min_grade):
-        return f"evidence of grade {reading.grade}; grade {rules.min_grade} is asked for"
+        return f"evidence of grade {reading.grade}; grade {rules.min_grade} is required"
     if reading.coverage is not None and reading.coverage < rules.min_coverage:
         have, need = percent(reading.coverage), percent(rules.min_coverage)
-        return f"both sides did {have} of the work that counts; {need} is asked for"
+        return f"both sides did {have} of the work that counts; {need} is required"
     return ""
 
 
 def reaches_target(target: Target, value: float) -> bool:
-    """Whether a value is at its target or better."""
+    """Return whether a value is at its target or better."""
     return value >= target.value if target.direction == "at_least" else value <= target.value
 
 
 def failed_for_good(target: Target, unit: str, value: float) -> bool:
-    """Whether a census has missed a target that no further counting can reach: a count only grows."""
-    hopeless = unit != "share" if target.direction == "at_most" else target.value == 1
-    return hopeless and not reaches_target(target, value)
+    """Return whether a census has missed its target for good: a count only grows."""
+    lost = unit != "share" if target.direction == "at_most" else target.value == 1
+    return lost and not reaches_target(target, value)
 
 
 def all_reached(done: tuple[Criterion, ...]) -> bool:
-    """Whether all metrics are met and all guardrails held."""
+    """Return whether all metrics are met and all guardrails held."""
     return all(c.verdict in {"met", "held"} for c in done)

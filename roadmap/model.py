@@ -1,4 +1,4 @@
-"""The values of a judgement: a verdict with its reasons, criteria, forecasts and advice, and the evidence behind it."""
+"""The values of a judgement: evidence, verdict, reasons, forecasts, advice and decisions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """Why a status is what it is: a code for programs, numbers in words, and what would change it."""
+    """A reason for a status: a code for programs, a text with its numbers, and what would change it."""
 
     code: str
     text: str
@@ -27,7 +27,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What is known of a milestone on one day."""
+    """The verdict on a milestone as of one day."""
 
     code: str
     title: str
@@ -36,14 +36,14 @@ class Verdict:
     owner: str
     start: date
     due: date
-    first_due: date  #: of the first plan; `slip_days` says how far `due` has moved from it
+    first_due: date  #: of the first plan; `slip_days` is how far `due` has moved from it
     revision: int  #: of the plan; 1 is the first
     last_start: date  #: the last responsible start
-    status: str  #: a key of `words.STATUS`
+    status: str  #: a key of `STATUS` in roadmap.wording.verdicts
     as_of: date
     reasons: tuple[Reason, ...]
     criteria: tuple[Criterion, ...]
-    forecasts: tuple[Forecast, ...]  #: empty once proven: there is nothing left to foresee
+    forecasts: tuple[Forecast, ...]  #: empty once proven
     proven_on: date | None
     measured_from: date | None  #: first day on which the subject was measured, since the start
     measured_to: date | None  #: last day of it
@@ -53,75 +53,76 @@ class Verdict:
 
     @property
     def slip_days(self) -> int:
-        """Days that the due date lies after the first plan's; below 0 it lies before."""
+        """Days from the first plan's due date to the present one; negative if it was moved forward in time."""
         return (self.due - self.first_due).days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What somebody decided: continue, change, pause, stop or resume."""
+    """A decision on a milestone: continue, change, pause, stop or resume."""
 
     id: int
     choice: str
     owner: str
     why: str
-    until: str  #: "" or the last day of a pause, as an ISO date; a pause with any other words here holds until resumed
+    until: str  #: the last day of a pause as an ISO date, or ""; with any other words a pause holds until resumed
     as_of: date
 
     @property
     def last_day(self) -> date | None:
-        """The last day that a pause holds; None where it has no end, or is no pause."""
+        """The last day of a pause; None if it has no end or is no pause."""
         try:
             return date.fromisoformat(self.until) if self.choice == "pause" else None
         except ValueError:
             return None
 
-    def over(self, today: date) -> bool:
-        """Whether this is a pause that ended by itself: its last day is past."""
+    def ended(self, today: date) -> bool:
+        """Return whether this is a pause whose last day is past."""
         return self.last_day is not None and today > self.last_day
 
     def holds(self, today: date) -> bool:
-        """Whether this keeps a milestone paused or stopped today."""
-        return self.choice in {"pause", "stop"} and not self.over(today)
+        """Return whether this keeps a milestone paused or stopped on a day."""
+        return self.choice in {"pause", "stop"} and not self.ended(today)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What was found of a milestone up to a day; empty when nothing was.
+    """The evidence on a milestone up to a day; empty where nothing was measured.
 
-    `readings` is the last look inside the window, by measure and faults. `proof` is the look that proved it.
+    `readings` are those of the last evaluation inside the window, by measure and faults; `proof` are those of the
+    evaluation that proved the milestone.
     """
 
     readings: Mapping[tuple[str, str], Reading] = field(default_factory=dict)
     proof: Mapping[tuple[str, str], Reading] = field(default_factory=dict)
     met_on: Mapping[tuple[str, str, str], date] = field(default_factory=dict)  #: by role, measure, faults
     proven_on: date | None = None
-    first_day: date | None = None  #: first day the subject was measured, since the start
+    first_day: date | None = None  #: on which the subject was measured, since the start
     last_day: date | None = None
     decision: Decision | None = None  #: the latest
     spent: float | None = None  #: None: nothing recorded, which is not 0
-    planned_on: date | None = None  #: the day on which the plan it is judged by was recorded
-    first_due: date | None = None  #: of the first plan; None: the plan at hand is the first
+    planned_on: date | None = None  #: the day on which the present plan was recorded
+    first_due: date | None = None  #: of the first plan; None: the present plan is the first
     plan_revision: int = 1
-    stalled_before: bool = False  #: whether the review a week earlier found it stalled, too
-    looked: Checkpoint | None = None  #: how far was looked for this; None: there was no day to look on
-    mode: str = ""  #: "replay" or "live"; "" takes it from the readings
+    stalled_before: bool = False  #: whether the previous review found it stalled
+    checkpoint: Checkpoint | None = None  #: of the evaluations so far; None: there was no day to evaluate
+    mode: str = ""  #: "replay" or "live"; "" means that of the readings
 
     @property
     def block_days(self) -> int:
-        """Days that a block takes: a replayed week, a day in production; a week where nothing tells."""
+        """Days of a block: 7 in a replay, 1 in production; 7 while the mode is unknown."""
         modes = {self.mode} - {""} or {reading.mode for reading in self.readings.values()}
         return block_days(modes.pop()) if len(modes) == 1 else BLOCK_DAYS
 
 
 def last_finished_day(mode: str, today: date) -> date:
-    """The last day that is over: today in a replay, which stands at the end of a block; in production yesterday."""
+    """Return the last day that is complete: today in a replay, which ends with a block; in production yesterday."""
     return today - timedelta(days=1) if mode == "live" and today > date.min else today
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """A computed proposal: `choice` is continue, change, pause, stop or resume; `text` says why."""
+    """A computed proposal: `choice` is continue, change, pause, stop or resume; `text` is its reason."""
 
     choice: str
     text: str
@@ -129,18 +130,18 @@ class Advice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """Where one measure leads, as of one day; what cannot be said is None, and `text` says why."""
+    """The forecast of one target as of one day; an unknown number is None, and `text` gives the reason."""
 
     name: str
     role: str  #: "metric" or "guardrail"
     faults: str
     as_of: date
     due: date
-    points: int  #: weeks of evidence that it rests on
+    points: int  #: weeks of evidence behind it
     estimate: float
-    odds: float | None  #: that the target is proven by the due date, 0 to 1
-    expected_on: date | None  #: when it would be proven if the estimate stays as it is; None: not within three years
-    ceiling: float | None  #: the best it can still be by the due date, if every block to come were perfect
+    odds: float | None  #: probability that the target is proven by the due date, 0 to 1
+    expected_on: date | None  #: when it is proven if the estimate stays as it is; None: not within three years
+    ceiling: float | None  #: the best value possible by the due date, with perfect blocks from now on
     text: str
 
 
@@ -150,15 +151,15 @@ MetOn = dict[tuple[str, str, str], date]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """What the looks of a milestone found, up to the last of them."""
+    """What the evaluations of a milestone found so far, so that the next judgement need not repeat them."""
 
-    until: date  #: the last look
-    met_on: MetOn  #: the first look that met each target
-    proven_on: date | None  #: the look that found all of them met; none was taken after it
-    sha256: str = ""  #: of all that the looks rested on; "" until it is kept
+    until: date  #: the day of the last evaluation
+    met_on: MetOn  #: the day on which each target was first met
+    proven_on: date | None  #: the day on which all were met; nothing is evaluated after it
+    sha256: str = ""  #: of the inputs of all evaluations; "" until it is recorded
 
     def to_json(self) -> dict[str, Any]:
-        """As plain data, to be kept with an evaluation."""
+        """Return the checkpoint as plain data, to be recorded with an evaluation."""
         return {
             "until": self.until.isoformat(),
             "proven_on": self.proven_on.isoformat() if self.proven_on else None,

@@ -97,7 +97,7 @@ def _in_unit(column: ChartColumn, time: TimeUnit) -> ChartColumn:
     """Return a column of seconds in the unit of the table; the data stays in seconds."""
     if column.name not in TIME_COLUMNS:
         return column
-    return replace(column, digits=time.digits, times=time.times, shown=column.label.removesuffix("s") + time.unit)
+    return replace(column, digits=time.digits, times=time.factor, shown=column.label.removesuffix("s") + time.unit)
 
 
 def _block_run_keys(week: BlockPoint, spans: Sequence[MilestoneSpan], faults: str) -> dict[str, object]:

@@ -57,7 +57,7 @@ def draw_busy(
         unit: the unit of all numbers in the figure.
     """
     lines = [("baseline", "control_s", "monolith"), ("target", "target_s", target), ("service", "subject_s", "service")]
-    scaled = frame.assign(**{column: frame[column] * unit.times for _, column, _ in lines})
+    scaled = frame.assign(**{column: frame[column] * unit.factor for _, column, _ in lines})
     return _draw_blocks("busy", scaled, [("", lines)], f".{unit.digits}f", f" {unit.unit}", marks=marks, window=window)
 
 

@@ -132,7 +132,7 @@ SITUATIONS = {
         "Only one side has run, or both with nothing in common to compare.",
         _example(
             0, 0, 0, blocks=0,
-            sides=RunsOfBothSides(subject="service@1", control="monolith", ours=3, theirs=0, why=""),
+            sides=RunsOfBothSides(subject="service@1", control="monolith", subject_runs=3, control_runs=0, why=""),
         ),
     ),
     "none": ("Nothing was measured.", _example(0, 0, 0, blocks=0, start=date(2013, 2, 1), today=date(2013, 1, 10))),

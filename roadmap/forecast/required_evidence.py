@@ -159,7 +159,7 @@ def _by_count(asked: _TargetState) -> _Found:
     least, reading = asked.milestone.evidence.min_blocks, asked.reading
     if reading and reading.estimate is not None and failed_for_good(asked.target, asked.measure.unit, reading.estimate):
         said = reading_text(replace(reading, missing=""), asked.measure.unit, "census")
-        return None, None, "", f"it stands at {said}, and no later count can mend it"
+        return None, None, "", f"it stands at {said}, and no later count can change it"
     text = f"everything is counted, so {plural(least, block_noun(asked.days))} at the target prove it"
     return least, asked.target.value, "", text
 

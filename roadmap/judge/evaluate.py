@@ -1,6 +1,7 @@
-"""From a store to verdicts: judged and kept, judged for a page, or judged as of an earlier day.
+"""Judge the milestones of a plan: recorded, for a page, or as of an earlier day.
 
-How evidence is found is told in `looks`, what is kept of it in `keeping`, and how plans stay visible in `revisions`.
+Evidence is gathered first (`evidence`), then judged (`status`); `records.evaluations` records the result, and
+`plan.revisions` the plans.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Plan
 
-#: Statuses that a decision sets.
+#: Statuses set by a decision.
 SET_BY_DECISION = frozenset({"paused", "stopped"})
 
 
 def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> list[Verdict]:
-    """Judge all milestones and keep what is new: baselines are pinned, plans, evaluations and forecasts appended.
+    """Judge all milestones and record what is new: pinned weights, plans, evaluations and forecasts.
 
-    The same evidence judged again on the same day adds nothing. A proof is kept as of the look that gave it.
+    The same evidence judged again on the same day adds nothing. A proof is recorded as of the day that gave it.
 
     Raises:
         PlanError: a milestone that has started was changed without a new revision.
@@ -40,31 +41,29 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
     revisions.check_revisions(db, plan)
     revisions.record_plans(db, plan, today, now_us)
     for milestone in plan.milestones:
-        for asked in milestone_questions(db, milestone, today).values():
-            evaluations.pin_weights(db, asked, now_us)
+        for question in milestone_questions(db, milestone, today).values():
+            evaluations.pin_weights(db, question, now_us)
     verdicts = []
     known: Read = {}
     for milestone in plan.milestones:
         windows = load_windows(db, milestone, today, known)
         evidence = gather_evidence(db, milestone, windows, today)
         verdict = judge(milestone, evidence, today, built)
-        looked = with_inputs_hash(evidence.looked, windows)
+        checkpoint = with_inputs_hash(evidence.checkpoint, windows)
         if evidence.proven_on and evidence.proof:
             then = replace(evidence, readings=evidence.proof, decision=None, spent=None, stalled_before=False)
-            evaluations.record_evaluation(
-                db, milestone, judge(milestone, then, evidence.proven_on, built), None, looked, now_us
-            )
-        evaluations.record_evaluation(db, milestone, verdict, evidence.decision, looked, now_us)
+            proof = judge(milestone, then, evidence.proven_on, built)
+            evaluations.record_evaluation(db, milestone, proof, None, checkpoint, now_us)
+        evaluations.record_evaluation(db, milestone, verdict, evidence.decision, checkpoint, now_us)
         verdicts.append(verdict)
     return verdicts
 
 
 def days_to_judge(db: Database, today: date) -> list[date]:
-    """The days to judge as of, in order; the last of them is today.
+    """Return the days to judge as of, in order; the last of them is today.
 
-    In production that is today alone. A replay's calendar turns from block end to block end: those after the newest
-    evaluation are judged first. Where that is today's already, as after another round over the same weeks, only today
-    is judged: what was judged stays judged.
+    In production that is today alone. In a replay it is the end of every block after the newest evaluation. Where the
+    newest evaluation is of today already, as after another round over the same weeks, only today is judged again.
     """
     if clock_of(db) == "live":
         return [today]
@@ -72,12 +71,12 @@ def days_to_judge(db: Database, today: date) -> list[date]:
         "SELECT DISTINCT block_end FROM run_block WHERE block_end < ? "
         "AND block_end > (SELECT COALESCE(MAX(as_of), '') FROM evaluation) ORDER BY block_end"
     )
-    found = db.execute(sql, (today.isoformat(),)).fetchall()
-    return [*(date.fromisoformat(end) for (end,) in found), today]
+    rows = db.execute(sql, (today.isoformat(),)).fetchall()
+    return [*(date.fromisoformat(end) for (end,) in rows), today]
 
 
 def judge_all(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
-    """Judge all milestones on a reader, keeping nothing: what pages show.
+    """Judge all milestones for a page, recording nothing.
 
     Raises:
         PlanError: a milestone that has started was changed without a new revision.
@@ -87,7 +86,7 @@ def judge_all(db: Database, plan: Plan, today: date, built: int) -> list[Verdict
 
 
 def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> tuple[Plan, list[Verdict]]:
-    """Judge all milestones as they stood on an earlier day, by the plans of that day, keeping nothing.
+    """Judge all milestones as of an earlier day, by the plans of that day, recording nothing.
 
     Returns:
         The plan of that day, and its verdicts.
@@ -112,16 +111,16 @@ def _judge(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
 def judge_without_decisions(
     db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, built: int
 ) -> tuple[Verdict, ...]:
-    """Return the verdicts of a plan, those set by a decision (paused, stopped) judged again without it.
+    """Return the verdicts of a plan; those set by a decision (paused, stopped) are judged again without it.
 
-    A decision stands beside what was computed, never instead of it.
+    A page shows a decision beside the computed status, never instead of it.
     """
-    found = []
+    result = []
     for milestone, verdict in zip(plan.milestones, verdicts, strict=True):
         if verdict.status not in SET_BY_DECISION:
-            found.append(verdict)
+            result.append(verdict)
             continue
         windows = load_windows(db, milestone, today)
         evidence = gather_evidence(db, milestone, windows, today)
-        found.append(judge(milestone, replace(evidence, decision=None), today, built))
-    return tuple(found)
+        result.append(judge(milestone, replace(evidence, decision=None), today, built))
+    return tuple(result)

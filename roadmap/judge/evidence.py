@@ -1,13 +1,14 @@
-"""From the store to evidence: the looks taken at the end of every block.
+"""Gather the evidence on a milestone from the store, evaluated at the end of every block.
 
-The window of a milestone opens at its start. At the end of each block, from `min_blocks` on, all targets are looked at
-together; the first look at which all metrics are met and all guardrails held proves the milestone, for good. A proven
-milestone's window closes at its due date (or at the look that proved it late), and what was lost until then is said as
-"regressed since". An unproven one stays open past its due date for as long as its subject is measured: a late proof.
-With `mode = "fixed"` there is one look only, at the last block that ends by the due date.
+The window of a milestone opens at its start. At the end of each block, from `min_blocks` on, all targets are evaluated
+together; the first evaluation in which all metrics are met and all guardrails held proves the milestone, for good. The
+window of a proven milestone closes at its due date (or at the evaluation that proved it late), and what was lost until
+then is reported as "regressed since". The window of an unproven one stays open past its due date for as long as its
+subject is measured: a late proof. With `mode = "fixed"` there is one evaluation only, at the last block that ends by
+the due date.
 
-A look is taken when its block is over. A replay's today is the end of its last block; in production the day that runs
-is shown in the readings and proves nothing, for its good morning may have a bad evening.
+A block is evaluated when it is complete. A replay's today is the end of its last block; in production the present day
+is shown in the readings and proves nothing, as a good morning may be followed by a bad evening.
 
 A proof holds for the targets and the measurement series it was given for; a new target or series is judged anew.
 """
@@ -45,7 +46,7 @@ A_WEEK = timedelta(days=7)
 
 
 def milestone_question(milestone: Milestone, today: date, mode: str, faults: str) -> Question:
-    """What a milestone asks of the store. Live runs meet real faults, and all share one series."""
+    """Return the question a milestone asks of the store. Live runs meet real faults, and all share one series."""
     live = mode == "live"
     return Question(
         subject=milestone.subject,
@@ -63,37 +64,38 @@ def milestone_question(milestone: Milestone, today: date, mode: str, faults: str
 
 
 def milestone_questions(db: Database, milestone: Milestone, today: date) -> dict[str, Question]:
-    """What a milestone's targets ask, by the faults that the plan names."""
+    """Return the questions of a milestone's targets, by the faults that the plan names."""
     mode = clock_of(db)
     names = sorted({target.faults for target in (*milestone.metrics, *milestone.guardrails)})
     return {name: milestone_question(milestone, today, mode, name) for name in names}
 
 
 def load_windows(db: Database, milestone: Milestone, today: date, known: Read | None = None) -> dict[str, Window]:
-    """The windows that a milestone's targets need, by the faults that the plan names; each is read once.
+    """Load the windows that a milestone's targets need, by the faults that the plan names; each is read once.
 
     `known` holds what was read for other milestones of the same judgement.
     """
     asked = milestone_questions(db, milestone, today)
-    read = {one: load_window(db, one, known) for one in asked.values()}
-    return {name: read[one] for name, one in asked.items()}
+    windows = {question: load_window(db, question, known) for question in asked.values()}
+    return {faults: windows[question] for faults, question in asked.items()}
 
 
 def gather_evidence(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date) -> Evidence:
-    """Everything the store knows of a milestone up to a day; past proofs that were kept are honoured."""
+    """Return all evidence on a milestone up to a day; a proof that was recorded earlier counts."""
     series = series_key(windows)
-    kept = recorded_proof(db, milestone, series, today)
-    # the one look of `fixed` depends on the due date, which a proof does not; it is soon taken
+    proven_earlier = recorded_proof(db, milestone, series, today)
+    # the one evaluation of `fixed` depends on the due date, which a proof does not; it costs little to repeat
     anytime = milestone.evidence.mode == "anytime"
-    before = newest_checkpoint(db, milestone, windows, series, today) if anytime else None
-    looked = _evaluate_blocks(milestone, windows, kept, before)
-    met_on, proven_on = (looked.met_on, looked.proven_on) if looked else ({}, None)
-    if kept and proven_on is None:  # on that day all of them were met, whatever its weeks say now
+    previous = newest_checkpoint(db, milestone, windows, series, today) if anytime else None
+    checkpoint = _evaluate_blocks(milestone, windows, proven_earlier, previous)
+    met_on, proven_on = (checkpoint.met_on, checkpoint.proven_on) if checkpoint else ({}, None)
+    if proven_earlier and proven_on is None:  # on that day all targets were met, whatever its weeks say now
         roles = (("metric", milestone.metrics), ("guardrail", milestone.guardrails))
-        met_on = {(role, one.name, one.faults): kept for role, targets in roles for one in targets} | met_on
+        all_met = {(role, t.name, t.faults): proven_earlier for role, targets in roles for t in targets}
+        met_on = all_met | met_on
     proof = readings_as_of(milestone, windows, proven_on) if proven_on else {}
-    if kept and (proven_on is None or kept < proven_on):
-        proof, proven_on = {}, kept
+    if proven_earlier and (proven_on is None or proven_earlier < proven_on):
+        proof, proven_on = {}, proven_earlier
     ends = milestone.due if milestone.evidence.mode == "fixed" else today
     close = min(today, ends if proven_on is None else max(milestone.due, proven_on))
     first, last = first_and_last_day(windows, today)
@@ -108,81 +110,82 @@ def gather_evidence(db: Database, milestone: Milestone, windows: Mapping[str, Wi
         last_day=last,
         decision=latest_decision(db, milestone.code, today),
         spent=sum(entry.amount for entry in spent) if spent else None,
-        planned_on=next((one.as_of for one in plans if one.revision == milestone.revision), None),
+        planned_on=next((plan.as_of for plan in plans if plan.revision == milestone.revision), None),
         first_due=plans[0].due if plans else None,
         plan_revision=milestone.revision,
         stalled_before=_stalled_before(db, milestone.code, today),
         mode=clock_of(db),
-        looked=looked,
+        checkpoint=checkpoint,
     )
 
 
 def readings_as_of(milestone: Milestone, windows: Mapping[str, Window], day: date) -> Readings:
-    """All readings that a milestone's targets need, as of a day."""
+    """Return the readings that a milestone's targets need, as of a day."""
     cut = {faults: window.until(day) for faults, window in windows.items()}
-    wanted = {(target.name, target.faults) for target in (*milestone.metrics, *milestone.guardrails)}
-    return {(name, faults): MEASURES[name].compute(cut[faults]) for name, faults in sorted(wanted)}
+    needed = {(target.name, target.faults) for target in (*milestone.metrics, *milestone.guardrails)}
+    return {(name, faults): MEASURES[name].compute(cut[faults]) for name, faults in sorted(needed)}
 
 
 def series_key(windows: Mapping[str, Window]) -> str:
-    """Which measurements a verdict rests on, as `none:1a2b standard:3c4d`."""
+    """Return the series that a verdict rests on, as `none:1a2b standard:3c4d`."""
     return " ".join(f"{faults}:{window.question.series or '-'}" for faults, window in sorted(windows.items()))
 
 
 def _evaluate_blocks(
-    milestone: Milestone, windows: Mapping[str, Window], kept: date | None, before: Checkpoint | None
+    milestone: Milestone, windows: Mapping[str, Window], proven_earlier: date | None, previous: Checkpoint | None
 ) -> Checkpoint | None:
-    """When each target was first met, and the first look that found all of them met; looking ends there, or at `kept`.
+    """Return when each target was first met, and the first evaluation that found all of them met.
 
-    `before` is what earlier looks at the same found, which need not be taken again. None: there is no day to look on.
+    Evaluation ends there, or at `proven_earlier`. It continues from `previous`, the checkpoint of earlier evaluations
+    of the same inputs. None: there is no day to evaluate.
     """
-    if before and before.proven_on:
-        return before
-    # hashing what each look rests on would take longer than the look; what is stored is read from `windows` again
+    if previous and previous.proven_on:
+        return previous
+    # hashing the inputs of each evaluation would take longer than the evaluation; what is stored is read from `windows`
     unhashed = {faults: replace(window, hashed=False) for faults, window in windows.items()}
     targets = [("metric", target) for target in milestone.metrics]
     targets += [("guardrail", target) for target in milestone.guardrails]
-    met_on: MetOn = dict(before.met_on) if before else {}
-    until = before.until if before else None
-    for look in _evaluation_days(milestone, windows):
-        if until and look <= until:
+    met_on: MetOn = dict(previous.met_on) if previous else {}
+    until = previous.until if previous else None
+    for day in _evaluation_days(milestone, windows):
+        if until and day <= until:
             continue
-        if kept and look > kept:
+        if proven_earlier and day > proven_earlier:
             break
-        until = look
-        cut = {faults: window.until(look) for faults, window in unhashed.items()}
-        read: Readings = {}
-        # those not met so far go first: where one of them is still open, the others need not be read
-        targets.sort(key=lambda one: (one[0], one[1].name, one[1].faults) in met_on)
-        complete = True
+        until = day
+        cut = {faults: window.until(day) for faults, window in unhashed.items()}
+        readings: Readings = {}
+        # targets not met so far go first: while one of them stays open, the others need not be read
+        targets.sort(key=lambda pair: (pair[0], pair[1].name, pair[1].faults) in met_on)
+        all_met = True
         for role, target in targets:
             key = (target.name, target.faults)
-            if (role, *key) in met_on and not complete:
+            if (role, *key) in met_on and not all_met:
                 break
-            if key not in read:
-                read[key] = MEASURES[target.name].compute(cut[target.faults])
-            if judge_criterion(milestone, role, target, read[key], look, met_on).verdict in {"met", "held"}:
-                met_on.setdefault((role, *key), look)
+            if key not in readings:
+                readings[key] = MEASURES[target.name].compute(cut[target.faults])
+            if judge_criterion(milestone, role, target, readings[key], day, met_on).verdict in {"met", "held"}:
+                met_on.setdefault((role, *key), day)
             else:
-                complete = False
-        if complete:
-            return Checkpoint(until=look, met_on=met_on, proven_on=look)
+                all_met = False
+        if all_met:
+            return Checkpoint(until=day, met_on=met_on, proven_on=day)
     return Checkpoint(until=until, met_on=met_on, proven_on=None) if until else None
 
 
 def _evaluation_days(milestone: Milestone, windows: Mapping[str, Window]) -> list[date]:
-    """The days to look on: the ends of the blocks over that have data of the subject, from `min_blocks` on."""
+    """Return the ends of the complete blocks that have data of the subject, from the `min_blocks`-th on."""
     last = min(last_finished_day(window.question.mode, window.question.end) for window in windows.values())
     ends = {end for window in windows.values() for _, end in window.seen() if end <= last.isoformat()}
     days = [date.fromisoformat(end) for end in sorted(ends)][milestone.evidence.min_blocks - 1 :]
     if milestone.evidence.mode == "anytime":
         return days
-    # The criterion refuses a look before the due date, so the last block by then is looked at on the due date itself.
+    # A criterion is not judged before the due date, so the last block by then is evaluated on the due date itself.
     return [milestone.due] if last >= milestone.due and any(day <= milestone.due for day in days) else []
 
 
 def first_and_last_day(windows: Mapping[str, Window], today: date) -> tuple[date | None, date | None]:
-    """First and last day of the blocks, over by a day, that have data of the subject."""
+    """Return the first and the last day of the blocks that ended by a day and have data of the subject."""
     blocks = [block for window in windows.values() for block in window.seen() if block[1] <= today.isoformat()]
     if not blocks:
         return None, None

@@ -1,4 +1,4 @@
-"""The reasons behind each status: codes, numbers in words, and what would change them. Pure."""
+"""Give the reasons for each status: a code, the numbers in words, and what would change it. Pure."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from roadmap.model import Decision, Evidence, Forecast
     from roadmap.plan.milestones import Milestone, Target
 
-#: Working days without an evidence event after which a milestone has stalled.
+#: Working days without evidence or a decision after which a milestone has stalled.
 QUIET_WORKING_DAYS = 10
 
-#: First evidence is due after this share of a milestone's time, but not before and not after so many days.
+#: First evidence is due after this share of a milestone's time, within these limits.
 FIRST_SHARE, FIRST_LEAST_DAYS, FIRST_MOST_DAYS = 1 / 4, 14, 21
 
 RE_PLAN = "a later due date, by a re-plan"
@@ -38,12 +38,12 @@ Criteria = tuple["Criterion", ...]
 def proven(
     milestone: Milestone, proven_on: date, done: Criteria, block_days: int, planned_on: date | None = None
 ) -> Iterator[Reason]:
-    """When it was proven, how late, whether the plan is younger than its proof, and what was lost since."""
+    """Yield when it was proven, how late, whether its plan is younger than the proof, and which targets were lost."""
     late = (proven_on - milestone.due).days
     text = f"every target reached on {day(proven_on)}"
     if planned_on and planned_on > proven_on:
-        text += f"; its plan was recorded on {day(planned_on)}, when that evidence was there already"
-    stays = "nothing: a proof stays, with the evidence it was given on"
+        text += f"; its plan was recorded on {day(planned_on)}, when that evidence existed already"
+    stays = "nothing: a proof stays, with its evidence"
     if late > 0:
         text = f"proven, {plural(late, 'day')} late: {text}; due {day(milestone.due)}"
         yield Reason(code="proven_late", text=text, change=stays)
@@ -57,57 +57,57 @@ def proven(
 
 
 def paused_or_stopped(decision: Decision) -> Reason:
-    """Who paused or stopped it, and why."""
+    """Return who paused or stopped it, and why."""
     verb = DECIDED[decision.choice]
     text = decision_text(decision.choice, decision.owner, until=decision.until, as_of=decision.as_of, why=decision.why)
     return Reason(code=verb, text=text, change="a recorded decision to resume")
 
 
 def pause_over(decision: Decision | None, today: date) -> Iterator[Reason]:
-    """That a pause ended by itself, and nobody has decided since."""
-    if decision and decision.last_day and decision.over(today):
+    """Yield that a pause has ended and no decision was made since."""
+    if decision and decision.last_day and decision.ended(today):
         text = (
             f"the pause that {decision.owner} decided on {day(decision.as_of)} ended on "
-            f"{day(decision.last_day)}, and nothing has been decided since"
+            f"{day(decision.last_day)}, and no decision was made since"
         )
         yield Reason(code="pause_over", text=text, change="a recorded decision")
 
 
 def starts_later(milestone: Milestone, today: date) -> Iterator[Reason]:
-    """That the start lies ahead."""
+    """Yield that the start lies ahead."""
     if today < milestone.start:
         text = f"starts on {day(milestone.start)}, in {plural((milestone.start - today).days, 'day')}"
         yield Reason(code="starts_later", text=text, change="its start")
 
 
 def not_built(milestone: Milestone, built: int) -> Iterator[Reason]:
-    """That its capability does not stand."""
+    """Yield that its service level is not built."""
     if built < milestone.level:
-        text = f"not built: it needs service level {milestone.level}, and level {built} stands today"
+        text = f"not built: it needs service level {milestone.level}, and level {built} is built today"
         yield Reason(code="not_built", text=text, change=f"building service level {milestone.level}")
 
 
 def first_evidence_limit_days(milestone: Milestone) -> int:
-    """Days within which first evidence is due: a quarter of the time, but 14 at the least and 21 at the most."""
+    """Return the days within which first evidence is due: a quarter of the time, from 14 to 21."""
     length = (milestone.due - milestone.start).days + 1
     return math.ceil(min(FIRST_MOST_DAYS, max(FIRST_LEAST_DAYS, length * FIRST_SHARE)))
 
 
 def first_evidence_overdue(milestone: Milestone, evidence: Evidence, today: date) -> bool:
-    """Whether the day by which first evidence was due has come; the first day counts as one.
+    """Return whether the day by which first evidence was due has come; the first day counts as one.
 
-    A pause that is over, and a decision to resume, begin the count anew: the days between were nobody's silence.
+    The end of a pause and a decision to resume restart the count.
     """
     decision, begins = evidence.decision, milestone.start
     if decision and decision.choice == "resume":
         begins = max(begins, decision.as_of)
-    elif decision and decision.last_day and decision.over(today):
+    elif decision and decision.last_day and decision.ended(today):
         begins = max(begins, decision.last_day + timedelta(days=1))
     return (today - begins).days + 1 >= first_evidence_limit_days(milestone)
 
 
 def stalled(milestone: Milestone, evidence: Evidence, today: date, built: int) -> Iterator[Reason]:
-    """That nothing happens: no first evidence in time, or none for ten working days."""
+    """Yield that no first evidence came in time, or none for ten working days."""
     subject = milestone.subject
     missing = list(not_built(milestone, built))
     if evidence.first_day is None:
@@ -121,24 +121,24 @@ def stalled(milestone: Milestone, evidence: Evidence, today: date, built: int) -
             yield Reason(code="no_first_evidence", text=text, change=f"one measured run of {subject}")
         return
     last = _last_event(evidence, today)
-    quiet = working_days(last, today)
-    if quiet >= QUIET_WORKING_DAYS:
-        text = f"no evidence of {subject} for {quiet} working days; the last is of {day(last)}"
+    quiet_days = working_days(last, today)
+    if quiet_days >= QUIET_WORKING_DAYS:
+        text = f"no evidence of {subject} for {quiet_days} working days; the last is of {day(last)}"
         yield Reason(code="gone_quiet", text=text, change=f"a measured run of {subject}, or a decision")
         yield from missing
 
 
 def _last_event(evidence: Evidence, today: date) -> date:
-    """The last evidence, decision, or day of a pause that is over."""
+    """Return the day of the last evidence or decision, or the last day of an ended pause."""
     decision = evidence.decision
     events = [evidence.last_day, evidence.first_day, decision.as_of if decision else None]
-    if decision and decision.over(today):
+    if decision and decision.ended(today):
         events.append(decision.last_day)
     return max(event for event in events if event is not None)
 
 
 def working_days(after: date, until: date) -> int:
-    """Days from Monday to Friday after one day, up to and with another; 0 where that is no later."""
+    """Return the days from Monday to Friday after one day, up to and including another; 0 if it is not later."""
     weeks, rest = divmod(max((until - after).days, 0), 7)
     return 5 * weeks + sum((after.weekday() + i) % 7 < 5 for i in range(1, rest + 1))
 
@@ -146,7 +146,7 @@ def working_days(after: date, until: date) -> int:
 def fact_risks(
     milestone: Milestone, evidence: Evidence, done: Criteria, foreseen: tuple[Forecast, ...], today: date
 ) -> Iterator[Reason]:
-    """Facts, not forecasts, that put a milestone at risk."""
+    """Yield the facts, not forecasts, that put a milestone at risk."""
     days = evidence.block_days
     yield from _too_little_time(milestone, evidence, done, today)
     best_of = {(f.role, f.name, f.faults): f for f in foreseen}
@@ -183,7 +183,7 @@ def _too_little_time(milestone: Milestone, evidence: Evidence, done: Criteria, t
     left = blocks_left(milestone.due, last_counted_day(today, days, evidence.last_day), days)
     if short > left:
         text = (
-            f"fact: {plural(short, f'more {_word(days)}')} of evidence {_is(short)} needed, and {left} "
+            f"fact: {plural(short, f'more {block_noun(days)}')} of evidence {_is(short)} needed, and {left} "
             f"{_is(left)} left before {due}"
         )
         yield Reason(code="fact:too_few_blocks_left", text=text, change=RE_PLAN)
@@ -192,7 +192,7 @@ def _too_little_time(milestone: Milestone, evidence: Evidence, done: Criteria, t
 def forecast_risks(
     milestone: Milestone, done: Criteria, foreseen: tuple[Forecast, ...], block_days: int
 ) -> Iterator[Reason]:
-    """Forecasts that put a milestone at risk: odds below one in two, or a proof expected after the due date only."""
+    """Yield the forecasts that put a milestone at risk: odds below 50%, or a proof expected after the due date."""
     open_ones = {
         (c.role, c.name, c.faults): c for c in done if c.verdict in {"inconclusive", "insufficient", "unproven"}
     }
@@ -201,17 +201,17 @@ def forecast_risks(
         if still is None or one.odds is None:
             continue
         if one.ceiling is not None and not reaches_target(_target(milestone, still), one.ceiling):
-            continue  # a fact has said so
+            continue  # it is a fact already
         late = one.expected_on is None or one.expected_on > milestone.due
         if one.odds < 0.5 or late:
             kind = "unlikely" if one.odds < 0.5 else "late"
             text = f"forecast: {MEASURES[one.name].title}: {one.text}"
-            change = f"a service that is better, more even {_word(block_days)}s, or a later due date"
+            change = f"a better service, more even {block_noun(block_days)}s, or a later due date"
             yield Reason(code=f"forecast:{kind}:{one.name}", text=text, change=change)
 
 
 def open_criterion(done: Criterion, block_days: int) -> Reason:
-    """Why a criterion is not reached."""
+    """Return why a criterion is not reached."""
     said = reading_text(done.reading, done.unit, done.kind, done.target)
     goal = target_text(done.direction, done.target, done.unit)
     title, verdict = MEASURES[done.name].title, VERDICT[done.verdict]
@@ -222,14 +222,14 @@ def open_criterion(done: Criterion, block_days: int) -> Reason:
 
 
 def would_change(verdict: str, block_days: int) -> str:
-    """What would change the verdict on a target that is not reached."""
-    blocks = f"{_word(block_days)}s"
+    """Return what would change the verdict on a target that is not reached."""
+    blocks = f"{block_noun(block_days)}s"
     return {
-        "not_met": f"a service that is truly better; more of the same {blocks} will not do",
-        "breached": f"a service that is truly better; more of the same {blocks} will not do",
+        "not_met": f"a better service; more of the same {blocks} will not do",
+        "breached": f"a better service; more of the same {blocks} will not do",
         "inconclusive": f"more {blocks}, which narrow the range",
-        "insufficient": "the evidence that is missing",
-        "invalid": "evidence of the feeds or the grade that is asked for",
+        "insufficient": "the missing evidence",
+        "invalid": "evidence of the required feeds or grade",
         "unproven": f"more {blocks} of evidence",
     }[verdict]
 
@@ -237,10 +237,6 @@ def would_change(verdict: str, block_days: int) -> str:
 def _target(milestone: Milestone, done: Criterion) -> Target:
     targets = milestone.metrics if done.role == "metric" else milestone.guardrails
     return next(target for target in targets if (target.name, target.faults) == (done.name, done.faults))
-
-
-def _word(block_days: int) -> str:
-    return block_noun(block_days)
 
 
 def _is(number: int) -> str:

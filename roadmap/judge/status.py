@@ -1,13 +1,12 @@
-"""A milestone and its evidence in, a verdict with reasons out. Pure: no database, no clock.
+"""Judge a milestone on its evidence: status, criteria, forecasts, reasons and advice. Pure: no database, no clock.
 
-Statuses follow the table of evidence.md from the top, and the first that fits counts. Each reason carries its numbers
-and says what would change it; no score mixes things that do not mix.
+The statuses form a table; the first row that fits counts. Each reason carries its numbers and says what would change
+it; there is no combined score.
 
-In one place the table is not taken by its letter. "Not built" stands in it above "missed" and "stalled", so that what
-nobody ever builds would be "not started" for ever: never silent, never late, the very drift that these verdicts are
-there to catch. So that a capability is not built excuses its milestone only until first evidence was due; from then
-on the milestone has stalled, and past its due date it is missed. What was measured has been built, wherever it stands
-today, and is judged by its evidence.
+A capability that is not built excuses its milestone only until first evidence was due. From then on the milestone has
+stalled, and past its due date it is missed; otherwise a capability that is never built would stay "not started" for
+ever, never stalled and never late. A capability that was measured has been built, whatever level is built today, and is
+judged by its evidence.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ if TYPE_CHECKING:
 
 
 def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> Verdict:
-    """The verdict on a milestone; `built` is the highest service level that stands today."""
-    # one look, on the due date, is taken once that day is over; a proof has been
-    looked = today if evidence.proven_on else last_finished_day(evidence.mode, today)
-    done = judge_criteria(milestone, evidence.readings, looked, evidence.met_on)
+    """Return the verdict on a milestone; `built` is the highest service level built today."""
+    # the one evaluation of `fixed`, on the due date, waits until that day is complete; a proof did
+    last_day = today if evidence.proven_on else last_finished_day(evidence.mode, today)
+    done = judge_criteria(milestone, evidence.readings, last_day, evidence.met_on)
     foreseen = () if evidence.proven_on else forecast_targets(milestone, evidence.readings, today, evidence.last_day)
     status, why = _status(milestone, evidence, done, foreseen, today, built)
     if status not in {"proven", "stopped"}:
         why += reasons.pause_over(evidence.decision, today)
-    told = status
-    if evidence.decision and evidence.decision.holds(today):  # what the numbers say, whatever was decided
-        told, _ = _status(milestone, replace(evidence, decision=None), done, foreseen, today, built)
+    computed = status
+    if evidence.decision and evidence.decision.holds(today):  # the advice is on the status without it
+        computed, _ = _status(milestone, replace(evidence, decision=None), done, foreseen, today, built)
     return Verdict(
         code=milestone.code,
         title=milestone.title,
@@ -64,15 +63,15 @@ def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> 
         measured_to=evidence.last_day,
         spent=evidence.spent,
         budget=milestone.budget,
-        advice=advise(told, stalled_before=evidence.stalled_before, decision=evidence.decision, today=today),
+        advice=advise(computed, stalled_before=evidence.stalled_before, decision=evidence.decision, today=today),
     )
 
 
 def gate_exit_code(verdict: Verdict, *, allow_insufficient: bool = False) -> int:
-    """Exit code of a gate: 0 proven, 5 failed (missed, not met, breached), 6 everything else.
+    """Return the exit code of a gate: 0 proven, 5 failed (missed, not met, breached), 6 everything else.
 
-    `allow_insufficient` lets pass what has not failed and merely lacks evidence yet: `insufficient` and `on_track`, but
-    not where there is evidence of a kind that can never count.
+    `allow_insufficient` lets a milestone pass that has not failed and only lacks evidence: `insufficient` and
+    `on_track`, but not if some of its evidence is of a kind that can never count.
     """
     if verdict.status == "proven":
         return 0
@@ -90,7 +89,7 @@ def _status(
     today: date,
     built: int,
 ) -> tuple[str, list[Reason]]:
-    """The first row of the table that fits, with its reasons."""
+    """Return the status of the first row of the table that fits, with its reasons."""
     days, decision = evidence.block_days, evidence.decision
     if evidence.proven_on is not None:
         return "proven", list(reasons.proven(milestone, evidence.proven_on, done, days, evidence.planned_on))
@@ -106,8 +105,8 @@ def _status(
         return "missed", [Reason(code="missed", text=text, change="a late proof, or a re-plan"), *unbuilt, *open_ones]
     if unbuilt and evidence.first_day is None and not reasons.first_evidence_overdue(milestone, evidence, today):
         return "not_started", unbuilt
-    if quiet := list(reasons.stalled(milestone, evidence, today, built)):
-        return "stalled", quiet
+    if stall := list(reasons.stalled(milestone, evidence, today, built)):
+        return "stalled", stall
     risks = [
         *reasons.fact_risks(milestone, evidence, done, foreseen, today),
         *reasons.forecast_risks(milestone, done, foreseen, days),

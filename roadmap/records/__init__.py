@@ -1,1 +1,1 @@
-"""Evaluations, decisions and costs as they are kept in the store."""
+"""Record evaluations, decisions and spending in the store, and read them back."""

@@ -1,8 +1,8 @@
-"""How far a milestone was looked at, what was found on the way, and a hash of all that it was found in.
+"""Checkpoint of past evaluations, so that a daily judgement does not repeat them.
 
-Judging a year of production every day would take every earlier look again each time. So each evaluation keeps how far
-was looked; the next judgement begins after that day, provided that everything those looks rested on is still the same,
-cell for cell. Where one cell is not, all looks are taken again: what is found is what a full look finds.
+Each recorded evaluation holds the day up to which the milestone was evaluated and a hash of all inputs up to that day.
+The next judgement continues after that day if every cell of those inputs is unchanged; otherwise it evaluates every
+block again. Either way the result is that of a full evaluation.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 
 def hash_inputs(windows: Mapping[str, Window], day: date) -> str:
-    """Hash of everything that looks until a day can see."""
-    told = [(faults, window.rests_on(day)) for faults, window in sorted(windows.items())]
-    return hashlib.sha256(repr(told).encode()).hexdigest()
+    """Return a hash of all inputs of the evaluations up to a day."""
+    inputs = [(faults, window.rests_on(day)) for faults, window in sorted(windows.items())]
+    return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
 
-def with_inputs_hash(looked: Checkpoint | None, windows: Mapping[str, Window]) -> Checkpoint | None:
-    """The same with the hash of what it rests on."""
-    return replace(looked, sha256=hash_inputs(windows, looked.until)) if looked else None
+def with_inputs_hash(checkpoint: Checkpoint | None, windows: Mapping[str, Window]) -> Checkpoint | None:
+    """Return a checkpoint with the hash of its inputs."""
+    return replace(checkpoint, sha256=hash_inputs(windows, checkpoint.until)) if checkpoint else None
 
 
 def newest_checkpoint(
     db: Database, milestone: Milestone, windows: Mapping[str, Window], series: str, today: date
 ) -> Checkpoint | None:
-    """How far was looked by the newest evaluation of this very plan and series; None where that no longer holds."""
+    """Return the checkpoint of the newest evaluation of this plan and series; None if its inputs have changed since."""
     sql = (
         "SELECT json_extract(verdict, '$.looked') FROM evaluation WHERE code = ? AND as_of <= ? AND series = ? "
         "AND json_extract(verdict, '$.plan_sha256') = ? AND json_extract(verdict, '$.looked.until') <= ? "
@@ -48,11 +48,11 @@ def newest_checkpoint(
     row = db.execute(sql, (milestone.code, day, series, milestone.fingerprint, day)).fetchone()
     if row is None:
         return None
-    kept = json.loads(row[0])
-    found = Checkpoint(
-        until=date.fromisoformat(kept["until"]),
-        met_on={(role, name, faults): date.fromisoformat(on) for role, name, faults, on in kept["met_on"]},
-        proven_on=date.fromisoformat(kept["proven_on"]) if kept["proven_on"] else None,
-        sha256=kept["sha256"],
+    data = json.loads(row[0])
+    checkpoint = Checkpoint(
+        until=date.fromisoformat(data["until"]),
+        met_on={(role, name, faults): date.fromisoformat(on) for role, name, faults, on in data["met_on"]},
+        proven_on=date.fromisoformat(data["proven_on"]) if data["proven_on"] else None,
+        sha256=data["sha256"],
     )
-    return found if hash_inputs(windows, found.until) == found.sha256 else None
+    return checkpoint if hash_inputs(windows, checkpoint.until) == checkpoint.sha256 else None

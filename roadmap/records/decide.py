@@ -1,6 +1,6 @@
-"""Decisions and spending, appended and never changed; each decision keeps the evidence that it was taken on.
+"""Record decisions and spending, appended and never changed, each decision with the evidence behind it.
 
-A wrong entry is mended by a further one: another decision, or the same amount with a minus sign.
+A wrong entry is corrected by a further one: another decision, or the same amount with a minus sign.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def record_decision(
 ) -> RecordedDecision:  # fmt: skip
     """Record a decision on a milestone as of its verdict's day, with that verdict frozen in it.
 
-    `verdict` is the one that `evaluate` has just given and kept.
+    `verdict` is the one that `evaluate` has just returned and recorded.
 
     Raises:
-        Refused: the choice, the words or the day make no sense as things stand.
+        Refused: the choice, a text or the day does not fit the present state.
     """
     today = verdict.as_of
     for name, text in (("why", why), ("owner", owner)):
@@ -56,15 +56,19 @@ def record_decision(
         "evidence": json.dumps({"verdict": to_json(verdict), "evaluation_id": number, "evidence_sha256": sha256}),
         "recorded_at_us": now_us,
     }
-    with write_transaction(db):  # entered first and checked then, so that nobody else decides in between
+    with write_transaction(db):  # insert first, then check: no other decision can come between
         db.table("decision").insert(row)
-        *before, taken = recorded_decisions(db, milestone.code, today)
-        _check(milestone.code, before[-1].decision if before else None, today, choice, until)
-    return taken
+        *earlier, recorded = recorded_decisions(db, milestone.code, today)
+        _check(milestone.code, earlier[-1].decision if earlier else None, today, choice, until)
+    return recorded
 
 
 def _check(code: str, last: Decision | None, today: date, choice: str, until: date | None) -> None:
-    """Whether a choice makes sense after the decision that stands."""
+    """Check that a choice fits after the last decision.
+
+    Raises:
+        Refused: it does not.
+    """
     if choice not in DECIDED:
         raise Refused(f"{code}: {choice!r} cannot be decided; choose one of {', '.join(DECIDED)}")
     if until is not None and choice != "pause":
@@ -90,7 +94,7 @@ def _check(code: str, last: Decision | None, today: date, choice: str, until: da
 def record_spending(
     db: Database, milestone: Milestone, amount: float, note: str, as_of: date, now_us: int
 ) -> float:  # fmt: skip
-    """Record an amount spent on a milestone; a negative one corrects. Returns what is spent by then, all in all.
+    """Record an amount spent on a milestone; a negative one corrects. Returns the total spent by then.
 
     Raises:
         Refused: the amount is 0, no number or beyond `MOST_MONEY`, or the note is blank.
@@ -100,7 +104,7 @@ def record_spending(
             f"{milestone.code}: {amount:g} is not an amount; give one above 0, or below it to correct another"
         )
     if abs(amount) > MAX_AMOUNT:
-        raise Refused(f"{milestone.code}: {amount:g} is more than anything costs; give at most {MAX_AMOUNT:,.0f}")
+        raise Refused(f"{milestone.code}: {amount:g} is too large; give at most {MAX_AMOUNT:,.0f}")
     if not note.strip():
         raise Refused("--note is blank; an entry says what it was spent on")
     row = {

@@ -1,4 +1,4 @@
-"""What was decided and spent, read back from the store as it was recorded."""
+"""Read recorded decisions and spending from the store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostEntry:
-    """One amount that was spent, or taken back."""
+    """One amount spent, or corrected."""
 
     amount: float
     note: str
@@ -24,22 +24,22 @@ class CostEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedDecision:
-    """A decision with what was computed and known when it was taken."""
+    """A decision with the advice and the verdict of the moment it was made."""
 
     decision: Decision
     advice: str  #: "choice: text", as computed then
     evaluation_sha256: str | None  #: hash of the evidence of the evaluation that it rests on
-    verdict: dict[str, Any]  #: the whole verdict of that moment, as `report.to_json` has it
+    verdict: dict[str, Any]  #: of that moment, as `verdict_json.to_json` returns it
 
 
 def latest_decision(db: Database, code: str, today: date) -> Decision | None:
-    """The latest decision on a milestone until a day; None while nobody decided anything."""
-    taken = recorded_decisions(db, code, today)
-    return taken[-1].decision if taken else None
+    """Return the latest decision on a milestone up to a day; None where there is none."""
+    recorded = recorded_decisions(db, code, today)
+    return recorded[-1].decision if recorded else None
 
 
 def recorded_decisions(db: Database, code: str, today: date) -> tuple[RecordedDecision, ...]:
-    """All decisions on a milestone until a day, the first first."""
+    """Return all decisions on a milestone up to a day, oldest first."""
     sql = (
         "SELECT id, choice, owner, why, until, as_of, advice, evidence FROM decision WHERE code = ? AND as_of <= ? "
         "ORDER BY as_of, id"
@@ -50,25 +50,25 @@ def recorded_decisions(db: Database, code: str, today: date) -> tuple[RecordedDe
 def _recorded_decision(
     number: int, choice: str, owner: str, why: str, until: str, as_of: str, advice: str, evidence: str
 ) -> RecordedDecision:  # fmt: skip
-    known = json.loads(evidence or "{}")
-    decided = Decision(
+    frozen = json.loads(evidence or "{}")
+    decision = Decision(
         id=number,
         choice=choice,
-        owner=owner or "somebody",
+        owner=owner or "unknown",
         why=why or "no reason recorded",
         until=until or "",
         as_of=date.fromisoformat(as_of),
     )
     return RecordedDecision(
-        decision=decided,
+        decision=decision,
         advice=advice or "",
-        evaluation_sha256=known.get("evidence_sha256"),
-        verdict=known.get("verdict") or {},
+        evaluation_sha256=frozen.get("evidence_sha256"),
+        verdict=frozen.get("verdict") or {},
     )
 
 
 def cost_entries(db: Database, code: str, today: date) -> tuple[CostEntry, ...]:
-    """All that was recorded as spent on a milestone until a day, the first first."""
+    """Return all spending recorded on a milestone up to a day, oldest first."""
     sql = "SELECT amount, note, as_of FROM cost_entry WHERE code = ? AND as_of <= ? ORDER BY as_of, id"
     return tuple(
         CostEntry(amount=float(amount), note=note or "", as_of=date.fromisoformat(as_of))

@@ -1,4 +1,4 @@
-"""What a judgement leaves behind, only ever appended: pinned baselines, evaluations with their numbers, forecasts."""
+"""Record the results of a judgement, append-only: pinned weights, evaluations with their numbers, and forecasts."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from roadmap.plan.milestones import Milestone
 
 
-def pin_weights(db: Database, asked: Question, now_us: int) -> None:
-    """Pin the weights of a question's series once the control has blocks enough for a verdict to rest on.
+def pin_weights(db: Database, question: Question, now_us: int) -> None:
+    """Pin the weights of a question's series once the control has enough blocks for a verdict.
 
-    They hold from the question's end on. A series that is pinned is left as it is, whatever the day of its pin.
-    In production its blocks before the window count as well: a verdict may rest on that history alone. Whether it has
-    enough is asked of the rollups, so that no window is read with weights that are about to change.
+    They hold from the question's end on. A series that is pinned already stays as it is, whatever the day of its pin.
+    In production, blocks before the window count as well: a verdict may rest on that history alone. The blocks are
+    counted in the rollups, so that no window is read with weights that are about to change.
     """
-    series = asked.series if asked.series is not None else newest_series(db, asked.mode, asked.faults)
-    key = (series, asked.mode, asked.faults)
+    series = question.series if question.series is not None else newest_series(db, question.mode, question.faults)
+    key = (series, question.mode, question.faults)
     pinned = "SELECT 1 FROM baseline WHERE series = ? AND mode = ? AND faults = ? AND system = ?"
-    if series is None or db.execute(pinned, (*key, asked.control)).fetchone():
+    if series is None or db.execute(pinned, (*key, question.control)).fetchone():
         return
     sql = (
         "SELECT DISTINCT block, partner, feed FROM run_block WHERE series = ? AND mode = ? AND faults = ? "
         "AND system = ? AND level = ? AND block >= ? AND block_end <= ? AND held IS NOT NULL"
     )
-    days = ("" if asked.mode == "live" else asked.start.isoformat(), asked.end.isoformat())
-    counted = db.execute(sql, (*key, *parse_subject(asked.control), *days)).fetchall()
-    if len({block for block, *feed in counted if in_scope(asked.scope, *feed)}) >= asked.min_blocks:
-        pin_baseline(db, asked, now_us)
+    days = ("" if question.mode == "live" else question.start.isoformat(), question.end.isoformat())
+    blocks = db.execute(sql, (*key, *parse_subject(question.control), *days)).fetchall()
+    if len({block for block, *feed in blocks if in_scope(question.scope, *feed)}) >= question.min_blocks:
+        pin_baseline(db, question, now_us)
 
 
 def record_evaluation(
@@ -50,10 +50,10 @@ def record_evaluation(
     milestone: Milestone,
     verdict: Verdict,
     decision: Decision | None,
-    looked: Checkpoint | None,
+    checkpoint: Checkpoint | None,
     now_us: int,
 ) -> None:
-    """Append an evaluation with its numbers and forecasts, unless the same was judged the same on the same day."""
+    """Append an evaluation with its numbers and forecasts, unless that day has the same one already."""
     sha256 = _sha256(milestone, verdict, decision)
     with write_transaction(db):
         if _find(db, verdict, sha256) is not None:
@@ -65,7 +65,7 @@ def record_evaluation(
             "as_of": verdict.as_of.isoformat(),
             "status": verdict.status,
             "series": _series(verdict),
-            "verdict": json.dumps(to_json(verdict) | _private(milestone, looked)),
+            "verdict": json.dumps(to_json(verdict) | _private(milestone, checkpoint)),
             "evidence_sha256": sha256,
             "recorded_at_us": now_us,
         }
@@ -90,10 +90,10 @@ def record_evaluation(
         _keep_forecasts(db, verdict, number)
 
 
-def _private(milestone: Milestone, looked: Checkpoint | None) -> dict[str, Any]:
-    """What the next judgement asks of an evaluation, and nobody else."""
-    told = {"looked": looked.to_json()} if looked else {}
-    return {"plan_sha256": milestone.fingerprint} | told
+def _private(milestone: Milestone, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    """Return the keys that only the next judgement reads."""
+    data = {"looked": checkpoint.to_json()} if checkpoint else {}
+    return {"plan_sha256": milestone.fingerprint} | data
 
 
 def newest_status(db: Database, code: str, day: date) -> str | None:
@@ -115,19 +115,19 @@ def recorded_proof(db: Database, milestone: Milestone, series: str, today: date)
 
 
 def evaluation_of(db: Database, milestone: Milestone, verdict: Verdict) -> tuple[int | None, str]:
-    """Number and evidence hash of the evaluation in which a verdict was kept; no number where it was not."""
+    """Return id and evidence hash of the evaluation that recorded a verdict; the id is None if none did."""
     sha256 = _sha256(milestone, verdict, latest_decision(db, milestone.code, verdict.as_of))
     return _find(db, verdict, sha256), sha256
 
 
 def _find(db: Database, verdict: Verdict, sha256: str) -> int | None:
     sql = "SELECT id FROM evaluation WHERE code = ? AND as_of = ? AND evidence_sha256 = ?"
-    found = db.execute(sql, (verdict.code, verdict.as_of.isoformat(), sha256)).fetchone()
-    return None if found is None else int(found[0])
+    row = db.execute(sql, (verdict.code, verdict.as_of.isoformat(), sha256)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def _sha256(milestone: Milestone, verdict: Verdict, decision: Decision | None) -> str:
-    """Hash of all that a verdict was made from, and of what it says."""
+    """Return a hash of the inputs and the result of a verdict."""
     readings = {(c.name, c.faults, c.reading.inputs_sha256 if c.reading else "") for c in verdict.criteria}
     inputs: dict[str, Any] = {
         "method": METHOD,
@@ -144,13 +144,13 @@ def _sha256(milestone: Milestone, verdict: Verdict, decision: Decision | None) -
 
 
 def _series(verdict: Verdict) -> str:
-    """Which measurements a verdict rests on; the same words as `looks.series_of` has for windows."""
+    """Return the series that a verdict rests on, as `evidence.series_key` does for windows."""
     series = {(c.faults, c.reading.series or "-") for c in verdict.criteria if c.reading}
     return " ".join(f"{faults}:{name}" for faults, name in sorted(series))
 
 
 def _keep_forecasts(db: Database, verdict: Verdict, evaluation_id: int | None) -> None:
-    """Append the odds that a verdict gives, the first of a day for each criterion; they are scored later."""
+    """Append the odds in a verdict, the first of a day for each criterion; they are scored later."""
     for forecast in verdict.forecasts:
         if forecast.odds is None:
             continue

@@ -1,4 +1,4 @@
-"""Verdicts as plain data: days are ISO dates, shares 0 to 1, and what is not known is None."""
+"""Verdicts as plain data: days are ISO dates, shares 0 to 1, and unknown values None."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as plain data: days are ISO dates, shares 0 to 1, and what is not known is None."""
+    """Return a verdict as plain data: days are ISO dates, shares 0 to 1, and unknown values None."""
     return {
         "code": verdict.code,
         "title": verdict.title,

@@ -45,7 +45,7 @@ def smallest_difference(weeks: Sequence[BlockPoint]) -> SmallestDifference | Non
         return None
     saved, week = min(both, key=lambda one: one[0])
     how = time_unit(peak_s(weeks))
-    amounts = f"{how.said(week.subject_s or 0.0)} with the service, {how.said(week.control_s or 0.0)} with the monolith"
+    amounts = f"{how.text(week.subject_s or 0.0)} with the service, {how.text(week.control_s or 0.0)} with the monolith"
     when = f"{'on' if _days(week) == 1 else 'from'} {days_between(week.block, week.block_end)}"
     usual, more = _first_decimal_apart(week, [one for _, one in both])
     long = "" if _days(week) == usual else f" ({plural(_days(week), 'day')})"

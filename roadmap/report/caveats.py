@@ -62,7 +62,7 @@ def short_caveats(db: Database | None, head: HeadlineCandidate | None) -> tuple[
 def caveats(db: Database, head: HeadlineCandidate) -> Iterator[Caveat]:
     """Yield the caveats of the headline's time saved, the most serious first."""
     if not head.reading.blocks:
-        start = f"{head.gain.sides.said} So nothing" if head.gain.sides else "Nothing"
+        start = f"{head.gain.sides.sentence} So nothing" if head.gain.sides else "Nothing"
         short = "Nothing is compared yet, so nothing is known of the time saved."
         yield Caveat(title="Nothing compared yet", text=f"{start} is known of the time saved.", short=short)
         return

@@ -28,37 +28,42 @@ if TYPE_CHECKING:
     from roadmap.plan.milestones import Milestone, Plan
 
 
-#: Why both sides together give no number, in a replay, which is compared week by week.
+#: Why two sides that have both run in a replay, which is compared week by week, give no number.
 NOTHING_SHARED = "no week in which both have delivered the same feed"
 
 
 def runs_of_both_sides(db: Database, asked: Question, reading: Reading) -> RunsOfBothSides:
-    """Both sides of a question whose `busy_time_saved` compares nothing."""
+    """Return the runs of each side of a question whose `busy_time_saved` has no number."""
     window = load_window(db, asked)
     live = asked.mode == "live"
-    ours, theirs = (
+    subject_runs, control_runs = (
         int(np.nansum(side["attempts"])) for side in (window.subject, window.history if live else window.control)
     )
-    step, command = _next_step(asked, ours, theirs)
-    why = (reading.missing if live else NOTHING_SHARED) if ours and theirs else ""
+    step, command = _next_step(asked, subject_runs, control_runs)
     return RunsOfBothSides(
-        subject=asked.subject, control=asked.control, ours=ours, theirs=theirs, why=why, step=step, command=command
+        subject=asked.subject,
+        control=asked.control,
+        subject_runs=subject_runs,
+        control_runs=control_runs,
+        why=(reading.missing if live else NOTHING_SHARED) if subject_runs and control_runs else "",
+        step=step,
+        command=command,
     )
 
 
-def _next_step(asked: Question, ours: int, theirs: int) -> tuple[str, str]:
-    """What to do about it; nothing where both have run in production, as only more of it helps."""
+def _next_step(asked: Question, subject_runs: int, control_runs: int) -> tuple[str, str]:
+    """Return the step and the command that lead to a number; "" if both have run in production: more runs will do."""
     if asked.mode != "live":
-        named = f"milepost metrics measure --subjects {asked.control},{asked.subject} --faults {asked.faults}"
-        return "Both are measured by", named
-    if not ours:
+        command = f"milepost metrics measure --subjects {asked.control},{asked.subject} --faults {asked.faults}"
+        return "Both are measured by", command
+    if not subject_runs:
         return "It runs with", f"milepost run --level {parse_subject(asked.subject)[1]}"
-    return ("The monolith’s runs are recorded with", "milepost metrics record") if not theirs else ("", "")
+    return ("The monolith’s runs are recorded with", "milepost metrics record") if not control_runs else ("", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadlineCandidate:
-    """A milestone with its verdict and its gain, as a page needs them."""
+    """A milestone with its verdict, its gain, and the question that the gain answers."""
 
     milestone: Milestone
     verdict: Verdict
@@ -70,18 +75,18 @@ class HeadlineCandidate:
 def headline_candidates(
     db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, built: int, mode: str
 ) -> list[HeadlineCandidate]:
-    """Every milestone that is built and has started, in order of start; without any, the first of the plan."""
+    """Return the milestones that are built and have started, by start; without any, the first of the plan."""
     pairs = sorted(zip(plan.milestones, verdicts, strict=True), key=lambda pair: pair[0].start)
-    standing = [pair for pair in pairs if pair[0].level <= built and pair[0].start <= today] or pairs[:1]
-    return [_candidate(db, milestone, verdict, today, mode) for milestone, verdict in standing]
+    started = [pair for pair in pairs if pair[0].level <= built and pair[0].start <= today] or pairs[:1]
+    return [_candidate(db, milestone, verdict, today, mode) for milestone, verdict in started]
 
 
-def pick_headline(seen: Sequence[HeadlineCandidate]) -> HeadlineCandidate:
-    """The last milestone with enough evidence; else the last that has any, or at least runs; else the first."""
-    enough = [one for one in seen if one.reading.low is not None]
-    some = [one for one in seen if one.reading.blocks]
-    runs = [one for one in seen if one.gain.sides and one.gain.sides.ours]
-    return next((found[-1] for found in (enough, some, runs) if found), seen[0])
+def pick_headline(candidates: Sequence[HeadlineCandidate]) -> HeadlineCandidate:
+    """Return the last milestone with a range; else the last with evidence, then with runs; else the first."""
+    with_range = [candidate for candidate in candidates if candidate.reading.low is not None]
+    with_blocks = [candidate for candidate in candidates if candidate.reading.blocks]
+    with_runs = [candidate for candidate in candidates if candidate.gain.sides and candidate.gain.sides.subject_runs]
+    return next((group[-1] for group in (with_range, with_blocks, with_runs) if group), candidates[0])
 
 
 def _candidate(db: Database, milestone: Milestone, verdict: Verdict, today: date, mode: str) -> HeadlineCandidate:

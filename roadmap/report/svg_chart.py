@@ -89,7 +89,7 @@ def draw_chart(
     first, last = weeks[0].block, weeks[-1].block_end
     step = _step(peak / (3 if height < 150 else 4))
     top = math.ceil(peak * 1.02 / step) * step
-    marks = [(step * n, f"{step * n * how.times:,g} {how.unit}") for n in range(round(top / step) + 1)]
+    marks = [(step * n, f"{step * n * how.factor:,g} {how.unit}") for n in range(round(top / step) + 1)]
     left = round(9 + LETTER * max(len(said) for _, said in marks))
     floor, right = float(height - BOTTOM), float(WIDTH - RIGHT)
 
@@ -209,9 +209,9 @@ def _said(weeks: Sequence[BlockPoint], unit: str, how: TimeUnit) -> str:
             told.append(f"{name} not measured")
             continue
         if len(values) == 1:
-            told.append(f"{name} {how.said(values[0])}")
+            told.append(f"{name} {how.text(values[0])}")
             continue
-        low, middle, high = (how.said(value) for value in (min(values), median(values), max(values)))
+        low, middle, high = (how.text(value) for value in (min(values), median(values), max(values)))
         told.append(f"{name} {middle} in the middle {unit}, from {low} to {high}")
     least = smallest_difference(weeks)
     return "; ".join(told) + "." + (f" {least.said}" if least else "")

@@ -1,1 +1,1 @@
-"""Numbers, dates, gains and verdicts in words."""
+"""Format numbers, dates, gains, verdicts and decisions as words."""

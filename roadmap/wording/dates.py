@@ -17,7 +17,7 @@ def day(when: date, *, year: bool = True) -> str:
 
 
 def days_between(first: date, last: date) -> str:
-    """A stretch of days, both ends included: "1 Jan to 31 Mar 2013"; of one day, that day."""
+    """Format a span of days, both ends included: "1 Jan to 31 Mar 2013"; of one day, "1 Jan 2013"."""
     if first == last:
         return day(last)
     return f"{day(first, year=first.year != last.year)} to {day(last)}"
@@ -27,7 +27,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def timestamp(at_us: int) -> str:
-    """A moment (UTC microseconds): "14 Jan 2013 05:00"."""
+    """Format a moment (UTC microseconds): "14 Jan 2013 05:00"."""
     try:
         when = _EPOCH + timedelta(microseconds=at_us)
     except OverflowError:
@@ -36,7 +36,7 @@ def timestamp(at_us: int) -> str:
 
 
 def rough_duration(time: timedelta) -> str:
-    """A length of time as one would say it: "25 min", "3 h", "2 days"."""
+    """Format a length of time, rounded: "25 min", "3 h", "2 days"."""
     minutes = round(time.total_seconds() / 60)
     if minutes < 120:
         return f"{minutes} min"
@@ -44,7 +44,7 @@ def rough_duration(time: timedelta) -> str:
 
 
 def ago(time: timedelta) -> str:
-    """How long ago something was, to the minute: "just now", "4 minutes ago", "3 hours ago", "2 days ago"."""
+    """Format an age to the minute: "just now", "4 minutes ago", "3 hours ago", "2 days ago"."""
     minutes = int(time.total_seconds() // 60)
     if minutes < 1:
         return "just now"
@@ -86,7 +86,7 @@ def data_until_text(last: date | None) -> str:
 
 
 def day_span(first: date, last: date) -> str:
-    """A stretch of days in short: "23 to 31 Dec 2013", "30 Sep to 6 Oct 2013", "1 Jan 2013" for one."""
+    """Format a span of days in short: "23 to 31 Dec 2013", "30 Sep to 6 Oct 2013"; of one day, "1 Jan 2013"."""
     if first == last:
         return day(first)
     if (first.year, first.month) == (last.year, last.month):

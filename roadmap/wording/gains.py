@@ -18,32 +18,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunsOfBothSides:
-    """How many runs of either side a question finds, in its scope and up to its end."""
+    """How many runs of each side are in the scope of a question, up to its end."""
 
     subject: str
     control: str
-    ours: int  #: runs of the subject since the start
-    theirs: int  #: runs of the control: all of its past in production, since the start in a replay
-    why: str  #: "" or what keeps the two from being compared though both have run
-    step: str = ""  #: what to do next, in words that the command ends
+    subject_runs: int  #: since the start
+    control_runs: int  #: all of its past in production, since the start in a replay
+    why: str  #: why the two cannot be compared although both have run; else ""
+    step: str = ""  #: what to do next, in words that `command` completes
     command: str = ""
 
     @property
-    def said(self) -> str:
-        """Who has run and who has not, as one sentence."""
-        if self.ours and self.theirs:
-            both = f"{plural(self.ours, 'run')} of {self.subject} and {self.theirs:,} of the {self.control}"
+    def sentence(self) -> str:
+        """Which side has run, as one sentence."""
+        if self.subject_runs and self.control_runs:
+            both = (
+                f"{plural(self.subject_runs, 'run')} of {self.subject} and {self.control_runs:,} of the {self.control}"
+            )
             return f"{both}, and nothing to compare: {self.why}."
-        if self.ours:
-            return f"{plural(self.ours, 'run')} of {self.subject}, none of the {self.control} to compare with."
-        if self.theirs:
-            return f"{plural(self.theirs, 'run')} of the {self.control}, none of {self.subject} to compare with."
+        if self.subject_runs:
+            return f"{plural(self.subject_runs, 'run')} of {self.subject}, none of the {self.control} to compare with."
+        if self.control_runs:
+            return f"{plural(self.control_runs, 'run')} of the {self.control}, none of {self.subject} to compare with."
         return f"No run of {self.subject} or the {self.control}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
-    """What is known of one gain: shares of the baseline's time, their likely range, and the weeks behind them."""
+    """One gain, as shares of the baseline's time, with its likely range and the blocks of evidence behind it."""
 
     estimate: float | None
     low: float | None
@@ -54,20 +56,20 @@ class Gain:
     today: date
     start: date
     due: date
-    code: str = ""  #: the milestone it belongs to, as people call it
+    code: str = ""  #: of its milestone
     proven_on: date | None = None  #: when the whole milestone was proven
-    lacks: str = ""  #: what else keeps the milestone from being proven
-    unit: str = "weeks"
-    block_days: int = 7  #: how long one of them takes
-    sides: RunsOfBothSides | None = None  #: who has run, where nothing can be compared
+    lacks: str = ""  #: the other targets that are not reached
+    unit: str = "weeks"  #: what blocks are called
+    block_days: int = 7
+    sides: RunsOfBothSides | None = None  #: the runs of each side, where nothing can be compared
 
     @property
     def has_runs(self) -> bool:
-        """Whether either side has run, be there anything to compare or not."""
-        return bool(self.blocks or (self.sides and (self.sides.ours or self.sides.theirs)))
+        """Whether either side has run, comparable or not."""
+        return bool(self.blocks or (self.sides and (self.sides.subject_runs or self.sides.control_runs)))
 
 
-#: What faults runs met, as a name, and as it stands in a sentence.
+#: The faults that runs met, as a name, and below as a phrase in a sentence.
 FAULTS_NAME = {"standard": "standard faults", "none": "no faults", "real": "as it happened"}
 
 
@@ -76,7 +78,7 @@ FAULTS_PHRASE = {"standard": "under standard faults", "none": "without faults", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer in words: which situation it is, what to say first, what to add, and which command comes next."""
+    """A gain in words: its situation, a headline, a detail, and the next command."""
 
     situation: str
     headline: str
@@ -86,28 +88,28 @@ class Answer:
 
 
 def answer(gain: Gain) -> Answer:
-    """The one sentence for a gain, and the one after it, by the table of situations.
+    """Return the headline and the detail for a gain, by the table of situations.
 
-    A gain beyond its target is called proven only where the whole milestone is; a proof stays said when a later
-    look is worse.
+    A gain beyond its target is called proven only if the whole milestone is. A proof stays when a later evaluation is
+    worse: the gain has then "regressed since".
     """
-    found = _measured(gain)
-    if found.situation == "proven" and gain.proven_on is None and gain.lacks:
-        said = found.headline.removeprefix("Proven. ").removesuffix(".")
+    result = _measured(gain)
+    if result.situation == "proven" and gain.proven_on is None and gain.lacks:
+        clause = result.headline.removeprefix("Proven. ").removesuffix(".")
         return replace(
-            found,
+            result,
             situation="target_reached",
-            headline=f"{said}, but {gain.code} is not proven.",
-            detail=f"{found.detail} Not reached: {gain.lacks}.",
+            headline=f"{clause}, but {gain.code} is not proven.",
+            detail=f"{result.detail} Not reached: {gain.lacks}.",
         )
-    if found.situation not in {"proven", "none", "one_sided"} and gain.proven_on is not None:
+    if result.situation not in {"proven", "none", "one_sided"} and gain.proven_on is not None:
         return replace(
-            found,
+            result,
             situation="regressed",
             headline=f"Proven on {day(gain.proven_on, year=False)}, regressed since.",
-            detail=f"{gained(gain.estimate, gain.low, gain.high, gain.target).capitalize()} by now. {found.detail}",
+            detail=f"{gained(gain.estimate, gain.low, gain.high, gain.target).capitalize()} by now. {result.detail}",
         )
-    return found
+    return result
 
 
 def _measured(gain: Gain) -> Answer:
@@ -117,50 +119,49 @@ def _measured(gain: Gain) -> Answer:
         return Answer(situation="early", headline="Too early to say.", detail=too_early(gain))
     digits = digits_for(gain.low, gain.high)
     low, high = (digits_apart(bound, gain.target, digits) for bound in (gain.low, gain.high))
-    shown = digits_of(gain.estimate, gain.low, gain.high, gain.target)
+    estimate_digits = digits_of(gain.estimate, gain.low, gain.high, gain.target)
     if gain.high < 0:
-        more = f"{percent(-gain.estimate, shown)} more time"
+        more = f"{percent(-gain.estimate, estimate_digits)} more time"
         span = f"Likely between {percent(-gain.high, high)} and {percent(-gain.low, low)} more"
         return Answer(
             situation="slower", headline=f"Slower than the monolith. Runs take {more}.", detail=span + _target(gain)
         )
     if gain.low <= 0:
-        best = (
-            f"Best estimate {less_time(gain.estimate, shown)}, but it could be anywhere from {less_time(gain.low, low)}"
-        )
+        estimate = less_time(gain.estimate, estimate_digits)
+        best = f"Best estimate {estimate}, but it could be anywhere from {less_time(gain.low, low)}"
         return Answer(
             situation="no_difference",
             headline="No clear difference from the monolith.",
             detail=f"{best} to {less_time(gain.high, high)}.",
         )
     between = f"Likely between {percent(gain.low, low)} and {percent(gain.high, high)}"
-    said = f"Runs take {percent(gain.estimate, shown)} less time."
+    headline = f"Runs take {percent(gain.estimate, estimate_digits)} less time."
     if gain.target is None:
-        return Answer(situation="measured", headline=said, detail=f"{between}; no target was set.")
+        return Answer(situation="measured", headline=headline, detail=f"{between}; no target was set.")
     if gain.low >= gain.target:
-        return Answer(situation="proven", headline=f"Proven. {said}", detail=between + _target(gain))
+        return Answer(situation="proven", headline=f"Proven. {headline}", detail=between + _target(gain))
     if gain.high < gain.target:
         late = gain.today > gain.due
         first = "Missed." if late else "Short of the target."
         return Answer(
-            situation="missed" if late else "short", headline=f"{first} {said}", detail=between + _target(gain)
+            situation="missed" if late else "short", headline=f"{first} {headline}", detail=between + _target(gain)
         )
-    best = f"Best estimate {percent(gain.estimate, shown)}, but it could be anywhere from"
+    best = f"Best estimate {percent(gain.estimate, estimate_digits)}, but it could be anywhere from"
     span = f"{percent(gain.low, low)} to {percent(gain.high, high)}"
     return Answer(
         situation="not_proven",
-        headline=f"Not proven yet. {said}",
+        headline=f"Not proven yet. {headline}",
         detail=f"{best} {span}. The target is {percent(gain.target)}.",
     )
 
 
 def _nothing_compared(gain: Gain) -> Answer:
-    """No block that tells anything: because nobody has run, or one side only, or both apart."""
-    begun, sides = gain.start <= gain.today, gain.sides
-    step, command = (sides.step, sides.command) if begun and sides else ("", "")
-    if begun and sides and gain.has_runs:
+    """Return the answer without a comparable block: neither side has run, only one has, or the two do not overlap."""
+    started, sides = gain.start <= gain.today, gain.sides
+    step, command = (sides.step, sides.command) if started and sides else ("", "")
+    if started and sides and gain.has_runs:
         return Answer(
-            situation="one_sided", headline="Too early to say.", detail=sides.said, step=step, command=command
+            situation="one_sided", headline="Too early to say.", detail=sides.sentence, step=step, command=command
         )
     headline, detail = _no_runs(gain)
     return Answer(situation="none", headline=headline, detail=detail, step=step, command=command)
@@ -174,17 +175,17 @@ def _no_runs(gain: Gain) -> tuple[str, str]:
 
 
 def early_look(gain: Gain) -> str:
-    """What a milestone without enough evidence shows so far: a number, no verdict."""
+    """Return what a milestone without enough evidence shows so far: a number, no verdict."""
     if not gain.blocks:
-        if gain.start <= gain.today and gain.sides and gain.sides.ours:
-            return f"Early look at {gain.code}: too early to say. {gain.sides.said}"
+        if gain.start <= gain.today and gain.sides and gain.sides.subject_runs:
+            return f"Early look at {gain.code}: too early to say. {gain.sides.sentence}"
         return " ".join(_no_runs(gain))
-    seen = f" So far {less_time(gain.estimate, 0)}, without a verdict." if gain.estimate is not None else ""
-    return f"Early look at {gain.code}: {too_early(gain)}{seen}"
+    so_far = f" So far {less_time(gain.estimate, 0)}, without a verdict." if gain.estimate is not None else ""
+    return f"Early look at {gain.code}: {too_early(gain)}{so_far}"
 
 
 def too_early(gain: Gain) -> str:
-    """How much evidence there is, and when there could be enough at today's rate."""
+    """Return how much evidence there is, and when there will be enough at the present rate."""
     have = f"{gain.blocks} of {gain.min_blocks} {gain.unit}."
     if gain.blocks >= gain.min_blocks:
         return f"{have} No range can be given yet."
@@ -199,7 +200,7 @@ def _target(gain: Gain) -> str:
 
 
 def less_time(share: float | None, digits: int = 0) -> str:
-    """A gain as people say it: "65% less time", "4% more time", "the same time"."""
+    """Format a gain: "65% less time", "4% more time", "the same time"."""
     if share is None:
         return "no number"
     if round(share * 100, digits) == 0:
@@ -208,7 +209,7 @@ def less_time(share: float | None, digits: int = 0) -> str:
 
 
 def gained(estimate: float | None, low: float | None, high: float | None, target: float | None = None) -> str:
-    """A gain with as many digits as its range supports: "65% less time", the same wherever it is said."""
+    """Format a gain with the digits that its range supports: "65% less time"."""
     return less_time(estimate, digits_of(estimate, low, high, target))
 
 

@@ -1,4 +1,4 @@
-"""Format numbers, shares, rates and durations for people; a missing number becomes a word, never a zero."""
+"""Format numbers, shares, rates and durations; a missing number becomes a word, never a zero."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def digits_for(low: float, high: float) -> int:
-    """Decimals of a percentage that a range supports: one only where it is under two points wide."""
+    """Return the decimals of a percentage that a range supports: one if it is under two points wide, else none."""
     return 0 if high - low >= 0.02 else 1
 
 
 def digits_of(estimate: float | None, low: float | None, high: float | None, target: float | None = None) -> int:
-    """Decimals of an estimate: what its range supports, and none without a range.
+    """Return the decimals of an estimate: what its range supports; none without a range.
 
-    More only where all of the range lies on one side of the target, and the estimate would be rounded onto it.
+    There are more where the whole range lies on one side of the target and the estimate would be rounded onto it.
     """
     if estimate is None or low is None or high is None:
         return 0
@@ -32,7 +32,7 @@ def digits_of(estimate: float | None, low: float | None, high: float | None, tar
 
 
 def digits_apart(share: float, target: float | None, digits: int = 0) -> int:
-    """As many decimals, or more where a share would be rounded onto a target that it is not; three at most."""
+    """Return `digits`, or more where a share would be rounded onto a target it does not equal; three at most."""
     while target is not None and digits < 3 and share != target and _rounded(share, digits) == _rounded(target, digits):
         digits += 1
     return digits
@@ -53,7 +53,7 @@ def digits_to_separate(values: Iterable[float], target: float, unit: str = "shar
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """A share as a percentage, 0.65 -> "65%", with a true minus sign; a missing one in words."""
+    """Format a share as a percentage, 0.65 as "65%", with a true minus sign; None is "not recorded"."""
     if share is None:
         return MISSING
     text = f"{round(share * 100, digits):,.{digits}f}"
@@ -62,9 +62,9 @@ def percent(share: float | None, digits: int = 0) -> str:
 
 
 def span(low: float | None, high: float | None, target: float | None = None) -> str:
-    """A likely range of a share: "63% to 67%"; "" where there is none.
+    """Format the likely range of a share: "63% to 67%"; "" where there is none.
 
-    A bound that would be rounded onto a target it does not reach keeps the digit that shows it: "52% to 59.9%".
+    A bound that would be rounded onto a target it does not equal keeps the digit that shows it: "52% to 59.9%".
     """
     if low is None or high is None:
         return ""
@@ -73,24 +73,24 @@ def span(low: float | None, high: float | None, target: float | None = None) -> 
 
 
 def per_thousand(share: float | None) -> str:
-    """A rate as a count of every 1,000: "20", "3.4", "0"; a missing one in words."""
+    """Format a share as a count of every 1,000: "20", "3.4", "0"; None is "not recorded"."""
     if share is None:
         return MISSING
-    many = share * 1000
-    return f"{many:.1f}" if 0 < many < 9.95 and round(many, 1) != round(many) else f"{many:,.0f}"
+    rate = share * 1000
+    return f"{rate:.1f}" if 0 < rate < 9.95 and round(rate, 1) != round(rate) else f"{rate:,.0f}"
 
 
 def count(number: float | None) -> str:
-    """A count with thousands separators; a missing one in words."""
+    """Format a count with thousands separators; None is "not recorded"."""
     return MISSING if number is None else f"{number:,.0f}"
 
 
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """A counted noun: "1 week", "13 weeks"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """Format a count of a noun given in the singular: "1 week", "13 weeks"; `nouns` is an irregular plural."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
-#: Of fewer exchanges than this nothing is said of every 1,000: one of three is no 333 that anybody has seen.
+#: Fewer exchanges than this are shown as a count, "1 of 3", not as a rate of every 1,000.
 MIN_EXCHANGES_FOR_RATE = 100
 
 
@@ -98,54 +98,54 @@ PER_THOUSAND_UNIT = "of every 1,000"
 
 
 def exchange_share(share: float, exchanges: int) -> str:
-    """A share of exchanges without its unit: "84" of every 1,000, or "1 of 3"."""
+    """Format a share of exchanges without its unit: "84" (of every 1,000), or "1 of 3" if there are few."""
     return (
         per_thousand(share) if exchanges >= MIN_EXCHANGES_FOR_RATE else f"{round(share * exchanges):,} of {exchanges:,}"
     )
 
 
 def exchange_share_unit(exchanges: int) -> str:
-    """What stands after `many`."""
+    """Return the unit that follows `exchange_share`: "of every 1,000", or "exchanges" if there are few."""
     return PER_THOUSAND_UNIT if exchanges >= MIN_EXCHANGES_FOR_RATE else "exchanges"
 
 
-def control_share(share: float | None, exchanges: int, beside: int) -> str:
-    """The control's share in brackets, after one of so many exchanges `beside` it; "" where it is not known."""
+def control_share(share: float | None, exchanges: int, subject_exchanges: int) -> str:
+    """Format the control's share in brackets, to follow the subject's; "" where it is unknown."""
     if share is None:
         return ""
-    other = f" {PER_THOUSAND_UNIT}" if exchanges >= MIN_EXCHANGES_FOR_RATE > beside else ""
+    other = f" {PER_THOUSAND_UNIT}" if exchanges >= MIN_EXCHANGES_FOR_RATE > subject_exchanges else ""
     return f" (was {exchange_share(share, exchanges)}{other})"
 
 
-#: Seconds per 1,000 records; where all of a chart are below it, it is drawn in milliseconds.
+#: Seconds per 1,000 records; a chart whose numbers are all below it is drawn in milliseconds.
 SECONDS_FROM = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeUnit:
-    """The unit that all numbers of one chart have, and its decimals: three figures for the highest of them."""
+    """The unit of all numbers of one chart, and its decimals: three figures for the highest number."""
 
     unit: str  #: "s" or "ms"
-    times: float  #: what seconds are multiplied by
+    factor: float  #: seconds are multiplied by it
     digits: int
 
-    def said(self, seconds: float) -> str:
-        """A number of seconds in this unit: "49.2 ms"."""
-        return f"{seconds * self.times:,.{self.digits}f} {self.unit}"
+    def text(self, seconds: float) -> str:
+        """Format a number of seconds in this unit: "49.2 ms"."""
+        return f"{seconds * self.factor:,.{self.digits}f} {self.unit}"
 
 
 def time_unit(peak_s: float) -> TimeUnit:
-    """The unit for numbers up to a highest one."""
-    unit, times = ("ms", 1000.0) if peak_s < SECONDS_FROM else ("s", 1.0)
-    whole = len(str(int(peak_s * times)))
-    return TimeUnit(unit=unit, times=times, digits=max(0, 3 - whole))
+    """Return the unit for numbers of seconds up to `peak_s`."""
+    unit, factor = ("ms", 1000.0) if peak_s < SECONDS_FROM else ("s", 1.0)
+    whole = len(str(int(peak_s * factor)))
+    return TimeUnit(unit=unit, factor=factor, digits=max(0, 3 - whole))
 
 
 DASH = "\N{EN DASH}"
 
 
 def rate(now: float | None, was: float | None) -> str:
-    """A rate against the baseline's: "20 of every 1,000 (was 50)"."""
+    """Format a rate and the baseline's: "20 of every 1,000 (was 50)"."""
     if now is None:
         return MISSING
     before = "" if was is None else f" (was {per_thousand(was)})"
@@ -153,7 +153,7 @@ def rate(now: float | None, was: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A duration as people read it: `4.2 ms`, `850 ms`, `41 s`, `5m 10s`, `1h 30m`."""
+    """Format a duration: "4.2 ms", "850 ms", "41 s", "5m 10s", "1h 30m"."""
     if seconds is None:
         return MISSING
     if 0 < seconds < 0.00995:

@@ -90,7 +90,7 @@ def test_a_decision_of_an_older_release_has_no_evidence_to_show(
         db.execute("INSERT INTO decision (code, choice, as_of) VALUES ('M1', 'continue', '2013-02-01')")
     db.close()
     (told,) = articles(app_on(store).test_client())
-    assert "M1 continued somebody, 1 Feb 2013" in told
+    assert "M1 continued unknown, 1 Feb 2013" in told
     assert "Computed status then not recorded" in told
     assert "Advised by the numbers Not recorded." in told
     assert "As advised" not in told

@@ -365,7 +365,7 @@ def test_a_count_that_failed_for_good_needs_no_more_weeks(milestone):
     """One record lost is never none again: there is no day, and that is said."""
     lost = requirements(milestone, {("lost_records", "standard"): replace(LOST, estimate=1.0)}, HALFWAY, START, 7)[1]
     assert (lost.blocks, lost.true_gain, lost.earliest) == (None, None, None)
-    assert lost.text == "Records lost, none: it stands at 1 of 1,200 records due, and no later count can mend it"
+    assert lost.text == "Records lost, none: it stands at 1 of 1,200 records due, and no later count can change it"
     held = requirements(milestone, {("lost_records", "standard"): LOST}, HALFWAY, START, 7)[1]
     assert (held.blocks, held.earliest) == (12, DUE)
 

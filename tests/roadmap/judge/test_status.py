@@ -239,7 +239,7 @@ def test_a_failed_target_is_a_fact_before_the_due_date(milestone):
         ),
         (
             "fact: Records lost: 2 of 1,200 records due; target none: breached "
-            "(everything was counted, and no later count can mend it)"
+            "(everything was counted, and no later count can change it)"
         ),
     ]
 
@@ -256,10 +256,10 @@ def test_cost_over_budget_is_a_fact(milestone, spent, expected):
         ({"missing": EARLY, "low": None, "high": None}, "too little evidence for a verdict", True),
         (
             {"coverage": 0.5},
-            "evidence that cannot count: both sides did 50% of the work that counts; 80% is asked for",
+            "evidence that cannot count: both sides did 50% of the work that counts; 80% is required",
             False,
         ),
-        ({"grade": "D"}, "evidence that cannot count: evidence of grade D; grade B is asked for", False),
+        ({"grade": "D"}, "evidence that cannot count: evidence of grade D; grade B is required", False),
     ],
 )
 def test_insufficient_and_invalid_say_there_is_not_enough(milestone, changes, said, passes):

@@ -79,7 +79,7 @@ def test_a_pause_that_is_over_says_so(make):
     """Who, from when, until when, and that nobody decided since."""
     verdict = judge(make("2013-12-31"), Evidence(decision=pause("2013-02-15")), date(2013, 2, 16), 1)
     assert verdict.reasons[-1].text == (
-        "the pause that Ann decided on 1 Feb 2013 ended on 15 Feb 2013, and nothing has been decided since"
+        "the pause that Ann decided on 1 Feb 2013 ended on 15 Feb 2013, and no decision was made since"
     )
 
 

@@ -87,7 +87,7 @@ def test_looking_on_finds_what_a_full_look_finds(live_db, plan, seed):
         if dice.random() < 0.05:
             weigh(live_db, dice)
         windows = evidence.load_windows(live_db, milestone, day)
-        found = evidence.gather_evidence(live_db, milestone, windows, day).looked
+        found = evidence.gather_evidence(live_db, milestone, windows, day).checkpoint
         by_all = full(live_db, plan, day)
         if kept is None:  # a proof that was kept ends all looking, whatever its days say now
             assert (found and (found.until, found.met_on, found.proven_on)) == by_all

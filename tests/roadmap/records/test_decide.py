@@ -38,7 +38,7 @@ def test_a_decision_keeps_who_why_and_what_was_advised(roadmap_db, decided):
     assert (taken.decision.choice, taken.decision.owner, taken.decision.why) == ("change", "Ann", "other files")
     assert taken.decision.as_of == DAY
     row = next(roadmap_db.table("decision").rows)
-    assert row["advice"] == "continue: there is not evidence enough yet to decide on"
+    assert row["advice"] == "continue: there is not enough evidence yet to decide on"
 
 
 def test_a_decision_freezes_its_evidence(roadmap_db, decided, replay, one_milestone):
@@ -152,7 +152,7 @@ def test_an_amount_is_a_number_and_not_nothing(roadmap_db, one_milestone, amount
 def test_an_amount_beyond_all_money_is_refused(roadmap_db, one_milestone, amount):
     """A slip of the pen does not make sums that are no numbers."""
     milestone = load_plan(one_milestone).milestones[0]
-    with pytest.raises(Refused, match="is more than anything costs; give at most 1,000,000,000,000"):
+    with pytest.raises(Refused, match="is too large; give at most 1,000,000,000,000"):
         records_decide.record_spending(roadmap_db, milestone, amount, "work", DAY, 1)
     assert records_decide.record_spending(roadmap_db, milestone, 1e12, "work", DAY, 1) == 1e12
 

@@ -26,7 +26,7 @@ def week(number, control, subject, days=7, exchanges=45, held=19_000):
 )
 def test_a_chart_has_one_unit_and_three_figures_for_its_highest(peak, said):
     """Below a second all is in milliseconds; the decimals are the same for every number of a chart."""
-    assert time_unit(peak).said(0.0492) == said
+    assert time_unit(peak).text(0.0492) == said
 
 
 def test_the_block_with_the_least_saved_is_named_with_its_numbers():
