@@ -1,7 +1,7 @@
-"""The desk of a replay, none of whose work is measured: turn the calendar, hand files in, count what arrived.
+"""The replayed calendar: set the date, hand in files, and count the records that arrived. None of this is measured.
 
-What a block delivered is counted once nothing of it is open any more, at its end or at the latest at the end of the
-replay. A subject whose span is over is handed nothing new, and is kept until what it has open is done.
+The deliveries of a block are counted once it has no open work, at the latest at the end of the replay. A subject whose
+span is over gets no new files, and keeps running until its open work is done.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from metrics.replay.subject_run import ReplayRequest, SubjectRun
 
-#: Day on which nobody is down: that of warm-ups.
+#: Day without outages, for warm-ups.
 QUIET_DAY = date(2012, 1, 1)
 
 HOURS_A_DAY = 24
 
 
 class ReplayCalendar:
-    """The replayed calendar of all subjects of a replay, and the events that tell what came of it."""
+    """The replayed calendar of all subjects of a replay; it records the events of their runs and blocks."""
 
     def __init__(
         self, request: ReplayRequest, recorder: Recorder, endpoint: str, series: str, on_file: Callable[[], None]
@@ -44,129 +44,129 @@ class ReplayCalendar:
         self._arrived: dict[tuple[SubjectRun, int], pl.DataFrame] = {}
         self._calls: dict[tuple[SubjectRun, str, date], int] = {}
 
-    def week(self, block: int, sides: Sequence[SubjectRun]) -> None:
-        """Replay the days of one block for the sides of a round, in the order given."""
+    def replay_block(self, block: int, subjects: Sequence[SubjectRun]) -> None:
+        """Replay the days of one block for the subjects of a round, in the given order."""
         start, end = block_range(block)
         files = [file for file in self._request.workload.files if file.block == block]
-        for side in sides:
-            if side.stands(block):
-                self._open.setdefault(side, []).append(block)
+        for subject in subjects:
+            if subject.is_active(block):
+                self._open.setdefault(subject, []).append(block)
         for day in (start + timedelta(days=n) for n in range((end - start).days + 1)):
             arrived = [file for file in files if file.arrives == day]
-            if arrived or any(side.agenda.has_work(day) for side in sides):
-                self.turn_calendar(day)
-                for side in sides:
-                    self._day(side, day, arrived if side.stands(block) else ())
-            for side in sides:
-                self._tell_outages(side, block, day)
+            if arrived or any(subject.queue.has_work(day) for subject in subjects):
+                self.set_date(day)
+                for subject in subjects:
+                    self._replay_day(subject, day, arrived if subject.is_active(block) else ())
+            for subject in subjects:
+                self._record_outages(subject, block, day)
 
-    def turn_calendar(self, day: date) -> None:
-        """Tell the partner which day it is."""
+    def set_date(self, day: date) -> None:
+        """Set the date at the practice partner."""
         body = day.isoformat().encode()
         request = urllib.request.Request(f"{self._endpoint}/-/today", body, method="PUT")  # noqa: S310
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310
             pass
 
-    def is_open(self, side: SubjectRun) -> bool:
-        """Whether a side has blocks that are not counted, or not compared yet."""
-        return bool(self._open.get(side)) or any(one is side for one, _ in self._arrived)
+    def has_open_blocks(self, subject: SubjectRun) -> bool:
+        """Tell whether a subject has blocks that are not counted or not compared yet."""
+        return bool(self._open.get(subject)) or any(owner is subject for owner, _ in self._arrived)
 
-    def _day(self, side: SubjectRun, day: date, arrived: Sequence[InputFile]) -> None:
-        """What was due in the night, then the operator's look and the new files, then what falls due until midnight."""
-        self._go_on(side, midnight(day), opening_time(day))
-        for task in [*side.agenda.for_operator(), *map(PendingFile, arrived)]:
-            self._run(side, task, opening_time(day))
+    def _replay_day(self, subject: SubjectRun, day: date, arrived: Sequence[InputFile]) -> None:
+        """Run the work due before opening, then the operator's work and the new files, then the work due later."""
+        self._run_due(subject, midnight(day), opening_time(day))
+        for task in [*subject.queue.take_waiting(), *map(PendingFile, arrived)]:
+            self._run(subject, task, opening_time(day))
             if task.attempt == 1:
                 self._on_file()
-        self._go_on(side, opening_time(day), midnight(day + timedelta(days=1)))
+        self._run_due(subject, opening_time(day), midnight(day + timedelta(days=1)))
 
-    def _go_on(self, side: SubjectRun, since: datetime, until: datetime) -> None:
-        """Play the subject's own scheduler: what it has due before a time, in order of time."""
+    def _run_due(self, subject: SubjectRun, since: datetime, until: datetime) -> None:
+        """Play the subject's own scheduler: run its work due before a time, in order of time."""
         for _ in range(MAX_ATTEMPTS_A_DAY):
-            found = side.agenda.next_due(until)
-            if found is None:
+            due = subject.queue.take_due(until)
+            if due is None:
                 return
-            at, task = found
-            self._run(side, task, max(at, since))
+            at, task = due
+            self._run(subject, task, max(at, since))
 
-    def _run(self, side: SubjectRun, task: PendingFile, at: datetime) -> None:
+    def _run(self, subject: SubjectRun, task: PendingFile, at: datetime) -> None:
         self.runs += 1
-        event = side.run(task, at + timedelta(microseconds=self.runs % 1_000_000), self._series)
+        event = subject.run_file(task, at + timedelta(microseconds=self.runs % 1_000_000), self._series)
         self._recorder.record(event)
-        key = (side, event.partner, at.date())
+        key = (subject, event.partner, at.date())
         self._calls[key] = self._calls.get(key, 0) + (event.calls or 0)
 
-    def _tell_outages(self, side: SubjectRun, block: int, day: date) -> None:
-        """Record the calls of this day to each partner that is down on it; and forget the others."""
+    def _record_outages(self, subject: SubjectRun, block: int, day: date) -> None:
+        """Record the calls of a day to each partner that is down on it, and drop the other counts."""
         start, end = block_range(block)
         down = [name for name, days in self._request.workload.plan["down"].items() if day.isoformat() in days]
         for partner in down:
-            calls = self._calls.get((side, partner, day), 0)
-            if calls or side.stands(block):
-                key = self._key(side, partner, start, end)
+            calls = self._calls.get((subject, partner, day), 0)
+            if calls or subject.is_active(block):
+                key = self._block_key(subject, partner, start, end)
                 self._recorder.record(OutageEvent(**key, day=day.isoformat(), hours=HOURS_A_DAY, calls=calls))
-        self._calls = {key: calls for key, calls in self._calls.items() if key[0] is not side}
+        self._calls = {key: calls for key, calls in self._calls.items() if key[0] is not subject}
 
-    def close(self, sides: Sequence[SubjectRun], *, last: bool) -> None:
-        """Count every block of which nothing is open; all of them at the end of the replay."""
-        for side in sides:
-            side.look()
-            busy = set() if last else side.agenda.blocks()
-            for block in [block for block in self._open.get(side, ()) if block not in busy]:
-                self._open[side].remove(block)
-                self._arrived[side, block] = self._count(side, block)
-        control = next(side for side in sides if side.label == self._request.subjects[0])
-        for block in sorted({block for side, block in self._arrived if side is control}):
-            others = [side for side in sides if side is not control and side.stands(block)]
-            if all((side, block) in self._arrived for side in others):
-                theirs = self._arrived.pop((control, block))
-                for side in others:
-                    self._compare(control, side, theirs, self._arrived.pop((side, block)), block)
+    def close_blocks(self, subjects: Sequence[SubjectRun], *, last: bool) -> None:
+        """Count every block without open work; with `last`, at the end of the replay, count all blocks."""
+        for subject in subjects:
+            subject.read_partner()
+            busy = set() if last else subject.queue.open_blocks()
+            for block in [block for block in self._open.get(subject, ()) if block not in busy]:
+                self._open[subject].remove(block)
+                self._arrived[subject, block] = self._record_holdings(subject, block)
+        control = next(subject for subject in subjects if subject.label == self._request.subjects[0])
+        for block in sorted({block for subject, block in self._arrived if subject is control}):
+            others = [subject for subject in subjects if subject is not control and subject.is_active(block)]
+            if all((subject, block) in self._arrived for subject in others):
+                control_records = self._arrived.pop((control, block))
+                for subject in others:
+                    self._record_answers(control, subject, control_records, self._arrived.pop((subject, block)), block)
 
-    def _count(self, side: SubjectRun, block: int) -> pl.DataFrame:
-        """Record what is held of the files of a block, and give back those records."""
+    def _record_holdings(self, subject: SubjectRun, block: int) -> pl.DataFrame:
+        """Record the holdings of the files of a block, and return their records."""
         start, end = block_range(block)
         files = {f"{file.partner}/{file.name}": file for file in self._request.workload.files if file.block == block}
         truth = self._request.workload.truth.filter(pl.col("file").is_in(list(files)))
         key = list(RECORD_KEY)
-        arrived = side.held.join(truth, on=key, how="semi")
-        left = side.held.join(truth, on=key, how="anti")
-        # what belongs to no block that is still open can be explained by no due record
-        strange = left if not self._open[side] else left.clear()
-        side.held = left if self._open[side] else left.clear()
-        foreign = dict(strange.group_by("partner").agg(pl.len()).iter_rows())
+        arrived = subject.held.join(truth, on=key, how="semi")
+        left = subject.held.join(truth, on=key, how="anti")
+        # records of no due row are foreign, unless they may belong to a block that is still open
+        foreign_records = left if not self._open[subject] else left.clear()
+        subject.held = left if self._open[subject] else left.clear()
+        foreign = dict(foreign_records.group_by("partner").agg(pl.len()).iter_rows())
         counted = {name: (due, held, twice) for name, due, held, twice in count_records(arrived, truth).iter_rows()}
         for name, file in files.items():
             if file.original:
                 continue
-            due, held, twice = counted.get(name, (0, 0, 0))  # a file can have no row but broken ones
-            said = side.said.get(name)
+            due, held, twice = counted.get(name, (0, 0, 0))  # all rows of a file can be broken
+            reported = subject.reported.get(name)
             self._recorder.record(
                 HoldingEvent(
-                    **self._key(side, file.partner, start, end),
+                    **self._block_key(subject, file.partner, start, end),
                     file=file.name,
                     due=due,
                     held=held,
                     twice=twice,
-                    lost=max(said.delivered - held, 0) if said else 0,
+                    lost=max(reported.delivered - held, 0) if reported else 0,
                     foreign=foreign.pop(file.partner, 0),
                     broken=len(file.broken),
-                    good_aside=said.good_aside(file, due - held) if said else 0,
+                    good_aside=reported.good_quarantined(file, due - held) if reported else 0,
                 )
             )
         return arrived
 
-    def _compare(
-        self, control: SubjectRun, side: SubjectRun, one: pl.DataFrame, other: pl.DataFrame, block: int
+    def _record_answers(
+        self, control: SubjectRun, subject: SubjectRun, expected: pl.DataFrame, records: pl.DataFrame, block: int
     ) -> None:
         start, end = block_range(block)
-        for partner, compared, equal in compare_records(one, other).iter_rows():
-            key = self._key(side, partner, start, end)
+        for partner, compared, equal in compare_records(expected, records).iter_rows():
+            key = self._block_key(subject, partner, start, end)
             self._recorder.record(AnswerEvent(**key, control=control.label, compared=compared, equal=equal))
 
-    def _key(self, side: SubjectRun, partner: str, start: date, end: date) -> dict[str, Any]:
+    def _block_key(self, subject: SubjectRun, partner: str, start: date, end: date) -> dict[str, Any]:
         return {
-            "system": side.system, "level": side.level, "mode": "replay", "faults": self._request.faults,
-            "series": self._series, "round": side.round, "partner": partner, "feed": FEED,
+            "system": subject.system, "level": subject.level, "mode": "replay", "faults": self._request.faults,
+            "series": self._series, "round": subject.round, "partner": partner, "feed": FEED,
             "block": start.isoformat(), "block_end": end.isoformat(),
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Plan which send of which slot of which file meets which fault."""
+"""Plan the faults of a replay, by file, slot and number of the send."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-#: Times that a slot is sent before nothing goes wrong with it any more.
+#: Sends of a slot that may meet a fault; later sends meet none.
 PLANNED_SENDS = 20
 
 
-#: Rows of a slot: what one request carries on both sides.
+#: Rows of a slot, which is one request on both sides.
 SLOT_ROWS = 500
 
 
 def send_fault(rates: dict[str, float], *parts: object) -> str:
-    """What goes wrong with one send, if anything."""
-    lot = seeded_uniform(*parts)
+    """Return the fault of one send; empty for none."""
+    number = seeded_uniform(*parts)
     for rate, fault in (
         (rates["unavailable"], "unavailable"),
         (rates["wait"] / 2, "wait-seconds"),
@@ -35,16 +35,16 @@ def send_fault(rates: dict[str, float], *parts: object) -> str:
         (rates["answer_lost"], "answer-lost"),
         (rates["hang"], "hang"),
     ):
-        if lot < rate:
+        if number < rate:
             return fault
-        lot -= rate
+        number -= rate
     return ""
 
 
 def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dict[str, Any], list[InputFile]]:
-    """The plan that the partner double reads, and the copies that will be handed in again.
+    """Plan the faults; return the plan for the practice partner, and the copies of files that are handed in again.
 
-    Faults are drawn by file, slot and nth send, so that neither side is luckier.
+    Faults are drawn by file, slot and number of the send, so that all subjects meet the same faults.
     """
     seed = faults["seed"]
     planned: dict[str, dict[str, dict[str, str]]] = {}
@@ -76,7 +76,7 @@ def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dic
 
 
 def read_faults(path: Path) -> dict[str, Any]:
-    """The fault rates of a replay. Raises BadInput."""
+    """Read the fault rates of a replay. Raises BadInput."""
     try:
         faults = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:

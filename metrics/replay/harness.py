@@ -1,9 +1,9 @@
-"""The replay: all subjects exchange the same files on the same days, and the partner's own files tell what arrived.
+"""Replay a workload: all subjects exchange the same files on the same days, and the partner's files show what arrived.
 
-Week by week, round by round, day by day. Within a day each subject takes its turn over the day's files; the order is
-shuffled on the seed for each block and turned round every other round (A B C, C B A), so that no side always runs on
-the warmer machine. A subject is started before the first block of its span and ended after its last, never while
-another is being timed. One operator serves all subjects alike; see `metrics.replay.operator`.
+The order is week by week, round by round, day by day. Within a day the subjects take turns over the day's files; their
+order is shuffled with the seed for each block and reversed every other round (A B C, C B A), so that no subject always
+runs on the warmer machine. A subject is started before the first block of its span and ended after its last, never
+while another is timed. One operator serves all subjects by the same rules; see `metrics.replay.operator`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BlockReplayed:
-    """A block has been replayed: its number, the series it belongs to, and the runs it took."""
+    """A block that was replayed: its number, its series, and the number of its runs."""
 
     block: int
     series: str
@@ -42,16 +42,16 @@ class BlockReplayed:
 
 
 def subject_labels(subjects: Sequence[str]) -> tuple[str, ...]:
-    """Names that tell subjects apart: a monolith measured against itself is `monolith#2`. Raises ValueError."""
+    """Return unique names of subjects: a monolith measured against itself is `monolith#2`. Raises ValueError."""
     for name in subjects:
         parse_subject(name)
     return tuple(f"{name}#2" if name in subjects[:place] else name for place, name in enumerate(subjects))
 
 
 def series_hash(workload: Workload, baseline_source: str, workspace: Path) -> str:
-    """Twelve letters that are equal where numbers may be compared.
+    """Return twelve hexadecimal digits that are equal for comparable measurements.
 
-    They stand for the faults, the input, the baseline, the method, and the partners and contracts of the workspace.
+    They are a hash of the faults, the input, the baseline, the method, and the workspace's partners and contracts.
     """
     digest = hashlib.sha256(f"{workload.sha256}\n{baseline_source}\n{METHOD}".encode())
     for path in sorted([*workspace.glob("partners/*.toml"), *workspace.glob("contracts/*.json")]):
@@ -60,11 +60,11 @@ def series_hash(workload: Workload, baseline_source: str, workspace: Path) -> st
 
 
 def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], None]) -> Iterator[BlockReplayed]:
-    """Replay the workload, recording every run; yields after each block, so that the caller may collect.
+    """Replay the workload and record every run; yield after each block, so that the caller can collect.
 
     Args:
-        request: what to replay.
-        recorder: where run, holding, answer and outage events go.
+        request: the replay to run.
+        recorder: the destination of run, holding, answer and outage events.
         on_file: called once for every file, subject and round.
 
     Raises:
@@ -73,76 +73,76 @@ def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], Non
     with ExitStack() as stack:
         plan = request.folder / f"plan-{request.faults}.json"
         keep = request.folder / "partner"
-        double = [sys.executable, "-m", "poc.practice_partner", "--plan", str(plan), "--keep", str(keep)]
-        partner = SubjectProcess(double)
+        partner_command = [sys.executable, "-m", "poc.practice_partner", "--plan", str(plan), "--keep", str(keep)]
+        partner = SubjectProcess(partner_command)
         stack.callback(partner.end)
         endpoint = str(partner.ready["ready"])
-        crew = SubjectPool(request, endpoint, stack)
+        pool = SubjectPool(request, endpoint, stack)
         blocks = sorted({file.block for file in request.workload.files})
-        crew.prepare(blocks[0])
-        series = series_hash(request.workload, crew.baseline(), request.workspace)
+        pool.start_subjects(blocks[0])
+        series = series_hash(request.workload, pool.baseline_hash(), request.workspace)
         rates = request.workload.faults_sha256
         recorder.record(SeriesEvent(mode="replay", faults=request.faults, series=series, faults_sha256=rates))
-        desk = ReplayCalendar(request, recorder, endpoint, series, on_file)
+        calendar = ReplayCalendar(request, recorder, endpoint, series, on_file)
         for block in blocks:
-            before = desk.runs
-            desk.turn_calendar(QUIET_DAY)  # nobody is down while subjects warm up
-            crew.prepare(block)
+            before = calendar.runs
+            calendar.set_date(QUIET_DAY)  # no partner is down while subjects warm up
+            pool.start_subjects(block)
             for number in request.rounds:
-                desk.week(block, crew.in_turn(block, number))
-                desk.close(crew.of(number), last=block == blocks[-1])
-            crew.release(block, desk)
-            yield BlockReplayed(block, series, desk.runs - before)
+                calendar.replay_block(block, pool.in_shuffled_order(block, number))
+                calendar.close_blocks(pool.of_round(number), last=block == blocks[-1])
+            pool.end_finished(block, calendar)
+            yield BlockReplayed(block, series, calendar.runs - before)
 
 
 class SubjectPool:
-    """The subjects that stand in a replay at the time: one `Side` for each of them and each round."""
+    """The running subjects of a replay: one `SubjectRun` for each subject and round."""
 
     def __init__(self, request: ReplayRequest, endpoint: str, stack: ExitStack) -> None:
         self._request = request
         self._endpoint = endpoint
         self._stack = stack
         self._labels = subject_labels(request.subjects)
-        self._pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
-        self._sides: dict[tuple[int, str], SubjectRun] = {}
+        self._executor = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
+        self._subject_runs: dict[tuple[int, str], SubjectRun] = {}
 
-    def baseline(self) -> str:
-        """What the baseline tells of its own source."""
-        return next((side.source for side in self._sides.values() if side.source), "")
+    def baseline_hash(self) -> str:
+        """Return the hash of the baseline's source; empty if no baseline runs."""
+        return next((subject.source_hash for subject in self._subject_runs.values() if subject.source_hash), "")
 
-    def prepare(self, block: int) -> None:
-        """Start what a block needs and does not run yet: subjects, and spares of those that it will kill."""
+    def start_subjects(self, block: int) -> None:
+        """Start the subjects of a block that do not run yet, and spares of those that the block will kill."""
         missing = [
             (number, label)
             for number in self._request.rounds
             for label in self._labels
-            if self._request.stands(label, block) and (number, label) not in self._sides
+            if self._request.is_active(label, block) and (number, label) not in self._subject_runs
         ]
         starting = {
-            key: self._pool.submit(SubjectRun, self._request, key[1], key[0], self._endpoint) for key in missing
+            key: self._executor.submit(SubjectRun, self._request, key[1], key[0], self._endpoint) for key in missing
         }
         for future in starting.values():
-            # each that has started is ended, also where another did not start
+            # each started subject is ended, also if another one did not start
             future.add_done_callback(lambda done: None if done.exception() else self._stack.callback(done.result().end))
-        self._sides |= {key: future.result() for key, future in starting.items()}
+        self._subject_runs |= {key: future.result() for key, future in starting.items()}
         files = [file for file in self._request.workload.files if file.block == block]
-        standing = [side for side in self._sides.values() if side.stands(block)]
-        list(self._pool.map(lambda side: side.prepare(files), standing))
+        active = [subject for subject in self._subject_runs.values() if subject.is_active(block)]
+        list(self._executor.map(lambda subject: subject.prepare_spare(files), active))
 
-    def of(self, number: int) -> list[SubjectRun]:
-        """The sides of a round, the control first."""
-        return [self._sides[number, label] for label in self._labels if (number, label) in self._sides]
+    def of_round(self, number: int) -> list[SubjectRun]:
+        """Return the subjects of a round, the control first."""
+        return [self._subject_runs[number, label] for label in self._labels if (number, label) in self._subject_runs]
 
-    def in_turn(self, block: int, number: int) -> list[SubjectRun]:
-        """The sides of a round in the order in which they take their turns in a block."""
-        sides = self.of(number)
-        order = list(range(len(sides)))
+    def in_shuffled_order(self, block: int, number: int) -> list[SubjectRun]:
+        """Return the subjects of a round in their order of turns in a block."""
+        subjects = self.of_round(number)
+        order = list(range(len(subjects)))
         random.Random(f"{self._request.seed} {block}").shuffle(order)  # noqa: S311 (an order, not a secret)
-        return [sides[turn] for turn in (order if number % 2 else order[::-1])]
+        return [subjects[turn] for turn in (order if number % 2 else order[::-1])]
 
-    def release(self, block: int, desk: ReplayCalendar) -> None:
-        """End the subjects whose span is over, and of which nothing is open any more."""
-        for key, side in list(self._sides.items()):
-            _, last = self._request.spans.get(side.label, (0, BLOCKS))
-            if block >= last and not desk.is_open(side):
-                self._sides.pop(key).end()
+    def end_finished(self, block: int, calendar: ReplayCalendar) -> None:
+        """End the subjects whose span is over and that have no open blocks."""
+        for key, subject in list(self._subject_runs.items()):
+            _, last = self._request.spans.get(subject.label, (0, BLOCKS))
+            if block >= last and not calendar.has_open_blocks(subject):
+                self._subject_runs.pop(key).end()

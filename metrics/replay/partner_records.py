@@ -1,4 +1,4 @@
-"""What the partner holds in the end, read from its own files: the judge of delivery for both sides alike."""
+"""Count the records that the partner holds, from its own files: the same proof of delivery for all subjects."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class PartnerRecords:
-    """One namespace of the partner, read on as it grows."""
+    """The records of one namespace of the partner, read as its files grow."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read_bytes: dict[str, int] = {}
 
-    def fresh(self) -> pl.DataFrame:
-        """Records that came since the last look: `partner` and the fields of a record, copies included."""
+    def read_new(self) -> pl.DataFrame:
+        """Return the records since the last call: `partner` and the fields of a record, copies included."""
         parts = [self._empty()]
         for path in sorted(self._folder.glob(f"*/{FEED}.jsonl")):
             partner = path.parent.name
@@ -40,19 +40,19 @@ class PartnerRecords:
 
 
 def count_records(held: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
-    """What is held of each due file.
+    """Count the held records of each file.
 
     Args:
-        held: records as the partner holds them, copies included.
-        truth: `file`, `flight` and `scheduled` of every record due.
+        held: the records that the partner holds, copies included.
+        truth: `file`, `flight` and `scheduled` of every due record.
 
     Returns:
-        One row a file of `truth`: `file`, `due`, `held` (distinct) and `twice` (further copies).
+        One row per file of `truth`: `file`, `due`, `held` (distinct) and `twice` (further copies).
     """
     key = list(RECORD_KEY)
     copies = held.group_by(key).len("copies")
-    found = truth.join(copies, on=key, how="left")
-    return found.group_by("file").agg(
+    due = truth.join(copies, on=key, how="left")
+    return due.group_by("file").agg(
         due=pl.len(),
         held=pl.col("copies").is_not_null().sum(),
         twice=(pl.col("copies") - 1).fill_null(0).sum(),
@@ -60,15 +60,15 @@ def count_records(held: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
 
 
 def compare_records(control: pl.DataFrame, candidate: pl.DataFrame) -> pl.DataFrame:
-    """Whether two sides gave the partner the same records.
+    """Compare the records that two subjects delivered.
 
     Returns:
-        One row a partner: `partner`, `compared` (distinct records that either gave) and `equal` (those that both gave,
-        field for field).
+        One row per partner: `partner`, `compared` (distinct records that either delivered) and `equal` (records that
+        both delivered, equal in every field).
     """
-    one, other = control.unique(), candidate.unique()
-    same = one.join(other, on=one.columns, how="inner", nulls_equal=True)
-    every = pl.concat([one, other]).select("partner", *RECORD_KEY).unique()
-    compared = every.group_by("partner").agg(compared=pl.len())
+    left, right = control.unique(), candidate.unique()
+    same = left.join(right, on=left.columns, how="inner", nulls_equal=True)
+    delivered = pl.concat([left, right]).select("partner", *RECORD_KEY).unique()
+    compared = delivered.group_by("partner").agg(compared=pl.len())
     equal = same.group_by("partner").agg(equal=pl.struct(RECORD_KEY).n_unique())
     return compared.join(equal, on="partner", how="left").with_columns(pl.col("equal").fill_null(0))

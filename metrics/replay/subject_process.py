@@ -1,4 +1,4 @@
-"""The programs that are measured, driven over the line protocol and timed from outside."""
+"""The measured programs as child processes, driven over the line protocol and timed from outside."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from metrics.events import parse_subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-#: Seconds that a program may take to start, and one request to be answered, before it counts as broken.
+#: Seconds that a program may take to start, and to answer one request, before it counts as failed.
 START_S = 60.0
 ANSWER_S = 300.0
 
-#: Seconds between two looks whether a run is to be killed.
+#: Seconds between two checks of whether a run must be killed.
 POLL_S = 0.001
 
 
 def subject_command(subject: str) -> list[str]:
-    """How a subject is started."""
+    """Return the command that starts a subject."""
     system, level = parse_subject(subject)
     if system == "service":
         return [sys.executable, "-m", "poc.service.line_protocol", "--level", str(level)]
@@ -36,16 +36,16 @@ def subject_command(subject: str) -> list[str]:
 
 
 class SubjectProcess:
-    """A child process that says it is ready, then answers a JSON line with a JSON line."""
+    """A child process that sends a JSON line when it is ready, then answers each JSON line with one."""
 
     def __init__(self, arguments: Sequence[str]) -> None:
         self._process = subprocess.Popen(  # noqa: S603 (our own programs)
             arguments,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            process_group=0,  # Ctrl-C is for us; they end when their input does
+            process_group=0,  # Ctrl-C is for this process; the child ends with its input
         )
-        assert self._process.stdin is not None  # noqa: S101 (asked for above; tells the type checker)
+        assert self._process.stdin is not None  # noqa: S101 (for the type checker)
         assert self._process.stdout is not None  # noqa: S101
         self._in: IO[bytes] = self._process.stdin
         self._out: IO[bytes] = self._process.stdout
@@ -58,20 +58,20 @@ class SubjectProcess:
             self.end()
             raise
 
-    def say(self, request: dict[str, Any]) -> None:
-        """Send one line."""
+    def send(self, request: dict[str, Any]) -> None:
+        """Send one request."""
         self._in.write(json.dumps(request, separators=(",", ":")).encode() + b"\n")
         self._in.flush()
 
-    def hear(self) -> dict[str, Any]:
-        """Wait for one line. Raises SubjectFailed."""
+    def receive(self) -> dict[str, Any]:
+        """Wait for one answer. Raises SubjectFailed."""
         return self._read(time.monotonic() + ANSWER_S)
 
-    def hear_or(self, doomed: Callable[[], bool]) -> dict[str, Any] | None:
-        """Wait for one line, or kill the program as soon as it is doomed: then None. Raises SubjectFailed."""
+    def receive_or_kill(self, must_die: Callable[[], bool]) -> dict[str, Any] | None:
+        """Wait for one answer, or kill the program as soon as `must_die()`, and return None. Raises SubjectFailed."""
         until = time.monotonic() + ANSWER_S
         while not self._selector.select(POLL_S):
-            if doomed():
+            if must_die():
                 self._process.kill()
                 self._process.wait()
                 return None
@@ -80,24 +80,24 @@ class SubjectProcess:
         return self._read(until)
 
     def _read(self, until: float) -> dict[str, Any]:
-        # what is buffered already is not seen by select, but a program says one line and then waits for the next
+        # select does not see buffered data, but a program sends one line and then waits for the next request
         if not self._selector.select(max(until - time.monotonic(), 0)):
             raise SubjectFailed(f"{self.name}: no answer in time; it was ended")
         line = self._out.readline()
         try:
             answer: dict[str, Any] = json.loads(line)
         except ValueError as error:
-            ended = f"it ended with code {self._process.wait(5)}" if not line else f"it said {line[:200]!r}"
-            raise SubjectFailed(f"{self.name}: no answer: {ended}; its own words stand above") from error
+            reason = f"it ended with code {self._process.wait(5)}" if not line else f"it sent {line[:200]!r}"
+            raise SubjectFailed(f"{self.name}: no answer: {reason}; its own output is above") from error
         return answer
 
     @property
     def name(self) -> str:
-        """The command, short."""
+        """Shortened command."""
         return " ".join(str(part) for part in self._process.args[1:5])  # type: ignore[index]
 
     def end(self) -> None:
-        """Close its input, which ends it; kill it where it does not."""
+        """Close the input, which ends the program; kill it if it does not end."""
         self._selector.close()
         with contextlib.suppress(OSError):
             self._in.close()
@@ -111,20 +111,20 @@ class SubjectProcess:
 
 @dataclass(frozen=True, slots=True)
 class ProcessUsage:
-    """Processor time so far, in ns, and the most memory resident since the last look, in bytes; None if unknown."""
+    """Processor time in ns, and peak resident memory since the last reset in bytes; None if unknown."""
 
     cpu_ns: int | None
     peak_rss_bytes: int | None
 
     def since(self, before: ProcessUsage) -> ProcessUsage:
-        """What was used after an earlier look."""
+        """Return the usage since an earlier reading."""
         if self.cpu_ns is None or before.cpu_ns is None:
             return self
         return ProcessUsage(self.cpu_ns - before.cpu_ns, self.peak_rss_bytes)
 
 
 def read_usage(pid: int, *, reset_peak: bool) -> ProcessUsage:
-    """What a process used, from Linux's procfs; unknown elsewhere. See proc(5), `schedstat` and `clear_refs`."""
+    """Read the usage of a process from Linux's procfs; unknown elsewhere. See proc(5), `schedstat` and `clear_refs`."""
     folder = Path("/proc") / str(pid)
     try:
         tasks = [int((task / "schedstat").read_bytes().split()[0]) for task in (folder / "task").iterdir()]

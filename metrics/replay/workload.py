@@ -1,4 +1,4 @@
-"""The workload of a replay: its files, the truth about them, and the plan of faults."""
+"""The workload of a replay: its input files, the due records, and the fault plan."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """All files of a replay in the order of their days, the rows they hold, and what will go wrong.
+    """All files of a replay in the order of their days, their due records, and the planned faults.
 
-    `truth` has `file`, `flight` and `scheduled`: one row for each record that is due.
+    `truth` has the columns `file`, `flight` and `scheduled`, and one row per due record.
     """
 
     files: tuple[InputFile, ...]
@@ -32,16 +32,16 @@ class Workload:
 
 
 def build_workload(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Workload:
-    """Write the files and the plan of a replay below `folder`.
+    """Write the input files and the fault plan of a replay below `folder`.
 
     Args:
-        folder: where `input/<faults>/` and `plan-<faults>.json` go.
+        folder: the parent of `input/<faults>/` and `plan-<faults>.json`.
         faults_file: the fault rates.
-        faults_name: `standard`, or `none` for a replay in which nothing goes wrong and no row is broken.
+        faults_name: `standard`, or `none` for a replay without faults and broken rows.
         weeks: blocks to replay, 1 to 52.
 
     Raises:
-        BadInput: the flights are not installed, or the fault file is not one.
+        BadInput: the flights are not installed, or the fault file is invalid.
     """
     faults = read_faults(faults_file)
     source = read_flights()
@@ -56,5 +56,5 @@ def build_workload(folder: Path, faults_file: Path, faults_name: str, weeks: int
     rates = faults_file.read_bytes()
     digest = hashlib.sha256(rates)
     digest.update(hashlib.file_digest(io.BytesIO(source), "sha256").digest())
-    wanted = tuple(file for file in files if file.block < weeks)
-    return Workload(wanted, truth, plan, digest.hexdigest(), hashlib.sha256(rates).hexdigest())
+    replayed = tuple(file for file in files if file.block < weeks)
+    return Workload(replayed, truth, plan, digest.hexdigest(), hashlib.sha256(rates).hexdigest())

@@ -97,8 +97,8 @@ class Bench:
     def ask(program: SubjectProcess, request: dict[str, Any]) -> tuple[float, dict[str, Any]]:
         """Seconds that one answer takes, and the answer."""
         began = time.monotonic()
-        program.say(request)
-        result = program.hear()
+        program.send(request)
+        result = program.receive()
         return time.monotonic() - began, result
 
     def script(self, program: SubjectProcess, path: Path) -> float:

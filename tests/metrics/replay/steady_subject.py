@@ -1,7 +1,7 @@
-"""A service for tests, as small as can be: it sets bad rows aside, and goes on by itself an hour after a failure.
+"""A minimal service for tests: it quarantines bad rows, and resumes an exchange by itself an hour after a failure.
 
-It speaks the line protocol, so that the replay is tested on levels whatever the real service can do today. `--moody`
-makes it refuse files with bad rows, as level 1 does; `--silly` makes it set the first row aside as well.
+It speaks the line protocol, so that the tests of the replay do not depend on the real service. With `--moody` it
+refuses files with bad rows, as level 1 does; with `--silly` it also quarantines the first row.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ STATE = Path(sys.argv[sys.argv.index("--state") + 1])
 
 
 def exchange(path: Path, place: str, now: datetime, done: set[int]) -> dict[str, Any]:
-    """Send what is not done yet of the good rows of a file."""
+    """Send the good rows of a file that were not sent yet."""
     bad = check(path)
     lines = path.read_text().splitlines()[1:]
     if bad and "--moody" in sys.argv:
         return {"outcome": "refused", "rows": {"in": len(lines), "refused": len(lines)}}
-    aside = [*bad, 1] if "--silly" in sys.argv and 1 not in bad else bad
-    good = [n for n in range(1, len(lines) + 1) if n not in aside]
-    rows = {"in": len(lines), "quarantined": len(aside)}
+    quarantined = [*bad, 1] if "--silly" in sys.argv and 1 not in bad else bad
+    good = [n for n in range(1, len(lines) + 1) if n not in quarantined]
+    rows = {"in": len(lines), "quarantined": len(quarantined)}
     calls = 0
     for slot in range((len(good) + 499) // 500):
         if slot in done:
@@ -42,11 +42,15 @@ def exchange(path: Path, place: str, now: datetime, done: set[int]) -> dict[str,
             urllib.request.urlopen(urllib.request.Request(f"{ENDPOINT}/{place}", body, head), timeout=2).close()
         except OSError as error:
             sent = min(len(done) * 500, len(good))
-            told = {"outcome": "due", "exchange_id": f"{place}/{path.name}", "error_type": type(error).__name__}
-            told["due_at"] = (now + timedelta(hours=1)).isoformat()
-            return told | {"rows": rows | {"delivered": sent, "due": len(good) - sent}, "calls": calls, "aside": aside}
+            answer = {"outcome": "due", "exchange_id": f"{place}/{path.name}", "error_type": type(error).__name__}
+            answer["due_at"] = (now + timedelta(hours=1)).isoformat()
+            return answer | {
+                "rows": rows | {"delivered": sent, "due": len(good) - sent},
+                "calls": calls,
+                "aside": quarantined,
+            }
         done.add(slot)
-    return {"outcome": "done", "rows": rows | {"delivered": len(good)}, "calls": calls, "aside": aside}
+    return {"outcome": "done", "rows": rows | {"delivered": len(good)}, "calls": calls, "aside": quarantined}
 
 
 def main() -> None:
@@ -55,8 +59,8 @@ def main() -> None:
     begun: dict[str, tuple[Path, str, set[int]]] = {}
     for line in sys.stdin:
         request = json.loads(line)
-        with (STATE / "heard.jsonl").open("a") as heard:
-            heard.write(line)
+        with (STATE / "heard.jsonl").open("a") as log:
+            log.write(line)
         if "check" in request:
             print(json.dumps({"bad": check(Path(request["check"]))}), flush=True)
             continue

@@ -1,4 +1,4 @@
-"""Rows that come broken, and how they are taken out again."""
+"""Rows are broken by plan, and removed again by an operator."""
 
 import pytest
 
@@ -12,58 +12,58 @@ LINES = [
 ]
 
 
-def put(path, lines):
-    """A file of these rows."""
+def write(path, lines):
+    """Write a file of these rows."""
     path.write_bytes(b"".join(line + b"\n" for line in (HEADER, *lines)))
     return path
 
 
-@pytest.mark.parametrize("kind", DEFECTS)
-@pytest.mark.parametrize("lot", [0.0, 0.3, 0.6, 0.999])
-def test_every_kind_is_bad_wherever_it_strikes(kind, lot, tmp_path):
-    """A broken row in the middle of good ones is the one row that a check names."""
-    broken = corrupt(LINES[7], kind, lot, like=LINES[2])
+@pytest.mark.parametrize("defect", DEFECTS)
+@pytest.mark.parametrize("number", [0.0, 0.3, 0.6, 0.999])
+def test_every_defect_is_found_in_any_cell(defect, number, tmp_path):
+    """A check names the one broken row among good ones, and no other."""
+    broken = corrupt(LINES[7], defect, number, like=LINES[2])
     assert broken != LINES[7]
-    assert check(put(tmp_path / "a.csv", [*LINES[:7], broken, *LINES[8:]])) == [8]
+    assert check(write(tmp_path / "a.csv", [*LINES[:7], broken, *LINES[8:]])) == [8]
 
 
-def test_lots_belong_to_the_file_and_the_row():
-    """The same name breaks the same rows in the same way; another name breaks others."""
+def test_random_numbers_depend_on_the_file_and_the_row():
+    """The same name breaks the same rows in the same way; another name breaks other rows."""
     first, again, other = (break_rows(LINES, 0.2, 2013, "AA", name) for name in ("a.csv", "a.csv", "b.csv"))
     assert first == again
     assert first != other
     assert [n for n, (was, line) in enumerate(zip(LINES, first[0], strict=True), 1) if was != line] == list(first[1])
 
 
-def test_kinds_come_in_equal_shares():
-    """Over many rows each of the six is about as frequent as the others."""
-    found = dict.fromkeys(("extra", "missing", "quote", "other"), 0)
+def test_defects_are_equally_frequent():
+    """Over many rows, each defect is about as frequent as the others."""
+    counts = dict.fromkeys(("extra", "missing", "quote", "other"), 0)
     lines, broken = break_rows(LINES * 100, 1.0, "shares")
     assert len(broken) == 4_000
     for line in lines:
         cells = line.count(b",") + 1
-        found[{20: "extra", 18: "missing"}.get(cells, "quote" if b'"' in line else "other")] += 1
-    # every row is broken, so none has a good one before it whose key it could take: five kinds are left
-    assert all(abs(found[kind] - 800) < 4 * 800**0.5 for kind in ("extra", "missing", "quote"))
+        counts[{20: "extra", 18: "missing"}.get(cells, "quote" if b'"' in line else "other")] += 1
+    # every row is broken, so no row can copy the key of an earlier good one: five defects are left
+    assert all(abs(counts[defect] - 800) < 4 * 800**0.5 for defect in ("extra", "missing", "quote"))
 
 
-def test_the_row_whose_key_is_taken_stays_good(tmp_path):
-    """A file of one row is broken in another way than by a key of an earlier row."""
+def test_a_single_row_is_never_a_duplicate(tmp_path):
+    """The only row of a file has another defect than the key of an earlier row."""
     for n in range(50):
         lines, broken = break_rows(LINES[:1], 1.0, n)
         assert broken == (1,)
-        assert check(put(tmp_path / "a.csv", lines)) == [1]
+        assert check(write(tmp_path / "a.csv", lines)) == [1]
 
 
-def test_however_many_rows_are_broken_a_check_names_them_and_no_other(tmp_path):
-    """Half of the rows broken, stray quotes among them that end one another: still exactly those."""
+def test_a_check_names_exactly_the_broken_rows_of_a_file(tmp_path):
+    """Also with half of the rows broken, and stray quotes that close one another."""
     for n in range(60):
         lines, broken = break_rows(LINES, 0.5, "half", n)
-        assert tuple(check(put(tmp_path / "a.csv", lines))) == broken
+        assert tuple(check(write(tmp_path / "a.csv", lines))) == broken
 
 
-def test_mending_takes_out_the_named_lines_and_nothing_else():
-    """The rows left are the bytes they were, with the numbers they had; with all of them named the header is left."""
+def test_removing_rows_leaves_all_other_lines_unchanged():
+    """The remaining rows keep their bytes and numbers; if all rows are removed, the header stays."""
     data = b"h\na\nb\nc\n"
     assert remove_rows(data, [2]) == (b"h\na\nc\n", (1, 3))
     assert remove_rows(data, []) == (data, (1, 2, 3))

@@ -1,4 +1,4 @@
-"""The replay itself: calendar, operator, scheduler, spans; with the monolith and a small service of the tests' own."""
+"""The replay: calendar, operator, scheduler and spans, with the monolith and a minimal service for tests."""
 
 import json
 import sys
@@ -20,30 +20,30 @@ FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
 STEADY = Path(__file__).with_name("steady_subject.py")
 
 
-class Kept:
-    """A recorder that keeps events."""
+class ListRecorder:
+    """A recorder that keeps events in a list."""
 
     def __init__(self):
         self.events = []
 
     def record(self, event, *, started=False):
-        """Keep one event."""
+        """Record one event."""
         self.events.append(event)
 
-    def of(self, kind, system="service", **wanted):
-        """Events of a kind and a system."""
+    def of(self, kind, system="service", **values):
+        """Return the events of a type and a system."""
         return [
             event
             for event in self.events
             if isinstance(event, kind)
             and getattr(event, "key", event).system == system
-            and all(getattr(event, name) == value for name, value in wanted.items())
+            and all(getattr(event, name) == value for name, value in values.items())
         ]
 
 
 @pytest.fixture
 def play(tmp_path, monkeypatch):
-    """A function that replays weeks with `steady_subject.py` as every service; events, and what each service heard."""
+    """A function that replays weeks with `steady_subject.py` as every service; it returns events, steps and logs."""
 
     def run(weeks, subjects=("monolith", "service@4"), plan=None, options=(), rounds=(1,), spans=None, only=None):
         def start(subject):
@@ -59,30 +59,30 @@ def play(tmp_path, monkeypatch):
         files = tuple(file for file in load.files if only is None or file.partner in only)
         load = workload.Workload(files, load.truth, plan or {"faults": {}, "down": {}}, load.sha256)
         (folder / "plan-standard.json").write_text(json.dumps(load.plan))
-        kept = Kept()
+        recorder = ListRecorder()
         request = ReplayRequest(tmp_path / "w", folder, subjects, rounds, "standard", load, 2013, "1", spans or {})
-        steps = list(replay(request, kept, lambda: None))
-        return kept, steps, {path.parent.name: path for path in folder.glob("subjects/*/heard.jsonl")}, load
+        steps = list(replay(request, recorder, lambda: None))
+        return recorder, steps, {path.parent.name: path for path in folder.glob("subjects/*/heard.jsonl")}, load
 
     return run
 
 
-def heard(path):
-    """Requests that a service got, warm-ups left out."""
+def requests_in(path):
+    """Return the requests that a service got, without warm-ups."""
     requests = [json.loads(line) for line in path.read_text().splitlines()]
     return [request for request in requests if "warm-up" not in request.get("file", "")]
 
 
 def broken_file(load, partner):
-    """The first file of a partner that has a broken row."""
+    """Return the first file of a partner that has a broken row."""
     return next(file for file in load.files if file.partner == partner and file.broken)
 
 
-def test_what_is_due_is_resumed_at_its_time_without_a_touch(play):
-    """Two failed sends: resumed an hour after each on the replayed calendar, under the exchange's name, by nobody."""
+def test_a_due_exchange_is_resumed_at_its_time_without_a_touch(play):
+    """After two failed sends it is resumed an hour after each, on the replayed calendar, by its id."""
     faults = {"AA/flights/2013-W01.csv": {"0": {"1": "unavailable", "2": "unavailable"}}}
-    kept, _, logs, _ = play(1, plan={"faults": faults, "down": {}}, only=("AA",))
-    runs = kept.of(RunEvent, file="2013-W01.csv")
+    recorder, _, logs, _ = play(1, plan={"faults": faults, "down": {}}, only=("AA",))
+    runs = recorder.of(RunEvent, file="2013-W01.csv")
     assert [(run.outcome, run.key.attempt, run.operator_touch) for run in runs] == [
         ("due", 1, 0),
         ("due", 2, 0),
@@ -92,30 +92,30 @@ def test_what_is_due_is_resumed_at_its_time_without_a_touch(play):
     assert second - first == pytest.approx(1, abs=0.01)
     assert third - second == pytest.approx(1, abs=0.01)
     (log,) = logs.values()
-    assert [request.get("resume") for request in heard(log)][:3] == [None, *["AA/flights/2013-W01.csv"] * 2]
-    (other,) = [run for run in kept.of(RunEvent, "monolith", file="2013-W01.csv") if run.key.attempt == 2]
+    assert [request.get("resume") for request in requests_in(log)][:3] == [None, *["AA/flights/2013-W01.csv"] * 2]
+    (other,) = [run for run in recorder.of(RunEvent, "monolith", file="2013-W01.csv") if run.key.attempt == 2]
     assert (other.outcome, other.operator_touch) == ("failed", 1)
 
 
 def test_a_partner_that_is_down_is_an_outage_with_its_calls(play):
-    """The day's calls are told for each subject; the exchange goes on after midnight, and nothing is lost."""
-    kept, _, _, load = play(1, plan={"faults": {}, "down": {"UA": ["2013-01-02"]}}, only=("UA",))
+    """The day's calls are recorded for each subject; the exchange is resumed after midnight, and nothing is lost."""
+    recorder, _, _, load = play(1, plan={"faults": {}, "down": {"UA": ["2013-01-02"]}}, only=("UA",))
     (file,) = [file for file in load.files if not file.original]
     assert file.arrives == date(2013, 1, 2)
-    (steady,), (monolith,) = kept.of(OutageEvent), kept.of(OutageEvent, "monolith")
+    (steady,), (monolith,) = recorder.of(OutageEvent), recorder.of(OutageEvent, "monolith")
     assert (monolith.day, monolith.hours, monolith.calls) == ("2013-01-02", 24, 1)
     assert (steady.day, steady.hours, steady.calls) == ("2013-01-02", 24, 18)
-    assert kept.of(RunEvent, file=file.name)[-1].outcome == "done"
-    (held,) = kept.of(HoldingEvent)
+    assert recorder.of(RunEvent, file=file.name)[-1].outcome == "done"
+    (held,) = recorder.of(HoldingEvent)
     assert (held.held, held.lost) == (held.due, 0)
 
 
-def test_a_refused_file_is_mended_once_by_the_operator(play):
-    """He asks for a check, takes out the rows named, and runs the rest under the same name from another folder."""
-    kept, _, logs, load = play(1, options=("--moody",), only=("AA",))
+def test_a_refused_file_is_corrected_once_by_the_operator(play):
+    """The operator removes the rows that a check names, and runs the rest under the same name from another folder."""
+    recorder, _, logs, load = play(1, options=("--moody",), only=("AA",))
     file = broken_file(load, "AA")
     (log,) = logs.values()
-    requests = heard(log)
+    requests = requests_in(log)
     place = next(n for n, request in enumerate(requests) if "check" in request)
     assert requests[place]["check"] == str(file.path)
     again = Path(requests[place + 1]["file"])
@@ -123,30 +123,30 @@ def test_a_refused_file_is_mended_once_by_the_operator(play):
     lines = file.path.read_bytes().splitlines()
     assert again.read_bytes().splitlines() == [line for n, line in enumerate(lines) if n not in file.broken]
     for system in ("monolith", "service"):
-        first, second = kept.of(RunEvent, system, file=file.name)
+        first, second = recorder.of(RunEvent, system, file=file.name)
         assert (first.outcome, first.operator_ns, first.operator_touch) == ("refused", 0, 0)
         assert (second.outcome, second.operator_touch) == ("done", 1)
         assert second.operator_ns > 0
-        held = next(event for event in kept.of(HoldingEvent, system) if event.file == file.name)
+        held = next(event for event in recorder.of(HoldingEvent, system) if event.file == file.name)
         assert (held.broken, held.held, held.good_aside) == (len(file.broken), held.due, 0)
         assert held.due == file.records == file.rows - len(file.broken)
 
 
-def test_rows_set_aside_are_held_against_the_plan(play):
-    """A service that sets bad rows aside has no false reject; one that takes the first row with them has one a file."""
-    kept, _, _, load = play(1, options=("--silly",), only=("AA", "B6"))
+def test_quarantined_rows_are_compared_with_the_plan(play):
+    """A service that also quarantines each first row has one false reject per file, and the monolith none."""
+    recorder, _, _, load = play(1, options=("--silly",), only=("AA", "B6"))
     for file in [file for file in load.files if not file.original]:
         held = next(
-            event for event in kept.of(HoldingEvent) if (event.partner, event.file) == (file.partner, file.name)
+            event for event in recorder.of(HoldingEvent) if (event.partner, event.file) == (file.partner, file.name)
         )
         assert (held.good_aside, held.held, held.lost) == (1, held.due - 1, 0)
-        other = next(event for event in kept.of(HoldingEvent, "monolith") if event.partner == file.partner)
+        other = next(event for event in recorder.of(HoldingEvent, "monolith") if event.partner == file.partner)
         assert (other.good_aside, other.held) == (0, other.due)
 
 
-def test_a_subject_runs_in_its_span_and_is_compared_there(play):
-    """Level 1 in the first week, level 2 in the others; the control in all; a pair in every week, none across."""
-    kept, steps, logs, load = play(
+def test_a_subject_runs_and_is_compared_in_its_span(play):
+    """Level 1 runs in the first week, level 2 in the others, the control in all; each week has one comparison."""
+    recorder, steps, logs, load = play(
         3,
         subjects=("monolith", "service@1", "service@2"),
         spans={"service@1": (0, 0), "service@2": (1, 2)},
@@ -155,44 +155,44 @@ def test_a_subject_runs_in_its_span_and_is_compared_there(play):
     )
     assert [step.block for step in steps] == [0, 1, 2]
     assert len(logs) == 4
-    weeks = {(run.key.level, run.block) for run in kept.of(RunEvent)}
+    weeks = {(run.key.level, run.block) for run in recorder.of(RunEvent)}
     first, second, third = (block_range(n)[0].isoformat() for n in range(3))
     assert weeks == {(1, first), (2, second), (2, third)}
-    assert {run.block for run in kept.of(RunEvent, "monolith")} == {first, second, third}
-    pairs = {(event.level, event.block) for event in kept.events if hasattr(event, "compared")}
+    assert {run.block for run in recorder.of(RunEvent, "monolith")} == {first, second, third}
+    pairs = {(event.level, event.block) for event in recorder.events if hasattr(event, "compared")}
     assert pairs == weeks
     files = [file for file in load.files if not file.original]
-    assert len(kept.of(HoldingEvent)) == len(kept.of(HoldingEvent, "monolith")) == 2 * len(files)
+    assert len(recorder.of(HoldingEvent)) == len(recorder.of(HoldingEvent, "monolith")) == 2 * len(files)
 
 
-def test_what_a_span_leaves_open_is_still_finished(play):
-    """A partner down on the last days of a span: the exchange goes on in the next, and counts for its own week."""
+def test_work_left_open_by_a_span_is_finished(play):
+    """If a partner is down at the end of a span, the exchange is finished in the next week and counts for its own."""
     days = [date(2013, 1, day).isoformat() for day in range(1, 8)]
-    kept, _, _, _ = play(
+    recorder, _, _, _ = play(
         2,
         subjects=("monolith", "service@1", "service@2"),
         spans={"service@1": (0, 0), "service@2": (1, 1)},
         plan={"faults": {}, "down": {"AA": days}},
         only=("AA",),
     )
-    runs = kept.of(RunEvent, block="2013-01-01")
+    runs = recorder.of(RunEvent, block="2013-01-01")
     assert {run.key.level for run in runs} == {1}
     assert runs[-1].outcome == "done"
     assert datetime.fromisoformat("2013-01-08T00:00+00:00").timestamp() * 1e6 <= runs[-1].started_at_us
-    held = {event.block: event for event in kept.of(HoldingEvent, level=1)}
+    held = {event.block: event for event in recorder.of(HoldingEvent, level=1)}
     assert set(held) == {"2013-01-01"}
     assert held["2013-01-01"].held == held["2013-01-01"].due
-    assert {(event.level, event.block) for event in kept.events if hasattr(event, "compared")} == {
+    assert {(event.level, event.block) for event in recorder.events if hasattr(event, "compared")} == {
         (1, "2013-01-01"),
         (2, "2013-01-07"),
     }
 
 
-def test_turns_are_turned_round_every_other_round(play):
-    """Three subjects: the order of the second round is that of the first, read backwards."""
-    kept, _, _, _ = play(1, subjects=("monolith", "service@1", "service@2"), rounds=(1, 2), only=("AA",))
+def test_turns_are_reversed_every_other_round(play):
+    """The order of three subjects in the second round is the reverse of that in the first."""
+    recorder, _, _, _ = play(1, subjects=("monolith", "service@1", "service@2"), rounds=(1, 2), only=("AA",))
     turns = {1: [], 2: []}
-    for run in kept.events:
+    for run in recorder.events:
         if isinstance(run, RunEvent) and run.key.attempt == 1 and run.file == "2013-W01.csv":
             turns[run.key.round].append((run.key.system, run.key.level))
     assert len(turns[1]) == 3

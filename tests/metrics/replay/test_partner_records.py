@@ -1,4 +1,4 @@
-"""What the partner holds, counted from outside."""
+"""The records at the partner are counted from its files."""
 
 import json
 
@@ -21,30 +21,30 @@ def write(folder, partner, *records):
 
 
 def test_records_are_read_once_as_they_come(tmp_path):
-    """A second look sees only what is new."""
-    holdings = PartnerRecords(tmp_path)
-    assert holdings.fresh().height == 0
+    """A second call returns only new records."""
+    records = PartnerRecords(tmp_path)
+    assert records.read_new().height == 0
     write(tmp_path, "UA", RECORD)
     write(tmp_path, "AA", {**RECORD, "flight": "AA1"})
-    assert sorted(holdings.fresh()["flight"]) == ["AA1", "UA1"]
+    assert sorted(records.read_new()["flight"]) == ["AA1", "UA1"]
     write(tmp_path, "UA", {**RECORD, "flight": "UA2"})
-    assert holdings.fresh().rows(named=True) == [{"partner": "UA", **RECORD, "flight": "UA2"}]
+    assert records.read_new().rows(named=True) == [{"partner": "UA", **RECORD, "flight": "UA2"}]
 
 
-def test_held_and_twice_are_counted_per_file(tmp_path):
-    """A record held three times is held once and twice more; one that is not there is not held."""
+def test_held_records_and_copies_are_counted_per_file(tmp_path):
+    """A record that is there three times is held once, with two further copies; a missing one is not held."""
     write(tmp_path, "UA", RECORD, RECORD, RECORD, {**RECORD, "flight": "UA2"})
     truth = pl.DataFrame(
         [("a.csv", "UA1"), ("a.csv", "UA3"), ("b.csv", "UA2")], schema=["file", "flight"], orient="row"
     ).with_columns(scheduled=pl.lit(RECORD["scheduled"]))
-    counted = count_records(PartnerRecords(tmp_path).fresh(), truth).sort("file")
+    counted = count_records(PartnerRecords(tmp_path).read_new(), truth).sort("file")
     assert counted.rows() == [("a.csv", 2, 1, 2), ("b.csv", 1, 1, 0)]
 
 
-def test_answers_agree_only_field_for_field(tmp_path):
+def test_records_are_equal_only_in_every_field(tmp_path):
     """A record that differs in one field, or that one side lacks, is compared and not equal; copies do not count."""
     one, other = tmp_path / "one", tmp_path / "other"
     write(one, "UA", RECORD, RECORD, {**RECORD, "flight": "UA2"}, {**RECORD, "flight": "UA3"})
     write(other, "UA", RECORD, {**RECORD, "flight": "UA2", "distance_km": 1.0}, {**RECORD, "flight": "UA4"})
-    found = compare_records(PartnerRecords(one).fresh(), PartnerRecords(other).fresh())
-    assert found.rows() == [("UA", 4, 1)]
+    comparison = compare_records(PartnerRecords(one).read_new(), PartnerRecords(other).read_new())
+    assert comparison.rows() == [("UA", 4, 1)]

@@ -1,4 +1,4 @@
-"""The replay's input: the real year, cut and planned."""
+"""The workload of a replay: the real year in files, and the planned faults."""
 
 import json
 from datetime import date, timedelta
@@ -10,7 +10,7 @@ import pytest
 
 from metrics.errors import BadInput
 from metrics.replay import fault_plan, input_files, workload
-from metrics.replay import seeded_random as metrics_lots
+from metrics.replay.seeded_random import seeded_uniform
 from poc.monolith.exchange import check
 
 FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
@@ -18,37 +18,37 @@ FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
 
 @pytest.fixture(scope="module")
 def year(tmp_path_factory):
-    """The workload of all 52 weeks under the standard faults, made once."""
+    """The workload of all 52 weeks under the standard faults, built once."""
     return workload.build_workload(tmp_path_factory.mktemp("year"), FAULTS, "standard", 52)
 
 
 def rows_of(file):
-    """Header and lines of a file."""
+    """Return the header and the lines of a file."""
     first, *rest = file.path.read_bytes().rstrip(b"\n").split(b"\n")
     return first, rest
 
 
 def test_the_files_are_the_year_byte_for_byte(year, tmp_path):
-    """Every line of the source stands in exactly one file, unchanged; under faults all but the broken ones."""
+    """Every line of the source is unchanged in exactly one file; under faults, every line but the broken ones."""
     source = input_files.read_flights()
     header, *lines = source.rstrip(b"\n").split(b"\n")
     assert len(lines) == 336_776
     clean = workload.build_workload(tmp_path, FAULTS, "none", 52)
-    found, good = [], []
-    for load, kept in ((clean, found), (year, good)):
+    all_lines, good = [], []
+    for load, collected in ((clean, all_lines), (year, good)):
         for file in load.files:
             if not file.original:
                 first, rest = rows_of(file)
                 assert first == header
                 assert len(rest) == file.rows == file.records + len(file.broken)
-                kept += [line for n, line in enumerate(rest, 1) if n not in file.broken]
-    assert sorted(found) == sorted(lines)
+                collected += [line for n, line in enumerate(rest, 1) if n not in file.broken]
+    assert sorted(all_lines) == sorted(lines)
     assert len(good) == year.truth.height
     assert set(good) < set(lines)
 
 
-def test_broken_rows_come_at_their_rate_and_are_not_due(year, tmp_path):
-    """About one row in 5,000 is broken, none of them without faults; each is bad, and no other row is."""
+def test_broken_rows_have_their_rate_and_are_not_due(year, tmp_path):
+    """About one row in 5,000 is broken, and no row without faults; a check names exactly the broken rows."""
     broken = [(file, n) for file in year.files if not file.original for n in file.broken]
     due = 336_776 * fault_plan.read_faults(FAULTS)["rows"]["broken"]
     assert abs(len(broken) - due) < 4 * due**0.5
@@ -60,8 +60,8 @@ def test_broken_rows_come_at_their_rate_and_are_not_due(year, tmp_path):
     assert clean.truth.height == 336_776
 
 
-def test_readings_keep_their_files_apart(tmp_path):
-    """Broken rows stand in the files of the standard reading only, whichever was built last."""
+def test_fault_sets_have_separate_files(tmp_path):
+    """Only the files of the standard faults have broken rows, whichever was built last."""
     standard, clean = (workload.build_workload(tmp_path, FAULTS, name, 2) for name in ("standard", "none"))
     (file, *_) = [file for file in standard.files if file.broken]
     (twin,) = [other for other in clean.files if (other.partner, other.name) == (file.partner, file.name)]
@@ -70,7 +70,7 @@ def test_readings_keep_their_files_apart(tmp_path):
 
 
 def test_a_copy_has_the_bytes_of_its_original(year):
-    """A file handed in again is the same to the byte, broken rows included."""
+    """A file that is handed in again has equal bytes, broken rows included."""
     originals = {(file.partner, file.name): file for file in year.files if not file.original}
     copies = [file for file in year.files if file.original]
     assert copies
@@ -80,15 +80,15 @@ def test_a_copy_has_the_bytes_of_its_original(year):
         assert (copy.broken, copy.records) == (first.broken, first.records)
 
 
-def test_the_contracts_key_is_one_in_this_data(year):
-    """No two flights share carrier, flight number and hour, and no two delivered records their key."""
+def test_the_keys_are_unique_in_this_data(year):
+    """No two flights share carrier, flight number and hour; no two due records share their key."""
     rows = pl.read_csv(input_files.read_flights(), infer_schema=False)
     assert rows.select("carrier", "flight", "time_hour").n_unique() == rows.height
     assert year.truth.select(input_files.RECORD_KEY).n_unique() == year.truth.height
 
 
-def test_a_year_has_52_blocks_that_meet_end_to_end():
-    """Blocks are Monday to Sunday inside 2013, and the year's last days belong to the last."""
+def test_a_year_has_52_contiguous_blocks():
+    """Blocks are Monday to Sunday inside 2013; the last days of the year belong to the last block."""
     days = [input_files.block_range(block) for block in range(52)]
     assert (days[0], days[-1]) == (
         (date(2013, 1, 1), date(2013, 1, 6)),
@@ -98,7 +98,7 @@ def test_a_year_has_52_blocks_that_meet_end_to_end():
 
 
 def test_files_arrive_within_their_block(year):
-    """Each file is handed in on a day of its own block, and a copy after its original."""
+    """Each file arrives on a day of its own block, and a copy not before its original."""
     originals = {(file.partner, file.name): file for file in year.files if not file.original}
     assert len(originals) == 807
     for file in year.files:
@@ -108,8 +108,8 @@ def test_files_arrive_within_their_block(year):
             assert file.arrives >= originals[file.partner, file.original].arrives
 
 
-def test_the_plan_of_a_part_is_the_plan_of_the_whole(year, tmp_path):
-    """Replaying fewer weeks meets the same faults in them."""
+def test_fewer_weeks_have_the_same_plan(year, tmp_path):
+    """A replay of fewer weeks meets the same faults in them."""
     part = workload.build_workload(tmp_path, FAULTS, "standard", 3)
     assert part.plan == year.plan
     assert [(file.partner, file.name, file.broken) for file in part.files] == [
@@ -117,8 +117,8 @@ def test_the_plan_of_a_part_is_the_plan_of_the_whole(year, tmp_path):
     ]
 
 
-def test_faults_come_at_their_rates(year):
-    """What the plan holds is what the fault file says, within what chance allows at these numbers."""
+def test_faults_have_their_rates(year):
+    """The planned faults match the rates of the fault file, within four standard deviations."""
     rates = fault_plan.read_faults(FAULTS)
     sends = sum((file.rows + 499) // 500 for file in year.files) * fault_plan.PLANNED_SENDS
     planned = [fault for slots in year.plan["faults"].values() for nth in slots.values() for fault in nth.values()]
@@ -131,33 +131,29 @@ def test_faults_come_at_their_rates(year):
     assert 1 <= sum(1 for file in year.files if file.original) <= 24
 
 
-def test_a_partner_is_down_on_a_day_that_it_is_due_a_file(year):
-    """An outage that nobody meets would be none."""
+def test_a_partner_is_down_on_a_day_on_which_a_file_arrives(year):
+    """Otherwise no subject would meet the outage."""
     for partner, (day,) in year.plan["down"].items():
         assert any(file.partner == partner and file.arrives.isoformat() == day for file in year.files)
 
 
 def test_without_faults_the_plan_is_empty(tmp_path):
-    """A clean replay has no faults, no copies and no outage, and its plan says so on disk."""
+    """A replay without faults has no copies and no outage, and its plan on disk is empty."""
     clean = workload.build_workload(tmp_path, FAULTS, "none", 2)
     assert json.loads((tmp_path / "plan-none.json").read_text()) == {"faults": {}, "down": {}}
     assert not any(file.original for file in clean.files)
 
 
-def test_chance_belongs_to_its_words():
-    """The same words give the same number, other words another, spread over 0 to 1."""
-    assert (
-        metrics_lots.seeded_uniform(1, "a")
-        == metrics_lots.seeded_uniform(1, "a")
-        != metrics_lots.seeded_uniform(1, "b")
-    )
-    lots = [metrics_lots.seeded_uniform("spread", n) for n in range(2_000)]
-    assert 0 <= min(lots) < 0.01
-    assert 0.99 < max(lots) < 1
+def test_seeded_numbers_depend_on_the_key():
+    """Equal keys give equal numbers, other keys other numbers, spread from 0 to 1."""
+    assert seeded_uniform(1, "a") == seeded_uniform(1, "a") != seeded_uniform(1, "b")
+    numbers = [seeded_uniform("spread", n) for n in range(2_000)]
+    assert 0 <= min(numbers) < 0.01
+    assert 0.99 < max(numbers) < 1
 
 
-def test_a_fault_file_that_is_none_is_named(tmp_path):
-    """A broken fault file is one line that names it."""
+def test_an_invalid_fault_file_is_refused(tmp_path):
+    """The message names the file and the problem."""
     path = tmp_path / "faults.toml"
     path.write_text("schema = 2\n")
     with pytest.raises(BadInput, match=r"faults\.toml: schema is 2; this release knows 1"):
