@@ -1,7 +1,7 @@
-"""The constraints of a field, each as something a column keeps or breaks.
+"""Constraints of a field, compiled to checks of whole columns.
 
-Most columns of most files keep all rules, and what proves that can cost less than looking at every value: a least and a
-greatest value, a cast to the choices. Only where that fails are the rows looked for.
+Most columns of most files satisfy all constraints, and proving that can cost less than checking every value: by the
+minimum and maximum, or by a cast to the choices. Only if the proof fails are the invalid rows searched for.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from poc.contract.parsers import ColumnParser
     from poc.contract.schema import SchemaField
 
-#: Rows up to which Python looks at a column faster than an expression starts.
+#: Up to this number of rows, Python checks a column faster than an expression starts.
 FEW_ROWS = 1_000
 
-#: Patterns that mean the same to Python and to polars, letter by letter. Python's way to match goes back and tries
-#: again: in them at most one part may be of any length, and none is a group, so that a match takes no time to speak of.
+#: Patterns that mean exactly the same to Python and to polars. Python's engine backtracks, so at most one part may have
+#: a variable length and none may be a group: then a match takes negligible time.
 ONE_CHARACTER = r"(?:[A-Za-z0-9 _@#/:,;=-]|\\[.+*?()\[\]{}|^$/-]|\[[A-Za-z0-9 _.@#/:,;-]+\])"
 SIMPLE_PATTERN = re.compile(
     rf"(?:{ONE_CHARACTER}(?:\{{[0-9]+\}})?)*+(?:(?:[?*+]|\{{[0-9]+,[0-9]*\}})(?:{ONE_CHARACTER}(?:\{{[0-9]+\}})?)*+)?"
@@ -37,80 +37,84 @@ INT64_SPAN = 2**63
 
 @dataclass(frozen=True, slots=True)
 class CompiledConstraint:
-    """One thing every value of a field must keep: `broken` is true where a value, in a column of that name, breaks it.
+    """One constraint of a field: `broken` is true for each invalid value in the column of the field's name.
 
-    `kept` is true of a whole column only if no value breaks it.
+    `holds` is true for a whole column only if no value is invalid. `message` follows the value in a finding.
     """
 
-    must: str
+    message: str
     broken: pl.Expr
-    kept: Callable[[pl.Series], bool]
+    holds: Callable[[pl.Series], bool]
 
 
 def compile_constraints(field: SchemaField) -> list[CompiledConstraint]:
-    """The constraints of a field, but for `required` and `unique`.
+    """Compile the constraints of a field, except `required` and `unique`.
 
     Raises:
-        ValueError: a bound or a choice is not a value of the field, or a pattern is no regular expression.
+        ValueError: a bound or a choice is not a value of the field, or a pattern is not a regular expression.
     """
-    read, told = make_parser(field), field.constraints
-    found = [
-        _bound(field, read, name, bound)
+    parse, constraints = make_parser(field), field.constraints
+    compiled = [
+        _bound(field, parse, name, bound)
         for name, bound in (
-            ("minimum", told.minimum),
-            ("exclusiveMinimum", told.exclusive_minimum),
-            ("maximum", told.maximum),
-            ("exclusiveMaximum", told.exclusive_maximum),
+            ("minimum", constraints.minimum),
+            ("exclusiveMinimum", constraints.exclusive_minimum),
+            ("maximum", constraints.maximum),
+            ("exclusiveMaximum", constraints.exclusive_maximum),
         )
         if bound is not None
     ]
     if field.categories is not None:
-        found.append(_choice(field, read, "categories", [_category(value) for value in field.categories]))
-    if told.enum is not None:
-        found.append(_choice(field, read, "enum", list(told.enum)))
-    if told.pattern is not None:
-        found.append(_pattern(field.name, told.pattern))
-    value = pl.col(field.name)
-    if told.min_length:
-        found.append(_measured(f"is shorter than {told.min_length}", value.str.len_chars() < told.min_length))
-    if told.max_length is not None:
-        found.append(_measured(f"is longer than {told.max_length}", value.str.len_chars() > told.max_length))
-    return found
+        compiled.append(_choices(field, parse, "categories", [_category(value) for value in field.categories]))
+    if constraints.enum is not None:
+        compiled.append(_choices(field, parse, "enum", list(constraints.enum)))
+    if constraints.pattern is not None:
+        compiled.append(_pattern(field.name, constraints.pattern))
+    length = pl.col(field.name).str.len_chars()
+    least, most = constraints.min_length, constraints.max_length
+    if least:
+        compiled.append(_by_expression(f"is shorter than {least}", length < least))
+    if most is not None:
+        compiled.append(_by_expression(f"is longer than {most}", length > most))
+    return compiled
 
 
-def _measured(must: str, broken: pl.Expr) -> CompiledConstraint:
-    return CompiledConstraint(must, broken, lambda column: not column.to_frame().select(broken.any()).item())
+def _by_expression(message: str, broken: pl.Expr) -> CompiledConstraint:
+    return CompiledConstraint(message, broken, lambda column: not column.to_frame().select(broken.any()).item())
 
 
-def _bound(field: SchemaField, read: ColumnParser, name: str, told: Any) -> CompiledConstraint:
-    limit = parse_constraint_value(field, read, name, told)
+def _bound(field: SchemaField, parse: ColumnParser, name: str, bound: Any) -> CompiledConstraint:
+    limit = parse_constraint_value(field, parse, name, bound)
     value = comparison_value(field)
     if field.type in {"year", "yearmonth"}:
         limit = pl.Series(field.name, [limit]).to_frame().select(value).item()
-    below, exclusive = name.endswith("inimum"), name.startswith("exclusive")
-    must = (
-        f"is {'not ' if exclusive else ''}{'above' if exclusive == below else 'below'} the {name} {truncate(str(told))}"
-    )
+    is_lower, exclusive = name.endswith("inimum"), name.startswith("exclusive")
+    negation, side = "not " if exclusive else "", "above" if exclusive == is_lower else "below"
+    message = f"is {negation}{side} the {name} {truncate(str(bound))}"
     if field.type == "integer" and isinstance(limit, float):
-        limit, exclusive = (math.ceil(limit), False) if below else (math.floor(limit), False)
+        limit, exclusive = (math.ceil(limit), False) if is_lower else (math.floor(limit), False)
     if field.type == "integer" and not -INT64_SPAN <= limit < INT64_SPAN:
-        raise ValueError(f"{name} {told!r} of {field.name!r} does not fit into 64 bits")
-    broken = (
-        (value <= limit if exclusive else value < limit) if below else value >= limit if exclusive else value > limit
-    )
+        raise ValueError(f"{name} {bound!r} of {field.name!r} does not fit into 64 bits")
+    if is_lower:
+        broken = value <= limit if exclusive else value < limit
+    else:
+        broken = value >= limit if exclusive else value > limit
     if field.type in {"year", "yearmonth"}:
-        return _measured(must, broken)
-    if below:
+        return _by_expression(message, broken)
+    if is_lower:
         return CompiledConstraint(
-            must, broken, lambda s: (e := s.min()) is None or (e > limit if exclusive else e >= limit)
+            message, broken, lambda s: (e := s.min()) is None or (e > limit if exclusive else e >= limit)
         )
     return CompiledConstraint(
-        must, broken, lambda s: (e := s.max()) is None or (e < limit if exclusive else e <= limit)
+        message, broken, lambda s: (e := s.max()) is None or (e < limit if exclusive else e <= limit)
     )
 
 
 def comparison_value(field: SchemaField) -> pl.Expr:
-    """What a field's values are compared by. Years and months stay text, so they are counted from the year 0."""
+    """Return the expression by which a field's values are compared.
+
+    Years and year-months remain text, so they are converted to years or months since the year 0.
+    """
     value = pl.col(field.name)
     if field.type == "year":
         return value.cast(pl.Int64)
@@ -127,16 +131,18 @@ def _category(value: Any) -> Any:
     return value["value"]
 
 
-def _choice(field: SchemaField, read: ColumnParser, name: str, told: list[Any]) -> CompiledConstraint:
-    choices = [parse_constraint_value(field, read, name, value) for value in told]
-    value = pl.col(field.name)
-    must = f"is not one of {truncate(', '.join(str(choice) for choice in told))}"
+def _choices(field: SchemaField, parse: ColumnParser, name: str, values: list[Any]) -> CompiledConstraint:
+    choices = [parse_constraint_value(field, parse, name, value) for value in values]
+    column = pl.col(field.name)
+    message = f"is not one of {truncate(', '.join(str(value) for value in values))}"
     if isinstance(choices[0], str):
-        known = pl.Enum(list(dict.fromkeys(choices)))
-        broken = ~value.is_in(choices)
-        return CompiledConstraint(must, broken, lambda s: s.cast(known, strict=False).null_count() == s.null_count())
-    listed = pl.Series(choices)
-    return _measured(must, ~value.is_in(listed.implode()))
+        enum = pl.Enum(list(dict.fromkeys(choices)))
+        return CompiledConstraint(
+            message,
+            ~column.is_in(choices),
+            lambda s: s.cast(enum, strict=False).null_count() == s.null_count(),
+        )
+    return _by_expression(message, ~column.is_in(pl.Series(choices).implode()))
 
 
 def _pattern(name: str, pattern: str) -> CompiledConstraint:
@@ -148,31 +154,31 @@ def _pattern(name: str, pattern: str) -> CompiledConstraint:
         raise ValueError(f"pattern of {name!r} is not a regular expression: {error}") from error
     simple = SIMPLE_PATTERN.fullmatch(pattern) is not None
 
-    def kept(column: pl.Series) -> bool:
+    def holds(column: pl.Series) -> bool:
         if simple and column.len() <= FEW_ROWS:
             return all(text is None or matches(text) for text in column.to_list())
         return bool(column.str.contains(whole).all())
 
-    return CompiledConstraint(f"does not match {truncate(pattern)}", ~pl.col(name).str.contains(whole), kept)
+    return CompiledConstraint(f"does not match {truncate(pattern)}", ~pl.col(name).str.contains(whole), holds)
 
 
-def parse_constraint_value(field: SchemaField, read: ColumnParser, name: str, told: Any) -> Any:
-    """A bound or a choice as a value of the field. Raises ValueError where it is none."""
-    kind = field.type
-    fits: Any = None
-    if isinstance(told, str):
-        fits = read(pl.Series(field.name, [told]))[0]
-        if fits is None and kind == "integer" and name != "enum" and re.fullmatch(r"[+-]?[0-9]+\.[0-9]+", told):
-            fits = float(told)
-    elif isinstance(told, bool):
-        fits = told if kind == "boolean" else None
-    elif isinstance(told, int | float) and math.isfinite(told):
-        if kind == "number":
-            fits = float(told)
-        elif kind == "integer":
-            fits = int(told) if told == int(told) else told if name.endswith("imum") else None
-        elif kind == "year" and isinstance(told, int):
-            fits = read(pl.Series(field.name, [f"{told:04d}" if told >= 0 else f"{told:05d}"]))[0]
-    if fits is None:
-        raise ValueError(f"{name} of {field.name!r} has {told!r}, which is not of type {kind}")
-    return fits
+def parse_constraint_value(field: SchemaField, parse: ColumnParser, name: str, value: Any) -> Any:
+    """Convert a bound or a choice to a value of the field. Raises ValueError if it is not one."""
+    field_type = field.type
+    parsed: Any = None
+    if isinstance(value, str):
+        parsed = parse(pl.Series(field.name, [value]))[0]
+        if parsed is None and field_type == "integer" and name != "enum":
+            parsed = float(value) if re.fullmatch(r"[+-]?[0-9]+\.[0-9]+", value) else None
+    elif isinstance(value, bool):
+        parsed = value if field_type == "boolean" else None
+    elif isinstance(value, int | float) and math.isfinite(value):
+        if field_type == "number":
+            parsed = float(value)
+        elif field_type == "integer":
+            parsed = int(value) if value == int(value) else value if name.endswith("imum") else None
+        elif field_type == "year" and isinstance(value, int):
+            parsed = parse(pl.Series(field.name, [f"{value:04d}" if value >= 0 else f"{value:05d}"]))[0]
+    if parsed is None:
+        raise ValueError(f"{name} of {field.name!r} has {value!r}, which is not of type {field_type}")
+    return parsed

@@ -1,16 +1,16 @@
-"""A Table Schema (Frictionless v2), and the column checks it compiles to.
+"""Contract of a feed: a Table Schema (Frictionless v2), compiled to checks of whole columns.
 
-The schema file is taken as users have it; what is not checked is an error when the contract is read, never a check left
-out in silence. What a value becomes:
+The schema file is used as users have it; a key that is not checked is an error when the contract is loaded, so that no
+check is omitted silently. The types of values:
 
-- `number` is a 64-bit float, as in JSON: the nearest to what is written. `NaN`, `INF` and numbers beyond it are type
-  errors, as no JSON holds them. `integer` has 64 bits.
-- `datetime` is held in UTC if its form tells a zone (the default form must), and as it stands if it does not.
-- `year`, `yearmonth`, `duration` and all strings stay the text they are.
-- A field without a type is `any`: its texts pass as they are.
+- `number` is a 64-bit float, as in JSON: the nearest to the text. `NaN`, `INF` and numbers out of range are type
+  errors, because JSON cannot represent them. `integer` has 64 bits.
+- `datetime` is converted to UTC if its format has a time zone (the default format must), and unchanged otherwise.
+- `year`, `yearmonth`, `duration` and all strings remain text.
+- A field without a type is `any`: its texts pass unchanged.
 
-Fast because columns are read by themselves (`types`), rules are proved for whole columns (`rules`), and nulls, which
-are counted anyway, tell whether anything is wrong at all.
+For speed, every column is parsed at once (`parsers`), constraints are proved for whole columns (`constraints`), and
+null counts, which are known anyway, show whether any value failed to parse.
 """
 
 from __future__ import annotations
@@ -38,55 +38,49 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ContractField:
-    """A field made ready: how it reads, and what its values must keep.
+    """A compiled field: its parser and its constraints.
 
-    `missing` are its missing values beside those of all fields; `required` is the code of a value that is not there,
-    empty where none need be.
+    `missing` are its missing values beyond those of all fields; `required_code` is the error code of a missing value,
+    empty if the field is not required.
     """
 
     name: str
-    kind: str
-    form: str
+    type: str
+    format: str
     missing: tuple[str, ...]
-    required: str
-    read: ColumnParser
-    rules: tuple[CompiledConstraint, ...]
+    required_code: str
+    parse: ColumnParser
+    constraints: tuple[CompiledConstraint, ...]
 
     def check(self, numbers: pl.Series, text: pl.Series, value: pl.Series, findings: list[Finding]) -> None:
-        """Add what is wrong with the rows of these numbers, texts and typed values to `findings`."""
-        missing = text.null_count()
-        if missing and self.required:
-            lacking = numbers.filter(text.is_null())
-            findings += [Finding(row, self.required, self.name, "a value is required") for row in lacking]
-        if value.null_count() != missing:
-            unread = pl.DataFrame([numbers, text]).filter(value.is_null() & text.is_not_null())
-            like = self.kind if self.form == "default" else f"{self.kind} in the format {self.form}"
-            findings += [
-                Finding(
-                    row,
-                    "type-error",
-                    self.name,
-                    f"{truncate(told)!r} is not of type {like}{type_error_hint(self.kind, told)}",
-                )
-                for row, told in unread.iter_rows()
-            ]
-        for rule in self.rules:
-            if not rule.kept(value):
-                told = pl.DataFrame([numbers, text.alias("\0text"), value]).filter(rule.broken)
-                quoted = self.kind not in {"integer", "number", "year"}
-                for row, whole, _ in told.iter_rows():
-                    told_as = repr(truncate(whole)) if quoted else truncate(whole)
-                    findings.append(Finding(row, "constraint-error", self.name, f"{told_as} {rule.must}"))
+        """Add findings for the rows of these numbers, texts and typed values."""
+        missing_count = text.null_count()
+        if missing_count and self.required_code:
+            rows = numbers.filter(text.is_null())
+            findings += [Finding(row, self.required_code, self.name, "a value is required") for row in rows]
+        if value.null_count() != missing_count:
+            unparsed = pl.DataFrame([numbers, text]).filter(value.is_null() & text.is_not_null())
+            type_name = self.type if self.format == "default" else f"{self.type} in the format {self.format}"
+            for row, cell in unparsed.iter_rows():
+                note = f"{truncate(cell)!r} is not of type {type_name}{type_error_hint(self.type, cell)}"
+                findings.append(Finding(row, "type-error", self.name, note))
+        for constraint in self.constraints:
+            if not constraint.holds(value):
+                broken = pl.DataFrame([numbers, text.alias("\0text"), value]).filter(constraint.broken)
+                quoted = self.type not in {"integer", "number", "year"}
+                for row, cell, _ in broken.iter_rows():
+                    shown = repr(truncate(cell)) if quoted else truncate(cell)
+                    findings.append(Finding(row, "constraint-error", self.name, f"{shown} {constraint.message}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """A schema made ready to check columns of text.
+    """A compiled schema that checks columns of text.
 
-    `missing_values` stand for no value in every field, so a reader may take them as null; `check` does the same for
-    those of single fields. `field_missing` has the whole list of each field. `unique` are keys that may stand
-    once in a file: the code of a finding, and the fields; the primary key first. `local` are datetimes without a zone,
-    `integers` columns that one cast reads.
+    `missing_values` mean a missing value in every field, so a reader may convert them to null; `check` does so for
+    those of single fields. `field_missing` has the complete list of each field. `unique` are keys that must be unique
+    in a file: the code of a finding, and the fields; the primary key first. `local` are datetimes without a time zone,
+    `integers` columns that are parsed by one cast.
     """
 
     names: tuple[str, ...]
@@ -103,51 +97,51 @@ class Contract:
     integers: tuple[str, ...]
 
     def check(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
-        """Type the columns and name every value that breaks the contract.
+        """Type the columns and report every value that breaks the contract.
 
         Args:
             rows: the contract's columns as text, missing values as null, and `_row`.
 
         Returns:
-            `_row` and the contract's columns, typed, null where a value does not read; and what was found, in the order
-            of rows and, in a row, of fields.
+            `_row` and the contract's columns, typed, null where a value cannot be parsed; and the findings, in the
+            order of rows and, within a row, of fields.
         """
         numbers = rows.get_column(ROW)
         findings: list[Finding] = []
         typed = [numbers]
-        # one call for all integers takes longer to start, but then it uses all cores
+        # one call for all integers takes longer to start, but is faster for many rows
         integers = set(self.integers) if rows.height > FEW_ROWS else set()
         cast = rows.select(pl.col(self.integers).cast(pl.Int64, strict=False)) if integers else rows
         for column in self.columns:
             text = rows.get_column(column.name)
             if column.missing:
                 text = text.set(text.is_in(column.missing), None)
-            value = cast.get_column(column.name) if column.name in integers else column.read(text)
+            value = cast.get_column(column.name) if column.name in integers else column.parse(text)
             column.check(numbers, text, value, findings)
             typed.append(value)
         return pl.DataFrame(typed), sorted(findings, key=lambda finding: finding.row)
 
 
 def load_contract(path: Path) -> Contract:
-    """Read and compile a schema file.
+    """Load and compile a schema file.
 
     Raises:
-        BadInput: it cannot be read, is not a Table Schema, or asks for a check that is not built; names what and where.
+        BadInput: the file cannot be read, is not a Table Schema, or has an unsupported check; names what and where.
     """
-    told: Any = None
+    data: Any = None
     try:
-        told = json.loads(path.read_bytes())
-        return compile_contract(Schema.model_validate(told))
+        data = json.loads(path.read_bytes())
+        return compile_contract(Schema.model_validate(data))
     except OSError as error:
         raise BadInput(f"{path}: missing contract: {error.strerror}") from error
     except ValidationError as error:
-        raise BadInput(f"{path}: not a Table Schema: {explain_validation_error(error, told)}") from error
+        raise BadInput(f"{path}: not a Table Schema: {explain_validation_error(error, data)}") from error
     except ValueError as error:
         raise BadInput(f"{path}: not a Table Schema: {error}") from error
 
 
 def compile_contract(schema: Schema) -> Contract:
-    """The contract that a schema asks for. Raises ValueError for a part of it that does not fit."""
+    """Compile a schema. Raises ValueError for an invalid format, constraint or missing value."""
     key = schema.primary_key
     general = missing_value_texts(schema.missing_values)
     missing = {
@@ -157,19 +151,11 @@ def compile_contract(schema: Schema) -> Contract:
     shared = tuple(text for text in general if all(text in own for own in missing.values()))
     columns = []
     for field in schema.fields:
-        own = tuple(text for text in missing[field.name] if text not in shared)
-        required = "constraint-error" if field.constraints.required else "primary-key" if field.name in key else ""
-        columns.append(
-            ContractField(
-                field.name,
-                field.type,
-                field.format,
-                own,
-                required,
-                make_parser(field),
-                tuple(compile_constraints(field)),
-            )
-        )
+        name = field.name
+        own = tuple(text for text in missing[name] if text not in shared)
+        required_code = "constraint-error" if field.constraints.required else "primary-key" if name in key else ""
+        parser, constraints = make_parser(field), tuple(compile_constraints(field))
+        columns.append(ContractField(name, field.type, field.format, own, required_code, parser, constraints))
     unique = [("primary-key", key)] if key else []
     unique += [("unique-error", names) for names in schema.unique_keys]
     unique += [("unique-error", (field.name,)) for field in schema.fields if field.constraints.unique]
@@ -179,7 +165,7 @@ def compile_contract(schema: Schema) -> Contract:
         types={field.name: field.type for field in schema.fields},
         missing_values=shared,
         field_missing=missing,
-        required=tuple(column.name for column in columns if column.required),
+        required=tuple(column.name for column in columns if column.required_code),
         key=key,
         unique_keys=schema.unique_keys,
         unique=tuple(dict.fromkeys(unique)),
@@ -194,17 +180,17 @@ def compile_contract(schema: Schema) -> Contract:
     )
 
 
-def explain_validation_error(error: ValidationError, told: Any) -> str:
-    """One line that says which key of which field is wrong, what it was, and what it may be."""
+def explain_validation_error(error: ValidationError, data: Any) -> str:
+    """Return one line that names the invalid key and its field, the value, and the choices."""
     first = error.errors()[0]
     place = first["loc"]
     where = f"`{'.'.join(str(part) for part in place)}`" if place else "the schema"
     message = first["msg"].removeprefix("Value error, ")
-    if len(place) > 1 and place[0] == "fields" and isinstance(told["fields"][place[1]], dict):
-        where += f" (field {told['fields'][place[1]].get('name')!r})"
+    if len(place) > 1 and place[0] == "fields" and isinstance(data["fields"][place[1]], dict):
+        where += f" (field {data['fields'][place[1]].get('name')!r})"
     if first["type"] == "extra_forbidden":
         model = Constraints if "constraints" in place else SchemaField if place[0] == "fields" else Schema
-        known = ", ".join(field.alias or name for name, field in model.model_fields.items())
-        return f"{where}: not a key that is checked; keys there: {known}"
+        choices = ", ".join(field.alias or name for name, field in model.model_fields.items())
+        return f"{where}: not a supported key; keys there: {choices}"
     value = first["input"]
     return f"{where}: {message}" + ("" if isinstance(value, dict) and place else f" (is {str(value)[:80]!r})")

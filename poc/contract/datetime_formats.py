@@ -1,11 +1,11 @@
-"""What the texts of a type look like, to the letter; the parsers behind take more than that, and would alter it."""
+"""Exact patterns of the texts of each type; the parsers behind them accept more than that, and would alter it."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-#: Four digits, but not the year 0, which there was not.
+#: Four digits, but not the year 0, which does not exist.
 YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
 _MONTH, _DAY, _HOUR = "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])", "(?:[01][0-9]|2[0-3])"
 _SIXTY = "[0-5][0-9]"
@@ -18,7 +18,7 @@ _REGNAME = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
 _AUTHORITY = rf"(?:(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{{2}})*@)?(?:\[[0-9A-Fa-f:.]+\]|{_REGNAME})(?::[0-9]*)?"
 _HIER = rf"(?://{_AUTHORITY}(?:/{_PCHAR}*)*|/?(?:{_PCHAR}+(?:/{_PCHAR}*)*)?)"
 
-#: Types that stay text, and formats of strings, each as a regular expression for the whole text.
+#: Regular expressions for the whole text of types that remain text, and of formats of strings.
 TEXT_PATTERNS = {
     "email": rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+",
     "uri": rf"[A-Za-z][A-Za-z0-9+.-]*:{_HIER}(?:\?(?:{_PCHAR}|[/?])*)?(?:#(?:{_PCHAR}|[/?])*)?",
@@ -26,15 +26,15 @@ TEXT_PATTERNS = {
     "binary": "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?",
     "year": f"(?:{YEAR}|-{YEAR}|-?[1-9][0-9]{{4,8}})",
     "yearmonth": f"(?:{YEAR}|-{YEAR}|-?[1-9][0-9]{{4,8}})-{_MONTH}",
-    # a part at the least, and one after T where there is a T
+    # at least one part, and at least one after T if there is a T
     "duration": "-?P(?:{d}(?:{t})?|{t})".format(
         d="(?:[0-9]+Y(?:[0-9]+M)?(?:[0-9]+D)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)",
         t="T(?:[0-9]+H(?:[0-9]+M)?(?:{s})?|[0-9]+M(?:{s})?|{s})".format(s=r"[0-9]+(?:\.[0-9]+)?S"),
     ),
 }
 
-#: Directives of strptime that are read: how the parser writes each, and what it looks like. The year 69 of two digits
-#: is 1969 to Python and 2069 to the parser, so it is not read at all.
+#: Supported directives of strptime: the parser's spelling and the pattern of each. The two-digit year 69 is 1969 to
+#: Python and 2069 to the parser, so it is rejected.
 DIRECTIVES = {
     "Y": ("%Y", YEAR), "y": ("%y", "(?:[0-57-9][0-9]|6[0-8])"), "m": ("%m", _MONTH), "d": ("%d", _DAY),
     "H": ("%H", _HOUR), "I": ("%I", "(?:0[1-9]|1[0-2])"), "M": ("%M", _SIXTY), "S": ("%S", _SIXTY),
@@ -45,10 +45,10 @@ DIRECTIVES = {
     "A": ("%A", "(?i:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"),
 }  # fmt: skip
 
-#: Directives that stand for others.
+#: Directives that abbreviate others.
 SHORTHANDS = {"%T": "%H:%M:%S", "%R": "%H:%M", "%F": "%Y-%m-%d", "%D": "%m/%d/%y"}
 
-#: Two digits that may be written as one, where no other digit stands next to them.
+#: Patterns of directives whose two digits may be written as one if no other digit is next to them.
 UNPADDED = {
     "m": "(?:1[0-2]|0?[1-9])",
     "d": "(?:[12][0-9]|3[01]|0?[1-9])",
@@ -59,14 +59,14 @@ UNPADDED = {
 
 @dataclass(frozen=True, slots=True)
 class DateTimeFormat:
-    """A date or time as text: the parser's format, its letters to the whole, and whether it tells its time zone."""
+    """Format of a date or time: for the parser, as a pattern of the whole text, and whether it has a time zone."""
 
-    form: str
-    letters: str
+    parser_format: str
+    pattern: str
     zoned: bool
 
 
-#: What dates and times look like without a `format`. A datetime tells its zone, by `Z` or by hours and minutes.
+#: Dates and times without a `format`. A datetime has a time zone: `Z`, or hours and minutes.
 DEFAULTS = {
     "date": DateTimeFormat("%Y-%m-%d", f"{YEAR}-{_MONTH}-{_DAY}", zoned=False),
     "time": DateTimeFormat("%H:%M:%S", f"{_HOUR}:{_SIXTY}:{_SIXTY}", zoned=False),
@@ -79,60 +79,61 @@ DEFAULTS = {
 }
 
 
-def compile_format(kind: str, form: str) -> DateTimeFormat:
+def compile_format(type_name: str, format_text: str) -> DateTimeFormat:
     """Compile a strptime format of a `date`, `time` or `datetime`.
 
     Raises:
-        ValueError: it has a directive that is not read, or does not tell enough, or too much, for the type.
+        ValueError: it has an unsupported directive, or too few or too many directives for the type.
     """
-    if form == "default":
-        return DEFAULTS[kind]
+    if format_text == "default":
+        return DEFAULTS[type_name]
     for short, long in SHORTHANDS.items():
-        form = form.replace(short, long)
-    parts = re.findall(r"\.%f|%.|[^%.]+|[.%]", form, re.DOTALL)
-    parser, letters, seen = "", "", set()
-    for place, part in enumerate(parts):
+        format_text = format_text.replace(short, long)
+    parts = re.findall(r"\.%f|%.|[^%.]+|[.%]", format_text, re.DOTALL)
+    parser_format, pattern, directives = "", "", set()
+    for index, part in enumerate(parts):
         if part == ".%f":
-            parser, letters = parser + "%.f", letters + r"\.[0-9]{1,6}"
+            parser_format, pattern = parser_format + "%.f", pattern + r"\.[0-9]{1,6}"
         elif part[0] == "%":
-            sign = part[1:]
-            if sign not in DIRECTIVES:
-                known = ", ".join(f"%{known}" for known in DIRECTIVES)
-                raise ValueError(f"format {form!r} has {part!r}, which is not read; choose from {known} and .%f")
-            alone = not (_is_digits(parts, place - 1) or _is_digits(parts, place + 1))
-            parser += DIRECTIVES[sign][0]
-            letters += UNPADDED[sign] if alone and sign in UNPADDED else DIRECTIVES[sign][1]
+            directive = part[1:]
+            if directive not in DIRECTIVES:
+                choices = ", ".join(f"%{choice}" for choice in DIRECTIVES)
+                raise ValueError(
+                    f"format {format_text!r} has {part!r}, which is not supported; choose from {choices} and .%f"
+                )
+            alone = not (_is_digits(parts, index - 1) or _is_digits(parts, index + 1))
+            parser_format += DIRECTIVES[directive][0]
+            unpadded = UNPADDED.get(directive) if alone else None
+            pattern += unpadded or DIRECTIVES[directive][1]
         else:
-            parser, letters = parser + part, letters + re.escape(part)
+            parser_format, pattern = parser_format + part, pattern + re.escape(part)
         if part[0] in "%." and part != "." and part != "%%":
-            if part in seen:
-                raise ValueError(f"format {form!r} has {part!r} twice")
-            seen.add(part)
-    _require_whole_value(kind, form, {part[-1] for part in seen})
-    return DateTimeFormat(parser, letters, "%z" in seen or parts[-1].endswith("Z"))
+            if part in directives:
+                raise ValueError(f"format {format_text!r} has {part!r} twice")
+            directives.add(part)
+    _require_whole_value(type_name, format_text, {part[-1] for part in directives})
+    return DateTimeFormat(parser_format, pattern, "%z" in directives or parts[-1].endswith("Z"))
 
 
-def _is_digits(parts: list[str], place: int) -> bool:
-    if not 0 <= place < len(parts):
+def _is_digits(parts: list[str], index: int) -> bool:
+    if not 0 <= index < len(parts):
         return False
-    part = parts[place]
+    part = parts[index]
     return part[0] == "%" and part[1:] in "YymdHIMSj" if part[0] == "%" else part[0].isdigit() or part[-1].isdigit()
 
 
-def _require_whole_value(kind: str, form: str, has: set[str]) -> None:
-    day = bool(has & {"Y", "y"}) and ("j" in has or (bool(has & {"m", "b", "B"}) and "d" in has))
-    clock = "M" in has and (("H" in has and not has & {"I", "p"}) or ("H" not in has and {"I", "p"} <= has))
-    if (has & set("HIMSpf") and not clock) or ("f" in has and "S" not in has):
-        raise ValueError(
-            f"format {form!r} of a {kind} tells a part of a time; it needs %H:%M, or %I:%M %p, at the least"
-        )
-    if kind != "time" and not day:
-        raise ValueError(f"format {form!r} of a {kind} does not tell the day: it needs a year, a month and a day")
-    if kind != "date" and not clock:
-        raise ValueError(f"format {form!r} of a {kind} does not tell the time: it needs %H:%M, or %I:%M %p")
-    if kind == "date" and (clock or "z" in has):
-        raise ValueError(f"format {form!r} of a date tells a time, which would be lost; use the type datetime")
-    if kind == "time" and has & set("YymdjbBaAz"):
-        raise ValueError(
-            f"format {form!r} of a time tells a date or a zone, which would be lost; use the type datetime"
-        )
+def _require_whole_value(type_name: str, format_text: str, used: set[str]) -> None:
+    has_day = bool(used & {"Y", "y"}) and ("j" in used or (bool(used & {"m", "b", "B"}) and "d" in used))
+    has_hour = "H" in used if not used & {"I", "p"} else "H" not in used and {"I", "p"} <= used
+    has_time = "M" in used and has_hour
+    name = f"format {format_text!r} of a {type_name}"
+    if (used & set("HIMSpf") and not has_time) or ("f" in used and "S" not in used):
+        raise ValueError(f"{name} has a part of a time; it needs at least %H:%M, or %I:%M %p")
+    if type_name != "time" and not has_day:
+        raise ValueError(f"{name} has no complete date: it needs a year, a month and a day")
+    if type_name != "date" and not has_time:
+        raise ValueError(f"{name} has no time: it needs %H:%M, or %I:%M %p")
+    if type_name == "date" and (has_time or "z" in used):
+        raise ValueError(f"{name} has a time, which would be lost; use the type datetime")
+    if type_name == "time" and used & set("YymdjbBaAz"):
+        raise ValueError(f"{name} has a date or a time zone, which would be lost; use the type datetime")

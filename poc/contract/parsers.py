@@ -1,11 +1,11 @@
-"""How the text of a column is read: the value where it reads to the letter, null where it does not.
+"""Parsers of a column of text: the value of each text that matches its type exactly, null for any other.
 
-A reader works on a whole column at once and never alters a value: what the parsers behind would take beyond the letters
-of the type (blanks, a 60th second, `inf`) is kept from them.
+A parser processes a whole column at once and never alters a value: texts that polars or pyarrow would accept beyond the
+type (blanks, a 60th second, `inf`) are nulled before.
 
-For a column of a small file, starting an expression costs more than its work (0.1 ms against 4 us), so casts are made
-on the column itself, and standard dates and datetimes are read by pyarrow, whose parser starts at once: 40 us
-instead of 250 us for 100 datetimes.
+For a column of a small file, starting an expression costs more than its work (0.1 ms against 4 us). So casts are made
+on the column itself, and standard dates and datetimes are parsed by pyarrow, which starts at once: 40 us instead of
+250 us for 100 datetimes.
 """
 
 from __future__ import annotations
@@ -24,18 +24,23 @@ from poc.contract.datetime_formats import TEXT_PATTERNS, DateTimeFormat, compile
 if TYPE_CHECKING:
     from poc.contract.schema import SchemaField
 
-#: A column of text to a column of values.
+#: Converts a column of text to a column of values.
 ColumnParser = Callable[[pl.Series], pl.Series]
 
 DATETIME = pl.Datetime("us")
 
-#: Types that a cast reads as they are, unless options say that they are written in another way.
+#: Types that a cast parses, unless options of the field define another notation.
 CAST_TYPES = {"integer": pl.Int64(), "number": pl.Float64()}
 
-#: The least byte at each place of the standard forms, and how far up it may go; pyarrow refuses what is still no day.
+#: The lowest byte at each position of the standard formats, and its range; pyarrow rejects remaining invalid dates.
 STANDARD_BYTES = {
-    kind: (np.frombuffer(low, np.uint8), np.frombuffer(high, np.uint8) - np.frombuffer(low, np.uint8), arrow, dtype)
-    for kind, low, high, arrow, dtype in (
+    type_name: (
+        np.frombuffer(low, np.uint8),
+        np.frombuffer(high, np.uint8) - np.frombuffer(low, np.uint8),
+        arrow,
+        dtype,
+    )
+    for type_name, low, high, arrow, dtype in (
         ("datetime", b"0000-00-00T00:00:00Z", b"9999-19-39T29:59:59Z", pa.timestamp("us", "UTC"), DATETIME),
         ("date", b"0000-00-00", b"9999-19-39", pa.date32(), pl.Date()),
     )
@@ -43,54 +48,56 @@ STANDARD_BYTES = {
 
 
 def make_parser(field: SchemaField) -> ColumnParser:
-    """How a field reads. Raises ValueError for a format that is not supported."""
-    kind = field.type
-    if kind in CAST_TYPES:
+    """Return the parser of a field. Raises ValueError for a format that is not supported."""
+    type_name = field.type
+    if type_name in CAST_TYPES:
         return _number_parser(field)
-    if kind == "boolean":
+    if type_name == "boolean":
         return _boolean_parser(field)
-    if kind in {"date", "time", "datetime"}:
+    if type_name in {"date", "time", "datetime"}:
         return _temporal_parser(
-            kind, compile_format(kind, field.format), standard=field.format == "default" and kind in STANDARD_BYTES
+            type_name,
+            compile_format(type_name, field.format),
+            standard=field.format == "default" and type_name in STANDARD_BYTES,
         )
-    form = field.format if kind == "string" else kind
+    form = field.format if type_name == "string" else type_name
     if form in TEXT_PATTERNS:
         return lambda text: null_unless_matching(text, TEXT_PATTERNS[form])
     return lambda text: text
 
 
-def null_unless_matching(text: pl.Series, letters: str) -> pl.Series:
-    """The texts that are all `letters`, a regular expression; null in place of the others."""
-    fits = text.str.contains(f"^(?:{letters})$")
-    return text if fits.all() else text.set(~fits, None)
+def null_unless_matching(text: pl.Series, pattern: str) -> pl.Series:
+    """Replace the texts that do not match a regular expression as a whole by null."""
+    matches = text.str.contains(f"^(?:{pattern})$")
+    return text if matches.all() else text.set(~matches, None)
 
 
 def is_plain_number(field: SchemaField) -> bool:
-    """Whether a cast alone reads the field's letters."""
+    """Return whether a cast alone parses the field's numbers."""
     return field.type in CAST_TYPES and field.bare_number and not field.group_char and field.decimal_char == "."
 
 
 def _number_parser(field: SchemaField) -> ColumnParser:
-    as_it_is, whole, dtype = is_plain_number(field), field.type == "integer", CAST_TYPES[field.type]
-    letters, point = number_pattern(field), field.decimal_char
+    is_plain, is_integer, dtype = is_plain_number(field), field.type == "integer", CAST_TYPES[field.type]
+    pattern, point = number_pattern(field), field.decimal_char
 
-    def read(text: pl.Series) -> pl.Series:
-        if not as_it_is:
-            digits = text.str.extract(letters, 1)  # null where the letters are others
+    def parse(text: pl.Series) -> pl.Series:
+        if not is_plain:
+            digits = text.str.extract(pattern, 1)  # null if the text does not match
             digits = digits.str.replace_all(field.group_char, "", literal=True) if field.group_char else digits
-            text = digits if whole else digits.str.replace_all(point, ".", literal=True)
+            text = digits if is_integer else digits.str.replace_all(point, ".", literal=True)
         value = text.cast(dtype, strict=False)
-        if whole or math.isfinite(value.sum()):
+        if is_integer or math.isfinite(value.sum()):
             return value
-        return value.set(~value.is_finite(), None)  # `inf`, `nan`, and numbers too great for 64 bits
+        return value.set(~value.is_finite(), None)  # `inf`, `nan`, and numbers too large for 64 bits
 
-    return read
+    return parse
 
 
 def number_pattern(field: SchemaField) -> str:
-    """What a number looks like; the first group is what counts of it.
+    """Return the pattern of a number; its first group is the number itself.
 
-    Digits are grouped by threes, or by twos before the last three. What stands around a number that is not bare holds
+    Digits are grouped by threes, or by twos before the last three. The text around a number that is not bare contains
     no digit, sign or bracket, which could change the number.
     """
     point, group = re.escape(field.decimal_char), re.escape(field.group_char)
@@ -100,47 +107,48 @@ def number_pattern(field: SchemaField) -> str:
         number = rf"[+-]?(?:{digits}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
     if field.bare_number:
         return f"^({number})$"
-    signs = "".join(re.escape(sign) for sign in f".,{field.decimal_char}{field.group_char}".replace(" ", ""))
-    other, more = rf"[^0-9+\-(){signs}]", r"[^0-9+\-()]"
-    return rf"^(?:{other}|[{signs}]{other})*({number})(?:{other}{more}*)?$"
+    marks = "".join(re.escape(mark) for mark in f".,{field.decimal_char}{field.group_char}".replace(" ", ""))
+    other, rest = rf"[^0-9+\-(){marks}]", r"[^0-9+\-()]"
+    return rf"^(?:{other}|[{marks}]{other})*({number})(?:{other}{rest}*)?$"
 
 
 def _boolean_parser(field: SchemaField) -> ColumnParser:
-    known = pl.Enum([*dict.fromkeys(field.true_values), *dict.fromkeys(field.false_values)])
-    true = len(dict.fromkeys(field.true_values))
-    return lambda text: text.cast(known, strict=False).to_physical() < true
+    values = pl.Enum([*dict.fromkeys(field.true_values), *dict.fromkeys(field.false_values)])
+    true_count = len(dict.fromkeys(field.true_values))
+    return lambda text: text.cast(values, strict=False).to_physical() < true_count
 
 
-def _temporal_parser(kind: str, form: DateTimeFormat, *, standard: bool) -> ColumnParser:
+def _temporal_parser(type_name: str, datetime_format: DateTimeFormat, *, standard: bool) -> ColumnParser:
     def parse(text: pl.Series) -> pl.Series:
-        text = null_unless_matching(text, form.letters)
-        if kind == "date":
-            return text.str.to_date(form.form, strict=False)
-        if kind == "time":
-            return text.str.to_time(form.form, strict=False)
-        if "%z" in form.form:
-            text = text.str.replace_all("Z", "+00:00", literal=True) if form.form.endswith("%z") else text
-        value = text.str.to_datetime(form.form, strict=False, time_unit="us").cast(DATETIME)
-        if form.zoned:  # in UTC it may be the day before the year 1, or the one after 9999
+        text = null_unless_matching(text, datetime_format.pattern)
+        if type_name == "date":
+            return text.str.to_date(datetime_format.parser_format, strict=False)
+        if type_name == "time":
+            return text.str.to_time(datetime_format.parser_format, strict=False)
+        if "%z" in datetime_format.parser_format:
+            ends_with_zone = datetime_format.parser_format.endswith("%z")
+            text = text.str.replace_all("Z", "+00:00", literal=True) if ends_with_zone else text
+        value = text.str.to_datetime(datetime_format.parser_format, strict=False, time_unit="us").cast(DATETIME)
+        if datetime_format.zoned:  # in UTC it may be before the year 1 or after 9999
             value = value.set(~value.dt.year().is_between(1, 9999), None)
         return value
 
-    def read(text: pl.Series) -> pl.Series:
-        value = parse_standard(text, kind) if standard else None
+    def parse_column(text: pl.Series) -> pl.Series:
+        value = parse_standard(text, type_name) if standard else None
         return parse(text) if value is None else value
 
-    return read
+    return parse_column
 
 
-def parse_standard(text: pl.Series, kind: str) -> pl.Series | None:
-    """A column of standard dates or datetimes read at once; None if any of it is not of that form.
+def parse_standard(text: pl.Series, type_name: str) -> pl.Series | None:
+    """Parse a column of standard dates or datetimes at once; None if any text has another format.
 
-    All texts are laid side by side as rows of bytes. Were one shorter or longer, the hyphens of the next would be out
-    of place, or pyarrow would not read it.
+    All texts are compared as rows of bytes of equal length. If one were shorter or longer, the hyphens of the next
+    would be out of place, or pyarrow would reject it.
     """
-    low, span, arrow_type, dtype = STANDARD_BYTES[kind]
+    low, span, arrow_type, dtype = STANDARD_BYTES[type_name]
     earliest = text.min()
-    if not isinstance(earliest, str) or earliest < "0001":  # none at all, or the year 0, which pyarrow takes
+    if not isinstance(earliest, str) or earliest < "0001":  # no text at all, or the year 0, which pyarrow accepts
         return None
     arrow = text.to_arrow()
     offsets = np.frombuffer(arrow.buffers()[1], np.int64)
@@ -148,8 +156,8 @@ def parse_standard(text: pl.Series, kind: str) -> pl.Series | None:
     count = len(arrow) - arrow.null_count
     if last - first != count * len(low):
         return None
-    letters = np.frombuffer(arrow.buffers()[2], np.uint8)[first:last].reshape(count, -1)
-    if not (letters - low <= span).all():  # a byte below the least wraps round to a great one
+    codes = np.frombuffer(arrow.buffers()[2], np.uint8)[first:last].reshape(count, -1)
+    if not (codes - low <= span).all():  # a byte below the lowest wraps around to a large one
         return None
     try:
         return pl.Series(text.name, arrow.cast(arrow_type)).cast(dtype)
@@ -157,12 +165,12 @@ def parse_standard(text: pl.Series, kind: str) -> pl.Series | None:
         return None
 
 
-def type_error_hint(kind: str, text: str) -> str:
-    """What may be wrong with a text that did not read; empty where there is no more to say."""
-    if kind == "integer" and re.fullmatch("[+-]?[0-9]+", text):
+def type_error_hint(type_name: str, text: str) -> str:
+    """Return a hint why a text is not of a type; empty if there is none."""
+    if type_name == "integer" and re.fullmatch("[+-]?[0-9]+", text):
         return ": it does not fit into 64 bits"
-    if kind == "number" and re.fullmatch("[+-]?(nan|inf)", text, re.IGNORECASE):
-        return ": no JSON can hold it; name it in missingValues if it means no value"
-    if kind == "datetime" and re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?", text):
-        return ": it tells no time zone; a field of such values needs a format, such as '%Y-%m-%dT%H:%M:%S'"
+    if type_name == "number" and re.fullmatch("[+-]?(nan|inf)", text, re.IGNORECASE):
+        return ": JSON cannot represent it; list it in missingValues if it means a missing value"
+    if type_name == "datetime" and re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?", text):
+        return ": it has no time zone; a field of such values needs a format, such as '%Y-%m-%dT%H:%M:%S'"
     return ""

@@ -1,7 +1,7 @@
-"""A Table Schema file as a value: every key that is known, and nothing else.
+"""Model of a Table Schema file: every supported key, and no other.
 
-A key, a type or a constraint that is not checked is an error when the file is read, so that no check is ever left out
-in silence. Source: Table Schema specification v2, https://datapackage.org/standard/table-schema/
+A key, type or constraint that is not checked is an error when the file is loaded, so that no check is omitted silently.
+Source: Table Schema specification v2, https://datapackage.org/standard/table-schema/
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from poc.batch import ROW
 
-#: Options of a field that go with some types only.
+#: Options of a field that only some types have.
 OPTION_TYPES: dict[str, tuple[str, ...]] = {
     "decimalChar": ("number",),
     "groupChar": ("number", "integer"),
@@ -37,13 +37,13 @@ TEMPORAL = ("date", "time", "datetime")
 
 
 class Strict(BaseModel):
-    """A frozen value that takes only the keys it names."""
+    """Frozen model that rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Constraints(Strict):
-    """What a field's values must keep. Bounds and choices stand as in the file: as text or as JSON values."""
+    """Constraints of a field's values. Bounds and choices are as in the file: text or JSON values."""
 
     required: bool = False
     unique: bool = False
@@ -58,7 +58,7 @@ class Constraints(Strict):
 
 
 class LabelledValue(Strict):
-    """A value with words for people."""
+    """A value with a label for people."""
 
     value: Any
     label: str | None = None
@@ -90,10 +90,10 @@ class SchemaField(Strict):
     @field_validator("format")
     @classmethod
     def _without_prefix(cls, form: str) -> str:
-        return form.removeprefix("fmt:")  # as version 0 of the specification wrote formats
+        return form.removeprefix("fmt:")  # the notation of version 0 of the specification
 
     @model_validator(mode="after")
-    def _fits(self) -> SchemaField:
+    def _options_fit_type(self) -> SchemaField:
         for option in (*_given_keys(self), *_given_keys(self.constraints)):
             if self.type not in OPTION_TYPES.get(option, (self.type,)):
                 raise ValueError(
@@ -101,10 +101,10 @@ class SchemaField(Strict):
                 )
         self._check_format()
         if self.name == ROW:
-            raise ValueError(f"a field cannot be named {ROW!r}: rows in flight have their number there")
+            raise ValueError(f"a field cannot be named {ROW!r}: that column has the row number")
         digits = set("0123456789+-eE")
         if digits & set(self.decimal_char + self.group_char):
-            raise ValueError("decimalChar and groupChar can hold no digit, sign or E")
+            raise ValueError("decimalChar and groupChar cannot contain a digit, a sign or E")
         if self.decimal_char == self.group_char:
             raise ValueError(f"decimalChar and groupChar are both {self.group_char!r}; they must differ")
         if both := set(self.true_values) & set(self.false_values):
@@ -114,12 +114,12 @@ class SchemaField(Strict):
     def _check_format(self) -> None:
         if self.type == "string":
             if self.format not in STRING_FORMATS:
-                raise ValueError(f"format {self.format!r} is not known; choose one of {', '.join(STRING_FORMATS)}")
+                raise ValueError(f"format {self.format!r} is not supported; choose one of {', '.join(STRING_FORMATS)}")
         elif self.type in TEMPORAL:
             if self.format == "any":
-                raise ValueError("format 'any' would have to guess; write a pattern such as '%d/%m/%Y'")
+                raise ValueError("format 'any' would have to guess; write a format such as '%d/%m/%Y'")
         elif self.format != "default":
-            raise ValueError(f"format {self.format!r} of type {self.type} is not known; leave it out")
+            raise ValueError(f"format {self.format!r} of type {self.type} is not supported; remove it")
 
 
 class Schema(Strict):
@@ -150,27 +150,27 @@ class Schema(Strict):
 
     @field_validator("fields_match", mode="before")
     @classmethod
-    def _alone(cls, value: Any) -> Any:
+    def _unwrap_single_value(cls, value: Any) -> Any:
         return value[0] if isinstance(value, list) and len(value) == 1 else value
 
     @field_validator("primary_key", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _as_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
 
     @field_validator("foreign_keys", mode="before")
     @classmethod
-    def _unchecked(cls, value: Any) -> Any:
+    def _reject_foreign_keys(cls, value: Any) -> Any:
         if value:
-            raise ValueError("other files are not looked into, so foreign keys cannot be checked; leave them out")
+            raise ValueError("other files are not read, so foreign keys cannot be checked; remove them")
         return ()
 
     @model_validator(mode="after")
-    def _named(self) -> Schema:
+    def _keys_name_fields(self) -> Schema:
         names = [field.name for field in self.fields]
         if len(set(names)) != len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise ValueError(f"field {twice!r} stands twice")
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"field {repeated!r} occurs twice")
         keys = [("primaryKey", self.primary_key), *(("uniqueKeys", key) for key in self.unique_keys)]
         for kind, key in keys:
             for name in key:
@@ -182,15 +182,15 @@ class Schema(Strict):
 
 
 def _given_keys(model: BaseModel) -> list[str]:
-    """The keys that the file has, by the names it knows them by."""
+    """Return the keys that the file contains, under their names in the file."""
     fields = type(model).model_fields
     return [fields[name].alias or name for name in model.model_fields_set]
 
 
 def missing_value_texts(values: tuple[str | LabelledValue, ...]) -> tuple[str, ...]:
-    """Missing values as texts, whichever of the two forms they are listed in. Raises ValueError for what is no text."""
-    found = tuple(value.value if isinstance(value, LabelledValue) else value for value in values)
-    for text in found:
+    """Return missing values as texts, from either of their two notations. Raises ValueError for another type."""
+    values_only = tuple(value.value if isinstance(value, LabelledValue) else value for value in values)
+    for text in values_only:
         if not isinstance(text, str):
-            raise ValueError(f"missingValues are texts; {text!r} is none")
-    return found
+            raise ValueError(f"missingValues are texts; {text!r} is not a text")
+    return values_only

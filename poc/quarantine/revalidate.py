@@ -107,7 +107,7 @@ def key_conflicts(
             both = rows.select(ROW, *names).join(others, on=list(names)).sort(ROW, "\0before")
             for row, first in both.select(ROW, "\0before").iter_rows():
                 fields = ", ".join(names)
-                note = f"the key ({fields}) stands in row {first} already"
+                note = f"the key ({fields}) is already in row {first}"
                 conflicts.setdefault(row, {}).setdefault(names, Finding(row, code, fields, note))
     return {row: tuple(findings.values()) for row, findings in conflicts.items()}
 
@@ -175,7 +175,7 @@ def key_fields_only(contract: Contract, feed: Feed) -> Contract:
         contract,
         names=contract.names if by_position else tuple(name for name in contract.names if name in keys),
         fields_match="subset",
-        columns=tuple(replace(column, rules=(), required="") for column in contract.columns if column.name in keys),
+        columns=tuple(replace(column, constraints=(), required_code="") for column in contract.columns if column.name in keys),
         integers=tuple(name for name in contract.integers if name in keys),
         required=(),
     )

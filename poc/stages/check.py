@@ -55,7 +55,7 @@ class Check:
                     findings = sorted(findings + duplicates, key=lambda finding: finding.row)
                 rejected = merge_rejected(batch.rejected, rejected_rows(batch, findings))
                 yield replace(batch, rows=valid, rejected=rejected)
-            if later := keys.later():
+            if later := keys.at_end():
                 raise SecondPassNeeded(tuple(later))
 
     def _add_known(self, rows: pl.DataFrame, findings: list[Finding]) -> list[Finding]:

@@ -78,7 +78,7 @@ def test_every_error_of_a_row_is_named(flights):
         ({"fields": [{"name": "a", "type": "geopoint"}]}, r"`fields\.0\.type`.*'geopoint'"),
         ({"fields": [{"name": "a", "constraints": {"jsonSchema": {}}}]}, r"constraints\.jsonSchema"),
         ({"fields": [{"name": "a"}], "primaryKey": "b"}, r"primaryKey names 'b'; fields there: a"),
-        ({"fields": [{"name": "a"}, {"name": "a"}]}, r"field 'a' stands twice"),
+        ({"fields": [{"name": "a"}, {"name": "a"}]}, r"field 'a' occurs twice"),
         ({"fields": []}, r"`fields`"),
         ([], r"not a Table Schema"),
     ],

@@ -1,4 +1,4 @@
-"""Keys that stand twice in a file, whatever its size and wherever its batches begin."""
+"""Repeated keys in a file of any size, independent of the boundaries of its batches."""
 
 import tempfile
 
@@ -8,34 +8,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poc.batch import ROW, FileRejected
-from poc.contract.unique_keys import HashedKeys, KeyFilter, UniqueKeyCheck
+from poc.contract.hashed_keys import HashedKeys
+from poc.contract.key_filter import KeyFilter
+from poc.contract.unique_keys import UniqueKeyCheck
 
 TWO = (("primary-key", ("a",)), ("unique-error", ("b", "c")))
 
 
-def bad_rows(rows, sizes, keys=TWO, **options):
-    """The rows found bad in a file of (a, b, c) rows cut into batches of these sizes: at once, and in the end."""
+def rejected_rows(rows, sizes, keys=TWO, **options):
+    """The rejected rows of a file of (a, b, c) rows in batches of these sizes: by each batch, and at the end."""
     frame = pl.DataFrame(rows, schema={"a": pl.Int64, "b": pl.String, "c": pl.Float64}, orient="row")
     frame = frame.with_row_index(ROW, 1)
-    at_once, start = [], 0
-    with UniqueKeyCheck(keys, **options) as memory:
+    by_batch, start = [], 0
+    with UniqueKeyCheck(keys, **options) as check:
         for size in sizes:
-            at_once += memory.add(frame[start : start + size])
+            by_batch += check.add(frame[start : start + size])
             start += size
-        at_once += memory.add(frame[start:])
-        return {finding.row for finding in at_once}, {finding.row for finding in memory.later()}
+        by_batch += check.add(frame[start:])
+        return {finding.row for finding in by_batch}, {finding.row for finding in check.at_end()}
 
 
 def oracle(rows):
-    """The rows that share a key with an earlier good one, row after row."""
-    seen, bad = set(), set()
+    """The rows that share a key with an earlier valid one, computed row by row."""
+    known, rejected = set(), set()
     for row, (a, b, c) in enumerate(rows, 1):
         keys = {key for key in ((0, a), (1, b, c)) if None not in key}
-        if keys & seen:
-            bad.add(row)
+        if keys & known:
+            rejected.add(row)
         else:
-            seen |= keys
-    return bad
+            known |= keys
+    return rejected
 
 
 ROWS = st.lists(
@@ -51,56 +53,56 @@ SIZES = st.lists(st.integers(0, 7), max_size=6)
 
 @settings(max_examples=150, deadline=None)
 @given(rows=ROWS, sizes=SIZES, held=st.sampled_from([0, 10, 1000]))
-def test_repeats_are_those_of_earlier_good_rows(rows, sizes, held):
-    """Where batches begin changes when repeats are found, never which: all of them are known in the end."""
-    at_once, later = bad_rows(rows, sizes, held=held)
-    assert (later or at_once) == oracle(rows)
+def test_rows_that_repeat_a_key_of_an_earlier_valid_row_are_rejected(rows, sizes, held):
+    """The boundaries of batches change when repeats are found, never which ones."""
+    by_batch, at_end = rejected_rows(rows, sizes, held=held)
+    assert (at_end or by_batch) == oracle(rows)
 
 
 @settings(max_examples=100, deadline=None)
 @given(rows=ROWS, sizes=SIZES)
-def test_at_once_means_that_nothing_is_left_for_the_end(rows, sizes):
-    """Compared with all rows before, batch after batch, the same rows are bad."""
-    assert bad_rows(rows, sizes, at_once=True) == (oracle(rows), set())
+def test_at_once_finds_all_repeats_before_the_end(rows, sizes):
+    """If each batch is compared with all rows before it, the same rows are rejected."""
+    assert rejected_rows(rows, sizes, at_once=True) == (oracle(rows), set())
 
 
 @settings(max_examples=100, deadline=None)
 @given(rows=ROWS, sizes=SIZES)
-def test_a_second_run_finds_nothing_more(rows, sizes):
-    """Without the rows that were named, no key stands twice."""
-    named = oracle(rows)
-    rest = [row for number, row in enumerate(rows, 1) if number not in named]
-    assert bad_rows(rest, sizes) == (set(), set())
+def test_without_the_rejected_rows_no_key_is_repeated(rows, sizes):
+    """A second pass that leaves out the rejected rows finds no more."""
+    rejected = oracle(rows)
+    rest = [row for number, row in enumerate(rows, 1) if number not in rejected]
+    assert rejected_rows(rest, sizes) == (set(), set())
 
 
-def test_keys_are_looked_up_in_parts_where_the_filter_is_full():
-    """A filter that suspects every key costs passes over the file, and not memory; the rows found are the same."""
+def test_keys_are_looked_up_in_parts_if_the_filter_is_full():
+    """A filter that suspects every key costs passes over the file, not memory; the same rows are found."""
     with tempfile.TemporaryFile() as file:
-        memory = KeyFilter(file, word_bits=1, limit=100, held=0)
+        key_filter = KeyFilter(file, word_bits=1, limit=100, held=0)
         rows = pl.DataFrame({ROW: range(1, 451), "a": [n % 430 for n in range(450)]})
         for start in range(0, 450, 50):
-            memory.add(HashedKeys(rows[start : start + 50], ("a",)), set(), keep_bad=True)
-        assert not memory._suspects
-        assert sorted(memory.repeated()["row"]) == [*range(1, 21), *range(431, 451)]
+            key_filter.add(HashedKeys(rows[start : start + 50], ("a",)), set(), keep_rejected=True)
+        assert not key_filter._suspects
+        assert sorted(key_filter.repeated()["row"]) == [*range(1, 21), *range(431, 451)]
 
 
-def test_more_repeats_than_memory_allows_refuse_the_file():
-    """A key that hardly any row has for itself is no key, and the file is refused with that reason."""
+def test_more_repeats_than_the_limit_refuse_the_file():
+    """A key that most rows share is no key, and the file is refused with that reason."""
     with pytest.raises(FileRejected, match=r"share a key \(a, \.\.\.\) with others; that is no key"):
-        bad_rows([(1, "x", float(n)) for n in range(200)], [50] * 4, limit=100)
+        rejected_rows([(1, "x", float(n)) for n in range(200)], [50] * 4, limit=100)
 
 
 def test_a_finding_names_the_row_that_has_the_key():
-    """The sentence says where the key stands, the code which kind of key it is."""
-    with UniqueKeyCheck(TWO) as memory:
+    """The note has the row of the key, and the code the kind of key."""
+    with UniqueKeyCheck(TWO) as check:
         frame = pl.DataFrame({ROW: [7, 9], "a": [1, 2], "b": ["x", "x"], "c": [0.5, 0.5]})
-        (finding,) = memory.add(frame)
+        (finding,) = check.add(frame)
     assert (finding.row, finding.code, finding.field) == (9, "unique-error", "b, c")
-    assert finding.note == "the key (b, c) stands in row 7 already"
+    assert finding.note == "the key (b, c) is already in row 7"
 
 
-def test_many_keys_without_repeats_are_all_good():
-    """In a hundred thousand different keys of several batches, none is taken for another."""
+def test_many_different_keys_are_all_valid():
+    """Among a hundred thousand different keys in several batches, none is mistaken for another."""
     rows = [(n, "x", float(n)) for n in range(100_000)]
-    assert bad_rows(rows, [16_000] * 6) == (set(), set())
-    assert bad_rows(rows, [16_000] * 6, at_once=True) == (set(), set())
+    assert rejected_rows(rows, [16_000] * 6) == (set(), set())
+    assert rejected_rows(rows, [16_000] * 6, at_once=True) == (set(), set())

@@ -230,7 +230,7 @@ def test_keys_of_delivered_rows_count_under_a_stricter_contract(
     assert (done.replayed_rows, done.still_rejected) == ((5,), ())
     resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
     entry = find_by_prefix(ledger, entry.exchange_id)
-    key = "the key (carrier, flight, time_hour) stands in row"
+    key = "the key (carrier, flight, time_hour) is already in row"
     done = replay(strict, entry, path, {7: edits[7]}, ledger, NOW)
     assert [found.note for bad in done.still_rejected for found in bad.findings] == [f"{key} 8 already"]
     done = replay(replace(prepared, contract=never(prepared.contract)), entry, path, {7: edits[5]}, ledger, NOW)
@@ -245,7 +245,7 @@ def test_keys_of_delivered_rows_count_under_a_stricter_contract(
 
 def with_rule(contract, rule):
     """A contract that asks one thing more of departures."""
-    columns = (replace(one, rules=(rule,)) if one.name == "dep_time" else one for one in contract.columns)
+    columns = (replace(one, constraints=(rule,)) if one.name == "dep_time" else one for one in contract.columns)
     return replace(contract, columns=tuple(columns))
 
 
@@ -267,7 +267,7 @@ def test_two_edits_with_one_key_send_it_once(start_partner, make_prepared, ledge
     mended = lines[5].replace(b"13,x", b"1,1")
     done = replay(prepared, entry, broken, {5: lines[1], 7: lines[1]}, ledger, NOW)
     notes = [found.note for bad in done.still_rejected for found in bad.findings]
-    assert notes == ["the key (carrier, flight, time_hour) stands in row 1 already"] * 2
+    assert notes == ["the key (carrier, flight, time_hour) is already in row 1"] * 2
     done = replay(prepared, entry, broken, {5: mended, 7: mended}, ledger, NOW)
     assert (done.replayed_rows, [bad.row for bad in done.still_rejected]) == ((5,), [7])
 
