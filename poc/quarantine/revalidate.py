@@ -175,7 +175,9 @@ def key_fields_only(contract: Contract, feed: Feed) -> Contract:
         contract,
         names=contract.names if by_position else tuple(name for name in contract.names if name in keys),
         fields_match="subset",
-        columns=tuple(replace(column, constraints=(), required_code="") for column in contract.columns if column.name in keys),
+        columns=tuple(
+            replace(column, constraints=(), required_code="") for column in contract.columns if column.name in keys
+        ),
         integers=tuple(name for name in contract.integers if name in keys),
         required=(),
     )
