@@ -1,4 +1,4 @@
-"""Rows of the quarantine page: rows set aside by feed and reason."""
+"""Quarantined rows by feed and reason, as rows of a table and as data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from dashboard.labels import NO_REASON
-from metrics.queries.run_filter import NO_ERROR_RECORDED as UNCODED
+from metrics.queries.run_filter import NO_ERROR_RECORDED
 from roadmap.wording import dates, numbers
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from metrics.queries.quarantined_rows import QuarantinedInBlock, QuarantineReason
 
 
-#: Rows of the table.
+#: Rows of the table; the CSV has all.
 MAX_REASON_ROWS = 200
 
 
@@ -25,41 +25,41 @@ RECORD_COLUMNS = ("block", "block_end", "partner", "feed", "reason", "rows")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonRow:
-    """Rows of one feed that were set aside for one reason, in words."""
+    """Quarantined rows of one feed and one reason, as text."""
 
     partner: str
     feed: str
     reason: str
-    told: bool  #: whether anybody noted why
+    has_reason: bool  #: whether a reason was recorded
     rows: str
     exchanges: str
     last: str
-    keys: Mapping[str, str]  #: of the list of exchanges that it is told of
+    keys: Mapping[str, Any]  #: query keys of their exchanges
 
 
-def reason_rows(reasons: Sequence[QuarantineReason], keys: Mapping[str, str]) -> tuple[ReasonRow, ...]:
-    """Reasons in words; `keys` are those of the page's address."""
+def reason_rows(reasons: Sequence[QuarantineReason], keys: Mapping[str, Any]) -> tuple[ReasonRow, ...]:
+    """Return reasons as rows; `keys` are the query keys of the filter that they come from."""
     return tuple(
         ReasonRow(
-            partner=one.partner,
-            feed=one.feed,
-            reason=one.code or NO_REASON,
-            told=one.code is not None,
-            rows=numbers.count(one.rows),
-            exchanges=numbers.count(one.runs),
-            last=dates.day(date.fromisoformat(one.last_block)),
-            keys={**keys, "partner": one.partner, "feed": one.feed, "aside": one.code or UNCODED},
+            partner=reason.partner,
+            feed=reason.feed,
+            reason=reason.code or NO_REASON,
+            has_reason=reason.code is not None,
+            rows=numbers.count(reason.rows),
+            exchanges=numbers.count(reason.runs),
+            last=dates.day(date.fromisoformat(reason.last_block)),
+            keys={**keys, "partner": reason.partner, "feed": reason.feed, "aside": reason.code or NO_ERROR_RECORDED},
         )
-        for one in reasons[:MAX_REASON_ROWS]
+        for reason in reasons[:MAX_REASON_ROWS]
     )
 
 
-def quarantine_records(found: Sequence[QuarantinedInBlock]) -> list[dict[str, Any]]:
-    """The same in full, as data, under the names of `COLUMNS`; a reason that nobody noted is None."""
+def quarantine_records(rows: Sequence[QuarantinedInBlock]) -> list[dict[str, Any]]:
+    """Return quarantined rows by block as data, with the keys of `RECORD_COLUMNS`; an unrecorded reason is None."""
     return [
         {
-            "block": one.block, "block_end": one.block_end, "partner": one.partner, "feed": one.feed,
-            "reason": one.code, "rows": one.rows,
+            "block": row.block, "block_end": row.block_end, "partner": row.partner, "feed": row.feed,
+            "reason": row.code, "rows": row.rows,
         }
-        for one in found
+        for row in rows
     ]  # fmt: skip

@@ -93,4 +93,4 @@ def test_few_exchanges_make_no_rate(on: Callable[..., FlaskClient], a_run: Calla
         assert "1 failed of 2" in text
         assert "500" not in text
         assert "not known yet" in text or path == "/partners"
-    assert "Last in the week of Exchanges Rows reason not recorded f 1 Jan 2013 1 1" in text
+    assert "Last in the week of Exchanges Rows reasons not recorded f 1 Jan 2013 1 1" in text
