@@ -19,7 +19,6 @@ from dashboard.pages import (
     home,
     method,
     milestones,
-    page_cache,
     partners,
     quarantine,
     report,
@@ -29,7 +28,6 @@ from dashboard.pages import (
 )
 from dashboard.pages.markup import coded
 from dashboard.pages.navigation import NAVIGATION, current_area, way_back
-from dashboard.pages.page_cache import PageCache
 from dashboard.pages.request import address_or, here, newest_address
 from dashboard.pages.static_files import PlotlyScript
 from dashboard.queries.freshness import Lateness, freshness
@@ -40,7 +38,7 @@ if TYPE_CHECKING:
     from dashboard.config import Config
 
 
-#: The modules of the pages; each names in `DEAR` what is made of a view before anybody is shown it.
+#: The modules of the pages; a module's `PRELOAD` names values that are computed with each new view.
 PAGES = (
     home,
     milestones,
@@ -67,10 +65,9 @@ def create_app(config: Config) -> Flask:
     app.jinja_env.filters |= {function.__name__: function for function in told}
     for page in PAGES:
         app.register_blueprint(page.pages)
-    app.extensions["kept"] = PageCache()
-    app.extensions["late"] = Lateness(config)
-    dear = (freshness, *(make for page in PAGES for make in getattr(page, "DEAR", ())))
-    app.extensions["views"] = Views(config, dear if config.keep_s is not None else ())
+    app.extensions["lateness"] = Lateness(config)
+    preload = (freshness, *(make for page in PAGES for make in getattr(page, "PRELOAD", ())))
+    app.extensions["views"] = Views(config, preload if config.keep_s is not None else ())
 
     @app.context_processor
     def everywhere() -> dict[str, object]:
@@ -92,9 +89,7 @@ def create_app(config: Config) -> Flask:
         }
 
     app.before_request(refuse_foreign_and_writing)
-    app.before_request(page_cache.send_again)
     app.after_request(add_headers)
-    app.after_request(page_cache.keep)  # called before the one above: the last is the first
     app.teardown_appcontext(_close)
     error_pages.register(app)
     return app

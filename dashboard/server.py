@@ -74,7 +74,7 @@ def serve_with(
     from waitress.server import create_server
 
     from dashboard.app import create_app
-    from dashboard.pages.page_cache import begin, renew
+    from dashboard.pages.warm_up import warm_up
 
     code = 130
 
@@ -87,8 +87,8 @@ def serve_with(
     signal.signal(signal.SIGTERM, on_term)
     app = create_app(config)
     own = {
-        "begin": PeriodicJob(work=lambda: begin(app), every_s=86_400),
-        "pages": PeriodicJob(work=lambda: renew(app), every_s=1, first_s=1),
+        "warm_up": PeriodicJob(work=lambda: warm_up(app), every_s=86_400),
+        "views": PeriodicJob(work=app.extensions["views"].refresh, every_s=1, first_s=1),
     }
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # a turn that took longer is no trouble
     scheduler = BackgroundScheduler(

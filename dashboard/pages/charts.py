@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort
@@ -109,18 +108,18 @@ def _of_weeks(seen: View, found: Query, name: str) -> Chart | None:
 
 def weekly_charts(seen: View, faults: str) -> Iterable[Chart]:
     """Both charts over one time axis; none while no week was measured."""
-    return [linked(chart, faults=faults) for chart in seen.made(drawn)[faults]]
+    return [linked(chart, faults=faults) for chart in seen.cached(drawn)[faults]]
 
 
 def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
     """Both charts by the faults that can be asked for, without the addresses of their numbers."""
     del db  # what is asked of it is kept apart, by faults
-    window = seen.made(home.home_page).window  # shaded
+    window = seen.cached(home.home_page).window  # shaded
     parts = block_series.milestone_spans(seen.plan, seen.built, seen.today)
     unit = block_word(seen.mode)
     found: dict[str, tuple[Chart, ...]] = {}
     for faults in ASKABLE[seen.mode]:
-        frame = seen.made(weekly(faults))
+        frame = seen.cached(weekly, faults)
         both = () if frame.empty else (charts_weekly.busy_chart, charts_weekly.failed_chart)
         made = (
             make(frame, parts, window, (faults, text.capital(wording_gains.under_faults(faults))), unit)
@@ -135,55 +134,49 @@ def drawn(db: Database, seen: View) -> dict[str, tuple[Chart, ...]]:
     return found
 
 
-@lru_cache(maxsize=3)
-def weekly(faults: str) -> Callable[[Database, View], pd.DataFrame]:
-    """The question for both sides week by week under some faults; the same function for the same faults."""
-
-    def make(db: Database, seen: View) -> pd.DataFrame:
-        return queries_weekly.weekly_frame(
-            db, block_series.milestone_spans(seen.plan, seen.built, seen.today), seen.mode, faults
-        )
-
-    return make
+def weekly(db: Database, view: View, faults: str) -> pd.DataFrame:
+    """Return both sides week by week under some faults."""
+    spans = block_series.milestone_spans(view.plan, view.built, view.today)
+    return queries_weekly.weekly_frame(db, spans, view.mode, faults)
 
 
 def plan_chart(seen: View) -> Chart:
     """Plan against actual."""
     return linked(
         plan_timeline.plan_timeline_chart(
-            seen.made(plan_history).milestones, seen.made(verdicts_without_decisions), seen.today
+            seen.cached(plan_history).milestones, seen.cached(verdicts_without_decisions), seen.today
         )
     )
 
 
 def slips_chart(seen: View) -> Chart | None:
     """When milestones were expected, by the day of report; None while nothing was foreseen."""
-    chart = slips.slips_chart(seen.made(plan_history), seen.today)
+    chart = slips.slips_chart(seen.cached(plan_history), seen.today)
     return linked(chart) if chart else None
 
 
 def burnup_chart(seen: View) -> Chart | None:
     """Criteria met against criteria in scope; None while they were judged on fewer than two days."""
-    chart = burnup.burnup_chart(seen.made(plan_history).criteria)
+    chart = burnup.burnup_chart(seen.cached(plan_history).criteria)
     return linked(chart) if chart else None
 
 
 def gains_chart(seen: View, code: str) -> Chart | None:
     """A milestone's gains by partner; None where no partner has runs enough, and for a code that is none."""
-    found = seen.made(gains_by_milestone).get(code)
+    found = seen.cached(gains_by_milestone).get(code)
     chart = charts_gains.gains_chart(found) if found else None
     return linked(chart) if chart else None
 
 
 def partner_chart(seen: View, name: str) -> Chart | None:
     """The failures of a partner; None for a name that is none's."""
-    found = partner_slug.find_partner(name, seen.made(partners.partners_overview).partners)
+    found = partner_slug.find_partner(name, seen.cached(partners.partners_overview).partners)
     return None if found is None else of_partner(seen, found)
 
 
 def of_partner(seen: View, name: str) -> Chart:
     """The failures of one partner over time."""
-    blocks = seen.made(partners.partners_overview).blocks.get(name, ())
+    blocks = seen.cached(partners.partners_overview).blocks.get(name, ())
     chart = partner_figure.partner_failures_chart(name, blocks, seen.mode)
     codes = [block.milestone for block in partner_figure.drawn_blocks(blocks)]
     chart = replace(chart, lists=cell_keys(seen, partners.SHOWN_FAULTS[seen.mode], chart.rows, codes, name))
@@ -214,5 +207,5 @@ MAKERS = {
 }
 FAMILIES = {"gains": Maker(make=lambda seen, _, code: gains_chart(seen, code))}
 
-#: What is made with a view, before anybody is shown it.
-DEAR = (drawn, plan_history, gains_by_milestone)
+#: Values that are computed with each new view, before a reader gets it.
+PRELOAD = (drawn, plan_history, gains_by_milestone)

@@ -24,12 +24,12 @@ pages = Blueprint("decisions", __name__)
 def page() -> str:
     """Every decision, the newest first, and what is advised today."""
     seen = view(query(), plan_alone=True)
-    return render_template("decisions.html", page=seen.made(told))
+    return render_template("decisions.html", page=seen.cached(told))
 
 
 def told(db: Database, seen: View) -> dict[str, Any]:
     """The page."""
-    advice = pressing_first(seen.made(advice_rows))
+    advice = pressing_first(seen.cached(advice_rows))
     return {
         "made": decisions.decision_rows(seen, decisions.decisions_by_milestone(db, seen.today)),
         "advice": advice,
@@ -37,5 +37,5 @@ def told(db: Database, seen: View) -> dict[str, Any]:
     }
 
 
-#: What is made with a view, before anybody is shown it.
-DEAR = (told,)
+#: Values that are computed with each new view, before a reader gets it.
+PRELOAD = (told,)

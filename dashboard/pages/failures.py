@@ -42,7 +42,7 @@ def page() -> str | Response:
     found, seen, asked = picking(KEYS, ("form", "order"))
     order = _order(asked)
     if found.run_filter == RunFilter(known_by=seen.as_of):
-        many, groups = seen.made(every if order == "last" else every_by_count)
+        many, groups = seen.cached(every if order == "last" else every_by_count)
     else:
         many, groups = _found(database(), found.run_filter, order)
     ordered = {} if order == "last" else {"order": order}
@@ -56,7 +56,7 @@ def page() -> str | Response:
         kinds=presenters_failure_groups.failure_group_rows(groups[: presenters_failure_groups.MAX_GROUPS], found.keys),
         cut=len(groups) > presenters_failure_groups.MAX_GROUPS,
         most=presenters_failure_groups.MAX_GROUPS,
-        fields=describe.form_fields(found, seen.made(choices), FORM),
+        fields=describe.form_fields(found, seen.cached(choices), FORM),
         held=describe.fixed_parts(found, links.failures),
         kept={key: found.keys[key] for key in ("from", "to") if key in found.keys} | ordered,
         orders=[
@@ -74,7 +74,7 @@ def every(db: Database, seen: View) -> tuple[int, tuple[FailureGroup, ...]]:
 
 def every_by_count(db: Database, seen: View) -> tuple[int, tuple[FailureGroup, ...]]:
     """The same, the most frequent first."""
-    many, groups = seen.made(every)
+    many, groups = seen.cached(every)
     if len(groups) > presenters_failure_groups.MAX_GROUPS:
         return _found(db, RunFilter(known_by=seen.as_of), "count")
     return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
@@ -96,5 +96,5 @@ def _order(asked: Query) -> str:
     return name if name in ORDERS else "last"
 
 
-#: What is made with a view, before anybody is shown it.
-DEAR = (every, every_by_count)
+#: Values that are computed with each new view, before a reader gets it.
+PRELOAD = (every, every_by_count)

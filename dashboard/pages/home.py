@@ -19,7 +19,7 @@ def page() -> str:
     found = query({"faults": choices})
     seen = view(found)
     faults = found.value("faults", choices[0])
-    told = seen.made(home.home_page)
+    told = seen.cached(home.home_page)
     kinds = tuple(
         (
             text.capital(gains.under_faults(name)),
@@ -44,5 +44,5 @@ def page() -> str:
     )
 
 
-#: What is made with a view, before anybody is shown it.
-DEAR = (home.home_page,)
+#: Values that are computed with each new view, before a reader gets it.
+PRELOAD = (home.home_page,)

@@ -25,6 +25,6 @@ def page() -> str:
         "answers": glossary.answer_entries(),
         "feeds": feed_rows.STATES,
         "faults": method.fault_rates(),
-        "series": seen.made(method.series_rows),
+        "series": seen.cached(method.series_rows),
     }
     return render_template("method.html", page=told)

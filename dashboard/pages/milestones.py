@@ -34,9 +34,9 @@ def page() -> str:
         "slips": charts.slips_chart(seen),
         "burnup": charts.burnup_chart(seen),
     }
-    reached = seen.made(plan_history).criteria
+    reached = seen.cached(plan_history).criteria
     drawn["reached"] = describe_criteria_count(reached[-1]) if reached else ""
-    return render_template("milestones.html", page={**seen.made(told), **drawn}, runs=links.runs)
+    return render_template("milestones.html", page={**seen.cached(told), **drawn}, runs=links.runs)
 
 
 def told(db: Database, seen: View) -> dict[str, Any]:
@@ -44,9 +44,9 @@ def told(db: Database, seen: View) -> dict[str, Any]:
     last = decisions.last_decisions(decisions.decisions_by_milestone(db, seen.today))
     spent = weekly.spent_by_milestone(db, seen.today)
     every = milestone_list.milestone_rows(
-        seen.plan.milestones, seen.made(verdicts_without_decisions), spent, seen.today, last, seen.mode
+        seen.plan.milestones, seen.cached(verdicts_without_decisions), spent, seen.today, last, seen.mode
     )
-    advice = {one.code: one for one in seen.made(advice_rows)}
+    advice = {one.code: one for one in seen.cached(advice_rows)}
     return {
         "stones": sorted(every, key=lambda stone: not advice[stone.code].asks),
         "open": [stone for stone in every if stone.status != "proven"],
@@ -66,9 +66,9 @@ def one(code: str) -> str | tuple[str, int]:
         return plain("No such milestone", [f"There is no milestone “{code}”.", known]), 404
     chart = charts.gains_chart(seen, code)
     return render_template(
-        "milestone.html", page=seen.made(milestone_detail.milestone_page(code)), chart=chart, runs=links.runs
+        "milestone.html", page=seen.cached(milestone_detail.milestone_page, code), chart=chart, runs=links.runs
     )
 
 
-#: What is made with a view, before anybody is shown it.
-DEAR = (told, verdicts_without_decisions, advice_rows, milestone_detail.preload_milestone_pages)
+#: Values that are computed with each new view, before a reader gets it.
+PRELOAD = (told, verdicts_without_decisions, advice_rows, milestone_detail.preload_milestone_pages)

@@ -58,7 +58,7 @@ def page() -> str:
     """Every feed with its state, the worst first."""
     found = query(KNOWN)
     seen = view(found)
-    known = seen.made(partners.partners_overview)
+    known = seen.cached(partners.partners_overview)
     every = _rows(seen, known)
     picked = _picked(found, every, known)
     told = {
@@ -80,7 +80,7 @@ def as_csv() -> Response:
     """The same table as data, all pages of it; what is not understood is refused."""
     found = query(KNOWN, strict=True)
     seen = view(found, strict=True)
-    known = seen.made(partners.partners_overview)
+    known = seen.cached(partners.partners_overview)
     stands = partners.feed_states(seen, _now())
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
@@ -104,7 +104,7 @@ def as_csv() -> Response:
 def one(part: str) -> str | tuple[str, int]:
     """One partner: its feeds, failures over time, what they have in common, and what was set aside."""
     seen = view(query())
-    known = seen.made(partners.partners_overview)
+    known = seen.cached(partners.partners_overview)
     if not known.has_counts:
         return plain("Not counted yet", [OLDER], "milepost roadmap status"), 200
     name = partner_slug.find_partner(part, known.partners)
@@ -176,5 +176,5 @@ def _page(found: Query, rows: tuple[FeedRow, ...]) -> Listed:
     return Listed(rows[(number - 1) * SIZE : number * SIZE], len(rows), number, last)
 
 
-#: What is made with a view, before anybody is shown it.
-DEAR = (partners.partners_overview, partners.feed_histories)
+#: Values that are computed with each new view, before a reader gets it.
+PRELOAD = (partners.partners_overview, partners.feed_histories)

@@ -44,7 +44,9 @@ def page() -> str | AnyResponse:
         return shorter
     found, seen = _asked(strict=False)
     picked = found.run_filter
-    reasons, drawn = seen.made(every) if picked == RunFilter(known_by=seen.as_of) else _found(database(), picked, seen)
+    reasons, drawn = (
+        seen.cached(every) if picked == RunFilter(known_by=seen.as_of) else _found(database(), picked, seen)
+    )
     if drawn:
         addresses = [here(f"quarantine.{kind}", **found.keys) for kind in ("as_csv", "as_json")]
         drawn = replace(drawn, csv=addresses[0], json=addresses[1])
@@ -60,7 +62,7 @@ def page() -> str | AnyResponse:
         cut=len(reasons) > quarantine_list.MAX_REASON_ROWS and numbers.plural(len(reasons), "line"),
         chart=drawn,
         replayed=seen.mode == "replay",
-        fields=describe.form_fields(found, seen.made(choices), FORM),
+        fields=describe.form_fields(found, seen.cached(choices), FORM),
         held=describe.fixed_parts(found, links.quarantine),
         kept={key: found.keys[key] for key in ("from", "to") if key in found.keys},
     )
@@ -106,5 +108,5 @@ def _found(db: Database, picked: RunFilter, seen: View) -> tuple[tuple[Quarantin
     return quarantined_rows.rows_by_reason(db, picked), drawn
 
 
-#: What is made with a view, before anybody is shown it.
-DEAR = (every,)
+#: Values that are computed with each new view, before a reader gets it.
+PRELOAD = (every,)

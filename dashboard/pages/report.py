@@ -26,7 +26,7 @@ pages = Blueprint("report", __name__, template_folder=Path(roadmap.__file__).wit
 def page() -> str:
     """The sheet in the frame of the site, which is not printed."""
     seen = view(query())
-    return render_template("report_page.html", sheet=seen.made(told), name=settings().workspace_name)
+    return render_template("report_page.html", sheet=seen.cached(told), name=settings().workspace_name)
 
 
 @pages.get("/assets/report.css")
@@ -40,5 +40,5 @@ def told(db: Database, seen: View) -> OnePageReport:
     return one_page.gather(db, seen.plan, seen.verdicts, seen.today, seen.mode, seen.built)
 
 
-#: What is made with a view, before anybody is shown it.
-DEAR = (told,)
+#: Values that are computed with each new view, before a reader gets it.
+PRELOAD = (told,)

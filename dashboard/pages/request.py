@@ -67,14 +67,14 @@ def view(found: Query, *, strict: bool = False, plan_alone: bool = False) -> Vie
 
 def line(seen: View) -> FreshnessLine:
     """What stands on each page of a view about how far the data goes, by now."""
-    fresh, now = seen.made(freshness), settings().now
-    late = cast("Lateness", current_app.extensions["late"])
+    fresh, now = seen.cached(freshness), settings().now
+    lateness = cast("Lateness", current_app.extensions["lateness"])
     return FreshnessLine(
         data_until=fresh.data_until(now() if now else None),
         runs=numbers.plural(fresh.runs, "run"),
         source=fresh.source,
         has_list=fresh.has_list,
-        late=late.text(),
+        late=lateness.text(),
     )
 
 
@@ -94,7 +94,6 @@ def _view(found: Query, *, strict: bool) -> View:
 
 def database() -> Database:
     """The store, opened read-only for this request, and closed at its end."""
-    g.asked_store = True  # what this page tells holds only for as long as the store stays as it is
     if "db" not in g:
         g.db = open_snapshot(settings().store)
     return cast("Database", g.db)

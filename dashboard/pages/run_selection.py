@@ -40,7 +40,7 @@ def picking(
     asked = query(dict.fromkeys((*keys, *more)), strict=strict)
     seen = view(asked, strict=strict)
     found = parse.parse_filter(
-        asked, seen.made(choices), seen.today, lambda text: counted_runs.find_counted_runs(seen, text)
+        asked, seen.cached(choices), seen.today, lambda text: counted_runs.find_counted_runs(seen, text)
     )
     if strict and found.notices:
         abort(400, " ".join(found.notices))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, g, render_template
+from markupsafe import Markup
 
 from dashboard import labels
 from dashboard.filters import describe
@@ -21,7 +21,7 @@ from metrics.queries.pagination import Cursor
 from roadmap.wording import gains
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from sqlite_utils import Database
     from werkzeug.wrappers import Response
@@ -29,22 +29,30 @@ if TYPE_CHECKING:
     from dashboard.cache.view import View
     from dashboard.filters.parse import ParsedFilter
     from dashboard.filters.query_string import Query
-    from dashboard.presenters.run_list import Grid, GridRow
+    from dashboard.presenters.run_list import GridRow
     from metrics.queries.run_grid import FilterChoices
 
 pages = Blueprint("runs", __name__)
+
+RUNS = "/runs"
+
+#: One run in the grid.
+MARK = Markup(
+    '<li><a class="mark {look}" href="{href}" title="{label}" aria-label="{label}">'
+    '<svg class="sign" width="14" height="14" aria-hidden="true"><use href="#{look}"/></svg></a></li>'
+)
 
 #: Where in a list a page begins: older than a run, or newer.
 PLACES = ("after", "before")
 
 
-@pages.get("/runs")
+@pages.get(RUNS)
 def page() -> str | Response:
     """The runs that the address picks, the newest first, under the last runs of each feed."""
     if shorter := shortened(lambda told: here("runs.page", **told)):
         return shorter
     found, seen, asked = picking(KEYS, (*PLACES, "form"))
-    known = seen.made(choices)
+    known = seen.cached(choices)
     after, newer = _place(asked)
     db = database()
     many = runs.count_runs(db, found.run_filter)
@@ -65,7 +73,7 @@ def page() -> str | Response:
         fields=describe.form_fields(found, known),
         held=describe.fixed_parts(found, links.runs),
         kept={key: found.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in found.keys},
-        grid=None if after is not None else _grid(found, seen, known),
+        **({"grid": None} if after is not None else _grid(found, seen, known)),
         lines=lines,
         columns={"faults": len(met) > 1, "round": seen.mode == "replay"},
         met=met.pop() if len(met) == 1 and len(known.faults) > 1 and not found.run_filter.faults else "",
@@ -74,12 +82,10 @@ def page() -> str | Response:
         keys=found.keys,
         cap=files.MOST,
         last=run_list.GRID_RUNS,
-        run_at=links.run(0).partition("?")[0].removesuffix("0"),
-        run_query=_query_of(links.run(0)),
     )
 
 
-@pages.get("/runs/<int:number>")
+@pages.get(f"{RUNS}/<int:number>")
 def one(number: int) -> str | tuple[str, int]:
     """One run, with all that is known of it."""
     seen = view(query())
@@ -94,37 +100,46 @@ def one(number: int) -> str | tuple[str, int]:
     )
 
 
-def _query_of(address: str) -> str:
-    return "".join(address.partition("?")[1:])
+def default_grid(db: Database, view: View) -> Mapping[tuple[str, str], Markup]:
+    """Return the marks of the grid without filters, to preload them."""
+    del db
+    return view.cached(grid_marks, *_shown(view.cached(choices), (), (), view.mode))
 
 
-def default_grid(db: Database, seen: View) -> tuple[GridRow, ...]:
-    """The grid of the page that asks for nothing."""
-    del db  # what is asked of it is kept apart, by sides and faults
-    return seen.made(grid_of(*_shown(seen.made(choices), (), (), seen.mode)))
+def grid_rows(db: Database, view: View, sides: tuple[str, ...], faults: tuple[str, ...]) -> tuple[GridRow, ...]:
+    """Return the last runs of all feeds, of some sides and faults."""
+    return tuple(map(run_list.grid_row, run_grid.latest_runs(db, sides, faults, run_list.GRID_RUNS, view.as_of)))
 
 
-@lru_cache(maxsize=256)
-def grid_of(sides: tuple[str, ...], faults: tuple[str, ...]) -> Callable[[Database, View], tuple[GridRow, ...]]:
-    """The question for the last runs of all feeds; the same function for the same sides and faults."""
+def grid_marks(
+    db: Database, view: View, sides: tuple[str, ...], faults: tuple[str, ...]
+) -> Mapping[tuple[str, str], Markup]:
+    """Return the same runs as list items, by partner and feed.
 
-    def make(db: Database, seen: View) -> tuple[GridRow, ...]:
-        return tuple(map(run_list.grid_row, run_grid.latest_runs(db, sides, faults, run_list.GRID_RUNS, seen.as_of)))
+    They are most of the page, so they are made once for each view and not for each request.
+    """
+    del db
+    query = f"?as_of={view.as_of}" if view.as_of else ""
+    return {
+        (row.partner, row.feed): Markup("").join(
+            MARK.format(look=mark.look, href=f"{RUNS}/{mark.id}{query}", label=mark.label) for mark in row.marks
+        )
+        for row in view.cached(grid_rows, sides, faults)
+    }
 
-    return make
 
-
-def _grid(found: ParsedFilter, seen: View, known: FilterChoices) -> Grid | None:
-    """The grid, where what is asked for is a matter of sides and feeds alone."""
+def _grid(found: ParsedFilter, seen: View, known: FilterChoices) -> dict[str, Any]:
+    """Return the grid and its marks; no grid where the address filters by more than sides, faults and feeds."""
     picked = found.run_filter
     if not set(found.keys) <= {"side", "partner", "feed", "faults"}:
-        return None
+        return {"grid": None}
     sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
     services = tuple(name for name in known.sides if name.startswith("service"))
     named = ("the service, any level",) if sides == services and len(sides) > 1 else sides
     met = [gains.FAULTS_NAME.get(name, name) for name in faults]
     about = f"{describe.join_with_or(named)}, {describe.join_with_or(met)}"
-    return run_list.grid(seen.made(grid_of(sides, faults)), picked, about)
+    grid = run_list.grid(seen.cached(grid_rows, sides, faults), picked, about)
+    return {"grid": grid, "marks": seen.cached(grid_marks, sides, faults)}
 
 
 def _shown(
@@ -151,5 +166,5 @@ def _place(asked: Query) -> tuple[Cursor | None, bool]:
     return None, False
 
 
-#: What is made with a view, before anybody is shown it.
-DEAR = (choices, default_grid)
+#: Values that are computed with each new view, before a reader gets it.
+PRELOAD = (choices, default_grid)

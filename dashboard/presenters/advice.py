@@ -50,7 +50,7 @@ def advice_rows(db: Database, seen: View) -> tuple[AdviceRow, ...]:
     taken = decisions.decisions_by_milestone(db, seen.today)
     return tuple(
         _advice_row(db, verdict, taken.get(verdict.code, ()), seen.today)
-        for verdict in seen.made(verdicts_without_decisions)
+        for verdict in seen.cached(verdicts_without_decisions)
     )
 
 

@@ -60,8 +60,8 @@ class HomePage:
 
 def home_page(db: Database, view: View) -> HomePage:
     """Return the home page of a view, without its charts."""
-    page = build_home_page(db, view.plan, view.made(headline_candidates), view.today, view.mode)
-    gains = view.made(gains_by_milestone).get(page.code)
+    page = build_home_page(db, view.plan, view.cached(headline_candidates), view.today, view.mode)
+    gains = view.cached(gains_by_milestone).get(page.code)
     if gains is None or gains.faults != "standard":  # the headline's faults, which a plan names in production too
         return page
     split = split_by_direction(gains)

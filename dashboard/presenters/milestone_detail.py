@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dashboard.presenters import decisions as presenters_decisions
@@ -21,7 +20,7 @@ from roadmap.wording import dates, numbers
 from roadmap.wording import verdicts as roadmap_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlite_utils import Database
 
@@ -81,23 +80,18 @@ class MilestonePage:
     spending: Spending
 
 
-@lru_cache(maxsize=256)
-def milestone_page(code: str) -> Callable[[Database, View], MilestonePage]:
-    """The question for the page of one milestone of the plan; the same function for the same code."""
-
-    def make(db: Database, seen: View) -> MilestonePage:
-        pairs = zip(seen.plan.milestones, seen.made(verdicts_without_decisions), strict=True)
-        milestone, verdict = next(pair for pair in pairs if pair[0].code == code)
-        return _build_page(db, seen, milestone, verdict)
-
-    return make
+def milestone_page(db: Database, view: View, code: str) -> MilestonePage:
+    """Build the page of one milestone of the plan."""
+    pairs = zip(view.plan.milestones, view.cached(verdicts_without_decisions), strict=True)
+    milestone, verdict = next(pair for pair in pairs if pair[0].code == code)
+    return _build_page(db, view, milestone, verdict)
 
 
 def preload_milestone_pages(db: Database, seen: View) -> None:
     """Make the page of every milestone, so that no reader waits for it."""
     del db
     for milestone in seen.plan.milestones:
-        seen.made(milestone_page(milestone.code))
+        seen.cached(milestone_page, milestone.code)
 
 
 def _build_page(db: Database, seen: View, milestone: Milestone, verdict: Verdict) -> MilestonePage:
@@ -107,13 +101,13 @@ def _build_page(db: Database, seen: View, milestone: Milestone, verdict: Verdict
     stone = milestone_list.milestone_row(
         milestone, verdict, weekly.spent_by_milestone(db, today).get(code), today, last.get(code), seen.mode
     )
-    track = next(one for one in seen.made(plan_history).milestones if one.code == code)
-    found = seen.made(partner_gains.gains_by_milestone).get(code)
+    track = next(one for one in seen.cached(plan_history).milestones if one.code == code)
+    found = seen.cached(partner_gains.gains_by_milestone).get(code)
     made = presenters_decisions.decision_rows(seen, {code: taken.get(code, ())})
     return MilestonePage(
         stone=stone,
         owner=milestone.owner or "nobody named",
-        advice=next(one for one in seen.made(advice_rows) if one.code == code),
+        advice=next(one for one in seen.cached(advice_rows) if one.code == code),
         targets=tuple(row for row in stone.criteria if row.role == "Target"),
         guardrails=tuple(row for row in stone.criteria if row.role != "Target"),
         forecasts=tuple(

@@ -6,7 +6,6 @@ whose number differs from its list gets no keys, so no link.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dashboard.queries.counted_runs import find_counted_runs
@@ -16,7 +15,7 @@ from metrics.queries.runs import build_query
 from roadmap.report import block_series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlite_utils import Database
 
@@ -28,31 +27,26 @@ if TYPE_CHECKING:
 EXCHANGE_COLUMNS = {"subject_exchanges": "", "control_exchanges": ":control"}
 
 
-@lru_cache(maxsize=3)
-def exchange_counts(faults: str) -> Callable[[Database, View], Counts]:
-    """Return the query for the exchanges of each list; it is the same function for the same faults."""
-
-    def make(db: Database, view: View) -> Counts:
-        found: dict[str, dict[str, dict[str, int]]] = {}
-        for part in block_series.milestone_spans(view.plan, view.built, view.today):
-            for side in EXCHANGE_COLUMNS.values():
-                name = _reading_name(part.code, faults, side)
-                runs = find_counted_runs(view, name)
-                if isinstance(runs, str):
-                    continue
-                way = build_query(db, RunFilter(counted=runs, attempt="last"))
-                for (partner, block), many in sum_runs_by(db, way, "partner", "block").items():
-                    found.setdefault(name, {}).setdefault(block, {})[partner] = many
-        return found
-
-    return make
+def exchange_counts(db: Database, view: View, faults: str) -> Counts:
+    """Return how many exchanges each list holds."""
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for part in block_series.milestone_spans(view.plan, view.built, view.today):
+        for side in EXCHANGE_COLUMNS.values():
+            name = _reading_name(part.code, faults, side)
+            runs = find_counted_runs(view, name)
+            if isinstance(runs, str):
+                continue
+            query = build_query(db, RunFilter(counted=runs, attempt="last"))
+            for (partner, block), exchanges in sum_runs_by(db, query, "partner", "block").items():
+                counts.setdefault(name, {}).setdefault(block, {})[partner] = exchanges
+    return counts
 
 
 def cell_keys(
     view: View, faults: str, rows: Sequence[Mapping[str, Any]], codes: Sequence[str], partner: str | None = None
 ) -> dict[tuple[int, str], dict[str, str]]:
     """Return the query keys of a table's cells, by row and column; `codes` are the milestones of the rows."""
-    held = view.made(exchange_counts(faults))
+    held = view.cached(exchange_counts, faults)
     found = {}
     for place, (row, code) in enumerate(zip(rows, codes, strict=True)):
         for column, side in EXCHANGE_COLUMNS.items():

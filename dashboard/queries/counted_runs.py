@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from metrics.measures.counted_runs import runs_behind
@@ -15,8 +14,6 @@ from metrics.measures.window import load_window
 from roadmap.judge.evidence import milestone_question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlite_utils import Database
 
     from dashboard.cache.view import View
@@ -48,7 +45,7 @@ def find_counted_runs(view: View, text: str) -> CountedRuns | str:
                 f"“counted={text}” was left out: “{name}” is no {what}; choose one of {', '.join(filter(None, known))}"
             )
             return f"{said}, as in M1:busy_time_saved:standard."
-    return view.made(_query_for(code, measure, faults, side))
+    return view.cached(_counted_runs, code, measure, faults, side)
 
 
 def question_of(verdict: Verdict, view: View, measure: str, faults: str) -> Question:
@@ -63,15 +60,10 @@ def question_of(verdict: Verdict, view: View, measure: str, faults: str) -> Ques
     return replace(asked, series=own.series) if own else asked
 
 
-@lru_cache(maxsize=4096)
-def _query_for(code: str, measure: str, faults: str, side: str) -> Callable[[Database, View], CountedRuns]:
-    """Return the query for one reading; it is the same function for the same reading, so a view asks it once."""
-
-    def make(db: Database, view: View) -> CountedRuns:
-        verdict = next(one for one in view.verdicts if one.code == code)
-        asked = question_of(verdict, view, measure, faults)
-        if side == CONTROL:
-            asked = replace(asked, subject=asked.control)
-        return runs_behind(load_window(db, asked), measure)
-
-    return make
+def _counted_runs(db: Database, view: View, code: str, measure: str, faults: str, side: str) -> CountedRuns:
+    """Return the runs that one reading counts."""
+    verdict = next(verdict for verdict in view.verdicts if verdict.code == code)
+    question = question_of(verdict, view, measure, faults)
+    if side == CONTROL:
+        question = replace(question, subject=question.control)
+    return runs_behind(load_window(db, question), measure)

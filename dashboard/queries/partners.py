@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dashboard.queries.counted_runs import find_counted_runs
@@ -27,7 +26,7 @@ from roadmap.report import block_series
 from roadmap.report.headline import pick_headline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from sqlite_utils import Database
 
@@ -132,21 +131,17 @@ def feed_states(view: View, now: datetime | None) -> dict[Feed, FeedState]:
     at = datetime(view.today.year, view.today.month, view.today.day, tzinfo=UTC) + timedelta(days=1)
     if view.mode == "live" and not view.as_of and now is not None:
         at = datetime.fromtimestamp(now.timestamp() // STATE_INTERVAL_S * STATE_INTERVAL_S, UTC)
-    return view.made(_feed_states_at(at))
+    return view.cached(_feed_states_at, at)
 
 
-@lru_cache(maxsize=8)
-def _feed_states_at(at: datetime) -> Callable[[Database, View], dict[Feed, FeedState]]:
-    """Return the query for feed states at a time; it is the same function for the same time, so a view asks it once."""
-
-    def make(_: Database, view: View) -> dict[Feed, FeedState]:
-        at_us = round(at.timestamp() * 1_000_000)
-        return {
-            (history.feed_key.partner, history.feed_key.feed): feed_health.state_at(history, at_us)
-            for history in view.made(feed_histories)
-        }
-
-    return make
+def _feed_states_at(db: Database, view: View, at: datetime) -> dict[Feed, FeedState]:
+    """Return the state of every feed at a time."""
+    del db
+    at_us = round(at.timestamp() * 1_000_000)
+    return {
+        (history.feed_key.partner, history.feed_key.feed): feed_health.state_at(history, at_us)
+        for history in view.cached(feed_histories)
+    }
 
 
 def _failure_rates(db: Database, view: View) -> dict[Feed, FailureRate]:
@@ -214,7 +209,7 @@ def _blocks(db: Database, view: View) -> dict[str, tuple[PartnerBlock, ...]]:
 
 def _feed_gains(db: Database, view: View) -> FeedGains:
     """Return the gain of every feed by the home page's question; the rollups are read once, then restricted by feed."""
-    head = pick_headline(view.made(headline_candidates))
+    head = pick_headline(view.cached(headline_candidates))
     milestone = head.milestone
     end = head.reading.end if head.reading.blocks else min(view.today, milestone.due)
     asked = milestone_question(milestone, end, view.mode, SHOWN_FAULTS[view.mode])

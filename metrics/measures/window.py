@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from metrics.measures.unsized_time import distribute_unsized_time
 from metrics.measures.weights import pinned_since, pinned_weights
 from metrics.question import Question, Stratum, in_scope, system_and_level
 from metrics.stats.cost_index import PairedTotals, Totals, known_cells, pair_cells
+from metrics.store.database import Snapshot
 from metrics.store.migrations import RESILIENCE_COLUMNS
 from metrics.store.series import METHOD, newest_series
 
@@ -187,16 +188,29 @@ class Window:
 
 
 def load_window(db: Database, question: Question, read: Read | None = None) -> Window:
-    """Read the rollups of a question; what is in `read` is not read again, and what is read is put there.
+    """Read the rollups of a question; a snapshot of the store reads those of each question once.
 
-    In production all milestones are compared with one control and all its past, which is then read once for all.
+    Args:
+        db: the store.
+        question: without a series, the newest one is filled in.
+        read: rows that were read for other questions; they are not read again, and rows read here are added. In
+            production all milestones share one control and all its past.
 
     Raises:
         BadInput: the subject or control is not one.
     """
-    sides = [system_and_level(question.subject), system_and_level(question.control)]
     series = question.series if question.series is not None else newest_series(db, question.mode, question.faults)
     asked = replace(question, series=series)
+    if not isinstance(db, Snapshot):
+        return _read_window(db, asked, {} if read is None else read)
+    if asked not in db.computed:
+        rows = db.computed.setdefault("rows", {}) if read is None else read
+        db.computed[asked] = _read_window(db, asked, rows)
+    return cast("Window", db.computed[asked])
+
+
+def _read_window(db: Database, asked: Question, read: Read) -> Window:
+    sides = [system_and_level(asked.subject), system_and_level(asked.control)]
     first, last = asked.start.isoformat(), "9999"
     names = (*COLUMNS, "inputs_sha256")
     live = asked.mode == "live"
@@ -204,8 +218,8 @@ def load_window(db: Database, question: Question, read: Read | None = None) -> W
     since = pinned_since(db, asked) if pinned else None
     # a replay is compared week by week: what came before its window only weighs, and only until weights are pinned
     with_past = live or since is None or since > first
-    whole = _read_once(read if read is not None else {}, db, asked, sides[1], names, ("" if with_past else first, last))
-    rows = [read_rows(db, asked, *sides[0], names, (first, last)), [row for row in whole if row[0] >= first]]
+    whole = _read_once(read, db, asked, sides[1], names, ("" if with_past else first, last))
+    rows = [_read_once(read, db, asked, sides[0], names, (first, last)), [row for row in whole if row[0] >= first]]
     past = whole if with_past else []
     strata = tuple(sorted({row[2:5] for side in (*rows, past) for row in side} | set(pinned)))
     blocks, history_blocks = blocks_of(*rows), blocks_of(past)

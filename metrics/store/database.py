@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
@@ -17,7 +17,7 @@ from metrics.store.run_counts import rebuild_counts
 from metrics.store.writer import WRITER_PRAGMAS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator
 
 
 #: The two calendars that a store can be on; verdicts never mix them.
@@ -90,11 +90,22 @@ def open_reader(path: Path) -> Database:
     return db
 
 
-def open_snapshot(path: Path) -> Database:
-    """Open the database for reading as `open_reader` does; all reads see the state at the first read."""
-    db = open_reader(path)
-    db.execute("BEGIN")
-    return db
+class Snapshot(Database):
+    """A reader that sees the store as of one moment, that of its first query.
+
+    What is computed from a snapshot holds for as long as it is open, so expensive values are kept in `computed`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.computed: dict[Hashable, Any] = {}
+
+
+def open_snapshot(path: Path) -> Snapshot:
+    """Open a snapshot of the database. Raises as `open_reader` does."""
+    snapshot = Snapshot(open_reader(path).conn)
+    snapshot.execute("BEGIN")
+    return snapshot
 
 
 def empty_store(clock: str) -> Database:

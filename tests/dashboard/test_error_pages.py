@@ -125,7 +125,7 @@ def test_what_one_page_cannot_read_is_said_there_alone(
     view = Views(app_on(made_up(weeks=2)).config["MILEPOST"], [dear]).newest()
     assert view.verdicts
     with pytest.raises(wrong, match="no such table"):
-        view.made(dear)
+        view.cached(dear)
 
 
 def test_a_store_of_an_older_release_has_the_pages_that_count_no_runs(

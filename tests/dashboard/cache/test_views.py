@@ -18,7 +18,8 @@ from dashboard.cache import views as cache_views
 from dashboard.cache.views import Views
 from dashboard.config import Config
 from dashboard.errors import NoSuchDay, StillReading
-from dashboard.pages.page_cache import begin, renew
+from dashboard.pages.warm_up import page_addresses, warm_up
+from metrics.measures import window
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 AGES_S = 3600.0
@@ -71,7 +72,7 @@ def test_what_is_made_of_a_view_is_made_once(settings):
         asked.append(seen)
         return db.execute("SELECT COUNT(*) FROM run").fetchone()[0]
 
-    assert view.made(runs) == view.made(runs) > 0
+    assert view.cached(runs) == view.cached(runs) > 0
     assert asked == [view]
 
 
@@ -142,7 +143,7 @@ def test_a_plan_that_was_broken_is_told_to_the_next_reader(app_on, settings, mon
     client = app.test_client()
     assert client.get("/").status_code == 200
     plan.write_text("schema = 1\n", encoding="utf-8")
-    renew(app)
+    app.extensions["views"].refresh()
     response = client.get("/")
     assert response.status_code == 503
     assert str(plan) in response.text
@@ -214,33 +215,47 @@ def test_another_database_in_its_place_is_read(app_on, settings, made_up):
     assert "Data up to 29 Mar 2013" in after
 
 
-def test_pages_are_made_before_anybody_asks(app_on, settings, monkeypatch):
-    """After the beginning, every plain page is there; after a change, those that were asked for are made anew."""
-    monkeypatch.setattr(cache_views, "SHARE", 0)
-    app = app_on(settings().store)
-    begin(app)
-    kept = app.extensions["kept"]
-    assert {"/?", "/milestones?"} <= set(kept.addresses())
-    before = kept.get("/?")
-    change(settings().store)
-    renew(app)
-    assert kept.get("/?") is not before
-    assert app.test_client().get("/").data == kept.get("/?").body
-
-
-def test_a_page_is_sent_again_until_it_would_be_another(app_on, settings):
-    """A page that was kept goes with the data it was made from, and with the minutes that it tells."""
+def test_the_age_of_the_data_follows_the_clock_and_the_store(app_on, settings):
+    """A page says how old its data is by now, and counts what was collected meanwhile."""
     now = [datetime(2013, 1, 20, 12, 0, tzinfo=UTC)]
     store = settings().store
     with closing(sqlite3.connect(store)) as db, db:
         db.execute("UPDATE meta SET value = 'live' WHERE key = 'clock'")
-    app = app_on(store, clock="live", today=lambda: date(2013, 1, 20), now=lambda: now[0])
-    client = app.test_client()
+    client = app_on(store, clock="live", today=lambda: date(2013, 1, 20), now=lambda: now[0]).test_client()
     assert "(2 days ago)" in client.get("/").text
-    page = app.extensions["kept"].get("/?")
-    client.get("/")
-    assert app.extensions["kept"].get("/?") is page
     now[0] = datetime(2013, 1, 21, 12, 0, tzinfo=UTC)
     assert "(3 days ago)" in client.get("/").text
     change(store, 1234)
     assert ">1,436 runs</a> measured" in client.get("/").text
+
+
+@pytest.fixture
+def windows_read(monkeypatch):
+    """The questions whose rollups were read from the store, in order."""
+    questions = []
+    read = window._read_window
+
+    def counting(db, question, rows):
+        questions.append(question)
+        return read(db, question, rows)
+
+    monkeypatch.setattr(window, "_read_window", counting)
+    return questions
+
+
+def test_the_home_page_reads_each_window_once(app_on, made_up, windows_read):
+    """Verdicts, headline, key figures, caveats, gains by partner and charts share what was read for one view."""
+    client = app_on(made_up(moves=True), built=4, keep_s=AGES_S).test_client()
+    assert client.get("/").status_code == 200
+    assert len(windows_read) == len(set(windows_read)) == 21
+
+
+def test_after_the_warm_up_no_page_reads_a_window(app_on, made_up, windows_read):
+    """The first reader waits for nothing that was computed at the start."""
+    app = app_on(made_up(moves=True), built=4, keep_s=AGES_S)
+    warm_up(app)
+    assert len(windows_read) == len(set(windows_read))
+    windows_read.clear()
+    for address in page_addresses(app):
+        assert app.test_client().get(address).status_code == 200
+    assert windows_read == []

@@ -45,7 +45,7 @@ def gain(partner: str, low: float | None, high: float | None) -> PartnerGain:
 @pytest.fixture
 def ranges(client: FlaskClient) -> MilestoneGains:
     """Gains of six partners: two less, two more, one unclear, one with too few runs."""
-    made = client.application.extensions["views"].newest().made(gains_by_milestone)["M1"]
+    made = client.application.extensions["views"].newest().cached(gains_by_milestone)["M1"]
     partners = (
         gain("AA", 0.4, 0.6), gain("UA", 0.1, 0.2), gain("HA", -2.0, -0.5), gain("AS", -0.5, -0.1),
         gain("VX", -0.2, 0.1), gain("OO", None, None),

@@ -231,8 +231,8 @@ def test_a_milestone_that_left_the_plan_keeps_its_decisions(
 def test_no_reader_waits_for_a_milestones_page(app_on: Callable[..., Flask], example_year: object) -> None:
     """Where views are kept, the page of every milestone is made before anybody asks for it."""
     app = app_on(example_year.store, milestones=example_year.milestones, built=4, keep_s=60.0)  # type: ignore[attr-defined]
-    made = app.extensions["views"].newest()._made
-    assert {milestone_detail.milestone_page(code) for code in ("M1", "M2", "M3", "M4")} <= set(made)
+    values = app.extensions["views"].newest()._values
+    assert {(milestone_detail.milestone_page, code) for code in ("M1", "M2", "M3", "M4")} <= set(values)
 
 
 def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient) -> None:
@@ -247,7 +247,7 @@ def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient) -> None:
 def test_the_message_of_slips_names_the_target_that_comes_last(example_app: Flask) -> None:
     """Of several targets it says which is not expected, so that another's date does not contradict it."""
     seen = example_app.extensions["views"].newest()
-    told = seen.made(plan_history)
+    told = seen.cached(plan_history)
     *rest, last = told.forecasts
     late = replace(told, forecasts=(*rest, replace(last, expected_on=None, latest_targets=("busy_time_saved",))))
     chart = slips_chart(late, seen.today)

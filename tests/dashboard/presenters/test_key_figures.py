@@ -31,7 +31,7 @@ def told(made_up):
     store = made_up()
     view = Views(Config(store=store, milestones=PLAN, built=1, workspace_name="demo")).newest()
     with closing(open_reader(store)) as db:
-        yield view.made(home_page), db, view
+        yield view.cached(home_page), db, view
 
 
 def length(db, view, keys) -> int:

@@ -52,12 +52,12 @@ def test_a_partners_gain_is_what_its_own_question_answers(seen: View) -> None:
 def test_the_partners_runs_add_up_to_the_milestones(seen: View) -> None:
     """What each partner counts is exactly its share of what the milestone's own reading counts."""
     reading = next(c.reading for c in seen.verdicts[0].criteria if c.name == "busy_time_saved")
-    assert sum(gain.runs for gain in seen.made(gains_by_milestone)["M1"].partners) == reading.n
+    assert sum(gain.runs for gain in seen.cached(gains_by_milestone)["M1"].partners) == reading.n
 
 
 def test_too_few_runs_are_said_and_stand_last(seen: View) -> None:
     """A partner with three weeks has no range, so it is no number to show; those known come by their gain."""
-    found = seen.made(gains_by_milestone)["M1"]
+    found = seen.cached(gains_by_milestone)["M1"]
     assert [gain.partner for gain in found.partners if not gain.has_range] == ["F9"]
     assert found.partners[-1].partner == "F9"
     known = [gain.estimate for gain in found.partners if gain.has_range]
@@ -66,4 +66,4 @@ def test_too_few_runs_are_said_and_stand_last(seen: View) -> None:
 
 def test_a_milestone_that_was_not_measured_has_none(seen: View) -> None:
     """Without a run of its subject there are no gains to cut."""
-    assert set(seen.made(gains_by_milestone)) == {"M1"}
+    assert set(seen.cached(gains_by_milestone)) == {"M1"}
