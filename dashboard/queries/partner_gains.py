@@ -129,8 +129,8 @@ def _milestone_gains(db: Database, milestone: Milestone, verdict: Verdict, mode:
 
 def _counted_blocks(window: Window) -> tuple[Any, Any]:
     """Return which blocks the milestone's own reading counts, of the subject and of the control."""
-    cells = window.both if window.is_paired() else window.apart
-    return cells[0].there.any(axis=0), cells[1].there.any(axis=0)
+    cells = window.paired if window.is_paired() else window.unpaired
+    return cells[0].known.any(axis=0), cells[1].known.any(axis=0)
 
 
 def _partner_gain(window: Window, partner: str, counted: tuple[Any, Any]) -> PartnerGain:

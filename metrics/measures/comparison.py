@@ -1,7 +1,7 @@
-"""A subject against its control: one question in, one number and all that it rests on out.
+"""Compare a subject with its control: one question in, one reading out.
 
-Each reading is made twice over: by name from a database (`busy_time_saved(db, question)`), and from a `Window` that is
-already read (`saved(window)`). A missing number is None, never 0, and `Reading.missing` says what is missing.
+The `compute_*` functions take a `Window` that is already read; `busy_time_saved(db, question)` and its neighbours read
+the window first. A missing number is None, never 0, and `Reading.missing` says what is missing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metrics.measures.failure_rates import failure_rate, failure_rate_difference
+from metrics.measures.failure_rates import failure_rate
 from metrics.measures.reading import (
     Reading,
     blank_reading,
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 
 def block_series(db: Database, question: Question) -> list[dict[str, Any]]:
-    """Both sides block by block, for charts: sums over strata and rounds.
+    """Return both sides block by block, for charts: sums over strata and rounds.
 
     Keys: block, block_end (ISO dates), then for `control_` and `subject_`: busy_s, held, exchanges, first_failed,
-    still_failed. Busy seconds and held records are of cells whose holdings were counted. None: that side has none.
+    still_failed. Busy seconds and held records are of cells whose holdings were counted. None: the side has no data.
     """
     window = load_window(db, question)
     rows: list[dict[str, Any]] = []
@@ -50,34 +50,34 @@ def block_series(db: Database, question: Question) -> list[dict[str, Any]]:
             counted = ~np.isnan(side["held"][:, i])
             row[f"{name}_busy_s"] = sum_known(side["busy_ns"][counted, i] / 1e9)
             for column in ("held", "exchanges", "first_failed", "still_failed"):
-                summed = sum_known(side[column][:, i])
-                row[f"{name}_{column}"] = None if summed is None else int(summed)
+                value = sum_known(side[column][:, i])
+                row[f"{name}_{column}"] = None if value is None else int(value)
         rows.append(row)
     return rows
 
 
 def busy_time_saved(db: Database, question: Question) -> Reading:
-    """Share of the control's processing time saved, the mix of files held still."""
+    """Return the share of the control's processing time that the subject saves, at a fixed mix of files."""
     return compute_busy_time_saved(load_window(db, question))
 
 
 def compute_busy_time_saved(window: Window) -> Reading:
-    """`busy_time_saved` of a window: 1 less the cost index, per record that the partner holds.
+    """Compute `busy_time_saved`: 1 minus the cost index, per record that the partner holds.
 
-    Beside it stand the gain by the geometric mean of the same ratios, and that of all the programme.
+    `beside` has the gain by the geometric mean of the same ratios, and the gain over the whole programme.
     """
     blank = blank_reading(window, "busy_time_saved", "busy_ns", "held", "attempts", n_of="runs")
     paired = window.is_paired()
-    cells = window.both if paired else window.apart
+    cells = window.paired if paired else window.unpaired
     index = cost_index.cost_index(*cells, window.weights, paired=paired)
     if index is None:
         return replace(blank, missing=why_no_number(window))
     if not cells[0].held.any():
-        none = f"{window.question.subject} delivered none of the {np.nansum(window.subject['due']):,.0f} records due"
-        return replace(blank, missing=f"{none}, so a record of it has no cost")
+        text = f"{window.question.subject} delivered none of the {np.nansum(window.subject['due']):,.0f} records due"
+        return replace(blank, missing=f"{text}, so a record of it has no cost")
     blocks = index.z.size if index.z_control is None else min(index.z.size, index.z_control.size)
     control = window.control if paired else window.history
-    found = replace(
+    reading = replace(
         blank,
         estimate=1 - index.index,
         n=sum(_count_runs(side, used) for side, used in zip((window.subject, control), cells, strict=True)),
@@ -92,51 +92,51 @@ def compute_busy_time_saved(window: Window) -> Reading:
         },
     )
     if blocks < 2:
-        return found
+        return reading
     wide = confidence.block_range(index.z, window.question.alpha, window.question.bound, index.z_control)
-    # the noise is known before there are blocks enough for a verdict; forecasts rest on it
-    found = replace(found, scale="log_ratio", spread=wide.spread)
-    if found.missing:
-        return found
+    # forecasts use the noise before there are enough blocks for a verdict
+    reading = replace(reading, scale="log_ratio", spread=wide.spread)
+    if reading.missing:
+        return reading
     low, high, ci_low, ci_high = (
         1 - math.exp(wide.mean + half) for half in (wide.half, -wide.half, wide.ci_half, -wide.ci_half)
     )
-    return replace(found, low=low, high=high, ci_low=ci_low, ci_high=ci_high)
+    return replace(reading, low=low, high=high, ci_low=ci_low, ci_high=ci_high)
 
 
 def _count_runs(side: Mapping[str, Floats], used: cost_index.Totals) -> int:
-    """Runs in the blocks that count."""
-    return int(np.nansum(side["attempts"], axis=0)[used.there.any(axis=0)].sum())
+    """Count the runs in the blocks that count."""
+    return int(np.nansum(side["attempts"], axis=0)[used.known.any(axis=0)].sum())
 
 
 def compute_programme_time_saved(window: Window) -> Reading:
-    """`programme_time_saved` of a window: what is not migrated yet counts as 0.
+    """Compute `programme_time_saved`: what is not migrated yet counts as a gain of 0.
 
-    All of the work is covered by definition, so it has no coverage to fall short of; `beside` says how much is migrated
-    and the gain there.
+    All work is covered by definition, so the reading has no coverage; `beside` has the share that is migrated and the
+    gain there.
     """
-    found = compute_busy_time_saved(window)
-    named = replace(found, measure="programme_time_saved", coverage=None, beside={})
-    if found.estimate is None or found.coverage is None:
-        return named
-    covered = found.coverage
+    gain = compute_busy_time_saved(window)
+    reading = replace(gain, measure="programme_time_saved", coverage=None, beside={})
+    if gain.estimate is None or gain.coverage is None:
+        return reading
+    covered = gain.coverage
     numbers: dict[str, Any] = {
         name: None if value is None else cost_index.programme_gain(value, covered)
         for name in ("estimate", "low", "high", "ci_low", "ci_high")
-        for value in [getattr(found, name)]
+        for value in [getattr(gain, name)]
     }
-    if found.spread is not None:  # the noise of a log ratio, carried to the plain scale (delta method)
-        numbers |= {"scale": "plain", "spread": found.spread * (1 - found.estimate) * covered}
-    return replace(named, **numbers, beside={"migrated": covered, "gain": found.estimate})
+    if gain.spread is not None:  # the noise of a log ratio, transformed to the plain scale (delta method)
+        numbers |= {"scale": "plain", "spread": gain.spread * (1 - gain.estimate) * covered}
+    return replace(reading, **numbers, beside={"migrated": covered, "gain": gain.estimate})
 
 
 def answers_equal(db: Database, question: Question) -> Reading:
-    """Share of all compared records that are equal, field for field, with both subjects."""
+    """Return the share of all compared records that are equal, field for field, on both sides."""
     return compute_answers_equal(load_window(db, question))
 
 
 def compute_answers_equal(window: Window) -> Reading:
-    """`answers_equal` of a window."""
+    """Compute `answers_equal`."""
     blank = blank_reading(window, "answers_equal", n_of="records compared")
     compared = sum(n for _, n, _ in window.answers)
     if not compared:
@@ -152,41 +152,23 @@ def compute_answers_equal(window: Window) -> Reading:
     )
 
 
-def lost_records(db: Database, question: Question) -> Reading:
-    """Records that the subject called delivered and the partner does not hold."""
-    return compute_census(load_window(db, question), "lost_records", "lost")
-
-
-def partner_duplicates(db: Database, question: Question) -> Reading:
-    """Records that the partner holds more than once, one for each further copy."""
-    return compute_census(load_window(db, question), "partner_duplicates", "twice")
-
-
 def compute_census(window: Window, measure: str, column: str) -> Reading:
-    """A census of the subject's records: the sum of a column over all rounds, with the due records as `n`."""
+    """Compute a census of the subject's records: the sum of a column over all rounds; `n` are the records due."""
     blank = blank_reading(window, measure, column, "due", n_of="records due")
-    summed, due = sum_known(window.subject[column]), sum_known(window.subject["due"])
-    if summed is None or not due:
+    amount, due = sum_known(window.subject[column]), sum_known(window.subject["due"])
+    if amount is None or not due:
         return replace(blank, missing=why_not_counted(window, why_no_number(window)))
     blocks = int((~np.isnan(window.subject[column])).any(axis=0).sum())
     return replace(
-        blank, estimate=summed, n=int(due), blocks=blocks, grade=grade(window), missing=missing_blocks(window, blocks)
+        blank, estimate=amount, n=int(due), blocks=blocks, grade=grade(window), missing=missing_blocks(window, blocks)
     )
 
 
 def failed_first(db: Database, question: Question) -> Reading:
-    """Share of the subject's exchanges whose first attempt failed; ask with the control as subject for its share."""
+    """Return the share of the subject's exchanges whose first attempt failed; the control may be the subject."""
     return failure_rate(load_window(db, question), "failed_first", "first_failed")
 
 
 def failed_final(db: Database, question: Question) -> Reading:
-    """Share of the subject's exchanges that still stood failed after all attempts."""
+    """Return the share of the subject's exchanges that were not completed after all attempts."""
     return failure_rate(load_window(db, question), "failed_final", "still_failed")
-
-
-def failed_difference(db: Database, question: Question, column: str = "first_failed") -> Reading:
-    """The control's share of failed exchanges less the subject's: above 0 is better than the control.
-
-    `column` is `first_failed` (first attempt) or `still_failed` (after all attempts).
-    """
-    return failure_rate_difference(load_window(db, question), f"{column}_less", column)

@@ -1,4 +1,4 @@
-"""The runs that a reading counts, so that the number beside it leads to exactly these."""
+"""Find the runs that a reading counts, so that its number links to a list of exactly these runs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Bools = NDArray[np.bool_]
 
-#: Measures that compare the processing time of both sides, and of exchanges that failed.
+#: The measures that compare the processing time of both sides.
 TIME_MEASURES = frozenset({"busy_time_saved", "programme_time_saved"})
+
+#: The measures that compare the failures of both sides, with the column that each compares.
 DIFFERENCE_COLUMNS = {"failed_first_avoided": "first_failed", "failed_final_avoided": "still_failed"}
 
-#: What has to be known of the subject in a block for the other measures to count it; nothing but a run where a measure
-#: is not named here.
+#: The columns that must be known of the subject in a block for the other measures to count the block; for a measure
+#: that is not named here a run is enough.
 REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "lost_records": ("lost",),
     "partner_duplicates": ("twice",),
@@ -42,27 +44,28 @@ REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 
 def runs_behind(window: Window, measure: str) -> CountedRuns:
-    """The runs that the reading of a measure counts: of the subject, and of the control where it is compared with.
+    """Return the runs that the reading of a measure counts: of the subject, and of the control where both are compared.
 
-    For processing time these are exactly the runs of `Reading.n`; for other measures, whose `n` may be exchanges or
-    records, all runs of the blocks that count.
+    For processing time these are exactly the runs of `Reading.n`. For other measures, whose `n` may be exchanges or
+    records, they are all runs of the blocks that count.
     """
-    asked = window.question
-    found: dict[str, frozenset[str] | None] = {}
+    question = window.question
+    sides: dict[str, frozenset[str] | None] = {}
     for name, blocks in _blocks_by_side(window, measure):
-        found[name] = blocks | (found.get(name) or frozenset())
+        sides[name] = blocks | (sides.get(name) or frozenset())
     return CountedRuns(
-        sides=found,
-        scope=asked.scope,
-        mode=asked.mode,
-        faults=asked.faults,
-        series=asked.series or "",
-        start=asked.start,
-        end=asked.end,
+        sides=sides,
+        scope=question.scope,
+        mode=question.mode,
+        faults=question.faults,
+        series=question.series or "",
+        start=question.start,
+        end=question.end,
     )
 
 
 def _blocks_by_side(window: Window, measure: str) -> list[tuple[str, frozenset[str]]]:
+    """Return each side by name with the first days of the blocks that count; a side may occur twice."""
     names = (window.question.subject, window.question.control)
     if measure == "answers_equal":
         ends = {end for end, compared, _ in window.answers if compared}
@@ -73,22 +76,22 @@ def _blocks_by_side(window: Window, measure: str) -> list[tuple[str, frozenset[s
         return [(names[0], _first_days(window.blocks, np.asarray(np.logical_and.reduce(known))))]
     paired = window.is_paired()
     if measure in TIME_MEASURES:
-        there = [side.there for side in (window.both if paired else window.apart)]
+        counted = [side.known for side in (window.paired if paired else window.unpaired)]
     else:
-        there = _compared_cells(window, DIFFERENCE_COLUMNS[measure], paired=paired)
+        counted = _compared_cells(window, DIFFERENCE_COLUMNS[measure], paired=paired)
     past = window.blocks if paired else window.history_blocks
-    sides = zip(names, (window.blocks, past), there, strict=True)
+    sides = zip(names, (window.blocks, past), counted, strict=True)
     return [(name, _first_days(blocks, cells)) for name, blocks, cells in sides]
 
 
 def _compared_cells(window: Window, column: str, *, paired: bool) -> list[Bools]:
-    """The cells of subject and control whose exchanges are held against each other; see `failure_rate_difference`."""
+    """Return the cells of subject and control whose exchanges are compared; see `failure_rate_difference`."""
     sides = (window.subject, window.control if paired else window.history)
-    ours, theirs = (np.asarray(~np.isnan(side["exchanges"])) for side in sides)
-    alike = ours & theirs if paired else np.asarray(ours.any(axis=1) & theirs.any(axis=1))[:, None]
-    return [np.asarray(alike & ~np.isnan(side[column])) for side in sides]
+    subject, control = (np.asarray(~np.isnan(side["exchanges"])) for side in sides)
+    shared = subject & control if paired else np.asarray(subject.any(axis=1) & control.any(axis=1))[:, None]
+    return [np.asarray(shared & ~np.isnan(side[column])) for side in sides]
 
 
-def _first_days(blocks: tuple[Block, ...], there: Bools) -> frozenset[str]:
-    """First days of the blocks in which any cell counts."""
-    return frozenset(blocks[i][0] for i in np.flatnonzero(there.any(axis=0)))
+def _first_days(blocks: tuple[Block, ...], counted: Bools) -> frozenset[str]:
+    """Return the first days of the blocks in which any cell counts."""
+    return frozenset(blocks[i][0] for i in np.flatnonzero(counted.any(axis=0)))

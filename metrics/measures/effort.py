@@ -1,4 +1,4 @@
-"""What an exchange costs beside time: calls, memory, a person's hand, and the wait of whoever needs the file."""
+"""Effort of an exchange besides processing time: delay, calls, memory, and operator touches."""
 
 from __future__ import annotations
 
@@ -18,78 +18,81 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-NOTHING_HELD = "no record was delivered in this time, so there is nothing to divide by"
+NOTHING_HELD = "no record was delivered in this period, so calls per record have no value"
 NO_DELAY = "it was measured by a release that did not count this"
-NO_MEMORY = "no run told how much memory it took"
+NO_MEMORY = "no run recorded how much memory it used"
 
 
 def delay(window: Window, measure: str, column: str, quantile: float) -> Reading:
-    """Seconds that files wait: the mean over blocks of a block's mean percentile, cells weighed by exchanges.
+    """Compute the delay in seconds: the mean over blocks of a block's mean percentile, cells weighted by exchanges.
 
-    Exchanges that were never completed have no delay. Where there are too many of them for the percentile to exist
-    (more than one in twenty, for the 95th), there is no number: leaving the slowest out must not flatter.
+    Exchanges that were never completed have no delay. Where they are too many for the percentile to exist (more than
+    one in twenty for the 95th), there is no number, as leaving out the slowest would flatter.
     """
     blank = blank_reading(window, measure, column, "exchanges", "still_failed", n_of="exchanges")
     exchanges, failed = window.subject["exchanges"], window.subject["still_failed"]
     delays = np.where(np.isnan(failed), np.nan, window.subject[column])
-    many = np.where(np.isnan(delays), 0.0, exchanges).sum(axis=0)
-    there = many > 0
-    if not there.any():
+    completed = np.where(np.isnan(delays), 0.0, exchanges).sum(axis=0)
+    counted = completed > 0
+    if not counted.any():
         if np.nansum(exchanges - failed) > 0:
             return replace(blank, missing=NOT_COUNTED if window.question.mode == "replay" else NO_DELAY)
         return replace(blank, missing=why_no_number(window))
     n = float(np.nansum(exchanges))
     never = float(np.nansum(failed)) / n
     if never > 1 - quantile + 1e-12:
-        said = f"{never * 100:.1f} % of the exchanges were never completed, and wait for ever"
-        return replace(blank, missing=f"{said}: a delay that {quantile * 100:.0f} % stay within cannot be given")
-    z = np.nansum(delays * exchanges, axis=0)[there] / many[there] / 1e6
+        text = f"{never * 100:.1f}% of the exchanges were never completed, so they have no delay"
+        return replace(blank, missing=f"{text}: the percentile {quantile * 100:.0f} does not exist")
+    z = np.nansum(delays * exchanges, axis=0)[counted] / completed[counted] / 1e6
     return _mean_over_blocks(window, replace(blank, n=int(n)), z)
 
 
 def calls_per_1000_records(window: Window) -> Reading:
-    """`calls_per_1000_records`: requests of all attempts, for every 1,000 records that the partner holds."""
+    """Compute `calls_per_1000_records`: requests of all attempts per 1,000 records that the partner holds."""
     blank = blank_reading(window, "calls_per_1000_records", "calls", "held", n_of="records held")
-    lacks = np.isnan(window.subject["calls"] + window.subject["held"])
-    made, held = (np.where(lacks, 0.0, window.subject[name]).sum(axis=0) for name in ("calls", "held"))
-    there = ~lacks.all(axis=0)
-    if not there.any():
+    unknown = np.isnan(window.subject["calls"] + window.subject["held"])
+    calls, held = (np.where(unknown, 0.0, window.subject[name]).sum(axis=0) for name in ("calls", "held"))
+    counted = ~unknown.all(axis=0)
+    if not counted.any():
         return replace(blank, missing=why_no_number(window))
     if not held.sum():
         return replace(blank, missing=NOTHING_HELD)
-    z = 1000 * cost_index.ratio_of_sums(made[there], held[there])
+    z = 1000 * cost_index.ratio_of_sums(calls[counted], held[counted])
     return _mean_over_blocks(window, replace(blank, n=int(held.sum())), z)
 
 
 def operator_touches(window: Window) -> Reading:
-    """`operator_touches`: how often a person had to start something again, for every 1,000 exchanges."""
+    """Compute `operator_touches`: attempts that a person started again, per 1,000 exchanges."""
     blank = blank_reading(window, "operator_touches", "operator_touches", "exchanges", "rounds", n_of="exchanges")
-    lacks = np.isnan(window.subject["operator_touches"] + window.subject["exchanges"])
-    made, of = (np.where(lacks, 0.0, window.subject[name]).sum(axis=0) for name in ("operator_touches", "exchanges"))
-    there = of > 0
-    if not there.any():
+    unknown = np.isnan(window.subject["operator_touches"] + window.subject["exchanges"])
+    touches, exchanges = (
+        np.where(unknown, 0.0, window.subject[name]).sum(axis=0) for name in ("operator_touches", "exchanges")
+    )
+    counted = exchanges > 0
+    if not counted.any():
         return replace(blank, missing=why_no_number(window))
-    made, n = made[there], float(of.sum())
-    z = 1000 * cost_index.ratio_of_sums(made, of[there])
-    # a quiet time is no proof that it stays quiet: the noise is at least that of so few touches, each round the same
+    touches, n = touches[counted], float(exchanges.sum())
+    z = 1000 * cost_index.ratio_of_sums(touches, exchanges[counted])
+    # a quiet period does not prove that it stays quiet: the noise is at least that of so few touches plus one, where
+    # each round repeats the same
     rounds = float(np.nanmax(window.subject["rounds"]))
     return _mean_over_blocks(
-        window, replace(blank, n=int(n)), z, least_se=1000 * math.sqrt((float(made.sum()) + 1) * rounds) / n
+        window, replace(blank, n=int(n)), z, least_se=1000 * math.sqrt((float(touches.sum()) + 1) * rounds) / n
     )
 
 
 def peak_memory(window: Window) -> Reading:
-    """`peak_memory`: the most that any run took, in MB of a million bytes. A census: a later run can only raise it."""
+    """Compute `peak_memory`: the most that any run used, in MB of a million bytes; a later run can only raise it."""
     blank = blank_reading(window, "peak_memory", "peak_rss_bytes", "attempts", n_of="runs")
     peaks = window.subject["peak_rss_bytes"]
-    told = ~np.isnan(peaks)
-    if not told.any():
-        return replace(blank, missing=NO_MEMORY if window.seen() else why_no_number(window))
-    blocks = int(told.any(axis=0).sum())
+    known = ~np.isnan(peaks)
+    if not known.any():
+        return replace(blank, missing=NO_MEMORY if window.subject_blocks() else why_no_number(window))
+    blocks = int(known.any(axis=0).sum())
     return replace(
         blank,
-        estimate=float(peaks[told].max()) / 1e6,
-        n=int(window.subject["attempts"][told].sum()),
+        estimate=float(peaks[known].max()) / 1e6,
+        n=int(window.subject["attempts"][known].sum()),
         blocks=blocks,
         grade=grade(window),
         missing=missing_blocks(window, blocks),
@@ -97,20 +100,20 @@ def peak_memory(window: Window) -> Reading:
 
 
 def _mean_over_blocks(window: Window, blank: Reading, z: Floats, least_se: float = 0.0) -> Reading:
-    """The mean of a series of blocks, never below 0 unless it is itself."""
+    """Return the mean of a series of blocks and its range, which is not below 0 unless the mean is."""
     mean = float(z.mean())
-    found = replace(blank, estimate=mean, blocks=z.size, grade=grade(window), missing=missing_blocks(window, z.size))
+    reading = replace(blank, estimate=mean, blocks=z.size, grade=grade(window), missing=missing_blocks(window, z.size))
     if z.size < 2:
-        return found
+        return reading
     wide = confidence.block_range(z, window.question.alpha, window.question.bound, least_se=least_se)
-    # the noise is known before there are blocks enough for a verdict; forecasts rest on it
-    found = replace(found, scale="plain", spread=wide.spread)
-    if found.missing:
-        return found
-    least = min(mean, 0.0)
-    low, ci_low = (max(mean - half, least) for half in (wide.half, wide.ci_half))
+    # forecasts use the noise before there are enough blocks for a verdict
+    reading = replace(reading, scale="plain", spread=wide.spread)
+    if reading.missing:
+        return reading
+    floor = min(mean, 0.0)
+    low, ci_low = (max(mean - half, floor) for half in (wide.half, wide.ci_half))
     return replace(
-        found,
+        reading,
         low=low,
         high=mean + wide.half,
         ci_low=ci_low,

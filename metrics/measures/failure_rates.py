@@ -1,7 +1,7 @@
-"""Rates of exchanges: how often something happened, and how much more seldom than with the control.
+"""Rates of exchanges, and their difference to the control.
 
-By Wilson, and by Newcombe for a difference, after dividing by the design effect of the blocks: runs of one day are
-alike, and an outage fails them all together.
+Ranges are Wilson's, and Newcombe's for a difference, after division by the design effect of the blocks: runs of one day
+are alike, and an outage fails them all together.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 
 def failure_rate(window: Window, measure: str, column: str) -> Reading:
-    """A sampled share of the subject's exchanges."""
+    """Compute the share of the subject's exchanges that a column counts, as a sample."""
     blank = blank_reading(window, measure, column, "exchanges", "rounds", n_of="exchanges")
-    lumped = clusters(window.subject, column)
-    if lumped is None:
+    clustered = clusters(window.subject, column)
+    if clustered is None:
         return replace(blank, missing=why_no_number(window))
-    return rate_of_clusters(window, blank, lumped, lumped[1].size)
+    return rate_of_clusters(window, blank, clustered, clustered[1].size)
 
 
-def rate_of_clusters(window: Window, blank: Reading, lumped: tuple[Floats, Floats, float], blocks: int) -> Reading:
-    """A reading of the rate that lumps make; `blocks` is how many were looked at, lumps in them or not."""
-    counts, counted, effect = lumped
+def rate_of_clusters(window: Window, blank: Reading, clustered: tuple[Floats, Floats, float], blocks: int) -> Reading:
+    """Return a reading of the rate that `clusters` returned; `blocks` is the number of blocks examined."""
+    counts, counted, effect = clustered
     x, n = float(counts.sum()), float(counted.sum())
     ci_low, ci_high = proportions.wilson(x, n, effect)
-    found = replace(
+    reading = replace(
         blank,
         estimate=x / n,
         ci_low=ci_low,
@@ -51,44 +51,51 @@ def rate_of_clusters(window: Window, blank: Reading, lumped: tuple[Floats, Float
         effect=effect,
         scale="wilson",
     )
-    if found.missing or counted.size < 2:
-        return found
+    if reading.missing or counted.size < 2:
+        return reading
     wide = confidence.bound_factor(counted.size, window.question.alpha, window.question.bound)
     low, high = proportions.wilson(x, n, effect, wide)
-    return replace(found, low=low, high=high)
+    return replace(reading, low=low, high=high)
 
 
 def clusters(side: Mapping[str, Floats], column: str, of: str = "exchanges") -> tuple[Floats, Floats, float] | None:
-    """A column and what it is a share of, per block that has any, and their design effect; None when nothing has.
+    """Return a column and what it is a share of, per block that has any, and their design effect; None without blocks.
 
-    A cell whose column nobody counted counts in neither: unknown is not 0.
+    A cell whose column was not counted is in neither: unknown is not 0.
     """
     counted = np.nansum(np.where(np.isnan(side[column]), np.nan, side[of]), axis=0)
-    there = counted > 0
-    if not there.any():
+    has_any = counted > 0
+    if not has_any.any():
         return None
-    counts, counted = np.nansum(side[column], axis=0)[there], counted[there]
+    counts, counted = np.nansum(side[column], axis=0)[has_any], counted[has_any]
     return counts, counted, proportions.design_effect(counts, counted, floor=float(np.nanmax(side["rounds"])))
 
 
 def failure_rate_difference(window: Window, measure: str, column: str) -> Reading:
-    """The control's share of failed exchanges less the subject's: above 0 is better than the control.
+    """Compute the control's share of failed exchanges minus the subject's: above 0 is better than the control.
 
-    Like is compared with like: the cells that both sides have, or, where the control is known from its history, the
-    feeds and sizes that both have.
+    Only cells that both sides have are compared; against the control's history, only feeds and sizes that both have.
     """
     blank = blank_reading(window, measure, column, "exchanges", "rounds", n_of="exchanges")
     names, paired = (column, "exchanges", "rounds"), window.is_paired()
-    ours = {name: window.subject[name] for name in names}
-    theirs = {name: (window.control if paired else window.history)[name] for name in names}
-    lacks = np.asarray(np.isnan(ours["exchanges"] + theirs["exchanges"])) if paired else _unshared_strata(ours, theirs)
-    one, two = (clusters({**side, column: np.where(lacks, np.nan, side[column])}, column) for side in (theirs, ours))
-    if one is None or two is None:
+    subject = {name: window.subject[name] for name in names}
+    control = {name: (window.control if paired else window.history)[name] for name in names}
+    if paired:
+        unshared = np.asarray(np.isnan(subject["exchanges"] + control["exchanges"]))
+    else:
+        unshared = _unshared_strata(subject, control)
+    of_control, of_subject = (
+        clusters({**side, column: np.where(unshared, np.nan, side[column])}, column) for side in (control, subject)
+    )
+    if of_control is None or of_subject is None:
         return replace(blank, missing=why_no_number(window))
-    (x1, n1), (x2, n2) = ((float(counts.sum()), float(counted.sum())) for counts, counted, _ in (one, two))
-    first, second, blocks = (x1, n1, one[2]), (x2, n2, two[2]), min(one[1].size, two[1].size)
+    (x1, n1), (x2, n2) = (
+        (float(counts.sum()), float(counted.sum())) for counts, counted, _ in (of_control, of_subject)
+    )
+    first, second = (x1, n1, of_control[2]), (x2, n2, of_subject[2])
+    blocks = min(of_control[1].size, of_subject[1].size)
     ci_low, ci_high = proportions.newcombe(first, second)
-    found = replace(
+    reading = replace(
         blank,
         estimate=x1 / n1 - x2 / n2,
         ci_low=ci_low,
@@ -98,21 +105,21 @@ def failure_rate_difference(window: Window, measure: str, column: str) -> Readin
         grade=grade(window, paired=paired),
         paired=paired,
         missing=missing_blocks(window, blocks),
-        effect=max(one[2], two[2]),
+        effect=max(of_control[2], of_subject[2]),
     )
     if blocks < 2:
-        return found
-    # the noise is known before there are blocks enough for a verdict; forecasts rest on it
-    found = replace(found, scale="plain", spread=(ci_high - ci_low) / (2 * NORMAL_95) * blocks**0.5)
-    if found.missing:
-        return found
+        return reading
+    # forecasts use the noise before there are enough blocks for a verdict
+    reading = replace(reading, scale="plain", spread=(ci_high - ci_low) / (2 * NORMAL_95) * blocks**0.5)
+    if reading.missing:
+        return reading
     low, high = proportions.newcombe(
         first, second, confidence.bound_factor(blocks, window.question.alpha, window.question.bound)
     )
-    return replace(found, low=low, high=high)
+    return replace(reading, low=low, high=high)
 
 
-def _unshared_strata(ours: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> NDArray[np.bool_]:
-    """Which strata (as one column) one side or the other has never exchanged."""
-    lacks = [np.asarray(np.isnan(side["exchanges"])).all(axis=1) for side in (ours, theirs)]
-    return np.asarray(lacks[0] | lacks[1])[:, None]
+def _unshared_strata(subject: Mapping[str, Floats], control: Mapping[str, Floats]) -> NDArray[np.bool_]:
+    """Return a mask (one column) of the strata that one of the sides has never exchanged."""
+    is_absent = [np.asarray(np.isnan(side["exchanges"])).all(axis=1) for side in (subject, control)]
+    return np.asarray(is_absent[0] | is_absent[1])[:, None]

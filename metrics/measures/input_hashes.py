@@ -1,8 +1,8 @@
-"""Running hashes of what a window holds, so that a look at an earlier day need not hash it all again.
+"""Running hashes of the data of a window, so that a window cut at an earlier day is not hashed again.
 
-A milestone is looked at once a block. The hash of a column as of block `k` is the hash as of `k - 1` with block `k`
-added, so all of them together cost one pass. A cell without a row adds nothing: strata that show only later, or on a
-later day, do not change what an earlier day's hash was.
+A milestone is evaluated once per block. The hash of a column up to block `k` is the hash up to `k - 1` with block `k`
+added, so all of them together cost one pass. A cell without a row adds nothing: strata and days that appear later do
+not change the hash of an earlier day.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RunningHashes:
-    """The running hashes of one side's columns; `present` says which cells (strata x blocks) have a row."""
+    """The running hashes of one side's columns; `present` marks the cells (strata x blocks) that have a row."""
 
     def __init__(
         self,
@@ -31,42 +31,43 @@ class RunningHashes:
         strata: Sequence[Stratum],
     ) -> None:
         self._columns, self._present, self._blocks, self._strata = columns, present, blocks, strata
-        self._kept: dict[str, tuple[bytes, ...]] = {}
+        self._hashes: dict[str, tuple[bytes, ...]] = {}
 
-    def at(self, column: str, blocks: int) -> bytes:
-        """Hash of a column of the first `blocks` blocks."""
-        if column not in self._kept:
-            self._kept[column] = self._run(self._columns[column])
-        return self._kept[column][blocks]
+    def of_column(self, column: str, blocks: int) -> bytes:
+        """Return the hash of a column over the first `blocks` blocks."""
+        if column not in self._hashes:
+            self._hashes[column] = self._hash_column(self._columns[column])
+        return self._hashes[column][blocks]
 
-    def cells(self, blocks: int) -> bytes:
-        """Hash of which strata the first `blocks` blocks have, and of their days."""
-        if "" not in self._kept:
+    def of_cells(self, blocks: int) -> bytes:
+        """Return the hash of the days of the first `blocks` blocks and of the strata that they have."""
+        if "" not in self._hashes:
             names = [repr(stratum).encode() for stratum in self._strata]
-            told = [
+            parts = [
                 repr(days).encode() + b"".join(names[i] for i in np.flatnonzero(self._present[:, b]))
                 for b, days in enumerate(self._blocks)
             ]
-            self._kept[""] = _running_hashes(told)
-        return self._kept[""][blocks]
+            self._hashes[""] = _running_hashes(parts)
+        return self._hashes[""][blocks]
 
-    def everything(self, blocks: int) -> bytes:
-        """Hash of all columns of the first `blocks` blocks, in one pass."""
-        if "*" not in self._kept:
+    def of_all_columns(self, blocks: int) -> bytes:
+        """Return the hash of all columns over the first `blocks` blocks, computed in one pass."""
+        if "*" not in self._hashes:
             across = np.stack([np.asarray(values, dtype=float) for values in self._columns.values()]).transpose(2, 1, 0)
-            there = np.ascontiguousarray(self._present.T)
+            present = np.ascontiguousarray(self._present.T)
             cells = np.ascontiguousarray(across)  # blocks x strata x columns
-            self._kept["*"] = _running_hashes([row[has].tobytes() for row, has in zip(cells, there, strict=True)])
-        return self._kept["*"][blocks]
+            self._hashes["*"] = _running_hashes([row[has].tobytes() for row, has in zip(cells, present, strict=True)])
+        return self._hashes["*"][blocks]
 
-    def _run(self, values: NDArray[Any]) -> tuple[bytes, ...]:
-        across, there = np.ascontiguousarray(values.T), np.ascontiguousarray(self._present.T)
-        return _running_hashes([row[has].tobytes() for row, has in zip(across, there, strict=True)])
+    def _hash_column(self, values: NDArray[Any]) -> tuple[bytes, ...]:
+        across, present = np.ascontiguousarray(values.T), np.ascontiguousarray(self._present.T)
+        return _running_hashes([row[has].tobytes() for row, has in zip(across, present, strict=True)])
 
 
 def _running_hashes(parts: Sequence[bytes]) -> tuple[bytes, ...]:
-    digest, found = hashlib.sha256(), [b""]
+    """Return the hash after each part; each part is hashed with its length in front."""
+    digest, hashes = hashlib.sha256(), [b""]
     for part in parts:
         digest.update(len(part).to_bytes(8) + part)
-        found.append(digest.digest())
-    return tuple(found)
+        hashes.append(digest.digest())
+    return tuple(hashes)

@@ -1,6 +1,6 @@
-"""What is read of the rollups for a window: rows of either side, laid out as grids of strata and blocks.
+"""Read the rollups for a window, and lay out the rows of each side as grids of strata x blocks.
 
-Where a side has nothing the grid holds `nan`, never 0.
+Cells without data are `nan`, never 0.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """A day on which a partner took nothing: calls that the subject made all the same, the mean of its rounds."""
+    """A day on which a partner was down: the calls that the subject made nevertheless, as the mean over its rounds."""
 
     block_end: str
     day: str
@@ -32,26 +32,26 @@ class Outage:
 
 
 def read_rows(
-    db: Database, asked: Question, system: str, level: int, names: tuple[str, ...], between: tuple[str, str]
+    db: Database, question: Question, system: str, level: int, names: tuple[str, ...], span: tuple[str, str]
 ) -> list[tuple[Any, ...]]:
-    """Rollups in scope of blocks that begin in a span (its end excluded): their days, stratum, and these columns."""
-    # a database that only older releases have written lacks what they did not count; a reader may not add it
-    there = set(db.table("run_block").columns_dict)
-    columns = ", ".join(name if name in there else "NULL" for name in names)
+    """Read the rollups in scope of blocks that begin in a span (end excluded): days, stratum, and these columns."""
+    # a store that only older releases have written lacks newer columns, and a reader may not add them
+    stored = set(db.table("run_block").columns_dict)
+    columns = ", ".join(name if name in stored else "NULL" for name in names)
     sql = (
         f"SELECT block, block_end, partner, feed, band, {columns} FROM run_block "  # noqa: S608 (our own constants)
         "WHERE block >= ? AND block < ? AND block_end <= ? "
         "AND system = ? AND level = ? AND mode = ? AND faults = ? AND series = ?"
     )
-    key = (*between, asked.end.isoformat(), system, level, asked.mode, asked.faults, asked.series)
+    key = (*span, question.end.isoformat(), system, level, question.mode, question.faults, question.series)
     rows = db.execute(sql, key).fetchall()
-    return rows if asked.scope == ("*/*",) else [row for row in rows if in_scope(asked.scope, row[2], row[3])]
+    return rows if question.scope == ("*/*",) else [row for row in rows if in_scope(question.scope, row[2], row[3])]
 
 
-def blocks_of(*found: list[tuple[Any, ...]]) -> tuple[Block, ...]:
-    """First and last day of each block that any of these rows has."""
+def blocks_of(*sides: list[tuple[Any, ...]]) -> tuple[Block, ...]:
+    """Return first and last day of each block of these rows."""
     ends: dict[str, str] = {}
-    for block, end in {row[:2] for rows in found for row in rows}:
+    for block, end in {row[:2] for rows in sides for row in rows}:
         ends[block] = max(end, ends.get(block, ""))
     return tuple(sorted(ends.items()))
 
@@ -59,38 +59,38 @@ def blocks_of(*found: list[tuple[Any, ...]]) -> tuple[Block, ...]:
 def build_grid(
     rows: list[tuple[Any, ...]], strata: tuple[Stratum, ...], blocks: tuple[Block, ...], names: tuple[str, ...]
 ) -> tuple[dict[str, Floats], NDArray[np.object_]]:
-    """The columns as grids, and the hash of the inputs of each cell; "" where it is not known."""
+    """Return the columns as grids, and the hash of the input files of each cell; "" where it is unknown."""
     across, down = {block: i for i, (block, _) in enumerate(blocks)}, {key: i for i, key in enumerate(strata)}
     grid = np.full((len(names), len(strata), len(blocks)), np.nan)
     files = np.full((len(strata), len(blocks)), "", dtype=object)
     if rows:
-        # column by column: a year of production has a hundred thousand rows, and numpy takes lists much faster
+        # column by column: a year of production has a hundred thousand rows, and numpy converts lists much faster
         block, _, partner, feed, band, *columns = zip(*rows, strict=True)
-        at = ([down[key] for key in zip(partner, feed, band, strict=True)], [across[one] for one in block])
+        at = ([down[key] for key in zip(partner, feed, band, strict=True)], [across[first] for first in block])
         cell = np.ravel_multi_index(at, files.shape)
         for values, column in zip(grid.reshape(len(names), -1), columns, strict=False):
             if column.count(None) < len(column):
                 values[cell] = column
-        files[at] = [one or "" for one in columns[-1]]
+        files[at] = [sha256 or "" for sha256 in columns[-1]]
     return dict(zip(names, grid, strict=True)), files
 
 
-def read_answers(db: Database, asked: Question, system: str, level: int) -> tuple[tuple[str, int, int], ...]:
-    """Last day of each block and feed that were compared, how many records were, and how many were equal."""
-    # a database that only older releases have written has the answers of each round, and no sums of them
+def read_answers(db: Database, question: Question, system: str, level: int) -> tuple[tuple[str, int, int], ...]:
+    """Read per block and feed that was compared: the last day, the records compared, and the records equal."""
+    # a store that only older releases have written has the answers of each round, but not their sums
     table = "answer_block" if db.table("answer_block").exists() else "answer"
     sql = (
         f"SELECT block_end, partner, feed, SUM(compared), SUM(equal) FROM {table} WHERE system = ? AND level = ? "  # noqa: S608
         "AND control = ? AND mode = ? AND faults = ? AND series = ? AND block >= ? AND block_end <= ? "
         "GROUP BY block, block_end, partner, feed ORDER BY block, partner, feed"
     )
-    days = (asked.start.isoformat(), asked.end.isoformat())
-    found = db.execute(sql, (system, level, asked.control, asked.mode, asked.faults, asked.series, *days))
-    return tuple((end, n, equal) for end, *feed, n, equal in found if in_scope(asked.scope, *feed))
+    days = (question.start.isoformat(), question.end.isoformat())
+    rows = db.execute(sql, (system, level, question.control, question.mode, question.faults, question.series, *days))
+    return tuple((end, n, equal) for end, *feed, n, equal in rows if in_scope(question.scope, *feed))
 
 
-def read_outages(db: Database, asked: Question, system: str, level: int) -> tuple[Outage, ...]:
-    """The days on which a partner of the subject was down."""
+def read_outages(db: Database, question: Question, system: str, level: int) -> tuple[Outage, ...]:
+    """Read the days on which a partner of the subject was down."""
     if not db.table("outage").exists():
         return ()
     sql = (
@@ -98,22 +98,22 @@ def read_outages(db: Database, asked: Question, system: str, level: int) -> tupl
         "AND mode = ? AND faults = ? AND series = ? AND block >= ? AND block_end <= ? "
         "GROUP BY block_end, day, partner, feed ORDER BY day, partner, feed"
     )
-    days = (asked.start.isoformat(), asked.end.isoformat())
-    found: dict[tuple[str, str, str], Outage] = {}
+    days = (question.start.isoformat(), question.end.isoformat())
+    outages: dict[tuple[str, str, str], Outage] = {}
     for block_end, day, partner, feed, hours, calls in db.execute(
-        sql, (system, level, asked.mode, asked.faults, asked.series, *days)
+        sql, (system, level, question.mode, question.faults, question.series, *days)
     ):
-        if in_scope(asked.scope, partner, feed):
+        if in_scope(question.scope, partner, feed):
             key = (block_end, day, partner)
-            before = found[key].calls if key in found else 0.0  # the partner is down for all its feeds at once
-            found[key] = Outage(block_end=block_end, day=day, partner=partner, hours=hours, calls=before + calls)
-    return tuple(found.values())
+            before = outages[key].calls if key in outages else 0.0  # the partner is down for all its feeds at once
+            outages[key] = Outage(block_end=block_end, day=day, partner=partner, hours=hours, calls=before + calls)
+    return tuple(outages.values())
 
 
-def read_faults_sha256(db: Database, asked: Question) -> str | None:
-    """Hash of the file of fault rates that a series was measured under; None where nobody recorded it."""
+def read_faults_sha256(db: Database, question: Question) -> str | None:
+    """Read the hash of the file of fault rates under which a series was measured; None where not recorded."""
     if not db.table("series").exists():  # only older releases have written here
         return None
     sql = "SELECT faults_sha256 FROM series WHERE mode = ? AND faults = ? AND series = ?"
-    found = db.execute(sql, (asked.mode, asked.faults, asked.series)).fetchone()
-    return (found[0] or None) if found else None
+    row = db.execute(sql, (question.mode, question.faults, question.series)).fetchone()
+    return (row[0] or None) if row else None

@@ -1,8 +1,8 @@
-"""Time of attempts that counted no record: it is shared out, for leaving it out would flatter.
+"""Distribute the busy time of attempts without a record count over the sized strata of the same feed and block.
 
-An attempt that fails before any record is counted, or finds that its file came before, falls into no size band (-1),
-where no other side has anything to compare it with. Only production has such attempts: in a replay the size of every
-file is known from outside.
+An attempt that fails before a record is counted, or finds that its file was already received, has no size band (-1),
+in which the other side has nothing to compare with. To leave its time out would flatter the side. Only production has
+such attempts: in a replay the size of every file is known from the workload.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-#: The band of files whose records nobody counted.
+#: The size band of files whose records were not counted.
 UNSIZED = -1
 
 
 def distribute_unsized_time(busy: Floats, held: Floats, strata: Sequence[Stratum]) -> Floats:
-    """Busy time (strata x blocks) with that of unsized attempts given to the sized strata of the same feed and block.
+    """Return busy time (strata x blocks) with that of unsized attempts moved to sized strata of their feed and block.
 
-    Each gets a share in proportion to its own busy time. An unsized cell delivered nothing where it holds no record
-    (0); where its records are not known (nan) its time stays where it is, as its records do. So does the time of
-    a block in which the feed has nothing else: there is nothing to share it among.
+    Each sized stratum receives a share in proportion to its own busy time. Time moves only from cells that delivered
+    nothing (0 records held). Where the records are unknown (nan), time and records stay where they are; so does the
+    time of a block in which the feed has no sized stratum.
     """
-    found = busy.copy()
+    moved = busy.copy()
     for row, (partner, feed, band) in enumerate(strata):
         if band != UNSIZED:
             continue
@@ -39,6 +39,6 @@ def distribute_unsized_time(busy: Floats, held: Floats, strata: Sequence[Stratum
         own = np.where(np.isnan(busy[others]) | np.isnan(held[others]), 0.0, busy[others])
         total = own.sum(axis=0)
         moves = (held[row] == 0) & (busy[row] > 0) & (total > 0)
-        found[np.ix_(others, moves)] += busy[row, moves] * own[:, moves] / total[moves]
-        found[row, moves] = 0.0
-    return found
+        moved[np.ix_(others, moves)] += busy[row, moves] * own[:, moves] / total[moves]
+        moved[row, moves] = 0.0
+    return moved

@@ -15,78 +15,78 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-#: Number of blocks at which the anytime-valid bound is tightest.
+#: The number of blocks at which the anytime-valid bound is tightest.
 TIGHTEST_AT = 30
 
 
-#: Autocorrelation is never taken for more than this; beyond it the correction would rest on nothing.
+#: The largest autocorrelation that is assumed; beyond it the correction would not be reliable.
 MAX_AUTOCORRELATION = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockRange:
-    """A mean with its standard error, and the two half widths around it."""
+    """A mean of blocks with its standard error, and two half widths around it."""
 
     mean: float
     se: float
-    half: float  #: of the bound that decides
+    half: float  #: of the deciding bound
     ci_half: float  #: of the ordinary two-sided 95 % interval
     blocks: int  #: of the side that has fewer
 
     @property
     def spread(self) -> float:
-        """Noise of one block, corrected for the likeness of neighbours."""
+        """The noise of one block, corrected for the autocorrelation of neighbours."""
         return self.se * math.sqrt(self.blocks)
 
 
 def autocorrelation(z: Floats) -> float:
-    """Lag-1 autocorrelation, corrected for short series and clipped to 0 ... 0.9.
+    """Return the lag-1 autocorrelation, corrected for short series and clipped to 0 ... 0.9.
 
-    r + (1 + 3r) / n, where r is the sample's own: it is too small by that much in short series (Kendall 1954; Marriott
-    and Pope 1954).
+    r + (1 + 3r) / n, where r is the sample autocorrelation, which is too small by that much in short series (Kendall
+    1954; Marriott and Pope 1954).
     """
-    apart = z - z.mean()
-    spread = float(apart @ apart)
-    raw = float(apart[1:] @ apart[:-1]) / spread if spread > 0 else 0.0
+    deviations = z - z.mean()
+    spread = float(deviations @ deviations)
+    raw = float(deviations[1:] @ deviations[:-1]) / spread if spread > 0 else 0.0
     return min(max(raw + (1 + 3 * raw) / z.size, 0.0), MAX_AUTOCORRELATION)
 
 
 def standard_error(z: Floats) -> float:
-    """Standard error of the mean of a series of blocks, AR(1) corrected: s / sqrt(n) sqrt((1 + r) / (1 - r)).
+    """Return the standard error of the mean of blocks, AR(1) corrected: s / sqrt(n) sqrt((1 + r) / (1 - r)).
 
     Raises:
         ValueError: fewer than two blocks have no spread.
     """
     if z.size < 2:
         raise ValueError("a standard error needs two blocks or more")
-    apart, r = z - z.mean(), autocorrelation(z)
-    variance = float(apart @ apart) / (z.size - 1)
+    deviations, r = z - z.mean(), autocorrelation(z)
+    variance = float(deviations @ deviations) / (z.size - 1)
     return math.sqrt(variance / z.size * (1 + r) / (1 - r))
 
 
 def anytime_factor(blocks: int, a: float) -> float:
-    """How many standard errors the anytime-valid bound is wide after so many blocks.
+    """Return the width of the anytime-valid bound after a number of blocks, in standard errors.
 
     Asymptotic confidence sequence (Waudby-Smith et al., arXiv 2103.06476). `a` is the two-sided risk: twice the
     one-sided risk of a false "proven".
     """
     rho2 = (-2 * math.log(a) + math.log(-2 * math.log(a) + 1)) / TIGHTEST_AT
-    grown = blocks * rho2 + 1
-    return math.sqrt(blocks * 2 * grown / (blocks * blocks * rho2) * math.log(math.sqrt(grown) / a))
+    growth = blocks * rho2 + 1
+    return math.sqrt(blocks * 2 * growth / (blocks * blocks * rho2) * math.log(math.sqrt(growth) / a))
 
 
 def bound_factor(blocks: int, alpha: float, bound: str) -> float:
-    """Standard errors between a mean and the bound that decides: `anytime`, or `fixed` (one look, t quantile)."""
+    """Return the standard errors from a mean to the deciding bound: `anytime`, or `fixed` (one look, t quantile)."""
     return anytime_factor(blocks, 2 * alpha) if bound == "anytime" else t_quantile(1 - alpha, blocks - 1)
 
 
 def block_range(
     z: Floats, alpha: float, bound: str = "anytime", z_control: Floats | None = None, least_se: float = 0.0
 ) -> BlockRange:
-    """Mean of a series of blocks and how far from it the truth may be; `alpha` is the one-sided risk.
+    """Return the mean of a series of blocks and the half widths around it; `alpha` is the one-sided risk.
 
     `z_control` is the control's own series where the sides are unpaired: then se^2 = se_subject^2 + se_control^2, and
-    the side with fewer blocks says how wide. `least_se` is a standard error that no luck may undercut.
+    the side with fewer blocks decides the width. `least_se` is a lower limit of the standard error.
 
     Raises:
         ValueError: fewer than two blocks.

@@ -1,4 +1,4 @@
-"""The weighted cost index of two sides, stratum by stratum."""
+"""The weighted cost index of a subject against its control, stratum by stratum."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class PairedTotals:
     """Busy seconds and held records per stratum (rows) and block (columns), of both sides.
 
-    `nan` marks a cell that a side lacks. Sums are over rounds, which a ratio does not feel.
+    `nan` marks a cell that a side lacks. Sums are over rounds, which do not change a ratio.
     """
 
     subject_busy_s: Floats
@@ -29,28 +29,28 @@ class PairedTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """One side's cells that count, strata x blocks: `there` says which, and the others hold 0."""
+    """Time and records of one side, strata x blocks: `known` marks the cells that count, the others hold 0."""
 
     busy_s: Floats
     held: Floats
-    there: NDArray[np.bool_]
+    known: NDArray[np.bool_]
 
-    def first(self, blocks: int) -> Totals:
-        """The first so many blocks of it, without a copy."""
-        return Totals(busy_s=self.busy_s[:, :blocks], held=self.held[:, :blocks], there=self.there[:, :blocks])
+    def first_blocks(self, count: int) -> Totals:
+        """Return the first `count` blocks, without a copy."""
+        return Totals(busy_s=self.busy_s[:, :count], held=self.held[:, :count], known=self.known[:, :count])
 
-    def of(self, strata: NDArray[np.bool_] | NDArray[np.intp]) -> Totals:
-        """Some strata of it."""
-        return Totals(busy_s=self.busy_s[strata], held=self.held[strata], there=self.there[strata])
+    def select(self, strata: NDArray[np.bool_] | NDArray[np.intp]) -> Totals:
+        """Return some strata, by mask or by position."""
+        return Totals(busy_s=self.busy_s[strata], held=self.held[strata], known=self.known[strata])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostIndex:
-    """Cost of the subject as a share of the control's, the mix held still.
+    """Cost of the subject as a share of the control's, at a fixed mix of strata.
 
-    `index` 0.40 is a gain of 0.60. `geometric` sums up the same ratios by their geometric mean. `z` is the linearised
-    log-ratio of each block, its mean `log(index)`. Where the sides are unpaired, `z` is the subject's part alone, and
-    `z_control` the control's, whose mean is 0.
+    An `index` of 0.40 is a gain of 0.60. `geometric` is the geometric mean of the same ratios. `z` is the linearised
+    log-ratio of each block; its mean is `log(index)`. Where the sides are unpaired, `z` is the subject's part alone,
+    and `z_control` the control's, whose mean is 0.
     """
 
     index: float
@@ -60,39 +60,40 @@ class CostIndex:
     z_control: Floats | None = None
 
 
-def known_cells(busy_s: Floats, held: Floats, there: NDArray[np.bool_] | None = None) -> Totals:
-    """The cells of a side whose time and records are both known, or those of them that `there` picks."""
-    known = ~np.isnan(busy_s + held) if there is None else there
-    return Totals(busy_s=np.where(known, busy_s, 0.0), held=np.where(known, held, 0.0), there=known)
+def known_cells(busy_s: Floats, held: Floats, known: NDArray[np.bool_] | None = None) -> Totals:
+    """Return the cells of a side whose time and records are both known, or those that `known` marks."""
+    known = ~np.isnan(busy_s + held) if known is None else known
+    return Totals(busy_s=np.where(known, busy_s, 0.0), held=np.where(known, held, 0.0), known=known)
 
 
 def pair_cells(sides: PairedTotals) -> tuple[Totals, Totals]:
-    """Subject and control, of the cells that both have."""
-    there = ~np.isnan(sides.subject_busy_s + sides.subject_held + sides.control_busy_s + sides.control_held)
-    return known_cells(sides.subject_busy_s, sides.subject_held, there), known_cells(
-        sides.control_busy_s, sides.control_held, there
+    """Return subject and control in the cells that both have."""
+    known = ~np.isnan(sides.subject_busy_s + sides.subject_held + sides.control_busy_s + sides.control_held)
+    return known_cells(sides.subject_busy_s, sides.subject_held, known), known_cells(
+        sides.control_busy_s, sides.control_held, known
     )
 
 
 def cost_index(subject: Totals, control: Totals, weights: Floats, *, paired: bool = True) -> CostIndex | None:
-    """The index over the strata that both sides have, or None when there is none.
+    """Compute the index over the strata that both sides have; None where there is no such stratum.
 
     index = sum(w_s r_s) / sum(w_s), r_s = (busy seconds / held records) of the subject over that of the control; its
     log linearised block by block (Taylor linearisation of ratios of sums; Cochran, Sampling Techniques, 6.3):
 
         z_b = log(index) + n sum(p_s ((busy1_sb - c1_s held1_sb) / busy1_s - (busy0_sb - c0_s held0_sb) / busy0_s))
 
-    with p_s = w_s r_s / sum(w r) and c_s the cost of a record over all blocks. Unpaired, the blocks of the sides need
-    not be the same, nor as many, and each side's part is a series of its own. A stratum of which the subject was given
-    records and the partner holds none is counted as if it held one: it cannot be left out, which would flatter.
+    with p_s = w_s r_s / sum(w r) and c_s the cost of a record over all blocks. Unpaired sides may have different
+    blocks, and a different number of them; each side's part is then a series of its own. A stratum for which the
+    subject received records and the partner holds none counts as if the partner held one: to leave it out would
+    flatter.
     """
     total1, total0 = subject.busy_s.sum(axis=1), control.busy_s.sum(axis=1)
     have = (total1 > 0) & (total0 > 0) & (control.held.sum(axis=1) > 0) & (weights > 0)
     if not have.any():
         return None
     if not have.all():
-        # picked, not weighed by 0: strata of which there is nothing yet then move no sum, not even in its last digit
-        subject, control = subject.of(have), control.of(have)
+        # selected, not weighted by 0: strata without data then change no sum, not even in its last digit
+        subject, control = subject.select(have), control.select(have)
         total1, total0 = total1[have], total0[have]
     weight, busy1, held1, busy0, held0 = weights[have], subject.busy_s, subject.held, control.busy_s, control.held
     lost = held1.sum(axis=1) == 0
@@ -105,7 +106,7 @@ def cost_index(subject: Totals, control: Totals, weights: Floats, *, paired: boo
         (parts / total) @ busy - (parts / held.sum(axis=1)) @ held
         for busy, held, total in ((busy1, held1, total1), (busy0, held0, total0))
     )
-    in1, in0 = subject.there.any(axis=0), control.there.any(axis=0)
+    in1, in0 = subject.known.any(axis=0), control.known.any(axis=0)
     return CostIndex(
         index=index,
         geometric=math.exp(float((weight * np.log(ratio)).sum() / weight.sum())),
@@ -116,13 +117,13 @@ def cost_index(subject: Totals, control: Totals, weights: Floats, *, paired: boo
 
 
 def ratio_of_sums(amounts: Floats, counts: Floats) -> Floats:
-    """A ratio of sums as one value a block, whose mean is the ratio: calls per record, touches per exchange.
+    """Return a ratio of sums as one value per block, whose mean is the ratio: calls per record, touches per exchange.
 
     z_b = R + n (amount_b - R count_b) / sum(count), R = sum(amount) / sum(count): the usual linearised ratio estimator
     (Cochran, Sampling Techniques, 6.3).
 
     Raises:
-        ValueError: nothing was counted.
+        ValueError: the counts add up to 0.
     """
     counted = float(counts.sum())
     if counted <= 0:
@@ -132,8 +133,8 @@ def ratio_of_sums(amounts: Floats, counts: Floats) -> Floats:
 
 
 def programme_gain(share: float, coverage: float) -> float:
-    """A gain over all of the programme: what is not migrated yet counts as 0. Gain x coverage; bounds alike.
+    """Return a gain, or its bound, over the whole programme: gain x coverage, as what is not migrated counts as 0.
 
-    sum over the covered strata of w_s (1 - r_s), divided by the weight of all, is just that.
+    It equals the sum over the covered strata of w_s (1 - r_s), divided by the weight of all strata.
     """
     return share * coverage

@@ -1,4 +1,4 @@
-"""Quantiles, of what was seen and of Student's t, by the standard library alone: so the command line starts fast."""
+"""Quantiles of samples and of Student's t, with the standard library only, so that the command line starts fast."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Standard errors to either side that hold 95 % of a normal distribution.
+#: Standard errors on each side of the mean that contain 95% of a normal distribution.
 NORMAL_95 = 1.959963984540054
 
 
 def nearest_rank(ordered: Sequence[T], percent: int) -> T:
-    """The percentile (1 to 100) of values in their order, by nearest rank: one of them, never between two.
+    """Return the percentile (1 to 100) of sorted values by nearest rank: one of the values, never between two.
 
     Raises:
-        IndexError: there are none.
+        IndexError: there are no values.
     """
     return ordered[-(-len(ordered) * percent // 100) - 1]
 
 
 @cache
 def t_quantile(p: float, df: int) -> float:
-    """The point below which Student's t with `df` degrees of freedom lies with probability `p`.
+    """Return the `p` quantile of Student's t distribution with `df` degrees of freedom.
 
-    Newton's steps on the exact distribution, from the normal quantile; scipy is the oracle in the tests.
+    Newton's method on the exact distribution, starting from the normal quantile; the tests compare it with scipy.
 
     Raises:
         ValueError: `p` is not between 0 and 1, or `df` is below 1.
@@ -47,18 +47,18 @@ def t_quantile(p: float, df: int) -> float:
         low, high = (x, high) if below < p else (low, x)
         log_density = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - (df + 1) / 2 * math.log1p(x * x / df)
         step = (below - p) / math.exp(log_density) * math.sqrt(df * math.pi)
-        # A step that leaves the bracket is replaced by halving it, so that the search cannot run away.
-        found = x - step if low < x - step < high else (low + high) / 2
-        if abs(found - x) <= 1e-13 * max(1.0, abs(found)):
-            return found
-        x = found
+        # a step out of the bracket is replaced by bisection, so that the search converges
+        following = x - step if low < x - step < high else (low + high) / 2
+        if abs(following - x) <= 1e-13 * max(1.0, abs(following)):
+            return following
+        x = following
     return x
 
 
 def t_below(x: float, df: int) -> float:
-    """The probability that Student's t lies below `x`, for `x` of 0 or more, as a finite sum over angles.
+    """Return the probability that Student's t is below `x`, for `x` >= 0.
 
-    Abramowitz and Stegun 26.7.3 and 26.7.4.
+    A finite sum over angles: Abramowitz and Stegun 26.7.3 and 26.7.4.
     """
     angle = math.atan(x / math.sqrt(df))
     sine, cosine2 = math.sin(angle), math.cos(angle) ** 2

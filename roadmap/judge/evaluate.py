@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-    from metrics.measures.window import Read
+    from metrics.measures.window import RowCache
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Plan
 
@@ -44,7 +44,7 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
         for question in milestone_questions(db, milestone, today).values():
             evaluations.pin_weights(db, question, now_us)
     verdicts = []
-    known: Read = {}
+    known: RowCache = {}
     for milestone in plan.milestones:
         windows = load_windows(db, milestone, today, known)
         evidence = gather_evidence(db, milestone, windows, today)
@@ -101,7 +101,7 @@ def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> tuple[Plan, 
 
 
 def _judge(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
-    known: Read = {}
+    known: RowCache = {}
     return [
         judge(milestone, gather_evidence(db, milestone, load_windows(db, milestone, today, known), today), today, built)
         for milestone in plan.milestones

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from metrics.measures.reading import Reading
-    from metrics.measures.window import Read, Window
+    from metrics.measures.window import RowCache, Window
     from roadmap.plan.milestones import Milestone
 
     Readings = dict[tuple[str, str], Reading]
@@ -70,7 +70,7 @@ def milestone_questions(db: Database, milestone: Milestone, today: date) -> dict
     return {name: milestone_question(milestone, today, mode, name) for name in names}
 
 
-def load_windows(db: Database, milestone: Milestone, today: date, known: Read | None = None) -> dict[str, Window]:
+def load_windows(db: Database, milestone: Milestone, today: date, known: RowCache | None = None) -> dict[str, Window]:
     """Load the windows that a milestone's targets need, by the faults that the plan names; each is read once.
 
     `known` holds what was read for other milestones of the same judgement.
@@ -176,7 +176,7 @@ def _evaluate_blocks(
 def _evaluation_days(milestone: Milestone, windows: Mapping[str, Window]) -> list[date]:
     """Return the ends of the complete blocks that have data of the subject, from the `min_blocks`-th on."""
     last = min(last_finished_day(window.question.mode, window.question.end) for window in windows.values())
-    ends = {end for window in windows.values() for _, end in window.seen() if end <= last.isoformat()}
+    ends = {end for window in windows.values() for _, end in window.subject_blocks() if end <= last.isoformat()}
     days = [date.fromisoformat(end) for end in sorted(ends)][milestone.evidence.min_blocks - 1 :]
     if milestone.evidence.mode == "anytime":
         return days
@@ -186,7 +186,9 @@ def _evaluation_days(milestone: Milestone, windows: Mapping[str, Window]) -> lis
 
 def first_and_last_day(windows: Mapping[str, Window], today: date) -> tuple[date | None, date | None]:
     """Return the first and the last day of the blocks that ended by a day and have data of the subject."""
-    blocks = [block for window in windows.values() for block in window.seen() if block[1] <= today.isoformat()]
+    blocks = [
+        block for window in windows.values() for block in window.subject_blocks() if block[1] <= today.isoformat()
+    ]
     if not blocks:
         return None, None
     return date.fromisoformat(min(block for block, _ in blocks)), date.fromisoformat(max(end for _, end in blocks))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def hash_inputs(windows: Mapping[str, Window], day: date) -> str:
     """Return a hash of all inputs of the evaluations up to a day."""
-    inputs = [(faults, window.rests_on(day)) for faults, window in sorted(windows.items())]
+    inputs = [(faults, window.sha256_until(day)) for faults, window in sorted(windows.items())]
     return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
 

@@ -84,10 +84,10 @@ def test_recoveries_are_judged_by_their_range(judged, settings, verdict):
 @pytest.mark.parametrize(
     ("settings", "verdict", "said"),
     [
-        ({}, "insufficient", "no partner was down in this time"),
-        ({"outages": (41,)}, "insufficient", "1 of 3 outages that a range takes"),
-        ({"outages": (41, 45)}, "insufficient", "2 of 3 outages that a range takes"),
-        ({"outages": (3, 20, 30)}, "insufficient", "no partner was down in this time"),
+        ({}, "insufficient", "no partner was down in this period"),
+        ({"outages": (41,)}, "insufficient", "1 of 3 outages that a range requires"),
+        ({"outages": (41, 45)}, "insufficient", "2 of 3 outages that a range requires"),
+        ({"outages": (3, 20, 30)}, "insufficient", "no partner was down in this period"),
         ({"outages": THREE, "calls_down": 24}, "met", "1.0, likely 0.0 to 2.3 calls per outage hour"),
         ({"outages": THREE, "calls_down": 120}, "inconclusive", "5.0, likely 2.1 to 7.9 calls per outage hour"),
         ({"outages": THREE, "calls_down": 1200}, "not_met", "50.0, likely 40.9 to 59.1 calls per outage hour"),

@@ -211,7 +211,7 @@ def test_the_example_of_a_changing_mix_is_right():
     rows = re.findall(r"^\| (?:small|large) files \| (.+) \|$", page, re.MULTILINE)
     control_files, control_s, subject_files, subject_s = np.array([row.split(" | ") for row in rows], dtype=float).T
     control, subject = (
-        Totals(busy_s=(files * seconds)[:, None], held=files[:, None], there=np.ones((2, 1), dtype=bool))
+        Totals(busy_s=(files * seconds)[:, None], held=files[:, None], known=np.ones((2, 1), dtype=bool))
         for files, seconds in ((control_files, control_s), (subject_files, subject_s))
     )
     averages = [side.busy_s.sum() / side.held.sum() for side in (control, subject)]

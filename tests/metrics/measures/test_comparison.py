@@ -10,8 +10,8 @@ import pytest
 from metrics.errors import BadInput
 from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey
 from metrics.measures import comparison
-from metrics.measures import weights as measures_weights
-from metrics.measures.weights import pinned_since, pinned_weights
+from metrics.measures.registry import MEASURES
+from metrics.measures.weights import pin_baseline, pinned_since, pinned_weights
 from metrics.measures.window import load_window
 from metrics.question import Question
 from metrics.store.database import open_store
@@ -136,7 +136,7 @@ def test_cutting_a_window_is_asking_for_the_earlier_day(compare_db):
     """A look back at a day gives the number and the hash that the day itself would have given."""
     both(compare_db, 5)
     keep(compare_db, week(4, partner="DL"), [answer(1, 10, 9), answer(4, 10, 10)])
-    measures_weights.pin_baseline(compare_db, ASKED, 1)
+    pin_baseline(compare_db, ASKED, 1)
     day = date(2013, 1, 27)
     cut = load_window(compare_db, ASKED).until(day)
     asked = replace(ASKED, end=day)
@@ -157,9 +157,9 @@ def test_scope_picks_feeds(compare_db):
 def test_pinned_weights_stay(compare_db):
     """What the control does after pinning does not move the weights, and pinning again changes nothing."""
     keep(compare_db, week(0, "monolith", 30), week(0, "monolith", 10, partner="DL"))
-    measures_weights.pin_baseline(compare_db, ASKED, 1)
+    pin_baseline(compare_db, ASKED, 1)
     keep(compare_db, week(1, "monolith", 10, partner="DL"))
-    measures_weights.pin_baseline(compare_db, ASKED, 2)
+    pin_baseline(compare_db, ASKED, 2)
     pinned = pinned_weights(compare_db, replace(ASKED, series="s1"))
     assert pinned == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
     assert [row["created_at_us"] for row in compare_db.table("baseline").rows] == [1]
@@ -171,7 +171,7 @@ def test_weights_are_in_force_from_the_day_of_their_pin_on(compare_db):
     keep(compare_db, week(0, busy_s=3), week(1, busy_s=9, partner="DL"), week(2, busy_s=6))
     earlier, later = (replace(ASKED, series="s1", end=date(2013, 1, day)) for day in (20, 27))
     before = comparison.busy_time_saved(compare_db, earlier)
-    measures_weights.pin_baseline(compare_db, later, 1)
+    pin_baseline(compare_db, later, 1)
     assert (pinned_weights(compare_db, earlier), pinned_weights(compare_db, later)) == (
         {},
         {("AA", "flights", 3): 0.9, ("DL", "flights", 3): 0.1},
@@ -183,21 +183,21 @@ def test_weights_are_in_force_from_the_day_of_their_pin_on(compare_db):
         == comparison.compute_busy_time_saved(window.until(earlier.end))
         == before
     )
-    assert window.rests_on(earlier.end) == load_window(compare_db, earlier).rests_on(earlier.end)
+    assert window.sha256_until(earlier.end) == load_window(compare_db, earlier).sha256_until(earlier.end)
 
 
 def test_a_series_is_pinned_once_and_for_no_earlier_day_again(compare_db):
     """Whoever judges an earlier day later changes nothing for the days that were judged since the pin."""
     keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
-    measures_weights.pin_baseline(compare_db, ASKED, 1)
-    measures_weights.pin_baseline(compare_db, replace(ASKED, end=date(2013, 1, 13)), 2)
+    pin_baseline(compare_db, ASKED, 1)
+    pin_baseline(compare_db, replace(ASKED, end=date(2013, 1, 13)), 2)
     assert [row["as_of"] for row in compare_db.table("baseline").rows] == [ASKED.end.isoformat()]
 
 
 def test_weights_pinned_before_days_were_kept_are_always_in_force(compare_db):
     """In a store that an older release has pinned, carried over or not, whatever was proven stays weighed alike."""
     keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
-    measures_weights.pin_baseline(compare_db, ASKED, 1)
+    pin_baseline(compare_db, ASKED, 1)
     early = replace(ASKED, series="s1", end=date(2013, 1, 8))
     assert pinned_weights(compare_db, early) == {}
     compare_db.execute("UPDATE baseline SET as_of = NULL")
@@ -241,14 +241,17 @@ def test_answers_are_a_census(compare_db):
 def test_counts_are_sums_over_everything_due(compare_db):
     """Records lost and held twice are added up over weeks and rounds."""
     keep(compare_db, week(0, lost=2), week(1, twice=3), week(1, lost=1, key={"round": 2}))
-    lost, twice = comparison.lost_records(compare_db, ASKED), comparison.partner_duplicates(compare_db, ASKED)
+    lost, twice = (
+        MEASURES["lost_records"].read(compare_db, ASKED),
+        MEASURES["partner_duplicates"].read(compare_db, ASKED),
+    )
     assert (lost.estimate, twice.estimate, lost.n, lost.blocks) == (3, 3, 300, 2)
 
 
 def test_uncounted_holdings_are_not_zero_losses(compare_db):
     """Runs without a count of what the partner holds give no number of lost records."""
     keep(compare_db, week(0)[:1])
-    assert comparison.lost_records(compare_db, ASKED).estimate is None
+    assert MEASURES["lost_records"].read(compare_db, ASKED).estimate is None
 
 
 def test_failures_are_a_share_of_exchanges(compare_db):
@@ -258,7 +261,7 @@ def test_failures_are_a_share_of_exchanges(compare_db):
     assert (found.estimate, found.n) == (0.25, 4)
     assert found.low < found.ci_low < 0.25 < found.ci_high < found.high
     assert comparison.failed_first(compare_db, replace(ASKED, subject="monolith")).estimate == 0
-    assert comparison.failed_difference(compare_db, ASKED).estimate == -0.25
+    assert MEASURES["failed_first_avoided"].read(compare_db, ASKED).estimate == -0.25
 
 
 def test_block_series_leaves_gaps_as_gaps(compare_db):

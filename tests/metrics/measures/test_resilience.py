@@ -158,9 +158,9 @@ def test_one_or_two_outages_have_no_range(db):
     """The number is told, and how many outages a range takes."""
     weeks = [week(n) for n in range(4)]
     one = ask(db, resilience.wasted_calls, *weeks, outage(0, 12))
-    assert (one.estimate, one.n, one.low, one.missing) == (0.5, 1, None, "1 of 3 outages that a range takes")
+    assert (one.estimate, one.n, one.low, one.missing) == (0.5, 1, None, "1 of 3 outages that a range requires")
     two = ask(db, resilience.wasted_calls, outage(1, 36))
-    assert (two.estimate, two.n, two.high, two.missing) == (1.0, 2, None, "2 of 3 outages that a range takes")
+    assert (two.estimate, two.n, two.high, two.missing) == (1.0, 2, None, "2 of 3 outages that a range requires")
 
 
 def test_three_outages_have_a_wide_range(db):

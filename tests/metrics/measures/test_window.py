@@ -14,7 +14,7 @@ from metrics.measures.reading import NOT_SEEN_LIVE
 from metrics.measures.registry import MEASURES
 from metrics.measures.unsized_time import distribute_unsized_time
 from metrics.measures.window import load_window
-from metrics.question import Question, block_days
+from metrics.question import Question, block_days, block_word
 from metrics.store.database import open_store
 
 FIRST = date(2014, 3, 3)
@@ -60,8 +60,29 @@ def both(days, **changes):
 
 
 def test_a_block_is_a_replayed_week_or_a_day_of_production():
-    """Seven days and one."""
+    """A block has seven days or one, and the word for it says so."""
     assert (block_days("replay"), block_days("live")) == (7, 1)
+    assert (block_word("replay"), block_word("live")) == ("week", "day")
+
+
+def test_selected_strata_read_like_their_own_scope(live_db):
+    """The strata of one partner give the number of a question about this partner, without the hash of all strata."""
+    keep(live_db, *both(range(6)), *both(range(6), partner="DL", held=50))
+    window = load_window(live_db, ASKED)
+    rows = [row for row, (partner, _, _) in enumerate(window.strata) if partner == "DL"]
+    reading = SAVED(window.select(rows))
+    asked = SAVED(load_window(live_db, replace(ASKED, scope=("DL/*",))))
+    assert (reading.estimate, reading.low, reading.n) == pytest.approx((asked.estimate, asked.low, asked.n))
+    assert (reading.inputs_sha256, window.select(rows).strata) == ("", (("DL", "flights", 3),))
+
+
+def test_a_window_without_hashes_gives_the_same_numbers(live_db):
+    """Switching hashing off changes nothing else, also after a cut."""
+    keep(live_db, *both(range(6)))
+    window = load_window(live_db, ASKED)
+    day = FIRST + timedelta(days=4)
+    reading = SAVED(replace(window, hashed=False).until(day))
+    assert reading == replace(SAVED(window.until(day)), inputs_sha256="")
 
 
 def test_the_same_files_on_the_same_days_are_the_best_evidence(live_db):

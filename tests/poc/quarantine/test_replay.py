@@ -234,9 +234,7 @@ def test_keys_of_delivered_rows_count_under_a_stricter_contract(
     done = replay(strict, entry, path, {7: edits[7]}, ledger, NOW)
     assert [found.note for bad in done.still_rejected for found in bad.findings] == [f"{key} 8"]
     done = replay(replace(prepared, contract=never(prepared.contract)), entry, path, {7: edits[5]}, ledger, NOW)
-    assert f"{key} 5" not in [
-        found.note for bad in done.still_rejected for found in bad.findings
-    ]  # bad in itself
+    assert f"{key} 5" not in [found.note for bad in done.still_rejected for found in bad.findings]  # bad in itself
     done = replay(prepared, entry, path, {7: edits[5]}, ledger, NOW)
     assert [found.note for bad in done.still_rejected for found in bad.findings] == [f"{key} 5"]
     flights = [record["flight"] for record in partner.held("n")]
