@@ -1,7 +1,7 @@
-"""What can go wrong with a plan or a decision, named by what the caller does next.
+"""Errors of plans and decisions, named by what the caller does next.
 
-PlanError   mend the named line of the milestone file, or choose a code or a day that is in it (exit 2)
-Refused     nothing was recorded; the message says what can be (exit 2)
+PlanError   correct the named line of the milestone file, or choose a code or a day that is in it (exit 2)
+Refused     nothing was recorded; the message says what can be recorded (exit 2)
 """
 
 
@@ -12,6 +12,6 @@ class PlanError(Exception):
 
 
 class Refused(Exception):
-    """A decision, an amount or a day that makes no sense as things stand; nothing was recorded."""
+    """A decision, an amount or a day that does not fit the present state; nothing was recorded."""
 
     exit_code = 2

@@ -1,1 +1,1 @@
-"""Project measured series to their due date."""
+"""Forecast whether and when targets are proven, and what a proof takes."""

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def load_plan(path: Path, block_days: int = BLOCK_DAYS) -> Plan:
-    """Read a milestone file; `block_days` is how long a block of evidence is: 7 in a replay, 1 in production.
+    """Read a milestone file; `block_days` is the length of a block: 7 in a replay, 1 in production.
 
     Raises:
-        PlanError: it is missing, not TOML, or says something that cannot be; one line, saying how to mend it.
+        PlanError: it is missing, not TOML, or invalid; one line that says how to correct it.
     """
     try:
         raw = path.read_bytes()
@@ -43,19 +43,19 @@ def load_plan(path: Path, block_days: int = BLOCK_DAYS) -> Plan:
     codes = [milestone.code for milestone in plan.milestones]
     for code in codes:
         if codes.count(code) > 1:
-            raise PlanError(f"{path}: milestone {code} is there twice; give each a code of its own")
+            raise PlanError(f"{path}: milestone {code} occurs twice; give each milestone its own code")
     return plan.model_copy(update={"sha256": hashlib.sha256(raw).hexdigest()})
 
 
 def _explain(error: ValidationError, data: dict[str, Any]) -> str:
-    """The first thing that is wrong, with its place, value and choices, and how many more there are."""
-    # A key misspelt shows as one unknown and one missing; the unknown one is what people can mend.
-    found = sorted(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
-    # A list counts as too short once what stands in it was refused; only an empty one is meant.
-    found = [one for one in found if one["type"] != "too_short" or not one["input"]]
-    first = found[0]
+    """Return the first error with its place, value and choices, and the number of further ones."""
+    # a misspelt key gives two errors, one unknown and one missing key; the unknown key is the one to correct
+    errors = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
+    # pydantic calls a list too short once its items were refused; only an empty list is too short
+    errors = [detail for detail in errors if detail["type"] != "too_short" or not detail["input"]]
+    first = errors[0]
     place, key = _place(first["loc"], data), str(first["loc"][-1]) if first["loc"] else ""
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return f"{place}{_message(first['type'], first['msg'], key, first.get('input'), first['loc'])}{more}"
 
 
@@ -73,7 +73,7 @@ def _message(kind: str, message: str, key: str, value: object, loc: tuple[int | 
 
 
 def _choices(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys that may stand where an unknown one does."""
+    """Return the keys that are valid in the place of an unknown one."""
     inside: dict[str, type[BaseModel]]
     inside = {"metric": Target, "guardrail": Target, "evidence": EvidenceRules, "milestone": Milestone}
     model: type[BaseModel] = Plan
@@ -83,16 +83,16 @@ def _choices(loc: tuple[int | str, ...]) -> list[str]:
 
 
 def _place(loc: tuple[int | str, ...], data: dict[str, Any]) -> str:
-    """`milestone M2, metric busy_time_saved: `, as far as the file gives names."""
+    """Return a place as `milestone M2, metric busy_time_saved: `, as far as the file gives names."""
     words: list[str] = []
-    here: Any = data
+    value: Any = data
     for part in loc:
         try:
-            here = here[part]
+            value = value[part]
         except (KeyError, IndexError, TypeError):
             break
-        if isinstance(part, int) and isinstance(here, dict):
-            words[-1] += f" {here.get('code') or here.get('name') or part + 1}"
+        if isinstance(part, int) and isinstance(value, dict):
+            words[-1] += f" {value.get('code') or value.get('name') or part + 1}"
         elif part in {"milestone", "metric", "guardrail", "evidence"}:
             words.append(str(part))
     return f"{', '.join(words)}: " if words else ""

@@ -22,15 +22,15 @@ from metrics.events import parse_subject
 from metrics.measures.registry import MEASURES
 from roadmap.errors import PlanError
 
-#: Days that one block of evidence takes where nobody says otherwise: a replayed week.
+#: Days of one block of evidence by default: a replayed week.
 BLOCK_DAYS = 7
 
 
-#: With a first look any earlier, looking again and again makes more false "proven" than `alpha` allows.
+#: With an earlier first evaluation, repeated evaluation gives more false "proven" than `alpha` allows.
 MIN_BLOCKS = 6
 
 
-#: Ten years of replayed weeks: more than anybody waits for, and few enough to reckon with.
+#: Ten years of replayed weeks.
 MAX_BLOCKS = 520
 
 
@@ -38,14 +38,14 @@ MAX_BLOCKS = 520
 MAX_REVIEW_DAYS = 365
 
 
-#: More money than any milestone costs; sums of such amounts stay numbers.
+#: Largest amount of money; sums of such amounts stay exact enough.
 MAX_AMOUNT = 1e12
 
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-#: A day of a plan; calendars of other centuries are slips of the pen.
+#: A day of a plan; other centuries are typing errors.
 Day = Annotated[date, Field(ge=date(1970, 1, 1), le=date(2199, 12, 31))]
 
 
@@ -70,11 +70,11 @@ class Target(BaseModel):
 
     @property
     def value(self) -> float:
-        """The number to reach, or not to pass."""
-        found = self.at_most if self.at_least is None else self.at_least
-        if found is None:
+        """The least or the largest value that reaches the target."""
+        value = self.at_most if self.at_least is None else self.at_least
+        if value is None:
             raise ValueError("give `at_least` or `at_most`")
-        return found
+        return value
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Target:
@@ -88,7 +88,7 @@ class Target(BaseModel):
             raise ValueError(f"{self.name}: {better} is better, so write `{measure.direction}`, not `{self.direction}`")
         if measure.unit == "share" and self.value > 1:
             raise ValueError(
-                f"{self.name}: {self.value:g} is above 1; shares are 0 to 1, so write 0.60 for 60 % (here perhaps "
+                f"{self.name}: {self.value:g} is above 1; shares are 0 to 1, so write 0.60 for 60% (here perhaps "
                 f"{self.value / 100:g})"
             )
         if self.value < measure.lowest:
@@ -97,7 +97,7 @@ class Target(BaseModel):
 
 
 class EvidenceRules(BaseModel):
-    """How much evidence a verdict takes."""
+    """How much evidence a verdict takes, and of what grade."""
 
     model_config = STRICT
 
@@ -123,7 +123,7 @@ class EvidenceRules(BaseModel):
 
 
 class Milestone(BaseModel):
-    """One step, what it must prove, and by when."""
+    """One milestone: what it must prove, and by when."""
 
     model_config = STRICT
 
@@ -166,17 +166,17 @@ class Milestone(BaseModel):
         return hashlib.sha256(self.model_dump_json(include=names).encode()).hexdigest()
 
     def last_start(self, block_days: int = BLOCK_DAYS) -> date:
-        """The last responsible start: the last first day of evidence that leaves time for it and for its review.
+        """Return the last responsible start: the last day to start on that leaves time for evidence and review.
 
-        `block_days` is how long a block is: 7 in a replay, 1 in production.
+        `block_days` is 7 in a replay, 1 in production.
         """
         rules = self.evidence
         return self.due - timedelta(days=rules.min_blocks * block_days + rules.review_days - 1)
 
-    def told(self) -> dict[str, Any]:
-        """What is promised, as plain data: whatever differs between two of these is a re-plan.
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is promised, as plain data; any difference between two of these is a re-plan.
 
-        Titles, owners and objectives are not in it; wording a promise better does not change it.
+        Titles, owners and objectives are left out: they may change at any time.
         """
         names = {"subject", "control", "start", "due", "scope", "budget", "evidence", "metrics", "guardrails"}
         return self.model_dump(mode="json", include=names)
@@ -209,10 +209,10 @@ class Milestone(BaseModel):
                 f"leaves {days}; make it {least} or later, or lower `min_blocks` (not below {MIN_BLOCKS})"
             )
         for role, targets in (("metric", self.metrics), ("guardrail", self.guardrails)):
-            seen = [(target.name, target.faults) for target in targets]
-            twice = next((name for name, faults in seen if seen.count((name, faults)) > 1), None)
+            keys = [(target.name, target.faults) for target in targets]
+            twice = next((name for name, faults in keys if keys.count((name, faults)) > 1), None)
             if twice:
-                raise ValueError(f"{role} {twice} is there twice; keep one")
+                raise ValueError(f"{role} {twice} occurs twice; keep one")
         return self
 
 
@@ -228,10 +228,10 @@ class Plan(BaseModel):
     sha256: str = ""
 
     def milestone(self, code: str) -> Milestone:
-        """The milestone of that code.
+        """Return the milestone of a code.
 
         Raises:
-            PlanError: there is none; the message names the codes there are.
+            PlanError: there is none; the message names the codes of the file.
         """
         for milestone in self.milestones:
             if milestone.code == code:

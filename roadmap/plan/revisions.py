@@ -1,7 +1,7 @@
-"""Plans as they were promised: fixed when a milestone starts, and changed only by a revision that shows.
+"""Record plans: fixed when a milestone starts, and changed only by a new revision.
 
-The first plan and its target stay readable whatever the file says later. What a milestone is called, what it is for and
-who owns it may change at any time; what it must prove, by when and on what evidence may not.
+The first plan and its targets stay readable, whatever the file says later. Title, objective and owner of a milestone
+may change at any time; what it must prove, by when and on what evidence may not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from roadmap.plan.milestones import Plan
 
-#: What a plan calls its targets, and what the milestone file does.
+#: Keys of the targets in a recorded plan, and in the milestone file.
 ROLES = {"metrics": "metric", "guardrails": "guardrail"}
 
 
@@ -33,7 +33,7 @@ class Revision:
 
     code: str
     revision: int
-    plan: Mapping[str, Any]  #: `Milestone.told()`
+    plan: Mapping[str, Any]  #: `Milestone.as_dict()`
     sha256: str  #: of that, as JSON
     as_of: date  #: the day it was recorded, on the store's calendar
 
@@ -44,7 +44,7 @@ class Revision:
 
 
 def recorded_plans(db: Database, code: str) -> tuple[Revision, ...]:
-    """All plans of a milestone that were recorded, the first first."""
+    """Return all recorded plans of a milestone, oldest first."""
     if not db.table("plan_revision").exists():  # only older releases have written here; a reader may not add it
         return ()
     sql = "SELECT revision, plan, plan_sha256, as_of FROM plan_revision WHERE code = ? ORDER BY revision"
@@ -58,12 +58,12 @@ def check_revisions(db: Database, plan: Plan) -> None:
     """Refuse a plan that hides an earlier one.
 
     Raises:
-        PlanError: a milestone that has started was changed under the same revision, or its revision went back.
+        PlanError: a started milestone was changed under the same revision, or its revision went back.
     """
     for milestone in plan.milestones:
-        kept = recorded_plans(db, milestone.code)
-        if kept:
-            _check(milestone, kept[-1])
+        recorded = recorded_plans(db, milestone.code)
+        if recorded:
+            _check(milestone, recorded[-1])
 
 
 def _check(milestone: Milestone, last: Revision) -> None:
@@ -72,11 +72,11 @@ def _check(milestone: Milestone, last: Revision) -> None:
         return
     if number < last.revision:
         raise PlanError(
-            f"{code}: it is revision {number}, and revision {last.revision} was recorded on {last.as_of}; a revision "
-            f"never goes back, so write `revision = {last.revision}` with that plan, or `revision = "
-            f"{last.revision + 1}` for a new one"
+            f"{code}: the file has revision {number}, and revision {last.revision} was recorded on {last.as_of}; a "
+            f"revision never goes back, so write `revision = {last.revision}` with that plan, or "
+            f"`revision = {last.revision + 1}` for a new one"
         )
-    changed = describe_changes(last.plan, milestone.told())
+    changed = describe_changes(last.plan, milestone.as_dict())
     if changed:
         raise PlanError(
             f"{code}: {'; '.join(changed)}, but it is still revision {number}; write `revision = {number + 1}`, so "
@@ -85,69 +85,69 @@ def _check(milestone: Milestone, last: Revision) -> None:
 
 
 def record_plans(db: Database, plan: Plan, today: date, now_us: int) -> None:
-    """Record the plan of every milestone that has started, once for each revision; the caller has checked it."""
+    """Record the plan of every started milestone, once for each revision; call `check_revisions` first."""
     for milestone in plan.milestones:
-        kept = recorded_plans(db, milestone.code)
-        if (kept or today >= milestone.start) and milestone.revision not in {one.revision for one in kept}:
-            told = json.dumps(milestone.told())
+        recorded = recorded_plans(db, milestone.code)
+        if (recorded or today >= milestone.start) and milestone.revision not in {plan.revision for plan in recorded}:
+            promise = json.dumps(milestone.as_dict())
             row = {
                 "code": milestone.code,
                 "revision": milestone.revision,
-                "plan": told,
-                "plan_sha256": hashlib.sha256(told.encode()).hexdigest(),
+                "plan": promise,
+                "plan_sha256": hashlib.sha256(promise.encode()).hexdigest(),
                 "as_of": today.isoformat(),
                 "recorded_at_us": now_us,
             }
             with write_transaction(db):
-                # another judge may have been quicker; what it recorded stays, and is checked next time
-                if milestone.revision not in {one.revision for one in recorded_plans(db, milestone.code)}:
+                # another process may have recorded it meanwhile; its plan stays, and is checked next time
+                if milestone.revision not in {plan.revision for plan in recorded_plans(db, milestone.code)}:
                     db.table("plan_revision").insert(row)
 
 
 def removed_milestones(db: Database, plan: Plan) -> tuple[Revision, ...]:
-    """The last plan of every milestone that has started and is no longer in the file: what was promised stays known."""
+    """Return the last plan of every milestone that has started and is no longer in the file."""
     if not db.table("plan_revision").exists():
         return ()
     codes = [str(code) for (code,) in db.execute("SELECT DISTINCT code FROM plan_revision ORDER BY code").fetchall()]
-    there = {milestone.code for milestone in plan.milestones}
-    return tuple(recorded_plans(db, code)[-1] for code in codes if code not in there)
+    present = {milestone.code for milestone in plan.milestones}
+    return tuple(recorded_plans(db, code)[-1] for code in codes if code not in present)
 
 
 def plan_in_force(db: Database, milestone: Milestone, day: date) -> Milestone:
-    """The milestone as it was planned on a day: by the last plan recorded until then, else by the first."""
-    kept = recorded_plans(db, milestone.code)
-    if not kept:
+    """Return a milestone as planned on a day: by the last plan recorded until then, else by the first."""
+    plans = recorded_plans(db, milestone.code)
+    if not plans:
         return milestone
-    return as_planned(milestone, next((one for one in reversed(kept) if one.as_of <= day), kept[0]))
+    return as_planned(milestone, next((plan for plan in reversed(plans) if plan.as_of <= day), plans[0]))
 
 
 def as_planned(milestone: Milestone, revision: Revision) -> Milestone:
-    """A milestone with the plan of one of its revisions; title, objective and owner are today's."""
+    """Return a milestone with the plan of one of its revisions; title, objective and owner are today's."""
     if revision.revision == milestone.revision:
         return milestone
-    told = {ROLES.get(name, name): value for name, value in revision.plan.items()}
-    told |= {name: getattr(milestone, name) for name in ("code", "title", "objective", "owner")}
-    told |= {"revision": revision.revision}
-    return Milestone.model_validate_json(json.dumps(told), context={"block_days": 1})
+    data = {ROLES.get(name, name): value for name, value in revision.plan.items()}
+    data |= {name: getattr(milestone, name) for name in ("code", "title", "objective", "owner")}
+    data |= {"revision": revision.revision}
+    return Milestone.model_validate_json(json.dumps(data), context={"block_days": 1})
 
 
 def describe_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What a plan said and says now, in words; nothing that the earlier one was silent about."""
+    """Return what changed between two plans, in words, for the keys of the earlier one."""
     was, now = dict(_flat(before)), dict(_flat({name: after.get(name) for name in before}))
-    said = []
+    lines = []
     for name in dict.fromkeys((*was, *now)):
         old, new = was.get(name), now.get(name)
         if old == new:
             continue
         if name not in now or name not in was:
-            said.append(f"{name} ({new or old}) is {'new' if name in now else 'gone'}")
+            lines.append(f"{name} ({new or old}) is {'new' if name in now else 'removed'}")
         else:
-            said.append(f"{name} was {_word(old)} and is {_word(new)}")
-    return said
+            lines.append(f"{name} was {_word(old)} and is {_word(new)}")
+    return lines
 
 
 def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """Every line of a plan under a name of its own."""
+    """Yield every value of a plan under a name of its own."""
     for name, value in plan.items():
         if isinstance(value, dict):
             for key, part in value.items():
@@ -178,6 +178,6 @@ def _word(value: str | None) -> str:
 
 
 def describe_plan(revision: Revision) -> str:
-    """What a plan promised: by when, and which targets."""
+    """Return what a plan promised: its due date and its targets."""
     targets = [f"{name} {goal}" for name, goal in _flat(revision.plan) if name.split()[0] in ROLES.values()]
     return f"due {revision.plan['due']}; {', '.join(targets)}"

@@ -1,4 +1,4 @@
-"""The milestone files that new workspaces begin with."""
+"""The milestone files of new workspaces."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from importlib import resources
 
 
 def replay_template() -> str:
-    """The proof of concept's own milestones, in the year of its replay."""
+    """Return the milestones of the proof of concept, in the year of its replay."""
     return (resources.files("roadmap") / "milestones.toml").read_text("utf-8")
 
 
 def live_template(day: date) -> str:
-    """The milestones of a workspace in production, with dates moved so that the first one starts on a day."""
+    """Return the milestones of a workspace in production, dates moved so that the first one starts on a day."""
     text = (resources.files("roadmap") / "milestones-live.toml").read_text("utf-8")
     first: date = min(milestone["start"] for milestone in tomllib.loads(text)["milestone"])
 
-    def moved(found: re.Match[str]) -> str:
-        return str(day + (date.fromisoformat(found[0]) - first))
+    def moved(match: re.Match[str]) -> str:
+        return str(day + (date.fromisoformat(match[0]) - first))
 
     return re.sub(r"\b2013-\d\d-\d\d\b", moved, text)

@@ -178,7 +178,7 @@ def _newest(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
 
 def _plan_sha256(plan: Plan) -> str:
     """Hash of what was promised on the day, whatever the file has said since."""
-    told = [[m.code, m.revision, m.told()] for m in plan.milestones]
+    told = [[m.code, m.revision, m.as_dict()] for m in plan.milestones]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 

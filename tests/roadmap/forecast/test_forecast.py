@@ -98,14 +98,14 @@ def test_odds_agree_with_a_simulation(milestone, gain):
 @pytest.mark.parametrize(("have", "blocks", "beyond"), [(6, 13, 0.05), (8, 52, 0.05), (20, 90, 0.03), (30, 365, 0.015)])
 def test_odds_count_every_look_by_then(have, blocks, beyond):
     """Walked week by week with a known noise, some paths reach the target and lose it again: they count as well."""
-    path = Projection(room=beyond, limit=0.15, noise=0.15, most=math.inf, alpha=0.05, bound="anytime")
+    path = Projection(distance=beyond, bound_noise=0.15, noise=0.15, max_distance=math.inf, alpha=0.05, bound="anytime")
     dice = np.random.default_rng(1)
     true = beyond + dice.standard_normal(10_000) * 0.15 / math.sqrt(have)
     total, met = np.full(10_000, beyond * have), np.zeros(10_000, dtype=bool)
     for number in range(have + 1, blocks + 1):
         total += true + 0.15 * dice.standard_normal(10_000)
         if number >= 12:
-            met |= total / number >= path.half(number)
+            met |= total / number >= path.half_width(number)
     assert path.odds(have, blocks, 12) == pytest.approx(met.mean(), abs=0.025)
     assert path.odds(have, blocks, 12) == path.odds(have, blocks, 12)
     assert path.odds(have, blocks, 12) > path.odds(have, blocks, first=blocks)
@@ -157,9 +157,9 @@ def test_the_bound_of_a_share_is_wilsons(direction, goal):
 
 def test_with_all_blocks_there_nothing_is_left_to_chance():
     """At the last block the odds are 1 or 0, by the bound itself."""
-    sure = Projection(room=0.1, limit=0.1, noise=0.1, most=math.inf, alpha=0.05, bound="anytime")
-    assert (sure.odds(12, 12), replace(sure, room=0.08).odds(12, 12)) == (1.0, 0.0)
-    assert replace(sure, most=0.05).odds(6, 12) == 0.0
+    sure = Projection(distance=0.1, bound_noise=0.1, noise=0.1, max_distance=math.inf, alpha=0.05, bound="anytime")
+    assert (sure.odds(12, 12), replace(sure, distance=0.08).odds(12, 12)) == (1.0, 0.0)
+    assert replace(sure, max_distance=0.05).odds(6, 12) == 0.0
 
 
 @pytest.mark.parametrize(("blocks", "there"), [(5, False), (6, True)])
@@ -233,7 +233,7 @@ def test_outages_are_not_foreseen(asking):
     asked = asking("wasted_calls", "at_most = 5")
     found = only(asked, replace(LOST, measure="wasted_calls", estimate=24.0, n=1))
     assert (found.odds, found.expected_on, found.ceiling) == (None, None, 12.0)
-    assert found.text == "no odds: nobody can foresee an outage"
+    assert found.text == "no odds: outages cannot be forecast"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_no_number_no_forecast(milestone):
 def test_unknown_noise_gives_no_odds(milestone):
     """Without the noise of a week nothing can be said of the weeks to come."""
     found = only(milestone, replace(SAVED, scale=None, spread=None))
-    assert (found.odds, found.text) == (None, "no odds: the noise of a week is not known")
+    assert (found.odds, found.text) == (None, "no odds: the noise of a week is unknown")
 
 
 @pytest.mark.parametrize(("true", "price"), [(0.62, 0.15), (0.64, 0.64), (0.66, 0.95)])
@@ -310,7 +310,7 @@ def test_nothing_lies_beyond_all():
 
 def test_the_first_block_that_reaches_is_found_by_halving():
     """The same as by trying one after the other."""
-    path = Projection(room=0.05, limit=0.1, noise=0.1, most=math.inf, alpha=0.05, bound="anytime")
+    path = Projection(distance=0.05, bound_noise=0.1, noise=0.1, max_distance=math.inf, alpha=0.05, bound="anytime")
     assert first_reaching_block(path, 6, 200) == next(n for n in range(6, 201) if path.reaches(n))
     assert first_reaching_block(path, 6, 10) is None
 
@@ -365,7 +365,7 @@ def test_a_count_that_failed_for_good_needs_no_more_weeks(milestone):
     """One record lost is never none again: there is no day, and that is said."""
     lost = requirements(milestone, {("lost_records", "standard"): replace(LOST, estimate=1.0)}, HALFWAY, START, 7)[1]
     assert (lost.blocks, lost.true_gain, lost.earliest) == (None, None, None)
-    assert lost.text == "Records lost, none: it stands at 1 of 1,200 records due, and no later count can change it"
+    assert lost.text == "Records lost, none: it is at 1 of 1,200 records due, and no later count can change it"
     held = requirements(milestone, {("lost_records", "standard"): LOST}, HALFWAY, START, 7)[1]
     assert (held.blocks, held.earliest) == (12, DUE)
 
@@ -374,7 +374,7 @@ def test_needs_of_outages_name_three(asking):
     """Three of them, and no day."""
     (found,) = requirements(asking("wasted_calls", "at_most = 5"), {}, START, None, 7)
     assert (found.blocks, found.earliest) == (12, None)
-    assert "a range takes 3 outages, 0 so far, and nobody can say when they come" in found.text
+    assert "a range takes 3 outages, 0 so far, and outages cannot be forecast" in found.text
 
 
 def test_needs_of_one_look_are_had_on_its_day(asking):
@@ -389,4 +389,4 @@ def test_needs_in_production_are_days(asking):
     asked = asking("busy_time_saved", "at_least = 0.30")
     (found,) = requirements(asked, {}, START, START + timedelta(days=10), 1)
     assert (found.blocks, found.earliest) == (12, START + timedelta(days=21))
-    assert "12 days at the least" in found.text
+    assert "12 days at least" in found.text

@@ -73,7 +73,7 @@ def test_template_holds_the_targets_fixed_before_anything_was_measured():
         ('"busy_time_saved"', '"time_saved"', "metric time_saved: unknown measure 'time_saved'; choose one of"),
         ("at_least = 0.30", "at_most = 0.30", "busy_time_saved: more is better, so write `at_least`, not `at_most`"),
         ("at_most = 0", "at_least = 0", "lost_records: less is better, so write `at_most`, not `at_least`"),
-        ("at_least = 0.30", "at_least = 30", "30 is above 1; shares are 0 to 1, so write 0.60 for 60 % (here perhaps"),
+        ("at_least = 0.30", "at_least = 30", "30 is above 1; shares are 0 to 1, so write 0.60 for 60% (here perhaps"),
         ("at_most = 0", "at_most = -1", "lost_records: -1 is below 0, which it can never be"),
         ("at_least = 0.30", "", "busy_time_saved: give one of `at_least` and `at_most`; here it is `at_least`"),
         ("at_least = 0.30", 'at_least = "0.3"', "`at_least` = '0.3': input should be a valid number"),
@@ -126,7 +126,7 @@ def test_the_same_code_twice_is_refused(one_milestone):
     """Two milestones of one code could not be told apart."""
     text = one_milestone.read_text()
     one_milestone.write_text(text + text.replace("schema = 1", ""))
-    with pytest.raises(PlanError, match="milestone M1 is there twice"):
+    with pytest.raises(PlanError, match="milestone M1 occurs twice"):
         loader.load_plan(one_milestone)
 
 
@@ -135,7 +135,7 @@ def test_the_same_target_twice_is_refused(one_milestone):
     one_milestone.write_text(
         one_milestone.read_text() + '[[milestone.guardrail]]\nname = "lost_records"\nat_most = 1\n'
     )
-    with pytest.raises(PlanError, match="guardrail lost_records is there twice; keep one"):
+    with pytest.raises(PlanError, match="guardrail lost_records occurs twice; keep one"):
         loader.load_plan(one_milestone)
 
 
@@ -186,7 +186,7 @@ def test_the_last_responsible_start(one_milestone, block_days, rules, day):
 def test_a_promise_is_told_as_plain_data(one_milestone):
     """Dates, targets, rules, scope and money; a new title is no new promise, a new due date is one."""
     text = one_milestone.read_text()
-    told = loader.load_plan(one_milestone).milestone("M1").told()
+    told = loader.load_plan(one_milestone).milestone("M1").as_dict()
     assert json.loads(json.dumps(told)) == told
     assert told == {
         "subject": "service@1",
@@ -207,9 +207,9 @@ def test_a_promise_is_told_as_plain_data(one_milestone):
         "guardrails": [{"name": "lost_records", "at_least": None, "at_most": 0.0, "faults": "standard"}],
     }
     one_milestone.write_text(text.replace("Receive", "Take in"))
-    assert loader.load_plan(one_milestone).milestone("M1").told() == told
+    assert loader.load_plan(one_milestone).milestone("M1").as_dict() == told
     one_milestone.write_text(text.replace("2013-03-31", "2013-04-07"))
-    assert loader.load_plan(one_milestone).milestone("M1").told() != told
+    assert loader.load_plan(one_milestone).milestone("M1").as_dict() != told
 
 
 def test_a_workspace_in_production_begins_with_what_production_can_show():

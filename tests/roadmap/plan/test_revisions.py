@@ -66,7 +66,7 @@ def test_before_the_start_a_plan_may_change_freely(roadmap_db, one_milestone):
         ("start = 2013-01-07", "start = 2013-01-01", "start was 2013-01-07 and is 2013-01-01"),
         ("0.30", "0.20", "metric busy_time_saved was at_least 0.3 and is at_least 0.2"),
         ("at_most = 0", "at_most = 3", "guardrail lost_records was at_most 0 and is at_most 3"),
-        ('"lost_records"', '"partner_duplicates"', "guardrail lost_records (at_most 0) is gone"),
+        ('"lost_records"', '"partner_duplicates"', "guardrail lost_records (at_most 0) is removed"),
         ('"lost_records"', '"partner_duplicates"', "guardrail partner_duplicates (at_most 0) is new"),
         ('["*/flights"]', '["AA/*"]', "scope was */flights and is AA/*"),
         ('"service@1"', '"service@2"', "subject was service@1 and is service@2"),
@@ -144,7 +144,9 @@ def test_a_revision_never_goes_back(roadmap_db, one_milestone):
     evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     evaluate(roadmap_db, replan(one_milestone, "0.30", "0.20"), START, 1, 2)
     one_milestone.write_text(first)
-    with pytest.raises(PlanError, match="M1: it is revision 1, and revision 2 was recorded on 2013-01-07; a revision"):
+    with pytest.raises(
+        PlanError, match="M1: the file has revision 1, and revision 2 was recorded on 2013-01-07; a revision"
+    ):
         judge_all(roadmap_db, load_plan(one_milestone), START, 1)
 
 
@@ -175,7 +177,7 @@ def test_a_proof_of_the_first_plan_is_none_of_the_second(roadmap_db, one_milesto
 def test_what_an_older_release_did_not_know_is_no_change(roadmap_db, one_milestone):
     """A plan recorded before a rule existed is not refused for the rule's default."""
     plan = load_plan(one_milestone)
-    told = {name: value for name, value in plan.milestones[0].told().items() if name != "budget"}
+    told = {name: value for name, value in plan.milestones[0].as_dict().items() if name != "budget"}
     row = {"code": "M1", "revision": 1, "plan_sha256": "x", "as_of": "2013-01-07", "recorded_at_us": 1}
     roadmap_db.table("plan_revision").insert(row | {"plan": json.dumps(told)})
     assert len(evaluate(roadmap_db, plan, START, 1, 2)) == 1
