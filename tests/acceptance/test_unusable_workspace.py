@@ -1,0 +1,162 @@
+"""Ledgers and folders that cannot be used: reported in one line with the exit code; nothing is lost or sent twice."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from poc.ledger.schema import VERSION
+
+#: A run that is under way until it is killed.
+HOLDS_LOCK = """
+import sys, time
+from pathlib import Path
+from poc.config.workspace import load_workspace
+from poc.transports.inbox import workspace_lock
+with workspace_lock(load_workspace(Path(sys.argv[1]))):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="dropping root's capabilities works on Linux only")
+
+
+def test_a_locked_ledger_is_for_later(one_partner, csv, monkeypatch):
+    """Another program that locks the ledger costs exit 75; after it, the file is delivered."""
+    monkeypatch.setattr("poc.ledger.ledger.LOCK_TIMEOUT_S", 0.1)
+    one_partner.milepost("run")
+    one_partner.put("a.csv", csv(3))
+    with closing(sqlite3.connect(one_partner.root / "var/ledger.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = one_partner.milepost("run")
+    assert (done.exit_code, done.stdout) == (75, "")
+    assert done.stderr == f"milepost: {one_partner.root}/var/ledger.db: database is locked; try again later\n"
+    assert one_partner.delivered() == []
+    assert one_partner.milepost("run").exit_code == 0
+    assert one_partner.delivered() == [1, 2, 3]
+
+
+def newer(path):
+    """Make a ledger one of a newer release."""
+    with closing(sqlite3.connect(path)) as ledger:
+        ledger.execute(f"PRAGMA user_version = {VERSION + 1}")
+
+
+def overwritten(path):
+    """Overwrite the pages of a ledger."""
+    with closing(sqlite3.connect(path)) as ledger:
+        ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = path.read_bytes()
+    path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"), [(newer, f"version {VERSION + 1}, made by a newer release"), (overwritten, "malformed")]
+)
+@pytest.mark.parametrize(
+    "command",
+    [["run"], ["status"], ["quarantine", "ls"], ["outbox", "ls"], ["quarantine", "discard", "1", "--why", "x"]],
+)
+def test_a_ledger_that_cannot_be_used_is_left_unchanged(one_partner, csv, spoil, said, command):
+    """A ledger of a newer release, or a damaged one, costs exit 2 and one line; nothing is sent."""
+    ledger = one_partner.root / "var/ledger.db"
+    one_partner.put("a.csv", csv(3))
+    assert one_partner.milepost("run").exit_code == 0
+    spoil(ledger)
+    before = ledger.read_bytes()
+    one_partner.put("b.csv", csv(3, first=10))
+    done = one_partner.milepost(*command)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), done.output
+    assert said in done.stderr
+    assert str(ledger) in done.stderr
+    assert ledger.read_bytes() == before
+    assert (one_partner.inbox / "b.csv").exists()
+    assert one_partner.delivered() == [1, 2, 3]
+
+
+@pytest.fixture
+def read_only():
+    """A function that makes a folder and all below it read-only, and one that restores the permissions."""
+    modes = []
+
+    def protect(folder):
+        for path in (folder, *folder.rglob("*")):
+            modes.append((path, path.stat().st_mode))
+            path.chmod(modes[-1][1] & ~0o222)
+
+    def restore():
+        while modes:
+            path, mode = modes.pop()
+            path.chmod(mode)
+
+    yield protect, restore
+    restore()
+
+
+@on_linux
+@pytest.mark.parametrize("command", [["run"], ["quarantine", "discard", "1", "--why", "x"]])
+@pytest.mark.parametrize("fresh", [True, False], ids=["fresh", "used"])
+def test_a_read_only_workspace_is_an_error_that_names_the_path(one_partner, csv, read_only, command, fresh):
+    """Without write permission nothing is sent, and the exit code is 2; with it, the file is delivered."""
+    protect, restore = read_only
+    if not fresh:
+        one_partner.milepost("run")
+    one_partner.put("a.csv", csv(3))
+    protect(one_partner.root)
+    code, out, err = one_partner.without_capabilities(*command)
+    assert (code, out, len(err.splitlines())) == (2, "", 1), err
+    assert err.startswith(f"milepost: {one_partner.root}/var")
+    assert "ermission denied" in err
+    restore()
+    assert one_partner.milepost("run").exit_code == 0
+    assert one_partner.delivered() == [1, 2, 3]
+
+
+@on_linux
+def test_a_read_only_ledger_is_not_reported_as_damaged(one_partner, read_only):
+    """The message does not ask to move the ledger away."""
+    protect, restore = read_only
+    one_partner.milepost("run")
+    protect(one_partner.root)
+    code, out, err = one_partner.without_capabilities("quarantine", "ls")
+    restore()
+    assert (code, out, len(err.splitlines())) == (2, "", 1), out + err
+    assert err.startswith(f"milepost: {one_partner.root}/var/ledger.db: cannot be used: ")
+    assert "move it away" not in err
+
+
+@on_linux
+def test_a_read_only_archive_blocks_no_later_file(one_partner, csv, read_only):
+    """A delivered file that cannot be archived is reported and not sent again; later files are delivered."""
+    protect, restore = read_only
+    archive = one_partner.root / "var/archive/UA/flights"
+    archive.mkdir(parents=True)
+    one_partner.put("a.csv", csv(3))
+    one_partner.put("b.csv", csv(3, first=10))
+    protect(archive)
+    for _ in range(2):
+        code, out, err = one_partner.without_capabilities("run")
+        assert (code, len(err.splitlines())) == (2, 2), out + err
+        assert one_partner.delivered() == [1, 2, 3, 10, 11, 12]
+    restore()
+    assert one_partner.milepost("run").exit_code == 0
+    assert list(one_partner.inbox.iterdir()) == []
+    assert len(one_partner.delivered()) == 6
+
+
+def test_the_lock_of_a_killed_run_blocks_no_later_run(one_partner, csv):
+    """A second run ends with exit 75 while one is under way; a killed run leaves its lock file, but no lock."""
+    one_partner.put("a.csv", csv(3))
+    command = [sys.executable, "-c", HOLDS_LOCK, str(one_partner.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        done = one_partner.milepost("run")
+        assert (done.exit_code, done.stderr.count("\n")) == (75, 1)
+        assert "another run is under way" in done.stderr
+        other.send_signal(signal.SIGKILL)
+    assert (one_partner.root / "var/run.lock").exists()
+    assert one_partner.milepost("run").exit_code == 0
+    assert one_partner.delivered() == [1, 2, 3]
