@@ -9,14 +9,13 @@ import pytest
 from metrics.collector.collect import CollectResult, collect
 from metrics.errors import SpoolDamaged, TryLater
 from metrics.events import SpoolRecorder, to_line
-from metrics.store.database import open_reader, open_store
+from metrics.store.database import open_reader
 
 
 @pytest.fixture
-def db(tmp_path):
+def db(a_store):
     """A fresh store on the replayed clock."""
-    with closing(open_store(tmp_path / "metrics.db", "replay")) as store:
-        yield store
+    return a_store("replay")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The scraped text has the numbers of the rollups, and the standard's own parser reads it."""
 
-from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -8,8 +7,6 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as read_classic
 
 from metrics.export.openmetrics import metric_families, plan_valid_family, render, status_family, workspace_family
-from metrics.store.database import open_store
-from metrics.store.writer import insert_events
 
 OPEN = "application/openmetrics-text; version=1.0.0"
 
@@ -28,10 +25,9 @@ def values(samples, metric, /, **labels):
 
 
 @pytest.fixture
-def db(tmp_path):
+def db(a_store):
     """A fresh store on the live clock."""
-    with closing(open_store(tmp_path / "metrics.db", "live")) as store:
-        yield store
+    return a_store("live")
 
 
 def live(run, system="monolith", level=0, **changes):
@@ -40,15 +36,14 @@ def live(run, system="monolith", level=0, **changes):
     return replace(run, key=key, **changes)
 
 
-def test_sums_match_the_rollups(db, a_run):
+def test_sums_match_the_rollups(db, a_run, insert):
     """Runs, failures, busy seconds and rows are summed by side."""
     runs = [
         live(a_run(1, outcome="failed", duration_ns=2_000_000_000, blocked_ns=500_000_000)),
         live(a_run(2, duration_ns=1_000_000_000, started_at_us=5_000_000)),
         live(a_run(1), "service", 2),
     ]
-    with db.conn:
-        insert_events(db, [("run", run) for run in runs])
+    insert(db, *runs)
     samples = scrape(metric_families(db, 12_000_000))
     old = {"system": "monolith", "level": "0", "partner": "AA", "feed": "f", "mode": "live", "faults": "real"}
     assert values(samples, "milepost_runs_total", **old) == [2]
@@ -61,10 +56,9 @@ def test_sums_match_the_rollups(db, a_run):
     assert values(samples, "milepost_runs_total", system="service", level="2") == [1]
 
 
-def test_an_unknown_number_has_no_sample(db, a_run):
+def test_an_unknown_number_has_no_sample(db, a_run, insert):
     """Lost and double records of a live partner are unknown: there is no sample, as 0 would be a claim."""
-    with db.conn:
-        insert_events(db, [("run", live(a_run()))])
+    insert(db, live(a_run()))
     samples = scrape(metric_families(db, None))
     assert (
         values(samples, "milepost_records_total", state="lost")
@@ -74,22 +68,20 @@ def test_an_unknown_number_has_no_sample(db, a_run):
     assert values(samples, "milepost_evidence_age_seconds") == []
 
 
-def test_a_replay_counts_records_and_has_no_age(tmp_path, a_run, a_holding):
+def test_a_replay_counts_records_and_has_no_age(a_store, a_run, a_holding, insert):
     """Holdings are counted by state, and a replayed day is not compared with the wall clock."""
-    with closing(open_store(tmp_path / "r.db", "replay")) as db:
-        with db.conn:
-            insert_events(db, [("run", a_run()), ("holding", a_holding)])
-        samples = scrape(metric_families(db, 10**15))
+    db = a_store("replay")
+    insert(db, a_run(), a_holding)
+    samples = scrape(metric_families(db, 10**15))
     assert values(samples, "milepost_records_total", state="held", mode="replay") == [4]
     assert values(samples, "milepost_records_total", state="twice") == [2]
     assert values(samples, "milepost_evidence_age_seconds") == []
 
 
-def test_hostile_labels_stay_labels(db, a_run):
+def test_hostile_labels_stay_labels(db, a_run, insert):
     """Quotes, backslashes, line breaks and braces in a name are read back unchanged, in both formats."""
     name = 'x"} 1\\\nmilepost_evil_total{a="b'
-    with db.conn:
-        insert_events(db, [("run", live(a_run(), partner=name))])
+    insert(db, live(a_run(), partner=name))
     for accept in (OPEN, "text/plain"):
         samples = scrape([workspace_family(name, "live"), *metric_families(db, None)], accept)
         assert values(samples, "milepost_runs_total", partner=name) == [1]

@@ -1,7 +1,6 @@
 """An exported table, read back by another program, is what the database holds."""
 
 import io
-from contextlib import closing
 from datetime import date
 
 import polars as pl
@@ -9,23 +8,20 @@ import pytest
 
 from metrics.errors import BadInput
 from metrics.export.tables import ExportRequest, export_file, exportable_tables, write_table
-from metrics.store.database import open_store
-from metrics.store.writer import insert_events
 
 
 @pytest.fixture
-def db(tmp_path, a_run):
+def db(a_store, a_run, insert):
     """Three runs on three days; one has no count and an error in words."""
-    with closing(open_store(tmp_path / "metrics.db", "replay")) as db:
-        day_us = 86_400_000_000
-        runs = [
-            a_run(1, started_at_us=day_us - 1),
-            a_run(2, started_at_us=day_us, outcome="failed", records=None, error='a "quoted", line\nand more'),
-            a_run(3, started_at_us=2 * day_us),
-        ]
-        with db.conn:
-            insert_events(db, [("run", run) for run in runs])
-        yield db
+    store = a_store("replay")
+    day_us = 86_400_000_000
+    insert(
+        store,
+        a_run(1, started_at_us=day_us - 1),
+        a_run(2, started_at_us=day_us, outcome="failed", records=None, error='a "quoted", line\nand more'),
+        a_run(3, started_at_us=2 * day_us),
+    )
+    return store
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -33,11 +29,11 @@ def test_every_row_and_value_is_exported(db, tmp_path, kind):
     """Both formats hold each row, NULL as missing and text unchanged."""
     path = tmp_path / f"run.{kind}"
     assert export_file(db, ExportRequest("run"), kind, path) == 3
-    found = pl.read_csv(path) if kind == "csv" else pl.read_parquet(path)
-    want = list(db.query("SELECT * FROM run ORDER BY id"))
-    assert found.columns == list(want[0])
+    exported = pl.read_csv(path) if kind == "csv" else pl.read_parquet(path)
+    expected = list(db.query("SELECT * FROM run ORDER BY id"))
+    assert exported.columns == list(expected[0])
     for name in ("attempt", "records", "error", "started_at_us", "cpu_ns", "outcome"):
-        assert found[name].to_list() == [row[name] for row in want], name
+        assert exported[name].to_list() == [row[name] for row in expected], name
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
@@ -101,13 +97,12 @@ def test_an_export_that_fails_leaves_the_old_file(db, tmp_path, monkeypatch):
     assert sorted(p.name for p in tmp_path.iterdir() if "run.csv" in p.name) == ["run.csv"]
 
 
-def test_batches_are_joined_without_gaps(db, a_run):
+def test_batches_are_joined_without_gaps(db, a_run, insert):
     """More rows than one batch come complete and in order."""
     from metrics.export import tables as module
 
     runs = [a_run(attempt) for attempt in range(10, 10 + module.BATCH + 5)]
-    with db.conn:
-        insert_events(db, [("run", run) for run in runs])
+    insert(db, *runs)
     sink = io.BytesIO()
     assert write_table(db, ExportRequest("run"), "csv", sink) == module.BATCH + 8
     assert pl.read_csv(sink.getvalue())["id"].to_list() == [

@@ -1,21 +1,17 @@
 """A log of three rows, its mapping, and the import of a file."""
 
-from contextlib import closing
-
 import pytest
 
 from metrics.importing.import_log import LogImport, import_log
 from metrics.importing.mapping import parse_mapping
-from metrics.store.database import open_store
 
 NOW_US = 1_600_000_000_000_000  # 13 Sep 2020, 12:26:40 UTC
 
 
 @pytest.fixture
-def db(tmp_path):
+def db(a_store):
     """A fresh store on the live clock."""
-    with closing(open_store(tmp_path / "metrics.db", "live")) as store:
-        yield store
+    return a_store("live")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What failures have in common: alike is put together, different is kept apart, whatever a partner writes."""
+"""Similar failures have one fingerprint, different ones have different fingerprints."""
 
 import pytest
 from hypothesis import given
@@ -25,8 +25,8 @@ from metrics.store.error_fingerprint import MAX_PATTERN, error_pattern, fingerpr
         ("no\n  answer", "no answer"),
     ],
 )
-def test_what_differs_each_time_is_left_out(one, other):
-    """Numbers, quoted names, addresses, paths, files, days and ids make no other failure."""
+def test_variable_parts_make_no_difference(one, other):
+    """Numbers, quoted names, URLs, paths, files, days and ids are replaced."""
     assert error_pattern("", one) == error_pattern("", other)
     assert fingerprint("x", one) == fingerprint("x", other)
 
@@ -41,27 +41,27 @@ def test_what_differs_each_time_is_left_out(one, other):
         (("a", "b"), ("ab", "")),
     ],
 )
-def test_what_is_wrong_is_kept(one, other):
-    """Another kind, or other words, is another failure."""
+def test_other_words_are_another_failure(one, other):
+    """So is another kind of error."""
     assert fingerprint(*one) != fingerprint(*other)
 
 
-def test_words_stay_readable():
-    """What is left out shows, and nothing else is lost: an apostrophe opens no quote."""
-    told = "can't read 'a b': row 5, (7 of 9) at http://h/x; see /tmp/y."
-    assert error_pattern("", told) == "can't read …: row …, (… of …) at …; see …."
+def test_the_pattern_stays_readable():
+    """A replaced part is visible, and nothing else is lost: an apostrophe does not open a quote."""
+    error = "can't read 'a b': row 5, (7 of 9) at http://h/x; see /tmp/y."
+    assert error_pattern("", error) == "can't read …: row …, (… of …) at …; see …."
     assert error_pattern("late", "") == "late"
 
 
 def test_no_error_has_no_fingerprint():
-    """Where there is neither kind nor text, nothing is alike."""
+    """Failures without kind and text are not a group."""
     assert fingerprint("", "") == fingerprint("", " \n") == ""
 
 
 @given(st.text(), st.text(st.sampled_from("'\"`“/.:-,a1 \ud800…(\\"), max_size=3000))
-def test_any_text_has_one(kind, error):
-    """Whatever stands there: 12 digits, the same each time, and a pattern that is no longer than it may be."""
-    found = fingerprint(kind, error)
-    assert found == fingerprint(kind, error)
-    assert len(found) == 12 or not (kind or error.strip())
+def test_any_text_has_a_fingerprint(kind, error):
+    """Any text gives 12 digits, the same each time, and a pattern of limited length."""
+    digits = fingerprint(kind, error)
+    assert digits == fingerprint(kind, error)
+    assert len(digits) == 12 or not (kind or error.strip())
     assert len(error_pattern("", error)) <= MAX_PATTERN

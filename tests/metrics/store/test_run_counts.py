@@ -1,4 +1,4 @@
-"""Counts of runs and of rows set aside: kept exactly, for old stores too, and by however many collectors."""
+"""Counts of runs and quarantined rows are exact, also in old stores and with several collectors."""
 
 import json
 import sqlite3
@@ -16,35 +16,31 @@ from metrics.queries.quarantined_rows import QuarantinedInBlock, QuarantineReaso
 from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
 from metrics.queries.runs import count_runs, get_page
 from metrics.store.database import open_store
-from metrics.store.writer import insert_events
 
 
 @pytest.fixture
-def db(tmp_path):
+def db(a_store):
     """A fresh store on the replayed clock."""
-    with closing(open_store(tmp_path / "metrics.db", "replay")) as found:
-        yield found
+    return a_store("replay")
 
 
-def keep(db, *events):
-    """Insert as a collector does."""
-    with db.atomic():
-        insert_events(db, [("x", event) for event in events])
-
-
-def aside(run, rows, reasons, exchange="AA/f/a.csv", **changes):
-    """The same run with rows that stand set aside."""
+def quarantine(run, rows, reasons, exchange="AA/f/a.csv", **changes):
+    """Return the run with quarantined rows."""
     key = replace(run.key, exchange_id=exchange)
     return replace(run, key=key, rows={"in": 9, "quarantined": rows, "delivered": 9 - rows}, aside=reasons, **changes)
 
 
-def test_rows_set_aside_count_once_an_exchange(db, a_run, a_holding):
-    """Of the last attempt that is counted alone; what nobody noted why stands apart, and nothing is lost."""
-    keep(
-        db, a_holding,
-        aside(a_run(outcome="failed"), 5, {"type-error": 5}), aside(a_run(2), 3, {"type-error": 1, "key": 2}),
-        aside(a_run(), 4, None, "y"), aside(a_run(), 2, {"key": 1}, "z"), aside(a_run(number=2), 9, {"key": 9}, "cut"),
-    )  # fmt: skip
+def test_quarantined_rows_count_once_per_exchange(db, a_run, a_holding, insert):
+    """Only those of the last counted attempt count; rows without a recorded reason are a reason of their own."""
+    insert(
+        db,
+        a_holding,
+        quarantine(a_run(outcome="failed"), 5, {"type-error": 5}),
+        quarantine(a_run(2), 3, {"type-error": 1, "key": 2}),
+        quarantine(a_run(), 4, None, "y"),
+        quarantine(a_run(), 2, {"key": 1}, "z"),
+        quarantine(a_run(number=2), 9, {"key": 9}, "cut"),
+    )
     where = {"partner": "AA", "feed": "f"}
     assert rows_by_reason(db, RunFilter()) == (
         QuarantineReason(**where, code=None, rows=5, runs=2, last_block="2013-01-01"),
@@ -59,13 +55,13 @@ def test_rows_set_aside_count_once_an_exchange(db, a_run, a_holding):
     assert rows_by_block(db, RunFilter())[0] == QuarantinedInBlock(**days, **where, code=None, rows=5)
 
 
-def test_a_reason_leads_to_exactly_its_exchanges(db, a_run, a_holding):
-    """As many runs as it is counted in, whatever else is picked; earlier attempts and rounds cut short are left out."""
-    keep(
+def test_the_runs_of_a_reason_are_as_many_as_counted(db, a_run, a_holding, insert):
+    """With any other filter too; earlier attempts and interrupted rounds are left out."""
+    insert(
         db, a_holding,
-        aside(a_run(outcome="failed"), 5, {"key": 5}), aside(a_run(2), 3, {"type-error": 1, "key": 2}),
-        aside(a_run(outcome="quarantined"), 4, None, "y"), aside(a_run(), 2, {"key": 1}, "z"),
-        aside(a_run(number=2), 9, {"key": 9}, "cut"), aside(a_run(), 0, {}, "none"),
+        quarantine(a_run(outcome="failed"), 5, {"key": 5}), quarantine(a_run(2), 3, {"type-error": 1, "key": 2}),
+        quarantine(a_run(outcome="quarantined"), 4, None, "y"), quarantine(a_run(), 2, {"key": 1}, "z"),
+        quarantine(a_run(number=2), 9, {"key": 9}, "cut"), quarantine(a_run(), 0, {}, "none"),
     )  # fmt: skip
     for reason in rows_by_reason(db, RunFilter()):
         picked = RunFilter(reason=reason.code or NO_ERROR_RECORDED)
@@ -80,20 +76,20 @@ def test_a_reason_leads_to_exactly_its_exchanges(db, a_run, a_holding):
     assert count_runs(db, first) == 1
 
 
-def test_rows_that_leave_quarantine_are_no_longer_counted(db, a_run, a_holding):
-    """A later attempt tells what still stands aside."""
-    keep(db, a_holding, aside(a_run(), 3, {"key": 3}))
-    keep(db, aside(a_run(2), 0, {}))
+def test_replayed_rows_are_no_longer_counted(db, a_run, a_holding, insert):
+    """A later attempt reports the rows that are still quarantined."""
+    insert(db, a_holding, quarantine(a_run(), 3, {"key": 3}))
+    insert(db, quarantine(a_run(2), 0, {}))
     assert rows_by_reason(db, RunFilter()) == ()
 
 
-def test_failures_that_are_alike_are_one_group(db, a_run):
-    """The most frequent first, each leading to exactly its runs; what tells nothing is a group too."""
+def test_similar_failures_are_one_group(db, a_run, insert):
+    """The largest group comes first, each with exactly its runs; failures without a text are a group too."""
     errors = [("late", "row 1"), ("late", "row 2 <b>"), ("late", "row 22"), ("", ""), ("late", "row 3"), ("", "")]
     for number, (kind, error) in enumerate(errors):
         run = a_run(outcome="failed", error_type=kind, error=error, started_at_us=1_000 + number)
-        keep(db, replace(run, key=replace(run.key, exchange_id=f"x{number}"), feed=f"f{number % 2}"))
-    keep(db, a_run(outcome="already_received", error_type="late", error="row 9"))
+        insert(db, replace(run, key=replace(run.key, exchange_id=f"x{number}"), feed=f"f{number % 2}"))
+    insert(db, a_run(outcome="already_received", error_type="late", error="row 9"))
     found = group_failures(db, RunFilter())
     assert [(group.runs, group.error_type, group.pattern, group.example) for group in found] == [
         (3, "late", "row …", "row 3"), (2, "", "", ""), (1, "late", "row … <b>", "row 2 <b>"),
@@ -108,13 +104,13 @@ def test_failures_that_are_alike_are_one_group(db, a_run):
 
 
 @pytest.mark.parametrize("clock", ["replay", "live"])
-def test_a_store_of_an_older_release_is_counted_when_it_is_opened(tmp_path, a_run, a_holding, clock):
-    """Runs that are there already get their fingerprints and their counts, the same as if they came today."""
+def test_runs_of_an_older_release_are_counted_when_the_store_is_opened(tmp_path, a_run, a_holding, clock, insert):
+    """Its runs get the same fingerprints and counts as new ones."""
     path = tmp_path / "metrics.db"
     runs = [a_run(1, "failed", mode=clock, error="row 7"), a_run(2, mode=clock), a_run(1, "due", mode=clock, number=2)]
     tables = ("tally", "set_aside")
     with closing(open_store(path, clock)) as db:
-        keep(db, a_holding, *runs, aside(a_run(mode=clock), 4, None, "y"))
+        insert(db, a_holding, *runs, quarantine(a_run(mode=clock), 4, None, "y"))
         before = [db.execute(f"SELECT * FROM {name} ORDER BY 1, 2, 3").fetchall() for name in tables]
         marks = db.execute("SELECT id, fingerprint FROM run").fetchall()
     assert all(before)
@@ -133,13 +129,13 @@ def test_a_store_of_an_older_release_is_counted_when_it_is_opened(tmp_path, a_ru
         assert [run.aside for run in get_page(db, RunFilter()).rows] == [None] * 4
 
 
-def test_two_collectors_keep_counts_exact(tmp_path, a_run, a_holding):
-    """However the same spool is read by two programs at once, every run is counted once."""
+def test_two_concurrent_collectors_keep_counts_exact(tmp_path, a_run, a_holding):
+    """Two programs read the same spool at once, and every run is counted once."""
     spool, store = tmp_path / "spool", tmp_path / "metrics.db"
     spool.mkdir()
     for number in range(40):
         run = a_run(1, "failed" if number % 4 == 0 else "done", error="row 1" if number % 8 == 0 else "")
-        run = aside(run, number % 3, {"key": number % 3}, f"x{number}")
+        run = quarantine(run, number % 3, {"key": number % 3}, f"x{number}")
         (spool / f"{number:03}.jsonl").write_bytes(to_line(run) + to_line(a_holding))
     open_store(store, "replay").close()
     script = [sys.executable, str(Path(__file__).parents[2] / "collecting.py"), str(spool), str(store), "3"]
@@ -158,7 +154,7 @@ def test_two_collectors_keep_counts_exact(tmp_path, a_run, a_holding):
         assert sum(reason.rows for reason in rows_by_reason(db, RunFilter())) == sum(number % 3 for number in range(40))
 
 
-def test_an_event_tells_its_reasons_in_its_line(a_run):
-    """By code, or null where nobody noted them; a line without them is one of an older release."""
+def test_the_reasons_are_in_the_line_of_an_event(a_run):
+    """By code, or null if they were not recorded."""
     line = json.loads(to_line(a_run(aside={"type-error": 2})))
     assert (line["aside"], json.loads(to_line(a_run()))["aside"]) == ({"type-error": 2}, None)
