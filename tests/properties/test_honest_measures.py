@@ -1,4 +1,4 @@
-"""What no input may do: no data is never good, and neither leaving out nor renaming makes a number better."""
+"""Properties of honest measures: missing data is never good, and no omission or renaming improves a number."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def sides(rng, strata=4, blocks=6):
 
 def index(of, weights):
     """The cost index, or None."""
-    found = cost_index.cost_index(*pair_cells(of), weights)
-    return None if found is None else found.index
+    index = cost_index.cost_index(*pair_cells(of), weights)
+    return None if index is None else index.index
 
 
 @HONEST
 @given(grids, st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
 def test_scaling_both_sides_changes_nothing(rng, busy, held):
-    """A faster machine, or records counted in dozens, moves no gain."""
+    """A faster machine, or records counted in dozens, does not change a gain."""
     made, weights = sides(rng)
     scaled = PairedTotals(
         subject_busy_s=made.subject_busy_s * busy,
@@ -66,7 +66,7 @@ def test_scaling_both_sides_changes_nothing(rng, busy, held):
 @HONEST
 @given(grids)
 def test_more_time_or_fewer_records_never_look_better(rng):
-    """Whatever cell of the subject costs more or holds less, the index does not fall."""
+    """If any cells of the subject cost more or hold less, the index does not fall."""
     made, weights = sides(rng)
     before = index(made, weights)
     if before is None:
@@ -110,9 +110,9 @@ def readings(db, runs, held):
     control = [("run", run(n, 1, "done", 10 + n, "monolith")) for n in range(3)] + [
         ("holding", holding(n, 100, "monolith")) for n in range(3)
     ]
-    told = [("run", one) for one in runs] + [("holding", holding(n, many)) for n, many in enumerate(held)]
+    events = [("run", event) for event in runs] + [("holding", holding(n, count)) for n, count in enumerate(held)]
     with db.atomic():
-        insert_events(db, control + told)
+        insert_events(db, control + events)
     window = load_window(db, ASKED)
     return {measure.name: measure.compute(window) for measure in MEASURES.values()}
 
@@ -132,8 +132,8 @@ def all_runs(weeks):
 
 @HONEST
 @given(weeks=attempts, held=held, extra=st.integers(0, 2), busy=st.integers(1, 9))
-def test_a_failed_attempt_left_in_never_improves_a_measure(replay_db, weeks, held, extra, busy):
-    """One more failed attempt before the others: nothing that is judged gets better by it, not even by half."""
+def test_a_further_failed_attempt_never_improves_a_measure(replay_db, weeks, held, extra, busy):
+    """One more failed attempt before the others improves no estimate."""
     before = readings(replay_db, all_runs(weeks), held)
     more = [[("failed", busy), *week] if n == extra else week for n, week in enumerate(weeks)]
     after = readings(replay_db, all_runs(more), held)
@@ -146,13 +146,13 @@ def test_a_failed_attempt_left_in_never_improves_a_measure(replay_db, weeks, hel
 
 @HONEST
 @given(weeks=attempts, held=held, names=st.permutations(["failed", "abandoned", "due", "ambiguous"]))
-def test_renaming_an_outcome_improves_nothing(replay_db, weeks, held, names):
-    """A failure is one by whatever name: every number stays as it was."""
+def test_another_failed_outcome_changes_no_number(replay_db, weeks, held, names):
+    """All failed outcomes count alike: every number stays the same."""
     renamed = dict(zip(["failed", "abandoned", "due", "ambiguous"], names, strict=True))
     other = [[(renamed.get(outcome, outcome), busy) for outcome, busy in week] for week in weeks]
     before, after = readings(replay_db, all_runs(weeks), held), readings(replay_db, all_runs(other), held)
-    assert [replace(found, inputs_sha256="") for found in before.values()] == [
-        replace(found, inputs_sha256="") for found in after.values()
+    assert [replace(reading, inputs_sha256="") for reading in before.values()] == [
+        replace(reading, inputs_sha256="") for reading in after.values()
     ]
 
 
@@ -169,7 +169,7 @@ def test_renaming_an_outcome_improves_nothing(replay_db, weeks, held, names):
     ids=["nothing known", "all zero", "only that it ran"],
 )  # fmt: skip
 def test_no_data_is_never_good(tmp_path, measure, mode, counted):
-    """Cells without a number, and cells of nothing: no estimate, no range, and words for what is missing."""
+    """Unknown cells and cells of 0 give no estimate, no range, and a text that says what is missing."""
     db = open_store(tmp_path / "metrics.db", mode)
     for number in range(5):
         day = (date(2013, 1, 7) + timedelta(days=7 * number)).isoformat()
@@ -177,7 +177,7 @@ def test_no_data_is_never_good(tmp_path, measure, mode, counted):
             row = {"block": day, "block_end": day, "system": side, "level": level, "mode": mode, "faults": "standard",
                    "series": "s", "partner": "AA", "feed": "f", "band": 1}  # fmt: skip
             db.table("run_block").insert(row | counted)
-    found = measure.compute(load_window(db, replace(ASKED, mode=mode)))
+    reading = measure.compute(load_window(db, replace(ASKED, mode=mode)))
     db.close()
-    assert (found.estimate, found.low, found.high, found.ci_low, found.ci_high) == (None,) * 5
-    assert found.missing
+    assert (reading.estimate, reading.low, reading.high, reading.ci_low, reading.ci_high) == (None,) * 5
+    assert reading.missing

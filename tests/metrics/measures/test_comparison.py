@@ -1,4 +1,4 @@
-"""From events in a store to readings."""
+"""The comparison of a subject with its control, from events in a store to readings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def compare_db(tmp_path):
 
 
 def week(number, side="service", busy_s=4.0, held=100, partner="AA", **changes):
-    """One exchange of one week (from 0) with what the partner then holds, as events."""
+    """Return the events of one exchange of a week (from 0), with what the partner then holds."""
     first = date(2013, 1, 7) + timedelta(weeks=number)
     system, level = ("service", 1) if side == "service" else (side, 0)
     same = {"mode": "replay", "faults": "standard", "series": "s1", "round": 1} | changes.pop("key", {})
@@ -52,7 +52,7 @@ def week(number, side="service", busy_s=4.0, held=100, partner="AA", **changes):
 
 
 def answer(number, compared, equal):
-    """What both sides' partners held in one week (from 0), compared."""
+    """Return the event that compares what both partners held in a week (from 0)."""
     first = date(2013, 1, 7) + timedelta(weeks=number)
     event = AnswerEvent(
         system="service", level=1, control="monolith", mode="replay", faults="standard", series="s1", round=1,
@@ -62,80 +62,80 @@ def answer(number, compared, equal):
     return ("answer", event)
 
 
-def keep(db, *lists):
-    """Keep several lists of events."""
+def insert(db, *lists):
+    """Insert several lists of events."""
     with db.atomic():
         insert_events(db, [event for events in lists for event in events])
 
 
 def both(db, weeks, saved=0.6):
-    """Weeks of a control at 10 s and a service that saves that share."""
+    """Insert weeks of a control at 10 s and of a service that saves a share."""
     for number in range(weeks):
-        keep(db, week(number, "monolith", 10 + number % 2), week(number, busy_s=(10 + number % 2) * (1 - saved)))
+        insert(db, week(number, "monolith", 10 + number % 2), week(number, busy_s=(10 + number % 2) * (1 - saved)))
 
 
-def test_empty_store_has_no_number_and_says_which_command_makes_one(compare_db):
-    """Nothing measured is None and words, never 0."""
-    found = comparison.busy_time_saved(compare_db, ASKED)
-    assert (found.estimate, found.low, found.series, found.grade, found.blocks) == (None, None, None, None, 0)
-    assert found.missing == (
+def test_an_empty_store_has_no_number_and_names_the_command(compare_db):
+    """The estimate is None with a reason, never 0."""
+    reading = comparison.busy_time_saved(compare_db, ASKED)
+    assert (reading.estimate, reading.low, reading.series, reading.grade, reading.blocks) == (None, None, None, None, 0)
+    assert reading.missing == (
         "service@1 has not been measured under the standard faults since 7 Jan 2013; "
         "`milepost metrics measure --subjects monolith,service@1 --faults standard` does it"
     )
 
 
 def test_time_saved_is_read_from_the_rollups(compare_db):
-    """Four weeks at 40 % of the cost are 60 % saved, with their grade, series and coverage."""
+    """Four weeks at 40% of the cost are 60% saved, with their grade, series and coverage."""
     both(compare_db, 4)
-    found = comparison.busy_time_saved(compare_db, ASKED)
-    assert found.estimate == pytest.approx(0.6)
-    assert found.low <= 0.6 + 1e-9
-    assert (found.n, found.n_of, found.blocks, found.coverage, found.grade) == (8, "runs", 4, 1.0, "B")
-    assert (found.series, found.missing) == ("s1", "")
+    reading = comparison.busy_time_saved(compare_db, ASKED)
+    assert reading.estimate == pytest.approx(0.6)
+    assert reading.low <= 0.6 + 1e-9
+    assert (reading.n, reading.n_of, reading.blocks, reading.coverage, reading.grade) == (8, "runs", 4, 1.0, "B")
+    assert (reading.series, reading.missing) == ("s1", "")
 
 
-def test_before_enough_blocks_there_is_an_early_look_without_a_range(compare_db):
+def test_too_few_blocks_give_an_estimate_without_a_range(compare_db):
     """Two of three weeks give the estimate, no range, and the day by which there could be one."""
     both(compare_db, 2)
-    found = comparison.busy_time_saved(compare_db, ASKED)
-    assert found.estimate == pytest.approx(0.6)
-    assert (found.low, found.high, found.ci_low, found.ci_high) == (None, None, None, None)
-    assert found.missing == "2 of 3 weeks; enough around 27 Jan 2013 at this rate"
+    reading = comparison.busy_time_saved(compare_db, ASKED)
+    assert reading.estimate == pytest.approx(0.6)
+    assert (reading.low, reading.high, reading.ci_low, reading.ci_high) == (None, None, None, None)
+    assert reading.missing == "2 of 3 weeks; enough around 27 Jan 2013 at this rate"
 
 
 def test_failed_attempts_cost_and_deliver_nothing(compare_db):
-    """Half the records held for the same time is twice the cost."""
+    """Half the records held in the same time is twice the cost."""
     for number in range(3):
-        keep(compare_db, week(number, "monolith", 10), week(number, busy_s=10, held=50, outcome="failed"))
+        insert(compare_db, week(number, "monolith", 10), week(number, busy_s=10, held=50, outcome="failed"))
     assert comparison.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(-1.0)
 
 
 def test_time_blocked_on_a_time_out_is_not_busy(compare_db):
     """Two seconds of a hang are left out of the headline."""
     for number in range(3):
-        keep(compare_db, week(number, "monolith", 10), week(number, busy_s=7, blocked_ns=2_000_000_000))
+        insert(compare_db, week(number, "monolith", 10), week(number, busy_s=7, blocked_ns=2_000_000_000))
     assert comparison.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(0.5)
 
 
 def test_a_week_without_holdings_is_not_compared(compare_db):
     """Runs whose deliveries were never counted (a replay cut short) do not count as a block."""
     both(compare_db, 3)
-    keep(compare_db, week(3, "monolith", 10), week(3, busy_s=1)[:1])
-    found = comparison.busy_time_saved(compare_db, ASKED)
-    assert (found.blocks, found.estimate) == (3, pytest.approx(0.6))
+    insert(compare_db, week(3, "monolith", 10), week(3, busy_s=1)[:1])
+    reading = comparison.busy_time_saved(compare_db, ASKED)
+    assert (reading.blocks, reading.estimate) == (3, pytest.approx(0.6))
 
 
-def test_as_of_cut_leaves_later_blocks_out(compare_db):
-    """Only blocks that end inside the window count."""
+def test_only_blocks_inside_the_period_count(compare_db):
+    """A block that begins before the start or ends after the end is left out."""
     both(compare_db, 5)
     asked = replace(ASKED, end=date(2013, 2, 2), start=date(2013, 1, 8))
     assert comparison.busy_time_saved(compare_db, asked).blocks == 2
 
 
-def test_cutting_a_window_is_asking_for_the_earlier_day(compare_db):
-    """A look back at a day gives the number and the hash that the day itself would have given."""
+def test_a_cut_window_gives_the_reading_of_the_earlier_day(compare_db):
+    """Number and hash are those of a window read for that day."""
     both(compare_db, 5)
-    keep(compare_db, week(4, partner="DL"), [answer(1, 10, 9), answer(4, 10, 10)])
+    insert(compare_db, week(4, partner="DL"), [answer(1, 10, 9), answer(4, 10, 10)])
     pin_baseline(compare_db, ASKED, 1)
     day = date(2013, 1, 27)
     cut = load_window(compare_db, ASKED).until(day)
@@ -148,7 +148,7 @@ def test_scope_picks_feeds(compare_db):
     """Globs over PARTNER/FEED choose what is compared."""
     both(compare_db, 3)
     for number in range(3):
-        keep(compare_db, week(number, "monolith", 10, partner="DL"), week(number, busy_s=20, partner="DL"))
+        insert(compare_db, week(number, "monolith", 10, partner="DL"), week(number, busy_s=20, partner="DL"))
     assert comparison.busy_time_saved(compare_db, replace(ASKED, scope=("AA/*",))).estimate == pytest.approx(0.6)
     assert comparison.busy_time_saved(compare_db, replace(ASKED, scope=("DL/flights",))).estimate == pytest.approx(-1)
     assert comparison.busy_time_saved(compare_db, replace(ASKED, scope=("*/orders",))).estimate is None
@@ -156,19 +156,19 @@ def test_scope_picks_feeds(compare_db):
 
 def test_pinned_weights_stay(compare_db):
     """What the control does after pinning does not move the weights, and pinning again changes nothing."""
-    keep(compare_db, week(0, "monolith", 30), week(0, "monolith", 10, partner="DL"))
+    insert(compare_db, week(0, "monolith", 30), week(0, "monolith", 10, partner="DL"))
     pin_baseline(compare_db, ASKED, 1)
-    keep(compare_db, week(1, "monolith", 10, partner="DL"))
+    insert(compare_db, week(1, "monolith", 10, partner="DL"))
     pin_baseline(compare_db, ASKED, 2)
     pinned = pinned_weights(compare_db, replace(ASKED, series="s1"))
     assert pinned == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
     assert [row["created_at_us"] for row in compare_db.table("baseline").rows] == [1]
 
 
-def test_weights_are_in_force_from_the_day_of_their_pin_on(compare_db):
-    """A day before is weighed by what was known on it, by asking for it and by looking back at it alike."""
-    keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"), week(2, "monolith", 60))
-    keep(compare_db, week(0, busy_s=3), week(1, busy_s=9, partner="DL"), week(2, busy_s=6))
+def test_weights_are_in_force_from_the_day_of_their_pin(compare_db):
+    """An earlier day uses the weights known then, in its own window and in a cut one alike."""
+    insert(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"), week(2, "monolith", 60))
+    insert(compare_db, week(0, busy_s=3), week(1, busy_s=9, partner="DL"), week(2, busy_s=6))
     earlier, later = (replace(ASKED, series="s1", end=date(2013, 1, day)) for day in (20, 27))
     before = comparison.busy_time_saved(compare_db, earlier)
     pin_baseline(compare_db, later, 1)
@@ -186,17 +186,17 @@ def test_weights_are_in_force_from_the_day_of_their_pin_on(compare_db):
     assert window.sha256_until(earlier.end) == load_window(compare_db, earlier).sha256_until(earlier.end)
 
 
-def test_a_series_is_pinned_once_and_for_no_earlier_day_again(compare_db):
-    """Whoever judges an earlier day later changes nothing for the days that were judged since the pin."""
-    keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
+def test_a_series_is_pinned_once(compare_db):
+    """A later call for an earlier day changes nothing, as days evaluated since would change."""
+    insert(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
     pin_baseline(compare_db, ASKED, 1)
     pin_baseline(compare_db, replace(ASKED, end=date(2013, 1, 13)), 2)
     assert [row["as_of"] for row in compare_db.table("baseline").rows] == [ASKED.end.isoformat()]
 
 
-def test_weights_pinned_before_days_were_kept_are_always_in_force(compare_db):
-    """In a store that an older release has pinned, carried over or not, whatever was proven stays weighed alike."""
-    keep(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
+def test_weights_pinned_without_a_day_are_always_in_force(compare_db):
+    """In a store of an older release, migrated or not, the pinned weights hold on every day."""
+    insert(compare_db, week(0, "monolith", 30), week(1, "monolith", 10, partner="DL"))
     pin_baseline(compare_db, ASKED, 1)
     early = replace(ASKED, series="s1", end=date(2013, 1, 8))
     assert pinned_weights(compare_db, early) == {}
@@ -207,10 +207,10 @@ def test_weights_pinned_before_days_were_kept_are_always_in_force(compare_db):
     assert carried_over == {("AA", "flights", 3): 0.75, ("DL", "flights", 3): 0.25}
 
 
-def test_what_only_the_control_has_done_lowers_coverage(compare_db):
+def test_work_of_the_control_alone_lowers_coverage(compare_db):
     """A partner that the service has not served yet is missing from the share covered."""
     both(compare_db, 3)
-    keep(compare_db, *(week(number, "monolith", 10 + number % 2, partner="DL") for number in range(3)))
+    insert(compare_db, *(week(number, "monolith", 10 + number % 2, partner="DL") for number in range(3)))
     assert comparison.busy_time_saved(compare_db, ASKED).coverage == pytest.approx(0.5)
 
 
@@ -218,29 +218,35 @@ def test_rounds_do_not_make_blocks(compare_db):
     """A second round of the same weeks adds runs, not blocks."""
     both(compare_db, 3)
     for number in range(3):
-        keep(compare_db, week(number, key={"round": 2}))
-    found = comparison.busy_time_saved(compare_db, ASKED)
-    assert (found.blocks, found.n) == (3, 9)
+        insert(compare_db, week(number, key={"round": 2}))
+    reading = comparison.busy_time_saved(compare_db, ASKED)
+    assert (reading.blocks, reading.n) == (3, 9)
 
 
-def test_newest_series_is_read_and_older_ones_are_not_mixed_in(compare_db):
-    """Another series is another measurement."""
+def test_only_the_newest_series_is_read(compare_db):
+    """An older series is read only if the question names it."""
     both(compare_db, 3)
-    keep(compare_db, week(0, "monolith", 10, key={"series": "s2"}), week(0, busy_s=9, key={"series": "s2"}))
+    insert(compare_db, week(0, "monolith", 10, key={"series": "s2"}), week(0, busy_s=9, key={"series": "s2"}))
     assert comparison.busy_time_saved(compare_db, ASKED).estimate == pytest.approx(0.1)
     assert comparison.busy_time_saved(compare_db, replace(ASKED, series="s1")).estimate == pytest.approx(0.6)
 
 
 def test_answers_are_a_census(compare_db):
-    """One record in two hundred differs: no range, all records named."""
-    keep(compare_db, *([*week(n, "monolith"), *week(n), answer(n, 100, 100 - n)] for n in range(2)))
-    found = comparison.answers_equal(compare_db, replace(ASKED, min_blocks=2))
-    assert (found.estimate, found.n, found.n_of, found.low, found.missing) == (0.995, 200, "records compared", None, "")
+    """One record in two hundred differs: an exact share without a range."""
+    insert(compare_db, *([*week(n, "monolith"), *week(n), answer(n, 100, 100 - n)] for n in range(2)))
+    reading = comparison.answers_equal(compare_db, replace(ASKED, min_blocks=2))
+    assert (reading.estimate, reading.n, reading.n_of, reading.low, reading.missing) == (
+        0.995,
+        200,
+        "records compared",
+        None,
+        "",
+    )
 
 
 def test_counts_are_sums_over_everything_due(compare_db):
     """Records lost and held twice are added up over weeks and rounds."""
-    keep(compare_db, week(0, lost=2), week(1, twice=3), week(1, lost=1, key={"round": 2}))
+    insert(compare_db, week(0, lost=2), week(1, twice=3), week(1, lost=1, key={"round": 2}))
     lost, twice = (
         MEASURES["lost_records"].read(compare_db, ASKED),
         MEASURES["partner_duplicates"].read(compare_db, ASKED),
@@ -248,25 +254,25 @@ def test_counts_are_sums_over_everything_due(compare_db):
     assert (lost.estimate, twice.estimate, lost.n, lost.blocks) == (3, 3, 300, 2)
 
 
-def test_uncounted_holdings_are_not_zero_losses(compare_db):
+def test_uncounted_holdings_give_no_number_of_losses(compare_db):
     """Runs without a count of what the partner holds give no number of lost records."""
-    keep(compare_db, week(0)[:1])
+    insert(compare_db, week(0)[:1])
     assert MEASURES["lost_records"].read(compare_db, ASKED).estimate is None
 
 
 def test_failures_are_a_share_of_exchanges(compare_db):
-    """One of four exchanges failed at first; the range holds it, and the control is asked by its own name."""
-    keep(compare_db, week(0, outcome="failed"), week(1), week(2), week(3), *(week(n, "monolith") for n in range(4)))
-    found = comparison.failed_first(compare_db, ASKED)
-    assert (found.estimate, found.n) == (0.25, 4)
-    assert found.low < found.ci_low < 0.25 < found.ci_high < found.high
+    """One of four exchanges failed at first, inside its range; the control can be asked as a subject."""
+    insert(compare_db, week(0, outcome="failed"), week(1), week(2), week(3), *(week(n, "monolith") for n in range(4)))
+    reading = comparison.failed_first(compare_db, ASKED)
+    assert (reading.estimate, reading.n) == (0.25, 4)
+    assert reading.low < reading.ci_low < 0.25 < reading.ci_high < reading.high
     assert comparison.failed_first(compare_db, replace(ASKED, subject="monolith")).estimate == 0
     assert MEASURES["failed_first_avoided"].read(compare_db, ASKED).estimate == -0.25
 
 
 def test_block_series_leaves_gaps_as_gaps(compare_db):
     """A week that one side lacks is None for that side."""
-    keep(compare_db, week(0, "monolith", 10), week(0, busy_s=4), week(1, "monolith", 10))
+    insert(compare_db, week(0, "monolith", 10), week(0, busy_s=4), week(1, "monolith", 10))
     first, second = comparison.block_series(compare_db, ASKED)
     assert (first["block"], first["control_busy_s"], first["subject_busy_s"], first["subject_held"]) == (
         "2013-01-07",
@@ -278,6 +284,6 @@ def test_block_series_leaves_gaps_as_gaps(compare_db):
 
 
 def test_unknown_subject_names_the_choices(compare_db):
-    """A subject that cannot be is an error for people."""
+    """The name of a subject that does not exist is an error that names the choices."""
     with pytest.raises(BadInput, match="unknown subject 'servce@1'; choose `monolith` or `service@1`"):
         comparison.busy_time_saved(compare_db, replace(ASKED, subject="servce@1"))

@@ -1,4 +1,4 @@
-"""The number beside a reading leads to exactly the runs that it counts."""
+"""The runs behind a reading are exactly those that it counts."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -16,8 +16,8 @@ from metrics.store.database import open_reader, open_store
 from metrics.store.writer import insert_events
 
 
-def shown(db, window, measure, **picked):
-    """The length of the list that a reading leads to."""
+def count_behind(db, window, measure, **picked):
+    """Count the list of runs behind a reading."""
     return count_runs(db, RunFilter(counted=runs_behind(window, measure), **picked))
 
 
@@ -30,20 +30,20 @@ def test_runs_of_a_replay_are_those_of_the_reading(made_up, faults, scope, end):
         for subject, start in (("service@1", date(2013, 1, 1)), ("service@3", date(2013, 7, 2))):
             window = load_window(db, Question(subject=subject, start=start, end=end, faults=faults, scope=scope))
             for name in ("busy_time_saved", "programme_time_saved"):
-                assert shown(db, window, name) == MEASURES[name].compute(window).n
+                assert count_behind(db, window, name) == MEASURES[name].compute(window).n
             for name in ("failed_first", "failed_final", "failed_first_avoided", "delay_p95", "operator_touches"):
-                assert shown(db, window, name, attempt="last") == MEASURES[name].compute(window).n
-            assert shown(db, window, "peak_memory") == 0  # nobody told how much memory it took
+                assert count_behind(db, window, name, attempt="last") == MEASURES[name].compute(window).n
+            assert count_behind(db, window, "peak_memory") == 0  # no run recorded its memory
 
 
-def test_a_reading_of_nothing_leads_to_no_run(made_up):
-    """Where a subject was never measured there is nothing to list, whatever else there is."""
+def test_a_reading_without_data_has_no_runs(made_up):
+    """A subject that was never measured has an empty list, although other subjects have runs."""
     with closing(open_reader(made_up())) as db:
         window = load_window(db, Question(subject="service@4", start=date(2013, 1, 1), end=date(2013, 12, 31)))
         never = load_window(db, replace(window.question, faults="real", series=None))
         for name in MEASURES:
-            assert shown(db, never, name) == 0
-        assert shown(db, window, "busy_time_saved") == 0
+            assert count_behind(db, never, name) == 0
+        assert count_behind(db, window, "busy_time_saved") == 0
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def live(a_run):
     [(range(1, 21), range(21, 31), False), (range(1, 31), range(11, 31), True), (range(1, 13), range(12, 30), False)],
 )
 def test_runs_of_production_are_those_of_the_reading(tmp_path, live, control, subject, paired):
-    """Compared day by day, or with all that the control did before: what of it has no records counted counts too."""
+    """Compared day by day or with the control's history, also with runs whose records were not counted."""
     with closing(open_store(tmp_path / "live.db", "live")) as db:
         with db.atomic():
             runs = [live("monolith", day, size=size) for day in control for size in (10, 11)]
@@ -82,11 +82,11 @@ def test_runs_of_production_are_those_of_the_reading(tmp_path, live, control, su
                     mode="live", faults="real", min_blocks=10 if paired else 11,
                 ),
             )  # fmt: skip
-            found = MEASURES["busy_time_saved"].compute(window)
+            reading = MEASURES["busy_time_saved"].compute(window)
             if end.day == 31:
-                assert found.paired is paired
-            assert found.n > 0
-            assert shown(db, window, "busy_time_saved") == found.n
+                assert reading.paired is paired
+            assert reading.n > 0
+            assert count_behind(db, window, "busy_time_saved") == reading.n
             sides = runs_behind(window, "busy_time_saved").sides
             parts = [
                 count_runs(
@@ -94,5 +94,5 @@ def test_runs_of_production_are_those_of_the_reading(tmp_path, live, control, su
                 )
                 for name in sides
             ]
-            assert sum(parts) == found.n
+            assert sum(parts) == reading.n
             assert all(parts)

@@ -1,4 +1,4 @@
-"""Broken rows, recoveries and outages: from events in a store to readings."""
+"""Resilience measures, from events in a store to readings."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -18,13 +18,13 @@ ASKED = Question(subject="service@4", start=date(2013, 1, 7), end=date(2013, 12,
 @pytest.fixture
 def db(tmp_path):
     """An empty replay store."""
-    found = open_store(tmp_path / "metrics.db", "replay")
-    yield found
-    found.close()
+    store = open_store(tmp_path / "metrics.db", "replay")
+    yield store
+    store.close()
 
 
 def place(number, level=4, series="s", turn=1):
-    """Who, and which week (from 0)."""
+    """Return the key and the place of a week (from 0)."""
     first = date(2013, 1, 7) + timedelta(weeks=number)
     who = {"system": "service", "level": level, "mode": "replay", "faults": "standard", "series": series, "round": turn}
     block = {"block": first.isoformat(), "block_end": (first + timedelta(days=6)).isoformat()}
@@ -32,7 +32,7 @@ def place(number, level=4, series="s", turn=1):
 
 
 def week(number, outcomes=("done",), touch=0, turn=1, **counts):
-    """One exchange of a week, attempt by attempt, and what the partner then holds."""
+    """Return the events of one exchange of a week: its attempts, and what the partner then holds."""
     who, where = place(number, turn=turn)
     name = f"{number}.csv"
     runs = [
@@ -48,14 +48,14 @@ def week(number, outcomes=("done",), touch=0, turn=1, **counts):
 
 
 def outage(number, calls, turn=1, partner="AA", feed="flights"):
-    """A day of a week on which a partner was down."""
+    """Return the event of a day of a week on which a partner was down."""
     who, where = place(number, turn=turn)
     where |= {"partner": partner, "feed": feed}
     return [("outage", OutageEvent(**who, **where, day=where["block"], hours=24, calls=calls))]
 
 
 def ask(db, measure, *lists, **changes):
-    """Keep events, and read a measure."""
+    """Insert events, and compute a measure."""
     with db.atomic():
         insert_events(db, [event for events in lists for event in events])
     return measure(load_window(db, replace(ASKED, **changes)))
@@ -70,11 +70,11 @@ MEASURES = (
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_nothing_measured_has_no_number(db, measure):
-    """Without a run there is none, and the command that makes one is named."""
-    found = ask(db, measure)
-    assert found.estimate is None
-    assert "milepost metrics measure" in found.missing
+def test_an_unmeasured_subject_has_no_number(db, measure):
+    """Without a run there is none, and the command that measures it is named."""
+    reading = ask(db, measure)
+    assert reading.estimate is None
+    assert "milepost metrics measure" in reading.missing
 
 
 @pytest.mark.parametrize(
@@ -85,41 +85,41 @@ def test_nothing_measured_has_no_number(db, measure):
         (resilience.wasted_calls, resilience.NO_OUTAGES),
     ],
 )
-def test_what_never_happened_is_not_zero(db, measure, missing):
+def test_what_did_not_occur_has_no_number(db, measure, missing):
     """Weeks without a broken row, a failure or an outage give no number, and say why."""
-    found = ask(db, measure, *map(week, range(4)))
-    assert (found.estimate, found.low, found.n, found.missing) == (None, None, 0, missing)
+    reading = ask(db, measure, *map(week, range(4)))
+    assert (reading.estimate, reading.low, reading.n, reading.missing) == (None, None, 0, missing)
 
 
 def test_good_rows_beside_broken_ones_are_all_counted(db):
     """Two of three weeks have broken rows, and one good row is not held: 199 of 200; the clean week does not help."""
-    found = ask(db, resilience.good_rows_delivered, week(0, broken=1), week(1, held=50), week(2, broken=2, held=99))
-    assert (found.estimate, found.n, found.blocks, found.missing) == (0.995, 200, 3, "")
-    assert (found.low, found.grade) == (None, "B")
+    reading = ask(db, resilience.good_rows_delivered, week(0, broken=1), week(1, held=50), week(2, broken=2, held=99))
+    assert (reading.estimate, reading.n, reading.blocks, reading.missing) == (0.995, 200, 3, "")
+    assert (reading.low, reading.grade) == (None, "B")
 
 
 def test_false_rejects_are_added_up(db):
-    """Every good row set aside counts, in weeks with broken rows and without."""
-    found = ask(db, resilience.false_rejects, week(0, broken=1), week(1, good_aside=2), week(2, good_aside=1))
-    assert (found.estimate, found.n, found.missing) == (3, 300, "")
+    """Every quarantined good row counts, in weeks with broken rows and without."""
+    reading = ask(db, resilience.false_rejects, week(0, broken=1), week(1, good_aside=2), week(2, good_aside=1))
+    assert (reading.estimate, reading.n, reading.missing) == (3, 300, "")
 
 
-def test_no_false_reject_is_no_proof_before_a_broken_row_came(db):
-    """A service that never met one has not shown that it can tell; a false reject shows at once all the same."""
+def test_no_false_reject_proves_nothing_before_a_broken_row(db):
+    """Without a broken row the reading lacks evidence, while a false reject counts at once."""
     assert ask(db, resilience.false_rejects, *map(week, range(3))).missing == resilience.NO_BROKEN_ROWS
-    found = ask(db, resilience.false_rejects, week(3, good_aside=1))
-    assert (found.estimate, found.missing) == (1, resilience.NO_BROKEN_ROWS)
+    reading = ask(db, resilience.false_rejects, week(3, good_aside=1))
+    assert (reading.estimate, reading.missing) == (1, resilience.NO_BROKEN_ROWS)
 
 
 def test_too_few_weeks_are_an_early_look(db):
     """Two of three weeks give a number and no verdict."""
-    found = ask(db, resilience.good_rows_delivered, week(0, broken=1), week(1, broken=1))
-    assert (found.estimate, found.missing) == (1.0, "2 of 3 weeks; enough around 27 Jan 2013 at this rate")
+    reading = ask(db, resilience.good_rows_delivered, week(0, broken=1), week(1, broken=1))
+    assert (reading.estimate, reading.missing) == (1.0, "2 of 3 weeks; enough around 27 Jan 2013 at this rate")
 
 
-def test_recoveries_are_a_share_of_what_failed_in_passing(db):
-    """Three of four recovered; a week in which nothing failed is looked at, and adds nothing."""
-    found = ask(
+def test_recoveries_are_a_share_of_transient_failures(db):
+    """Three of four recovered; a week without a failure counts as a block and adds nothing to the share."""
+    reading = ask(
         db,
         resilience.recovered_unattended,
         *(week(n, ("due", "done")) for n in range(3)),
@@ -127,12 +127,12 @@ def test_recoveries_are_a_share_of_what_failed_in_passing(db):
         week(4),
         week(5, ("refused", "done"), touch=1),
     )
-    assert (found.estimate, found.n, found.blocks, found.missing) == (0.75, 4, 6, "")
-    assert found.low < found.ci_low < 0.75 < found.ci_high < found.high
+    assert (reading.estimate, reading.n, reading.blocks, reading.missing) == (0.75, 4, 6, "")
+    assert reading.low < reading.ci_low < 0.75 < reading.ci_high < reading.high
 
 
-def test_few_recoveries_prove_little(db):
-    """Twelve of twelve are not shown to be 95 %; two hundred of two hundred are."""
+def test_few_recoveries_have_a_wide_range(db):
+    """Twelve of twelve do not show 95%; four hundred of four hundred do."""
     few = ask(db, resilience.recovered_unattended, *(week(n, ("due", "done")) for n in range(12)))
     assert few.estimate == 1
     assert few.low < 0.95
@@ -144,8 +144,8 @@ def test_few_recoveries_prove_little(db):
     assert ask(db, resilience.recovered_unattended, *map(week, range(40)), many).low > 0.95
 
 
-def test_rounds_are_no_new_witnesses_of_a_recovery(db):
-    """The same failures met in three rounds give a wider range than as many failures of one."""
+def test_more_rounds_do_not_narrow_the_range_of_recoveries(db):
+    """The same failures in three rounds give the range of one round."""
     lone = ask(db, resilience.recovered_unattended, *(week(n, ("due", "done")) for n in range(6)))
     thrice = ask(
         db, resilience.recovered_unattended, *(week(n, ("due", "done"), turn=t) for n in range(6) for t in (2, 3))
@@ -155,7 +155,7 @@ def test_rounds_are_no_new_witnesses_of_a_recovery(db):
 
 
 def test_one_or_two_outages_have_no_range(db):
-    """The number is told, and how many outages a range takes."""
+    """The reading has the number, and how many outages a range requires."""
     weeks = [week(n) for n in range(4)]
     one = ask(db, resilience.wasted_calls, *weeks, outage(0, 12))
     assert (one.estimate, one.n, one.low, one.missing) == (0.5, 1, None, "1 of 3 outages that a range requires")
@@ -164,35 +164,35 @@ def test_one_or_two_outages_have_no_range(db):
 
 
 def test_three_outages_have_a_wide_range(db):
-    """A mean over outages, Student's range, and room for the looks that were taken; one look alone needs less."""
+    """The mean over outages with Student's t range, wider for repeated looks than for a single one."""
     events = [*(week(n) for n in range(4)), outage(0, 24), outage(1, 48), outage(2, 72)]
-    found = ask(db, resilience.wasted_calls, *events)
-    assert (found.estimate, found.n, found.n_of, found.missing) == (2.0, 3, "outages of a day", "")
+    reading = ask(db, resilience.wasted_calls, *events)
+    assert (reading.estimate, reading.n, reading.n_of, reading.missing) == (2.0, 3, "outages of a day", "")
     # se 1 / sqrt(3); t(0.975, 2) = 4.3027; t(1 - 0.05 / 12, 2) = 10.8859
-    assert (found.ci_low, found.ci_high) == (0.0, pytest.approx(2 + 4.30265 * 3**-0.5, rel=1e-4))
-    assert (found.low, found.high) == (0.0, pytest.approx(2 + 10.8859 * 3**-0.5, rel=1e-4))
+    assert (reading.ci_low, reading.ci_high) == (0.0, pytest.approx(2 + 4.30265 * 3**-0.5, rel=1e-4))
+    assert (reading.low, reading.high) == (0.0, pytest.approx(2 + 10.8859 * 3**-0.5, rel=1e-4))
     assert ask(db, resilience.wasted_calls, bound="fixed").high == pytest.approx(2 + 2.91999 * 3**-0.5, rel=1e-4)
 
 
-def test_outages_that_happen_to_be_alike_are_not_certain(db):
+def test_equal_outages_still_have_a_range(db):
     """Three times the same count, or none at all, still leaves a range of some width."""
-    found = ask(db, resilience.wasted_calls, *map(week, range(3)), *(outage(n, 0) for n in range(3)))
-    assert (found.estimate, found.low) == (0.0, 0.0)
-    assert 0 < found.high < 0.5
+    reading = ask(db, resilience.wasted_calls, *map(week, range(3)), *(outage(n, 0) for n in range(3)))
+    assert (reading.estimate, reading.low) == (0.0, 0.0)
+    assert 0 < reading.high < 0.5
 
 
-def test_an_outage_is_one_witness_in_however_many_rounds(db):
-    """Two rounds that met it are averaged; two feeds of the partner are called in the same hours."""
-    found = ask(db, resilience.wasted_calls, *map(week, range(3)), outage(0, 12), outage(0, 36, turn=2))
-    assert (found.estimate, found.n) == (1.0, 1)
-    found = ask(db, resilience.wasted_calls, outage(0, 24, feed="orders"), scope=("AA/*",))
-    assert (found.estimate, found.n) == (2.0, 1)
-    found = ask(db, resilience.wasted_calls, outage(0, 96, partner="DL"), scope=("AA/flights",))
-    assert (found.estimate, found.n) == (1.0, 1)
+def test_an_outage_counts_once_for_all_rounds_and_feeds(db):
+    """Its calls are averaged over rounds, and added up over the feeds of the partner, which are down together."""
+    reading = ask(db, resilience.wasted_calls, *map(week, range(3)), outage(0, 12), outage(0, 36, turn=2))
+    assert (reading.estimate, reading.n) == (1.0, 1)
+    reading = ask(db, resilience.wasted_calls, outage(0, 24, feed="orders"), scope=("AA/*",))
+    assert (reading.estimate, reading.n) == (2.0, 1)
+    reading = ask(db, resilience.wasted_calls, outage(0, 96, partner="DL"), scope=("AA/flights",))
+    assert (reading.estimate, reading.n) == (1.0, 1)
 
 
 def test_outages_outside_the_window_are_left_out(db):
-    """A later look does not change what was known on an earlier day, nor its hash."""
+    """A later outage does not change the number of an earlier day, nor its hash."""
     before = ask(db, resilience.wasted_calls, *map(week, range(3)), outage(0, 12), end=date(2013, 1, 27))
     ask(db, resilience.wasted_calls, week(4), outage(4, 480))
     cut = resilience.wasted_calls(load_window(db, ASKED).until(date(2013, 1, 27)))

@@ -1,4 +1,4 @@
-"""Production: sides on the same days or one after the other, what each is worth, and looking back at any day."""
+"""Windows of production: paired and unpaired sides, grades, hashes, and cuts at any day."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def live_db(tmp_path):
 
 
 def day(number, side="service", busy_s=4.0, **changes):
-    """The rollup of one side's day (0 is the first of the window): one feed, 100 records."""
+    """Return the rollup of one side's day (0 is the first of the window): one feed, 100 records."""
     when = (FIRST + timedelta(days=number)).isoformat()
     return {
         "block": when, "block_end": when, "system": side, "level": int(side == "service"), "mode": "live",
@@ -46,12 +46,12 @@ def day(number, side="service", busy_s=4.0, **changes):
 
 
 def keep(db, *rows):
-    """Put rollups into the store."""
+    """Insert rollups."""
     db.table("run_block").insert_all(rows)
 
 
 def both(days, **changes):
-    """Both sides on the same days, the service at four tenths of the cost."""
+    """Return both sides on the same days, the service at four tenths of the cost."""
     return [
         row
         for n in days
@@ -85,14 +85,14 @@ def test_a_window_without_hashes_gives_the_same_numbers(live_db):
     assert reading == replace(SAVED(window.until(day)), inputs_sha256="")
 
 
-def test_the_same_files_on_the_same_days_are_the_best_evidence(live_db):
+def test_the_same_files_on_the_same_days_have_grade_a(live_db):
     """A production shadow is paired and of grade A."""
     keep(live_db, *both(range(6)))
-    found = SAVED(load_window(live_db, ASKED))
-    assert (found.grade, found.paired, found.blocks, found.scale) == ("A", True, 6, "log_ratio")
-    assert found.low < found.estimate < found.high
-    assert found.estimate == pytest.approx(1 - 24.6 / 66)
-    assert (found.n, found.missing, found.faults_sha256) == (24, "", None)
+    reading = SAVED(load_window(live_db, ASKED))
+    assert (reading.grade, reading.paired, reading.blocks, reading.scale) == ("A", True, 6, "log_ratio")
+    assert reading.low < reading.estimate < reading.high
+    assert reading.estimate == pytest.approx(1 - 24.6 / 66)
+    assert (reading.n, reading.missing, reading.faults_sha256) == (24, "", None)
 
 
 @pytest.mark.parametrize(
@@ -104,28 +104,28 @@ def test_the_same_files_on_the_same_days_are_the_best_evidence(live_db):
         ({"imported": 1, "inputs_sha256": None}, "D"),
     ],
 )
-def test_one_cell_that_is_less_lowers_the_grade_of_all(live_db, changes, grade):
-    """Other files, or none known, on one day make it C; a log read on one day makes it D."""
+def test_the_worst_cell_decides_the_grade(live_db, changes, grade):
+    """Different or unknown files on one day give C; an imported log on one day gives D."""
     keep(live_db, *both(range(5)), day(5, "monolith", 10, **changes), day(5))
     assert SAVED(load_window(live_db, ASKED)).grade == grade
 
 
 def test_a_cell_that_is_not_compared_does_not_lower_the_grade(live_db):
-    """A log of a feed that the service does not serve yet changes the coverage, not the grade."""
+    """An imported log of a feed that the service does not serve yet changes the coverage, not the grade."""
     keep(live_db, *both(range(5)), day(1, "monolith", 10, partner="DL", imported=1))
-    found = SAVED(load_window(live_db, ASKED))
-    assert found.grade == "A"
-    assert found.coverage == pytest.approx(54 / 64)
+    reading = SAVED(load_window(live_db, ASKED))
+    assert reading.grade == "A"
+    assert reading.coverage == pytest.approx(54 / 64)
 
 
-def test_history_counts_where_no_day_is_shared(live_db):
+def test_history_is_used_where_no_day_is_shared(live_db):
     """The monolith's days before the start are compared as a series of their own: unpaired, grade D."""
     keep(live_db, *(day(n, "monolith", 10 + n % 3) for n in range(-7, 0)), *(day(n) for n in range(5)))
-    found = SAVED(load_window(live_db, ASKED))
-    assert (found.paired, found.grade, found.blocks, found.n, found.missing) == (False, "D", 5, 24, "")
-    assert found.estimate == pytest.approx(1 - 4 / (78 / 7))
-    assert found.low < found.estimate < found.high
-    assert found.spread > 0  # the service's days are all alike; the noise is the monolith's
+    reading = SAVED(load_window(live_db, ASKED))
+    assert (reading.paired, reading.grade, reading.blocks, reading.n, reading.missing) == (False, "D", 5, 24, "")
+    assert reading.estimate == pytest.approx(1 - 4 / (78 / 7))
+    assert reading.low < reading.estimate < reading.high
+    assert reading.spread > 0  # the service's days are all alike; the noise is the monolith's
 
 
 def test_the_noise_of_both_sides_adds_up(live_db):
@@ -138,8 +138,8 @@ def test_the_noise_of_both_sides_adds_up(live_db):
     assert shaky.high - shaky.low > steady.high - steady.low
 
 
-def test_few_shared_days_give_way_to_enough_history(live_db):
-    """Two shared days of four are an early look; with a history of four the two sides are compared unpaired."""
+def test_enough_history_replaces_few_shared_days(live_db):
+    """Two shared days of four give no range; with a history of four days the sides are compared unpaired."""
     keep(live_db, *both(range(2)), day(2), day(3))
     early = SAVED(load_window(live_db, ASKED))
     assert (early.paired, early.blocks, early.grade, early.low) == (True, 2, "A", None)
@@ -149,29 +149,29 @@ def test_few_shared_days_give_way_to_enough_history(live_db):
     assert (late.paired, late.blocks, late.grade, late.missing) == (False, 4, "D", "")
 
 
-def test_shared_days_enough_need_no_history(live_db):
-    """Once there are days enough in common, the past no longer counts."""
+def test_enough_shared_days_need_no_history(live_db):
+    """With enough days in common the history no longer counts."""
     keep(live_db, *both(range(4)))
     alone = SAVED(load_window(live_db, ASKED))
     keep(live_db, *(day(n, "monolith", 99) for n in range(-9, 0)))
-    found = SAVED(load_window(live_db, ASKED))
-    assert (found.paired, found.grade, found.estimate) == (True, "A", alone.estimate)
-    assert found.inputs_sha256 != alone.inputs_sha256  # unpinned, the weights have seen the past
+    reading = SAVED(load_window(live_db, ASKED))
+    assert (reading.paired, reading.grade, reading.estimate) == (True, "A", alone.estimate)
+    assert reading.inputs_sha256 != alone.inputs_sha256  # unpinned weights include the history
 
 
-def test_too_short_a_history_is_an_early_look_too(live_db):
-    """Three days of the past are a number without a range, and what is missing."""
+def test_a_short_history_gives_no_range(live_db):
+    """Three days of history give a number without a range, and say what is missing."""
     keep(live_db, *(day(n, "monolith", 10) for n in range(-3, 0)), *(day(n) for n in range(6)))
-    found = SAVED(load_window(live_db, ASKED))
-    assert (found.estimate, found.low, found.blocks) == (pytest.approx(0.6), None, 3)
-    assert found.missing == "3 of 4 days; enough around 9 Mar 2014 at this rate"
+    reading = SAVED(load_window(live_db, ASKED))
+    assert (reading.estimate, reading.low, reading.blocks) == (pytest.approx(0.6), None, 3)
+    assert reading.missing == "3 of 4 days; enough around 9 Mar 2014 at this rate"
 
 
 def test_unknown_records_are_not_compared(live_db):
-    """A day whose records nobody counted loads neither side with its time."""
+    """A day whose records were not counted adds its time to neither side."""
     keep(live_db, *both(range(4)), day(4, "monolith", 10), day(4, busy_s=400, held=None, due=None))
-    found = SAVED(load_window(live_db, ASKED))
-    assert (found.blocks, found.estimate > 0.5) == (4, True)
+    reading = SAVED(load_window(live_db, ASKED))
+    assert (reading.blocks, reading.estimate > 0.5) == (4, True)
 
 
 @pytest.mark.parametrize(
@@ -205,25 +205,25 @@ def test_unknown_records_are_not_compared(live_db):
         ),
     ],
 )
-def test_no_number_says_why(live_db, rows, missing):
+def test_a_missing_number_has_a_reason(live_db, rows, missing):
     """Nothing run, nothing to compare with, records unknown, nothing in common."""
     keep(live_db, *rows)
-    found = SAVED(load_window(live_db, ASKED))
-    assert (found.estimate, found.low, found.missing) == (None, None, missing)
+    reading = SAVED(load_window(live_db, ASKED))
+    assert (reading.estimate, reading.low, reading.missing) == (None, None, missing)
 
 
 @pytest.mark.parametrize(
     "name", ["lost_records", "partner_duplicates", "answers_equal", "good_rows_delivered", "false_rejects"]
 )
-def test_what_production_does_not_show_is_not_zero(live_db, name):
-    """Losses and copies at the partner are seen from outside or not at all."""
+def test_counts_at_the_partner_are_unknown_in_production(live_db, name):
+    """Losses and duplicates need the partner's store, so that they are None and not 0."""
     keep(live_db, *both(range(6)))
-    found = MEASURES[name].compute(load_window(live_db, ASKED))
-    assert (found.estimate, found.missing) == (None, NOT_SEEN_LIVE)
+    reading = MEASURES[name].compute(load_window(live_db, ASKED))
+    assert (reading.estimate, reading.missing) == (None, NOT_SEEN_LIVE)
 
 
-def test_faults_hash_stands_beside_the_number(live_db):
-    """What the series was measured under is told with every number; an empty one is none."""
+def test_a_reading_has_the_hash_of_its_faults(live_db):
+    """The hash of the fault rates comes with every number; an empty one is None."""
     keep(live_db, *both(range(4)))
     assert SAVED(load_window(live_db, ASKED)).faults_sha256 is None
     live_db.table("series").insert({"mode": "live", "faults": "real", "series": "", "faults_sha256": ""})
@@ -232,8 +232,8 @@ def test_faults_hash_stands_beside_the_number(live_db):
     assert SAVED(load_window(live_db, ASKED)).faults_sha256 == "f00d"
 
 
-def test_a_store_of_an_older_release_is_read_as_it_is(live_db):
-    """Without the columns and tables that came later there are numbers all the same, of grade C at best."""
+def test_a_store_of_an_older_release_can_be_read(live_db):
+    """Without newer columns and tables the numbers are the same, with grade C at best."""
     keep(live_db, *both(range(6)))
     now = SAVED(load_window(live_db, ASKED))
     for column in ("imported", "inputs_sha256"):
@@ -260,8 +260,8 @@ cells = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
 @given(rows=cells, back=st.integers(-2, 13))
-def test_a_look_back_is_asking_on_that_day(live_db, rows, back):
-    """Every measure gives the number and the hash that the day itself gave, before anything later was known."""
+def test_a_cut_gives_every_reading_of_that_day(live_db, rows, back):
+    """Every measure gives the number and the hash that it gave on the day, before later data came."""
     then = FIRST + timedelta(days=back)
     live_db.execute("DELETE FROM run_block")
     rolled = [
@@ -290,35 +290,35 @@ def test_a_look_back_is_asking_on_that_day(live_db, rows, back):
     ],
 )
 @pytest.mark.parametrize("number", [-3, 2])
-def test_the_hash_covers_all_that_the_number_was_made_from(live_db, change, number):
-    """A change to any cell, of the history too, changes the hash."""
+def test_the_hash_covers_all_inputs_of_the_number(live_db, change, number):
+    """A change of any cell, also of the history, changes the hash."""
     keep(live_db, *(day(n, "monolith") for n in range(-5, 3)), *(day(n) for n in range(5)))
     before = SAVED(load_window(live_db, ASKED)).inputs_sha256
     if change.startswith("inputs_sha256") and number < 0:
-        return  # only what both sides had on one day is held against each other
+        return  # only files that both sides received on one day are compared
     when = (FIRST + timedelta(days=number)).isoformat()
     live_db.execute(f"UPDATE run_block SET {change} WHERE block = ? AND system = 'monolith'", [when])
     assert SAVED(load_window(live_db, ASKED)).inputs_sha256 != before
 
 
-def test_time_of_failures_that_counted_no_record_is_not_left_out(live_db):
-    """A service that fails for as long as it works saves half as much of what it would have saved."""
+def test_busy_time_without_a_record_count_is_distributed(live_db):
+    """A service that fails for as long as it works has twice the cost."""
     keep(live_db, *both(range(6)))
     without = SAVED(load_window(live_db, ASKED))
     keep(live_db, *(day(n, busy_s=4 + n % 2 / 5, band=-1, held=0, due=None) for n in range(6)))
-    found = SAVED(load_window(live_db, ASKED))
-    assert 1 - found.estimate == pytest.approx(2 * (1 - without.estimate))
+    reading = SAVED(load_window(live_db, ASKED))
+    assert 1 - reading.estimate == pytest.approx(2 * (1 - without.estimate))
 
 
-def test_time_without_records_stays_apart_where_they_were_delivered_uncounted(live_db):
-    """What was done with files that nobody counted is neither time nor records of the comparison."""
+def test_busy_time_with_unknown_deliveries_is_not_distributed(live_db):
+    """Files whose delivered records are unknown add neither time nor records to the comparison."""
     keep(live_db, *both(range(6)))
     without = SAVED(load_window(live_db, ASKED))
     keep(live_db, *(day(n, band=-1, held=None, due=None) for n in range(6)))
     assert SAVED(load_window(live_db, ASKED)).estimate == without.estimate
 
 
-def test_unsized_time_goes_to_sizes_of_the_same_feed_and_day_by_their_own_time():
+def test_unsized_time_is_distributed_within_feed_and_day():
     """Three seconds among one of 10 s and one of 20 s; another feed and a day without sizes keep theirs."""
     strata = [("AA", "f", -1), ("AA", "f", 2), ("AA", "f", 3), ("AA", "g", 2)]
     busy = np.array([[3.0, 3.0], [10.0, np.nan], [20.0, np.nan], [5.0, 5.0]])
@@ -327,9 +327,9 @@ def test_unsized_time_goes_to_sizes_of_the_same_feed_and_day_by_their_own_time()
     np.testing.assert_allclose(distribute_unsized_time(busy, held, strata), shared)
 
 
-def test_a_service_that_delivered_nothing_has_no_cost_of_a_record(live_db):
-    """Whatever little time it took, that is no gain and no small loss."""
+def test_a_service_without_deliveries_has_no_cost_per_record(live_db):
+    """There is no number, however little time it took."""
     keep(live_db, *(day(n, "monolith", 10) for n in range(6)), *(day(n, held=0) for n in range(6)))
-    found = SAVED(load_window(live_db, ASKED))
-    assert (found.estimate, found.low) == (None, None)
-    assert found.missing == "service@1 delivered none of the 600 records due, so a record of it has no cost"
+    reading = SAVED(load_window(live_db, ASKED))
+    assert (reading.estimate, reading.low) == (None, None)
+    assert reading.missing == "service@1 delivered none of the 600 records due, so a record of it has no cost"

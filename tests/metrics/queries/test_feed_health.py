@@ -1,4 +1,4 @@
-"""How feeds stand: each state by the rule that is written above it, and no other."""
+"""Health of feeds: each state follows the rule in the docstring of the module."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -17,13 +17,13 @@ DAY_US = 86_400_000_000
 @pytest.fixture
 def db(tmp_path):
     """A fresh store of production."""
-    with closing(open_store(tmp_path / "metrics.db", "live")) as found:
-        yield found
+    with closing(open_store(tmp_path / "metrics.db", "live")) as store:
+        yield store
 
 
 @pytest.fixture
-def told(a_run):
-    """A function that makes exchanges of one feed, one a day from day 0 on: `done` or another end, an hour late."""
+def exchanges(a_run):
+    """A function that makes exchanges of one feed, one a day from day 0 on, by outcome: `done`, `failed+done`, ..."""
 
     def make(*outcomes, feed="f", level=1):
         for day, outcome in enumerate(outcomes):
@@ -39,12 +39,12 @@ def told(a_run):
     return make
 
 
-def stands(db, events, now_days):
-    """How the only feed stands once these have come."""
+def state_after(db, events, now_days):
+    """Insert events and return the state of the only feed."""
     with db.atomic():
         insert_events(db, [("start" if event.duration_ns is None else "run", event) for event in events])
-    (found,) = feed_states(db, "live", "real", int(now_days * DAY_US))
-    return found
+    (state,) = feed_states(db, "live", "real", int(now_days * DAY_US))
+    return state
 
 
 GOOD = ("done",) * 6
@@ -70,38 +70,38 @@ GOOD = ("done",) * 6
         (("failed",), 1, "action_needed", "0.csv ended failed"),
     ],
 )
-def test_a_feed_stands_as_the_rule_says(db, told, outcomes, now_days, state, why):
-    """The first rule that holds gives the state, and says why."""
-    found = stands(db, told(*outcomes), now_days)
-    assert found.state == state
-    assert found.why.startswith(why)
-    assert (found.since_us is None) == (state in {"on_time", "too_little"})
+def test_the_first_rule_that_applies_gives_the_state(db, exchanges, outcomes, now_days, state, why):
+    """The state, its reason, and since when, where the feed is in trouble."""
+    health = state_after(db, exchanges(*outcomes), now_days)
+    assert health.state == state
+    assert health.why.startswith(why)
+    assert (health.since_us is None) == (state in {"on_time", "too_little"})
 
 
-def test_a_feed_has_its_numbers(db, told):
-    """Runs and exchanges as lists count them, the last good end, and what is usual of it."""
-    found = stands(db, told(*GOOD, "failed+done", "failed"), 8)
-    assert (found.runs, found.exchanges, found.failed, found.side) == (9, 8, 1, "service@1")
-    here = {"sides": (found.side,), "partners": ("AA",), "feeds": ("f",)}
+def test_a_feed_has_its_counts_and_times(db, exchanges):
+    """Runs and exchanges as lists count them, the last success, and the usual gap and delays."""
+    state = state_after(db, exchanges(*GOOD, "failed+done", "failed"), 8)
+    assert (state.runs, state.exchanges, state.failed, state.side) == (9, 8, 1, "service@1")
+    of_feed = {"sides": (state.side,), "partners": ("AA",), "feeds": ("f",)}
     lists = (
-        RunFilter(**here),
-        RunFilter(**here, attempt="last"),
-        RunFilter(**here, attempt="last", states=("failed",)),
+        RunFilter(**of_feed),
+        RunFilter(**of_feed, attempt="last"),
+        RunFilter(**of_feed, attempt="last", states=("failed",)),
     )
-    assert [count_runs(db, picked) for picked in lists] == [found.runs, found.exchanges, found.failed]
-    assert found.usual_gap_s == 86_400
-    assert (found.delay_p50_s, found.delay_p95_s) == (3_600, 6_600)
-    assert found.last_good_at_us == 6 * DAY_US + 6_600_000_000
-    assert found.since_us == 7 * DAY_US + 3_000_000_000
+    assert [count_runs(db, run_filter) for run_filter in lists] == [state.runs, state.exchanges, state.failed]
+    assert state.usual_gap_s == 86_400
+    assert (state.delay_p50_s, state.delay_p95_s) == (3_600, 6_600)
+    assert state.last_good_at_us == 6 * DAY_US + 6_600_000_000
+    assert state.since_us == 7 * DAY_US + 3_000_000_000
 
 
-def test_the_last_good_end_is_found_however_long_ago(db, told):
-    """A feed that has failed for very long tells when it last went through."""
-    events = list(told("done"))
+def test_the_last_success_is_found_far_back(db, exchanges):
+    """A feed that has failed for 90 exchanges still has the time of its last success."""
+    events = list(exchanges("done"))
     key = events[0].key
     failing = [
         replace(events[0], key=replace(key, exchange_id=f"x{n}"), outcome="failed", started_at_us=DAY_US + n)
         for n in range(90)
     ]
-    found = stands(db, [*events, *failing], 2)
-    assert (found.state, found.last_good_at_us) == ("action_needed", 3_600_000_000)
+    state = state_after(db, [*events, *failing], 2)
+    assert (state.state, state.last_good_at_us) == ("action_needed", 3_600_000_000)

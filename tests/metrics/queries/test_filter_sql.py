@@ -1,4 +1,4 @@
-"""What lists are picked by, in SQL."""
+"""The SQL conditions of a run filter."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -14,16 +14,16 @@ from metrics.store.writer import insert_events
 @pytest.fixture
 def db(tmp_path, a_run):
     """A store with one run of each of these sides."""
-    with closing(open_store(tmp_path / "metrics.db", "replay")) as found:
+    with closing(open_store(tmp_path / "metrics.db", "replay")) as store:
         sides = (("monolith", 0), ("monolith#2", 0), ("service", 1), ("service", 2))
         runs = [replace(a_run(), key=replace(a_run().key, system=system, level=level)) for system, level in sides]
-        with found.atomic():
-            insert_events(found, [("run", run) for run in runs])
-        yield found
+        with store.atomic():
+            insert_events(store, [("run", run) for run in runs])
+        yield store
 
 
 @pytest.mark.parametrize(
-    ("sides", "found"),
+    ("sides", "expected"),
     [
         ((), {"monolith", "monolith#2", "service@1", "service@2"}),
         (("monolith",), {"monolith"}),
@@ -35,8 +35,8 @@ def db(tmp_path, a_run):
         (tuple(f"service@{level}" for level in range(2, 3_000)), {"service@2"}),
     ],
 )
-def test_any_of_some_sides_is_picked(db, sides, found):
-    """One or thousands: what is of one of them, and a name that nothing has picks nothing."""
-    picked = RunFilter(sides=sides)
-    assert {run.side for run in get_page(db, picked).rows} == found
-    assert count_runs(db, picked) == len(found)
+def test_runs_of_any_of_the_sides_are_selected(db, sides, expected):
+    """One name or thousands select the runs of each; a name that no run has selects nothing."""
+    run_filter = RunFilter(sides=sides)
+    assert {run.side for run in get_page(db, run_filter).rows} == expected
+    assert count_runs(db, run_filter) == len(expected)

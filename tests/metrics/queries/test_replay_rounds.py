@@ -1,4 +1,4 @@
-"""Which pass of a replay feeds are looked at in, and until when it tells of them."""
+"""Rounds of a replay by which feeds are judged, and the time at which they end."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -16,8 +16,8 @@ DAY_US, WEEK_US = 86_400_000_000, 7 * 86_400_000_000
 @pytest.fixture
 def db(tmp_path):
     """A fresh store of a replay."""
-    with closing(open_store(tmp_path / "metrics.db", "replay")) as found:
-        yield found
+    with closing(open_store(tmp_path / "metrics.db", "replay")) as store:
+        yield store
 
 
 @pytest.fixture
@@ -44,51 +44,54 @@ def replayed(db, a_run, a_holding):
     return replay
 
 
-def stands(db, weeks=4):
-    """How the only feed stands at the end of so many weeks."""
-    (found,) = feed_states(db, "replay", "none", weeks * WEEK_US)
-    return found
+def state_after(db, weeks=4):
+    """Return the state of the only feed at the end of a number of weeks."""
+    (state,) = feed_states(db, "replay", "none", weeks * WEEK_US)
+    return state
 
 
 @pytest.mark.parametrize("again", [{"number": 2}, {"number": 2, "level": 2}, {"number": 2, "level": 1}])
-def test_a_measurement_under_way_says_nothing_of_the_weeks_to_come(db, replayed, again):
-    """A second pass that has come to its first week, at whatever level, leaves a feed as the whole pass told it."""
+def test_a_round_under_way_does_not_judge_later_weeks(db, replayed, again):
+    """A second round in its first week, at any level, leaves a feed as the complete round judged it."""
     replayed(range(4), outcome="failed")
-    before = stands(db)
+    before = state_after(db)
     replayed(range(1), **again)
-    assert (stands(db).state, stands(db).last_run_id, stands(db).why) == (
+    assert (state_after(db).state, state_after(db).last_run_id, state_after(db).why) == (
         "action_needed",
         before.last_run_id,
         before.why,
     )
 
 
-def test_a_pass_cut_short_in_a_week_ends_with_the_one_before(db, replayed):
-    """What ran in a week that came to no end is no arrival, as no reading counts it."""
+def test_an_interrupted_round_ends_with_its_last_complete_week(db, replayed):
+    """Runs of an incomplete week are no arrivals, as readings do not count them either."""
     replayed(range(2))
     replayed([2], outcome="failed", ended=False)
-    assert (stands(db, 2).state, stands(db, 2).last_run_id) == ("on_time", 14)
+    assert (state_after(db, 2).state, state_after(db, 2).last_run_id) == ("on_time", 14)
 
 
-def test_a_new_series_counts_from_its_first_week_on(db, replayed):
-    """Until then the one before it does; after, time ends where the new one has come to."""
+def test_a_new_series_counts_from_its_first_complete_week(db, replayed):
+    """Until then the previous series counts; afterwards time ends with the new one."""
     replayed(range(4), outcome="failed")
     replayed(range(1), series="new", ended=False)
-    assert stands(db).state == "action_needed"
+    assert state_after(db).state == "action_needed"
     replayed(range(1), 2, series="new")
-    assert (stands(db).state, stands(db).why) == ("on_time", "files come as usual, and the last one went through")
+    assert (state_after(db).state, state_after(db).why) == (
+        "on_time",
+        "files come as usual, and the last one went through",
+    )
 
 
-def test_of_passes_that_have_come_as_far_the_highest_level_counts_in_its_newest_round(db, replayed):
-    """Lower levels and older rounds say nothing of today."""
+def test_the_highest_level_in_its_newest_round_counts_first(db, replayed):
+    """Among rounds that have come equally far, lower levels and older rounds are ignored."""
     for level, number, outcome in ((1, 3, "failed"), (2, 1, "failed"), (2, 2, "done")):
         replayed(range(2), number, level=level, outcome=outcome)
-    assert (stands(db, 2).side, stands(db, 2).state, stands(db, 2).runs) == ("service@2", "on_time", 28)
+    assert (state_after(db, 2).side, state_after(db, 2).state, state_after(db, 2).runs) == ("service@2", "on_time", 28)
     assert feed_states(db, "replay", "standard", DAY_US) == ()
 
 
-def test_files_that_stop_while_the_replay_goes_on_are_missed(db, replayed, a_run, a_holding):
-    """Time ends with the pass, and not with the feed."""
+def test_a_feed_that_stops_before_the_round_is_not_arriving(db, replayed, a_run, a_holding):
+    """Time ends with the round, not with the last file of the feed."""
     replayed(range(1))
     with db.atomic():
         other = a_run(feed="g", file="g.csv")
@@ -97,22 +100,22 @@ def test_files_that_stop_while_the_replay_goes_on_are_missed(db, replayed, a_run
         insert_events(
             db, [("run", replace(other, key=key, **place)), ("holding", replace(a_holding, feed="g", **place))]
         )
-    states = {found.feed: (found.state, found.why) for found in feed_states(db, "replay", "none", 99 * WEEK_US)}
+    states = {state.feed: (state.state, state.why) for state in feed_states(db, "replay", "none", 99 * WEEK_US)}
     assert states["f"] == ("not_arriving", "nothing has come for 22 days; files usually come every 1 day")
 
 
-def test_as_little_is_read_however_much_another_round_holds(db, replayed):
-    """A level that is not in the newest round, or only in part, is not walked to its end to find that out."""
+def test_other_rounds_are_not_read(db, replayed):
+    """The work does not grow with the runs of a level that is not in the newest round."""
 
-    def read():
-        asked = []
-        db.conn.set_progress_handler(lambda: asked.append(1), 1_000)  # what is appended is no answer: None goes on
+    def count_steps():
+        steps = []
+        db.conn.set_progress_handler(lambda: steps.append(1), 1_000)  # append returns None, which continues the query
         feed_histories(db, "replay", "none")
         db.conn.set_progress_handler(None, 0)
-        return len(asked)
+        return len(steps)
 
     replayed(range(4), level=3)
     replayed(range(4), 2, level=2)
-    before = read()
+    before = count_steps()
     replayed(range(4), level=3, each=40)
-    assert read() <= before + 20
+    assert count_steps() <= before + 20

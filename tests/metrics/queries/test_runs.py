@@ -65,10 +65,10 @@ picks = st.builds(
 )  # fmt: skip
 
 
-def told(mode, found):
-    """The events of these files: every attempt, and what a replay's partner holds unless the round was cut short."""
+def events_of(mode, exchanges):
+    """Return the events of exchanges: each attempt, and what a replay's partner holds after a complete round."""
     events = []
-    for number, ((system, level), partner, feed, week, turn, records, held, tries) in enumerate(found):
+    for number, ((system, level), partner, feed, week, turn, records, held, tries) in enumerate(exchanges):
         days = {"block": (FIRST + timedelta(weeks=week)).isoformat()}
         days["block_end"] = (FIRST + timedelta(weeks=week, days=6 if mode == "replay" else 0)).isoformat()
         who = {
@@ -78,12 +78,12 @@ def told(mode, found):
         for attempt, (outcome, later, (error_type, error), sized) in enumerate(tries, 1):
             if mode == "live":
                 days["block"] = days["block_end"] = (FIRST + timedelta(weeks=week, days=later)).isoformat()
-            known = mode == "replay" or sized
+            has_records = mode == "replay" or sized
             event = RunEvent(
                 key=RunKey(**who, exchange_id=f"x{number}", attempt=attempt), release="1", partner=partner, feed=feed,
                 file="f.csv", **days, due_at_us=ACT, started_at_us=ACT + later, outcome=outcome,
                 duration_ns=None if outcome == "running" else 5, error_type=error_type, error=error,
-                records=records if known else None, rows={"in": records},
+                records=records if has_records else None, rows={"in": records},
             )  # fmt: skip
             events.append(("start" if outcome == "running" else "run", event))
         if mode == "replay" and held:
@@ -94,23 +94,25 @@ def told(mode, found):
 
 
 def expected(db, picked):
-    """The ids of a list, by looking at every run there is."""
+    """Return the ids of a list, by checking every run of the store."""
     db.conn.row_factory = sqlite3.Row
     runs, holdings = (db.execute(f"SELECT * FROM {name}").fetchall() for name in ("run", "holding"))
     db.conn.row_factory = None
     ended = [(key(run), run["attempt"]) for run in runs if run["outcome"] != "running"]
     held = {(holding["cell"], holding["round"]) for holding in holdings}
-    found = [run for run in runs if is_picked(run, picked, ended, held)]
-    return [run["id"] for run in sorted(found, key=lambda run: (run["block"], run["started_at_us"], run["id"]))][::-1]
+    selected = [run for run in runs if is_selected(run, picked, ended, held)]
+    return [run["id"] for run in sorted(selected, key=lambda run: (run["block"], run["started_at_us"], run["id"]))][
+        ::-1
+    ]
 
 
 def key(run):
-    """What the attempts at one exchange share."""
+    """Return the columns that the attempts at one exchange share."""
     return tuple(run[name] for name in ("system", "level", "mode", "faults", "series", "round", "exchange_id"))
 
 
-def is_picked(run, picked, ended, held):
-    """Whether a run is on a list, in the words of the list."""
+def is_selected(run, picked, ended, held):
+    """Check a run against each field of the filter."""
     side = f"service@{run['level']}" if run["level"] else "monolith"
     states = {run["outcome"]} | ({"failed"} if run["outcome"] in FAILED_OUTCOMES else {""})
     if run["outcome"] == "failed":
@@ -134,7 +136,7 @@ def is_picked(run, picked, ended, held):
 
 
 def counts(run, side, counted):
-    """Whether a reading counts a run that the rollup counts."""
+    """Check whether a reading counts a run that the rollup counts."""
     name = f"{run['partner']}/{run['feed']}"
     scope = counted.scope == ("*/*",) or (counted.scope and (name[0] == "A" or not name.endswith("/f")))
     blocks = counted.sides.get(side, frozenset())
@@ -146,18 +148,18 @@ def counts(run, side, counted):
     return bool(scope) and here and same
 
 
-def walked(db, picked, size, *, newer=False):
-    """The ids of all pages, from one end to the other, the newest first."""
-    found, place = [], None
+def all_pages(db, picked, size, *, newer=False):
+    """Return the ids of all pages, newest first, read from one end to the other."""
+    listed, cursor = [], None
     while True:
-        part = get_page(db, picked, place, size, newer=newer)
-        ids = [run.id for run in part.rows]
+        page = get_page(db, picked, cursor, size, newer=newer)
+        ids = [run.id for run in page.rows]
         assert len(ids) <= size
-        found = ids + found if newer else found + ids
-        place = part.newer if newer else part.older
-        if place is None:
-            return found
-        place = Cursor.parse(place.text)
+        listed = ids + listed if newer else listed + ids
+        cursor = page.newer if newer else page.older
+        if cursor is None:
+            return listed
+        cursor = Cursor.parse(cursor.text)
 
 
 serial = numbers()
@@ -166,14 +168,14 @@ serial = numbers()
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     mode=st.sampled_from(["replay", "live"]),
-    found=st.lists(files, min_size=1, max_size=8),
-    asked=st.lists(picks, min_size=6, max_size=6),
+    exchanges=st.lists(files, min_size=1, max_size=8),
+    filters=st.lists(picks, min_size=6, max_size=6),
     size=st.integers(1, 4),
     dice=st.randoms(),
 )
-def test_a_count_is_the_length_of_its_list(tmp_path, mode, found, asked, size, dice):
+def test_a_count_is_the_length_of_its_list(tmp_path, mode, exchanges, filters, size, dice):
     """For any runs, in any order and batches, some abandoned: both directions, page by page, none twice."""
-    events = told(mode, found)
+    events = events_of(mode, exchanges)
     dice.shuffle(events)
     cut = dice.randrange(len(events) + 1)
     with closing(open_store(tmp_path / f"{next(serial)}.db", mode)) as db:
@@ -182,28 +184,28 @@ def test_a_count_is_the_length_of_its_list(tmp_path, mode, found, asked, size, d
                 insert_events(db, part)
         with db.atomic():
             mark_abandoned(db, ACT + dice.randrange(4))
-        for picked in (RunFilter(), *asked):
-            there = expected(db, picked)
-            assert count_runs(db, picked) == len(there)
-            assert walked(db, picked, size) == there
-            assert walked(db, picked, size, newer=True) == there
+        for picked in (RunFilter(), *filters):
+            ids = expected(db, picked)
+            assert count_runs(db, picked) == len(ids)
+            assert all_pages(db, picked, size) == ids
+            assert all_pages(db, picked, size, newer=True) == ids
 
 
 @pytest.fixture
 def db(tmp_path):
     """A fresh store on the replayed clock."""
-    with closing(open_store(tmp_path / "metrics.db", "replay")) as found:
-        yield found
+    with closing(open_store(tmp_path / "metrics.db", "replay")) as store:
+        yield store
 
 
 def keep(db, *events):
-    """Insert as a collector does."""
+    """Insert runs as the collector does."""
     with db.atomic():
         insert_events(db, [("run", event) for event in events])
 
 
 def at(run, number, *, feed="f", **changes):
-    """The same run as another exchange, so many seconds after the act began."""
+    """Return the run as another exchange, `number` seconds later."""
     key = replace(run.key, exchange_id=f"{feed}{number}")
     return replace(run, key=key, feed=feed, started_at_us=ACT + number * 1_000_000, **changes)
 
@@ -260,8 +262,8 @@ def test_the_typical_duration_is_of_earlier_runs_of_the_feed(db, a_run):
     others = [at(a_run(outcome="failed", duration_ns=10**12), 5, feed="g"), at(a_run(duration_ns=9), 6, feed="g")]
     keep(db, *took, *others)
     newest, *_, oldest = (run for run in get_page(db, RunFilter(feeds=("f",))).rows)
-    found = typical_duration(db, newest)
-    assert (found.low_s, found.middle_s, found.high_s, found.n) == (1.0, 10.0, 19.0, 19)
+    typical = typical_duration(db, newest)
+    assert (typical.low_s, typical.middle_s, typical.high_s, typical.n) == (1.0, 10.0, 19.0, 19)
     assert typical_duration(db, oldest) is None
 
 
