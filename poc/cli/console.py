@@ -1,4 +1,4 @@
-"""What the commands share: their context, option types, and safe output."""
+"""Helpers of the commands: their context, shared options, the locked ledger, and safe output."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def exclusive_ledger(front: CliContext) -> Iterator[Ledger]:
-    """The ledger, for somebody who changes it: no run is under way meanwhile. Raises TryLater, LedgerDamaged."""
+def exclusive_ledger(context: CliContext) -> Iterator[Ledger]:
+    """Open the ledger for a change, while no run is under way. Raises TryLater, LedgerDamaged."""
     from poc.ledger.ledger import open_ledger
     from poc.transports.inbox import workspace_lock
 
-    with workspace_lock(front.workspace), closing(open_ledger(front.workspace.ledger)) as ledger:
+    with workspace_lock(context.workspace), closing(open_ledger(context.workspace.ledger)) as ledger:
         yield ledger
 
 
 @contextmanager
 def naming_file(path: Path) -> Iterator[None]:
-    """Name a person's file in what goes wrong with it. Raises BadInput."""
+    """Turn an OSError on a user's file into BadInput, with the file's path."""
     from poc.errors import BadInput
 
     try:
@@ -45,12 +45,12 @@ def echo_json(value: Any) -> None:
 
 
 def escape_control_characters(text: str) -> str:
-    """A text for a terminal: what would move its cursor, or hide, stands there as its escape."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    """Return a text that is safe on a terminal: characters that are not printable are replaced by their escapes."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class CliContext(Protocol):
-    """What the front door hands to this room."""
+    """What the `milepost` command gives to the commands of this package."""
 
     @property
     def workspace(self) -> Workspace:
@@ -62,6 +62,4 @@ class CliContext(Protocol):
 
 
 EXCHANGE = click.argument("exchange", metavar="EXCHANGE")
-
-
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def outbox() -> None:
-    """Requests that are not confirmed, and what to do with them.
+    """List unconfirmed requests, and send them again, mark them as arrived or discard them.
 
     EXCHANGE is the beginning of an exchange's id, as `milepost outbox ls` shows it.
     """
@@ -24,65 +24,66 @@ def outbox() -> None:
 @outbox.command("ls")
 @AS_JSON
 @click.pass_obj
-def list_requests(front: CliContext, as_json: bool) -> None:
+def list_requests(context: CliContext, as_json: bool) -> None:
     """List the requests that are reserved and not confirmed."""
     from poc.ledger.ledger import open_ledger
     from poc.ledger.queries import unconfirmed_requests
 
-    with closing(open_ledger(front.workspace.ledger)) as ledger:
-        found = unconfirmed_requests(ledger)
+    with closing(open_ledger(context.workspace.ledger)) as ledger:
+        requests = unconfirmed_requests(ledger)
     if as_json:
-        echo_json(found)
+        echo_json(requests)
         return
-    for row in found:
-        feed, file = f"{row['partner']}/{row['feed']}", escape_control_characters(row["file"])
-        head = f"{row['id'][:12]}  {feed}  {file}, request {row['name']}"
-        click.echo(f"{head}: {row['rows']:,} row(s), {row['outcome'] if row['state'] != 'ambiguous' else 'ambiguous'}")
-        if row["note"]:
-            click.echo(escape_control_characters(f"  {row['note']}"))
-    if not found:
-        click.echo("Nothing waits to be sent.")
+    for request in requests:
+        feed, file = f"{request['partner']}/{request['feed']}", escape_control_characters(request["file"])
+        outcome = "ambiguous" if request["state"] == "ambiguous" else request["outcome"]
+        head = f"{request['id'][:12]}  {feed}  {file}, request {request['name']}"
+        click.echo(f"{head}: {request['rows']:,} row(s), {outcome}")
+        if request["note"]:
+            click.echo(escape_control_characters(f"  {request['note']}"))
+    if not requests:
+        click.echo("No request is waiting to be sent.")
 
 
 @outbox.command()
 @EXCHANGE
 @click.pass_obj
-def resend(front: CliContext, exchange: str) -> None:
-    """Have requests that failed, or that the partner says it does not hold, sent again by the next run."""
-    _answer(front, exchange, arrived=False)
+def resend(context: CliContext, exchange: str) -> None:
+    """Send failed requests, or ambiguous ones that the partner does not have, again with the next run."""
+    _settle(context, exchange, arrived=False)
 
 
 @outbox.command()
 @EXCHANGE
 @click.pass_obj
-def arrived(front: CliContext, exchange: str) -> None:
-    """Say of ambiguous requests that the partner holds them: they count as delivered and are not sent again."""
-    _answer(front, exchange, arrived=True)
+def arrived(context: CliContext, exchange: str) -> None:
+    """Mark ambiguous requests as arrived: they count as delivered and are not sent again."""
+    _settle(context, exchange, arrived=True)
 
 
 @outbox.command("discard")
 @EXCHANGE
-@click.option("--why", required=True, help="The reason, for whoever asks later.")
+@click.option("--why", required=True, help="The reason, kept with the exchange.")
 @click.pass_obj
-def discard_requests(front: CliContext, exchange: str, why: str) -> None:
-    """Give an exchange up: what of it was not delivered counts as failed, for good, and is never sent."""
+def discard_requests(context: CliContext, exchange: str, why: str) -> None:
+    """Give an exchange up: its undelivered rows count as failed and are never sent."""
     from poc.delivery.outbox_actions import give_up
     from poc.ledger.ledger import find_by_prefix
 
-    with exclusive_ledger(front) as ledger:
+    with exclusive_ledger(context) as ledger:
         entry = find_by_prefix(ledger, exchange)
         rows = give_up(ledger, entry, why)
     click.echo(f"{rows:,} row(s) of {entry.file} given up: {why}")
 
 
-def _answer(front: CliContext, exchange: str, *, arrived: bool) -> None:
+def _settle(context: CliContext, exchange: str, *, arrived: bool) -> None:
     from datetime import UTC, datetime
 
     from poc.delivery.outbox_actions import settle
     from poc.ledger.ledger import find_by_prefix
 
-    with exclusive_ledger(front) as ledger:
+    with exclusive_ledger(context) as ledger:
         entry = find_by_prefix(ledger, exchange)
         rows = settle(ledger, entry, int(datetime.now(UTC).timestamp() * 1_000_000), arrived=arrived)
-    then = "counted as delivered" if arrived else "sent again by the next `milepost run`"
-    click.echo(f"{rows:,} row(s) of {entry.file}: {then}.")
+    result = "counted as delivered" if arrived else "sent again by the next `milepost run`"
+    click.echo(f"{rows:,} row(s) of {entry.file}: {result}.")

@@ -1,4 +1,4 @@
-"""`milepost partner`: start a practice partner that takes deliveries."""
+"""`milepost partner`: start a practice partner that accepts deliveries."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="On loopback, 0: any free; that of the partners' URLs unless given."
+    "--port", type=click.IntRange(0, 65535), help="Port on loopback, 0 for any free one; by default as in the URLs."
 )
 @click.pass_context
-def partner(context: click.Context, port: int | None) -> None:
-    """Start a practice partner that takes deliveries and keeps them in var/partner, until Ctrl-C."""
+def partner(ctx: click.Context, port: int | None) -> None:
+    """Start a practice partner that accepts deliveries and stores them in var/partner, until Ctrl-C."""
     import json
     import subprocess
     import sys
@@ -24,10 +24,10 @@ def partner(context: click.Context, port: int | None) -> None:
 
     from poc.config.scaffold import PARTNER_PORT
 
-    front: CliContext = context.obj
-    keep = front.workspace.root / "var" / "partner"
+    context: CliContext = ctx.obj
+    keep = context.workspace.root / "var" / "partner"
     if port is None:
-        urls = (urlsplit(found.endpoint.url or "") for found in front.workspace.partners.values())
+        urls = (urlsplit(settings.endpoint.url or "") for settings in context.workspace.partners.values())
         port = next((url.port for url in urls if url.hostname == "127.0.0.1" and url.port), PARTNER_PORT)
     arguments = [sys.executable, "-m", "poc.practice_partner", "--keep", str(keep), "--port", str(port)]
     child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 (our own program)
@@ -35,8 +35,8 @@ def partner(context: click.Context, port: int | None) -> None:
         assert child.stdout is not None  # noqa: S101 (asked for above; tells the type checker)
         if line := child.stdout.readline():
             address = json.loads(line)["ready"]
-            click.echo(f"A partner listens on {address}; it keeps what it takes in {keep}. Ctrl-C ends it.")
-        context.exit(child.wait())
+            click.echo(f"A partner listens on {address}; it stores deliveries in {keep}. Ctrl-C ends it.")
+        ctx.exit(child.wait())
     except KeyboardInterrupt:
         child.terminate()
         child.wait()

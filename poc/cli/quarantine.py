@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def quarantine() -> None:
-    """Rows that were set aside: show, mend, replay or discard them.
+    """Show, export, replay or discard quarantined rows.
 
     EXCHANGE is the beginning of an exchange's id, as `milepost quarantine ls` shows it.
     """
@@ -27,114 +27,114 @@ def quarantine() -> None:
 @click.argument("feed", metavar="[PARTNER[/FEED]]", required=False)
 @AS_JSON
 @click.pass_obj
-def list_rows(front: CliContext, feed: str | None, as_json: bool) -> None:
+def list_rows(context: CliContext, feed: str | None, as_json: bool) -> None:
     """List the exchanges that have rows in quarantine."""
     from poc.ledger.ledger import open_ledger
     from poc.ledger.queries import quarantined_exchanges
 
-    with closing(open_ledger(front.workspace.ledger)) as ledger:
-        found = quarantined_exchanges(ledger)
-    if feed is not None:  # rows stay there, and are found, when their feed is taken out of the configuration
-        found = [row for row in found if feed in {row["partner"], f"{row['partner']}/{row['feed']}"}]
-        if not found:
-            front.workspace.select_feeds(feed)
+    with closing(open_ledger(context.workspace.ledger)) as ledger:
+        exchanges = quarantined_exchanges(ledger)
+    if feed is not None:  # rows stay in quarantine, and are listed, when their feed is no longer configured
+        exchanges = [row for row in exchanges if feed in {row["partner"], f"{row['partner']}/{row['feed']}"}]
+        if not exchanges:
+            context.workspace.select_feeds(feed)
     if as_json:
-        echo_json(found)
+        echo_json(exchanges)
         return
-    for row in found:
+    for row in exchanges:
         head = f"{row['id'][:12]}  {row['partner']}/{row['feed']}"
         click.echo(f"{head}  {escape_control_characters(row['file'])}: {row['rows']:,} row(s)")
-    if not found:
-        click.echo("Nothing is in quarantine.")
+    if not exchanges:
+        click.echo("No row is in quarantine.")
 
 
 @quarantine.command()
 @EXCHANGE
-@click.option(
-    "--rows", type=click.IntRange(min=1), default=20, show_default=True, help="How many rows to show at the most."
-)
+@click.option("--rows", type=click.IntRange(min=1), default=20, show_default=True, help="Most rows to show.")
 @AS_JSON
 @click.pass_obj
-def show(front: CliContext, exchange: str, rows: int, as_json: bool) -> None:
-    """Show the rows of an exchange as they came, and what is wrong with each."""
+def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
+    """Show the quarantined rows of an exchange as they came, each with its findings."""
     from dataclasses import asdict
     from itertools import islice
 
     from poc.ledger.ledger import find_by_prefix, open_ledger
     from poc.quarantine.store import QuarantineStore
 
-    with closing(open_ledger(front.workspace.ledger)) as ledger:
+    with closing(open_ledger(context.workspace.ledger)) as ledger:
         entry = find_by_prefix(ledger, exchange)
-        every = QuarantineStore(ledger, entry).rows()
-        kept = list(islice(every, rows))
-        more = sum(1 for _ in every)
+        all_rows = QuarantineStore(ledger, entry).rows()
+        shown = list(islice(all_rows, rows))
+        more = sum(1 for _ in all_rows)
+    texts = [row.original.decode("utf-8", "backslashreplace") for row in shown]
     if as_json:
-        texts = [{"original": row.original.decode("utf-8", "backslashreplace"), "state": row.state} for row in kept]
-        told = [[asdict(finding) for finding in row.findings] for row in kept]
-        echo_json([{"row": row.row, **text, "findings": f} for row, text, f in zip(kept, texts, told, strict=True)])
+        echo_json(
+            [
+                {"row": row.row, "original": text, "state": row.state, "findings": [asdict(f) for f in row.findings]}
+                for row, text in zip(shown, texts, strict=True)
+            ]
+        )
         return
-    click.echo(
-        f"{entry.partner}/{entry.feed} {escape_control_characters(entry.file)}: {len(kept) + more:,} row(s) set aside"
-    )
-    for row in kept:
-        original = escape_control_characters(row.original.decode("utf-8", "backslashreplace"))
-        click.echo(f"row {row.row} ({row.state}): {original}")
-        for found in row.findings:
-            click.echo(escape_control_characters(f"  {found.text()}"))
+    file = escape_control_characters(entry.file)
+    click.echo(f"{entry.partner}/{entry.feed} {file}: {len(shown) + more:,} quarantined row(s)")
+    for row, text in zip(shown, texts, strict=True):
+        click.echo(f"row {row.row} ({row.state}): {escape_control_characters(text)}")
+        for finding in row.findings:
+            click.echo(escape_control_characters(f"  {finding.text()}"))
         if row.why:
             click.echo(escape_control_characters(f"  {row.state}: {row.why}"))
     if more:
-        click.echo(f"... {more:,} more; --rows shows more of them")
+        click.echo(f"... {more:,} more; --rows sets how many are shown")
 
 
 @quarantine.command()
 @EXCHANGE
-@click.option("--out", type=click.Path(path_type=Path), help="Where to; standard output unless given.")
+@click.option("--out", type=click.Path(path_type=Path), help="The file to write; standard output by default.")
 @click.pass_obj
-def export(front: CliContext, exchange: str, out: Path | None) -> None:
-    """Write the rows held of an exchange as text to be edited, each after a line that says what is wrong with it.
+def export(context: CliContext, exchange: str, out: Path | None) -> None:
+    """Write the held rows of an exchange as text to edit, each after a line with its findings.
 
-    Rows stand as they came, in the encoding of their feed: edit and save them in that one.
+    The rows are in the encoding of their feed, as they came: edit and save them in that encoding.
     """
     from poc.errors import BadInput
     from poc.ledger.ledger import find_by_prefix, open_ledger
-    from poc.quarantine.export import export as exported
+    from poc.quarantine.export import export_rows
     from poc.quarantine.store import QuarantineStore
 
-    with closing(open_ledger(front.workspace.ledger)) as ledger:
+    with closing(open_ledger(context.workspace.ledger)) as ledger:
         entry = find_by_prefix(ledger, exchange)
-        pieces = exported(entry, (row for row in QuarantineStore(ledger, entry).rows() if row.state == "held"))
+        exported = export_rows(entry, (row for row in QuarantineStore(ledger, entry).rows() if row.state == "held"))
         if out is None:
-            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.buffer.writelines(exported)
             sys.stdout.buffer.flush()
             return
         if out.exists():
-            raise BadInput(f"{out}: is there already, and may hold what you mended; choose another name")
-        count, aside = 0, out.parent / f"{out.name}.part"
+            raise BadInput(f"{out}: exists already and may hold your edits; choose another name")
+        count, part = 0, out.parent / f"{out.name}.part"
         with naming_file(out):
             try:
-                with aside.open("wb") as file:
-                    for count, piece in enumerate(pieces, 1):  # noqa: B007 - told below
-                        file.write(piece)
-                aside.rename(out)
+                with part.open("wb") as file:
+                    for count, row in enumerate(exported, 1):  # noqa: B007 - printed below
+                        file.write(row)
+                part.rename(out)
             finally:
-                aside.unlink(missing_ok=True)
-    click.echo(f"{count:,} row(s) in {out}; mend them there, then: milepost quarantine replay {exchange} --from {out}")
+                part.unlink(missing_ok=True)
+    click.echo(f"{count:,} row(s) in {out}; edit them, then: milepost quarantine replay {exchange} --from {out}")
 
 
 @quarantine.command()
 @EXCHANGE
 @click.option(
-    "--from", "mended", type=click.Path(path_type=Path), help="The edited export; without it, the rows as they came."
+    "--from", "edited", type=click.Path(path_type=Path), help="The edited export; by default the rows as they came."
 )
 @AS_JSON
 @click.pass_context
-def replay(context: click.Context, exchange: str, mended: Path | None, as_json: bool) -> None:
-    """Check rows once more, as edited or under the contract as it is now, and send those that are good.
+def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool) -> None:
+    """Check quarantined rows again, as edited or under the current contract, and send the valid ones.
 
-    A row that was replayed has left quarantine: replaying it again is refused, so that nothing is sent twice.
-    Into a partner's folder they go at once, as a file of their own. Exit codes: 0 all good and sent; 3 some are still
-    bad and stay; 4 they are good, and their delivery is due later.
+    A replayed row has left quarantine: it cannot be replayed again, so that no row is sent twice. Rows for a partner's
+    folder are written at once, as a file of their own. Exit codes: 0 all valid and sent; 3 some are still rejected and
+    stay; 4 all valid, and their delivery is due later.
     """
     from datetime import UTC, datetime
 
@@ -148,59 +148,59 @@ def replay(context: click.Context, exchange: str, mended: Path | None, as_json: 
     from poc.service.runner import Runner
     from poc.transports.http import new_session
 
-    front: CliContext = context.obj
-    workspace = front.workspace
-    with exclusive_ledger(front) as ledger, new_session() as session:
+    context: CliContext = ctx.obj
+    workspace = context.workspace
+    with exclusive_ledger(context) as ledger, new_session() as session:
         entry = find_by_prefix(ledger, exchange)
         edits = None
-        if mended is not None:
-            with naming_file(mended):
-                text = mended.read_bytes()
+        if edited is not None:
+            with naming_file(edited):
+                text = edited.read_bytes()
             try:
                 edits = read_export(text, entry)
             except BadInput as error:
-                raise BadInput(f"{mended}: {error}") from error
-        ready = prepare_feed(workspace, entry.partner, entry.feed, resolve_level(workspace.settings.level), session)
-        done = replay(ready, entry, find_archived_file(workspace, entry), edits, ledger, datetime.now(UTC))
-        ended = "nothing to send"
-        if done.replayed_rows and ready.folder is not None:
-            ended = "done"
-        elif done.replayed_rows:
+                raise BadInput(f"{edited}: {error}") from error
+        prepared = prepare_feed(workspace, entry.partner, entry.feed, resolve_level(workspace.settings.level), session)
+        result = replay(prepared, entry, find_archived_file(workspace, entry), edits, ledger, datetime.now(UTC))
+        outcome = "nothing to send"
+        if result.replayed_rows and prepared.folder is not None:
+            outcome = "done"
+        elif result.replayed_rows:
             with closing(SpoolRecorder(workspace.spool)) as recorder:
-                runner = Runner(ready, ledger, lambda: datetime.now(UTC), recorder, front.release)
-                ended = runner.resume(find_by_prefix(ledger, entry.exchange_id)).outcome
+                runner = Runner(prepared, ledger, lambda: datetime.now(UTC), recorder, context.release)
+                outcome = runner.resume(find_by_prefix(ledger, entry.exchange_id)).outcome
+    replayed, rejected = list(result.replayed_rows), result.still_rejected
     if as_json:
-        bad = [{"row": one.row, "notes": [f.note for f in one.findings]} for one in done.still_rejected]
-        echo_json(
-            {"exchange_id": entry.exchange_id, "replayed": list(done.replayed_rows), "still_bad": bad, "outcome": ended}
-        )
+        still_bad = [{"row": row.row, "notes": [finding.note for finding in row.findings]} for row in rejected]
+        values = {"replayed": replayed, "still_bad": still_bad, "outcome": outcome}
+        echo_json({"exchange_id": entry.exchange_id, **values})
     else:
-        click.echo(f"{len(done.replayed_rows)} row(s) replayed: {ended}; {len(done.still_rejected)} still bad.")
-        for one in done.still_rejected:
-            notes = "; ".join(f.text() for f in one.findings)
-            click.echo(escape_control_characters(f"  row {one.row}: {notes}"))
-    context.exit(3 if done.still_rejected else 4 if ended in {"due", "failed", "ambiguous"} else 0)
+        click.echo(f"{len(replayed)} row(s) replayed: {outcome}; {len(rejected)} still rejected.")
+        for row in rejected:
+            findings = "; ".join(finding.text() for finding in row.findings)
+            click.echo(escape_control_characters(f"  row {row.row}: {findings}"))
+    ctx.exit(3 if rejected else 4 if outcome in {"due", "failed", "ambiguous"} else 0)
 
 
 @quarantine.command()
 @EXCHANGE
-@click.option("--row", "rows", type=int, multiple=True, help="Which row; all that are held unless given.")
-@click.option("--why", required=True, help="The reason, for whoever asks later.")
+@click.option("--row", "rows", type=int, multiple=True, help="A row to discard; all held rows by default.")
+@click.option("--why", required=True, help="The reason, kept with the rows.")
 @click.pass_obj
-def discard(front: CliContext, exchange: str, rows: tuple[int, ...], why: str) -> None:
-    """Give rows up. They stay in the account as quarantined, with the reason, and are not offered again."""
+def discard(context: CliContext, exchange: str, rows: tuple[int, ...], why: str) -> None:
+    """Give rows up. They stay in the account as quarantined, with the reason, and cannot be replayed."""
     from poc.errors import BadInput
     from poc.ledger.ledger import find_by_prefix
     from poc.quarantine.store import QuarantineStore
 
-    with exclusive_ledger(front) as ledger:
+    with exclusive_ledger(context) as ledger:
         entry = find_by_prefix(ledger, exchange)
-        stored = QuarantineStore(ledger, entry)
-        held = [row.row for row in stored.rows() if row.state == "held"]
+        store = QuarantineStore(ledger, entry)
+        held = [row.row for row in store.rows() if row.state == "held"]
         for row in rows:
             if row not in held:
                 raise BadInput(f"row {row} of exchange {entry.exchange_id} is not held; held are {held[:10] or 'none'}")
         chosen = rows or held
-        stored.discard(chosen, why)
+        store.discard(chosen, why)
         ledger.commit()
     click.echo(f"{len(chosen)} row(s) discarded: {why}")

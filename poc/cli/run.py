@@ -2,100 +2,114 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from poc.cli.console import CliContext
     from poc.config.workspace import Workspace
+    from poc.service.receipt import Receipt
+    from poc.service.runner import RunResult
 
 
 @click.command()
 @click.argument("feed", metavar="[PARTNER[/FEED]]", required=False)
-@click.option("--level", type=int, help="Service level to run at; the highest built unless the workspace says less.")
-@click.option("--json", "as_json", is_flag=True, help="Print a receipt a line, as JSON.")
+@click.option("--level", type=int, help="Service level; by default that of the workspace, else the highest.")
+@click.option("--json", "as_json", is_flag=True, help="Print one receipt per line, as JSON.")
 @click.pass_context
-def run(context: click.Context, feed: str | None, level: int | None, as_json: bool) -> None:
-    """Send what is due and exchange what waits in the inboxes: all of it, or that of one partner or feed.
+def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) -> None:
+    """Send what is due and exchange the files in the inboxes: all, or those of one partner or feed.
 
-    Exit codes: 0 all done, rows in quarantine within their budget included; 3 a file breaks its contract and lies in
-    var/refused; 4 a delivery failed, is due later, or nobody knows whether it arrived; see `milepost status`.
+    Exit codes: 0 all done, also with quarantined rows within the budget; 3 a file breaks its contract and is now in
+    var/refused; 4 a delivery failed, is due later, or may have arrived without an answer; see `milepost status`.
     """
     import json
     from contextlib import closing
-    from dataclasses import asdict
     from datetime import UTC, datetime
 
     from metrics.events import SpoolRecorder
     from poc.pipeline.capabilities import resolve_level
-    from poc.service.line_protocol import receipt_json
     from poc.service.runner import run_inbox
     from poc.transports.inbox import all_inbox_files, unclaimed_files
 
-    front: CliContext = context.obj
-    workspace = front.workspace
-    if lost := unclaimed_files(workspace):
-        click.echo(f"milepost: {len(lost)} file(s) belong to no feed, the first is {lost[0]}; see `status`", err=True)
-    chosen = resolve_level(workspace.settings.level if level is None else level)
+    context: CliContext = ctx.obj
+    workspace = context.workspace
+    if unclaimed := unclaimed_files(workspace):
+        text = f"{len(unclaimed)} file(s) belong to no feed, the first is {unclaimed[0]}"
+        click.echo(f"milepost: {text}; see `status`", err=True)
+    level = resolve_level(workspace.settings.level if level is None else level)
     outcomes: set[str] = set()
     with closing(SpoolRecorder(workspace.spool)) as recorder:
-        for ran in run_inbox(workspace, feed, chosen, lambda: datetime.now(UTC), recorder, front.release):
-            head = {"partner": ran.partner, "feed": ran.feed, "file": str(ran.path)}
-            receipt = ran.receipt
-            if receipt is None:
-                outcomes.add(
-                    OUTCOME_BY_EXIT_CODE.get(ran.error.exit_code, "mistake") if ran.error is not None else "mistake"
-                )
-                click.echo(f"milepost: {ran.partner}/{ran.feed}: {ran.error}", err=True)
+        for result in run_inbox(workspace, feed, level, lambda: datetime.now(UTC), recorder, context.release):
+            if result.receipt is None:
+                code = 0 if result.error is None else result.error.exit_code
+                outcomes.add(OUTCOME_BY_EXIT_CODE.get(code, "mistake"))
+                click.echo(f"milepost: {result.partner}/{result.feed}: {result.error}", err=True)
                 continue
-            outcomes.add(receipt.outcome)
+            outcomes.add(result.receipt.outcome)
             if as_json:
-                head["exchange_id"] = receipt.exchange_id
-                shown = [asdict(finding) for finding in receipt.findings]
-                click.echo(json.dumps({**head, "attempt": receipt.attempt, **receipt_json(receipt), "findings": shown}))
+                click.echo(json.dumps(result_json(result, result.receipt)))
             else:
-                ended = outcome_line(receipt.outcome, receipt.account.as_dict())
-                click.echo(f"{ran.partner}/{ran.feed} {ran.path.name}: {ended}")
-                if receipt.error:
-                    click.echo(f"  {receipt.error}")
-                for finding in receipt.findings if receipt.outcome != "refused" else ():
-                    where = f"row {finding.row}: " if finding.row else ""
-                    click.echo(f"  {where}{finding.text()}")
-                if receipt.quarantined_rows:
-                    click.echo(f"  set aside; `milepost quarantine show {receipt.exchange_id[:8]}` shows them")
+                for line in result_lines(result, result.receipt):
+                    click.echo(line)
     if not outcomes and not as_json:
-        unsettled = len(all_inbox_files(workspace, feed))
-        young = f"; {unsettled} file(s) changed a moment ago and are left until they settle" if unsettled else ""
-        click.echo(f"Nothing waits in the inboxes{young}.")
+        changing = len(all_inbox_files(workspace, feed))
+        note = f"; {changing} file(s) changed a moment ago and wait until they settle" if changing else ""
+        click.echo(f"No file waits in the inboxes{note}.")
     if later := due_later(workspace, feed):
         click.echo(f"{later} exchange(s) are due later; see `status`.", err=as_json)
         outcomes.add("due")
-    context.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
+    ctx.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
+
+
+def result_json(result: RunResult, receipt: Receipt) -> dict[str, Any]:
+    """Return the JSON object of a run's receipt."""
+    from dataclasses import asdict
+
+    from poc.service.line_protocol import receipt_json
+
+    head = {"partner": result.partner, "feed": result.feed, "file": str(result.path)}
+    run = {"exchange_id": receipt.exchange_id, "attempt": receipt.attempt, **receipt_json(receipt)}
+    return {**head, **run, "findings": [asdict(finding) for finding in receipt.findings]}
+
+
+def result_lines(result: RunResult, receipt: Receipt) -> Iterator[str]:
+    """Yield the lines that describe a run's receipt."""
+    line = outcome_line(receipt.outcome, receipt.account.as_dict())
+    yield f"{result.partner}/{result.feed} {result.path.name}: {line}"
+    if receipt.error:
+        yield f"  {receipt.error}"
+    for finding in receipt.findings if receipt.outcome != "refused" else ():
+        where = f"row {finding.row}: " if finding.row else ""
+        yield f"  {where}{finding.text()}"
+    if receipt.quarantined_rows:
+        yield f"  quarantined; `milepost quarantine show {receipt.exchange_id[:8]}` shows the rows"
 
 
 def due_later(workspace: Workspace, feed: str | None) -> int:
-    """How many exchanges of these feeds will go on by themselves."""
+    """Return the number of exchanges of these feeds that resume by themselves later."""
     from contextlib import closing
 
     from poc.ledger.ledger import open_ledger
     from poc.ledger.queries import unfinished_exchanges
 
-    picked = workspace.select_feeds(feed)
+    feeds = workspace.select_feeds(feed)
     with closing(open_ledger(workspace.ledger)) as ledger:
         rows = unfinished_exchanges(ledger)
-    return sum(row["outcome"] == "due" and (row["partner"], row["feed"]) in picked for row in rows)
+    return sum(row["outcome"] == "due" and (row["partner"], row["feed"]) in feeds for row in rows)
 
 
-#: What a run ends with: the first of these that some file ended in.
+#: The exit code of a run: that of the first of these outcomes that some file has.
 EXIT_CODES = (("fault", 1), ("mistake", 2), ("failed", 4), ("due", 4), ("ambiguous", 4), ("refused", 3), ("busy", 75))
 
-
-#: What an error is, by its exit code.
+#: The outcome of an error, by its exit code; any other is a mistake.
 OUTCOME_BY_EXIT_CODE = {1: "fault", 75: "busy"}
 
 
 def outcome_line(outcome: str, rows: dict[str, int]) -> str:
-    """An outcome and its account, for people."""
+    """Return an outcome and its account as one line of text."""
     parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in rows.items() if count and name != "in"]
     return f"{outcome.replace('_', ' ')}; {rows['in']:,} rows in" + (f": {', '.join(parts)}" if parts else "")

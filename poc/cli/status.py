@@ -1,4 +1,4 @@
-"""`milepost status`: what waits, what was exchanged, and what needs a person."""
+"""`milepost status`: waiting files, exchanges by outcome, and everything that needs a person."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
 @click.pass_obj
-def status(front: CliContext, as_json: bool) -> None:
-    """Show what waits, what was exchanged, and what needs a person."""
+def status(context: CliContext, as_json: bool) -> None:
+    """Show waiting files, exchanges by outcome, and everything that needs a person."""
     import json
     from datetime import UTC, datetime
 
-    state = collect_state(front.workspace, datetime.now(UTC))
+    state = collect_state(context.workspace, datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(state, indent=2))
         return
-    for line in format_state(state, front.workspace):
+    for line in format_state(state, context.workspace):
         click.echo(line)
 
 
 def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
-    """The state for people, a line each."""
+    """Yield the state as lines of text."""
     from pathlib import Path
 
     from poc.transports.inbox import why_unclaimed
@@ -41,30 +41,34 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
     for name, count in state["waiting"].items():
         yield f"  {name}: {count}"
     if state["settling"]:
-        yield f"{state['settling']} file(s) changed a moment ago and are left until they settle."
+        yield f"{state['settling']} file(s) changed a moment ago and wait until they settle."
     for path in state["strays"]:
-        shown = path.encode("utf-8", "backslashreplace").decode()  # a name need not be text
-        yield f"{why_unclaimed(Path(path))}: {shown}"
+        name = path.encode("utf-8", "backslashreplace").decode()  # a file name need not be valid UTF-8
+        yield f"{why_unclaimed(Path(path))}: {name}"
     if not state["exchanges"]:
         yield "No exchange yet."
     for row in state["exchanges"]:
         rows = {name: row[name] for name in row if name not in {"partner", "feed", "outcome", "exchanges"}}
         yield f"{row['partner']}/{row['feed']}: {row['exchanges']} {outcome_line(row['outcome'], rows)}"
     if any(row["outcome"] == "refused" for row in state["troubles"]):
-        yield f"Refused files lie below {workspace.root / 'var' / 'refused'}; mend one and hand it in again."
+        yield f"Refused files are in {workspace.root / 'var' / 'refused'}; correct them and hand them in again."
     for row in state["troubles"]:
         head = f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]})"
-        yield f"{head}, attempt {row['attempt']}: {row['reason'] or 'it died under way, and goes on'}"
+        yield f"{head}, attempt {row['attempt']}: {row['reason'] or 'interrupted; the next run resumes it'}"
     for row in state["breakers"]:
-        until = f", until {row['until']}" if row["state"] == "open" else ""
-        said = {"open": "is left alone", "half-open": "gets a probe next", "closed": "is still delivered to"}
-        yield f"breaker: {row['partner']} {said[row['state']]} after {row['failures']} failure(s) in a row{until}"
+        effect = {
+            "open": f"nothing is sent until {row['until']}",
+            "half-open": "the next request is a probe",
+            "closed": "requests are still sent",
+        }
+        head = f"circuit breaker of {row['partner']}: {row['state']} after {row['failures']} failure(s) in a row"
+        yield f"{head}; {effect[row['state']]}"
     for row in state["quarantine"]:
         yield f"quarantine: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]}): {row['rows']} row(s)"
 
 
 def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
-    """Waiting files per feed, exchanges per outcome, those not done, breakers, and rows in quarantine."""
+    """Return waiting files per feed, exchanges per outcome, those not done, breakers, and rows in quarantine."""
     from contextlib import closing
 
     from poc.delivery.circuit_breaker import CircuitBreaker
@@ -73,16 +77,13 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     from poc.text import format_utc
     from poc.transports.inbox import all_inbox_files, complete_files, unclaimed_files
 
-    inboxes = {
-        f"{partner}/{feed}": len(
-            complete_files(workspace.inbox(partner, feed), workspace.get_feed(partner, feed)[1], now)
-        )
-        for partner, feed in workspace.select_feeds(None)
-    }
-    there = len(all_inbox_files(workspace, None))
+    waiting: dict[str, int] = {}
+    for partner, feed_id in workspace.select_feeds(None):
+        _, feed = workspace.get_feed(partner, feed_id)
+        waiting[f"{partner}/{feed_id}"] = len(complete_files(workspace.inbox(partner, feed_id), feed, now))
     state: dict[str, Any] = {
-        "waiting": {k: n for k, n in inboxes.items() if n},
-        "settling": there - sum(inboxes.values()),
+        "waiting": {feed: count for feed, count in waiting.items() if count},
+        "settling": len(all_inbox_files(workspace, None)) - sum(waiting.values()),
         "strays": [str(path) for path in unclaimed_files(workspace)],
         "exchanges": [],
         "troubles": [],
@@ -95,8 +96,8 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
             state["quarantine"] = quarantined_exchanges(ledger)
             now_us = int(now.timestamp() * 1_000_000)
             for row in circuit_breakers(ledger):
-                stands = CircuitBreaker(row["failures"], row["opened_at_us"], row["until_us"], row["trips"])
-                row["state"] = stands.state(now_us)
-                row["until"] = None if stands.until_us is None else format_utc(stands.until_us)
+                breaker = CircuitBreaker(row["failures"], row["opened_at_us"], row["until_us"], row["trips"])
+                row["state"] = breaker.state(now_us)
+                row["until"] = None if breaker.until_us is None else format_utc(breaker.until_us)
                 state["breakers"].append(row)
     return state

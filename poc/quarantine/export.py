@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MARK = re.compile(rb"^#milepost ([0-9a-f]+) row ([0-9]+)(?::[^\r\n]*)?(\r?\n)", re.MULTILINE)
 
 
-def export(entry: ExchangeRecord, rows: Iterable[QuarantinedRow]) -> Iterator[bytes]:
+def export_rows(entry: ExchangeRecord, rows: Iterable[QuarantinedRow]) -> Iterator[bytes]:
     """Yield each row after its mark."""
     for row in rows:
         findings = "; ".join(finding.text() for finding in row.findings)

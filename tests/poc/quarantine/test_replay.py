@@ -14,7 +14,7 @@ from poc.contract.constraints import CompiledConstraint
 from poc.errors import BadInput
 from poc.ledger.ledger import ExchangeRecord, find_by_prefix
 from poc.quarantine import replay as replay_module
-from poc.quarantine.export import export, read_export
+from poc.quarantine.export import export_rows, read_export
 from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantinedRow, QuarantineStore
 from poc.service.exchange import exchange, resume
@@ -124,7 +124,7 @@ def test_mended_rows_are_sent_once(start_partner, make_prepared, ledger, broken)
     prepared = make_prepared(partner.url)
     first = exchange(prepared, broken, NOW, ledger)
     entry = find_by_prefix(ledger, first.exchange_id)
-    text = b"".join(export(entry, QuarantineStore(ledger, entry).rows())).decode()
+    text = b"".join(export_rows(entry, QuarantineStore(ledger, entry).rows())).decode()
     assert text.startswith(f"#milepost {entry.exchange_id} row 5: ")
     text = text.replace("2013,13,x,", "2013,1,1,").replace("UA,7,N14228,EWR,IAH,", "UA,7,N14228,EWR,IAH,227,")
     edits = read_export(text.encode(), entry)
@@ -324,7 +324,7 @@ def test_an_export_read_back_gives_the_very_bytes(originals):
         )
         for row, line in enumerate(originals, 1)
     ]
-    data = b"".join(export(ENTRY, held))
+    data = b"".join(export_rows(ENTRY, held))
     if held:
         assert read_export(data, ENTRY) == dict(enumerate(originals, 1))
     else:
@@ -344,7 +344,7 @@ def test_rows_in_utf_16_are_replayed(start_partner, make_prepared, ledger, broke
     path.write_text(broken.read_text(), encoding="utf-16")
     prepared = make_prepared(partner.url, dialect={"encoding": "utf-16"})
     entry = find_by_prefix(ledger, exchange(prepared, path, NOW, ledger).exchange_id)
-    text = b"".join(export(entry, QuarantineStore(ledger, entry).rows()))
+    text = b"".join(export_rows(entry, QuarantineStore(ledger, entry).rows()))
     text = text.replace("13,x,".encode("utf-16-le"), "1,1,".encode("utf-16-le"))
     done = replay(prepared, entry, path, read_export(text, entry), ledger, NOW)
     assert (done.replayed_rows, [bad.row for bad in done.still_rejected]) == ((5,), [7, 9])

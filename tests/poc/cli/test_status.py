@@ -1,0 +1,27 @@
+"""`milepost status`: waiting files, exchanges by outcome, and everything that needs a person."""
+
+import os
+import re
+
+
+def test_an_open_circuit_breaker_is_shown(make_cli):
+    """When deliveries fail in a row the breaker opens; `status` has its state and time, as text and as JSON."""
+    cli = make_cli({"faults": {"AA/flights/sample.csv": {"0": {"1": "unavailable"}}}})
+    cli.edit_partner("[feed.flights]", "[retry]\nbreaker_failures = 1\n\n[feed.flights]")
+    assert "12 rows in: 12 due" in cli.run("run", code=4)
+    output = cli.run("status")
+    assert re.search(
+        r"^circuit breaker of AA: open after 1 failure\(s\) in a row; "
+        r"nothing is sent until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$",
+        output,
+        re.MULTILINE,
+    )
+    assert re.search(r"^due: AA/flights sample.csv \(\w{8}\), attempt 1: .*answered 503; due at ", output, re.MULTILINE)
+    state = cli.json("status")
+    assert [(row["partner"], row["state"], row["failures"]) for row in state["breakers"]] == [("AA", "open", 1)]
+    assert [(row["file"], row["outcome"]) for row in state["troubles"]] == [("sample.csv", "due")]
+    other = cli.sample.with_name("other.csv")
+    other.write_text((cli.root / "var/archive/AA/flights/sample.csv").read_text().replace("2013,1,1,", "2013,1,2,"))
+    os.utime(other, (0, 0))
+    assert "nothing is sent to AA until" in cli.run("run", code=4)
+    assert cli.delivered() == []
