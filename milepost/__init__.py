@@ -1,1 +1,1 @@
-"""The `milepost` command, which joins poc, metrics, roadmap and dashboard; and the face for programs that embed it."""
+"""The `milepost` command, which joins poc, metrics, roadmap and dashboard; and the interface for embedding programs."""

@@ -1,6 +1,6 @@
-"""The `milepost` command: its subcommands by name, imported when they are called.
+"""The `milepost` command: its subcommands by name, each imported when it is called.
 
-Nothing heavy is imported before a command needs it, so that `milepost --help` answers at once.
+No large library is imported before a command needs it, so that `milepost --help` answers at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import click
 from milepost.context import WorkspaceContext
 from milepost.errors import describe_error
 
-#: Subcommands: name -> (module, attribute, what the help says of it).
+#: Subcommands: name -> (module, attribute, line in the help).
 COMMANDS = {
     "demo": (
         "milepost.demo",
@@ -24,23 +24,31 @@ COMMANDS = {
     "init": (
         "milepost.init_validate",
         "init",
-        "Make a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox.",
+        "Create a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox.",
     ),
     "serve": (
         "milepost.serve",
         "serve",
-        "Show the dashboard, exchange what arrives in the inboxes, collect, and judge once a day.",
+        "Show the dashboard, exchange files from the inboxes, collect, and judge once a day.",
     ),
     "validate": (
         "milepost.init_validate",
         "validate",
-        "Check every file of the workspace, and say what is wrong and what would be right.",
+        "Check every file of the workspace, and print each mistake with the valid choices.",
     ),
-    "run": ("poc.cli.run", "run", "Send what is due and exchange what waits in the inboxes."),
-    "status": ("poc.cli.status", "status", "Show what waits, what was exchanged, and what needs a person."),
-    "quarantine": ("poc.cli.quarantine", "quarantine", "Rows that were set aside: show, mend, replay or discard them."),
-    "outbox": ("poc.cli.outbox", "outbox", "Requests that are not confirmed, and what to do with them."),
-    "partner": ("poc.cli.practice_partner", "partner", "Start a practice partner that takes deliveries."),
+    "run": ("poc.cli.run", "run", "Send what is due and exchange the files in the inboxes."),
+    "status": (
+        "poc.cli.status",
+        "status",
+        "Show waiting files, exchanges by outcome, and everything that needs a person.",
+    ),
+    "quarantine": ("poc.cli.quarantine", "quarantine", "Show, export, replay or discard quarantined rows."),
+    "outbox": (
+        "poc.cli.outbox",
+        "outbox",
+        "List unconfirmed requests, and send them again, mark them as arrived or discard them.",
+    ),
+    "partner": ("poc.cli.practice_partner", "partner", "Start a practice partner that accepts deliveries."),
     "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and store the results."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),
 }
@@ -55,7 +63,7 @@ class LazyGroup(click.Group):
         return [*COMMANDS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a subcommand by its name; None where there is none."""
+        """Import a subcommand by its name; return None for an unknown name."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -78,10 +86,10 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             ctx.exit(130)
         except Exception as error:
-            said, code = describe_error(error)
+            message, code = describe_error(error)
             if code is None or isinstance(error, click.ClickException):
                 raise
-            click.echo(f"milepost: {said}", err=True)
+            click.echo(f"milepost: {message}", err=True)
             ctx.exit(code)
 
 
@@ -91,6 +99,6 @@ class LazyGroup(click.Group):
 )
 @click.version_option(package_name="milepost")
 @click.pass_context
-def main(context: click.Context, workspace: Path | None) -> None:
+def main(ctx: click.Context, workspace: Path | None) -> None:
     """Milepost moves data between a company and its partners, and measures what each step was worth."""
-    context.obj = WorkspaceContext(workspace)
+    ctx.obj = WorkspaceContext(workspace)

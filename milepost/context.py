@@ -1,4 +1,4 @@
-"""The workspace that a command runs in, each part read when it is first asked for."""
+"""The context of a command: its workspace, each part read when it is first used."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkspaceContext:
-    """What commands know of where they run; each part is read when it is first asked for."""
+    """The workspace of a command; each part is read when it is first used."""
 
     given: Path | None
 
     @property
     def folder(self) -> Path:
-        """What `-w` or `MILEPOST_WORKSPACE` names, or the folder one stands in; a workspace or not."""
+        """The folder given by `-w` or `MILEPOST_WORKSPACE`, or the current one; it need not be a workspace."""
         return (self.given or Path.cwd()).resolve()
 
     @cached_property
@@ -36,7 +36,7 @@ class WorkspaceContext:
 
     @property
     def name(self) -> str:
-        """What the workspace is called."""
+        """The name of the workspace."""
         return self.workspace.settings.name
 
     @property
@@ -46,20 +46,20 @@ class WorkspaceContext:
 
     @property
     def store(self) -> Path:
-        """The metrics database that this workspace is judged by."""
+        """The metrics database by which this workspace is judged."""
         return self.store_of(self.clock)
 
     def store_of(self, clock: str) -> Path:
-        """The metrics database of a clock; the two are never mixed."""
+        """Return the metrics database of a clock; the two clocks are never mixed."""
         return self.root / "var" / f"metrics-{clock}.db"
 
     @property
     def log_mapping(self) -> dict[str, Any]:
-        """How the logs of the user's own system are read: the table `[import]`, as it stands there."""
+        """The table `[import]` of milepost.toml, unparsed: how the logs of the user's own system are read."""
         return self.workspace.settings.import_
 
     def replayed(self) -> WorkspaceContext:
-        """The workspace that a replay runs in: this one on the replayed clock, else one of the airlines below `var`."""
+        """Return the workspace of a replay: this one on the replay clock, else one of the airlines below `var`."""
         if self.clock == "replay":
             return self
         from poc.config.scaffold import AIRLINES, create_workspace
@@ -77,7 +77,7 @@ class WorkspaceContext:
 
     @cached_property
     def built(self) -> int:
-        """The highest service level that stands."""
+        """The highest service level that is built."""
         from poc.pipeline.capabilities import HIGHEST_LEVEL
 
         return HIGHEST_LEVEL

@@ -1,19 +1,18 @@
-"""Errors of the command line: one line on stderr and an exit code."""
+"""Errors of the command line: each becomes one line on stderr and an exit code."""
 
 from __future__ import annotations
 
 import sqlite3
 
-#: What the system says of a place that cannot be used as asked.
+#: Errors of the operating system about a path that cannot be used.
 UNUSABLE_PATH = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
-
-#: Exit code of what may be tried again as it stands.
+#: Exit code of a command that can be repeated unchanged.
 BUSY = 75
 
 
 def describe_error(error: Exception) -> tuple[Exception, int | None]:
-    """What can be said of an error in one line, and its exit code; no code means that nobody foresaw it."""
+    """Return an error whose text is one line, and its exit code; None as the code of an unexpected error."""
     if isinstance(error, UNUSABLE_PATH):
         return CommandError(f"{error.filename}: {error.strerror}"), 2
     if isinstance(error, sqlite3.DatabaseError):
@@ -22,7 +21,7 @@ def describe_error(error: Exception) -> tuple[Exception, int | None]:
 
 
 def describe_database_error(error: sqlite3.DatabaseError) -> tuple[CommandError, int]:
-    """What a database's error means to whoever called, and the exit code."""
+    """Return a database error with the next step for the user, and its exit code."""
     from metrics.store.database import is_busy
 
     if is_busy(error):
@@ -33,6 +32,6 @@ def describe_database_error(error: sqlite3.DatabaseError) -> tuple[CommandError,
 
 
 class CommandError(Exception):
-    """Something asked of the front door that it does not do; the message says what it does."""
+    """A command cannot do what was asked; the message says what to do instead."""
 
     exit_code = 2

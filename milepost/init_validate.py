@@ -1,4 +1,4 @@
-"""`milepost init` and `milepost validate`."""
+"""`milepost init` and `milepost validate`: create a workspace, and check its files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
-    """Make a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
+    """Create a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
     from datetime import UTC, datetime
 
     from poc.config.scaffold import AIRLINES, create_workspace, put_sample_file
@@ -34,10 +34,10 @@ def init(folder: Path) -> None:
 
 @click.command()
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a partner's file instead, for editors.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the mistakes as JSON.")
 @click.pass_context
-def validate(context: click.Context, schema: bool, as_json: bool) -> None:
-    """Check every file of the workspace, and say what is wrong and what would be right."""
+def validate(ctx: click.Context, schema: bool, as_json: bool) -> None:
+    """Check every file of the workspace, and print each mistake with the valid choices."""
     import json
 
     from metrics.errors import BadInput
@@ -53,33 +53,33 @@ def validate(context: click.Context, schema: bool, as_json: bool) -> None:
     if schema:
         click.echo(json.dumps(Partner.model_json_schema(), indent=2))
         return
-    front: WorkspaceContext = context.obj
-    root = front.folder
-    found = find_problems(root)
-    with suppress(ExchangeError):  # a mistake in the rest of it has been found above
+    context: WorkspaceContext = ctx.obj
+    root = context.folder
+    problems = find_problems(root)
+    with suppress(ExchangeError):  # find_problems has reported it
         table = config_workspace.load_settings(root).import_
         try:
             _ = table and parse_mapping(table, str(root / "milepost.toml"))
         except BadInput as error:
-            found.append(str(error))
+            problems.append(str(error))
     try:
         plan = load_plan(root / "milestones.toml", block_days(_clock(root)))
     except PlanError as error:
-        found.append(str(error))
+        problems.append(str(error))
     if as_json:
-        click.echo(json.dumps({"workspace": str(root), "problems": found}, indent=2))
-        context.exit(2 if found else 0)
-    if found:
-        raise CommandError("\nmilepost: ".join(found))
-    feeds = len(front.workspace.select_feeds(None))
+        click.echo(json.dumps({"workspace": str(root), "problems": problems}, indent=2))
+        ctx.exit(2 if problems else 0)
+    if problems:
+        raise CommandError("\nmilepost: ".join(problems))
+    feeds = len(context.workspace.select_feeds(None))
     click.echo(
-        f"{root} is in order: {len(front.workspace.partners)} partner(s), {feeds} feed(s), "
+        f"{root} is in order: {len(context.workspace.partners)} partner(s), {feeds} feed(s), "
         f"{len(plan.milestones)} milestone(s)."
     )
 
 
 def _clock(root: Path) -> str:
-    """The clock of a workspace whose other files may be broken; the more lenient one where it cannot be read."""
+    """Return the clock of a workspace whose files may be invalid; the more lenient one where it cannot be read."""
     from poc.config.workspace import load_settings
     from poc.errors import BadInput
 

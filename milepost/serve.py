@@ -1,4 +1,4 @@
-"""`milepost serve`: the dashboard, and the work a running service does by itself."""
+"""`milepost serve`: the dashboard, and the background jobs of a running service."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from roadmap.model import Verdict
 
 
-#: Seconds until a job that found the database in use is tried again, where its next turn is far off.
+#: Seconds until a job that found the database in use is repeated, where its next turn is far off.
 RETRY_BUSY_S = 60.0
 
-
-#: Seconds for which the dashboard shows what it has read before it reads what came since.
+#: Seconds for which the dashboard shows a view before it reads newer data.
 VIEW_KEPT_S = 2.0
 
 
@@ -29,25 +28,25 @@ VIEW_KEPT_S = 2.0
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address; no other is served.")
 @click.option("--port", default=8765, show_default=True, help="0 takes a free one.")
 @click.pass_obj
-def serve(front: WorkspaceContext, host: str, port: int) -> None:
-    """Show the dashboard, exchange what arrives in the inboxes, collect, and judge once a day."""
+def serve(context: WorkspaceContext, host: str, port: int) -> None:
+    """Show the dashboard, exchange files from the inboxes, collect, and judge once a day."""
     from dashboard.server import address_of, listen
 
-    _ = front.workspace  # a mistake in it is told before anything is served
+    _ = context.workspace  # reports a mistake in it before anything is served
     listener = listen(host, port)
     click.echo(f"Dashboard: {address_of(listener)} (Ctrl-C ends it)")
-    sys.exit(serve_until_signal(front, listener))
+    sys.exit(serve_until_signal(context, listener))
 
 
-def judge_today(front: WorkspaceContext) -> list[Verdict]:
-    """Judge the milestones as of today, on the workspace's clock, and keep the evaluations."""
+def judge_today(context: WorkspaceContext) -> list[Verdict]:
+    """Judge the milestones as of today, on the workspace's clock, and store the evaluations."""
     from roadmap.cli.main import judge_workspace
 
-    return judge_workspace(front)
+    return judge_workspace(context)
 
 
-def background_jobs(front: WorkspaceContext, stop: Callable[[], bool]) -> dict[str, Callable[[], object]]:
-    """The work that a running service does by itself, one function a job."""
+def background_jobs(context: WorkspaceContext, stop: Callable[[], bool]) -> dict[str, Callable[[], object]]:
+    """Return the jobs of a running service by name, one function each."""
     from contextlib import closing
     from datetime import UTC, datetime
     from time import time_ns
@@ -57,21 +56,21 @@ def background_jobs(front: WorkspaceContext, stop: Callable[[], bool]) -> dict[s
     from metrics.store.database import open_store
     from poc.service.worker import InboxWorker
 
-    def say(line: str) -> None:
+    def report(line: str) -> None:
         click.echo(f"milepost: {line}", err=True)
 
     def collect_spool() -> None:
-        if front.workspace.spool.is_dir():
-            with closing(open_store(front.store_of("live"), "live")) as db:
-                collect(front.workspace.spool, db, time_ns() // 1000)
+        if context.workspace.spool.is_dir():
+            with closing(open_store(context.store_of("live"), "live")) as db:
+                collect(context.workspace.spool, db, time_ns() // 1000)
 
-    write_beside(front.store_of("live"))
-    inboxes = InboxWorker(front.workspace, lambda: datetime.now(UTC), front.release, stop, say)
-    return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge_today(front)}
+    write_beside(context.store_of("live"))
+    inboxes = InboxWorker(context.workspace, lambda: datetime.now(UTC), context.release, stop, report)
+    return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge_today(context)}
 
 
-def serve_until_signal(front: WorkspaceContext, listener: socket.socket) -> int:
-    """Serve the dashboard and do the jobs until a signal comes; what is under way is ended first.
+def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> int:
+    """Serve the dashboard and run the jobs until a signal comes; the current job is finished first.
 
     Returns:
         130 after Ctrl-C, 143 after SIGTERM.
@@ -82,44 +81,43 @@ def serve_until_signal(front: WorkspaceContext, listener: socket.socket) -> int:
     from dashboard.config import Config
     from dashboard.server import PeriodicJob, serve_with
 
-    told = threading.Event()
-    todo = background_jobs(front, told.is_set)
+    stop = threading.Event()
+    jobs = background_jobs(context, stop.is_set)
     config = Config(
-        store=front.store,
-        milestones=front.milestones,
-        built=front.built,
-        workspace_name=front.workspace.settings.name,
-        clock=front.clock,
+        store=context.store,
+        milestones=context.milestones,
+        built=context.built,
+        workspace_name=context.workspace.settings.name,
+        clock=context.clock,
         today=lambda: datetime.now(UTC).date(),
         now=lambda: datetime.now(UTC),
-        spool=front.workspace.spool if front.clock == "live" else None,
+        spool=context.workspace.spool if context.clock == "live" else None,
         keep_s=VIEW_KEPT_S,
     )
-    turns = {  # what is judged has been collected
-        "exchange": PeriodicJob(work=reporting_errors(todo["exchange"]), every_s=5, first_s=0),
-        "collect": PeriodicJob(work=reporting_errors(todo["collect"]), every_s=2, first_s=1),
-        "judge": PeriodicJob(
-            work=reporting_errors(todo["judge"], told.wait), every_s=86_400, first_s=3
-        ),  # the others soon have another
+    periodic_jobs = {  # in this order at the start, so that the judge sees collected runs
+        "exchange": PeriodicJob(work=reporting_errors(jobs["exchange"]), every_s=5, first_s=0),
+        "collect": PeriodicJob(work=reporting_errors(jobs["collect"]), every_s=2, first_s=1),
+        # only the judge waits for a busy database: the next turn of the others comes soon
+        "judge": PeriodicJob(work=reporting_errors(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
     }
-    return serve_with(config, listener, turns, told)
+    return serve_with(config, listener, periodic_jobs, stop)
 
 
 def reporting_errors(job: Callable[[], object], pause: Callable[[float], bool] | None = None) -> Callable[[], None]:
-    """The job, saying on stderr in one line what it could not do; it is tried again at its next turn.
+    """Return the job with its expected errors printed to stderr, one line each; its next turn tries again.
 
-    With a `pause` (seconds in, whether to stop out) a job that found the database in use is tried again after
-    `SOON_S`, until it was done or the pause says to stop.
+    With `pause`, which waits for seconds and returns whether to stop, a job that found the database in use is repeated
+    after `RETRY_BUSY_S`, until it succeeds or the pause returns True.
     """
 
     def turn() -> int | None:
         try:
             job()
         except Exception as error:
-            said, code = describe_error(error)
+            message, code = describe_error(error)
             if code is None:
                 raise
-            click.echo(f"milepost: {said}", err=True)
+            click.echo(f"milepost: {message}", err=True)
             return code
         return None
 

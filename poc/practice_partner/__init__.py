@@ -1,1 +1,1 @@
-"""A partner to practise on, which misbehaves by a plan."""
+"""A practice partner: a real HTTP server that injects faults by a plan."""

@@ -19,10 +19,10 @@ from poc.practice_partner.state import PartnerState
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until the standard input ends or SIGTERM comes."""
-    parser = argparse.ArgumentParser(prog="python -m poc.partner_double", description="A partner to practise on.")
-    parser.add_argument("--plan", type=Path, help="JSON file of faults; without it the partner behaves")
-    parser.add_argument("--keep", type=Path, required=True, help="folder for what is accepted")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser = argparse.ArgumentParser(prog="python -m poc.practice_partner", description="Run a practice partner.")
+    parser.add_argument("--plan", type=Path, help="JSON file of faults; without it there are none")
+    parser.add_argument("--keep", type=Path, required=True, help="folder for accepted deliveries")
+    parser.add_argument("--port", type=int, default=0, help="port on loopback; 0 takes a free one")
     options = parser.parse_args(arguments)
     plan = json.loads(options.plan.read_text("utf-8")) if options.plan else {}
     partner = PartnerState(plan, options.keep)

@@ -1,24 +1,24 @@
-"""A partner to practise on: a real HTTP server on loopback that keeps what it accepts and misbehaves by a plan.
+"""The practice partner: a real HTTP server on loopback that stores what it accepts and injects faults by a plan.
 
-`POST /<namespace>/<partner>/<feed>` takes JSON Lines or CSV (`text/csv`) and appends them as they come to
+`POST /<namespace>/<partner>/<feed>` accepts JSON Lines or CSV (`text/csv`) and appends them unchanged to
 `KEEP/<namespace>/<partner>/<feed>.jsonl` or `.csv`. The plan is a JSON file:
 
     {"faults": {"AA/flights/2013-W05.csv": {"0": {"1": "unavailable"}}}, "down": {"AA": ["2013-03-05"]},
      "ignores_keys": ["AA"], "wait_s": 60}
 
-reads: the first time a namespace sends slot 0 (rows 1 to 500) of that file, answer 503; on that day AA takes nothing;
-AA does not look at an `Idempotency-Key`; whoever is told to wait is told 60 s. The faults:
+means: answer 503 the first time a namespace sends slot 0 (rows 1 to 500) of that file; on that day AA accepts nothing;
+AA ignores an `Idempotency-Key`; a `Retry-After` is 60 s. The faults:
 
     unavailable 503 | error 500 | bad-request 400 | gone 410 | wait-seconds, wait-date 429 with Retry-After
-    reset           the connection breaks before the body is in, and nothing is held
-    hang            no answer until the sender gives up, and nothing is held
-    answer-lost     the body is held, and the connection closes without an answer
-    kill            the body is held, and the answer waits until the sender has been killed
+    reset           the connection breaks before the body has arrived, and nothing is stored
+    hang            no answer until the sender gives up, and nothing is stored
+    answer-lost     the body is stored, and the connection closes without an answer
+    kill            the body is stored, and the answer waits until the sender has been killed
 
-A body that came with an `Idempotency-Key` is held once: the same key with the same body is answered 200 again, with
-another body 422. A refused request leaves no trace of its key. `Date`, where sent, is the sender's time, by which
-wait-date counts, as a sender may live in a replay. `PUT /-/today` with an ISO date says which day it is. The server
-ends when its standard input does.
+A body with an `Idempotency-Key` is stored once: the same key with the same body is answered 200 again, with another
+body 422. A refused request leaves its key unused. A `Date` header is the sender's time, from which wait-date counts, as
+a sender may run in a replay. `PUT /-/today` with an ISO date sets the current day. The server ends when its standard
+input ends.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ if TYPE_CHECKING:
     from poc.practice_partner.state import PartnerState
 
 
-#: Seconds that a request is held at the most, for a sender that waits without end.
+#: Longest wait inside a request, in seconds, for a sender that waits without end.
 MAX_WAIT_S = 10.0
 
 
-#: Where deliveries go: a namespace, a partner and a feed, each a plain name.
+#: The path of a delivery: a namespace, a partner and a feed, each a plain name.
 DELIVERY_PATH = re.compile(
     r"/[A-Za-z0-9@#_-][A-Za-z0-9@#._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*/[A-Za-z0-9_-][A-Za-z0-9._-]*"
 )
 
 
-#: What an `Idempotency-Key` may be: a string in quotes, as its draft has it, or a bare word.
+#: A valid `Idempotency-Key`: a string in quotes, as in its draft, or a bare word.
 IDEMPOTENCY_KEY = re.compile(r'"[ !#-~]{1,255}"|[!#-~]{1,255}')
 
 
-#: Faults that are a plain answer, and no more.
+#: Faults that are only an answer: status and title.
 ERROR_RESPONSES = {
     "unavailable": ("503 Service Unavailable", "the partner is down"),
     "error": ("500 Internal Server Error", "the partner failed"),
@@ -65,7 +65,7 @@ ERROR_RESPONSES = {
 }
 
 
-#: Name of the file that stands in a namespace's folder while a sender is to be killed; removed once it is dead.
+#: The file in a namespace's folder while a sender is to be killed; the harness removes it once the sender is dead.
 KILL_MARK = "under-way"
 
 
@@ -73,21 +73,21 @@ class PartnerTask(WSGITask):
     """A request whose application may drop the connection."""
 
     def get_environment(self) -> dict[str, Any]:
-        """The WSGI environment, with a way to leave the sender without an answer."""
+        """Return the WSGI environment, with a function that closes the connection without an answer."""
         environment: dict[str, Any] = super().get_environment()
-        environment["partner_double.drop"] = self.channel.drop
+        environment["practice_partner.drop"] = self.channel.drop
         return environment
 
 
 class PartnerChannel(HTTPChannel):
-    """A connection that can break while a body is coming in."""
+    """A connection that can break while a body is arriving."""
 
     task_class = PartnerTask
 
     def received(self, data: bytes) -> bool:
-        """Take bytes in; where the plan says so, reset the connection once the head is there and the body is not."""
+        """Receive bytes; if the plan says so, reset the connection after the head and before the end of the body."""
         took = bool(super().received(data))
-        request: Any = self.request  # type: ignore[has-type] # still coming in; None once it is whole
+        request: Any = self.request  # type: ignore[has-type] # still arriving; None once it is complete
         if request is not None and request.headers_finished and not request.completed:
             partner: PartnerState = self.server.partner
             file, slot = unquote(request.headers.get("MILEPOST_FILE", "")), request.headers.get("MILEPOST_SLOT", "0")
@@ -101,7 +101,7 @@ class PartnerChannel(HTTPChannel):
         return took
 
     def drop(self, *, reset: bool) -> None:
-        """Close the connection without an answer; `reset` makes the other side see it as an error at once."""
+        """Close the connection without an answer; with `reset` the other side gets an error at once."""
         connection: Any = self.socket
         if reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -112,13 +112,13 @@ class PartnerChannel(HTTPChannel):
 
 
 class PartnerApplication:
-    """The partner's WSGI door; as little work a request as can be."""
+    """The partner's WSGI application, with as little work per request as possible."""
 
     def __init__(self, partner: PartnerState) -> None:
         self.partner = partner
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Take a delivery, or set the day."""
+        """Handle a delivery, or set the day."""
         path, body = environ["PATH_INFO"], environ["wsgi.input"].read()
         if path == "/-/today" and environ["REQUEST_METHOD"] == "PUT":
             self.partner.today = body.decode()
@@ -131,34 +131,36 @@ class PartnerApplication:
             status, title = ERROR_RESPONSES[fault]
             return respond(start_response, status, title=title)
         if fault in {"wait-seconds", "wait-date"}:
-            until = [("Retry-After", self._wait(fault, environ))]
-            return respond(start_response, "429 Too Many Requests", until, "too many requests")
+            headers = [("Retry-After", self._retry_after(fault, environ))]
+            return respond(start_response, "429 Too Many Requests", headers, "too many requests")
         if fault in {"hang", "reset"}:
             if fault == "reset":
-                environ["partner_double.drop"](reset=True)
+                environ["practice_partner.drop"](reset=True)
             wait_until(
                 environ["waitress.client_disconnected"]
             )  # the connection's own thread closes it, before any answer
             return respond(start_response, "503 Service Unavailable", title="too late")
-        return self._take(path, body, fault, environ, start_response)
+        return self._store(path, body, fault, environ, start_response)
 
-    def _wait(self, fault: str, environ: dict[str, Any]) -> str:
+    def _retry_after(self, fault: str, environ: dict[str, Any]) -> str:
         if fault == "wait-seconds":
             return f"{self.partner.wait_s:.0f}"
         began_s = sender_time_s(environ.get("HTTP_DATE", ""))
         return formatdate(math.ceil(began_s + self.partner.wait_s), usegmt=True)
 
-    def _take(
+    def _store(
         self, path: str, body: bytes, fault: str, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
         if key and not IDEMPOTENCY_KEY.fullmatch(key):
-            return respond(start_response, "400 Bad Request", title="Idempotency-Key is no string of 1 to 255 signs")
+            return respond(
+                start_response, "400 Bad Request", title="Idempotency-Key is not a string of 1 to 255 characters"
+            )
         suffix = ".csv" if environ.get("CONTENT_TYPE", "").startswith("text/csv") else ".jsonl"
         if not self.partner.take(path, body, suffix, key.strip('"')):
             return respond(start_response, "422 Unprocessable Content", title="this Idempotency-Key had another body")
         if fault == "answer-lost":
-            environ["partner_double.drop"](reset=False)
+            environ["practice_partner.drop"](reset=False)
         if fault == "kill":
             mark = self.partner.keep / path.split("/")[1] / KILL_MARK
             mark.touch()
@@ -166,10 +168,10 @@ class PartnerApplication:
         return respond(start_response, "200 OK")
 
 
-def sender_time_s(told: str) -> float:
-    """Seconds since 1970 by the sender's `Date`; by the clock where it tells none."""
+def sender_time_s(date_header: str) -> float:
+    """Return the sender's time in seconds since 1970; the current time without a valid `Date` header."""
     try:
-        return parsedate_to_datetime(told).timestamp()
+        return parsedate_to_datetime(date_header).timestamp()
     except (ValueError, TypeError):
         return time.time()
 
@@ -177,15 +179,15 @@ def sender_time_s(told: str) -> float:
 def respond(
     start_response: Callable[..., Any], status: str, headers: list[tuple[str, str]] | None = None, title: str = ""
 ) -> list[bytes]:
-    """An answer; what went wrong as RFC 9457 problem+json. It tells its length, so that the connection is kept."""
+    """Send an answer, an error as RFC 9457 problem+json. It has a Content-Length, so that the connection stays open."""
     body = json.dumps({"title": title, "status": int(status[:3])}).encode() if title else b""
-    kind = [("Content-Type", "application/problem+json")] if title else []
-    start_response(status, [*kind, ("Content-Length", str(len(body))), *(headers or [])])
+    content_type = [("Content-Type", "application/problem+json")] if title else []
+    start_response(status, [*content_type, ("Content-Length", str(len(body))), *(headers or [])])
     return [body]
 
 
-def wait_until(over: Callable[[], bool]) -> None:
-    """Wait until something is over, ten seconds at the most."""
-    until = time.monotonic() + MAX_WAIT_S
-    while not over() and time.monotonic() < until:
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, at most `MAX_WAIT_S`."""
+    deadline = time.monotonic() + MAX_WAIT_S
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)

@@ -1,7 +1,7 @@
-"""What the practice partner knows and holds: its plan, what came, and by which keys.
+"""The state of the practice partner: its plan of faults, the stored deliveries, and their idempotency keys.
 
-Beside what it holds of a feed stands `FEED.keys`, a line a key: suffix, offset and size of the body that came with it.
-A double that is started again on the same folder so knows the keys it has seen.
+Beside the deliveries of a feed is `FEED.keys`, one line per key: suffix, offset and size of the body that came with it.
+A partner that is restarted on the same folder so knows the keys it has seen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PartnerState:
-    """What the partner knows: its plan, which day it is, how often each slot came, what it holds, and by which keys."""
+    """The plan, the current day, how often each slot was sent, the stored deliveries and their keys."""
 
     def __init__(self, plan: Mapping[str, Any], keep: Path) -> None:
         self.keep = keep
@@ -25,46 +25,48 @@ class PartnerState:
         self._faults = plan.get("faults", {})
         self._down = plan.get("down", {})
         self._ignores_keys = frozenset(plan.get("ignores_keys", ()))
-        self._came: dict[tuple[str, str, str], int] = {}
-        self._keys: dict[str, dict[str, tuple[str, int, int]]] = {}  # of a place: where the body of a key is held
+        self._times_sent: dict[tuple[str, str, str], int] = {}
+        self._keys: dict[str, dict[str, tuple[str, int, int]]] = {}  # by path and key: suffix, offset, size of a body
         self._lock = threading.Lock()
 
     def fault(self, path: str, file: str, slot: str, *, count: bool) -> str:
-        """What happens to the request that is coming in; `count` notes that it came."""
+        """Return the fault of the current request, empty for none; `count` counts the request."""
         _, namespace, partner, feed = path.split("/")
         if self.today in self._down.get(partner, ()):
             return "unavailable"
         name = f"{partner}/{feed}/{file}"
         with self._lock:
-            nth = self._came.get((namespace, name, slot), 0) + 1
+            nth = self._times_sent.get((namespace, name, slot), 0) + 1
             if count:
-                self._came[namespace, name, slot] = nth
+                self._times_sent[namespace, name, slot] = nth
         return str(self._faults.get(name, {}).get(slot, {}).get(str(nth), ""))
 
     def take(self, path: str, body: bytes, suffix: str, key: str) -> bool:
-        """Keep what was sent, once where it came with a key; False where the key stands for another body.
+        """Store a body, once if it has a key; return False if the key was used with another body.
 
-        No digest is taken: where a key comes again, what is held by it is read again. That keeps requests cheap.
+        A repeated key is compared by reading the stored body again, so that no request needs a digest.
         """
-        place = f"{self.keep}{path}"
+        target = f"{self.keep}{path}"
         with self._lock:
             if not key or path.split("/")[2] in self._ignores_keys:
-                append(place + suffix, body)
+                append(target + suffix, body)
                 return True
             if path not in self._keys:
-                self._keys[path] = read_keys(Path(place + ".keys"))
-            known = self._keys[path].get(key)
-            if known is None:
-                known = self._keys[path][key] = (suffix, append(place + suffix, body), len(body))
-                append(place + ".keys", f"{known[0]} {known[1]} {known[2]} {key}\n".encode())
+                self._keys[path] = read_keys(Path(target + ".keys"))
+            stored = self._keys[path].get(key)
+            if stored is None:
+                offset = append(target + suffix, body)
+                self._keys[path][key] = (suffix, offset, len(body))
+                append(target + ".keys", f"{suffix} {offset} {len(body)} {key}\n".encode())
                 return True
-        with Path(place + known[0]).open("rb") as held:
-            held.seek(known[1])
-            return known[0] == suffix and held.read(known[2]) == body
+        stored_suffix, offset, size_bytes = stored
+        with Path(target + stored_suffix).open("rb") as file:
+            file.seek(offset)
+            return stored_suffix == suffix and file.read(size_bytes) == body
 
 
 def append(path: str, data: bytes) -> int:
-    """Write at a file's end; returns where that was. The system's own calls, as this is done for every request."""
+    """Append to a file, and return the offset. Uses system calls directly, as every request does this."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     try:
         fd = os.open(path, flags, 0o644)
@@ -81,7 +83,7 @@ def append(path: str, data: bytes) -> int:
 
 
 def read_keys(path: Path) -> dict[str, tuple[str, int, int]]:
-    """The keys that an earlier run of the double has written down for a place."""
+    """Return the keys that an earlier run of the partner has stored for a feed."""
     lines = path.read_text("ascii").splitlines() if path.exists() else []
-    parts = (line.split(" ", 3) for line in lines)
-    return {key: (suffix, int(offset), int(size)) for suffix, offset, size, key in parts}
+    columns = (line.split(" ", 3) for line in lines)
+    return {key: (suffix, int(offset), int(size)) for suffix, offset, size, key in columns}

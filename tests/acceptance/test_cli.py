@@ -230,7 +230,7 @@ def test_a_file_that_belongs_to_no_feed_is_told(workspace):
     told = milepost("-w", workspace, "status").output
     assert f"belongs to no feed: {stray}" in told
     assert "notes.txt" in told
-    assert "1 file(s) changed a moment ago and are left until they settle." in told
+    assert "1 file(s) changed a moment ago and wait until they settle." in told
     assert "2 file(s) belong to no feed" in milepost("-w", workspace, "run").stderr
 
 
