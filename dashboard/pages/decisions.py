@@ -33,7 +33,7 @@ def told(db: Database, seen: View) -> dict[str, Any]:
     return {
         "made": decisions.decision_rows(seen, decisions.decisions_by_milestone(db, seen.today)),
         "advice": advice,
-        "asking": tuple(one for one in advice if one.asks),
+        "asking": tuple(one for one in advice if one.needs_decision),
     }
 
 

@@ -48,11 +48,11 @@ def told(db: Database, seen: View) -> dict[str, Any]:
     )
     advice = {one.code: one for one in seen.cached(advice_rows)}
     return {
-        "stones": sorted(every, key=lambda stone: not advice[stone.code].asks),
+        "stones": sorted(every, key=lambda stone: not advice[stone.code].needs_decision),
         "open": [stone for stone in every if stone.status != "proven"],
         "advice": advice,
         "nothing": describe_nothing_pending(tuple(advice.values())),
-        "asking": tuple(one for one in advice.values() if one.asks),
+        "asking": tuple(one for one in advice.values() if one.needs_decision),
     }
 
 

@@ -162,7 +162,7 @@ def _switch(found: Query, rows: tuple[FeedRow, ...]) -> list[tuple[str, int, str
     asked, partner = found.value("state", "all"), found.value("partner") or None
     counts = feed_rows.count_states(rows)
     offered: list[tuple[str, int, str | None, bool]] = [("All", len(rows), None, asked == "all")]
-    offered += [(state.said.capitalize(), many, state.name, asked == state.name) for state, many in counts]
+    offered += [(state.label.capitalize(), many, state.name, asked == state.name) for state, many in counts]
     return [(said, many, here("partners.page", state=name, partner=partner), on) for said, many, name, on in offered]
 
 

@@ -122,7 +122,7 @@ def grid_marks(
     query = f"?as_of={view.as_of}" if view.as_of else ""
     return {
         (row.partner, row.feed): Markup("").join(
-            MARK.format(look=mark.look, href=f"{RUNS}/{mark.id}{query}", label=mark.label) for mark in row.marks
+            MARK.format(look=mark.css_class, href=f"{RUNS}/{mark.id}{query}", label=mark.label) for mark in row.marks
         )
         for row in view.cached(grid_rows, sides, faults)
     }

@@ -1,6 +1,6 @@
-"""What the numbers alone advise about each milestone today, and where somebody has yet to decide.
+"""The computed advice on each milestone today, and whether a decision is needed.
 
-The advice is the roadmap's. A page shows it with the command that would record it, and decides nothing.
+The advice is the roadmap's. A page shows it with the command that would record a decision; it records none itself.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from dashboard.presenters import decisions
 from dashboard.queries.verdicts import verdicts_without_decisions
 from roadmap.judge.advice import decision_needed
-from roadmap.wording import text as wording_text
-from roadmap.wording import verdicts as roadmap_words
 from roadmap.wording.decisions import decision_text
+from roadmap.wording.text import sentence
+from roadmap.wording.verdicts import STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,74 +28,75 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdviceRow:
-    """What the numbers alone say about one milestone today, and what stands."""
+    """The computed advice on one milestone today, and its last decision."""
 
     code: str
     title: str
     status: str
-    status_said: str
-    choice: str  #: what is advised: "change"
-    text: str  #: the same as a sentence with its reason
-    stands: str  #: the last decision; "" where nobody decided
-    asks: bool  #: whether somebody has to decide, and nobody has on these findings
+    status_text: str
+    choice: str  #: the advised choice: "change"
+    text: str  #: the advice as a sentence with its reason
+    last_decision: str  #: "" where nothing was decided
+    needs_decision: bool  #: whether a decision is needed, and none was taken on today's findings
 
     @property
     def command(self) -> str:
-        """What would record the choice that is advised."""
+        """The command that records the advised choice."""
         return f"milepost roadmap decide {self.code} {self.choice} --owner NAME --why TEXT"
 
 
-def advice_rows(db: Database, seen: View) -> tuple[AdviceRow, ...]:
-    """What is advised on each milestone of a view, in the plan's order."""
-    taken = decisions.decisions_by_milestone(db, seen.today)
+def advice_rows(db: Database, view: View) -> tuple[AdviceRow, ...]:
+    """Return the advice on each milestone of a view, in the plan's order."""
+    recorded = decisions.decisions_by_milestone(db, view.today)
     return tuple(
-        _advice_row(db, verdict, taken.get(verdict.code, ()), seen.today)
-        for verdict in seen.cached(verdicts_without_decisions)
+        _advice_row(db, verdict, recorded.get(verdict.code, ()), view.today)
+        for verdict in view.cached(verdicts_without_decisions)
     )
 
 
-def pressing_first(every: Sequence[AdviceRow]) -> tuple[AdviceRow, ...]:
-    """Those first on which somebody has to decide; else in the order given."""
-    return tuple(sorted(every, key=lambda one: not one.asks))
+def pressing_first(rows: Sequence[AdviceRow]) -> tuple[AdviceRow, ...]:
+    """Return the rows that need a decision first, otherwise in their order."""
+    return tuple(sorted(rows, key=lambda row: not row.needs_decision))
 
 
-def describe_nothing_pending(every: Sequence[AdviceRow]) -> str:
-    """What to say where nobody has to decide anything."""
-    if all(one.choice == "continue" for one in every):
-        return "Nothing now: the numbers advise to go on with every milestone."
-    return "Nothing now: wherever the numbers ask for more than to go on, somebody has decided."
+def describe_nothing_pending(rows: Sequence[AdviceRow]) -> str:
+    """Return the text for a page where no decision is needed."""
+    if all(row.choice == "continue" for row in rows):
+        return "Nothing now: the numbers advise to continue every milestone."
+    return "Nothing now: wherever the numbers advise anything but to continue, a decision was recorded."
 
 
-def _advice_row(db: Database, verdict: Verdict, taken: Sequence[RecordedDecision], today: date) -> AdviceRow:
+def _advice_row(db: Database, verdict: Verdict, recorded: Sequence[RecordedDecision], today: date) -> AdviceRow:
     return AdviceRow(
         code=verdict.code,
         title=verdict.title,
         status=verdict.status,
-        status_said=roadmap_words.STATUS[verdict.status],
+        status_text=STATUS[verdict.status],
         choice=verdict.advice.choice,
-        text=wording_text.sentence(verdict.advice.text),
-        stands=_describe_last(taken),
-        asks=decision_needed(verdict.status, verdict.advice) and not _is_answered(db, verdict, taken, today),
+        text=sentence(verdict.advice.text),
+        last_decision=_describe_last(recorded),
+        needs_decision=decision_needed(verdict.status, verdict.advice)
+        and not _is_answered(db, verdict, recorded, today),
     )
 
 
-def _is_answered(db: Database, verdict: Verdict, taken: Sequence[RecordedDecision], today: date) -> bool:
-    """Whether the last decision answers what is found today: it holds, or was taken on the same findings."""
-    if not taken:
+def _is_answered(db: Database, verdict: Verdict, recorded: Sequence[RecordedDecision], today: date) -> bool:
+    """Return whether the last decision holds today, or was taken on today's findings with no other ones in between."""
+    if not recorded:
         return False
-    last = taken[-1]
+    last = recorded[-1]
     if last.decision.holds(today):
         return True
-    found = (last.verdict.get("status"), (last.verdict.get("advice") or {}).get("choice"))
-    if found != (verdict.status, verdict.advice.choice):
+    findings = (last.verdict.get("status"), (last.verdict.get("advice") or {}).get("choice"))
+    if findings != (verdict.status, verdict.advice.choice):
         return False
     sql = "SELECT EXISTS (SELECT 1 FROM evaluation WHERE code = ? AND as_of > ? AND as_of <= ? AND status != ?)"
-    between = (verdict.code, last.decision.as_of.isoformat(), today.isoformat(), verdict.status)
-    return not db.execute(sql, between).fetchone()[0]  # it was otherwise in between
+    values = (verdict.code, last.decision.as_of.isoformat(), today.isoformat(), verdict.status)
+    return not db.execute(sql, values).fetchone()[0]
 
 
-def _describe_last(taken: Sequence[RecordedDecision]) -> str:
-    if not taken:
+def _describe_last(recorded: Sequence[RecordedDecision]) -> str:
+    if not recorded:
         return ""
-    last = taken[-1].decision
+    last = recorded[-1].decision
     return decision_text(last.choice, last.owner, until=last.until, as_of=last.as_of)

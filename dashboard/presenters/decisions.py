@@ -1,4 +1,4 @@
-"""Decisions in words: who decided what, on which evidence, and what the numbers alone had advised then."""
+"""Recorded decisions as rows: who decided what, on which evidence, and what the numbers advised then."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from metrics.measures.registry import MEASURES
 from roadmap.records.decisions import recorded_decisions
 from roadmap.wording import dates, gains, numbers
-from roadmap.wording import verdicts as roadmap_words
 from roadmap.wording.decisions import DECIDED, until_text
 from roadmap.wording.gains import under_faults
+from roadmap.wording.verdicts import STATUS, VERDICT, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,95 +26,95 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRow:
-    """One decision in words, with the evidence frozen in it."""
+    """One decision as text, with the evidence that was recorded with it."""
 
     id: int
     code: str
     title: str  #: of the milestone, as it was called then
     in_plan: bool
     choice: str
-    said: str  #: "paused until 30 Jun 2013"
+    text: str  #: "paused until 30 Jun 2013"
     owner: str
     as_of: date
     why: str
     status: str  #: as computed then; "" where it was not recorded
-    status_said: str
+    status_text: str
     gain: str
-    found: tuple[str, ...]  #: each criterion as of then
+    criteria: tuple[str, ...]  #: each as it was judged then
     sha256: str  #: of the evidence; "" where it was not recorded
     advice: str
-    agrees: bool | None  #: whether what was chosen is what was advised; None: no advice was recorded
+    agrees: bool | None  #: whether the choice is the advice; None where no advice was recorded
 
     @property
-    def on(self) -> str:
-        """The day as people read it."""
+    def day(self) -> str:
+        """The day of the decision as text."""
         return dates.day(self.as_of)
 
 
 def decisions_by_milestone(db: Database, today: date) -> dict[str, tuple[RecordedDecision, ...]]:
-    """All decisions until a day, by milestone; those on milestones that left the plan too."""
+    """Return all decisions until a day by milestone, including milestones that left the plan."""
     codes = db.execute("SELECT DISTINCT code FROM decision WHERE as_of <= ? ORDER BY code", (today.isoformat(),))
     return {code: recorded_decisions(db, code, today) for (code,) in codes.fetchall()}
 
 
-def last_decisions(taken: Mapping[str, tuple[RecordedDecision, ...]]) -> dict[str, Decision]:
-    """The last decision on each milestone."""
-    return {code: every[-1].decision for code, every in taken.items() if every}
+def last_decisions(by_milestone: Mapping[str, tuple[RecordedDecision, ...]]) -> dict[str, Decision]:
+    """Return the last decision on each milestone."""
+    return {code: decisions[-1].decision for code, decisions in by_milestone.items() if decisions}
 
 
-def decision_rows(view: View, taken: Mapping[str, tuple[RecordedDecision, ...]]) -> tuple[DecisionRow, ...]:
-    """Every decision in words, the newest first."""
+def decision_rows(view: View, by_milestone: Mapping[str, tuple[RecordedDecision, ...]]) -> tuple[DecisionRow, ...]:
+    """Return every decision as a row, the newest first."""
     titles = {milestone.code: milestone.title for milestone in view.plan.milestones}
-    every = [(one.decision.as_of, one.decision.id, code, one) for code, all_of in taken.items() for one in all_of]
-    every.sort(key=lambda entry: entry[:2], reverse=True)
-    return tuple(decision_row(code, titles.get(code), one) for _, _, code, one in every)
+    pairs = [(code, recorded) for code, decisions in by_milestone.items() for recorded in decisions]
+    pairs.sort(key=lambda pair: (pair[1].decision.as_of, pair[1].decision.id), reverse=True)
+    return tuple(decision_row(code, titles.get(code), recorded) for code, recorded in pairs)
 
 
-def decision_row(code: str, title: str | None, taken: RecordedDecision) -> DecisionRow:
-    """One decision in words; `title` is what the plan calls its milestone now, None where it has none."""
-    decision, then = taken.decision, taken.verdict
+def decision_row(code: str, title: str | None, recorded: RecordedDecision) -> DecisionRow:
+    """Return one decision as a row; `title` is the milestone's present title, None if it left the plan."""
+    decision, then = recorded.decision, recorded.verdict
     status = str(then.get("status") or "")
     advised = then.get("advice") or {}
-    choice = str(advised.get("choice") or taken.advice.partition(":")[0])
+    choice = str(advised.get("choice") or recorded.advice.partition(":")[0])
     return DecisionRow(
         id=decision.id,
         code=code,
         title=str(then.get("title") or title or ""),
         in_plan=title is not None,
         choice=decision.choice,
-        said=DECIDED.get(decision.choice, decision.choice) + until_text(decision.until),
+        text=DECIDED.get(decision.choice, decision.choice) + until_text(decision.until),
         owner=decision.owner,
         as_of=decision.as_of,
         why=decision.why,
         status=status,
-        status_said=roadmap_words.STATUS.get(status, status),
+        status_text=STATUS.get(status, status),
         gain=_describe_gain(then),
-        found=tuple(_describe_criterion(metric) for metric in then.get("metrics", ())),
-        sha256=taken.evaluation_sha256 or "",
-        advice=taken.advice,
+        criteria=tuple(_describe_criterion(metric) for metric in then.get("metrics", ())),
+        sha256=recorded.evaluation_sha256 or "",
+        advice=recorded.advice,
         agrees=choice == decision.choice if choice else None,
     )
 
 
 def _describe_gain(then: Mapping[str, Any]) -> str:
-    timed = next((m for m in then.get("metrics", ()) if m["name"] == "busy_time_saved"), None)
-    if timed is None or timed.get("estimate") is None:
+    metric = next((m for m in then.get("metrics", ()) if m["name"] == "busy_time_saved"), None)
+    if metric is None or metric.get("estimate") is None:
         return "not measured"
-    low, high = timed.get("low"), timed.get("high")
-    said = gains.gained(timed["estimate"], low, high, timed["target"])
+    low, high = metric.get("low"), metric.get("high")
+    gain = gains.gained(metric["estimate"], low, high, metric["target"])
     return (
-        f"{said}, likely {numbers.span(low, high, timed['target'])}"
+        f"{gain}, likely {numbers.span(low, high, metric['target'])}"
         if low is not None and high is not None
-        else f"{said}, no range yet"
+        else f"{gain}, no range yet"
     )
 
 
 def _describe_criterion(metric: Mapping[str, Any]) -> str:
-    """A criterion as it was judged then."""
+    """Return a criterion as it was judged then."""
     measure = MEASURES.get(metric["name"])
     title = measure.title if measure else metric["name"]
-    goal = roadmap_words.target_text(metric["direction"], metric["target"], metric["unit"])
-    verdict = roadmap_words.VERDICT.get(metric["verdict"], metric["verdict"])
-    calm = metric["faults"] == "none" and metric.get("mode") != "live"  # in production, all is as it happened
-    under = f", {under_faults('none', 'replay')}" if calm else ""
+    goal = target_text(metric["direction"], metric["target"], metric["unit"])
+    verdict = VERDICT.get(metric["verdict"], metric["verdict"])
+    without_faults = metric["faults"] == "none" and metric.get("mode") != "live"  # production has no choice of faults
+    under = f", {under_faults('none', 'replay')}" if without_faults else ""
     return f"{title}{under}: {verdict}; target {goal}"

@@ -1,4 +1,4 @@
-"""How feeds stand, in the words of the pages: states with their rules, and one row a feed, the worst first."""
+"""Feeds with their states, failures and gains, as rows of the partners pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from dashboard.queries.partners import RECENT_DAYS, SHOWN_FAULTS
 from metrics.queries.feed_health import MIN_EXCHANGES
 from metrics.question import block_word
 from roadmap.wording import dates, gains, numbers, text
-from roadmap.wording import numbers as wording_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,99 +18,101 @@ if TYPE_CHECKING:
     from dashboard.queries.partners import FailureRate, FeedGains, PartnersOverview
     from metrics.queries.feed_health import FeedState
 
-#: What is shown of a feed that only the monolith has exchanged.
+#: The state of a feed that only the monolith has exchanged.
 MONOLITH_ONLY = "not_started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedStateLabel:
-    """A state in words; `chip` is the look of it, that of a milestone's status."""
+    """A state of a feed: its label, its rule, and the milestone status whose chip it looks like."""
 
     name: str
-    said: str
+    label: str
     chip: str
-    when: str
+    rule: str
 
 
 #: All states, the worst first.
 STATES = (
     FeedStateLabel(
         name="action_needed",
-        said="action needed",
+        label="action needed",
         chip="at_risk",
-        when="The last exchange that ended was refused, failed, unclear or cut short, and none has gone through since. "
+        rule="The last exchange that ended was refused, failed, ambiguous or abandoned, and none has succeeded since. "
         "It waits for a person.",
     ),
     FeedStateLabel(
         name="not_arriving",
-        said="not arriving",
+        label="not arriving",
         chip="missed",
-        when="Nothing has come for more than three times the usual gap between files, and for that gap and one block "
+        rule="No file has come for more than three times the usual gap between files, and for that gap and one block "
         "at least.",
     ),
     FeedStateLabel(
         name="late",
-        said="late",
+        label="late",
         chip="stalled",
-        when="The newest exchange failed and goes on by itself, or is under way for longer than 95 of 100 take.",
+        rule="The newest exchange failed and is retried by itself, or has been running for longer than 95 of 100 take.",
     ),
     FeedStateLabel(
         name="too_little",
-        said="too few runs",
+        label="too few runs",
         chip="insufficient",
-        when=f"Fewer than {MIN_EXCHANGES} exchanges, which tell nothing of what is usual.",
+        rule=f"Fewer than {MIN_EXCHANGES} exchanges, too few to know what is usual.",
     ),
     FeedStateLabel(
         name=MONOLITH_ONLY,
-        said="not with the service yet",
+        label="not with the service yet",
         chip="not_started",
-        when="Only the monolith has exchanged it so far.",
+        rule="Only the monolith has exchanged it so far.",
     ),
     FeedStateLabel(
-        name="on_time", said="on time", chip="on_track", when="Files come as usual, and the last one went through."
+        name="on_time", label="on time", chip="on_track", rule="Files come as usual, and the last exchange succeeded."
     ),
 )
 
 STATES_BY_NAME = {state.name: state for state in STATES}
-STATE_ORDER = {state.name: place for place, state in enumerate(STATES)}
+STATE_ORDER = {state.name: number for number, state in enumerate(STATES)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedRow:
-    """One feed as a table shows it. A set of keys leads to the list of runs that the number beside it counts."""
+    """One feed as text. Each set of query keys picks exactly the runs that the number of its name counts."""
 
     partner: str
     feed: str
-    name: str  #: of the partner, as people read it
+    name: str  #: of the partner, to show
     feed_name: str
     address: str
     state: FeedStateLabel
     since: str = ""
     why: str = ""
-    good: str = "never"
-    good_run: int | None = None
-    failed: int | None = None  #: None: nothing was exchanged in these days
+    last_good: str = "never"
+    last_good_run: int | None = None
+    failed: int | None = None  #: None: no exchange in the recent days
     exchanges: int = 0
-    rate: str = "no runs"  #: "" of few exchanges
+    rate: str = "no runs"  #: "" where there are few exchanges
     failed_keys: Mapping[str, Any] = field(default_factory=dict)
     exchanges_keys: Mapping[str, Any] = field(default_factory=dict)
     gain: str = "not measured"
     gain_note: str = ""
-    gain_known: bool = False
+    has_gain: bool = False
     gain_keys: Mapping[str, Any] = field(default_factory=dict)
     gap: str = "not known yet"
     delay: str = "not known yet"
-    delay_most: str = "not known yet"
+    delay_p95: str = "not known yet"
     side: str = ""
     runs: int | None = None
     runs_keys: Mapping[str, Any] = field(default_factory=dict)
 
 
-def feed_rows(known: PartnersOverview, stands: Mapping[tuple[str, str], FeedState], mode: str) -> tuple[FeedRow, ...]:
-    """Every feed that has a run of either side, the worst first; those that stand alike by how often they fail."""
-    found = [feed_row(known, stands.get(pair), pair, mode) for pair in known.feeds]
+def feed_rows(
+    overview: PartnersOverview, states: Mapping[tuple[str, str], FeedState], mode: str
+) -> tuple[FeedRow, ...]:
+    """Return every feed with a run of either side by state, the worst first, then by failure rate."""
+    rows = [feed_row(overview, states.get(pair), pair, mode) for pair in overview.feeds]
     return tuple(
-        sorted(found, key=lambda one: (STATE_ORDER[one.state.name], -_failure_share(one), one.partner, one.feed))
+        sorted(rows, key=lambda row: (STATE_ORDER[row.state.name], -_failure_share(row), row.partner, row.feed))
     )
 
 
@@ -119,83 +120,85 @@ def _failure_share(row: FeedRow) -> float:
     return (row.failed or 0) / row.exchanges if row.exchanges else 0.0
 
 
-def feed_row(known: PartnersOverview, state: FeedState | None, pair: tuple[str, str], mode: str) -> FeedRow:
-    """One feed in words."""
+def feed_row(overview: PartnersOverview, state: FeedState | None, pair: tuple[str, str], mode: str) -> FeedRow:
+    """Return one feed as a row."""
     partner, feed = pair
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "partner": partner, "feed": feed, "name": display_name(partner), "feed_name": display_name(feed),
         "address": encode_partner(partner), "state": STATES_BY_NAME[MONOLITH_ONLY],
-        "why": STATES_BY_NAME[MONOLITH_ONLY].when,
+        "why": STATES_BY_NAME[MONOLITH_ONLY].rule,
     }  # fmt: skip
     if state is None:
-        return FeedRow(**told)
+        return FeedRow(**fields)
     faults = SHOWN_FAULTS[mode]
-    told |= {
+    fields |= {
         "state": STATES_BY_NAME[state.state],
         "since": f"since {_format_day(state.since_us)}" if state.since_us is not None else "",
         "why": _describe_reason(state),
-        "good": "never" if state.last_good_at_us is None else _format_day(state.last_good_at_us),
-        "good_run": state.last_good_run_id,
+        "last_good": "never" if state.last_good_at_us is None else _format_day(state.last_good_at_us),
+        "last_good_run": state.last_good_run_id,
         "gap": "not known yet" if state.usual_gap_s is None else describe_duration(state.usual_gap_s),
         "delay": "not known yet" if (wait_s := delivery_waits_s(state)[0]) is None else describe_duration(wait_s),
-        "delay_most": "not known yet" if (most_s := delivery_waits_s(state)[1]) is None else describe_duration(most_s),
+        "delay_p95": "not known yet" if (most_s := delivery_waits_s(state)[1]) is None else describe_duration(most_s),
         "side": state.side,
         "runs": state.runs,
         "runs_keys": {"side": state.side, "partner": partner, "feed": feed, "faults": faults},
     }
-    if rate := known.rates.get(pair):
-        enough = rate.exchanges >= wording_numbers.MIN_EXCHANGES_FOR_RATE
-        told |= {
+    if rate := overview.rates.get(pair):
+        enough = rate.exchanges >= numbers.MIN_EXCHANGES_FOR_RATE
+        fields |= {
             "failed": rate.failed, "exchanges": rate.exchanges, "failed_keys": failed_run_keys(rate, pair, faults),
             "exchanges_keys": failed_run_keys(rate, pair, faults) | {"state": "ended"},
-            "rate": wording_numbers.rate(rate.failed / rate.exchanges, None) if enough else "",
+            "rate": numbers.rate(rate.failed / rate.exchanges, None) if enough else "",
         }  # fmt: skip
     else:
-        told["rate"] = f"no runs in {RECENT_DAYS} days"
-    return FeedRow(**told, **_gain(known.gains, pair, mode))
+        fields["rate"] = f"no runs in {RECENT_DAYS} days"
+    return FeedRow(**fields, **_gain(overview.gains, pair, mode))
 
 
 def delivery_waits_s(state: FeedState) -> tuple[float | None, float | None]:
-    """The usual wait for a delivery and the longest of 95 in 100, in seconds; None of too few exchanges to tell."""
+    """Return the median and the 95th percentile of the wait for a delivery, in seconds; None with too few exchanges."""
     return (None, None) if state.exchanges < MIN_EXCHANGES else (state.delay_p50_s, state.delay_p95_s)
 
 
 def _describe_reason(state: FeedState) -> str:
-    """Why a feed stands as it does; nothing where all is well."""
+    """Return the reason of a state; "" where the feed is on time."""
     if state.state == "on_time":
         return ""
     return text.sentence(state.why)
 
 
 def failed_run_keys(rate: FailureRate, pair: tuple[str, str], faults: str) -> dict[str, Any]:
-    """What picks the failed first attempts that a rate counts."""
+    """Return the query keys of the failed first attempts that a rate counts."""
     return {
         "side": rate.side, "state": "failed", "partner": pair[0], "feed": pair[1], "faults": faults,
         "from_": rate.first, "to": rate.last, "attempt": "first",
     }  # fmt: skip
 
 
-def _gain(gained: FeedGains, pair: tuple[str, str], mode: str) -> dict[str, Any]:
-    """A gain with its range, or what is missing; a number without a range is none to show."""
-    reading = gained.readings.get(pair)
+def _gain(feed_gains: FeedGains, pair: tuple[str, str], mode: str) -> dict[str, Any]:
+    """Return the fields of a gain with its range, or what is missing; a number without a range is not shown."""
+    reading = feed_gains.readings.get(pair)
     if reading is None or reading.estimate is None or not reading.blocks:
         return {}
     if reading.low is None or reading.high is None:
         unit = block_word(mode)
-        have = f"{reading.blocks} of {numbers.plural(gained.min_blocks, unit)}"
+        have = f"{reading.blocks} of {numbers.plural(feed_gains.min_blocks, unit)}"
         return {"gain": "too few runs", "gain_note": have}
     digits = numbers.digits_for(reading.low, reading.high)
-    clear = reading.low > 0 or reading.high < 0
+    is_clear = reading.low > 0 or reading.high < 0
     return {
-        "gain": gains.gained(reading.estimate, reading.low, reading.high) if clear else "no clear difference",
+        "gain": gains.gained(reading.estimate, reading.low, reading.high) if is_clear else "no clear difference",
         "gain_note": describe_range(reading.low, reading.high, digits),
-        "gain_known": True,
-        "gain_keys": {"counted": gained.key, "partner": pair[0], "feed": pair[1]} if pair in gained.linkable else {},
+        "has_gain": True,
+        "gain_keys": {"counted": feed_gains.key, "partner": pair[0], "feed": pair[1]}
+        if pair in feed_gains.linkable
+        else {},
     }
 
 
 def describe_range(low: float, high: float, digits: int) -> str:
-    """A range of a gain: "likely 60% to 70%", with its direction where it is not "less"."""
+    """Return the range of a gain: "likely 60% to 70%", with its direction where it is not "less"."""
     if high < 0:
         return f"likely {numbers.percent(-high, digits)} to {numbers.percent(-low, digits)} more"
     if low <= 0:
@@ -208,19 +211,19 @@ def _bound(share: float, digits: int) -> str:
 
 
 def describe_duration(seconds: float) -> str:
-    """A length of time: as durations are written, and in days where it is a day or more."""
+    """Return a duration as text, in days where it is a day or longer."""
     days = seconds / 86_400
     if days < 1:
-        return wording_numbers.duration(seconds)
+        return numbers.duration(seconds)
     return numbers.plural(round(days), "day") if abs(days - round(days)) < 0.05 else f"{days:,.1f} days"
 
 
-def count_states(found: Iterable[FeedRow]) -> tuple[tuple[FeedStateLabel, int], ...]:
-    """How many feeds are in each state, the worst first; states that none is in are left out."""
+def count_states(rows: Iterable[FeedRow]) -> tuple[tuple[FeedStateLabel, int], ...]:
+    """Return the number of feeds in each state, the worst first; states without feeds are left out."""
     counts = dict.fromkeys(STATES_BY_NAME, 0)
-    for one in found:
-        counts[one.state.name] += 1
-    return tuple((STATES_BY_NAME[name], many) for name, many in counts.items() if many)
+    for row in rows:
+        counts[row.state.name] += 1
+    return tuple((STATES_BY_NAME[name], count) for name, count in counts.items() if count)
 
 
 def _format_day(at_us: int) -> str:

@@ -1,7 +1,6 @@
-"""What the words of the pages mean: statuses, verdicts, grades and answers, each with its rule in plain words.
+"""Glossary of the pages: statuses, verdicts, grades and answers, each with its rule.
 
-The words come from the rooms that use them, and so do the numbers in the rules. A test holds that no word is without a
-rule. No store, no request.
+Terms and the numbers in the rules come from the modules that apply them; a test fails on a term without a rule.
 """
 
 from __future__ import annotations
@@ -13,40 +12,38 @@ from roadmap.criteria import GRADES
 from roadmap.forecast.forecast import MIN_POINTS
 from roadmap.judge.advice import BY_STATUS
 from roadmap.judge.reasons import FIRST_LEAST_DAYS, FIRST_MOST_DAYS, FIRST_SHARE, QUIET_WORKING_DAYS, would_change
-from roadmap.wording import gains as roadmap_answers
-from roadmap.wording import gains as roadmap_gain
 from roadmap.wording import numbers, text
-from roadmap.wording.gains import RunsOfBothSides
+from roadmap.wording.gains import Gain, RunsOfBothSides, answer
 from roadmap.wording.verdicts import STATUS, VERDICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlossaryEntry:
-    """One word with what it means; `then` is what follows from it, or what would change it."""
+    """One term with its rule; `then` is what follows from it, or what would change it."""
 
     name: str
-    said: str
-    when: str
+    label: str
+    rule: str
     then: str = ""
 
 
 STATUS_WHEN = {
-    "proven": "Every required measure is met and every guardrail held, in one look at a block that is over. A proof "
-    "stays, with the evidence it was given on; one that comes late says so, and what is lost afterwards is told as "
+    "proven": "Every required measure is met and every guardrail held, in one evaluation at the end of a block. A "
+    "proof stays, with its evidence; one after the due date is marked late, and what is lost afterwards is shown as "
     "regressed.",
     "paused": "Only by a recorded decision, until its last day or a decision to resume.",
     "stopped": "Only by a recorded decision.",
-    "not_started": "Its start lies ahead; or its service level is not built, and first evidence is not due yet.",
+    "not_started": "Its start is in the future; or its service level is not built, and first evidence is not due yet.",
     "missed": "Its due date is past, and it is not proven.",
     "stalled": f"No first evidence after {numbers.percent(FIRST_SHARE)} of its time (not before day "
     f"{FIRST_LEAST_DAYS}, not after day {FIRST_MOST_DAYS}); or "
     f"{QUIET_WORKING_DAYS} working days without a measured run, a decision, or "
     "anything else that is evidence.",
-    "at_risk": "A fact: too few blocks are left until the due date, the best that can still come of a target falls "
+    "at_risk": "A fact: too few blocks are left until the due date, the best that a target can still reach falls "
     "short of it, a measure is not met, a guardrail is breached, or more was spent than planned. Or a forecast: a "
     f"proof in time is less likely than not, or expected too late; no forecast is made before {MIN_POINTS} blocks.",
     "insufficient": "A target that is required has too little evidence for a verdict, or evidence that cannot count.",
-    "on_track": "None of all this: targets are reached or open, and none of them has failed.",
+    "on_track": "None of the above: targets are reached or open, and none of them has failed.",
 }
 
 VERDICT_WHEN = {
@@ -54,65 +51,65 @@ VERDICT_WHEN = {
     "not_met": "The whole likely range falls short of the target; of a census, the count does.",
     "inconclusive": "The target lies inside the likely range.",
     "insufficient": "There is too little evidence for a verdict; what is missing is named.",
-    "invalid": "The evidence is of a weaker grade than is asked for, or covers too little of the work.",
+    "invalid": "The evidence has a weaker grade than required, or covers too little of the work.",
     "held": "A guardrail whose whole likely range, or whose count, stays inside its margin.",
     "breached": "A guardrail whose whole likely range, or whose count, lies outside its margin.",
-    "unproven": "A guardrail of which neither can be said yet. No evidence is never good evidence.",
+    "unproven": "A guardrail that is neither held nor breached yet. Missing evidence never counts as good evidence.",
 }
 
 GRADE_WHEN = {
-    "A": "Production, both sides on the same days with the very same files.",
-    "B": "A replay: both sides on the same files, on one machine, against a partner that misbehaves by plan.",
+    "A": "Production, both sides on the same days with the same files.",
+    "B": "A replay: both sides on the same files, on one machine, against a partner that fails by plan.",
     "C": "Production, both sides on the same days; it is not known that they had the same files.",
-    "D": "History: anything compared with what lies in the past, or read from a log that somebody else wrote.",
+    "D": "History: anything compared with the past, or imported from another program's log.",
 }
 
 
 def status_entries() -> tuple[GlossaryEntry, ...]:
-    """All statuses in the order in which they are tried, with what the findings alone would have people decide."""
+    """Return all statuses in the order in which they are tested, each with the advice that follows."""
     return tuple(
-        GlossaryEntry(name=name, said=said, when=STATUS_WHEN[name], then=_advice_of(name))
-        for name, said in STATUS.items()
+        GlossaryEntry(name=name, label=label, rule=STATUS_WHEN[name], then=_advice_of(name))
+        for name, label in STATUS.items()
     )
 
 
 def _advice_of(status: str) -> str:
-    """What a status alone would have people decide; "" where only a decision sets it."""
+    """Return the advice of a status; "" for one that only a decision sets."""
     return text.sentence(BY_STATUS[status][1]) if status in BY_STATUS else ""
 
 
 def verdict_entries(block_days: int) -> tuple[GlossaryEntry, ...]:
-    """All verdicts on a target, with what would change them."""
+    """Return all verdicts on a target, each with what would change it."""
     settled = {"met", "held"}
     return tuple(
         GlossaryEntry(
             name=name,
-            said=said,
-            when=VERDICT_WHEN[name],
+            label=label,
+            rule=VERDICT_WHEN[name],
             then="" if name in settled else text.sentence(would_change(name, block_days)),
         )
-        for name, said in VERDICT.items()
+        for name, label in VERDICT.items()
     )
 
 
 def grade_entries() -> tuple[GlossaryEntry, ...]:
-    """All grades of evidence, the strongest first."""
-    return tuple(GlossaryEntry(name=grade, said=grade, when=GRADE_WHEN[grade]) for grade in reversed(GRADES))
+    """Return all grades of evidence, the strongest first."""
+    return tuple(GlossaryEntry(name=grade, label=grade, rule=GRADE_WHEN[grade]) for grade in reversed(GRADES))
 
 
-#: A gain that nobody measured, for the examples below.
-_EXAMPLE_GAIN = roadmap_gain.Gain(
+#: A made-up gain for the examples below.
+_EXAMPLE_GAIN = Gain(
     estimate=0.61, low=0.57, high=0.65, target=0.60, blocks=14, min_blocks=12, today=date(2013, 5, 1),
     start=date(2013, 1, 1), due=date(2013, 6, 30), code="M6",
 )  # fmt: skip
 
 
-def _example(low: float, estimate: float, high: float, **others: object) -> roadmap_gain.Gain:
-    given = {name: getattr(_EXAMPLE_GAIN, name) for name in _EXAMPLE_GAIN.__slots__}
-    return roadmap_gain.Gain(**{**given, "low": low, "estimate": estimate, "high": high, **others})
+def _example(low: float, estimate: float, high: float, **others: object) -> Gain:
+    fields = {name: getattr(_EXAMPLE_GAIN, name) for name in _EXAMPLE_GAIN.__slots__}
+    return Gain(**{**fields, "low": low, "estimate": estimate, "high": high, **others})
 
 
-#: When each answer is given, and a made-up gain that is answered so.
+#: When each answer is given, with a made-up gain that gets it.
 SITUATIONS = {
     "proven": ("The range beats the target.", _example(0.63, 0.65, 0.67)),
     "target_reached": (
@@ -137,15 +134,15 @@ SITUATIONS = {
     ),
     "none": ("Nothing was measured.", _example(0, 0, 0, blocks=0, start=date(2013, 2, 1), today=date(2013, 1, 10))),
     "regressed": (
-        "It was proven, and a later look is worse.", _example(0.57, 0.61, 0.65, proven_on=date(2013, 4, 1)),
+        "It was proven, and a later evaluation is worse.", _example(0.57, 0.61, 0.65, proven_on=date(2013, 4, 1)),
     ),
 }  # fmt: skip
 
 
 def answer_entries() -> tuple[GlossaryEntry, ...]:
-    """Every answer that a gain can get, made by the code that gives it."""
-    found = []
-    for name, (when, gain) in SITUATIONS.items():
-        told = roadmap_answers.answer(gain)
-        found.append(GlossaryEntry(name=name, said=told.headline, when=when, then=told.detail))
-    return tuple(found)
+    """Return every answer that a gain can get, made by the code that gives it."""
+    entries = []
+    for name, (rule, gain) in SITUATIONS.items():
+        text = answer(gain)
+        entries.append(GlossaryEntry(name=name, label=text.headline, rule=rule, then=text.detail))
+    return tuple(entries)

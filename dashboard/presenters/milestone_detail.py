@@ -1,15 +1,16 @@
-"""What the page of one milestone says: what happened when, its decisions, plans, spending, and what is foreseen."""
+"""The page of one milestone: criteria, forecasts, gains by partner, events, decisions and spending."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from dashboard.presenters import decisions as presenters_decisions
 from dashboard.presenters import milestone_list
 from dashboard.presenters.advice import advice_rows
+from dashboard.presenters.decisions import decision_rows, decisions_by_milestone, last_decisions
 from dashboard.queries import partner_gains, weekly
 from dashboard.queries.plan_history import plan_history
 from dashboard.queries.verdicts import verdicts_without_decisions
@@ -17,7 +18,7 @@ from metrics.measures.registry import MEASURES
 from roadmap.plan.revisions import describe_changes
 from roadmap.records.decisions import cost_entries
 from roadmap.wording import dates, numbers
-from roadmap.wording import verdicts as roadmap_words
+from roadmap.wording.verdicts import STATUS, spent_text, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,26 +40,26 @@ ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneEvent:
-    """Something that happened on a day."""
+    """An event in the history of a milestone."""
 
-    on: date
+    date: date
     kind: str  #: plan, evidence, status, met, proven or decision
-    said: str
+    text: str
     why: str = ""
 
     @property
     def day(self) -> str:
-        """The day as people read it."""
-        return dates.day(self.on)
+        """The day as text."""
+        return dates.day(self.date)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """What was spent of the budget, in words."""
+    """Spending against the budget, as text."""
 
     spent: str
     recorded: bool
-    over: bool  #: whether more than the budget was spent
+    over: bool  #: whether it exceeds the budget
     entries: tuple[tuple[str, str, str], ...]  #: day, amount, note
 
 
@@ -66,12 +67,12 @@ class Spending:
 class MilestonePage:
     """The page of one milestone, without its chart."""
 
-    stone: MilestoneRow
+    milestone: MilestoneRow
     owner: str
     advice: AdviceRow
     targets: tuple[CriterionRow, ...]
     guardrails: tuple[CriterionRow, ...]
-    forecasts: tuple[tuple[str, str], ...]  #: measure, what is foreseen
+    forecasts: tuple[tuple[str, str], ...]  #: measure and forecast
     no_forecast: str  #: why there is none; "" where there is one
     gains: MilestoneGains | None
     too_few: tuple[PartnerGain, ...]
@@ -87,40 +88,40 @@ def milestone_page(db: Database, view: View, code: str) -> MilestonePage:
     return _build_page(db, view, milestone, verdict)
 
 
-def preload_milestone_pages(db: Database, seen: View) -> None:
-    """Make the page of every milestone, so that no reader waits for it."""
+def preload_milestone_pages(db: Database, view: View) -> None:
+    """Make the page of every milestone before a reader asks for it."""
     del db
-    for milestone in seen.plan.milestones:
-        seen.cached(milestone_page, milestone.code)
+    for milestone in view.plan.milestones:
+        view.cached(milestone_page, milestone.code)
 
 
-def _build_page(db: Database, seen: View, milestone: Milestone, verdict: Verdict) -> MilestonePage:
-    code, today = milestone.code, seen.today
-    taken = presenters_decisions.decisions_by_milestone(db, today)
-    last = presenters_decisions.last_decisions(taken)
-    stone = milestone_list.milestone_row(
-        milestone, verdict, weekly.spent_by_milestone(db, today).get(code), today, last.get(code), seen.mode
+def _build_page(db: Database, view: View, milestone: Milestone, verdict: Verdict) -> MilestonePage:
+    code, today = milestone.code, view.today
+    decisions = decisions_by_milestone(db, today)
+    last = last_decisions(decisions)
+    row = milestone_list.milestone_row(
+        milestone, verdict, weekly.spent_by_milestone(db, today).get(code), today, last.get(code), view.mode
     )
-    track = next(one for one in seen.cached(plan_history).milestones if one.code == code)
-    found = seen.cached(partner_gains.gains_by_milestone).get(code)
-    made = presenters_decisions.decision_rows(seen, {code: taken.get(code, ())})
+    history = next(history for history in view.cached(plan_history).milestones if history.code == code)
+    gains = view.cached(partner_gains.gains_by_milestone).get(code)
+    made = decision_rows(view, {code: decisions.get(code, ())})
     return MilestonePage(
-        stone=stone,
+        milestone=row,
         owner=milestone.owner or "nobody named",
-        advice=next(one for one in seen.cached(advice_rows) if one.code == code),
-        targets=tuple(row for row in stone.criteria if row.role == "Target"),
-        guardrails=tuple(row for row in stone.criteria if row.role != "Target"),
+        advice=next(advice for advice in view.cached(advice_rows) if advice.code == code),
+        targets=tuple(criterion for criterion in row.criteria if criterion.role == "Target"),
+        guardrails=tuple(criterion for criterion in row.criteria if criterion.role != "Target"),
         forecasts=tuple(
             (
-                MEASURES[one.name].title,
-                f"{one.role.replace('metric', 'target').capitalize()}: {one.text}.",
+                MEASURES[forecast.name].title,
+                f"{forecast.role.replace('metric', 'target').capitalize()}: {forecast.text}.",
             )
-            for one in verdict.forecasts
+            for forecast in verdict.forecasts
         ),
         no_forecast=_no_forecast(verdict),
-        gains=found,
-        too_few=tuple(gain for gain in found.partners if not gain.has_range) if found else (),
-        events=tuple(sorted(_events(db, track, verdict, made, today), key=lambda event: event.on)),
+        gains=gains,
+        too_few=tuple(gain for gain in gains.partners if not gain.has_range) if gains else (),
+        events=tuple(sorted(_events(db, history, verdict, made, today), key=lambda event: event.date)),
         decisions=made,
         spending=_spending(db, milestone, verdict, today),
     )
@@ -129,83 +130,77 @@ def _build_page(db: Database, seen: View, milestone: Milestone, verdict: Verdict
 def _no_forecast(verdict: Verdict) -> str:
     if verdict.forecasts:
         return ""
-    return (
-        "Proven: nothing is left to foresee." if verdict.proven_on else "Nothing is foreseen before there is evidence."
-    )
+    return "Proven: no forecast is needed." if verdict.proven_on else "There is no forecast before there is evidence."
 
 
 def _events(
-    db: Database, track: MilestoneHistory, verdict: Verdict, made: Sequence[DecisionRow], today: date
+    db: Database, history: MilestoneHistory, verdict: Verdict, decisions: Sequence[DecisionRow], today: date
 ) -> Iterator[MilestoneEvent]:  # fmt: skip
-    yield from _plan_events(track)
+    yield from _plan_events(history)
     if verdict.start <= today:
-        yield MilestoneEvent(on=verdict.start, kind="plan", said="Start, by the plan")
-    if track.measured_from:
-        yield MilestoneEvent(on=track.measured_from, kind="evidence", said=f"First evidence of {verdict.subject}")
+        yield MilestoneEvent(date=verdict.start, kind="plan", text="Start, by the plan")
+    if history.measured_from:
+        yield MilestoneEvent(date=history.measured_from, kind="evidence", text=f"First evidence of {verdict.subject}")
     for criterion in verdict.criteria:
         if criterion.met_on:
             title, role = MEASURES[criterion.name].title, "target" if criterion.role == "metric" else "guardrail"
             yield MilestoneEvent(
-                on=criterion.met_on,
+                date=criterion.met_on,
                 kind="met",
-                said=f"{title}: {role} first {'reached' if role == 'target' else 'held'}",
+                text=f"{title}: {role} first {'reached' if role == 'target' else 'held'}",
             )
     yield from _status_events(db, verdict.code, today)
     if verdict.proven_on:
         yield MilestoneEvent(
-            on=verdict.proven_on, kind="proven", said="Proven", why=milestone_list.describe_slip(verdict, today)
+            date=verdict.proven_on, kind="proven", text="Proven", why=milestone_list.describe_slip(verdict, today)
         )
-    for one in made:
-        why = f"{one.owner}: {one.why}"
-        yield MilestoneEvent(on=one.as_of, kind="decision", said=f"Decided: {one.said}", why=why)
+    for decision in decisions:
+        why = f"{decision.owner}: {decision.why}"
+        yield MilestoneEvent(date=decision.as_of, kind="decision", text=f"Decided: {decision.text}", why=why)
 
 
-def _plan_events(track: MilestoneHistory) -> Iterator[MilestoneEvent]:
-    for place, one in enumerate(track.plans):
-        if place == 0:
-            yield MilestoneEvent(on=one.as_of, kind="plan", said="First plan fixed", why=_describe_plan(one))
-            continue
-        changed = "; ".join(describe_changes(track.plans[place - 1].plan, one.plan)) or "nothing changed"
-        yield MilestoneEvent(
-            on=one.as_of, kind="plan", said=f"Re-planned, revision {one.revision}", why=_with_readable_days(changed)
-        )
+def _plan_events(history: MilestoneHistory) -> Iterator[MilestoneEvent]:
+    for first in history.plans[:1]:
+        yield MilestoneEvent(date=first.as_of, kind="plan", text="First plan recorded", why=_describe_plan(first))
+    for before, plan in pairwise(history.plans):
+        changed = _with_readable_days("; ".join(describe_changes(before.plan, plan.plan)) or "nothing changed")
+        yield MilestoneEvent(date=plan.as_of, kind="plan", text=f"Re-planned, revision {plan.revision}", why=changed)
 
 
 def _with_readable_days(text: str) -> str:
-    """A text of another room with its ISO dates as people read them."""
-    return ISO_DAY.sub(lambda found: dates.day(date.fromisoformat(found[0])), text)
+    """Return a text with its ISO dates written as on the pages."""
+    return ISO_DAY.sub(lambda match: dates.day(date.fromisoformat(match[0])), text)
 
 
-def _describe_plan(one: Revision) -> str:
-    """What a plan promised: by when, and which targets."""
-    said = []
-    for target in (*one.plan["metrics"], *one.plan["guardrails"]):
-        way = "at_least" if target.get("at_least") is not None else "at_most"
+def _describe_plan(revision: Revision) -> str:
+    """Return the due date and the targets of a plan."""
+    targets = []
+    for target in (*revision.plan["metrics"], *revision.plan["guardrails"]):
+        direction = "at_least" if target.get("at_least") is not None else "at_most"
         measure = MEASURES[target["name"]]
-        said.append(f"{measure.title.lower()} {roadmap_words.target_text(way, target[way], measure.unit)}")
-    return f"due {dates.day(one.due)}; {', '.join(dict.fromkeys(said))}"
+        targets.append(f"{measure.title.lower()} {target_text(direction, target[direction], measure.unit)}")
+    return f"due {dates.day(revision.due)}; {', '.join(dict.fromkeys(targets))}"
 
 
 def _status_events(db: Database, code: str, today: date) -> Iterator[MilestoneEvent]:
-    """Each change of the computed status, as it was recorded; what began and what is proven is told already."""
+    """Yield each recorded change of the computed status; start and proof are events of their own."""
     sql = "SELECT as_of, status FROM evaluation WHERE code = ? AND as_of <= ? ORDER BY as_of, id"
     before = ""
     for as_of, status in db.execute(sql, (code, today.isoformat())).fetchall():
         if status != before and before and status != "proven":
-            was = roadmap_words.STATUS.get(before, before)
-            now = roadmap_words.STATUS.get(status, status)
-            yield MilestoneEvent(on=date.fromisoformat(as_of), kind="status", said=f"Status: {now}", why=f"was {was}")
+            was, now = STATUS.get(before, before), STATUS.get(status, status)
+            yield MilestoneEvent(date=date.fromisoformat(as_of), kind="status", text=f"Status: {now}", why=f"was {was}")
         before = status
 
 
 def _spending(db: Database, milestone: Milestone, verdict: Verdict, today: date) -> Spending:
     spent, budget = verdict.spent, verdict.budget
     return Spending(
-        spent=roadmap_words.spent_text(spent, budget).capitalize(),
+        spent=spent_text(spent, budget).capitalize(),
         recorded=spent is not None,
         over=spent is not None and budget is not None and spent > budget,
         entries=tuple(
-            (dates.day(one.as_of), f"{one.amount:,.2f}".replace("-", numbers.MINUS), one.note)
-            for one in cost_entries(db, milestone.code, today)
+            (dates.day(entry.as_of), f"{entry.amount:,.2f}".replace("-", numbers.MINUS), entry.note)
+            for entry in cost_entries(db, milestone.code, today)
         ),
     )

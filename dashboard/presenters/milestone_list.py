@@ -1,4 +1,4 @@
-"""What the milestones page says: verdicts as rows of words."""
+"""Milestones with their criteria, as rows of the milestones page."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from dashboard.presenters.key_figures import describe_evidence
 from metrics.measures.registry import MEASURES
 from roadmap.wording import dates, gains, numbers, text
-from roadmap.wording import numbers as wording_numbers
-from roadmap.wording import verdicts as roadmap_words
 from roadmap.wording.dates import slip_basis, slip_parts
 from roadmap.wording.decisions import DECIDED, decision_text
 from roadmap.wording.gains import under_faults
 from roadmap.wording.numbers import counted
+from roadmap.wording.verdicts import STATUS, VERDICT, spent_text, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,28 +26,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CriterionRow:
-    """One criterion in words."""
+    """One criterion as text."""
 
     title: str
-    key: str  #: "CODE:MEASURE:FAULTS", by which the runs that it counts are found
+    key: str  #: "CODE:MEASURE:FAULTS", the name of its reading; "" where nothing was measured
     role: str
     faults: str
     target: str
     measured: str
-    none: bool  #: nothing was measured
+    is_missing: bool  #: whether nothing was measured
     range: str
-    ranged: bool
+    has_range: bool
     counted: str
-    counted_keys: Mapping[str, str]  #: what picks exactly what it counts; none where these are no runs or exchanges
-    proof: str
+    counted_keys: Mapping[
+        str, str
+    ]  #: query keys of exactly what it counts; empty where that is neither runs nor exchanges
+    evidence: str
     verdict: str
-    said: str
+    verdict_text: str
     why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneRow:
-    """One milestone in words."""
+    """One milestone as text."""
 
     code: str
     title: str
@@ -56,25 +57,25 @@ class MilestoneRow:
     subject: str
     days: str
     status: str
-    status_said: str
+    status_text: str
     why: str
     reasons: tuple[Reason, ...]
     gain: str
     gain_range: str
-    gain_key: str  #: by which the runs behind the gain are found; "" where there is no gain
+    gain_key: str  #: the name of the gain's reading; "" where there is no gain
     target: str
     due: str
     proven: str
     slip: str
-    slip_why: str
-    decided: str  #: what somebody decided last; "" where nobody did
-    holds: str  #: "paused" or "stopped" while such a decision holds, else ""
-    decided_why: str
+    slip_basis: str  #: the due dates that the slip compares
+    decision: str  #: the last one; "" for none
+    hold: str  #: "paused" or "stopped" while such a decision holds, else ""
+    decision_reason: str
     spent: str
     criteria: tuple[CriterionRow, ...]
 
 
-#: What readings count that is a list of runs, and what picks it among those of their blocks.
+#: What readings count that can be listed as runs, with the query keys that pick it among the runs of their blocks.
 COUNTED_KEYS: Mapping[str, Mapping[str, str]] = {"runs": {}, "exchanges": {"attempt": "last"}}
 
 
@@ -83,14 +84,14 @@ def milestone_rows(
     verdicts: Sequence[Verdict],
     spent: Mapping[str, float],
     today: date,
-    decided: Mapping[str, Decision] | None = None,
+    decisions: Mapping[str, Decision] | None = None,
     mode: str = "replay",
 ) -> list[MilestoneRow]:
-    """Every milestone of the plan in words, in the plan's order.
+    """Return every milestone of the plan as a row, in the plan's order.
 
-    `verdicts` are those of the numbers alone; `decided` is the last decision on each, which stands beside them.
+    `verdicts` are those without decisions; `decisions` has the last decision on each.
     """
-    last = decided or {}
+    last = decisions or {}
     return [
         milestone_row(milestone, verdict, spent.get(milestone.code), today, last.get(milestone.code), mode)
         for milestone, verdict in zip(milestones, verdicts, strict=True)
@@ -102,16 +103,16 @@ def milestone_row(
     verdict: Verdict,
     spent: float | None,
     today: date,
-    decided: Decision | None = None,
+    decision: Decision | None = None,
     mode: str = "replay",
 ) -> MilestoneRow:
-    """One milestone in words."""
-    timed = next((c for c in verdict.criteria if c.name == "busy_time_saved"), None)
-    reading = timed.reading if timed else None
-    late = verdict.proven_on is not None and verdict.proven_on > verdict.due
+    """Return one milestone as a row."""
+    time_saved = next((criterion for criterion in verdict.criteria if criterion.name == "busy_time_saved"), None)
+    reading = time_saved.reading if time_saved else None
+    is_late = verdict.proven_on is not None and verdict.proven_on > verdict.due
     gain = "not measured"
-    if timed and reading is not None and reading.estimate is not None:
-        gain = gains.gained(reading.estimate, reading.low, reading.high, timed.target)
+    if time_saved and reading is not None and reading.estimate is not None:
+        gain = gains.gained(reading.estimate, reading.low, reading.high, time_saved.target)
     return MilestoneRow(
         code=verdict.code,
         title=verdict.title,
@@ -119,27 +120,29 @@ def milestone_row(
         subject=verdict.subject,
         days=dates.days_between(verdict.start, verdict.due),
         status=verdict.status,
-        status_said=roadmap_words.STATUS[verdict.status] + (" late" if late else ""),
+        status_text=STATUS[verdict.status] + (" late" if is_late else ""),
         why=text.sentence(verdict.reasons[0].text) if verdict.reasons else "",
         reasons=verdict.reasons,
         gain=gain,
-        gain_range=_likely(reading, timed.target if timed else None),
-        gain_key=reading_key(verdict.code, timed) if timed and reading and reading.estimate is not None else "",
-        target=numbers.percent(timed.target) if timed else "none set",
+        gain_range=_likely(reading, time_saved.target if time_saved else None),
+        gain_key=reading_key(verdict.code, time_saved)
+        if time_saved and reading and reading.estimate is not None
+        else "",
+        target=numbers.percent(time_saved.target) if time_saved else "none set",
         due=dates.day(verdict.due),
         proven=dates.day(verdict.proven_on) if verdict.proven_on else "not yet",
         slip=describe_slip(verdict, today),
-        slip_why=slip_basis(verdict.first_due, verdict.due, verdict.proven_on),
-        decided=decision_text(decided.choice, decided.owner, until=decided.until) if decided else "",
-        holds=DECIDED[decided.choice] if decided and decided.holds(today) else "",
-        decided_why=f"{dates.day(decided.as_of)}: {decided.why}" if decided else "",
-        spent=roadmap_words.spent_text(spent, milestone.budget),
+        slip_basis=slip_basis(verdict.first_due, verdict.due, verdict.proven_on),
+        decision=decision_text(decision.choice, decision.owner, until=decision.until) if decision else "",
+        hold=DECIDED[decision.choice] if decision and decision.holds(today) else "",
+        decision_reason=f"{dates.day(decision.as_of)}: {decision.why}" if decision else "",
+        spent=spent_text(spent, milestone.budget),
         criteria=tuple(_criterion_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
     )
 
 
 def reading_key(code: str, criterion: Criterion) -> str:
-    """By which the runs that a criterion's reading counts are found."""
+    """Return the name of a criterion's reading, by which a filter picks its runs."""
     return f"{code}:{criterion.name}:{criterion.faults}"
 
 
@@ -159,56 +162,58 @@ def _likely(reading: Reading | None, target: float | None) -> str:
     return f"likely {numbers.span(reading.low, reading.high, target)}"
 
 
-def _criterion_row(code: str, c: Criterion, status: str, mode: str) -> CriterionRow:
-    reading = c.reading
-    known = reading is not None and reading.estimate is not None
-    waits = status == "not_started" and not known
+def _criterion_row(code: str, criterion: Criterion, status: str, mode: str) -> CriterionRow:
+    reading = criterion.reading
+    is_measured = reading is not None and reading.estimate is not None
+    waits = status == "not_started" and not is_measured
     return CriterionRow(
-        title=MEASURES[c.name].title,
-        key=reading_key(code, c) if known else "",
-        role="Target" if c.role == "metric" else "Guardrail",
-        faults=under_faults(c.faults, mode),
-        target=roadmap_words.target_text(c.direction, c.target, c.unit),
-        measured=_measured(c) if known else "not yet",
-        none=not known,
-        range=_range(c),
-        ranged=reading is not None and reading.low is not None,
-        counted=counted(reading.n, reading.n_of) if reading is not None and known else "nothing yet",
-        counted_keys=_counted_keys(code, c) if known else {},
-        proof=describe_evidence(reading, short=True) if reading is not None and known else "",
-        verdict=c.verdict,
-        said="waits" if waits else roadmap_words.VERDICT[c.verdict],
-        why="" if waits else c.why.split("; `")[0],
+        title=MEASURES[criterion.name].title,
+        key=reading_key(code, criterion) if is_measured else "",
+        role="Target" if criterion.role == "metric" else "Guardrail",
+        faults=under_faults(criterion.faults, mode),
+        target=target_text(criterion.direction, criterion.target, criterion.unit),
+        measured=_measured(criterion) if is_measured else "not yet",
+        is_missing=not is_measured,
+        range=_range(criterion),
+        has_range=reading is not None and reading.low is not None,
+        counted=counted(reading.n, reading.n_of) if reading is not None and is_measured else "nothing yet",
+        counted_keys=_counted_keys(code, criterion) if is_measured else {},
+        evidence=describe_evidence(reading, short=True) if reading is not None and is_measured else "",
+        verdict=criterion.verdict,
+        verdict_text="waits" if waits else VERDICT[criterion.verdict],
+        why="" if waits else criterion.why.split("; `")[0],
     )
 
 
-def _counted_keys(code: str, c: Criterion) -> dict[str, str]:
-    if c.reading is None or c.reading.n_of not in COUNTED_KEYS:
+def _counted_keys(code: str, criterion: Criterion) -> dict[str, str]:
+    if criterion.reading is None or criterion.reading.n_of not in COUNTED_KEYS:
         return {}
-    return {"counted": reading_key(code, c), **COUNTED_KEYS[c.reading.n_of]}
+    return {"counted": reading_key(code, criterion), **COUNTED_KEYS[criterion.reading.n_of]}
 
 
-def _measured(c: Criterion) -> str:
-    if c.reading is None or c.reading.estimate is None:
+def _measured(criterion: Criterion) -> str:
+    if criterion.reading is None or criterion.reading.estimate is None:
         return "not yet"
-    value = c.reading.estimate
-    if c.unit != "share":
+    value = criterion.reading.estimate
+    if criterion.unit != "share":
         return numbers.count(value) if value == round(value) else f"{value:,.1f}"
-    if c.kind == "census":
-        apart = c.reading.n - round(value * c.reading.n)
-        return "all" if apart == 0 else f"all but {apart:,}"
-    if c.name == "busy_time_saved":
-        return gains.gained(value, c.reading.low, c.reading.high, c.target)
-    return numbers.percent(value, numbers.digits_of(value, c.reading.low, c.reading.high, c.target))
+    if criterion.kind == "census":
+        missing = criterion.reading.n - round(value * criterion.reading.n)
+        return "all" if missing == 0 else f"all but {missing:,}"
+    if criterion.name == "busy_time_saved":
+        return gains.gained(value, criterion.reading.low, criterion.reading.high, criterion.target)
+    return numbers.percent(
+        value, numbers.digits_of(value, criterion.reading.low, criterion.reading.high, criterion.target)
+    )
 
 
-def _range(c: Criterion) -> str:
-    if c.reading is None or c.reading.estimate is None:
-        return wording_numbers.DASH
-    if c.kind == "census":
+def _range(criterion: Criterion) -> str:
+    if criterion.reading is None or criterion.reading.estimate is None:
+        return numbers.DASH
+    if criterion.kind == "census":
         return "counted in full"
-    if c.reading.low is None or c.reading.high is None:
+    if criterion.reading.low is None or criterion.reading.high is None:
         return "too early"
-    if c.unit == "share":
-        return numbers.span(c.reading.low, c.reading.high, c.target)
-    return f"{c.reading.low:,.1f} to {c.reading.high:,.1f}"
+    if criterion.unit == "share":
+        return numbers.span(criterion.reading.low, criterion.reading.high, criterion.target)
+    return f"{criterion.reading.low:,.1f} to {criterion.reading.high:,.1f}"

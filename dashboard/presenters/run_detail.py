@@ -1,4 +1,4 @@
-"""One run in full: beside what is usual of its feed, with its attempts, its account of rows and what it shares."""
+"""The page of one run: its duration beside the usual one, its account of rows, attempts and related runs."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from dashboard import labels
+from dashboard.labels import NO_REASON
 from dashboard.presenters import run_list
 from dashboard.presenters.range_bar import range_bar
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.queries import runs as queries_runs
 from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
 from roadmap.wording import dates, gains, numbers
-from roadmap.wording import dates as wording_dates
-from roadmap.wording import numbers as wording_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedRuns:
-    """Runs that share something with this one: what, how many there are, and where they are listed."""
+    """Runs that share something with this one."""
 
-    what: str
-    runs: str
-    keys: Mapping[str, str]  #: of the list of these runs
+    shared: str  #: what they share
+    runs: str  #: how many there are
+    keys: Mapping[str, str]  #: query keys of these runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,76 +39,76 @@ class RunPage:
     """The page of one run."""
 
     about: str
-    trouble: str  #: kind of its error in words
-    look: str
+    error_label: str  #: label of its error type
+    css_class: str
     outcome: str
-    means: str
-    took: str
+    outcome_meaning: str
+    duration: str
     usual: str
-    place: str  #: whether the duration is usual, in words
+    comparison: str  #: of the duration with the usual one
     range: RangeBar | None
     account: tuple[tuple[str, str], ...]
-    sum_said: str
+    account_text: str
     balances: bool
-    aside: tuple[tuple[str, str], ...]
-    aside_said: str
+    quarantined: tuple[tuple[str, str], ...]  #: reason and rows
+    quarantined_text: str
     facts: tuple[tuple[str, str], ...]
     attempts: tuple[RunRow, ...]
-    attempts_said: str
-    alike: tuple[RelatedRuns, ...]
+    attempts_text: str
+    related: tuple[RelatedRuns, ...]
 
 
-def run_page(db: Database, run: Run, known: date | None = None) -> RunPage:
-    """Everything the page says of a run; with `known` all that was known by the end of that day."""
+def run_page(db: Database, run: Run, known_by: date | None = None) -> RunPage:
+    """Return the page of a run; with `known_by` as it was known by the end of that day."""
     usual = queries_runs.typical_duration(db, run)
-    rows, sum_said, balances = account(run)
-    aside, aside_said = _quarantined_rows(run)
-    attempts = queries_runs.get_attempts(db, run, known)
+    rows, account_text, balances = account(run)
+    quarantined, quarantined_text = _quarantined_rows(run)
+    attempts = queries_runs.get_attempts(db, run, known_by)
     return RunPage(
         about=f"{run.side}, {gains.under_faults(run.faults)}, {_describe_block(run)}",
-        trouble=labels.error_label(run.error_type),
-        look=labels.outcome_class(run.outcome),
+        error_label=labels.error_label(run.error_type),
+        css_class=labels.outcome_class(run.outcome),
         outcome=labels.outcome_label(run.outcome),
-        means=labels.OUTCOME_LABELS[run.outcome][1] if run.outcome in labels.OUTCOME_LABELS else "",
-        took=_describe_duration(run),
+        outcome_meaning=labels.OUTCOME_LABELS[run.outcome][1] if run.outcome in labels.OUTCOME_LABELS else "",
+        duration=_describe_duration(run),
         usual=_describe_usual(usual),
-        place=_compare_with_usual(run.duration_s, usual),
+        comparison=_compare_with_usual(run.duration_s, usual),
         range=duration_bar(run.duration_s, usual),
         account=rows,
-        sum_said=sum_said,
+        account_text=account_text,
         balances=balances,
-        aside=aside,
-        aside_said=aside_said,
+        quarantined=quarantined,
+        quarantined_text=quarantined_text,
         facts=_facts(run),
         attempts=tuple(map(run_list.run_row, attempts)),
-        attempts_said=f"{numbers.plural(len(attempts), 'attempt')} at this file, in this exchange",
-        alike=_related_runs(db, run, known),
+        attempts_text=f"{numbers.plural(len(attempts), 'attempt')} at this file, in this exchange",
+        related=_related_runs(db, run, known_by),
     )
 
 
 def describe_unknown_run(run: Run, day: date) -> str:
-    """Why there is nothing to show of a run as of a day on which its block was not over."""
+    """Return why a run cannot be shown as of a day on which its block was not over."""
     over = dates.day(date.fromisoformat(run.block_end))
     why = "it is of" if run.block == run.block_end else "it counts once its week is over, and that is on"
     return f"Run {run.id} was not known yet at the end of {dates.day(day)}: {why} {over}."
 
 
 def account(run: Run) -> tuple[tuple[tuple[str, str], ...], str, bool]:
-    """Where the rows of a run ended, the sum in words, and whether it balances."""
+    """Return the rows of a run by outcome, their sum as text, and whether it balances."""
     if run.rows is None:
         return (), "The run is not over yet." if run.outcome == "running" else f"{numbers.MISSING.capitalize()}.", True
     ended = [(labels.ROW_LABELS[name], run.rows[name]) for name in OUTCOMES if run.rows[name]]
     total, entered = sum(run.rows[name] for name in OUTCOMES), run.rows["in"]
-    shown = tuple((name, numbers.count(many)) for name, many in ended)
+    shown = tuple((name, numbers.count(count)) for name, count in ended)
     if not entered and not total:
         return (), "No rows entered this run.", True
     if total == entered:
-        parts = " + ".join(f"{numbers.count(many)} {name}" for name, many in ended)
+        parts = " + ".join(f"{numbers.count(count)} {name}" for name, count in ended)
         return shown, f"{numbers.count(entered)} in = {parts}. It balances.", True
     apart = abs(entered - total)
     which = "missing" if total < entered else "too many"
-    said = f"It does not balance: {numbers.count(entered)} in, {numbers.count(total)} accounted for; "
-    return shown, f"{said}{numbers.plural(apart, 'row')} {which}.", False
+    text = f"It does not balance: {numbers.count(entered)} in, {numbers.count(total)} accounted for; "
+    return shown, f"{text}{numbers.plural(apart, 'row')} {which}.", False
 
 
 def duration_bar(took_s: float | None, usual: TypicalDuration | None) -> RangeBar | None:
@@ -122,14 +121,14 @@ def duration_bar(took_s: float | None, usual: TypicalDuration | None) -> RangeBa
 
 def _describe_duration(run: Run) -> str:
     if run.duration_s is not None:
-        return wording_numbers.duration(run.duration_s)
-    return "not over yet" if run.outcome == "running" else "not recorded: nobody heard of its end"
+        return numbers.duration(run.duration_s)
+    return "not over yet" if run.outcome == "running" else "not recorded: its end was never recorded"
 
 
 def _describe_usual(usual: TypicalDuration | None) -> str:
     if usual is None:
-        return f"Too few runs before it to say what is usual (fewer than {queries_runs.MIN_TYPICAL} completed)."
-    spread = f"{wording_numbers.duration(usual.low_s)} to {wording_numbers.duration(usual.high_s)}"
+        return f"Too few runs before it to know what is usual (fewer than {queries_runs.MIN_TYPICAL} completed)."
+    spread = f"{numbers.duration(usual.low_s)} to {numbers.duration(usual.high_s)}"
     return f"usually {spread}, {numbers.plural(usual.n, 'run')}"
 
 
@@ -142,21 +141,21 @@ def _compare_with_usual(took_s: float | None, usual: TypicalDuration | None) -> 
 
 
 def _quarantined_rows(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
-    """Rows set aside by reason, and what to say of them; "" where the account has said it of all rows."""
+    """Return quarantined rows by reason, and a sentence about them; "" where the account covers it."""
     if run.rows is None:
         return (), ""
     if not (run.has_inner_counts or run.rows["quarantined"]):
-        return (), f"Rows set aside: {numbers.MISSING}."
-    many = run.rows["quarantined"]
-    if not many and not run.aside:
-        return (), "Nothing was set aside."
+        return (), f"Quarantined rows: {numbers.MISSING}."
+    count = run.rows["quarantined"]
+    if not count and not run.aside:
+        return (), "No row was quarantined."
     if run.aside is None:
-        return (), f"{numbers.plural(many, 'row')} set aside; reasons not recorded."
+        return (), f"{numbers.plural(count, 'row')} quarantined; {NO_REASON}."
     reasons = sorted(run.aside.items(), key=lambda one: (-one[1], one[0]))
     shown = [(code, numbers.count(rows)) for code, rows in reasons]
-    if (untold := many - sum(run.aside.values())) > 0:
-        shown.append(("reasons not recorded", numbers.count(untold)))
-    return tuple(shown), f"{numbers.plural(many, 'row')} set aside."
+    if (without_reason := count - sum(run.aside.values())) > 0:
+        shown.append((NO_REASON, numbers.count(without_reason)))
+    return tuple(shown), f"{numbers.plural(count, 'row')} quarantined."
 
 
 def _facts(run: Run) -> tuple[tuple[str, str], ...]:
@@ -164,32 +163,32 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
     return (
         ("File", run.file),
         ("Records in the file", numbers.count(run.records)),
-        ("File was there", f"{wording_dates.timestamp(run.due_at_us)} UTC"),
-        ("Started", f"{wording_dates.timestamp(run.started_at_us)} UTC"),
-        ("Blocked on time-outs", wording_numbers.duration(run.blocked_s)),
-        ("Processor", wording_numbers.duration(run.cpu_s)),
+        ("File was there", f"{dates.timestamp(run.due_at_us)} UTC"),
+        ("Started", f"{dates.timestamp(run.started_at_us)} UTC"),
+        ("Blocked on time-outs", numbers.duration(run.blocked_s)),
+        ("Processor", numbers.duration(run.cpu_s)),
         ("Peak memory", format_size(run.peak_rss_bytes)),
         ("Read", format_size(run.bytes_in)),
         ("Sent", format_size(run.bytes_out)),
         ("Requests to the partner", numbers.count(run.calls)),
         ("Started again by a person", touch),
-        ("Time a person spent before", wording_numbers.duration(run.operator_s)),
+        ("Time a person spent before", numbers.duration(run.operator_s)),
         ("Release", run.release or numbers.MISSING),
         (
             "Known from",
-            {"measured": "measured from outside", "imported": "a log of its own"}.get(run.source, run.source),
+            {"measured": "measured from outside", "imported": "its own log"}.get(run.source, run.source),
         ),
         ("Series and pass", f"{run.series}, pass {run.round}" if run.series else "live"),
         ("Exchange", run.exchange_id),
     )
 
 
-def _related_runs(db: Database, run: Run, known: date | None) -> tuple[RelatedRuns, ...]:
+def _related_runs(db: Database, run: Run, known_by: date | None) -> tuple[RelatedRuns, ...]:
     lists = []
     if run.outcome in FAILED_OUTCOMES:
-        shared = run.fingerprint or NO_ERROR_RECORDED
-        lists.append(("same failure, anywhere", {"state": "failed", "fingerprint": shared}, RunFilter(
-            states=("failed",), fingerprint=shared)))  # fmt: skip
+        fingerprint = run.fingerprint or NO_ERROR_RECORDED
+        lists.append(("same failure, anywhere", {"state": "failed", "fingerprint": fingerprint}, RunFilter(
+            states=("failed",), fingerprint=fingerprint)))  # fmt: skip
     feed, partner = {"partner": run.partner, "feed": run.feed}, {"partner": run.partner}
     ours, theirs = RunFilter(partners=(run.partner,), feeds=(run.feed,)), RunFilter(partners=(run.partner,))
     lists += [
@@ -198,16 +197,16 @@ def _related_runs(db: Database, run: Run, known: date | None) -> tuple[RelatedRu
     ]
     return tuple(
         RelatedRuns(
-            what=what,
-            runs=numbers.plural(queries_runs.count_runs(db, replace(picked, known_by=known)), "run"),
+            shared=shared,
+            runs=numbers.plural(queries_runs.count_runs(db, replace(run_filter, known_by=known_by)), "run"),
             keys=keys,
         )
-        for what, keys, picked in lists
+        for shared, keys, run_filter in lists
     )
 
 
 def format_size(size_bytes: int | None) -> str:
-    """A size as people read it: `850 B`, `4.2 kB`, `96 MB`; a missing one in words."""
+    """Format a size: `850 B`, `4.2 kB`, `96 MB`; a missing one is "not recorded"."""
     if size_bytes is None:
         return numbers.MISSING
     if size_bytes < 1000:
@@ -223,4 +222,4 @@ def format_size(size_bytes: int | None) -> str:
 def _describe_block(run: Run) -> str:
     if run.block == run.block_end:
         return f"on {dates.day(date.fromisoformat(run.block))}"
-    return f"in the week {wording_dates.day_span(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"
+    return f"in the week {dates.day_span(date.fromisoformat(run.block), date.fromisoformat(run.block_end))}"

@@ -1,4 +1,4 @@
-"""Rows and grid of the list of runs."""
+"""The list of runs: rows of its table, and the grid of the last runs of each feed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from dashboard import labels
 from roadmap.wording import gains, numbers
-from roadmap.wording import numbers as wording_numbers
 from roadmap.wording.dates import timestamp
 from roadmap.wording.text import shortened
 
@@ -25,7 +24,7 @@ GRID_RUNS, GRID_FEEDS = 20, 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """One run in the table, in words."""
+    """One run in the table, as text."""
 
     id: int
     started: str
@@ -34,23 +33,23 @@ class RunRow:
     side: str
     faults: str
     round: str  #: pass of a replay; "" in production
-    trouble: str  #: kind of its error in words
+    error_label: str  #: label of its error type
     attempt: str
-    look: str
+    css_class: str
     outcome: str
-    took: str
+    duration: str
     rows_in: str
     delivered: str
-    aside: str
+    quarantined: str
     error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridMark:
-    """One run in the grid: its number, its look, and its name for those who hear it."""
+    """One run in the grid: its number, its style class, and its label for screen readers."""
 
     id: int
-    look: str
+    css_class: str
     label: str
 
 
@@ -61,21 +60,21 @@ class GridRow:
     partner: str
     feed: str
     marks: tuple[GridMark, ...]
-    ends: frozenset[str]  #: how its runs ended
+    ends: frozenset[str]  #: outcomes of its runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """The last runs of some feeds, and how many feeds there would be."""
+    """The last runs of some feeds, and the number of all feeds that the filter picks."""
 
     rows: tuple[GridRow, ...]
     feeds: int
     about: str
-    looks: tuple[tuple[str, str], ...]  #: class and name of every end in it
+    legend: tuple[tuple[str, str], ...]  #: class and label of every outcome in it
 
 
 def run_row(run: Run) -> RunRow:
-    """A run as a row of the table."""
+    """Return a run as a row of the table."""
     return RunRow(
         id=run.id,
         started=timestamp(run.started_at_us),
@@ -84,28 +83,28 @@ def run_row(run: Run) -> RunRow:
         side=run.side,
         faults=gains.FAULTS_NAME.get(run.faults, run.faults),
         round=numbers.count(run.round) if run.round else "",
-        trouble=labels.error_label(run.error_type) if run.error_type else "",
+        error_label=labels.error_label(run.error_type) if run.error_type else "",
         attempt=numbers.count(run.attempt),
-        look=labels.outcome_class(run.outcome),
+        css_class=labels.outcome_class(run.outcome),
         outcome=labels.outcome_label(run.outcome),
-        took=wording_numbers.duration(run.duration_s),
+        duration=numbers.duration(run.duration_s),
         rows_in=_row_count(run, "in"),
         delivered=_row_count(run, "delivered"),
-        aside=_row_count(run, "quarantined"),
+        quarantined=_row_count(run, "quarantined"),
         error=shortened(run.error or run.error_type),
     )
 
 
 def _row_count(run: Run, name: str) -> str:
-    """Rows of a run; who only timed it tells of none that were set aside."""
+    """Return a count of rows; a run that was only timed from outside has no count of quarantined rows."""
     if run.rows is None:
         return "not yet" if run.outcome == "running" else numbers.MISSING
-    untold = name == "quarantined" and not (run.has_inner_counts or run.rows[name])
-    return numbers.MISSING if untold else numbers.count(run.rows[name])
+    is_unknown = name == "quarantined" and not (run.has_inner_counts or run.rows[name])
+    return numbers.MISSING if is_unknown else numbers.count(run.rows[name])
 
 
 def grid_row(row: FeedRuns) -> GridRow:
-    """The last runs of one feed, in words."""
+    """Return the last runs of one feed as a row of the grid."""
     return GridRow(
         partner=row.partner,
         feed=row.feed,
@@ -114,21 +113,22 @@ def grid_row(row: FeedRuns) -> GridRow:
     )
 
 
-def grid(rows: Sequence[GridRow], picked: RunFilter, about: str) -> Grid:
-    """The grid of the feeds that a list picks, as many as there is room for."""
-    wanted = [
+def grid(rows: Sequence[GridRow], run_filter: RunFilter, about: str) -> Grid:
+    """Return the grid of the feeds that a filter picks, the first `GRID_FEEDS` of them."""
+    matching = [
         row
         for row in rows
-        if (not picked.partners or row.partner in picked.partners) and (not picked.feeds or row.feed in picked.feeds)
+        if (not run_filter.partners or row.partner in run_filter.partners)
+        and (not run_filter.feeds or row.feed in run_filter.feeds)
     ]
-    shown = tuple(wanted[:GRID_FEEDS])
+    shown = tuple(matching[:GRID_FEEDS])
     ends: set[str] = set().union(*(row.ends for row in shown))
-    known = [*(name for name in labels.OUTCOME_LABELS if name in ends), *sorted(ends - set(labels.OUTCOME_LABELS))]
-    looks = tuple((labels.outcome_class(name), labels.outcome_label(name)) for name in known)
-    return Grid(rows=shown, feeds=len(wanted), about=about, looks=looks)
+    outcomes = [*(name for name in labels.OUTCOME_LABELS if name in ends), *sorted(ends - set(labels.OUTCOME_LABELS))]
+    legend = tuple((labels.outcome_class(name), labels.outcome_label(name)) for name in outcomes)
+    return Grid(rows=shown, feeds=len(matching), about=about, legend=legend)
 
 
 def _grid_mark(cell: FeedRun) -> GridMark:
-    took = f", {wording_numbers.duration(cell.duration_s)}" if cell.duration_s is not None else ""
-    label = f"{labels.outcome_label(cell.outcome)}, {timestamp(cell.started_at_us)}{took}"
-    return GridMark(id=cell.id, look=labels.outcome_class(cell.outcome), label=label)
+    duration = f", {numbers.duration(cell.duration_s)}" if cell.duration_s is not None else ""
+    label = f"{labels.outcome_label(cell.outcome)}, {timestamp(cell.started_at_us)}{duration}"
+    return GridMark(id=cell.id, css_class=labels.outcome_class(cell.outcome), label=label)

@@ -24,12 +24,12 @@ def verdicts() -> str:
 
 def grades() -> str:
     """Return the grades of evidence, the strongest first."""
-    return table(("Grade", "When"), ((f"**{rule.name}**", rule.when) for rule in glossary.grade_entries()))
+    return table(("Grade", "When"), ((f"**{entry.name}**", entry.rule) for entry in glossary.grade_entries()))
 
 
 def rules(head: str, found: Iterable[glossary.GlossaryEntry]) -> str:
     """Return words with their names in JSON and their rules."""
-    return table((head, "In JSON", "When"), ((f"**{rule.said}**", code(rule.name), rule.when) for rule in found))
+    return table((head, "In JSON", "When"), ((f"**{entry.label}**", code(entry.name), entry.rule) for entry in found))
 
 
 def standard_faults() -> str:

@@ -81,7 +81,8 @@ def test_what_happened_is_told_in_order(example: FlaskClient) -> None:
     """Plans, first evidence, decisions, targets reached and proof stand by day, each once."""
     page = plain(example.get("/milestones/M2").text).split("What happened when")[1]
     told = [
-        "1 Apr 2013 Start, by the plan", "First evidence of service@2", "14 Apr 2013 First plan fixed due 30 Jun 2013",
+        "1 Apr 2013 Start, by the plan", "First evidence of service@2",
+        "14 Apr 2013 First plan recorded due 30 Jun 2013",
         "Decided: paused until 5 May 2013", "Re-planned, revision 2 due was 30 Jun 2013 and is 14 Jul 2013",
         "Decided: resumed", "Good rows delivered: target first reached", "23 Jun 2013 Proven 7 days early",
     ]  # fmt: skip

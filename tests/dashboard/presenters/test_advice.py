@@ -96,7 +96,7 @@ def test_an_answer_is_not_asked_for_again(app_on: Callable[..., Flask], made_up:
     client = app_on(store, built=4).test_client()
     assert asked(client) == []
     text = plain(client.get("/milestones").text)
-    assert "Nothing now: wherever the numbers ask for more than to go on, somebody has decided." in text
+    assert "Nothing now: wherever the numbers advise anything but to continue, a decision was recorded." in text
     assert "Continued by Ada 31 Dec 2013: for a reason numbers advise: change" in text
 
 
@@ -118,7 +118,7 @@ def test_what_holds_is_an_answer(example: FlaskClient) -> None:
 def test_nothing_to_decide_is_said(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
     """Where the numbers advise to go on everywhere, both pages say so in their own way."""
     client = app_on(made_up(weeks=2)).test_client()
-    assert "Nothing now: the numbers advise to go on with every milestone." in plain(client.get("/milestones").text)
+    assert "Nothing now: the numbers advise to continue every milestone." in plain(client.get("/milestones").text)
     text = plain(client.get("/decisions").text)
     assert "What to decide" not in text
     assert "milepost roadmap decide CODE CHOICE --owner NAME --why TEXT" in text

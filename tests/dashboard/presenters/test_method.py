@@ -73,7 +73,7 @@ def test_every_word_that_the_code_knows_is_explained(text: str) -> None:
     for name in glossary.SITUATIONS:
         assert f'id="answer-{name}"' in text
     for state in feed_rows.STATES:
-        assert state.said in text.split(f'id="feed-{state.name}"')[1].split("</dt>", maxsplit=1)[0]
+        assert state.label in text.split(f'id="feed-{state.name}"')[1].split("</dt>", maxsplit=1)[0]
 
 
 def test_no_word_is_explained_that_the_code_does_not_know() -> None:

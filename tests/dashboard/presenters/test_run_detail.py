@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import html
 import re
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dashboard.presenters.range_bar import RangeBar
+from dashboard.presenters.run_detail import run_page
+from metrics.queries.runs import get_run
+from metrics.store.database import open_store
+from metrics.store.writer import insert_events
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from flask.testing import FlaskClient
 
+    from dashboard.presenters.run_detail import RunPage
     from metrics.events import RunEvent
 
 
@@ -27,22 +36,43 @@ def named(run: RunEvent, exchange: str, **changes: object) -> RunEvent:
     return replace(run, key=replace(run.key, exchange_id=exchange), **changes)  # type: ignore[arg-type]
 
 
-def test_a_run_stands_beside_what_is_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+@pytest.fixture
+def page_of(tmp_path: Path) -> Iterator[Callable[..., RunPage]]:
+    """The page of the last of some runs."""
+    with closing(open_store(tmp_path / "store.db", "replay")) as db:
+
+        def make(*runs: RunEvent) -> RunPage:
+            with db.conn:
+                insert_events(db, [("", run) for run in runs])
+            run = get_run(db, len(runs))
+            assert run is not None
+            return run_page(db, run)
+
+        yield make
+
+
+def test_a_duration_is_compared_with_the_usual_one(
+    page_of: Callable[..., RunPage], a_run: Callable[..., RunEvent]
+) -> None:
     """Its duration, the usual range of the completed runs before it, and a drawing of both."""
     before = [named(a_run(duration_ns=(30 + n) * 10**9), f"e{n}", started_at_us=n) for n in range(21)]
-    text = on(*before, named(a_run(duration_ns=61 * 10**9), "e", started_at_us=99)).get("/runs/22").text
-    assert "1m 01s ; usually 31 s to 49 s, 21 runs. Longer than usual." in told(text)
-    assert '<svg class="range"' in text
+    page = page_of(*before, named(a_run(duration_ns=61 * 10**9), "e", started_at_us=99))
+    assert (page.duration, page.usual, page.comparison) == (
+        "1m 01s", "usually 31 s to 49 s, 21 runs", "Longer than usual.",
+    )  # fmt: skip
+    assert page.range == RangeBar(low=145.4, high=226.3, dot=280.3, mark=185.9)
 
 
-def test_too_few_runs_tell_nothing_usual(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+def test_too_few_runs_give_no_usual_range(page_of: Callable[..., RunPage], a_run: Callable[..., RunEvent]) -> None:
     """No range is made up, and a run without an end has no duration."""
-    text = told(on(a_run(outcome="abandoned", duration_ns=None)).get("/runs/1").text)
-    assert "not recorded: nobody heard of its end . Too few runs before it to say what is usual (fewer than 5" in text
+    page = page_of(a_run(outcome="abandoned", duration_ns=None))
+    assert page.duration == "not recorded: its end was never recorded"
+    assert page.usual == "Too few runs before it to know what is usual (fewer than 5 completed)."
+    assert page.range is None
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "text"),
     [
         ({"in": 9, "delivered": 7, "quarantined": 2}, "9 in = 7 delivered + 2 quarantined. It balances."),
         ({"in": 9, "delivered": 7}, "It does not balance: 9 in, 7 accounted for; 2 rows missing."),
@@ -51,32 +81,42 @@ def test_too_few_runs_tell_nothing_usual(on: Callable[..., FlaskClient], a_run: 
     ],
 )
 def test_the_account_of_rows(
-    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], rows: dict[str, int], said: str
+    page_of: Callable[..., RunPage], a_run: Callable[..., RunEvent], rows: dict[str, int], text: str
 ) -> None:
-    """Where the rows ended as a sum, and whether it balances."""
-    assert said in told(on(a_run(rows=rows)).get("/runs/1").text)
+    """The rows by outcome as a sum, and whether it balances."""
+    page = page_of(a_run(rows=rows))
+    assert page.account_text == text
+    assert page.balances is ("not balance" not in text)
 
 
 @pytest.mark.parametrize(
-    ("aside", "said"),
+    ("reasons", "text", "rows"),
     [
-        (None, "3 rows set aside; reasons not recorded."),
-        (
-            {"type-error": 2, "extra-cell": 1},
-            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 extra-cell 1",
-        ),
-        (
-            {"type-error": 2},
-            "3 rows set aside. Rows set aside by reason Reason Rows type-error 2 reasons not recorded 1",
-        ),
+        (None, "3 rows quarantined; reasons not recorded.", ()),
+        ({"type-error": 2, "extra-cell": 1}, "3 rows quarantined.", (("type-error", "2"), ("extra-cell", "1"))),
+        ({"type-error": 2}, "3 rows quarantined.", (("type-error", "2"), ("reasons not recorded", "1"))),
     ],
 )
-def test_why_rows_were_set_aside(
-    on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent], aside: dict[str, int] | None, said: str
+def test_quarantined_rows_by_reason(
+    page_of: Callable[..., RunPage],
+    a_run: Callable[..., RunEvent],
+    reasons: dict[str, int] | None,
+    text: str,
+    rows: tuple[tuple[str, str], ...],
 ) -> None:
-    """By reason; what nobody recorded is said to be so, and is not 0."""
-    client = on(a_run(rows={"in": 4, "delivered": 1, "quarantined": 3}, aside=aside))
-    assert said in told(client.get("/runs/1").text)
+    """An unrecorded reason is a row of its own, and is not 0."""
+    page = page_of(a_run(rows={"in": 4, "delivered": 1, "quarantined": 3}, aside=reasons))
+    assert (page.quarantined_text, page.quarantined) == (text, rows)
+
+
+def test_the_page_shows_all_parts(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
+    """The duration with its drawing, the account and the quarantined rows stand on the page."""
+    before = [named(a_run(duration_ns=(30 + n) * 10**9), f"e{n}", started_at_us=n) for n in range(5)]
+    rows = {"in": 4, "delivered": 1, "quarantined": 3}
+    text = on(*before, named(a_run(rows=rows, aside={"type-error": 3}), "e", started_at_us=99)).get("/runs/6").text
+    assert '<svg class="range"' in text
+    assert "4 in = 1 delivered + 3 quarantined. It balances." in told(text)
+    assert "3 rows quarantined. Quarantined rows by reason Reason Rows type-error 3" in told(text)
 
 
 def test_a_run_leads_to_its_other_attempts(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
@@ -123,12 +163,12 @@ def test_passes_of_a_replay_are_told_apart(on: Callable[..., FlaskClient], a_run
 
 
 def test_the_error_of_a_run_stands_first(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
-    """What went wrong stands above the duration; where nothing did, nothing is said of errors or of rows set aside."""
+    """What went wrong stands above the duration; without an error, the page says nothing of errors."""
     client = on(a_run(outcome="failed", error_type="http-503", error="answered 503"), named(a_run(), "other"))
     failed, done = (told(client.get(f"/runs/{number}").text) for number in (1, 2))
     assert failed.index("Partner answered 503 answered 503 Code of the error: http-503") < failed.index("Duration")
     assert "error" not in done
-    assert "Set aside Nothing" not in done
+    assert "Quarantined No row" not in done
 
 
 def test_what_leaves_no_choice_is_no_filter(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:

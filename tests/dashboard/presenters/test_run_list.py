@@ -75,7 +75,7 @@ def test_a_log_without_rows_has_no_account(client: FlaskClient) -> None:
     """Neither that no rows entered, nor that nothing was set aside, nor that nothing was read."""
     text = client.get("/runs/1").text
     assert section(text, "account") == "Account of rows Not recorded."
-    assert "Nothing was set aside" not in text
+    assert "No row was quarantined" not in text
     assert {fact(text, name) for name in FACTS} == {"not recorded"}
 
 
@@ -83,7 +83,7 @@ def test_a_run_that_goes_on_has_no_account_yet(client: FlaskClient) -> None:
     """It says that it is not over, and not that it entered nothing."""
     text = client.get("/runs/2").text
     assert section(text, "account") == "Account of rows The run is not over yet."
-    assert "Nothing was set aside" not in text
+    assert "No row was quarantined" not in text
 
 
 def test_what_a_log_says_is_shown(client: FlaskClient) -> None:
@@ -91,13 +91,13 @@ def test_what_a_log_says_is_shown(client: FlaskClient) -> None:
     text = client.get("/runs/3").text
     assert "4 in = 4 delivered. It balances." in text
     assert (fact(text, "Read"), fact(text, "Sent")) == ("0 B", "not recorded")
-    assert "Rows set aside: not recorded." in section(text, "account")
+    assert "Quarantined rows: not recorded." in section(text, "account")
 
 
 def test_the_list_says_so_in_each_row(client: FlaskClient) -> None:
-    """Rows in, delivered and set aside."""
+    """Rows in, delivered and quarantined."""
     text = client.get("/runs").text
-    cells = re.findall(r'data-label="(Rows in|Delivered|Set aside)"><span>(.*?)</span>', text)
+    cells = re.findall(r'data-label="(Rows in|Delivered|Quarantined)"><span>(.*?)</span>', text)
     rows = [[said for _, said in cells[place : place + 3]] for place in range(0, len(cells), 3)]
     assert rows == [["4", "4", "not recorded"], ["not yet"] * 3, ["not recorded"] * 3]
 
