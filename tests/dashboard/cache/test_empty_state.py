@@ -56,7 +56,7 @@ def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient) -> N
     said = plain(text)
     assert "0 of 4 milestones proven" in said
     assert said.count("not measured") == 4
-    assert "Nothing now: the numbers advise to go on with every milestone." in said
+    assert "Nothing now: the numbers advise to continue every milestone." in said
     for page, heading in (("/milestones/M1", "M1 Receive"), ("/decisions", "Decisions"), ("/method", "Method")):
         assert f'<h1 class="page-title">{heading}</h1>' in replay.get(page).text
 
