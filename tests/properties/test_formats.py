@@ -1,4 +1,4 @@
-"""What holds for any bytes: no crash, every byte accounted for, and agreement with Python's csv module."""
+"""Properties of readers for any bytes: no crash, every byte accounted for, and agreement with Python's csv module."""
 
 import csv
 import io
@@ -34,8 +34,8 @@ SIZES = st.builds(Sizes, block_bytes=st.sampled_from([1, 3, 8, 64, 4096]), recor
 
 
 @dataclass(frozen=True)
-class Agreed:
-    """As much of a contract as a reader asks for."""
+class Fields:
+    """The parts of a contract that a reader needs."""
 
     names: tuple[str, ...] = ("a", "b")
     missing_values: tuple[str, ...] = ()
@@ -45,45 +45,45 @@ class Agreed:
     fields_match: str = "partial"
 
 
-def feed(dialect, way="csv"):
+def feed_of(dialect, file_format="csv"):
     """A feed of one dialect."""
-    return Feed(contract="c", map=({"to": "x", "from": "a"},), dialect=dialect, format=way)
+    return Feed(contract="c", map=({"to": "x", "from": "a"},), dialect=dialect, format=file_format)
 
 
-def skipped(data, places, ends):
-    """Where one may stand after any number of line ends."""
-    reached, waiting = set(), list(places)
-    while waiting:
-        at = waiting.pop()
+def after_line_ends(data, places, ends):
+    """The positions that are reached from others by any number of line ends."""
+    reached, pending = set(), list(places)
+    while pending:
+        at = pending.pop()
         if at not in reached:
             reached.add(at)
-            waiting += [at + len(end) for end in ends if data.startswith(end, at)]
+            pending += [at + len(end) for end in ends if data.startswith(end, at)]
     return reached
 
 
-def account(data, told, sizes):
-    """Hold what was read, and what was listed, against the bytes of a file."""
-    kept = make_reader(told, Agreed(), sizes)
-    listed = list(kept.rows(io.BytesIO(data)))
+def check_bytes(data, feed, sizes):
+    """Compare what `read` and `rows` return with the bytes of a file."""
+    reader = make_reader(feed, Fields(), sizes)
+    listed = list(reader.rows(io.BytesIO(data)))
     rows = [row for _, row in listed]
     assert [number for number, _ in listed] == list(range(1, len(rows) + 1))
-    # head, rows, and between them nothing but line ends: that is the whole file
-    head = kept.head(io.BytesIO(data))
+    # the file consists of head, rows, and nothing but line ends between them
+    head = reader.head(io.BytesIO(data))
     order = "utf-16-be" if head.startswith(b"\xfe\xff") else "utf-16-le"
-    ends = [end.encode(order if told.dialect.encoding == "utf-16" else "ascii") for end in "\r\n"]
+    ends = [end.encode(order if feed.dialect.encoding == "utf-16" else "ascii") for end in "\r\n"]
     assert data.startswith(head)
-    places = skipped(data, {len(head)}, ends)
+    places = after_line_ends(data, {len(head)}, ends)
     for row in rows:
-        places = skipped(data, {at + len(row) for at in places if data.startswith(row, at)}, ends)
+        places = after_line_ends(data, {at + len(row) for at in places if data.startswith(row, at)}, ends)
     assert len(data) in places
     try:
-        batches = list(kept.read(io.BytesIO(data)))
+        batches = list(reader.read(io.BytesIO(data)))
     except ContractBreach:
         return
-    good = [number for batch in batches for number in batch.rows[ROW]]
-    bad = {one.row: one.original for batch in batches for one in batch.rejected}
-    assert sorted([*good, *bad]) == list(range(1, len(rows) + 1))
-    assert all(original == rows[number - 1] for number, original in bad.items())
+    valid = [number for batch in batches for number in batch.rows[ROW]]
+    rejected = {row.row: row.original for batch in batches for row in batch.rejected}
+    assert sorted([*valid, *rejected]) == list(range(1, len(rows) + 1))
+    assert all(original == rows[number - 1] for number, original in rejected.items())
     for batch in batches:
         for number in batch.rows[ROW]:
             assert batch.lines.original(number) == rows[number - 1]
@@ -93,24 +93,24 @@ def account(data, told, sizes):
 @settings(max_examples=300, deadline=None)
 @example(b"\xef\xbb\xbfa,b\n\xef\xbb\xbf1,2\n", Dialect(), Sizes(8, 64))
 def test_any_bytes_as_csv_are_accounted_for(data, dialect, sizes):
-    """No crash; good and bad rows, head, and line ends are the file, byte for byte."""
-    account(data, feed(dialect), sizes)
+    """No crash; valid and rejected rows, head and line ends are the file, byte for byte."""
+    check_bytes(data, feed_of(dialect), sizes)
 
 
 @given(data=SOUP, sizes=SIZES, encoding=st.sampled_from(["utf-8", "latin-1", "utf-16"]))
 @settings(max_examples=300, deadline=None)
 def test_any_bytes_as_json_lines_are_accounted_for(data, sizes, encoding):
-    """No crash; good and bad lines, head, and line ends are the file, byte for byte."""
-    account(data, feed(Dialect(encoding=encoding), "jsonl"), sizes)
+    """No crash; valid and rejected lines, head and line ends are the file, byte for byte."""
+    check_bytes(data, feed_of(Dialect(encoding=encoding), "jsonl"), sizes)
 
 
 @given(data=SOUP, sizes=SIZES, dialect=DIALECTS)
 @settings(max_examples=300, deadline=None)
-def test_what_is_read_does_not_depend_on_where_blocks_end(data, sizes, dialect):
-    """A file in blocks of any size has the same rows as in one."""
-    told = feed(dialect)
-    parts = make_reader(told, Agreed(), sizes)
-    whole = make_reader(told, Agreed(), Sizes(1 << 16, sizes.record_bytes))
+def test_rows_do_not_depend_on_where_blocks_end(data, sizes, dialect):
+    """A file has the same rows in blocks of any size as in one block."""
+    feed = feed_of(dialect)
+    parts = make_reader(feed, Fields(), sizes)
+    whole = make_reader(feed, Fields(), Sizes(1 << 16, sizes.record_bytes))
     assert list(parts.rows(io.BytesIO(data))) == list(whole.rows(io.BytesIO(data)))
 
 
@@ -129,8 +129,8 @@ TEXTS = st.text(st.characters(exclude_categories=("Cs",)) | st.sampled_from("\",
     sizes=st.builds(Sizes, block_bytes=st.sampled_from([1, 5, 64, 4096])),
 )
 @settings(max_examples=300, deadline=None)
-def test_tables_that_python_writes_are_read_as_they_were(table, delimiter, quote, escape, end, encoding, sizes):
-    """Any well-formed table in any dialect gives its cells, all of them, unchanged."""
+def test_tables_that_python_writes_are_read_unchanged(table, delimiter, quote, escape, end, encoding, sizes):
+    """Any well-formed table in any dialect gives all its cells, unchanged."""
     line_end, written_end = end
     file = io.StringIO(newline="")
     csv.writer(
@@ -147,18 +147,18 @@ def test_tables_that_python_writes_are_read_as_they_were(table, delimiter, quote
     )
     names = tuple("abcd"[: len(table[0])])
     data = file.getvalue().encode("utf-16" if encoding == "utf-16" else "utf-8")
-    batches = list(make_reader(feed(dialect), Agreed(names=names), sizes).read(io.BytesIO(data)))
-    assert [one for batch in batches for one in batch.rejected] == []
+    batches = list(make_reader(feed_of(dialect), Fields(names=names), sizes).read(io.BytesIO(data)))
+    assert [row for batch in batches for row in batch.rejected] == []
     assert [list(row[1:]) for batch in batches for row in batch.rows.rows()] == table
 
 
 @given(rows=st.lists(st.lists(st.text('ab ,"\n', max_size=4), min_size=2, max_size=2), max_size=10))
 @settings(max_examples=300, deadline=None)
-def test_quotes_only_where_needed_are_read_as_well(rows):
-    """Python's own reader and ours agree on what Python writes by default."""
+def test_minimal_quoting_is_read_as_python_reads_it(rows):
+    """Python's reader and ours agree on what Python writes by default."""
     file = io.StringIO(newline="")
     csv.writer(file).writerows([["a", "b"], *rows])
     file.seek(0)
     wanted = list(csv.reader(file))[1:]
-    batches = list(make_reader(feed(Dialect()), Agreed()).read(io.BytesIO(file.getvalue().encode())))
+    batches = list(make_reader(feed_of(Dialect()), Fields()).read(io.BytesIO(file.getvalue().encode())))
     assert [list(row[1:]) for batch in batches for row in batch.rows.rows()] == wanted

@@ -1,0 +1,76 @@
+"""Writing rows as JSON Lines and CSV."""
+
+import csv
+import datetime as dt
+import io
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from poc.batch import ROW
+from poc.formats.registry import make_encoder, make_reader
+
+NAUGHTY = Path(__file__).parents[4] / "shared" / "suites" / "naughty-strings" / "blns.json"
+
+
+@pytest.mark.skipif(
+    not NAUGHTY.is_file(), reason="the shared test material (naughty-strings) is not beside the repository"
+)
+@pytest.mark.parametrize("out", ["jsonl", "csv"])
+@pytest.mark.parametrize("way", ["jsonl", "csv"])
+def test_naughty_strings_pass_unchanged(expected, make_feed, way, out):
+    """Hostile texts that Python wrote are the same after reading, writing and reading again."""
+    texts = [text for text in json.loads(NAUGHTY.read_text(encoding="utf-8")) if text]
+    if way == "csv":
+        with io.StringIO(newline="") as file:
+            csv.writer(file).writerows([("a", "b"), *((text, "1") for text in texts)])
+            data = file.getvalue().encode()
+    else:
+        data = "\n".join(json.dumps({"a": text, "b": 1}, ensure_ascii=False) for text in texts).encode()
+    fields = expected(missing_values=())
+    flow = make_feed(format=way, out=out)
+    (batch,) = make_reader(flow, fields).read(io.BytesIO(data))
+    assert not batch.rejected
+    assert batch.rows["a"].to_list() == texts
+    encoder = make_encoder(flow)
+    (again,) = make_reader(make_feed(format=out), fields).read(
+        io.BytesIO(encoder.head(["a", "b"]) + encoder.encode(batch.rows.with_columns(pl.col("b").cast(pl.Int64))))
+        if out == "jsonl"
+        else io.BytesIO(encoder.head(["a", "b"]) + encoder.encode(batch.rows))
+    )
+    assert not again.rejected
+    assert again.rows["a"].to_list() == texts
+
+
+def test_csv_is_written_as_rfc_4180_says(make_feed):
+    """A header line, CRLF, quotes only where needed, an empty cell for null, and no row number."""
+    rows = pl.DataFrame(
+        {ROW: [1, 2], "a,b": ['x"y', None], "t": [dt.datetime(2013, 1, 1, 10), None], "n": [1.5, -2.0], "e": ["\r", ""]}  # noqa: DTZ001
+    )
+    encoder = make_encoder(make_feed(out="csv"))
+    assert encoder.media_type == "text/csv; charset=utf-8"
+    assert encoder.head(["a,b", "t", "n", "e"]) == b'"a,b",t,n,e\r\n'
+    assert encoder.encode(rows) == b'"x""y",2013-01-01 10:00:00,1.5,"\r"\r\n,,-2.0,""\r\n'
+
+
+def test_csv_is_written_without_blank_lines(make_feed):
+    """The null of a single column is quoted, because a blank line would not be a row."""
+    encoder = make_encoder(make_feed(out="csv"))
+    assert encoder.encode(pl.DataFrame({ROW: [1, 2], "a": ["x", None]})) == b'"x"\r\n""\r\n'
+
+
+def test_both_encoders_write_datetimes_alike(make_feed):
+    """With the offset if there is one."""
+    zoned = dt.datetime(2013, 1, 1, 10, tzinfo=dt.UTC)
+    rows = pl.DataFrame({ROW: [1], "t": [zoned], "u": [zoned.replace(tzinfo=None, microsecond=5000)]})
+    told = json.loads(make_encoder(make_feed()).encode(rows))
+    assert make_encoder(make_feed(out="csv")).encode(rows).decode() == f"{told['t']},{told['u']}\r\n"
+
+
+def test_json_lines_are_written_as_one_object_per_line(make_feed):
+    """Without the row number, and without bytes before the first row."""
+    encoder = make_encoder(make_feed())
+    assert encoder.head(["a"]) == b""
+    assert encoder.encode(pl.DataFrame({ROW: [1, 2], "a": ["é", None]})) == '{"a":"é"}\n{"a":null}\n'.encode()
