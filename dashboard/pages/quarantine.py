@@ -62,6 +62,7 @@ def page() -> str | AnyResponse:
         cut=len(reasons) > quarantine_list.MAX_REASON_ROWS and numbers.plural(len(reasons), "line"),
         chart=drawn,
         replayed=seen.mode == "replay",
+        block_word=block_word(seen.mode),
         fields=describe.form_fields(found, seen.cached(choices), FORM),
         held=describe.fixed_parts(found, links.quarantine),
         kept={key: found.keys[key] for key in ("from", "to") if key in found.keys},

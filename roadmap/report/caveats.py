@@ -219,7 +219,7 @@ def describe_measurement(verdicts: Iterable[Verdict], head: HeadlineCandidate | 
     found = [head.reading] if head else []
     found += [c.reading for v in reversed(list(verdicts)) for c in v.criteria if c.reading is not None]
     ways = tuple(dict.fromkeys(_way(reading) for reading in found if reading.estimate is not None))
-    unit = "day" if found and found[0].mode == "live" else "week"
+    unit = block_word(found[0].mode if found else "replay")
     more = (f"{plural(len(ways) - MOST + 1, 'more way')} of measuring in `milepost roadmap report`.",)
     shown = ways if len(ways) <= MOST else ways[: MOST - 1] + more
     return (
