@@ -7,7 +7,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from roadmap.wording import numbers
-from roadmap.wording import numbers as wording_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,8 +56,8 @@ class Chart:
         default_factory=dict
     )  #: addresses of the same, by the positions of both
     note: str = ""  #: an explanation below the figure
-    noted: Mapping[str, object] | None = None  #: query keys of the runs that the note is about
-    note_runs: str = ""  #: the address of these runs
+    note_keys: Mapping[str, object] | None = None  #: query keys of the runs that the note is about
+    note_href: str = ""  #: the address of these runs
 
     @property
     def cells(self) -> list[list[str]]:
@@ -69,7 +68,7 @@ class Chart:
 def _cell(row: Mapping[str, Any], column: ChartColumn) -> str:
     value, digits = row[column.name], column.digits
     if value is None:
-        return wording_numbers.DASH
+        return numbers.DASH
     if column.ranged:
         digits = numbers.digits_for(row["low"] / 100, row["high"] / 100)
     return f"{value * column.times:,.{digits}f}" if isinstance(value, int | float) else str(value)

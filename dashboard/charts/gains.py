@@ -19,7 +19,7 @@ from dashboard.charts.layout import (
 from dashboard.charts.theme import PALETTES
 from dashboard.queries.partner_gains import describe_split, split_by_direction
 from roadmap.wording import dates, numbers
-from roadmap.wording import gains as wording_gains
+from roadmap.wording.gains import gained, less_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +54,8 @@ def draw_gains(dots: Sequence[GainDot], target: float | None) -> PlotlyFigure:
     layout = figure["layout"]
     layout |= {"hovermode": "closest", "yaxis": rows_axis(names)}
     layout["margin"] |= {"l": label_margin_px(names), "r": 28}
-    ends = [1.0, *(time for one in times for time in one), *([] if target is None else [1 - target])]
-    least, most = (math.log10(max(end, 0.001)) for end in (min(ends), max(ends)))
+    limits = [1.0, *(time for ends in times for time in ends), *([] if target is None else [1 - target])]
+    least, most = (math.log10(max(limit, 0.001)) for limit in (min(limits), max(limits)))
     room = (most - least) * 0.05 or 0.1
     ticks = [tick for tick in TICKS if least - room <= math.log10(tick) <= most + room]
     layout["xaxis"] |= {
@@ -75,14 +75,14 @@ def draw_gains(dots: Sequence[GainDot], target: float | None) -> PlotlyFigure:
                 "arrayminus": [round(middle - low, 4) for low, middle, _ in times],
             },
             "customdata": [
-                [wording_gains.gained(dot.estimate, dot.low, dot.high), numbers.span(dot.low, dot.high)] for dot in dots
+                [gained(dot.estimate, dot.low, dot.high), numbers.span(dot.low, dot.high)] for dot in dots
             ],
             "hovertemplate": "%{y}: %{customdata[0]}, likely %{customdata[1]}<extra></extra>",
         }
     ]  # fmt: skip
     marks = [(1.0, "axis", "solid", "")]
     if target is not None:
-        marks.append((1 - target, "target", "dashdot", f"target {wording_gains.less_time(target)}"))
+        marks.append((1 - target, "target", "dashdot", f"target {less_time(target)}"))
     for at, role, dash, label in marks:
         line = {"color": PALETTES["light"][role], "width": 1.5, "dash": dash}
         layout["shapes"].append(
@@ -98,7 +98,7 @@ def draw_gains(dots: Sequence[GainDot], target: float | None) -> PlotlyFigure:
 
 
 def _tick_text(ratio: float) -> str:
-    return "same" if ratio == 1 else wording_gains.less_time(1 - ratio).removesuffix(" time")
+    return "same" if ratio == 1 else less_time(1 - ratio).removesuffix(" time")
 
 
 GAINS_COLUMNS = (
@@ -138,6 +138,6 @@ def gains_chart(milestone: MilestoneGains) -> Chart | None:
 
 def _gain_row(gain: PartnerGain) -> dict[str, Any]:
     shares = {name: getattr(gain, name) if gain.has_range else None for name in ("estimate", "low", "high")}
-    text = wording_gains.gained(gain.estimate, gain.low, gain.high) if gain.has_range else "too few runs"
+    text = gained(gain.estimate, gain.low, gain.high) if gain.has_range else "too few runs"
     percents = {name: None if share is None else round(share * 100, 2) for name, share in shares.items()}
     return {"partner": gain.partner} | percents | {"blocks": gain.blocks, "runs": gain.runs, "said": text}

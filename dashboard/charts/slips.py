@@ -108,12 +108,12 @@ def _forecast_traces(line: ForecastSeries, top: date) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     if beyond:
-        said = [f"expected {on:%-d %b %Y}" if on else "not within three years" for _, on in beyond]
+        texts = [f"expected {on:%-d %b %Y}" if on else "not within three years" for _, on in beyond]
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "name": f"{line.code} beyond", "meta": "service",
                 "x": [day.isoformat() for day, _ in beyond], "y": [top.isoformat()] * len(beyond),
-                "cliponaxis": False, "customdata": said,
+                "cliponaxis": False, "customdata": texts,
                 "marker": {"symbol": "triangle-up-open", "size": 10, "color": PALETTES["light"]["service"]},
                 "hovertemplate": f"{line.code}, reported %{{x|%-d %b %Y}}: %{{customdata}}<extra></extra>",
             }
@@ -202,8 +202,8 @@ def _newest_forecast_title(
         return "When milestones were expected"
     day, milestone = max(proven, key=lambda pair: pair[0])
     first = by_code[milestone.code][0]
-    was = dates.day(first.expected_on) if first.expected_on else "not to be expected within three years"
-    return f"{milestone.code} was proven on {dates.day(day)}; the first forecast had said {was}"
+    was = dates.day(first.expected_on) if first.expected_on else "not within three years"
+    return f"{milestone.code} was proven on {dates.day(day)}; the first forecast was {was}"
 
 
 def _latest_targets(forecast: RecordedForecast) -> str:
@@ -214,12 +214,12 @@ def _latest_targets(forecast: RecordedForecast) -> str:
 
 def _forecast_row(forecast: RecordedForecast) -> dict[str, Any]:
     late = (forecast.expected_on - forecast.due).days if forecast.expected_on else None
-    said = (
+    text = (
         dates.late_text(forecast.expected_on, forecast.due)
         if forecast.expected_on
         else "not expected within three years"
     )
     return {
         "code": forecast.code, "as_of": forecast.as_of.isoformat(), "due": forecast.due.isoformat(),
-        "expected_on": plain_value(forecast.expected_on), "late_days": late, "said": said,
+        "expected_on": plain_value(forecast.expected_on), "late_days": late, "said": text,
     }  # fmt: skip

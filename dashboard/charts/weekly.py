@@ -85,7 +85,7 @@ def busy_chart(
         rows=weekly.plain_rows(frame, [column.name for column in BUSY_COLUMNS]),
         key=(("baseline", "monolith"), ("service", "service"), ("target", _target_key(target))),
         note=f"{least.said} {least.more}".strip() if least else "",
-        noted=_block_run_keys(least.week, spans, faults[0]) if least else None,
+        note_keys=_block_run_keys(least.week, spans, faults[0]) if least else None,
     )
 
 

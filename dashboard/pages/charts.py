@@ -73,7 +73,7 @@ def as_csv(name: str) -> Response:
 
 
 def called(name: str) -> Chart:
-    """One chart by its name, with the faults that the query asks for; what is not known is refused, not noted.
+    """One chart by its name, with the faults that the query asks for; what is not known is refused, not note_keys.
 
     A name is that of a chart, or a family's and a milestone's: `gains-M1`.
     """
@@ -192,7 +192,7 @@ def linked(chart: Chart, **asked: str) -> Chart:
         hrefs=hrefs,
         csv=here("charts.as_csv", name=chart.name, **asked),
         json=here("charts.as_json", name=chart.name, **asked),
-        note_runs=links.runs(**chart.noted) if chart.noted else "",
+        note_href=links.runs(**chart.note_keys) if chart.note_keys else "",
     )
 
 

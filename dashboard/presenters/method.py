@@ -1,4 +1,4 @@
-"""What the page of definitions says, made from the definitions that the code runs; no number of it is typed again."""
+"""The page of definitions, made from the definitions that the code uses; no number in it is typed by hand."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from metrics.store.series import METHOD
 from roadmap.forecast.probability import exchanges_without_failure
 from roadmap.plan.milestones import MIN_BLOCKS, EvidenceRules
 from roadmap.wording import dates, numbers
-from roadmap.wording import numbers as wording_numbers
-from roadmap.wording import verdicts as roadmap_words
 from roadmap.wording.gains import under_faults
+from roadmap.wording.verdicts import target_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,16 +26,16 @@ if TYPE_CHECKING:
     from metrics.measures.registry import Measure
     from roadmap.plan.milestones import Milestone, Plan
 
-#: Blocks at which the page says how wide the bound is.
+#: Numbers of blocks for which the page shows the width of the bound.
 BOUND_BLOCKS = (12, 26, 52)
 
-#: Failures of every so many that the page says the least number of exchanges for.
+#: Failure rates for which the page shows the least number of exchanges.
 RULED_OUT_SHARES = (0.05, 0.01)
 
-#: How many series of a store are named, the newest first.
+#: Series of a store that are named, the newest first.
 MAX_SERIES = 20
 
-#: How the parts of the fault file are called; a part that is not here is called by its key.
+#: Labels of the keys of the fault file; a key without a label is its own label.
 FAULT_LABELS = {
     "sends.unavailable": "Requests answered with 503",
     "sends.wait": "Requests answered with 429 and a time to wait",
@@ -54,19 +53,19 @@ FAULT_LABELS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasureDefinition:
-    """One measure with its small print; `asked` are the milestones that set a target for it."""
+    """One measure with its details, and the targets that milestones set for it."""
 
     name: str
     title: str
     definition: str
     formula: str
     facts: tuple[tuple[str, str], ...]
-    asked: tuple[tuple[str, str], ...]
+    targets: tuple[tuple[str, str], ...]  #: milestone and target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRow:
-    """One series of measurements in the store, and the fault rates that it was made under."""
+    """One series of measurements in the store, with the hash of its fault rates."""
 
     series: str
     faults: str
@@ -76,7 +75,7 @@ class SeriesRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRates:
-    """The standard faults as this release has them: what goes wrong, how often, and the hash of the file."""
+    """The standard faults of this release: rates by label, seed, and the hash of the file."""
 
     rates: tuple[tuple[str, str], ...]
     seed: str
@@ -84,16 +83,16 @@ class FaultRates:
 
 
 def definitions(plan: Plan, mode: str) -> tuple[MeasureDefinition, ...]:
-    """Every measure, in the order of the code, with what a plan asks of it."""
+    """Return the definition of every measure, in the order of the registry, with the targets of a plan."""
     return tuple(_definition(measure, plan, mode) for measure in MEASURES.values())
 
 
 def _definition(measure: Measure, plan: Plan, mode: str) -> MeasureDefinition:
     more = "more is better" if measure.direction == "at_least" else "less is better"
-    best = roadmap_words.target_text(measure.direction, measure.best, measure.unit)
+    best = target_text(measure.direction, measure.best, measure.unit)
     counted = {
         "census": "In full (a census): nothing is estimated.",
-        "sampled": "As a sample: what was measured stands for what was not, so it has a likely range.",
+        "sampled": "As a sample of all work, so it has a likely range.",
     }[measure.kind]
     facts = (
         ("Unit", "share, 0 to 1, shown in per cent" if measure.unit == "share" else measure.unit),
@@ -109,12 +108,12 @@ def _definition(measure: Measure, plan: Plan, mode: str) -> MeasureDefinition:
         definition=measure.definition,
         formula=measure.formula,
         facts=facts,
-        asked=tuple(_targets_of(measure, plan.milestones, mode)),
+        targets=tuple(_targets_of(measure, plan.milestones, mode)),
     )
 
 
 def _least_evidence(measure: Measure) -> Iterator[str]:
-    """The least evidence for a verdict on a measure."""
+    """Yield the least evidence for a verdict on a measure."""
     yield f"The milestone's least number of blocks ({EvidenceRules().min_blocks} unless it says otherwise)."
     if measure.range == "wilson" and measure.direction == "at_most":
         needs = " and ".join(
@@ -130,16 +129,16 @@ def _targets_of(measure: Measure, milestones: tuple[Milestone, ...], mode: str) 
         for role, targets in (("", milestone.metrics), ("guardrail, ", milestone.guardrails)):
             for target in targets:
                 if target.name == measure.name:
-                    goal = roadmap_words.target_text(target.direction, target.value, measure.unit)
+                    goal = target_text(target.direction, target.value, measure.unit)
                     yield milestone.code, f"{role}{goal}, {under_faults(target.faults, mode)}"
 
 
 def milestone_windows(plan: Plan) -> tuple[dict[str, str], ...]:
-    """What each milestone of a plan compares, over which days, and what its verdicts take."""
+    """Return what each milestone compares, over which days, and the rules of its verdicts."""
     rows = []
     for milestone in plan.milestones:
         rules = milestone.evidence
-        once = {"anytime": "after every block", "fixed": "once, on the due date"}[rules.mode]
+        evaluated = {"anytime": "after every block", "fixed": "once, on the due date"}[rules.mode]
         rows.append(
             {
                 "code": milestone.code,
@@ -147,7 +146,7 @@ def milestone_windows(plan: Plan) -> tuple[dict[str, str], ...]:
                 "sides": f"{milestone.subject} against {milestone.control}",
                 "scope": "all" if "*/*" in milestone.scope else ", ".join(milestone.scope),
                 "days": dates.days_between(milestone.start, milestone.due),
-                "looks": once,
+                "looks": evaluated,
                 "blocks": f"{rules.min_blocks}",
                 "risk": numbers.percent(rules.alpha, 0 if rules.alpha * 100 % 1 < 1e-9 else 1),
                 "grade": rules.min_grade,
@@ -158,7 +157,7 @@ def milestone_windows(plan: Plan) -> tuple[dict[str, str], ...]:
 
 
 def bound_facts() -> dict[str, Any]:
-    """The numbers of the bound that decides, out of the code that makes it."""
+    """Return the numbers of the bound that verdicts rest on, from the code that computes it."""
     alpha = EvidenceRules().alpha
     return {
         "alpha": numbers.percent(alpha),
@@ -172,30 +171,30 @@ def bound_facts() -> dict[str, Any]:
 
 
 def fault_rates() -> FaultRates:
-    """The standard faults out of the file that replays are made from."""
+    """Return the standard faults from the file that replays use."""
     raw = (resources.files("metrics.replay") / "faults-standard.toml").read_bytes()
-    told = tomllib.loads(raw.decode())
+    data = tomllib.loads(raw.decode())
     rates = tuple(
         (FAULT_LABELS.get(f"{part}.{key}", f"{part} {key}"), _amount(key, value))
-        for part, keys in told.items()
+        for part, keys in data.items()
         if isinstance(keys, dict)
         for key, value in keys.items()
     )
-    return FaultRates(rates=rates, seed=str(told["seed"]), sha256=hashlib.sha256(raw).hexdigest())
+    return FaultRates(rates=rates, seed=str(data["seed"]), sha256=hashlib.sha256(raw).hexdigest())
 
 
 def _amount(key: str, value: float) -> str:
     if key.endswith("_s"):
-        return wording_numbers.duration(value)
+        return numbers.duration(value)
     if isinstance(value, int) or not 0 < value < 1:
         return f"{value:,}"
     return f"{numbers.per_thousand(value)} of every 1,000" if value >= 0.001 else f"1 of every {1 / value:,.0f}"
 
 
-def series_rows(db: Database, seen: View) -> tuple[SeriesRow, ...]:
-    """The series of measurements in a store, the newest first."""
-    del seen
-    if not db.table("series").exists():  # only older releases have written here
+def series_rows(db: Database, view: View) -> tuple[SeriesRow, ...]:
+    """Return the series of measurements in a store, the newest first."""
+    del view
+    if not db.table("series").exists():  # an older release has written the store
         return ()
     sql = "SELECT series, faults, mode, faults_sha256 FROM series ORDER BY newest_run DESC LIMIT ?"
     return tuple(

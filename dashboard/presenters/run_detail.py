@@ -11,7 +11,7 @@ from dashboard.labels import NO_REASON
 from dashboard.presenters import run_list
 from dashboard.presenters.range_bar import range_bar
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
-from metrics.queries import runs as queries_runs
+from metrics.queries import runs
 from metrics.queries.run_filter import NO_ERROR_RECORDED, RunFilter
 from roadmap.wording import dates, gains, numbers
 
@@ -60,10 +60,10 @@ class RunPage:
 
 def run_page(db: Database, run: Run, known_by: date | None = None) -> RunPage:
     """Return the page of a run; with `known_by` as it was known by the end of that day."""
-    usual = queries_runs.typical_duration(db, run)
+    usual = runs.typical_duration(db, run)
     rows, account_text, balances = account(run)
     quarantined, quarantined_text = _quarantined_rows(run)
-    attempts = queries_runs.get_attempts(db, run, known_by)
+    attempts = runs.get_attempts(db, run, known_by)
     return RunPage(
         about=f"{run.side}, {gains.under_faults(run.faults)}, {_describe_block(run)}",
         error_label=labels.error_label(run.error_type),
@@ -127,7 +127,7 @@ def _describe_duration(run: Run) -> str:
 
 def _describe_usual(usual: TypicalDuration | None) -> str:
     if usual is None:
-        return f"Too few runs before it to know what is usual (fewer than {queries_runs.MIN_TYPICAL} completed)."
+        return f"Too few runs before it to know what is usual (fewer than {runs.MIN_TYPICAL} completed)."
     spread = f"{numbers.duration(usual.low_s)} to {numbers.duration(usual.high_s)}"
     return f"usually {spread}, {numbers.plural(usual.n, 'run')}"
 
@@ -151,7 +151,7 @@ def _quarantined_rows(run: Run) -> tuple[tuple[tuple[str, str], ...], str]:
         return (), "No row was quarantined."
     if run.aside is None:
         return (), f"{numbers.plural(count, 'row')} quarantined; {NO_REASON}."
-    reasons = sorted(run.aside.items(), key=lambda one: (-one[1], one[0]))
+    reasons = sorted(run.aside.items(), key=lambda pair: (-pair[1], pair[0]))
     shown = [(code, numbers.count(rows)) for code, rows in reasons]
     if (without_reason := count - sum(run.aside.values())) > 0:
         shown.append((NO_REASON, numbers.count(without_reason)))
@@ -198,7 +198,7 @@ def _related_runs(db: Database, run: Run, known_by: date | None) -> tuple[Relate
     return tuple(
         RelatedRuns(
             shared=shared,
-            runs=numbers.plural(queries_runs.count_runs(db, replace(run_filter, known_by=known_by)), "run"),
+            runs=numbers.plural(runs.count_runs(db, replace(run_filter, known_by=known_by)), "run"),
             keys=keys,
         )
         for shared, keys, run_filter in lists

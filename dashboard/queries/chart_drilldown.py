@@ -47,7 +47,7 @@ def cell_keys(
 ) -> dict[tuple[int, str], dict[str, str]]:
     """Return the query keys of a table's cells, by row and column; `codes` are the milestones of the rows."""
     held = view.cached(exchange_counts, faults)
-    found = {}
+    keys_by_cell = {}
     for place, (row, code) in enumerate(zip(rows, codes, strict=True)):
         for column, side in EXCHANGE_COLUMNS.items():
             name = _reading_name(code, faults, side)
@@ -55,8 +55,8 @@ def cell_keys(
             many = sum(sum(by.values()) if partner is None else by.get(partner, 0) for by in blocks)
             if many and many == row[column]:
                 keys = {"counted": name, "from": row["block"], "to": row["block_end"], "attempt": "last"}
-                found[place, column] = keys | ({} if partner is None else {"partner": partner})
-    return found
+                keys_by_cell[place, column] = keys | ({} if partner is None else {"partner": partner})
+    return keys_by_cell
 
 
 def _reading_name(code: str, faults: str, side: str) -> str:

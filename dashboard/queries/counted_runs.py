@@ -41,23 +41,27 @@ def find_counted_runs(view: View, text: str) -> CountedRuns | str:
     )
     for name, known, what in choices:
         if name not in known:
-            said = (
+            notice = (
                 f"“counted={text}” was left out: “{name}” is no {what}; choose one of {', '.join(filter(None, known))}"
             )
-            return f"{said}, as in M1:busy_time_saved:standard."
+            return f"{notice}, as in M1:busy_time_saved:standard."
     return view.cached(_counted_runs, code, measure, faults, side)
 
 
 def question_of(verdict: Verdict, view: View, measure: str, faults: str) -> Question:
     """Return the question behind the reading of a milestone's measure, up to the day of the reading."""
-    milestone = next(one for one in view.plan.milestones if one.code == verdict.code)
-    readings = {(one.name, one.faults): one.reading for one in verdict.criteria if one.reading is not None}
+    milestone = next(milestone for milestone in view.plan.milestones if milestone.code == verdict.code)
+    readings = {
+        (criterion.name, criterion.faults): criterion.reading
+        for criterion in verdict.criteria
+        if criterion.reading is not None
+    }
     own = readings.get((measure, faults))
     # a number beside a target covers the same days as the target's own reading
     beside = own or readings.get(("busy_time_saved", "standard"))
     end = beside.end if beside else min(view.today, milestone.due)
-    asked = milestone_question(milestone, end, view.mode, faults)
-    return replace(asked, series=own.series) if own else asked
+    question = milestone_question(milestone, end, view.mode, faults)
+    return replace(question, series=own.series) if own else question
 
 
 def _counted_runs(db: Database, view: View, code: str, measure: str, faults: str, side: str) -> CountedRuns:

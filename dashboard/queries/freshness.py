@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from dashboard.queries import weekly
 from metrics.errors import MetricsError
-from metrics.queries import runs as queries_runs
 from metrics.queries.run_filter import RunFilter
+from metrics.queries.runs import count_runs
 from metrics.store.database import open_reader
 from roadmap.wording import dates
-from roadmap.wording import dates as wording_dates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +55,7 @@ class Freshness:
         text = f"{dates.data_until_text(self.newest_end.date())} {self.newest_end:%H:%M} UTC"
         if self.mode == "replay":
             return f"{text} (replayed calendar)"
-        return text if now is None else f"{text} ({wording_dates.ago(now - self.newest_end)})"
+        return text if now is None else f"{text} ({dates.ago(now - self.newest_end)})"
 
     @property
     def source(self) -> str:
@@ -69,10 +68,10 @@ def freshness(db: Database, view: View) -> Freshness:
     last = view.as_of or view.today
     if view.as_of:
         over = "SELECT block_end FROM run_block WHERE block <= ? AND block_end <= ? ORDER BY block DESC LIMIT 1"
-        found = db.execute(over, (last.isoformat(), last.isoformat())).fetchone()
-        if found is None:
+        row = db.execute(over, (last.isoformat(), last.isoformat())).fetchone()
+        if row is None:
             return Freshness(newest_end=None, runs=0, has_imported=False, mode=view.mode)
-        last = date.fromisoformat(found[0])
+        last = date.fromisoformat(row[0])
     end_us = round((datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)).timestamp() * 1e6)
     bound = "AND started_at_us < ?" if view.as_of else ""
     sql = (
@@ -83,7 +82,7 @@ def freshness(db: Database, view: View) -> Freshness:
     runs, imported = weekly.count_runs_until(db, last)
     has_list = db.table("tally").exists()
     if has_list:
-        runs = queries_runs.count_runs(db, RunFilter(states=(ENDED_RUNS["state"],), known_by=view.as_of))
+        runs = count_runs(db, RunFilter(states=(ENDED_RUNS["state"],), known_by=view.as_of))
     newest_end = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
     return Freshness(newest_end=newest_end, runs=runs, has_imported=imported > 0, mode=view.mode, has_list=has_list)
 
@@ -122,7 +121,7 @@ class Lateness:
         if since is None or now - since < LATE_AFTER:
             return ""
         day = "" if since.date() == now.date() else f" on {dates.day(since.date(), year=since.year != now.year)}"
-        return f"Data is {wording_dates.rough_duration(now - since)} late. Numbers stop at {since:%H:%M} UTC{day}."
+        return f"Data is {dates.rough_duration(now - since)} late. Numbers stop at {since:%H:%M} UTC{day}."
 
 
 def oldest_uncollected(spool: Path, store: Path) -> datetime | None:

@@ -212,8 +212,8 @@ def _feed_gains(db: Database, view: View) -> FeedGains:
     head = pick_headline(view.cached(headline_candidates))
     milestone = head.milestone
     end = head.reading.end if head.reading.blocks else min(view.today, milestone.due)
-    asked = milestone_question(milestone, end, view.mode, SHOWN_FAULTS[view.mode])
-    window = load_window(db, asked)
+    question = milestone_question(milestone, end, view.mode, SHOWN_FAULTS[view.mode])
+    window = load_window(db, question)
     rows: dict[Feed, list[int]] = {}
     for place, (partner, feed, _) in enumerate(window.strata):
         rows.setdefault((partner, feed), []).append(place)
@@ -226,9 +226,9 @@ def _feed_gains(db: Database, view: View) -> FeedGains:
     return FeedGains(
         code=milestone.code,
         sides=f"{milestone.subject} against the {milestone.control}",
-        start=asked.start,
+        start=question.start,
         end=end,
-        min_blocks=asked.min_blocks,
+        min_blocks=question.min_blocks,
         readings=readings,
         linkable=frozenset(feed for feed, reading in readings.items() if runs_by_feed.get(feed) == reading.n),
         key=key,
