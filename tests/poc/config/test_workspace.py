@@ -1,4 +1,4 @@
-"""Workspaces read from their files."""
+"""Loading and creating workspaces."""
 
 import re
 from pathlib import Path
@@ -17,8 +17,8 @@ def workspace(tmp_path):
     return tmp_path / "w"
 
 
-def test_a_fresh_workspace_reads(workspace):
-    """What `init` writes is in order as it is."""
+def test_a_new_workspace_is_valid(workspace):
+    """What `init` writes can be loaded."""
     found = load_workspace(workspace)
     assert found.select_feeds(None) == [("AA", "flights"), ("UA", "flights")]
     assert found.partners["AA"].endpoint.timeout_s == 2.0
@@ -39,7 +39,7 @@ def test_a_fresh_workspace_reads(workspace):
     ],
 )  # fmt: skip
 def test_a_mistake_names_file_key_and_choices(workspace, old, new, said):
-    """Whatever is wrong in a partner's file is told in one line that helps to mend it."""
+    """An error in a partner file is reported in one line that helps to correct it."""
     path = workspace / "partners" / "AA.toml"
     text = path.read_text()
     assert old in text
@@ -53,33 +53,33 @@ def test_a_mistake_names_file_key_and_choices(workspace, old, new, said):
     ("name", "said"),
     [("XX", r"unknown partner 'XX'; partners in .*: AA, UA"), ("AA/cargo", r"no feed 'cargo'; its feeds: flights")],
 )
-def test_an_unknown_name_lists_the_known(workspace, name, said):
-    """Asking for a partner or feed that is not there tells which are."""
+def test_an_unknown_name_lists_the_choices(workspace, name, said):
+    """An unknown partner or feed is an error that lists the existing ones."""
     with pytest.raises(BadInput, match=said):
         load_workspace(workspace).select_feeds(name)
 
 
-def test_a_folder_that_is_no_workspace(tmp_path):
-    """A folder without milepost.toml is told apart from a broken workspace."""
+def test_a_folder_without_settings_is_not_a_workspace(tmp_path):
+    """It is distinguished from an invalid workspace."""
     with pytest.raises(BadInput, match="not a workspace"):
         load_workspace(tmp_path)
 
 
-def test_make_leaves_what_is_there_alone(tmp_path):
-    """A folder that holds something else is refused and not touched."""
+def test_create_workspace_changes_no_existing_folder(tmp_path):
+    """A folder that contains something else is refused and left unchanged."""
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(BadInput, match="not empty"):
         create_workspace(tmp_path, "test", "live", AIRLINES, "")
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_make_twice_is_refused(workspace):
-    """A workspace is never written over."""
+def test_create_workspace_never_overwrites_a_workspace(workspace):
+    """A second call is refused."""
     with pytest.raises(BadInput, match="is a workspace already"):
         create_workspace(workspace, "test", "live", AIRLINES, "")
 
 
-def test_every_key_of_a_partners_file_is_in_its_document():
+def test_every_key_of_a_partner_file_is_documented():
     """docs/reference/partner-file.md has a row or a line for each key that the file can have."""
     from poc.config.partner import Budget, Dialect, EndpointConfig, Feed, MapField, Partner, RetrySchedule
 

@@ -1,4 +1,4 @@
-"""Constraints, missing values and keys of a contract, and what of a schema is refused."""
+"""Constraints, missing values and keys of a contract, and which schemas are refused."""
 
 import json
 import time
@@ -62,16 +62,16 @@ LIMITS = [
 
 @pytest.mark.parametrize(("kind", "constraints", "good", "bad", "note"), LIMITS, ids=lambda part: str(part)[:40])
 @pytest.mark.parametrize("copies", [1, 1500], ids=["few rows", "many rows"])
-def test_a_constraint_is_kept_or_named(load, kind, constraints, good, bad, note, copies):
-    """The last good value passes, the first bad one is told with the value and the rule, in files of any size."""
+def test_a_broken_constraint_is_reported(load, kind, constraints, good, bad, note, copies):
+    """The last valid value passes; the first invalid one is reported with its constraint, in files of any size."""
     checked = load({"name": "a", "type": kind, "constraints": constraints})
     assert found(checked, a=[good] * copies) == []
     assert found(checked, a=[good] * copies + [bad]) == [(copies + 1, "a", "constraint-error", note)]
 
 
 @pytest.mark.parametrize("kind", ["integer", "number", "date", "datetime", "time", "year", "yearmonth"])
-def test_a_missing_value_breaks_no_bound(load, kind):
-    """What is not there is neither too small nor none of the choices."""
+def test_a_missing_value_breaks_no_constraint(load, kind):
+    """It is neither too small nor outside the choices."""
     value = {"date": "2024-01-01", "datetime": "2024-01-01T00:00:00Z", "time": "12:00:00", "yearmonth": "2024-01"}
     told = value.get(kind, "2024")
     checked = load({"name": "a", "type": kind, "constraints": {"minimum": told, "maximum": told, "enum": [told]}})
@@ -80,13 +80,13 @@ def test_a_missing_value_breaks_no_bound(load, kind):
 
 @pytest.mark.parametrize("listed", [["apple"], [{"value": "apple", "label": "An apple"}]])
 def test_categories_are_choices(load, listed):
-    """A field with categories takes nothing else, whichever way they are written."""
+    """A field with categories accepts no other value, in either notation."""
     checked = load({"name": "a", "type": "string", "categories": listed, "categoriesOrdered": True})
     assert found(checked, a=["apple", "pear"]) == [(2, "a", "constraint-error", "'pear' is not one of apple")]
 
 
-def test_missing_values_of_a_field_take_the_place_of_the_schemas(load):
-    """A field's own list is the only one that counts for it; what all fields share is left to the reader."""
+def test_missing_values_of_a_field_replace_those_of_the_schema(load):
+    """A field's own list alone counts for it; the reader handles what all fields share."""
     checked = load({"name": "a"}, {"name": "b", "missingValues": [{"value": "-", "label": "none"}, ""]},
                    missingValues=["", "NA"])  # fmt: skip
     assert checked.missing_values == ("",)
@@ -95,8 +95,8 @@ def test_missing_values_of_a_field_take_the_place_of_the_schemas(load):
     assert typed.rows() == [(1, None, "NA"), (2, "-", None)]
 
 
-def test_findings_stand_in_the_order_of_rows_and_fields(load):
-    """Every error of a row is named, row after row, in the order of the contract's fields."""
+def test_findings_are_in_the_order_of_rows_and_fields(load):
+    """Every error of a row is reported, row by row, in the order of the contract's fields."""
     checked = load({"name": "a", "type": "integer"}, {"name": "b", "constraints": {"required": True, "maxLength": 1}})
     assert [told[:3] for told in found(checked, b=["ok", None], a=["x", "y"])] == [
         (1, "a", "type-error"),
@@ -114,15 +114,15 @@ def test_findings_stand_in_the_order_of_rows_and_fields(load):
         ("datetime", "2024-01-26T15:00:00", "has no time zone"),
     ],
 )
-def test_a_type_error_says_why_where_that_is_known(load, kind, text, said):
-    """A text that looks right is told with the reason why it is not."""
+def test_a_type_error_has_a_hint_if_the_reason_is_known(load, kind, text, said):
+    """A text that looks valid is reported with the reason why it is not."""
     ((_, _, _, note),) = found(load({"name": "a", "type": kind}), a=[text])
     assert note.startswith(f"'{text}' is not of type {kind}: ")
     assert said in note
 
 
 def test_a_pattern_takes_no_longer_for_a_hostile_text(load):
-    """Groups that repeat themselves are not tried in all their ways, whatever the rows of a small file hold."""
+    """Nested repetitions are not tried in all combinations, for any rows of a small file."""
     text = "a" * 40 + "1"  # Python's own expressions would try a million million ways
     for pattern in ("([A-Za-z]+ ?)+", "(a|aa)*", "(a?){40}a{40}", "a?" * 40 + "a{41}"):
         checked = load({"name": "a", "type": "string", "constraints": {"pattern": pattern}})
@@ -131,8 +131,8 @@ def test_a_pattern_takes_no_longer_for_a_hostile_text(load):
         assert time.process_time() - began < 1
 
 
-def test_a_pattern_with_one_part_of_any_length_is_linear_in_python(load):
-    """A cell of a million letters is judged at once, in a small file too."""
+def test_a_pattern_with_one_part_of_variable_length_takes_linear_time(load):
+    """A cell of a million characters is checked quickly, in a small file, too."""
     checked = load({"name": "a", "type": "string", "constraints": {"pattern": "[ab]*x[0-9]{2}"}})
     began = time.process_time()
     assert len(found(checked, a=["ab" * 500_000, "abx12", "x1"])) == 2
@@ -150,15 +150,15 @@ def test_a_pattern_with_one_part_of_any_length_is_linear_in_python(load):
     ],
     ids=["type", "length", "choices", "pattern", "bound"],
 )
-def test_a_finding_shows_the_beginning_of_what_is_long(load, kind, constraints, text):
-    """Neither a cell nor a rule makes a sentence longer than one can read."""
+def test_a_finding_shows_the_beginning_of_a_long_value(load, kind, constraints, text):
+    """Neither a cell nor a constraint makes a note too long to read."""
     ((_, _, _, note),) = found(load({"name": "a", "type": kind, "constraints": constraints}), a=[text])
     assert "…" in note
     assert len(note) < 300
 
 
-def test_a_contract_tells_its_keys_and_fields(load):
-    """Whatever form they are written in, keys come as lists, each with the code of what breaks it."""
+def test_a_contract_lists_its_keys_and_fields(load):
+    """In any notation, keys are lists, each with the code of its findings."""
     checked = load(
         {"name": "a", "type": "datetime", "format": "%Y-%m-%d %H:%M"}, {"name": "b", "constraints": {"unique": True}},
         primaryKey="a", uniqueKeys=[["b", "a"]], fieldsMatch=["subset"], foreignKeys=[], title="t",
@@ -200,8 +200,8 @@ def test_a_contract_tells_its_keys_and_fields(load):
         ({"missingValues": [{"value": 1}]}, r"missingValues are texts; 1 is not a text"),
     ],
 )  # fmt: skip
-def test_a_field_that_asks_for_what_is_not_checked_is_refused(load, field, said):
-    """The message names the field, what it has, and the choices."""
+def test_a_field_with_an_unsupported_check_is_refused(load, field, said):
+    """The message names the field, its value and the choices."""
     with pytest.raises(BadInput, match=said):
         load({"name": "a", **field})
 
@@ -216,7 +216,7 @@ def test_a_field_that_asks_for_what_is_not_checked_is_refused(load, field, said)
         ({"extra": 1}, r"`extra`: not a supported key; keys there: \$schema"),
     ],
 )
-def test_a_schema_key_that_is_not_checked_is_refused(load, others, said):
-    """What stands beside the fields is refused in the same way."""
+def test_an_unsupported_schema_key_is_refused(load, others, said):
+    """Keys beside the fields are refused in the same way."""
     with pytest.raises(BadInput, match=said):
         load({"name": "a"}, **others)

@@ -1,4 +1,4 @@
-"""The contract's checks, and that the monolith's are the same."""
+"""The checks of a contract, and that they agree with the monolith."""
 
 import json
 
@@ -44,30 +44,30 @@ def as_read(*rows):
         ("time_hour", "2013-02-30T10:00:00Z", "type-error", "is not of type datetime"),
     ],
 )
-def test_a_broken_value_is_named(flights, field, text, code, note):
-    """Row, field, Frictionless code and a sentence with the value, for each kind of check."""
+def test_an_invalid_value_is_reported(flights, field, text, code, note):
+    """Row, field, Frictionless code and a note with the value, for each kind of check."""
     _, findings = flights.check(as_read(GOOD, {**GOOD, field: text}))
     assert [(found.row, found.code, found.field) for found in findings] == [(2, code, field)]
     assert note in findings[0].note
 
 
-def test_a_cancelled_flight_is_a_good_row(flights):
-    """No departure, no arrival and no plane is what a cancelled flight looks like."""
+def test_a_cancelled_flight_is_a_valid_row(flights):
+    """A cancelled flight has no departure, no arrival and no plane."""
     cancelled = dict.fromkeys(("dep_time", "dep_delay", "arr_time", "arr_delay", "tailnum", "air_time"), "NA")
     typed, findings = flights.check(as_read({**GOOD, **cancelled}))
     assert findings == []
     assert typed["dep_delay"].to_list() == [None]
 
 
-def test_findings_name_rows_by_their_number_not_their_place(flights):
-    """Where rows before were set aside already, the numbers of those after them still hold."""
+def test_findings_have_the_row_number_not_the_position(flights):
+    """If earlier rows were rejected already, the numbers of later rows are still right."""
     rows = as_read(GOOD, {**GOOD, "carrier": "NA"}).with_columns(pl.Series(ROW, [3, 7], dtype=pl.get_index_type()))
     _, findings = flights.check(rows)
     assert [(found.row, found.note) for found in findings] == [(7, "a value is required")]
 
 
-def test_every_error_of_a_row_is_named(flights):
-    """A row with three mistakes is told by all three."""
+def test_every_error_of_a_row_is_reported(flights):
+    """A row with three errors has three findings."""
     _, findings = flights.check(as_read({**GOOD, "month": "0", "minute": "x", "carrier": "??"}))
     assert sorted(found.field for found in findings) == ["carrier", "minute", "month"]
 
@@ -83,8 +83,8 @@ def test_every_error_of_a_row_is_named(flights):
         ([], r"not a Table Schema"),
     ],
 )
-def test_a_schema_that_asks_for_more_than_is_built_is_refused(tmp_path, change, said):
-    """A check is never left out in silence: what cannot be checked is an error when the contract is read."""
+def test_a_schema_with_an_unsupported_check_is_refused(tmp_path, change, said):
+    """No check is omitted silently: an unsupported one is an error when the contract is loaded."""
     path = tmp_path / "a.schema.json"
     path.write_text(json.dumps(change))
     with pytest.raises(BadInput, match=said):
@@ -105,8 +105,8 @@ CELL = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(changes=st.dictionaries(st.sampled_from(sorted(GOOD)), CELL, min_size=1, max_size=3))
-def test_the_monolith_finds_the_same_rows_good(flights, changes):
-    """Whatever stands in a row, both sides agree whether it is good, and on what the partner then gets."""
+def test_the_monolith_accepts_the_same_rows(flights, changes):
+    """For any row, both sides agree whether it is valid, and on what the partner receives."""
     row = {**GOOD, **changes}
     typed, findings = flights.check(as_read(row))
     try:

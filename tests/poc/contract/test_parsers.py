@@ -1,4 +1,4 @@
-"""Each field type: the texts that read, to what, and the texts that do not."""
+"""Parsers of each field type: valid texts with their values, and invalid texts."""
 
 import json
 import math
@@ -110,27 +110,27 @@ BAD = [
 
 
 @pytest.mark.parametrize(("field", "text", "value"), GOOD, ids=lambda part: str(part)[:40])
-def test_a_good_text_becomes_its_value(typed, field, text, value):
-    """A text that is of the type reads as the value it stands for, beside a missing one."""
+def test_a_valid_text_becomes_its_value(typed, field, text, value):
+    """A text that matches the type is parsed to its value, beside a missing one."""
     assert typed(field, text, None) == ([value, None], [])
 
 
 @pytest.mark.parametrize("case", BAD, ids=lambda case: str(case[0])[7:50])
-def test_a_text_that_is_not_to_the_letter_is_a_type_error(typed, case):
-    """What is not of the type to the letter is named, never mended."""
+def test_a_text_that_does_not_match_its_type_exactly_is_a_type_error(typed, case):
+    """It is reported, never repaired."""
     field, *texts = case
     _, bad = typed({**field, "missingValues": []}, *texts)
     assert bad == texts
 
 
-def test_a_good_text_stays_good_beside_bad_ones(typed):
-    """The way that reads a whole column at once, and the one for columns with bad texts, agree."""
+def test_a_valid_text_stays_valid_beside_invalid_ones(typed):
+    """The parser of whole columns and the one of columns with invalid texts agree."""
     assert typed({"type": "datetime"}, "2024-01-26T15:00:00Z", "x", None) == ([STAMP, None, None], ["x"])
     assert typed({"type": "number"}, "1.5", "inf", None) == ([1.5, None, None], ["inf"])
 
 
-def test_many_rows_are_read_like_few(typed):
-    """Integers of a large batch, which are cast together, are the same to the letter."""
+def test_many_rows_are_parsed_like_few(typed):
+    """Integers of a large batch, which are cast together, have the same values."""
     texts = [*map(str, range(3000)), "1.0", None, "-5"]
     assert typed({"type": "integer"}, *texts) == ([*range(3000), None, None, -5], ["1.0"])
 
@@ -141,7 +141,7 @@ LETTERS = st.text("0123456789+-.eE_ nifaNIFA,\n", max_size=8)
 @settings(max_examples=200, deadline=None)
 @given(texts=st.lists(LETTERS, min_size=1, max_size=5))
 def test_numbers_are_the_decimals_of_xml_schema(texts):
-    """Whatever the letters, a number reads if the specification's grammar has it, and to Python's value."""
+    """A text is a number exactly if the specification's grammar says so, with the value that Python gives it."""
     plain = contract.compile_contract(
         schema.Schema.model_validate({"fields": [{"name": "n", "type": "number"}], "missingValues": []})
     )
@@ -160,8 +160,8 @@ PIECES = st.lists(
 @example(texts=["2024-01-01T00:00:00", "Z2024-01-01T00:00:00Z"])
 @example(texts=["0000-01-01T00:00:00Z", "2024-01-01T00:00:00Z"])
 @given(texts=st.lists(st.one_of(PIECES.map("".join), st.just("2024-01-01T00:59:00Z")), min_size=1, max_size=4))
-def test_datetimes_read_the_same_together_and_alone(texts):
-    """A value's reading does not depend on what stands beside it in the column."""
+def test_datetimes_are_parsed_the_same_together_and_alone(texts):
+    """A value does not depend on its neighbours in the column."""
     stamps = contract.compile_contract(
         schema.Schema.model_validate({"fields": [{"name": "n", "type": "datetime"}], "missingValues": []})
     )
@@ -171,8 +171,8 @@ def test_datetimes_read_the_same_together_and_alone(texts):
 
 
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_a_datetime_that_is_in_no_year_of_utc_is_a_type_error(typed, text):
-    """Its year would have to be written as 0, or with five digits, which no partner reads."""
+def test_a_datetime_outside_the_years_of_utc_is_a_type_error(typed, text):
+    """Its year would be 0 or have five digits, which no partner reads."""
     values, wrong = typed({"type": "datetime"}, text, "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z")
     assert wrong == [text]
     assert (values[0], values[1].year, values[2].year) == (None, 1, 9999)

@@ -1,4 +1,4 @@
-"""Compressed files: read as a stream, refused whole where they cannot be trusted."""
+"""Compressed files: read as a stream, and refused whole if they are damaged or unsafe."""
 
 import errno
 import gzip
@@ -8,7 +8,6 @@ import stat
 import struct
 import tracemalloc
 import zipfile
-from dataclasses import dataclass, field
 
 import pytest
 
@@ -20,9 +19,9 @@ from poc.formats.registry import make_reader
 TEXT = b"a,b\n" + b"".join(b"%d,x\n" % n for n in range(50_000))
 
 
-def unpack(data, compression="gzip", **told):
-    """What a feed gets out of a file."""
-    feed = Feed(contract="c", map=({"to": "x", "from": "a"},), compression=compression, **told)
+def unpack(data, compression="gzip", **keys):
+    """The decompressed bytes of a file."""
+    feed = Feed(contract="c", map=({"to": "x", "from": "a"},), compression=compression, **keys)
     stream = open_stream(feed, io.BytesIO(data))
     return b"".join(iter(lambda: stream.read(1 << 20), b""))
 
@@ -36,16 +35,16 @@ def zipped(*members, method=zipfile.ZIP_DEFLATED):
     return file.getvalue()
 
 
-def refused(data, compression="gzip", **told):
-    """The sentence with which a file is refused."""
+def refused(data, compression="gzip", **keys):
+    """The message with which a file is refused."""
     with pytest.raises(ContractBreach) as caught:
-        unpack(data, compression, **told)
+        unpack(data, compression, **keys)
     assert caught.value.code == "compression-error"
     return str(caught.value)
 
 
-def test_whole_archives_are_read():
-    """Gzip of one or many members, filled up with zeros or not; zip of one file beside folders."""
+def test_complete_archives_are_read():
+    """Gzip of one or many members, padded with zeros or not; zip of one file beside folders."""
     assert unpack(TEXT, "none") == TEXT
     assert unpack(gzip.compress(TEXT)) == TEXT
     assert unpack(gzip.compress(TEXT[:99]) + gzip.compress(b"") + gzip.compress(TEXT[99:]) + bytes(100_000)) == TEXT
@@ -54,16 +53,16 @@ def test_whole_archives_are_read():
 
 
 @pytest.mark.parametrize("keep", [0.2, 0.9, 0.999])
-def test_a_cut_off_archive_is_refused(keep):
-    """Whatever came out before the end may be half of what was sent."""
+def test_a_truncated_archive_is_refused(keep):
+    """The part before the end may be half of what was sent."""
     whole = gzip.compress(TEXT)
     assert "cut off" in refused(whole[: int(len(whole) * keep)])
     whole = zipped(("a.csv", TEXT))
     assert "not a whole zip archive" in refused(whole[: int(len(whole) * keep)], "zip")
 
 
-def test_damage_is_refused():
-    """A wrong sum, other bytes after the end, no archive at all, and nothing at all."""
+def test_a_damaged_archive_is_refused():
+    """A wrong checksum, other bytes after the end, no archive, and an empty file."""
     whole = bytearray(gzip.compress(TEXT))
     whole[-8] ^= 1
     assert "not a whole gzip file" in refused(bytes(whole))
@@ -77,20 +76,8 @@ def test_damage_is_refused():
     assert "CRC" in refused(bytes(stored), "zip")
 
 
-@dataclass(frozen=True)
-class Agreed:
-    """As much of a contract as a reader asks for."""
-
-    names: tuple[str, ...] = ("a", "b")
-    missing_values: tuple[str, ...] = ()
-    types: dict[str, str] = field(default_factory=dict)
-    field_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
-    fields_match: str = "exact"
-
-
-def test_a_zip_whose_directory_stands_nowhere_is_refused(tmp_path):
-    """A place before the start of the file is the archive's fault, and no fault of the disk."""
+def test_a_zip_with_an_impossible_directory_offset_is_refused(tmp_path):
+    """An offset before the start of the file is the archive's fault, not the disk's."""
     raw = bytearray(zipped(("a.csv", TEXT)))
     at = raw.rfind(b"PK\x05\x06") + 16
     for place in (1000, 0xFFFFFFF0):
@@ -102,12 +89,12 @@ def test_a_zip_whose_directory_stands_nowhere_is_refused(tmp_path):
         assert caught.value.code == "compression-error"
 
 
-def test_a_disk_that_fails_is_not_called_a_bad_archive():
-    """What is wrong with the place is for another run, and the file is not refused."""
+def test_a_disk_error_is_not_an_archive_error():
+    """A disk error is for another run, and the file is not refused."""
 
     class Failing(io.BytesIO):
         def read(self, *size):
-            if self.tell() == 0:  # where the member stands; its name is at the end
+            if self.tell() == 0:  # the position of the member; the directory is at the end
                 raise OSError(errno.EIO, "Input/output error")
             return super().read(*size)
 
@@ -118,11 +105,11 @@ def test_a_disk_that_fails_is_not_called_a_bad_archive():
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zip"])
-def test_any_damage_is_a_breach_of_the_contract(compression, tmp_path):
-    """Of 300 archives with some bytes changed or cut off each is read or refused, and none ends in another way."""
+def test_any_damage_is_a_breach_of_the_contract(expected, make_feed, compression, tmp_path):
+    """Of 300 archives with some bytes changed or cut off, each is read or refused; no other error occurs."""
     text = b"a,b\n" + b"".join(b"%d,x%d\n" % (n, n * 7919 % 101) for n in range(40))
     whole = gzip.compress(text, mtime=0) if compression == "gzip" else zipped(("a.csv", text))
-    kept = make_reader(Feed(contract="c", map=({"to": "x", "from": "a"},), compression=compression), Agreed())
+    reader = make_reader(make_feed(compression=compression), expected(missing_values=()))
     chance = random.Random(7)
     path = tmp_path / "a"
     refused = 0
@@ -134,10 +121,10 @@ def test_any_damage_is_a_breach_of_the_contract(compression, tmp_path):
             at = chance.randrange(max(0, len(raw) - chance.choice((90, len(raw)))), len(raw))
             raw[at] = chance.choice((0, 1, 127, 128, 255, chance.randrange(256)))
         path.write_bytes(raw)
-        for reads in (kept.read, kept.rows):
+        for read in (reader.read, reader.rows):
             with path.open("rb") as file:
                 try:
-                    for _ in reads(file):
+                    for _ in read(file):
                         pass
                 except ContractBreach:
                     refused += 1
@@ -146,7 +133,7 @@ def test_any_damage_is_a_breach_of_the_contract(compression, tmp_path):
 
 @pytest.mark.parametrize("compression", ["gzip", "zip"])
 def test_a_bomb_is_refused_in_little_memory(compression):
-    """A file that unpacks to too much is refused while it is read, by its size and by its ratio."""
+    """A file that expands too much is refused while it is read, by its size and by its ratio."""
     zeros = bytes(50 << 20)
     bomb = gzip.compress(zeros) if compression == "gzip" else zipped(("a.csv", zeros))
     del zeros
@@ -160,13 +147,13 @@ def test_a_bomb_is_refused_in_little_memory(compression):
 
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/../../x", "..\\x", "C:x", "a\\b"])
-def test_a_member_whose_name_leads_elsewhere_is_refused(name):
+def test_a_member_with_an_unsafe_name_is_refused(name):
     """No name is ever used as a path, and such a name is no accident."""
     assert "a name must be plain and stay in its folder" in refused(zipped((name, TEXT)), "zip")
 
 
 def test_a_zip_that_is_not_one_plain_file_is_refused():
-    """None, several, a link, one with a password, one that cannot be unpacked in bounded memory."""
+    """No file, several, a link, one with a password, one with an unsupported compression method."""
     assert "holds 0" in refused(zipped(("d/", b"")), "zip")
     assert "holds 2: 'a.csv', 'b.csv'" in refused(zipped(("a.csv", TEXT), ("b.csv", TEXT)), "zip")
     link = zipfile.ZipInfo("a.csv")

@@ -1,6 +1,5 @@
-"""A folder gets whole files or none, and nothing that stands there is lost."""
+"""Delivery into a folder: whole files or none, and no existing file is lost."""
 
-import errno
 import os
 import subprocess
 import sys
@@ -11,18 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poc.errors import BadInput, DeliveryFailed
+from poc.errors import DeliveryFailed
 from poc.transports.folder import delivery_state, open_part, publish, safe_name
-from poc.transports.source_file import is_unchanged, open_regular
 
 
 def names(folder):
-    """What stands in a folder, hidden files included."""
+    """The names of the files in a folder, including hidden ones."""
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_gets_its_name_when_it_is_whole(tmp_path):
-    """While it is written it is a part; published, it is the file and nothing else."""
+def test_a_file_gets_its_name_when_it_is_complete(tmp_path):
+    """While it is written it is a part; after publishing, only the file is there."""
     with open_part(tmp_path, "a.jsonl") as part:
         part.write(b"one\n")
         part.write(b"")
@@ -34,8 +32,8 @@ def test_a_file_gets_its_name_when_it_is_whole(tmp_path):
     assert (tmp_path / "a.jsonl").read_bytes() == b"one\ntwo\n"
 
 
-def test_what_is_not_finished_is_thrown_away(tmp_path):
-    """Leaving the block early, by an error or not, leaves nothing behind."""
+def test_an_unfinished_part_is_deleted(tmp_path):
+    """Leaving the block early, with or without an error, leaves no file."""
     part = open_part(tmp_path, "a")
     with part:
         part.write(b"x")
@@ -45,8 +43,8 @@ def test_what_is_not_finished_is_thrown_away(tmp_path):
     assert (names(tmp_path), delivery_state(tmp_path, "a")) == ([], "neither")
 
 
-def test_a_finished_part_waits_for_its_name(tmp_path):
-    """A run that ends between finishing and publishing leaves the part; the next publishes it, twice if need be."""
+def test_a_finished_part_stays_until_it_is_published(tmp_path):
+    """A run that ends between finishing and publishing leaves the part; the next one publishes it, even twice."""
     with open_part(tmp_path, "a") as part:
         part.write(b"x")
         part.finish()
@@ -56,15 +54,15 @@ def test_a_finished_part_waits_for_its_name(tmp_path):
     assert names(tmp_path) == ["a"]
 
 
-def test_to_publish_nothing_is_an_error(tmp_path):
-    """With neither part nor file there, whether the partner took it is unknown."""
+def test_publishing_without_a_part_is_an_error(tmp_path):
+    """With neither part nor file, it is unknown whether the partner received it."""
     with pytest.raises(DeliveryFailed, match="neither") as caught:
         publish(tmp_path, "a")
     assert (caught.value.kind, caught.value.unknown) == ("retry", True)
 
 
-def test_a_part_of_a_crash_is_written_anew(tmp_path):
-    """Half a part, or a link that took its name, is replaced and never followed."""
+def test_a_part_left_by_a_crash_is_replaced(tmp_path):
+    """An incomplete part, or a link with its name, is replaced and never followed."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"mine")
     (tmp_path / "a.part").symlink_to(elsewhere)
@@ -77,7 +75,7 @@ def test_a_part_of_a_crash_is_written_anew(tmp_path):
     assert elsewhere.read_bytes() == b"mine"
 
 
-def test_the_same_file_again_is_as_good_as_done(tmp_path):
+def test_delivering_the_same_file_again_succeeds(tmp_path):
     """Writing and publishing the same bytes once more changes nothing."""
     for _ in range(2):
         with open_part(tmp_path, "a") as part:
@@ -88,7 +86,7 @@ def test_the_same_file_again_is_as_good_as_done(tmp_path):
 
 @pytest.mark.parametrize("there", [b"other", b"sam", b""])
 def test_another_file_is_never_overwritten(tmp_path, there):
-    """A different file of that name stays as it is, and the delivery stops with words for a person."""
+    """A different file of that name is left unchanged, and the delivery stops with a message for a person."""
     (tmp_path / "a").write_bytes(there)
     with open_part(tmp_path, "a") as part:
         part.write(b"same")
@@ -98,8 +96,8 @@ def test_another_file_is_never_overwritten(tmp_path, there):
     assert (names(tmp_path), (tmp_path / "a").read_bytes()) == (["a"], there)
 
 
-def test_a_finished_part_outlives_a_name_that_is_taken(tmp_path):
-    """What a crash left is kept until a person has moved the other file away."""
+def test_a_finished_part_stays_if_its_name_is_taken(tmp_path):
+    """It is kept until a person has moved the other file away."""
     (tmp_path / "a").write_bytes(b"other")
     with open_part(tmp_path, "a") as part:
         part.write(b"same")
@@ -112,7 +110,7 @@ def test_a_finished_part_outlives_a_name_that_is_taken(tmp_path):
 
 
 def test_a_link_with_the_files_name_is_never_followed(tmp_path):
-    """Neither one that leads somewhere nor a broken one is written through or replaced."""
+    """Neither a working nor a broken link is written through or replaced."""
     (tmp_path / "elsewhere").write_bytes(b"same")
     for name, leads_to in (("a", "elsewhere"), ("b", "nowhere")):
         (tmp_path / name).symlink_to(tmp_path / leads_to)
@@ -126,7 +124,7 @@ def test_a_link_with_the_files_name_is_never_followed(tmp_path):
 
 @pytest.mark.parametrize("name", ["../../b", "/etc/passwd", "..", ".", "", ".hidden", "a\x00b", "a/b.csv", "x.part"])
 def test_no_name_leaves_the_folder(tmp_path, name):
-    """Whatever a file is called, it ends as one plain, visible file in the folder."""
+    """For any name, the result is one plain, visible file in the folder."""
     folder = tmp_path / "in" / "ner"
     folder.mkdir(parents=True)
     with open_part(folder, name) as part:
@@ -140,8 +138,8 @@ def test_no_name_leaves_the_folder(tmp_path, name):
 
 
 @given(st.text(max_size=300))
-def test_safe_names_are_safe_and_stay(name):
-    """A safe name fits every file system, is left alone by being made safe again, and differs for differing names."""
+def test_safe_names_are_valid_and_stable(name):
+    """A safe name fits every file system, does not change when made safe again, and differs for different names."""
     made = safe_name(name)
     assert 0 < len(f"{made}.part".encode()) <= 255
     assert not {"/", "\x00"} & set(made)
@@ -150,20 +148,20 @@ def test_safe_names_are_safe_and_stay(name):
     assert safe_name(name + "\n") != made
 
 
-def test_long_names_keep_their_ending():
-    """A name that is too long is cut in the middle of its characters' bytes nowhere, and still says what it is."""
+def test_long_names_keep_their_suffix():
+    """A name that is too long is never cut inside a character, and keeps its suffix."""
     assert safe_name("ü" * 200 + ".jsonl").endswith(".jsonl")
 
 
-def test_a_missing_folder_is_told(tmp_path):
-    """It may be a share that is not mounted, so nothing is made in its place, and later it may be there."""
+def test_a_missing_folder_is_an_error(tmp_path):
+    """It may be a share that is not mounted, so it is not created, and the delivery is retried later."""
     with pytest.raises(DeliveryFailed, match="share: no such folder") as caught:
         open_part(tmp_path / "share", "a")
     assert (caught.value.kind, caught.value.code, names(tmp_path)) == ("retry", "folder", [])
 
 
-def test_a_full_disk_is_told_and_leaves_no_part(tmp_path):
-    """A limit on a file's size stands for a disk that is full: a clear error to be tried again, and nothing left."""
+def test_a_full_disk_is_an_error_and_leaves_no_part(tmp_path):
+    """A limit on the file size stands in for a full disk: the error asks for a retry, and no part is left."""
     program = f"""
 import resource
 from pathlib import Path
@@ -182,7 +180,7 @@ except DeliveryFailed as failed:
     assert names(tmp_path) == []
 
 
-def test_a_disk_without_any_room_is_told(tmp_path):
+def test_a_disk_without_any_space_is_an_error(tmp_path):
     """The system's own full device refuses the first byte."""
     part = open_part(tmp_path, "a")
     full = os.open("/dev/full", os.O_WRONLY)
@@ -193,8 +191,8 @@ def test_a_disk_without_any_room_is_told(tmp_path):
     assert (caught.value.code, caught.value.kind, names(tmp_path)) == ("disk-full", "retry", [])
 
 
-def test_nothing_stays_open(tmp_path):
-    """A delivery closes every file it opened, whichever way it ends."""
+def test_no_file_stays_open(tmp_path):
+    """A delivery closes every file that it opened, however it ends."""
     before = sum(1 for _ in Path("/proc/self/fd").iterdir())
     (tmp_path / "b").write_bytes(b"other")
     for name in ("a", "a", "b"):
@@ -206,41 +204,3 @@ def test_nothing_stays_open(tmp_path):
     with suppress(DeliveryFailed):
         open_part(tmp_path / "none", "a")
     assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
-
-
-def test_a_source_is_known_again(tmp_path):
-    """Unchanged it is the same; grown, replaced, touched or gone it is not."""
-    path = tmp_path / "a.csv"
-    for change in ("none", "grow", "replace", "touch", "gone"):
-        path.write_bytes(b"a,b\n")
-        file, seen = open_regular(path)
-        with file:
-            assert (file.read(), seen.size_bytes) == (b"a,b\n", 4)
-            if change == "grow":
-                with path.open("ab") as more:
-                    more.write(b"1,2\n")
-            elif change == "replace":
-                other = tmp_path / "other"
-                other.write_bytes(b"a,b\n")
-                os.utime(other, ns=(seen.changed_ns, seen.changed_ns))
-                other.rename(path)
-            elif change == "touch":
-                os.utime(path, ns=(0, seen.changed_ns + 1))
-            elif change == "gone":
-                path.unlink()
-            assert is_unchanged(path, seen) is (change == "none")
-
-
-def test_only_regular_files_are_opened(tmp_path):
-    """A pipe does not make us wait, and a link is not followed; each is named."""
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "real").write_bytes(b"")
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    for name, words in (
-        ("pipe", "not a regular file"),
-        ("link", "symbolic link"),
-        (".", "not a regular file"),
-        ("none", os.strerror(errno.ENOENT)),
-    ):
-        with pytest.raises(BadInput, match=f"{words}"):
-            open_regular(tmp_path / name)

@@ -1,4 +1,4 @@
-"""The inbox takes files once they are whole, and shows a person what it leaves alone."""
+"""The inbox: which files are complete, where they are archived, and which are unclaimed."""
 
 import os
 import socket
@@ -44,8 +44,8 @@ def names(paths):
     return [path.name for path in paths]
 
 
-def test_a_file_is_taken_once_it_has_settled(workspace):
-    """One that changed a moment ago may still be written."""
+def test_a_file_is_complete_when_it_has_settled(workspace):
+    """A file that changed recently may still be written."""
     _, feed, inbox = workspace()
     for name, age_s in (("old.csv", 60), ("young.csv", 1)):
         (inbox / name).write_text("x")
@@ -54,8 +54,8 @@ def test_a_file_is_taken_once_it_has_settled(workspace):
     assert names(inbox_files(inbox, feed)) == ["old.csv", "young.csv"]
 
 
-def test_a_file_is_taken_once_it_is_announced(workspace):
-    """With a done-file it is the announcement that counts, not the age."""
+def test_a_file_is_complete_when_it_is_announced(workspace):
+    """With a `done_file`, the announcement counts, not the age."""
     _, feed, inbox = workspace('done_file = "{name}.done"')
     now = datetime.now(UTC)
     for name in ("a.csv", "b.csv", "b.csv.done", "c.csv.done"):
@@ -66,8 +66,8 @@ def test_a_file_is_taken_once_it_is_announced(workspace):
 
 
 @pytest.mark.parametrize("announced_by", ["folder", "link", "pipe"])
-def test_only_a_file_announces(workspace, announced_by):
-    """A folder, link or pipe with the announcement's name announces nothing, and none makes us wait."""
+def test_only_a_regular_file_announces(workspace, announced_by):
+    """A folder, link or pipe with the name of the announcement announces nothing, and none blocks."""
     _, feed, inbox = workspace('done_file = "{name}.done"')
     (inbox / "a.csv").write_text("x")
     done = inbox / "a.csv.done"
@@ -83,24 +83,24 @@ def test_only_a_file_announces(workspace, announced_by):
         ("[{name}]+", ["[a]+"], ["a", "[]+", "[a]"]),
     ],
 )
-def test_an_announcement_is_never_taken_for_data(workspace, done_file, announcements, data):
-    """Its name is told from a data file's whatever it announces, and whether that is there or not."""
+def test_an_announcement_is_never_data(workspace, done_file, announcements, data):
+    """Its name differs from that of a data file, whether the announced file exists or not."""
     _, feed, inbox = workspace(f'done_file = "{done_file}"')
     for name in (*announcements, *data):
         (inbox / name).write_text("x")
     assert names(inbox_files(inbox, feed)) == sorted(name for name in data if not name.startswith("."))
 
 
-def test_an_announcement_is_a_stray_only_by_itself(workspace):
-    """Beside its data file it belongs to the feed; left behind, a person is to see it."""
+def test_an_announcement_without_its_file_is_unclaimed(workspace):
+    """Beside its data file it belongs to the feed; left behind, a person should see it."""
     made, _, inbox = workspace('done_file = "{name}.done"')
     for name in ("b.csv", "b.csv.done", "c.csv.done"):
         (inbox / name).write_text("x")
     assert names(unclaimed_files(made)) == ["c.csv.done"]
 
 
-def test_an_announcement_is_put_away_with_its_file(workspace):
-    """Both go to the same folder, neither overwrites anything, and what failed stays with its announcement."""
+def test_an_announcement_is_archived_with_its_file(workspace):
+    """Both go to the same folder, neither overwrites a file, and a failed file stays with its announcement."""
     made, _, inbox = workspace('done_file = "{name}.done"')
     for _ in range(2):
         for name in ("a.csv", "a.csv.done"):
@@ -119,7 +119,7 @@ def test_an_announcement_is_put_away_with_its_file(workspace):
 
 
 def test_a_broken_link_in_the_archive_is_not_overwritten(workspace):
-    """A name that a link has, even one that leads nowhere, is taken."""
+    """A name that a link has, even a broken one, is taken."""
     made, _, inbox = workspace()
     archive = made.processed_folder("UA", "flights", "archive")
     archive.mkdir(parents=True)
@@ -129,8 +129,8 @@ def test_a_broken_link_in_the_archive_is_not_overwritten(workspace):
     assert (archive / "a.csv").is_symlink()
 
 
-def test_what_is_no_file_is_left_alone_and_shown(workspace, tmp_path):
-    """Links, pipes and sockets are never taken nor waited for, and each is told with its reason."""
+def test_what_is_not_a_regular_file_is_unclaimed(workspace, tmp_path):
+    """Links, pipes and sockets are never processed or waited for, and each is listed with its reason."""
     made, feed, inbox = workspace()
     secret = tmp_path / "secret.txt"
     secret.write_text("not for partners")
@@ -157,8 +157,8 @@ def test_what_is_no_file_is_left_alone_and_shown(workspace, tmp_path):
     }
 
 
-def test_a_misspelt_folder_is_told(workspace):
-    """A file in a folder of no feed would lie there unseen."""
+def test_a_file_in_a_misspelt_folder_is_unclaimed(workspace):
+    """No run would process a file in a folder of no feed."""
     made, _, inbox = workspace()
     wrong = inbox.with_name("flihgts")
     wrong.mkdir()
@@ -166,8 +166,8 @@ def test_a_misspelt_folder_is_told(workspace):
     assert [(path.name, why_unclaimed(path)) for path in unclaimed_files(made)] == [("a.csv", "belongs to no feed")]
 
 
-def test_an_inbox_elsewhere_is_no_stray(workspace, tmp_path):
-    """The folder of a feed may itself be a link: a person put it there."""
+def test_a_linked_inbox_is_not_unclaimed(workspace, tmp_path):
+    """The folder of a feed may itself be a link, made by a person."""
     made, feed, inbox = workspace()
     inbox.rmdir()
     (tmp_path / "disk2").mkdir()
