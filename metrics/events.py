@@ -229,13 +229,6 @@ class Recorder(Protocol):
         """Record one event."""
 
 
-class NullRecorder:
-    """Keeps nothing: what a subject gets in a replay, where it is timed from outside."""
-
-    def record(self, event: Event, *, started: bool = False) -> None:
-        """Forget the event."""
-
-
 class SpoolRecorder:
     """Recorder that appends events to its own file in the spool folder, with one `write` per event.
 

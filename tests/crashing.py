@@ -47,7 +47,7 @@ def main() -> None:
     """Run the inbox once, to its end or to death."""
     from importlib import import_module
 
-    from metrics.events import NullRecorder
+    from metrics.events import SpoolRecorder
     from poc.config import workspace
     from poc.service.runner import run_inbox
 
@@ -59,7 +59,8 @@ def main() -> None:
         owner = getattr(owner, part)
     setattr(owner, attribute, dying(getattr(owner, attribute), [int(passed)], when == "before"))
     root, now, level = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
-    for ran in run_inbox(workspace.load_workspace(root), None, level, lambda: now, NullRecorder(), "0"):
+    recorder = SpoolRecorder(root / "var" / "spool" / "live")
+    for ran in run_inbox(workspace.load_workspace(root), None, level, lambda: now, recorder, "0"):
         if ran.error is not None:
             raise ran.error
     print("through")

@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from metrics.events import NullRecorder
+from metrics.events import SpoolRecorder
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.ledger.ledger import open_ledger
@@ -68,7 +69,8 @@ def die(root, at, level):
 
 def run(root, level, now):
     """What the next run does, to its end."""
-    return list(run_inbox(load_workspace(root), None, level, lambda: now, NullRecorder(), "0"))
+    with closing(SpoolRecorder(root / "var" / "spool" / "live")) as recorder:
+        return list(run_inbox(load_workspace(root), None, level, lambda: now, recorder, "0"))
 
 
 def expected():

@@ -1,4 +1,4 @@
-"""A company's own monolith against the service, in production: from its log and live runs to a verdict."""
+"""A company compares its own monolith with the service in production: from its log and live runs to a verdict."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ START = TODAY - timedelta(days=20)
 
 
 def milepost(folder, *words, code=0):
-    """Run the program on a workspace, and check how it ended."""
-    done = CliRunner().invoke(main, ["-w", str(folder), *words])
-    assert done.exit_code == code, done.output
-    return done
+    """Run the program on a workspace, and check its exit code."""
+    result = CliRunner().invoke(main, ["-w", str(folder), *words])
+    assert result.exit_code == code, result.output
+    return result
 
 
 def run_of(day, number, seconds):
-    """A live run of the service: 200 records, delivered."""
+    """Return a live run of the service that delivered 200 records."""
     at = round(datetime(day.year, day.month, day.day, 6, tzinfo=UTC).timestamp() * 1_000_000)
     return RunEvent(
         key=RunKey(
@@ -67,7 +67,7 @@ def run_of(day, number, seconds):
 
 @pytest.fixture
 def company(tmp_path):
-    """A function that makes a workspace of a month of the monolith's log and three weeks of the service."""
+    """A function that makes a workspace with a month of the monolith's log and three weeks of service runs."""
 
     def make(grade):
         folder = tmp_path / grade
@@ -77,7 +77,7 @@ def company(tmp_path):
         plan = MILESTONES.format(start=START, due=TODAY + timedelta(days=30), grade=grade)
         (folder / "milestones.toml").write_text(plan)
         log = ["start,seconds,status,rows"]
-        for n in range(30):  # before the service began: two runs a day, ten seconds and a bit
+        for n in range(30):  # before the service started: two runs per day, a little over ten seconds each
             day = START - timedelta(days=31 - n)
             log += [f"{day:%d.%m.%Y} 06:0{i},{10 + (n * 7 + i) % 5 / 10},OK,200" for i in range(2)]
         (folder / "monolith.csv").write_text("\n".join(log) + "\n")
@@ -90,33 +90,33 @@ def company(tmp_path):
     return make
 
 
-def test_the_service_is_proven_against_the_history_of_a_log(company):
-    """From a log and live runs to a verdict of grade D: about 59% less time, unpaired, and the gate opens."""
+def test_the_service_is_proven_against_an_imported_log(company):
+    """The verdict has grade D: about 59% less time, unpaired, and the gate opens."""
     folder = company("D")
     milepost(folder, "metrics", "import", str(folder / "monolith.csv"))
     milepost(folder, "metrics", "collect")
-    (told,) = json.loads(milepost(folder, "roadmap", "status", "--json").output)
-    (metric,) = told["metrics"]
+    (verdict,) = json.loads(milepost(folder, "roadmap", "status", "--json").output)
+    (metric,) = verdict["metrics"]
     assert metric["estimate"] == pytest.approx(1 - 4.15 / 10.2, abs=0.01)
     assert (metric["grade"], metric["paired"], metric["verdict"], metric["faults"]) == ("D", False, "met", "real")
-    assert told["status"] == "proven"
-    assert date.fromisoformat(told["proven_on"]) == START + timedelta(days=11)
+    assert verdict["status"] == "proven"
+    assert date.fromisoformat(verdict["proven_on"]) == START + timedelta(days=11)
     milepost(folder, "roadmap", "gate", "M1")
 
 
-def test_history_does_not_do_where_better_evidence_is_asked_for(company):
-    """The same numbers under a plan that wants both sides on the same days: not valid, and the gate stays shut."""
+def test_an_imported_log_is_not_enough_for_grade_c(company):
+    """Under a plan that requires both sides on the same days, the numbers are not valid, and the gate stays closed."""
     folder = company("C")
     milepost(folder, "metrics", "import", str(folder / "monolith.csv"))
     milepost(folder, "metrics", "collect")
-    (told,) = json.loads(milepost(folder, "roadmap", "status", "--json").output)
-    assert (told["status"], told["metrics"][0]["verdict"]) == ("insufficient", "invalid")
-    assert "grade D" in told["metrics"][0]["why"]
+    (verdict,) = json.loads(milepost(folder, "roadmap", "status", "--json").output)
+    assert (verdict["status"], verdict["metrics"][0]["verdict"]) == ("insufficient", "invalid")
+    assert "grade D" in verdict["metrics"][0]["why"]
     milepost(folder, "roadmap", "gate", "M1", code=6)
 
 
-def test_a_recorded_command_is_there_to_be_compared_with(company):
-    """What `record` ran is in the store after collecting, with its time and its records, on a day of its own."""
+def test_a_recorded_command_is_stored_for_comparison(company):
+    """After collecting, the command that `record` ran is in the store with its time and records."""
     folder = company("D")
     who = ("--partner", "AA", "--feed", "flights", "--records", "200")
     milepost(folder, "metrics", "record", *who, "--", "sleep", "0.05")

@@ -1,4 +1,4 @@
-"""Events as they are told."""
+"""Events are written as lines, read back strictly, and recorded in a spool."""
 
 import fcntl
 from dataclasses import fields, replace
@@ -26,29 +26,12 @@ from metrics.events import (
 
 RUN = RunEvent(
     key=RunKey(
-        system="service",
-        level=1,
-        mode="replay",
-        faults="none",
-        series="s",
-        round=1,
-        exchange_id="AA/f/a.csv",
+        system="service", level=1, mode="replay", faults="none", series="s", round=1, exchange_id="AA/f/a.csv",
         attempt=1,
     ),
-    release="0.1.0",
-    partner="AA",
-    feed="f",
-    file="a.csv",
-    block="2013-01-01",
-    block_end="2013-01-06",
-    due_at_us=1,
-    started_at_us=2,
-    duration_ns=3,
-    outcome="done",
-    records=4,
-    rows={"in": 4, "delivered": 4},
-    stages_ns={"check": 1},
-)
+    release="0.1.0", partner="AA", feed="f", file="a.csv", block="2013-01-01", block_end="2013-01-06", due_at_us=1,
+    started_at_us=2, duration_ns=3, outcome="done", records=4, rows={"in": 4, "delivered": 4}, stages_ns={"check": 1},
+)  # fmt: skip
 PLACE = {
     "system": "service", "level": 1, "mode": "replay", "faults": "none", "series": "s", "round": 1, "partner": "AA",
     "feed": "f", "block": "2013-01-01", "block_end": "2013-01-06",
@@ -71,20 +54,20 @@ PLACE = {
         ("run", replace(RUN, due_at_us=-1, rows={"in": 3, "quarantined": 3}, aside={"a": 1, "b": 2})),
     ],
 )  # fmt: skip
-def test_an_event_comes_back_as_it_went(kind, event):
-    """One event is one line, and the line is the event again."""
+def test_an_event_is_one_line_and_is_read_back(kind, event):
+    """Parsing the line gives an equal event."""
     line = to_line(event)
     assert line.count(b"\n") == 1
-    assert told_in(line) == (kind, event)
+    assert parse(line) == (kind, event)
 
 
-def told_in(line):
-    """The kind of a line, and the event that it tells."""
-    kind, told = parse_line(line)
-    said = {name: getattr(told, name) for name in type(told).__struct_fields__}
+def parse(line):
+    """Return the kind of a line, and its event."""
+    kind, struct = parse_line(line)
+    values = {name: getattr(struct, name) for name in type(struct).__struct_fields__}
     if kind == "run":
-        said["key"] = RunKey(**asdict(said["key"]))
-    return kind, KINDS[kind](**said)
+        values["key"] = RunKey(**asdict(values["key"]))
+    return kind, KINDS[kind](**values)
 
 
 EVENTS = (
@@ -97,57 +80,57 @@ EVENTS = (
 ANY_TEXT = st.text(st.characters(exclude_categories=()) | st.sampled_from("\\xfud8\udcff\udc80\ud83d\ude00"))
 
 
-def saying(event, text):
-    """The event with this text wherever there can be any."""
+def with_text(event, text):
+    """Return the event with this text in every text field."""
     days = {"block", "block_end", "day"}
-    named = {part.name: text for part in fields(event) if part.type == "str" and part.name not in days}
+    values = {part.name: text for part in fields(event) if part.type == "str" and part.name not in days}
     if isinstance(event, RunEvent):
-        named["key"] = replace(event.key, **{part.name: text for part in fields(RunKey) if part.type == "str"})
-        named["stages_ns"] = {text: 1}
-    return replace(event, **named)
+        values["key"] = replace(event.key, **{part.name: text for part in fields(RunKey) if part.type == "str"})
+        values["stages_ns"] = {text: 1}
+    return replace(event, **values)
 
 
-def is_text(found):
-    """Whether it can be written as UTF-8."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in found)
+def is_utf8(text):
+    """Tell whether a text can be written as UTF-8."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-@given(one=ANY_TEXT, other=ANY_TEXT)
+@given(left=ANY_TEXT, right=ANY_TEXT)
 @example("\udcff", r"\xff")
 @example("\udcff", r"\\xff")
 @example("\ud83d\ude00", "\U0001f600")
 @example("\udcff", "\u00ff")
-def test_whatever_a_name_is_made_of_it_is_read_back(event, one, other):
-    """No text keeps an event from being read: what UTF-8 can say comes back as it was, and two texts stay two."""
-    first, second = (told_in(to_line(saying(event, text)))[1] for text in (one, other))
-    assert (first == second) == (one == other)
-    for text, found in ((one, first), (other, second)):
-        if is_text(text) and "\\" not in text:
-            assert found == saying(event, text)
+def test_an_event_with_any_text_is_read_back(event, left, right):
+    """UTF-8 text is read back unchanged, other text is escaped, and different texts stay different."""
+    first, second = (parse(to_line(with_text(event, text)))[1] for text in (left, right))
+    assert (first == second) == (left == right)
+    for text, parsed in ((left, first), (right, second)):
+        if is_utf8(text) and "\\" not in text:
+            assert parsed == with_text(event, text)
 
 
-def test_bytes_that_are_no_text_are_seen_in_a_name():
-    """A name that is not UTF-8 is kept with its bytes spelled out; backslashes of other names stay as they are."""
-    assert told_in(to_line(replace(RUN, file="a\udcff.csv")))[1].file == r"a\xff.csv"
-    assert told_in(to_line(replace(RUN, file=r"C:\udata\x.csv")))[1].file == r"C:\udata\x.csv"
+def test_bytes_that_are_not_utf_8_are_escaped():
+    """The bytes of such a name are visible; backslashes of other names stay as they are."""
+    assert parse(to_line(replace(RUN, file="a\udcff.csv")))[1].file == r"a\xff.csv"
+    assert parse(to_line(replace(RUN, file=r"C:\udata\x.csv")))[1].file == r"C:\udata\x.csv"
 
 
-def test_an_older_releases_holding_is_still_read():
-    """A line written before broken rows were counted is a holding with none."""
+def test_a_holding_of_an_older_release_is_read():
+    """A line without counts of broken rows is a holding with none."""
     event = HoldingEvent(**PLACE, file="a.csv", due=4, held=3, twice=1, lost=0, foreign=0)
     older = to_line(event).replace(b',"broken":0,"good_aside":0', b"")
     assert b"broken" not in older
-    assert told_in(older) == ("holding", event)
+    assert parse(older) == ("holding", event)
 
 
-def test_every_end_but_two_is_a_failure():
-    """Whatever an end is called, it is a failure unless the exchange is complete."""
+def test_every_outcome_but_two_is_a_failure():
+    """An outcome is a failure unless the exchange is complete."""
     assert set(RUN_OUTCOMES) - set(FAILED_OUTCOMES) == {"done", "already_received"}
 
 
-def test_a_start_is_told_apart_from_an_end():
-    """The same run may be told twice, as begun and as ended."""
+def test_a_start_has_a_kind_of_its_own():
+    """A run has one event when it begins, and one when it has ended."""
     assert parse_line(to_line(RUN, started=True))[0] == "start"
 
 
@@ -178,49 +161,51 @@ def test_a_start_is_told_apart_from_an_end():
      to_line(RUN).replace(b'"run"', b'"holding"'), to_line(RUN)[:-1] * 2, b'{"x":' + b"[" * 100_000,
      to_line(replace(RUN, block="0828-04-16")), to_line(replace(RUN, block_end="6536-10-30"))],
 )  # fmt: skip
-def test_a_line_that_is_no_event_is_refused(line):
-    """Cut short, of an unknown kind, or with a field that is not one: each is a ValueError, none a guess."""
+def test_a_line_that_is_not_an_event_is_refused(line):
+    """A truncated line, an unknown kind, and a wrong, missing or impossible field are each a ValueError."""
     with pytest.raises(ValueError, match=r".*"):
         parse_line(line)
 
 
-def test_a_recorder_appends_lines_to_a_file_of_its_own(tmp_path):
-    """Two recorders never share a file, so one cannot glue its line to another's."""
-    one, other = SpoolRecorder(tmp_path / "spool"), SpoolRecorder(tmp_path / "spool")
-    one.record(RUN, started=True)
-    one.record(RUN)
-    other.record(RUN)
-    one.close()
-    other.close()
+def test_each_recorder_appends_to_its_own_file(tmp_path):
+    """Two recorders never share a file, so their lines cannot mix."""
+    first, second = SpoolRecorder(tmp_path / "spool"), SpoolRecorder(tmp_path / "spool")
+    first.record(RUN, started=True)
+    first.record(RUN)
+    second.record(RUN)
+    first.close()
+    second.close()
     assert sorted(len(path.read_bytes().splitlines()) for path in (tmp_path / "spool").iterdir()) == [1, 2]
 
 
-def test_recording_never_fails_the_run_it_records(tmp_path):
-    """Where the spool cannot be written, the exchange goes on."""
+def test_recording_never_fails_a_run(tmp_path):
+    """If the spool cannot be written, the exchange continues, and the recorder has the problem."""
     (tmp_path / "spool").write_text("not a folder")
-    SpoolRecorder(tmp_path / "spool").record(RUN)
+    recorder = SpoolRecorder(tmp_path / "spool")
+    recorder.record(RUN)
+    assert recorder.problem == f"{tmp_path / 'spool'}: File exists"
 
 
 @pytest.mark.parametrize(
     ("name", "parsed"),
     [("monolith", ("monolith", 0)), ("monolith#2", ("monolith#2", 0)), ("service@3", ("service", 3))],
 )
-def test_a_subject_is_known_by_its_name(name, parsed):
-    """Names that people write are system and level."""
+def test_a_subject_name_is_parsed(name, parsed):
+    """A name has a system, and a level for the service."""
     assert parse_subject(name) == parsed
 
 
 @pytest.mark.parametrize(
     "name", ["service", "service@0", "service@x", "service@-1", "service@9223372036854775808", "monolith@1", "", "mono"]
 )
-def test_an_unknown_subject_lists_the_choices(name):
-    """A subject that cannot be measured is told with those that can."""
+def test_an_unknown_subject_is_refused_with_the_choices(name):
+    """The message names the valid forms."""
     with pytest.raises(ValueError, match=r"unknown subject .*choose `monolith` or `service@1`"):
         parse_subject(name)
 
 
-def test_a_recorder_holds_its_file_until_it_is_closed(tmp_path):
-    """Whoever finds a file unlocked knows that nothing more will be written to it."""
+def test_a_recorder_locks_its_file_until_it_is_closed(tmp_path):
+    """A collector sees an unlocked file as finished."""
     recorder = SpoolRecorder(tmp_path)
     recorder.record(RUN)
     (path,) = tmp_path.iterdir()

@@ -24,7 +24,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from metrics.events import OUTCOMES, NullRecorder
+from metrics.events import OUTCOMES, SpoolRecorder
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import settle
 from poc.errors import BadInput
@@ -240,8 +240,9 @@ class Service:
 
     def run(self):
         """What `milepost run` does."""
-        for ran in run_inbox(load_workspace(self.root), None, self.level, lambda: self.now, NullRecorder(), "0"):
-            assert ran.error is None, ran.error
+        with closing(SpoolRecorder(self.root / "var" / "spool" / "live")) as recorder:
+            for ran in run_inbox(load_workspace(self.root), None, self.level, lambda: self.now, recorder, "0"):
+                assert ran.error is None, ran.error
 
     def mend(self):
         """What a person does with the rows in quarantine: each is mended and replayed."""
