@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Time between two passes of a service over its inbox.
 RETRY_DELAY = timedelta(seconds=5)
 
-#: Year of the flights. Warm-ups are dated in the years before, so that their records can be told from measured ones.
+#: Year of the flights. Warm-ups are dated in the years before, so that their records differ from measured ones.
 YEAR = 2013
 
 

@@ -217,8 +217,8 @@ def test_names_that_are_not_utf_8_are_recorded(workspace):
         assert done.returncode == 127
     with closing(open_store(workspace / "m.db", "live")) as db:
         collect(workspace / "var/spool/live", db, time.time_ns() // 1000)
-        found = db.execute("SELECT file, exchange_id, outcome FROM run ORDER BY file").fetchall()
-    assert found == [(rf"x\x{byte}", rf"x\x{byte}", "failed") for byte in ("fe", "ff")]
+        runs = db.execute("SELECT file, exchange_id, outcome FROM run ORDER BY file").fetchall()
+    assert runs == [(rf"x\x{byte}", rf"x\x{byte}", "failed") for byte in ("fe", "ff")]
 
 
 @pytest.mark.parametrize(("leaves", "code"), [("", 41), ("import os; os.setpgid(0, 0)\n", 40)])

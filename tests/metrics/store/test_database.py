@@ -59,12 +59,12 @@ def test_a_reader_changes_nothing(a_store, tmp_path):
 
 
 def test_a_database_that_may_not_be_written_is_not_damaged(a_store, tmp_path):
-    """An access error is told from other errors, so that nobody moves an intact database away."""
+    """An access error differs from other errors: an intact database need not be moved away."""
     a_store("live")
     with closing(sqlite3.connect(f"file:{tmp_path / 'metrics.db'}?mode=ro", uri=True)) as reader:
-        with pytest.raises(sqlite3.OperationalError) as found:
+        with pytest.raises(sqlite3.OperationalError) as caught:
             reader.execute("DELETE FROM run")
-        assert is_access_error(found.value)
+        assert is_access_error(caught.value)
         with pytest.raises(sqlite3.OperationalError) as other:
             reader.execute("SELECT nothing")
         assert not is_access_error(other.value)

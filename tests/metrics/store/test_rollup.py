@@ -103,8 +103,8 @@ def test_a_late_end_replaces_an_abandoned_run(db, a_run, insert):
     insert(db, ("start", a_run(started_at_us=10, mode="live", records=0)))
     mark_abandoned(db, 15)
     insert(db, a_run(started_at_us=10, mode="live", records=500, duration_ns=7_000))
-    found = list(db.query("SELECT band, attempts, first_failed, busy_ns FROM run_block"))
-    assert found == [{"band": 4, "attempts": 1, "first_failed": 0, "busy_ns": 7_000}]
+    rows = list(db.query("SELECT band, attempts, first_failed, busy_ns FROM run_block"))
+    assert rows == [{"band": 4, "attempts": 1, "first_failed": 0, "busy_ns": 7_000}]
 
 
 def test_an_interrupted_round_does_not_count(db, a_run, a_holding, insert):

@@ -73,7 +73,7 @@ def test_the_hash_of_inputs_ignores_order_and_repetition(db, a_live_run, insert,
 
 
 def test_a_run_without_input_hash_makes_the_inputs_unknown(db, a_live_run, insert, rollup):
-    """It cannot be told whether both sides had the same files."""
+    """It is unknown whether both sides had the same files."""
     insert(db, a_live_run("1", input_sha256="a" * 64), a_live_run("2"))
     assert rollup(db, "inputs_sha256") == (None,)
 

@@ -50,8 +50,8 @@ def test_quarantined_rows_count_once_per_exchange(db, a_run, a_holding, insert):
     assert sum(reason.rows for reason in rows_by_reason(db, RunFilter(sides=("service@1",)))) == 9
     assert rows_by_reason(db, RunFilter(sides=("monolith",))) == ()
     days = {"block": "2013-01-01", "block_end": "2013-01-06"}
-    told = {(found.code, found.rows) for found in rows_by_block(db, RunFilter())}
-    assert told == {(None, 5), ("key", 3), ("type-error", 1)}
+    reasons = {(row.code, row.rows) for row in rows_by_block(db, RunFilter())}
+    assert reasons == {(None, 5), ("key", 3), ("type-error", 1)}
     assert rows_by_block(db, RunFilter())[0] == QuarantinedInBlock(**days, **where, code=None, rows=5)
 
 
@@ -70,7 +70,7 @@ def test_the_runs_of_a_reason_are_as_many_as_counted(db, a_run, a_holding, inser
         for state in ("done", "quarantined", "failed"):
             among = replace(picked, states=(state,), attempt="last")
             assert count_runs(db, among) == len(get_page(db, among).rows) == sum(run.outcome == state for run in runs)
-    assert count_runs(db, RunFilter(reason="nobody-knows")) == 0
+    assert count_runs(db, RunFilter(reason="unknown-code")) == 0
     first = RunFilter(reason="key", attempt="first")
     assert [run.exchange_id for run in get_page(db, first).rows] == ["z"]
     assert count_runs(db, first) == 1
@@ -90,17 +90,17 @@ def test_similar_failures_are_one_group(db, a_run, insert):
         run = a_run(outcome="failed", error_type=kind, error=error, started_at_us=1_000 + number)
         insert(db, replace(run, key=replace(run.key, exchange_id=f"x{number}"), feed=f"f{number % 2}"))
     insert(db, a_run(outcome="already_received", error_type="late", error="row 9"))
-    found = group_failures(db, RunFilter())
-    assert [(group.runs, group.error_type, group.pattern, group.example) for group in found] == [
+    groups = group_failures(db, RunFilter())
+    assert [(group.runs, group.error_type, group.pattern, group.example) for group in groups] == [
         (3, "late", "row …", "row 3"), (2, "", "", ""), (1, "late", "row … <b>", "row 2 <b>"),
     ]  # fmt: skip
-    assert (found[0].feeds, found[0].sides) == (("AA/f0",), ("service@1",))
-    assert (found[0].first_at_us, found[0].last_at_us) == (1_000, 1_004)
-    assert [count_runs(db, RunFilter(fingerprint=group.fingerprint)) for group in found] == [3, 2, 1]
-    assert get_page(db, RunFilter(fingerprint=found[0].fingerprint)).rows[0].id == found[0].example_run_id
-    assert group_failures(db, RunFilter(), limit=1) == found[:1]
+    assert (groups[0].feeds, groups[0].sides) == (("AA/f0",), ("service@1",))
+    assert (groups[0].first_at_us, groups[0].last_at_us) == (1_000, 1_004)
+    assert [count_runs(db, RunFilter(fingerprint=group.fingerprint)) for group in groups] == [3, 2, 1]
+    assert get_page(db, RunFilter(fingerprint=groups[0].fingerprint)).rows[0].id == groups[0].example_run_id
+    assert group_failures(db, RunFilter(), limit=1) == groups[:1]
     assert group_failures(db, RunFilter(states=("done",))) == group_failures(db, RunFilter(states=("refused",))) == ()
-    assert group_failures(db, RunFilter(states=("done", "failed"))) == found
+    assert group_failures(db, RunFilter(states=("done", "failed"))) == groups
 
 
 @pytest.mark.parametrize("clock", ["replay", "live"])
