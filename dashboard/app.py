@@ -1,6 +1,6 @@
-"""The dashboard as a Flask application: settings in, app out; nothing is built at import.
+"""The dashboard as a Flask application: `create_app` takes the settings; nothing is built at import.
 
-It reads the metrics and the milestone file, opens the database read-only for each request, and changes nothing.
+It reads the metrics database and the milestone file, opens the database read-only, and changes nothing.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from dashboard.pages import (
     runs,
     static_files,
 )
-from dashboard.pages.markup import coded
-from dashboard.pages.navigation import NAVIGATION, current_area, way_back
-from dashboard.pages.request import address_or, here, newest_address
+from dashboard.pages.markup import format_commands
+from dashboard.pages.navigation import NAVIGATION, back_link, current_area
+from dashboard.pages.request import newest_url, page_url, url_or
 from dashboard.pages.static_files import PlotlyScript
 from dashboard.queries.freshness import Lateness, freshness
-from dashboard.security import add_headers, refuse_foreign_and_writing
+from dashboard.security import add_headers, reject_foreign_and_writing
 from roadmap.wording import dates, gains, numbers, text
 
 if TYPE_CHECKING:
     from dashboard.config import Config
 
 
-#: The modules of the pages; a module's `PRELOAD` names values that are computed with each new view.
+#: The modules of the pages; a module's `PRELOAD` names functions whose values are computed with each new view.
 PAGES = (
     home,
     milestones,
@@ -56,29 +56,29 @@ PAGES = (
 
 
 def create_app(config: Config) -> Flask:
-    """A dashboard for one workspace and one clock."""
+    """Create the dashboard of one workspace and one clock."""
     app = Flask(__name__)
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    told = (text.sentence, text.capital, gains.gained, numbers.span, dates.day, coded)
-    app.jinja_env.filters |= {function.__name__: function for function in told}
-    for page in PAGES:
-        app.register_blueprint(page.pages)
+    filters = (text.sentence, text.capital, gains.gained, numbers.span, dates.day, format_commands)
+    app.jinja_env.filters |= {function.__name__: function for function in filters}
+    for module in PAGES:
+        app.register_blueprint(module.blueprint)
     app.extensions["lateness"] = Lateness(config)
-    preload = (freshness, *(make for page in PAGES for make in getattr(page, "PRELOAD", ())))
+    preload = (freshness, *(function for module in PAGES for function in getattr(module, "PRELOAD", ())))
     app.extensions["views"] = Views(config, preload if config.keep_s is not None else ())
 
     @app.context_processor
-    def everywhere() -> dict[str, object]:
+    def template_variables() -> dict[str, object]:
         return {
-            "pages": NAVIGATION,
+            "navigation": NAVIGATION,
             "area": current_area(),
-            "back": way_back(),
-            "here": here,
+            "back_link": back_link(),
+            "page_url": page_url,
             "as_of": g.get("as_of"),
-            "newest_address": newest_address,
-            "method_address": address_or("method.page", here("home.page") + "#how"),
+            "newest_url": newest_url,
+            "method_url": url_or("method.page", page_url("home.page") + "#how"),
             "fresh": g.get("fresh"),
             "workspace_name": config.workspace_name,
             "clock": config.clock,
@@ -88,14 +88,14 @@ def create_app(config: Config) -> Flask:
             "notices": g.get("notices", ()),
         }
 
-    app.before_request(refuse_foreign_and_writing)
+    app.before_request(reject_foreign_and_writing)
     app.after_request(add_headers)
-    app.teardown_appcontext(_close)
+    app.teardown_appcontext(_close_database)
     error_pages.register(app)
     return app
 
 
-def _close(_: BaseException | None) -> None:
+def _close_database(_: BaseException | None) -> None:
     db = g.pop("db", None)
     if db is not None:
         db.close()

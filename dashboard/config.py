@@ -1,4 +1,4 @@
-"""What a dashboard is told when it is made."""
+"""The settings of a dashboard."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """What a dashboard shows, and how long it may keep what it has read."""
+    """What a dashboard shows, and how long it keeps what it has read."""
 
     store: Path  #: the metrics database
     milestones: Path  #: the workspace's milestone file
-    built: int  #: the highest service level that stands
+    built: int  #: the highest service level that is built
     workspace_name: str
     clock: str = "replay"  #: or "live"
     today: Callable[[], date] | None = None  #: for the live clock; a replay has its own calendar
-    now: Callable[[], datetime] | None = None  #: the wall clock, for how old the data is; None: ages are not told
-    spool: Path | None = None  #: where runs wait to be collected, for whether the data is late
-    keep_s: float | None = (
-        None  #: a view is shown so long before another is made beside it; None: it is always the newest
-    )
+    now: Callable[[], datetime] | None = None  #: the wall clock, for the age of the data; None: no age is shown
+    spool: Path | None = None  #: where run events wait to be collected, to tell whether the data is late
+    keep_s: float | None = None  #: how long a view is shown before the next is made; None: it is always the newest

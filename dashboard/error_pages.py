@@ -1,4 +1,4 @@
-"""Pages for errors and for what is not there yet."""
+"""Pages for errors, and for a workspace without runs."""
 
 from __future__ import annotations
 
@@ -10,61 +10,61 @@ from werkzeug.exceptions import HTTPException
 
 from dashboard.errors import NothingYet, StillReading
 from dashboard.pages.navigation import current_heading
-from dashboard.pages.request import plain, settings
+from dashboard.pages.request import message_page, settings
 from metrics.errors import MetricsError
 from roadmap.errors import PlanError
 
 if TYPE_CHECKING:
     from flask import Flask
 
-#: Where there is something to see before any run.
-PLAN_STANDS = "What is planned stands under Milestones."
+#: The page that has content before the first run.
+PLAN_HINT = "The page Milestones shows the plan."
 
 
 def register(app: Flask) -> None:
-    """Register a page for every error that a request can end with."""
+    """Register a page for every error that a request can raise."""
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(NothingYet, nothing_yet)
     app.register_error_handler(StillReading, still_reading)
     for damage in (MetricsError, PlanError, sqlite3.DatabaseError):
-        app.register_error_handler(damage, damaged)
+        app.register_error_handler(damage, unreadable)
 
 
 def nothing_yet(nothing: NothingYet) -> tuple[str, int]:
-    """A page says so, and is no fault; a program that asked for data must not take the page for it."""
+    """Show that nothing is measured yet, with status 200; a request for CSV or JSON gets 404."""
     if request.path.endswith((".csv", ".json")):
-        return plain(nothing.title, [str(nothing)], nothing.command), 404
-    return plain(
-        current_heading() or nothing.title, [f"{nothing.title}. {PLAN_STANDS}", str(nothing)], nothing.command
+        return message_page(nothing.title, [str(nothing)], nothing.command), 404
+    return message_page(
+        current_heading() or nothing.title, [f"{nothing.title}. {PLAN_HINT}", str(nothing)], nothing.command
     ), 200
 
 
 def still_reading(_: Exception) -> tuple[str, int, dict[str, str]]:
     """Ask the browser to load the page again while the first view is made."""
-    said = "The measurements are being read. This page loads again by itself."
-    return plain("Still reading", [said]), 503, {"Retry-After": "2", "Refresh": "2"}
+    text = "The measurements are being read. This page reloads by itself."
+    return message_page("Still reading", [text]), 503, {"Retry-After": "2", "Refresh": "2"}
 
 
-def damaged(error: Exception) -> tuple[str, int]:
-    """A plain page that names the file and what to do; details of the program stay out of it."""
+def unreadable(error: Exception) -> tuple[str, int]:
+    """Show which file cannot be read and what to do, without a traceback."""
     text = str(error)
     store = settings().store
     if isinstance(error, sqlite3.DatabaseError):
         text = f"{store}: {error}"
-    what = "The milestone file cannot be read" if isinstance(error, PlanError) else "The measurements cannot be read"
-    return plain(what, [text, "Nothing was changed. Mend it and load this page again."]), 503
+    title = "The milestone file cannot be read" if isinstance(error, PlanError) else "The measurements cannot be read"
+    return message_page(title, [text, "Nothing was changed. Repair the file and reload this page."]), 503
 
 
 def http_error(error: HTTPException) -> tuple[str | Response, int]:
     """Show an HTTP error as a page with a title and one sentence."""
     code = error.code or 500
-    known = {
-        403: ("Not from here", "This dashboard answers only to localhost and 127.0.0.1."),
-        404: ("No such page", f"There is nothing at {request.path}. The pages that exist are named above."),
-        405: ("Read only", "This dashboard shows and never changes anything; use the command line."),
-        500: ("Something is wrong here", "The page could not be made. The program's own output says why."),
+    messages = {
+        403: ("Not allowed", "This dashboard answers only to localhost and 127.0.0.1."),
+        404: ("No such page", f"There is no page at {request.path}. The navigation above lists the pages."),
+        405: ("Read only", "This dashboard is read-only; use the command line to change anything."),
+        500: ("Internal error", "The page could not be made. The output of the server says why."),
     }
-    title, text = known.get(code, (error.name, error.description or ""))
+    title, text = messages.get(code, (error.name, error.description or ""))
     if code == 400:
         text = error.description or text
-    return plain(title, [text]), code
+    return message_page(title, [text]), code

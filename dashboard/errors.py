@@ -1,8 +1,8 @@
-"""What a page cannot show, named by what the reader does next.
+"""Errors of pages, named by what the reader does next.
 
-NothingYet     measure something, with the command it names; not a fault
-StillReading   wait a moment: the first view is being made
-NoSuchDay      choose a day that the data has
+NothingYet     measure something, with the command that it names
+StillReading   wait: the first view is being made
+NoSuchDay      choose a day that has data
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class NothingYet(Exception):
-    """There is nothing to show: no store, or no runs in it."""
+    """There is nothing to show: no metrics database, or no ended run in it."""
 
     def __init__(self, title: str, text: str, command: str) -> None:
         super().__init__(text)
@@ -23,12 +23,12 @@ class NothingYet(Exception):
 
 
 class StillReading(Exception):
-    """What the page is made from is being read by somebody else."""
+    """Another request is making the first view."""
 
 
 class NoSuchDay(Exception):
-    """A day that lies ahead of the store's calendar, or before anything was measured."""
+    """A day after the store's calendar, or before the first run."""
 
     def __init__(self, day: date, first: date, today: date) -> None:
-        where = "lies ahead" if day > today else "is before anything was measured"
-        super().__init__(f"as_of={day} {where}: the data goes from {first} to {today}; choose a day of these")
+        where = "is in the future" if day > today else "is before the first run"
+        super().__init__(f"as_of={day} {where}: the data covers {first} to {today}; choose one of these days")

@@ -1,4 +1,4 @@
-"""Headers of every response, and the check of host and method of every request."""
+"""Security headers of every response; host and method checks of every request."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 
 from flask import Response, abort, request
 
-#: The hash is that of the empty style element Plotly makes.
-POLICY = (
+#: The hash is that of the empty style element that Plotly adds.
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; "
     "img-src 'self' data: blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -22,23 +22,23 @@ HEADERS = {
 }
 
 
-#: Names by which this machine calls itself; any other is a page elsewhere that was pointed at us.
-OWN_NAMES = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
+#: Host names of this machine. Any other name means that a foreign site resolves to us (DNS rebinding).
+LOCAL_HOSTS = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def refuse_foreign_and_writing() -> None:
-    """Refuse requests under a foreign name (DNS rebinding) and every method that writes."""
-    if not OWN_NAMES.fullmatch(request.headers.get("Host", "")):
+def reject_foreign_and_writing() -> None:
+    """Reject requests for a foreign host (DNS rebinding) and every method that writes."""
+    if not LOCAL_HOSTS.fullmatch(request.headers.get("Host", "")):
         abort(403, "This dashboard answers only to localhost.")
-    if request.method not in READING:
+    if request.method not in READ_METHODS:
         abort(405)
 
 
 def add_headers(response: Response) -> Response:
-    """Add the security headers, and an ETag to every page that has none."""
+    """Add the security headers, and an ETag to every page without one."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if response.status_code == 200 and not response.direct_passthrough and "ETag" not in response.headers:

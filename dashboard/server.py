@@ -1,4 +1,4 @@
-"""Where the dashboard listens, on loopback and nowhere else, and what is done beside it while it is served."""
+"""Serve the dashboard on loopback, and run periodic jobs beside it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
     from dashboard.config import Config
 
-#: Addresses it may listen on.
+#: The only hosts that the server listens on.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-class NotServed(Exception):
-    """The dashboard is not served there; the message says where it can be."""
+class CannotServe(Exception):
+    """The dashboard cannot be served on this host and port; the message names the choices."""
 
     exit_code = 2
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port. Raises NotServed where it is taken, or the address is not loopback."""
+    """Open a listening socket. Raises CannotServe if the port is taken or the host is not loopback."""
     if host not in LOOPBACK:
-        raise NotServed(f"host {host!r} is not loopback; the dashboard is served on {', '.join(LOOPBACK)} only")
+        raise CannotServe(f"host {host!r} is not loopback; the dashboard is served on {', '.join(LOOPBACK)} only")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,35 +37,35 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise NotServed(f"port {port} on {host} cannot be used: {error}; choose another with --port") from error
+        raise CannotServe(f"port {port} on {host} cannot be used: {error}; choose another with --port") from error
     return listener
 
 
-def address_of(listener: socket.socket) -> str:
-    """Where a browser finds it."""
+def url_of(listener: socket.socket) -> str:
+    """Return the URL of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodicJob:
-    """Work that is done beside the dashboard, and when: first and then every so many seconds from now."""
+    """A job that runs beside the dashboard: first after `first_s`, then every `every_s` seconds."""
 
     work: Callable[[], object]
     every_s: float
     first_s: float = 0.0
 
 
-def serve_with(
-    config: Config, listener: socket.socket, turns: Mapping[str, PeriodicJob], told: threading.Event
+def run_server(
+    config: Config, listener: socket.socket, jobs: Mapping[str, PeriodicJob], stopping: threading.Event
 ) -> int:  # fmt: skip
-    """Serve the dashboard and do the work until a signal comes; what is under way is ended first.
+    """Serve the dashboard and run the jobs until a signal comes; running jobs finish first.
 
     Args:
         config: what to show.
-        listener: as `listen` has taken it.
-        turns: the work by its name. The dashboard's own, to make what pages need before anybody asks, is added.
-        told: set as soon as it is time to end.
+        listener: a socket of `listen`.
+        jobs: periodic jobs by name; those of the dashboard itself are added.
+        stopping: set as soon as the server stops, so that jobs can end early.
 
     Returns:
         130 after Ctrl-C, 143 after SIGTERM.
@@ -90,19 +90,19 @@ def serve_with(
         "warm_up": PeriodicJob(work=lambda: warm_up(app), every_s=86_400),
         "views": PeriodicJob(work=app.extensions["views"].refresh, every_s=1, first_s=1),
     }
-    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # a turn that took longer is no trouble
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # a slow job is no error
     scheduler = BackgroundScheduler(
         timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    for name, turn in (own | dict(turns)).items():
-        start = datetime.now(UTC) + timedelta(seconds=turn.first_s)
-        scheduler.add_job(turn.work, "interval", id=name, next_run_time=start, seconds=turn.every_s)
+    for name, job in (own | dict(jobs)).items():
+        start = datetime.now(UTC) + timedelta(seconds=job.first_s)
+        scheduler.add_job(job.work, "interval", id=name, next_run_time=start, seconds=job.every_s)
     server = create_server(app, sockets=[listener], threads=4)
     scheduler.start()
     try:
         server.run()
     finally:
-        told.set()
+        stopping.set()
         scheduler.shutdown(wait=True)
         server.close()
     return code

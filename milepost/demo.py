@@ -50,7 +50,7 @@ def demo(
     """
     import json
 
-    from dashboard.server import address_of, listen
+    from dashboard.server import listen, url_of
     from metrics.export.data_dictionary import write_beside
     from metrics.progress import progress_bar
     from metrics.replay.measurement import MeasurementRequest, expand_faults, measure
@@ -91,7 +91,7 @@ def demo(
         result = measure(request, progress)
     write_beside(request.store)
     verdicts = judge_today(context)
-    address = None if listener is None else address_of(listener)
+    address = None if listener is None else url_of(listener)
     if as_json:
         milestones = [to_json(verdict) for verdict in verdicts]
         numbers = {"runs": result.runs, "seconds": round(result.seconds, 1), "rows": result.rows}

@@ -30,11 +30,11 @@ VIEW_KEPT_S = 2.0
 @click.pass_obj
 def serve(context: WorkspaceContext, host: str, port: int) -> None:
     """Show the dashboard, exchange files from the inboxes, collect, and judge once a day."""
-    from dashboard.server import address_of, listen
+    from dashboard.server import listen, url_of
 
     _ = context.workspace  # reports a mistake in it before anything is served
     listener = listen(host, port)
-    click.echo(f"Dashboard: {address_of(listener)} (Ctrl-C ends it)")
+    click.echo(f"Dashboard: {url_of(listener)} (Ctrl-C ends it)")
     sys.exit(serve_until_signal(context, listener))
 
 
@@ -79,7 +79,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
     from datetime import UTC, datetime
 
     from dashboard.config import Config
-    from dashboard.server import PeriodicJob, serve_with
+    from dashboard.server import PeriodicJob, run_server
 
     stop = threading.Event()
     jobs = background_jobs(context, stop.is_set)
@@ -100,7 +100,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
         # only the judge waits for a busy database: the next turn of the others comes soon
         "judge": PeriodicJob(work=reporting_errors(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
     }
-    return serve_with(config, listener, periodic_jobs, stop)
+    return run_server(config, listener, periodic_jobs, stop)
 
 
 def reporting_errors(job: Callable[[], object], pause: Callable[[float], bool] | None = None) -> Callable[[], None]:

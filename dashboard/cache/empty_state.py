@@ -1,4 +1,4 @@
-"""What is said before the first run has ended, and what brings it about."""
+"""Messages before the first run has ended, with the commands that measure one."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ if TYPE_CHECKING:
 
     from roadmap.plan.milestones import Plan
 
-#: How a workspace gets its first run, by its clock: in words, and with which commands.
-HOW = {
+#: How a workspace gets its first run, by its clock: a sentence, and commands.
+FIRST_RUN_HINTS = {
     "replay": (
-        ("This replays the files of a year on both sides, and measures it:"),
+        "This command replays the files of a year on both sides and measures the runs:",
         "milepost metrics measure",
     ),
     "live": (
         (
-            "Put a file into var/inbox/PARTNER/FEED/ of this workspace: this server takes it within seconds, and its "
-            "run is counted. The first of these says whether the workspace is in order, the second starts a partner "
-            "to practise on:"
+            "Put a file into var/inbox/PARTNER/FEED/ of this workspace: this server sends it within seconds and counts "
+            "its run. The first command checks the workspace, the second starts a practice partner:"
         ),
         "milepost validate\nmilepost partner",
     ),
@@ -29,14 +28,14 @@ HOW = {
 
 
 def no_store(clock: str) -> NothingYet:
-    """What to say where there is no metrics database."""
-    return NothingYet("Nothing measured yet", *HOW[clock])
+    """Return the message for a workspace without a metrics database."""
+    return NothingYet("Nothing measured yet", *FIRST_RUN_HINTS[clock])
 
 
 def no_runs(db: Database, plan: Plan, clock: str) -> NothingYet:
-    """What to say of a metrics database in which no run has ended."""
+    """Return the message for a metrics database in which no run has ended."""
     if next(db.query("SELECT EXISTS (SELECT 1 FROM run) AS found"))["found"]:
-        said = "The first run has begun and not ended. What is under way is listed by this:"
-        return NothingYet("No run has ended yet", said, "milepost status")
+        text = "The first run has started and not ended. This command lists the runs in progress:"
+        return NothingYet("No run has ended yet", text, "milepost status")
     first = min(plan.milestones, key=lambda milestone: milestone.start)
-    return NothingYet(f"No runs yet on {first.code}", *HOW[clock])
+    return NothingYet(f"No runs yet on {first.code}", *FIRST_RUN_HINTS[clock])

@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 UNREADABLE = (NothingYet, MetricsError, PlanError, sqlite3.DatabaseError)
 
 #: How many views of earlier days are kept beside the newest.
-EARLIER = 8
+MAX_EARLIER = 8
 
 #: Making views may take 1/SHARE of one processor: a view that took a second is made again after ten at the earliest.
-SHARE = 10
+COST_FACTOR = 10
 
 #: How long a first page waits for another that is already making the view.
 PATIENCE_S = 2.0
@@ -180,7 +180,7 @@ class Views:
         return self._changes.version(), plan, day
 
     def _is_old(self) -> bool:
-        return time.monotonic() - self._made_at_s >= max(self._config.keep_s or 0.0, SHARE * self._cost_s)
+        return time.monotonic() - self._made_at_s >= max(self._config.keep_s or 0.0, COST_FACTOR * self._cost_s)
 
     @contextmanager
     def _patiently(self) -> Iterator[None]:
@@ -209,7 +209,7 @@ class Views:
         with self._earlier_lock:
             self._earlier[day] = _Kept(view, version)
             self._earlier.move_to_end(day)
-            while len(self._earlier) > EARLIER:
+            while len(self._earlier) > MAX_EARLIER:
                 self._earlier.popitem(last=False)
         return view
 

@@ -1,4 +1,4 @@
-"""`/decisions`: what was decided, on which evidence, and what the numbers alone had advised."""
+"""`/decisions`: every decision with its evidence and the advice of the numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template
 
-from dashboard.pages.request import query, view
+from dashboard.pages.request import get_view, read_query
 from dashboard.presenters import decisions
 from dashboard.presenters.advice import advice_rows, pressing_first
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
     from dashboard.cache.view import View
 
-pages = Blueprint("decisions", __name__)
+blueprint = Blueprint("decisions", __name__)
 
 
-@pages.get("/decisions")
+@blueprint.get("/decisions")
 def page() -> str:
-    """Every decision, the newest first, and what is advised today."""
-    seen = view(query(), plan_alone=True)
-    return render_template("decisions.html", page=seen.cached(told))
+    """Show every decision, the newest first, and the advice of today."""
+    view = get_view(read_query(), plan_alone=True)
+    return render_template("decisions.html", page=view.cached(decisions_page))
 
 
-def told(db: Database, seen: View) -> dict[str, Any]:
-    """The page."""
-    advice = pressing_first(seen.cached(advice_rows))
+def decisions_page(db: Database, view: View) -> dict[str, Any]:
+    """Return what the page shows."""
+    advice = pressing_first(view.cached(advice_rows))
     return {
-        "made": decisions.decision_rows(seen, decisions.decisions_by_milestone(db, seen.today)),
+        "made": decisions.decision_rows(view, decisions.decisions_by_milestone(db, view.today)),
         "advice": advice,
         "asking": tuple(one for one in advice if one.needs_decision),
     }
 
 
 #: Values that are computed with each new view, before a reader gets it.
-PRELOAD = (told,)
+PRELOAD = (decisions_page,)

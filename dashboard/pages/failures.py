@@ -1,4 +1,4 @@
-"""`/failures`: runs that failed, put together by what their errors share."""
+"""`/failures`: failed runs, grouped by error."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from flask import Blueprint, g, render_template, request
 
 from dashboard.filters import describe
 from dashboard.pages import links
-from dashboard.pages.request import database, here
-from dashboard.pages.run_selection import INSIDE, choices, picking, shortened
+from dashboard.pages.request import database, page_url
+from dashboard.pages.run_selection import RUNS_NAVIGATION, filter_choices, redirect_to_short_url, select_runs
 from dashboard.presenters import failure_groups as presenters_failure_groups
 from metrics.queries import failure_groups, runs
 from metrics.queries.run_filter import RunFilter
@@ -23,78 +23,78 @@ if TYPE_CHECKING:
     from dashboard.filters.query_string import Query
     from metrics.queries.failure_groups import FailureGroup
 
-pages = Blueprint("failures", __name__)
+blueprint = Blueprint("failures", __name__)
 
-#: What failures can be picked by.
+#: Keys that filter failures, and those that the form offers.
 KEYS = ("side", "partner", "feed", "faults", "range", "from", "to")
 FORM = ("side", "partner", "feed", "faults", "range")
 
-#: In what order kinds stand, and what that is called: what failed last night is on top unless the address says not.
-ORDERS = {"last": "Last seen", "count": "Most frequent"}
+#: Values of `order` with their labels; the default is the kind that was last view.
+ORDER_LABELS = {"last": "Last seen", "count": "Most frequent"}
 
 
-@pages.get("/failures")
+@blueprint.get("/failures")
 def page() -> str | Response:
-    """The failures that the address picks, the kind last seen first, or the most frequent."""
+    """Show the failures that the query filters, by kind: the last view first, or the most frequent."""
     kept = {"order": request.args["order"]} if request.args.get("order") else {}
-    if shorter := shortened(lambda told: here("failures.page", **(told | kept))):
+    if shorter := redirect_to_short_url(lambda keys: page_url("failures.page", **(keys | kept))):
         return shorter
-    found, seen, asked = picking(KEYS, ("form", "order"))
-    order = _order(asked)
-    if found.run_filter == RunFilter(known_by=seen.as_of):
-        many, groups = seen.cached(every if order == "last" else every_by_count)
+    parsed, view, query = select_runs(KEYS, ("form", "order"))
+    order = _order(query)
+    if parsed.run_filter == RunFilter(known_by=view.as_of):
+        many, groups = view.cached(all_groups if order == "last" else all_groups_by_count)
     else:
-        many, groups = _found(database(), found.run_filter, order)
+        many, groups = _find_groups(database(), parsed.run_filter, order)
     ordered = {} if order == "last" else {"order": order}
     return render_template(
         "failures.html",
         links=links,
-        inside=INSIDE,
+        inside=RUNS_NAVIGATION,
         count=numbers.plural(many, "failed run"),
-        said=describe.describe(found),
-        every=links.runs(**found.with_changes(state="failed")),
-        kinds=presenters_failure_groups.failure_group_rows(groups[: presenters_failure_groups.MAX_GROUPS], found.keys),
+        said=describe.describe(parsed),
+        every=links.runs(**parsed.with_changes(state="failed")),
+        kinds=presenters_failure_groups.failure_group_rows(groups[: presenters_failure_groups.MAX_GROUPS], parsed.keys),
         cut=len(groups) > presenters_failure_groups.MAX_GROUPS,
         most=presenters_failure_groups.MAX_GROUPS,
-        fields=describe.form_fields(found, seen.cached(choices), FORM),
-        held=describe.fixed_parts(found, links.failures),
-        kept={key: found.keys[key] for key in ("from", "to") if key in found.keys} | ordered,
+        fields=describe.form_fields(parsed, view.cached(filter_choices), FORM),
+        held=describe.fixed_parts(parsed, links.failures),
+        kept={key: parsed.keys[key] for key in ("from", "to") if key in parsed.keys} | ordered,
         orders=[
-            (said, here("failures.page", **found.keys, order=None if name == "last" else name), name == order)
-            for name, said in ORDERS.items()
+            (said, page_url("failures.page", **parsed.keys, order=None if name == "last" else name), name == order)
+            for name, said in ORDER_LABELS.items()
         ],
-        picked=bool(found.keys),
+        picked=bool(parsed.keys),
     )
 
 
-def every(db: Database, seen: View) -> tuple[int, tuple[FailureGroup, ...]]:
-    """How many runs have failed, as far as the view knows, and their groups, the last seen first."""
-    return _found(db, RunFilter(known_by=seen.as_of), "last")
+def all_groups(db: Database, view: View) -> tuple[int, tuple[FailureGroup, ...]]:
+    """Return how many runs failed up to the day of the view, and their groups, the last view first."""
+    return _find_groups(db, RunFilter(known_by=view.as_of), "last")
 
 
-def every_by_count(db: Database, seen: View) -> tuple[int, tuple[FailureGroup, ...]]:
-    """The same, the most frequent first."""
-    many, groups = seen.cached(every)
+def all_groups_by_count(db: Database, view: View) -> tuple[int, tuple[FailureGroup, ...]]:
+    """Return the same, the most frequent first."""
+    many, groups = view.cached(all_groups)
     if len(groups) > presenters_failure_groups.MAX_GROUPS:
-        return _found(db, RunFilter(known_by=seen.as_of), "count")
+        return _find_groups(db, RunFilter(known_by=view.as_of), "count")
     return many, tuple(sorted(groups, key=lambda group: (-group.runs, group.fingerprint)))
 
 
-def _found(db: Database, picked: RunFilter, order: str) -> tuple[int, tuple[FailureGroup, ...]]:
+def _find_groups(db: Database, run_filter: RunFilter, order: str) -> tuple[int, tuple[FailureGroup, ...]]:
     groups = failure_groups.group_failures(
-        db, picked, presenters_failure_groups.MAX_GROUPS + 1, newest_first=order == "last"
+        db, run_filter, presenters_failure_groups.MAX_GROUPS + 1, newest_first=order == "last"
     )
-    return runs.count_runs(db, failure_groups.failures_only(picked)), groups
+    return runs.count_runs(db, failure_groups.failures_only(run_filter)), groups
 
 
-def _order(asked: Query) -> str:
-    """The order asked for; one that is not known is pointed out."""
-    name = asked.value("order", "last")
-    if name not in ORDERS:
-        said = f"“order={name}” is not one of {', '.join(ORDERS)}; the last seen stand first."
-        g.notices = (*g.get("notices", ()), said)
-    return name if name in ORDERS else "last"
+def _order(query: Query) -> str:
+    """Return the order of the query; an unknown one adds a notice."""
+    name = query.value("order", "last")
+    if name not in ORDER_LABELS:
+        notice = f"“order={name}” is not one of {', '.join(ORDER_LABELS)}; the last view stand first."
+        g.notices = (*g.get("notices", ()), notice)
+    return name if name in ORDER_LABELS else "last"
 
 
 #: Values that are computed with each new view, before a reader gets it.
-PRELOAD = (every, every_by_count)
+PRELOAD = (all_groups, all_groups_by_count)

@@ -1,46 +1,46 @@
-"""`/`: whether it is worth it, in words, three figures and two charts."""
+"""`/`: whether the service is worth it, as an answer in words, three figures and two charts."""
 
 from __future__ import annotations
 
 from flask import Blueprint, render_template
 
 from dashboard.pages import charts, links
-from dashboard.pages.request import address_or, here, query, settings, view
+from dashboard.pages.request import get_view, page_url, read_query, settings, url_or
 from dashboard.presenters import home
 from roadmap.wording import gains, text
 
-pages = Blueprint("home", __name__)
+blueprint = Blueprint("home", __name__)
 
 
-@pages.get("/")
+@blueprint.get("/")
 def page() -> str:
-    """The answer in words, three figures, and both sides week by week."""
-    choices = charts.ASKABLE[settings().clock]
-    found = query({"faults": choices})
-    seen = view(found)
-    faults = found.value("faults", choices[0])
-    told = seen.cached(home.home_page)
-    kinds = tuple(
+    """Show the answer in words, three figures, and both sides week by week."""
+    choices = charts.FAULTS_BY_CLOCK[settings().clock]
+    query = read_query({"faults": choices})
+    view = get_view(query)
+    faults = query.value("faults", choices[0])
+    home_page = view.cached(home.home_page)
+    links_by_faults = tuple(
         (
             text.capital(gains.under_faults(name)),
-            here("home.page", faults=name if place else None) + "#weeks",
+            page_url("home.page", faults=name if place else None) + "#weeks",
             name == faults,
         )
         for place, name in enumerate(choices)
     )
-    shaded = f" The shaded {told.unit}s are those that the answer above counts." if told.window else ""
+    shaded = f" The shaded {home_page.unit}s are the ones that the answer above counts." if home_page.window else ""
     intro = f"Plain sums over all feeds.{shaded}"
-    drawn = charts.weekly_charts(seen, faults)
-    switch = kinds if len(kinds) > 1 else ()
-    report = address_or("report.page", "")
+    drawn = charts.weekly_charts(view, faults)
+    switch = links_by_faults if len(links_by_faults) > 1 else ()
+    report = url_or("report.page", "")
     return render_template(
         "home.html",
-        page=told,
+        page=home_page,
         charts=tuple(drawn),
         weeks_intro=intro,
         switch=switch,
         runs=links.runs,
-        report_address=report,
+        report_url=report,
     )
 
 

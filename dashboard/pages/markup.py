@@ -1,4 +1,4 @@
-"""Words of other rooms that name commands between backticks, as markup."""
+"""Markup of sentences that name commands between backticks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from markupsafe import Markup
 _QUOTED = re.compile(r"`([^`\n]+)`")
 
 
-def coded(text: str) -> Markup:
-    """A text whose parts between backticks are code; all of it is escaped, and no other markup is made."""
-    parts = _QUOTED.split(text)  # what is quoted stands at every second place
+def format_commands(text: str) -> Markup:
+    """Return a text with the parts between backticks as `<code>`; everything is escaped."""
+    parts = _QUOTED.split(text)  # every second part is quoted
     return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))

@@ -1,7 +1,7 @@
-"""What `GET /metrics` answers: the rollups and where the milestones stand, as OpenMetrics.
+"""`GET /metrics`: the rollups and the status of the milestones as OpenMetrics.
 
-A milestone file that cannot be used takes nothing else along: what was counted is told all the same, and a gauge says
-that the plan is broken. Its pages say what has to be mended.
+If the milestone file cannot be used, the rollups are still exported, and a gauge says that the plan is invalid. The
+pages say what is wrong in the file.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
 
 
 def exposition(config: Config, accept: str) -> tuple[bytes, str]:
-    """The text and its content type; without a store, the workspace alone and whether its plan can be used.
+    """Return the text and its content type; without a store, only the workspace and whether its plan is valid.
 
     Raises:
-        StoreDamaged: the store is not one, or of the other clock.
+        StoreDamaged: the file is not a metrics database, or one of the other clock.
     """
     found: list[Metric] = [workspace_family(config.workspace_name, config.clock)]
     try:
         db = open_reader(config.store)
     except StoreMissing:
-        return render([*found, *_plan(config, None)], accept)
+        return render([*found, *_plan_families(config, None)], accept)
     with closing(db):
         if clock_of(db) != config.clock:
             raise StoreDamaged(f"{config.store}: holds {clock_of(db)} runs, not {config.clock} ones")
         live = config.clock == "live"
         found += metric_families(db, int(datetime.now(UTC).timestamp() * 1e6) if live else None)
-        found += _plan(config, db)
+        found += _plan_families(config, db)
     return render(found, accept)
 
 
-def _plan(config: Config, db: Database | None) -> list[Metric]:
-    """Whether the plan can be used, and where its milestones stand once anything was measured."""
+def _plan_families(config: Config, db: Database | None) -> list[Metric]:
+    """Return whether the plan is valid, and the status of its milestones once a run was measured."""
     told: list[Metric] = []
     try:
         plan = load_plan(config.milestones, block_days(config.clock))

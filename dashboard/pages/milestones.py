@@ -1,4 +1,4 @@
-"""`/milestones`: every milestone with its computed status; `/milestones/<code>`: one with all that is known of it."""
+"""`/milestones`: every milestone with its computed status; `/milestones/<code>`: one milestone in detail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Blueprint, render_template
 
 from dashboard.charts.burnup import describe_criteria_count
 from dashboard.pages import charts, links
-from dashboard.pages.request import plain, query, view
+from dashboard.pages.request import get_view, message_page, read_query
 from dashboard.presenters import decisions, milestone_detail, milestone_list
 from dashboard.presenters.advice import advice_rows, describe_nothing_pending
 from dashboard.queries import weekly
@@ -22,53 +22,53 @@ if TYPE_CHECKING:
 
     from dashboard.cache.view import View
 
-pages = Blueprint("milestones", __name__)
+blueprint = Blueprint("milestones", __name__)
 
 
-@pages.get("/milestones")
+@blueprint.get("/milestones")
 def page() -> str:
-    """Every milestone with its computed status, and the plan in time."""
-    seen = view(query(), plan_alone=True)
-    drawn: dict[str, Any] = {
-        "plan": charts.plan_chart(seen),
-        "slips": charts.slips_chart(seen),
-        "burnup": charts.burnup_chart(seen),
+    """Show every milestone with its computed status, and the plan over time."""
+    view = get_view(read_query(), plan_alone=True)
+    drawings: dict[str, Any] = {
+        "plan": charts.plan_chart(view),
+        "slips": charts.slips_chart(view),
+        "burnup": charts.burnup_chart(view),
     }
-    reached = seen.cached(plan_history).criteria
-    drawn["reached"] = describe_criteria_count(reached[-1]) if reached else ""
-    return render_template("milestones.html", page={**seen.cached(told), **drawn}, runs=links.runs)
+    reached = view.cached(plan_history).criteria
+    drawings["reached"] = describe_criteria_count(reached[-1]) if reached else ""
+    return render_template("milestones.html", page={**view.cached(milestones_page), **drawings}, runs=links.runs)
 
 
-def told(db: Database, seen: View) -> dict[str, Any]:
-    """The page without its charts."""
-    last = decisions.last_decisions(decisions.decisions_by_milestone(db, seen.today))
-    spent = weekly.spent_by_milestone(db, seen.today)
-    every = milestone_list.milestone_rows(
-        seen.plan.milestones, seen.cached(verdicts_without_decisions), spent, seen.today, last, seen.mode
+def milestones_page(db: Database, view: View) -> dict[str, Any]:
+    """Return what the page shows, without its charts."""
+    last = decisions.last_decisions(decisions.decisions_by_milestone(db, view.today))
+    spent = weekly.spent_by_milestone(db, view.today)
+    rows = milestone_list.milestone_rows(
+        view.plan.milestones, view.cached(verdicts_without_decisions), spent, view.today, last, view.mode
     )
-    advice = {one.code: one for one in seen.cached(advice_rows)}
+    advice = {advised.code: advised for advised in view.cached(advice_rows)}
     return {
-        "stones": sorted(every, key=lambda stone: not advice[stone.code].needs_decision),
-        "open": [stone for stone in every if stone.status != "proven"],
+        "stones": sorted(rows, key=lambda row: not advice[row.code].needs_decision),
+        "open": [row for row in rows if row.status != "proven"],
         "advice": advice,
         "nothing": describe_nothing_pending(tuple(advice.values())),
-        "asking": tuple(one for one in advice.values() if one.needs_decision),
+        "asking": tuple(advised for advised in advice.values() if advised.needs_decision),
     }
 
 
-@pages.get("/milestones/<code>")
-def one(code: str) -> str | tuple[str, int]:
-    """One milestone with everything that is known of it."""
-    seen = view(query(), plan_alone=True)
-    codes = [milestone.code for milestone in seen.plan.milestones]
+@blueprint.get("/milestones/<code>")
+def detail(code: str) -> str | tuple[str, int]:
+    """Show one milestone in detail."""
+    view = get_view(read_query(), plan_alone=True)
+    codes = [milestone.code for milestone in view.plan.milestones]
     if code not in codes:
-        known = f"The plan has {', '.join(codes)}."
-        return plain("No such milestone", [f"There is no milestone “{code}”.", known]), 404
-    chart = charts.gains_chart(seen, code)
+        choices = f"The plan has {', '.join(codes)}."
+        return message_page("No such milestone", [f"There is no milestone “{code}”.", choices]), 404
+    chart = charts.gains_chart(view, code)
     return render_template(
-        "milestone.html", page=seen.cached(milestone_detail.milestone_page, code), chart=chart, runs=links.runs
+        "milestone.html", page=view.cached(milestone_detail.milestone_page, code), chart=chart, runs=links.runs
     )
 
 
 #: Values that are computed with each new view, before a reader gets it.
-PRELOAD = (told, verdicts_without_decisions, advice_rows, milestone_detail.preload_milestone_pages)
+PRELOAD = (milestones_page, verdicts_without_decisions, advice_rows, milestone_detail.preload_milestone_pages)

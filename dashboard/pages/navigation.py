@@ -1,10 +1,10 @@
-"""The navigation: its pages, the one that is open, and the way back."""
+"""The navigation: its pages, the current one, and the link back."""
 
 from __future__ import annotations
 
 from flask import request
 
-#: The pages, as the navigation names them; a new page is one more line.
+#: Endpoints of the navigation with their labels, in order.
 NAVIGATION = (
     ("home.page", "Worth it?"),
     ("milestones.page", "Milestones"),
@@ -15,33 +15,33 @@ NAVIGATION = (
 )
 
 
-#: Which of these is marked on the pages of a module that is none of them.
+#: The endpoint that is marked on pages outside the navigation, by blueprint.
 AREAS = {"failures": "runs.page", "quarantine": "runs.page", "run_downloads": "runs.page", "report": "home.page"}
 
 
-#: What the pages of those modules are called.
+#: Headings of such pages, by blueprint.
 HEADINGS = {"failures": "Failures", "quarantine": "Quarantine", "report": "Report"}
 
 
-#: Modules whose pages have a way of their own among one another.
-TOGETHER = frozenset({"failures", "quarantine"})
+#: Blueprints whose pages link to one another and need no link back.
+WITHOUT_BACK_LINK = frozenset({"failures", "quarantine"})
 
 
 def current_area() -> str:
-    """The page of the navigation to which this one belongs; "" for none."""
+    """Return the endpoint of the navigation to which this page belongs; "" for none."""
     module = request.blueprint or ""
     area = AREAS.get(module, f"{module}.page")
     return area if area in dict(NAVIGATION) else ""
 
 
 def current_heading() -> str:
-    """What this page is called; "" where it is none."""
+    """Return the heading of this page; "" for none."""
     return HEADINGS.get(request.blueprint or "") or dict(NAVIGATION).get(current_area(), "")
 
 
-def way_back() -> tuple[str, str] | None:
-    """The way back from a page that the navigation does not name: where to, and what it is called there."""
+def back_link() -> tuple[str, str] | None:
+    """Return endpoint and label of the link back from a page outside the navigation; None on its own pages."""
     area = current_area()
-    if not area or request.endpoint == area or request.blueprint in TOGETHER:
+    if not area or request.endpoint == area or request.blueprint in WITHOUT_BACK_LINK:
         return None
     return area, dict(NAVIGATION)[area]

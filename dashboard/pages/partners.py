@@ -1,4 +1,4 @@
-"""`/partners` and `/partners/<id>`: how feeds stand, the worst first, and what is known of one partner."""
+"""`/partners`: the state of rows feed, the worst first; `/partners/<id>`: one partner in detail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask import Blueprint, Response, g, render_template
 from dashboard.filters import partner_slug
 from dashboard.filters.parse import split_names
 from dashboard.pages import charts, links
-from dashboard.pages.request import database, here, plain, query, settings, view
+from dashboard.pages.request import database, get_view, message_page, page_url, read_query, settings
 from dashboard.presenters import feed_rows
 from dashboard.presenters.partner_detail import partner_facts
 from dashboard.queries import partners
@@ -24,28 +24,30 @@ if TYPE_CHECKING:
     from dashboard.presenters.feed_rows import FeedRow
     from dashboard.queries.partners import PartnersOverview
 
-pages = Blueprint("partners", __name__)
+blueprint = Blueprint("partners", __name__)
 
 #: Feeds on one page of the table.
-SIZE = 50
+PAGE_SIZE = 50
 
-#: Choices of the filter by partner; where there are more, the address takes any.
-OFFERED = 500
+#: Partners that the form offers; the URL takes any other, too.
+MAX_OFFERED = 500
 
-KNOWN = {"state": ("all", *feed_rows.STATES_BY_NAME), "partner": None, "page": None}
+KEYS = {"state": ("all", *feed_rows.STATES_BY_NAME), "partner": None, "page": None}
 
-OLDER = "These runs were kept by an older release, which did not count what this page shows. This counts them:"
+NO_COUNTS_TEXT = (
+    "An older release wrote this store and did not count what this page shows. This command adds the counts:"
+)
 
 #: Columns of the table as CSV; an empty cell is a missing number.
-CSV = (
+CSV_COLUMNS = (
     "partner", "feed", "state", "why", "service", "last_good", "failed_first_90_days", "exchanges_90_days", "gain",
     "gain_low", "gain_high", "delay_p50_s", "delay_p95_s", "usual_gap_s",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """The rows that an address asks for: those of this page, how many in all, and the way to the others."""
+class FeedTablePage:
+    """The rows of one page of the table, and how many rows and pages there are."""
 
     rows: tuple[FeedRow, ...]
     every: int
@@ -53,44 +55,44 @@ class Listed:
     last: int
 
 
-@pages.get("/partners")
+@blueprint.get("/partners")
 def page() -> str:
-    """Every feed with its state, the worst first."""
-    found = query(KNOWN)
-    seen = view(found)
-    known = seen.cached(partners.partners_overview)
-    every = _rows(seen, known)
-    picked = _picked(found, every, known)
+    """Show rows feed with its state, the worst first."""
+    query = read_query(KEYS)
+    view = get_view(query)
+    overview = view.cached(partners.partners_overview)
+    rows = _feed_rows(view, overview)
+    picked = _filter_partners(query, rows, overview)
     told = {
-        "known": known,
-        "listed": _page(found, _in_state(found, picked)),
-        "states": _switch(found, picked),
-        "partners": known.partners[:OFFERED],
-        "more_partners": len(known.partners) > OFFERED,
-        "partner": found.value("partner"),
-        "state": found.value("state"),
+        "known": overview,
+        "listed": _table_page(query, _filter_state(query, picked)),
+        "states": _state_links(query, picked),
+        "partners": overview.partners[:MAX_OFFERED],
+        "more_partners": len(overview.partners) > MAX_OFFERED,
+        "partner": query.value("partner"),
+        "state": query.value("state"),
         "days": partners.RECENT_DAYS,
-        "gained": known.gains,
+        "gained": overview.gains,
     }
     return render_template("partners.html", page=told, links=links, shown=partner_slug.display_name)
 
 
-@pages.get("/partners.csv")
+@blueprint.get("/partners.csv")
 def as_csv() -> Response:
-    """The same table as data, all pages of it; what is not understood is refused."""
-    found = query(KNOWN, strict=True)
-    seen = view(found, strict=True)
-    known = seen.cached(partners.partners_overview)
-    stands = partners.feed_states(seen, _now())
+    """Return all pages of the table as CSV; an unknown key or value is answered with 400."""
+    query = read_query(KEYS, strict=True)
+    view = get_view(query, strict=True)
+    overview = view.cached(partners.partners_overview)
+    states = partners.feed_states(view, _now())
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(CSV)
-    for row in _in_state(found, _picked(found, _rows(seen, known), known)):
-        state, reading = stands.get((row.partner, row.feed)), known.gains.readings.get((row.partner, row.feed))
+    rows.writerow(CSV_COLUMNS)
+    for row in _filter_state(query, _filter_partners(query, _feed_rows(view, overview), overview)):
+        state, reading = states.get((row.partner, row.feed)), overview.gains.readings.get((row.partner, row.feed))
         rows.writerow(
             (
                 row.partner, row.feed, row.state.name, row.why, row.side,
-                _stamp(state.last_good_at_us) if state else None,
+                _iso_time(state.last_good_at_us) if state else None,
                 row.failed, row.exchanges if row.failed is not None else None,
                 *((reading.estimate, reading.low, reading.high) if reading else (None, None, None)),
                 *((*feed_rows.delivery_waits_s(state), state.usual_gap_s) if state else (None, None, None)),
@@ -100,37 +102,37 @@ def as_csv() -> Response:
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 
 
-@pages.get("/partners/<path:part>")
-def one(part: str) -> str | tuple[str, int]:
-    """One partner: its feeds, failures over time, what they have in common, and what was set aside."""
-    seen = view(query())
-    known = seen.cached(partners.partners_overview)
-    if not known.has_counts:
-        return plain("Not counted yet", [OLDER], "milepost roadmap status"), 200
-    name = partner_slug.find_partner(part, known.partners)
+@blueprint.get("/partners/<path:part>")
+def detail(part: str) -> str | tuple[str, int]:
+    """Show one partner: its feeds, failures over time and by kind, and quarantined rows."""
+    view = get_view(read_query())
+    overview = view.cached(partners.partners_overview)
+    if not overview.has_counts:
+        return message_page("Not counted yet", [NO_COUNTS_TEXT], "milepost roadmap status"), 200
+    name = partner_slug.find_partner(part, overview.partners)
     if name is None:
         said = f"There is no partner called “{partner_slug.display_name(partner_slug.decode_partner(part), 80)}” here."
-        return plain("No such partner", [said, partner_slug.list_partners(known.partners)]), 404
-    feeds = tuple(row for row in _rows(seen, known) if row.partner == name)
+        return message_page("No such partner", [said, partner_slug.list_partners(overview.partners)]), 404
+    feeds = tuple(row for row in _feed_rows(view, overview) if row.partner == name)
     told = {
         "name": partner_slug.display_name(name, partner_slug.MAX_HEADING_CHARS),
         "rows": feeds,
         "states": feed_rows.count_states(feeds),
-        "chart": charts.of_partner(seen, name),
-        "facts": partner_facts(database(), seen, name, feeds),
-        "last_in": f"Last in the {'day' if seen.mode == 'live' else 'week'} of",
+        "chart": charts.failures_of_partner(view, name),
+        "facts": partner_facts(database(), view, name, feeds),
+        "last_in": f"Last in the {'day' if view.mode == 'live' else 'week'} of",
         "days": partners.RECENT_DAYS,
-        "gained": known.gains,
+        "gained": overview.gains,
     }
     return render_template("partner.html", page=told, links=links)
 
 
-def _stamp(at_us: int | None) -> str | None:
+def _iso_time(at_us: int | None) -> str | None:
     return None if at_us is None else datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="seconds")
 
 
-def _rows(seen: View, known: PartnersOverview) -> tuple[FeedRow, ...]:
-    return feed_rows.feed_rows(known, partners.feed_states(seen, _now()), seen.mode)
+def _feed_rows(view: View, overview: PartnersOverview) -> tuple[FeedRow, ...]:
+    return feed_rows.feed_rows(overview, partners.feed_states(view, _now()), view.mode)
 
 
 def _now() -> datetime | None:
@@ -138,42 +140,44 @@ def _now() -> datetime | None:
     return now() if now else None
 
 
-def _picked(found: Query, every: tuple[FeedRow, ...], known: PartnersOverview) -> tuple[FeedRow, ...]:
-    """The rows of the partners asked for; a name that nobody has picks nothing, and that is said."""
+def _filter_partners(query: Query, rows: tuple[FeedRow, ...], overview: PartnersOverview) -> tuple[FeedRow, ...]:
+    """Return the rows of the partners in the query; an unknown name matches nothing and adds a notice."""
     notices: list[str] = []
-    names = split_names(found.value("partner"), "partner", notices)
+    names = split_names(query.value("partner"), "partner", notices)
     if not names:
-        return every
-    meant = {name: partner_slug.find_partner(name, known.partners) for name in names}
+        return rows
+    meant = {name: partner_slug.find_partner(name, overview.partners) for name in names}
     lacking = [partner_slug.display_name(name) for name, there in meant.items() if there is None]
-    notices += [f"No partner here is called “{name}”; nothing is listed for it." for name in lacking]
+    notices += [f"No partner is called “{name}”; nothing is listed for it." for name in lacking]
     g.notices = (*g.get("notices", ()), *notices)
     wanted = set(meant.values())
-    return tuple(row for row in every if row.partner in wanted)
+    return tuple(row for row in rows if row.partner in wanted)
 
 
-def _in_state(found: Query, rows: tuple[FeedRow, ...]) -> tuple[FeedRow, ...]:
-    state = found.value("state", "all")
+def _filter_state(query: Query, rows: tuple[FeedRow, ...]) -> tuple[FeedRow, ...]:
+    state = query.value("state", "all")
     return rows if state == "all" else tuple(row for row in rows if row.state.name == state)
 
 
-def _switch(found: Query, rows: tuple[FeedRow, ...]) -> list[tuple[str, int, str, bool]]:
-    """The states that some feed is in, each with how many there are and its address."""
-    asked, partner = found.value("state", "all"), found.value("partner") or None
+def _state_links(query: Query, rows: tuple[FeedRow, ...]) -> list[tuple[str, int, str, bool]]:
+    """Return the states that feeds are in: label, number of feeds, URL, and whether it is chosen."""
+    asked, partner = query.value("state", "all"), query.value("partner") or None
     counts = feed_rows.count_states(rows)
     offered: list[tuple[str, int, str | None, bool]] = [("All", len(rows), None, asked == "all")]
     offered += [(state.label.capitalize(), many, state.name, asked == state.name) for state, many in counts]
-    return [(said, many, here("partners.page", state=name, partner=partner), on) for said, many, name, on in offered]
+    return [
+        (said, many, page_url("partners.page", state=name, partner=partner), on) for said, many, name, on in offered
+    ]
 
 
-def _page(found: Query, rows: tuple[FeedRow, ...]) -> Listed:
-    last = max(1, -(-len(rows) // SIZE))
-    text = found.value("page", "1")
+def _table_page(query: Query, rows: tuple[FeedRow, ...]) -> FeedTablePage:
+    last = max(1, -(-len(rows) // PAGE_SIZE))
+    text = query.value("page", "1")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 7 and 0 < int(text) <= last else 0
     if not number:
-        g.notices = (*g.get("notices", ()), f"“page={text}” is not a page from 1 to {last}; the first is shown.")
+        g.notices = (*g.get("notices", ()), f"“page={text}” is not a page from 1 to {last}; the first page is shown.")
         number = 1
-    return Listed(rows[(number - 1) * SIZE : number * SIZE], len(rows), number, last)
+    return FeedTablePage(rows[(number - 1) * PAGE_SIZE : number * PAGE_SIZE], len(rows), number, last)
 
 
 #: Values that are computed with each new view, before a reader gets it.

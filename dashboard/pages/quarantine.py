@@ -1,4 +1,4 @@
-"""`/quarantine`: rows that were set aside, by partner, feed and reason, and over time."""
+"""`/quarantine`: quarantined rows by partner, feed and reason, and over time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from flask import Blueprint, Response, render_template
 from dashboard.charts import quarantine
 from dashboard.filters import describe
 from dashboard.pages import links
-from dashboard.pages.request import database, here
-from dashboard.pages.run_selection import INSIDE, choices, picking, shortened
+from dashboard.pages.request import database, page_url
+from dashboard.pages.run_selection import RUNS_NAVIGATION, filter_choices, redirect_to_short_url, select_runs
 from dashboard.presenters import quarantine_list
 from metrics.queries import blocks, quarantined_rows
 from metrics.queries.run_filter import RunFilter
@@ -30,84 +30,86 @@ if TYPE_CHECKING:
     from dashboard.filters.parse import ParsedFilter
     from metrics.queries.quarantined_rows import QuarantineReason
 
-pages = Blueprint("quarantine", __name__)
+blueprint = Blueprint("quarantine", __name__)
 
-#: What rows can be picked by.
+#: Keys that filter rows, and those that the form offers.
 KEYS = ("side", "partner", "feed", "faults", "range", "from", "to")
 FORM = ("side", "partner", "feed", "faults", "range")
 
 
-@pages.get("/quarantine")
+@blueprint.get("/quarantine")
 def page() -> str | AnyResponse:
-    """The rows that the address picks, by feed and reason, under a chart of them over time."""
-    if shorter := shortened(lambda told: here("quarantine.page", **told)):
+    """Show the rows that the query filters, by feed and reason, under a chart over time."""
+    if shorter := redirect_to_short_url(lambda keys: page_url("quarantine.page", **keys)):
         return shorter
-    found, seen = _asked(strict=False)
-    picked = found.run_filter
-    reasons, drawn = (
-        seen.cached(every) if picked == RunFilter(known_by=seen.as_of) else _found(database(), picked, seen)
+    parsed, view = _select_rows(strict=False)
+    run_filter = parsed.run_filter
+    reasons, chart = (
+        view.cached(all_rows)
+        if run_filter == RunFilter(known_by=view.as_of)
+        else _find_rows(database(), run_filter, view)
     )
-    if drawn:
-        addresses = [here(f"quarantine.{kind}", **found.keys) for kind in ("as_csv", "as_json")]
-        drawn = replace(drawn, csv=addresses[0], json=addresses[1])
-    many = sum(one.rows for one in reasons)
+    if chart:
+        urls = [page_url(f"quarantine.{kind}", **parsed.keys) for kind in ("as_csv", "as_json")]
+        chart = replace(chart, csv=urls[0], json=urls[1])
+    many = sum(reason.rows for reason in reasons)
     return render_template(
         "quarantine.html",
         links=links,
-        inside=INSIDE,
-        said=describe.count_sentence(found, many, "row"),
-        lines=quarantine_list.reason_rows(reasons, found.keys),
-        told=any(one.code for one in reasons),
-        picked=bool(found.keys),
+        inside=RUNS_NAVIGATION,
+        said=describe.count_sentence(parsed, many, "row"),
+        lines=quarantine_list.reason_rows(reasons, parsed.keys),
+        told=any(reason.code for reason in reasons),
+        picked=bool(parsed.keys),
         cut=len(reasons) > quarantine_list.MAX_REASON_ROWS and numbers.plural(len(reasons), "line"),
-        chart=drawn,
-        replayed=seen.mode == "replay",
-        block_word=block_word(seen.mode),
-        fields=describe.form_fields(found, seen.cached(choices), FORM),
-        held=describe.fixed_parts(found, links.quarantine),
-        kept={key: found.keys[key] for key in ("from", "to") if key in found.keys},
+        chart=chart,
+        replayed=view.mode == "replay",
+        block_word=block_word(view.mode),
+        fields=describe.form_fields(parsed, view.cached(filter_choices), FORM),
+        held=describe.fixed_parts(parsed, links.quarantine),
+        kept={key: parsed.keys[key] for key in ("from", "to") if key in parsed.keys},
     )
 
 
-@pages.get("/quarantine.csv")
+@blueprint.get("/quarantine.csv")
 def as_csv() -> Response:
-    """Rows set aside by block, feed and reason as CSV; an empty reason is one that nobody noted."""
-    found, _ = _asked(strict=True)
+    """Return quarantined rows by block, feed and reason as CSV; an empty reason was not recorded."""
+    parsed, _ = _select_rows(strict=True)
     out = io.StringIO()
-    told = csv.DictWriter(out, quarantine_list.RECORD_COLUMNS, lineterminator="\n")
-    told.writeheader()
-    told.writerows(quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), found.run_filter)))
+    writer = csv.DictWriter(out, quarantine_list.RECORD_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), parsed.run_filter)))
     headers = {"Content-Disposition": 'attachment; filename="milepost-quarantine.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 
 
-@pages.get("/quarantine.json")
+@blueprint.get("/quarantine.json")
 def as_json() -> Response:
-    """The same as JSON; a reason that nobody noted is null."""
-    found, _ = _asked(strict=True)
+    """Return the same as JSON; a reason that was not recorded is null."""
+    parsed, _ = _select_rows(strict=True)
     body = {
-        "asked": dict(found.keys),
-        "rows": quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), found.run_filter)),
+        "asked": dict(parsed.keys),
+        "rows": quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), parsed.run_filter)),
     }
     return Response(json.dumps(body, ensure_ascii=False), mimetype="application/json")
 
 
-def _asked(*, strict: bool) -> tuple[ParsedFilter, View]:
-    found, seen, _ = picking(KEYS, ("form",), strict=strict)
-    return found, seen
+def _select_rows(*, strict: bool) -> tuple[ParsedFilter, View]:
+    parsed, view, _ = select_runs(KEYS, ("form",), strict=strict)
+    return parsed, view
 
 
-def every(db: Database, seen: View) -> tuple[tuple[QuarantineReason, ...], Chart | None]:
-    """All that was set aside, as far as the view knows, and the chart of it."""
-    return _found(db, RunFilter(known_by=seen.as_of), seen)
+def all_rows(db: Database, view: View) -> tuple[tuple[QuarantineReason, ...], Chart | None]:
+    """Return all quarantined rows up to the view's day by reason, and their chart."""
+    return _find_rows(db, RunFilter(known_by=view.as_of), view)
 
 
-def _found(db: Database, picked: RunFilter, seen: View) -> tuple[tuple[QuarantineReason, ...], Chart | None]:
-    unit = block_word(seen.mode)
-    over_time = quarantined_rows.rows_by_block(db, picked)
-    drawn = quarantine.quarantine_chart(over_time, blocks.counted_blocks(db, picked), unit) if over_time else None
-    return quarantined_rows.rows_by_reason(db, picked), drawn
+def _find_rows(db: Database, run_filter: RunFilter, view: View) -> tuple[tuple[QuarantineReason, ...], Chart | None]:
+    unit = block_word(view.mode)
+    over_time = quarantined_rows.rows_by_block(db, run_filter)
+    chart = quarantine.quarantine_chart(over_time, blocks.counted_blocks(db, run_filter), unit) if over_time else None
+    return quarantined_rows.rows_by_reason(db, run_filter), chart
 
 
 #: Values that are computed with each new view, before a reader gets it.
-PRELOAD = (every,)
+PRELOAD = (all_rows,)

@@ -1,4 +1,4 @@
-"""`/report`: the answer on one sheet of A4, to be printed from here; the same that `milepost roadmap report` writes."""
+"""`/report`: the one-page report to print, the same that `milepost roadmap report --html` writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, render_template
 
 import roadmap
-from dashboard.pages.request import query, settings, view
+from dashboard.pages.request import get_view, read_query, settings
 from roadmap.report import one_page
 
 if TYPE_CHECKING:
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from dashboard.cache.view import View
     from roadmap.report.one_page import OnePageReport
 
-#: The sheet's own template lies beside the code that fills it.
-pages = Blueprint("report", __name__, template_folder=Path(roadmap.__file__).with_name("templates"))
+#: The template of the report lies in roadmap, beside the code that fills it.
+blueprint = Blueprint("report", __name__, template_folder=Path(roadmap.__file__).with_name("templates"))
 
 
-@pages.get("/report")
+@blueprint.get("/report")
 def page() -> str:
-    """The sheet in the frame of the site, which is not printed."""
-    seen = view(query())
-    return render_template("report_page.html", sheet=seen.cached(told), name=settings().workspace_name)
+    """Show the report inside the site's frame, which is not printed."""
+    view = get_view(read_query())
+    return render_template("report_page.html", sheet=view.cached(one_page_report), name=settings().workspace_name)
 
 
-@pages.get("/assets/report.css")
+@blueprint.get("/assets/report.css")
 def style() -> Response:
-    """The sheet's style, the same text that stands in the file on its own."""
+    """Return the report's style sheet, the same that the written file contains."""
     return Response(files("roadmap").joinpath("templates/report.css").read_bytes(), mimetype="text/css")
 
 
-def told(db: Database, seen: View) -> OnePageReport:
-    """The sheet of a view."""
-    return one_page.gather(db, seen.plan, seen.verdicts, seen.today, seen.mode, seen.built)
+def one_page_report(db: Database, view: View) -> OnePageReport:
+    """Return the one-page report of a view."""
+    return one_page.gather(db, view.plan, view.verdicts, view.today, view.mode, view.built)
 
 
 #: Values that are computed with each new view, before a reader gets it.
-PRELOAD = (told,)
+PRELOAD = (one_page_report,)

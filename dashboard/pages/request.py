@@ -1,4 +1,4 @@
-"""What every page uses: the running app's settings, the view it is asked for, the database of the request."""
+"""Request helpers of every page: the settings of the app, the view and the database of the request, URLs, messages."""
 
 from __future__ import annotations
 
@@ -26,48 +26,48 @@ if TYPE_CHECKING:
 
 
 def settings() -> Config:
-    """The settings of the running app."""
+    """Return the settings of the running app."""
     return cast("Config", current_app.config["MILEPOST"])
 
 
 def views() -> Views:
-    """The views of the running app."""
+    """Return the views of the running app."""
     return cast("Views", current_app.extensions["views"])
 
 
-def query(known: Mapping[str, Sequence[str] | None] | None = None, *, strict: bool = False) -> Query:
-    """The keys of this request's address; what is not understood is pointed out on the page.
+def read_query(known: Mapping[str, Sequence[str] | None] | None = None, *, strict: bool = False) -> Query:
+    """Return the query string of this request; what cannot be parsed becomes a notice on the page.
 
-    With `strict`, as for data that nobody reads with their eyes, it is refused with 400 instead.
+    With `strict`, as for CSV and JSON, it is answered with 400 instead.
     """
-    found = query_string.parse_query(request.args.items(multi=True), known or {})
-    if strict and found.notices:
-        abort(400, " ".join(found.notices))
-    g.notices = found.notices
-    return found
+    query = query_string.parse_query(request.args.items(multi=True), known or {})
+    if strict and query.notices:
+        abort(400, " ".join(query.notices))
+    g.notices = query.notices
+    return query
 
 
-def view(found: Query, *, strict: bool = False, plan_alone: bool = False) -> View:
-    """The view that the address asks for: the newest, or that of an earlier day (`as_of=2013-06-30`).
+def get_view(query: Query, *, strict: bool = False, plan_alone: bool = False) -> View:
+    """Return the view of a query: the newest, or that of an earlier day (`as_of=2013-06-30`).
 
-    With `plan_alone`, a page that can do without any run gets the plan before there is one, and says so.
+    With `plan_alone`, a page that needs no run gets the plan before there is one, with a notice.
     """
     try:
-        seen = g.view = _view(found, strict=strict)
+        view = _view(query, strict=strict)
     except NothingYet as nothing:
         if not plan_alone:
             raise
-        seen = g.view = views().plan_alone()
+        view = views().plan_alone()
         commands = " ".join(f"`{command}`" for command in nothing.command.splitlines())
-        other = f" “as_of={found.as_of}” was left out." if found.as_of else ""
+        other = f" “as_of={query.as_of}” was left out." if query.as_of else ""
         g.notices = (*g.get("notices", ()), f"{nothing.title}. {nothing} {commands}{other}")
-    g.fresh = line(seen)
-    return seen
+    g.fresh = freshness_line(view)
+    return view
 
 
-def line(seen: View) -> FreshnessLine:
-    """What stands on each page of a view about how far the data goes, by now."""
-    fresh, now = seen.cached(freshness), settings().now
+def freshness_line(view: View) -> FreshnessLine:
+    """Return the line of each page that says how far the data goes."""
+    fresh, now = view.cached(freshness), settings().now
     lateness = cast("Lateness", current_app.extensions["lateness"])
     return FreshnessLine(
         data_until=fresh.data_until(now() if now else None),
@@ -78,45 +78,45 @@ def line(seen: View) -> FreshnessLine:
     )
 
 
-def _view(found: Query, *, strict: bool) -> View:
-    if found.as_of is None:
+def _view(query: Query, *, strict: bool) -> View:
+    if query.as_of is None:
         return views().newest()
     try:
-        seen = views().earlier(found.as_of)
+        view = views().earlier(query.as_of)
     except NoSuchDay as error:
         if strict:
             abort(400, str(error))
-        g.notices = (*g.get("notices", ()), f"“{error}”; the newest is shown.")
+        g.notices = (*g.get("notices", ()), f"“{error}”; the newest day is shown.")
         return views().newest()
-    g.as_of = found.as_of
-    return seen
+    g.as_of = query.as_of
+    return view
 
 
 def database() -> Database:
-    """The store, opened read-only for this request, and closed at its end."""
+    """Return the metrics database, opened read-only for this request and closed at its end."""
     if "db" not in g:
         g.db = open_snapshot(settings().store)
     return cast("Database", g.db)
 
 
-def here(endpoint: str, **values: object) -> str:
-    """An address of ours that keeps to the day that this page is as of."""
+def page_url(endpoint: str, **values: object) -> str:
+    """Return the URL of a page, as of the same day as this page."""
     as_of = g.get("as_of")
     return url_for(endpoint, **({"as_of": as_of.isoformat()} if as_of else {}), **values)  # type: ignore[arg-type]
 
 
-def newest_address() -> str:
-    """The address of this page as of today, all else as it is asked for."""
-    asked_for = urlencode([(key, value) for key, value in request.args.items(multi=True) if key != "as_of"])
+def newest_url() -> str:
+    """Return the URL of this page as of today, with all other keys."""
+    query = urlencode([(key, value) for key, value in request.args.items(multi=True) if key != "as_of"])
     path = url_for(request.endpoint or "home.page", **(request.view_args or {}))
-    return f"{path}?{asked_for}" if asked_for else path
+    return f"{path}?{query}" if query else path
 
 
-def address_or(endpoint: str, otherwise: str) -> str:
-    """The address of a page that may not be there, and another where it is not."""
-    return here(endpoint) if endpoint in current_app.view_functions else otherwise
+def url_or(endpoint: str, otherwise: str) -> str:
+    """Return the URL of a page, or another URL if the app has no such page."""
+    return page_url(endpoint) if endpoint in current_app.view_functions else otherwise
 
 
-def plain(title: str, lines: list[str], command: str = "") -> str:
-    """A page of words only, in the house look."""
+def message_page(title: str, lines: list[str], command: str = "") -> str:
+    """Return a page with a title, paragraphs and, if given, a command."""
     return render_template("plain.html", title=title, lines=lines, command=command)

@@ -1,4 +1,4 @@
-"""`/runs.csv` and `/runs.json`: the runs that an address picks, as data; sent as they are read, the newest first."""
+"""`/runs.csv` and `/runs.json`: the runs that a query string filters, streamed, the newest first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response
 
 from dashboard.pages.request import settings
-from dashboard.pages.run_selection import picking
+from dashboard.pages.run_selection import select_runs
 from metrics.events import OUTCOMES
 from metrics.queries import runs as queries_runs
 from metrics.queries.runs import Run
@@ -25,45 +25,45 @@ if TYPE_CHECKING:
 
     from metrics.queries.run_filter import RunFilter
 
-pages = Blueprint("run_downloads", __name__)
+blueprint = Blueprint("run_downloads", __name__)
 
-#: No file has more runs than these.
-MOST = 100_000
+#: The most runs in one file.
+MAX_RUNS = 100_000
 
-#: Runs read at once, and lines sent at once.
-AT_ONCE = 500
+#: Runs that are read and sent at once.
+BATCH_RUNS = 500
 
-PLAIN = tuple(field.name for field in fields(Run) if field.name not in {"rows", "aside"})
-ROWS = ("in", *OUTCOMES)
-COLUMNS = (*PLAIN, *(f"rows_{name}" for name in ROWS), "aside")
+FIELD_COLUMNS = tuple(field.name for field in fields(Run) if field.name not in {"rows", "aside"})
+ROW_COLUMNS = ("in", *OUTCOMES)
+COLUMNS = (*FIELD_COLUMNS, *(f"rows_{name}" for name in ROW_COLUMNS), "aside")
 
 
-@pages.get("/runs.csv")
+@blueprint.get("/runs.csv")
 def as_csv() -> Response:
-    """The list as CSV. An empty cell is a missing number; `aside` has rows by reason, as JSON."""
-    found, *_ = picking(strict=True)
-    many = _count(found.run_filter)
-    sent = _csv(settings().store, found.run_filter, min(many, MOST))
-    return _sent(sent, many, "text/csv; charset=utf-8", "csv")
+    """Stream the list as CSV. An empty cell is a missing number; `aside` holds quarantined rows by reason, as JSON."""
+    parsed, *_ = select_runs(strict=True)
+    many = _count(parsed.run_filter)
+    sent = _csv(settings().store, parsed.run_filter, min(many, MAX_RUNS))
+    return _download(sent, many, "text/csv; charset=utf-8", "csv")
 
 
-@pages.get("/runs.json")
+@blueprint.get("/runs.json")
 def as_json() -> Response:
-    """The list as JSON: how many runs it holds, how many of them are here, and these."""
-    found, *_ = picking(strict=True)
-    many = _count(found.run_filter)
-    sent = _json(settings().store, found.run_filter, many)
-    return _sent(sent, many, "application/json", "json")
+    """Stream the list as JSON: how many runs match, how many of them are in the file, and these."""
+    parsed, *_ = select_runs(strict=True)
+    many = _count(parsed.run_filter)
+    sent = _json(settings().store, parsed.run_filter, many)
+    return _download(sent, many, "application/json", "json")
 
 
-def _count(picked: RunFilter) -> int:
+def _count(run_filter: RunFilter) -> int:
     with closing(open_snapshot(settings().store)) as db:
-        return queries_runs.count_runs(db, picked)
+        return queries_runs.count_runs(db, run_filter)
 
 
-def _sent(parts: Iterator[str], many: int, content_type: str, ending: str) -> Response:
-    """A response that is sent while it is read; its headers say how much of the list it holds."""
-    sent = min(many, MOST)
+def _download(parts: Iterator[str], many: int, content_type: str, ending: str) -> Response:
+    """Return a streamed response; its headers say how many runs of the list it holds."""
+    sent = min(many, MAX_RUNS)
     response = Response((part.encode() for part in parts), content_type=content_type, direct_passthrough=True)
     whole = "runs" if sent == many else f"runs-newest-{sent}"
     response.headers |= {
@@ -75,43 +75,43 @@ def _sent(parts: Iterator[str], many: int, content_type: str, ending: str) -> Re
     return response
 
 
-def _csv(store: Path, picked: RunFilter, most: int) -> Iterator[str]:
+def _csv(store: Path, run_filter: RunFilter, most: int) -> Iterator[str]:
     yield ",".join(COLUMNS) + "\n"
-    for runs in _batches(store, picked, most):
+    for runs in _batches(store, run_filter, most):
         out = io.StringIO()
         rows = csv.writer(out, lineterminator="\n")
         for run in runs:
-            told = row(run)
+            told = run_as_row(run)
             told["aside"] = None if run.aside is None else json.dumps(told["aside"], ensure_ascii=False)
             rows.writerow(told.values())
         yield out.getvalue()
 
 
-def _json(store: Path, picked: RunFilter, many: int) -> Iterator[str]:
-    sent = min(many, MOST)
+def _json(store: Path, run_filter: RunFilter, many: int) -> Iterator[str]:
+    sent = min(many, MAX_RUNS)
     yield f'{{"count": {many}, "sent": {sent}, "runs": ['
     between = "\n"
-    for runs in _batches(store, picked, sent):
-        yield between + ",\n".join(json.dumps(row(run), ensure_ascii=False) for run in runs)
+    for runs in _batches(store, run_filter, sent):
+        yield between + ",\n".join(json.dumps(run_as_row(run), ensure_ascii=False) for run in runs)
         between = ",\n"
     yield "\n]}\n"
 
 
-def row(run: Run) -> dict[str, Any]:
-    """A run under the names of `COLUMNS`; None is missing."""
-    told = {name: getattr(run, name) for name in PLAIN}
-    told |= {f"rows_{name}": None if run.rows is None else run.rows[name] for name in ROWS}
+def run_as_row(run: Run) -> dict[str, Any]:
+    """Return a run by the names of `COLUMNS`; None is a missing value."""
+    told = {name: getattr(run, name) for name in FIELD_COLUMNS}
+    told |= {f"rows_{name}": None if run.rows is None else run.rows[name] for name in ROW_COLUMNS}
     return told | {"aside": None if run.aside is None else dict(run.aside)}
 
 
-def _batches(store: Path, picked: RunFilter, most: int) -> Iterator[tuple[Run, ...]]:
-    """The newest runs of a list, some at a time, all as of one moment."""
+def _batches(store: Path, run_filter: RunFilter, most: int) -> Iterator[tuple[Run, ...]]:
+    """Yield the newest runs of a list in batches, all from one snapshot."""
     with closing(open_snapshot(store)) as db:
         after, left = None, most
         while left > 0:
-            found = queries_runs.get_page(db, picked, after, min(AT_ONCE, left))
-            yield tuple(islice(found.rows, left))
-            left -= len(found.rows)
-            after = found.older
+            parsed = queries_runs.get_page(db, run_filter, after, min(BATCH_RUNS, left))
+            yield tuple(islice(parsed.rows, left))
+            left -= len(parsed.rows)
+            after = parsed.older
             if after is None:
                 return

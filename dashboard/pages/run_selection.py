@@ -1,4 +1,4 @@
-"""What the pages about runs have in common: which runs their address picks, and what a form may pick from."""
+"""Parts shared by the pages about runs: the runs that a query string filters, and the choices of the form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flask import abort, g, redirect, request
 
 from dashboard.filters import parse
-from dashboard.pages.request import database, query, view
+from dashboard.pages.request import database, get_view, read_query
 from dashboard.queries import counted_runs
 from metrics.queries import blocks, run_grid
 
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
     from dashboard.filters.query_string import Query
     from metrics.queries.run_grid import FilterChoices
 
-#: The pages inside Runs, as their own navigation names them.
-INSIDE = (("runs.page", "Runs"), ("failures.page", "Failures"), ("quarantine.page", "Quarantine"))
+#: Endpoints and labels of the navigation inside Runs.
+RUNS_NAVIGATION = (("runs.page", "Runs"), ("failures.page", "Failures"), ("quarantine.page", "Quarantine"))
 
-#: Words of a form's hidden field: an address that a form made has keys without values, and is made short.
+#: The hidden field of a form. A URL from a form has keys without values, so it is redirected to a short one.
 FORM_MARK = "form"
 
 
-def picking(
+def select_runs(
     keys: Sequence[str] = parse.KEYS, more: Sequence[str] = (), *, strict: bool = False
 ) -> tuple[ParsedFilter, View, Query]:
-    """The list that this request's address picks, its view, and the other keys that the page knows.
+    """Return the run filter of this request, its view, and its query with the other keys of the page.
 
-    What was not understood is pointed out on the page; with `strict` it is refused with 400.
+    What cannot be parsed becomes a notice on the page; with `strict` it is answered with 400.
     """
-    asked = query(dict.fromkeys((*keys, *more)), strict=strict)
-    seen = view(asked, strict=strict)
+    asked = read_query(dict.fromkeys((*keys, *more)), strict=strict)
+    view = get_view(asked, strict=strict)
     found = parse.parse_filter(
-        asked, seen.cached(choices), seen.today, lambda text: counted_runs.find_counted_runs(seen, text)
+        asked, view.cached(filter_choices), view.today, lambda text: counted_runs.find_counted_runs(view, text)
     )
     if strict and found.notices:
         abort(400, " ".join(found.notices))
     g.notices = (*g.get("notices", ()), *found.notices, *(() if strict else found.unknown))
     if found.run_filter.first or found.run_filter.last:
         found = replace(found, block_range=blocks.block_range(database(), found.run_filter))
-    return found, seen, asked
+    return found, view, asked
 
 
-def shortened(address: Callable[..., str]) -> Response | None:
-    """Where to go instead, if a form made this address: the same in short. A range chosen there replaces days."""
+def redirect_to_short_url(address: Callable[..., str]) -> Response | None:
+    """Redirect a URL that a form made to the same in short; None for any other. A chosen range replaces days."""
     if FORM_MARK not in request.args:
         return None
     known = (*parse.KEYS, "as_of")
@@ -61,6 +61,6 @@ def shortened(address: Callable[..., str]) -> Response | None:
     return redirect(address(told), 303)
 
 
-def choices(db: Database, seen: View) -> FilterChoices:
-    """What there is to pick from; looking back, what there was."""
-    return run_grid.filter_choices(db, seen.as_of)
+def filter_choices(db: Database, view: View) -> FilterChoices:
+    """Return the choices of the form; as of an earlier day, those of that day."""
+    return run_grid.filter_choices(db, view.as_of)

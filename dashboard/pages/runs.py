@@ -1,4 +1,4 @@
-"""`/runs` and `/runs/<number>`: the runs that an address picks, and one of them with all that is known of it."""
+"""`/runs`: the runs that a query string filters; `/runs/<number>`: one run in detail."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dashboard.filters import describe
 from dashboard.filters.parse import KEYS
 from dashboard.pages import links
 from dashboard.pages import run_downloads as files
-from dashboard.pages.request import database, here, plain, query, view
-from dashboard.pages.run_selection import INSIDE, choices, picking, shortened
+from dashboard.pages.request import database, get_view, message_page, page_url, read_query
+from dashboard.pages.run_selection import RUNS_NAVIGATION, filter_choices, redirect_to_short_url, select_runs
 from dashboard.presenters import run_detail, run_list
 from dashboard.queries.partners import SHOWN_FAULTS
 from metrics.queries import run_grid, runs
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dashboard.presenters.run_list import GridRow
     from metrics.queries.run_grid import FilterChoices
 
-pages = Blueprint("runs", __name__)
+blueprint = Blueprint("runs", __name__)
 
 RUNS = "/runs"
 
@@ -42,68 +42,68 @@ MARK = Markup(
     '<svg class="sign" width="14" height="14" aria-hidden="true"><use href="#{look}"/></svg></a></li>'
 )
 
-#: Where in a list a page begins: older than a run, or newer.
-PLACES = ("after", "before")
+#: Keys of the place in the list where the page starts: older than a run, or newer.
+CURSOR_KEYS = ("after", "before")
 
 
-@pages.get(RUNS)
+@blueprint.get(RUNS)
 def page() -> str | Response:
-    """The runs that the address picks, the newest first, under the last runs of each feed."""
-    if shorter := shortened(lambda told: here("runs.page", **told)):
+    """Show the runs that the query filters, the newest first, under the last runs of each feed."""
+    if shorter := redirect_to_short_url(lambda keys: page_url("runs.page", **keys)):
         return shorter
-    found, seen, asked = picking(KEYS, (*PLACES, "form"))
-    known = seen.cached(choices)
-    after, newer = _place(asked)
+    parsed, view, query = select_runs(KEYS, (*CURSOR_KEYS, "form"))
+    known = view.cached(filter_choices)
+    after, newer = _read_cursor(query)
     db = database()
-    many = runs.count_runs(db, found.run_filter)
-    listed = runs.get_page(db, found.run_filter, after, newer=newer)
+    many = runs.count_runs(db, parsed.run_filter)
+    listed = runs.get_page(db, parsed.run_filter, after, newer=newer)
     lines = [run_list.run_row(run) for run in listed.rows]
     met = {line.faults for line in lines}
     ways = {
-        "newest": links.runs(**found.keys) if after is not None else "",
-        "newer": here("runs.page", **found.keys, before=listed.newer.text) if listed.newer else "",
-        "older": here("runs.page", **found.keys, after=listed.older.text) if listed.older else "",
+        "newest": links.runs(**parsed.keys) if after is not None else "",
+        "newer": page_url("runs.page", **parsed.keys, before=listed.newer.text) if listed.newer else "",
+        "older": page_url("runs.page", **parsed.keys, after=listed.older.text) if listed.older else "",
     }
     return render_template(
         "runs.html",
-        inside=INSIDE,
-        said=describe.count_sentence(found, many),
+        inside=RUNS_NAVIGATION,
+        said=describe.count_sentence(parsed, many),
         many=many,
-        picked=bool(found.keys),
-        fields=describe.form_fields(found, known),
-        held=describe.fixed_parts(found, links.runs),
-        kept={key: found.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in found.keys},
-        **({"grid": None} if after is not None else _grid(found, seen, known)),
+        picked=bool(parsed.keys),
+        fields=describe.form_fields(parsed, known),
+        held=describe.fixed_parts(parsed, links.runs),
+        kept={key: parsed.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in parsed.keys},
+        **({"grid": None} if after is not None else _grid(parsed, view, known)),
         lines=lines,
-        columns={"faults": len(met) > 1, "round": seen.mode == "replay"},
-        met=met.pop() if len(met) == 1 and len(known.faults) > 1 and not found.run_filter.faults else "",
+        columns={"faults": len(met) > 1, "round": view.mode == "replay"},
+        met=met.pop() if len(met) == 1 and len(known.faults) > 1 and not parsed.run_filter.faults else "",
         ends=labels.OUTCOME_LABELS.values(),
         ways=ways,
-        keys=found.keys,
-        cap=files.MOST,
+        keys=parsed.keys,
+        cap=files.MAX_RUNS,
         last=run_list.GRID_RUNS,
     )
 
 
-@pages.get(f"{RUNS}/<int:number>")
-def one(number: int) -> str | tuple[str, int]:
-    """One run, with all that is known of it."""
-    seen = view(query())
+@blueprint.get(f"{RUNS}/<int:number>")
+def detail(number: int) -> str | tuple[str, int]:
+    """Show one run in detail."""
+    view = get_view(read_query())
     db = database()
     run = runs.get_run(db, number)
     if run is None:
-        return plain("No such run", [f"There is no run {number} here. Those that there are stand under Runs."]), 404
-    if seen.as_of is not None and not run.is_known(seen.as_of):
-        return plain("Not known then", [run_detail.describe_unknown_run(run, seen.as_of)]), 404
+        return message_page("No such run", [f"There is no run {number}. The page Runs lists all runs."]), 404
+    if view.as_of is not None and not run.is_known(view.as_of):
+        return message_page("Not known then", [run_detail.describe_unknown_run(run, view.as_of)]), 404
     return render_template(
-        "run.html", inside=INSIDE, links=links, run=run, page=run_detail.run_page(db, run, seen.as_of)
+        "run.html", inside=RUNS_NAVIGATION, links=links, run=run, page=run_detail.run_page(db, run, view.as_of)
     )
 
 
 def default_grid(db: Database, view: View) -> Mapping[tuple[str, str], Markup]:
     """Return the marks of the grid without filters, to preload them."""
     del db
-    return view.cached(grid_marks, *_shown(view.cached(choices), (), (), view.mode))
+    return view.cached(grid_marks, *_grid_choices(view.cached(filter_choices), (), (), view.mode))
 
 
 def grid_rows(db: Database, view: View, sides: tuple[str, ...], faults: tuple[str, ...]) -> tuple[GridRow, ...]:
@@ -128,24 +128,24 @@ def grid_marks(
     }
 
 
-def _grid(found: ParsedFilter, seen: View, known: FilterChoices) -> dict[str, Any]:
+def _grid(parsed: ParsedFilter, view: View, known: FilterChoices) -> dict[str, Any]:
     """Return the grid and its marks; no grid where the address filters by more than sides, faults and feeds."""
-    picked = found.run_filter
-    if not set(found.keys) <= {"side", "partner", "feed", "faults"}:
+    run_filter = parsed.run_filter
+    if not set(parsed.keys) <= {"side", "partner", "feed", "faults"}:
         return {"grid": None}
-    sides, faults = _shown(known, picked.sides, picked.faults, seen.mode)
+    sides, faults = _grid_choices(known, run_filter.sides, run_filter.faults, view.mode)
     services = tuple(name for name in known.sides if name.startswith("service"))
     named = ("the service, any level",) if sides == services and len(sides) > 1 else sides
     met = [gains.FAULTS_NAME.get(name, name) for name in faults]
     about = f"{describe.join_with_or(named)}, {describe.join_with_or(met)}"
-    grid = run_list.grid(seen.cached(grid_rows, sides, faults), picked, about)
-    return {"grid": grid, "marks": seen.cached(grid_marks, sides, faults)}
+    grid = run_list.grid(view.cached(grid_rows, sides, faults), run_filter, about)
+    return {"grid": grid, "marks": view.cached(grid_marks, sides, faults)}
 
 
-def _shown(
+def _grid_choices(
     known: FilterChoices, sides: tuple[str, ...], faults: tuple[str, ...], mode: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Sides and faults of the grid: those asked for, as far as there are any; else the service as it usually runs."""
+    """Return sides and faults of the grid: those of the filter that have runs, or else the usual service."""
     usual = tuple(name for name in (SHOWN_FAULTS[mode],) if name in known.faults) or known.faults
     services = tuple(name for name in known.sides if name.startswith("service"))
     mine = tuple(name for name in known.sides if name in sides or (name in services and "service" in sides))
@@ -155,16 +155,16 @@ def _shown(
     )
 
 
-def _place(asked: Query) -> tuple[Cursor | None, bool]:
-    """Where the page begins, and whether it goes on to newer runs from there."""
-    for key in PLACES:
-        if text := asked.value(key):
+def _read_cursor(query: Query) -> tuple[Cursor | None, bool]:
+    """Return the place where the page starts, and whether it lists newer runs from there."""
+    for key in CURSOR_KEYS:
+        if text := query.value(key):
             try:
                 return Cursor.parse(text), key == "before"
             except ValueError:
-                g.notices = (*g.notices, f"“{key}={text}” is no place in a list; the newest are shown.")
+                g.notices = (*g.notices, f"“{key}={text}” is not a place in a list; the newest runs are shown.")
     return None, False
 
 
 #: Values that are computed with each new view, before a reader gets it.
-PRELOAD = (choices, default_grid)
+PRELOAD = (filter_choices, default_grid)

@@ -1,4 +1,4 @@
-"""Serve plotly.js out of the installed wheel, and `/metrics`."""
+"""Serve plotly.js from the installed wheel, and `/metrics`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from flask import Blueprint, Response, abort, current_app, request
 from dashboard.pages import metrics_endpoint
 from dashboard.pages.request import settings
 
-#: Lets Chromium compile all of the script beside the page while it comes in, and not on the page's own thread when it
-#: runs (explicit compile hints of V8; to other browsers a comment).
+#: Lets Chromium compile the whole script in the background while it loads, not on the page's thread when it runs
+#: (explicit compile hints of V8; a comment to other browsers).
 HINT = b"//# allFunctionsCalledOnLoad\n"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlotlyScript:
-    """The script that draws the charts, with the version of the wheel it came in."""
+    """The script that draws the charts, with the version of its wheel."""
 
     path: Path
     version: str
 
     @classmethod
     def find(cls) -> PlotlyScript:
-        """Find it where plotly is installed.
+        """Find the script in the installed plotly package.
 
         Raises:
             FileNotFoundError: plotly is not installed, or its wheel has no script.
@@ -44,36 +44,36 @@ class PlotlyScript:
 
     @cached_property
     def style_ids(self) -> tuple[str, ...]:
-        """Ids of the style sheets it adds unless an element of that id is there; a strict policy refuses them."""
+        """Ids of the style sheets that the script adds unless an element has the id; our policy refuses them."""
         return tuple(re.findall(r'getElementById\("([0-9a-f]{64})"\)', self.path.read_text(encoding="utf-8")))
 
     @property
     def plain(self) -> bytes:
-        """The script as it is served, under one line of ours."""
+        """The script as it is served, after one line of ours."""
         return HINT + self.path.read_bytes()
 
     @cached_property
     def compressed(self) -> bytes:
-        """The same, gzip'd at its first use; the same bytes each time."""
+        """The script compressed with gzip at its first use; the same bytes each time."""
         return gzip.compress(self.plain, mtime=0)
 
 
 FOREVER = "public, max-age=31536000, immutable"
 
 
-pages = Blueprint("static_files", __name__)
+blueprint = Blueprint("static_files", __name__)
 
 
-@pages.get("/metrics")
+@blueprint.get("/metrics")
 def metrics() -> Response:
-    """What was measured, for whoever scrapes it; the form is the one that the request accepts."""
+    """Return the metrics for a scraper, in the format that the request accepts."""
     body, content_type = metrics_endpoint.exposition(settings(), request.headers.get("Accept", ""))
     return Response(body, content_type=content_type, headers={"Vary": "Accept"})
 
 
-@pages.get("/assets/plotly-<version>.min.js")
+@blueprint.get("/assets/plotly-<version>.min.js")
 def plotly_js(version: str) -> Response:
-    """plotly.js out of the installed wheel, for ever the same under its version."""
+    """Return plotly.js, which never changes under its version."""
     script = current_app.extensions["plotly"]
     if version != script.version:
         abort(404)

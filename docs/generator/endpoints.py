@@ -22,4 +22,4 @@ def endpoints() -> str:
         if not rule.rule.startswith(ASSETS)
         for view in [app.view_functions[rule.endpoint]]
     ]
-    return table(("Address", "Answers with"), rows)
+    return table(("Address", "What it does"), rows)

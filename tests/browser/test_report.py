@@ -124,7 +124,7 @@ def test_the_print_carries_its_data_date_its_day_and_what_it_counts(open_page: C
         assert "service@1 against the monolith, feeds */flights, under standard faults, " in text
         assert f"milepost roadmap report --as-of {iso} --html FILE" in text
         assert "replay, not production" in text
-        assert "Print this page" not in text
+        assert "This page prints as one sheet of A4" not in text
 
 
 @pytest.mark.parametrize("many", [1, 4, 12, 14])

@@ -59,7 +59,7 @@ def test_a_day_before_the_data_is_pointed_out(client: FlaskClient, day: str) -> 
     """The newest is shown, with the days there are; data for programs is refused."""
     for page in PAGES:
         text = client.get(f"{page}?as_of={day}").text
-        assert f"as_of={day} is before anything was measured: the data goes from 2013-01-01 to 2013-12-31" in text
+        assert f"as_of={day} is before the first run: the data covers 2013-01-01 to 2013-12-31" in text
     assert client.get(f"/charts/busy.json?as_of={day}").status_code == 400
 
 

@@ -67,7 +67,7 @@ def test_there_is_a_404_in_the_house_look(client: FlaskClient) -> None:
     """A wrong address gets a page with the navigation, escaped."""
     response = client.get("/runs/<script>")
     assert response.status_code == 404
-    assert "There is nothing at /runs/&lt;script&gt;" in response.text
+    assert "There is no page at /runs/&lt;script&gt;" in response.text
     assert 'href="/milestones"' in response.text
     assert client.get("/charts/nothing.json").status_code == 404
 

@@ -72,7 +72,7 @@ def test_a_page_of_the_plan_says_that_there_is_no_run(replay: FlaskClient, page:
 
 
 def test_before_its_start_a_milestone_has_not_started(live: FlaskClient) -> None:
-    """By the wall clock, a month before the plan begins, all of it lies ahead."""
+    """By the wall clock, a month before the plan begins, all of it is in the future."""
     text = live.get("/milestones").text
     assert re.findall(r'<span class="chip (\w+)">', text.split("<tbody")[1].split("</tbody>")[0]) == ["not_started"] * 4
 
@@ -83,7 +83,7 @@ def test_a_page_of_runs_keeps_its_name_and_says_how_one_comes_about(live: FlaskC
     response = live.get(page)
     assert response.status_code == 200
     assert re.findall(r"<h1[^>]*>([^<]+)</h1>", response.text) == [MEASURED[page]]
-    assert "Nothing measured yet. What is planned stands under Milestones. Put a file into var/inbox/PARTNER/FEED/" in (
+    assert "Nothing measured yet. The page Milestones shows the plan. Put a file into var/inbox/PARTNER/FEED/" in (
         plain(response.text)
     )
     assert "milepost validate\nmilepost partner" in response.text

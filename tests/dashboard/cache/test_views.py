@@ -87,7 +87,7 @@ def test_a_young_view_is_kept_while_data_comes_in(settings):
 
 def test_an_old_view_is_shown_while_the_next_is_made_beside(settings, monkeypatch):
     """The reader who finds it old gets it at once; a later one gets the new one."""
-    monkeypatch.setattr(cache_views, "SHARE", 0)
+    monkeypatch.setattr(cache_views, "COST_FACTOR", 0)
     go = threading.Event()
     views = Views(settings(keep_s=0.0), [lambda _, view: first is None or go.wait(10)])
     first = None
@@ -101,7 +101,7 @@ def test_an_old_view_is_shown_while_the_next_is_made_beside(settings, monkeypatc
 
 def test_refreshing_makes_the_view_before_anybody_asks(settings, monkeypatch):
     """It says whether there is a new one, and leaves alone what has not changed."""
-    monkeypatch.setattr(cache_views, "SHARE", 0)
+    monkeypatch.setattr(cache_views, "COST_FACTOR", 0)
     views = Views(settings(keep_s=0.0))
     assert views.refresh()
     first = views.newest()
@@ -137,7 +137,7 @@ def test_who_comes_while_the_first_view_is_made_is_told_to_wait(app_on, settings
 
 def test_a_plan_that_was_broken_is_told_to_the_next_reader(app_on, settings, monkeypatch):
     """A view of the good plan is not shown for ever: the page names the file, and mends itself with it."""
-    monkeypatch.setattr(cache_views, "SHARE", 0)
+    monkeypatch.setattr(cache_views, "COST_FACTOR", 0)
     plan, good = settings().milestones, PLAN.read_bytes()
     app = app_on(settings().store, milestones=plan, keep_s=0.0)
     client = app.test_client()
@@ -164,7 +164,7 @@ def test_an_earlier_day_is_judged_by_what_it_knew(settings):
 
 def test_of_earlier_days_only_some_are_kept(settings, monkeypatch):
     """The one that was asked for longest ago goes first."""
-    monkeypatch.setattr(cache_views, "EARLIER", 2)
+    monkeypatch.setattr(cache_views, "MAX_EARLIER", 2)
     views = Views(settings())
     days = [date(2013, 1, day) for day in (6, 13, 14)]
     first, second, _ = map(views.earlier, days)
@@ -193,12 +193,12 @@ def test_many_readers_of_many_days_get_along(settings):
 
 def test_a_day_that_has_not_come_is_refused_and_said(app_on, settings):
     """The page shows the newest and says so; data is refused."""
-    with pytest.raises(NoSuchDay, match="as_of=2013-07-01 lies ahead: the data goes from 2013-01-01 to 2013-01-20"):
+    with pytest.raises(NoSuchDay, match="as_of=2013-07-01 is in the future: the data covers 2013-01-01 to 2013-01-20"):
         Views(settings()).earlier(date(2013, 7, 1))
     client = app_on(settings().store).test_client()
     text = client.get("/?as_of=2013-07-01").text
-    assert "as_of=2013-07-01 lies ahead" in text
-    assert "the newest is shown" in text
+    assert "as_of=2013-07-01 is in the future" in text
+    assert "the newest day is shown" in text
     assert 'id="as-of"' not in text
     assert client.get("/charts/busy.json?as_of=2013-07-01").status_code == 400
 

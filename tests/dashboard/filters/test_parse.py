@@ -117,7 +117,7 @@ def test_partners_are_asked_for_by_no_more_names(client: FlaskClient) -> None:
     text = answer.text
     assert answer.status_code == 200
     assert "“partner” gives 2,001 names, and a list takes 1,000; the others were left out." in text
-    assert text.count("No partner here is called") == 999
+    assert text.count("No partner is called") == 999
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_a_run_of_a_week_that_was_not_over_was_not_known(then: FlaskClient, stor
     assert answer.status_code == 404
     assert f"Run {later} was not known yet at the end of 16 Jan 2013" in answer.text
     assert "its week is over, and that is on 20 Jan 2013." in answer.text
-    assert f'<a href="/runs/{later}">Show today’s</a>' in answer.text
+    assert f'<a href="/runs/{later}">Show today’s page</a>' in answer.text
     assert then.get(f"/runs/{later}").status_code == 200
     assert then.get(f"/runs/{min(known(store))}?{THEN}").status_code == 200
 

@@ -106,15 +106,15 @@ def test_days_pick_the_whole_weeks_they_lie_in(
     assert f'data-total="{runs}">{runs} run{"" if runs == 1 else "s"}{said}.</p>' in text
     assert '<option value="1d"' in text
     failed = told(client.get(f"/failures?{query}").text)
-    assert (f"{runs} failed run{'' if runs == 1 else 's'} {said}." if runs else "No run failed") in failed
+    assert (f"{runs} failed run{'' if runs == 1 else 's'} {said}." if runs else "No failed run matches") in failed
     assert client.get(f"/runs.json?{query}").json["count"] == runs
 
 
 def test_without_failures_the_page_says_so(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
     """Nothing failed at all, or nothing of what is asked for."""
     client = on(a_run())
-    assert "No run failed so far." in told(client.get("/failures").text)
-    assert "No run failed that is like that." in told(client.get("/failures?side=monolith").text)
+    assert "No run has failed so far." in told(client.get("/failures").text)
+    assert "No failed run matches the filter." in told(client.get("/failures?side=monolith").text)
 
 
 def test_quarantine_by_reason_and_over_time(on: Callable[..., FlaskClient], a_run: Callable[..., RunEvent]) -> None:
@@ -158,7 +158,7 @@ def test_reasons_that_nobody_recorded_are_said_once(
     rows = {"in": 4, "delivered": 2, "quarantined": 2}
     text = on(named(a_run(rows=rows), "e1"), named(a_run(rows=rows), "e2", partner="UA")).get("/quarantine").text
     assert told(text).count("not recorded") == 1
-    assert "Their reasons were not recorded." in text
+    assert "The reasons were not recorded." in text
     assert "4 rows quarantined Quarantined rows by week, all feeds of the list together." in told(text)
     assert '<th scope="col" role="columnheader">Reason</th>' not in text
     figure = json.loads(re.search(r'id="figure-aside">(.*?)</script>', text)[1])  # type: ignore[index]

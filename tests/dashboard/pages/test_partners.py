@@ -185,7 +185,7 @@ def test_what_only_the_monolith_does_is_not_measured(live: Live) -> None:
     client = live([run("OLD", day, system="monolith") for day in range(9)])
     said = "not with the service yet Only the monolith has exchanged it so far. never no runs not measured"
     assert rows_of(client.get("/partners").text) == [f"OLD /flights {said}"]
-    assert "No run with the service in the last 90 days, so none that could fail." in client.get("/partners/OLD").text
+    assert "The service had no run in the last 90 days, so none could fail." in client.get("/partners/OLD").text
 
 
 def test_one_run_is_one_run(live: Live) -> None:
@@ -202,20 +202,20 @@ def test_filters_by_state_and_partner(live: Live) -> None:
     assert len(rows_of(client.get("/partners?state=not_arriving").text)) == 1
     assert [row.split(" ")[0] for row in rows_of(client.get("/partners?partner=on,NEW").text)] == ["NEW", "ON"]
     text = client.get("/partners?partner=%3Cb%3E").text
-    assert "No partner here is called “&lt;b&gt;”; nothing is listed for it." in text
-    assert "No feed is in that state." in text
+    assert "No partner is called “&lt;b&gt;”; nothing is listed for it." in text
+    assert "No feed is in this state." in text
     assert "“state=gone” is not one of all, action_needed" in client.get("/partners?state=gone").text
     assert client.get("/partners.csv?state=gone").status_code == 400
 
 
 def test_a_long_table_has_pages(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every feed is on exactly one page, and an unknown page is told."""
-    monkeypatch.setattr(page, "SIZE", 3)
+    monkeypatch.setattr(page, "PAGE_SIZE", 3)
     client = live(four_feeds())
     both = [row.split(" ")[0] for number in (1, 2) for row in rows_of(client.get(f"/partners?page={number}").text)]
     assert both == ["STUCK", "STOPPED", "NEW", "ON"]
     for wrong in ("0", "3", "-1", "x", "9" * 40):
-        assert "is not a page from 1 to 2; the first is shown." in client.get(f"/partners?page={wrong}").text
+        assert "is not a page from 1 to 2; the first page is shown." in client.get(f"/partners?page={wrong}").text
 
 
 HOSTILE = (
@@ -296,6 +296,6 @@ def test_a_store_of_an_older_release_says_so(app_on: Callable[..., Flask], made_
     db.execute("DROP TABLE tally")
     db.close()
     client = app_on(store).test_client()
-    assert "These runs were kept by an older release" in client.get("/partners").text
+    assert "An older release wrote this store" in client.get("/partners").text
     assert "milepost roadmap status" in client.get("/partners/UA").text
     assert "`milepost roadmap status` brings it up to date" in client.get("/").text

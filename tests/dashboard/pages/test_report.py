@@ -65,7 +65,7 @@ def test_the_frame_says_how_to_print_and_how_to_write_it(client: FlaskClient) ->
     html = client.get("/report").text
     assert html.count("<h1") == 1
     assert "milepost roadmap report --as-of 2013-12-31 --html FILE" in html
-    assert "Print this page" in html
+    assert "This page prints as one sheet of A4" in html
     assert not re.search(r"<style|style=|<script>|(href|src)=\"https?:", html)
 
 

@@ -151,7 +151,7 @@ def test_an_empty_list_is_said_in_words(client: FlaskClient) -> None:
     text = client.get("/runs?partner=nobody").text
     assert "0 runs: nobody." in text
     assert "No run here has “partner=nobody”" in text
-    assert "No run is like that." in text
+    assert "No run matches the filter." in text
 
 
 def test_the_file_holds_the_whole_list(client: FlaskClient, store: Path) -> None:
@@ -174,13 +174,13 @@ def test_a_long_list_is_cut_and_says_so(
     app_on: Callable[..., Flask], store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The header, the file's name and the page say that it has the newest alone."""
-    monkeypatch.setattr(run_downloads, "MOST", 30)
+    monkeypatch.setattr(run_downloads, "MAX_RUNS", 30)
     client = app_on(store).test_client()
     answer = client.get("/runs.csv?partner=UA")
     assert len(answer.text.splitlines()) == 31
     assert answer.headers["X-Milepost-Runs"].startswith("30 of ")
     assert "milepost-runs-newest-30.csv" in answer.headers["Content-Disposition"]
-    assert "The newest 30 of them; narrow the list for others." in client.get("/runs?partner=UA").text
+    assert "The newest 30 runs; filter the list to get others." in client.get("/runs?partner=UA").text
 
 
 @pytest.mark.parametrize("path", ["/runs", "/failures", "/quarantine", "/runs/1"])

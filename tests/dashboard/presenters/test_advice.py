@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import roadmap
-from dashboard.pages.markup import coded
+from dashboard.pages.markup import format_commands
 from metrics.store.database import open_store
 from roadmap.judge.advice import advise, decision_needed
 from roadmap.judge.evaluate import evaluate
@@ -58,7 +58,7 @@ def test_what_to_decide_stands_first_with_its_command(at_risk: FlaskClient, page
     (one,) = asked(at_risk, page)
     assert one == (
         "M4 Persist at risk The numbers alone advise: Change something: as it stands, it is at risk of not being "
-        "proven in time. Nobody has decided yet. milepost roadmap decide M4 change --owner NAME --why TEXT"
+        "proven in time. There is no decision yet. milepost roadmap decide M4 change --owner NAME --why TEXT"
     )
     text = plain(at_risk.get(page).text)
     assert text.index("What to decide") < text.index("Computed status")
@@ -140,9 +140,10 @@ def test_somebody_is_wanted_where_going_on_is_not_enough(status: str, before: bo
 def test_commands_in_a_sentence_are_code_and_nothing_else_is_markup() -> None:
     """What stands between backticks is code, escaped like all the rest; a lone backtick stays."""
     assert (
-        coded("`milepost run` or `<b>` & <i>") == "<code>milepost run</code> or <code>&lt;b&gt;</code> &amp; &lt;i&gt;"
+        format_commands("`milepost run` or `<b>` & <i>")
+        == "<code>milepost run</code> or <code>&lt;b&gt;</code> &amp; &lt;i&gt;"
     )
-    assert coded("a ` alone") == "a ` alone"
+    assert format_commands("a ` alone") == "a ` alone"
 
 
 def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient) -> None:

@@ -75,7 +75,7 @@ def test_only_decisions_until_the_day_asked_for_are_shown(example: FlaskClient) 
 def test_nothing_decided_is_said_with_the_command_for_it(client: FlaskClient) -> None:
     """Without a decision the page says so, and what is advised on each milestone stands above that."""
     text = plain(client.get("/decisions").text)
-    assert "Nobody has decided anything yet." in text
+    assert "No decision is recorded yet." in text
     assert text.count("nothing decided") == 4
     assert text.index("Re-plan: it was not proven by its due date.") < text.index("What was decided")
 

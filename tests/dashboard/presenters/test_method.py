@@ -120,8 +120,8 @@ def test_ranges_are_made_as_the_small_print_says(made_up: Callable[..., Path]) -
 def test_the_constants_are_those_of_the_code(text: str) -> None:
     """Method, limits and least sizes are not typed again."""
     assert f"(method {METHOD})" in text
-    assert f"more than {MAX_AUTOCORRELATION}" in text
-    assert f"tightest for its blocks at {TIGHTEST_AT}" in text
+    assert f"limited to 0 to {MAX_AUTOCORRELATION}" in text
+    assert f"the range is tightest, for its number of blocks, at {TIGHTEST_AT} blocks" in text
     assert "73 below 5% and 381 below 1%" in text
     assert "not before day 14, not after day 21" in text
 

@@ -130,10 +130,10 @@ def test_a_run_leads_to_its_other_attempts(on: Callable[..., FlaskClient], a_run
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/runs/2", "No such run There is no run 2 here."),
-        ("/runs/99999999999999999999999", "No such run There is no run 99999999999999999999999 here."),
-        ("/runs/abc", "There is nothing at"),
-        ("/runs/-1", "There is nothing at"),
+        ("/runs/2", "No such run There is no run 2."),
+        ("/runs/99999999999999999999999", "No such run There is no run 99999999999999999999999."),
+        ("/runs/abc", "There is no page at"),
+        ("/runs/-1", "There is no page at"),
     ],
 )
 def test_no_such_run_is_said_in_words(

@@ -191,11 +191,11 @@ def test_lines_that_are_no_events_wait_too(spool, tmp_path) -> None:
 def test_a_view_of_an_earlier_day_says_so(client, page) -> None:
     """The day, that it is what was known then, and the way back to today with all else as it was."""
     text = client.get(f"{page}?as_of=2013-03-31").text
-    assert "As of 31 Mar 2013: what was known then." in text
-    assert f'<a href="{page}">Show today’s</a>' in text
+    assert "As of 31 Mar 2013: the page shows what was known then." in text
+    assert f'<a href="{page}">Show today’s page</a>' in text
     assert "Data up to 29 Mar 2013 05:00 UTC" in text
     if page == "/":
-        assert '<a href="/?faults=none">Show today’s</a>' in client.get("/?as_of=2013-03-31&faults=none").text
+        assert '<a href="/?faults=none">Show today’s page</a>' in client.get("/?as_of=2013-03-31&faults=none").text
 
 
 @pytest.mark.parametrize(
