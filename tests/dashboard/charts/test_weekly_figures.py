@@ -61,21 +61,12 @@ def test_rates_and_durations_start_at_zero(frame: pd.DataFrame) -> None:
     assert [axis["range"][0] for axis in axes] == [0, 0, 0]
 
 
-def test_a_missing_week_is_a_gap_and_a_switch_breaks_the_line(frame: pd.DataFrame) -> None:
+def test_a_missing_week_is_a_gap_and_a_new_milestone_breaks_the_line(frame: pd.DataFrame) -> None:
     """The service's line holds None where a week is missing, and does not run across a milestone switch."""
     lines = {trace["meta"]: trace for trace in every(frame)[0]["data"]}
     assert lines["service"]["y"] == [3.0, None, None, 4.0]
     assert lines["baseline"]["y"] == [9.0, 10.0, 11.0]
     assert lines["service"]["connectgaps"] is False
-
-
-def test_weeks_that_nobody_measured_are_a_gap_too(frame: pd.DataFrame) -> None:
-    """Two rows with a hole between them are not joined by a line."""
-    lines = {
-        trace["meta"]: trace
-        for trace in weekly_figures.draw_busy(frame.iloc[[0, 2]], MARKS, None, "", time_unit(11.0))["data"]
-    }
-    assert lines["baseline"]["y"] == [9.0, None, 11.0]
 
 
 def test_lines_differ_in_more_than_colour(frame: pd.DataFrame) -> None:
@@ -87,13 +78,6 @@ def test_lines_differ_in_more_than_colour(frame: pd.DataFrame) -> None:
     labels = {note["text"] for note in busy["layout"]["annotations"] if note["name"].endswith(" label")}
     assert labels == {"monolith", "service", "30% less"}
     assert busy["layout"]["showlegend"] is False
-
-
-def test_labels_of_lines_that_end_together_do_not_touch(frame: pd.DataFrame) -> None:
-    """Names on lines that end at the same height are pushed at least a line of text apart."""
-    notes = [n for n in every(frame)[1]["layout"]["annotations"] if n["name"].endswith(" label") and n["yref"] == "y"]
-    shifts = sorted(note["yshift"] for note in notes)
-    assert shifts[1] - shifts[0] >= 17
 
 
 def test_every_coloured_part_names_its_role(frame: pd.DataFrame) -> None:

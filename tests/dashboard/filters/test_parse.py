@@ -1,4 +1,4 @@
-"""Addresses as lists of runs, and back."""
+"""Query strings as run filters, and back."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ lists = st.builds(
 )
 
 
-def found(query: str, today: date = TODAY) -> parse.ParsedFilter:
-    """What a query picks."""
+def parsed(query: str, today: date = TODAY) -> parse.ParsedFilter:
+    """The filter of a query string."""
     known = dict.fromkeys(parse.KEYS)
     return parse.parse_filter(
         query_string.parse_query(parse_qsl(query), known),
@@ -66,53 +66,53 @@ def found(query: str, today: date = TODAY) -> parse.ParsedFilter:
 
 @settings(deadline=None)  # how long it takes is the machine's matter
 @given(lists)
-def test_an_address_stands_for_one_list(picked: RunFilter) -> None:
-    """Whatever a list holds, and whatever names there are, its address gives the same list."""
-    again = found(urlencode(parse.filter_keys(picked, "M1:x:none" if picked.counted else "")))
+def test_a_filter_comes_back_from_its_query_string(picked: RunFilter) -> None:
+    """Every filter, with any names in it, is parsed from its own keys result."""
+    result = parsed(urlencode(parse.filter_keys(picked, "M1:x:none" if picked.counted else "")))
     same = {name: tuple(n for n in getattr(picked, name) if n) for name in ("partners", "feeds", "faults")}
-    assert again.notices == ()
-    assert {name: getattr(again.run_filter, name) for name in same} == same
+    assert result.notices == ()
+    assert {name: getattr(result.run_filter, name) for name in same} == same
     others = ("sides", "states", "first", "last", "attempt", "fingerprint", "reason", "counted")
-    assert [getattr(again.run_filter, name) for name in others] == [getattr(picked, name) for name in others]
+    assert [getattr(result.run_filter, name) for name in others] == [getattr(picked, name) for name in others]
 
 
 @settings(deadline=None)
 @given(st.text())
-def test_any_text_can_be_asked_for(text: str) -> None:
-    """No value of any key is an error: it is understood, or the page says that it is not."""
+def test_any_text_is_parsed_or_reported(text: str) -> None:
+    """No value of any key is an error: it is understood, or a notice says that it is not."""
     for key in parse.KEYS:
-        again = found(urlencode({key: text}))
-        assert again.run_filter == RunFilter() or again.keys
+        result = parsed(urlencode({key: text}))
+        assert result.run_filter == RunFilter() or result.keys
 
 
-def test_short_words_are_enough() -> None:
+def test_names_are_found_in_any_case() -> None:
     """`partner=ua,dl` finds partners in whatever case, and `range=90d` counts back from the data's last day."""
-    again = found("state=failed&partner=ua,dl,STRASSE&range=90d")
-    assert again.run_filter == RunFilter(states=("failed",), partners=("UA", "DL", "Straße"), first=date(2013, 10, 3))
-    assert again.keys == {"state": "failed", "partner": "UA,DL,Straße", "range": "90d"}
-    assert again.notices == again.unknown == ()
+    result = parsed("state=failed&partner=ua,dl,STRASSE&range=90d")
+    assert result.run_filter == RunFilter(states=("failed",), partners=("UA", "DL", "Straße"), first=date(2013, 10, 3))
+    assert result.keys == {"state": "failed", "partner": "UA,DL,Straße", "range": "90d"}
+    assert result.notices == result.unknown == ()
 
 
-def test_a_name_that_no_run_has_lists_nothing_and_is_told() -> None:
+def test_an_unknown_name_picks_nothing_and_is_reported() -> None:
     """It is kept, so that a link to no run leads to an empty list, and not to all."""
-    again = found("partner=zz")
-    assert again.run_filter.partners == ("zz",)
-    assert again.unknown == ("No run here has “partner=zz”; nothing is listed for it.",)
+    result = parsed("partner=zz")
+    assert result.run_filter.partners == ("zz",)
+    assert result.unknown == ("No run here has “partner=zz”; nothing is listed for it.",)
 
 
 @pytest.mark.parametrize("key", ["side", "state", "partner", "feed", "faults"])
-def test_more_names_than_a_list_takes_are_left_out_and_told(key: str) -> None:
-    """The store can be asked for so many at once, and the page says that these are not all."""
-    again = found(urlencode({key: ",".join(f"service@{n}" for n in range(1, 40_001))}))
-    assert again.notices[0] == f"“{key}” gives 40,000 names, and a list takes 1,000; the others were left out."
-    picked = again.run_filter
+def test_more_names_than_a_filter_takes_are_left_out_with_a_notice(key: str) -> None:
+    """The store takes a thousand names at once, and the notice says how many were given."""
+    result = parsed(urlencode({key: ",".join(f"service@{n}" for n in range(1, 40_001))}))
+    assert result.notices[0] == f"“{key}” gives 40,000 names, and a list takes 1,000; the others were left out."
+    picked = result.run_filter
     assert sum(map(len, (picked.sides, picked.partners, picked.feeds, picked.faults))) == (
         0 if key == "state" else 1_000
     )
 
 
-def test_partners_are_asked_for_by_no_more_names(client: FlaskClient) -> None:
-    """The table of partners takes as many names as a list, and says what of them it has not."""
+def test_the_partners_page_takes_as_many_names_as_a_filter(client: FlaskClient) -> None:
+    """It reports the names that it leaves out, and those that it does not know."""
     answer = client.get(f"/partners?partner=UA,{','.join(map(str, range(2_000)))}")
     text = answer.text
     assert answer.status_code == 200
@@ -125,35 +125,35 @@ def test_partners_are_asked_for_by_no_more_names(client: FlaskClient) -> None:
     ["side=server", "side=service@0", "state=broken", "range=0d", "range=soon", "from=2013-13-01", "to=x", "attempt=2",
      "fingerprint=xyz", "counted=M9:x:none", "from=2013-01-01&range=9d"],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_left_out_and_told(query: str) -> None:
-    """One notice, and the list is that of the rest of the address."""
-    again = found(query)
-    assert len(again.notices) == 1
-    assert "left out" in again.notices[0] or again.notices[0] == "no M9:x:none"
-    assert again.run_filter == RunFilter(first=date(2013, 1, 1) if "from=2013-01-01" in query else None)
+def test_an_invalid_value_is_left_out_with_a_notice(query: str) -> None:
+    """One notice, and the filter is that of the other keys."""
+    result = parsed(query)
+    assert len(result.notices) == 1
+    assert "left out" in result.notices[0] or result.notices[0] == "no M9:x:none"
+    assert result.run_filter == RunFilter(first=date(2013, 1, 1) if "from=2013-01-01" in query else None)
 
 
-def test_as_of_an_earlier_day_nothing_later_counts() -> None:
-    """A list as of a day holds what was known then, whatever days are asked for; these stay the reader's own."""
+def test_a_filter_as_of_an_earlier_day_keeps_its_own_days() -> None:
+    """It picks what was known on that day; the days of the query string stay as they are."""
     known, day = dict.fromkeys(parse.KEYS), date(2013, 6, 30)
-    for told, last in (([], None), ([("to", "2013-12-31")], date(2013, 12, 31))):
-        again = parse.parse_filter(query_string.parse_query([("as_of", "2013-06-30"), *told], known), KNOWN, day, str)
-        assert (again.run_filter.known_by, again.run_filter.last) == (day, last)
+    for pairs, last in (([], None), ([("to", "2013-12-31")], date(2013, 12, 31))):
+        result = parse.parse_filter(query_string.parse_query([("as_of", "2013-06-30"), *pairs], known), KNOWN, day, str)
+        assert (result.run_filter.known_by, result.run_filter.last) == (day, last)
 
 
-def test_states_are_all_that_a_run_can_be() -> None:
-    """Every outcome can be asked for, and so can what goes on, and all that does not."""
+def test_every_outcome_is_a_state() -> None:
+    """A filter takes every outcome, running runs, and ended ones."""
     assert set(parse.STATES) == {*RUN_OUTCOMES, "running", "ended"}
 
 
 @settings(deadline=None)
 @given(st.lists(st.text(min_size=1), unique=True))
-def test_names_stay_apart_whatever_is_in_them(values: list[str]) -> None:
-    """Commas and backslashes belong to a name or part two, and both can be told."""
+def test_names_with_commas_and_backslashes_are_split_result(values: list[str]) -> None:
+    """Joined values are split into the same values, with any text in them."""
     assert query_string.split_values(query_string.join_values(values)) == tuple(values)
 
 
-def test_a_list_of_a_reading_needs_its_name() -> None:
-    """Without the name there is no address that would hold the same runs."""
+def test_the_runs_of_a_reading_have_keys_only_with_its_name() -> None:
+    """Without the name no keys would pick the same runs."""
     with pytest.raises(ValueError, match="name of the reading"):
         parse.filter_keys(RunFilter(counted=READING))

@@ -73,14 +73,14 @@ def test_the_milestone_in_need_is_the_first_row(at_risk: FlaskClient) -> None:
     assert said == ["change", "continue", "continue", "continue"]
 
 
-def test_what_is_proven_is_told_once_and_links_to_the_rest(at_risk: FlaskClient) -> None:
+def test_a_proven_milestone_is_named_once_and_links_to_its_page(at_risk: FlaskClient) -> None:
     """Below the charts stand the open milestones alone; every milestone's page is reached from its row."""
     text = at_risk.get("/milestones").text
     assert re.findall(r'<h2 id="open-(M\d)"', text) == ["M4"]
     assert all(f'id="M{n}"><a href="/milestones/M{n}">' in text for n in (1, 2, 3, 4))
 
 
-def test_a_milestones_own_page_asks_for_what_is_advised(at_risk: FlaskClient) -> None:
+def test_a_milestones_page_shows_the_advised_choice(at_risk: FlaskClient) -> None:
     """Both commands on it name that milestone and that choice; a proven one is asked nothing."""
     text = plain(at_risk.get("/milestones/M4").text)
     assert text.count("milepost roadmap decide M4 change --owner NAME --why TEXT") == 2
@@ -89,7 +89,7 @@ def test_a_milestones_own_page_asks_for_what_is_advised(at_risk: FlaskClient) ->
     assert proven.count("milepost roadmap decide M1 continue --owner NAME --why TEXT") == 1
 
 
-def test_an_answer_is_not_asked_for_again(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+def test_a_decision_on_the_same_findings_is_enough(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
     """Who decided on these very findings has decided, whatever was chosen; the row keeps both."""
     store = made_up(moves=True, recovers=90)
     decided(store, DAY, "M4", "continue")
@@ -100,9 +100,7 @@ def test_an_answer_is_not_asked_for_again(app_on: Callable[..., Flask], made_up:
     assert "Continued by Ada 31 Dec 2013: for a reason numbers advise: change" in text
 
 
-def test_a_decision_on_other_findings_answers_nothing(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path]
-) -> None:
+def test_a_decision_on_other_findings_is_not_enough(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
     """Decided when all went well, and at risk since: it is asked for, with what was decided then."""
     store = made_up(moves=True, recovers=90)
     decided(store, date(2013, 10, 13), "M4", "continue")
@@ -110,12 +108,12 @@ def test_a_decision_on_other_findings_answers_nothing(
     assert "Decided last, on other findings: continued on 13 Oct 2013 by Ada." in one
 
 
-def test_what_holds_is_an_answer(example: FlaskClient) -> None:
+def test_a_decision_that_holds_is_enough(example: FlaskClient) -> None:
     """A milestone that somebody stopped asks for no further decision."""
     assert asked(example) == []
 
 
-def test_nothing_to_decide_is_said(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+def test_the_pages_say_when_no_decision_is_needed(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
     """Where the numbers advise to go on everywhere, both pages say so in their own way."""
     client = app_on(made_up(weeks=2)).test_client()
     assert "Nothing now: the numbers advise to continue every milestone." in plain(client.get("/milestones").text)
@@ -132,7 +130,7 @@ def test_nothing_to_decide_is_said(app_on: Callable[..., Flask], made_up: Callab
         ("stalled", True, True),
     ],
 )  # fmt: skip
-def test_somebody_is_wanted_where_going_on_is_not_enough(status: str, before: bool, asks: bool) -> None:
+def test_a_decision_is_needed_unless_the_advice_is_to_continue(status: str, before: bool, asks: bool) -> None:
     """For any other choice than to go on, and for going on in silence."""
     assert decision_needed(status, advise(status, stalled_before=before)) is asks
 

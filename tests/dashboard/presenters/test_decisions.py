@@ -41,7 +41,7 @@ def test_the_newest_decision_stands_first_with_owner_and_date(example: FlaskClie
     ]
 
 
-def test_what_was_chosen_stands_beside_what_was_advised(example: FlaskClient) -> None:
+def test_the_choice_stands_beside_the_advice(example: FlaskClient) -> None:
     """Where they agree that is said; where they differ, the reason that was given."""
     stopped, resumed, *_ = articles(example)
     assert "Change something: as it stands, it is at risk of not being proven in time." in stopped
@@ -72,7 +72,7 @@ def test_only_decisions_until_the_day_asked_for_are_shown(example: FlaskClient) 
     assert len(articles(example, "/decisions?as_of=2013-03-01")) == 1
 
 
-def test_nothing_decided_is_said_with_the_command_for_it(client: FlaskClient) -> None:
+def test_without_decisions_the_page_shows_the_command(client: FlaskClient) -> None:
     """Without a decision the page says so, and what is advised on each milestone stands above that."""
     text = plain(client.get("/decisions").text)
     assert "No decision is recorded yet." in text

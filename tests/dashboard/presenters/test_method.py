@@ -62,7 +62,7 @@ def test_every_measure_stands_at_its_own_anchor(text: str, name: str) -> None:
     assert {"at_least": "more is better", "at_most": "less is better"}[measure.direction] in part
 
 
-def test_every_word_that_the_code_knows_is_explained(text: str) -> None:
+def test_every_term_of_the_code_has_an_entry(text: str) -> None:
     """Statuses, verdicts, grades and answers have an anchor each, with their word."""
     for name, said in STATUS.items():
         assert said in text.split(f'id="status-{name}"')[1].split("</dt>", maxsplit=1)[0]
@@ -76,7 +76,7 @@ def test_every_word_that_the_code_knows_is_explained(text: str) -> None:
         assert state.label in text.split(f'id="feed-{state.name}"')[1].split("</dt>", maxsplit=1)[0]
 
 
-def test_no_word_is_explained_that_the_code_does_not_know() -> None:
+def test_no_entry_is_without_a_term_in_the_code() -> None:
     """The rules name the same words as the rooms that use them: no more and no fewer."""
     assert set(glossary.STATUS_WHEN) == set(STATUS)
     assert set(glossary.VERDICT_WHEN) == set(VERDICT)
@@ -85,13 +85,13 @@ def test_no_word_is_explained_that_the_code_does_not_know() -> None:
     assert {one or other for one, other in told} == set(feed_rows.STATES_BY_NAME) - {feed_rows.MONOLITH_ONLY}
 
 
-def test_statuses_stand_in_the_order_in_which_they_are_tried() -> None:
+def test_statuses_are_listed_in_the_order_of_their_tests() -> None:
     """The first that fits counts, so their order is part of the rule."""
     assert [rule.name for rule in glossary.status_entries()][:3] == ["proven", "paused", "stopped"]
     assert [rule.name for rule in glossary.status_entries()][-2:] == ["insufficient", "on_track"]
 
 
-def test_the_examples_of_answers_are_answered_so() -> None:
+def test_each_example_gets_its_own_answer() -> None:
     """Each example gets the answer that it stands for, and no answer lacks one."""
     for name, (_, gain) in glossary.SITUATIONS.items():
         assert gains.answer(gain).situation == name
@@ -104,7 +104,7 @@ def test_the_examples_of_answers_are_answered_so() -> None:
     assert known == set(glossary.SITUATIONS)
 
 
-def test_ranges_are_made_as_the_small_print_says(made_up: Callable[..., Path]) -> None:
+def test_ranges_are_computed_as_their_details_say(made_up: Callable[..., Path]) -> None:
     """What a reading says of its own range is what the page says of it."""
     asked = Question(subject="service@2", start=date(2013, 4, 1), end=date(2013, 6, 30), series=None, faults="standard")
     with closing(open_reader(made_up(moves=True))) as db:
@@ -147,7 +147,7 @@ def test_targets_and_windows_are_those_of_the_plan(text: str) -> None:
     assert dates.days_between(first.start, first.due) in text
 
 
-def test_words_can_be_read_before_anything_is_measured(app_on: Callable[..., Flask], tmp_path: Path) -> None:
+def test_the_page_can_be_read_before_anything_is_measured(app_on: Callable[..., Flask], tmp_path: Path) -> None:
     """Without a store, and with an empty one, definitions and windows stand there, and that there are no runs."""
     for name, said in (("none.db", "Nothing measured yet"), ("empty.db", "No runs yet on M1.")):
         if name == "empty.db":
@@ -175,7 +175,7 @@ def test_markup_in_the_plan_stays_text(
     assert "&lt;b&gt;Receive" in app_on(made_up(), milestones=plan).test_client().get("/method").text
 
 
-def test_the_small_print_is_folded_and_what_is_asked_is_not(text: str) -> None:
+def test_details_are_folded_and_targets_are_not(text: str) -> None:
     """Each measure shows its definition, formula and who asks for it; the rest unfolds, and is all there."""
     for part in text.split('<article class="definition"')[1:]:
         shown, folded = part.split("</article>")[0].split("<details")

@@ -79,14 +79,14 @@ def test_a_log_without_rows_has_no_account(client: FlaskClient) -> None:
     assert {fact(text, name) for name in FACTS} == {"not recorded"}
 
 
-def test_a_run_that_goes_on_has_no_account_yet(client: FlaskClient) -> None:
+def test_a_running_run_has_no_account_yet(client: FlaskClient) -> None:
     """It says that it is not over, and not that it entered nothing."""
     text = client.get("/runs/2").text
     assert section(text, "account") == "Account of rows The run is not over yet."
     assert "No row was quarantined" not in text
 
 
-def test_what_a_log_says_is_shown(client: FlaskClient) -> None:
+def test_the_values_of_a_log_are_shown(client: FlaskClient) -> None:
     """Its rows and a size of 0; that it names no rows set aside is not that there were none."""
     text = client.get("/runs/3").text
     assert "4 in = 4 delivered. It balances." in text
@@ -94,7 +94,7 @@ def test_what_a_log_says_is_shown(client: FlaskClient) -> None:
     assert "Quarantined rows: not recorded." in section(text, "account")
 
 
-def test_the_list_says_so_in_each_row(client: FlaskClient) -> None:
+def test_each_row_of_the_list_says_what_is_not_recorded(client: FlaskClient) -> None:
     """Rows in, delivered and quarantined."""
     text = client.get("/runs").text
     cells = re.findall(r'data-label="(Rows in|Delivered|Quarantined)"><span>(.*?)</span>', text)

@@ -1,4 +1,4 @@
-"""How far the data goes, how old it is, and whether it is late: on every page, in words."""
+"""Until when there is data, how old it is, and whether it is late."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def written(path, lines: bytes):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_says_how_far_the_data_goes(text_of, page) -> None:
+def test_every_page_says_until_when_there_is_data(text_of, page) -> None:
     """The end of the newest run, its age, how many runs, and where it is explained."""
     text = text_of(page)
     assert "Data up to 23 Nov 2026 23:54 UTC (4 minutes ago) · 1 run measured · How we measure" in words_of(text)
@@ -108,7 +108,7 @@ def test_a_replay_has_no_age(client) -> None:
     assert "ago)" not in text
 
 
-def test_what_came_out_of_logs_is_not_called_measured(text_of, store) -> None:
+def test_imported_runs_are_not_called_measured(text_of, store) -> None:
     """As soon as one run was imported, the line says so."""
     with closing(sqlite3.connect(store)) as db, db:
         db.execute("UPDATE run_block SET imported = 1")
@@ -116,7 +116,7 @@ def test_what_came_out_of_logs_is_not_called_measured(text_of, store) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?as_of=2026-11-23"])
-def test_the_line_counts_what_its_list_holds(app_on, store, tmp_path, walk_list, query) -> None:
+def test_the_line_counts_the_runs_of_its_list(app_on, store, tmp_path, walk_list, query) -> None:
     """A run that goes on is not measured yet: it is neither in the number nor on the list that it links to."""
     goes_on = replace(run(NOW), outcome="running", duration_ns=None, rows={})
     with closing(SpoolRecorder(tmp_path / "second")) as recorder:
@@ -153,7 +153,7 @@ def test_ten_minutes_are_not_late(text_of, spool) -> None:
     assert 'id="late"' not in text_of()
 
 
-def test_only_what_nobody_has_read_waits(spool, tmp_path) -> None:
+def test_only_events_that_were_not_collected_wait(spool, tmp_path) -> None:
     """A file counts from the first line on that the store has not; one that is read to its end counts no more."""
     early, late = NOW - timedelta(hours=5), NOW - timedelta(hours=1)
     path = waits(spool, early, to_line(run(early)))
@@ -167,7 +167,7 @@ def test_only_what_nobody_has_read_waits(spool, tmp_path) -> None:
     assert oldest_uncollected(spool, store) == late
 
 
-def test_what_is_being_written_does_not_wait(spool, tmp_path) -> None:
+def test_a_line_that_is_being_written_does_not_wait(spool, tmp_path) -> None:
     """Half a line may still become one."""
     waits(spool, NOW - timedelta(hours=5), b'{"kind":')
     assert oldest_uncollected(spool, tmp_path / "none.db") is None
@@ -214,7 +214,7 @@ def test_ages_in_words(age, said, about) -> None:
     assert (dates.ago(age), dates.rough_duration(age)) == (said, about)
 
 
-def test_a_clock_that_is_not_told_gives_no_age() -> None:
+def test_without_a_clock_there_is_no_age() -> None:
     """Without a clock there is no age; without a run there is no end."""
     known = Freshness(newest_end=datetime(2026, 1, 2, 3, 4, tzinfo=UTC), runs=1, has_imported=False, mode="live")
     assert known.data_until(None) == "Data up to 2 Jan 2026 03:04 UTC"

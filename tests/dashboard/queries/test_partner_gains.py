@@ -35,7 +35,7 @@ def seen(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> View:
     return app_on(store).extensions["views"].newest()
 
 
-def test_a_partners_gain_is_what_its_own_question_answers(seen: View) -> None:
+def test_a_partners_gain_equals_that_of_its_own_question(seen: View) -> None:
     """Cutting the window gives the number and the range that asking for the partner's feeds alone gives."""
     milestone = seen.plan.milestones[0]
     with closing(open_reader(seen.store)) as db:
@@ -55,7 +55,7 @@ def test_the_partners_runs_add_up_to_the_milestones(seen: View) -> None:
     assert sum(gain.runs for gain in seen.cached(gains_by_milestone)["M1"].partners) == reading.n
 
 
-def test_too_few_runs_are_said_and_stand_last(seen: View) -> None:
+def test_partners_with_too_few_runs_come_last(seen: View) -> None:
     """A partner with three weeks has no range, so it is no number to show; those known come by their gain."""
     found = seen.cached(gains_by_milestone)["M1"]
     assert [gain.partner for gain in found.partners if not gain.has_range] == ["F9"]
@@ -64,6 +64,6 @@ def test_too_few_runs_are_said_and_stand_last(seen: View) -> None:
     assert known == sorted(known, reverse=True)
 
 
-def test_a_milestone_that_was_not_measured_has_none(seen: View) -> None:
+def test_a_milestone_without_runs_has_no_gains(seen: View) -> None:
     """Without a run of its subject there are no gains to cut."""
     assert set(seen.cached(gains_by_milestone)) == {"M1"}

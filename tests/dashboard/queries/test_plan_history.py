@@ -1,4 +1,4 @@
-"""What was planned, foreseen and reached, read back as it was recorded."""
+"""Plans, forecasts and criteria, read back as they were recorded."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
     db.close()
 
 
-def test_a_milestone_is_expected_with_the_last_of_its_targets(db: Database) -> None:
+def test_a_milestone_is_expected_on_the_day_of_its_latest_target(db: Database) -> None:
     """The latest day counts; a target that is not expected at all leaves no day. Either is named."""
     due = date(2013, 3, 31)
     assert recorded_forecasts(db, "M1", date(2013, 12, 31)) == (
@@ -72,7 +72,7 @@ def test_criteria_are_counted_by_the_last_evaluation_of_a_day(db: Database) -> N
     )
 
 
-def test_nothing_recorded_later_than_the_day_counts(db: Database) -> None:
+def test_only_what_was_recorded_by_the_day_counts(db: Database) -> None:
     """As of an earlier day only what was recorded by then is known."""
     assert [one.as_of for one in recorded_forecasts(db, "M1", date(2013, 1, 7))] == [date(2013, 1, 6)]
     assert [one.as_of for one in criteria_counts(db, date(2013, 1, 7))] == [date(2013, 1, 6)]

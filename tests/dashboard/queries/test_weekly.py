@@ -1,4 +1,4 @@
-"""Frames: which milestone stands when, and both sides by week with their gaps."""
+"""The frame of both sides by block, with its gaps."""
 
 from __future__ import annotations
 
@@ -30,27 +30,8 @@ def weekly(store: Path, faults: str = "standard") -> pd.DataFrame:
     return frame
 
 
-def test_stretches_never_overlap_and_end_at_the_next_start() -> None:
-    """Each built milestone's service stands from its start until the next built one's."""
-    plan = load_plan(TEMPLATE)
-    found = [
-        (part.code, part.start, part.end, part.target)
-        for part in block_series.milestone_spans(plan, 2, date(2013, 8, 1))
-    ]
-    assert found == [
-        ("M1", date(2013, 1, 1), date(2013, 3, 31), 0.30),
-        ("M2", date(2013, 4, 1), date(2013, 8, 1), 0.30),
-    ]
-
-
-def test_a_milestone_that_lies_ahead_has_no_stretch() -> None:
-    """What is built but has not started stands nowhere yet."""
-    plan = load_plan(TEMPLATE)
-    assert [part.code for part in block_series.milestone_spans(plan, 4, date(2013, 2, 1))] == ["M1"]
-
-
 def test_every_week_has_both_sides(made_up: Callable[..., Path]) -> None:
-    """The whole year gives 52 rows, and the service's seconds lie below the monolith's."""
+    """The whole year gives 52 rows, and the service takes less time than the monolith in each."""
     frame = weekly(made_up())
     assert len(frame) == 52
     assert (frame["subject_s"] < frame["control_s"]).all()

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
-from roadmap.report.block_series import BlockPoint, smallest_difference
+import roadmap
+from roadmap.plan.loader import load_plan
+from roadmap.report.block_series import BlockPoint, milestone_spans, smallest_difference
 from roadmap.wording.numbers import control_share, exchange_share, exchange_share_unit, time_unit
+
+TEMPLATE = Path(roadmap.__file__).with_name("milestones.toml")
 
 
 def week(number, control, subject, days=7, exchanges=45, held=19_000):
@@ -94,3 +99,19 @@ def test_of_few_exchanges_the_rate_is_left_out(share, exchanges, before, said):
         f"{exchange_share(share, exchanges)} {exchange_share_unit(exchanges)}{control_share(*before, exchanges)}"
         == said
     )
+
+
+def test_spans_of_milestones_end_where_the_next_one_starts() -> None:
+    """The span of a built milestone runs from its start to the day before the next built one starts."""
+    plan = load_plan(TEMPLATE)
+    spans = [(span.code, span.start, span.end, span.target) for span in milestone_spans(plan, 2, date(2013, 8, 1))]
+    assert spans == [
+        ("M1", date(2013, 1, 1), date(2013, 3, 31), 0.30),
+        ("M2", date(2013, 4, 1), date(2013, 8, 1), 0.30),
+    ]
+
+
+def test_a_milestone_in_the_future_has_no_span() -> None:
+    """A built milestone that has not started is left out."""
+    plan = load_plan(TEMPLATE)
+    assert [span.code for span in milestone_spans(plan, 4, date(2013, 2, 1))] == ["M1"]

@@ -82,6 +82,7 @@ def test_a_census_is_never_rounded_to_all():
         (0, "runs", "0 runs"),
         (2, "runs", "2 runs"),
         (1, "good rows due beside broken ones", "1 good row due beside broken ones"),
+        (1, "records compared", "1 record compared"),
         (1, "outages of a day", "1 outage of a day"),
         (1, "exchanges with a transient fault", "1 exchange with a transient fault"),
         (1200, "records due", "1,200 records due"),
