@@ -41,7 +41,8 @@ def delay(window: Window, measure: str, column: str, quantile: float) -> Reading
     n = float(np.nansum(exchanges))
     never = float(np.nansum(failed)) / n
     if never > 1 - quantile + 1e-12:
-        text = f"{never * 100:.1f}% of the exchanges were never completed, so they have no delay"
+        failed_n = int(np.nansum(failed))
+        text = f"{failed_n:,} of {int(n):,} exchanges were never completed, so they have no delay"
         return replace(blank, missing=f"{text}: the percentile {quantile * 100:.0f} does not exist")
     z = np.nansum(delays * exchanges, axis=0)[counted] / completed[counted] / 1e6
     return _mean_over_blocks(window, replace(blank, n=int(n)), z)

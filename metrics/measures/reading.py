@@ -11,6 +11,7 @@ import numpy as np
 from metrics.events import parse_subject
 from metrics.question import block_days, block_word
 from metrics.store.series import METHOD
+from metrics.text import day_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,13 +115,13 @@ def missing_blocks(window: Window, blocks: int) -> str:
     word = block_word(question.mode)
     last = date.fromisoformat(window.blocks[-1][1]) if window.blocks else question.start
     enough = last + timedelta(days=block_days(question.mode) * (question.min_blocks - blocks))
-    return f"{blocks} of {question.min_blocks} {word}s; enough around {enough.day} {enough:%b %Y} at this rate"
+    return f"{blocks} of {question.min_blocks} {word}s; enough around {day_text(enough)} at this rate"
 
 
 def why_no_number(window: Window) -> str:
     """Return why there is no number at all, and which command produces one."""
     question = window.question
-    since = f"since {question.start.day} {question.start:%b %Y}"
+    since = f"since {day_text(question.start)}"
     if question.mode == "replay":
         faults = {"none": " without faults", "standard": " under the standard faults"}.get(question.faults, "")
         command = (

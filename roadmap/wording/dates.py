@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from metrics.text import day_text
 from roadmap.wording.numbers import plural
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def day(when: date, *, year: bool = True) -> str:
     """Format a date: "12 Jan 2013", without the year "12 Jan"."""
-    return f"{when.day} {when:%b}" + (f" {when.year}" if year else "")
+    return day_text(when, year=year)
 
 
 def days_between(first: date, last: date) -> str:
@@ -32,7 +33,7 @@ def timestamp(at_us: int) -> str:
         when = _EPOCH + timedelta(microseconds=at_us)
     except OverflowError:
         return f"{at_us:,} µs"
-    return f"{when.day} {when:%b} {when.year} {when:%H:%M}"
+    return f"{day(when)} {when:%H:%M}"
 
 
 def rough_duration(time: timedelta) -> str:
