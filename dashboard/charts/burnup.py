@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.charts.chart import Chart, ChartColumn
-from dashboard.charts.layout import line_trace, text_label, time_figure, value_axis
+from dashboard.charts.layout import HOVER_X, line_trace, text_label, time_figure, value_axis
 from roadmap.wording import dates, numbers
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def draw_burnup(points: Sequence[tuple[date, int, int]]) -> PlotlyFigure:
         points: day judged, criteria met or held, criteria in scope; at least two days.
     """
     days = [day for day, _, _ in points]
-    figure = time_figure(BURNUP_HEIGHT_PX, days[0], days[-1], "Judged on %{x|%-d %b %Y}")
+    figure = time_figure(BURNUP_HEIGHT_PX, days[0], days[-1], f"Judged on {HOVER_X}")
     top = max(max(scope, met) for _, met, scope in points) * 1.12 or 1.0
     whole = {"tick0": 0, "dtick": 1} if top < WHOLE_TICKS_BELOW else {}  # no half criteria
     figure["layout"]["yaxis"] = value_axis(0, 1, top) | whole

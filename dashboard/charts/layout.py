@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 PlotlyFigure = dict[str, Any]
 
 
+#: A day in the hover text of a chart, as Plotly formats it: "12 Jan 2013".
+DAY_FORMAT = "%-d %b %Y"
+
+#: The same on an axis: a day without its year, and a month.
+SHORT_DAY_FORMAT, MONTH_FORMAT = "%-d %b", "%b %Y"
+
+HOVER_X, HOVER_Y = f"%{{x|{DAY_FORMAT}}}", f"%{{y|{DAY_FORMAT}}}"
+
 DAY_MS = 86_400_000
 
 
@@ -35,13 +43,13 @@ class MarkedDay:
     text: str
 
 
-def time_figure(height_px: int, first: date, last: date, hover_title: str = "From %{x|%-d %b %Y}") -> PlotlyFigure:
+def time_figure(height_px: int, first: date, last: date, hover_title: str = f"From {HOVER_X}") -> PlotlyFigure:
     """Return an empty figure with a time axis; `hover_title` is the title of the hover text of a day."""
     figure = blank_figure(height_px)
     figure["layout"]["xaxis"] |= {
         "type": "date", "range": [first.isoformat(), last.isoformat()],
         "tickformatstops": [
-            {"dtickrange": ["M1", None], "value": "%b"}, {"dtickrange": [None, "M1"], "value": "%-d %b"},
+            {"dtickrange": ["M1", None], "value": "%b"}, {"dtickrange": [None, "M1"], "value": SHORT_DAY_FORMAT},
         ],
         "unifiedhovertitle": {"text": hover_title},
     }  # fmt: skip

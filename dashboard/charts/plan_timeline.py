@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dashboard.charts.chart import CODE, Chart, ChartColumn, plain_value
 from dashboard.charts.layout import (
     DAY_MS,
+    HOVER_X,
     MarkedDay,
     add_day_line,
     diamond_traces,
@@ -119,7 +120,7 @@ def draw_plan_timeline(bars: Sequence[MilestoneBar], today: date) -> PlotlyFigur
     done = [(bar, bar.measured_from, bar.measured_to) for bar in bars if bar.measured_from and bar.measured_to]
     figure["data"] += _bar_traces("measured", "service", done, 0.07, -0.34)
     figure["data"] += diamond_traces(
-        [(bar.proven_on, bar.code) for bar in bars if bar.proven_on], "%{y} proven on %{x|%-d %b %Y}"
+        [(bar.proven_on, bar.code) for bar in bars if bar.proven_on], f"%{{y}} proven on {HOVER_X}"
     )
     layout = figure["layout"]
     layout |= {"hovermode": "closest", "barmode": "overlay", "yaxis": rows_axis([bar.code for bar in bars])}
@@ -159,7 +160,7 @@ def _bar_traces(
         "x": [((end - start).days + 1) * DAY_MS for _, start, end in known],
         "width": width,
         "offset": offset,
-        "customdata": [[f"{start:%-d %b}", f"{end:%-d %b %Y}"] for _, start, end in known],
+        "customdata": [[dates.day(start, year=False), dates.day(end)] for _, start, end in known],
         "hovertemplate": f"%{{y}} {name}: %{{customdata[0]}} to %{{customdata[1]}}<extra></extra>",
         "marker": {"color": PALETTES["light"][role], "line": {"width": 0}},
     }

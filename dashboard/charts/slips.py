@@ -7,7 +7,16 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from dashboard.charts.chart import CODE, Chart, ChartColumn, plain_value
-from dashboard.charts.layout import diamond_traces, line_trace, text_label, time_figure, value_axis
+from dashboard.charts.layout import (
+    HOVER_X,
+    HOVER_Y,
+    MONTH_FORMAT,
+    diamond_traces,
+    line_trace,
+    text_label,
+    time_figure,
+    value_axis,
+)
 from dashboard.charts.theme import PALETTES
 from metrics.measures.registry import MEASURES
 from roadmap.wording import dates
@@ -48,10 +57,10 @@ def draw_slips(series: Sequence[ForecastSeries], today: date) -> PlotlyFigure:
     ]
     first, last = min([today, *days]), max(ends)
     top = last + max(timedelta(days=round((last - first).days * HEADROOM_SHARE)), timedelta(days=14))
-    figure = time_figure(SLIPS_HEIGHT_PX, first, last, "Reported on %{x|%-d %b %Y}")
+    figure = time_figure(SLIPS_HEIGHT_PX, first, last, f"Reported on {HOVER_X}")
     layout = figure["layout"]
     layout["yaxis"] = value_axis(0, 1, 1) | {
-        "type": "date", "range": [first.isoformat(), top.isoformat()], "tickformat": "%b %Y", "zeroline": False,
+        "type": "date", "range": [first.isoformat(), top.isoformat()], "tickformat": MONTH_FORMAT, "zeroline": False,
     }  # fmt: skip
     layout["hovermode"] = "closest"
     layout["margin"] |= {"l": 76, "r": 40}
@@ -67,7 +76,7 @@ def draw_slips(series: Sequence[ForecastSeries], today: date) -> PlotlyFigure:
         if label := _code_label(line, top):
             layout["annotations"].append(label)
     known = [(line.proven_on, line.proven_on.isoformat()) for line in series if line.proven_on]
-    figure["data"] += diamond_traces(known, "Proven on %{x|%-d %b %Y}")
+    figure["data"] += diamond_traces(known, f"Proven on {HOVER_X}")
     middle = (first + (last - first) * 0.62).isoformat()
     layout["annotations"].append(
         _line_label("day of report", "baseline", middle, middle) | {"yanchor": "top", "xshift": 10}
@@ -87,7 +96,7 @@ def _due_trace(line: ForecastSeries) -> dict[str, Any]:
     x = [day.isoformat() for day, _ in line.dues] + [max(line.until, line.dues[-1][0]).isoformat()]
     y = [due.isoformat() for _, due in line.dues] + [line.dues[-1][1].isoformat()]
     trace = line_trace(f"{line.code} due", "target", [*x], y, shape="hv")
-    return trace | {"hovertemplate": f"{line.code} due %{{y|%-d %b %Y}}<extra></extra>"}
+    return trace | {"hovertemplate": f"{line.code} due {HOVER_Y}<extra></extra>"}
 
 
 def _forecast_traces(line: ForecastSeries, top: date) -> list[dict[str, Any]]:
@@ -104,18 +113,18 @@ def _forecast_traces(line: ForecastSeries, top: date) -> list[dict[str, Any]]:
             | {
                 "mode": "lines+markers",
                 "marker": {"size": 6, "color": PALETTES["light"]["service"]},
-                "hovertemplate": f"{line.code}, reported %{{x|%-d %b %Y}}: expected %{{y|%-d %b %Y}}<extra></extra>",
+                "hovertemplate": f"{line.code}, reported {HOVER_X}: expected {HOVER_Y}<extra></extra>",
             }
         )  # fmt: skip
     if beyond:
-        texts = [f"expected {on:%-d %b %Y}" if on else "not within three years" for _, on in beyond]
+        texts = [f"expected {dates.day(on)}" if on else "not within three years" for _, on in beyond]
         traces.append(
             {
                 "type": "scatter", "mode": "markers", "name": f"{line.code} beyond", "meta": "service",
                 "x": [day.isoformat() for day, _ in beyond], "y": [top.isoformat()] * len(beyond),
                 "cliponaxis": False, "customdata": texts,
                 "marker": {"symbol": "triangle-up-open", "size": 10, "color": PALETTES["light"]["service"]},
-                "hovertemplate": f"{line.code}, reported %{{x|%-d %b %Y}}: %{{customdata}}<extra></extra>",
+                "hovertemplate": f"{line.code}, reported {HOVER_X}: %{{customdata}}<extra></extra>",
             }
         )  # fmt: skip
     return traces

@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from dashboard.charts.layout import (
+    HOVER_X,
+    SHORT_DAY_FORMAT,
     add_day_line,
     blank_figure,
     line_trace,
@@ -91,7 +93,7 @@ def draw_partner_failures(frame: pd.DataFrame, block_name: str, unit: str) -> Pl
     if frame.empty:
         return blank_figure(HEIGHTS_PX["partner"])
     lines = [("baseline", "control_first", "monolith"), ("service", "subject_first", "service")]
-    hover_title = f"{block_name.capitalize()} of %{{x|%-d %b %Y}}"
+    hover_title = f"{block_name.capitalize()} of {HOVER_X}"
     figure = _draw_blocks(
         "partner", frame, [("", lines)], ".0f", unit, hover_title=hover_title, max_ticks=7, margin_top_px=12
     )  # fmt: skip
@@ -108,7 +110,7 @@ def _draw_blocks(
     *,
     marks: Sequence[MarkedDay] = (),
     window: tuple[date, date] | None = None,
-    hover_title: str = "From %{x|%-d %b %Y}",
+    hover_title: str = f"From {HOVER_X}",
     max_ticks: int = MAX_TICKS,
     margin_top_px: int = 30,
 ) -> PlotlyFigure:
@@ -128,7 +130,7 @@ def _draw_blocks(
     if len(frame) == 1:
         layout["xaxis"]["range"] = [(frame["block"].iloc[0] + timedelta(days=days)).isoformat() for days in (-1, 1)]
     if len(frame) <= max_ticks:
-        layout["xaxis"] |= {"tickvals": [block.isoformat() for block in frame["block"]], "tickformat": "%-d %b"}
+        layout["xaxis"] |= {"tickvals": [block.isoformat() for block in frame["block"]], "tickformat": SHORT_DAY_FORMAT}
     layout["xaxis"]["anchor"] = "y" if len(panels) == 1 else f"y{len(panels)}"
     if window is not None:
         layout["shapes"].append(

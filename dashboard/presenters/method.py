@@ -148,7 +148,7 @@ def milestone_windows(plan: Plan) -> tuple[dict[str, str], ...]:
                 "days": dates.days_between(milestone.start, milestone.due),
                 "looks": evaluated,
                 "blocks": f"{rules.min_blocks}",
-                "risk": numbers.percent(rules.alpha, 0 if rules.alpha * 100 % 1 < 1e-9 else 1),
+                "risk": numbers.percent(rules.alpha, 0 if round(rules.alpha, 2) == rules.alpha else 1),
                 "grade": rules.min_grade,
                 "coverage": numbers.percent(rules.min_coverage),
             }

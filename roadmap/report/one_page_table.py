@@ -12,7 +12,7 @@ from roadmap.wording.dates import day, slip_parts
 from roadmap.wording.gains import gained, less_time
 from roadmap.wording.numbers import MISSING, count, odds_text, span
 from roadmap.wording.text import shortened
-from roadmap.wording.verdicts import PRESSING, STATUS, target_text
+from roadmap.wording.verdicts import PRESSING, STATUS, VERDICT, target_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,8 @@ REASONS = {"roomy": 72, "close": 0, "dense": 0}
 
 #: Reasons in few words, by the code that stands before the measure.
 SHORT = {
-    "not_met": "short of the target", "breached": "not held", "inconclusive": "not proven yet",
-    "insufficient": "not enough evidence", "invalid": "not valid", "unproven": "not shown to hold yet",
+    **{name: VERDICT[name] for name in ("inconclusive", "insufficient", "invalid", "unproven")},
+    "not_met": "short of the target", "breached": "not held",
     "ceiling": "out of reach by the due date", "floor": "out of reach by the due date",
     "unlikely": "unlikely by the due date", "late": "expected after the due date",
 }  # fmt: skip

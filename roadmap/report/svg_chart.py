@@ -10,7 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from roadmap.report.block_series import peak_s, smallest_difference
-from roadmap.wording.dates import days_between
+from roadmap.wording import dates
 from roadmap.wording.numbers import percent, plural, time_unit
 from roadmap.wording.text import shortened
 
@@ -115,7 +115,7 @@ def draw_chart(
             lines.append(SvgLine(role=role, path=path, label=label, x=points[-1][-1][0] + 6, y=points[-1][-1][1]))
     return SvgChart(
         title=_message(weeks, unit),
-        what=f"Busy time per 1,000 records the partner holds, by {unit}, {days_between(first, last)}; {faults}, "
+        what=f"Busy time per 1,000 records the partner holds, by {unit}, {dates.days_between(first, last)}; {faults}, "
         "all feeds together.",
         said=_said(weeks, unit, how),
         height=height,
@@ -123,7 +123,7 @@ def draw_chart(
         left=float(left),
         right=right,
         lines=tuple(_apart(lines, TOP + 3, floor - 2)),
-        across=tuple(SvgTick(at=x(day), text=f"{day.day} {day:%b}") for day in _days(first, last)),
+        across=tuple(SvgTick(at=x(day), text=dates.day(day, year=False)) for day in _days(first, last)),
         up=tuple(SvgTick(at=y(seconds), text=said) for seconds, said in marks),
         marks=tuple(_named(SvgTick(at=x(max(part.start, first)), text=shortened(part.code, 8)) for part in parts)),
     )
