@@ -1,7 +1,8 @@
 """The outbox of one exchange: requests are reserved in the ledger before they are sent, and leave it when confirmed.
 
 Small bodies are stored in the ledger, so that reserving them costs only the commit that is made anyway. Large bodies go
-to a file of the exchange beside the ledger: writing them there takes a tenth of the time.
+to a file of the exchange beside the ledger: that takes a quarter of the time to write and a seventh to read, and keeps
+the ledger small, as SQLite does not give deleted pages back to the file system.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every command explains itself, and every mistake gets one line and its exit code."""
+"""Every command has help, and every mistake gets one line and its exit code."""
 
 import csv
 import json
@@ -32,37 +32,37 @@ def milepost(*arguments):
 
 @pytest.fixture
 def workspace(tmp_path):
-    """What `milepost init` makes."""
+    """The workspace that `milepost init` creates."""
     assert milepost("init", tmp_path / "w").exit_code == 0
     return tmp_path / "w"
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND, ids=" ".join)
 def test_every_command_has_help(command):
-    """Help says what a command does, and every option says what it is for."""
+    """Help describes the command and each of its options."""
     done = milepost(*command, "--help")
     assert done.exit_code == 0
     assert len(done.output.splitlines()) > 4
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_list_says_what_the_command_says(name):
-    """The front door's one line of a room's command is the beginning of that command's own help."""
+def test_the_list_of_commands_repeats_their_help(name):
+    """The line of a command in the list is the beginning of that command's own help."""
     told = milepost(name, "--help").output
     line = COMMANDS[name][2].rstrip(".")
     assert line in " ".join(told.split())
 
 
 def test_a_fresh_workspace_is_in_order(workspace):
-    """`init` makes what `validate` accepts, dates that begin today, and a file that waits."""
+    """`init` creates what `validate` accepts: dates from today, and a file in the inbox."""
     done = milepost("-w", workspace, "validate")
     assert (done.exit_code, done.output) == (0, f"{workspace} is in order: 1 partner(s), 1 feed(s), 1 milestone(s).\n")
     assert "2013-" not in (workspace / "milestones.toml").read_text()
     assert [path.name for path in (workspace / "var/inbox/AA/flights").iterdir()] == ["sample.csv"]
 
 
-def test_what_is_wrong_is_told_to_programs_too(workspace):
-    """The same findings and the same exit code, as JSON."""
+def test_validate_prints_json(workspace):
+    """The same mistakes and the same exit code, as JSON."""
     done = milepost("-w", workspace, "validate", "--json")
     assert (done.exit_code, json.loads(done.output)) == (0, {"workspace": str(workspace), "problems": []})
     break_partner(workspace)
@@ -71,8 +71,8 @@ def test_what_is_wrong_is_told_to_programs_too(workspace):
     assert (done.exit_code, "unknown key `feed.flights.settel_s`" in problem) == (2, True)
 
 
-def test_init_leaves_other_folders_alone(tmp_path):
-    """A folder that holds something is refused and stays as it is."""
+def test_init_does_not_change_other_folders(tmp_path):
+    """A folder that is not empty is refused and stays as it is."""
     (tmp_path / "a.txt").write_text("mine")
     done = milepost("init", tmp_path)
     assert done.exit_code == 2
@@ -81,7 +81,7 @@ def test_init_leaves_other_folders_alone(tmp_path):
 
 
 def test_init_says_where_it_cannot_write(tmp_path):
-    """A place below a file is named, in one line."""
+    """A path below a file is an error of one line."""
     (tmp_path / "a.txt").write_text("mine")
     done = milepost("init", tmp_path / "a.txt" / "w")
     assert done.exit_code == 2
@@ -96,34 +96,34 @@ def break_partner(workspace):
 
 
 def lose_contract(workspace):
-    """A feed whose contract is gone."""
+    """A feed with a missing contract."""
     (workspace / "contracts" / "flights.schema.json").unlink()
 
 
 def break_ledger(workspace):
-    """Something else in the place of the ledger."""
+    """Another file at the path of the ledger."""
     (workspace / "var" / "ledger.db").write_bytes(b"letter " * 1000)
 
 
 def break_store(workspace):
-    """Something else in the place of the metrics database."""
+    """Another file at the path of the metrics database."""
     (workspace / "var" / "metrics-live.db").write_bytes(b"letter " * 1000)
 
 
 def cut_spool(workspace):
-    """A spool line that was cut short."""
+    """A truncated spool line."""
     (workspace / "var" / "spool" / "live").mkdir(parents=True)
     (workspace / "var" / "spool" / "live" / "1.jsonl").write_bytes(b'{"kind":"ru\n')
 
 
 def break_milestones(workspace):
-    """A measure that there is none of."""
+    """An unknown measure."""
     path = workspace / "milestones.toml"
     path.write_text(path.read_text().replace('name = "busy_time_saved"', 'name = "busy_time_save"', 1))
 
 
 def damage_ledger(workspace):
-    """A ledger whose pages were written over."""
+    """A ledger with overwritten pages."""
     from poc.ledger.ledger import open_ledger
 
     path = workspace / "var" / "ledger.db"
@@ -138,26 +138,26 @@ def damage_ledger(workspace):
 
 
 def widen_map(workspace):
-    """A map that writes the same field twice."""
+    """A map that writes one field twice."""
     path = workspace / "partners" / "AA.toml"
     path.write_text(path.read_text().replace('to = "tail"', 'to = "from"'))
 
 
 def ask_too_much(workspace):
-    """A contract with a check that is not built."""
+    """A contract with a constraint that is not supported."""
     path = workspace / "contracts" / "flights.schema.json"
     reference = '{"fields": "dest", "reference": {"resource": "airports", "fields": "faa"}}'
     path.write_text(path.read_text().replace('"primaryKey"', f'"foreignKeys": [{reference}], "primaryKey"'))
 
 
 def close_var(workspace):
-    """A file where the programs keep their folder."""
+    """A file in place of the folder `var`."""
     (workspace / "var").rename(workspace / "old")
     (workspace / "var").write_text("mine")
 
 
 def nothing(workspace):
-    """The workspace as it is."""
+    """The workspace unchanged."""
     del workspace
 
 
@@ -196,7 +196,7 @@ def nothing(workspace):
     ],
 )  # fmt: skip
 def test_a_mistake_gets_one_line_and_its_exit_code(workspace, spoil, command, code, said):
-    """Whatever is wrong is named with the choices, without a traceback, and nothing is lost."""
+    """Each mistake is reported with the choices, without a traceback, and no data is lost."""
     spoil(workspace)
     before = {path: path.read_bytes() for path in workspace.rglob("*") if path.is_file() and "spool" not in path.parts}
     done = milepost("-w", workspace, *command)
@@ -207,8 +207,8 @@ def test_a_mistake_gets_one_line_and_its_exit_code(workspace, spoil, command, co
     assert after == before
 
 
-def test_validate_tells_every_file_that_has_a_mistake(workspace):
-    """Three mistakes in three files are three lines, each naming its file."""
+def test_validate_reports_every_file_with_a_mistake(workspace):
+    """Three mistakes in three files are three lines, each with its file's name."""
     settings, partner = workspace / "milepost.toml", workspace / "partners" / "AA.toml"
     settings.write_text(settings.read_text().replace('"live"', '"lve"'))
     partner.write_text(partner.read_text().replace('from = "tailnum"', 'from = "tailnumm"'))
@@ -221,8 +221,8 @@ def test_validate_tells_every_file_that_has_a_mistake(workspace):
     assert "busy_time_save'" in third
 
 
-def test_a_file_that_belongs_to_no_feed_is_told(workspace):
-    """A folder or a name misspelt does not lie unseen: `status` lists it, and `run` says so."""
+def test_a_file_without_a_feed_is_reported(workspace):
+    """`status` lists a file in a misspelt folder, and `run` mentions it."""
     stray = workspace / "var" / "inbox" / "ZZ" / "flights" / "x.csv"
     stray.parent.mkdir(parents=True)
     stray.write_text("a")
@@ -234,8 +234,8 @@ def test_a_file_that_belongs_to_no_feed_is_told(workspace):
     assert "2 file(s) belong to no feed" in milepost("-w", workspace, "run").stderr
 
 
-def test_a_folder_that_is_no_workspace_is_told_how_to_become_one(tmp_path):
-    """Every command that needs a workspace says which folder is none, and what makes one."""
+def test_outside_of_a_workspace_the_error_names_init(tmp_path):
+    """Every command that needs a workspace names the folder and the command that creates one."""
     for command in (["run"], ["status"], ["serve"], ["validate"], ["roadmap", "status"], ["metrics", "collect"]):
         done = milepost("-w", tmp_path, *command)
         assert done.exit_code == 2
@@ -243,13 +243,13 @@ def test_a_folder_that_is_no_workspace_is_told_how_to_become_one(tmp_path):
 
 
 def test_the_workspace_may_come_from_the_environment(workspace):
-    """`MILEPOST_WORKSPACE` names the workspace where `-w` does not."""
+    """`MILEPOST_WORKSPACE` names the workspace when `-w` is not given."""
     done = CliRunner().invoke(main, ["validate"], env={"MILEPOST_WORKSPACE": str(workspace)})
     assert done.exit_code == 0
 
 
-def test_a_port_in_use_is_told_before_any_work(workspace, tmp_path):
-    """`serve` and `demo` say so at once, and a demo's folder is not even made."""
+def test_a_port_in_use_is_reported_before_any_work(workspace, tmp_path):
+    """`serve` and `demo` report it at once, and the demo's folder is not created."""
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -261,8 +261,8 @@ def test_a_port_in_use_is_told_before_any_work(workspace, tmp_path):
     assert not (tmp_path / "demo").exists()
 
 
-def test_nothing_measured_is_said_and_nothing_is_made(workspace):
-    """A roadmap without measurements is told as such, and no database appears by asking."""
+def test_a_roadmap_without_measurements_says_so(workspace):
+    """The report says that there is no measurement, and no database is created."""
     done = milepost("-w", workspace, "roadmap", "status")
     assert done.exit_code == 0
     assert "Nothing has been measured yet" in done.output
@@ -272,7 +272,7 @@ def test_nothing_measured_is_said_and_nothing_is_made(workspace):
 
 @pytest.mark.parametrize(("level", "ended"), [(1, "failed"), (3, "failed"), (4, "due")])
 def test_a_run_without_a_partner_fails_and_loses_nothing(workspace, level, ended):
-    """What was not delivered waits in the inbox or the outbox, the status names the reason, and the run is an event."""
+    """Undelivered rows wait in the inbox or the outbox, status has the reason, and the run is an event."""
     path = workspace / "partners" / "AA.toml"
     path.write_text(path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ").replace(":8766", ":9"))
     done = milepost("-w", workspace, "run", "--level", str(level))
@@ -289,8 +289,8 @@ def test_a_run_without_a_partner_fails_and_loses_nothing(workspace, level, ended
     assert "live: 0 events in 0 files, 0 new." in milepost("-w", workspace, "metrics", "collect").output
 
 
-def test_a_person_who_runs_again_is_counted_and_the_exchange_stays_one(workspace):
-    """Three files, three calls, one day: nine attempts at three exchanges, two in three of them started by a person."""
+def test_runs_by_a_person_are_counted_as_touches(workspace):
+    """Three files, three calls, one day: nine attempts at three exchanges, six of them started by a person."""
     path = workspace / "partners" / "AA.toml"
     path.write_text(path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ").replace(":8766", ":9"))
     inbox = workspace / "var/inbox/AA/flights"
@@ -308,8 +308,8 @@ def test_a_person_who_runs_again_is_counted_and_the_exchange_stays_one(workspace
     assert (row["passing"], row["recovered"]) == ("3", "0")
 
 
-def test_a_run_delivers_and_puts_the_file_away(workspace, start_partner):
-    """What waits is delivered and archived; the same bytes again are refused; bad rows and bad files are set aside."""
+def test_a_run_delivers_and_archives_the_file(workspace, start_partner):
+    """Files are delivered and archived; known bytes are not sent again; invalid rows and files are kept separately."""
     partner = start_partner()
     path = workspace / "partners" / "AA.toml"
     text = path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
@@ -334,8 +334,8 @@ def test_a_run_delivers_and_puts_the_file_away(workspace, start_partner):
     assert len(list((var / "archive/AA/flights").iterdir())) == 3
 
 
-def test_two_runs_at_once_are_one_and_a_later(workspace):
-    """While one run holds the workspace, another is told to come again."""
+def test_a_second_run_is_told_to_try_later(workspace):
+    """While one run holds the workspace, another exits with the code for a busy workspace."""
     from poc.config.workspace import load_workspace
     from poc.transports.inbox import workspace_lock
 
@@ -346,15 +346,15 @@ def test_two_runs_at_once_are_one_and_a_later(workspace):
 
 
 def test_the_program_is_installed_under_its_name():
-    """The command of the README is there."""
+    """The command of the README exists."""
     program = shutil.which("milepost", path=str(Path(sys.executable).parent))
     assert program is not None
     done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("milepost, version ")
 
 
-def test_measure_takes_the_highest_level_that_stands(workspace, monkeypatch):
-    """Unless told otherwise, the control is measured against the best there is, not against the first there was."""
+def test_measure_uses_the_highest_level(workspace, monkeypatch):
+    """By default the monolith is measured against the highest level of the service."""
     import metrics.replay.measurement
     from metrics.errors import BadInput
     from poc.pipeline.capabilities import HIGHEST_LEVEL
@@ -370,8 +370,8 @@ def test_measure_takes_the_highest_level_that_stands(workspace, monkeypatch):
     assert asked == [("monolith", f"service@{HIGHEST_LEVEL}")]
 
 
-def test_collecting_describes_the_database_beside_it(workspace):
-    """Whoever opens the database in Datasette finds `metadata.json` in the same folder."""
+def test_collect_writes_metadata_beside_the_database(workspace):
+    """`metadata.json` for Datasette is in the folder of the database."""
     (workspace / "var" / "spool" / "live").mkdir(parents=True)
     assert milepost("-w", workspace, "metrics", "collect").exit_code == 0
     assert sorted(path.name for path in (workspace / "var").glob("met*.*") if "-live.db-" not in path.name) == [
@@ -380,8 +380,8 @@ def test_collecting_describes_the_database_beside_it(workspace):
     ]
 
 
-def test_a_database_in_use_is_no_damaged_one(tmp_path):
-    """Who finds a database locked is told to try again later, and not to restore a copy."""
+def test_a_database_in_use_is_not_reported_as_damaged(tmp_path):
+    """For a locked database the message says to try again later, not to restore a copy."""
     path = tmp_path / "metrics.db"
     with closing(sqlite3.connect(path)) as first, closing(sqlite3.connect(path, timeout=0)) as second:
         first.execute("BEGIN EXCLUSIVE")

@@ -1,4 +1,4 @@
-"""A crash matrix: the service is killed at every step, run again, and the partner's holdings compared row for row."""
+"""A crash matrix: the service is killed at every step and run again, and the partner's rows are compared one by one."""
 
 import json
 import os
@@ -40,7 +40,7 @@ FOLDER = [
 
 @pytest.fixture
 def workspace(tmp_path, good_csv):
-    """A function that makes a workspace with a file in its inbox, for a place to deliver to."""
+    """A function that makes a workspace with a file in its inbox, for a destination."""
     root = tmp_path / "w"
 
     def build(place):
@@ -59,7 +59,7 @@ def workspace(tmp_path, good_csv):
 
 
 def die(root, at, level):
-    """Run until the step where it dies; that it did is part of the promise, or the matrix would test nothing."""
+    """Run until the service dies at a step, and check that it died there."""
     child = subprocess.run(
         [sys.executable, str(CRASHING), str(root), NOW.isoformat(), str(level)],
         check=False, env={**os.environ, "MILEPOST_DIE_AT": at}, capture_output=True, text=True, timeout=60,
@@ -68,18 +68,18 @@ def die(root, at, level):
 
 
 def run(root, level, now):
-    """What the next run does, to its end."""
+    """Run the service to its end."""
     with closing(SpoolRecorder(root / "var" / "spool" / "live")) as recorder:
         return list(run_inbox(load_workspace(root), None, level, lambda: now, recorder, "0"))
 
 
 def expected():
-    """The flights that are due: all but the one that is broken."""
+    """The flights to be delivered: all but the invalid one."""
     return [f"UA{n}" for n in range(1, ROWS + 1) if n != BAD]
 
 
 def account(root):
-    """The account of the only exchange, and what still waits."""
+    """The account of the only exchange, and its unconfirmed requests."""
     ledger = open_ledger(root / "var" / "ledger.db")
     from poc.ledger.queries import exchange_totals
 
@@ -91,8 +91,8 @@ def account(root):
 
 
 @pytest.mark.parametrize("at", WITH_KEYS)
-def test_a_partner_with_keys_holds_every_row_once(workspace, start_partner, at):
-    """Wherever the service dies, its next run ends with all rows held once, and the account balances."""
+def test_a_partner_with_keys_gets_every_row_once(workspace, start_partner, at):
+    """Wherever the service dies, after the next run the partner has all rows once, and the account balances."""
     partner = start_partner()
     root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = true')
     die(root, at, 4)
@@ -104,8 +104,8 @@ def test_a_partner_with_keys_holds_every_row_once(workspace, start_partner, at):
 
 
 @pytest.mark.parametrize("at", WITHOUT_KEYS)
-def test_a_partner_without_keys_holds_no_row_twice(workspace, start_partner, at):
-    """Wherever the service dies, no row is held twice, and each that is not held is listed as ambiguous."""
+def test_a_partner_without_keys_gets_no_row_twice(workspace, start_partner, at):
+    """Wherever the service dies, the partner has no row twice, and each missing row is listed as ambiguous."""
     partner = start_partner({"ignores_keys": ["UA"]})
     root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = false')
     die(root, at, 4)
@@ -122,7 +122,7 @@ def test_a_partner_without_keys_holds_no_row_twice(workspace, start_partner, at)
 @pytest.mark.parametrize("taken", [False, True], ids=["left there", "taken away"])
 @pytest.mark.parametrize("at", FOLDER)
 def test_a_folder_gets_every_file_once(workspace, tmp_path, at, taken):
-    """Wherever the service dies, the folder is handed one whole file once, also when somebody takes it at once."""
+    """Wherever the service dies, the folder gets one whole file once, also when it is taken at once."""
     folder = tmp_path / "partner"
     folder.mkdir()
     root = workspace(f'folder = "{folder}"')

@@ -1,4 +1,4 @@
-"""What a running service does by itself, where a database is in the way."""
+"""The background jobs of a running service while a database is busy or damaged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from milepost.serve import RETRY_BUSY_S, reporting_errors
 
 @pytest.fixture
 def held(tmp_path):
-    """A database that another program holds, and a function that writes to it without waiting."""
+    """A database locked by another program, and a function that writes to it without waiting."""
     path = tmp_path / "metrics.db"
     with closing(sqlite3.connect(path)) as other:
         other.execute("CREATE TABLE t (x)")
@@ -26,7 +26,7 @@ def held(tmp_path):
 
 
 def test_a_database_in_use_is_one_line(held, capsys):
-    """No traceback: the line says that another program has it, and the job has its next turn."""
+    """Without a traceback, a line says that another program uses it, and the job has its next turn."""
     _, write = held
     reporting_errors(write)()
     said = capsys.readouterr().err
@@ -36,7 +36,7 @@ def test_a_database_in_use_is_one_line(held, capsys):
 
 
 def test_a_damaged_database_is_one_line(tmp_path, capsys):
-    """It is said once, and not tried again a minute later: waiting mends nothing."""
+    """It is reported once and not repeated after a minute, as waiting does not help."""
     path = tmp_path / "metrics.db"
     path.write_bytes(b"not a database" * 100)
 
@@ -48,8 +48,8 @@ def test_a_damaged_database_is_one_line(tmp_path, capsys):
     assert capsys.readouterr().err.endswith("file is not a database; restore a copy of it\n")
 
 
-def test_a_busy_judge_is_tried_again_in_a_minute(held, capsys):
-    """Not on the next day: twice in vain, and then it writes."""
+def test_a_busy_judge_is_repeated_after_a_minute(held, capsys):
+    """The job is repeated after a minute, not on the next day, until it succeeds."""
     other, write = held
     pauses = []
 
@@ -64,14 +64,14 @@ def test_a_busy_judge_is_tried_again_in_a_minute(held, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
-def test_who_is_told_to_stop_tries_no_more(held, capsys):
+def test_a_stop_ends_the_repetition(held, capsys):
     """A signal ends the waiting."""
     _, write = held
     reporting_errors(write, lambda _: True)()
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_what_nobody_foresaw_is_not_hidden():
-    """An error without an exit code is a fault of ours, and shows as one."""
+def test_an_unexpected_error_is_not_hidden():
+    """An error without an exit code is raised with its traceback."""
     with pytest.raises(ZeroDivisionError):
         reporting_errors(lambda: 1 / 0)()

@@ -121,7 +121,7 @@ class Trap:
 
 
 def balanced(path):
-    """Every account in the ledger adds up, and what waits is what stands in the outbox."""
+    """Check that every account in the ledger adds up, and that pending rows are those in the outbox."""
     with closing(sqlite3.connect(path)) as ledger:
         counts = " + ".join(f"rows_{name}" for name in OUTCOMES)
         wrong = ledger.execute(f"SELECT * FROM exchange WHERE rows_in != {counts}").fetchall()
@@ -303,7 +303,7 @@ ACTION = st.tuples(st.sampled_from(["run", "run", "run", "mend", "again"]), TROU
 
 
 def live(service, files, actions):
-    """Hand the files in, and do what is drawn."""
+    """Hand the files in, and do the drawn actions."""
     for number, (rows, bad) in enumerate(files, 1):
         service.hand_in(f"{number}.csv", text_of(number, rows, bad))
     for turn, (what, trouble) in enumerate(actions):
@@ -341,8 +341,8 @@ BUDGET = {
     early=st.booleans(),
     inline_bytes=st.sampled_from([50, 1 << 20]),
 )
-def test_with_keys_every_row_is_held_once_in_the_end(house, files, actions, level, early, inline_bytes):
-    """Once the faults end and a person has mended what was set aside, the partner holds each row exactly once."""
+def test_with_keys_the_partner_gets_every_row_once(house, files, actions, level, early, inline_bytes):
+    """Once the faults end and the rejected rows are corrected, the partner has each row exactly once."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
         service = Service(Path(folder) / "w", house, level, keys=True, early=early)
@@ -373,8 +373,8 @@ def test_with_keys_every_row_is_held_once_in_the_end(house, files, actions, leve
     early=st.booleans(),
     inline_bytes=st.sampled_from([50, 1 << 20]),
 )
-def test_without_keys_no_row_is_held_twice(house, files, actions, level, early, inline_bytes):
-    """Nothing is sent that may have arrived, and each row that is not held waits where a person can see it."""
+def test_without_keys_the_partner_gets_no_row_twice(house, files, actions, level, early, inline_bytes):
+    """No row that may have arrived is sent again, and each missing row waits where a person can see it."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
         service = Service(Path(folder) / "w", house, level, keys=False, early=early)

@@ -1,4 +1,4 @@
-"""The ledger keeps what it was told, and says so when it cannot."""
+"""The ledger stores exchanges durably, and reports clearly when it cannot."""
 
 import sqlite3
 
@@ -14,12 +14,12 @@ FILE = ("UA", "flights", "a.csv", "ab" * 32)
 
 @pytest.fixture
 def path(tmp_path):
-    """Where the ledger of a test lies."""
+    """The path of the ledger."""
     return tmp_path / "ledger.db"
 
 
-def test_an_exchange_is_found_again_by_its_bytes(path):
-    """After a restart, the same bytes are known by the name they first came as, and by how they ended."""
+def test_an_exchange_is_found_by_its_digest(path):
+    """After a restart the same bytes have the entry of their first name, with its outcome."""
     ledger = open_ledger(path)
     entry = ledger.find(*FILE)
     assert (entry.attempt, entry.outcome) == (1, "")
@@ -33,8 +33,8 @@ def test_an_exchange_is_found_again_by_its_bytes(path):
     ledger.close()
 
 
-def test_what_was_not_sealed_is_not_there(path):
-    """An entry that was made and not committed is gone with its process."""
+def test_uncommitted_changes_are_lost_on_close(path):
+    """An entry that was written and not committed is gone with its process."""
     ledger = open_ledger(path)
     ledger.record_attempt(ledger.find(*FILE), 10, 1)
     ledger.close()
@@ -44,31 +44,31 @@ def test_what_was_not_sealed_is_not_there(path):
 
 
 def test_the_same_bytes_for_another_feed_are_another_exchange(path):
-    """A file is known within its feed."""
+    """A file is identified within its feed."""
     ledger = open_ledger(path)
     one, other = ledger.find(*FILE), ledger.find("AA", *FILE[1:])
     assert one.exchange_id != other.exchange_id
     ledger.close()
 
 
-def test_every_commit_is_on_the_disk(path):
-    """The ledger writes ahead and waits for the disk, so that a power cut takes back nothing that was told."""
+def test_every_commit_waits_for_the_disk(path):
+    """The ledger uses a write-ahead log and waits for the disk, so that a power cut loses no commit."""
     ledger = open_ledger(path)
     read = [ledger.connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous")]
     assert read == ["wal", 2]
     ledger.close()
 
 
-def test_a_file_that_is_no_database_is_left_alone(path):
-    """Something else in the ledger's place is named, and not written over."""
+def test_a_file_that_is_no_database_is_not_changed(path):
+    """Another file at the ledger's path is an error, and stays as it is."""
     path.write_bytes(b"this is a letter" * 100)
     with pytest.raises(LedgerDamaged, match=r"ledger\.db: file is not a database"):
         open_ledger(path)
     assert path.read_bytes() == b"this is a letter" * 100
 
 
-def test_another_programs_database_is_left_alone(path):
-    """A SQLite file with other tables is named and not added to."""
+def test_another_programs_database_is_not_changed(path):
+    """A SQLite file with other tables is an error, and stays as it is."""
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE letters (text)")
     connection.close()
@@ -76,8 +76,8 @@ def test_another_programs_database_is_left_alone(path):
         open_ledger(path)
 
 
-def test_a_ledger_of_a_newer_release_is_left_alone(path):
-    """A higher version is refused with both versions named."""
+def test_a_ledger_of_a_newer_release_is_refused(path):
+    """A higher version is an error that names both versions."""
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
@@ -85,8 +85,8 @@ def test_a_ledger_of_a_newer_release_is_left_alone(path):
         open_ledger(path)
 
 
-def test_a_locked_ledger_is_for_later(path, monkeypatch):
-    """While another program writes, the caller is told to come again."""
+def test_a_locked_ledger_is_tried_later(path, monkeypatch):
+    """While another program writes, the error says to try again later."""
     monkeypatch.setattr("poc.ledger.ledger.LOCK_TIMEOUT_S", 0.05)
     ledger = open_ledger(path)
     other = sqlite3.connect(path, isolation_level=None)
@@ -101,8 +101,8 @@ def test_a_locked_ledger_is_for_later(path, monkeypatch):
     ledger.close()
 
 
-def test_a_ledger_of_the_first_release_is_brought_up_to_date(path):
-    """What version 1 wrote is there after an update, and nothing of it is asked for again."""
+def test_a_ledger_of_version_1_is_upgraded(path):
+    """The entries of version 1 are there after the upgrade, and none of them is due."""
     outcomes = ("in", "delivered", "quarantined", "filtered", "duplicate", "refused", "failed", "due", "ambiguous")
     counts = "".join(f", rows_{name} INTEGER DEFAULT 0 NOT NULL" for name in outcomes)
     with sqlite3.connect(path) as connection:

@@ -1,4 +1,4 @@
-"""The practice partner does what its plan says, seen over real HTTP."""
+"""The practice partner follows its plan of faults, over real HTTP."""
 
 import http.client
 import json
@@ -15,12 +15,12 @@ BODY = b'{"flight":"UA1"}\n' * 2000  # larger than one read, so that a reset can
 
 
 def plan(fault):
-    """The first send of the first slot of one file goes wrong."""
+    """A fault for the first send of the first slot of one file."""
     return {"faults": {"UA/flights/a.csv": {"0": {"1": fault}}}}
 
 
 def send(partner, namespace="n", file="a.csv", slot="0", timeout=5.0):
-    """One delivery, as both sides send it."""
+    """Send one delivery, as monolith and service do."""
     headers = {"Milepost-File": file, "Milepost-Slot": slot}
     return requests.post(f"{partner.url}/{namespace}/UA/flights", BODY, headers=headers, timeout=timeout)
 
@@ -29,7 +29,7 @@ def send(partner, namespace="n", file="a.csv", slot="0", timeout=5.0):
     ("fault", "status", "wait"), [("unavailable", 503, False), ("wait-seconds", 429, True), ("wait-date", 429, True)]
 )
 def test_a_planned_answer_comes_once(start_partner, fault, status, wait):
-    """The first send is answered as planned and not kept; the second is taken."""
+    """The first send gets the planned answer and is not stored; the second is accepted."""
     partner = start_partner(plan(fault))
     answer = send(partner)
     assert answer.status_code == status
@@ -40,8 +40,8 @@ def test_a_planned_answer_comes_once(start_partner, fault, status, wait):
     assert len(partner.held("n")) == 2000
 
 
-def test_a_reset_breaks_the_connection_and_keeps_nothing(start_partner):
-    """The sender sees a broken connection, and the next send is the second one."""
+def test_a_reset_breaks_the_connection_and_stores_nothing(start_partner):
+    """The sender sees a broken connection, and the next send counts as the second one."""
     partner = start_partner(plan("reset"))
     with pytest.raises(requests.ConnectionError):
         send(partner)
@@ -50,15 +50,15 @@ def test_a_reset_breaks_the_connection_and_keeps_nothing(start_partner):
 
 
 def test_a_reset_reaches_a_small_body_too(start_partner):
-    """A body that comes in with its head in one piece is reset all the same."""
+    """A body that arrives with its head in one packet is reset as well."""
     partner = start_partner(plan("reset"))
     with pytest.raises(requests.ConnectionError):
         requests.post(f"{partner.url}/n/UA/flights", b"{}\n", headers={"Milepost-File": "a.csv"}, timeout=5)
     assert partner.held("n") == []
 
 
-def test_resets_never_answer_and_never_spill_over(start_partner):
-    """Of many planned resets, small bodies on kept connections, each breaks its own request and no other."""
+def test_each_reset_breaks_only_its_own_request(start_partner):
+    """Of many planned resets, small bodies on open connections, each breaks its own request only."""
     slots = {str(slot): {"1": "reset"} for slot in range(40)}
     partner = start_partner({"faults": {"UA/flights/a.csv": slots}})
     with requests.Session() as session:
@@ -71,7 +71,7 @@ def test_resets_never_answer_and_never_spill_over(start_partner):
 
 
 def test_a_name_that_is_no_plain_name_is_refused(start_partner):
-    """Nothing is ever kept outside the partner's folder."""
+    """Nothing is ever stored outside the partner's folder."""
     partner = start_partner()
     for path in ("/../../escaped", "/n/..%2f..%2fescaped/flights", "/n/%00/flights", "/n/.hidden/flights"):
         connection = http.client.HTTPConnection(partner.url.removeprefix("http://"), timeout=5)
@@ -81,8 +81,8 @@ def test_a_name_that_is_no_plain_name_is_refused(start_partner):
     assert not partner.keep.exists()
 
 
-def test_a_lost_answer_keeps_the_records(start_partner):
-    """The sender gets no answer, yet the partner holds what was sent."""
+def test_a_lost_answer_stores_the_records(start_partner):
+    """The sender gets no answer, and the partner has stored the body."""
     partner = start_partner(plan("answer-lost"))
     with pytest.raises(requests.ConnectionError):
         send(partner)
@@ -90,7 +90,7 @@ def test_a_lost_answer_keeps_the_records(start_partner):
 
 
 def test_a_hang_lasts_until_the_sender_gives_up(start_partner):
-    """The sender's time-out ends the wait, nothing is kept, and the partner goes on."""
+    """The sender's time-out ends the wait, nothing is stored, and the partner keeps running."""
     partner = start_partner(plan("hang"))
     began = time.monotonic()
     with pytest.raises(requests.ReadTimeout):
@@ -100,16 +100,16 @@ def test_a_hang_lasts_until_the_sender_gives_up(start_partner):
     assert len(partner.held("n")) == 2000
 
 
-def test_namespaces_are_counted_apart(start_partner):
-    """A send of one subject does not use up the fault that another is to meet."""
+def test_namespaces_are_counted_separately(start_partner):
+    """A send of one subject does not use up the fault planned for another."""
     partner = start_partner(plan("unavailable"))
     assert send(partner, "one").status_code == 503
     assert send(partner, "two").status_code == 503
     assert send(partner, "one").ok
 
 
-def test_a_partner_that_is_down_takes_nothing_that_day(start_partner):
-    """On its day every send is refused, whatever the plan has for the slot; the day after it takes."""
+def test_a_partner_that_is_down_accepts_nothing_that_day(start_partner):
+    """On its day every send is refused, whatever the plan has for the slot; on the next day it accepts."""
     partner = start_partner({"down": {"UA": ["2013-03-05"]}})
     partner.today("2013-03-05")
     assert [send(partner).status_code for _ in range(3)] == [503, 503, 503]
@@ -118,7 +118,7 @@ def test_a_partner_that_is_down_takes_nothing_that_day(start_partner):
 
 
 def test_a_connection_is_kept_alive(start_partner):
-    """Deliveries of one session go over one connection, refused ones included."""
+    """Deliveries of one session use one connection, also after a refusal."""
     partner = start_partner(plan("unavailable"))
     with requests.Session() as session:
         url = f"{partner.url}/n/UA/flights"
@@ -130,8 +130,8 @@ def test_a_connection_is_kept_alive(start_partner):
         assert len(set(kept)) == 1
 
 
-def test_another_address_is_told_where_to_deliver(start_partner):
-    """A path or method that is no delivery gets a 404 that says what is."""
+def test_another_path_is_answered_404(start_partner):
+    """A path or method that is not a delivery is answered 404 with the right path."""
     partner = start_partner()
     answer = requests.get(f"{partner.url}/", timeout=5)
     assert answer.status_code == 404
@@ -139,20 +139,20 @@ def test_another_address_is_told_where_to_deliver(start_partner):
 
 
 def keyed(partner, key, body=BODY, slot="0", to="UA", **headers):
-    """One delivery with a key."""
+    """Send one delivery with a key."""
     told = {"Milepost-File": "a.csv", "Milepost-Slot": slot, "Idempotency-Key": key, **headers}
     return requests.post(f"{partner.url}/n/{to}/flights", body, headers=told, timeout=5)
 
 
-def test_a_key_is_held_once(start_partner):
-    """The same key with the same body is taken as done; another key is another delivery."""
+def test_a_key_is_stored_once(start_partner):
+    """The same key with the same body is answered as done; another key is another delivery."""
     partner = start_partner()
     assert [keyed(partner, key).status_code for key in ('"k1"', '"k1"', "k1", '"k2"')] == [200] * 4
     assert len(partner.held("n")) == 2 * 2000
 
 
 def test_a_key_with_another_body_is_refused(start_partner):
-    """A sender that mixes its keys up is told so, and nothing more is held."""
+    """A key with another body is answered 422, and nothing more is stored."""
     partner = start_partner()
     assert keyed(partner, '"k"').ok
     for other in (BODY[:-1], BODY + b"{}\n", BODY.replace(b"UA1", b"UA2")):
@@ -163,13 +163,13 @@ def test_a_key_with_another_body_is_refused(start_partner):
 
 
 @pytest.mark.parametrize("key", ["", '"no end', "a b", '""', "x" * 256, '"é"'.encode()])
-def test_a_key_that_is_no_key_is_refused_or_none(start_partner, key):
+def test_an_invalid_key_is_refused(start_partner, key):
     """A malformed key is a bad request; an empty header is no key."""
     partner = start_partner()
     assert keyed(partner, key).status_code == (400 if key else 200)
 
 
-def test_keys_are_known_per_place(start_partner):
+def test_keys_are_known_per_partner(start_partner):
     """The same key at another partner is another delivery."""
     partner = start_partner()
     assert keyed(partner, '"k"').ok
@@ -178,7 +178,7 @@ def test_keys_are_known_per_place(start_partner):
 
 
 def test_a_partner_may_ignore_keys(start_partner):
-    """By plan, a partner holds what comes as often as it comes."""
+    """By plan, a partner stores each delivery as often as it is sent."""
     partner = start_partner({"ignores_keys": ["UA"]})
     for to in ("UA", "UA", "AA", "AA"):
         assert keyed(partner, '"k"', to=to).ok
@@ -186,8 +186,8 @@ def test_a_partner_may_ignore_keys(start_partner):
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "wait-seconds", "error", "gone", "bad-request", "reset"])
-def test_a_refused_request_leaves_no_trace_of_its_key(start_partner, fault):
-    """The key of what was refused can come again, even with another body."""
+def test_a_refused_request_leaves_its_key_unused(start_partner, fault):
+    """The key of a refused request can be sent again, even with another body."""
     partner = start_partner(plan(fault))
     if fault == "reset":
         with pytest.raises(requests.ConnectionError):
@@ -199,7 +199,7 @@ def test_a_refused_request_leaves_no_trace_of_its_key(start_partner, fault):
 
 
 def test_a_lost_answer_and_its_key_end_in_one_copy(start_partner):
-    """What is sent again after its answer was lost is taken as done."""
+    """A request that is sent again after a lost answer is answered as done."""
     partner = start_partner(plan("answer-lost"))
     with pytest.raises(requests.ConnectionError):
         keyed(partner, '"k"')
@@ -207,8 +207,8 @@ def test_a_lost_answer_and_its_key_end_in_one_copy(start_partner):
     assert len(partner.held("n")) == 2000
 
 
-def test_a_killed_sender_finds_its_key_held(start_partner):
-    """The body of a sender that is killed stays held once when the next one sends it again."""
+def test_a_killed_sender_finds_its_key_stored(start_partner):
+    """The body of a killed sender is stored once when the next sender sends it again."""
     partner = start_partner(plan("kill"))
     mark = partner.keep / "n" / "under-way"
     headers = {"Milepost-File": "a.csv", "Idempotency-Key": '"k"'}
@@ -220,8 +220,8 @@ def test_a_killed_sender_finds_its_key_held(start_partner):
     assert len(partner.held("n")) == 2000
 
 
-def test_keys_outlive_the_double(tmp_path):
-    """A double started again on what it kept knows the keys it has seen, and tells other bodies apart."""
+def test_keys_survive_a_restart(tmp_path):
+    """A partner restarted on its folder knows the keys it has seen, and refuses other bodies."""
     for body, status in ((BODY, 200), (BODY, 200), (b"{}\n", 422)):
         command = [sys.executable, "-m", "poc.practice_partner", "--keep", str(tmp_path)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as double:
@@ -232,8 +232,8 @@ def test_keys_outlive_the_double(tmp_path):
     assert (tmp_path / "n" / "UA" / "flights.jsonl").read_bytes() == BODY
 
 
-def test_the_wait_is_as_planned_and_by_the_senders_time(start_partner):
-    """The date form counts from the sender's own time, which in a replay is long past."""
+def test_retry_after_counts_from_the_senders_time(start_partner):
+    """The date form counts from the sender's `Date`, which in a replay is long past."""
     faults = {"0": {"1": "wait-seconds", "2": "wait-date", "3": "wait-date"}}
     partner = start_partner({"faults": {"UA/flights/a.csv": faults}, "wait_s": 90})
     assert keyed(partner, '"k"').headers["Retry-After"] == "90"
@@ -244,16 +244,16 @@ def test_the_wait_is_as_planned_and_by_the_senders_time(start_partner):
 
 
 @pytest.mark.parametrize(("fault", "status"), [("error", 500), ("gone", 410), ("bad-request", 400)])
-def test_a_planned_refusal_says_what_it_is(start_partner, fault, status):
-    """Each has its status and problem+json, and holds nothing."""
+def test_a_planned_error_is_problem_json(start_partner, fault, status):
+    """Each error has its status and problem+json, and stores nothing."""
     partner = start_partner(plan(fault))
     answer = send(partner)
     assert (answer.status_code, answer.json()["status"]) == (status, status)
     assert partner.held("n") == []
 
 
-def test_csv_is_held_as_it_comes(start_partner):
-    """A CSV body goes into a file of its own, byte for byte."""
+def test_csv_is_stored_unchanged(start_partner):
+    """A CSV body is stored in a file of its own, byte for byte."""
     partner = start_partner()
     body = b'flight,tail\r\nUA1,"a""b"\r\n'
     headers = {"Content-Type": "text/csv; charset=utf-8"}

@@ -1,4 +1,4 @@
-"""Rows that break the contract are set aside, kept as they came, and can be mended and sent."""
+"""Quarantine from the check to the replay: rejected rows are stored as they came, edited, and sent once."""
 
 import gzip
 from dataclasses import replace
@@ -23,7 +23,7 @@ NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 
 
 def rows(receipt):
-    """The account without its zeros."""
+    """The account without zeros."""
     return {name: count for name, count in receipt.account.as_dict().items() if count}
 
 
@@ -39,7 +39,7 @@ def spoil(path, *pairs):
 
 @pytest.fixture
 def broken(good_csv, tmp_path):
-    """Forty flights of which three are broken: row 5 twice over, row 7 too short, row 9 with the key of row 8."""
+    """Forty flights with three invalid rows: 5 in two ways, 7 too short, 9 with the key of row 8."""
     path = good_csv(tmp_path / "a.csv", 40)
     return spoil(
         path,
@@ -50,8 +50,8 @@ def broken(good_csv, tmp_path):
 
 
 @pytest.mark.parametrize("level", [2, 3, 4])
-def test_good_rows_go_on_and_bad_ones_are_kept(start_partner, make_prepared, ledger, broken, level):
-    """Every good row arrives, each bad row is kept byte for byte with all that is wrong with it."""
+def test_valid_rows_are_sent_and_rejected_ones_stored(start_partner, make_prepared, ledger, broken, level):
+    """Every valid row arrives; each rejected row is stored byte for byte with all its findings."""
     partner = start_partner()
     receipt = exchange(make_prepared(partner.url, level=level), broken, NOW, ledger)
     assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 37, "quarantined": 3})
@@ -69,7 +69,7 @@ def test_good_rows_go_on_and_bad_ones_are_kept(start_partner, make_prepared, led
 
 @pytest.mark.parametrize("level", [2, 4])
 def test_a_file_over_its_budget_is_refused_whole(start_partner, make_prepared, ledger, broken, level):
-    """With more bad rows than the budget allows, nothing of the file reaches the partner, and nothing is kept."""
+    """With more rejected rows than the budget, nothing of the file is sent or stored."""
     partner = start_partner()
     prepared = make_prepared(partner.url, level=level, budget={"share": 0.05, "rows": 2})
     receipt = exchange(prepared, broken, NOW, ledger)
@@ -83,8 +83,8 @@ def test_a_file_over_its_budget_is_refused_whole(start_partner, make_prepared, l
     assert list(QuarantineStore(ledger, find_by_prefix(ledger, receipt.exchange_id)).rows()) == []
 
 
-def test_a_drifted_header_is_named_once(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """A renamed column refuses the file with one sentence, not with an error a row."""
+def test_a_drifted_header_has_one_finding(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """A renamed column refuses the file with one sentence, not with an error per row."""
     path = spoil(good_csv(tmp_path / "a.csv", 30), ("tailnum", "tail_number"))
     receipt = exchange(make_prepared(start_partner().url), path, NOW, ledger)
     assert (receipt.outcome, len(receipt.findings), rows(receipt)) == ("refused", 1, {"in": 30, "refused": 30})
@@ -93,7 +93,7 @@ def test_a_drifted_header_is_named_once(start_partner, make_prepared, ledger, go
 
 
 def test_a_drifted_file_can_wait_in_quarantine(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """With on_drift = quarantine all rows are kept, and the drift is told once."""
+    """With on_drift = quarantine all rows are stored, and the drift is reported once."""
     path = spoil(good_csv(tmp_path / "a.csv", 30), ("tailnum", "tail_number"))
     receipt = exchange(make_prepared(start_partner().url, on_drift="quarantine"), path, NOW, ledger)
     assert (receipt.outcome, len(receipt.findings), rows(receipt)) == ("done", 1, {"in": 30, "quarantined": 30})
@@ -101,7 +101,7 @@ def test_a_drifted_file_can_wait_in_quarantine(start_partner, make_prepared, led
 
 
 def test_an_extra_column_can_be_accepted(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """With on_drift = accept-extra a new column is read over and noted; the rows are delivered."""
+    """With on_drift = accept-extra a new column is skipped and noted; the rows are delivered."""
     path = good_csv(tmp_path / "a.csv", 3)
     path.write_text("\n".join(f"{line},x" for line in path.read_text().split("\n")[:-1]) + "\n")
     receipt = exchange(make_prepared(start_partner().url, on_drift="accept-extra"), path, NOW, ledger)
@@ -109,8 +109,8 @@ def test_an_extra_column_can_be_accepted(start_partner, make_prepared, ledger, g
     assert [finding.code for finding in receipt.findings] == ["extra-label"]
 
 
-def test_a_key_that_stands_again_batches_later_is_found(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """A row whose key stood thousands of rows before is set aside, and its first is delivered."""
+def test_a_duplicate_key_in_a_later_batch_is_found(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """A row with the key of a row thousands of rows before is rejected, and the first one is delivered."""
     partner = start_partner()
     path = spoil(good_csv(tmp_path / "a.csv", 2000), (",UA,1999,", ",UA,3,"))
     receipt = exchange(make_prepared(partner.url, block_bytes=20_000), path, NOW, ledger)
@@ -118,8 +118,8 @@ def test_a_key_that_stands_again_batches_later_is_found(start_partner, make_prep
     assert len({record["flight"] for record in partner.held("n")}) == 1999
 
 
-def test_mended_rows_are_sent_once(start_partner, make_prepared, ledger, broken):
-    """Rows that were exported, edited and replayed arrive; replayed again they are refused."""
+def test_edited_rows_are_sent_once(start_partner, make_prepared, ledger, broken):
+    """Rows that were exported, edited and replayed arrive; replaying them again is refused."""
     partner = start_partner()
     prepared = make_prepared(partner.url)
     first = exchange(prepared, broken, NOW, ledger)
@@ -138,8 +138,8 @@ def test_mended_rows_are_sent_once(start_partner, make_prepared, ledger, broken)
         replay(prepared, find_by_prefix(ledger, entry.exchange_id), broken, edits, ledger, NOW)
 
 
-def test_an_edit_that_takes_the_key_of_a_good_row_stays(start_partner, make_prepared, ledger, broken):
-    """A replayed row is compared with all rows of its file, so that no key arrives twice."""
+def test_an_edit_with_the_key_of_a_delivered_row_stays(start_partner, make_prepared, ledger, broken):
+    """A replayed row is compared with all rows of its file, so that no key is delivered twice."""
     partner = start_partner()
     prepared = make_prepared(partner.url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
@@ -157,8 +157,8 @@ def test_an_edit_that_takes_the_key_of_a_good_row_stays(start_partner, make_prep
         ({5: b""}, "row 5: 0 rows instead of one"),
     ],
 )
-def test_an_edit_that_is_no_row_is_refused(start_partner, make_prepared, ledger, broken, edited, said):
-    """What cannot be one row of the file is told before anything changes."""
+def test_an_edit_that_is_not_one_row_is_refused(start_partner, make_prepared, ledger, broken, edited, said):
+    """A text that is not one row of the file is an error before anything changes."""
     prepared = make_prepared(start_partner().url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match=said):
@@ -166,7 +166,7 @@ def test_an_edit_that_is_no_row_is_refused(start_partner, make_prepared, ledger,
 
 
 def test_a_text_that_is_no_export_is_refused(start_partner, make_prepared, ledger, broken):
-    """A file of plain rows, or of another exchange, is not taken for an export."""
+    """A file of plain rows, or an export of another exchange, is an error."""
     entry = find_by_prefix(ledger, exchange(make_prepared(start_partner().url), broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match="not an export"):
         read_export(b"2013,1,1\n", entry)
@@ -175,7 +175,7 @@ def test_a_text_that_is_no_export_is_refused(start_partner, make_prepared, ledge
 
 
 def test_a_discarded_row_stays_in_the_account(start_partner, make_prepared, ledger, broken):
-    """A row that was given up is quarantined for good, with the reason, and cannot be replayed."""
+    """A discarded row stays quarantined, with the reason, and cannot be replayed."""
     prepared = make_prepared(start_partner().url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     QuarantineStore(ledger, entry).discard([5], "a test flight")
@@ -187,8 +187,8 @@ def test_a_discarded_row_stays_in_the_account(start_partner, make_prepared, ledg
         replay(prepared, entry, broken, {5: b"x"}, ledger, NOW)
 
 
-def test_edits_that_would_run_together_stay_apart(start_partner, make_prepared, ledger, broken):
-    """Rows whose quotes would make one row of two are read each for itself: both stay, and the account adds up."""
+def test_edits_with_open_quotes_are_read_separately(start_partner, make_prepared, ledger, broken):
+    """Rows whose quotes would join two rows are read one by one: both stay, and the account adds up."""
     partner = start_partner()
     prepared = make_prepared(partner.url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
@@ -203,7 +203,7 @@ def test_edits_that_would_run_together_stay_apart(start_partner, make_prepared, 
 
 
 def test_a_row_over_two_lines_is_one_row(start_partner, make_prepared, ledger, broken):
-    """An edit may span lines where the feed's quotes allow it: what is wrong with its value is found, not its form."""
+    """An edit may span lines where the feed's quotes allow it: its value is checked as one row."""
     prepared = make_prepared(start_partner().url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1").replace(b"N14228", b'"N14\n228"')
@@ -217,7 +217,7 @@ def test_a_row_over_two_lines_is_one_row(start_partner, make_prepared, ledger, b
 def test_keys_of_delivered_rows_count_under_a_stricter_contract(
     start_partner, make_prepared, ledger, broken, tmp_path, compression
 ):
-    """A delivered row holds its key even where the contract of today finds it bad, so no key is sent twice."""
+    """A delivered row keeps its key even where the current contract rejects it, so that no key is sent twice."""
     partner = start_partner()
     path = tmp_path / "sent"
     path.write_bytes(gzip.compress(broken.read_bytes()) if compression == "gzip" else broken.read_bytes())
@@ -242,23 +242,23 @@ def test_keys_of_delivered_rows_count_under_a_stricter_contract(
 
 
 def with_rule(contract, rule):
-    """A contract that asks one thing more of departures."""
+    """A contract with one more constraint on departures."""
     columns = (replace(one, constraints=(rule,)) if one.name == "dep_time" else one for one in contract.columns)
     return replace(contract, columns=tuple(columns))
 
 
 def stricter(contract):
-    """A contract under which no row that was delivered is good: none departs at 517."""
+    """A contract that rejects every delivered row: none departs at 517."""
     return with_rule(contract, CompiledConstraint("is 517", pl.col("dep_time") == 517, lambda _: False))
 
 
 def never(contract):
-    """A contract under which no row is good."""
+    """A contract that rejects every row."""
     return with_rule(contract, CompiledConstraint("is there", pl.col("dep_time").is_not_null(), lambda _: False))
 
 
 def test_two_edits_with_one_key_send_it_once(start_partner, make_prepared, ledger, broken):
-    """Of two rows tried together that have one key, the earlier is sent; where that was delivered before, neither."""
+    """Of two replayed rows with one key the earlier is sent; if the key was delivered before, neither."""
     prepared = make_prepared(start_partner().url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     lines = broken.read_bytes().split(b"\n")
@@ -270,8 +270,8 @@ def test_two_edits_with_one_key_send_it_once(start_partner, make_prepared, ledge
     assert (done.replayed_rows, [bad.row for bad in done.still_rejected]) == ((5,), [7])
 
 
-def test_a_feed_that_is_read_otherwise_now_is_refused(start_partner, make_prepared, ledger, broken):
-    """When the file has other rows as its feed is declared now, keys cannot be compared, and nothing leaves."""
+def test_a_replay_under_another_dialect_is_refused(start_partner, make_prepared, ledger, broken):
+    """Where the current settings give the file other rows, keys cannot be compared, and nothing is sent."""
     prepared = make_prepared(start_partner().url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
@@ -285,7 +285,7 @@ def test_a_feed_that_is_read_otherwise_now_is_refused(start_partner, make_prepar
 
 
 def test_the_head_of_a_file_is_read_once(start_partner, make_prepared, ledger, broken):
-    """However many rows are tried, the source's head is read one time."""
+    """However many rows are replayed, the file's head is read once."""
     prepared = make_prepared(start_partner().url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     read = []
@@ -299,8 +299,8 @@ def test_the_head_of_a_file_is_read_once(start_partner, make_prepared, ledger, b
     assert read == [1]
 
 
-def test_rows_set_aside_are_read_in_pieces(ledger):
-    """Rows beyond one piece come too, in the order of their numbers, and a change meanwhile disturbs nobody."""
+def test_quarantined_rows_are_read_in_chunks(ledger):
+    """Rows beyond one chunk come in the order of their numbers, also when rows change meanwhile."""
     entry = ledger.find("UA", "flights", "a.csv", "0" * 64)
     ledger.record_attempt(entry, 1, 1)
     quarantine = QuarantineStore(ledger, entry)
@@ -316,8 +316,8 @@ ENTRY = ExchangeRecord("0123456789abcdef", "UA", "flights", "a.csv", "0" * 64)
 
 
 @given(st.lists(st.binary() | st.sampled_from([b"", b"a\r", b"a\n", b"\r\n", b"#milepost 12 row 3: x\n", b"\x0a\x00"])))
-def test_an_export_read_back_gives_the_very_bytes(originals):
-    """Whatever bytes rows have, line ends and marks of other exchanges among them, an unedited export keeps them."""
+def test_an_export_keeps_every_byte(originals):
+    """Whatever bytes rows have, with line ends and marks of other exchanges, an unedited export keeps them."""
     held = [
         QuarantinedRow(
             row, "held", (Finding(row, "c", "f", "note\r\n#milepost 0123456789abcdef row 1"),), line, None, ""
@@ -331,14 +331,14 @@ def test_an_export_read_back_gives_the_very_bytes(originals):
         assert data == b""
 
 
-def test_an_editor_may_end_lines_as_windows_does():
-    """An export whose line ends an editor changed, marks and all, gives rows without them."""
+def test_an_editor_may_change_line_ends():
+    """An export with CR LF after an edit, marks included, gives rows without them."""
     data = b"#milepost 0123456789abcdef row 5: x\r\n2013,1\r\n#milepost 0123456789abcdef row 7: y\r\n2014,1"
     assert read_export(data, ENTRY) == {5: b"2013,1", 7: b"2014,1"}
 
 
 def test_rows_in_utf_16_are_replayed(start_partner, make_prepared, ledger, broken, tmp_path):
-    """Rows of a feed in UTF-16 go out in its own bytes and, mended, come back as what they are."""
+    """Rows of a feed in UTF-16 are exported in UTF-16, edited and read back."""
     partner = start_partner()
     path = tmp_path / "wide.csv"
     path.write_text(broken.read_text(), encoding="utf-16")
@@ -353,8 +353,8 @@ def test_rows_in_utf_16_are_replayed(start_partner, make_prepared, ledger, broke
 
 
 @pytest.mark.parametrize("outcome", ["open", "failed", "due"])
-def test_an_exchange_that_goes_on_with_its_file_is_let_end_first(start_partner, make_prepared, ledger, broken, outcome):
-    """Rows of a file that will be read again are not replayed, as they would be sent twice; the way out is told."""
+def test_an_unfinished_exchange_must_end_before_a_replay(start_partner, make_prepared, ledger, broken, outcome):
+    """Rows of a file that will be read again are not replayed, or they would be sent twice; the error says so."""
     prepared = make_prepared(start_partner().url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match=f"is {outcome}: a.csv will be read again.*milepost run"):
@@ -362,15 +362,15 @@ def test_an_exchange_that_goes_on_with_its_file_is_let_end_first(start_partner, 
 
 
 def test_rows_of_an_exchange_given_up_are_not_sent(start_partner, make_prepared, ledger, broken):
-    """What a person gave up is not opened again by a replay; the reason is told."""
+    """A replay does not reopen an exchange that was given up; the error has the reason."""
     prepared = make_prepared(start_partner().url)
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     with pytest.raises(BadInput, match=r"of a.csv was given up: given up: too late"):
         replay(prepared, replace(entry, outcome="given_up", reason="given up: too late"), broken, None, ledger, NOW)
 
 
-def test_rows_that_do_not_come_back_one_for_one_are_named(make_prepared, monkeypatch):
-    """Should checking lose a row, it is named and nothing is reserved."""
+def test_rows_lost_in_the_check_are_an_error(make_prepared, monkeypatch):
+    """If the check loses a row, the error names it and nothing is reserved."""
     from poc.quarantine import revalidate
 
     monkeypatch.setattr(revalidate, "Check", lambda *_, **__: lambda _: iter(()))
@@ -382,7 +382,7 @@ def test_rows_that_do_not_come_back_one_for_one_are_named(make_prepared, monkeyp
 
 @pytest.fixture
 def dropped(make_prepared, ledger, broken, tmp_path):
-    """A feed into a folder, the entry of the broken file, its path, its mended rows, and the name of their file."""
+    """A feed into a folder, the entry of the broken file, its path, its edited rows, and the name of their file."""
     prepared = make_prepared(folder=tmp_path / "out")
     entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
     line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
@@ -391,13 +391,13 @@ def dropped(make_prepared, ledger, broken, tmp_path):
 
 
 def account(ledger, entry):
-    """Rows of an exchange by where they ended."""
+    """The rows of an exchange by outcome."""
     found = find_by_prefix(ledger, entry.exchange_id)
     return found.outcome, {name: count for name, count in found.rows.items() if count}
 
 
 def test_rows_replayed_into_a_folder_are_a_file_of_their_own(ledger, dropped):
-    """A partner with a folder gets mended rows as one more file, once."""
+    """A partner with a folder gets edited rows as one more file, once."""
     prepared, entry, path, edits, file = dropped
     done = replay(prepared, entry, path, edits, ledger, NOW)
     assert (done.replayed_rows, done.still_rejected) == ((5, 9), ())
@@ -409,8 +409,8 @@ def test_rows_replayed_into_a_folder_are_a_file_of_their_own(ledger, dropped):
 
 
 @pytest.mark.parametrize("died", ["publish", "commit"])
-def test_a_replay_into_a_folder_that_dies_is_taken_up(ledger, dropped, monkeypatch, died):
-    """Dead before the commit, rows stay and the part is void; dead after it, the next replay names the part."""
+def test_an_interrupted_replay_into_a_folder_is_finished(ledger, dropped, monkeypatch, died):
+    """Interrupted before the commit, rows stay and the part is discarded; after it, the next replay renames it."""
     prepared, entry, path, edits, file = dropped
 
     def die(*_):

@@ -1,4 +1,4 @@
-"""A file from receipt to settlement, at a real partner."""
+"""An exchange from receipt to settlement, with a real partner."""
 
 import threading
 from datetime import UTC, datetime
@@ -22,13 +22,13 @@ def exchange_at(make_prepared, ledger):
 
 
 def rows(receipt):
-    """The account without its zeros."""
+    """The account without zeros."""
     return {name: count for name, count in receipt.account.as_dict().items() if count}
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
-def test_a_good_file_is_delivered_in_the_partners_words(start_partner, exchange_at, good_csv, tmp_path, level):
-    """Every row arrives, in order, with the partner's names and units, 500 rows a request."""
+def test_a_valid_file_is_delivered_as_the_partner_expects(start_partner, exchange_at, good_csv, tmp_path, level):
+    """Every row arrives in order, with the partner's names and units, 500 rows per request."""
     partner = start_partner()
     receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 1201), level=level)
     assert (receipt.outcome, receipt.attempt, receipt.calls) == ("done", 1, 3)
@@ -40,7 +40,7 @@ def test_a_good_file_is_delivered_in_the_partners_words(start_partner, exchange_
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_a_file_of_many_batches_is_sent_slot_by_slot(start_partner, exchange_at, good_csv, tmp_path, level):
-    """Batches that end inside a slot do not split its request, and nothing is lost between them."""
+    """Batches that end inside a slot do not split its request, and no row is lost between them."""
     partner = start_partner()
     receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 1700), level=level, block_bytes=20_000)
     assert (receipt.calls, rows(receipt)) == (4, {"in": 1700, "delivered": 1700})
@@ -49,7 +49,7 @@ def test_a_file_of_many_batches_is_sent_slot_by_slot(start_partner, exchange_at,
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_the_same_bytes_are_received_once(start_partner, exchange_at, good_csv, tmp_path, level):
-    """A file that comes again, under whatever name, is told as already received, enters no rows and sends nothing."""
+    """A known file, under any name, is already received: no row is counted and nothing is sent."""
     partner = start_partner()
     first = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 3), level=level)
     again = exchange_at(partner.url, good_csv(tmp_path / "b.csv", 3), level=level)
@@ -59,8 +59,8 @@ def test_the_same_bytes_are_received_once(start_partner, exchange_at, good_csv, 
     assert len(partner.held("n")) == 3
 
 
-def test_one_bad_row_refuses_the_file(start_partner, exchange_at, good_csv, tmp_path):
-    """At level 1 nothing of a file with a bad row reaches the partner, and the reason names row, code and value."""
+def test_one_rejected_row_refuses_the_file(start_partner, exchange_at, good_csv, tmp_path):
+    """At level 1 nothing of a file with an invalid row is sent, and the reason names row, code and value."""
     partner = start_partner()
     path = good_csv(tmp_path / "a.csv", 600)
     path.write_text(path.read_text().replace(",UA,600,", ",ZZ,600,"))
@@ -74,15 +74,15 @@ def test_one_bad_row_refuses_the_file(start_partner, exchange_at, good_csv, tmp_
     assert partner.held("n") == []
 
 
-def test_a_header_that_is_not_the_contracts_refuses_the_file(start_partner, exchange_at, tmp_path):
-    """The rows of a file that cannot be read are counted as refused."""
+def test_another_header_refuses_the_file(start_partner, exchange_at, tmp_path):
+    """The rows of a file that does not match its contract are counted as refused."""
     (tmp_path / "a.csv").write_text("year,month\n2013,1\n2013,2\n")
     receipt = exchange_at(start_partner().url, tmp_path / "a.csv")
     assert (receipt.outcome, receipt.error_type, rows(receipt)) == ("refused", "missing-label", {"in": 2, "refused": 2})
 
 
 def test_the_first_failure_ends_the_attempt_and_the_next_sends_all(start_partner, exchange_at, good_csv, tmp_path):
-    """Rows after a failed request are not sent; a new attempt of the same exchange sends the file whole again."""
+    """Rows after a failed request are not sent; a new attempt sends the whole file again."""
     partner = start_partner({"faults": {"UA/flights/a.csv": {"1": {"1": "unavailable"}}}})
     path = good_csv(tmp_path / "a.csv", 1200)
     failed = exchange_at(partner.url, path)
@@ -93,43 +93,43 @@ def test_the_first_failure_ends_the_attempt_and_the_next_sends_all(start_partner
     assert len(partner.held("n")) == 1700  # what the partner got twice is the price of level 1; level 3 ends it
 
 
-def test_time_lost_on_a_time_out_is_told_apart(start_partner, exchange_at, good_csv, tmp_path):
-    """What waiting for a partner that hangs took is in the receipt, so that it can be left out of busy time."""
+def test_time_lost_on_a_time_out_is_separate(start_partner, exchange_at, good_csv, tmp_path):
+    """The receipt has the time spent on a partner that hangs, so that it can be left out of the busy time."""
     partner = start_partner({"faults": {"UA/flights/a.csv": {"0": {"1": "hang"}}}})
     receipt = exchange_at(partner.url, good_csv(tmp_path / "a.csv", 2), timeout_s=0.3)
     assert (receipt.outcome, receipt.error_type) == ("failed", "time-out")
     assert 0.25 < receipt.blocked_s < 5
 
 
-def test_a_partner_that_is_not_there_is_a_failure_in_words(exchange_at, good_csv, tmp_path):
-    """A refused connection is told with the address and the system's own reason."""
+def test_a_refused_connection_is_explained(exchange_at, good_csv, tmp_path):
+    """The reason has the address and the system's message."""
     receipt = exchange_at("http://127.0.0.1:9", good_csv(tmp_path / "a.csv", 2))
     assert (receipt.outcome, receipt.error_type, rows(receipt)) == ("failed", "connection", {"in": 2, "failed": 2})
     assert receipt.error == "http://127.0.0.1:9/n/UA/flights: no connection: Connection refused"
 
 
 def test_a_file_without_rows_is_done(start_partner, exchange_at, tmp_path, good_csv):
-    """A header alone is a file of nothing: received, and nothing to deliver."""
+    """A header alone is received, and there is nothing to deliver."""
     receipt = exchange_at(start_partner().url, good_csv(tmp_path / "a.csv", 0))
     assert (receipt.outcome, rows(receipt), receipt.calls) == ("done", {}, 0)
 
 
 def test_a_file_may_have_any_name(start_partner, exchange_at, good_csv, tmp_path):
-    """Letters outside Latin are letters too, and the partner's plan knows the file by them."""
+    """A file name may have non-Latin letters, and the partner's plan finds the file by it."""
     partner = start_partner({"faults": {"UA/flights/день.csv": {"0": {"1": "unavailable"}}}})
     path = good_csv(tmp_path / "день.csv", 2)
     assert exchange_at(partner.url, path).error_type == "http-503"
     assert exchange_at(partner.url, path).outcome == "done"
 
 
-def test_a_file_that_is_not_there_is_named(exchange_at, tmp_path):
-    """A missing file is a mistake of the caller."""
+def test_a_missing_file_is_bad_input(exchange_at, tmp_path):
+    """A missing file is an error of the caller that names the file."""
     with pytest.raises(BadInput, match=r"gone\.csv: cannot be read: No such file"):
         exchange_at("http://127.0.0.1:9", tmp_path / "gone.csv")
 
 
 def test_stages_are_timed_from_outside(start_partner, exchange_at, good_csv, tmp_path):
-    """The receipt has the time inside each stage, and together they are no more than the exchange took."""
+    """The receipt has the time inside each stage; their sum is not more than the exchange took."""
     import time
 
     path, url = good_csv(tmp_path / "a.csv", 2000), start_partner().url
@@ -142,14 +142,14 @@ def test_stages_are_timed_from_outside(start_partner, exchange_at, good_csv, tmp
 
 
 def test_no_thread_is_left_behind(start_partner, exchange_at, good_csv, tmp_path):
-    """An exchange does its work and is over."""
+    """After an exchange no thread of it runs."""
     url, before = start_partner().url, threading.active_count()
     exchange_at(url, good_csv(tmp_path / "a.csv", 10))
     assert threading.active_count() == before
 
 
-def test_a_file_that_changes_while_it_is_read_is_left(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """A file that somebody still writes to is for the next run, and nothing of it was sent or entered."""
+def test_a_file_that_changes_while_it_is_read_waits(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """A file that is still being written waits for the next run; nothing of it is sent or stored."""
     partner, path = start_partner(), good_csv(tmp_path / "a.csv", 3)
     prepared = make_prepared(partner.url, level=4)
 

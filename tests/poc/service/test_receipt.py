@@ -1,4 +1,4 @@
-"""Why rows were set aside is told with every attempt: the counts add up to the rows that stand set aside after it."""
+"""The reasons of a receipt: counts of the quarantined rows by error code, which add up to those in the account."""
 
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ WHY = {"constraint-error": 1, "missing-cell": 1, "primary-key": 1}
 
 @pytest.fixture
 def broken(good_csv, tmp_path):
-    """A function that makes flights of which three are broken: row 5 twice over, row 7 too short, row 9 a key again."""
+    """A function that makes flights with three invalid rows: 5 in two ways, 7 too short, 9 with a duplicate key."""
 
     def make(rows=40):
         path = good_csv(tmp_path / "a.csv", rows)
@@ -48,7 +48,7 @@ def test_each_row_counts_once_by_the_first_thing_wrong_with_it(
 
 
 @pytest.mark.parametrize("level", [3, 4])
-def test_an_attempt_that_goes_on_tells_what_stands_aside(start_partner, make_prepared, ledger, broken, level):
+def test_a_resumed_attempt_has_the_same_reasons(start_partner, make_prepared, ledger, broken, level):
     """The file is not read again, and the reasons are the same."""
     partner = start_partner({"faults": {"UA/flights/a.csv": {"1": {"1": "unavailable"}}}})
     prepared = make_prepared(partner.url, level=level)
@@ -58,8 +58,8 @@ def test_an_attempt_that_goes_on_tells_what_stands_aside(start_partner, make_pre
     assert (done.outcome, done.account.as_dict()["quarantined"], done.reasons) == ("done", 3, WHY)
 
 
-def test_rows_that_were_replayed_stand_aside_no_longer(start_partner, make_prepared, ledger, broken):
-    """One mended and sent, one given up: the first leaves the reasons, the second stays in them, as in the account."""
+def test_replayed_rows_leave_the_reasons(start_partner, make_prepared, ledger, broken):
+    """A replayed row leaves the reasons, a discarded one stays in them, as in the account."""
     prepared, path = make_prepared(start_partner().url), broken()
     entry = find_by_prefix(ledger, exchange(prepared, path, NOW, ledger).exchange_id)
     QuarantineStore(ledger, entry).discard([9], "a test flight")
@@ -71,8 +71,8 @@ def test_rows_that_were_replayed_stand_aside_no_longer(start_partner, make_prepa
     assert done.reasons == {"constraint-error": 1, "primary-key": 1}
 
 
-def test_a_file_set_aside_whole_has_one_reason(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """A header that drifted is why every row of it waits."""
+def test_a_file_quarantined_whole_has_one_reason(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """The drift of the header is the reason of every row."""
     path = good_csv(tmp_path / "a.csv", 40)
     path.write_text(path.read_text().replace("distance", "miles", 1))
     receipt = exchange(make_prepared(start_partner().url, on_drift="quarantine"), path, NOW, ledger)
@@ -80,8 +80,8 @@ def test_a_file_set_aside_whole_has_one_reason(start_partner, make_prepared, led
     assert rows == receipt.account.as_dict()["quarantined"] == 40
 
 
-def test_a_live_run_tells_them_to_its_recorder(start_partner, make_prepared, ledger, broken):
-    """The event has what the receipt has; the start of a run knows nothing yet."""
+def test_a_run_event_has_the_reasons(start_partner, make_prepared, ledger, broken):
+    """The end event has the reasons of the receipt; the start event has none."""
     told = []
 
     class Kept:

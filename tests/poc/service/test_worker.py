@@ -1,4 +1,4 @@
-"""A service that runs by itself neither forgets a file nor hammers a partner."""
+"""The worker of a running service: it forgets no file and does not overload a partner."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from poc.service.worker import InboxWorker
 
 @pytest.fixture(params=[1, 3])
 def level(request):
-    """A level that does not try again by itself."""
+    """A level without retries."""
     return request.param
 
 
 @pytest.fixture
 def inboxes(tmp_path, start_partner, good_csv, level):
-    """A workspace of two airlines whose partner refuses the first sends of a.csv; a clock that stands still."""
+    """A workspace of two airlines whose partner refuses the first sends of a.csv, and a fixed clock."""
     plan = {"faults": {"AA/flights/a.csv": {"0": {"1": "unavailable", "2": "unavailable"}}}}
     partner = start_partner(plan)
     root = tmp_path / "w"
@@ -43,7 +43,7 @@ def inboxes(tmp_path, start_partner, good_csv, level):
 
 
 def test_a_failed_file_waits_a_day_and_others_do_not(inboxes):
-    """One refusal is one send a day, said once each time; the file next to it is delivered at once."""
+    """A refused file is sent once a day and reported once each time; the next file is delivered at once."""
     service, partner, clock, said, _ = inboxes
     for _ in range(5):
         service.turn()
@@ -59,8 +59,8 @@ def test_a_failed_file_waits_a_day_and_others_do_not(inboxes):
     assert len(partner.held("live", "AA")) == 3
 
 
-def test_what_goes_on_by_itself_is_no_touch(inboxes):
-    """Nobody started the second attempt: its run says so, as it would say that a person did."""
+def test_a_retry_by_the_service_is_no_operator_touch(inboxes):
+    """The run event of the second attempt says that no person started it."""
     service, _, clock, _, root = inboxes
     service.turn()
     clock[0] += timedelta(days=1)
@@ -71,8 +71,8 @@ def test_what_goes_on_by_itself_is_no_touch(inboxes):
 
 
 @pytest.mark.parametrize("level", [1], indirect=True)
-def test_a_file_that_changes_is_tried_at_once(inboxes):
-    """Somebody who hands the file in again does not wait for tomorrow."""
+def test_a_changed_file_is_retried_at_once(inboxes):
+    """A file that is handed in again does not wait for the next day."""
     service, partner, _, _, root = inboxes
     service.turn()
     file = root / "var/inbox/AA/flights/a.csv"
@@ -83,8 +83,8 @@ def test_a_file_that_changes_is_tried_at_once(inboxes):
     assert len(partner.held("live", "AA")) == 3
 
 
-def test_a_broken_feed_does_not_keep_the_others(inboxes):
-    """A contract that is gone is said once, and the other airline's file is delivered."""
+def test_a_broken_feed_does_not_block_the_others(inboxes):
+    """A missing contract is reported once, and the other airline's file is delivered."""
     service, partner, _, said, root = inboxes
     (root / "contracts" / "flights.schema.json").rename(root / "contracts" / "kept.json")
     path = root / "partners" / "UA.toml"
@@ -98,8 +98,8 @@ def test_a_broken_feed_does_not_keep_the_others(inboxes):
 
 
 @pytest.mark.parametrize("level", [4], indirect=True)
-def test_what_is_due_is_sent_at_its_time(inboxes):
-    """At level 4 a refused file is due within seconds, is not sent before, and needs nobody."""
+def test_a_due_exchange_is_sent_at_its_time(inboxes):
+    """At level 4 a refused file is due within seconds, is not sent before, and needs no person."""
     service, partner, clock, said, root = inboxes
     service.turn()
     assert len(partner.held("live", "UA")) == 3

@@ -1,4 +1,4 @@
-"""The check stage: bad rows set apart, keys compared across the file."""
+"""The check stage: invalid rows are rejected, and keys are compared across the file."""
 
 import json
 
@@ -11,7 +11,7 @@ from poc.stages.check import Check
 
 
 class Text:
-    """Lines of a batch that tell their row."""
+    """Original lines made of the row number."""
 
     def original(self, row):
         """The row's number as bytes."""
@@ -35,8 +35,8 @@ def batches(*keys, cut, numbers=None):
     return iter([Batch(frame[start : start + cut], Text()) for start in range(0, len(keys), cut)])
 
 
-def test_bad_rows_leave_with_their_bytes_and_all_that_is_wrong(keyed):
-    """A bad row is set apart as it came; its neighbours go on, typed; what was on the batch stays on it."""
+def test_invalid_rows_are_rejected_with_bytes_and_findings(keyed):
+    """A rejected row has its original bytes; its neighbours pass typed; notes and outcomes stay on the batch."""
     ragged, note, settled = RejectedRow(9, b"x", ()), Finding(0, "note", "", ""), RowOutcome("filtered", 1)
     (batch,) = batches("1", "x", "3", cut=3, numbers=["1", "-5", "2.5"])
     (out,) = Check(keyed)(iter([Batch(batch.rows, batch.lines, (ragged,), (note,), (settled,))]))
@@ -49,16 +49,16 @@ def test_bad_rows_leave_with_their_bytes_and_all_that_is_wrong(keyed):
     ]
 
 
-def test_a_key_that_stands_twice_in_a_batch_is_bad_at_once(keyed):
-    """The later row is the bad one."""
+def test_a_duplicate_key_in_a_batch_is_rejected_at_once(keyed):
+    """The later row is rejected."""
     (out,) = Check(keyed)(batches("1", "2", "01", cut=3))
     assert [(bad.row, bad.findings[0].code) for bad in out.rejected] == [(3, "primary-key")]
     assert out.rows[ROW].to_list() == [1, 2]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_a_key_of_an_earlier_batch_recalls_the_rows(keyed, cut):
-    """What is only known at the end is raised then, and a second run that knows it ends well."""
+def test_a_duplicate_key_across_batches_needs_a_second_pass(keyed, cut):
+    """The finding is raised at the end of the file, and a second pass with it ends without an error."""
     keys = ("1", "2", "3", "1", "4", "2")
     with pytest.raises(SecondPassNeeded) as recall:
         list(Check(keyed)(batches(*keys, cut=cut)))
@@ -71,21 +71,21 @@ def test_a_key_of_an_earlier_batch_recalls_the_rows(keyed, cut):
 
 
 @pytest.mark.parametrize("cut", [1, 2, 6])
-def test_at_once_no_row_is_passed_on_that_is_recalled(keyed, cut):
-    """With `at_once` repeats are bad as they come, wherever they stood before."""
+def test_at_once_needs_no_second_pass(keyed, cut):
+    """With `at_once` duplicates are rejected as they come, wherever their first row is."""
     out = list(Check(keyed, at_once=True)(batches("1", "2", "3", "1", "4", "2", cut=cut)))
     assert [bad.row for part in out for bad in part.rejected] == [4, 6]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_a_bad_row_makes_no_later_row_a_duplicate(keyed, cut):
-    """A row that is not delivered holds no key: the good row after it goes on."""
+def test_a_rejected_row_makes_no_later_row_a_duplicate(keyed, cut):
+    """The key of a rejected row is free: the valid row after it passes."""
     out = list(Check(keyed)(batches("1", "1", "2", cut=cut, numbers=["-1", "1", "1"])))
     assert [bad.row for part in out for bad in part.rejected] == [1]
     assert [row for part in out for row in part.rows[ROW]] == [2, 3]
 
 
-def test_a_file_of_no_rows_has_none(keyed):
+def test_an_empty_batch_passes(keyed):
     """An empty batch passes."""
     (out,) = Check(keyed)(
         iter([Batch(pl.DataFrame(schema={ROW: pl.get_index_type(), "k": pl.String, "n": pl.String}))])
@@ -95,8 +95,8 @@ def test_a_file_of_no_rows_has_none(keyed):
 
 
 @pytest.mark.parametrize("cut", [4, 2, 1], ids=["one batch", "two batches", "a batch a row"])
-def test_a_key_of_three_fields_is_found_again(flights, cut):
-    """The flights' key is text, number and datetime; it is found wherever in the file it stood before."""
+def test_a_key_of_three_fields_is_compared(flights, cut):
+    """The flights' key is text, number and datetime; a duplicate is found anywhere in the file."""
     row = {
         "year": "2013", "month": "1", "day": "1", "dep_time": "1", "sched_dep_time": "1", "dep_delay": "1",
         "arr_time": "1", "sched_arr_time": "1", "arr_delay": "1", "carrier": "UA", "flight": "", "tailnum": "N14228",

@@ -1,4 +1,4 @@
-"""A folder gets whole files, each once."""
+"""Delivery into a folder: whole files, each once."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -21,16 +21,16 @@ def place(tmp_path):
 
 
 def names(place):
-    """What stands in the folder."""
+    """The names of the files in the folder."""
     return sorted(path.name for path in place.iterdir())
 
 
 class Dies(BaseException):
-    """A death on the way, in one process."""
+    """A death of the service, simulated in one process."""
 
 
 def die_before(monkeypatch, rename):
-    """Let the service die at the moment a part is to get its name: before it has, or after."""
+    """Let the service die when a part is renamed: before the rename, or after it."""
 
     def dying(folder, name):
         if not rename:
@@ -41,8 +41,8 @@ def die_before(monkeypatch, rename):
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the rename", "after the rename"])
-def test_a_ready_part_is_never_written_again(make_prepared, ledger, good_csv, tmp_path, place, monkeypatch, before):
-    """Whatever the contract says by then, the next run only gives a whole part its name, or sees that it was taken."""
+def test_a_complete_part_is_only_renamed(make_prepared, ledger, good_csv, tmp_path, place, monkeypatch, before):
+    """Whatever the contract is by then, the next run only renames a complete part, or sees that it was taken."""
     prepared, path = make_prepared(folder=place, out="csv"), good_csv(tmp_path / "a.csv", 5)
     die_before(monkeypatch, before)
     with pytest.raises(Dies):
@@ -58,8 +58,8 @@ def test_a_ready_part_is_never_written_again(make_prepared, ledger, good_csv, tm
     assert len(names(place)) == (1 if before else 0)
 
 
-def test_another_file_of_that_name_is_left_and_the_part_waits(make_prepared, ledger, good_csv, tmp_path, place):
-    """A person moves the other file away and has it sent again."""
+def test_another_file_of_that_name_is_not_replaced(make_prepared, ledger, good_csv, tmp_path, place):
+    """The part waits until a person moves the other file away and has it sent again."""
     place.mkdir()
     prepared, path = make_prepared(folder=place), good_csv(tmp_path / "a.csv", 5)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -75,8 +75,8 @@ def test_another_file_of_that_name_is_left_and_the_part_waits(make_prepared, led
     assert len(other.read_text().splitlines()) == 5
 
 
-def test_a_folder_that_is_not_there_is_due(make_prepared, ledger, good_csv, tmp_path):
-    """A mount that is missing is no loss: the file waits, and is delivered once it is back."""
+def test_a_missing_folder_is_retried(make_prepared, ledger, good_csv, tmp_path):
+    """With a missing mount the file is due, and is delivered when the mount is back."""
     prepared, path = make_prepared(folder=tmp_path / "mount" / "flights"), good_csv(tmp_path / "a.csv", 5)
     first = exchange(prepared, path, NOW, ledger)
     assert (first.outcome, first.whole) == ("due", False)

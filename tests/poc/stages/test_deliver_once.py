@@ -1,4 +1,4 @@
-"""Each request is reserved before it leaves and confirmed once it has arrived: nothing is lost, nothing comes twice."""
+"""Each request is reserved before it is sent and deleted when it is confirmed: no row is lost or sent twice."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ LATER = NOW + timedelta(days=2)
 
 
 def rows(receipt):
-    """The account without its zeros."""
+    """The account without zeros."""
     return {name: count for name, count in receipt.account.as_dict().items() if count}
 
 
@@ -34,10 +34,10 @@ def faults(**slots):
 
 @pytest.mark.parametrize("level", [3, 4])
 @pytest.mark.parametrize("fault", ["unavailable", "reset", "answer-lost", "hang", "wait-seconds"])
-def test_what_failed_is_sent_again_and_nothing_twice(
+def test_a_failed_request_is_sent_again_and_no_row_twice(
     start_partner, make_prepared, ledger, good_csv, tmp_path, fault, level
 ):
-    """After a fault in the middle of a file the next attempt sends the rest only, and every row is held once."""
+    """After a fault in the middle of a file the next attempt sends the rest, and the partner has every row once."""
     partner = start_partner(faults(s1_1=fault))
     prepared = make_prepared(partner.url, level=level, timeout_s=0.3)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
@@ -51,8 +51,8 @@ def test_what_failed_is_sent_again_and_nothing_twice(
     assert unconfirmed_requests(ledger) == []
 
 
-def test_a_file_handed_in_again_goes_on_where_it_stopped(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """At level 3 the operator hands the file in again, and only what was not confirmed is sent."""
+def test_a_file_handed_in_again_resumes(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """At level 3 the operator hands the file in again, and only unconfirmed requests are sent."""
     partner = start_partner(faults(s1_1="unavailable"))
     prepared, path = make_prepared(partner.url, level=3), good_csv(tmp_path / "a.csv", 1200)
     assert exchange(prepared, path, NOW, ledger).calls == 2
@@ -62,10 +62,8 @@ def test_a_file_handed_in_again_goes_on_where_it_stopped(start_partner, make_pre
 
 
 @pytest.mark.parametrize("fault", ["answer-lost", "hang", "error"])
-def test_an_answer_lost_by_a_partner_without_keys_is_ambiguous(
-    start_partner, make_prepared, ledger, good_csv, tmp_path, fault
-):
-    """Nobody knows whether it arrived, so it is not sent again by itself, and the rest is."""
+def test_a_lost_answer_without_keys_is_ambiguous(start_partner, make_prepared, ledger, good_csv, tmp_path, fault):
+    """The request may have arrived, so it is not sent again by itself; the rest is sent."""
     partner = start_partner({**faults(s1_1=fault), "ignores_keys": ["UA"]})
     prepared = make_prepared(partner.url, honours_keys=False, timeout_s=0.3)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
@@ -77,7 +75,7 @@ def test_an_answer_lost_by_a_partner_without_keys_is_ambiguous(
 
 
 def test_a_refusal_by_a_partner_without_keys_is_sent_again(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """A partner that said no holds nothing, so trying again is safe."""
+    """A partner that refused a request does not have it, so sending it again is safe."""
     partner = start_partner({**faults(s0_1="unavailable"), "ignores_keys": ["UA"]})
     prepared = make_prepared(partner.url, honours_keys=False)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
@@ -87,8 +85,8 @@ def test_a_refusal_by_a_partner_without_keys_is_sent_again(start_partner, make_p
 
 
 @pytest.mark.parametrize(("arrived", "held"), [(True, 3), (False, 6)])
-def test_a_person_settles_what_is_ambiguous(start_partner, make_prepared, ledger, good_csv, tmp_path, arrived, held):
-    """Told that it arrived, it counts as delivered; told that it did not, it is sent again."""
+def test_a_person_settles_an_ambiguous_request(start_partner, make_prepared, ledger, good_csv, tmp_path, arrived, held):
+    """Marked as arrived, it counts as delivered; marked as not arrived, it is sent again."""
     partner = start_partner({**faults(s0_1="answer-lost"), "ignores_keys": ["UA"]})
     prepared = make_prepared(partner.url, honours_keys=False)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
@@ -102,10 +100,8 @@ def test_a_person_settles_what_is_ambiguous(start_partner, make_prepared, ledger
     assert len(partner.held("n")) == held
 
 
-def test_large_bodies_wait_in_a_file_that_goes_away(
-    start_partner, make_prepared, ledger, good_csv, tmp_path, monkeypatch
-):
-    """Requests of a large exchange stand beside the ledger until they are confirmed, and then nowhere."""
+def test_large_bodies_wait_in_a_temporary_file(start_partner, make_prepared, ledger, good_csv, tmp_path, monkeypatch):
+    """The bodies of a large exchange are in a file beside the ledger until they are confirmed; then it is removed."""
     monkeypatch.setattr(outbox, "INLINE_BYTES", 50_000)
     partner = start_partner(faults(s2_1="unavailable"))
     prepared = make_prepared(partner.url)
@@ -122,7 +118,7 @@ def test_large_bodies_wait_in_a_file_that_goes_away(
 def test_early_delivery_sends_before_the_file_is_checked(
     start_partner, make_prepared, ledger, good_csv, tmp_path, level
 ):
-    """With deliver = early rows leave while the file is read, and the account is the same in the end."""
+    """With deliver = early rows are sent while the file is read, and the account is the same in the end."""
     partner = start_partner()
     prepared = make_prepared(partner.url, level=level, deliver="early", block_bytes=20_000)
     receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 1700), NOW, ledger)
@@ -130,8 +126,8 @@ def test_early_delivery_sends_before_the_file_is_checked(
     assert [record["flight"] for record in partner.held("n")] == [f"UA{n}" for n in range(1, 1701)]
 
 
-def test_early_delivery_stops_at_a_broken_end(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """What left before a file turned out to be over its budget stays delivered, and the rest is refused."""
+def test_early_delivery_stops_over_the_budget(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """Rows sent before a file went over its budget stay delivered, and the rest is refused."""
     partner, path = start_partner(), good_csv(tmp_path / "a.csv", 3000)
     lines = path.read_text().split("\n")
     path.write_text("\n".join([*lines[:2501], *(line.replace("2013,1,1", "2013,99,1") for line in lines[2501:])]))
@@ -145,7 +141,7 @@ def test_early_delivery_stops_at_a_broken_end(start_partner, make_prepared, ledg
     assert account["delivered"] + account["refused"] + account.get("quarantined", 0) == 3000
 
 
-def test_what_left_early_and_failed_is_still_due(start_partner, make_prepared, ledger, good_csv, tmp_path):
+def test_rows_reserved_early_stay_due(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """Rows that were reserved before the rest of their file was refused are sent when they are due."""
     partner, path = start_partner(faults(s0_1="unavailable")), good_csv(tmp_path / "a.csv", 3000)
     lines = path.read_text().split("\n")
@@ -161,7 +157,7 @@ def test_what_left_early_and_failed_is_still_due(start_partner, make_prepared, l
 
 
 def test_the_key_is_the_same_after_a_restart(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """A request that is sent again carries the key it had, which the partner wrote down."""
+    """A request that is sent again has the same idempotency key, which the partner has stored."""
     partner = start_partner(faults(s0_1="answer-lost"))
     prepared = make_prepared(partner.url)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
@@ -176,24 +172,24 @@ class Dies(BaseException):
 
 
 def dying(prepared, after):
-    """The prepared, whose door lets so many requests through and then the service die, the last one having arrived."""
+    """The feed with an endpoint that passes requests on and then lets the service die; the last one has arrived."""
     inner, left = prepared.endpoint, [after]
 
-    class Door:
+    class DyingEndpoint:
         def post(self, body, headers, now):
             inner.post(body, headers, now)
             left[0] -= 1
             if left[0] < 0:
                 raise Dies
 
-    return replace(prepared, endpoint=Door())
+    return replace(prepared, endpoint=DyingEndpoint())
 
 
 @pytest.mark.parametrize("arrived", [True, False])
-def test_nobody_settles_an_exchange_that_died_under_way(
+def test_an_interrupted_exchange_is_not_settled_by_hand(
     start_partner, make_prepared, ledger, good_csv, tmp_path, arrived
 ):
-    """What may be under way is first taken up by a run; until then a person's word is not taken."""
+    """An interrupted exchange must be resumed by a run before a person can settle it."""
     plan = {"ignores_keys": ["UA"], **faults(s0_1="answer-lost")}
     prepared = make_prepared(start_partner(plan).url, honours_keys=False)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
@@ -206,10 +202,8 @@ def test_nobody_settles_an_exchange_that_died_under_way(
         settle(ledger, find_by_prefix(ledger, first.exchange_id), 0, arrived=arrived)
 
 
-def test_a_file_begun_early_goes_on_under_the_same_settings_only(
-    start_partner, make_prepared, ledger, good_csv, tmp_path
-):
-    """Where requests would hold other rows than those that were sent, going on is refused, and says what to do."""
+def test_a_file_begun_early_resumes_under_the_same_settings(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """Where requests would have other rows than those sent, resuming is an error that says what to do."""
     partner = start_partner()
     prepared = replace(make_prepared(partner.url, deliver="early", block_bytes=20_000), settings_digest="one")
     path = good_csv(tmp_path / "a.csv", 1700)
@@ -226,7 +220,7 @@ def test_a_file_begun_early_goes_on_under_the_same_settings_only(
 def test_a_partner_that_stops_honouring_keys_gets_nothing_twice(
     start_partner, make_prepared, ledger, good_csv, tmp_path
 ):
-    """What may have been sent while keys were honoured is ambiguous once they are not."""
+    """Requests that may have been sent while keys were honoured are ambiguous when they are not any more."""
     partner = start_partner({"ignores_keys": ["UA"]})
     prepared = make_prepared(partner.url)
     with pytest.raises(Dies):
@@ -252,8 +246,8 @@ def test_an_exchange_that_is_given_up_is_never_sent(start_partner, make_prepared
     assert (partner.held("n"), unconfirmed_requests(ledger)) == ([], [])
 
 
-def test_bodies_that_are_gone_are_named(start_partner, make_prepared, ledger, good_csv, tmp_path, monkeypatch):
-    """An outbox file that somebody removed is a mistake that is told with what to do, and is no fault of others."""
+def test_a_missing_outbox_file_is_reported(start_partner, make_prepared, ledger, good_csv, tmp_path, monkeypatch):
+    """A removed outbox file is an error that says what to do, and other exchanges are not affected."""
     monkeypatch.setattr(outbox, "INLINE_BYTES", 50_000)
     prepared = make_prepared(start_partner(faults(s1_1="unavailable")).url)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 2000), NOW, ledger)
@@ -262,8 +256,8 @@ def test_bodies_that_are_gone_are_named(start_partner, make_prepared, ledger, go
         resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
 
 
-def test_a_request_that_was_held_back_was_not_sent(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """A partner without keys that is left alone gets later what was reserved meanwhile: nothing of it is ambiguous."""
+def test_requests_held_back_are_not_ambiguous(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """A partner without keys whose breaker is open gets the reserved requests later: none of them is ambiguous."""
     partner = start_partner({"ignores_keys": ["UA"], **faults(s0_1="unavailable")})
     prepared = make_prepared(partner.url, honours_keys=False, retry=RetrySchedule(breaker_failures=1))
     exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
@@ -273,8 +267,8 @@ def test_a_request_that_was_held_back_was_not_sent(start_partner, make_prepared,
     assert (done.outcome, rows(done)) == ("done", {"in": 1200, "delivered": 1200})
 
 
-def test_somebody_who_does_not_want_to_wait(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """What is due later can be made due now."""
+def test_a_due_exchange_can_be_sent_now(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """An exchange that is due later can be made due now."""
     prepared = make_prepared(start_partner(faults(s0_1="wait-seconds")).url)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     now_us = int(NOW.timestamp() * 1e6)

@@ -1,4 +1,4 @@
-"""The map stage: fields as the partner wants them."""
+"""The map stage: the contract's fields as the partner expects them."""
 
 import json
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def all_types(tmp_path):
 
 
 def mapped(checked, **field):
-    """What the partner gets of one field, of a row with all values and of one with none."""
+    """The partner's value of one field, for a row with all values and for a row with none."""
     texts = {name: pl.Series([text, None], dtype=pl.String) for name, (_, text) in FIELDS.items()}
     typed, findings = checked.check(pl.DataFrame({ROW: [1, 2], **texts}))
     assert findings == []
@@ -66,13 +66,13 @@ def mapped(checked, **field):
     ],
 )
 def test_every_type_is_copied_and_joined(all_types, name, value, text):
-    """A field goes as JSON has it, and into a text as it would be written; none stays none."""
+    """A field is passed as its JSON value, and joined as its text; null stays null."""
     assert mapped(all_types, **{"from": name}) == [value, None]
     assert mapped(all_types, join=["text", name]) == ["x" + text, None]
 
 
 def test_numbers_are_scaled_and_minutes_added(all_types):
-    """`times` rounds to `decimals`; `plus_minutes` keeps the zone a datetime has, or has not."""
+    """`times` rounds to `decimals`; `plus_minutes` keeps the zone of a datetime, or its absence."""
     assert mapped(all_types, **{"from": "number"}, times=1.11111, decimals=2) == [1.67, None]
     assert mapped(all_types, **{"from": "instant"}, plus_minutes="whole") == ["2024-01-26T14:07:00Z", None]
     assert mapped(all_types, **{"from": "local"}, plus_minutes="whole") == ["2024-01-26T15:07:00", None]
@@ -104,8 +104,8 @@ class Told:
     ],
     ids=lambda part: str(part)[:40],
 )  # fmt: skip
-def test_a_result_out_of_range_is_set_apart(all_types, field, good, bad, said):
-    """A row whose result would be another is bad, with its bytes and a sentence; its neighbours are delivered."""
+def test_a_result_out_of_range_is_rejected(all_types, field, good, bad, said):
+    """A row with a result out of range is rejected with its bytes and a note; its neighbours are delivered."""
     names = [field["from"], field.get("plus_minutes", field["from"])]
     texts = {name: pl.Series([text] * 4, dtype=pl.String) for name, (_, text) in FIELDS.items()}
     for name, fine, wrong in zip(names, good, bad, strict=True):
@@ -125,15 +125,15 @@ def test_a_result_out_of_range_is_set_apart(all_types, field, good, bad, said):
     assert said in found.note
 
 
-def test_great_numbers_that_are_in_range_pass(all_types):
-    """What only looks out of range, as all values together are too much, is delivered as it is."""
+def test_large_numbers_in_range_pass(all_types):
+    """Values whose sum alone is out of range are delivered unchanged."""
     rows = pl.DataFrame({ROW: [1, 2], "number": [1e308, 1e308]})
     (out,) = Map([MapField.model_validate({"to": "x", "from": "number", "times": 1.0})], all_types)(iter([Batch(rows)]))
     assert (out.rows["x"].to_list(), out.rejected) == ([1e308, 1e308], ())
 
 
-def test_what_is_on_a_batch_stays_on_it(all_types):
-    """Lines, bad rows, notes and settled rows are passed on as they are."""
+def test_the_rest_of_a_batch_is_unchanged(all_types):
+    """Lines, rejected rows, notes and outcomes are passed on unchanged."""
     rows = pl.DataFrame({ROW: [1], "text": ["x"]})
     given = Batch(
         rows, NoOriginalLines(), (RejectedRow(2, b"", ()),), (Finding(0, "c", "", ""),), (RowOutcome("filtered", 1),)
@@ -147,8 +147,8 @@ def test_what_is_on_a_batch_stays_on_it(all_types):
     )
 
 
-def test_map_names_a_field_that_is_not_there(flights):
-    """A map of an unknown field is a mistake that is told before any row moves."""
+def test_a_map_of_an_unknown_field_is_an_error(flights):
+    """An unknown field is reported before any row is read."""
     with pytest.raises(BadInput, match=r"map to 'x': unknown field 'distanse'; the contract has year, month"):
         Map([MapField.model_validate({"to": "x", "from": "distanse"})], flights)
 
@@ -160,7 +160,7 @@ def test_map_names_a_field_that_is_not_there(flights):
         ({"to": "x", "from": "hour", "plus_minutes": "minute"}, "`plus_minutes` needs a datetime"),
     ],
 )
-def test_map_refuses_what_does_not_fit_the_type(flights, field, said):
-    """Arithmetic on text is refused when the map is read."""
+def test_arithmetic_on_text_is_an_error(flights, field, said):
+    """Arithmetic on a text field is refused when the map is built."""
     with pytest.raises(BadInput, match=said):
         Map([MapField.model_validate(field)], flights)

@@ -1,4 +1,4 @@
-"""What fails today is due later, by itself, and a partner that is down is left alone."""
+"""A failed delivery is due later by itself, and a partner that is down gets no requests for a while."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,17 +14,17 @@ LATER = NOW + timedelta(days=2)
 
 
 def faults(fault, times=1):
-    """A plan that lets a fault happen the first `times` times a.csv is sent."""
+    """A plan with a fault for the first `times` times that a.csv is sent."""
     return {"faults": {"UA/flights/a.csv": {"0": {str(nth): fault for nth in range(1, times + 1)}}}}
 
 
 def due_s(receipt):
-    """Seconds from now until an exchange is due."""
+    """The seconds from now until an exchange is due."""
     return receipt.due_at_us / 1e6 - NOW.timestamp()
 
 
 def test_the_first_retry_comes_within_five_seconds(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """After one failure the exchange is due within the first step of the schedule, and says when and why."""
+    """After one failure the exchange is due within the first step of the schedule, with time and reason."""
     prepared = make_prepared(start_partner(faults("unavailable")).url)
     receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     assert (receipt.outcome, receipt.error_type) == ("due", "http-503")
@@ -33,30 +33,30 @@ def test_the_first_retry_comes_within_five_seconds(start_partner, make_prepared,
 
 
 @pytest.mark.parametrize("fault", ["wait-seconds", "wait-date"])
-def test_the_partner_says_how_long_to_wait(start_partner, make_prepared, ledger, good_csv, tmp_path, fault):
-    """Retry-After is obeyed in both of its forms."""
+def test_retry_after_is_obeyed(start_partner, make_prepared, ledger, good_csv, tmp_path, fault):
+    """Both forms of Retry-After are obeyed."""
     prepared = make_prepared(start_partner(faults(fault)).url)
     receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     assert receipt.outcome == "due"
     assert 58 < due_s(receipt) < 63
 
 
-def test_a_wait_is_capped(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """A partner that asks for more than the configuration allows gets the cap."""
+def test_retry_after_is_capped(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """A partner that asks for more than the configured cap gets the cap."""
     prepared = make_prepared(start_partner(faults("wait-seconds")).url, retry=RetrySchedule(cap_s=20))
     assert 18 < due_s(exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)) < 23
 
 
 @pytest.mark.parametrize(("fault", "code"), [("gone", "http-410"), ("bad-request", "http-400")])
-def test_what_will_not_pass_stops(start_partner, make_prepared, ledger, good_csv, tmp_path, fault, code):
-    """An address that was taken back, or a refused body, is failed and not due: a person has to look."""
+def test_a_permanent_failure_is_not_retried(start_partner, make_prepared, ledger, good_csv, tmp_path, fault, code):
+    """After 410 or a refused body the exchange is failed and not due: a person has to look."""
     prepared = make_prepared(start_partner(faults(fault)).url)
     receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
     assert (receipt.outcome, receipt.error_type, receipt.due_at_us) == ("failed", code, None)
 
 
-def test_the_schedule_ends(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """After ten attempts nothing is tried any more, and the reason says so."""
+def test_the_schedule_ends_after_ten_attempts(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """After ten attempts nothing is retried, and the reason says so."""
     prepared = make_prepared(start_partner(faults("unavailable", 20)).url, retry=RetrySchedule(breaker_failures=99))
     receipt, attempts = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger), 1
     while receipt.outcome == "due":
@@ -66,8 +66,8 @@ def test_the_schedule_ends(start_partner, make_prepared, ledger, good_csv, tmp_p
     assert receipt.error.endswith("given up after 10 attempts")
 
 
-def test_a_partner_that_is_down_is_left_alone(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """After failures in a row nothing is sent to the partner; once its time is over a probe goes, and opens the way."""
+def test_the_circuit_breaker_opens_and_closes(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """After failures in a row nothing is sent; then one probe is sent, and its success closes the breaker."""
     partner = start_partner({"down": {"UA": ["2013-01-07"]}})
     partner.today("2013-01-07")
     prepared = make_prepared(partner.url, retry=RetrySchedule(breaker_failures=2, breaker_s=600))
@@ -84,8 +84,8 @@ def test_a_partner_that_is_down_is_left_alone(start_partner, make_prepared, ledg
     assert len(partner.held("n")) == 12
 
 
-def test_a_failed_probe_closes_the_door_for_longer(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """Half open, one request goes; where it fails, the partner is left alone twice as long."""
+def test_a_failed_probe_doubles_the_time_open(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """When the breaker is half-open, one request is sent; if it fails, the breaker is open for twice as long."""
     partner = start_partner({"down": {"UA": ["2013-01-07"]}})
     partner.today("2013-01-07")
     prepared = make_prepared(partner.url, retry=RetrySchedule(breaker_failures=1, breaker_s=600))
@@ -98,8 +98,8 @@ def test_a_failed_probe_closes_the_door_for_longer(start_partner, make_prepared,
     assert held.due_at_us / 1e6 - at.timestamp() == pytest.approx(1200, abs=5)
 
 
-def test_a_success_in_between_begins_the_schedule_anew(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """Progress is not a failure: the waits grow only while nothing gets through."""
+def test_a_success_resets_the_schedule(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """The waits grow only while no request succeeds."""
     plan = {"faults": {"UA/flights/a.csv": {"1": {"1": "unavailable"}, "2": {"1": "unavailable"}}}}
     prepared = make_prepared(start_partner(plan).url)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
@@ -109,8 +109,8 @@ def test_a_success_in_between_begins_the_schedule_anew(start_partner, make_prepa
     assert second.due_at_us / 1e6 - at.timestamp() < 5 + 2
 
 
-def test_a_partner_that_asks_for_time_gets_it_from_all(start_partner, make_prepared, ledger, good_csv, tmp_path):
-    """Retry-After is about the partner: other files wait as long, and nothing is held against it afterwards."""
+def test_retry_after_holds_all_files_of_the_partner(start_partner, make_prepared, ledger, good_csv, tmp_path):
+    """Retry-After is about the partner: other files wait as long, and no failure is counted for it."""
     partner = start_partner(faults("wait-seconds"))
     prepared = make_prepared(partner.url)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
