@@ -84,7 +84,7 @@ def busy_chart(
         columns=tuple(_in_unit(column, time) for column in BUSY_COLUMNS),
         rows=weekly.plain_rows(frame, [column.name for column in BUSY_COLUMNS]),
         key=(("baseline", "monolith"), ("service", "service"), ("target", _target_key(target))),
-        note=f"{least.said} {least.more}".strip() if least else "",
+        note=f"{least.text} {least.note}".strip() if least else "",
         note_keys=_block_run_keys(least.week, spans, faults[0]) if least else None,
     )
 

@@ -107,7 +107,7 @@ def _build_page(db: Database, view: View, milestone: Milestone, verdict: Verdict
     made = decision_rows(view, {code: decisions.get(code, ())})
     return MilestonePage(
         milestone=row,
-        owner=milestone.owner or "nobody named",
+        owner=milestone.owner or "not named",
         advice=next(advice for advice in view.cached(advice_rows) if advice.code == code),
         targets=tuple(criterion for criterion in row.criteria if criterion.role == "Target"),
         guardrails=tuple(criterion for criterion in row.criteria if criterion.role != "Target"),

@@ -1,4 +1,4 @@
-"""`milepost roadmap`: what was promised, what was measured, the verdict, and what was decided on it."""
+"""`milepost roadmap`: show verdicts, requirements and reports; `decide` and `spend` are in `record`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AS_OF = click.option(
     "--as-of",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DATE",
-    help="Judge as of the end of that day, and keep nothing.",
+    help="Judge as of the end of that day, and record nothing.",
 )
 
 
@@ -32,8 +32,8 @@ def roadmap() -> None:
 @AS_OF
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 @click.pass_obj
-def status(front: CliContext, as_of: datetime | None, as_json: bool) -> None:
-    """Say of each milestone where it stands, and why."""
+def status(context: CliContext, as_of: datetime | None, as_json: bool) -> None:
+    """Show the status of each milestone and its reasons."""
     import json
     import time
 
@@ -41,11 +41,11 @@ def status(front: CliContext, as_of: datetime | None, as_json: bool) -> None:
     from roadmap.records.verdict_json import to_json
     from roadmap.report.verdict_text import to_text
 
-    with open_session(front, time.time_ns() // 1000, _day(as_of)) as here:
+    with open_session(context, time.time_ns() // 1000, _day(as_of)) as session:
         if as_json:
-            click.echo(json.dumps([to_json(verdict) for verdict in here.verdicts], indent=2))
+            click.echo(json.dumps([to_json(verdict) for verdict in session.verdicts], indent=2))
         else:
-            click.echo(f"{here.heading}\n\n{to_text(here.verdicts)}")
+            click.echo(f"{session.heading}\n\n{to_text(session.verdicts)}")
 
 
 @roadmap.command()
@@ -53,29 +53,31 @@ def status(front: CliContext, as_of: datetime | None, as_json: bool) -> None:
 @AS_OF
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
 @click.pass_obj
-def show(front: CliContext, code: str, as_of: datetime | None, as_json: bool) -> None:
-    """Say all that is known of milestone CODE, and what it rests on."""
+def show(context: CliContext, code: str, as_of: datetime | None, as_json: bool) -> None:
+    """Show milestone CODE in full, with plans, decisions and spending."""
     import json
     import time
 
     from roadmap.cli.session import open_session
     from roadmap.report import milestone_detail
 
-    with open_session(front, time.time_ns() // 1000, _day(as_of)) as here:
-        found = milestone_detail.gather(here.db, *here.milestone(code))
+    with open_session(context, time.time_ns() // 1000, _day(as_of)) as session:
+        detail = milestone_detail.gather(session.db, *session.milestone(code))
         if as_json:
-            click.echo(json.dumps(milestone_detail.to_json(found), indent=2))
+            click.echo(json.dumps(milestone_detail.to_json(detail), indent=2))
         else:
-            click.echo(f"{here.heading}\n\n{milestone_detail.to_text(found)}")
+            click.echo(f"{session.heading}\n\n{milestone_detail.to_text(detail)}")
 
 
 @roadmap.command()
 @click.argument("code")
-@click.option("--allow-insufficient", is_flag=True, help="Let pass what has not failed and merely lacks evidence yet.")
+@click.option(
+    "--allow-insufficient", is_flag=True, help="Let a milestone pass that has not failed and only lacks evidence."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as JSON.")
 @click.pass_context
-def gate(context: click.Context, code: str, allow_insufficient: bool, as_json: bool) -> None:
-    """Say whether milestone CODE is proven, for scripts.
+def gate(click_context: click.Context, code: str, allow_insufficient: bool, as_json: bool) -> None:
+    """Exit with 0 if milestone CODE is proven, for scripts.
 
     Exit codes: 0 proven; 5 missed, a measure not met, or a guardrail breached; 6 everything else; 2 a bad file or CODE.
     """
@@ -87,21 +89,21 @@ def gate(context: click.Context, code: str, allow_insufficient: bool, as_json: b
     from roadmap.records.verdict_json import to_json
     from roadmap.report.verdict_text import to_text
 
-    with open_session(context.obj, time.time_ns() // 1000) as here:
-        _, verdict = here.milestone(code)
+    with open_session(click_context.obj, time.time_ns() // 1000) as session:
+        _, verdict = session.milestone(code)
         if as_json:
             click.echo(json.dumps(to_json(verdict), indent=2))
         else:
-            click.echo(f"{here.heading}\n\n{to_text([verdict])}")
-    context.exit(gate_exit_code(verdict, allow_insufficient=allow_insufficient))
+            click.echo(f"{session.heading}\n\n{to_text([verdict])}")
+    click_context.exit(gate_exit_code(verdict, allow_insufficient=allow_insufficient))
 
 
 @roadmap.command()
 @click.argument("code")
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @click.pass_obj
-def plan(front: CliContext, code: str, as_json: bool) -> None:
-    """Say what it takes to prove the targets of milestone CODE."""
+def plan(context: CliContext, code: str, as_json: bool) -> None:
+    """Show what it takes to prove the targets of milestone CODE."""
     import json
     import time
 
@@ -109,12 +111,12 @@ def plan(front: CliContext, code: str, as_json: bool) -> None:
     from roadmap.cli.session import open_session
     from roadmap.report import requirements
 
-    with open_session(front, time.time_ns() // 1000) as here:
-        found = requirements.gather(here.db, *here.milestone(code), block_days(front.clock))
+    with open_session(context, time.time_ns() // 1000) as session:
+        needed = requirements.gather(session.db, *session.milestone(code), block_days(context.clock))
         if as_json:
-            click.echo(json.dumps(requirements.to_json(found), indent=2))
+            click.echo(json.dumps(requirements.to_json(needed), indent=2))
         else:
-            click.echo(f"{here.heading}\n\n{requirements.to_text(found)}")
+            click.echo(f"{session.heading}\n\n{requirements.to_text(needed)}")
 
 
 @roadmap.command()
@@ -125,8 +127,8 @@ def plan(front: CliContext, code: str, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 @click.pass_obj
-def report(front: CliContext, as_of: datetime | None, markdown: bool, html: str | None, as_json: bool) -> None:
-    """Report to those who pay for it: in full, or with --html on one page of A4."""
+def report(context: CliContext, as_of: datetime | None, markdown: bool, html: str | None, as_json: bool) -> None:
+    """Report all milestones in full, or with --html on one page of A4."""
     import json
     import time
     from pathlib import Path
@@ -135,25 +137,25 @@ def report(front: CliContext, as_of: datetime | None, markdown: bool, html: str 
     from roadmap.report import full_report, one_page
 
     if markdown + as_json + (html is not None) > 1:
-        raise click.UsageError("--markdown, --html and --json are three forms of it; choose one")
+        raise click.UsageError("--markdown, --html and --json exclude each other; choose one")
     if html is not None and not Path(html).name and html != "-":
         raise click.UsageError(f"--html {html!r} names no file; name one, or leave the name out to print it")
-    with open_session(front, time.time_ns() // 1000, _day(as_of)) as here:
-        told = (here.db, here.plan, here.verdicts, here.today, front.clock)
+    with open_session(context, time.time_ns() // 1000, _day(as_of)) as session:
+        judged = (session.db, session.plan, session.verdicts, session.today, context.clock)
         if html is not None:
-            said = full_report.to_html(one_page.gather(*told, front.built), front.name)
-        elif as_json:
-            said = json.dumps(full_report.to_json(full_report.gather(*told, here.heading)), indent=2)
+            text = full_report.to_html(one_page.gather(*judged, context.built), context.name)
         else:
-            said = (full_report.to_markdown if markdown else full_report.to_text)(
-                full_report.gather(*told, here.heading)
-            )
+            gathered = full_report.gather(*judged, session.heading)
+            if as_json:
+                text = json.dumps(full_report.to_json(gathered), indent=2)
+            else:
+                text = full_report.to_markdown(gathered) if markdown else full_report.to_text(gathered)
     if html is None:
-        click.echo(said)
+        click.echo(text)
     elif html == "-":
-        click.echo(said, nl=False)
+        click.echo(text, nl=False)
     else:
-        _write(Path(html), said)
+        _write(Path(html), text)
         click.echo(f"The report is in {html}.")
 
 
@@ -161,8 +163,8 @@ roadmap.add_command(decide)
 roadmap.add_command(spend)
 
 
-def judge_workspace(front: CliContext) -> list[Verdict]:
-    """Judge the workspace's milestones and keep new evaluations; without a database nothing is made.
+def judge_workspace(context: CliContext) -> list[Verdict]:
+    """Judge the workspace's milestones and record new evaluations; without a database none is created.
 
     Raises:
         PlanError: the milestone file cannot be used.
@@ -172,33 +174,33 @@ def judge_workspace(front: CliContext) -> list[Verdict]:
 
     from roadmap.cli.session import open_session
 
-    with open_session(front, time.time_ns() // 1000) as here:
-        return here.verdicts
+    with open_session(context, time.time_ns() // 1000) as session:
+        return session.verdicts
 
 
-def was_judged(front: CliContext) -> bool:
-    """Whether the milestones of this workspace have ever been judged on measurements."""
+def was_judged(context: CliContext) -> bool:
+    """Return whether the milestones of this workspace were ever judged on measurements."""
     from contextlib import closing
 
     from metrics.errors import StoreMissing
     from metrics.store.database import open_reader
 
     try:
-        with closing(open_reader(front.store)) as db:
+        with closing(open_reader(context.store)) as db:
             return db.table("evaluation").count > 0
     except StoreMissing:
         return False
 
 
-def _day(given: datetime | None) -> date | None:
-    return None if given is None else given.date()
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.date()
 
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all.
 
     Raises:
-        Refused: it cannot be written there; nothing was.
+        Refused: it cannot be written there; nothing was written.
     """
     from metrics.errors import BadInput
     from metrics.output import write_atomically

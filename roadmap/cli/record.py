@@ -1,4 +1,4 @@
-"""`milepost roadmap decide` and `spend`: what people decided and spent, recorded beside the evidence of that day."""
+"""`milepost roadmap decide` and `spend`: record decisions and spending beside the evidence of that day."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 @click.pass_obj
 def decide(
-    front: CliContext, code: str, choice: str, why: str, owner: str, until: datetime | None, as_json: bool
+    context: CliContext, code: str, choice: str, why: str, owner: str, until: datetime | None, as_json: bool
 ) -> None:
-    """Record a decision on CODE, with the evidence it rests on."""
+    """Record a decision on CODE, with the evidence behind it."""
     import json
     import time
 
@@ -41,17 +41,17 @@ def decide(
     from roadmap.report.milestone_detail import decision_json
 
     now_us = time.time_ns() // 1000
-    with open_session(front, now_us) as here:
-        milestone, verdict = here.milestone(code)
-        db = _store(front, here, "a decision keeps the evidence that it was taken on")
+    with open_session(context, now_us) as session:
+        milestone, verdict = session.milestone(code)
+        db = _store(context, session, "a decision is recorded with its evidence")
         day = until.date() if until else None
-        taken = records_decide.record_decision(db, milestone, verdict, choice, why, owner, day, now_us)
+        recorded = records_decide.record_decision(db, milestone, verdict, choice, why, owner, day, now_us)
     if as_json:
-        click.echo(json.dumps({"code": code} | decision_json(taken), indent=2))
+        click.echo(json.dumps({"code": code} | decision_json(recorded), indent=2))
         return
-    made = taken.decision
+    made = recorded.decision
     text = decision_text(made.choice, made.owner, until=made.until, as_of=made.as_of, why=made.why)
-    click.echo(f"{code}: {text}\nThe numbers alone would have said {taken.advice}")
+    click.echo(f"{code}: {text}\nThe numbers alone advised: {recorded.advice}")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -60,7 +60,7 @@ def decide(
 @click.option("--note", required=True, metavar="TEXT", help="What it was spent on.")
 @click.option("--json", "as_json", is_flag=True, help="Print the entry as JSON.")
 @click.pass_obj
-def spend(front: CliContext, code: str, amount: float, note: str, as_json: bool) -> None:
+def spend(context: CliContext, code: str, amount: float, note: str, as_json: bool) -> None:
     """Record AMOUNT as spent on milestone CODE.
 
     A negative amount corrects an earlier entry: `spend M1 -250 --note "entered twice"`.
@@ -73,27 +73,27 @@ def spend(front: CliContext, code: str, amount: float, note: str, as_json: bool)
     from roadmap.wording.verdicts import spent_text
 
     now_us = time.time_ns() // 1000
-    with open_session(front, now_us) as here:
-        milestone, _ = here.milestone(code)
-        db = _store(front, here, "spending is kept beside what it bought")
-        spent = records_decide.record_spending(db, milestone, amount, note, here.today, now_us)
+    with open_session(context, now_us) as session:
+        milestone, _ = session.milestone(code)
+        db = _store(context, session, "spending is recorded beside its evidence")
+        spent = records_decide.record_spending(db, milestone, amount, note, session.today, now_us)
     if as_json:
-        told = {"code": code, "amount": amount, "note": note.strip(), "as_of": here.today.isoformat()}
-        click.echo(json.dumps(told | {"spent": spent, "budget": milestone.budget}, indent=2))
+        entry = {"code": code, "amount": amount, "note": note.strip(), "as_of": session.today.isoformat()}
+        click.echo(json.dumps(entry | {"spent": spent, "budget": milestone.budget}, indent=2))
         return
     click.echo(
-        f"{code}: {amount:,.2f} recorded as of {here.today}; spent so far: {spent_text(spent, milestone.budget)}"
+        f"{code}: {amount:,.2f} recorded as of {session.today}; spent so far: {spent_text(spent, milestone.budget)}"
     )
 
 
-def _store(front: CliContext, here: Session, why: str) -> Database:
-    """The database of a sitting.
+def _store(context: CliContext, session: Session, why: str) -> Database:
+    """Return the database of a session.
 
     Raises:
         StoreMissing: there is none yet.
     """
     from metrics.errors import StoreMissing
 
-    if here.db is None:
-        raise StoreMissing(f"{front.store}: no metrics yet, and {why}. {here.heading}")
-    return here.db
+    if session.db is None:
+        raise StoreMissing(f"{context.store}: no metrics yet, and {why}. {session.heading}")
+    return session.db

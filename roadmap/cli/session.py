@@ -1,4 +1,4 @@
-"""One sitting of the command line: the workspace's plan judged as of one day, with the database open beside it."""
+"""A session of one command: the workspace's plan, judged as of one day, with its database open."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from roadmap.plan.milestones import Milestone, Plan
 
 
-#: Days that take a second or more to judge.
+#: From this many days on, judging shows its progress.
 MANY_DAYS = 10
 
 
 class CliContext(Protocol):
-    """What the front door hands to this room."""
+    """What the command line passes to these commands."""
 
     @property
     def name(self) -> str:
-        """What the workspace is called."""
+        """The workspace's name."""
 
     @property
     def clock(self) -> str:
@@ -34,7 +34,7 @@ class CliContext(Protocol):
 
     @property
     def store(self) -> Path:
-        """The metrics database of that clock."""
+        """The metrics database of the clock."""
 
     @property
     def milestones(self) -> Path:
@@ -42,37 +42,37 @@ class CliContext(Protocol):
 
     @property
     def built(self) -> int:
-        """The highest service level that stands today."""
+        """The highest service level built today."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """The plan, the verdicts in its order, and what they were read from."""
+    """A plan, its verdicts in the same order, and the database they were read from."""
 
-    plan: Plan  #: as it was on `today`
+    plan: Plan  #: as of `today`
     verdicts: list[Verdict]
     today: date  #: the day judged, on the store's calendar
     db: Database | None  #: None while nothing was measured
-    heading: str  #: in words: which calendar, which day
+    heading: str  #: the calendar and the day, in words
 
     def milestone(self, code: str) -> tuple[Milestone, Verdict]:
-        """A milestone and its verdict.
+        """Return a milestone and its verdict.
 
         Raises:
-            PlanError: there is no such code in the file.
+            PlanError: the code is not in the file.
         """
         milestone = self.plan.milestone(code)
         return milestone, self.verdicts[self.plan.milestones.index(milestone)]
 
 
 @contextmanager
-def open_session(front: CliContext, now_us: int, day: date | None = None) -> Iterator[Session]:
-    """Judge the workspace's milestones as of today and keep what is new; with a `day`, as of then, keeping nothing.
+def open_session(context: CliContext, now_us: int, day: date | None = None) -> Iterator[Session]:
+    """Judge the workspace's milestones as of today and record what is new; with a `day`, as of then, recording nothing.
 
-    A replay is judged week by week first, from where its last evaluation stands: each week by what was known by then,
-    so that plans are fixed when they start, and forecasts are made in time to be scored.
+    A replay is judged week by week after its last evaluation, each week on the evidence up to then, so that plans are
+    fixed when they start and forecasts are made in time to be scored.
 
-    Without a database nothing is made, and the plan is judged on no evidence.
+    Without a database none is created, and the plan is judged on no evidence.
 
     Raises:
         PlanError: the milestone file cannot be used, or hides an earlier plan.
@@ -87,44 +87,44 @@ def open_session(front: CliContext, now_us: int, day: date | None = None) -> Ite
     from roadmap.model import Evidence
     from roadmap.plan.loader import load_plan
 
-    plan = load_plan(front.milestones, block_days(front.clock))
+    plan = load_plan(context.milestones, block_days(context.clock))
     wall = datetime.fromtimestamp(now_us / 1e6, UTC).date()
-    if not front.store.is_file():
-        # A replay's calendar begins with the plan; before anything is replayed, that is where it stands.
-        today = _chosen(front, day, wall if front.clock == "live" else _first(plan))
-        nothing = Evidence(mode=front.clock)
-        verdicts = [judge(milestone, nothing, today, front.built) for milestone in plan.milestones]
-        yield Session(plan=plan, verdicts=verdicts, today=today, db=None, heading=_nothing(front))
+    if not context.store.is_file():
+        # before anything is replayed, a replay's calendar is at the start of the plan
+        today = _day_to_judge(context, day, wall if context.clock == "live" else _first_start(plan))
+        nothing = Evidence(mode=context.clock)
+        verdicts = [judge(milestone, nothing, today, context.built) for milestone in plan.milestones]
+        yield Session(plan=plan, verdicts=verdicts, today=today, db=None, heading=_no_data_heading(context))
         return
-    with closing(_opened(front, reading=day is not None)) as db:
-        today = _chosen(front, day, _today(front, db, plan, wall))
+    with closing(_open_store(context, reading=day is not None)) as db:
+        today = _day_to_judge(context, day, _today(context, db, plan, wall))
         if day is None:
-            for past in _turned(days_to_judge(db, today)):
-                if past == today or past in days_to_judge(db, today):  # another judge may have come further meanwhile
-                    verdicts = evaluate(db, plan, past, front.built, now_us)
+            for past in _with_progress(days_to_judge(db, today)):
+                if past == today or past in days_to_judge(db, today):  # else another process has judged it meanwhile
+                    verdicts = evaluate(db, plan, past, context.built, now_us)
         else:
-            plan, verdicts = judge_as_of(db, plan, today, front.built)
+            plan, verdicts = judge_as_of(db, plan, today, context.built)
         yield Session(
-            plan=plan, verdicts=verdicts, today=today, db=db, heading=_heading(front, today, day) + _gone(db, plan)
+            plan=plan, verdicts=verdicts, today=today, db=db, heading=_heading(context, today, day) + _removed(db, plan)
         )
 
 
-def _opened(front: CliContext, *, reading: bool) -> Database:
+def _open_store(context: CliContext, *, reading: bool) -> Database:
     from metrics.errors import StoreDamaged
     from metrics.store.database import clock_of, open_reader, open_store
 
     if not reading:
-        return open_store(front.store, front.clock)
-    db = open_reader(front.store)
-    if clock_of(db) != front.clock:
-        held = clock_of(db)
+        return open_store(context.store, context.clock)
+    db = open_reader(context.store)
+    if clock_of(db) != context.clock:
+        clock = clock_of(db)
         db.close()
-        raise StoreDamaged(f"{front.store}: holds {held} runs, not {front.clock} ones; the two are never mixed")
+        raise StoreDamaged(f"{context.store}: holds {clock} runs, not {context.clock} ones; the two are never mixed")
     return db
 
 
-def _turned(days: Sequence[date]) -> Iterator[date]:
-    """The days one by one; where they are many, with their progress on a terminal."""
+def _with_progress(days: Sequence[date]) -> Iterator[date]:
+    """Yield the days; if there are many, show the progress on a terminal."""
     if len(days) < MANY_DAYS:
         yield from days
         return
@@ -136,43 +136,45 @@ def _turned(days: Sequence[date]) -> Iterator[date]:
             yield day
 
 
-def _first(plan: Plan) -> date:
+def _first_start(plan: Plan) -> date:
     return min(milestone.start for milestone in plan.milestones)
 
 
-def _today(front: CliContext, db: Database, plan: Plan, wall: date) -> date:
-    """Today on the store's calendar: of a replay, the last day that any evidence reaches to."""
+def _today(context: CliContext, db: Database, plan: Plan, wall: date) -> date:
+    """Return today on the store's calendar: in a replay, the last day with evidence."""
     from datetime import date
 
     from metrics.store.series import last_evidence_day
 
-    if front.clock == "live":
+    if context.clock == "live":
         return wall
     last = last_evidence_day(db)
-    return date.fromisoformat(last) if last else _first(plan)
+    return date.fromisoformat(last) if last else _first_start(plan)
 
 
-def _chosen(front: CliContext, day: date | None, today: date) -> date:
+def _day_to_judge(context: CliContext, day: date | None, today: date) -> date:
     from roadmap.errors import Refused
 
     if day is None or day <= today:
         return day or today
-    stands = f"the replay has come to {today}" if front.clock == "replay" else f"today is {today}"
-    raise Refused(f"--as-of {day} lies ahead: {stands}; choose a day until then")
+    position = f"the replay has come to {today}" if context.clock == "replay" else f"today is {today}"
+    raise Refused(f"--as-of {day} lies ahead: {position}; choose a day until then")
 
 
-def _heading(front: CliContext, today: date, asked: date | None) -> str:
+def _heading(context: CliContext, today: date, as_of: date | None) -> str:
     from roadmap.wording.dates import day
 
-    if asked is not None:
-        return f"{'Replay, judged' if front.clock == 'replay' else 'Judged'} as of {day(today)}; nothing was kept."
+    if as_of is not None:
+        return (
+            f"{'Replay, judged' if context.clock == 'replay' else 'Judged'} as of {day(today)}; nothing was recorded."
+        )
     return (
-        f"Replay, judged as of {day(today)}, its last day." if front.clock == "replay" else f"Judged on {day(today)}."
+        f"Replay, judged as of {day(today)}, its last day." if context.clock == "replay" else f"Judged on {day(today)}."
     )
 
 
-def _gone(db: Database, plan: Plan) -> str:
-    """Which milestones were planned once and have left the file, as a further sentence."""
+def _removed(db: Database, plan: Plan) -> str:
+    """Return which milestones have left the file, as a further sentence."""
     from roadmap.plan.revisions import removed_milestones
     from roadmap.wording.verdicts import removed_text
 
@@ -180,7 +182,7 @@ def _gone(db: Database, plan: Plan) -> str:
     return f" {text}" if text else ""
 
 
-def _nothing(front: CliContext) -> str:
-    if front.clock == "live":
+def _no_data_heading(context: CliContext) -> str:
+    if context.clock == "live":
         return "Nothing has been measured yet: no run has been collected. `milepost run`, then `metrics collect`."
     return "Nothing has been measured yet; `milepost demo` or `milepost metrics measure` does."

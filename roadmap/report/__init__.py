@@ -1,1 +1,1 @@
-"""Verdicts and plans as text, Markdown, HTML and one printed page."""
+"""Report verdicts and plans as text, Markdown, HTML and one printed page."""

@@ -1,4 +1,4 @@
-"""Series of both sides by block, for charts, and the block where they differ least."""
+"""Series of both sides by block, for charts, and the block with the smallest difference."""
 
 from __future__ import annotations
 
@@ -22,51 +22,53 @@ if TYPE_CHECKING:
 
 
 def peak_s(weeks: Sequence[BlockPoint]) -> float:
-    """The highest number of either side; 0 where there is none."""
-    known = [value for week in weeks for value in (week.control_s, week.subject_s) if value is not None]
-    return max(known, default=0.0)
+    """Return the highest number of either side; 0 where there is none."""
+    seconds = [value for week in weeks for value in (week.control_s, week.subject_s) if value is not None]
+    return max(seconds, default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallestDifference:
-    """The block that both sides have and in which the least was saved."""
+    """The block with both sides in which the least was saved."""
 
     week: BlockPoint
-    said: str  #: which it is, and how much was saved
-    more: str  #: how else it is unlike the others; "" where it is as long as they are
+    text: str  #: which block it is, and how much was saved
+    note: str  #: how else a block of another length differs; "" for one of the usual length
 
 
 def smallest_difference(weeks: Sequence[BlockPoint]) -> SmallestDifference | None:
-    """The block with the least saved; None where fewer than two have both sides, whose numbers then say it all."""
+    """Return the block with the least saved; None where fewer than two blocks have both sides."""
     both = [
         (1 - week.subject_s / week.control_s, week) for week in weeks if week.control_s and week.subject_s is not None
     ]
     if len(both) < 2:
         return None
-    saved, week = min(both, key=lambda one: one[0])
-    how = time_unit(peak_s(weeks))
-    amounts = f"{how.text(week.subject_s or 0.0)} with the service, {how.text(week.control_s or 0.0)} with the monolith"
+    saved, week = min(both, key=lambda pair: pair[0])
+    unit = time_unit(peak_s(weeks))
+    amounts = (
+        f"{unit.text(week.subject_s or 0.0)} with the service, {unit.text(week.control_s or 0.0)} with the monolith"
+    )
     when = f"{'on' if _days(week) == 1 else 'from'} {days_between(week.block, week.block_end)}"
-    usual, more = _first_decimal_apart(week, [one for _, one in both])
+    usual, note = _usual_length(week, [other for _, other in both])
     long = "" if _days(week) == usual else f" ({plural(_days(week), 'day')})"
-    said = f"Least saved {when}{long}: {less_time(saved, 0 if abs(saved) >= 0.095 else 1)}, {amounts}."
-    return SmallestDifference(week=week, said=said, more=more)
+    text = f"Least saved {when}{long}: {less_time(saved, 0 if abs(saved) >= 0.095 else 1)}, {amounts}."
+    return SmallestDifference(week=week, text=text, note=note)
 
 
-def _first_decimal_apart(week: BlockPoint, every: Sequence[BlockPoint]) -> tuple[int, str]:
-    """How many days a block has for the most part; and what one of another length holds, no more than was counted."""
-    usual, *others = multimode(_days(one) for one in every)
+def _usual_length(week: BlockPoint, weeks: Sequence[BlockPoint]) -> tuple[int, str]:
+    """Return the usual number of days of a block, and what a block of another length contains, as far as counted."""
+    usual, *others = multimode(_days(other) for other in weeks)
     days = _days(week)
     if others:  # no length is the usual one
         return days, ""
     if days == usual or week.subject_exchanges is None or week.subject_held is None:
         return usual, ""
-    alike = [one for one in every if _days(one) == usual]
-    exchanges = median(one.subject_exchanges for one in alike if one.subject_exchanges is not None)
-    held = median(one.subject_held for one in alike if one.subject_held is not None)
-    mine = f"{count(week.subject_exchanges)} exchanges for {count(week.subject_held)} records"
-    theirs = f"{count(exchanges)} for {count(held)}"
-    return usual, f"The service had {mine} in it; in the middle block of {plural(usual, 'day')}, {theirs}."
+    usual_weeks = [other for other in weeks if _days(other) == usual]
+    exchanges = median(other.subject_exchanges for other in usual_weeks if other.subject_exchanges is not None)
+    held = median(other.subject_held for other in usual_weeks if other.subject_held is not None)
+    own = f"{count(week.subject_exchanges)} exchanges for {count(week.subject_held)} records"
+    middle = f"{count(exchanges)} for {count(held)}"
+    return usual, f"The service had {own} in it; the median block of {plural(usual, 'day')} has {middle}."
 
 
 def _days(week: BlockPoint) -> int:
@@ -75,7 +77,7 @@ def _days(week: BlockPoint) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneSpan:
-    """The days in which one milestone's subject is the service that people use; stretches never overlap."""
+    """The days in which one milestone's subject is the service in use; spans never overlap."""
 
     milestone: Milestone
     start: date
@@ -116,26 +118,26 @@ def last_block_end(db: Database, today: date) -> date | None:
 
 
 def milestone_spans(plan: Plan, built: int, today: date) -> list[MilestoneSpan]:
-    """Which milestone's service stands when: each built one from its start until the next built one's."""
-    standing = sorted((m for m in plan.milestones if m.level <= built and m.start <= today), key=lambda m: m.start)
-    ends = [*(later.start - timedelta(days=1) for later in standing[1:]), *([today] if standing else [])]
+    """Return the span of each built milestone: from its start to the day before the next one's."""
+    started = sorted((m for m in plan.milestones if m.level <= built and m.start <= today), key=lambda m: m.start)
+    ends = [*(later.start - timedelta(days=1) for later in started[1:]), *([today] if started else [])]
     return [
         MilestoneSpan(milestone=milestone, start=milestone.start, end=min(end, today), target=time_target(milestone))
-        for milestone, end in zip(standing, ends, strict=True)
+        for milestone, end in zip(started, ends, strict=True)
         if milestone.start <= end
     ]
 
 
 def time_target(milestone: Milestone) -> float | None:
-    """The share of time that a milestone wants saved; a metric goes before a guardrail. None: it names none."""
+    """Return a milestone's target for the time saved, of a metric before a guardrail; None where it has none."""
     targets = (*milestone.metrics, *milestone.guardrails)
     return next((target.value for target in targets if target.name == "busy_time_saved"), None)
 
 
 def block_points(db: Database, parts: Iterable[MilestoneSpan], mode: str, faults: str) -> list[BlockPoint]:
-    """Both sides by block, in order.
+    """Return both sides by block, in order.
 
-    Sums run over all feeds of the milestone's scope and over rounds; the mix is not held still here.
+    Sums run over all feeds of the milestone's scope and over rounds; the mix of feeds is not held constant here.
     """
     return [
         _block_point(row, part)

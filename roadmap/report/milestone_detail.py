@@ -1,4 +1,4 @@
-"""All that is known of one milestone: its numbers and what they rest on, every plan, every decision, all spending."""
+"""Report one milestone in full: numbers and their inputs, plans, decisions and spending."""
 
 from __future__ import annotations
 
@@ -26,28 +26,30 @@ if TYPE_CHECKING:
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Milestone
 
-#: What the words of a dossier mean, a line each.
+#: Terms explained at the end of the report.
 TERMS = (
-    ("grade", "how far evidence can be trusted: A shadow in production, B replay, C side by side, D history"),
+    ("grade", "strength of evidence: A shadow in production, B replay, C side by side, D history"),
     ("series", "one way of measuring, same method and faults; numbers of two series are never compared"),
-    ("would move", "what would change this status, and nothing else does"),
+    ("would move", "what would change this status; nothing else does"),
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneDetail:
-    """A verdict with everything recorded around it until its day."""
+    """A verdict with the plans, decisions and spending recorded until its day."""
 
     verdict: Verdict
     plans: tuple[Revision, ...]
     decisions: tuple[RecordedDecision, ...]
     entries: tuple[CostEntry, ...]
     score: ForecastScore | None  #: None while there is no database
-    same_as_kept: bool | None  #: whether the evaluation kept on that day rests on the same inputs; None: none was kept
+    same_as_kept: (
+        bool | None
+    )  #: whether the evaluation recorded on that day has the same inputs; None: none was recorded
 
 
 def gather(db: Database | None, milestone: Milestone, verdict: Verdict) -> MilestoneDetail:
-    """The dossier of a milestone as of its verdict's day; without a database there is only the verdict."""
+    """Return the details of a milestone as of its verdict's day; without a database only the verdict."""
     today, code = verdict.as_of, milestone.code
     return MilestoneDetail(
         verdict=verdict,
@@ -61,65 +63,65 @@ def gather(db: Database | None, milestone: Milestone, verdict: Verdict) -> Miles
 
 def _same_as_kept(db: Database, verdict: Verdict) -> bool | None:
     sql = "SELECT verdict FROM evaluation WHERE code = ? AND as_of = ? ORDER BY id DESC LIMIT 1"
-    found = db.execute(sql, (verdict.code, verdict.as_of.isoformat())).fetchone()
-    if found is None:
+    row = db.execute(sql, (verdict.code, verdict.as_of.isoformat())).fetchone()
+    if row is None:
         return None
-    return _inputs(json.loads(found[0])) == _inputs(verdict_json(verdict))
+    return _inputs(json.loads(row[0])) == _inputs(verdict_json(verdict))
 
 
 def _inputs(verdict: dict[str, Any]) -> list[tuple[str, str, str | None]]:
     return sorted((m["name"], m["faults"], m["inputs_sha256"]) for m in verdict["metrics"])
 
 
-def to_json(dossier: MilestoneDetail) -> dict[str, Any]:
-    """A dossier as plain data: the verdict's keys, and plans, decisions, entries, forecast_score, same_as_kept."""
-    score = dossier.score
-    return verdict_json(dossier.verdict) | {
+def to_json(detail: MilestoneDetail) -> dict[str, Any]:
+    """Return the details as plain data: the verdict's keys, plans, decisions, entries, forecast_score, same_as_kept."""
+    score = detail.score
+    return verdict_json(detail.verdict) | {
         "plans": [
-            {"revision": one.revision, "as_of": one.as_of.isoformat(), "sha256": one.sha256, "plan": dict(one.plan)}
-            for one in dossier.plans
+            {"revision": plan.revision, "as_of": plan.as_of.isoformat(), "sha256": plan.sha256, "plan": dict(plan.plan)}
+            for plan in detail.plans
         ],
-        "decisions": [decision_json(taken) for taken in dossier.decisions],
+        "decisions": [decision_json(recorded) for recorded in detail.decisions],
         "entries": [
-            {"amount": entry.amount, "note": entry.note, "as_of": entry.as_of.isoformat()} for entry in dossier.entries
+            {"amount": entry.amount, "note": entry.note, "as_of": entry.as_of.isoformat()} for entry in detail.entries
         ],
         "forecast_score": None
         if score is None
         else {"scored": score.scored, "waiting": score.waiting, "brier": score.brier, "text": score.text},
-        "same_as_kept": dossier.same_as_kept,
+        "same_as_kept": detail.same_as_kept,
     }
 
 
-def decision_json(taken: RecordedDecision) -> dict[str, Any]:
-    """A decision as plain data, with the status that it was taken on; the whole frozen verdict stays in the store."""
+def decision_json(recorded: RecordedDecision) -> dict[str, Any]:
+    """Return a decision as plain data, with the status it was made on; the whole verdict stays in the store."""
     return {
-        "choice": taken.decision.choice,
-        "owner": taken.decision.owner,
-        "why": taken.decision.why,
-        "until": taken.decision.until or None,
-        "as_of": taken.decision.as_of.isoformat(),
-        "advice": taken.advice,
-        "status": taken.verdict.get("status"),
-        "evidence_sha256": taken.evaluation_sha256,
+        "choice": recorded.decision.choice,
+        "owner": recorded.decision.owner,
+        "why": recorded.decision.why,
+        "until": recorded.decision.until or None,
+        "as_of": recorded.decision.as_of.isoformat(),
+        "advice": recorded.advice,
+        "status": recorded.verdict.get("status"),
+        "evidence_sha256": recorded.evaluation_sha256,
     }
 
 
-def to_text(dossier: MilestoneDetail) -> str:
-    """A dossier in words, part by part."""
+def to_text(detail: MilestoneDetail) -> str:
+    """Format the details as text, part by part."""
     parts = (_head, _criteria, _forecast, _plans, _decisions, _spending, _terms)
-    return "\n\n".join("\n".join(part(dossier)) for part in parts)
+    return "\n\n".join("\n".join(part(detail)) for part in parts)
 
 
 def labelled_line(label: str, text: str) -> str:
-    """A labelled line, as `status` has them."""
+    """Format a labelled line, as `status` has them."""
     return f"  {label:<10} {text}"
 
 
-def _head(dossier: MilestoneDetail) -> Iterator[str]:
-    v = dossier.verdict
+def _head(detail: MilestoneDetail) -> Iterator[str]:
+    v = detail.verdict
     yield f"{f'{v.code} {v.title}':<20} {status_text(v)}"
     yield labelled_line("what for", v.objective)
-    yield labelled_line("owner", v.owner or "nobody named")
+    yield labelled_line("owner", v.owner or "not named")
     yield labelled_line(
         "subject",
         f"{v.subject} from {day(v.start)} to {day(v.due)}; last responsible start {day(v.last_start)}",
@@ -129,23 +131,23 @@ def _head(dossier: MilestoneDetail) -> Iterator[str]:
         yield labelled_line("" if i else "why", reason.text)
     yield labelled_line("would move", "; ".join(dict.fromkeys(reason.change for reason in v.reasons)))
     yield labelled_line("advice", advice_text(v.advice.choice, v.advice.text))
-    if dossier.same_as_kept is False:
+    if detail.same_as_kept is False:
         yield labelled_line(
-            "note", "the evaluation kept on that day rests on other inputs: runs came late, or weights since pinned"
+            "note", "the evaluation recorded on that day has other inputs: runs came late, or weights were pinned since"
         )
 
 
-def _criteria(dossier: MilestoneDetail) -> Iterator[str]:
+def _criteria(detail: MilestoneDetail) -> Iterator[str]:
     yield "Measured"
-    for criterion in dossier.verdict.criteria:
-        told = criterion_text if criterion.reading else goal_text
-        yield labelled_line(criterion.role, told(criterion))
+    for criterion in detail.verdict.criteria:
+        describe = criterion_text if criterion.reading else goal_text
+        yield labelled_line(criterion.role, describe(criterion))
         if criterion.reading:
-            yield from (labelled_line("", text) for text in _rests_on(criterion, criterion.reading))
+            yield from (labelled_line("", text) for text in _inputs_text(criterion, criterion.reading))
 
 
-def _rests_on(criterion: Criterion, reading: Reading) -> Iterator[str]:
-    """What a number rests on, so that it can be measured again."""
+def _inputs_text(criterion: Criterion, reading: Reading) -> Iterator[str]:
+    """Yield the inputs of a number, so that it can be measured again."""
     faults = "real faults" if reading.mode == "live" else f"faults {reading.faults}"
     hashed = f" ({reading.faults_sha256[:12]})" if reading.faults_sha256 else ""
     yield (
@@ -154,7 +156,7 @@ def _rests_on(criterion: Criterion, reading: Reading) -> Iterator[str]:
     )
     if reading.estimate is not None and criterion.kind == "sampled":
         pairs = ""
-        if reading.coverage is not None:  # only what is compared with the control has pairs
+        if reading.coverage is not None:  # only a comparison with the control has pairs
             pairs = ", paired, block by block" if reading.paired else ", unpaired: against the control's own history"
         ci = ""
         if reading.ci_low is not None and reading.ci_high is not None:
@@ -165,25 +167,25 @@ def _rests_on(criterion: Criterion, reading: Reading) -> Iterator[str]:
         yield f"  beside it: {', '.join(others)}"
 
 
-def _forecast(dossier: MilestoneDetail) -> Iterator[str]:
+def _forecast(detail: MilestoneDetail) -> Iterator[str]:
     yield "Forecast"
-    told = [labelled_line(f.role, forecast_text(f)) for f in dossier.verdict.forecasts]
-    yield from told or [labelled_line("", "nothing left to foresee" if dossier.verdict.proven_on else "none yet")]
-    if dossier.score:
-        yield labelled_line("so far", dossier.score.text)
+    lines = [labelled_line(f.role, forecast_text(f)) for f in detail.verdict.forecasts]
+    yield from lines or [labelled_line("", "nothing left to forecast" if detail.verdict.proven_on else "none yet")]
+    if detail.score:
+        yield labelled_line("so far", detail.score.text)
 
 
-def _plans(dossier: MilestoneDetail) -> Iterator[str]:
+def _plans(detail: MilestoneDetail) -> Iterator[str]:
     yield "Plans"
-    if not dossier.plans:
+    if not detail.plans:
         yield labelled_line("", "none recorded; a plan is fixed when its milestone starts and is judged on a database")
         return
-    first, *later = dossier.plans
+    first, *later = detail.plans
     yield labelled_line(f"revision {first.revision}", f" recorded {day(first.as_of)}: {describe_plan(first)}")
-    for before, after in zip(dossier.plans, later, strict=False):
+    for before, after in zip(detail.plans, later, strict=False):
         changed = "; ".join(describe_changes(before.plan, after.plan)) or "nothing changed"
         yield labelled_line(f"revision {after.revision}", f" recorded {day(after.as_of)}: {changed}")
-    verdict = dossier.verdict
+    verdict = detail.verdict
     if verdict.slip_days:
         parts = slip_parts(verdict.first_due, verdict.due, verdict.proven_on, verdict.as_of)
         yield labelled_line(
@@ -191,27 +193,29 @@ def _plans(dossier: MilestoneDetail) -> Iterator[str]:
         )
 
 
-def _decisions(dossier: MilestoneDetail) -> Iterator[str]:
+def _decisions(detail: MilestoneDetail) -> Iterator[str]:
     yield "Decisions"
-    if not dossier.decisions:
+    if not detail.decisions:
         yield labelled_line("", "none recorded")
-    for taken in dossier.decisions:
-        decided = taken.decision
-        text = decision_text(decided.choice, decided.owner, until=decided.until, as_of=decided.as_of, why=decided.why)
-        yield labelled_line(decided.choice, text)
-        if taken.advice:
-            yield labelled_line("", f"advised then: {taken.advice}")
+    for recorded in detail.decisions:
+        decision = recorded.decision
+        text = decision_text(
+            decision.choice, decision.owner, until=decision.until, as_of=decision.as_of, why=decision.why
+        )
+        yield labelled_line(decision.choice, text)
+        if recorded.advice:
+            yield labelled_line("", f"advised then: {recorded.advice}")
 
 
-def _spending(dossier: MilestoneDetail) -> Iterator[str]:
+def _spending(detail: MilestoneDetail) -> Iterator[str]:
     yield "Spending"
-    yield labelled_line("", spent_text(dossier.verdict.spent, dossier.verdict.budget))
-    for entry in dossier.entries:
+    yield labelled_line("", spent_text(detail.verdict.spent, detail.verdict.budget))
+    for entry in detail.entries:
         yield labelled_line("", f"{day(entry.as_of)}: {entry.amount:,.2f}, {entry.note}")
 
 
-def _terms(dossier: MilestoneDetail) -> Iterator[str]:
-    del dossier
-    yield "Words"
+def _terms(detail: MilestoneDetail) -> Iterator[str]:
+    del detail
+    yield "Terms"
     for name, meaning in TERMS:
         yield labelled_line(name, meaning)

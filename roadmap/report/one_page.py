@@ -1,7 +1,7 @@
-"""The report as one sheet of A4: what is on it, in words, and never more than fits.
+"""The one-page report on A4, in words that fit.
 
-The dashboard's `/report` and `milepost roadmap report --html` both print it. The same plan, store and day give the same
-sheet, whenever it is asked for: nothing on it knows the wall clock.
+The dashboard's `/report` and `milepost roadmap report --html` both print it. The same plan, store and day always give
+the same page: nothing on it depends on the wall clock.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from roadmap.report.one_page_table import OnePageRow
     from roadmap.wording.gains import Answer
 
-#: What kind of data it is, on the page's own tag.
+#: The kind of data, shown as a tag.
 KINDS = {"replay": "replay, not production", "live": "production, live"}
 
-#: What fills in the numbers where there are none.
+#: The commands that fill in the numbers where there are none.
 FILLS = {
     "replay": "`milepost demo` or `milepost metrics measure` fills in",
     "live": "`milepost run`, then `milepost metrics collect`, fill in",
@@ -53,65 +53,65 @@ HEIGHTS = {"roomy": 200, "close": 150, "dense": 125}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnePageReport:
-    """All that stands on the page, in words."""
+    """The contents of the page, in words."""
 
     kind: str  #: a replay, or production
-    upto: str  #: the last day that there is data of
+    data_until: str  #: the last day with data
     as_of: str
     day: str  #: the same as an ISO date
     plan: str  #: in which revision the milestones are
-    counted: str  #: what the figures count: who against whom, feeds, faults, days
+    counted: str  #: what the figures count: subject, control, feeds, faults, days
     situation: str
     headline: str
     detail: str
-    standing: tuple[str, ...]  #: how many are proven, and what needs somebody
+    standing: tuple[str, ...]  #: how many are proven, and which ask for action
     figures: tuple[KeyFigure, ...]
     drawing: svg_chart.SvgChart | None
     rows: tuple[OnePageRow, ...]
-    more: str  #: which milestones found no room
-    gone: str  #: which were planned once and have left the file
+    omitted: str  #: the number of milestones that do not fit, by status
+    removed: str  #: milestones that have left the file
     fill: str  #: "roomy", "close" or "dense": the size of the table's type
     decision: str
-    doubts: tuple[str, ...]
-    how: tuple[str, ...]
+    caveats: tuple[str, ...]
+    measurement: tuple[str, ...]  #: how the numbers were measured
     method: str
     plan_sha256: str  #: of the plans in force on the day
     inputs_sha256: str  #: of the inputs of every number
-    command: str  #: what makes the page again
+    command: str  #: that makes the page again
 
 
 def gather(
     db: Database | None, plan: Plan, verdicts: Sequence[Verdict], today: date, clock: str, built: int
 ) -> OnePageReport:  # fmt: skip
-    """The sheet on a plan and its verdicts as of a day; without a database nothing was measured."""
-    seen = headline.headline_candidates(db, plan, verdicts, today, built, clock) if db else []
-    head = headline.pick_headline(seen) if seen else None
+    """Return the one-page report on a plan and its verdicts as of a day; without a database nothing was measured."""
+    candidates = headline.headline_candidates(db, plan, verdicts, today, built, clock) if db else []
+    head = headline.pick_headline(candidates) if candidates else None
     faults = "real" if clock == "live" else "standard"
     fill = "roomy" if len(verdicts) <= ROOMY else "close" if len(verdicts) <= DENSE else "dense"
-    rows, more = one_page_table.one_page_rows(verdicts, today, fill)
-    said = gains.answer(head.gain) if head else None
+    rows, omitted = one_page_table.one_page_rows(verdicts, today, fill)
+    answer = gains.answer(head.gain) if head else None
     return OnePageReport(
         kind=KINDS[clock],
-        upto=dates.data_until_text(block_series.last_block_end(db, today) if db else None),
+        data_until=dates.data_until_text(block_series.last_block_end(db, today) if db else None),
         as_of=day(today),
         day=today.isoformat(),
         plan=_revisions(plan),
         counted=_counted(head, faults),
-        situation=said.situation if said else "none",
-        headline=shortened(said.headline, 110) if said else "Nothing has been measured yet.",
-        detail=shortened(_with_command(said), 230)
-        if said
+        situation=answer.situation if answer else "none",
+        headline=shortened(answer.headline, 110) if answer else "Nothing has been measured yet.",
+        detail=shortened(_with_command(answer), 230)
+        if answer
         else f"What follows is the plan alone; {FILLS[clock]} the numbers.",
         standing=tuple(shortened(text, 110) for text in standing_sentences({v.code: v.status for v in verdicts})),
         figures=key_figures.key_figures(db, head, plan, verdicts),
         drawing=_drawn(db, plan, built, today, clock, faults, HEIGHTS[fill]) if db else None,
         rows=rows,
-        more=more,
-        gone=shortened(_gone(db, plan, today), 150) if db else "",
+        omitted=omitted,
+        removed=shortened(_removed(db, plan, today), 150) if db else "",
         fill=fill,
-        decision=shortened(_newest(db, verdicts, today) if db else "None recorded.", 230),
-        doubts=tuple(shortened(text, 130) for text in caveats.short_caveats(db, head)),
-        how=tuple(shortened(text, 130) for text in caveats.describe_measurement(verdicts, head)),
+        decision=shortened(_newest_decision(db, verdicts, today) if db else "None recorded.", 230),
+        caveats=tuple(shortened(text, 130) for text in caveats.short_caveats(db, head)),
+        measurement=tuple(shortened(text, 130) for text in caveats.describe_measurement(verdicts, head)),
         method=METHOD,
         plan_sha256=_plan_sha256(plan),
         inputs_sha256=_inputs_sha256(verdicts, head),
@@ -119,17 +119,17 @@ def gather(
     )
 
 
-def _with_command(said: Answer) -> str:
-    return f"{said.detail} {said.step} `{said.command}`." if said.command else said.detail
+def _with_command(answer: Answer) -> str:
+    return f"{answer.detail} {answer.step} `{answer.command}`." if answer.command else answer.detail
 
 
 def _revisions(plan: Plan) -> str:
-    """Which milestones were planned anew; for the most part, none."""
-    anew = [f"{m.code} in revision {m.revision}" for m in plan.milestones if m.revision > 1]
-    if not anew:
+    """Return which milestones have a later revision than the first."""
+    revised = [f"{m.code} in revision {m.revision}" for m in plan.milestones if m.revision > 1]
+    if not revised:
         return "milestone file in its first revision"
-    rest = ", the others in their first" if len(anew) < len(plan.milestones) else ""
-    return shortened(f"milestone file: {', '.join(anew)}{rest}", 120)
+    rest = ", the others in their first" if len(revised) < len(plan.milestones) else ""
+    return shortened(f"milestone file: {', '.join(revised)}{rest}", 120)
 
 
 def _counted(head: HeadlineCandidate | None, faults: str) -> str:
@@ -156,20 +156,20 @@ def _drawn(
     )
 
 
-def _gone(db: Database, plan: Plan, today: date) -> str:
+def _removed(db: Database, plan: Plan, today: date) -> str:
     return removed_text({plan.code: plan.due for plan in removed_milestones(db, plan) if plan.as_of <= today})
 
 
-def _newest(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
-    """The decision that was taken last, with what was advised then."""
-    taken = [
+def _newest_decision(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
+    """Return the newest decision, with the advice of that day."""
+    recorded = [
         (one.decision.as_of, one.decision.id, v.code, one)
         for v in verdicts
         for one in recorded_decisions(db, v.code, today)
     ]
-    if not taken:
+    if not recorded:
         return "None recorded."
-    *_, code, newest = max(taken, key=lambda one: one[:2])
+    *_, code, newest = max(recorded, key=lambda one: one[:2])
     made = newest.decision
     advised, owner = newest.advice.partition(":")[0], shortened(made.owner, 40)
     text = decision_text(made.choice, owner, until=made.until, as_of=made.as_of, why=made.why, advised=advised)
@@ -177,13 +177,13 @@ def _newest(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
 
 
 def _plan_sha256(plan: Plan) -> str:
-    """Hash of what was promised on the day, whatever the file has said since."""
-    told = [[m.code, m.revision, m.as_dict()] for m in plan.milestones]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    """Return a hash of what was promised on the day, whatever the file says since."""
+    promises = [[m.code, m.revision, m.as_dict()] for m in plan.milestones]
+    return hashlib.sha256(json.dumps(promises).encode()).hexdigest()
 
 
 def _inputs_sha256(verdicts: Iterable[Verdict], head: HeadlineCandidate | None) -> str:
-    """One hash over those of all numbers; the whole list stands in `milepost roadmap report`."""
-    found = [c.reading.inputs_sha256 for v in verdicts for c in v.criteria if c.reading is not None]
-    found += [head.reading.inputs_sha256] if head else []
-    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+    """Return one hash over those of all numbers; `milepost roadmap report` lists them."""
+    hashes = [c.reading.inputs_sha256 for v in verdicts for c in v.criteria if c.reading is not None]
+    hashes += [head.reading.inputs_sha256] if head else []
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()

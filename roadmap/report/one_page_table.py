@@ -1,4 +1,4 @@
-"""The table of the printed page: a row a milestone, as many as there is room for."""
+"""The table of the one-page report: a row a milestone, as many as fit."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from roadmap.criteria import Criterion
     from roadmap.model import Verdict
 
-#: Up to so many milestones have room for a reason each; up to so many for type of an ordinary size; no more have room.
+#: The most milestones with a reason each; with ordinary type size; in all.
 ROOMY, DENSE, MOST = 4, 8, 12
 
 #: Characters of a title and of a reason, by how full the page is.
 TITLES = {"roomy": 60, "close": 48, "dense": 40}
 REASONS = {"roomy": 72, "close": 0, "dense": 0}
 
-#: Reasons in few words, by the code that stands before the measure.
+#: Short forms of reasons, by the part of the code before the measure.
 SHORT = {
     **{name: VERDICT[name] for name in ("inconclusive", "insufficient", "invalid", "unproven")},
     "not_met": "short of the target", "breached": "not held",
@@ -36,33 +36,33 @@ SHORT = {
     "unlikely": "unlikely by the due date", "late": "expected after the due date",
 }  # fmt: skip
 
-#: What gives way first where there is no room for all, the last first; what presses never does before it.
+#: Statuses that are omitted first where not all fit, the last one first; pressing ones go last.
 LAST = ("proven", "not_started")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnePageRow:
-    """One milestone in words; what is not known is said so."""
+    """One milestone in words; unknown values are words, too."""
 
     code: str
     title: str
-    why: str  #: "" where there is no room for it
-    status: str  #: a key of `words.STATUS`, for the icon
-    said: str
-    late: str  #: what else there is to say of the status
+    why: str  #: "" where it does not fit
+    status: str  #: a key of `STATUS`, for the icon
+    status_text: str
+    status_note: str  #: "12 days late", "regressed since", or ""
     gain: str
     range: str
     target: str
     due: str
-    slip: str  #: against the first plan, and overdue; "" where all is as planned
-    end: str  #: when it was proven, or not
-    ahead: str  #: what is foreseen
+    slip: str  #: against the first plan; "" while it is as planned
+    proven: str  #: the day it was proven, or "not yet"
+    forecast: str
     spent: str
     budget: str
 
 
 def one_page_rows(verdicts: Sequence[Verdict], today: date, fill: str) -> tuple[tuple[OnePageRow, ...], str]:
-    """The rows that there is room for, in the plan's order, and a sentence on the others.
+    """Return the rows that fit, in the plan's order, and a sentence on the others.
 
     Args:
         verdicts: all milestones.
@@ -72,9 +72,9 @@ def one_page_rows(verdicts: Sequence[Verdict], today: date, fill: str) -> tuple[
     order = sorted(range(len(verdicts)), key=lambda n: (_weight(verdicts[n].status), n))
     shown = set(order[:MOST])
     left = Counter(STATUS[v.status] for n, v in enumerate(verdicts) if n not in shown)
-    told = ", ".join(f"{many:,} {status}" for status, many in left.items())
-    more = f"And {left.total():,} more in the dashboard: {told}." if left else ""
-    return tuple(_row(v, today, fill) for n, v in enumerate(verdicts) if n in shown), more
+    counts = ", ".join(f"{number:,} {status}" for status, number in left.items())
+    omitted = f"And {left.total():,} more in the dashboard: {counts}." if left else ""
+    return tuple(_row(v, today, fill) for n, v in enumerate(verdicts) if n in shown), omitted
 
 
 def _weight(status: str) -> int:
@@ -91,24 +91,24 @@ def _row(v: Verdict, today: date, fill: str) -> OnePageRow:
         title=shortened(v.title, TITLES[fill]),
         why=_why(v, REASONS[fill]),
         status=v.status,
-        said=STATUS[v.status],
-        late=status_text(v).removeprefix(STATUS[v.status]).removeprefix(", "),
+        status_text=STATUS[v.status],
+        status_note=status_text(v).removeprefix(STATUS[v.status]).removeprefix(", "),
         gain=gain,
         range=likely,
         target="none set" if timed is None else target_text(timed.direction, timed.target, timed.unit),
         due=day(v.due),
         slip=_slip(v, today, fill),
-        end=day(v.proven_on) if v.proven_on else "not yet",
-        ahead="" if v.proven_on else _ahead(v, today),
+        proven=day(v.proven_on) if v.proven_on else "not yet",
+        forecast="" if v.proven_on else _forecast(v, today),
         spent=MISSING if v.spent is None else count(v.spent),
         budget="" if v.budget is None else f"of {count(v.budget)}",
     )
 
 
 def _why(v: Verdict, most: int) -> str:
-    """The first reason; whether it is a fact or a forecast is left to the full report.
+    """Return the first reason, without saying whether it is a fact or a forecast.
 
-    One that is too long gives way to the same in few words: its numbers stand in the row, or in the full report.
+    A reason that is too long is replaced by its short form; its numbers are in the row or in the full report.
     """
     if not v.reasons or not most:
         return ""
@@ -121,14 +121,14 @@ def _why(v: Verdict, most: int) -> str:
 
 
 def _gain(timed: Criterion | None) -> tuple[str, str]:
-    """The time saved and its likely range, in words."""
+    """Return the time saved and its likely range, in words."""
     reading = timed.reading if timed else None
     if timed is None or reading is None or reading.estimate is None:
         return "not measured", ""
     if reading.low is None or reading.high is None:
         return less_time(reading.estimate), "no range yet"
-    said = gained(reading.estimate, reading.low, reading.high, timed.target)
-    return said, f"likely {span(reading.low, reading.high, timed.target)}"
+    saved = gained(reading.estimate, reading.low, reading.high, timed.target)
+    return saved, f"likely {span(reading.low, reading.high, timed.target)}"
 
 
 def _slip(v: Verdict, today: date, fill: str) -> str:
@@ -138,12 +138,12 @@ def _slip(v: Verdict, today: date, fill: str) -> str:
     return ", ".join(parts if fill == "roomy" else parts[:1])
 
 
-def _ahead(v: Verdict, today: date) -> str:
+def _forecast(v: Verdict, today: date) -> str:
     if today < v.start:
         return f"starts {day(v.start)}"
-    wanted = [one for one in v.forecasts if one.role == "metric"]
-    odds = [one.odds for one in wanted if one.odds is not None]
+    metrics = [forecast for forecast in v.forecasts if forecast.role == "metric"]
+    odds = [forecast.odds for forecast in metrics if forecast.odds is not None]
     if odds:
         return odds_text(min(odds))
-    days = [one.expected_on for one in wanted if one.expected_on is not None]
+    days = [forecast.expected_on for forecast in metrics if forecast.expected_on is not None]
     return f"around {day(max(days))}" if days else "no forecast"

@@ -1,4 +1,4 @@
-"""What it takes to prove a milestone's targets, in words and as plain data."""
+"""Report what it takes to prove a milestone's targets, as text and as plain data."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneRequirements:
-    """A milestone, and what each of its targets still takes."""
+    """A milestone and the requirements of its targets."""
 
     milestone: Milestone
     verdict: Verdict
-    needs: tuple[Requirement, ...]
+    requirements: tuple[Requirement, ...]
     block_days: int
 
 
 def gather(db: Database | None, milestone: Milestone, verdict: Verdict, block_days: int) -> MilestoneRequirements:
-    """What each target takes, from what was measured until the verdict's day; without a database, from nothing."""
+    """Return what each target takes, from the readings until the verdict's day; without a database, from none."""
     today = verdict.as_of
     readings = {(c.name, c.faults): c.reading for c in verdict.criteria if c.reading is not None}
     first_day = first_and_last_day(load_windows(db, milestone, today), today)[0] if db else None
-    found = requirements(milestone, readings, today, first_day, block_days)
-    return MilestoneRequirements(milestone=milestone, verdict=verdict, needs=found, block_days=block_days)
+    result = requirements(milestone, readings, today, first_day, block_days)
+    return MilestoneRequirements(milestone=milestone, verdict=verdict, requirements=result, block_days=block_days)
 
 
-def to_json(outlook: MilestoneRequirements) -> dict[str, Any]:
-    """An outlook as plain data; what cannot be said is None."""
-    milestone = outlook.milestone
+def to_json(report: MilestoneRequirements) -> dict[str, Any]:
+    """Return the requirements as plain data; unknown values are None."""
+    milestone = report.milestone
     return {
         "code": milestone.code,
-        "as_of": outlook.verdict.as_of.isoformat(),
-        "status": outlook.verdict.status,
+        "as_of": report.verdict.as_of.isoformat(),
+        "status": report.verdict.status,
         "due": milestone.due.isoformat(),
-        "last_start": outlook.verdict.last_start.isoformat(),
+        "last_start": report.verdict.last_start.isoformat(),
         "min_blocks": milestone.evidence.min_blocks,
-        "block_days": outlook.block_days,
+        "block_days": report.block_days,
         "needs": [
             {
                 "name": need.name,
@@ -58,15 +58,15 @@ def to_json(outlook: MilestoneRequirements) -> dict[str, Any]:
                 "assumed": need.assumed,
                 "text": need.text,
             }
-            for need in outlook.needs
+            for need in report.requirements
         ],
     }
 
 
-def to_text(outlook: MilestoneRequirements) -> str:
-    """An outlook in words, a line a target; of what is proven, that nothing more is needed."""
-    milestone, verdict = outlook.milestone, outlook.verdict
-    unit = "weeks" if outlook.block_days == 7 else "days"
+def to_text(report: MilestoneRequirements) -> str:
+    """Format the requirements, a line for each target; a proven milestone needs nothing more."""
+    milestone, verdict = report.milestone, report.verdict
+    unit = "weeks" if report.block_days == 7 else "days"
     start = day(verdict.last_start)
     lines = [
         f"{f'{milestone.code} {milestone.title}':<20} due {day(milestone.due)}",
@@ -74,4 +74,4 @@ def to_text(outlook: MilestoneRequirements) -> str:
     ]
     if verdict.proven_on:
         return "\n".join((*lines, f"  proven     on {day(verdict.proven_on)}; nothing more is needed"))
-    return "\n".join((*lines, *(f"  {need.role:<10} {need.text}" for need in outlook.needs)))
+    return "\n".join((*lines, *(f"  {need.role:<10} {need.text}" for need in report.requirements)))

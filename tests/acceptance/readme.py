@@ -3,17 +3,36 @@
 import re
 from pathlib import Path
 
+from metrics.measures.registry import MEASURES
 from roadmap.plan.loader import load_plan
-from roadmap.report.verdict_text import plan_markdown
+from roadmap.plan.milestones import Plan, Target
+from roadmap.wording.dates import day
+from roadmap.wording.verdicts import target_text
 
 ROOT = Path(__file__).parents[2]
 MARKED = re.compile(r"(<!-- milestones: begin[^>]*-->\n).*?(<!-- milestones: end -->)", re.DOTALL)
 
 
+def plan_table(plan: Plan) -> str:
+    """Return a plan as a Markdown table, without any result: what each milestone must prove, and by when."""
+    rows = [("Milestone", "What for", "When", "Proven by"), ("---",) * 4]
+    for milestone in plan.milestones:
+        when = f"{day(milestone.start)} to {day(milestone.due)}"
+        goals = "<br>".join(_goal(target) for target in milestone.metrics)
+        rows.append((f"{milestone.code} {milestone.title}", milestone.objective, when, goals))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _goal(target: Target) -> str:
+    measure = MEASURES[target.name]
+    faults = " (without faults)" if target.faults == "none" else ""
+    return f"{measure.title}: {target_text(target.direction, target.value, measure.unit)}{faults}"
+
+
 def written(text: str) -> str:
-    """The README with the table as the roadmap's template gives it now."""
-    table = plan_markdown(load_plan(ROOT / "roadmap" / "milestones.toml")).strip()
-    return MARKED.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text)
+    """Return the README with the table of the roadmap's template."""
+    table = plan_table(load_plan(ROOT / "roadmap" / "milestones.toml"))
+    return MARKED.sub(lambda match: f"{match[1]}{table}\n{match[2]}", text)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
-"""Milestone files and made-up replays for the tests of this room."""
+"""Milestone files, made-up replays and commands for the tests of roadmap."""
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 
 from metrics.events import AnswerEvent, HoldingEvent, RunEvent, RunKey
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
+from roadmap.cli.main import roadmap
 
 ONE_MILESTONE = """
 schema = 1
@@ -84,3 +87,42 @@ def replay():
             insert_events(db, events)
 
     return keep
+
+
+@pytest.fixture
+def measured(front, replay):
+    """The workspace with twelve good weeks."""
+    db = open_store(front.store, "replay")
+    replay(db, range(12))
+    db.close()
+    return front
+
+
+@pytest.fixture
+def run(front):
+    """A function that runs a command of `milepost roadmap` on the workspace and returns click's result."""
+    return lambda *words: CliRunner().invoke(roadmap, list(words), obj=front)
+
+
+@pytest.fixture
+def data(run):
+    """A function that runs a command with `--json` and returns what it prints."""
+
+    def run_json(*words):
+        done = run(*words, "--json")
+        assert done.exit_code == 0, done.exception
+        return json.loads(done.output)
+
+    return run_json
+
+
+@pytest.fixture
+def refused(run):
+    """A function that runs a command which fails with exit code 2, and returns class and message of its error."""
+
+    def run_refused(*words):
+        error = run(*words).exception
+        assert error.exit_code == 2
+        return type(error), str(error)
+
+    return run_refused

@@ -40,16 +40,16 @@ def test_the_block_with_the_least_saved_is_named_with_its_numbers():
         [week(0, 0.040, 0.020), week(1, 0.0495, 0.0492), week(2, None, 0.5), week(3, 0.04, 0.01)]
     )
     assert found.week.block == date(2013, 3, 8)
-    assert found.said == (
+    assert found.text == (
         "Least saved from 8 Mar to 14 Mar 2013: 0.6% less time, 49 ms with the service, 50 ms with the monolith."
     )
-    assert found.more == ""
+    assert found.note == ""
 
 
 def test_a_block_in_which_it_took_longer_is_the_narrowest():
     """More time is said as more time."""
     found = smallest_difference([week(0, 0.040, 0.020), week(1, 0.040, 0.050)])
-    assert "25% more time" in found.said
+    assert "25% more time" in found.text
 
 
 def test_a_longer_block_says_what_it_holds_beside_the_others():
@@ -58,17 +58,17 @@ def test_a_longer_block_says_what_it_holds_beside_the_others():
         week(0, 0.04, 0.02, exchanges=44, held=18_000), week(1, 0.04, 0.02, exchanges=46, held=20_000),
         week(2, 0.0495, 0.0492, days=9, exchanges=90, held=23_427),
     ])  # fmt: skip
-    assert "from 15 Mar to 23 Mar 2013 (9 days): 0.6% less time" in found.said
-    assert found.more == (
-        "The service had 90 exchanges for 23,427 records in it; in the middle block of 7 days, 45 for 19,000."
+    assert "from 15 Mar to 23 Mar 2013 (9 days): 0.6% less time" in found.text
+    assert found.note == (
+        "The service had 90 exchanges for 23,427 records in it; the median block of 7 days has 45 for 19,000."
     )
 
 
 def test_where_no_length_is_usual_none_is_called_unusual():
     """Of two blocks neither is the longer one that needs a word."""
     found = smallest_difference([week(0, 0.04, 0.02), week(2, 0.0495, 0.0492, days=9)])
-    assert "days)" not in found.said
-    assert found.more == ""
+    assert "days)" not in found.text
+    assert found.note == ""
 
 
 @pytest.mark.parametrize("weeks", [[], [week(0, 0.04, 0.02)], [week(0, None, 0.02), week(1, 0.04, None)]])
@@ -80,7 +80,7 @@ def test_less_than_two_blocks_of_both_have_no_narrowest(weeks):
 def test_a_day_is_a_day():
     """In production a block is one day, and is written so."""
     found = smallest_difference([week(0, 2.0, 1.0, days=1), week(1, 2.0, 1.5, days=1)])
-    assert found.said.startswith("Least saved on 8 Mar 2013: 25% less time, 1.50 s with")
+    assert found.text.startswith("Least saved on 8 Mar 2013: 25% less time, 1.50 s with")
 
 
 @pytest.mark.parametrize(

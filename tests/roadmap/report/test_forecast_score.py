@@ -89,7 +89,7 @@ def test_a_target_met_in_time_scores_as_one(roadmap_db, milestone, replay):
     store(roadmap_db, 0.6, "2013-03-10", name="lost_records", role="guardrail")
     found = score_forecasts(roadmap_db, milestone, DUE)
     assert (found.scored, found.waiting, round(found.brier, 3)) == (2, 0, 0.085)
-    assert found.text == "2 forecasts, Brier score 0.09: too few to say much"
+    assert found.text == "2 forecasts, Brier score 0.09: too few to mean much"
 
 
 def test_a_target_not_met_in_time_scores_as_zero(roadmap_db, milestone, replay):

@@ -72,11 +72,11 @@ def test_the_sheet_in_words(judged, one_milestone):
         "service@1 against the monolith, feeds */flights, under standard faults, 7 Jan to 31 Mar 2013 (12 weeks)"
     )
     (row,) = made.rows
-    assert (row.status, row.gain, row.range, row.end, row.ahead) == (
+    assert (row.status, row.gain, row.range, row.proven, row.forecast) == (
         "proven", "59.5% less time", "likely 59.1% to 59.9%", "31 Mar 2013", "",
     )  # fmt: skip
     assert made.decision == "None recorded."
-    assert (made.upto, made.as_of, made.method) == ("Data up to 31 Mar 2013", "31 Mar 2013", METHOD)
+    assert (made.data_until, made.as_of, made.method) == ("Data up to 31 Mar 2013", "31 Mar 2013", METHOD)
 
 
 def test_what_finds_no_room_is_counted(judged, one_milestone):
@@ -84,7 +84,7 @@ def test_what_finds_no_room_is_counted(judged, one_milestone):
     made = judged(copies(one_milestone.read_text(), 14, "service@9").replace("2013-03-31", "2013-06-30"))
     assert (made.fill, len(made.rows)) == ("dense", one_page_table.MOST)
     assert {row.code for row in made.rows} >= {f"M{n}" for n in range(4, 15)}  # at risk: they are not built
-    assert made.more == "And 2 more in the dashboard: 2 proven."
+    assert made.omitted == "And 2 more in the dashboard: 2 proven."
     assert all(row.why == "" for row in made.rows)
 
 
@@ -141,10 +141,10 @@ def test_the_axis_starts_at_nothing_and_is_round(seconds, unit):
     """From 0 up past the highest value, in few round steps, in a unit that fits."""
     drawn = svg_chart.draw_chart([week(0, seconds, seconds / 2)], (), "", "week", 150)
     assert drawn is not None
-    assert drawn.up[0].text == f"0 {unit}"
-    assert 3 <= len(drawn.up) <= 6
-    assert all(re.fullmatch(rf"[\d,.]+ {unit}", tick.text) for tick in drawn.up)
-    assert drawn.up[-1].at >= svg_chart.TOP
+    assert drawn.y_ticks[0].text == f"0 {unit}"
+    assert 3 <= len(drawn.y_ticks) <= 6
+    assert all(re.fullmatch(rf"[\d,.]+ {unit}", tick.text) for tick in drawn.y_ticks)
+    assert drawn.y_ticks[-1].at >= svg_chart.TOP
 
 
 def test_nothing_measured_is_not_drawn():
@@ -175,7 +175,7 @@ def test_without_measurements_there_is_the_plan(front, clock, how):
     plan = load_plan(front.milestones)
     verdicts = [judge(milestone, Evidence(mode=clock), TODAY, 1) for milestone in plan.milestones]
     made = one_page.gather(None, plan, verdicts, TODAY, clock, 1)
-    assert (made.headline, made.drawing, made.upto) == ("Nothing has been measured yet.", None, "No data")
+    assert (made.headline, made.drawing, made.data_until) == ("Nothing has been measured yet.", None, "No data")
     assert how in made.detail
     assert [figure.big for figure in made.figures] == ["not measured", "not measured", "not recorded"]
     assert [row.gain for row in made.rows] == ["not measured"]
