@@ -73,9 +73,9 @@ def test_a_broken_constraint_is_reported(load, kind, constraints, good, bad, not
 def test_a_missing_value_breaks_no_constraint(load, kind):
     """It is neither too small nor outside the choices."""
     value = {"date": "2024-01-01", "datetime": "2024-01-01T00:00:00Z", "time": "12:00:00", "yearmonth": "2024-01"}
-    told = value.get(kind, "2024")
-    checked = load({"name": "a", "type": kind, "constraints": {"minimum": told, "maximum": told, "enum": [told]}})
-    assert found(checked, a=[None, told, None]) == []
+    bound = value.get(kind, "2024")
+    checked = load({"name": "a", "type": kind, "constraints": {"minimum": bound, "maximum": bound, "enum": [bound]}})
+    assert found(checked, a=[None, bound, None]) == []
 
 
 @pytest.mark.parametrize("listed", [["apple"], [{"value": "apple", "label": "An apple"}]])
@@ -98,7 +98,7 @@ def test_missing_values_of_a_field_replace_those_of_the_schema(load):
 def test_findings_are_in_the_order_of_rows_and_fields(load):
     """Every error of a row is reported, row by row, in the order of the contract's fields."""
     checked = load({"name": "a", "type": "integer"}, {"name": "b", "constraints": {"required": True, "maxLength": 1}})
-    assert [told[:3] for told in found(checked, b=["ok", None], a=["x", "y"])] == [
+    assert [finding[:3] for finding in found(checked, b=["ok", None], a=["x", "y"])] == [
         (1, "a", "type-error"),
         (1, "b", "constraint-error"),
         (2, "a", "type-error"),

@@ -65,8 +65,8 @@ def test_both_encoders_write_datetimes_alike(make_feed):
     """With the offset if there is one."""
     zoned = dt.datetime(2013, 1, 1, 10, tzinfo=dt.UTC)
     rows = pl.DataFrame({ROW: [1], "t": [zoned], "u": [zoned.replace(tzinfo=None, microsecond=5000)]})
-    told = json.loads(make_encoder(make_feed()).encode(rows))
-    assert make_encoder(make_feed(out="csv")).encode(rows).decode() == f"{told['t']},{told['u']}\r\n"
+    record = json.loads(make_encoder(make_feed()).encode(rows))
+    assert make_encoder(make_feed(out="csv")).encode(rows).decode() == f"{record['t']},{record['u']}\r\n"
 
 
 def test_json_lines_are_written_as_one_object_per_line(make_feed):

@@ -145,9 +145,9 @@ def test_what_is_not_a_regular_file_is_unclaimed(workspace, tmp_path):
         (inbox / "half.csv.part").write_text("x")
         (inbox / "a.csv").write_text("x")
         assert names(inbox_files(inbox, feed)) == ["a.csv"]
-        told = {path.name: why_unclaimed(path) for path in unclaimed_files(made)}
+        reasons = {path.name: why_unclaimed(path) for path in unclaimed_files(made)}
     link, other = "a symbolic link, which is never followed", "no regular file"
-    assert told == {
+    assert reasons == {
         "link.csv": link,
         "broken.csv": link,
         "tree": link,
