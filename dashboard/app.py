@@ -32,7 +32,7 @@ from dashboard.pages.request import newest_url, page_url, url_or
 from dashboard.pages.static_files import PlotlyScript
 from dashboard.queries.freshness import Lateness, freshness
 from dashboard.security import add_headers, reject_foreign_and_writing
-from roadmap.wording import dates, gains, numbers, text
+from roadmap.wording import dates, gains, numbers, sentences
 
 if TYPE_CHECKING:
     from dashboard.config import Config
@@ -61,7 +61,7 @@ def create_app(config: Config) -> Flask:
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    filters = (text.sentence, text.capital, gains.gained, numbers.span, dates.day, format_commands)
+    filters = (sentences.sentence, sentences.capital, gains.gained, numbers.span, dates.day, format_commands)
     app.jinja_env.filters |= {function.__name__: function for function in filters}
     for module in PAGES:
         app.register_blueprint(module.blueprint)

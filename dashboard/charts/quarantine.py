@@ -12,7 +12,7 @@ from dashboard.charts import weekly_figures
 from dashboard.charts.chart import Chart, ChartColumn
 from dashboard.labels import NO_REASON
 from dashboard.queries import weekly
-from roadmap.wording import numbers, text
+from roadmap.wording import numbers, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def quarantine_chart(rows: Sequence[QuarantinedInBlock], blocks: Sequence[tuple[
         ]
     )
     drawn = [
-        (role, f"r{place}", escape(text.shortened(SHORT_LABELS.get(name, name), MAX_LABEL_CHARS)))
+        (role, f"r{place}", escape(sentences.shortened(SHORT_LABELS.get(name, name), MAX_LABEL_CHARS)))
         for place, (role, name) in enumerate(zip(LINE_ROLES, names, strict=False))
     ]
     columns = (
@@ -67,10 +67,10 @@ def quarantine_chart(rows: Sequence[QuarantinedInBlock], blocks: Sequence[tuple[
         name="aside",
         title=f"{numbers.plural(sums[NO_REASON], 'row')} quarantined"
         if is_unrecorded
-        else f"Most often: {text.shortened(ranked[0], 60)}, {numbers.plural(sums[ranked[0]], 'row')}",
+        else f"Most often: {sentences.shortened(ranked[0], 60)}, {numbers.plural(sums[ranked[0]], 'row')}",
         what=f"Quarantined rows by {unit}, {'' if is_unrecorded else 'by reason, '}all feeds of the list together.",
         figure=weekly_figures.draw_quarantined(frame, drawn),
         columns=columns,
         rows=weekly.plain_rows(frame, [column.name for column in columns]),
-        key=tuple((role, text.shortened(name, 40)) for role, name in zip(LINE_ROLES, names, strict=False)),
+        key=tuple((role, sentences.shortened(name, 40)) for role, name in zip(LINE_ROLES, names, strict=False)),
     )

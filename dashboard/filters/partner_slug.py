@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from roadmap.wording.text import shortened
+from roadmap.wording.sentences import shortened
 
 _CHANGED_IN_PATH = re.compile(r"\.*|~.*|.*[/\n].*", re.DOTALL)
 

@@ -27,7 +27,7 @@ from dashboard.queries.verdicts import verdicts_without_decisions
 from metrics.question import block_word
 from roadmap.report import block_series
 from roadmap.wording import gains as wording_gains
-from roadmap.wording import text
+from roadmap.wording import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -122,7 +122,7 @@ def weekly_charts_by_faults(db: Database, view: View) -> dict[str, tuple[Chart, 
         frame = view.cached(weekly_frame, faults)
         both = () if frame.empty else (charts_weekly.busy_chart, charts_weekly.failed_chart)
         made = (
-            make(frame, parts, window, (faults, text.capital(wording_gains.under_faults(faults))), unit)
+            make(frame, parts, window, (faults, sentences.capital(wording_gains.under_faults(faults))), unit)
             for make in both
         )
         query[faults] = tuple(

@@ -7,7 +7,7 @@ from flask import Blueprint, render_template
 from dashboard.pages import charts, links
 from dashboard.pages.request import get_view, page_url, read_query, settings, url_or
 from dashboard.presenters import home
-from roadmap.wording import gains, text
+from roadmap.wording import gains, sentences
 
 blueprint = Blueprint("home", __name__)
 
@@ -22,7 +22,7 @@ def page() -> str:
     home_page = view.cached(home.home_page)
     links_by_faults = tuple(
         (
-            text.capital(gains.under_faults(name)),
+            sentences.capital(gains.under_faults(name)),
             page_url("home.page", faults=name if place else None) + "#weeks",
             name == faults,
         )

@@ -9,7 +9,7 @@ from flask import abort, g, redirect, request
 
 from dashboard.filters import parse
 from dashboard.pages.request import database, get_view, read_query
-from dashboard.queries import counted_runs
+from dashboard.queries import reading_runs
 from metrics.queries import blocks, run_grid
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def select_runs(
     asked = read_query(dict.fromkeys((*keys, *more)), strict=strict)
     view = get_view(asked, strict=strict)
     found = parse.parse_filter(
-        asked, view.cached(filter_choices), view.today, lambda text: counted_runs.find_counted_runs(view, text)
+        asked, view.cached(filter_choices), view.today, lambda text: reading_runs.find_counted_runs(view, text)
     )
     if strict and found.notices:
         abort(400, " ".join(found.notices))

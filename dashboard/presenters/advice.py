@@ -12,7 +12,7 @@ from dashboard.presenters import decisions
 from dashboard.queries.verdicts import verdicts_without_decisions
 from roadmap.judge.advice import decision_needed
 from roadmap.wording.decisions import decision_text
-from roadmap.wording.text import sentence
+from roadmap.wording.sentences import sentence
 from roadmap.wording.verdicts import STATUS
 
 if TYPE_CHECKING:

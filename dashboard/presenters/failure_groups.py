@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dashboard import labels
-from roadmap.wording import dates, numbers, text
+from roadmap.wording import dates, numbers, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def _failure_group_row(group: FailureGroup, keys: Mapping[str, Any]) -> FailureG
         sides=", ".join(group.sides),
         first=dates.timestamp(group.first_at_us),
         last=dates.timestamp(group.last_at_us),
-        short_example=text.shortened(group.example, MAX_EXAMPLE_CHARS),
+        short_example=sentences.shortened(group.example, MAX_EXAMPLE_CHARS),
         example=group.example,
         example_id=group.example_run_id,
         example_feed=group.example_feed,

@@ -10,7 +10,7 @@ from dashboard.filters.partner_slug import display_name, encode_partner
 from dashboard.queries.partners import RECENT_DAYS, SHOWN_FAULTS
 from metrics.queries.feed_health import MIN_EXCHANGES
 from metrics.question import block_word
-from roadmap.wording import dates, gains, numbers, text
+from roadmap.wording import dates, gains, numbers, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -165,7 +165,7 @@ def _describe_reason(state: FeedState) -> str:
     """Return the reason of a state; "" where the feed is on time."""
     if state.state == "on_time":
         return ""
-    return text.sentence(state.why)
+    return sentences.sentence(state.why)
 
 
 def failed_run_keys(rate: FailureRate, pair: tuple[str, str], faults: str) -> dict[str, Any]:

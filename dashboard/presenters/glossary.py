@@ -12,7 +12,7 @@ from roadmap.criteria import GRADES
 from roadmap.forecast.forecast import MIN_POINTS
 from roadmap.judge.advice import BY_STATUS
 from roadmap.judge.reasons import FIRST_LEAST_DAYS, FIRST_MOST_DAYS, FIRST_SHARE, QUIET_WORKING_DAYS, would_change
-from roadmap.wording import numbers, text
+from roadmap.wording import numbers, sentences
 from roadmap.wording.gains import Gain, RunsOfBothSides, answer
 from roadmap.wording.verdicts import STATUS, VERDICT
 
@@ -75,7 +75,7 @@ def status_entries() -> tuple[GlossaryEntry, ...]:
 
 def _advice_of(status: str) -> str:
     """Return the advice of a status; "" for one that only a decision sets."""
-    return text.sentence(BY_STATUS[status][1]) if status in BY_STATUS else ""
+    return sentences.sentence(BY_STATUS[status][1]) if status in BY_STATUS else ""
 
 
 def verdict_entries(block_days: int) -> tuple[GlossaryEntry, ...]:
@@ -86,7 +86,7 @@ def verdict_entries(block_days: int) -> tuple[GlossaryEntry, ...]:
             name=name,
             label=label,
             rule=VERDICT_WHEN[name],
-            then="" if name in settled else text.sentence(would_change(name, block_days)),
+            then="" if name in settled else sentences.sentence(would_change(name, block_days)),
         )
         for name, label in VERDICT.items()
     )

@@ -14,7 +14,7 @@ from metrics.queries import runs
 from metrics.queries.run_filter import RunFilter
 from metrics.question import block_word
 from roadmap.report import key_figures
-from roadmap.wording import gains, numbers, text
+from roadmap.wording import gains, numbers, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,7 @@ class LinkedValue:
     @property
     def note(self) -> str:
         """The notes of the number as one clause."""
-        return text.capital("; ".join(self.figure.notes))
+        return sentences.capital("; ".join(self.figure.notes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class LinkedFigure:
 def describe_evidence(reading: Reading, *, short: bool = False) -> str:
     """Return the evidence behind a number in one line; `short` leaves out what the row of a table has already."""
     parts = [
-        "" if short else text.capital(gains.under_faults(reading.faults)),
+        "" if short else sentences.capital(gains.under_faults(reading.faults)),
         f"grade {reading.grade}" if reading.grade else "no grade",
         numbers.plural(reading.blocks, block_word(reading.mode)),
         "" if short else numbers.counted(reading.n, reading.n_of),
@@ -97,7 +97,7 @@ def time_saved_figure(readings: Mapping[str, Reading], gain: Gain) -> LinkedFigu
         title=key_figures.TIME_SAVED,
         values=tuple(
             LinkedValue(
-                figure=key_figures.time_saved(text.capital(gains.under_faults(faults)), reading, gain),
+                figure=key_figures.time_saved(sentences.capital(gains.under_faults(faults)), reading, gain),
                 missing=reading.low is None,
                 range=None
                 if reading.low is None or reading.high is None

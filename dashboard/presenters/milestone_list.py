@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.presenters.key_figures import describe_evidence
 from metrics.measures.registry import MEASURES
-from roadmap.wording import dates, gains, numbers, text
+from roadmap.wording import dates, gains, numbers, sentences
 from roadmap.wording.dates import slip_basis, slip_parts
 from roadmap.wording.decisions import DECIDED, decision_text
 from roadmap.wording.gains import under_faults
@@ -121,7 +121,7 @@ def milestone_row(
         days=dates.days_between(verdict.start, verdict.due),
         status=verdict.status,
         status_text=STATUS[verdict.status] + (" late" if is_late else ""),
-        why=text.sentence(verdict.reasons[0].text) if verdict.reasons else "",
+        why=sentences.sentence(verdict.reasons[0].text) if verdict.reasons else "",
         reasons=verdict.reasons,
         gain=gain,
         gain_range=_likely(reading, time_saved.target if time_saved else None),

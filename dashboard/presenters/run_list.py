@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dashboard import labels
 from roadmap.wording import gains, numbers
 from roadmap.wording.dates import timestamp
-from roadmap.wording.text import shortened
+from roadmap.wording.sentences import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

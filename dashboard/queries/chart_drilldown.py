@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dashboard.queries.counted_runs import find_counted_runs
+from dashboard.queries.reading_runs import find_counted_runs
 from metrics.queries.pagination import sum_runs_by
 from metrics.queries.run_filter import RunFilter
 from metrics.queries.runs import build_query

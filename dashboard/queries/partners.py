@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from dashboard.queries.counted_runs import find_counted_runs
+from dashboard.queries.reading_runs import find_counted_runs
 from dashboard.queries.verdicts import headline_candidates
 from metrics.events import FAILED_OUTCOMES, subject_name
 from metrics.measures import comparison

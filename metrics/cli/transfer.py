@@ -144,7 +144,7 @@ def export(
 
     from metrics.errors import BadInput
     from metrics.export.tables import ExportRequest, export_file, write_table
-    from metrics.output import binary_stdout
+    from metrics.file_output import binary_stdout
     from metrics.store.database import open_reader
 
     if output is None and (kind == "parquet" or as_json):
@@ -168,7 +168,7 @@ def metadata(output: Path | None) -> None:
     The same file is beside the database: `datasette var/metrics-live.db --metadata var/metadata.json`
     """
     from metrics.export.data_dictionary import metadata_json, write_metadata
-    from metrics.output import binary_stdout
+    from metrics.file_output import binary_stdout
 
     if output is None:
         with binary_stdout() as sink:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from metrics.errors import BadInput
-from metrics.output import write_atomically
+from metrics.file_output import write_atomically
 from metrics.store.database import CLOCKS
 from metrics.store.rows import BANDS
 

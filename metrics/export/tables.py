@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from metrics.errors import BadInput
-from metrics.output import write_atomically
+from metrics.file_output import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

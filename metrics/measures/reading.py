@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metrics.day_text import day_text
 from metrics.events import parse_subject
 from metrics.question import block_days, block_word
 from metrics.store.series import METHOD
-from metrics.text import day_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from metrics.errors import BadInput
-from metrics.output import write_atomically
+from metrics.file_output import write_atomically
 from metrics.replay.broken_rows import break_rows
 from metrics.replay.seeded_random import seeded_uniform
 

@@ -203,7 +203,7 @@ def _write(path: Path, text: str) -> None:
         Refused: it cannot be written there; nothing was written.
     """
     from metrics.errors import BadInput
-    from metrics.output import write_atomically
+    from metrics.file_output import write_atomically
     from roadmap.errors import Refused
 
     try:

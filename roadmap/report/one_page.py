@@ -22,7 +22,7 @@ from roadmap.wording.dates import day
 from roadmap.wording.decisions import decision_text
 from roadmap.wording.gains import under_faults
 from roadmap.wording.numbers import plural
-from roadmap.wording.text import shortened
+from roadmap.wording.sentences import shortened
 from roadmap.wording.verdicts import removed_text, standing_sentences
 
 if TYPE_CHECKING:

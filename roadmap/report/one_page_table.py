@@ -11,7 +11,7 @@ from roadmap.report.verdict_text import status_text
 from roadmap.wording.dates import day, slip_parts
 from roadmap.wording.gains import gained, less_time
 from roadmap.wording.numbers import MISSING, count, odds_text, span
-from roadmap.wording.text import shortened
+from roadmap.wording.sentences import shortened
 from roadmap.wording.verdicts import PRESSING, STATUS, VERDICT, target_text
 
 if TYPE_CHECKING:

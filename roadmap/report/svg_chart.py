@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from roadmap.report.block_series import peak_s, smallest_difference
 from roadmap.wording import dates
 from roadmap.wording.numbers import percent, plural, time_unit
-from roadmap.wording.text import shortened
+from roadmap.wording.sentences import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from metrics.text import day_text
+from metrics.day_text import day_text
 from roadmap.wording.numbers import plural
 
 if TYPE_CHECKING:

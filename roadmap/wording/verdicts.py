@@ -19,7 +19,7 @@ from roadmap.wording.numbers import (
     plural,
     span,
 )
-from roadmap.wording.text import capital
+from roadmap.wording.sentences import capital
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,7 +16,7 @@ from roadmap.judge.evaluate import judge_all
 from roadmap.plan.loader import load_plan
 from roadmap.report import caveats, full_report, one_page, svg_chart
 from roadmap.report.block_series import BlockPoint
-from roadmap.wording import text as wording_text
+from roadmap.wording import sentences as wording_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

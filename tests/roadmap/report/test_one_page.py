@@ -18,7 +18,7 @@ from roadmap.model import Evidence, Reason
 from roadmap.plan.loader import load_plan
 from roadmap.report import one_page, one_page_table, svg_chart
 from roadmap.report.block_series import BlockPoint, MilestoneSpan, block_points, milestone_spans
-from roadmap.wording import text as wording_text
+from roadmap.wording import sentences as wording_text
 
 TODAY = date(2013, 3, 31)
 

@@ -9,7 +9,7 @@ import pytest
 
 from metrics.measures.reading import Reading
 from roadmap.wording.decisions import decision_text
-from roadmap.wording.text import sentence, shortened
+from roadmap.wording.sentences import sentence, shortened
 from roadmap.wording.verdicts import (
     advice_text,
     reading_text,

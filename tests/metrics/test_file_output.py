@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from metrics.errors import BadInput
-from metrics.output import write_atomically
+from metrics.file_output import write_atomically
 from metrics.store.database import open_store
 from milepost.cli import main
 
