@@ -1,8 +1,8 @@
-"""A service that dies on the way, for tests: `python tests/crashing.py WORKSPACE NOW LEVEL`.
+"""A service that is killed at a step, for tests: `python tests/crashing.py WORKSPACE NOW LEVEL`.
 
-The environment's `MILEPOST_DIE_AT` says where, as in `after:send:1`: after the second time it sends. The steps are
-wrapped around the shipped code from outside, so that nothing of this stands in it. The last line says whether it got
-through.
+`MILEPOST_DIE_AT` in the environment names the step, as in `after:send:1`: after the second request is sent. The steps
+wrap the shipped code from outside, so that it contains nothing for the test. The last line of the output says whether
+the service reached its end.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STEPS = {
 
 
 def dying(function, left, before):
-    """The function, with a death before or after the nth call."""
+    """Return the function with a kill before or after its nth call."""
 
     def wrapped(*arguments, **named):
         left[0] -= 1
@@ -44,7 +44,7 @@ def dying(function, left, before):
 
 
 def main() -> None:
-    """Run the inbox once, to its end or to death."""
+    """Run the inbox once, until its end or the kill."""
     from importlib import import_module
 
     from metrics.events import SpoolRecorder

@@ -1,4 +1,4 @@
-"""A real partner for tests: the shipped double as a process of its own, with a plan, on a free port."""
+"""A real partner for tests: the practice partner as a process of its own, with a plan of faults, on a free port."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Practice:
-    """A partner that runs, and what it holds."""
+    """A running practice partner and its stored deliveries."""
 
     url: str
     keep: Path
 
     def held(self, namespace: str, partner: str = "UA") -> list[dict[str, Any]]:
-        """Records that a namespace holds, in the order they came."""
+        """Return the records of a namespace in the order of their arrival."""
         path = self.keep / namespace / partner / "flights.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def today(self, day: str) -> None:
-        """Tell it which day it is."""
+        """Set the partner's current day."""
         request = urllib.request.Request(f"{self.url}/-/today", day.encode(), method="PUT")
         urllib.request.urlopen(request, timeout=5).close()
 
 
 @pytest.fixture
 def start_partner(tmp_path):
-    """A function that starts a partner with a plan of faults; all end with the test."""
+    """A function that starts a partner with a plan of faults; all partners end with the test."""
     started = []
 
     def start(plan: dict[str, Any] | None = None) -> Practice:

@@ -1,1 +1,1 @@
-"""Exchange one file, run a workspace, and speak the line protocol."""
+"""The exchange of files: one exchange, a run over the inboxes, the worker, and the line protocol."""

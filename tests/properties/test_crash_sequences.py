@@ -1,7 +1,7 @@
-"""Any sequence of deaths and partner faults: nothing is lost, nothing is held twice, every commit balances.
+"""Any sequence of kills and partner faults: no row is lost or delivered twice, and every commit balances.
 
-A death is as hard as `kill -9`: what stands on the disk at that step is set back once the program has been stopped, so
-that nothing it did on its way out counts.
+A kill is as hard as `kill -9`: the files of that step are restored once the program has stopped, so that nothing it did
+while it was unwinding counts.
 """
 
 import json
@@ -54,7 +54,7 @@ STEPS = {
     "put away": ("poc.service.runner", "archive_file"),
 }
 
-#: What a partner does with a request. Held: lost, 500-held. Not held: all others. The first is an answer.
+#: What a partner does with a request. Partner: lost, 500-held. Not held: all others. The first is an answer.
 FAULTS = ["", "503", "500", "429", "410", "reset", "hang", "500-held", "lost"]
 
 CONTRACT = {
@@ -82,36 +82,36 @@ map = [ {{ to = "id", from = "id" }}, {{ to = "text", from = "text" }} ]
 """
 
 
-class Death(BaseException):
+class Killed(BaseException):
     """The program is killed here."""
 
 
-class Trap:
-    """Where the program dies, and what stood on the disk then. Every commit it makes is looked at on the way."""
+class KillSwitch:
+    """Kills the program at a step, and copies its files at that moment. Checks the accounts after every commit."""
 
     def __init__(self):
         self.at, self.passed, self.var = None, 0, None
 
     def step(self, when, name):
-        """A step that was reached."""
+        """Count a step, and kill the program at the chosen one."""
         if self.at is not None and self.at[:2] == (when, name):
             self.passed += 1
             if self.passed > self.at[2]:
                 shutil.copytree(self.var, self.var.with_name("then"))
                 self.at = None
-                raise Death
+                raise Killed
 
     def around(self, name, function):
-        """The function, with this step before and after it."""
+        """Return the function with a step before and after it."""
 
         def wrapped(*arguments, **named):
             self.step("before", name)
             result = function(*arguments, **named)
             if name == "commit":
-                balanced(arguments[0].path)
+                check_balance(arguments[0].path)
             try:
                 self.step("after", name)
-            except Death:
+            except Killed:
                 if name == "open":
                     result[0].close()  # as the system does for a program that is killed
                 raise
@@ -120,23 +120,23 @@ class Trap:
         return wrapped
 
 
-def balanced(path):
+def check_balance(path):
     """Check that every account in the ledger adds up, and that pending rows are those in the outbox."""
     with closing(sqlite3.connect(path)) as ledger:
         counts = " + ".join(f"rows_{name}" for name in OUTCOMES)
         wrong = ledger.execute(f"SELECT * FROM exchange WHERE rows_in != {counts}").fetchall()
         assert wrong == []
         waiting = ledger.execute(
-            "SELECT id, rows_due + rows_failed + rows_ambiguous AS told,"
-            " (SELECT coalesce(sum(rows), 0) FROM parcel WHERE exchange_id = id) AS there"
-            " FROM exchange WHERE whole = 1 AND told != there"
+            "SELECT id, rows_due + rows_failed + rows_ambiguous AS accounted,"
+            " (SELECT coalesce(sum(rows), 0) FROM parcel WHERE exchange_id = id) AS in_outbox"
+            " FROM exchange WHERE whole = 1 AND accounted != in_outbox"
         ).fetchall()
         assert waiting == []
 
 
 @dataclass
-class Held:
-    """A partner: what it will do with the next requests, and what it holds."""
+class Partner:
+    """A partner: the faults of its next requests, and the rows it has."""
 
     keys: bool = True
     faults: list[str] = field(default_factory=list)
@@ -144,20 +144,20 @@ class Held:
     known: dict[str, bytes] = field(default_factory=dict)
 
     def take(self, body, key):
-        """Hold a body, once where it comes with a key that was seen."""
+        """Store a body; once, if it comes with a known key."""
         if not (self.keys and key in self.known):
             self.ids += [json.loads(line)["id"] for line in body.splitlines()]
         assert not self.keys or self.known.setdefault(key, body) == body
 
 
-class Door(BaseHTTPRequestHandler):
-    """The partner's HTTP side."""
+class PartnerHandler(BaseHTTPRequestHandler):
+    """The HTTP handler of the partner."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_POST(self):
-        """Take a delivery, or do what the next fault says."""
+        """Accept a delivery, or inject the next fault."""
         held = self.server.held
         fault = held.faults.pop(0) if held.faults else ""
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -178,14 +178,14 @@ class Door(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
-def house():
-    """A partner at a URL, and a trap in every step of the program; small blocks, and few confirmations a commit."""
-    trap = Trap()
-    with pytest.MonkeyPatch.context() as patch, ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+def environment():
+    """A partner at a URL, and a kill switch in every step; small blocks, and few confirmations per commit."""
+    kill_switch = KillSwitch()
+    with pytest.MonkeyPatch.context() as patch, ThreadingHTTPServer(("127.0.0.1", 0), PartnerHandler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
@@ -194,20 +194,20 @@ def house():
             *classes, attribute = place.split(".")
             for part in classes:
                 owner = getattr(owner, part)
-            patch.setattr(owner, attribute, trap.around(name, getattr(owner, attribute)))
+            patch.setattr(owner, attribute, kill_switch.around(name, getattr(owner, attribute)))
         patch.setattr("poc.formats.table_reader.Sizes", lambda: Sizes(block_bytes=60))
         patch.setattr("poc.stages.deliver_once.CONFIRM_BATCH", 2)
-        yield server, trap
+        yield server, kill_switch
         server.shutdown()
         thread.join()
 
 
 class Service:
-    """A workspace that is run, dies, and is run again."""
+    """A workspace that is run, killed, and run again."""
 
-    def __init__(self, root, house, level, *, keys, early):
-        server, self.trap = house
-        self.held = server.held = Held(keys)
+    def __init__(self, root, environment, level, *, keys, early):
+        server, self.kill_switch = environment
+        self.held = server.held = Partner(keys)
         self.root, self.level, self.now = root, level, START
         self.inbox = root / "var" / "inbox" / "UA" / "rows"
         for folder in ("partners", "contracts"):
@@ -219,40 +219,40 @@ class Service:
         (root / "partners" / "UA.toml").write_text(PARTNER.format(**said, deliver="early" if early else "checked"))
 
     def hand_in(self, name, text):
-        """Put a file into the inbox, unless one of that name waits there."""
+        """Put a file into the inbox, unless it has one of that name."""
         path = self.inbox / name
         if not path.exists():
             path.write_text(text)
             utime(path, (0, 0))
 
     def act(self, what, at=None, faults=(), later_s=1.0):
-        """Do something, until its end or until it dies; time goes on."""
+        """Do an action until its end or its kill, and move the clock."""
         self.now += timedelta(seconds=later_s)
         self.held.faults = list(faults)
-        self.trap.at, self.trap.passed, self.trap.var = at, 0, self.root / "var"
+        self.kill_switch.at, self.kill_switch.passed, self.kill_switch.var = at, 0, self.root / "var"
         try:
             what()
-        except Death:
+        except Killed:
             shutil.rmtree(self.root / "var")
             (self.root / "then").rename(self.root / "var")
         finally:
-            self.trap.at, self.held.faults = None, []
+            self.kill_switch.at, self.held.faults = None, []
 
     def run(self):
-        """What `milepost run` does."""
+        """Run what `milepost run` runs."""
         with closing(SpoolRecorder(self.root / "var" / "spool" / "live")) as recorder:
             for ran in run_inbox(load_workspace(self.root), None, self.level, lambda: self.now, recorder, "0"):
                 assert ran.error is None, ran.error
 
-    def mend(self):
-        """What a person does with the rows in quarantine: each is mended and replayed."""
+    def correct_rows(self):
+        """Correct and replay each row in quarantine, as a person does."""
         workspace = load_workspace(self.root)
         with closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
             ready = prepare_feed(workspace, "UA", "rows", self.level, session)
             for trouble in ledger.connection.exec_driver_sql("SELECT id FROM exchange ORDER BY id").fetchall():
                 entry = find_by_prefix(ledger, trouble[0])
                 kept = [row for row in QuarantineStore(ledger, entry).rows() if row.state == "held"]
-                edits = {row.row: f"{kept_id(row.original)},mended".encode() for row in kept}
+                edits = {row.row: f"{intended_id(row.original)},mended".encode() for row in kept}
                 try:
                     done = replay(ready, entry, find_archived_file(workspace, entry), edits, ledger, self.now)
                 except BadInput:
@@ -262,7 +262,7 @@ class Service:
                     resume(ready, find_by_prefix(ledger, entry.exchange_id), self.now, ledger)
 
     def resend(self):
-        """What a person does with requests that failed for good."""
+        """Send permanently failed requests again, as a person does."""
         with closing(open_ledger(load_workspace(self.root).ledger)) as ledger:
             for trouble in unfinished_exchanges(ledger):
                 entry = find_by_prefix(ledger, trouble["id"])
@@ -270,7 +270,7 @@ class Service:
                     settle(ledger, entry, int(self.now.timestamp() * 1e6), arrived=False)
 
     def unconfirmed(self):
-        """The ids in requests that are not confirmed."""
+        """Return the ids in unconfirmed requests."""
         with closing(sqlite3.connect(self.root / "var" / "ledger.db")) as ledger:
             found = ledger.execute("SELECT exchange_id, body, start_byte, size_bytes FROM parcel").fetchall()
         bodies = [
@@ -280,13 +280,13 @@ class Service:
         return {json.loads(line)["id"] for body in bodies for line in body.splitlines()}
 
 
-def kept_id(original):
-    """The id that a row should have, which its text tells."""
+def intended_id(original):
+    """Return the id that a row should have, from its text."""
     return int(original.decode().split(",")[1].removeprefix("t"))
 
 
 def text_of(number, rows, bad):
-    """A file: rows of their own ids, of which some have none, or that of the first row."""
+    """Return a file of rows with ids; some have no id, or that of the first row."""
     ids = {"none": "x", "again": str(number * 1000 + 1)}
     lines = [f"{ids.get(bad.get(row, ''), number * 1000 + row)},t{number * 1000 + row}" for row in range(1, rows + 1)]
     return "\n".join(["id,text", *lines]) + "\n"
@@ -299,7 +299,7 @@ TROUBLE = st.fixed_dictionaries(
 FILE = st.tuples(
     st.integers(1, 14), st.dictionaries(st.integers(2, 14), st.sampled_from(["none", "again"]), max_size=3)
 )
-ACTION = st.tuples(st.sampled_from(["run", "run", "run", "mend", "again"]), TROUBLE)
+ACTION = st.tuples(st.sampled_from(["run", "run", "run", "correct_rows", "again"]), TROUBLE)
 
 
 def live(service, files, actions):
@@ -311,17 +311,17 @@ def live(service, files, actions):
             number = turn % len(files) + 1
             service.hand_in(f"again-{turn}.csv", text_of(number, *files[number - 1]))
         else:
-            service.act({"run": service.run, "mend": service.mend}[what], **trouble)
+            service.act({"run": service.run, "correct_rows": service.correct_rows}[what], **trouble)
 
 
-def dies(when, name, nth):
-    """A run that is killed at a step."""
+def killed_run(when, name, nth):
+    """Return a run that is killed at a step."""
     return "run", {"at": (when, name, nth), "faults": [], "later_s": 1.0}
 
 
 #: What found a fault once, each as it is drawn.
-SENT_AND_DEAD = {"files": [(9, {})], "actions": [dies("after", "send", 0)], "level": 4, "inline_bytes": 50}
-SENT_TWICE_AND_DEAD = SENT_AND_DEAD | {"actions": [dies("after", "send", 1)]}
+SENT_AND_DEAD = {"files": [(9, {})], "actions": [killed_run("after", "send", 0)], "level": 4, "inline_bytes": 50}
+SENT_TWICE_AND_DEAD = SENT_AND_DEAD | {"actions": [killed_run("after", "send", 1)]}
 FIRST_BLOCK_FAILS = SENT_AND_DEAD | {"actions": [("run", {"at": None, "faults": ["503"], "later_s": 1.0})]}
 
 BUDGET = {
@@ -341,14 +341,14 @@ BUDGET = {
     early=st.booleans(),
     inline_bytes=st.sampled_from([50, 1 << 20]),
 )
-def test_with_keys_the_partner_gets_every_row_once(house, files, actions, level, early, inline_bytes):
+def test_with_keys_the_partner_gets_every_row_once(environment, files, actions, level, early, inline_bytes):
     """Once the faults end and the rejected rows are corrected, the partner has each row exactly once."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
-        service = Service(Path(folder) / "w", house, level, keys=True, early=early)
+        service = Service(Path(folder) / "w", environment, level, keys=True, early=early)
         live(service, files, actions)
         for _ in range(4):
-            for step in (service.run, service.resend, service.mend):
+            for step in (service.run, service.resend, service.correct_rows):
                 service.act(step, later_s=200_000)
         held, due = (
             Counter(service.held.ids),
@@ -373,14 +373,14 @@ def test_with_keys_the_partner_gets_every_row_once(house, files, actions, level,
     early=st.booleans(),
     inline_bytes=st.sampled_from([50, 1 << 20]),
 )
-def test_without_keys_the_partner_gets_no_row_twice(house, files, actions, level, early, inline_bytes):
+def test_without_keys_the_partner_gets_no_row_twice(environment, files, actions, level, early, inline_bytes):
     """No row that may have arrived is sent again, and each missing row waits where a person can see it."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
-        service = Service(Path(folder) / "w", house, level, keys=False, early=early)
+        service = Service(Path(folder) / "w", environment, level, keys=False, early=early)
         live(service, files, actions)
         for _ in range(4):
-            for step in (service.run, service.mend):
+            for step in (service.run, service.correct_rows):
                 service.act(step, later_s=200_000)
         held = Counter(service.held.ids)
         assert {row: count for row, count in held.items() if count > 1} == {}

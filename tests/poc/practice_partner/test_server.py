@@ -224,11 +224,11 @@ def test_keys_survive_a_restart(tmp_path):
     """A partner restarted on its folder knows the keys it has seen, and refuses other bodies."""
     for body, status in ((BODY, 200), (BODY, 200), (b"{}\n", 422)):
         command = [sys.executable, "-m", "poc.practice_partner", "--keep", str(tmp_path)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as double:
-            url = json.loads(double.stdout.readline())["ready"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            url = json.loads(process.stdout.readline())["ready"]
             headers = {"Idempotency-Key": '"k 1"'}
             assert requests.post(f"{url}/n/UA/flights", body, headers=headers, timeout=5).status_code == status
-            double.stdin.close()
+            process.stdin.close()
     assert (tmp_path / "n" / "UA" / "flights.jsonl").read_bytes() == BODY
 
 

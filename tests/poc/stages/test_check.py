@@ -60,10 +60,10 @@ def test_a_duplicate_key_in_a_batch_is_rejected_at_once(keyed):
 def test_a_duplicate_key_across_batches_needs_a_second_pass(keyed, cut):
     """The finding is raised at the end of the file, and a second pass with it ends without an error."""
     keys = ("1", "2", "3", "1", "4", "2")
-    with pytest.raises(SecondPassNeeded) as recall:
+    with pytest.raises(SecondPassNeeded) as second_pass:
         list(Check(keyed)(batches(*keys, cut=cut)))
-    assert [finding.row for finding in recall.value.findings] == [4, 6]
-    known = {finding.row: (finding,) for finding in recall.value.findings}
+    assert [finding.row for finding in second_pass.value.findings] == [4, 6]
+    known = {finding.row: (finding,) for finding in second_pass.value.findings}
     out = list(Check(keyed, known)(batches(*keys, cut=cut)))
     assert [bad.row for part in out for bad in part.rejected] == [4, 6]
     assert [row for part in out for row in part.rows[ROW]] == [1, 2, 3, 5]
