@@ -27,10 +27,10 @@ def run(number: int) -> str:
 
 
 def failures(**keys: object) -> str:
-    """Return the URL of grouped failures, by the same keys."""
+    """Return the URL of the page of failures, filtered by the same keys as `runs`."""
     return page_url("failures.page", **query_values(keys))
 
 
 def quarantine(**keys: object) -> str:
-    """Return the URL of quarantined rows, by the same keys."""
+    """Return the URL of the page of quarantined rows, filtered by the same keys as `runs`."""
     return page_url("quarantine.page", **query_values(keys))

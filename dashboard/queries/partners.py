@@ -59,7 +59,7 @@ class FailureRate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartnerBlock:
-    """Exchanges of one partner in one block, for both sides; None where a side has none."""
+    """Exchanges of one partner in one block, counted for each side; a count is None if that side had none."""
 
     block: date
     block_end: date

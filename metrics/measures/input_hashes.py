@@ -34,7 +34,7 @@ class RunningHashes:
         self._hashes: dict[str, tuple[bytes, ...]] = {}
 
     def of_column(self, column: str, blocks: int) -> bytes:
-        """Return the hash of a column over the first `blocks` blocks."""
+        """Return the hash of the values of one column of this side in the first `blocks` blocks."""
         if column not in self._hashes:
             self._hashes[column] = self._hash_column(self._columns[column])
         return self._hashes[column][blocks]

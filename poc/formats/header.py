@@ -1,4 +1,4 @@
-"""Compare a header or first record with the contract, and name every difference (schema drift) once."""
+"""Compare a header or first record with the contract, and report schema drift once per file, not once per row."""
 
 from __future__ import annotations
 

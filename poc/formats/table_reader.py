@@ -62,7 +62,7 @@ class RowFormat(Protocol):
     """One format: the grammar of its rows, and how a block is parsed."""
 
     def header(self) -> re.Pattern[bytes] | None:
-        """Return the pattern of a header record (group 1) with its line end; None for a format without a header."""
+        """Return the pattern of a header and its line end; group 1 is the header. None for a format without one."""
 
     def grammar(self, header: bytes | None) -> Grammar:
         """Return the grammar of rows under a header; `header` is None for one that cannot be read."""

@@ -101,7 +101,7 @@ class PartnerChannel(HTTPChannel):
         return took
 
     def drop(self, *, reset: bool) -> None:
-        """Close the connection without an answer; with `reset` the other side gets an error at once."""
+        """Close the connection without an answer: by a TCP reset, or in the ordinary way."""
         connection: Any = self.socket
         if reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

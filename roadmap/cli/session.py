@@ -1,4 +1,4 @@
-"""A session of one command: the workspace's plan, judged as of one day, with its database open."""
+"""What one command works with: the plan, its verdicts as of one day, and the open metrics database, if there is one."""
 
 from __future__ import annotations
 
