@@ -90,7 +90,7 @@ def merge_if_few(blocks: Sequence[PartnerBlock]) -> Sequence[PartnerBlock]:
 
 
 def is_by_month(blocks: Sequence[PartnerBlock]) -> bool:
-    """Return whether the chart is drawn by month: most blocks have few exchanges, and they span over `LONG_DAYS` days."""
+    """Return whether to draw by month: most blocks have few exchanges, and they span over `LONG_DAYS` days."""
     return has_few_exchanges(blocks) and (blocks[-1].block_end - blocks[0].block).days > LONG_DAYS
 
 
