@@ -149,20 +149,20 @@ def fact_risks(
     """Yield the facts, not forecasts, that put a milestone at risk."""
     days = evidence.block_days
     yield from _too_little_time(milestone, evidence, done, today)
-    best_of = {(f.role, f.name, f.faults): f for f in foreseen}
-    for one in done:
-        if one.verdict in {"not_met", "breached"}:
-            reason = open_criterion(one, days)
+    forecasts = {(f.role, f.name, f.faults): f for f in foreseen}
+    for criterion in done:
+        if criterion.verdict in {"not_met", "breached"}:
+            reason = open_criterion(criterion, days)
             yield Reason(code=f"fact:{reason.code}", text=f"fact: {reason.text}", change=reason.change)
             continue
-        found = best_of.get((one.role, one.name, one.faults))
-        target, measure = _target(milestone, one), MEASURES[one.name]
-        if found is not None and found.ceiling is not None and not reaches_target(target, found.ceiling):
-            goal = target_text(one.direction, one.target, one.unit)
-            said = best_possible_text(target, measure, found.ceiling, found.estimate, days)
-            text = f"fact: {measure.title}: {said}; target {goal}"
-            code = "ceiling" if one.direction == "at_least" else "floor"
-            yield Reason(code=f"fact:{code}:{one.name}", text=text, change=RE_PLAN)
+        forecast = forecasts.get((criterion.role, criterion.name, criterion.faults))
+        target, measure = _target(milestone, criterion), MEASURES[criterion.name]
+        if forecast is not None and forecast.ceiling is not None and not reaches_target(target, forecast.ceiling):
+            goal = target_text(criterion.direction, criterion.target, criterion.unit)
+            best = best_possible_text(target, measure, forecast.ceiling, forecast.estimate, days)
+            text = f"fact: {measure.title}: {best}; target {goal}"
+            code = "ceiling" if criterion.direction == "at_least" else "floor"
+            yield Reason(code=f"fact:{code}:{criterion.name}", text=text, change=RE_PLAN)
     if milestone.budget is not None and evidence.spent is not None and evidence.spent > milestone.budget:
         text = f"fact: {evidence.spent:,.0f} spent of a budget of {milestone.budget:,.0f}"
         yield Reason(code="fact:over_budget", text=text, change="a larger budget, by a re-plan")
@@ -196,26 +196,26 @@ def forecast_risks(
     open_ones = {
         (c.role, c.name, c.faults): c for c in done if c.verdict in {"inconclusive", "insufficient", "unproven"}
     }
-    for one in foreseen:
-        still = open_ones.get((one.role, one.name, one.faults))
-        if still is None or one.odds is None:
+    for forecast in foreseen:
+        criterion = open_ones.get((forecast.role, forecast.name, forecast.faults))
+        if criterion is None or forecast.odds is None:
             continue
-        if one.ceiling is not None and not reaches_target(_target(milestone, still), one.ceiling):
+        if forecast.ceiling is not None and not reaches_target(_target(milestone, criterion), forecast.ceiling):
             continue  # it is a fact already
-        late = one.expected_on is None or one.expected_on > milestone.due
-        if one.odds < 0.5 or late:
-            kind = "unlikely" if one.odds < 0.5 else "late"
-            text = f"forecast: {MEASURES[one.name].title}: {one.text}"
+        late = forecast.expected_on is None or forecast.expected_on > milestone.due
+        if forecast.odds < 0.5 or late:
+            kind = "unlikely" if forecast.odds < 0.5 else "late"
+            text = f"forecast: {MEASURES[forecast.name].title}: {forecast.text}"
             change = f"a better service, more even {block_noun(block_days)}s, or a later due date"
-            yield Reason(code=f"forecast:{kind}:{one.name}", text=text, change=change)
+            yield Reason(code=f"forecast:{kind}:{forecast.name}", text=text, change=change)
 
 
 def open_criterion(done: Criterion, block_days: int) -> Reason:
     """Return why a criterion is not reached."""
-    said = reading_text(done.reading, done.unit, done.kind, done.target)
+    measured = reading_text(done.reading, done.unit, done.kind, done.target)
     goal = target_text(done.direction, done.target, done.unit)
     title, verdict = MEASURES[done.name].title, VERDICT[done.verdict]
-    text = f"{title}: {said}; target {goal}: {verdict}"
+    text = f"{title}: {measured}; target {goal}: {verdict}"
     if done.reading and done.why != done.reading.missing:
         text += f" ({done.why})"
     return Reason(code=f"{done.verdict}:{done.name}", text=text, change=would_change(done.verdict, block_days))

@@ -163,13 +163,13 @@ def _removed(db: Database, plan: Plan, today: date) -> str:
 def _newest_decision(db: Database, verdicts: Iterable[Verdict], today: date) -> str:
     """Return the newest decision, with the advice of that day."""
     recorded = [
-        (one.decision.as_of, one.decision.id, v.code, one)
+        (decision.decision.as_of, decision.decision.id, v.code, decision)
         for v in verdicts
-        for one in recorded_decisions(db, v.code, today)
+        for decision in recorded_decisions(db, v.code, today)
     ]
     if not recorded:
         return "None recorded."
-    *_, code, newest = max(recorded, key=lambda one: one[:2])
+    *_, code, newest = max(recorded, key=lambda entry: entry[:2])
     made = newest.decision
     advised, owner = newest.advice.partition(":")[0], shortened(made.owner, 40)
     text = decision_text(made.choice, owner, until=made.until, as_of=made.as_of, why=made.why, advised=advised)

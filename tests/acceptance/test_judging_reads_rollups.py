@@ -1,4 +1,4 @@
-"""What is judged is read from rollups, whatever number of runs is behind them."""
+"""Judging reads rollups, however many runs they summarise."""
 
 import sqlite3
 from contextlib import closing
@@ -31,13 +31,13 @@ def blind(made_up):
 
 
 def test_judging_reads_no_raw_rows(blind):
-    """Where they cannot be read, all four milestones are judged all the same."""
+    """All four milestones are judged although raw rows cannot be read."""
     milestones = loader.load_plan(Path(roadmap.__file__).with_name("milestones.toml"))
     assert len(evaluate(blind, milestones, date(2013, 12, 31), 4, 1)) == 4
 
 
-def test_what_is_newest_is_known_without_raw_rows(blind):
-    """The newest series, the next round and the replayed day come from what was rolled up."""
+def test_the_newest_series_is_known_without_raw_rows(blind):
+    """The newest series, the next round and the replayed day come from the rollups."""
     assert newest_series(blind, "replay", "standard") == "5e1f00d2b7c9"
     assert next_round(blind, "replay", "standard") == 2
     assert last_evidence_day(blind) == "2013-12-31"

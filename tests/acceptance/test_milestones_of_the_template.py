@@ -25,22 +25,22 @@ def judged(made_up):
     def judge(code, **settings):
         with closing(open_reader(made_up(moves=True, **settings))) as db:
             verdicts = judge_all(db, PLAN, date(2013, 12, 31), 4)
-        (found,) = [verdict for verdict in verdicts if verdict.code == code]
-        return found, {(c.role, c.name): c for c in found.criteria}
+        (verdict,) = [verdict for verdict in verdicts if verdict.code == code]
+        return verdict, {(c.role, c.name): c for c in verdict.criteria}
 
     return judge
 
 
-def test_good_numbers_prove_the_second_and_the_third(judged):
-    """All good rows delivered, none set aside, none lost, none twice, in good time: proven at twelve weeks."""
+def test_good_numbers_prove_the_second_and_the_third_milestone(judged):
+    """All good rows delivered, none quarantined, none lost, none twice, in time: proven at twelve weeks."""
     for code, day in (("M2", date(2013, 6, 23)), ("M3", date(2013, 9, 22))):
-        found, done = judged(code)
-        assert (found.status, found.proven_on) == ("proven", day)
-        assert {c.verdict for c in done.values()} == {"met", "held"}
+        verdict, criteria = judged(code)
+        assert (verdict.status, verdict.proven_on) == ("proven", day)
+        assert {c.verdict for c in criteria.values()} == {"met", "held"}
 
 
 @pytest.mark.parametrize(
-    ("code", "settings", "name", "said"),
+    ("code", "settings", "name", "text"),
     [
         ("M2", {"good_missing": 1}, "good_rows_delivered", "good rows due beside broken ones"),
         ("M2", {"good_aside": 1}, "false_rejects", "1 of"),
@@ -48,25 +48,25 @@ def test_good_numbers_prove_the_second_and_the_third(judged):
         ("M3", {"twice": 1}, "partner_duplicates", "1 of"),
     ],
 )
-def test_one_row_in_a_quarter_fails_a_census(judged, code, settings, name, said):
-    """One good row missing or set aside, one record lost or twice: not met, whatever the other weeks say."""
-    found, done = judged(code, **settings)
-    assert found.status == "missed"
-    assert done["metric", name].verdict == "not_met"
-    assert said in to_text([found])
-    others = [c for key, c in done.items() if c.verdict in {"not_met", "breached"} and key[1] != name]
+def test_one_row_in_a_quarter_fails_a_census(judged, code, settings, name, text):
+    """One good row missing or quarantined, one record lost or twice: not met, whatever the other weeks show."""
+    verdict, criteria = judged(code, **settings)
+    assert verdict.status == "missed"
+    assert criteria["metric", name].verdict == "not_met"
+    assert text in to_text([verdict])
+    others = [c for key, c in criteria.items() if c.verdict in {"not_met", "breached"} and key[1] != name]
     assert others == []
 
 
-def test_a_service_that_saves_too_little_keeps_its_other_proofs_open(judged):
-    """The time saved is a guardrail of the second: 20% saved breaches it, and nothing is proven."""
-    found, done = judged("M2", cost=0.8)
-    assert (found.status, done["guardrail", "busy_time_saved"].verdict) == ("missed", "breached")
-    assert done["metric", "false_rejects"].verdict == "met"
+def test_a_service_that_saves_too_little_breaches_the_guardrail(judged):
+    """Time saved is a guardrail of M2: 20% saved breaches it, and M2 is not proven."""
+    verdict, criteria = judged("M2", cost=0.8)
+    assert (verdict.status, criteria["guardrail", "busy_time_saved"].verdict) == ("missed", "breached")
+    assert criteria["metric", "false_rejects"].verdict == "met"
 
 
 @pytest.mark.parametrize(
-    ("settings", "verdict"),
+    ("settings", "expected"),
     [
         ({"recovers": 100}, "met"),
         ({"recovers": 99}, "inconclusive"),
@@ -75,14 +75,14 @@ def test_a_service_that_saves_too_little_keeps_its_other_proofs_open(judged):
         ({"recovers": 0}, "not_met"),
     ],
 )
-def test_recoveries_are_judged_by_their_range(judged, settings, verdict):
-    """156 failures in the quarter: all recovered is proof; one or two that did not, or the target itself, are none."""
-    _, done = judged("M4", outages=THREE, **settings)
-    assert done["metric", "recovered_unattended"].verdict == verdict
+def test_recoveries_are_judged_by_their_range(judged, settings, expected):
+    """156 failures in the quarter: all recovered is a proof; all but one or two, or exactly the target, is none."""
+    _, criteria = judged("M4", outages=THREE, **settings)
+    assert criteria["metric", "recovered_unattended"].verdict == expected
 
 
 @pytest.mark.parametrize(
-    ("settings", "verdict", "said"),
+    ("settings", "expected", "text"),
     [
         ({}, "insufficient", "no partner was down in this period"),
         ({"outages": (41,)}, "insufficient", "1 of 3 outages that a range requires"),
@@ -93,23 +93,23 @@ def test_recoveries_are_judged_by_their_range(judged, settings, verdict):
         ({"outages": THREE, "calls_down": 1200}, "not_met", "50.0, likely 40.9 to 59.1 calls per outage hour"),
     ],
 )
-def test_calls_in_vain_are_judged_once_there_are_outages_enough(judged, settings, verdict, said):
-    """None in the quarter, too few, and three that lie below, at, and above five calls an hour."""
-    found, done = judged("M4", **settings)
-    assert done["metric", "wasted_calls"].verdict == verdict
-    assert said in to_text([found])
+def test_wasted_calls_are_judged_after_three_outages(judged, settings, expected, text):
+    """No outage in the quarter, too few, and three with calls below, at and above five an hour."""
+    verdict, criteria = judged("M4", **settings)
+    assert criteria["metric", "wasted_calls"].verdict == expected
+    assert text in to_text([verdict])
 
 
-def test_the_fourth_is_proven_when_all_of_it_is_there(judged):
-    """Time saved, three outages with few calls, and with the last week just failures enough that all recovered."""
-    found, _ = judged("M4", cost=0.3, outages=THREE, calls_down=12)
-    assert (found.status, found.proven_on) == ("proven", date(2013, 12, 31))
+def test_the_fourth_milestone_is_proven_when_all_targets_are_met(judged):
+    """Time saved, three outages with few calls, and enough recovered failures only with the last week."""
+    verdict, _ = judged("M4", cost=0.3, outages=THREE, calls_down=12)
+    assert (verdict.status, verdict.proven_on) == ("proven", date(2013, 12, 31))
 
 
 def test_a_milestone_reads_its_own_level_only(judged):
-    """What level 2 lost in its quarter does not touch level 3, whose own quarter is whole."""
-    found, _ = judged("M3", good_missing=3)
-    assert found.status == "proven"
-    first, done = judged("M1")
-    assert done["metric", "busy_time_saved"].reading.blocks == 13
+    """Records that level 2 lost in its quarter do not count against level 3, whose quarter is complete."""
+    verdict, _ = judged("M3", good_missing=3)
+    assert verdict.status == "proven"
+    first, criteria = judged("M1")
+    assert criteria["metric", "busy_time_saved"].reading.blocks == 13
     assert first.subject == "service@1"
