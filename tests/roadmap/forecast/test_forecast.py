@@ -85,7 +85,7 @@ def test_odds_follow_the_formula(milestone):
 
 @pytest.mark.parametrize("gain", [0.33, 0.36, 0.38])
 def test_odds_agree_with_a_simulation(milestone, gain):
-    """A hundred thousand ways that the weeks to come may go, drawn from what six weeks can tell of the truth."""
+    """A hundred thousand simulated courses of the weeks to come, drawn from the uncertainty of six weeks."""
     rng = np.random.default_rng(20130217)
     now = math.log(1 - gain)
     truth = now + rng.normal(0, 0.1 / math.sqrt(6), 100_000)
@@ -96,8 +96,8 @@ def test_odds_agree_with_a_simulation(milestone, gain):
 
 
 @pytest.mark.parametrize(("have", "blocks", "beyond"), [(6, 13, 0.05), (8, 52, 0.05), (20, 90, 0.03), (30, 365, 0.015)])
-def test_odds_count_every_look_by_then(have, blocks, beyond):
-    """Walked week by week with a known noise, some paths reach the target and lose it again: they count as well."""
+def test_odds_count_every_evaluation_until_then(have, blocks, beyond):
+    """Week by week with a known noise, some paths reach the target and lose it again: they count as well."""
     path = Projection(distance=beyond, bound_noise=0.15, noise=0.15, max_distance=math.inf, alpha=0.05, bound="anytime")
     dice = np.random.default_rng(1)
     true = beyond + dice.standard_normal(10_000) * 0.15 / math.sqrt(have)
@@ -111,7 +111,7 @@ def test_odds_count_every_look_by_then(have, blocks, beyond):
     assert path.odds(have, blocks, 12) > path.odds(have, blocks, first=blocks)
 
 
-def test_what_a_look_has_reached_is_not_foreseen(milestone):
+def test_a_reached_target_has_no_odds(milestone):
     """After twelve weeks at 60% the target is reached, which would make odds of 1; after six it still lies ahead."""
     sure = replace(SAVED, estimate=0.60, blocks=12)
     due = milestone.model_copy(update={"due": DUE + timedelta(days=90)})
@@ -121,7 +121,7 @@ def test_what_a_look_has_reached_is_not_foreseen(milestone):
 
 
 def test_odds_of_a_share_agree_with_a_simulation(asking):
-    """Exchanges yet to come, failing as often as those so far may tell, judged by Wilson at the last week."""
+    """Exchanges to come fail at a rate drawn from those so far, judged by Wilson at the last week."""
     asked = asking("failed_first", "at_most = 0.10")
     reading = replace(SHARE, measure="failed_first", estimate=0.05, n=600, effect=2.0)
     rng = np.random.default_rng(7)
@@ -133,7 +133,7 @@ def test_odds_of_a_share_agree_with_a_simulation(asking):
 
 
 def test_what_never_failed_may_still_fail(asking):
-    """All of 84 recovered, and only all of 168 would be proof: likelier than not, and by no means sure.
+    """All of 84 recovered, and only all of 168 would be proof: likelier than not, but not certain.
 
     With a flat start (Jeffreys) the next 84 all recover with odds of about the root of 84 / 168.
     """
@@ -144,7 +144,7 @@ def test_what_never_failed_may_still_fail(asking):
 
 @pytest.mark.parametrize(("direction", "goal"), [("at_least", 0.95), ("at_most", 0.04)])
 def test_the_bound_of_a_share_is_wilsons(direction, goal):
-    """Wherever the closed form says that a target is reached, Wilson's own limit does, and nowhere else."""
+    """The closed form and Wilson's own limit reach a target at exactly the same blocks."""
     target = Target(name="recovered_unattended" if direction == "at_least" else "failed_first", **{direction: goal})
     for share in np.linspace(0.9, 1, 21) if direction == "at_least" else np.linspace(0, 0.1, 21):
         reading = replace(SHARE, estimate=float(share), n=400, effect=1.5, blocks=6)
@@ -155,7 +155,7 @@ def test_the_bound_of_a_share_is_wilsons(direction, goal):
             assert path.reaches(blocks) == (low >= goal if direction == "at_least" else high <= goal)
 
 
-def test_with_all_blocks_there_nothing_is_left_to_chance():
+def test_at_the_last_block_the_odds_are_0_or_1():
     """At the last block the odds are 1 or 0, by the bound itself."""
     sure = Projection(distance=0.1, bound_noise=0.1, noise=0.1, max_distance=math.inf, alpha=0.05, bound="anytime")
     assert (sure.odds(12, 12), replace(sure, distance=0.08).odds(12, 12)) == (1.0, 0.0)
@@ -163,7 +163,7 @@ def test_with_all_blocks_there_nothing_is_left_to_chance():
 
 
 @pytest.mark.parametrize(("blocks", "there"), [(5, False), (6, True)])
-def test_nothing_is_foreseen_before_six_weeks(milestone, blocks, there):
+def test_there_is_no_forecast_before_six_weeks(milestone, blocks, there):
     """Five weeks have no odds and no day, and say so; six have both."""
     found = only(milestone, replace(SAVED, blocks=blocks))
     assert (found.odds is not None, found.expected_on is not None) == (there, there)
@@ -177,19 +177,19 @@ def test_in_production_six_weeks_are_forty_two_days(milestone, blocks, points):
     assert (found.points, found.odds is not None) == (points, points == 6)
 
 
-def test_too_few_blocks_for_any_verdict_have_no_chance(milestone):
+def test_too_few_blocks_for_a_verdict_have_odds_of_0(milestone):
     """Six had and five to come cannot be twelve, however good they are."""
     assert only(milestone, SAVED, HALFWAY + timedelta(days=7)).odds == 0.0
 
 
-def test_a_week_under_way_can_still_be_had(milestone):
+def test_a_week_under_way_still_counts(milestone):
     """In the middle of the seventh week, with the sixth as the last evidence, twelve are still possible."""
     assert only(milestone, SAVED, HALFWAY + timedelta(days=3), HALFWAY).odds > 0.9
     assert only(milestone, SAVED, HALFWAY + timedelta(days=7), HALFWAY).odds == 0.0
 
 
 def test_past_the_due_date_there_is_a_day_and_no_odds(milestone):
-    """A late proof may still come, and when is said."""
+    """A late proof may still come, and its day is given."""
     found = only(milestone, replace(SAVED, blocks=12, estimate=0.34), DUE + timedelta(days=1))
     assert found.odds is None
     assert found.expected_on > DUE
@@ -205,7 +205,7 @@ def test_what_falls_short_is_never_expected(milestone):
     assert found.text.startswith("odds below 1%")
 
 
-def test_one_look_only_is_foreseen_for_its_own_day(one_milestone):
+def test_fixed_mode_is_forecast_for_the_due_date(one_milestone):
     """With `mode = "fixed"` a proof is expected on the due date, or never."""
     text = one_milestone.read_text()
     one_milestone.write_text(text.replace('code = "M1"', 'code = "M1"\nevidence = { mode = "fixed" }'))
@@ -228,8 +228,8 @@ def test_a_census_has_no_odds(milestone, changes, said):
     assert found.text.startswith(said)
 
 
-def test_outages_are_not_foreseen(asking):
-    """Calls to a partner that is down have no odds; the least that they can still be is known."""
+def test_outages_have_no_odds(asking):
+    """Calls to a partner that is down have no odds; their least possible value is known."""
     asked = asking("wasted_calls", "at_most = 5")
     found = only(asked, replace(LOST, measure="wasted_calls", estimate=24.0, n=1))
     assert (found.odds, found.expected_on, found.ceiling) == (None, None, 12.0)
@@ -245,34 +245,34 @@ def test_outages_are_not_foreseen(asking):
         ("failed_final", "at_most = 0.02", 0.06, 0.03),
     ],
 )
-def test_the_ceiling_takes_the_rest_for_perfect(asking, name, goal, estimate, best):
-    """Half of the weeks had, half to come: half way to perfect."""
+def test_the_best_possible_value_assumes_perfect_blocks(asking, name, goal, estimate, best):
+    """With half of the weeks to come, it is half way to perfect."""
     asked = asking(name, goal)
     found = only(asked, replace(SHARE, measure=name, estimate=estimate))
     assert found.ceiling == pytest.approx(best)
 
 
 def test_no_number_no_forecast(milestone):
-    """What was not measured is not foreseen."""
+    """A measure without a number has no forecast."""
     assert forecast_targets(milestone, {}, HALFWAY) == ()
     assert forecast_targets(milestone, {("busy_time_saved", "standard"): replace(SAVED, estimate=None)}, HALFWAY) == ()
 
 
 def test_unknown_noise_gives_no_odds(milestone):
-    """Without the noise of a week nothing can be said of the weeks to come."""
+    """Without the noise of a week, weeks to come cannot be forecast."""
     found = only(milestone, replace(SAVED, scale=None, spread=None))
     assert (found.odds, found.text) == (None, "no odds: the noise of a week is unknown")
 
 
 @pytest.mark.parametrize(("true", "price"), [(0.62, 0.15), (0.64, 0.64), (0.66, 0.95)])
-def test_the_price_of_a_proof_is_the_one_we_name(true, price):
+def test_the_odds_of_a_proof_are_the_documented_ones(true, price):
     """10% noise, twelve paired blocks, target 60%: the odds of evidence.md, within two points."""
     beyond = distance_to_target(Target(name="busy_time_saved", at_least=0.60), true, "log_ratio")
     assert proof_odds(beyond, 0.10, 12, RULES) == pytest.approx(price, abs=0.02)
 
 
-def test_the_price_of_a_proof_agrees_with_a_simulation():
-    """The same odds from made-up blocks, judged by the estimator itself."""
+def test_the_odds_of_a_proof_agree_with_a_simulation():
+    """The same odds from simulated blocks, judged by the estimator itself."""
     rng = np.random.default_rng(12)
     beyond, wide = math.log(0.4 / 0.36), bound_factor(12, 0.05, "anytime")
     series = rng.normal(0, 0.1, (4000, 12))
@@ -295,7 +295,7 @@ def test_no_sample_proves_that_nothing_ever_fails():
 
 @pytest.mark.parametrize("scale", ["log_ratio", "plain", "wilson"])
 @pytest.mark.parametrize("direction", ["at_least", "at_most"])
-def test_room_and_value_are_each_others_inverse(scale, direction):
+def test_distance_and_value_are_inverse(scale, direction):
     """There and back, on each scale and in both directions."""
     target = Target(name="busy_time_saved" if direction == "at_least" else "failed_first", **{direction: 0.3})
     assert value_at_distance(target, distance_to_target(target, 0.37, scale), scale) == pytest.approx(0.37)
@@ -303,7 +303,7 @@ def test_room_and_value_are_each_others_inverse(scale, direction):
     assert (distance_to_target(target, 0.37, scale) > 0) == (direction == "at_least")
 
 
-def test_nothing_lies_beyond_all():
+def test_no_gain_lies_beyond_a_target_of_1():
     """A gain of 1 cannot be proven by a range."""
     assert distance_to_target(Target(name="busy_time_saved", at_least=1.0), 0.99, "log_ratio") == -math.inf
 
@@ -334,7 +334,7 @@ def test_needs_after_the_last_responsible_start_say_that_it_is_too_late(mileston
 
 @pytest.mark.parametrize(("estimate", "blocks"), [(0.40, 12), (0.34, 23), (0.25, None)])
 def test_needs_of_what_is_measured_are_at_its_own_noise(milestone, estimate, blocks):
-    """Well above the target twelve weeks do, nearer to it more, and below it no number does."""
+    """Well above the target twelve weeks suffice, nearer to it more, and below it no number does."""
     saved = requirements(
         milestone, {("busy_time_saved", "standard"): replace(SAVED, estimate=estimate)}, HALFWAY, START, 7
     )[0]
@@ -362,7 +362,7 @@ def test_needs_of_a_share_are_exchanges_and_weeks(asking):
 
 
 def test_a_count_that_failed_for_good_needs_no_more_weeks(milestone):
-    """One record lost is never none again: there is no day, and that is said."""
+    """After one lost record there is no earliest day, and the text says so."""
     lost = requirements(milestone, {("lost_records", "standard"): replace(LOST, estimate=1.0)}, HALFWAY, START, 7)[1]
     assert (lost.blocks, lost.true_gain, lost.earliest) == (None, None, None)
     assert lost.text == "Records lost, none: it is at 1 of 1,200 records due, and no later count can change it"
@@ -377,8 +377,8 @@ def test_needs_of_outages_name_three(asking):
     assert "a range takes 3 outages, 0 so far, and outages cannot be forecast" in found.text
 
 
-def test_needs_of_one_look_are_had_on_its_day(asking):
-    """With one look, the earliest day is the due date, and past it there is none."""
+def test_needs_in_fixed_mode_end_on_the_due_date(asking):
+    """In fixed mode the earliest day is the due date, and past it there is none."""
     asked = asking("busy_time_saved", "at_least = 0.30", rules='evidence = { mode = "fixed" }')
     assert requirements(asked, {}, START, None, 1)[0].earliest == DUE
     assert requirements(asked, {}, START + timedelta(days=80), None, 1)[0].earliest is None

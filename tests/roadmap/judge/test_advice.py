@@ -1,4 +1,4 @@
-"""What the findings would have people decide: every status has a draft, and silence twice over drafts a pause."""
+"""Advice on decisions: every status has some, and two stalled reviews in a row advise a pause."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ PAUSE = Decision(id=1, choice="pause", owner="Ann", why="money", until="2013-02-
         ("on_track", "continue"),
     ],
 )
-def test_every_status_has_a_draft(status, choice):
+def test_every_status_has_advice(status, choice):
     """A choice that can be recorded, and why."""
     found = advise(status)
     assert found.choice == choice
     assert found.text
 
 
-def test_no_status_is_forgotten():
-    """Each word that a status can be has its draft, but for what only a decision makes it."""
+def test_every_status_of_evidence_has_advice():
+    """Every status but those that only a decision sets has advice."""
     for status in STATUS.keys() - {"paused", "stopped"}:
         assert advise(status).choice in {"continue", "change", "pause", "stop", "resume"}
 
 
-def test_silence_twice_over_drafts_a_pause():
+def test_two_stalled_reviews_advise_a_pause():
     """Stalled once is a question; stalled in two reviews in a row is pause and re-plan."""
     assert advise("stalled", stalled_before=False).choice == "continue"
     twice = advise("stalled", stalled_before=True)
@@ -60,7 +60,7 @@ def test_silence_twice_over_drafts_a_pause():
     ],
 )
 def test_a_pause_that_is_over_asks_to_be_resumed(status, choice):
-    """The day after its last; a due date that is past asks for more than that."""
+    """From the day after its last day; a due date that is past asks for a re-plan."""
     found = advise(status, stalled_before=True, decision=PAUSE, today=date(2013, 2, 16))
     assert found.choice == choice
     if choice == "resume":
@@ -68,7 +68,7 @@ def test_a_pause_that_is_over_asks_to_be_resumed(status, choice):
 
 
 @pytest.mark.parametrize("choice", ["pause", "stop"])
-def test_a_decision_that_stands_is_no_advice(one_milestone, choice):
+def test_a_decision_does_not_change_the_advice(one_milestone, choice):
     """While it is paused or stopped, the advice is what the evidence alone says."""
     milestone, today = load_plan(one_milestone).milestone("M1"), date(2013, 2, 15)
     decided = replace(PAUSE, choice=choice, until="")
@@ -78,7 +78,7 @@ def test_a_decision_that_stands_is_no_advice(one_milestone, choice):
 
 
 def test_a_verdict_brings_its_advice(one_milestone):
-    """Never begun by the third week, and the week before as well: the draft is a pause."""
+    """No evidence by the third week, and stalled at the review before as well: the advice is a pause."""
     milestone = load_plan(one_milestone).milestone("M1")
     once = judge(milestone, Evidence(), date(2013, 1, 27), 1)
     again = judge(milestone, Evidence(stalled_before=True), date(2013, 2, 3), 0)

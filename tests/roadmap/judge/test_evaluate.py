@@ -19,7 +19,7 @@ SUNDAYS = [date(2013, 1, 13) + timedelta(weeks=week) for week in range(20)]
 
 @pytest.fixture
 def sat(front):
-    """A function that sits down to judge, as every command does, and says what was kept so far, table by table."""
+    """A function that opens a session, as every command does, and returns what is recorded, table by table."""
 
     def sit(table="evaluation", columns="as_of"):
         with open_session(front, 1) as here:
@@ -41,18 +41,18 @@ def replayed(front, replay):
 
 
 def days(weeks):
-    """The last days of so many weeks, as they are kept."""
+    """The last days of so many weeks, as recorded."""
     return [(day.isoformat(),) for day in SUNDAYS[:weeks]]
 
 
 def test_every_week_is_judged_as_of_its_end(sat, replayed):
-    """Ten weeks replayed at once: ten evaluations, in order, and the next sitting adds none."""
+    """Ten weeks replayed at once: ten evaluations, in order, and the next session adds none."""
     replayed(range(10))
     assert sat() == days(10)
     assert sat() == days(10)
 
 
-def test_more_weeks_are_judged_from_where_the_last_judgement_stands(sat, replayed):
+def test_more_weeks_are_judged_after_the_last_evaluation(sat, replayed):
     """Four weeks, then four more: four further evaluations."""
     replayed(range(4))
     assert sat() == days(4)
@@ -61,7 +61,7 @@ def test_more_weeks_are_judged_from_where_the_last_judgement_stands(sat, replaye
 
 
 def test_another_round_is_judged_as_of_today_only(sat, replayed, front):
-    """What was judged stays judged; the same weeks measured anew give a new evaluation of the last day."""
+    """Recorded evaluations stay; the same weeks measured again give a new evaluation of the last day."""
     replayed(range(4))
     sat()
     db = open_store(front.store, "replay")
@@ -72,7 +72,7 @@ def test_another_round_is_judged_as_of_today_only(sat, replayed, front):
 
 
 def test_plans_are_fixed_in_their_first_week_and_forecasts_made_in_time(sat, replayed):
-    """The plan of 7 Jan is recorded on 13 Jan; from the sixth week on each has odds, until a look finds it reached."""
+    """The plan of 7 Jan is recorded on 13 Jan; from the sixth week on each evaluation has odds, until it is reached."""
     replayed(range(12), cost=0.72)
     assert sat("plan_revision", "code, as_of") == [("M1", "2013-01-13")]
     made = sat("forecast", "as_of, odds")
@@ -93,14 +93,14 @@ def test_a_week_is_judged_by_what_was_known_by_then(sat, replayed, front):
 
 
 def test_a_proof_is_one_evaluation(sat, replayed):
-    """The look that proves, and the day it is judged on, are one and the same."""
+    """The evaluation that proves and the evaluation of the day are the same."""
     replayed(range(14))
     kept = sat("evaluation", "as_of, status")
     assert [status for _, status in kept] == ["insufficient"] * 11 + ["proven"] * 3
     assert [(day,) for day, _ in kept] == days(14)
 
 
-def test_an_earlier_view_is_what_was_kept(sat, replayed, front):
+def test_an_earlier_view_is_what_was_recorded(sat, replayed, front):
     """Each week's evaluation is found again as of its day."""
     replayed(range(14))
     kept = sat("evaluation", "as_of, status")
@@ -118,7 +118,7 @@ def demo(made_up, front):
 
 
 def numbers(db, plan, day):
-    """Every number that was kept as of a day, and every number that judging as of that day gives, by milestone."""
+    """Every number recorded as of a day, and every number that judging as of that day gives, by milestone."""
     sql = (
         "SELECT evaluation.code, name, role, estimate, low, high, metric_result.verdict FROM metric_result "
         "JOIN evaluation ON evaluation.id = evaluation_id WHERE as_of = ? ORDER BY metric_result.id"
@@ -131,8 +131,8 @@ def numbers(db, plan, day):
     return [tuple(row) for row in db.execute(sql, (day.isoformat(),))], told
 
 
-def test_every_number_of_an_earlier_view_is_the_one_that_was_kept(demo):
-    """Weights pinned in the twelfth week say nothing of the eleven before, however late those are looked at."""
+def test_every_number_of_an_earlier_view_is_the_recorded_one(demo):
+    """Weights pinned in the twelfth week do not apply to the eleven before, however late those are judged."""
     with open_session(demo, 1) as here:
         plan = load_plan(demo.milestones)
         judged = here.db.execute("SELECT DISTINCT as_of FROM evaluation ORDER BY as_of").fetchall()
@@ -144,8 +144,8 @@ def test_every_number_of_an_earlier_view_is_the_one_that_was_kept(demo):
         assert told == kept
 
 
-def test_a_judge_who_is_behind_does_not_weigh_by_what_was_pinned_ahead_of_it(demo):
-    """One judge comes to the sixteenth week while the other still judges the third: both say the same of the third."""
+def test_a_process_that_is_behind_does_not_use_weights_pinned_later(demo):
+    """One process judges the sixteenth week while another judges the third: both give the same for the third."""
     day = date(2013, 1, 20)
     plan = load_plan(demo.milestones)
     with closing(open_store(demo.store, "replay")) as db:
@@ -156,7 +156,7 @@ def test_a_judge_who_is_behind_does_not_weigh_by_what_was_pinned_ahead_of_it(dem
 
 
 def test_production_is_judged_as_of_today_alone(tmp_path, one_milestone):
-    """A service that runs judges every day; days on which nobody judged stay without a judgement."""
+    """A running service judges every day; days without a judgement stay without one."""
     db = open_store(tmp_path / "live.db", "live")
     today = date(2026, 3, 1)
     assert days_to_judge(db, today) == [today]
@@ -176,7 +176,7 @@ def test_production_is_judged_as_of_today_alone(tmp_path, one_milestone):
     ],
     ids=["the first review", "a week later", "three days later", "after a gap", "stalled since this review"],
 )
-def test_two_stalled_reviews_draft_a_pause(roadmap_db, one_milestone, reviews, choice):
+def test_two_stalled_reviews_advise_a_pause(roadmap_db, one_milestone, reviews, choice):
     """The review before is the newest recorded one that is at least a week old; the first review has none."""
     plan = load_plan(one_milestone)
     *_, (last,) = [evaluate(roadmap_db, plan, date.fromisoformat(day), 1, 0) for day in reviews]

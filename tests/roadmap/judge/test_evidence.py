@@ -27,7 +27,7 @@ def kept(db):
     return [tuple(row) for row in db.execute("SELECT as_of, status FROM evaluation ORDER BY id")]
 
 
-def test_proven_at_the_first_look_that_meets_everything(roadmap_db, one_milestone, replay):
+def test_proven_at_the_first_evaluation_that_meets_everything(roadmap_db, one_milestone, replay):
     """Twelve good weeks prove on the last day of the twelfth, and not a week before."""
     plan = load_plan(one_milestone)
     replay(roadmap_db, range(12))
@@ -38,7 +38,7 @@ def test_proven_at_the_first_look_that_meets_everything(roadmap_db, one_mileston
 
 
 def test_a_late_proof_counts_the_weeks_after_the_due_date(roadmap_db, one_milestone, replay):
-    """Two weeks missing at the due date, and made up for afterwards: proven, 14 days late."""
+    """Two weeks missing at the due date, and measured afterwards: proven, 14 days late."""
     plan = load_plan(one_milestone)
     replay(roadmap_db, [*range(4), 5, 6, *range(8, 14)])
     (at_due,) = judge_all(roadmap_db, plan, DUE, 1)
@@ -48,7 +48,7 @@ def test_a_late_proof_counts_the_weeks_after_the_due_date(roadmap_db, one_milest
     assert found.criteria[0].reading.end == date(2013, 4, 14)
 
 
-def test_weeks_after_the_due_date_do_not_touch_a_proof_in_time(roadmap_db, one_milestone, replay):
+def test_weeks_after_the_due_date_do_not_change_a_proof_in_time(roadmap_db, one_milestone, replay):
     """Records lost in April do not change what was proven in March."""
     replay(roadmap_db, range(12))
     replay(roadmap_db, range(12, 20), lost=5)
@@ -56,7 +56,7 @@ def test_weeks_after_the_due_date_do_not_touch_a_proof_in_time(roadmap_db, one_m
     assert (found.status, len(found.reasons), found.criteria[1].reading.estimate) == ("proven", 1, 0)
 
 
-def test_a_kept_proof_outlives_a_later_loss_on_the_same_series(roadmap_db, one_milestone, replay):
+def test_a_recorded_proof_outlives_a_later_loss_on_the_same_series(roadmap_db, one_milestone, replay):
     """Proven in a longer window, then lost inside it: proven, regressed since."""
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-05-31"))
     plan = load_plan(one_milestone)
@@ -68,8 +68,8 @@ def test_a_kept_proof_outlives_a_later_loss_on_the_same_series(roadmap_db, one_m
     assert [reason.code for reason in found.reasons] == ["proven", "regressed:lost_records"]
 
 
-def test_a_kept_proof_stays_when_its_weeks_are_measured_again_and_worse(roadmap_db, one_milestone, replay):
-    """The evaluation that was stored counts, not what the same weeks would say today."""
+def test_a_recorded_proof_stays_when_its_weeks_are_measured_again_and_worse(roadmap_db, one_milestone, replay):
+    """The recorded evaluation counts, not what the same weeks show today."""
     plan = load_plan(one_milestone)
     replay(roadmap_db, range(12))
     evaluate(roadmap_db, plan, DUE, 1, 1)
@@ -79,7 +79,7 @@ def test_a_kept_proof_stays_when_its_weeks_are_measured_again_and_worse(roadmap_
     assert (found.status, found.proven_on, found.reasons[1].code) == ("proven", DUE, "regressed:lost_records")
 
 
-def test_evaluating_again_keeps_nothing_twice(roadmap_db, one_milestone, replay):
+def test_evaluating_again_records_nothing_twice(roadmap_db, one_milestone, replay):
     """The same evidence on the same day is one evaluation; another day is another."""
     plan = load_plan(one_milestone)
     replay(roadmap_db, range(12))
@@ -91,8 +91,8 @@ def test_evaluating_again_keeps_nothing_twice(roadmap_db, one_milestone, replay)
     assert roadmap_db.table("metric_result").count == 4
 
 
-def test_a_proof_is_kept_as_of_the_look_that_gave_it(roadmap_db, one_milestone, replay):
-    """Judged for the first time in June, the proof of March is kept with the numbers of March."""
+def test_a_proof_is_recorded_as_of_the_day_that_gave_it(roadmap_db, one_milestone, replay):
+    """Judged for the first time in June, the proof of March is recorded with the numbers of March."""
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-06-30"))
     replay(roadmap_db, range(20))
     evaluate(roadmap_db, load_plan(one_milestone), date(2013, 5, 26), 1, 1)
@@ -101,7 +101,7 @@ def test_a_proof_is_kept_as_of_the_look_that_gave_it(roadmap_db, one_milestone, 
     assert (stored["metrics"][0]["blocks"], stored["metrics"][0]["end"]) == (12, "2013-03-31")
 
 
-def test_what_was_kept_cannot_be_changed(roadmap_db, one_milestone, replay):
+def test_an_evaluation_cannot_be_changed(roadmap_db, one_milestone, replay):
     """The database itself refuses to change or delete an evaluation."""
     replay(roadmap_db, range(12))
     evaluate(roadmap_db, load_plan(one_milestone), DUE, 1, 1)
@@ -135,8 +135,8 @@ def test_the_latest_decision_counts(roadmap_db, one_milestone, replay):
     ]
 
 
-def test_spending_nobody_recorded_is_not_zero(roadmap_db, one_milestone, replay):
-    """A budget is over only by what was recorded."""
+def test_spending_that_is_not_recorded_is_not_zero(roadmap_db, one_milestone, replay):
+    """Only recorded spending exceeds a budget."""
     one_milestone.write_text(one_milestone.read_text().replace('code = "M1"', 'code = "M1"\nbudget = 100'))
     plan = load_plan(one_milestone)
     replay(roadmap_db, range(4))
@@ -147,8 +147,8 @@ def test_spending_nobody_recorded_is_not_zero(roadmap_db, one_milestone, replay)
     assert judge_all(roadmap_db, plan, day, 1)[0].reasons[0].text == "fact: 101 spent of a budget of 100"
 
 
-def test_one_look_at_the_due_date(roadmap_db, one_milestone, replay):
-    """`mode = "fixed"`: not proven before, proven on the due date, and never later by looking again."""
+def test_fixed_mode_evaluates_once_at_the_due_date(roadmap_db, one_milestone, replay):
+    """`mode = "fixed"`: not proven before, proven on the due date, and never later."""
     rules = 'code = "M1"\nevidence = { mode = "fixed", min_blocks = 6 }'
     one_milestone.write_text(one_milestone.read_text().replace('code = "M1"', rules))
     plan = load_plan(one_milestone)
@@ -171,8 +171,8 @@ def test_a_reader_judges_and_changes_nothing(roadmap_db, one_milestone, replay, 
     assert kept(roadmap_db) == []
 
 
-def test_a_year_of_looks_reads_each_window_once(roadmap_db, replay):
-    """Four milestones, one of them looked at every week of the year: two reads a window, however many looks."""
+def test_a_year_of_evaluations_reads_each_window_once(roadmap_db, replay):
+    """Four milestones, one evaluated every week of the year: two reads for each window, however many evaluations."""
     for faults in ("none", "standard"):
         replay(roadmap_db, range(51), cost=0.9, faults=faults)
     plan = load_plan(Path(roadmap.__file__).with_name("milestones.toml"))
@@ -187,8 +187,8 @@ def test_a_year_of_looks_reads_each_window_once(roadmap_db, replay):
     assert sum("FROM run_block WHERE block >=" in sql for sql in asked) == 2 * windows
 
 
-def test_looking_ends_at_the_first_proof(roadmap_db, one_milestone, replay, monkeypatch):
-    """Twenty good weeks past the proof are not looked at: one look, and the proof read once more with its hash."""
+def test_evaluation_ends_at_the_first_proof(roadmap_db, one_milestone, replay, monkeypatch):
+    """Four milestones, one evaluated every week of the year: two reads for each window, however often."""
     replay(roadmap_db, range(32))
     counted = []
     measure = replace(
@@ -202,8 +202,8 @@ def test_looking_ends_at_the_first_proof(roadmap_db, one_milestone, replay, monk
     assert (found.proven_on, counted) == (DUE, [DUE, DUE])
 
 
-def test_what_is_kept_carries_its_hashes(roadmap_db, one_milestone, replay):
-    """A proof is kept with the hash of its inputs, which another reading of the same weeks has, too."""
+def test_an_evaluation_has_the_hashes_of_its_inputs(roadmap_db, one_milestone, replay):
+    """A proof is recorded with the hash of its inputs; another reading of the same weeks has the same."""
     plan = load_plan(one_milestone)
     replay(roadmap_db, range(12))
     (found,) = evaluate(roadmap_db, plan, DUE, 1, 1)
@@ -216,7 +216,7 @@ def test_what_is_kept_carries_its_hashes(roadmap_db, one_milestone, replay):
 
 
 def test_an_earlier_view_has_the_numbers_and_hashes_of_its_day(roadmap_db, one_milestone, replay):
-    """What was kept in March is found again as of March, whatever was measured and decided since."""
+    """What was recorded in March is the same as of March, whatever was measured and decided since."""
     plan = load_plan(one_milestone)
     replay(roadmap_db, range(12), cost=0.72)
     evaluate(roadmap_db, plan, DUE, 1, 1)
@@ -242,8 +242,8 @@ def test_stalled_a_week_ago_is_known_today(roadmap_db, one_milestone, replay):
     assert [v.advice.choice for v in verdicts] == ["continue", "continue", "continue", "pause"]
 
 
-def test_a_decision_ends_a_silence(roadmap_db, one_milestone, replay):
-    """What people decide is evidence that somebody looks: ten working days more until the milestone stalls."""
+def test_a_decision_restarts_the_count_of_working_days(roadmap_db, one_milestone, replay):
+    """After a decision it takes ten more working days until the milestone stalls."""
     one_milestone.write_text(one_milestone.read_text().replace("due = 2013-03-31", "due = 2013-06-30"))
     plan = load_plan(one_milestone)
     replay(roadmap_db, range(2))

@@ -69,8 +69,8 @@ def every_way(db, plan, day):
 
 
 @pytest.mark.parametrize("fixed", [False, True])
-def test_a_good_morning_proves_nothing(live_db, plan, fixed):
-    """Eleven whole days and a morning are no proof, whichever way it is judged; the number of the morning is shown."""
+def test_an_unfinished_day_proves_nothing(live_db, plan, fixed):
+    """Eleven complete days and a morning are no proof, by all three ways of judging; the morning's number is shown."""
     rules = ('min_grade = "C", mode = "fixed"', "2026-03-13") if fixed else ()
     asked = plan(*rules)
     for number in range(12):
@@ -85,7 +85,7 @@ def test_a_good_morning_proves_nothing(live_db, plan, fixed):
 @pytest.mark.parametrize("fixed", [False, True])
 @pytest.mark.parametrize(("evening", "proven_on"), [(4.0, TWELFTH), (400.0, None)])
 def test_the_day_after_the_whole_day_is_judged(live_db, plan, fixed, evening, proven_on):
-    """A good evening proves the milestone as of that day; a bad one undoes what the morning seemed to say."""
+    """A good evening proves the milestone as of that day; after a bad one it is not proven."""
     rules = ('min_grade = "C", mode = "fixed"', "2026-03-13") if fixed else ()
     asked = plan(*rules)
     for number in range(12):
@@ -95,7 +95,7 @@ def test_the_day_after_the_whole_day_is_judged(live_db, plan, fixed, evening, pr
     assert [found.proven_on for found in every_way(live_db, asked, AFTER)] == [proven_on] * 3
 
 
-def test_one_look_in_production_waits_for_the_end_of_the_due_date(live_db, plan):
+def test_fixed_mode_in_production_waits_for_the_end_of_the_due_date(live_db, plan):
     """On the due date itself a bad morning is not judged either."""
     asked = plan('min_grade = "C", mode = "fixed"', "2026-03-13")
     for number in range(12):
@@ -106,7 +106,7 @@ def test_one_look_in_production_waits_for_the_end_of_the_due_date(live_db, plan)
 
 
 def test_weights_of_a_history_stay_when_more_of_it_is_read_later(live_db, plan):
-    """The control's own past alone is enough to be judged by, so it pins the weights; older logs move nothing."""
+    """The control's own past alone is enough to be judged by, so it pins the weights; older logs do not change them."""
     asked = plan('min_grade = "D"')
     for number in range(12):
         before, day = START - timedelta(days=12 - number), START + timedelta(days=number)

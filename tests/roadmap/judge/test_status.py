@@ -79,12 +79,12 @@ def test_a_sampled_measure_is_judged_by_its_range(milestone, changes, verdict):
     ],
 )
 def test_a_census_is_judged_by_its_count(milestone, changes, verdict):
-    """None lost holds only with weeks enough; one lost is a breach at once, for a count cannot fall."""
+    """None lost holds only with enough weeks; one lost is a breach at once, as a count cannot fall."""
     readings = GOOD | {LOST: replace(LOST_READING, **changes)}
     assert judge(milestone, seen(readings=readings), DUE, 1).criteria[1].verdict == verdict
 
 
-def test_one_look_only_is_not_taken_early(one_milestone):
+def test_fixed_mode_gives_no_early_verdict(one_milestone):
     """`mode = "fixed"` gives no verdict on the day before the due date, and one on it."""
     text = one_milestone.read_text()
     one_milestone.write_text(text.replace('code = "M1"', 'code = "M1"\nevidence = { mode = "fixed" }'))
@@ -93,8 +93,8 @@ def test_one_look_only_is_not_taken_early(one_milestone):
     assert judge(fixed, seen(), DUE, 1).criteria[0].verdict == "met"
 
 
-def test_proven_stands_above_everything(milestone):
-    """A proof stays proven past a pause, past the due date, and when the level is taken down."""
+def test_a_proof_comes_before_every_other_status(milestone):
+    """A proof stays proven past a pause, past the due date, and when the level is no longer built."""
     pause = Decision(id=1, choice="pause", owner="Ann", why="money", until="", as_of=DUE)
     found = judge(milestone, seen(proven_on=DUE, decision=pause), date(2014, 1, 1), 0)
     assert (found.status, [r.text for r in found.reasons]) == ("proven", ["every target reached on 31 Mar 2013"])
@@ -128,7 +128,7 @@ def test_a_proof_that_was_lost_again_says_so(milestone):
     ],
 )
 def test_pause_and_stop_are_decided_by_people(milestone, choice, expected):
-    """The latest decision counts, and only these two words stop a milestone."""
+    """The latest decision counts, and only pause and stop hold a milestone."""
     decided = Decision(id=1, choice=choice, owner="Ann", why="money", until="", as_of=DUE)
     assert status(milestone, seen(decision=decided), DUE)[0] == expected
 
@@ -141,7 +141,7 @@ def test_a_pause_says_who_and_why(milestone):
 
 
 def test_not_built_excuses_until_first_evidence_was_due(milestone):
-    """What nobody ever builds is not started for twenty days, then stalled, and missed the day after the due date.
+    """A level that is never built is not started for twenty days, then stalled, and missed after the due date.
 
     The table's first match would leave it at "not started" for ever: never silent, never late.
     """
@@ -157,8 +157,8 @@ def test_not_built_excuses_until_first_evidence_was_due(milestone):
     )
 
 
-def test_what_was_measured_is_judged_though_it_no_longer_stands(milestone):
-    """A level taken down keeps what it showed; once it is silent, that it does not stand is said as well."""
+def test_a_measured_level_is_judged_when_it_is_no_longer_built(milestone):
+    """A level that was taken down keeps its evidence; once it has stalled, the reasons say that it is not built."""
     assert status(milestone, seen(), DUE, built=0)[0] == "on_track"
     quiet = seen(last_day=date(2013, 1, 20))
     assert status(milestone, quiet, date(2013, 2, 1), built=0) == ("stalled", ["gone_quiet", "not_built"])
@@ -186,8 +186,8 @@ def test_no_first_evidence_stalls_in_the_third_week(milestone):
     assert status(milestone, Evidence(), START + timedelta(days=20)) == ("stalled", ["no_first_evidence"])
 
 
-def test_ten_working_days_of_silence_stall(milestone):
-    """Nine working days after the last evidence are not stalled, ten are; a decision is an event."""
+def test_ten_working_days_without_evidence_stall(milestone):
+    """Nine working days after the last evidence are not stalled, ten are; a decision counts like evidence."""
     quiet = seen(last_day=date(2013, 1, 20))
     assert status(milestone, quiet, date(2013, 1, 31))[0] != "stalled"
     assert status(milestone, quiet, date(2013, 2, 1)) == ("stalled", ["gone_quiet"])
@@ -271,7 +271,7 @@ def test_insufficient_and_invalid_say_there_is_not_enough(milestone, changes, sa
 
 
 def test_every_reason_says_what_would_change_it(milestone):
-    """No status leaves its reader without a way on."""
+    """Every status names what would change it."""
     for evidence in (Evidence(), seen(), seen(proven_on=DUE)):
         for today in (START - timedelta(days=1), START, DUE, DUE + timedelta(days=1)):
             for reason in judge(milestone, evidence, today, 1).reasons:

@@ -63,7 +63,7 @@ def pause(until="", as_of=date(2013, 2, 1), choice="pause"):
     [(date(2013, 2, 14), "paused"), (date(2013, 2, 15), "paused"), (date(2013, 2, 16), "on_track")],
 )
 def test_a_pause_holds_through_its_last_day(make, today, expected):
-    """The day before, on it, and the day after, when its end is said below whatever holds then."""
+    """The day before, on it, and the day after, when its end is a further reason."""
     verdict = judge(
         make("2013-12-31"),
         Evidence(readings=OPEN, first_day=START, last_day=today, decision=pause("2013-02-15")),
@@ -76,7 +76,7 @@ def test_a_pause_holds_through_its_last_day(make, today, expected):
 
 
 def test_a_pause_that_is_over_says_so(make):
-    """Who, from when, until when, and that nobody decided since."""
+    """Who, from when, until when, and that no decision was made since."""
     verdict = judge(make("2013-12-31"), Evidence(decision=pause("2013-02-15")), date(2013, 2, 16), 1)
     assert verdict.reasons[-1].text == (
         "the pause that Ann decided on 1 Feb 2013 ended on 15 Feb 2013, and no decision was made since"
@@ -85,7 +85,7 @@ def test_a_pause_that_is_over_says_so(make):
 
 @pytest.mark.parametrize("choice", ["resume", "continue", "change"])
 def test_another_decision_ends_a_pause(make, choice):
-    """The latest decision counts, and these three hold nothing up."""
+    """The latest decision counts, and these three hold nothing."""
     evidence = {"readings": OPEN, "first_day": START, "last_day": DUE, "decision": pause(choice=choice)}
     assert found(make("2013-12-31"), DUE, **evidence) == ("on_track", ["on_track", "inconclusive:busy_time_saved"])
 
@@ -95,8 +95,8 @@ def test_a_stop_has_no_last_day(make):
     assert found(make(), DUE, decision=pause("2013-02-15", choice="stop"))[0] == "stopped"
 
 
-def test_silence_is_counted_from_the_end_of_a_pause(make):
-    """The days of a pause were nobody's silence: ten working days after its end it has stalled, nine are too few."""
+def test_working_days_are_counted_from_the_end_of_a_pause(make):
+    """The days of a pause do not count: ten working days after its end it has stalled, nine are too few."""
     evidence = {"readings": OPEN, "first_day": START, "last_day": date(2013, 1, 20), "decision": pause("2013-02-17")}
     far = make("2013-12-31")
     assert found(far, date(2013, 2, 28), **evidence)[0] == "on_track"
@@ -108,7 +108,7 @@ def test_silence_is_counted_from_the_end_of_a_pause(make):
     [(pause("2013-02-17"), date(2013, 2, 18)), (pause(choice="resume", as_of=date(2013, 2, 18)), date(2013, 2, 18))],
 )
 def test_first_evidence_is_due_anew_after_a_pause(make, decision, begins):
-    """Three weeks from the day on which the work is taken up again."""
+    """Three weeks from the day on which work resumes."""
     far = make("2013-12-31")
     assert found(far, begins + timedelta(days=19), decision=decision)[0] == "insufficient"
     assert found(far, begins + timedelta(days=20), decision=decision)[0] == "stalled"
@@ -137,7 +137,7 @@ def test_what_never_starts_is_flagged_in_its_third_week(make, due, limit, built,
 
 
 def test_what_stops_is_flagged_after_ten_working_days(make):
-    """Nine working days of silence are not stalled; ten are, and so is every day after until the due date."""
+    """Nine working days without evidence are not stalled; ten are, and so is every day after until the due date."""
     milestone = make("2013-12-31")
     last = date(2013, 2, 3)  # a Sunday; the tenth working day after it is a Friday
     states = [
@@ -148,7 +148,7 @@ def test_what_stops_is_flagged_after_ten_working_days(make):
     assert set(states[11:]) == {"stalled"}
 
 
-def test_a_steady_one_on_plan_is_never_flagged(make):
+def test_a_milestone_on_plan_is_never_flagged(make):
     """Thirteen weeks with a good week of evidence at the end of each: no day from start to due stalls or is at risk."""
     milestone = make("2013-04-07")
     states = []
@@ -168,7 +168,7 @@ def test_a_steady_one_on_plan_is_never_flagged(make):
     assert set(states[83:]) == {"on_track"}  # all is met; what makes it proven is the look that the store keeps
 
 
-def test_a_steady_one_in_production_is_never_flagged(make):
+def test_a_milestone_on_plan_in_production_is_never_flagged(make):
     """Eighty-four days with runs on each, blocks being days."""
     milestone = make(block_days=1)
     for number in range(1, 85):
@@ -204,7 +204,7 @@ def test_the_last_start_of_a_short_milestone_in_production_is_a_fact(make):
     )
 
 
-def test_a_day_in_production_is_not_over_while_it_lasts(make):
+def test_the_present_day_in_production_can_still_have_a_run(make):
     """Twelve days for twelve blocks: a day without a run so far can still have one; the day after, one is missing."""
     milestone = make("2013-01-18", block_days=1)
     readings = {
@@ -216,7 +216,7 @@ def test_a_day_in_production_is_not_over_while_it_lasts(make):
     assert found(milestone, day(7), **evidence) == ("at_risk", ["fact:too_few_blocks_left"])
 
 
-def test_a_single_week_is_said_as_one(make):
+def test_a_single_week_is_singular(make):
     """One more week needed, and none left."""
     readings = {key: replace(reading, blocks=11, missing="11 of 12 weeks") for key, reading in GOOD.items()}
     verdict = judge(make(), Evidence(readings=readings, first_day=START, last_day=date(2013, 3, 24)), DUE, 1)
@@ -241,7 +241,7 @@ def test_a_ceiling_below_the_target_is_a_fact(one_milestone, estimate, code):
 
 @pytest.mark.parametrize(("estimate", "code"), [(0.04, None), (0.041, "fact:floor:failed_final")])
 def test_a_floor_above_the_target_is_a_fact(one_milestone, estimate, code):
-    """For what should be low, the least that it can still be must not lie above the target."""
+    """For an `at_most` target, the least possible value must not lie above it."""
     text = one_milestone.read_text().replace('"busy_time_saved"\nat_least = 0.30', '"failed_final"\nat_most = 0.02')
     one_milestone.write_text(text)
     half = replace(SAVED_READING, estimate=estimate, blocks=6, low=None, high=None, missing="6 of 12", scale=None)
@@ -254,7 +254,7 @@ def test_a_floor_above_the_target_is_a_fact(one_milestone, estimate, code):
 
 
 def test_facts_come_before_forecasts(make):
-    """A record lost is said first, then that the proof is unlikely."""
+    """A lost record comes first, then that the proof is unlikely."""
     readings = {
         SAVED: replace(SAVED_READING, estimate=0.31, blocks=6, low=None, high=None, missing="6 of 12 weeks"),
         LOST: replace(LOST_READING, estimate=1.0, blocks=6),
@@ -271,7 +271,7 @@ def test_facts_come_before_forecasts(make):
     [(5, 0.31, "insufficient"), (6, 0.31, "at_risk"), (6, 0.40, "insufficient"), (6, 0.20, "at_risk")],
 )
 def test_forecasts_take_six_weeks(make, blocks, estimate, expected):
-    """Five weeks foresee nothing; six weeks with odds below one in two are a risk, and with good odds are none."""
+    """Five weeks give no forecast; six weeks with odds below 50% are a risk, and with good odds none."""
     early = {"blocks": blocks, "missing": f"{blocks} of 12 weeks"}
     readings = {
         SAVED: replace(SAVED_READING, estimate=estimate, low=None, high=None, **early),
@@ -283,7 +283,7 @@ def test_forecasts_take_six_weeks(make, blocks, estimate, expected):
     assert all(reason.text.startswith("forecast: ") for reason in verdict.reasons if expected == "at_risk")
 
 
-def test_even_odds_are_the_edge(make):
+def test_odds_of_half_are_the_limit(make):
     """Just above one in two is no risk, just below is one."""
     middle = date(2013, 2, 17)
 
@@ -326,7 +326,7 @@ def test_a_verdict_carries_owner_money_and_slip(make):
     ],
 )
 def test_gate_codes(make, readings, today, strict, lenient):
-    """Leniency lets pass what merely lacks evidence, and never what failed, is silent, or is at risk."""
+    """`--allow-insufficient` passes what only lacks evidence, and never what failed, is stalled, or is at risk."""
     days = {"first_day": START, "last_day": min(today, DUE)} if readings else {}
     verdict = judge(make(), Evidence(readings=readings, **days), today, 1)
     assert (gate_exit_code(verdict), gate_exit_code(verdict, allow_insufficient=True)) == (strict, lenient)

@@ -96,7 +96,7 @@ def test_template_holds_the_targets_fixed_before_anything_was_measured():
     ],
 )  # fmt: skip
 def test_a_plan_that_cannot_be_is_refused_in_one_line(one_milestone, old, new, said):
-    """Each mistake names its place and value, and says how to mend it; the exit code is 2."""
+    """Each mistake names its place and value, and says how to correct it; the exit code is 2."""
     text = one_milestone.read_text()
     assert text.count(old) == 1
     one_milestone.write_text(text.replace(old, new))
@@ -108,7 +108,7 @@ def test_a_plan_that_cannot_be_is_refused_in_one_line(one_milestone, old, new, s
     assert refused.value.exit_code == 2
 
 
-def test_one_mistake_is_told_as_one(one_milestone):
+def test_one_mistake_is_one_error(one_milestone):
     """A missing title is one error, not that and all that follows from it."""
     one_milestone.write_text(one_milestone.read_text().replace('title = "Receive"', ""))
     with pytest.raises(PlanError) as refused:
@@ -131,7 +131,7 @@ def test_the_same_code_twice_is_refused(one_milestone):
 
 
 def test_the_same_target_twice_is_refused(one_milestone):
-    """A target said twice would be counted twice."""
+    """A repeated target would count twice."""
     one_milestone.write_text(
         one_milestone.read_text() + '[[milestone.guardrail]]\nname = "lost_records"\nat_most = 1\n'
     )
@@ -139,7 +139,7 @@ def test_the_same_target_twice_is_refused(one_milestone):
         loader.load_plan(one_milestone)
 
 
-def test_an_unknown_code_names_the_codes_there_are(one_milestone):
+def test_an_unknown_code_names_the_codes_of_the_file(one_milestone):
     """Asking for a milestone that is not in the file."""
     with pytest.raises(PlanError, match="unknown milestone 'M9'; choose one of M1"):
         loader.load_plan(one_milestone).milestone("M9")
@@ -183,8 +183,8 @@ def test_the_last_responsible_start(one_milestone, block_days, rules, day):
     assert loader.load_plan(one_milestone).milestone("M1").last_start(block_days) == day
 
 
-def test_a_promise_is_told_as_plain_data(one_milestone):
-    """Dates, targets, rules, scope and money; a new title is no new promise, a new due date is one."""
+def test_a_promise_is_plain_data(one_milestone):
+    """Dates, targets, rules, scope and money; a new title does not change it, a new due date does."""
     text = one_milestone.read_text()
     told = loader.load_plan(one_milestone).milestone("M1").as_dict()
     assert json.loads(json.dumps(told)) == told
@@ -212,8 +212,8 @@ def test_a_promise_is_told_as_plain_data(one_milestone):
     assert loader.load_plan(one_milestone).milestone("M1").as_dict() != told
 
 
-def test_a_workspace_in_production_begins_with_what_production_can_show():
-    """Its milestone starts on the day, is about the level that runs, and asks for nothing that only a replay sees."""
+def test_a_production_workspace_starts_with_measures_of_production():
+    """Its milestone starts on the day, is about the level that runs, and has no measure that only a replay has."""
     text = live_template(date(2026, 11, 23))
     found = milestones.Plan.model_validate(tomllib.loads(text), context={"block_days": 1})
     (milestone,) = found.milestones
@@ -262,16 +262,16 @@ def test_a_workspace_in_production_begins_with_what_production_can_show():
         ),
     ],
 )
-def test_numbers_and_days_that_nobody_means_are_refused(one_milestone, old, new, said):
-    """What is no number, and what is so far off that no calendar reckons with it, is named with its bound."""
+def test_numbers_and_days_out_of_bounds_are_refused(one_milestone, old, new, said):
+    """A value that is no number or out of bounds is named with its bound."""
     one_milestone.write_text(one_milestone.read_text().replace(old, new))
     with pytest.raises(PlanError) as refused:
         loader.load_plan(one_milestone)
     assert said in str(refused.value)
 
 
-def test_the_longest_plan_can_be_reckoned_with(one_milestone):
-    """At the bounds themselves every day that is worked out is one."""
+def test_the_longest_plan_can_be_computed(one_milestone):
+    """At the bounds every computed day is a valid day."""
     text = one_milestone.read_text().replace("2013-01-07", "2185-01-01").replace("2013-03-31", "2199-12-31")
     rules = 'code = "M1"\nevidence = { min_blocks = 520, review_days = 365 }'
     one_milestone.write_text(text.replace('code = "M1"', rules))

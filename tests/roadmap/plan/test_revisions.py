@@ -53,7 +53,7 @@ def test_a_plan_is_fixed_on_the_day_its_milestone_starts(roadmap_db, one_milesto
 
 
 def test_before_the_start_a_plan_may_change_freely(roadmap_db, one_milestone):
-    """A plan that nobody has started on is a draft."""
+    """A plan whose milestone has not started is a draft."""
     evaluate(roadmap_db, load_plan(one_milestone), date(2013, 1, 6), 1, 1)
     plan = changed(one_milestone, "0.30", "0.20")
     assert len(evaluate(roadmap_db, plan, date(2013, 1, 6), 1, 1)) == 1
@@ -79,7 +79,7 @@ def test_before_the_start_a_plan_may_change_freely(roadmap_db, one_milestone):
     ],
 )
 def test_a_change_without_a_revision_is_refused(roadmap_db, one_milestone, old, new, said):
-    """Whatever was promised and is changed is named, with the line that mends it; pages refuse it too."""
+    """Every changed promise is named, with the line that corrects it; pages refuse it too."""
     evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     plan = changed(one_milestone, old, new)
     for judged in (
@@ -94,7 +94,7 @@ def test_a_change_without_a_revision_is_refused(roadmap_db, one_milestone, old, 
     assert kept(roadmap_db) == [("M1", 1, "2013-01-07")]
 
 
-def test_the_refusal_says_how_to_mend_it(roadmap_db, one_milestone):
+def test_the_refusal_says_how_to_correct_it(roadmap_db, one_milestone):
     """One line: what it was, what it is, and which line to write."""
     evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     plan = changed(one_milestone, "due = 2013-03-31", "due = 2013-06-30")
@@ -106,7 +106,7 @@ def test_the_refusal_says_how_to_mend_it(roadmap_db, one_milestone):
     )
 
 
-def test_words_and_owners_may_change(roadmap_db, one_milestone):
+def test_titles_and_owners_may_change(roadmap_db, one_milestone):
     """A better title is no re-plan."""
     evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     changed(one_milestone, '"Receive"', '"Take in"')
@@ -116,7 +116,7 @@ def test_words_and_owners_may_change(roadmap_db, one_milestone):
     assert len(kept(roadmap_db)) == 1
 
 
-def test_a_replan_stands_beside_the_first_plan(roadmap_db, one_milestone, replay):
+def test_a_replan_is_recorded_beside_the_first_plan(roadmap_db, one_milestone, replay):
     """A new revision is recorded; the verdict carries the first due date, and how far the plan has moved."""
     replay(roadmap_db, range(4))
     evaluate(roadmap_db, load_plan(one_milestone), date(2013, 2, 3), 1, 1)
@@ -139,7 +139,7 @@ def test_a_replan_is_recorded_even_when_it_moves_the_start_ahead(roadmap_db, one
 
 
 def test_a_revision_never_goes_back(roadmap_db, one_milestone):
-    """The first plan cannot be put back under its old number, as if the second had never been."""
+    """The first plan cannot be restored under its old number."""
     first = one_milestone.read_text()
     evaluate(roadmap_db, load_plan(one_milestone), START, 1, 1)
     evaluate(roadmap_db, replan(one_milestone, "0.30", "0.20"), START, 1, 2)
@@ -174,7 +174,7 @@ def test_a_proof_of_the_first_plan_is_none_of_the_second(roadmap_db, one_milesto
     assert (found.status, found.proven_on) == ("at_risk", None)
 
 
-def test_what_an_older_release_did_not_know_is_no_change(roadmap_db, one_milestone):
+def test_a_rule_unknown_to_an_older_release_is_no_change(roadmap_db, one_milestone):
     """A plan recorded before a rule existed is not refused for the rule's default."""
     plan = load_plan(one_milestone)
     told = {name: value for name, value in plan.milestones[0].as_dict().items() if name != "budget"}

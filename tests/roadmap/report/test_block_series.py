@@ -35,7 +35,7 @@ def test_a_chart_has_one_unit_and_three_figures_for_its_highest(peak, said):
 
 
 def test_the_block_with_the_least_saved_is_named_with_its_numbers():
-    """Which days, how much less, and both sides; what only one side has does not count."""
+    """Which days, how much less, and both sides; blocks with one side only do not count."""
     found = smallest_difference(
         [week(0, 0.040, 0.020), week(1, 0.0495, 0.0492), week(2, None, 0.5), week(3, 0.04, 0.01)]
     )
@@ -46,13 +46,13 @@ def test_the_block_with_the_least_saved_is_named_with_its_numbers():
     assert found.note == ""
 
 
-def test_a_block_in_which_it_took_longer_is_the_narrowest():
-    """More time is said as more time."""
+def test_a_block_that_took_longer_has_the_smallest_difference():
+    """The text says more time."""
     found = smallest_difference([week(0, 0.040, 0.020), week(1, 0.040, 0.050)])
     assert "25% more time" in found.text
 
 
-def test_a_longer_block_says_what_it_holds_beside_the_others():
+def test_a_longer_block_is_compared_with_the_usual_ones():
     """Nine days with twice the exchanges: the length and the counts, and no guess at a cause."""
     found = smallest_difference([
         week(0, 0.04, 0.02, exchanges=44, held=18_000), week(1, 0.04, 0.02, exchanges=46, held=20_000),
@@ -64,7 +64,7 @@ def test_a_longer_block_says_what_it_holds_beside_the_others():
     )
 
 
-def test_where_no_length_is_usual_none_is_called_unusual():
+def test_where_no_length_is_usual_there_is_no_note():
     """Of two blocks neither is the longer one that needs a word."""
     found = smallest_difference([week(0, 0.04, 0.02), week(2, 0.0495, 0.0492, days=9)])
     assert "days)" not in found.text
@@ -72,7 +72,7 @@ def test_where_no_length_is_usual_none_is_called_unusual():
 
 
 @pytest.mark.parametrize("weeks", [[], [week(0, 0.04, 0.02)], [week(0, None, 0.02), week(1, 0.04, None)]])
-def test_less_than_two_blocks_of_both_have_no_narrowest(weeks):
+def test_fewer_than_two_blocks_have_no_smallest_difference(weeks):
     """One number says all that there is; none says nothing."""
     assert smallest_difference(weeks) is None
 
@@ -94,7 +94,7 @@ def test_a_day_is_a_day():
     ],
 )
 def test_of_few_exchanges_the_rate_is_left_out(share, exchanges, before, said):
-    """Below a hundred it is how many of how many, on either side."""
+    """Below a hundred exchanges it is a count, on either side."""
     assert (
         f"{exchange_share(share, exchanges)} {exchange_share_unit(exchanges)}{control_share(*before, exchanges)}"
         == said

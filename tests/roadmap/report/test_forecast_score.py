@@ -43,7 +43,7 @@ def milestone(one_milestone):
     return load_plan(one_milestone).milestones[0]
 
 
-def test_odds_are_kept_with_their_evaluation_once_a_day(roadmap_db, one_milestone, replay, monkeypatch):
+def test_odds_are_recorded_with_their_evaluation_once_a_day(roadmap_db, one_milestone, replay, monkeypatch):
     """From six weeks on there are odds; judged twice on a day, they are stored once, and the next week again."""
     noise = {"scale": "log_ratio", "spread": 0.1}
     measure = replace(
@@ -110,8 +110,8 @@ def test_each_target_has_an_outcome_of_its_own(roadmap_db, milestone, replay):
     assert round(found.brier, 3) == round((0.04 + 0.64) / 2, 3)
 
 
-def test_ten_forecasts_say_something(roadmap_db, milestone, replay):
-    """With ten, the score is said beside a coin's."""
+def test_ten_forecasts_are_enough_for_a_score(roadmap_db, milestone, replay):
+    """With ten, the score stands beside a coin's."""
     replay(roadmap_db, range(12))
     for day in range(10):
         store(roadmap_db, 0.8, f"2013-03-1{day}")
@@ -135,7 +135,7 @@ def test_a_forecast_is_scored_by_the_plan_it_was_made_for(roadmap_db, one_milest
     assert found.brier < 0.25 / found.scored
 
 
-def test_nothing_foreseen_is_said(roadmap_db, milestone):
+def test_no_forecast_has_no_score(roadmap_db, milestone):
     """No forecast is no score, and not a good one."""
     assert score_forecasts(roadmap_db, milestone, DUE).text == "no forecast with odds so far"
 

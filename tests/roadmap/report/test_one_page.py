@@ -59,7 +59,7 @@ def copies(text, many, subject="service@1"):
     )
 
 
-def test_the_sheet_in_words(judged, one_milestone):
+def test_the_page_in_words(judged, one_milestone):
     """Answer, standing, figures, row: the numbers of the full report, in the words of the pages."""
     made = judged(one_milestone.read_text())
     assert (made.headline, made.detail) == (
@@ -79,8 +79,8 @@ def test_the_sheet_in_words(judged, one_milestone):
     assert (made.data_until, made.as_of, made.method) == ("Data up to 31 Mar 2013", "31 Mar 2013", METHOD)
 
 
-def test_what_finds_no_room_is_counted(judged, one_milestone):
-    """Of fourteen milestones twelve are shown; those not started give way first, and are told by status."""
+def test_milestones_that_do_not_fit_are_counted(judged, one_milestone):
+    """Of fourteen milestones twelve are shown; those not started are omitted first, and counted by status."""
     made = judged(copies(one_milestone.read_text(), 14, "service@9").replace("2013-03-31", "2013-06-30"))
     assert (made.fill, len(made.rows)) == ("dense", one_page_table.MOST)
     assert {row.code for row in made.rows} >= {f"M{n}" for n in range(4, 15)}  # at risk: they are not built
@@ -89,7 +89,7 @@ def test_what_finds_no_room_is_counted(judged, one_milestone):
 
 
 def test_the_same_inputs_hash_the_same_and_others_do_not(judged, one_milestone):
-    """The foot's hashes move with the plan and with the numbers, and with nothing else."""
+    """The hashes change with the plan and with the numbers, and with nothing else."""
     first = judged(one_milestone.read_text())
     again = judged("# a comment\n" + one_milestone.read_text())
     other = judged(one_milestone.read_text().replace("0.30", "0.35").replace(
@@ -126,8 +126,8 @@ def test_a_gap_and_a_switch_break_the_line():
     assert drawn.title == "Less time per record in 4 of 4 weeks"
 
 
-def test_labels_stand_apart_and_inside():
-    """Lines that end in one place have labels that can be told apart, all of them on the drawing."""
+def test_labels_do_not_overlap():
+    """Lines that end in one place have separate labels, all of them inside the drawing."""
     drawn = svg_chart.draw_chart([week(0, 10, 10, target=10), week(1, 10, 10, target=10)], (), "", "week", 118)
     assert drawn is not None
     places = sorted(line.y for line in drawn.lines)
@@ -137,7 +137,7 @@ def test_labels_stand_apart_and_inside():
 
 
 @pytest.mark.parametrize(("seconds", "unit"), [(0.05, "ms"), (9.0, "s"), (4200.0, "s")])
-def test_the_axis_starts_at_nothing_and_is_round(seconds, unit):
+def test_the_axis_starts_at_0_with_round_steps(seconds, unit):
     """From 0 up past the highest value, in few round steps, in a unit that fits."""
     drawn = svg_chart.draw_chart([week(0, seconds, seconds / 2)], (), "", "week", 150)
     assert drawn is not None
@@ -153,7 +153,7 @@ def test_nothing_measured_is_not_drawn():
     assert svg_chart.draw_chart([week(0, None, None)], (), "", "week", 150) is None
 
 
-def test_weeks_are_told_of_the_milestone_that_stood(front, replay):
+def test_each_week_belongs_to_the_milestone_in_use(front, replay):
     """Each week is in order, under its milestone, with the target that this one sets."""
     with closing(open_store(front.store, "replay")) as db:
         replay(db, range(3))
@@ -192,8 +192,8 @@ def test_without_measurements_there_is_the_plan(front, clock, how):
         ("stalled", "no " * 40, "No" + " no" * 22 + "…"),
     ],
 )  # fmt: skip
-def test_a_reason_that_is_too_long_gives_way_to_a_short_one(front, code, text, short):
-    """A sentence that is cut before its verdict says nothing; the short one says it."""
+def test_a_reason_that_is_too_long_is_replaced_by_a_short_one(front, code, text, short):
+    """A reason cut before its verdict is replaced by a short one with the verdict."""
     plan = load_plan(front.milestones)
     (verdict,) = [judge(milestone, Evidence(mode="replay"), TODAY, 1) for milestone in plan.milestones]
     told = replace(verdict, reasons=(Reason(code=code, text=text, change=""),))
