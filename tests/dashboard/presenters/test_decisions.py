@@ -58,7 +58,7 @@ def test_the_evidence_is_that_of_its_moment(example: FlaskClient, example_year: 
     with open_reader(example_year.store).conn as db:  # type: ignore[attr-defined]
         frozen = json.loads(db.execute("SELECT evidence FROM decision WHERE code = 'M1'").fetchone()[0])
     db.close()
-    assert f"hash of the evidence {frozen['evidence_sha256'][:12]}" in first
+    assert f"Its hash: {frozen['evidence_sha256'][:12]}" in first
 
 
 def test_a_reason_with_markup_is_text(example: FlaskClient) -> None:
