@@ -10,7 +10,7 @@ from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def a_run():
     """A function that makes a replayed run of file a.csv: an attempt, its outcome, and its duration in ns."""
     key = RunKey(
@@ -51,7 +51,7 @@ def a_live_run(a_run):
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def a_holding():
     """The records of file a.csv that the partner holds."""
     return HoldingEvent(

@@ -70,15 +70,25 @@ def on(
     return make
 
 
+@pytest.fixture(scope="session")
+def live_store(made_up: Callable[..., Path]) -> Callable[[], Path]:
+    """A copy of thirteen weeks of the made-up year as if they had happened in production."""
+
+    def make() -> Path:
+        store = made_up(weeks=13)
+        with closing(sqlite3.connect(store)) as db, db:
+            db.execute("UPDATE meta SET value = 'live' WHERE key = 'clock'")
+            for table in ("run", "run_block"):
+                db.execute(f"UPDATE {table} SET mode = 'live', faults = 'real', series = '' WHERE faults = 'standard'")
+        return store
+
+    return make
+
+
 @pytest.fixture
-def live_quarter(made_up: Callable[..., Path]) -> Path:
-    """Thirteen weeks of the made-up year as if they had happened in production."""
-    store = made_up(weeks=13)
-    with closing(sqlite3.connect(store)) as db, db:
-        db.execute("UPDATE meta SET value = 'live' WHERE key = 'clock'")
-        for table in ("run", "run_block"):
-            db.execute(f"UPDATE {table} SET mode = 'live', faults = 'real', series = '' WHERE faults = 'standard'")
-    return store
+def live_quarter(live_store: Callable[[], Path]) -> Path:
+    """Thirteen weeks of production."""
+    return live_store()
 
 
 #: An example, and no more: nobody decided or spent any of this. The demo never shows it.

@@ -61,39 +61,10 @@ def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient) -> N
         assert f'<h1 class="page-title">{heading}</h1>' in replay.get(page).text
 
 
-@pytest.mark.parametrize("page", PLANNED)
-def test_a_page_of_the_plan_says_that_there_is_no_run(replay: FlaskClient, page: str) -> None:
-    """It points out that nothing is measured, with the command, and that an earlier day was not shown."""
-    text = replay.get(page).text
-    assert re.search(r'class="notice small" role="status">(Nothing measured|No runs) yet', text)
-    assert "<code>milepost metrics measure</code>" in text
-    assert "0 runs measured" in " ".join(re.sub(r"<[^>]+>", "", text).split())
-    assert "“as_of=2013-02-01” was left out." in replay.get(f"{page}?as_of=2013-02-01").text
-
-
 def test_before_its_start_a_milestone_has_not_started(live: FlaskClient) -> None:
     """By the wall clock, a month before the plan begins, all of it is in the future."""
     text = live.get("/milestones").text
     assert re.findall(r'<span class="chip (\w+)">', text.split("<tbody")[1].split("</tbody>")[0]) == ["not_started"] * 4
-
-
-@pytest.mark.parametrize("page", MEASURED)
-def test_a_page_of_runs_keeps_its_name_and_says_how_one_comes_about(live: FlaskClient, page: str) -> None:
-    """The heading is the page's own; in production a file in an inbox is what makes a run."""
-    response = live.get(page)
-    assert response.status_code == 200
-    assert re.findall(r"<h1[^>]*>([^<]+)</h1>", response.text) == [MEASURED[page]]
-    assert "Nothing measured yet. The page Milestones shows the plan. Put a file into var/inbox/PARTNER/FEED/" in (
-        plain(response.text)
-    )
-    assert "milepost validate\nmilepost partner" in response.text
-
-
-def test_data_of_the_plan_is_there_and_that_of_runs_is_not(replay: FlaskClient) -> None:
-    """Plan against actual has rows for programs; what needs a run is not found."""
-    assert len(replay.get("/charts/plan.csv").text.splitlines()) == 5
-    for name in ("busy.csv", "failed.json", "slips.csv", "burnup.csv", "gains-M1.csv"):
-        assert replay.get(f"/charts/{name}").status_code == 404
 
 
 def test_what_was_decided_before_any_run_is_shown(app_on: Callable[..., Flask], tmp_path: Path) -> None:
@@ -118,11 +89,3 @@ def test_the_first_run_is_shown_as_soon_as_it_is_there(
     text = client.get("/milestones").text
     assert "Nothing measured yet" not in text
     assert "0 runs measured" not in text
-
-
-def test_reading_the_plan_makes_no_file(app_on: Callable[..., Flask], tmp_path: Path) -> None:
-    """Where there is no store, none is made."""
-    client = app_on(tmp_path / "none.db").test_client()
-    for page in PLANNED:
-        assert client.get(page).status_code == 200
-    assert list(tmp_path.iterdir()) == []

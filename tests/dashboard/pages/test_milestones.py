@@ -256,3 +256,33 @@ def test_the_message_of_slips_names_the_target_that_comes_last(example_app: Flas
     chart = slips_chart(late, seen.today)
     assert chart is not None
     assert chart.title.endswith("is not expected within three years, as things stand, with processing time saved")
+
+
+def test_every_milestone_has_status_reason_and_criteria(client: FlaskClient) -> None:
+    """The plan's four milestones stand with computed status, reasons and what would change them."""
+    text = client.get("/milestones").text
+    for said in (
+        "M1 Receive</a>", "Not built: it needs service level 2", "What would change this?", "7 days early",
+        "likely 61% to 67%", "1 of 4 milestones proven by 31 Dec 2013",
+    ):  # fmt: skip
+        assert said in text
+    assert "counted in full" in client.get("/milestones/M1").text
+
+
+def test_spending_that_is_not_recorded_is_said_so(client: FlaskClient) -> None:
+    """Spending is "not recorded" as long as nobody recorded any."""
+    assert client.get("/").text.count("not recorded") == 1
+    assert client.get("/milestones").text.count("not recorded") == 4
+
+
+def test_recorded_spending_is_shown(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+    """An entry in the store replaces "not recorded", for its milestone only."""
+    store = made_up()
+    db = open_store(store, "replay")
+    entry = {"code": "M1", "amount": 1250.0, "note": "", "as_of": "2013-02-01", "recorded_at_us": 0}
+    with db.conn:
+        db.table("cost_entry").insert(entry)
+    db.close()
+    client = app_on(store).test_client()
+    assert "1,250" in client.get("/").text
+    assert client.get("/milestones").text.count("not recorded") == 3

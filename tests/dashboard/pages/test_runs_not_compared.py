@@ -1,4 +1,4 @@
-"""The front page and the report where nothing can be compared yet: runs of one side, of both apart, of one day."""
+"""The home page and the report where nothing can be compared yet: runs of one side, of both apart, of one day."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def run(system: str, day: int, number: int, feed: str = "flights", delivered: in
 
 
 @pytest.fixture
-def told(tmp_path: Path, app_on: Callable[..., Flask]) -> Callable[..., dict[str, str]]:
-    """What `/` and `/report` say of some live runs, as plain text."""
+def texts(tmp_path: Path, app_on: Callable[..., Flask]) -> Callable[..., dict[str, str]]:
+    """The words of `/` and `/report` on some live runs."""
     plan = tmp_path / "milestones.toml"
     plan.write_text(PLAN, encoding="utf-8")
 
@@ -100,7 +100,7 @@ APART = (
 
 
 @pytest.mark.parametrize(
-    ("runs", "said"),
+    ("runs", "sentence"),
     [
         (SERVICE, ONLY_OURS),
         (MONOLITH, ONLY_THEIRS),
@@ -108,48 +108,48 @@ APART = (
     ],
     ids=["service", "monolith", "both-apart"],
 )
-def test_runs_that_are_not_compared_are_told_as_runs(told: Callable, runs: list[RunEvent], said: str) -> None:
-    """Who has run and who has not is said, with the next command; nothing says that there are no runs."""
-    for path, text in told(*runs).items():
-        assert f"Too early to say. {said}" in text, path
+def test_runs_that_are_not_compared_are_told_as_runs(texts: Callable, runs: list[RunEvent], sentence: str) -> None:
+    """Who has run and who has not is sentence, with the next command; nothing says that there are no runs."""
+    for path, text in texts(*runs).items():
+        assert f"Too early to say. {sentence}" in text, path
         assert "nothing compared yet" in text, path
         assert "o nothing is known of the time saved." in text, path
         for untrue in ("No runs yet", "othing measured", "othing was measured", "own history", "0 runs", "0 days"):
             assert untrue not in text, (path, untrue)
 
 
-def test_days_apart_are_compared_and_none_is_called_left_out(told: Callable) -> None:
-    """Both sides, on no common day: the past of the monolith counts, so no day is said to count for neither."""
-    for path, text in told(*SERVICE, *MONOLITH).items():
+def test_days_apart_are_compared_and_none_is_called_left_out(texts: Callable) -> None:
+    """Without a common day the monolith's history counts, so no day is called left out."""
+    for path, text in texts(*SERVICE, *MONOLITH).items():
         assert "Too early to say. 1 of " in text, path
         assert "left out" not in text, path
         assert "history" in text, path
 
 
-def test_one_common_day_is_one_witness(told: Callable) -> None:
-    """A day of both is evidence, and too little of it."""
-    for path, text in told(*SERVICE, *[run("monolith", 3, number) for number in range(3)]).items():
+def test_one_common_day_is_too_little_evidence(texts: Callable) -> None:
+    """A day with runs of both sides counts, and gives no verdict."""
+    for path, text in texts(*SERVICE, *[run("monolith", 3, number) for number in range(3)]).items():
         assert "Too early to say. 1 of " in text, path
         assert "1 day of evidence" in text, path
 
 
-def test_only_where_nobody_has_run_there_are_no_runs(told: Callable) -> None:
-    """Runs before the milestone's scope and start are none of it."""
-    text = told(run("service", 1, 1))["/"]
+def test_runs_outside_the_window_are_no_runs_of_the_milestone(texts: Callable) -> None:
+    """Runs before the start of the milestone do not count."""
+    text = texts(run("service", 1, 1))["/"]
     assert "No runs yet on M1. Started 2 Mar. It runs with milepost run --level 1." in text
     assert "nothing measured yet" in text
 
 
-def test_one_of_three_is_not_called_a_rate(told: Callable) -> None:
-    """Of three exchanges, one failed: nobody has seen 333 of every 1,000, on the page or on the sheet."""
-    for path, text in told(*SERVICE[:2], failed(SERVICE[2])).items():
+def test_one_of_three_is_not_called_a_rate(texts: Callable) -> None:
+    """One failure of three exchanges is shown as 1 of 3, not as 333 of every 1,000."""
+    for path, text in texts(*SERVICE[:2], failed(SERVICE[2])).items():
         assert "1 of 3 exchanges" in text, path
         assert "333" not in text.split("Day by day")[0], path
 
 
-def test_a_chart_without_an_answer_shades_nothing(told: Callable) -> None:
-    """Where the answer counts no day, no day is said to be shaded; one day is one number, not a middle and a range."""
-    pages = told(*SERVICE)
+def test_a_chart_without_an_answer_shades_nothing(texts: Callable) -> None:
+    """Without an answer no day is called shaded; a single day is one number without a range."""
+    pages = texts(*SERVICE)
     assert "shaded" not in pages["/"]
     assert "service 10.0 s." in pages["/report"]
     assert "3 Mar to 3 Mar" not in pages["/report"]

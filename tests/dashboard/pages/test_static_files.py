@@ -1,0 +1,40 @@
+"""plotly.js as browsers get it, and that no request imports plotly's Python."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from flask.testing import FlaskClient
+
+
+def test_plotly_is_served_compressed_and_immutable(client: FlaskClient) -> None:
+    """The script is the wheel's own, gzip'd, for ever under its version; another version is not there."""
+    found = re.search(r'src="(/assets/plotly-[^"]+)"', client.get("/").text)
+    assert found
+    response = client.get(found[1], headers={"Accept-Encoding": "gzip"})
+    assert response.headers["Content-Encoding"] == "gzip"
+    assert "immutable" in response.headers["Cache-Control"]
+    assert gzip.decompress(response.data) == client.get(found[1]).data
+    assert client.get("/assets/plotly-0.0.0.min.js").status_code == 404
+
+
+def test_no_request_imports_plotly(made_up: Callable[..., Path]) -> None:
+    """A page is made without plotly's Python in memory."""
+    program = (
+        "import sys, pathlib, dashboard.app as a, dashboard.config as c\n"
+        "plan = pathlib.Path(a.__file__).parents[1] / 'roadmap' / 'milestones.toml'\n"
+        f"store = pathlib.Path({str(made_up(weeks=2))!r})\n"
+        "config = c.Config(store=store, milestones=plan, built=1, workspace_name='w')\n"
+        "client = a.create_app(config).test_client()\n"
+        "print(client.get('/').status_code, client.get('/milestones').status_code, 'plotly' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["200", "200", "False"], done.stderr
