@@ -132,7 +132,7 @@ def test_it_stays_one_page(planned: Callable, alone: Callable, many: int) -> Non
     """However many milestones and whatever their titles: one page, nothing beside it, the foot still on it."""
     hostile = TITLES[2]
     made = replace(
-        planned(many), decision=wording_text.shortened(f"31 Dec 2013, M1: continue, by {hostile}: {TITLES[1]}", 230)
+        planned(many), decision=wording_text.shortened(f"31 Dec 2013, M1: continued by {hostile}: {TITLES[1]}", 230)
     )
     page = alone(made, hostile)
     assert pages_of(page.pdf(prefer_css_page_size=True)) == 1
@@ -150,11 +150,11 @@ def test_it_stays_one_page(planned: Callable, alone: Callable, many: int) -> Non
 def test_the_longest_sentences_fit_as_well(planned: Callable, alone: Callable, many: int) -> None:
     """Every sentence as long as it may be, and still one page that nothing is cut from: the chart gives way."""
     words = "somewhat longer words than these are hardly ever seen " * 9
-    most = {"headline": 110, "detail": 230, "decision": 230, "gone": 150, "counted": 180}
+    most = {"headline": 110, "detail": 230, "decision": 230, "removed": 150, "counted": 180}
     cut = {name: wording_text.shortened(words, number) for name, number in most.items()}
     short, line = wording_text.shortened(words, 110), wording_text.shortened(words, 130)
     how = (line, line, caveats.SAVED, short, "1 more way.")
-    made = replace(planned(many), **cut, standing=(short,) * 2, doubts=(line,) * 3, how=how)
+    made = replace(planned(many), **cut, standing=(short,) * 2, caveats=(line,) * 3, measurement=how)
     page = alone(made, words)
     assert pages_of(page.pdf(prefer_css_page_size=True)) == 1
     page.emulate_media(media="print")
