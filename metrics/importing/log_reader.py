@@ -220,6 +220,10 @@ class UnreadableCell:
 
     why: str
 
+    def __repr__(self) -> str:
+        """Return a fixed text: the ids of rows without an id of their own are made from it, and must not change."""
+        return f"Unreadable(why={self.why!r})"
+
 
 def _column_values(column: Any) -> list[Any]:
     """Return the cells of an Arrow column as Python values, or `UnreadableCell`; times are cut to microseconds."""

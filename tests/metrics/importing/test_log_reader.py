@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from metrics.errors import BadInput
+from metrics.importing.log_reader import UnreadableCell
 
 #: Columns with a value that Arrow can hold and Python cannot, and a good value; and the text of the error.
 STRANGE = {
@@ -132,6 +133,11 @@ def test_an_unmapped_column_may_hold_anything(table, import_file, tmp_path, parq
     mapping = table | ({"id": {"column": "start"}} if with_id else {})
     assert import_file(tmp_path / "log.parquet", mapping)[0].new == 2
     assert import_file(tmp_path / "log.parquet", mapping)[0].known == 2
+
+
+def test_the_text_of_an_unreadable_cell_never_changes():
+    """It is part of the ids of rows without an id, by which a log is known when it is imported again."""
+    assert repr(UnreadableCell("year 10000 is out of range")) == "Unreadable(why='year 10000 is out of range')"
 
 
 @pytest.mark.parametrize(
