@@ -6,11 +6,14 @@ import gzip
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import dashboard
+import roadmap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from flask.testing import FlaskClient
 
@@ -38,3 +41,16 @@ def test_no_request_imports_plotly(made_up: Callable[..., Path]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["200", "200", "False"], done.stderr
+
+
+def test_every_styled_class_is_on_some_page() -> None:
+    """A class that is renamed in a template and not in its style sheet loses its style without a sign."""
+    folder = Path(dashboard.__file__).parent
+    rules = re.sub(
+        r"/\*.*?\*/", "", "".join(sheet.read_text() for sheet in folder.glob("static/*.css")), flags=re.DOTALL
+    )
+    styled = set(re.findall(r"\.([a-zA-Z][\w-]*)(?=[^{}]*\{)", rules))
+    rooms = (folder, Path(roadmap.__file__).parent)
+    sources = [path for room in rooms for path in room.rglob("*") if path.suffix in {".html", ".js", ".py"}]
+    written = set(re.findall(r"[a-zA-Z][\w-]*", "".join(path.read_text() for path in sources)))
+    assert {name for name in styled - written if not name.startswith("rows-")} == set()
