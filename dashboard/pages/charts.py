@@ -176,11 +176,16 @@ def partner_chart(view: View, name: str) -> Chart | None:
 
 def failures_of_partner(view: View, name: str) -> Chart:
     """Return the chart of one partner's failures over time."""
+    return with_urls(view.cached(_failures_of_partner, name), partner=partner_slug.encode_partner(name))
+
+
+def _failures_of_partner(db: Database, view: View, name: str) -> Chart:
+    """Draw the chart once for each view."""
+    del db
     blocks = view.cached(partners.partners_overview).blocks.get(name, ())
     chart = partner_figure.partner_failures_chart(name, blocks, view.mode)
     codes = [block.milestone for block in partner_figure.drawn_blocks(blocks)]
-    chart = replace(chart, lists=cell_keys(view, partners.SHOWN_FAULTS[view.mode], chart.rows, codes, name))
-    return with_urls(chart, partner=partner_slug.encode_partner(name))
+    return replace(chart, lists=cell_keys(view, partners.SHOWN_FAULTS[view.mode], chart.rows, codes, name))
 
 
 def with_urls(chart: Chart, **keys: str) -> Chart:

@@ -13,12 +13,14 @@ from flask import Blueprint, Response, g, render_template
 from dashboard.filters import partner_slug
 from dashboard.filters.parse import split_names
 from dashboard.pages import charts, links
-from dashboard.pages.request import database, get_view, message_page, page_url, read_query, settings
+from dashboard.pages.request import get_view, message_page, page_url, read_query, settings
 from dashboard.presenters import feed_rows
-from dashboard.presenters.partner_detail import partner_facts
+from dashboard.presenters.partner_detail import partner_facts, shown_sides
 from dashboard.queries import partners
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from dashboard.cache.view import View
     from dashboard.filters.query_string import Query
     from dashboard.presenters.feed_rows import FeedRow
@@ -61,7 +63,7 @@ def page() -> str:
     query = read_query(KEYS)
     view = get_view(query)
     overview = view.cached(partners.partners_overview)
-    rows = _feed_rows(view, overview)
+    rows = _feed_rows(view)
     picked = _filter_partners(query, rows, overview)
     told = {
         "known": overview,
@@ -83,11 +85,11 @@ def as_csv() -> Response:
     query = read_query(KEYS, strict=True)
     view = get_view(query, strict=True)
     overview = view.cached(partners.partners_overview)
-    states = partners.feed_states(view, _now())
+    states = view.cached(partners.feed_states, partners.state_time(view, _now()))
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(CSV_COLUMNS)
-    for row in _filter_state(query, _filter_partners(query, _feed_rows(view, overview), overview)):
+    for row in _filter_state(query, _filter_partners(query, _feed_rows(view), overview)):
         state, reading = states.get((row.partner, row.feed)), overview.gains.readings.get((row.partner, row.feed))
         rows.writerow(
             (
@@ -113,13 +115,13 @@ def detail(part: str) -> str | tuple[str, int]:
     if name is None:
         said = f"There is no partner called “{partner_slug.display_name(partner_slug.decode_partner(part), 80)}” here."
         return message_page("No such partner", [said, partner_slug.list_partners(overview.partners)]), 404
-    feeds = tuple(row for row in _feed_rows(view, overview) if row.partner == name)
+    feeds = tuple(row for row in _feed_rows(view) if row.partner == name)
     told = {
         "name": partner_slug.display_name(name, partner_slug.MAX_HEADING_CHARS),
         "rows": feeds,
         "states": feed_rows.count_states(feeds),
         "chart": charts.failures_of_partner(view, name),
-        "facts": partner_facts(database(), view, name, feeds),
+        "facts": view.cached(partner_facts, name, shown_sides(feeds)),
         "last_in": f"Last in the {'day' if view.mode == 'live' else 'week'} of",
         "days": partners.RECENT_DAYS,
         "gained": overview.gains,
@@ -131,8 +133,15 @@ def _iso_time(at_us: int | None) -> str | None:
     return None if at_us is None else datetime.fromtimestamp(at_us / 1e6, UTC).isoformat(timespec="seconds")
 
 
-def _feed_rows(view: View, overview: PartnersOverview) -> tuple[FeedRow, ...]:
-    return feed_rows.feed_rows(overview, partners.feed_states(view, _now()), view.mode)
+def _feed_rows(view: View) -> tuple[FeedRow, ...]:
+    return view.cached(_feed_rows_at, partners.state_time(view, _now()))
+
+
+def _feed_rows_at(db: Database, view: View, at: datetime) -> tuple[FeedRow, ...]:
+    """Return the rows of all feeds at a time; all readers of the view share them."""
+    del db
+    states = view.cached(partners.feed_states, at)
+    return feed_rows.feed_rows(view.cached(partners.partners_overview), states, view.mode)
 
 
 def _now() -> datetime | None:

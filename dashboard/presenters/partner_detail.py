@@ -38,9 +38,13 @@ class PartnerFacts:
     quarantined: int = 0  #: rows
 
 
-def partner_facts(db: Database, view: View, partner: str, rows: Iterable[FeedRow]) -> PartnerFacts:
-    """Return failures and quarantined rows of a partner in the recent days, of the sides that its feeds show."""
-    sides = tuple(sorted({row.failed_keys["side"] for row in rows if row.failed_keys}))
+def shown_sides(rows: Iterable[FeedRow]) -> tuple[str, ...]:
+    """Return the sides whose failures the rows of some feeds count."""
+    return tuple(sorted({row.failed_keys["side"] for row in rows if row.failed_keys}))
+
+
+def partner_facts(db: Database, view: View, partner: str, sides: tuple[str, ...]) -> PartnerFacts:
+    """Return failures and quarantined rows of a partner in the recent days, on these sides."""
     first, last, faults = first_recent_day(view.today), view.today, SHOWN_FAULTS[view.mode]
     keys = {"side": sides, "partner": partner, "faults": faults, "from_": first, "to": last}
     if not sides:

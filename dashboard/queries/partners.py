@@ -123,18 +123,17 @@ def feed_histories(db: Database, view: View) -> tuple[FeedHistory, ...]:
     return feed_health.feed_histories(db, view.mode, SHOWN_FAULTS[view.mode], view.as_of)
 
 
-def feed_states(view: View, now: datetime | None) -> dict[Feed, FeedState]:
-    """Return the state of every feed: in production by the clock, else at the end of the view's last day.
+def state_time(view: View, now: datetime | None) -> datetime:
+    """Return the time at which feeds are looked at: in production by the clock, else the end of the view's last day.
 
-    In production the time moves in steps of `STATE_INTERVAL_S`, so that all readers of a step share one result.
+    In production it moves in steps of `STATE_INTERVAL_S`, so that all readers of a step share one result.
     """
-    at = datetime(view.today.year, view.today.month, view.today.day, tzinfo=UTC) + timedelta(days=1)
     if view.mode == "live" and not view.as_of and now is not None:
-        at = datetime.fromtimestamp(now.timestamp() // STATE_INTERVAL_S * STATE_INTERVAL_S, UTC)
-    return view.cached(_feed_states_at, at)
+        return datetime.fromtimestamp(now.timestamp() // STATE_INTERVAL_S * STATE_INTERVAL_S, UTC)
+    return datetime(view.today.year, view.today.month, view.today.day, tzinfo=UTC) + timedelta(days=1)
 
 
-def _feed_states_at(db: Database, view: View, at: datetime) -> dict[Feed, FeedState]:
+def feed_states(db: Database, view: View, at: datetime) -> dict[Feed, FeedState]:
     """Return the state of every feed at a time."""
     del db
     at_us = round(at.timestamp() * 1_000_000)
