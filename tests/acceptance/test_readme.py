@@ -46,3 +46,11 @@ def test_its_account_of_the_data_is_the_datas():
     rows = input_files.read_flights().count(b"\n") - 1
     assert f"{rows:,} flights" in README.replace("\n", " ")
     assert f"weekly files of {len(AIRLINES)} airlines" in README.replace("\n", " ")
+
+
+def test_the_files_that_contributing_names_are_there():
+    """Every path between backticks in CONTRIBUTING.md exists."""
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    paths = set(re.findall(r"`((?:milepost|poc|metrics|roadmap|dashboard|tests|docs)/[\w./-]*)`", text))
+    assert len(paths) > 40
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
