@@ -34,7 +34,7 @@ COMMANDS = {
     "validate": (
         "milepost.init_validate",
         "validate",
-        "Check every file of the workspace, and print each mistake with the valid choices.",
+        "Check every file of the workspace, and print the first mistake of each with the valid choices.",
     ),
     "run": ("poc.cli.run", "run", "Send what is due and exchange the files in the inboxes."),
     "status": (

@@ -37,7 +37,7 @@ def init(folder: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the mistakes as JSON.")
 @click.pass_context
 def validate(ctx: click.Context, schema: bool, as_json: bool) -> None:
-    """Check every file of the workspace, and print each mistake with the valid choices."""
+    """Check every file of the workspace, and print the first mistake of each with the valid choices."""
     import json
 
     from metrics.errors import BadInput

@@ -59,7 +59,7 @@ class FeedTablePage:
 
 @blueprint.get("/partners")
 def page() -> str:
-    """Show rows feed with its state, the worst first."""
+    """Show every feed with its state, the worst first."""
     query = read_query(KEYS)
     view = get_view(query)
     overview = view.cached(partners.partners_overview)

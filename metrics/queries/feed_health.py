@@ -263,9 +263,9 @@ def _not_arriving(
 def _late(last: tuple[RecentAttempt, ...], p95_s: float | None, now_us: int) -> tuple[str, int | None, str] | None:
     """Return the state `late` if the newest exchange is retried, or takes longer than usual."""
     newest = max(last, key=lambda attempt: (attempt.due_at_us, attempt.started_at_us, attempt.id))
-    name = newest.file or "the newest exchange"
+    name = f"the file {newest.file}" if newest.file else "the newest exchange"
     if newest.outcome == "due":
-        return "late", newest.due_at_us, f"{name} failed and goes on by itself"
+        return "late", newest.due_at_us, f"{name} failed and is tried again by itself"
     waited_s = (now_us - newest.due_at_us) / 1e6
     if newest.outcome == "running" and p95_s is not None and waited_s > p95_s:
         why = f"{name} is under way, {duration_text(waited_s)} after it came; usual is {duration_text(p95_s)}"

@@ -56,7 +56,8 @@ class Dialect(Strict):
     """How a text file is written. Reading guesses nothing."""
 
     encoding: Literal["utf-8", "ascii", "latin-1", "iso-8859-15", "cp1252", "utf-16"] = Field(
-        default="utf-8", description="Character encoding of the file, and of an export of its quarantined rows."
+        default="utf-8",
+        description="Character encoding of the file, and of rows (not comments) in an export of its quarantine.",
     )
     delimiter: str = Field(default=",", min_length=1, max_length=1, description="The character between two cells.")
     quote: str = Field(
