@@ -178,6 +178,18 @@ class Outbox:
         return body
 
 
+def remove_unused_files(ledger: Ledger) -> None:
+    """Remove files of bodies that no request needs: a run that was killed after its last commit left them behind.
+
+    Call it while no exchange is under way. Raises TryLater, LedgerDamaged.
+    """
+    folder = ledger.path.parent / "outbox"
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if not ledger.execute(SELECT_STATES, {"key": path.name}):
+            with suppress(OSError):  # a file that cannot be removed now is removed by a later run
+                path.unlink()
+
+
 @contextmanager
 def report_write_errors(path: Path) -> Iterator[None]:
     """Turn an OSError while writing a file into TryLater, with the file's path."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poc.delivery.outbox import remove_unused_files
 from poc.errors import BadInput, FileStillChanging, Unbalanced
 from poc.ledger.ledger import open_ledger, resumable_exchanges
 from poc.pipeline.capabilities import retries_itself
@@ -89,6 +90,7 @@ def run_inbox(
     feeds = workspace.select_feeds(name)
     selection = selection or RunSelection()
     with workspace_lock(workspace), closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
+        remove_unused_files(ledger)
         entries = resumable_exchanges(ledger, int(clock().timestamp() * 1_000_000), failed=not retries_itself(level))
         for partner, feed_id in feeds:
             inbox = workspace.inbox(partner, feed_id)

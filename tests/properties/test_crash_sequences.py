@@ -323,6 +323,8 @@ def killed_run(when, name, nth):
 SENT_AND_DEAD = {"files": [(9, {})], "actions": [killed_run("after", "send", 0)], "level": 4, "inline_bytes": 50}
 SENT_TWICE_AND_DEAD = SENT_AND_DEAD | {"actions": [killed_run("after", "send", 1)]}
 FIRST_BLOCK_FAILS = SENT_AND_DEAD | {"actions": [("run", {"at": None, "faults": ["503"], "later_s": 1.0})]}
+#: Killed after the commit that closes the exchange, before the file of bodies is removed.
+CLOSED_AND_DEAD = {"files": [(13, {})], "actions": [killed_run("after", "commit", 3)], "level": 3, "inline_bytes": 50}
 
 BUDGET = {
     "deadline": None,
@@ -333,6 +335,7 @@ BUDGET = {
 
 @example(**SENT_AND_DEAD, early=False)
 @example(**FIRST_BLOCK_FAILS, early=True)
+@example(**CLOSED_AND_DEAD, early=False)
 @settings(max_examples=40, **BUDGET)
 @given(
     files=st.lists(FILE, min_size=1, max_size=3),
