@@ -62,7 +62,12 @@ def block_days(mode: str) -> int:
 
 def block_word(mode: str) -> str:
     """Return the word for one block of evidence: "week" in a replay, "day" in production (`live`)."""
-    return "day" if mode == "live" else "week"
+    return block_noun(block_days(mode))
+
+
+def block_noun(days: int) -> str:
+    """Return the word for a block of so many days: "week" for 7, otherwise "day"."""
+    return "week" if days == 7 else "day"
 
 
 @cache

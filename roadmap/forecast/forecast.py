@@ -9,12 +9,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
-from metrics.question import block_days
+from metrics.question import block_days, block_noun
 from roadmap.criteria import reaches_target, why_unusable
 from roadmap.forecast.probability import HORIZON_DAYS, blocks_left, first_reaching_block, last_counted_day, projection
 from roadmap.forecast.required_evidence import OUTAGE_MEASURE
 from roadmap.model import Forecast
-from roadmap.wording.dates import block_noun, day
+from roadmap.wording.dates import day
 from roadmap.wording.numbers import amount, digits_to_separate, odds_text, plural
 from roadmap.wording.verdicts import target_text
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
 from metrics.measures.resilience import MIN_OUTAGES
+from metrics.question import block_noun
 from metrics.stats.confidence import bound_factor
 from roadmap.criteria import failed_for_good, why_unusable
 from roadmap.forecast.probability import (
@@ -21,7 +22,7 @@ from roadmap.forecast.probability import (
     projection,
     value_at_distance,
 )
-from roadmap.wording.dates import block_noun, day
+from roadmap.wording.dates import day
 from roadmap.wording.numbers import amount, percent, plural
 from roadmap.wording.verdicts import reading_text, target_text
 

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
+from metrics.question import block_noun
 from roadmap.criteria import reaches_target
 from roadmap.forecast.forecast import best_possible_text
 from roadmap.forecast.probability import blocks_left, last_counted_day
 from roadmap.model import Reason
-from roadmap.wording.dates import block_noun, day
+from roadmap.wording.dates import day
 from roadmap.wording.decisions import DECIDED, decision_text
 from roadmap.wording.numbers import plural
 from roadmap.wording.verdicts import VERDICT, reading_text, target_text

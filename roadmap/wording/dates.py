@@ -93,8 +93,3 @@ def day_span(first: date, last: date) -> str:
     if (first.year, first.month) == (last.year, last.month):
         return f"{first.day} to {day(last)}"
     return days_between(first, last)
-
-
-def block_noun(block_days: int) -> str:
-    """Return what a block of so many days is called: a replayed "week", in production a "day"."""
-    return "week" if block_days == 7 else "day"

@@ -1,10 +1,5 @@
 """`milepost outbox`: list unconfirmed requests, and settle them as a person decides."""
 
-import pytest
-from click.testing import CliRunner
-
-from milepost.cli import main
-
 BY_EXCHANGE = [["outbox", "resend"], ["outbox", "arrived"], ["outbox", "discard", "--why", "x"]]
 
 
@@ -63,17 +58,6 @@ def test_a_discarded_exchange_is_never_sent(make_cli):
     assert "there is nothing to give up" in cli.error("outbox", "discard", key, "--why", "again")
 
 
-def test_an_exchange_is_named_by_a_unique_prefix(make_cli):
-    """An unknown id, an empty one, and a prefix of two ids are each an error that says where to look."""
-    cli = make_cli()
-    shared = cli.exchange_many()
-    for command in BY_EXCHANGE:
-        assert "'nosuch' begins the id of no exchange; see `milepost status`" in cli.error(*command, "nosuch")
-        assert "'' begins the id of more than one exchange" in cli.error(*command, "")
-        assert "'%' begins the id of no exchange" in cli.error(*command, "%")
-        assert f"'{shared}' begins the id of more than one exchange" in cli.error(*command, shared)
-
-
 def test_before_the_first_run_the_outbox_is_empty(make_cli):
     """Without a ledger nothing is listed, which is no error, and no exchange can be named."""
     cli = make_cli()
@@ -81,12 +65,3 @@ def test_before_the_first_run_the_outbox_is_empty(make_cli):
     assert cli.run("outbox", "ls", "--json") == "[]\n"
     for command in BY_EXCHANGE:
         assert "'abc' begins the id of no exchange" in cli.error(*command, "abc")
-
-
-@pytest.mark.parametrize("command", [["outbox", "ls"], *([*command, "abc"] for command in BY_EXCHANGE)])
-def test_outside_of_a_workspace_every_command_says_so(tmp_path, command):
-    """A folder that is no workspace is an error of one line, with the command that makes one."""
-    done = CliRunner().invoke(main, ["-w", str(tmp_path), *command])
-    assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.output
-    assert f"{tmp_path}: not a workspace (no milepost.toml); make one with `milepost init" in done.stderr
-    assert list(tmp_path.iterdir()) == []

@@ -195,17 +195,6 @@ def test_a_replay_into_a_folder_is_delivered_at_once(make_cli):
     assert "12 rows in: 12 delivered" in cli.run("status")
 
 
-def test_an_exchange_is_named_by_a_unique_prefix(make_cli):
-    """An unknown id, an empty one, and a prefix of two ids are each an error that says where to look."""
-    cli = make_cli()
-    shared = cli.exchange_many()
-    for command in BY_EXCHANGE:
-        assert "'nosuch' begins the id of no exchange; see `milepost status`" in cli.error(*command, "nosuch")
-        assert "'' begins the id of more than one exchange" in cli.error(*command, "")
-        assert "'%' begins the id of no exchange" in cli.error(*command, "%")
-        assert f"'{shared}' begins the id of more than one exchange" in cli.error(*command, shared)
-
-
 def test_before_the_first_run_quarantine_is_empty(make_cli):
     """Without a ledger nothing is listed, which is no error, and no exchange can be named."""
     cli = make_cli()
@@ -213,15 +202,6 @@ def test_before_the_first_run_quarantine_is_empty(make_cli):
     assert cli.run("quarantine", "ls", "--json") == "[]\n"
     for command in BY_EXCHANGE:
         assert "'abc' begins the id of no exchange" in cli.error(*command, "abc")
-
-
-@pytest.mark.parametrize("command", [["quarantine", "ls"], *([*command, "abc"] for command in BY_EXCHANGE)])
-def test_outside_of_a_workspace_every_command_says_so(tmp_path, command):
-    """A folder that is no workspace is an error of one line, with the command that makes one."""
-    done = CliRunner().invoke(main, ["-w", str(tmp_path), *command])
-    assert (done.exit_code, done.stdout, len(done.stderr.splitlines())) == (2, "", 1), done.output
-    assert f"{tmp_path}: not a workspace (no milepost.toml); make one with `milepost init" in done.stderr
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("rows", ["-1", "x"])

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from metrics.question import block_noun
 from roadmap.wording.dates import (
     ago,
-    block_noun,
     data_until_text,
     day,
     day_span,
