@@ -39,8 +39,10 @@ class DeliveryFailed(ExchangeError):
     """The partner refused the delivery, failed or did not respond.
 
     `code` says which; `blocked_s` is the time spent on a time-out. `kind` is how to go on: `retry` (later, by the
-    retry schedule), `wait` (not before `wait_s` seconds, as the partner asked) or `stop` (another try cannot succeed).
-    With `unknown`, the partner may have received the body nevertheless.
+    retry schedule), `wait` (not before `wait_s` seconds, as the partner asked), `pause` (send nothing to this partner
+    until a person releases it) or `stop` (another try of this request cannot succeed). With `unknown`, the partner may
+    have received the body nevertheless. `answer` is the beginning of what the partner answered, safe to show: control
+    characters are escaped and the request's secrets are masked.
     """
 
     exit_code = 4
@@ -51,9 +53,10 @@ class DeliveryFailed(ExchangeError):
         message: str,
         blocked_s: float = 0.0,
         *,
-        kind: Literal["retry", "wait", "stop"] = "retry",
+        kind: Literal["retry", "wait", "pause", "stop"] = "retry",
         wait_s: float = 0.0,
         unknown: bool = False,
+        answer: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -61,6 +64,7 @@ class DeliveryFailed(ExchangeError):
         self.kind = kind
         self.wait_s = wait_s
         self.unknown = unknown
+        self.answer = answer
 
 
 class LedgerDamaged(ExchangeError):
