@@ -42,7 +42,8 @@ class DeliveryFailed(ExchangeError):
     retry schedule), `wait` (not before `wait_s` seconds, as the partner asked), `pause` (send nothing to this partner
     until a person releases it) or `stop` (another try of this request cannot succeed). With `unknown`, the partner may
     have received the body nevertheless. `answer` is the beginning of what the partner answered, safe to show: control
-    characters are escaped and the request's secrets are masked.
+    characters are escaped and the request's secrets are masked. With `reused`, a kept-alive connection was lost before
+    any answer: the partner may have closed it as idle.
     """
 
     exit_code = 4
@@ -57,6 +58,7 @@ class DeliveryFailed(ExchangeError):
         wait_s: float = 0.0,
         unknown: bool = False,
         answer: str = "",
+        reused: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -65,6 +67,7 @@ class DeliveryFailed(ExchangeError):
         self.wait_s = wait_s
         self.unknown = unknown
         self.answer = answer
+        self.reused = reused
 
 
 class LedgerDamaged(ExchangeError):

@@ -14,7 +14,7 @@ from metrics.events import OUTCOMES
 from poc.errors import LedgerDamaged
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
-VERSION = 2
+VERSION = 3
 
 METADATA = sa.MetaData()
 
@@ -50,10 +50,12 @@ PARCEL = sa.Table(
     "parcel",
     METADATA,
     sa.Column("exchange_id", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, primary_key=True),  # its slot, or `again-ROW` for rows replayed from quarantine
+    # its slot, `SLOT.1` and `SLOT.2` for its halves, or `again-ROW` for rows replayed from quarantine
+    sa.Column("name", sa.Text, primary_key=True),
     sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),  # reserved, keyed (may have been sent), sending, ambiguous
+    sa.Column("state", sa.Text, nullable=False),  # reserved, keyed (may have been sent), sending, ambiguous, failed
     sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Column("code", sa.Text, nullable=False, server_default=""),  # of the error, where the state is `failed`
     sa.Column("body", sa.LargeBinary),  # or, for a large exchange, its place in the exchange's outbox file:
     sa.Column("start_byte", sa.Integer),
     sa.Column("size_bytes", sa.Integer, nullable=False),
@@ -74,15 +76,16 @@ ASIDE = sa.Table(
 BREAKER = sa.Table(
     "breaker",
     METADATA,
-    sa.Column("partner", sa.Text, primary_key=True),
+    sa.Column("partner", sa.Text, primary_key=True),  # or PARTNER/FEED, where only the feed's address fails
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("opened_at_us", sa.Integer),
     sa.Column("until_us", sa.Integer),
     sa.Column("trips", sa.Integer, nullable=False),
+    sa.Column("failed_at_us", sa.Integer),  # when the last failure was noticed
+    sa.Column("why", sa.Text, nullable=False, server_default=""),  # the last failure in words
+    sa.Column("paused_at_us", sa.Integer),  # set: nothing is sent until a person releases the partner
+    sa.Column("probe_until_us", sa.Integer),  # set: a probe is under way, at most until then
 )
-
-#: Columns that version 2 added to the table of version 1.
-COLUMNS_ADDED_IN_2 = ("whole", "reserved_to", "agreed", "failures", "due_at_us")
 
 
 def create_or_upgrade(connection: sa.Connection, path: str) -> None:
@@ -102,10 +105,18 @@ def create_or_upgrade(connection: sa.Connection, path: str) -> None:
     tables = sa.inspect(connection).get_table_names()
     if tables and EXCHANGE.name not in tables:
         raise LedgerDamaged(f"{path}: another program's database (it has {', '.join(tables[:3])}); move it away")
+    for table in METADATA.sorted_tables:
+        if table.name in tables:
+            _add_missing_columns(connection, table)
     if tables:
-        for name in COLUMNS_ADDED_IN_2:
-            column = sa.schema.CreateColumn(EXCHANGE.c[name]).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE exchange ADD COLUMN {column}")
-        UNSETTLED.create(connection)
+        UNSETTLED.create(connection, checkfirst=True)
     METADATA.create_all(connection)
     connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+
+
+def _add_missing_columns(connection: sa.Connection, table: sa.Table) -> None:
+    existing = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in existing:
+            text = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {text}")

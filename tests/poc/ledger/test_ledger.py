@@ -6,7 +6,7 @@ import pytest
 
 from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.ledger import find_by_prefix, open_ledger
-from poc.ledger.queries import exchange_totals
+from poc.ledger.queries import circuit_breakers, exchange_totals
 from poc.ledger.schema import VERSION
 
 FILE = ("UA", "flights", "a.csv", "ab" * 32)
@@ -123,5 +123,32 @@ def test_a_ledger_of_version_1_is_upgraded(path):
     entry = find_by_prefix(ledger, "abc")
     assert (entry.outcome, entry.whole, entry.reserved_to, entry.rows["delivered"]) == ("done", False, -1, 3)
     assert [row["delivered"] for row in exchange_totals(ledger)] == [3]
+    assert ledger.connection.exec_driver_sql("PRAGMA user_version").scalar() == VERSION
+    ledger.close()
+
+
+def test_a_ledger_of_version_2_is_upgraded(path):
+    """Exchanges, requests and circuit breakers of version 2 are there after the upgrade; no partner is paused."""
+    open_ledger(path).close()
+    added = {"breaker": ("failed_at_us", "why", "paused_at_us", "probe_until_us"), "parcel": ("code",)}
+    with sqlite3.connect(path) as connection:
+        for table, columns in added.items():
+            for column in columns:
+                connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.execute("INSERT INTO breaker VALUES ('UA', 5, 10, 20, 1)")
+        connection.execute("INSERT INTO parcel VALUES ('abc', '0', 3, 'ambiguous', 'lost', NULL, NULL, 9)")
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    ledger = open_ledger(path)
+    (breaker,) = circuit_breakers(ledger)
+    assert (breaker["partner"], breaker["failures"], breaker["until_us"], breaker["paused_at_us"]) == (
+        "UA",
+        5,
+        20,
+        None,
+    )
+    assert ledger.connection.exec_driver_sql("SELECT name, state, note, code FROM parcel").fetchall() == [
+        ("0", "ambiguous", "lost", "")
+    ]
     assert ledger.connection.exec_driver_sql("PRAGMA user_version").scalar() == VERSION
     ledger.close()
