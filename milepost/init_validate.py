@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-def init(folder: Path) -> None:
+@click.option(
+    "--new-ledger", is_flag=True, help="Only make an empty ledger in the workspace FOLDER, whose own is lost for good."
+)
+def init(folder: Path, new_ledger: bool) -> None:
     """Create a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
     from datetime import UTC, datetime
 
     from poc.config.scaffold import AIRLINES, create_workspace, put_sample_file
     from roadmap.plan.template import live_template
 
+    if new_ledger:
+        replace_ledger(folder.resolve())
+        return
     plan = live_template(datetime.now(UTC).date())
     create_workspace(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
     sample = put_sample_file(folder)
@@ -30,6 +36,16 @@ def init(folder: Path) -> None:
     click.echo(f"  milepost -w {folder} partner &   # a partner to practise on")
     click.echo(f"  milepost -w {folder} run         # exchange what waits")
     click.echo(f"  milepost -w {folder} serve       # the dashboard, and the same work by itself")
+
+
+def replace_ledger(root: Path) -> None:
+    """Make an empty ledger in the place of one that is lost, and say what follows from it."""
+    from poc.config.workspace import load_workspace
+    from poc.ledger.ledger import create_ledger
+
+    ledger = load_workspace(root).ledger
+    create_ledger(ledger)
+    click.echo(f"{ledger} is new and empty. A file that was delivered before and is handed in again is sent again.")
 
 
 @click.command()

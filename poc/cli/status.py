@@ -73,6 +73,7 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
 
     from poc.delivery.circuit_breaker import CircuitBreaker
     from poc.ledger.ledger import open_ledger
+    from poc.ledger.presence import refuse_lost_ledger
     from poc.ledger.queries import circuit_breakers, exchange_totals, quarantined_exchanges, unfinished_exchanges
     from poc.text import format_utc
     from poc.transports.inbox import all_inbox_files, complete_files, unclaimed_files
@@ -90,6 +91,7 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
         "breakers": [],
         "quarantine": [],
     }
+    refuse_lost_ledger(workspace.ledger)
     if workspace.ledger.exists():
         with closing(open_ledger(workspace.ledger)) as ledger:
             state["exchanges"], state["troubles"] = exchange_totals(ledger), unfinished_exchanges(ledger)

@@ -33,23 +33,36 @@ class TransferStats:
 
 
 class RequestSender:
-    """Sends the requests of one exchange; `clock_us` returns the current time, in microseconds since 1970."""
+    """Sends the requests of one exchange.
+
+    `clock_us` returns the current time, in microseconds since 1970. `before_send` is called before each request, and
+    raises an error where none may be sent any more.
+    """
 
     def __init__(
-        self, endpoint: Endpoint, exchange_id: str, file: str, clock_us: Callable[[], int], stats: TransferStats
+        self,
+        endpoint: Endpoint,
+        exchange_id: str,
+        file: str,
+        clock_us: Callable[[], int],
+        stats: TransferStats,
+        before_send: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._exchange_id = exchange_id
         self._headers = {"Milepost-File": quote(file)}
         self._clock_us = clock_us
         self._stats = stats
+        self._before_send = before_send
 
     def send(self, request: OutboundRequest, *, keyed: bool) -> None:
         """Send a request; `keyed` adds an idempotency key, so that the partner does not take it twice.
 
         Raises:
             DeliveryFailed: the partner refused it, or its answer did not arrive.
+            ExchangeError: what `before_send` raises; nothing was sent.
         """
+        self._before_send()
         now = datetime.fromtimestamp(self._clock_us() / 1_000_000, UTC)
         headers = {**self._headers, "Milepost-Slot": request.name, "Date": format_datetime(now, usegmt=True)}
         if keyed:

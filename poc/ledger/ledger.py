@@ -8,7 +8,6 @@ leaves an open entry, which the next run resumes.
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -18,6 +17,8 @@ import sqlalchemy as sa
 
 from metrics.events import OUTCOMES
 from poc.errors import BadInput, LedgerDamaged, TryLater
+from poc.ledger.database_errors import translate_database_errors
+from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
 from poc.ledger.schema import EXCHANGE, create_or_upgrade
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class Ledger:
         assert driver is not None  # noqa: S101 (open until `close`; tells the type checker)
         self._driver = driver
         self._compiled: dict[object, CompiledStatement] = {}
+        self._file = OpenedFile(path)
 
     def execute(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:
         """Execute a statement once for each of `values`, and return the rows of a query.
@@ -173,6 +175,14 @@ class Ledger:
         """Commit; the change is on disk when this returns. Raises TryLater, LedgerDamaged."""
         with self.reporting_errors():
             self._driver.commit()
+        self.check_in_place()
+
+    def check_in_place(self) -> None:
+        """Check that the ledger's path still names the file that was opened. Raises LedgerDamaged.
+
+        A commit into a file that was deleted succeeds, and is lost.
+        """
+        self._file.check()
 
     def wait_for_disk(self, wait: bool) -> None:
         """Set whether commits from now on are on disk when they return, or only survive the death of this process.
@@ -195,6 +205,7 @@ class Ledger:
                 yield
         except (TryLater, LedgerDamaged):
             self._driver.rollback()
+            self.check_in_place()  # SQLite calls a deleted database a failure of the disk
             raise
 
     def close(self) -> None:
@@ -235,17 +246,23 @@ def find_by_prefix(ledger: Ledger, start: str) -> ExchangeRecord:
     return entry
 
 
-def open_ledger(path: Path) -> Ledger:
-    """Open the ledger at `path`; create it if it does not exist.
+def create_ledger(path: Path) -> None:
+    """Create an empty ledger in the place of one that is lost, as a person decided. Raises as `open_ledger` does."""
+    move_lost_ledger(path)
+    open_ledger(path, replace_lost=True).close()
+
+
+def open_ledger(path: Path, *, replace_lost: bool = False) -> Ledger:
+    """Open the ledger at `path`; create it for a new workspace, or with `replace_lost` in the place of a lost one.
 
     Raises:
-        LedgerDamaged: the file is not a ledger, or is from a newer release; nothing was changed.
+        LedgerDamaged: the file is not a ledger, or is from a newer release, or it is lost: missing or empty although
+            there was one before; nothing was changed.
         TryLater: another program has it locked.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerDamaged(f"{path}: cannot be made: {error.strerror}") from error
+    if not replace_lost:
+        refuse_lost_ledger(path)
+    create_file(path)
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCK_TIMEOUT_S})
     sa.event.listen(engine, "connect", _configure_connection)
     try:
@@ -253,30 +270,11 @@ def open_ledger(path: Path) -> Ledger:
             create_or_upgrade(connection, str(path))
         with translate_database_errors(str(path)), engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        write_marker(path)
     except (LedgerDamaged, TryLater):
         engine.dispose()
         raise
     return Ledger(engine, path)
-
-
-@contextmanager
-def translate_database_errors(path: str) -> Iterator[None]:
-    """Translate database errors: TryLater where the ledger is locked or the disk is full, else LedgerDamaged."""
-    try:
-        yield
-    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
-        # the driver's message without the statement, which may contain a partner's rows
-        cause = error.orig if isinstance(error, sa.exc.DatabaseError) else error
-        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise TryLater(f"{path}: {cause}; try again later") from None
-        if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}:
-            raise TryLater(f"{path}: cannot be written: {cause}; make room and try again") from None
-        if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
-            raise LedgerDamaged(
-                f"{path}: cannot be used: {cause}; see who may write there, nothing was changed"
-            ) from None
-        raise LedgerDamaged(f"{path}: {cause}; move it away or restore a copy, nothing was changed") from None
 
 
 def _configure_connection(connection: Any, _: Any) -> None:

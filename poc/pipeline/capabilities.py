@@ -46,7 +46,8 @@ class StageContext:
     """The objects that the stages of one attempt may use.
 
     `known_findings` are those of an earlier pass over the same file, by row; `add_to_quarantine` stores rejected rows;
-    `original_lines` yields number and bytes of every row of the file.
+    `original_lines` yields number and bytes of every row of the file. `before_send` is called before each request, and
+    raises an error where none may be sent any more.
     """
 
     prepared: PreparedFeed
@@ -57,6 +58,7 @@ class StageContext:
     known_findings: Mapping[int, tuple[Finding, ...]]
     commit: CommitPoint
     clock_us: Callable[[], int]
+    before_send: Callable[[], None]
     stats: TransferStats
     breaker: CircuitBreaker
     policy: FailurePolicy
@@ -70,7 +72,14 @@ class StageContext:
         """Return a sender for this exchange. Raises BadInput where the partner is a folder."""
         if self.prepared.endpoint is None:
             raise BadInput(f"partner {self.prepared.partner!r} takes files in a folder, not requests")
-        return RequestSender(self.prepared.endpoint, self.entry.exchange_id, self.entry.file, self.clock_us, self.stats)
+        return RequestSender(
+            self.prepared.endpoint,
+            self.entry.exchange_id,
+            self.entry.file,
+            self.clock_us,
+            self.stats,
+            self.before_send,
+        )
 
     def new_builder(self) -> RequestBuilder:
         """Return a request builder for the feed."""

@@ -226,6 +226,7 @@ class ExchangeRun:
             known_findings=known,
             commit=attempt.commit,
             clock_us=attempt.clock_us,
+            before_send=self.ledger.check_in_place,
             stats=self.stats,
             breaker=breaker,
             policy=FailFast(breaker),

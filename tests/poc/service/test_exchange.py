@@ -1,11 +1,12 @@
 """An exchange from receipt to settlement, with a real partner."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from poc.errors import BadInput, FileStillChanging
+from poc.errors import BadInput, FileStillChanging, LedgerDamaged
 from poc.service.exchange import exchange
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -161,3 +162,41 @@ def test_a_file_that_changes_while_it_is_read_waits(start_partner, make_prepared
         exchange(prepared, path, NOW, ledger, grow)
     assert partner.held("n") == []
     assert exchange(prepared, path, NOW, ledger).attempt == 1
+
+
+class DeletesLedger:
+    """An endpoint that deletes the ledger once a request has been accepted."""
+
+    def __init__(self, endpoint, ledger):
+        self._endpoint, self._ledger = endpoint, ledger
+
+    def post(self, *arguments):
+        """Send the request, then delete."""
+        self._endpoint.post(*arguments)
+        self._ledger.path.unlink()
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+@pytest.mark.parametrize("honours_keys", [True, False])
+def test_nothing_is_sent_after_the_ledger_is_gone(
+    start_partner, make_prepared, ledger, good_csv, tmp_path, level, honours_keys
+):
+    """A ledger deleted before the first request or after it ends the exchange with an error that names it."""
+    partner = start_partner()
+    prepared = make_prepared(partner.url, level=level, honours_keys=honours_keys)
+    path = good_csv(tmp_path / "a.csv", 1201)
+    with pytest.raises(LedgerDamaged, match=r"ledger\.db: the ledger was deleted or replaced"):
+        exchange(replace(prepared, endpoint=DeletesLedger(prepared.endpoint, ledger)), path, NOW, ledger)
+    assert len(partner.held("n")) == 500
+    with pytest.raises(LedgerDamaged):
+        exchange(prepared, path, NOW, ledger)
+    assert len(partner.held("n")) == 500
+
+
+def test_no_file_is_delivered_into_a_folder_after_the_ledger_is_gone(make_prepared, ledger, good_csv, tmp_path):
+    """The file does not get its name when its commit went into a deleted ledger."""
+    (tmp_path / "out").mkdir()
+    ledger.path.unlink()
+    with pytest.raises(LedgerDamaged):
+        exchange(make_prepared(folder=tmp_path / "out"), good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    assert not [path for path in (tmp_path / "out").iterdir() if path.suffix != ".part"]

@@ -1,0 +1,128 @@
+"""Whether the ledger is where it was: a lost one is never replaced by an empty one without a person's decision.
+
+A new ledger does not know which files were delivered, so that a file handed in again would be delivered again.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from poc.errors import LedgerDamaged
+
+#: File beside the ledger that says that there was one, also after the ledger itself is lost.
+MARKER = "ledger.made"
+
+MARKER_TEXT = """\
+This workspace has a ledger, ledger.db: it knows which files were delivered. If it is missing, restore it;
+`milepost init --new-ledger FOLDER` makes an empty one.
+"""
+
+#: Folders beside the ledger in which only an exchange creates files.
+EXCHANGE_FOLDERS = ("archive", "refused", "outbox")
+
+
+def refuse_lost_ledger(path: Path) -> None:
+    """Refuse to go on where the ledger is missing or empty and there was one before.
+
+    Raises:
+        LedgerDamaged: it is lost; the message says what shows that, and what to do.
+    """
+    # the second look finds the ledger that another program has just made, with its marker
+    if is_empty(path) and (trace := find_trace(path)) is not None and is_empty(path):
+        problem = "is empty" if path.exists() else "is missing"
+        raise LedgerDamaged(
+            f"{path}: the ledger {problem}, and {trace} shows that there was one; nothing was done. Restore it from a "
+            f"copy. If it is lost for good, make an empty one with `milepost init --new-ledger {path.parent.parent}`; "
+            "a file that was delivered before and is handed in again is then delivered again"
+        )
+
+
+def is_empty(path: Path) -> bool:
+    """Return whether there is no file, or one without a byte."""
+    try:
+        return path.stat().st_size == 0
+    except FileNotFoundError:
+        return True
+    except OSError:  # it cannot be looked at; opening it reports why
+        return False
+
+
+def find_trace(path: Path) -> Path | None:
+    """Return a path that shows that a ledger was there before, or None."""
+    for trace in (path.with_name(MARKER), path.with_name(f"{path.name}-wal")):
+        if trace.exists():
+            return trace
+    for name in EXCHANGE_FOLDERS:
+        for folder, _, files in os.walk(path.parent / name):
+            if files:
+                return Path(folder)
+    return None
+
+
+def create_file(path: Path) -> None:
+    """Create the file of a ledger with its folders, unless it is there; only its owner may read it.
+
+    SQLite gives its write-ahead log the same permissions. Raises LedgerDamaged.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise LedgerDamaged(f"{path}: cannot be made: {error.strerror}") from error
+
+
+def write_marker(path: Path) -> None:
+    """Write the file that says that there is a ledger, unless it is there. Raises LedgerDamaged."""
+    marker = path.with_name(MARKER)
+    try:
+        if not marker.exists():
+            fd = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with os.fdopen(fd, "w", encoding="utf-8") as file:
+                file.write(MARKER_TEXT)
+    except OSError as error:
+        raise LedgerDamaged(f"{marker}: cannot be written: {error.strerror}") from error
+
+
+def move_lost_ledger(path: Path) -> None:
+    """Move the remains of a lost ledger and its outbox out of the way of a new one; they are kept.
+
+    Raises:
+        LedgerDamaged: there is a ledger, or its remains cannot be moved.
+    """
+    if not is_empty(path):
+        raise LedgerDamaged(f"{path}: is not empty; nothing was changed. To start without it, move it away yourself")
+    number = 1
+    while any(path.parent.glob(f"*.lost-{number}")):
+        number += 1
+    try:
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", "outbox"):
+            remains = path.with_name(name)
+            if remains.exists():
+                remains.rename(remains.with_name(f"{remains.name}.lost-{number}"))
+    except OSError as error:
+        raise LedgerDamaged(f"{path}: cannot be moved: {error.strerror}") from error
+
+
+class OpenedFile:
+    """The identity of a database file at the moment it was opened."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._identity = self._read()
+
+    def check(self) -> None:
+        """Check that the path still names the opened file. Raises LedgerDamaged."""
+        if self._read() != self._identity:
+            raise LedgerDamaged(
+                f"{self._path}: the ledger was deleted or replaced while it was in use; this exchange has ended and "
+                "nothing more is sent. Restore the ledger before the next run; the last requests may have arrived"
+            )
+
+    def _read(self) -> tuple[int, int] | None:
+        try:
+            status = os.stat(self._path)  # noqa: PTH116 (a string, as this runs at every commit)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
