@@ -282,6 +282,6 @@ def parse_subject(name: str) -> tuple[str, int]:
     system, _, level = name.partition("@")
     if system in {"monolith", "monolith#2"} and not level:
         return system, 0
-    if system == "service" and level.isdecimal() and len(level) < 10 and int(level) > 0:
+    if system == "service" and level.isascii() and level.isdecimal() and len(level) < 10 and int(level) > 0:
         return system, int(level)
     raise ValueError(f"unknown subject {name!r}; choose `monolith` or `service@1`, `service@2`, ...")

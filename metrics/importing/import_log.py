@@ -102,9 +102,7 @@ def import_log(
     mapping = log.mapping
     # without an id, a row is identified by its whole content, also by columns that the mapping does not use
     all_columns = mapping.id is None
-    with open_log(
-        log.path, mapping.columns, mapping.delimiter, mapping.encoding, progress, all_columns=all_columns
-    ) as rows:
+    with open_log(log.path, mapping, progress, all_columns=all_columns) as rows:
         runs = _read_runs(rows, RowParser(mapping, log.now_us), skip)
         with closing(sqlite3.connect("")) as keys:  # an unnamed temporary database, deleted when it is closed
             keys.execute("CREATE TABLE summary (key TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID")

@@ -1,13 +1,12 @@
 """Read the rows of a log one by one, in bounded memory: CSV, JSON Lines or Parquet, by the file's suffix.
 
-Each row comes with its place, so that a person finds it in the file. A line that is not a row (too many cells, or not
-JSON) comes with its problem in words and is never dropped; so does a last line of text without a line end, as it may
-still be written.
+Each row comes with its place, so that a person finds it in the file. A line that is not a row (badly quoted, too many
+cells, or not JSON) comes with its problem in words and is never dropped; so does a last line of text without a line
+end, as it may still be written.
 """
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
@@ -18,10 +17,14 @@ from itertools import chain, islice
 from typing import IO, TYPE_CHECKING, Any
 
 from metrics.errors import BadInput
+from metrics.importing.csv_records import LINE_ENDS, CsvSplitter, Line
+from metrics.importing.mapping import TimestampField
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from metrics.importing.mapping import LogMapping
 
 #: Formats by suffix; a text file may also end in `.gz`.
 SUFFIXES = {
@@ -31,11 +34,8 @@ SUFFIXES = {
 #: Rows from which the columns of a file without a header are taken.
 HEADER_ROWS = 100
 
-#: Longest line of JSON that is read, in characters; a longer line is not a row of a log.
+#: Longest row of text that is read, in characters; a longer one is not a row of a log.
 MAX_LINE_CHARS = 1 << 20
-
-#: Line ends of text.
-LINE_ENDS = ("\n", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,7 @@ def _unfinished_row(place: str) -> LogRow:
 @contextmanager
 def open_log(
     path: Path,
-    columns: Sequence[str],
-    delimiter: str,
-    encoding: str,
+    mapping: LogMapping,
     progress: Callable[[int, int], None],
     *,
     all_columns: bool = True,
@@ -67,15 +65,15 @@ def open_log(
 
     Args:
         path: the file.
-        columns: the columns that must be there.
-        delimiter: the delimiter of a CSV file.
-        encoding: the encoding of a text file.
+        mapping: the columns that must be there, their time zones, the delimiter and the encoding.
         progress: called with the read and the total number of bytes (of rows, in Parquet).
         all_columns: rows have all their columns; otherwise they may have only the required ones.
 
     Raises:
-        BadInput: it cannot be read, is of an unknown kind, or lacks a column; the message names the existing ones.
+        BadInput: it cannot be read, is of an unknown kind, or lacks a column (the message names the existing ones); or
+            a Parquet column has times of an unknown zone.
     """
+    columns = mapping.columns
     kind = SUFFIXES.get(path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix)
     if kind is None or (kind == "parquet" and path.suffix == ".gz"):
         raise BadInput(
@@ -85,14 +83,14 @@ def open_log(
         try:
             raw = stack.enter_context(path.open("rb"))
             if kind == "parquet":
-                yield _parquet_rows(raw, path, columns, all_columns, progress)
+                yield _parquet_rows(raw, path, mapping, all_columns, progress)
                 return
             size_bytes = path.stat().st_size
             plain: Any = stack.enter_context(gzip.open(raw)) if path.suffix == ".gz" else raw
-            codec = "utf-8-sig" if encoding == "utf-8" else encoding
+            codec = "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
             text = stack.enter_context(io.TextIOWrapper(plain, codec, errors="surrogateescape", newline=""))
             if kind == "csv":
-                rows = _csv_rows(text, path, columns, "\t" if path.suffixes[0] == ".tsv" else delimiter)
+                rows = _csv_rows(text, path, columns, "\t" if path.suffixes[0] == ".tsv" else mapping.delimiter)
             else:
                 rows = _json_rows(text, path, columns)
             yield _report_progress(rows, lambda: progress(raw.tell(), size_bytes))
@@ -107,75 +105,48 @@ def _report_progress(rows: Iterator[LogRow], report: Callable[[], None]) -> Iter
         yield row
 
 
-class _LineTracker:
-    """The lines of a text, and whether the last line that was read has a line end."""
-
-    def __init__(self, text: IO[str]) -> None:
-        self._text = text
-        self.ended = True
-
-    def __iter__(self) -> Iterator[str]:
-        for line in self._text:
-            self.ended = line.endswith(LINE_ENDS)
-            yield line
-        self.ended = False  # a row that needs another line is not finished
+def _read_lines(text: IO[str]) -> Iterator[Line]:
+    """Yield the lines of a text; of a line that is too long, only its number."""
+    number = 0
+    while line := text.readline(MAX_LINE_CHARS):
+        number += 1
+        if len(line) == MAX_LINE_CHARS and not line.endswith(LINE_ENDS):
+            while (rest := text.readline(MAX_LINE_CHARS)) and not rest.endswith(LINE_ENDS):
+                pass
+            yield Line(number, None)
+        else:
+            yield Line(number, line)
 
 
 def _csv_rows(text: IO[str], path: Path, columns: Sequence[str], delimiter: str) -> Iterator[LogRow]:
-    lines = _LineTracker(text)
-    reader = csv.reader(lines, delimiter=delimiter)
-    try:
-        header = next(reader, [])
-    except csv.Error as error:
-        raise BadInput(f"{path}: no header: {error}") from error
+    splitter = CsvSplitter(_read_lines(text), delimiter, MAX_LINE_CHARS)
+    first = splitter.header()
+    if first.problem:
+        raise BadInput(f"{path}: no header: {first.problem}")
+    header = first.cells
     _require_columns(path, columns, header)
 
     def rows() -> Iterator[LogRow]:
-        while True:
-            place = f"line {reader.line_num + 1}"
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                yield LogRow(place, {}, f"not a CSV row: {error}")
-                continue
-            if cells is None:
-                return
-            if not cells:
-                continue  # an empty line
-            if not lines.ended:
+        for record in splitter.records(len(header)):
+            place = f"line {record.number}"
+            if not record.ended:
                 yield _unfinished_row(place)
-                continue
-            if len(cells) != len(header):
-                yield LogRow(place, {}, f"{len(cells)} cells under a header of {len(header)}")
-                continue
-            yield LogRow(place, dict(zip(header, cells, strict=True)))
+            elif record.problem:
+                yield LogRow(place, {}, record.problem)
+            else:
+                yield LogRow(place, dict(zip(header, record.cells, strict=True)))
 
     return rows()
 
 
 def _json_rows(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[LogRow]:
     def rows() -> Iterator[LogRow]:
-        number = 0
-        while line := text.readline(MAX_LINE_CHARS):
-            number += 1
-            place = f"line {number}"
-            if len(line) == MAX_LINE_CHARS and not line.endswith("\n"):
-                while (rest := text.readline(MAX_LINE_CHARS)) and not rest.endswith("\n"):
-                    pass
+        for line in _read_lines(text):
+            place = f"line {line.number}"
+            if line.text is None:
                 yield LogRow(place, {}, f"longer than {MAX_LINE_CHARS:,} characters")
-                continue
-            if not line.strip():
-                continue
-            if not line.endswith(LINE_ENDS):
-                yield _unfinished_row(place)
-                continue
-            try:
-                cells = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                yield LogRow(place, {}, f"not JSON: {error}")
-                continue
-            is_object = isinstance(cells, dict)
-            yield LogRow(place, cells if is_object else {}, "" if is_object else "not a JSON object")
+            elif line.text.strip():
+                yield _json_row(place, line.text) if line.ended else _unfinished_row(place)
 
     all_rows = rows()
     first = list(islice(all_rows, HEADER_ROWS))
@@ -184,17 +155,50 @@ def _json_rows(text: IO[str], path: Path, columns: Sequence[str]) -> Iterator[Lo
     return chain(first, all_rows)
 
 
+def _json_row(place: str, text: str) -> LogRow:
+    """Return the object on a line; a line that is no object, or gives two values to one name, has a problem."""
+    try:
+        cells = json.loads(text, object_pairs_hook=_unique_names)
+    except _RepeatedName as error:
+        return LogRow(place, {}, f"the name {error.name!r} is there twice, so its value is unknown", "a name twice")
+    except (ValueError, RecursionError) as error:
+        return LogRow(place, {}, f"not JSON: {error}")
+    if not isinstance(cells, dict):
+        return LogRow(place, {}, "not a JSON object")
+    return LogRow(place, cells)
+
+
+class _RepeatedName(Exception):
+    """A JSON object has one name twice."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Raises _RepeatedName."""
+    cells = dict(pairs)
+    if len(cells) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _RepeatedName(next(name for name in names if names.count(name) > 1))
+    return cells
+
+
 def _parquet_rows(
-    raw: IO[bytes], path: Path, columns: Sequence[str], all_columns: bool, progress: Callable[[int, int], None]
+    raw: IO[bytes], path: Path, mapping: LogMapping, all_columns: bool, progress: Callable[[int, int], None]
 ) -> Iterator[LogRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
+
+    columns = mapping.columns
 
     try:
         file = pq.ParquetFile(raw)
     except (pa.ArrowException, OSError) as error:
         raise BadInput(f"{path}: not Parquet: {error}") from error
     _require_columns(path, columns, file.schema_arrow.names)
+    _require_zones(path, mapping, file.schema_arrow)
 
     def rows() -> Iterator[LogRow]:
         number, total = 0, file.metadata.num_rows
@@ -257,3 +261,19 @@ def _require_columns(path: Path, columns: Sequence[str], existing: Sequence[str]
     missing = [name for name in columns if name not in existing]
     if missing:
         raise BadInput(f"{path}: no column {missing[0]!r}; existing columns: {', '.join(existing) or 'none'}")
+
+
+def _require_zones(path: Path, mapping: LogMapping, schema: Any) -> None:
+    """Refuse a Parquet column of times without a zone for which the mapping names none. Raises BadInput."""
+    import pyarrow as pa
+
+    for key in type(mapping).model_fields:
+        source = getattr(mapping, key)
+        if not isinstance(source, TimestampField) or source.zone is not None:
+            continue
+        kind = schema.field(source.column).type
+        if pa.types.is_timestamp(kind) and kind.tz is None:
+            raise BadInput(
+                f"{path}: column {source.column!r} has times without a zone; name it in [import]: "
+                f'{key} = {{ column = "{source.column}", zone = "UTC" }}, or a zone such as "Europe/Berlin"'
+            )

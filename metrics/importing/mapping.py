@@ -23,6 +23,9 @@ TIME_UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, 
 #: Bytes in a unit of size.
 SIZE_UNITS = {"B": 1, "kB": 10**3, "KiB": 2**10, "MB": 10**6, "MiB": 2**20, "GB": 10**9, "GiB": 2**30}
 
+#: Characters that cannot be between two cells of a CSV file.
+NO_DELIMITERS = '"\r\n\0'
+
 Column = Annotated[str, Field(min_length=1)]
 
 
@@ -54,7 +57,7 @@ class NameField(StrictModel):
 class TimestampField(StrictModel):
     """A point in time: ISO 8601, or text in `format` (of Python's strptime), or a number of `epoch` units since 1970.
 
-    A time without an offset is local time in `zone`.
+    A time without an offset is local time in `zone`; a Parquet column of such times needs a `zone`.
     """
 
     column: Column = Field(description="Name of the column.")
@@ -64,16 +67,17 @@ class TimestampField(StrictModel):
     epoch: Literal["s", "ms", "us", "ns"] | None = Field(
         default=None, description="Instead of `format`: unit of a number that counts from 1970."
     )
-    zone: str = Field(
-        default="UTC",
-        description="Time zone (tz database) of stamps without an offset of their own. If clocks are set back, the "
-        "first of the two equal hours is taken.",
+    zone: str | None = Field(
+        default=None,
+        description="Time zone (tz database) of stamps without an offset of their own. Without it, text is UTC, and a "
+        "Parquet column of times without a zone is refused. If clocks are set back, the first of the two equal hours "
+        "is taken.",
     )
 
     @field_validator("zone")
     @classmethod
-    def _check_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
+    def _check_zone(cls, zone: str | None) -> str | None:
+        if zone is not None and zone not in available_timezones():
             raise ValueError('no such time zone; choose one of the tz database, such as "UTC" or "Europe/Berlin"')
         return zone
 
@@ -86,7 +90,7 @@ class TimestampField(StrictModel):
     @property
     def tz(self) -> ZoneInfo:
         """Time zone of timestamps without an offset."""
-        return ZoneInfo(self.zone)
+        return ZoneInfo(self.zone or "UTC")
 
 
 class DurationField(StrictModel):
@@ -180,6 +184,13 @@ class LogMapping(StrictModel):
     encoding: Literal["utf-8", "latin-1", "cp1252"] = Field(
         default="utf-8", description="Character encoding of a text file."
     )
+
+    @field_validator("delimiter")
+    @classmethod
+    def _check_delimiter(cls, delimiter: str) -> str:
+        if delimiter in NO_DELIMITERS:
+            raise ValueError("is a quote, a line end or NUL; choose the character between two cells")
+        return delimiter
 
     @model_validator(mode="after")
     def _check_keys(self) -> LogMapping:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -25,6 +25,11 @@ MAX_DURATION_NS = 366 * 24 * 3600 * 10**9
 
 #: Largest accepted count or size, far below the limit of SQLite.
 MAX_COUNT = 10**15
+
+#: A number as text; Python itself would also read `1_000`, and the digits of other alphabets.
+NUMBER = re.compile(
+    r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.ASCII | re.IGNORECASE
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -146,8 +151,10 @@ def format_utc(stamp_us: int) -> str:
 
 def _parse_calendar_us(value: object, source: TimestampField, what: str) -> int:
     if isinstance(value, str):
+        text = value.strip()
+        if any(char.isdigit() and not char.isascii() for char in text):
+            raise UnreadableRow(f"{what} has digits that are not 0 to 9", value)
         try:
-            text = value.strip()
             parsed = datetime.strptime(text, source.format) if source.format else datetime.fromisoformat(text)  # noqa: DTZ007 (its zone is set below)
         except ValueError as error:
             expected = f"in the format {source.format}" if source.format else "in ISO 8601"
@@ -160,7 +167,8 @@ def _parse_calendar_us(value: object, source: TimestampField, what: str) -> int:
         if parsed.tzinfo is None:
             parsed = parsed.replace(tzinfo=source.tz)
             if parsed.astimezone(UTC).astimezone(source.tz).replace(tzinfo=None) != parsed.replace(tzinfo=None):
-                raise UnreadableRow(f"{what} does not exist in {source.zone}, where clocks were set ahead", str(value))
+                zone = source.tz.key
+                raise UnreadableRow(f"{what} does not exist in {zone}, where clocks were set ahead", str(value))
         return (parsed.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
     except OverflowError as error:
         raise UnreadableRow(f"{what} is before 1970 or far in the future", str(value)) from error
@@ -201,13 +209,14 @@ def _parse_count(cells: Mapping[str, Any], source: ColumnField | None, what: str
 
 
 def _parse_number(value: object, what: str) -> Decimal:
-    """Parse a finite number exactly."""
-    if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
+    """Parse a number exactly: digits of ASCII with a decimal point, and nothing between thousands."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not NUMBER.fullmatch(text):
         raise UnreadableRow(f"{what} is not a number", value)
     try:
-        number = Decimal(str(value).strip())
-    except InvalidOperation as error:
-        raise UnreadableRow(f"{what} is not a number", value) from error
+        number = Decimal(text)
+    except InvalidOperation as error:  # an exponent of more digits than the machine can count
+        raise UnreadableRow(f"{what} is an impossible number", value) from error
     if not number.is_finite() or number.adjusted() > 40:
         raise UnreadableRow(f"{what} is an impossible number", value)
     return number

@@ -9,13 +9,17 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from metrics.errors import BadInput
+from metrics.importing.import_log import LogImport, import_log
 from metrics.importing.log_reader import UnreadableCell
+from metrics.importing.mapping import parse_mapping
 
 #: Columns with a value that Arrow can hold and Python cannot, and a good value; and the text of the error.
 STRANGE = {
-    "milli": (pa.array([2**60, 1_577_836_800_000]).cast(pa.timestamp("ms")), "too large|out of range"),
+    "milli": (pa.array([2**60, 1_577_836_800_000]).cast(pa.timestamp("ms", "UTC")), "too large|out of range"),
     "micro": (pa.array([2**62, 1_577_836_800_000_000]).cast(pa.timestamp("us", "UTC")), "out of range"),
     "zone": (pa.array([None, 0], pa.timestamp("s", "Foo/Bar")), ""),
     "day": (pa.array([10**9, 0], pa.int32()).cast(pa.date32()), "magnitude"),
@@ -161,7 +165,7 @@ def test_an_unreadable_parquet_cell_skips_its_row(table, import_file, tmp_path, 
 
 def test_nanoseconds_are_cut_to_microseconds(import_file, stored, tmp_path, parquet_with):
     """Timestamps and durations of data frames usually have them."""
-    start = pa.array([1_577_836_800_000_000_999, 1_577_836_801_000_000_000]).cast(pa.timestamp("ns"))
+    start = pa.array([1_577_836_800_000_000_999, 1_577_836_801_000_000_000]).cast(pa.timestamp("ns", "UTC"))
     parquet_with(tmp_path / "log.parquet", start=start, ms=pa.array([1_999, 7_000]).cast(pa.duration("ns")))
     assert import_file(tmp_path / "log.parquet")[0].new == 2
     assert stored("started_at_us", "duration_ns") == [
@@ -189,3 +193,58 @@ def test_a_file_that_does_not_fit_the_mapping_is_refused(import_file, tmp_path, 
         (tmp_path / name).write_text(content)
     with pytest.raises(BadInput, match=re.escape(message)):
         import_file(tmp_path / name)
+
+
+def test_a_stray_quote_loses_no_other_row(rows, to_csv, import_file, tmp_path):
+    """The line with the quote is named with its number, and all rows after it are imported."""
+    many = [rows[0] | {"start": f"2020-01-01T{n // 60:02}:{n % 60:02}:00Z"} for n in range(1000)]
+    many[221]["feed"] = '"f'
+    many[700]["status"] = 'O"K'
+    (tmp_path / "log.csv").write_text(to_csv(many))
+    result, messages = import_file(tmp_path / "log.csv")
+    assert (result.new, result.skipped) == (998, 2)
+    assert [line.split(": badly quoted")[0] for line in messages] == ["line 223", "line 702"]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@given(data=st.data())
+def test_imported_and_named_rows_are_all_rows(rows, to_csv, table, tmp_path, data):
+    """Any damage to some rows of a log: each row is imported or named."""
+    many = [list((rows[0] | {"start": f"2020-01-01 00:00:{n:02}"}).values()) for n in range(40)]
+    for _ in range(data.draw(st.integers(1, 4))):
+        row, cell = many[data.draw(st.integers(0, 39))], data.draw(st.integers(0, 4))
+        at = data.draw(st.integers(0, len(row[cell])))
+        row[cell] = row[cell][:at] + data.draw(st.sampled_from(['"', ",", '""', "\u0664", "_", "x"])) + row[cell][at:]
+    (tmp_path / "log.csv").write_text(to_csv([dict(zip(rows[0], row, strict=True)) for row in many]))
+    messages = []
+    log = LogImport(tmp_path / "log.csv", parse_mapping(table, "milepost.toml"), 1_600_000_000_000_000)
+    result = import_log(log, None, messages.append, lambda *_: None, dry=True)
+    assert result.new + result.known + len(messages) == 40
+    assert result.skipped == len(messages)
+
+
+@pytest.mark.parametrize("line", ['{"start": 1, "start": 1}', '{"x": {"a": 1, "a": 2}}', '{"ms": 1, "ms": 1}'])
+def test_a_json_object_with_a_name_twice_is_named(rows, import_file, tmp_path, line):
+    """Its value is unknown, even if both are equal; the other rows are imported."""
+    (tmp_path / "log.jsonl").write_text(f"{json.dumps(rows[0])}\n{line}\n{json.dumps(rows[1])}\n")
+    result, messages = import_file(tmp_path / "log.jsonl")
+    assert (result.new, result.reasons) == (2, {"a name twice": 1})
+    assert re.fullmatch("line 2: the name '.*' is there twice, so its value is unknown", messages[0])
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("key", ["started_at", "due_at"])
+def test_parquet_times_without_a_zone_ask_for_it(table, rows, import_file, stored, tmp_path, parquet_with, key, unit):
+    """The file is refused as a whole, and the message says what to write; with a zone it is imported."""
+    times = pa.array([1_577_836_800, 1_577_836_801]).cast(pa.timestamp("s")).cast(pa.timestamp(unit))
+    parquet_with(
+        tmp_path / "log.parquet", start=times if key == "started_at" else pa.array(["2020-01-02"] * 2), at=times
+    )
+    column = "start" if key == "started_at" else "at"
+    with pytest.raises(
+        BadInput, match=re.escape(f"column '{column}' has times without a zone; name it in [import]: {key}")
+    ):
+        import_file(tmp_path / "log.parquet", table | {key: {"column": column}})
+    result, messages = import_file(tmp_path / "log.parquet", table | {key: {"column": column, "zone": "Europe/Berlin"}})
+    assert (result.new, messages) == (2, [])
+    assert stored(f"{key}_us")[0] == (1_577_833_200_000_000,)

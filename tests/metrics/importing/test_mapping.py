@@ -44,6 +44,8 @@ from metrics.importing.mapping import (
         ({"attempt": {"column": "x"}}, "has `attempt` without `id`"),
         ({"system": {"value": "servise@1"}}, "unknown subject 'servise@1'"),
         ({"feed": None}, "`import.feed` is missing"),
+        ({"delimiter": '"'}, "`import.delimiter` (is '\"'): is a quote, a line end or NUL"),
+        ({"delimiter": "\n"}, "is a quote, a line end or NUL; choose the character between two cells"),
     ],
 )
 def test_a_mistake_in_the_mapping_names_the_key_and_the_choices(table, change, message):
