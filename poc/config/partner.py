@@ -180,6 +180,7 @@ class EndpointConfig(Strict):
     )
     folder: str | None = Field(
         default=None,
+        pattern=r"^[^\x00]+$",
         description="Instead of `url`: an existing folder. Each file becomes one file `NAME.ID.jsonl` (or `.csv`) in a "
         "subfolder named after the feed, written as `.part` and then renamed. Each replay of quarantined rows becomes "
         "one more file, `NAME.ID.again-ROW`.",

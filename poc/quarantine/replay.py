@@ -160,8 +160,6 @@ def publish_rows(
 ) -> None:
     """Write the valid rows into a folder as one file, which gets its name after the commit. Raises DeliveryFailed."""
     name = replay_file_name(prepared, entry, checked.valid_rows[0])
-    if folder.parent.is_dir():
-        folder.mkdir(exist_ok=True)
     with open_part(folder, name) as part:
         part.write(prepared.encoder.head([column for column in checked.valid[0].columns if column != ROW]))
         for frame in checked.valid:

@@ -76,8 +76,6 @@ class DeliverFile:
 
     def _open_part(self) -> PartFile | None:
         try:
-            if self.folder.parent.is_dir():
-                self.folder.mkdir(exist_ok=True)
             return open_part(self.folder, self.name)
         except DeliveryFailed as failure:
             self._failure = failure

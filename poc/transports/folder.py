@@ -93,12 +93,18 @@ def publish(folder: Path, name: str) -> None:
 
 
 def open_part(folder: Path, name: str) -> PartFile:
-    """Start the delivery of a file; a part left by a crash is deleted.
+    """Start the delivery of a file; a part left by a crash is deleted. The folder is created where its parent exists.
 
     Raises:
         DeliveryFailed: the folder does not exist or cannot be written.
     """
-    return PartFile(folder, safe_name(name))
+    name = safe_name(name)
+    try:
+        folder.mkdir()
+    except OSError as error:  # some file systems refuse before they say that it exists
+        if not os.path.isdir(folder):  # noqa: PTH112 (unlike that of Path, it never raises)
+            raise write_failure(folder / name, error) from error
+    return PartFile(folder, name)
 
 
 class PartFile:
@@ -134,11 +140,13 @@ class PartFile:
         """
         try:
             os.fsync(self._fd)
+            fd, self._fd = self._fd, -1
+            os.close(fd)  # some file systems report a failed write here
         except OSError as error:
             self.discard()
+            with suppress(OSError):
+                self._path.unlink()
             raise write_failure(self.target, error) from error
-        os.close(self._fd)
-        self._fd = -1
 
     def publish(self) -> None:
         """Finish and rename the part. Raises as `finish` and the function `publish`, after deleting the part."""
@@ -154,8 +162,9 @@ class PartFile:
         """Delete the part, unless it is finished."""
         if self._fd < 0:
             return
-        os.close(self._fd)
-        self._fd = -1
+        fd, self._fd = self._fd, -1
+        with suppress(OSError):
+            os.close(fd)
         with suppress(OSError):
             self._path.unlink()
 
@@ -196,6 +205,10 @@ def write_failure(target: Path, error: OSError, *, unknown: bool = False) -> Del
     """Return the error for a failed write. It asks for a retry, as space, mount or permission may come back."""
     if error.errno in NO_SPACE:
         return DeliveryFailed("disk-full", f"{target}: {NO_SPACE[error.errno]}", unknown=unknown)
-    if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        return DeliveryFailed("folder", f"{target.parent}: no such folder; create it, or check why it is not mounted")
-    return DeliveryFailed("folder", f"{target}: cannot be written: {error.strerror}", unknown=unknown)
+    if error.errno == errno.ENOENT:
+        note = "no such folder; create it, or check why it is not mounted"
+        return DeliveryFailed("folder", f"{target.parent}: {note}", unknown=unknown)
+    if error.errno in {errno.ENOTDIR, errno.EEXIST}:
+        note = "not a folder, or below a file; move the file away, or correct `endpoint.folder`"
+        return DeliveryFailed("folder", f"{target.parent}: {note}", unknown=unknown)
+    return DeliveryFailed("folder", f"{target}: cannot be written: {error.strerror or error}", unknown=unknown)

@@ -1,11 +1,15 @@
 """Delivery into a folder: whole files, each once."""
 
+import errno
 import hashlib
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from poc.delivery.outbox_actions import settle
+from poc.errors import DeliveryFailed
 from poc.ledger.ledger import find_by_prefix, resumable_exchanges
 from poc.service.exchange import exchange, resume
 from poc.transports import folder as folders
@@ -86,3 +90,60 @@ def test_a_missing_folder_is_retried(make_prepared, ledger, good_csv, tmp_path):
     later = datetime(2013, 1, 9, tzinfo=UTC)
     assert exchange(prepared, path, later, ledger).outcome == "done"
     assert len(names(tmp_path / "mount" / "flights")) == 1
+
+
+def unusable(kind, tmp_path):
+    """A path that cannot be a partner's folder, or a folder in it."""
+    path = tmp_path / "partner"
+    if kind == "a file":
+        path.write_text("mine")
+    elif kind == "a dangling link":
+        path.symlink_to(tmp_path / "gone")
+    elif kind == "a loop of links":
+        path.symlink_to(path)
+    elif kind == "a feed's folder that is a file":
+        path.mkdir()
+        (path / "flights").write_text("mine")
+    elif kind == "a feed's folder that is a dangling link":
+        path.mkdir()
+        (path / "flights").symlink_to(tmp_path / "gone")
+    elif kind == "a long name":
+        path = tmp_path / ("a" * 300)
+    else:
+        path = Path(kind)
+    return path / "flights"
+
+
+UNUSABLE = (
+    "a file", "a dangling link", "a loop of links", "a feed's folder that is a file",
+    "a feed's folder that is a dangling link", "a long name", "/proc/self", "/proc/nothing", "/dev/null", "/sys",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_a_folder_that_cannot_be_used_ends_only_its_exchange(make_prepared, ledger, good_csv, tmp_path, kind, level):
+    """Every row fails, or is due where the service retries, with a reason that names the folder."""
+    folder = unusable(kind, tmp_path)
+    receipt = exchange(make_prepared(folder=folder, level=level), good_csv(tmp_path / "a.csv", 5), NOW, ledger)
+    outcome = "due" if level == 4 else "failed"
+    assert (receipt.outcome, receipt.account.rows_by_outcome[outcome]) == (outcome, 5)
+    assert str(folder) in receipt.error
+
+
+@pytest.mark.parametrize("call", ["mkdir", "open", "write", "fsync", "close", "rename"])
+def test_any_error_of_the_system_is_a_failed_delivery(monkeypatch, tmp_path, call):
+    """Whatever error number the system gives for the partner's folder, the delivery has failed, and nothing else."""
+    for number in sorted(errno.errorcode):
+        original = getattr(os, call)
+
+        def refuse(*arguments, number=number, original=original, **options):
+            if call == "close":  # a file system may report a failed write here, and has closed the file
+                original(*arguments)
+            raise OSError(number, os.strerror(number))
+
+        with pytest.raises(DeliveryFailed), monkeypatch.context() as patch:  # noqa: PT012
+            patch.setattr(folders.os, call, refuse)
+            with folders.open_part(tmp_path / "flights" / str(number), "a") as part:
+                part.write(b"x")
+                part.publish()

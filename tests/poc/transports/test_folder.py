@@ -155,8 +155,8 @@ def test_long_names_keep_their_suffix():
 
 def test_a_missing_folder_is_an_error(tmp_path):
     """It may be a share that is not mounted, so it is not created, and the delivery is retried later."""
-    with pytest.raises(DeliveryFailed, match="share: no such folder") as caught:
-        open_part(tmp_path / "share", "a")
+    with pytest.raises(DeliveryFailed, match="share/flights: no such folder") as caught:
+        open_part(tmp_path / "share" / "flights", "a")
     assert (caught.value.kind, caught.value.code, names(tmp_path)) == ("retry", "folder", [])
 
 
@@ -202,5 +202,5 @@ def test_no_file_stays_open(tmp_path):
     with open_part(tmp_path, "c"):
         pass
     with suppress(DeliveryFailed):
-        open_part(tmp_path / "none", "a")
+        open_part(tmp_path / "none" / "flights", "a")
     assert sum(1 for _ in Path("/proc/self/fd").iterdir()) == before
