@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-SHARED = ("awkward_year", "flights_feed", "made_up_year", "practice_partner", "run_events", "properties/counting")
+SHARED = (
+    "awkward_year", "dashboard/html_elements", "flights_feed", "made_up_year", "practice_partner",
+    "properties/counting", "run_events",
+)  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:

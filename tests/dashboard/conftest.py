@@ -7,9 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from flask import template_rendered
 
 from dashboard.app import create_app
 from dashboard.config import Config
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from flask.testing import FlaskClient
+    from jinja2 import Template
 
     from metrics.events import HoldingEvent, RunEvent
 
@@ -51,6 +53,23 @@ def year_app(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> Flas
 def client(year_app: Flask) -> FlaskClient:
     """Requests to it."""
     return year_app.test_client()
+
+
+@pytest.fixture(scope="session")
+def values_of() -> Callable[[FlaskClient, str], dict[str, Any]]:
+    """A function that gets a page, which must be there, and returns the values that it gave to its template."""
+
+    def get(client: FlaskClient, address: str) -> dict[str, Any]:
+        given: list[dict[str, Any]] = []
+
+        def keep(app: Flask, template: Template, context: dict[str, Any]) -> None:
+            given.append(context)
+
+        with template_rendered.connected_to(keep, client.application):
+            assert client.get(address).status_code == 200, address
+        return given[0]
+
+    return get
 
 
 @pytest.fixture

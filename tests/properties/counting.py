@@ -6,9 +6,7 @@ Every link that counts runs is marked with `data-counts`, and its text begins wi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,89 +15,43 @@ if TYPE_CHECKING:
 
     from flask.testing import FlaskClient
 
+    Walk = Callable[[FlaskClient, str], list[str]]
+
 NUMBER = re.compile(r"\d[\d,]*")
 
 
-@dataclass
-class Looked(HTMLParser):
-    """What is looked for on a page: links that count, the runs of its list, and where the list goes on."""
+@pytest.fixture(scope="session")
+def walk_list(get_html: Callable[[FlaskClient, str], Any]) -> Walk:
+    """A function that walks a list of runs to its end; gives their addresses, each of which stands in it once."""
 
-    counts: list[tuple[str, str]] = field(default_factory=list)  # address and text
-    runs: list[str] = field(default_factory=list)  # addresses, in order
-    next: str = ""
-    listing: bool = False
-    reading: bool = False
+    def walk(client: FlaskClient, path: str) -> list[str]:
+        runs: list[str] = []
+        while path:
+            page = get_html(client, path)
+            runs += [link["href"] for table in page.all("table", class_="runs") for link in table.all("a")]
+            path = next((link["href"] for link in page.all("a", rel="next")), "")
+        assert len(set(runs)) == len(runs)
+        return runs
 
-    def __post_init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a link, or that the table of runs begins."""
-        told = dict(attrs)
-        if tag == "table":
-            self.listing = "runs" in (told.get("class") or "").split()
-        if tag != "a":
-            return
-        href = told.get("href") or ""
-        if "data-counts" in told:
-            self.counts.append((href, ""))
-            self.reading = True
-        if self.listing:
-            self.runs.append(href)
-        if told.get("rel") == "next":
-            self.next = href
-
-    def handle_endtag(self, tag: str) -> None:
-        """Note that a link's text or the table ends."""
-        if tag == "a":
-            self.reading = False
-        if tag == "table":
-            self.listing = False
-
-    def handle_data(self, data: str) -> None:
-        """Keep the text of a link that counts."""
-        if self.reading:
-            href, text = self.counts[-1]
-            self.counts[-1] = (href, text + data)
-
-
-def looked(client: FlaskClient, path: str) -> Looked:
-    """A page, looked through."""
-    answer = client.get(path, follow_redirects=True)
-    assert answer.status_code == 200, (path, answer.text[:2000])
-    found = Looked()
-    found.feed(answer.text)
-    return found
-
-
-def walked(client: FlaskClient, path: str) -> list[str]:
-    """The runs of a list, page after page to its end; no run stands in it twice."""
-    runs: list[str] = []
-    while path:
-        page = looked(client, path)
-        runs += page.runs
-        path = page.next
-    assert len(set(runs)) == len(runs)
-    return runs
-
-
-def counted(client: FlaskClient, path: str) -> int:
-    """Check each number on a page against its list; returns how many were checked."""
-    found = looked(client, path).counts
-    for href, text in found:
-        number = NUMBER.search(text)
-        assert number, (path, text)
-        assert int(number[0].replace(",", "")) == len(walked(client, href)), (path, text, href)
-    return len(found)
+    return walk
 
 
 @pytest.fixture(scope="session")
-def check_counts() -> Callable[[FlaskClient, str], int]:
-    """A function that checks each number on a page against the list it links to."""
-    return counted
+def check_counts(get_html: Callable[[FlaskClient, str], Any], walk_list: Walk) -> Callable[..., list[int]]:
+    """A function that checks each number on some pages against the list it links to; gives how many a page has."""
 
+    def check(client: FlaskClient, *paths: str) -> list[int]:
+        lengths: dict[str, int] = {}
+        checked = []
+        for path in paths:
+            links = get_html(client, path).all("a", data_counts=True)
+            for link in links:
+                href, number = link["href"], NUMBER.search(link.text)
+                assert number, (path, link.text)
+                if href not in lengths:
+                    lengths[href] = len(walk_list(client, href))
+                assert int(number[0].replace(",", "")) == lengths[href], (path, link.text, href)
+            checked.append(len(links))
+        return checked
 
-@pytest.fixture(scope="session")
-def walk_list() -> Callable[[FlaskClient, str], list[str]]:
-    """A function that walks a list of runs to its end; gives their addresses."""
-    return walked
+    return check

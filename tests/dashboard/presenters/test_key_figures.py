@@ -23,7 +23,7 @@ from roadmap.judge.evidence import milestone_question
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def home(made_up):
     """The home page of a made-up year, its store and its view."""
     store = made_up()
@@ -71,3 +71,13 @@ def test_failures_stand_beside_those_of_the_monolith(home) -> None:
     ]
     assert [one.keys["attempt"] for one in (*first.failed, *last.failed)] == ["first", "first", "last", "last"]
     assert int(first.failed[0].text) < int(first.failed[1].text)
+
+
+@pytest.mark.parametrize(("place", "measure"), [(0, "failed_first"), (1, "failed_final")])
+def test_each_rate_without_faults_has_its_exchanges(home, place: int, measure: str) -> None:
+    """Is and was, at the first attempt and after retries, lead to the exchanges that they were counted of."""
+    page, *_ = home
+    rates = page.figures[1].values[place].without_faults
+    assert [dict(rate.keys) for rate in rates] == [
+        {"counted": f"M1:{measure}:none{side}", "attempt": "last"} for side in ("", ":control")
+    ]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from flask.testing import FlaskClient
+
+    Values = Callable[[FlaskClient, str], dict[str, Any]]
 
 #: 5 Jan 2013, 05:00 UTC.
 BEGAN_US = 1_357_362_000_000_000
@@ -54,52 +55,33 @@ def client(app_on: Callable[..., Flask], tmp_path: Path) -> FlaskClient:
     return app_on(tmp_path / "store.db", **settings).test_client()
 
 
-def section(text: str, name: str) -> str:
-    """The text of a section of a page, without its marks."""
-    found = re.search(rf'aria-labelledby="{name}">(.*?)</section>', text, re.DOTALL)
-    assert found
-    return " ".join(re.sub(r"<[^>]+>", " ", found[1]).split())
-
-
-def fact(text: str, name: str) -> str:
-    """What stands beside a name under "Measured"."""
-    found = re.search(rf"<dt>{name}</dt><dd>(.*?)</dd>", text)
-    assert found
-    return found[1]
-
-
 FACTS = ("Read", "Sent", "Blocked on time-outs", "Time a person spent before", "Requests to the partner")
 
 
-def test_a_log_without_rows_has_no_account(client: FlaskClient) -> None:
-    """Neither that no rows entered, nor that nothing was set aside, nor that nothing was read."""
-    text = client.get("/runs/1").text
-    assert section(text, "account") == "Account of rows Not recorded."
-    assert "No row was quarantined" not in text
-    assert {fact(text, name) for name in FACTS} == {"not recorded"}
+@pytest.mark.parametrize(
+    ("number", "account", "quarantined", "facts"),
+    [
+        (1, "Not recorded.", "", ["not recorded"] * 5),
+        (2, "The run is not over yet.", "", ["not recorded"] * 5),
+        (3, "4 in = 4 delivered. It balances.", "Quarantined rows: not recorded.", ["0 B", *["not recorded"] * 4]),
+    ],
+    ids=["of a log", "that goes on", "of a log with rows"],
+)
+def test_a_run_has_no_values_that_nobody_recorded(
+    client: FlaskClient, values_of: Values, number: int, account: str, quarantined: str, facts: list[str]
+) -> None:
+    """Neither that no rows entered, nor that none was quarantined, nor that nothing was read; a size of 0 is shown."""
+    page = values_of(client, f"/runs/{number}")["page"]
+    assert (page.account_text, page.quarantined_text) == (account, quarantined)
+    assert [dict(page.facts)[name] for name in FACTS] == facts
 
 
-def test_a_running_run_has_no_account_yet(client: FlaskClient) -> None:
-    """It says that it is not over, and not that it entered nothing."""
-    text = client.get("/runs/2").text
-    assert section(text, "account") == "Account of rows The run is not over yet."
-    assert "No row was quarantined" not in text
-
-
-def test_the_values_of_a_log_are_shown(client: FlaskClient) -> None:
-    """Its rows and a size of 0; that it names no rows set aside is not that there were none."""
-    text = client.get("/runs/3").text
-    assert "4 in = 4 delivered. It balances." in text
-    assert (fact(text, "Read"), fact(text, "Sent")) == ("0 B", "not recorded")
-    assert "Quarantined rows: not recorded." in section(text, "account")
-
-
-def test_each_row_of_the_list_says_what_is_not_recorded(client: FlaskClient) -> None:
+def test_each_row_of_the_list_says_what_is_not_recorded(client: FlaskClient, values_of: Values) -> None:
     """Rows in, delivered and quarantined."""
-    text = client.get("/runs").text
-    cells = re.findall(r'data-label="(Rows in|Delivered|Quarantined)"><span>(.*?)</span>', text)
-    rows = [[said for _, said in cells[place : place + 3]] for place in range(0, len(cells), 3)]
-    assert rows == [["4", "4", "not recorded"], ["not yet"] * 3, ["not recorded"] * 3]
+    lines = values_of(client, "/runs")["lines"]
+    assert [(line.rows_in, line.delivered, line.quarantined) for line in lines] == [
+        ("4", "4", "not recorded"), ("not yet",) * 3, ("not recorded",) * 3,
+    ]  # fmt: skip
 
 
 def test_files_have_empty_cells(client: FlaskClient) -> None:
