@@ -127,5 +127,5 @@ def test_markup_in_the_milestone_file_stays_text(
         encoding="utf-8",
     )
     client = app_on(made_up(), milestones=plan).test_client()
-    for page in ("/", "/milestones", "/milestones/M1", "/decisions"):
+    for page in ("/", "/milestones", "/milestones/M1", "/decisions", "/method"):
         assert "<script>alert" not in client.get(page).text

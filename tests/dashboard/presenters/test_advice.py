@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,19 +22,11 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
+    Values = Callable[[FlaskClient, str], dict[str, Any]]
+    Get = Callable[[FlaskClient, str], Any]
+
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 DAY = date(2013, 12, 31)
-
-
-def plain(text: str) -> str:
-    """Markup as words."""
-    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
-
-
-def asked(client: FlaskClient, address: str = "/milestones") -> list[str]:
-    """Each milestone on which a page says that somebody has to decide, in words."""
-    parts = client.get(address).text.split('<article class="asked"')[1:]
-    return [plain(part.split("</article>")[0].partition(">")[2]) for part in parts]
 
 
 def decided(store: Path, day: date, code: str, choice: str) -> None:
@@ -52,74 +43,93 @@ def at_risk(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> Flask
     return app_on(made_up(moves=True, recovers=90), built=4).test_client()
 
 
-@pytest.mark.parametrize("page", ["/milestones", "/decisions"])
-def test_what_to_decide_stands_first_with_its_command(at_risk: FlaskClient, page: str) -> None:
+COMMAND = "milepost roadmap decide M4 change --owner NAME --why TEXT"
+
+
+@pytest.mark.parametrize(("page", "rows"), [("/milestones", "stones"), ("/decisions", "advice")])
+def test_what_to_decide_stands_first_with_its_command(
+    at_risk: FlaskClient, values_of: Values, page: str, rows: str
+) -> None:
     """The milestone in need, its status, the advice, and the command with that milestone and that choice."""
-    (one,) = asked(at_risk, page)
-    assert one == (
+    values = values_of(at_risk, page)["page"]
+    (row,) = values["asking"]
+    assert (row.code, row.status_text, row.last_decision, row.command) == ("M4", "at risk", "", COMMAND)
+    assert row.text == "Change something: as it stands, it is at risk of not being proven in time."
+    assert [row.code for row in values[rows]] == ["M4", "M1", "M2", "M3"]
+
+
+@pytest.mark.parametrize("page", ["/milestones", "/decisions"])
+def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient, get_html: Get, page: str) -> None:
+    """Each option with its value is kept on one line, so that a narrow page wraps between them."""
+    (part,) = get_html(at_risk, page).all("article", class_="asked")
+    assert part.text == (
         "M4 Persist at risk The numbers alone advise: Change something: as it stands, it is at risk of not being "
-        "proven in time. There is no decision yet. milepost roadmap decide M4 change --owner NAME --why TEXT"
+        f"proven in time. There is no decision yet. {COMMAND}"
     )
-    text = plain(at_risk.get(page).text)
-    assert text.index("What to decide") < text.index("Computed status")
+    assert part.one("code").texts("span", class_="unbroken") == ["--owner NAME", "--why TEXT"]
 
 
-def test_the_milestone_in_need_is_the_first_row(at_risk: FlaskClient) -> None:
-    """In both tables it stands above those that are proven, and each row says what the numbers advise."""
-    for page in ("/milestones", "/decisions"):
-        rows = at_risk.get(page).text.split('<tr role="row">')[2:]
-        assert [re.findall(r"/milestones/(M\d)", row)[0] for row in rows[:4]] == ["M4", "M1", "M2", "M3"]
-    said = re.findall(r"numbers advise: (\w+)", at_risk.get("/milestones").text)
-    assert said == ["change", "continue", "continue", "continue"]
+def test_each_milestone_has_its_advice_and_its_page(at_risk: FlaskClient, values_of: Values, get_html: Get) -> None:
+    """Each row says what the numbers advise and leads to its milestone; below the charts stand the open ones alone."""
+    values = values_of(at_risk, "/milestones")["page"]
+    assert [values["advice"][row.code].choice for row in values["stones"]] == ["change", *["continue"] * 3]
+    assert [row.code for row in values["open"]] == ["M4"]
+    heads = get_html(at_risk, "/milestones").all("th", role="rowheader")
+    assert [(head["id"], head.one("a")["href"]) for head in heads] == [
+        (code, f"/milestones/{code}") for code in ("M4", "M1", "M2", "M3")
+    ]
 
 
-def test_a_proven_milestone_is_named_once_and_links_to_its_page(at_risk: FlaskClient) -> None:
-    """Below the charts stand the open milestones alone; every milestone's page is reached from its row."""
-    text = at_risk.get("/milestones").text
-    assert re.findall(r'<h2 id="open-(M\d)"', text) == ["M4"]
-    assert all(f'id="M{n}"><a href="/milestones/M{n}">' in text for n in (1, 2, 3, 4))
-
-
-def test_a_milestones_page_shows_the_advised_choice(at_risk: FlaskClient) -> None:
+def test_a_milestones_page_shows_the_advised_choice(at_risk: FlaskClient, get_html: Get) -> None:
     """Both commands on it name that milestone and that choice; a proven one is asked nothing."""
-    text = plain(at_risk.get("/milestones/M4").text)
-    assert text.count("milepost roadmap decide M4 change --owner NAME --why TEXT") == 2
-    assert "numbers advise: change" in text
-    proven = plain(at_risk.get("/milestones/M1").text)
-    assert proven.count("milepost roadmap decide M1 continue --owner NAME --why TEXT") == 1
+    page = get_html(at_risk, "/milestones/M4")
+    assert page.texts("pre")[:2] == [COMMAND] * 2
+    assert "numbers advise: change" in page.text
+    proven = [text for text in get_html(at_risk, "/milestones/M1").texts("pre") if "decide" in text]
+    assert proven == ["milepost roadmap decide M1 continue --owner NAME --why TEXT"]
 
 
-def test_a_decision_on_the_same_findings_is_enough(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+def test_a_decision_on_the_same_findings_is_enough(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values
+) -> None:
     """Who decided on these very findings has decided, whatever was chosen; the row keeps both."""
     store = made_up(moves=True, recovers=90)
     decided(store, DAY, "M4", "continue")
-    client = app_on(store, built=4).test_client()
-    assert asked(client) == []
-    text = plain(client.get("/milestones").text)
-    assert "Nothing now: wherever the numbers advise anything but to continue, a decision was recorded." in text
-    assert "Continued by Ada 31 Dec 2013: for a reason numbers advise: change" in text
+    page = values_of(app_on(store, built=4).test_client(), "/milestones")["page"]
+    assert page["asking"] == ()
+    assert page["nothing"] == (
+        "Nothing now: wherever the numbers advise anything but to continue, a decision was recorded."
+    )
+    row = page["stones"][-1]
+    assert (row.code, row.decision, row.decision_reason) == ("M4", "continued by Ada", "31 Dec 2013: for a reason")
+    assert page["advice"]["M4"].choice == "change"
 
 
-def test_a_decision_on_other_findings_is_not_enough(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+def test_a_decision_on_other_findings_is_not_enough(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], get_html: Get
+) -> None:
     """Decided when all went well, and at risk since: it is asked for, with what was decided then."""
     store = made_up(moves=True, recovers=90)
     decided(store, date(2013, 10, 13), "M4", "continue")
-    (one,) = asked(app_on(store, built=4).test_client())
-    assert "Decided last, on other findings: continued on 13 Oct 2013 by Ada." in one
+    text = get_html(app_on(store, built=4).test_client(), "/milestones").one("article", class_="asked").text
+    assert "Decided last, on other findings: continued on 13 Oct 2013 by Ada." in text
 
 
-def test_a_decision_that_holds_is_enough(example: FlaskClient) -> None:
+def test_a_decision_that_holds_is_enough(example: FlaskClient, values_of: Values) -> None:
     """A milestone that somebody stopped asks for no further decision."""
-    assert asked(example) == []
+    assert values_of(example, "/milestones")["page"]["asking"] == ()
 
 
-def test_the_pages_say_when_no_decision_is_needed(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+def test_the_pages_say_when_no_decision_is_needed(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values, get_html: Get
+) -> None:
     """Where the numbers advise to go on everywhere, both pages say so in their own way."""
     client = app_on(made_up(weeks=2)).test_client()
-    assert "Nothing now: the numbers advise to continue every milestone." in plain(client.get("/milestones").text)
-    text = plain(client.get("/decisions").text)
-    assert "What to decide" not in text
-    assert "milepost roadmap decide CODE CHOICE --owner NAME --why TEXT" in text
+    page = values_of(client, "/milestones")["page"]
+    assert page["nothing"] == "Nothing now: the numbers advise to continue every milestone."
+    decisions = get_html(client, "/decisions")
+    assert not decisions.all("section", aria_labelledby="decide")
+    assert decisions.one("pre").text == "milepost roadmap decide CODE CHOICE --owner NAME --why TEXT"
 
 
 @pytest.mark.parametrize(
@@ -142,11 +152,3 @@ def test_commands_in_a_sentence_are_code_and_nothing_else_is_markup() -> None:
         == "<code>milepost run</code> or <code>&lt;b&gt;</code> &amp; &lt;i&gt;"
     )
     assert format_commands("a ` alone") == "a ` alone"
-
-
-def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient) -> None:
-    """Each option with its value is kept on one line, so that a narrow page wraps between them."""
-    text = at_risk.get("/milestones").text
-    assert (
-        'M4 change <span class="unbroken">--owner NAME</span> <span class="unbroken">--why TEXT</span></code>' in text
-    )

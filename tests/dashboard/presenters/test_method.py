@@ -9,10 +9,9 @@ import sys
 import tomllib
 from contextlib import closing
 from datetime import date
-from html import unescape
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,7 +26,7 @@ from metrics.store.database import open_reader, open_store
 from metrics.store.series import METHOD
 from roadmap.criteria import GRADES
 from roadmap.plan.loader import load_plan
-from roadmap.wording import dates, gains
+from roadmap.wording import gains
 from roadmap.wording.verdicts import STATUS, VERDICT
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from flask.testing import FlaskClient
+
+    Values = Callable[[FlaskClient, str], dict[str, Any]]
 
 #: What `Reading.scale` holds for each way to compute a range.
 SCALES = {
@@ -45,35 +46,41 @@ SCALES = {
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
 
-@pytest.fixture
-def text(client: FlaskClient) -> str:
-    """The page as people read it: its characters, not their entities."""
-    return unescape(client.get("/method").text)
+@pytest.fixture(scope="module")
+def page(year_app: Flask, get_html: Callable[[FlaskClient, str], Any]) -> Any:
+    """The page of a year."""
+    return get_html(year_app.test_client(), "/method")
 
 
-@pytest.mark.parametrize("name", MEASURES)
-def test_every_measure_stands_at_its_own_anchor(text: str, name: str) -> None:
-    """Title, definition and formula are those of the code, where other pages link to."""
-    part = text.split(f'<h3 id="{name}">')[1].split("</article>", maxsplit=1)[0]
-    measure = MEASURES[name]
-    for said in (measure.title, measure.definition, measure.formula, measure.exclusions):
-        assert said in part
-    assert {"census": "In full (a census)", "sampled": "As a sample"}[measure.kind] in part
-    assert {"at_least": "more is better", "at_most": "less is better"}[measure.direction] in part
+@pytest.fixture(scope="module")
+def definitions() -> dict[str, method.MeasureDefinition]:
+    """Each measure by name, with the targets of the plan."""
+    return {definition.name: definition for definition in method.definitions(load_plan(PLAN), "replay")}
 
 
-def test_every_term_of_the_code_has_an_entry(text: str) -> None:
-    """Statuses, verdicts, grades and answers have an anchor each, with their word."""
-    for name, said in STATUS.items():
-        assert said in text.split(f'id="status-{name}"')[1].split("</dt>", maxsplit=1)[0]
-    for name, said in VERDICT.items():
-        assert said in text.split(f'id="verdict-{name}"')[1].split("</dt>", maxsplit=1)[0]
-    for grade in GRADES:
-        assert f'id="grade-{grade}"' in text
-    for name in glossary.SITUATIONS:
-        assert f'id="answer-{name}"' in text
-    for state in feed_rows.STATES:
-        assert state.label in text.split(f'id="feed-{state.name}"')[1].split("</dt>", maxsplit=1)[0]
+def test_every_measure_has_its_definition(definitions: dict[str, method.MeasureDefinition]) -> None:
+    """Title, definition, formula and what is left out are those of the registry, in its order."""
+    assert list(definitions) == list(MEASURES)
+    counted = {"census": "In full (a census)", "sampled": "As a sample"}
+    better = {"at_least": "more is better", "at_most": "less is better"}
+    for measure, one in zip(MEASURES.values(), definitions.values(), strict=True):
+        assert (one.title, one.definition, one.formula) == (measure.title, measure.definition, measure.formula)
+        facts = dict(one.facts)
+        assert facts["Left out"] == measure.exclusions
+        assert facts["Counted"].startswith(counted[measure.kind])
+        assert facts["Better"].startswith(better[measure.direction])
+
+
+def test_every_term_of_the_code_has_an_entry_at_its_own_anchor(page: Any) -> None:
+    """Measures, statuses, verdicts, grades, answers and states of feeds, each under its label."""
+    anchors = {part["id"]: part.text for name in ("h3", "dt") for part in page.all(name, id=True)}
+    labels = {name: measure.title for name, measure in MEASURES.items()}
+    labels |= {f"status-{name}": label for name, label in STATUS.items()}
+    labels |= {f"verdict-{name}": label for name, label in VERDICT.items()}
+    labels |= {f"grade-{grade}": f"Grade {grade}" for grade in GRADES}
+    labels |= {f"answer-{name}": rule for name, (rule, _) in glossary.SITUATIONS.items()}
+    labels |= {f"feed-{state.name}": state.label for state in feed_rows.STATES}
+    assert {name: label for name, label in labels.items() if not anchors.get(name, "").startswith(label)} == {}
 
 
 def test_no_entry_is_without_a_term_in_the_code() -> None:
@@ -117,67 +124,57 @@ def test_ranges_are_computed_as_their_details_say(made_up: Callable[..., Path]) 
     assert {measure.range for measure in MEASURES.values()} == set(SCALES)
 
 
-def test_the_constants_are_those_of_the_code(text: str) -> None:
+def test_the_constants_are_those_of_the_code(page: Any) -> None:
     """Method, limits and least sizes are not typed again."""
-    assert f"(method {METHOD})" in text
-    assert f"limited to 0 to {MAX_AUTOCORRELATION}" in text
-    assert f"the range is tightest, for its number of blocks, at {TIGHTEST_AT} blocks" in text
-    assert "73 below 5% and 381 below 1%" in text
-    assert "not before day 14, not after day 21" in text
+    for text in (
+        f"(method {METHOD})", f"limited to 0 to {MAX_AUTOCORRELATION}",
+        f"the range is tightest, for its number of blocks, at {TIGHTEST_AT} blocks",
+        "73 below 5% and 381 below 1%", "not before day 14, not after day 21",
+    ):  # fmt: skip
+        assert text in page.text
 
 
-def test_every_fault_stands_with_its_rate_and_the_hash(text: str) -> None:
+def test_every_fault_stands_with_its_rate_and_the_hash() -> None:
     """The file of faults is told in full, in words, and so is its hash."""
     raw = (resources.files("metrics.replay") / "faults-standard.toml").read_bytes()
-    keys = {
+    keys = [
         f"{part}.{key}" for part, told in tomllib.loads(raw.decode()).items() if isinstance(told, dict) for key in told
-    }
-    assert keys == set(method.FAULT_LABELS)
-    for said in method.FAULT_LABELS.values():
-        assert said in text
-    assert "1 of every 5,000" in text
-    assert hashlib.sha256(raw).hexdigest() in text
+    ]
+    faults = method.fault_rates()
+    assert set(keys) == set(method.FAULT_LABELS)
+    assert [label for label, _ in faults.rates] == [method.FAULT_LABELS[key] for key in keys]
+    assert "1 of every 5,000" in dict(faults.rates).values()
+    assert faults.sha256 == hashlib.sha256(raw).hexdigest()
 
 
-def test_targets_and_windows_are_those_of_the_plan(text: str) -> None:
+def test_targets_and_windows_are_those_of_the_plan(definitions: dict[str, method.MeasureDefinition]) -> None:
     """Each measure says which milestone asks for it, and each milestone over which days."""
-    part = text.split('<h3 id="busy_time_saved">')[1].split("</article>", maxsplit=1)[0]
-    assert re.search(r"M1</a> at least 30%", part)
-    first = load_plan(PLAN).milestones[0]
-    assert dates.days_between(first.start, first.due) in text
+    assert definitions["busy_time_saved"].targets[0] == ("M1", "at least 30%, under standard faults")
+    assert method.milestone_windows(load_plan(PLAN))[0]["days"] == "1 Jan to 31 Mar 2013"
 
 
-def test_the_page_can_be_read_before_anything_is_measured(app_on: Callable[..., Flask], tmp_path: Path) -> None:
-    """Without a store, and with an empty one, definitions and windows stand there, and that there are no runs."""
-    for name, said in (("none.db", "Nothing measured yet"), ("empty.db", "No runs yet on M1.")):
-        if name == "empty.db":
-            open_store(tmp_path / name, "replay").close()
-        response = app_on(tmp_path / name).test_client().get("/method")
-        assert response.status_code == 200
-        assert said in response.text
-        assert 'id="lost_records"' in response.text
-        assert '<th scope="row" role="rowheader"><a href="/milestones#M1">M1</a> Receive</th>' in response.text
-
-
-def test_a_series_without_a_hash_says_so(client: FlaskClient) -> None:
-    """What an older release did not record is not recorded, and never taken for the hash of today."""
-    part = client.get("/method").text.split('id="series"')[1]
-    assert "5e1f00d2b7c9" in part
-    assert "not recorded" in part
-
-
-def test_markup_in_the_plan_stays_text(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], tmp_path: Path
+@pytest.mark.parametrize(("name", "notice"), [("none", "Nothing measured yet. "), ("empty", "No runs yet on M1. ")])
+def test_the_page_can_be_read_before_anything_is_measured(
+    app_on: Callable[..., Flask], values_of: Values, tmp_path: Path, name: str, notice: str
 ) -> None:
-    """A title with markup in it is shown as it is written."""
-    plan = tmp_path / "milestones.toml"
-    plan.write_text(PLAN.read_text().replace('"Receive"', '"<b>Receive"'), encoding="utf-8")
-    assert "&lt;b&gt;Receive" in app_on(made_up(), milestones=plan).test_client().get("/method").text
+    """Without a store, and with an empty one, definitions and windows stand there, and that there are no runs."""
+    if name == "empty":
+        open_store(tmp_path / name, "replay").close()
+    values = values_of(app_on(tmp_path / name).test_client(), "/method")
+    assert values["notices"][0].startswith(notice)
+    assert len(values["page"]["measures"]) == len(MEASURES)
+    assert values["page"]["windows"][0]["title"] == "Receive"
 
 
-def test_details_are_folded_and_targets_are_not(text: str) -> None:
+def test_a_series_without_a_hash_says_so(page: Any) -> None:
+    """What an older release did not record is not recorded, and never taken for the hash of today."""
+    rows = page.one("table", class_="series").texts("tr")
+    assert "5e1f00d2b7c9 standard replay not recorded" in rows
+
+
+def test_details_are_folded_and_targets_are_not(page: Any) -> None:
     """Each measure shows its definition, formula and who asks for it; the rest unfolds, and is all there."""
-    for part in text.split('<article class="definition"')[1:]:
-        shown, folded = part.split("</article>")[0].split("<details")
-        assert "Asked by" in shown
-        assert all(f"<dt>{label}</dt>" in folded for label in ("Unit", "Counted", "Likely range", "It takes"))
+    for part in page.all("article", class_="definition"):
+        folded = ["Unit", "Better", "Counted", "Likely range", "Left out", "It takes"]
+        assert part.texts("dt") == ["Asked by", *folded]
+        assert part.one("details").texts("dt") == folded
