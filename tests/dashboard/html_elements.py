@@ -88,7 +88,7 @@ class Element:
 
 
 class _Builder(HTMLParser):
-    """Builds the tree; an end tag that closes nothing, or something left open, fails the test."""
+    """Builds the tree; an end tag that closes nothing, an element left open, or a comment fails the test."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -108,6 +108,10 @@ class _Builder(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         """Go out of an element."""
         assert self.open.pop().name == tag, f"</{tag}> closes nothing"
+
+    def handle_comment(self, data: str) -> None:
+        """Fail: no page has comments, so that somebody's text made this one."""
+        pytest.fail(f"a comment on a page: {data}")
 
     def handle_data(self, data: str) -> None:
         """Add text."""
