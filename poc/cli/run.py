@@ -73,6 +73,7 @@ def result_json(result: RunResult, receipt: Receipt) -> dict[str, Any]:
 
     head = {"partner": result.partner, "feed": result.feed, "file": str(result.path)}
     run = {"exchange_id": receipt.exchange_id, "attempt": receipt.attempt, **receipt_json(receipt)}
+    run["error"] = run["error"] or result.note
     return {**head, **run, "findings": [asdict(finding) for finding in receipt.findings]}
 
 
@@ -82,6 +83,8 @@ def result_lines(result: RunResult, receipt: Receipt) -> Iterator[str]:
     yield f"{result.partner}/{result.feed} {result.path.name}: {line}"
     if receipt.error:
         yield f"  {receipt.error}"
+    if result.note:
+        yield f"  {result.note}"
     for finding in receipt.findings if receipt.outcome != "refused" else ():
         where = f"row {finding.row}: " if finding.row else ""
         yield f"  {where}{finding.text()}"

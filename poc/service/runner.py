@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,9 @@ from poc.pipeline.capabilities import retries_itself
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.service.exchange import exchange, resume
 from poc.service.run_event import RunTimer
+from poc.transports.archive import archive_file
 from poc.transports.http import new_session
-from poc.transports.inbox import archive_file, complete_files, workspace_lock
+from poc.transports.inbox import complete_files, workspace_lock
 from poc.transports.source_file import is_unchanged
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ if TYPE_CHECKING:
 class RunResult:
     """The result of one run: the file's current path with its receipt, or the error that prevented the exchange.
 
-    A run that resumed an exchange from the ledger has its `entry`; its path is only the file's name.
+    A run that resumed an exchange from the ledger has its `entry`; its path is only the file's name. `note` says what
+    became of a file that could not be archived, as it was deleted or replaced meanwhile.
     """
 
     partner: str
@@ -43,6 +46,7 @@ class RunResult:
     receipt: Receipt | None = None
     error: ExchangeError | None = None
     entry: ExchangeRecord | None = None
+    note: str = ""
 
 
 #: Errors that concern one exchange only; the run continues with the others.
@@ -112,11 +116,11 @@ def run_inbox(
             for path in filter(selection.file, files):
                 try:
                     receipt = runner.exchange(path)
-                    current_path = archive_if_finished(workspace, partner, feed_id, path, receipt)
+                    current_path, note = archive_if_finished(workspace, partner, feed_id, path, receipt)
                 except SINGLE_EXCHANGE_ERRORS as error:
                     yield RunResult(partner, feed_id, path, error=error)
                     continue
-                yield RunResult(partner, feed_id, current_path, receipt)
+                yield RunResult(partner, feed_id, current_path, receipt, note=note)
         for entry in entries:
             if name is None and (entry.partner, entry.feed) not in feeds and selection.entry(entry):
                 no_feed = BadInput(f"exchange {entry.exchange_id} is {entry.outcome}, and its feed no longer exists")
@@ -133,15 +137,24 @@ def should_resume(entry: ExchangeRecord, partner: str, feed: str, inbox_names: s
     return (entry.partner, entry.feed) == (partner, feed) and not interrupted
 
 
-def archive_if_finished(workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt) -> Path:
-    """Archive a file that needs no further run, and return its path; a file that has replaced it meanwhile stays.
+def archive_if_finished(
+    workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt
+) -> tuple[Path, str]:
+    """Archive a file that needs no further run; a file that has replaced it meanwhile stays.
 
-    Raises BadInput where it cannot be archived.
+    Returns:
+        The file's path, and a note for a person where the exchanged file is no longer there.
+
+    Raises:
+        BadInput: it cannot be archived.
     """
-    if receipt.file_version is None or not is_unchanged(path, receipt.file_version):
-        return path
+    if receipt.file_version is None:
+        return path, ""
+    if not is_unchanged(path, receipt.file_version):
+        event = "replaced or changed" if os.path.lexists(path) else "deleted"
+        return path, f"{path} was {event} while it was exchanged, so that it is not archived"
     outcome = "done" if receipt.whole and receipt.outcome != "refused" else receipt.outcome
-    return archive_file(workspace, partner, feed, path, outcome, receipt.sha256)
+    return archive_file(workspace, partner, feed, path, outcome, receipt.sha256), ""
 
 
 @dataclass(frozen=True, slots=True)

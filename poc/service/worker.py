@@ -76,8 +76,12 @@ class InboxWorker:
 
     def _handle(self, result: RunResult) -> None:
         """Report once what needs a person, and set the time of the next try for what stays."""
-        receipt, message = result.receipt, str(result.error or "")
-        stays = result.path.is_file() and result.path.parent == self._workspace.inbox(result.partner, result.feed)
+        receipt, message = result.receipt, str(result.error or result.note)
+        stays = (
+            not result.note
+            and result.path.is_file()
+            and result.path.parent == self._workspace.inbox(result.partner, result.feed)
+        )
         next_try = self._clock() + RETRY_AFTER
         if receipt is not None and receipt.outcome != "done":
             message = receipt.error

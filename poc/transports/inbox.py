@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 #: Suffixes of files that are still being written.
 UNFINISHED_SUFFIXES = (".part", ".tmp", ".filepart")
 
-#: Target folder of a file by its outcome; a file that failed stays in the inbox for the next run.
-FOLDER_BY_OUTCOME = {"done": "archive", "already_received": "archive", "refused": "refused"}
-
 
 def inbox_files(folder: Path, feed: Feed) -> list[Path]:
     """Return the files of a feed, by name.
@@ -110,38 +107,6 @@ def why_unclaimed(path: Path) -> str:
     if path.is_symlink():
         return "a symbolic link, which is never followed"
     return "belongs to no feed" if path.is_file() else "no regular file"
-
-
-def archive_file(workspace: Workspace, partner: str, feed: str, path: Path, outcome: str, digest: str) -> Path:
-    """Move a file and its announcement out of the inbox by its outcome; never overwrite a file.
-
-    Returns the file's new path. The announcement is moved first: left behind by a crash, it would announce the next
-    file of that name before it is complete.
-
-    Raises:
-        BadInput: the file cannot be moved.
-    """
-    if outcome not in FOLDER_BY_OUTCOME:
-        return path
-    folder = workspace.processed_folder(partner, feed, FOLDER_BY_OUTCOME[outcome])
-    config = workspace.get_feed(partner, feed)[1]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if config.done_file and is_regular_file(announcement := announcement_path(path, config)):
-            announcement.rename(_free_path(folder, announcement, digest))
-        return path.rename(_free_path(folder, path, digest))
-    except OSError as error:
-        message = f"{path}: {outcome.replace('_', ' ')}, but cannot be moved to {folder}: {error.strerror}"
-        raise BadInput(f"{message}; check its permissions") from error
-
-
-def _free_path(folder: Path, path: Path, digest: str) -> Path:
-    """Return a path in the folder that does not exist yet."""
-    target, number = folder / path.name, 1
-    while os.path.lexists(target):
-        number += 1
-        target = folder / f"{path.stem}.{digest[:8]}.{number}{path.suffix}"
-    return target
 
 
 @contextmanager

@@ -6,37 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc.config import workspace as config_workspace
-from poc.transports.inbox import archive_file, complete_files, inbox_files, unclaimed_files, why_unclaimed
-
-PARTNER = """
-schema = 1
-id = "UA"
-name = "United"
-[endpoint]
-url = "http://127.0.0.1:1"
-[feed.flights]
-contract = "flights.schema.json"
-files = "*"
-{more}
-map = [{{ to = "flight", from = "flight" }}]
-"""
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    """A function that makes a workspace of one feed, and gives it with the feed and its inbox."""
-
-    def make(more="settle_s = 2"):
-        for folder in ("partners", "contracts", "var/inbox/UA/flights"):
-            (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / "milepost.toml").write_text('schema = 1\nname = "w"\n')
-        (tmp_path / "contracts/flights.schema.json").write_text("{}")
-        (tmp_path / "partners/UA.toml").write_text(PARTNER.format(more=more))
-        made = config_workspace.load_workspace(tmp_path)
-        return made, made.get_feed("UA", "flights")[1], made.inbox("UA", "flights")
-
-    return make
+from poc.transports.inbox import complete_files, inbox_files, unclaimed_files, why_unclaimed
 
 
 def names(paths):
@@ -97,36 +67,6 @@ def test_an_announcement_without_its_file_is_unclaimed(workspace):
     for name in ("b.csv", "b.csv.done", "c.csv.done"):
         (inbox / name).write_text("x")
     assert names(unclaimed_files(made)) == ["c.csv.done"]
-
-
-def test_an_announcement_is_archived_with_its_file(workspace):
-    """Both go to the same folder, neither overwrites a file, and a failed file stays with its announcement."""
-    made, _, inbox = workspace('done_file = "{name}.done"')
-    for _ in range(2):
-        for name in ("a.csv", "a.csv.done"):
-            (inbox / name).write_text("x")
-        assert archive_file(made, "UA", "flights", inbox / "a.csv", "failed", "5" * 64) == inbox / "a.csv"
-        assert names(sorted(inbox.iterdir())) == ["a.csv", "a.csv.done"]
-        archive_file(made, "UA", "flights", inbox / "a.csv", "done", "5" * 64)
-    archive = made.processed_folder("UA", "flights", "archive")
-    assert list(inbox.iterdir()) == []
-    assert names(sorted(archive.iterdir())) == [
-        "a.55555555.2.csv",
-        "a.csv",
-        "a.csv.55555555.2.done",
-        "a.csv.done",
-    ]
-
-
-def test_a_broken_link_in_the_archive_is_not_overwritten(workspace):
-    """A name that a link has, even a broken one, is taken."""
-    made, _, inbox = workspace()
-    archive = made.processed_folder("UA", "flights", "archive")
-    archive.mkdir(parents=True)
-    (archive / "a.csv").symlink_to("nowhere")
-    (inbox / "a.csv").write_text("x")
-    assert archive_file(made, "UA", "flights", inbox / "a.csv", "done", "5" * 64).name == "a.55555555.2.csv"
-    assert (archive / "a.csv").is_symlink()
 
 
 def test_what_is_not_a_regular_file_is_unclaimed(workspace, tmp_path):
