@@ -254,9 +254,9 @@ class SpoolRecorder:
             self.problem = f"{error.filename or self._spool}: {error.strerror}"
 
     def _open(self) -> int:
-        self._spool.mkdir(parents=True, exist_ok=True)
+        self._spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._spool / f"{time.time_ns()}-{os.getpid()}.jsonl"
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o640)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
         with suppress(OSError):  # on a file system without locks, a collector never sees a file as finished
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return fd

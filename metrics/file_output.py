@@ -36,7 +36,7 @@ def binary_stdout() -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def write_atomically(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+def write_atomically(path: Path, *, durable: bool = True, private: bool = False) -> Iterator[IO[bytes]]:
     """Yield a file that takes the place of `path` when the block ends; after an error, `path` stays as it was.
 
     A link stays a link: the file behind it is replaced.
@@ -44,6 +44,7 @@ def write_atomically(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]
     Args:
         path: the file to write.
         durable: wait until the bytes are on the disk before the file is renamed.
+        private: let only the owner read the file, instead of the permissions of any new file.
 
     Raises:
         BadInput: the file cannot be written there, or something other than a file is there.
@@ -57,9 +58,10 @@ def write_atomically(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]
                 sink.flush()
                 if durable:
                     os.fsync(sink.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(name, 0o666 & ~umask)  # noqa: PTH101 (the mode of any new file; mkstemp makes private ones)
+            if not private:
+                umask = os.umask(0)
+                os.umask(umask)
+                os.chmod(name, 0o666 & ~umask)  # noqa: PTH101 (the mode of any new file; mkstemp makes private ones)
             os.replace(name, target)  # noqa: PTH105
         except BaseException:
             with contextlib.suppress(FileNotFoundError):

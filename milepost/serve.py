@@ -31,8 +31,11 @@ VIEW_KEPT_S = 2.0
 def serve(context: WorkspaceContext, host: str, port: int) -> None:
     """Show the dashboard, exchange files from the inboxes, collect, and judge once a day."""
     from dashboard.server import listen, url_of
+    from poc.config.private_files import make_private
 
-    _ = context.workspace  # reports a mistake in it before anything is served
+    note = make_private(context.workspace.root / "var")  # a mistake in the workspace is reported before it is served
+    if note:
+        click.echo(f"milepost: {note}", err=True)
     listener = listen(host, port)
     click.echo(f"Dashboard: {url_of(listener)} (Ctrl-C ends it)")
     sys.exit(serve_until_signal(context, listener))

@@ -151,9 +151,14 @@ def _read_file(
     return lines
 
 
+def open_private(path: str, flags: int) -> int:
+    """Open a file, as an `opener` does; a new one is for its owner only."""
+    return os.open(path, flags, 0o600)
+
+
 def _save_damaged_line(folder: Path, name: str, line: bytes) -> None:
     folder.mkdir(exist_ok=True)
-    with (folder / name).open("wb") as file:
+    with open(folder / name, "wb", opener=open_private) as file:
         file.write(line)
         file.flush()
         os.fsync(file.fileno())  # the spool file is removed later, so its bytes must be on disk here

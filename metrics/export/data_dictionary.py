@@ -117,10 +117,10 @@ def write_beside(store: Path) -> None:
         if path.read_text("utf-8") == text:
             return
     with contextlib.suppress(BadInput):  # the file helps readers; measuring does not need it
-        write_metadata(path)
+        write_metadata(path, private=True)
 
 
-def write_metadata(path: Path) -> None:
-    """Write the metadata to a file, whole or not at all. Raises BadInput."""
-    with write_atomically(path) as sink:
+def write_metadata(path: Path, *, private: bool = False) -> None:
+    """Write the metadata to a file, whole or not at all; `private`: for its owner only. Raises BadInput."""
+    with write_atomically(path, private=private) as sink:
         sink.write(metadata_json().encode())

@@ -43,6 +43,7 @@ class SubjectProcess:
             arguments,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            umask=0o077,  # its files are below `var`, for their owner only
             process_group=0,  # Ctrl-C is for this process; the child ends with its input
         )
         assert self._process.stdin is not None  # noqa: S101 (for the type checker)

@@ -30,7 +30,7 @@ def partner(ctx: click.Context, port: int | None) -> None:
         urls = (urlsplit(settings.endpoint.url or "") for settings in context.workspace.partners.values())
         port = next((url.port for url in urls if url.hostname == "127.0.0.1" and url.port), PARTNER_PORT)
     arguments = [sys.executable, "-m", "poc.practice_partner", "--keep", str(keep), "--port", str(port)]
-    child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 (our own program)
+    child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, umask=0o077)  # noqa: S603 (our own)
     try:
         assert child.stdout is not None  # noqa: S101 (asked for above; tells the type checker)
         if line := child.stdout.readline():

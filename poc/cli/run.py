@@ -31,12 +31,15 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
     from datetime import UTC, datetime
 
     from metrics.events import SpoolRecorder
+    from poc.config.private_files import make_private
     from poc.pipeline.capabilities import resolve_level
     from poc.service.runner import run_inbox
     from poc.transports.inbox import all_inbox_files, unclaimed_files
 
     context: CliContext = ctx.obj
     workspace = context.workspace
+    if note := make_private(workspace.root / "var"):
+        click.echo(f"milepost: {note}", err=True)
     if unclaimed := unclaimed_files(workspace):
         text = f"{len(unclaimed)} file(s) belong to no feed, the first is {unclaimed[0]}"
         click.echo(f"milepost: {text}; see `status`", err=True)

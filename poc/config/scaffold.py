@@ -6,6 +6,7 @@ import os
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from poc.config.private_files import make_private
 from poc.errors import BadInput
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, s
             path = root / place
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
+        make_private(root / "var")
         for key in airlines:
             (root / "var" / "inbox" / key / "flights").mkdir(parents=True, exist_ok=True)
     except OSError as error:

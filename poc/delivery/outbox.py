@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import sqlalchemy as sa
 
+from poc.config.private_files import open_private
 from poc.errors import BadInput, TryLater
 from poc.ledger.schema import PARCEL
 from poc.transports.folder import sync_folder
@@ -156,8 +157,8 @@ class Outbox:
     def _move_bodies_to_file(self) -> None:
         with report_write_errors(self.path):
             if self._file is None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("ab")
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._file = open(self.path, "ab", opener=open_private)  # noqa: SIM115 (an opener; closed below)
                 sync_folder(self.path.parent)
                 self._reserved_bytes = self._file.tell()
             for row in self._added:

@@ -8,6 +8,7 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from poc.config.private_files import open_private
 from poc.errors import BadInput
 from poc.transports.folder import MAX_NAME_BYTES, sync_folder
 from poc.transports.inbox import announcement_path, is_regular_file
@@ -42,7 +43,7 @@ def archive_file(workspace: Workspace, partner: str, feed: str, path: Path, outc
     folder = workspace.processed_folder(partner, feed, FOLDER_BY_OUTCOME[outcome])
     config = workspace.get_feed(partner, feed)[1]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if config.done_file and is_regular_file(announcement := announcement_path(path, config)):
             move(announcement, folder, digest)
         return move(path, folder, digest)
@@ -78,7 +79,7 @@ def copy_and_unlink(path: Path, target: Path, digest: str) -> None:
     copy = target.with_name(COPY_NAME.format(digest=digest[:8]))
     source, version = open_regular(path)
     try:
-        with source, copy.open("wb") as sink:
+        with source, open(copy, "wb", opener=open_private) as sink:
             shutil.copyfileobj(source, sink, 1 << 20)
             sink.flush()
             status = os.fstat(source.fileno())

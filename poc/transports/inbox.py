@@ -120,7 +120,7 @@ def workspace_lock(workspace: Workspace) -> Iterator[None]:
     path = workspace.root / "var" / "run.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise BadInput(f"{error.filename or path}: cannot be created or written: {error.strerror}") from error
     try:
