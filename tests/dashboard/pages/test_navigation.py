@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dashboard.pages.navigation import NAVIGATION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask.testing import FlaskClient
 
 #: Pages that the navigation does not name, and whose part they are.
@@ -25,35 +26,34 @@ INSIDE = (
 OWN_WAY = {"/failures", "/quarantine"}
 
 
-def marked(text: str, how: str) -> list[str]:
+def marked(page: Any, how: str) -> list[str]:
     """The names in the navigation that are marked so."""
-    return re.findall(rf'aria-current="{how}">([^<]+)</a></li>', text.split("</nav>", maxsplit=1)[0])
+    names: list[str] = page.one("nav", aria_label="Pages").texts("a", aria_current=how)
+    return names
 
 
-@pytest.mark.parametrize(("page", "area"), INSIDE)
-def test_the_navigation_marks_the_part_that_a_page_belongs_to(client: FlaskClient, page: str, area: str) -> None:
-    """A page that it does not name is marked as inside of one that it does."""
-    text = client.get(page).text
-    assert marked(text, "true") == [area]
-    assert marked(text, "page") == []
+@pytest.mark.parametrize(("address", "area"), INSIDE)
+def test_a_page_inside_an_area_marks_it_and_leads_back_to_it(
+    client: FlaskClient, parse_html: Callable[[str], Any], address: str, area: str
+) -> None:
+    """A page that the navigation does not name is marked as inside of one that it does, with one way back to that."""
+    page = parse_html(client.get(address).text)
+    assert (marked(page, "true"), marked(page, "page")) == ([area], [])
+    back = {href: text for way in page.all("p", class_="back") for href, text in way.links().items()}
+    there = {label: "/" if label == "Worth it?" else f"/{label.lower()}" for _, label in NAVIGATION}[area]
+    assert back == ({} if address in OWN_WAY else {there: f"‹ {area}"})
 
 
-@pytest.mark.parametrize(("page", "area"), INSIDE)
-def test_there_is_one_way_back(client: FlaskClient, page: str, area: str) -> None:
-    """Under the same name as above, once; pages that stand beside one another have their own links for it."""
-    ways = re.findall(
-        r'<p class="back small"><a href="([^"]+)"><span [^>]+>‹ </span>([^<]+)</a>', client.get(page).text
-    )
-    address = {label: "/" if label == "Worth it?" else f"/{label.lower()}" for _, label in NAVIGATION}[area]
-    assert ways == ([] if page in OWN_WAY else [(address, area)])
-
-
-def test_a_page_of_the_navigation_is_marked_and_leads_nowhere_back(client: FlaskClient) -> None:
-    """Each of the six is the page one is on, and has no way back."""
-    for address, label in (("/", "Worth it?"), ("/milestones", "Milestones"), ("/method", "Method")):
-        text = client.get(address).text
-        assert marked(text, "page") == [label]
-        assert 'class="back' not in text
+@pytest.mark.parametrize(
+    ("address", "label"), [("/", "Worth it?"), ("/milestones", "Milestones"), ("/method", "Method")]
+)
+def test_a_page_of_the_navigation_is_marked_and_leads_nowhere_back(
+    client: FlaskClient, get_html: Callable[[FlaskClient, str], Any], address: str, label: str
+) -> None:
+    """It is the page one is on, and has no way back."""
+    page = get_html(client, address)
+    assert marked(page, "page") == [label]
+    assert not page.all("p", class_="back")
 
 
 def test_an_address_that_is_none_belongs_nowhere(client: FlaskClient) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
+    Values = Callable[[FlaskClient, str], dict[str, Any]]
+    Get = Callable[[FlaskClient, str], Any]
+
 
 @pytest.fixture
 def store(year_app: Flask) -> Path:
@@ -29,66 +31,46 @@ def store(year_app: Flask) -> Path:
     return year_app.config["MILEPOST"].store
 
 
-def heading(text: str) -> str:
-    """What a list says of itself, and how many it counts."""
-    found = re.search(r'data-total="(\d+)">(.*?)</p>', text)
-    assert found
-    return found[2]
-
-
-def test_a_list_says_in_words_what_it_holds(client: FlaskClient, store: Path) -> None:
+def test_a_list_says_in_words_what_it_holds(client: FlaskClient, store: Path, values_of: Values) -> None:
     """The exact number, then everything that the address picks by."""
     with closing(open_reader(store)) as db:
         many = runs.count_runs(db, RunFilter(sides=("service@1",), states=("failed",), partners=("UA", "B6")))
-    said = heading(client.get("/runs?side=service@1&state=failed&partner=ua,b6").text)
-    assert said == f"{many:,} runs: service@1, failed (any way), UA or B6."
+    values = values_of(client, "/runs?side=service@1&state=failed&partner=ua,b6")
+    assert (values["many"], values["said"]) == (many, f"{many:,} runs: service@1, failed (any way), UA or B6")
 
 
-def test_pages_lead_to_older_runs_and_back(client: FlaskClient) -> None:
+def test_pages_lead_to_older_runs_and_back(client: FlaskClient, get_html: Get) -> None:
     """The page after the first leads back to the first, run by run."""
-    first = client.get("/runs?partner=UA").text
-    older = re.search(r'rel="next" href="([^"#]+)', first)
-    assert older
-    second = client.get(older[1].replace("&amp;", "&")).text
-    newer = re.search(r'rel="prev" href="([^"#]+)', second)
-    assert newer
-    again = client.get(newer[1].replace("&amp;", "&")).text
-    listed = [re.findall(r'rowheader"><a href="(/runs/\d+)"', text) for text in (first, second, again)]
+    first = get_html(client, "/runs?partner=UA")
+    second = get_html(client, first.one("a", rel="next")["href"])
+    again = get_html(client, second.one("a", rel="prev")["href"])
+    listed = [list(page.one("table", class_="runs").links()) for page in (first, second, again)]
     assert len(listed[0]) == len(listed[1]) == 50
     assert listed[0] == listed[2]
     assert not set(listed[0]) & set(listed[1])
 
 
-def test_a_reading_leads_to_exactly_the_runs_it_counts(client: FlaskClient) -> None:
+def test_a_reading_leads_to_exactly_the_runs_it_counts(client: FlaskClient, values_of: Values, get_html: Get) -> None:
     """The front page says how many runs a number rests on, and the list of that reading is as long."""
-    assert (
-        '13 weeks · <a href="/runs?counted=M1:busy_time_saved:standard" data-counts>462 runs</a>'
-        in client.get("/").text
-    )
-    said = heading(client.get("/runs?counted=M1:busy_time_saved:standard").text)
-    assert said == "462 runs: counted by M1 for processing time saved, standard faults."
-    sides = [
-        heading(client.get(f"/runs?counted=M1:busy_time_saved:standard&side={side}").text)
-        for side in ("monolith", "service")
-    ]
-    assert sum(int(text.split()[0]) for text in sides) == 462
+    reading = "/runs?counted=M1:busy_time_saved:standard"
+    assert get_html(client, "/").links()[reading] == "462 runs"
+    assert values_of(client, reading)["said"] == "462 runs: counted by M1 for processing time saved, standard faults"
+    assert sum(values_of(client, f"{reading}&side={side}")["many"] for side in ("monolith", "service")) == 462
 
 
-def test_a_reading_keeps_to_the_day_that_is_asked_for(client: FlaskClient) -> None:
+def test_a_reading_keeps_to_the_day_that_is_asked_for(client: FlaskClient, values_of: Values) -> None:
     """As of an earlier day it counts fewer runs, and none later."""
-    text = client.get("/runs?counted=M1:busy_time_saved:standard&as_of=2013-02-10").text
-    assert 0 < int(heading(text).split()[0]) < 462
-    assert "Feb 2013" in text
-    assert "Remove" not in client.get("/runs?as_of=2013-02-10").text
-    assert "Mar 2013" not in text.replace("31 Mar 2013", "")
+    values = values_of(client, "/runs?counted=M1:busy_time_saved:standard&as_of=2013-02-10")
+    assert 0 < values["many"] < 462
+    assert {line.started.split(" ", 1)[1][:8] for line in values["lines"]} <= {"Feb 2013", "Jan 2013"}
+    assert values_of(client, "/runs?as_of=2013-02-10")["held"] == ()
 
 
-def test_the_control_of_a_reading_can_be_asked_for(client: FlaskClient) -> None:
+def test_the_control_of_a_reading_can_be_asked_for(client: FlaskClient, values_of: Values) -> None:
     """What stands beside a number as "was" has its own list, of the monolith alone."""
-    text = client.get("/runs?counted=M1:failed_first:standard:control").text
-    assert ", of the control" in heading(text)
-    assert "<span>monolith<" in text
-    assert "<span>service@1<" not in text
+    values = values_of(client, "/runs?counted=M1:failed_first:standard:control")
+    assert ", of the control" in values["said"]
+    assert {line.side for line in values["lines"]} == {"monolith"}
 
 
 @pytest.mark.parametrize(
@@ -96,12 +78,11 @@ def test_the_control_of_a_reading_can_be_asked_for(client: FlaskClient) -> None:
     ["colour=red", "side=x", "state=broken", "range=long", "after=there", "before=..", "counted=M9:x:y", "counted=M1",
      "counted=M1:busy_time_saved:standard:all", "fingerprint=zz", "attempt=9", "from=x"],
 )  # fmt: skip
-def test_what_an_address_cannot_mean_is_pointed_out(client: FlaskClient, query: str) -> None:
+def test_what_an_address_cannot_mean_is_pointed_out(client: FlaskClient, values_of: Values, query: str) -> None:
     """A visible notice and all other runs; never an error."""
-    answer = client.get(f"/runs?{query}")
-    assert answer.status_code == 200
-    assert answer.text.count('class="notice small"') == 1
-    assert heading(answer.text).endswith("runs, all there are.")
+    values = values_of(client, f"/runs?{query}")
+    assert len(values["notices"]) == 1
+    assert values["said"].endswith("runs, all there are")
 
 
 @pytest.mark.parametrize("query", ["colour=red", "state=broken", "from=x"])
@@ -111,24 +92,33 @@ def test_data_is_refused_where_the_address_is_not_understood(client: FlaskClient
         assert client.get(f"{path}?{query}").status_code == 400 or (path[1] == "q" and query == "state=broken")
 
 
-def test_the_grid_has_the_last_runs_of_the_sides_that_are_asked_for(client: FlaskClient, store: Path) -> None:
+def test_the_grid_has_the_last_runs_of_the_sides_that_are_asked_for(
+    client: FlaskClient, store: Path, values_of: Values, get_html: Get
+) -> None:
     """Twenty cells a feed, the oldest first, each a link with a name that says how it ended and when."""
-    text = client.get("/runs?side=monolith&faults=standard").text
+    address = "/runs?side=monolith&faults=standard"
     with closing(open_reader(store)) as db:
         rows = run_grid.latest_runs(db, ("monolith",), ("standard",), 20)
-    cells = re.findall(r'<a class="mark is-(\w+)" href="/runs/(\d+)"[^>]* aria-label="(\w+[^"]*)"', text)
-    assert [int(number) for _, number, _ in cells] == [cell.id for row in rows for cell in row.runs]
-    assert [look for look, *_ in cells] == [cell.outcome for row in rows for cell in row.runs]
-    assert all(re.fullmatch(r"[A-Z][a-z ]+, \d+ \w{3} 2013 \d\d:\d\d, .+", label) for *_, label in cells)
-    assert "the newest last: monolith, standard faults." in text
+    grid = values_of(client, address)["grid"]
+    assert grid.about == "monolith, standard faults"
+    marks = [mark for row in grid.rows for mark in row.marks]
+    assert [(mark.id, mark.css_class) for mark in marks] == [
+        (cell.id, f"is-{cell.outcome}") for row in rows for cell in row.runs
+    ]
+    assert marks[-1].label.startswith("Done, 26 Dec 2013 05:00, ")
+    links = get_html(client, address).one("table", class_="grid").all("a")
+    assert [(link["href"], link["aria-label"]) for link in links] == [
+        (f"/runs/{mark.id}", mark.label) for mark in marks
+    ]
 
 
-def test_the_grid_stands_only_where_its_filters_act(client: FlaskClient) -> None:
+def test_the_grid_stands_only_where_its_filters_act(client: FlaskClient, values_of: Values) -> None:
     """A list of failures, of a reading or further down is no matter of sides and feeds."""
     for query in ("state=failed", "counted=M1:busy_time_saved:standard", "after=2013-03-01.0.0"):
-        assert 'class="grid"' not in client.get(f"/runs?{query}").text
-    text = client.get("/runs?partner=ua").text
-    assert re.findall(r'<tr><th scope="row"><span class="name">([^<]+)<', text) == ["UA/flights"]
+        assert values_of(client, f"/runs?{query}")["grid"] is None
+    assert [(row.partner, row.feed) for row in values_of(client, "/runs?partner=ua")["grid"].rows] == [
+        ("UA", "flights")
+    ]
 
 
 def test_a_form_makes_a_short_address(client: FlaskClient) -> None:
@@ -138,20 +128,23 @@ def test_a_form_makes_a_short_address(client: FlaskClient) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/runs?as_of=2013-06-30&state=failed&range=90d")
 
 
-def test_what_the_form_cannot_set_can_be_taken_away(client: FlaskClient) -> None:
+def test_what_the_form_cannot_set_can_be_taken_away(client: FlaskClient, get_html: Get) -> None:
     """A reading or a stretch of days stands above the list, with the address of the list without it."""
-    text = client.get("/runs?counted=M1:busy_time_saved:standard&from=2013-02-01&to=2013-02-28&side=service").text
-    assert "1 to 28 Feb 2013 <a href" in text
-    assert 'href="/runs?side=service&amp;from=2013-02-01&amp;to=2013-02-28"' in text
-    assert '<input type="hidden" name="from" value="2013-02-01">' in text
+    days = "from=2013-02-01&to=2013-02-28"
+    page = get_html(client, f"/runs?counted=M1:busy_time_saved:standard&{days}&side=service")
+    assert page.one("ul", class_="held").links() == {
+        f"/runs?side=service&{days}": "Remove “counted by M1 for processing time saved, standard faults”",
+        "/runs?side=service&counted=M1:busy_time_saved:standard": "Remove “1 to 28 Feb 2013”",
+    }
+    assert page.one("input", type="hidden", name="from")["value"] == "2013-02-01"
 
 
-def test_an_empty_list_is_said_in_words(client: FlaskClient) -> None:
+def test_an_empty_list_is_said_in_words(client: FlaskClient, get_html: Get) -> None:
     """A partner that nothing has lists nothing, and the page says both."""
-    text = client.get("/runs?partner=nobody").text
-    assert "0 runs: nobody." in text
-    assert "No run here has “partner=nobody”" in text
-    assert "No run matches the filter." in text
+    page = get_html(client, "/runs?partner=nobody")
+    assert page.one("p", data_total="0").text == "0 runs: nobody."
+    assert "No run here has “partner=nobody”" in page.one("p", class_="notice").text
+    assert page.one("p", class_="empty").text == "No run matches the filter. All runs"
 
 
 def test_the_file_holds_the_whole_list(client: FlaskClient, store: Path) -> None:
@@ -183,9 +176,10 @@ def test_a_long_list_is_cut_and_says_so(
     assert "The newest 30 runs; filter the list to get others." in client.get("/runs?partner=UA").text
 
 
-@pytest.mark.parametrize("path", ["/runs", "/failures", "/quarantine", "/runs/1"])
-def test_the_main_navigation_marks_runs(client: FlaskClient, path: str) -> None:
-    """All pages of the area count as Runs, and their own navigation says which one this is."""
-    text = client.get(path).text
-    assert re.search(r'<a href="/runs" aria-current="(page|true)">Runs</a>', text)
-    assert text.count("aria-current=") >= 2
+@pytest.mark.parametrize(
+    ("path", "inside"),
+    [("/runs", "Runs"), ("/failures", "Failures"), ("/quarantine", "Quarantine"), ("/runs/1", "Runs")],
+)
+def test_the_navigation_inside_runs_marks_the_page(client: FlaskClient, get_html: Get, path: str, inside: str) -> None:
+    """All pages of the area have their own navigation, which says which one this is."""
+    assert get_html(client, path).one("nav", class_="inside").texts("a", aria_current=True) == [inside]
