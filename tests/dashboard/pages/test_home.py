@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,6 +24,9 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from flask.testing import FlaskClient
+
+    Values = Callable[[FlaskClient, str], dict[str, Any]]
+    Get = Callable[[FlaskClient, str], Any]
 
 
 @pytest.fixture(scope="module")
@@ -69,54 +70,49 @@ def test_the_chart_of_partners_counts_those_unclear_too(ranges: MilestoneGains) 
     assert chart.title == "Less time with 2 of 5 partners, more with 2, unclear with 1"
 
 
-def test_the_front_page_says_how_many_partners_gain_and_leads_there(client: FlaskClient) -> None:
+def test_the_front_page_says_how_many_partners_gain_and_leads_there(client: FlaskClient, get_html: Get) -> None:
     """The number of partners with less time stands under the answer, with the way to each of them."""
-    text = client.get("/").text
-    assert 'Less time with 4 of 4 partners. <a href="/milestones/M1#partners">Gain by partner</a>' in text
-    assert 'id="partners"' in client.get("/milestones/M1").text
+    line = get_html(client, "/").one("p", class_="split")
+    assert line.text == "Less time with 4 of 4 partners. Gain by partner"
+    assert line.links() == {"/milestones/M1#partners": "Gain by partner"}
+    assert get_html(client, "/milestones/M1").one("h2", id="partners")
 
 
 def test_an_answer_without_gains_by_partner_has_no_such_line(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path]
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values
 ) -> None:
     """Six weeks are too few for anybody's range: nothing is counted, rather than 0 of 0."""
-    assert "Gain by partner" not in app_on(made_up(weeks=6)).test_client().get("/").text
+    assert values_of(app_on(made_up(weeks=6)).test_client(), "/")["page"].partners == ""
 
 
-def test_the_narrowest_week_is_named_and_leads_to_its_runs(client: FlaskClient) -> None:
+def test_the_narrowest_week_is_named_and_leads_to_its_runs(
+    client: FlaskClient, values_of: Values, get_html: Get
+) -> None:
     """Below the chart stands where the least was saved; the link lists that week's runs, with no key left out."""
-    found = re.search(r'Least saved from .*?<a href="([^"]+)">Runs of these days</a>', client.get("/").text)
-    assert found
-    address = html.unescape(found[1])
-    assert address.startswith("/runs?side=monolith,service@1&faults=standard&from=2013-")
-    page = client.get(address).text
-    assert "was left out" not in page
-    assert re.search(r"\b[1-9]\d* runs", page)
+    (address,) = get_html(client, "/").links("Runs of these days")
+    assert address == "/runs?side=monolith,service@1&faults=standard&from=2013-01-28&to=2013-02-03"
+    values = values_of(client, address)
+    assert values["notices"] == ()
+    assert values["many"] > 0
 
 
 def test_short_times_are_in_milliseconds_everywhere_but_in_the_data(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path]
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], client: FlaskClient, values_of: Values
 ) -> None:
     """Chart, hover and table have one unit with three figures; CSV and JSON stay in seconds under the same names."""
-    text, rows, body = _busy(app_on(made_up(cost=0.38)).test_client())
-    assert "in seconds, by week" in text
-    assert '<th scope="col" class="num">Service, s</th>' in text
     quick = app_on(_quick(made_up())).test_client()
-    text, rows, body = _busy(quick)
-    assert "in milliseconds, by week" in text
-    assert '<th scope="col" class="num">Service, ms</th>' in text
+    for pages, words, unit in ((client, "in seconds, by week", "s"), (quick, "in milliseconds, by week", "ms")):
+        chart = values_of(pages, "/")["charts"][0]
+        assert words in chart.what
+        assert f"Service, {unit}" in [column.heading for column in chart.columns]
+    body = quick.get("/charts/busy.json").json
     assert body["columns"]["subject_s"] == "Service, s"
-    seconds = float(rows[0]["subject_s"])
+    seconds = float(next(csv.DictReader(io.StringIO(quick.get("/charts/busy.csv").text)))["subject_s"])
     assert seconds < 0.1
     line = next(trace for trace in body["figure"]["data"] if trace["meta"] == "service")
     assert line["y"][0] == pytest.approx(seconds * 1000, rel=1e-3)
     assert line["hovertemplate"] == "%{y:,.1f} ms"
-    assert f'<td class="num">{seconds * 1000:.1f}</td>' in text
-
-
-def _busy(client: FlaskClient) -> tuple[str, list[dict[str, str]], dict]:
-    rows = list(csv.DictReader(io.StringIO(client.get("/charts/busy.csv").text)))
-    return client.get("/").text, rows, client.get("/charts/busy.json").json
+    assert f"{seconds * 1000:.1f}" in chart.cells[0]
 
 
 def _quick(store: Path) -> Path:
@@ -130,27 +126,31 @@ def _quick(store: Path) -> Path:
     return store
 
 
-def test_the_key_names_one_target_or_just_says_target(client: FlaskClient, moved: FlaskClient) -> None:
+def test_the_key_names_one_target_or_just_says_target(
+    client: FlaskClient, moved: FlaskClient, values_of: Values
+) -> None:
     """Nobody reads "target: target"."""
-    assert "</svg>target: 30% less</li>" in client.get("/").text
-    text = moved.get("/").text
-    assert "</svg>target</li>" in text
-    assert "target: target" not in text
+    keys = [dict(values_of(pages, "/")["charts"][0].key)["target"] for pages in (client, moved)]
+    assert keys == ["target: 30% less", "target"]
 
 
-def test_a_series_is_named_once_where_measuring_is_explained(client: FlaskClient) -> None:
+def test_a_series_is_named_once_where_measuring_is_explained(
+    client: FlaskClient, values_of: Values, get_html: Get
+) -> None:
     """Each series stands with its faults under "How we measure", and nowhere above it."""
-    text = client.get("/").text
-    above, below = text.split('id="how"')
-    assert "series" not in above
-    for series, faults in (("5e1f00d2b7c9", "under standard faults"), ("0a1b2c3d4e5f", "without faults")):
-        assert below.count(f"{series}: {faults}") == 1
+    assert values_of(client, "/")["page"].series == (
+        "5e1f00d2b7c9: under standard faults", "0a1b2c3d4e5f: without faults",
+    )  # fmt: skip
+    *above, below = get_html(client, "/").texts("section")
+    assert below.startswith("How we measure")
+    assert below.count("5e1f00d2b7c9") == 1
+    assert not [text for text in above if "series" in text]
 
 
-def test_the_printed_page_is_led_to_from_the_answer(client: FlaskClient) -> None:
+def test_the_printed_page_is_led_to_from_the_answer(client: FlaskClient, get_html: Get) -> None:
     """Beside the status, not at the foot; the day that is looked at is kept."""
-    hero = client.get("/?as_of=2013-03-03").text.split("</section>")[0]
-    assert '<a href="/report?as_of=2013-03-03">Print</a>' in hero
+    hero = get_html(client, "/?as_of=2013-03-03").one("section", class_="hero")
+    assert hero.links("Print") == {"/report?as_of=2013-03-03": "Print"}
 
 
 @pytest.mark.parametrize(

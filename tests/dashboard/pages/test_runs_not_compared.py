@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import html
-import re
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flask import Flask
+    from flask.testing import FlaskClient
 
 PLAN = """
 schema = 1
@@ -55,7 +54,9 @@ def run(system: str, day: int, number: int, feed: str = "flights", delivered: in
 
 
 @pytest.fixture
-def texts(tmp_path: Path, app_on: Callable[..., Flask]) -> Callable[..., dict[str, str]]:
+def texts(
+    tmp_path: Path, app_on: Callable[..., Flask], get_html: Callable[[FlaskClient, str], Any]
+) -> Callable[..., dict[str, str]]:
     """The words of `/` and `/report` on some live runs."""
     plan = tmp_path / "milestones.toml"
     plan.write_text(PLAN, encoding="utf-8")
@@ -67,7 +68,7 @@ def texts(tmp_path: Path, app_on: Callable[..., Flask]) -> Callable[..., dict[st
             insert_events(db, [("run", one) for one in runs])
         db.close()
         client = app_on(store, milestones=plan, clock="live", today=lambda: TODAY).test_client()
-        return {path: plain(client.get(path).text) for path in ("/", "/report")}
+        return {path: get_html(client, path).text for path in ("/", "/report")}
 
     return make
 
@@ -75,12 +76,6 @@ def texts(tmp_path: Path, app_on: Callable[..., Flask]) -> Callable[..., dict[st
 def failed(one: RunEvent) -> RunEvent:
     """The same run, ended by a partner that answered 503."""
     return replace(one, outcome="failed", error_type="http-503", error="answered 503", rows={"in": 100, "failed": 100})
-
-
-def plain(text: str) -> str:
-    """A page's words, tags and line breaks left out."""
-    body = re.sub(r"<(script|head).*?</\1>", "", text, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", "", body)))
 
 
 SERVICE = [run("service", 3, number) for number in range(3)]
