@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import click
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from flask.testing import FlaskClient
+
+    Get = Callable[[FlaskClient, str], Any]
 
 #: One address for each page; the detail pages of `PLAN_PAGES` and `RUN_PAGES` exist in every state with runs.
 PLAN_PAGES = ("/milestones", "/milestones/M1", "/decisions", "/method")
@@ -143,21 +144,24 @@ def address(page: str, state: State) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_in_every_state(state: State, page: str) -> None:
+def test_every_page_in_every_state(state: State, get_html: Get, page: str) -> None:
     """A page answers with its heading, names existing commands, escapes what it shows, and links only to itself."""
-    response = state.client.get(address(page, state))
-    text = response.text
-    assert response.status_code == 200, text
-    headings = re.findall(r"<h1[^>]*>(.*?)</h1>", text)
-    assert len(headings) == 1
-    assert headings[0].startswith((HEADINGS if state.has_runs else HEADINGS_WITHOUT_RUNS)[page])
-    assert "Traceback" not in text
-    assert "<script>alert" not in text
-    assert not [url for url in re.findall(r'(?:href|src)="([^"]*)"', text) if not url.startswith(("/", "#", "?"))]
-    for words in re.findall(r"<code>milepost ([a-z ]+)", text):
-        assert_is_command(words.split())
+    shown = get_html(state.client, address(page, state))
+    heading = (HEADINGS if state.has_runs else HEADINGS_WITHOUT_RUNS)[page]
+    assert shown.one("h1").text.startswith(heading)
+    assert "Traceback" not in shown.text
+    assert not [script.source for script in shown.all("script") if script.source.startswith("alert")]
+    assert [url for url in urls_of(shown) if not url.startswith(("/", "#", "?"))] == []
+    for command in shown.texts("code"):
+        if command.startswith("milepost "):
+            assert_is_command(command.split()[1:])
     if not state.has_runs and page in RUN_PAGES:
-        assert "The page Milestones shows the plan." in text
+        assert "The page Milestones shows the plan." in shown.text
+
+
+def urls_of(page: Any) -> list[str]:
+    """Every address on a page: of links, style sheets, scripts and pictures."""
+    return [part[name] for name in ("href", "src") for part in page.all(**{name: True})]
 
 
 def test_the_last_days_reach_no_further_back_than_the_calendar(states: Callable[[str], State]) -> None:
@@ -167,18 +171,18 @@ def test_the_last_days_reach_no_further_back_than_the_calendar(states: Callable[
     assert client.get("/runs?range=99999d").status_code == 200
 
 
-def test_without_runs_a_page_says_how_to_get_one(states: Callable[[str], State]) -> None:
+def test_without_runs_a_page_says_how_to_get_one(states: Callable[[str], State], get_html: Get) -> None:
     """By the workspace's clock: with a file in an inbox, by a measurement, or by waiting for the run in progress."""
-    texts = {
-        name: states(name).client.get("/").text for name in ("no store", "no store, live", "first run in progress")
-    }
-    assert "milepost metrics measure" in texts["no store"]
-    assert "Put a file into var/inbox/PARTNER/FEED/" in texts["no store, live"]
-    assert "milepost validate\nmilepost partner" in texts["no store, live"]
-    assert "No run has ended yet" in texts["first run in progress"]
-    notice = states("empty store").client.get("/decisions").text
-    assert re.search(r'class="notice small" role="status">No runs yet on M1', notice)
-    assert "<code>milepost metrics measure</code>" in notice
+    replay, live, begun = (
+        get_html(states(name).client, "/") for name in ("no store", "no store, live", "first run in progress")
+    )
+    assert replay.one("pre").text == "milepost metrics measure"
+    assert "Put a file into var/inbox/PARTNER/FEED/" in live.text
+    assert live.one("pre").text == "milepost validate milepost partner"
+    assert "No run has ended yet" in begun.text
+    notice = get_html(states("empty store").client, "/decisions").one("p", class_="notice", role="status")
+    assert notice.text.startswith("No runs yet on M1. ")
+    assert notice.one("code").text == "milepost metrics measure"
 
 
 def assert_is_command(words: list[str]) -> None:
@@ -247,14 +251,11 @@ def test_a_day_without_data_gets_a_notice(states: Callable[[str], State], page: 
         assert "“as_of=2013-02-01” was left out." in states("no store").client.get(f"{page}?as_of=2013-02-01").text
 
 
-def test_every_link_answers(states: Callable[[str], State]) -> None:
+def test_every_link_answers(states: Callable[[str], State], get_html: Get) -> None:
     """Each address on each page of the year answers with 200."""
     state = states("year")
-    links = {
-        href.replace("&amp;", "&")
-        for page in PAGES
-        for href in re.findall(r'(?:href|src)="(/[^"#]*)', state.client.get(address(page, state)).text)
-    }
+    pages = [get_html(state.client, address(page, state)) for page in PAGES]
+    links = {url.partition("#")[0] for page in pages for url in urls_of(page) if url.startswith("/")}
     answers = {href: state.client.get(href, buffered=True).status_code for href in links}
     assert {href: status for href, status in answers.items() if status != 200} == {}
 
