@@ -101,12 +101,13 @@ def _judged(milestone: Milestone, target: Target, reading: Reading | None, as_of
         return ("met" if reaches_target(target, reading.estimate) else "not_met"), "everything was counted"
     if reading.low is None or reading.high is None:
         return "insufficient", "no range can be given yet"
+    assumption = f"; {reading.note}" if reading.note else ""
     reached = {reaches_target(target, reading.low), reaches_target(target, reading.high)}
     if len(reached) == 2:
-        return "inconclusive", "the target lies inside the likely range"
+        return "inconclusive", f"the target lies inside the likely range{assumption}"
     if reached == {True}:
-        return "met", "the whole likely range reaches the target"
-    return "not_met", "the whole likely range falls short of the target"
+        return "met", f"the whole likely range reaches the target{assumption}"
+    return "not_met", f"the whole likely range falls short of the target{assumption}"
 
 
 def _lacking(milestone: Milestone, reading: Reading, as_of: date) -> tuple[str, str] | None:

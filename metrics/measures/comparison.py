@@ -13,15 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metrics.measures.failure_rates import failure_rate
-from metrics.measures.reading import (
-    Reading,
-    blank_reading,
-    grade,
-    missing_blocks,
-    sum_known,
-    why_no_number,
-    why_not_counted,
-)
+from metrics.measures.missing import NONE_DUE, missing_blocks, why_no_answers, why_no_time, why_not_counted
+from metrics.measures.reading import Reading, blank_reading, grade, noise_note, sum_known
 from metrics.measures.window import Window, load_window
 from metrics.stats import confidence, cost_index
 
@@ -71,7 +64,7 @@ def compute_busy_time_saved(window: Window) -> Reading:
     cells = window.paired if paired else window.unpaired
     index = cost_index.cost_index(*cells, window.weights, paired=paired)
     if index is None:
-        return replace(blank, missing=why_no_number(window))
+        return replace(blank, missing=why_no_time(window))
     if not cells[0].held.any():
         text = f"{window.question.subject} delivered none of the {np.nansum(window.subject['due']):,.0f} records due"
         return replace(blank, missing=f"{text}, so a record of it has no cost")
@@ -95,7 +88,7 @@ def compute_busy_time_saved(window: Window) -> Reading:
         return reading
     wide = confidence.block_range(index.z, window.question.alpha, window.question.bound, index.z_control)
     # forecasts use the noise before there are enough blocks for a verdict
-    reading = replace(reading, scale="log_ratio", spread=wide.spread)
+    reading = replace(reading, scale="log_ratio", spread=wide.spread, note=noise_note(window, wide))
     if reading.missing:
         return reading
     low, high, ci_low, ci_high = (
@@ -140,7 +133,7 @@ def compute_answers_equal(window: Window) -> Reading:
     blank = blank_reading(window, "answers_equal", n_of="records compared")
     compared = sum(n for _, n, _ in window.answers)
     if not compared:
-        return replace(blank, missing=why_not_counted(window, why_no_number(window)))
+        return replace(blank, missing=why_no_answers(window))
     blocks = len({end for end, _, _ in window.answers})
     return replace(
         blank,
@@ -156,8 +149,10 @@ def compute_census(window: Window, measure: str, column: str) -> Reading:
     """Compute a census of the subject's records: the sum of a column over all rounds; `n` are the records due."""
     blank = blank_reading(window, measure, column, "due", n_of="records due")
     amount, due = sum_known(window.subject[column]), sum_known(window.subject["due"])
-    if amount is None or not due:
-        return replace(blank, missing=why_not_counted(window, why_no_number(window)))
+    if amount is None or due is None:
+        return replace(blank, missing=why_not_counted(window))
+    if not due:
+        return replace(blank, missing=NONE_DUE)
     blocks = int((~np.isnan(window.subject[column])).any(axis=0).sum())
     return replace(
         blank, estimate=amount, n=int(due), blocks=blocks, grade=grade(window), missing=missing_blocks(window, blocks)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.measures.reading import NOT_COUNTED, Reading, blank_reading, grade, missing_blocks, why_no_number
+from metrics.measures.missing import NOT_COUNTED, missing_blocks, why_not_recorded
+from metrics.measures.reading import Reading, blank_reading, grade, noise_note
 from metrics.stats import confidence, cost_index
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def delay(window: Window, measure: str, column: str, quantile: float) -> Reading
     if not counted.any():
         if np.nansum(exchanges - failed) > 0:
             return replace(blank, missing=NOT_COUNTED if window.question.mode == "replay" else NO_DELAY)
-        return replace(blank, missing=why_no_number(window))
+        return replace(blank, missing=why_not_recorded(window))
     n = float(np.nansum(exchanges))
     never = float(np.nansum(failed)) / n
     if never > 1 - quantile + 1e-12:
@@ -55,7 +56,7 @@ def calls_per_1000_records(window: Window) -> Reading:
     calls, held = (np.where(unknown, 0.0, window.subject[name]).sum(axis=0) for name in ("calls", "held"))
     counted = ~unknown.all(axis=0)
     if not counted.any():
-        return replace(blank, missing=why_no_number(window))
+        return replace(blank, missing=why_not_recorded(window))
     if not held.sum():
         return replace(blank, missing=NOTHING_HELD)
     z = 1000 * cost_index.ratio_of_sums(calls[counted], held[counted])
@@ -71,7 +72,7 @@ def operator_touches(window: Window) -> Reading:
     )
     counted = exchanges > 0
     if not counted.any():
-        return replace(blank, missing=why_no_number(window))
+        return replace(blank, missing=why_not_recorded(window))
     touches, n = touches[counted], float(exchanges.sum())
     z = 1000 * cost_index.ratio_of_sums(touches, exchanges[counted])
     # a quiet period does not prove that it stays quiet: the noise is at least that of so few touches plus one, where
@@ -88,7 +89,7 @@ def peak_memory(window: Window) -> Reading:
     peaks = window.subject["peak_rss_bytes"]
     known = ~np.isnan(peaks)
     if not known.any():
-        return replace(blank, missing=NO_MEMORY if window.subject_blocks() else why_no_number(window))
+        return replace(blank, missing=NO_MEMORY if window.subject_blocks() else why_not_recorded(window))
     blocks = int(known.any(axis=0).sum())
     return replace(
         blank,
@@ -106,9 +107,9 @@ def _mean_over_blocks(window: Window, blank: Reading, z: Floats, least_se: float
     reading = replace(blank, estimate=mean, blocks=z.size, grade=grade(window), missing=missing_blocks(window, z.size))
     if z.size < 2:
         return reading
-    wide = confidence.block_range(z, window.question.alpha, window.question.bound, least_se=least_se)
+    wide = confidence.block_range(z, window.question.alpha, window.question.bound, least_se=least_se, scale=abs(mean))
     # forecasts use the noise before there are enough blocks for a verdict
-    reading = replace(reading, scale="plain", spread=wide.spread)
+    reading = replace(reading, scale="plain", spread=wide.spread, note=noise_note(window, wide))
     if reading.missing:
         return reading
     floor = min(mean, 0.0)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.measures.reading import Reading, blank_reading, grade, missing_blocks, why_no_number
+from metrics.measures.missing import missing_blocks, why_no_difference, why_not_recorded
+from metrics.measures.reading import Reading, blank_reading, grade
 from metrics.stats import confidence, proportions
 from metrics.stats.quantiles import NORMAL_95
 
@@ -30,7 +31,7 @@ def failure_rate(window: Window, measure: str, column: str) -> Reading:
     blank = blank_reading(window, measure, column, "exchanges", "rounds", n_of="exchanges")
     clustered = clusters(window.subject, column)
     if clustered is None:
-        return replace(blank, missing=why_no_number(window))
+        return replace(blank, missing=why_not_recorded(window))
     return rate_of_clusters(window, blank, clustered, clustered[1].size)
 
 
@@ -88,7 +89,7 @@ def failure_rate_difference(window: Window, measure: str, column: str) -> Readin
         clusters({**side, column: np.where(unshared, np.nan, side[column])}, column) for side in (control, subject)
     )
     if of_control is None or of_subject is None:
-        return replace(blank, missing=why_no_number(window))
+        return replace(blank, missing=why_no_difference(window))
     (x1, n1), (x2, n2) = (
         (float(counts.sum()), float(counted.sum())) for counts, counted, _ in (of_control, of_subject)
     )

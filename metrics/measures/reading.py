@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.day_text import day_text
-from metrics.events import parse_subject
-from metrics.question import block_days, block_word
+from metrics.question import block_word
+from metrics.stats.confidence import LEAST_NOISE
 from metrics.store.series import METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from numpy.typing import NDArray
 
     from metrics.measures.window import Window
+    from metrics.stats.confidence import BlockRange
 
     Floats = NDArray[np.float64]
-
-#: Why an older measurement has no number.
-NOT_COUNTED = "it was measured by a release that did not count this; `milepost metrics measure` measures it again"
-
-#: Why production has no number.
-NOT_SEEN_LIVE = "live runs do not show what the partner holds; `milepost metrics measure` counts it in a replay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +51,7 @@ class Reading:
     scale: str | None = None  #: of the range: "log_ratio", "plain" or "wilson"; None: no range over blocks
     spread: float | None = None  #: noise of one block on that scale, AR(1) corrected: standard error x root of blocks
     effect: float | None = None  #: design effect of a rate
+    note: str = ""  #: what was assumed for the range, in words; "" where nothing was
     beside: Mapping[str, float] = field(default_factory=dict)  #: other summaries of the same data, by name
 
 
@@ -107,46 +102,9 @@ def grade(window: Window, *, paired: bool = True) -> str:
     return "A" if (window.same_inputs | ~shared).all() else "C"
 
 
-def missing_blocks(window: Window, blocks: int) -> str:
-    """Return how many blocks are missing and about when they could be complete; empty where there are enough."""
-    question = window.question
-    if blocks >= question.min_blocks:
+def noise_note(window: Window, wide: BlockRange) -> str:
+    """Return that the range assumes more noise than was seen; empty where what was seen decides the range."""
+    if not wide.assumed:
         return ""
-    word = block_word(question.mode)
-    last = date.fromisoformat(window.blocks[-1][1]) if window.blocks else question.start
-    enough = last + timedelta(days=block_days(question.mode) * (question.min_blocks - blocks))
-    return f"{blocks} of {question.min_blocks} {word}s; enough around {day_text(enough)} at this rate"
-
-
-def why_no_number(window: Window) -> str:
-    """Return why there is no number at all, and which command produces one."""
-    question = window.question
-    since = f"since {day_text(question.start)}"
-    if question.mode == "replay":
-        faults = {"none": " without faults", "standard": " under the standard faults"}.get(question.faults, "")
-        command = (
-            f"milepost metrics measure --subjects {question.control},{question.subject} --faults {question.faults}"
-        )
-        return f"{question.subject} has not been measured{faults} {since}; `{command}` does it"
-    if not window.subject_blocks():
-        level = parse_subject(question.subject)[1]
-        command = f"milepost run --level {level}" if level else "milepost metrics record"
-        return f"{question.subject} has not run in production {since}; `{command}`, then `milepost metrics collect`"
-    if not window.history_blocks:
-        control = f"the {question.control}" if question.control == "monolith" else question.control
-        return (
-            f"nothing is known of {control} to compare it with; `milepost metrics record` measures it, "
-            "`milepost metrics import` reads a log of it"
-        )
-    has_subject, has_control = (bool(side.known.any()) for side in window.unpaired)
-    if has_subject and has_control:
-        return f"{question.subject} and {question.control} have no feed and size of file in common"
-    side = question.control if has_subject else question.subject
-    return f"how many records {side} delivered is not known, so nothing is compared"
-
-
-def why_not_counted(window: Window, otherwise: str) -> str:
-    """Return why a count at the partner is missing: production cannot see the partner's store; else `otherwise`."""
-    if window.question.mode == "live" and window.subject_blocks():
-        return NOT_SEEN_LIVE
-    return otherwise
+    word = block_word(window.question.mode)
+    return f"the {word}s hardly vary, so the range assumes a noise of {LEAST_NOISE:.0%} in each {word}"

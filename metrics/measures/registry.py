@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.measures import comparison, effort, failure_rates, resilience
 from metrics.measures.window import Window, load_window
+from metrics.stats.confidence import LEAST_NOISE
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -93,14 +94,16 @@ def parse_measures(text: str) -> dict[str, Measure]:
     measures = {}
     for name, keys in data["measures"].items():
         values: dict[str, Any] = {key: _fill(value) for key, value in keys.items()}
-        values |= {"range_text": data["ranges"][values["range"]], "compute": COMPUTE[name]}
+        values |= {"range_text": _fill(data["ranges"][values["range"]]), "compute": COMPUTE[name]}
         measures[name] = Measure(name=name, **values)
     return measures
 
 
 def _fill(value: str | float) -> str | float:
     """Replace the placeholders of a text by the numbers of the code."""
-    return value.format(min_outages=resilience.MIN_OUTAGES) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return value.format(min_outages=resilience.MIN_OUTAGES, least_noise=f"{LEAST_NOISE:.0%}")
 
 
 class _LazyMeasures(Mapping[str, Measure]):

@@ -14,16 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metrics.measures.failure_rates import clusters, rate_of_clusters
-from metrics.measures.reading import (
-    NOT_COUNTED,
-    NOT_SEEN_LIVE,
-    Reading,
-    blank_reading,
-    grade,
-    missing_blocks,
-    sum_known,
-    why_no_number,
-)
+from metrics.measures.missing import NONE_DUE, missing_blocks, why_not_counted
+from metrics.measures.reading import Reading, blank_reading, grade, sum_known
 from metrics.stats.quantiles import t_quantile
 
 if TYPE_CHECKING:
@@ -45,7 +37,7 @@ def good_rows_delivered(window: Window) -> Reading:
     blank = blank_reading(window, "good_rows_delivered", *names, n_of="good rows due beside broken ones")
     blocks = _counted_blocks(window, "broken")
     if not blocks:
-        return _without_count(window, blank)
+        return replace(blank, missing=why_not_counted(window))
     due, held = sum_known(window.subject["broken_due"]), sum_known(window.subject["broken_held"])
     if not due or held is None:
         return replace(blank, missing=NO_BROKEN_ROWS)
@@ -64,8 +56,10 @@ def false_rejects(window: Window) -> Reading:
     blank = blank_reading(window, "false_rejects", "broken", "good_aside", "due", n_of="good rows due")
     blocks = _counted_blocks(window, "good_aside")
     quarantined, due = sum_known(window.subject["good_aside"]), sum_known(window.subject["due"])
-    if not blocks or quarantined is None or not due:
-        return _without_count(window, blank)
+    if not blocks or quarantined is None or due is None:
+        return replace(blank, missing=why_not_counted(window))
+    if not due:
+        return replace(blank, missing=NONE_DUE)
     # a subject that met no broken row has not shown that it can tell good rows from broken ones
     missing = missing_blocks(window, blocks) if sum_known(window.subject["broken"]) else NO_BROKEN_ROWS
     return replace(blank, estimate=quarantined, n=int(due), blocks=blocks, grade=grade(window), missing=missing)
@@ -80,7 +74,7 @@ def recovered_unattended(window: Window) -> Reading:
     blank = blank_reading(window, "recovered_unattended", *names, n_of="exchanges with a transient fault")
     blocks = _counted_blocks(window, "passing")
     if not blocks:
-        return _without_count(window, blank)
+        return replace(blank, missing=why_not_counted(window))
     clustered = clusters(window.subject, "recovered", of="passing")
     return (
         replace(blank, missing=NO_FAILURES) if clustered is None else rate_of_clusters(window, blank, clustered, blocks)
@@ -95,7 +89,7 @@ def wasted_calls(window: Window) -> Reading:
     blank = blank_reading(window, "wasted_calls", "attempts", n_of="outages of a day")
     blocks = _counted_blocks(window, "passing")
     if not blocks:
-        return _without_count(window, blank)
+        return replace(blank, missing=why_not_counted(window))
     outages = window.outages
     if not outages:
         return replace(blank, missing=NO_OUTAGES if window.question.mode == "replay" else OUTAGES_NOT_RECORDED)
@@ -128,10 +122,3 @@ def _risk(question: Question, outages: int) -> float:
 def _counted_blocks(window: Window, column: str) -> int:
     """Count the blocks in which a column was counted."""
     return int((~np.isnan(window.subject[column])).any(axis=0).sum())
-
-
-def _without_count(window: Window, blank: Reading) -> Reading:
-    """Return the reading without a number: not measured, not visible in production, or of an older release."""
-    if not window.subject_blocks():
-        return replace(blank, missing=why_no_number(window))
-    return replace(blank, missing=NOT_SEEN_LIVE if window.question.mode == "live" else NOT_COUNTED)

@@ -23,6 +23,11 @@ TIGHTEST_AT = 30
 MAX_AUTOCORRELATION = 0.9
 
 
+#: The least noise of a block, as a share of its value, that a range assumes. Blocks that vary less were rounded, or are
+#: alike by chance; that they are all alike proves nothing about the next.
+LEAST_NOISE = 0.01
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockRange:
     """A mean of blocks with its standard error, and two half widths around it."""
@@ -32,6 +37,7 @@ class BlockRange:
     half: float  #: of the deciding bound
     ci_half: float  #: of the ordinary two-sided 95 % interval
     blocks: int  #: of the side that has fewer
+    assumed: bool = False  #: whether the blocks vary less than `LEAST_NOISE`, so that the error is an assumed one
 
     @property
     def spread(self) -> float:
@@ -81,25 +87,43 @@ def bound_factor(blocks: int, alpha: float, bound: str) -> float:
 
 
 def block_range(
-    z: Floats, alpha: float, bound: str = "anytime", z_control: Floats | None = None, least_se: float = 0.0
+    z: Floats,
+    alpha: float,
+    bound: str = "anytime",
+    z_control: Floats | None = None,
+    least_se: float = 0.0,
+    scale: float = 1.0,
 ) -> BlockRange:
     """Return the mean of a series of blocks and the half widths around it; `alpha` is the one-sided risk.
 
-    `z_control` is the control's own series where the sides are unpaired: then se^2 = se_subject^2 + se_control^2, and
-    the side with fewer blocks decides the width. `least_se` is a lower limit of the standard error.
+    The standard error is never less than that of blocks with a noise of `LEAST_NOISE`: without a lower limit, constant
+    blocks would have a range without a width.
+
+    Args:
+        z: one value per block.
+        alpha: the one-sided risk.
+        bound: `anytime` or `fixed`.
+        z_control: the control's own series where the sides are unpaired: then se^2 = se_subject^2 + se_control^2, and
+            the side with fewer blocks decides the width.
+        least_se: another lower limit of the standard error.
+        scale: the value of which the noise is a share; 1 for logs, whose differences are shares already.
 
     Raises:
         ValueError: fewer than two blocks.
     """
     se, blocks, mean = standard_error(z), z.size, float(z.mean())
+    least = LEAST_NOISE * scale / math.sqrt(z.size)
     if z_control is not None:
         se, blocks = math.hypot(se, standard_error(z_control)), min(blocks, z_control.size)
+        least = math.hypot(least, LEAST_NOISE * scale / math.sqrt(z_control.size))
         mean += float(z_control.mean())
-    se = max(se, least_se)
+    assumed = se < least and least_se <= least
+    se = max(se, least, least_se)
     return BlockRange(
         mean=mean,
         se=se,
         half=se * bound_factor(blocks, alpha, bound),
         ci_half=se * t_quantile(0.975, blocks - 1),
         blocks=blocks,
+        assumed=assumed,
     )

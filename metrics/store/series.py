@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 #: Version of the method that computes numbers from events; a change starts a new series.
-METHOD = "3"
+METHOD = "4"
 
 
 def newest_series(db: Database, mode: str, faults: str) -> str | None:

@@ -69,6 +69,7 @@ def caveats(db: Database, head: HeadlineCandidate) -> Iterator[Caveat]:
     yield _setting(head.reading)
     yield from _answers(db, head.asked)
     yield _blocks(db, head.asked, head.reading)
+    yield from _assumed_noise(head.reading)
     yield from _one_sided_blocks(db, head.asked, head.reading)
     yield _mix(db, head.asked, head.reading)
     yield _control_against_itself(db, head.asked)
@@ -145,6 +146,13 @@ def _blocks(db: Database, asked: Question, reading: Reading) -> Caveat:
     return Caveat(
         title=f"{blocks} of evidence", text=text if reading.blocks < FEW_BLOCKS else "", short=short + covered
     )  # fmt: skip
+
+
+def _assumed_noise(reading: Reading) -> Iterator[Caveat]:
+    """Yield a caveat where the range rests on an assumed noise."""
+    if reading.note:
+        text = f"{reading.note[:1].upper()}{reading.note[1:]}."
+        yield Caveat(title="Hardly any variation", text=text, short=text)
 
 
 def _is_partial(reading: Reading) -> bool:

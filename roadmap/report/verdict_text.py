@@ -75,6 +75,8 @@ def criterion_text(criterion: Criterion) -> str:
         facts.append(plural(reading.n, "run"))
     if reading.coverage is not None:
         facts.append(f"{percent(reading.coverage)} of the work covered")
+    if reading.note and reading.low is not None:
+        facts.append(reading.note)
     return f"{text} ({', '.join(facts)})"
 
 

@@ -59,6 +59,13 @@ def test_calls_are_a_ratio_of_sums(replay_db):
     assert reading.spread == pytest.approx((reading.high - 25) / t_quantile(0.95, 3) * 2)
 
 
+def test_constant_calls_have_a_range_with_a_width(replay_db):
+    """Weeks that are all alike do not prove that the next is."""
+    reading = ask(replay_db, "calls_per_1000_records", *(week(n) for n in range(4)))
+    assert reading.low < reading.estimate == 20 < reading.high
+    assert reading.note == "the weeks hardly vary, so the range assumes a noise of 1% in each week"
+
+
 def test_calls_without_a_record_have_no_ratio(replay_db):
     """Without a delivered record there is no number, and the reason says so."""
     reading = ask(replay_db, "calls_per_1000_records", *(week(n, held=0) for n in range(4)))

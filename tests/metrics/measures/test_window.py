@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.measures.reading import NOT_SEEN_LIVE
+from metrics.measures.missing import NOT_SEEN_LIVE
 from metrics.measures.registry import MEASURES
 from metrics.measures.unsized_time import distribute_unsized_time
 from metrics.measures.window import load_window

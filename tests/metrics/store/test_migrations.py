@@ -10,7 +10,7 @@ from sqlite_utils import Database
 
 from metrics.events import AnswerEvent
 from metrics.measures.effort import NO_DELAY
-from metrics.measures.reading import NOT_COUNTED
+from metrics.measures.missing import NOT_COUNTED
 from metrics.measures.registry import MEASURES
 from metrics.measures.window import load_window
 from metrics.question import Question
