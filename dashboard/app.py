@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, g
 
 from dashboard import error_pages
+from dashboard.cache.readers import Readers
 from dashboard.cache.views import Views
 from dashboard.charts.theme import PALETTES
 from dashboard.pages import (
@@ -28,7 +29,7 @@ from dashboard.pages import (
 )
 from dashboard.pages.markup import format_commands
 from dashboard.pages.navigation import NAVIGATION, back_link, current_area
-from dashboard.pages.request import newest_url, page_url, url_or
+from dashboard.pages.request import give_back_reader, newest_url, page_url, url_or
 from dashboard.pages.static_files import PlotlyScript
 from dashboard.queries.freshness import Lateness, freshness
 from dashboard.security import add_headers, reject_foreign_and_writing
@@ -65,6 +66,7 @@ def create_app(config: Config) -> Flask:
     app.jinja_env.filters |= {function.__name__: function for function in filters}
     for module in PAGES:
         app.register_blueprint(module.blueprint)
+    app.extensions["readers"] = Readers(config.store)
     app.extensions["lateness"] = Lateness(config)
     preload = (freshness, *(function for module in PAGES for function in getattr(module, "PRELOAD", ())))
     app.extensions["views"] = Views(config, preload if config.keep_s is not None else ())
@@ -90,12 +92,12 @@ def create_app(config: Config) -> Flask:
 
     app.before_request(reject_foreign_and_writing)
     app.after_request(add_headers)
-    app.teardown_appcontext(_close_database)
+    app.teardown_appcontext(give_back_reader)
     error_pages.register(app)
     return app
 
 
-def _close_database(_: BaseException | None) -> None:
-    db = g.pop("db", None)
-    if db is not None:
-        db.close()
+def close_app(app: Flask) -> None:
+    """Close the connections that the dashboard keeps to the store."""
+    app.extensions["views"].close()
+    app.extensions["readers"].close()

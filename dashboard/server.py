@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import socket
@@ -56,9 +57,25 @@ class PeriodicJob:
     first_s: float = 0.0
 
 
+def shorten_gc_pauses(threshold: int) -> None:
+    """Exempt all objects there are from garbage collection, and collect new ones after `threshold` more.
+
+    A full collection visits every object of the process, imported modules included, and stops all threads meanwhile.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(threshold, *gc.get_threshold()[1:])
+
+
 def run_server(
-    config: Config, listener: socket.socket, jobs: Mapping[str, PeriodicJob], stopping: threading.Event
-) -> int:  # fmt: skip
+    config: Config,
+    listener: socket.socket,
+    jobs: Mapping[str, PeriodicJob],
+    stopping: threading.Event,
+    *,
+    gc_threshold: int | None = None,
+) -> int:
     """Serve the dashboard and run the jobs until a signal comes; running jobs finish first.
 
     Args:
@@ -66,6 +83,7 @@ def run_server(
         listener: a socket of `listen`.
         jobs: periodic jobs by name; those of the dashboard itself are added.
         stopping: set as soon as the server stops, so that jobs can end early.
+        gc_threshold: the argument of `shorten_gc_pauses` after the warm-up; None: garbage collection stays as it is.
 
     Returns:
         130 after Ctrl-C, 143 after SIGTERM.
@@ -73,7 +91,7 @@ def run_server(
     from apscheduler.schedulers.background import BackgroundScheduler
     from waitress.server import create_server
 
-    from dashboard.app import create_app
+    from dashboard.app import close_app, create_app
     from dashboard.pages.warm_up import warm_up
 
     code = 130
@@ -84,10 +102,15 @@ def run_server(
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
         raise SystemExit(code)
 
+    def prepare() -> None:
+        warm_up(app)
+        if gc_threshold is not None:
+            shorten_gc_pauses(gc_threshold)
+
     signal.signal(signal.SIGTERM, on_term)
     app = create_app(config)
     own = {
-        "warm_up": PeriodicJob(work=lambda: warm_up(app), every_s=86_400),
+        "warm_up": PeriodicJob(work=prepare, every_s=86_400),
         "views": PeriodicJob(work=app.extensions["views"].refresh, every_s=1, first_s=1),
     }
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # a slow job is no error
@@ -105,4 +128,5 @@ def run_server(
         stopping.set()
         scheduler.shutdown(wait=True)
         server.close()
+        close_app(app)
     return code

@@ -10,7 +10,6 @@ from flask import abort, current_app, g, render_template, request, url_for
 from dashboard.errors import NoSuchDay, NothingYet
 from dashboard.filters import query_string
 from dashboard.queries.freshness import FreshnessLine, freshness
-from metrics.store.database import open_snapshot
 from roadmap.wording import numbers
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from dashboard.cache.readers import Reader, Readers
     from dashboard.cache.view import View
     from dashboard.cache.views import Views
     from dashboard.config import Config
@@ -93,10 +93,17 @@ def _view(query: Query, *, strict: bool) -> View:
 
 
 def database() -> Database:
-    """Return the metrics database, opened read-only for this request and closed at its end."""
-    if "db" not in g:
-        g.db = open_snapshot(settings().store)
-    return cast("Database", g.db)
+    """Return the metrics database, read-only and as of one moment for the whole request."""
+    if "reader" not in g:
+        g.reader = cast("Readers", current_app.extensions["readers"]).take()
+    return cast("Reader", g.reader).db
+
+
+def give_back_reader(error: BaseException | None) -> None:
+    """Give back the reader of the store at the end of a request, if it has taken one."""
+    reader: Reader | None = g.pop("reader", None)
+    if reader is not None:
+        cast("Readers", current_app.extensions["readers"]).give_back(reader, intact=error is None)
 
 
 def page_url(endpoint: str, **values: object) -> str:

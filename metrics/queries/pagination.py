@@ -10,12 +10,13 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from metrics.queries.filter_sql import SqlConditions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from sqlite_utils import Database
 
@@ -56,8 +57,7 @@ class Cursor:
         return cursor
 
 
-@dataclass(frozen=True, slots=True)
-class RunGroup:
+class RunGroup(NamedTuple):
     """Runs of one cell with the same outcome and fingerprint, and the starts of the first and last of them."""
 
     cell: int
@@ -65,6 +65,10 @@ class RunGroup:
     fingerprint: str
     first_at_us: int
     last_at_us: int
+
+    def with_span(self, first_at_us: int, last_at_us: int) -> RunGroup:
+        """Return the group with more runs, which start within these times."""
+        return RunGroup(*self[:3], min(self.first_at_us, first_at_us), max(self.last_at_us, last_at_us))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def next_page(db: Database, query: RunQuery, after: Cursor | None, size: int, *,
 
 def _blocks(
     db: Database, query: RunQuery, after: Cursor | None, *, newer: bool
-) -> Iterator[tuple[str, Iterator[RunGroup]]]:  # fmt: skip
+) -> Iterator[tuple[str, Collection[RunGroup]]]:  # fmt: skip
     """Yield the blocks from `after` on, each with its groups; rows are read as the caller advances."""
     cells, values = query.cells, query.cells.values
     where = cells.where
@@ -134,13 +138,13 @@ def _blocks(
         f"ORDER BY cell.block {'' if newer else 'DESC'}"
     )
     rows = db.execute(sql, (*values, *query.tallies.values))
-    for block, block_rows in groupby(rows, key=lambda row: str(row[0])):
-        spans: dict[tuple[int, str, str], tuple[int, int]] = {}
-        for _, *columns, first, last in block_rows:
-            key = tuple(columns)
-            span = spans.get(key, (first, last))
-            spans[key] = (min(first, span[0]), max(last, span[1]))
-        yield block, (RunGroup(*key, *span) for key, span in spans.items())
+    for block, block_rows in groupby(rows, key=itemgetter(0)):
+        groups: dict[tuple[int, str, str], RunGroup] = {}
+        for _, cell, outcome, fingerprint, first_at_us, last_at_us in block_rows:
+            key = (cell, outcome, fingerprint)
+            group = groups.get(key)
+            groups[key] = group.with_span(first_at_us, last_at_us) if group else RunGroup(*key, first_at_us, last_at_us)
+        yield block, groups.values()
 
 
 def _next_in_block(
@@ -170,23 +174,38 @@ def _next_in_block(
 def _merge_groups(
     db: Database, groups: list[RunGroup], after: Position | None, size: int, *, newer: bool
 ) -> list[Position]:  # fmt: skip
-    """Return the next runs of these groups, in the order of the list."""
+    """Return the next runs of these groups, in the order of the list.
+
+    A group has a run at each of its two ends, so the ends alone show how far `size` runs reach at most.
+    """
     merged: list[Position] = []
     low, high = (
         (MIN_INTEGER, MAX_INTEGER) if after is None else (after[0], MAX_INTEGER) if newer else (MIN_INTEGER, after[0])
     )
     start = after or (MIN_INTEGER, MIN_INTEGER if newer else MAX_INTEGER)
-    for group in sorted(groups, key=lambda group: group.first_at_us if newer else -group.last_at_us):
+    ends = sorted(
+        (
+            end
+            for group in groups
+            if (end := group.first_at_us if newer else group.last_at_us) != start[0] and low <= end <= high
+        ),
+        reverse=not newer,
+    )
+    if len(ends) >= size:
+        low, high = (low, ends[size - 1]) if newer else (ends[size - 1], high)
+    for group in sorted(groups, key=itemgetter(3)) if newer else sorted(groups, key=itemgetter(4), reverse=True):
         if len(merged) == size:  # runs beyond the last of them are not wanted
             low, high = (low, merged[-1][0]) if newer else (merged[-1][0], high)
-            if (group.first_at_us > high) if newer else (group.last_at_us < low):
-                break
+        if (group.first_at_us > high) if newer else (group.last_at_us < low):
+            break
         if group.last_at_us < low or group.first_at_us > high:
             continue
         key = (group.cell, group.outcome, group.fingerprint)
         rows = db.execute(_RUNS_SQL[newer], (*key, low, high, *start, size)).fetchall()
         if rows:
-            merged = sorted([*merged, *rows], reverse=not newer)[:size]
+            merged += rows
+            merged.sort(reverse=not newer)
+            del merged[size:]
     return merged
 
 

@@ -187,6 +187,9 @@ _PLAIN_COLUMNS = (
 _TIMES = ("duration", "blocked", "cpu", "operator")
 
 
+_TIME_FIELDS = tuple(f"{name}_s" for name in _TIMES)
+
+
 _ROW_COUNTS = ("in", *OUTCOMES)
 
 
@@ -201,19 +204,17 @@ def _read_runs(db: Database, ids: list[int]) -> list[Run]:
 
 
 def _run_of(row: Sequence[Any]) -> Run:
-    plain = dict(zip(_PLAIN_COLUMNS, row, strict=False))
-    times_ns = row[len(_PLAIN_COLUMNS) : len(_PLAIN_COLUMNS) + len(_TIMES)]
-    times: dict[str, Any] = {
-        f"{name}_s": None if ns is None else ns / 1e9 for name, ns in zip(_TIMES, times_ns, strict=True)
-    }
-    counts, aside = row[len(_PLAIN_COLUMNS) + len(_TIMES) : -1], row[-1]
-    rows = {name: value or 0 for name, value in zip(_ROW_COUNTS, counts, strict=True)}
-    fields: dict[str, Any] = {**plain, **times, "rows": rows}
-    return Run(
-        **(fields | dict.fromkeys(_unknown_fields(fields))),
-        side=subject_name(plain["system"], plain["level"]),
-        aside=None if aside is None else json.loads(aside),
-    )
+    times_at = len(_PLAIN_COLUMNS)
+    counts_at = times_at + len(_TIMES)
+    fields: dict[str, Any] = dict(zip(_PLAIN_COLUMNS, row, strict=False))
+    for name, duration_ns in zip(_TIME_FIELDS, row[times_at:counts_at], strict=True):
+        fields[name] = None if duration_ns is None else duration_ns / 1e9
+    fields["rows"] = {name: count or 0 for name, count in zip(_ROW_COUNTS, row[counts_at:-1], strict=True)}
+    fields["aside"] = None if row[-1] is None else json.loads(row[-1])
+    fields["side"] = subject_name(fields["system"], fields["level"])
+    for name in _unknown_fields(fields):
+        fields[name] = None
+    return Run(**fields)
 
 
 def _has_inner_counts(calls: int | None, operator_touch: int | None) -> bool:
@@ -225,14 +226,14 @@ def _unknown_fields(fields: Mapping[str, Any]) -> list[str]:
     """Return the fields of a run that are unknown although the store holds 0 for them, so that it can add them up."""
     has_ended = fields["duration_s"] is not None
     has_inner_counts = _has_inner_counts(fields["calls"], fields["operator_touch"])
-    is_unknown = {
-        "rows": not any(fields["rows"].values())
-        and not (has_ended and (has_inner_counts or fields["records"] is not None)),
-        "blocked_s": not (has_ended and has_inner_counts),
-        "operator_s": fields["mode"] == "live" and not fields["operator_s"],  # only a replay times its operator
-        **{name: not has_ended and not fields[name] for name in RECORDED_AT_END},
-    }
-    return [name for name, unknown in is_unknown.items() if unknown]
+    unknown = [] if has_ended else [name for name in RECORDED_AT_END if not fields[name]]
+    if not (has_ended and (has_inner_counts or fields["records"] is not None)) and not any(fields["rows"].values()):
+        unknown.append("rows")
+    if not (has_ended and has_inner_counts):
+        unknown.append("blocked_s")
+    if fields["mode"] == "live" and not fields["operator_s"]:  # only a replay times its operator
+        unknown.append("operator_s")
+    return unknown
 
 
 def read_columns(db: Database, columns: str, ids: list[int]) -> list[tuple[Any, ...]]:

@@ -75,8 +75,12 @@ def create_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
-def open_reader(path: Path) -> Database:
+def open_reader(path: Path, *, check_same_thread: bool = True) -> Database:
     """Open the database for reading only; a page or a verdict changes nothing.
+
+    Args:
+        path: the database file.
+        check_same_thread: refuse the use in another thread; False where threads take turns.
 
     Raises:
         StoreMissing: there is no database yet.
@@ -85,7 +89,8 @@ def open_reader(path: Path) -> Database:
     none_yet = f"{path}: no metrics yet; `milepost metrics measure` or `milepost run` creates them"
     if not path.is_file():
         raise StoreMissing(none_yet)
-    db = Database(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=10))
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    db = Database(sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=check_same_thread))
     try:
         if not _tables(db):
             raise StoreMissing(none_yet)
@@ -110,13 +115,21 @@ class Snapshot(Database):
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
         self.computed: dict[Hashable, Any] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin the snapshot; after `end`, it begins another."""
+        self.execute("BEGIN")
+
+    def end(self) -> None:
+        """End the snapshot, and forget what was computed from it."""
+        self.conn.rollback()
+        self.computed.clear()
 
 
-def open_snapshot(path: Path) -> Snapshot:
+def open_snapshot(path: Path, *, check_same_thread: bool = True) -> Snapshot:
     """Open a snapshot of the database. Raises as `open_reader` does."""
-    snapshot = Snapshot(open_reader(path).conn)
-    snapshot.execute("BEGIN")
-    return snapshot
+    return Snapshot(open_reader(path, check_same_thread=check_same_thread).conn)
 
 
 def empty_store(clock: str) -> Database:

@@ -33,7 +33,7 @@ def timestamp(at_us: int) -> str:
         when = _EPOCH + timedelta(microseconds=at_us)
     except OverflowError:
         return f"{at_us:,} µs"
-    return f"{day(when)} {when:%H:%M}"
+    return f"{day(when)} {when.hour:02}:{when.minute:02}"
 
 
 def rough_duration(time: timedelta) -> str:

@@ -1,0 +1,77 @@
+"""Connections for reading the store that are kept open between requests.
+
+Opening the store costs more than most of its queries: the schema is read and checked, and SQLite begins with an empty
+page cache. So a request takes a connection that an earlier request gave back, as long as the store has not changed.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from metrics.store.change_detector import ChangeDetector
+from metrics.store.database import Snapshot, open_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """A snapshot of the store, and the version of the store for which it was opened."""
+
+    db: Snapshot
+    version: Hashable
+
+
+class Readers:
+    """The readers of one store; several threads may use it, and each reader is used by one thread at a time.
+
+    A change of the store, or another file in its place, closes the idle readers: the next one is checked as every new
+    connection is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._changes = ChangeDetector(path)
+        self._lock = threading.Lock()
+        self._idle: list[Reader] = []
+        self._closed = False
+
+    def take(self) -> Reader:
+        """Return an idle reader or a new one, as of its first query; `give_back` takes it at the end of the request.
+
+        Raises:
+            StoreMissing, StoreDamaged: as for `open_snapshot`.
+        """
+        version = self._changes.version()
+        with self._lock:
+            outdated = [reader for reader in self._idle if reader.version != version]
+            self._idle = [reader for reader in self._idle if reader.version == version]
+            reader = self._idle.pop() if self._idle and version is not None else None
+        for old in outdated:
+            old.db.close()
+        if reader is None:
+            return Reader(db=open_snapshot(self._path, check_same_thread=False), version=version)
+        reader.db.begin()
+        return reader
+
+    def give_back(self, reader: Reader, *, intact: bool) -> None:
+        """End the snapshot of a reader and keep its connection; close it after an error (`intact` is False)."""
+        if intact and reader.version is not None:
+            reader.db.end()
+            with self._lock:
+                if not self._closed:
+                    self._idle.append(reader)
+                    return
+        reader.db.close()
+
+    def close(self) -> None:
+        """Close the idle readers; those in use are closed when they are given back."""
+        with self._lock:
+            self._closed, idle, self._idle = True, self._idle, []
+        for reader in idle:
+            reader.db.close()
+        self._changes.close()
