@@ -177,7 +177,9 @@ def test_the_grid_has_the_last_runs_of_then(then: FlaskClient, values_of: Values
     assert (row.partner, row.feed, len(row.marks)) == ("AA", "flights", 12)
 
 
-def test_a_run_of_a_week_that_was_not_over_was_not_known(then: FlaskClient, store: Path) -> None:
+def test_a_run_of_a_week_that_was_not_over_was_not_known(
+    then: FlaskClient, store: Path, parse_html: Callable[[str], Any]
+) -> None:
     """404, in words, with the way to today; a run that was known has its page."""
     with closing(open_reader(store)) as db:
         later = db.execute("SELECT MIN(id) FROM run WHERE block = '2013-01-14'").fetchone()[0]
@@ -185,7 +187,7 @@ def test_a_run_of_a_week_that_was_not_over_was_not_known(then: FlaskClient, stor
     assert answer.status_code == 404
     assert f"Run {later} was not known yet at the end of 16 Jan 2013" in answer.text
     assert "its week is over, and that is on 20 Jan 2013." in answer.text
-    assert f'<a href="/runs/{later}">Show today’s page</a>' in answer.text
+    assert parse_html(answer.text).one(id="as-of").links() == {f"/runs/{later}": "Show today’s page"}
     assert then.get(f"/runs/{later}").status_code == 200
     assert then.get(f"/runs/{min(known(store))}?{THEN}").status_code == 200
 

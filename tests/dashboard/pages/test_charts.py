@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask.testing import FlaskClient
 
 
@@ -25,13 +27,17 @@ def test_data_behind_a_chart(client: FlaskClient, name: str) -> None:
     assert list(rows[0]) == list(body["columns"])
 
 
-def test_charts_of_the_other_faults_differ(client: FlaskClient) -> None:
+def test_charts_of_the_other_faults_differ(
+    client: FlaskClient, values_of: Callable[[FlaskClient, str], dict[str, Any]]
+) -> None:
     """The switch changes the numbers, and says which are shown."""
     calm, hard = (client.get(f"/charts/failed.json?faults={faults}").json for faults in ("none", "standard"))
     assert calm is not None
     assert hard is not None
     assert calm["rows"] != hard["rows"]
-    assert "Without faults" in client.get("/?faults=none").text.split("Week by week")[1].split("figcaption")[1]
+    (busy, failed) = values_of(client, "/?faults=none")["charts"]
+    assert "Without faults" in busy.what
+    assert "Without faults" in failed.what
 
 
 def test_an_unknown_value_gets_a_notice(client: FlaskClient) -> None:
@@ -41,10 +47,8 @@ def test_an_unknown_value_gets_a_notice(client: FlaskClient) -> None:
     assert client.get("/charts/busy.csv?fault=none").status_code == 400
 
 
-def test_json_is_what_the_page_draws(client: FlaskClient) -> None:
+def test_json_is_what_the_page_draws(client: FlaskClient, get_html: Callable[[FlaskClient, str], Any]) -> None:
     """The figure in the page and the figure behind its JSON link are the same."""
-    text = client.get("/").text
-    inside = text.split('id="figure-busy">')[1].split("</script>")[0]
     body = client.get("/charts/busy.json").json
     assert body is not None
-    assert json.loads(inside) == body["figure"]
+    assert json.loads(get_html(client, "/").one("script", id="figure-busy").source) == body["figure"]

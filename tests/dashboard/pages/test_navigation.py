@@ -56,14 +56,17 @@ def test_a_page_of_the_navigation_is_marked_and_leads_nowhere_back(
     assert not page.all("p", class_="back")
 
 
-def test_an_address_that_is_none_belongs_nowhere(client: FlaskClient) -> None:
+def test_an_address_that_is_none_belongs_nowhere(client: FlaskClient, parse_html: Callable[[str], Any]) -> None:
     """Nothing is marked on a page that there is not."""
-    text = client.get("/nowhere").text
-    assert "aria-current" not in text
-    assert 'class="back' not in text
+    page = parse_html(client.get("/nowhere").text)
+    assert not page.all(aria_current=True)
+    assert not page.all("p", class_="back")
 
 
-def test_how_we_measure_leads_to_the_definitions(client: FlaskClient) -> None:
+@pytest.mark.parametrize("query", ["", "?as_of=2013-06-30"])
+def test_how_we_measure_leads_to_the_definitions(
+    client: FlaskClient, get_html: Callable[[FlaskClient, str], Any], query: str
+) -> None:
     """The link beside the number of runs goes to the page of definitions, and keeps to the day."""
-    assert '<a href="/method">How we measure</a>' in client.get("/milestones").text
-    assert '<a href="/method?as_of=2013-06-30">How we measure</a>' in client.get("/milestones?as_of=2013-06-30").text
+    line = get_html(client, f"/milestones{query}").one("p", class_="fresh")
+    assert line.links("How we measure") == {f"/method{query}": "How we measure"}
