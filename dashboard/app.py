@@ -33,6 +33,7 @@ from dashboard.pages.request import give_back_reader, newest_url, page_url, url_
 from dashboard.pages.static_files import PlotlyScript
 from dashboard.queries.freshness import Lateness, freshness
 from dashboard.security import add_headers, reject_foreign_and_writing
+from metrics.terminal import escape_for_page
 from roadmap.wording import dates, gains, numbers, sentences
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def create_app(config: Config) -> Flask:
     app = Flask(__name__)
     app.config["MILEPOST"] = config
     app.extensions["plotly"] = PlotlyScript.find()
+    app.jinja_env.finalize = escape_for_page
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters = (sentences.sentence, sentences.capital, gains.gained, numbers.span, dates.day, format_commands)
     app.jinja_env.filters |= {function.__name__: function for function in filters}

@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
+from metrics.terminal import print_line
 from milepost.context import WorkspaceContext
-from milepost.errors import describe_error
+from milepost.errors import CommandError, describe_error
 
 #: Subcommands: name -> (module, attribute, line in the help).
 COMMANDS = {
@@ -89,7 +90,8 @@ class LazyGroup(click.Group):
             message, code = describe_error(error)
             if code is None or isinstance(error, click.ClickException):
                 raise
-            click.echo(f"milepost: {message}", err=True)
+            for line in message.args if isinstance(message, CommandError) else (message,):
+                print_line(f"milepost: {line}", err=True)
             ctx.exit(code)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metrics.terminal import print_line, print_text
 from milepost.context import WorkspaceContext
 from milepost.errors import CommandError
 from milepost.serve import judge_today, serve_until_signal
@@ -97,11 +98,11 @@ def demo(
         numbers = {"runs": result.runs, "seconds": round(result.seconds, 1), "rows": result.rows}
         click.echo(json.dumps({**numbers, "milestones": milestones, "dashboard": address}, indent=2))
     else:
-        click.echo(f"{result.runs:,} runs measured in {result.seconds:.0f} s. Replay of 2013, not production.\n")
-        click.echo(to_text(verdicts))
-        click.echo(f"\nThe workspace is {folder}; `milepost -w {folder} roadmap status` prints this again.")
+        print_text(f"{result.runs:,} runs measured in {result.seconds:.0f} s. Replay of 2013, not production.\n")
+        print_text(to_text(verdicts))
+        print_text(f"\nThe workspace is {folder}; `milepost -w {folder} roadmap status` prints this again.")
     if listener is not None:
-        click.echo(f"Dashboard: {address} (Ctrl-C ends it)", err=as_json)
+        print_line(f"Dashboard: {address} (Ctrl-C ends it)", err=as_json)
         sys.exit(serve_until_signal(context, listener))
 
 

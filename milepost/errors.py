@@ -32,6 +32,6 @@ def describe_database_error(error: sqlite3.DatabaseError) -> tuple[CommandError,
 
 
 class CommandError(Exception):
-    """A command cannot do what was asked; the message says what to do instead."""
+    """A command cannot do what was asked; each argument is a line that says what to do instead."""
 
     exit_code = 2

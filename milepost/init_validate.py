@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metrics.terminal import print_line
 from milepost.errors import CommandError
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ def init(folder: Path, new_ledger: bool) -> None:
     plan = live_template(datetime.now(UTC).date())
     create_workspace(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
     sample = put_sample_file(folder)
-    click.echo(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
-    click.echo(f"  milepost -w {folder} partner &   # a partner to practise on")
-    click.echo(f"  milepost -w {folder} run         # exchange what waits")
-    click.echo(f"  milepost -w {folder} serve       # the dashboard, and the same work by itself")
+    print_line(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
+    print_line(f"  milepost -w {folder} partner &   # a partner to practise on")
+    print_line(f"  milepost -w {folder} run         # exchange what waits")
+    print_line(f"  milepost -w {folder} serve       # the dashboard, and the same work by itself")
 
 
 def replace_ledger(root: Path) -> None:
@@ -45,7 +46,7 @@ def replace_ledger(root: Path) -> None:
 
     ledger = load_workspace(root).ledger
     create_ledger(ledger)
-    click.echo(f"{ledger} is new and empty. A file that was delivered before and is handed in again is sent again.")
+    print_line(f"{ledger} is new and empty. A file that was delivered before and is handed in again is sent again.")
 
 
 @click.command()
@@ -86,9 +87,9 @@ def validate(ctx: click.Context, schema: bool, as_json: bool) -> None:
         click.echo(json.dumps({"workspace": str(root), "problems": problems}, indent=2))
         ctx.exit(2 if problems else 0)
     if problems:
-        raise CommandError("\nmilepost: ".join(problems))
+        raise CommandError(*problems)
     feeds = len(context.workspace.select_feeds(None))
-    click.echo(
+    print_line(
         f"{root} is in order: {len(context.workspace.partners)} partner(s), {feeds} feed(s), "
         f"{len(plan.milestones)} milestone(s)."
     )

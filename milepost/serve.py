@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metrics.terminal import print_line
 from milepost.errors import BUSY, describe_error
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def serve(context: WorkspaceContext, host: str, port: int) -> None:
 
     note = make_private(context.workspace.root / "var")  # a mistake in the workspace is reported before it is served
     if note:
-        click.echo(f"milepost: {note}", err=True)
+        print_line(f"milepost: {note}", err=True)
     listener = listen(host, port)
-    click.echo(f"Dashboard: {url_of(listener)} (Ctrl-C ends it)")
+    print_line(f"Dashboard: {url_of(listener)} (Ctrl-C ends it)")
     sys.exit(serve_until_signal(context, listener))
 
 
@@ -64,7 +65,7 @@ def background_jobs(context: WorkspaceContext, stop: Callable[[], bool]) -> dict
     from poc.service.worker import InboxWorker
 
     def report(line: str) -> None:
-        click.echo(f"milepost: {line}", err=True)
+        print_line(f"milepost: {line}", err=True)
 
     def collect_spool() -> None:
         if context.workspace.spool.is_dir():
@@ -124,7 +125,7 @@ def reporting_errors(job: Callable[[], object], pause: Callable[[float], bool] |
             message, code = describe_error(error)
             if code is None:
                 raise
-            click.echo(f"milepost: {message}", err=True)
+            print_line(f"milepost: {message}", err=True)
             return code
         return None
 

@@ -8,6 +8,7 @@ import click
 
 from metrics.cli.record import record
 from metrics.cli.transfer import export, import_log, metadata
+from metrics.terminal import print_line
 
 if TYPE_CHECKING:
     from metrics.cli.context import CliContext
@@ -77,21 +78,21 @@ def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, 
         savings = [{"subject": label, **asdict(reading)} for label, _, reading in readings]
         click.echo(json.dumps({**asdict(result), "busy_time_saved": savings}, default=str))
         return
-    click.echo(f"{result.runs:,} runs measured in {result.seconds:.0f} s.")
+    print_line(f"{result.runs:,} runs measured in {result.seconds:.0f} s.")
     for label, name, reading in readings:
         wording = "under the standard faults" if name == "standard" else "without faults"
         if reading.estimate is None:
-            click.echo(f"{label} against {names[0]}, {wording}: {reading.missing}")
+            print_line(f"{label} against {names[0]}, {wording}: {reading.missing}")
         elif reading.low is None or reading.high is None:
-            click.echo(
+            print_line(
                 f"{label} against {names[0]}, {wording}: {time_change(reading.estimate)} so far; {reading.missing}."
             )
         else:
-            click.echo(
+            print_line(
                 f"{label} against {names[0]}, {wording}: {time_change(reading.estimate)}, likely between "
                 f"{time_change(reading.low)} and {time_change(reading.high)}."
             )
-    click.echo(f"`milepost -w {request.root} roadmap status` and `serve` show it.")
+    print_line(f"`milepost -w {request.root} roadmap status` and `serve` show it.")
 
 
 def _count(number: int, noun: str) -> str:
@@ -129,11 +130,11 @@ def collect(context: CliContext, as_json: bool) -> None:
         click.echo(json.dumps({clock: asdict(result) for clock, result in results.items()}))
         return
     if not results:
-        click.echo("Nothing to collect: no run has recorded an event yet.")
+        print_line("Nothing to collect: no run has recorded an event yet.")
     for clock, result in results.items():
         summary = f"{clock}: {_count(result.events, 'event')} in {_count(result.files, 'file')}, {result.new:,} new"
-        click.echo(summary + (f"; {_count(result.retired, 'finished file')} removed." if result.retired else "."))
+        print_line(summary + (f"; {_count(result.retired, 'finished file')} removed." if result.retired else "."))
         for name in result.unfinished:
-            click.echo(
+            print_line(
                 f"{clock}: the last line of {name} has no end yet; it is collected when it has, or its writer ends."
             )

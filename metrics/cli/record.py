@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metrics.cli.context import PATH
+from metrics.terminal import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ def record(
     from metrics.question import name_problem
 
     def warn(line: str) -> None:
-        click.echo(f"milepost: {line}", err=True)
+        print_line(f"milepost: {line}", err=True)
 
     context: CliContext = ctx.obj
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metrics.cli.context import DAY, PATH
+from metrics.terminal import escape_control_characters, print_line
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +42,7 @@ def import_log(context: CliContext, file: Path, dry_run: bool, as_json: bool) ->
     from metrics.store.database import open_reader, open_store
 
     def print_skipped(row: SkippedRow) -> None:
-        click.echo(f"{file}: {row.place}: {row.why}", err=True)
+        print_line(f"{file}: {row.place}: {row.why}", err=True)
 
     log = LogImport(
         file, parse_mapping(context.log_mapping, str(context.root / "milepost.toml")), time.time_ns() // 1000
@@ -81,14 +82,15 @@ def _print_result(result: ImportResult, dry_run: bool) -> None:
         for name in names:
             table.add_column(name.replace("_", " "), overflow="fold", no_wrap=name == "started_at")
         for row in rows:
-            table.add_row(*(Text("-" if row[name] is None else str(row[name])) for name in names))
+            cells = ("-" if row[name] is None else escape_control_characters(str(row[name])) for name in names)
+            table.add_row(*map(Text, cells))
         if rows:
             Console().print(table)
     would = "would be imported" if dry_run else "imported"
     known = f", {result.known:,} known already" if result.known else ""
-    click.echo(f"{result.new:,} run(s) {would}{known}.")
+    print_line(f"{result.new:,} run(s) {would}{known}.")
     for reason, count in result.reasons.items():
-        click.echo(f"{count:,} skipped: {reason}")
+        print_line(f"{count:,} skipped: {reason}")
 
 
 def _preview_row(run: RunEvent) -> dict[str, Any]:
@@ -157,7 +159,7 @@ def export(
             return
         rows = export_file(db, request, kind, output)
     summary = {"table": table, "rows": rows, "file": str(output), "format": kind}
-    click.echo(json.dumps(summary) if as_json else f"{rows:,} row(s) of {table} are in {output}.")
+    print_line(json.dumps(summary) if as_json else f"{rows:,} row(s) of {table} are in {output}.")
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""Helpers of the commands: their context, shared options, the locked ledger, and safe output."""
+"""Helpers of the commands: their context, shared options, and the locked ledger."""
 
 from __future__ import annotations
 
@@ -42,11 +42,6 @@ def echo_json(value: Any) -> None:
     import json
 
     click.echo(json.dumps(value, indent=2))
-
-
-def escape_control_characters(text: str) -> str:
-    """Return a text that is safe on a terminal: characters that are not printable are replaced by their escapes."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class CliContext(Protocol):

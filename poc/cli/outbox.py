@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poc.cli.console import AS_JSON, EXCHANGE, echo_json, escape_control_characters, exclusive_ledger
+from metrics.terminal import print_line
+from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_ledger
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
@@ -35,14 +36,14 @@ def list_requests(context: CliContext, as_json: bool) -> None:
         echo_json(requests)
         return
     for request in requests:
-        feed, file = f"{request['partner']}/{request['feed']}", escape_control_characters(request["file"])
+        feed, file = f"{request['partner']}/{request['feed']}", request["file"]
         outcome = "ambiguous" if request["state"] == "ambiguous" else request["outcome"]
         head = f"{request['id'][:12]}  {feed}  {file}, request {request['name']}"
-        click.echo(f"{head}: {request['rows']:,} row(s), {outcome}")
+        print_line(f"{head}: {request['rows']:,} row(s), {outcome}")
         if request["note"]:
-            click.echo(escape_control_characters(f"  {request['note']}"))
+            print_line(f"  {request['note']}")
     if not requests:
-        click.echo("No request is waiting to be sent.")
+        print_line("No request is waiting to be sent.")
 
 
 @outbox.command()
@@ -73,7 +74,7 @@ def discard_requests(context: CliContext, exchange: str, why: str) -> None:
     with exclusive_ledger(context) as ledger:
         entry = find_by_prefix(ledger, exchange)
         rows = give_up(ledger, entry, why)
-    click.echo(f"{rows:,} row(s) of {entry.file} given up: {why}")
+    print_line(f"{rows:,} row(s) of {entry.file} given up: {why}")
 
 
 def _settle(context: CliContext, exchange: str, *, arrived: bool) -> None:
@@ -86,4 +87,4 @@ def _settle(context: CliContext, exchange: str, *, arrived: bool) -> None:
         entry = find_by_prefix(ledger, exchange)
         rows = settle(ledger, entry, int(datetime.now(UTC).timestamp() * 1_000_000), arrived=arrived)
     result = "counted as delivered" if arrived else "sent again by the next `milepost run`"
-    click.echo(f"{rows:,} row(s) of {entry.file}: {result}.")
+    print_line(f"{rows:,} row(s) of {entry.file}: {result}.")

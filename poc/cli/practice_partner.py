@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metrics.terminal import print_line
+
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
 
@@ -35,7 +37,7 @@ def partner(ctx: click.Context, port: int | None) -> None:
         assert child.stdout is not None  # noqa: S101 (asked for above; tells the type checker)
         if line := child.stdout.readline():
             address = json.loads(line)["ready"]
-            click.echo(f"A partner listens on {address}; it stores deliveries in {keep}. Ctrl-C ends it.")
+            print_line(f"A partner listens on {address}; it stores deliveries in {keep}. Ctrl-C ends it.")
         ctx.exit(child.wait())
     except KeyboardInterrupt:
         child.terminate()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from poc.cli.console import AS_JSON, EXCHANGE, echo_json, escape_control_characters, exclusive_ledger, naming_file
+from metrics.terminal import print_line
+from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_ledger, naming_file
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
@@ -43,9 +44,9 @@ def list_rows(context: CliContext, feed: str | None, as_json: bool) -> None:
         return
     for row in exchanges:
         head = f"{row['id'][:12]}  {row['partner']}/{row['feed']}"
-        click.echo(f"{head}  {escape_control_characters(row['file'])}: {row['rows']:,} row(s)")
+        print_line(f"{head}  {row['file']}: {row['rows']:,} row(s)")
     if not exchanges:
-        click.echo("No row is in quarantine.")
+        print_line("No row is in quarantine.")
 
 
 @quarantine.command()
@@ -75,16 +76,15 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
             ]
         )
         return
-    file = escape_control_characters(entry.file)
-    click.echo(f"{entry.partner}/{entry.feed} {file}: {len(shown) + more:,} quarantined row(s)")
+    print_line(f"{entry.partner}/{entry.feed} {entry.file}: {len(shown) + more:,} quarantined row(s)")
     for row, text in zip(shown, texts, strict=True):
-        click.echo(f"row {row.row} ({row.state}): {escape_control_characters(text)}")
+        print_line(f"row {row.row} ({row.state}): {text}")
         for finding in row.findings:
-            click.echo(escape_control_characters(f"  {finding.text()}"))
+            print_line(f"  {finding.text()}")
         if row.why:
-            click.echo(escape_control_characters(f"  {row.state}: {row.why}"))
+            print_line(f"  {row.state}: {row.why}")
     if more:
-        click.echo(f"... {more:,} more; --rows sets how many are shown")
+        print_line(f"... {more:,} more; --rows sets how many are shown")
 
 
 @quarantine.command()
@@ -119,7 +119,7 @@ def export(context: CliContext, exchange: str, out: Path | None) -> None:
                 part.rename(out)
             finally:
                 part.unlink(missing_ok=True)
-    click.echo(f"{count:,} row(s) in {out}; edit them, then: milepost quarantine replay {exchange} --from {out}")
+    print_line(f"{count:,} row(s) in {out}; edit them, then: milepost quarantine replay {exchange} --from {out}")
 
 
 @quarantine.command()
@@ -175,10 +175,10 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
         values = {"replayed": replayed, "still_bad": still_bad, "outcome": outcome}
         echo_json({"exchange_id": entry.exchange_id, **values})
     else:
-        click.echo(f"{len(replayed)} row(s) replayed: {outcome}; {len(rejected)} still rejected.")
+        print_line(f"{len(replayed)} row(s) replayed: {outcome}; {len(rejected)} still rejected.")
         for row in rejected:
             findings = "; ".join(finding.text() for finding in row.findings)
-            click.echo(escape_control_characters(f"  row {row.row}: {findings}"))
+            print_line(f"  row {row.row}: {findings}")
     ctx.exit(3 if rejected else 4 if outcome in {"due", "failed", "ambiguous"} else 0)
 
 
@@ -203,4 +203,4 @@ def discard(context: CliContext, exchange: str, rows: tuple[int, ...], why: str)
         chosen = rows or held
         store.discard(chosen, why)
         ledger.commit()
-    click.echo(f"{len(chosen)} row(s) discarded: {why}")
+    print_line(f"{len(chosen)} row(s) discarded: {why}")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metrics.terminal import print_line
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,10 +41,10 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
     context: CliContext = ctx.obj
     workspace = context.workspace
     if note := make_private(workspace.root / "var"):
-        click.echo(f"milepost: {note}", err=True)
+        print_line(f"milepost: {note}", err=True)
     if unclaimed := unclaimed_files(workspace):
         text = f"{len(unclaimed)} file(s) belong to no feed, the first is {unclaimed[0]}"
-        click.echo(f"milepost: {text}; see `status`", err=True)
+        print_line(f"milepost: {text}; see `status`", err=True)
     level = resolve_level(workspace.settings.level if level is None else level)
     outcomes: set[str] = set()
     with closing(SpoolRecorder(workspace.spool)) as recorder:
@@ -50,20 +52,20 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
             if result.receipt is None:
                 code = 0 if result.error is None else result.error.exit_code
                 outcomes.add(OUTCOME_BY_EXIT_CODE.get(code, "mistake"))
-                click.echo(f"milepost: {result.partner}/{result.feed}: {result.error}", err=True)
+                print_line(f"milepost: {result.partner}/{result.feed}: {result.error}", err=True)
                 continue
             outcomes.add(result.receipt.outcome)
             if as_json:
                 click.echo(json.dumps(result_json(result, result.receipt)))
             else:
                 for line in result_lines(result, result.receipt):
-                    click.echo(line)
+                    print_line(line)
     if not outcomes and not as_json:
         changing = len(all_inbox_files(workspace, feed))
         note = f"; {changing} file(s) changed a moment ago and wait until they settle" if changing else ""
-        click.echo(f"No file waits in the inboxes{note}.")
+        print_line(f"No file waits in the inboxes{note}.")
     if later := due_later(workspace, feed):
-        click.echo(f"{later} exchange(s) are due later; see `status`.", err=as_json)
+        print_line(f"{later} exchange(s) are due later; see `status`.", err=as_json)
         outcomes.add("due")
     ctx.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
 

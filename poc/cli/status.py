@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metrics.terminal import print_line
 from poc.cli.run import outcome_line
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def status(context: CliContext, as_json: bool) -> None:
         click.echo(json.dumps(state, indent=2))
         return
     for line in format_state(state, context.workspace):
-        click.echo(line)
+        print_line(line)
 
 
 def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
@@ -43,8 +44,7 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
     if state["settling"]:
         yield f"{state['settling']} file(s) changed a moment ago and wait until they settle."
     for path in state["strays"]:
-        name = path.encode("utf-8", "backslashreplace").decode()  # a file name need not be valid UTF-8
-        yield f"{why_unclaimed(Path(path))}: {name}"
+        yield f"{why_unclaimed(Path(path))}: {path}"
     if not state["exchanges"]:
         yield "No exchange yet."
     for row in state["exchanges"]:

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metrics.terminal import print_line
 from poc.batch import SecondPassNeeded
 from poc.config import workspace as config_workspace
 from poc.errors import BadInput, ExchangeError
@@ -111,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         workspace = config_workspace.load_workspace(options.workspace)
         ledger = open_ledger(options.state / "ledger.db")
     except ExchangeError as error:
-        print(f"milepost: {error}", file=sys.stderr)  # noqa: T201
+        print_line(f"milepost: {error}", err=True)
         return error.exit_code
     session = new_session()
     prepared_feeds: dict[tuple[str, str], PreparedFeed] = {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metrics.terminal import print_line, print_text
 from roadmap.cli.record import decide, spend
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def status(context: CliContext, as_of: datetime | None, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps([to_json(verdict) for verdict in session.verdicts], indent=2))
         else:
-            click.echo(f"{session.heading}\n\n{to_text(session.verdicts)}")
+            print_text(f"{session.heading}\n\n{to_text(session.verdicts)}")
 
 
 @roadmap.command()
@@ -66,7 +67,7 @@ def show(context: CliContext, code: str, as_of: datetime | None, as_json: bool) 
         if as_json:
             click.echo(json.dumps(milestone_detail.to_json(detail), indent=2))
         else:
-            click.echo(f"{session.heading}\n\n{milestone_detail.to_text(detail)}")
+            print_text(f"{session.heading}\n\n{milestone_detail.to_text(detail)}")
 
 
 @roadmap.command()
@@ -94,7 +95,7 @@ def gate(click_context: click.Context, code: str, allow_insufficient: bool, as_j
         if as_json:
             click.echo(json.dumps(to_json(verdict), indent=2))
         else:
-            click.echo(f"{session.heading}\n\n{to_text([verdict])}")
+            print_text(f"{session.heading}\n\n{to_text([verdict])}")
     click_context.exit(gate_exit_code(verdict, allow_insufficient=allow_insufficient))
 
 
@@ -116,7 +117,7 @@ def plan(context: CliContext, code: str, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(requirements.to_json(needed), indent=2))
         else:
-            click.echo(f"{session.heading}\n\n{requirements.to_text(needed)}")
+            print_text(f"{session.heading}\n\n{requirements.to_text(needed)}")
 
 
 @roadmap.command()
@@ -151,12 +152,12 @@ def report(context: CliContext, as_of: datetime | None, markdown: bool, html: st
             else:
                 text = full_report.to_markdown(gathered) if markdown else full_report.to_text(gathered)
     if html is None:
-        click.echo(text)
+        print_text(text)
     elif html == "-":
         click.echo(text, nl=False)
     else:
         _write(Path(html), text)
-        click.echo(f"The report is in {html}.")
+        print_line(f"The report is in {html}.")
 
 
 roadmap.add_command(decide)

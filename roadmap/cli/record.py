@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metrics.terminal import print_line
 from roadmap.wording.decisions import DECIDED, decision_text
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def decide(
         return
     made = recorded.decision
     text = decision_text(made.choice, made.owner, until=made.until, as_of=made.as_of, why=made.why)
-    click.echo(f"{code}: {text}\nThe numbers alone advised: {recorded.advice}")
+    print_line(f"{code}: {text}")
+    print_line(f"The numbers alone advised: {recorded.advice}")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -81,7 +83,7 @@ def spend(context: CliContext, code: str, amount: float, note: str, as_json: boo
         entry = {"code": code, "amount": amount, "note": note.strip(), "as_of": session.today.isoformat()}
         click.echo(json.dumps(entry | {"spent": spent, "budget": milestone.budget}, indent=2))
         return
-    click.echo(
+    print_line(
         f"{code}: {amount:,.2f} recorded as of {session.today}; spent so far: {spent_text(spent, milestone.budget)}"
     )
 

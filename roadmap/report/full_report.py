@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from metrics.measures.registry import MEASURES
+from metrics.terminal import escape_for_page
 from roadmap.records.decisions import recorded_decisions
 from roadmap.report.block_series import last_block_end
 from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, status_text
@@ -204,5 +205,12 @@ def to_html(sheet: OnePageReport, name: str) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("roadmap", "templates")
-    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=escape_for_page,
+    )
     return pages.get_template("report.html").render(sheet=sheet, name=name)
