@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from metrics.terminal import print_line
 from milepost.context import WorkspaceContext
 from milepost.errors import CommandError, describe_error
 
@@ -87,6 +86,8 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             ctx.exit(130)
         except Exception as error:
+            from metrics.terminal import print_line
+
             message, code = describe_error(error)
             if code is None or isinstance(error, click.ClickException):
                 raise
