@@ -67,6 +67,10 @@ NO_ERROR_TYPE = "Error type not recorded"
 ERROR_LABELS: Mapping[str, str] = {
     "connection": "Connection failed",
     "time-out": "No answer in time",
+    "certificate": "Certificate not accepted",
+    "answer-cut": "Answer was cut",
+    "answer-malformed": "Answer is not HTTP",
+    "answer-unexpected": "Answer is not the described success",
     "killed": "Process was killed",
     "not started": "Command could not be started",
     "partner-down": "Circuit breaker of the partner is open",

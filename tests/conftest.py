@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SHARED = (
     "awkward_year", "dashboard/html_elements", "flights_feed", "made_up_year", "practice_partner",
-    "properties/counting", "run_events",
+    "properties/counting", "run_events", "scripted_server",
 )  # fmt: skip
 
 

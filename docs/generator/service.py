@@ -7,20 +7,22 @@ from datetime import UTC, datetime
 from docs.generator.markdown import code, table
 from poc.delivery.backoff import SCHEDULE_S
 from poc.pipeline.capabilities import LINE
-from poc.transports.http import status_failure
+from poc.transports.http_outcome import status_failure
 from roadmap.plan.milestones import Plan
 from roadmap.plan.template import replay_template
 
 #: Answers to explain: a status, and the text of `Retry-After`.
 ANSWERS = (
-    (301, None), (400, None), (408, None), (409, None), (410, None), (422, None), (425, None), (429, "60"), (500, None),
-    (502, None), (503, None), (503, "60"), (504, None),
+    (206, None), (207, None), (301, None), (302, None), (303, None), (307, None), (400, None), (401, None), (403, None),
+    (404, None), (408, None), (409, None), (410, None), (413, None), (413, "60"), (422, None), (425, None), (429, None),
+    (429, "60"), (500, None), (500, "60"), (502, None), (503, None), (503, "60"), (504, None),
 )  # fmt: skip
 
 #: What follows from a failure, by its kind.
 NEXT = {
     "retry": "tries again, on the schedule",
     "wait": "tries again, not before the time that the partner names",
+    "pause": "sends nothing to the partner until a person releases it",
     "stop": "does not try again",
 }
 
@@ -47,7 +49,7 @@ def levels() -> str:
 def answers() -> str:
     """Return what the service does after an answer, by the function that decides it."""
     now = datetime(2013, 1, 1, tzinfo=UTC)
-    rows = [("2xx", "delivered", "yes")]
+    rows = [("2xx, complete, but not 206 and 207", "delivered", "yes")]
     for status, retry_after in ANSWERS:
         failure = status_failure("", status, retry_after, now)
         rows.append(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from poc.config.endpoint import EndpointConfig
+from poc.config.strict import Strict
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-
-
-class Strict(BaseModel):
-    """Frozen model that rejects unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class MapField(Strict):
@@ -158,59 +154,6 @@ class Feed(Strict):
             raise ValueError(f"the map writes {twice!r} twice")
         if self.done_file and ("{name}" not in self.done_file or self.done_file == "{name}"):
             raise ValueError(f"done_file {self.done_file!r} must hold {{name}} and more, as in '{{name}}.done'")
-        return self
-
-
-#: Reference to a secret: the name of its variable or file, never its value.
-SECRET_REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{(env|file):([^}]+)\}")
-
-
-class EndpointConfig(Strict):
-    """Where a partner receives deliveries: a `url`, to which the feed's name is appended, or a `folder`.
-
-    `honours_keys`: the partner treats a request with an `Idempotency-Key` it has already seen as done. Without it, a
-    request whose answer was lost is never sent again automatically.
-    """
-
-    # neither a password before the host nor a query, because messages show the address
-    url: str | None = Field(
-        default=None,
-        pattern=r"^https?://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$",
-        description="The address that requests are posted to; the feed's name is appended. No user, password or query.",
-    )
-    folder: str | None = Field(
-        default=None,
-        pattern=r"^[^\x00]+$",
-        description="Instead of `url`: an existing folder. Each file becomes one file `NAME.ID.jsonl` (or `.csv`) in a "
-        "subfolder named after the feed, written as `.part` and then renamed. Each replay of quarantined rows becomes "
-        "one more file, `NAME.ID.again-ROW`.",
-    )
-    timeout_s: float = Field(
-        default=2.0, gt=0, le=600, description="Seconds to wait for a connection, and for an answer."
-    )
-    honours_keys: bool = Field(
-        default=False,
-        description="Whether the partner recognises a repeated `Idempotency-Key` and does not take the request twice. "
-        "If `false`, a request whose answer was lost is never sent again automatically; it is listed as ambiguous.",
-    )
-    secret_headers: dict[str, str] = Field(
-        default={},
-        description="Headers with a secret value. Name the secret by `${env:NAME}` or `${file:PATH}`, after `Bearer `, "
-        "`Basic ` or `Token ` if needed. A literal secret is an error.",
-    )
-
-    @model_validator(mode="after")
-    def _has_one_target(self) -> EndpointConfig:
-        if self.url is not None and self.folder is not None:
-            raise ValueError("has both `url` and `folder`; choose one")
-        if self.url is None and self.folder is None:
-            raise ValueError("needs either `url` or `folder`")
-        if self.folder is not None and self.secret_headers:
-            raise ValueError("`secret_headers` go with `url`")
-        for name, value in self.secret_headers.items():
-            if not SECRET_REFERENCE.fullmatch(value):
-                # the value is probably a secret, so the message does not show it
-                raise ValueError(f"secret_headers.{name} holds a secret; write `${{env:NAME}}` or `${{file:PATH}}`")
         return self
 
 

@@ -8,7 +8,8 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from poc.config.partner import Feed, Partner, Strict
+from poc.config.partner import Feed, Partner
+from poc.config.strict import Strict
 from poc.errors import BadInput
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -12,18 +12,18 @@ from poc.formats.registry import make_encoder, make_reader
 from poc.stages.map import Map
 from poc.transports.http import HttpEndpoint
 from poc.transports.secrets import resolve_secret
+from poc.transports.tls import TlsFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    import requests
 
     from poc.config.partner import Feed, RetrySchedule
     from poc.config.workspace import Workspace
     from poc.contract.contract import Contract
     from poc.delivery.sender import Endpoint
     from poc.formats.registry import FileReader, RowEncoder
+    from poc.transports.http_connection import HttpSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def prepare_feed(
     partner_id: str,
     feed_id: str,
     level: int,
-    session: requests.Session,
+    session: HttpSession,
     endpoint: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> PreparedFeed:
@@ -84,7 +84,19 @@ def prepare_feed(
         headers = {
             name: resolve_secret(value, variables, workspace.root) for name, value in settings.secret_headers.items()
         }
-        http_endpoint = HttpEndpoint(session, f"{base}/{feed_id}", settings.timeout_s, headers, encoder.media_type)
+        ca_file, client_cert, client_key = (
+            workspace.root / name if name else None
+            for name in (settings.ca_file, settings.client_cert, settings.client_key)
+        )
+        http_endpoint = HttpEndpoint(
+            session,
+            f"{base}/{feed_id}",
+            settings.timeout_s,
+            headers,
+            encoder.media_type,
+            success=settings.success,
+            tls=TlsFiles(ca_file, client_cert, client_key),
+        )
     return PreparedFeed(
         partner=partner_id,
         feed_id=feed_id,

@@ -70,7 +70,7 @@ class RetryPolicy:
         """Decide that the rows are due later, or failed: after a permanent failure or at the end of the schedule."""
         now_us = self._clock_us()
         self.failures += 1
-        if failure.kind == "stop":
+        if failure.kind in {"stop", "pause"}:
             return StopSending("failed", failure.code, str(failure))
         if failure.kind == "retry":
             self.breaker = self.breaker.after_failure(now_us, self._retry)

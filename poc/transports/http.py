@@ -1,50 +1,64 @@
-"""Delivery over HTTP: one POST per request, on one keep-alive connection.
+"""Delivery over HTTP: one POST per request, over connections that are kept alive.
 
-For speed, whatever is the same for all requests to an endpoint is prepared once, no unnecessary header is sent, and
-the session's adapter is called directly, since a delivery follows no redirect and keeps no cookie.
+`timeout_s` is one deadline over everything: the name's look-up, the connection, TLS, the request, and the answer to its
+last byte. A delivery follows no redirect, keeps no cookie, and takes no proxy or credentials from the environment. For
+speed, whatever is the same for all requests to an endpoint is prepared once.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
 import time
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-
-import requests
-from urllib3 import exceptions as wire
+from urllib.parse import quote, urlsplit
 
 from poc.errors import BadInput, DeliveryFailed
+from poc.transports.http_answer import Answer, AnswerReader, EndOfStream, MalformedAnswer
+from poc.transports.http_connection import HttpSession, Peer, fetch_certificate
+from poc.transports.http_outcome import answer_failure, with_answer
+from poc.transports.secrets import shown_text
+from poc.transports.tls import TlsFiles, explain_untrusted, reason_of, refused_our_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from poc.config.endpoint import Success
+    from poc.transports.http_connection import Connection
     from poc.transports.secrets import Secret
 
-#: The most bytes of a response body that are read to keep the connection; for a longer one the connection is closed.
-MAX_RESPONSE_BYTES = 64 * 1024
+log = logging.getLogger(__name__)
 
-#: Upper limit of a `Retry-After`, in seconds.
-MAX_WAIT_S = 10.0**9
+#: The most bytes of a body that are kept to look for the described success; for people, its first 500 are shown.
+MAX_BODY_BYTES = 1 << 20
+SHOWN_BYTES = 500
+
+#: A body up to this size is sent together with the head.
+JOINED_BYTES = 64 * 1024
 
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+#: Characters of a path that are sent as they are: those of RFC 3986, and `%`, as a path may be encoded already.
+PATH_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 
 #: Headers that no configuration may set, because they determine how a request is read.
 RESERVED_HEADERS = frozenset(
     {"host", "connection", "content-length", "content-type", "transfer-encoding", "expect", "te", "idempotency-key"}
 )
 
+REFUSES_OURS = "the partner does not accept our certificate (`client_cert`)"
 
-def new_session() -> requests.Session:
-    """Return a session that takes no proxy or credentials from the environment, only from the configuration."""
-    session = requests.Session()
-    session.trust_env = False
-    session.headers.clear()
-    session.headers["User-Agent"] = "milepost"
-    return session
+#: Seconds to read bytes that have arrived; TLS may wait for the rest of a record.
+READY_S = 0.01
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def new_session() -> HttpSession:
+    """Return a session, whose connections its endpoints share."""
+    return HttpSession()
 
 
 class HttpEndpoint:
@@ -53,29 +67,47 @@ class HttpEndpoint:
     Args:
         session: whose connections are used.
         url: as configured; messages name it.
-        timeout_s: seconds to wait for a connection, and for a response.
+        timeout_s: seconds from the beginning of a request to the end of its answer.
         headers: secret headers; their values are revealed only to the request.
         media_type: of the bodies.
+        success: what a success looks like, where the configuration describes it.
+        tls: certificates for an `https` address.
 
     Raises:
-        BadInput: the URL or the name of a header cannot be used.
+        BadInput: the URL, the name of a header or a certificate cannot be used.
     """
 
     def __init__(
-        self, session: requests.Session, url: str, timeout_s: float, headers: Mapping[str, Secret], media_type: str
+        self,
+        session: HttpSession,
+        url: str,
+        timeout_s: float,
+        headers: Mapping[str, Secret],
+        media_type: str,
+        *,
+        success: Success | None = None,
+        tls: TlsFiles | None = None,
     ) -> None:
         for name in headers:
             if not HEADER_NAME.fullmatch(name) or name.lower() in RESERVED_HEADERS:
                 raise BadInput(f"{url}: {name!r} cannot be a secret header; choose another name")
-        try:
-            self._template = session.prepare_request(requests.Request("POST", url, {"Content-Type": media_type}))
-            self._adapter = session.get_adapter(url)
-        except (requests.RequestException, ValueError) as error:
-            raise BadInput(f"{url}: not an address to deliver to: {error}") from error
+        self._peer, authority, path = split_url(url, tls or TlsFiles())
+        if self._peer.tls is not None:
+            session.tls_context(self._peer.tls)
+        self._head = (
+            f"POST {path} HTTP/1.1\r\nHost: {authority}\r\nAccept-Encoding: identity\r\nUser-Agent: milepost\r\n"
+            f"Content-Type: {media_type}\r\n"
+        )
+        self._path = path
         self._session = session
         self._url = url
         self._timeout_s = timeout_s
         self._secrets = dict(headers)
+        self._success = success
+        looks_inside = success is not None and success.pointer is not None
+        # a secret that begins within the shown bytes is complete in the kept ones, so that it can be masked
+        longest = max((len(secret.reveal()) for secret in headers.values()), default=0)
+        self._keep_bytes = MAX_BODY_BYTES if looks_inside else SHOWN_BYTES + 6 * longest
 
     def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Deliver one body.
@@ -86,103 +118,125 @@ class HttpEndpoint:
             now: the reference time for a date in `Retry-After`.
 
         Raises:
-            DeliveryFailed: the partner refused it, or did not respond in time. `blocked_s` is the time spent waiting
-                for a time-out. The error has no cause, because the library's errors contain the headers sent.
+            DeliveryFailed: the partner refused it, did not answer in time, or its answer is not the success that the
+                configuration describes. `blocked_s` is the time spent waiting for a time-out. The error has no cause,
+                because a cause could contain the headers sent.
         """
-        request = self._template.copy()
-        request.body = body
-        request.headers["Content-Length"] = str(len(body))
-        request.headers.update(headers)
-        for name, secret in self._secrets.items():
-            request.headers[name] = secret.reveal()
-        start_s = time.monotonic()
-        failure: DeliveryFailed | None = None
-        try:
-            response = self._adapter.send(
-                request,
-                stream=True,
-                timeout=self._timeout_s,
-                verify=True if self._session.verify is None else self._session.verify,
-                cert=self._session.cert,
-                proxies=self._session.proxies,
-            )
-        except OSError as error:  # the base of all of the library's errors
-            failure = no_response_failure(self._url, error, self._timeout_s, time.monotonic() - start_s)
-        else:
-            drain_response(response, start_s + self._timeout_s)
-            if not 200 <= response.status_code < 300:
-                failure = status_failure(self._url, response.status_code, response.headers.get("Retry-After"), now)
+        failure = self._exchange(body, headers, now)
         if failure is not None:
             raise failure
 
+    def _exchange(self, body: bytes, headers: Mapping[str, str], now: datetime) -> DeliveryFailed | None:
+        start_s = time.monotonic()
+        until_s = start_s + self._timeout_s
+        try:
+            connection = self._session.connection(self._peer, until_s)
+        except BadInput as error:  # a certificate that has been removed since
+            return DeliveryFailed("certificate", f"{self._url}: {error}")
+        except OSError as error:
+            return self._no_connection(error, start_s)
+        reader = AnswerReader(lambda: connection.receive(until_s))
+        answer: Answer | None = None
+        fault: OSError | None = None
+        try:
+            fault = self._send(connection, body, headers, until_s)
+            if isinstance(fault, TimeoutError):  # the answer may have come before the partner stopped reading
+                reader = AnswerReader(ready_bytes(connection))
+            try:
+                answer = reader.read(self._keep_bytes)
+            except (OSError, EndOfStream, MalformedAnswer) as error:
+                return self._no_answer(fault or error, reader, start_s, reused=connection.reused)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("POST %s: %d bytes, answered %d", self._path, len(body), answer.status)
+            text = ""
+            if answer.status != 200 or answer.ending != "complete" or self._success is not None:
+                text = shown_text(answer.body, self._secrets.values(), SHOWN_BYTES)
+            elapsed_s = time.monotonic() - start_s
+            failure = answer_failure(self._url, answer, self._success, self._timeout_s, elapsed_s, now, text)
+            if failure is None and fault is not None:
+                message = f"{self._url}: answered {answer.status} before it had the whole request"
+                return DeliveryFailed("answer-unexpected", with_answer(message, text), unknown=True, answer=text)
+            return failure
+        finally:
+            if answer is not None and answer.keep_alive and fault is None:
+                connection.set_idle_limit(answer.headers.get("keep-alive", ""))
+                self._session.give_back(self._peer, connection)
+            else:
+                self._session.discard(connection)
 
-def no_response_failure(url: str, error: OSError, timeout_s: float, elapsed_s: float) -> DeliveryFailed:
-    """Return the failure of a request without a response, explained by the error's innermost causes."""
-    causes = list(error_chain(error))
-    reason = next((e.strerror for e in causes if isinstance(e, OSError) and e.strerror), type(causes[-1]).__name__)
-    if any(isinstance(e, wire.ConnectTimeoutError) and not isinstance(e, wire.NewConnectionError) for e in causes):
-        return DeliveryFailed("time-out", f"{url}: no connection in {timeout_s:g} s", elapsed_s)
-    if any(isinstance(e, wire.NewConnectionError) for e in causes):
-        return DeliveryFailed("connection", f"{url}: no connection: {reason}")
-    if any(isinstance(e, ssl.SSLCertVerificationError) for e in causes):
-        return DeliveryFailed("connection", f"{url}: its certificate is not trusted")
-    if any(isinstance(e, wire.ReadTimeoutError | TimeoutError) for e in causes):
-        return DeliveryFailed("time-out", f"{url}: no answer in {timeout_s:g} s", elapsed_s, unknown=True)
-    return DeliveryFailed("connection", f"{url}: connection lost: {reason}", unknown=True)
+    def _send(self, connection: Connection, body: bytes, headers: Mapping[str, str], until_s: float) -> OSError | None:
+        """Send the request; return the error that ended it, as an answer may have come before."""
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        lines += [f"{name}: {secret.reveal()}\r\n" for name, secret in self._secrets.items()]
+        head = f"{self._head}Content-Length: {len(body)}\r\n{''.join(lines)}\r\n".encode("ascii")
+        try:
+            if len(body) <= JOINED_BYTES:
+                connection.send(head + body, until_s)
+            else:
+                connection.send(head, until_s)
+                connection.send(body, until_s)
+        except OSError as error:
+            return error
+        return None
+
+    def _no_connection(self, error: OSError, start_s: float) -> DeliveryFailed:
+        """Return the failure of a request that was not sent."""
+        if isinstance(error, TimeoutError) and error.errno is None:
+            message = f"{self._url}: no connection in {self._timeout_s:g} s"
+            return DeliveryFailed("time-out", message, time.monotonic() - start_s)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            der = fetch_certificate(self._peer, start_s + self._timeout_s)
+            return DeliveryFailed("certificate", f"{self._url}: {explain_untrusted(error, self._peer.host, der)}")
+        if refused_our_certificate(error):
+            return DeliveryFailed("certificate", f"{self._url}: {REFUSES_OURS}: {reason_of(error)}")
+        secure = " with TLS" if isinstance(error, ssl.SSLError) else ""
+        return DeliveryFailed("connection", f"{self._url}: no connection{secure}: {reason_of(error)}")
+
+    def _no_answer(self, error: Exception, reader: AnswerReader, start_s: float, *, reused: bool) -> DeliveryFailed:
+        """Return the failure of a request whose answer has no status: the partner may have taken it."""
+        skipped = f", after {reader.interim} interim answers" if reader.interim else ""
+        text = shown_text(reader.beginning, self._secrets.values(), SHOWN_BYTES)
+        if isinstance(error, TimeoutError) and error.errno is None:
+            message = f"{self._url}: no answer in {self._timeout_s:g} s{skipped}"
+            elapsed_s = time.monotonic() - start_s
+            return DeliveryFailed("time-out", with_answer(message, text), elapsed_s, unknown=True, answer=text)
+        if isinstance(error, MalformedAnswer):
+            message = with_answer(f"{self._url}: its answer is not HTTP/1.1{skipped}: {error}", text)
+            return DeliveryFailed("answer-malformed", message, unknown=True, answer=text)
+        if not reader.empty:
+            message = with_answer(f"{self._url}: the connection was lost within the head of the answer{skipped}", text)
+            return DeliveryFailed("answer-cut", message, unknown=True, answer=text)
+        if isinstance(error, OSError) and refused_our_certificate(error):
+            # with TLS 1.3, the refusal comes after the request was sent, which the partner then cannot read
+            return DeliveryFailed("certificate", f"{self._url}: {REFUSES_OURS}: {reason_of(error)}")
+        reason = reason_of(error) if isinstance(error, OSError) else "closed without an answer"
+        return DeliveryFailed("connection", f"{self._url}: connection lost: {reason}", unknown=True, reused=reused)
 
 
-def status_failure(url: str, status: int, retry_after: str | None, now: datetime) -> DeliveryFailed:
-    """Return the failure of a response that is no success, by what its status asks for."""
-    code, message = f"http-{status}", f"{url}: answered {status}"
-    if status == 410:
-        return DeliveryFailed(code, f"{message}: the partner withdrew this URL; ask for the new one", kind="stop")
-    if status == 429 or (status == 503 and retry_after is not None):
-        wait_s = retry_after_s(retry_after or "", now)
-        note = f", to wait {wait_s:g} s" if wait_s else ""
-        return DeliveryFailed(code, message + note, kind="wait", wait_s=wait_s)
-    if status == 409:  # the answer of a partner that still processes the first request with this key
-        return DeliveryFailed(code, f"{message}: it still processes this request, or is in conflict with it")
-    if status >= 500 or status in {408, 425}:
-        return DeliveryFailed(code, message, unknown=status >= 500 and status != 503)
-    moved = ": moved; put the new URL into the configuration" if 300 <= status < 400 else ""
-    return DeliveryFailed(code, message + moved, kind="stop")
+def ready_bytes(connection: Connection) -> Callable[[], bytes]:
+    """Return a function that returns what has arrived on a connection, and raises TimeoutError for the rest."""
+
+    def receive() -> bytes:
+        if not connection.is_readable():
+            raise TimeoutError
+        return connection.receive(time.monotonic() + READY_S)
+
+    return receive
 
 
-def retry_after_s(text: str, now: datetime) -> float:
-    """Return the seconds of a `Retry-After` in either form; 0 if it is in the past or cannot be parsed."""
-    text = text.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text), MAX_WAIT_S)
+def split_url(url: str, tls: TlsFiles) -> tuple[Peer, str, str]:
+    """Return the peer of a URL, its authority as the `Host` header says it, and its path. Raises BadInput."""
     try:
-        until = parsedate_to_datetime(text)
-        if until.tzinfo is None:
-            until = until.replace(tzinfo=now.tzinfo)
-        return min(max((until - now).total_seconds(), 0.0), MAX_WAIT_S)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return 0.0
-
-
-def drain_response(response: requests.Response, until_s: float) -> None:
-    """Read a response's body so that its connection is kept; a long, slow or broken body closes the connection.
-
-    The status has been read before: the body does not change the result of the delivery.
-    """
-    size_bytes = 0
-    with suppress(wire.HTTPError, OSError):
-        while size_bytes < MAX_RESPONSE_BYTES and time.monotonic() < until_s:
-            part = response.raw.read1(MAX_RESPONSE_BYTES, decode_content=False)
-            if not part:
-                return
-            size_bytes += len(part)
-    response.close()
-
-
-def error_chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and its causes, outermost first."""
-    current: BaseException | None = error
-    for _ in range(20):  # deeper than any library goes; ends a circular chain of causes
-        if current is None:
-            return
-        yield current
-        inner = [part for part in current.args if isinstance(part, BaseException)]
-        current = inner[0] if inner else current.__cause__ or current.__context__
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        if parts.scheme not in DEFAULT_PORTS or not host or port == 0:
+            raise BadInput(f"{url}: not an address to deliver to; write http(s)://HOST[:PORT]/PATH")
+        if not host.isascii():
+            host = host.encode("idna").decode("ascii")
+    except ValueError as error:
+        raise BadInput(f"{url}: not an address to deliver to: {error}") from error
+    default = DEFAULT_PORTS[parts.scheme]
+    name = f"[{host}]" if ":" in host else host
+    authority = name if port in {None, default} else f"{name}:{port}"
+    secure = tls if parts.scheme == "https" else None
+    return Peer(host, port or default, secure), authority, quote(parts.path or "/", PATH_CHARACTERS)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import html
+import json
 import re
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote
 
-from poc.config.partner import SECRET_REFERENCE
+from poc.config.endpoint import SECRET_REFERENCE
 from poc.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 #: The most bytes of a file with a secret.
@@ -17,6 +22,12 @@ MAX_BYTES = 64 * 1024
 
 #: A valid header value: visible ASCII characters, with spaces between them.
 HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
+
+#: What is shown instead of a secret.
+MASK = "***"
+
+#: A secret that is cut at the end of a text is masked from so many of its characters on.
+MIN_CUT = 4
 
 
 class Secret:
@@ -62,6 +73,56 @@ def resolve_secret(text: str, environ: Mapping[str, str], root: Path) -> Secret:
         fault = "is empty" if not value.strip() else "has characters that no header can carry, or spaces at an end"
         raise BadInput(f"the secret {text[match.start(1) - 2 :]} {fault}")
     return Secret(text[: match.start(1) - 2] + value)
+
+
+def shown_text(data: bytes, secrets: Iterable[Secret], size_bytes: int) -> str:
+    """Return the beginning of what a partner answered as people may see it, at most `size_bytes` of it.
+
+    The partner may have repeated the request: its secrets are masked. Characters that a terminal would obey, or that
+    change the order of a line, are escaped.
+    """
+    forms = sorted({ascii_lower(form) for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
+    longest = len(forms[0]) if forms else 0
+    text = data[: size_bytes + 2 * longest].decode("utf-8", "backslashreplace")
+    for form in forms:
+        text = _mask(text, form)
+    text = text.strip()
+    shown = text.encode("utf-8", "backslashreplace")[:size_bytes].decode("utf-8", "ignore")
+    ellipsis = "…" if len(shown) < len(text) or len(data) > size_bytes + 2 * longest else ""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown) + ellipsis
+
+
+def ascii_lower(text: str) -> str:
+    """Return a text with its ASCII letters in lower case; every character keeps its place."""
+    return "".join(character.lower() if character.isascii() else character for character in text)
+
+
+def _forms(secret: Secret) -> Iterator[str]:
+    """Yield the texts by which a partner may repeat a secret: with and without its scheme, decoded, and as encoded."""
+    value = secret.reveal()
+    scheme, space, token = value.partition(" ")
+    parts = [value, token] if space else [value]
+    if scheme == "Basic":
+        try:
+            pair = base64.b64decode(token, validate=True).decode()
+            parts += [pair, pair.partition(":")[2]]
+        except (binascii.Error, UnicodeDecodeError):
+            pass
+    for part in filter(None, parts):
+        in_json = json.dumps(part)[1:-1]
+        yield from (part, quote(part), quote(part, safe=""), html.escape(part), in_json, in_json.replace("/", "\\/"))
+
+
+def _mask(text: str, form: str) -> str:
+    """Replace a secret, and its beginning at the end of a text that was cut there."""
+    lowered = ascii_lower(text)
+    pieces, at = [], 0
+    while (found := lowered.find(form, at)) >= 0:
+        pieces += [text[at:found], MASK]
+        at = found + len(form)
+    rest = text[at:]
+    cut = next((size for size in range(len(form) - 1, MIN_CUT - 1, -1) if lowered[at:].endswith(form[:size])), 0)
+    return "".join([*pieces, rest[:-cut] + MASK if cut else rest])
 
 
 def _read_variable(name: str, environ: Mapping[str, str]) -> str:

@@ -40,24 +40,24 @@ for command in commands:
 
 #: The same, with a fault of the program's own: in the middle of a request, or once its answer is there.
 BREAKS_INSIDE = """
-import urllib3
+from poc.transports.http_connection import Connection
 def broken(*_, **__):
     raise RuntimeError("forced")
-urllib3.HTTPConnectionPool._make_request = broken
+Connection.send = broken
 """ + LOUD  # fmt: skip
 BREAKS_AFTER = """
 import sys, traceback
 import poc.transports.http
 def broken(*_, **__):
     raise RuntimeError("forced")
-poc.transports.http.drain_response = broken
+poc.transports.http.answer_failure = broken
 """ + LOUD  # fmt: skip
 
 #: How each airline's partner answers, or where its address leads.
 ANSWERS = {
     "AA": "200", "AS": "503", "B6": "410", "DL": "reset", "EV": "hang", "F9": "400", "HA": "429", "US": "301",
 }  # fmt: skip
-NOWHERE = {"MQ": "http://127.0.0.1:9", "OO": "http://127.0.0.1:99999"}
+NOWHERE = {"MQ": "http://127.0.0.1:9"}
 BAD_SECRETS = {"VX": f"{KEY}\n{KEY}", "YV": ""}
 
 ENDPOINT = """\
@@ -169,7 +169,7 @@ def test_secrets_reach_the_partner_and_nothing_else(workspace, door):
         ("EV", "due", "time-out"), ("F9", "failed", "http-400"), ("HA", "due", "http-429"), ("MQ", "due", "connection"),
         ("US", "failed", "http-301"),
     }  # fmt: skip
-    assert b"DEBUG:urllib3" in err
+    assert b"DEBUG:poc.transports.http:POST /200/flights" in err
     assert b"VX/flights: the secret ${file:secrets/VX} has characters" in err
     assert b"YV/flights: the secret ${file:secrets/YV} is empty" in err
     key = json.loads(out.splitlines()[0])["exchange_id"]

@@ -1,0 +1,144 @@
+"""Configuration of a partner's endpoint: the table `[endpoint]` of `partners/<id>.toml`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from poc.config.strict import Strict
+
+#: Reference to a secret: the name of its variable or file, never its value.
+SECRET_REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{(env|file):([^}]+)\}")
+
+
+#: The highest TCP port.
+MAX_PORT = 65535
+
+MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
+
+
+class Success(Strict):
+    """What the answer to a request must be so that its rows count as delivered; all given keys must hold.
+
+    An answer of 2xx that is something else leaves open what the partner took: the request is sent again with the same
+    key, or is ambiguous where the partner does not honour keys.
+    """
+
+    status: tuple[Annotated[int, Field(ge=200, le=399)], ...] = Field(
+        default=(), description="The statuses of a success. Without it, every 2xx but 206 and 207."
+    )
+    content_type: str = Field(
+        default="", description='The media type of the answer, without parameters, such as `"application/json"`.'
+    )
+    pointer: str | None = Field(
+        default=None,
+        alias="json",
+        pattern="^(/.*)?$",
+        description="Where in the JSON of the answer the value of `equals` must be: a JSON Pointer (RFC 6901), "
+        'such as `"/ok"`.',
+    )
+    equals: bool | int | float | str | None = Field(
+        default=None, description="The value that must be there; `true` and 1 are different, 1 and 1.0 are not."
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Success:
+        if (self.pointer is None) != (self.equals is None):
+            raise ValueError("`json` and `equals` go together: where a value is, and what it must be")
+        if self.content_type and not MEDIA_TYPE.fullmatch(self.content_type):
+            raise ValueError(
+                f"content_type {self.content_type!r} is not a media type; write one like 'application/json'"
+            )
+        return self
+
+
+class EndpointConfig(Strict):
+    """Where a partner receives deliveries: a `url`, to which the feed's name is appended, or a `folder`.
+
+    `honours_keys`: the partner treats a request with an `Idempotency-Key` it has already seen as done. Without it, a
+    request whose answer was lost is never sent again automatically.
+    """
+
+    # neither a password before the host nor a query, because messages show the address
+    url: str | None = Field(
+        default=None,
+        pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$",
+        description="The address that requests are posted to; the feed's name is appended. No user, password or query.",
+    )
+    folder: str | None = Field(
+        default=None,
+        pattern=r"^[^\x00]+$",
+        description="Instead of `url`: an existing folder. Each file becomes one file `NAME.ID.jsonl` (or `.csv`) in a "
+        "subfolder named after the feed, written as `.part` and then renamed. Each replay of quarantined rows becomes "
+        "one more file, `NAME.ID.again-ROW`.",
+    )
+    timeout_s: float = Field(
+        default=2.0,
+        gt=0,
+        le=600,
+        description="Seconds from the beginning of a request to the end of its answer: one deadline over connecting, "
+        "TLS, sending and reading.",
+    )
+    honours_keys: bool = Field(
+        default=False,
+        description="Whether the partner recognises a repeated `Idempotency-Key` and does not take the request twice. "
+        "If `false`, a request whose answer was lost is never sent again automatically; it is listed as ambiguous.",
+    )
+    secret_headers: dict[str, str] = Field(
+        default={},
+        description="Headers with a secret value. Name the secret by `${env:NAME}` or `${file:PATH}`, after `Bearer `, "
+        "`Basic ` or `Token ` if needed. A literal secret is an error.",
+    )
+
+    success: Success | None = Field(
+        default=None,
+        description="What the answer must be so that the rows count as delivered; without it, every complete answer of "
+        "2xx but 206 and 207.",
+    )
+    ca_file: str = Field(
+        default="",
+        pattern=r"^[^\x00]*$",
+        description="A PEM file with the certificates of the authorities to trust for this partner, instead of the "
+        "public ones. Paths are relative to the workspace. The environment's variables for certificates and proxies "
+        "are ignored.",
+    )
+    client_cert: str = Field(
+        default="",
+        pattern=r"^[^\x00]*$",
+        description="A PEM file with our certificate, and its chain, for a partner that asks for one.",
+    )
+    client_key: str = Field(
+        default="",
+        pattern=r"^[^\x00]*$",
+        description="The PEM file of its private key, not encrypted; not needed if `client_cert` holds it.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _has_a_port(cls, url: str | None) -> str | None:
+        port = re.match(r"[^/]*//[^/]*:([0-9]+)(?:/|$)", url or "")
+        if port and not 0 < int(port[1]) <= MAX_PORT:
+            raise ValueError(f"has port {int(port[1])}; a port is 1 to {MAX_PORT}")
+        return url
+
+    @model_validator(mode="after")
+    def _has_one_target(self) -> EndpointConfig:
+        if self.url is not None and self.folder is not None:
+            raise ValueError("has both `url` and `folder`; choose one")
+        if self.url is None and self.folder is None:
+            raise ValueError("needs either `url` or `folder`")
+        for key in ("secret_headers", "success", "ca_file", "client_cert", "client_key"):
+            value = getattr(self, key)
+            if value and self.url is None:
+                raise ValueError(f"`{key}` goes with `url`")
+            if value and key[:2] in {"ca", "cl"} and not str(self.url).lower().startswith("https:"):
+                raise ValueError(f"`{key}` goes with an `https` address")
+        if self.client_key and not self.client_cert:
+            raise ValueError("`client_key` goes with `client_cert`")
+        for name, value in self.secret_headers.items():
+            if not SECRET_REFERENCE.fullmatch(value):
+                # the value is probably a secret, so the message does not show it
+                raise ValueError(f"secret_headers.{name} holds a secret; write `${{env:NAME}}` or `${{file:PATH}}`")
+        return self
