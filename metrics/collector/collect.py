@@ -107,8 +107,11 @@ def _size_bytes(path: Path) -> int | None:
         return None
 
 
-def _read_batch(state: _PassState, folder: Path, db: Database) -> Iterator[tuple[str, Struct]]:
-    """Read the next `BATCH` lines of the waiting files, in the caller's transaction."""
+def _read_batch(state: _PassState, folder: Path, db: Database) -> Iterator[tuple[str, Struct, str]]:
+    """Read the next `BATCH` lines of the waiting files, in the caller's transaction: kind, event and process.
+
+    A spool file belongs to one process, so its name stands for the process.
+    """
     left = BATCH
     while state.waiting and left:
         path = state.waiting[-1]
@@ -120,7 +123,7 @@ def _read_batch(state: _PassState, folder: Path, db: Database) -> Iterator[tuple
 
 def _read_file(
     path: Path, max_lines: int, folder: Path, state: _PassState, db: Database
-) -> Generator[tuple[str, Struct], None, int]:  # fmt: skip
+) -> Generator[tuple[str, Struct, str], None, int]:  # fmt: skip
     """Read at most `max_lines` further lines of one file, and return the number of complete lines."""
     row = db.execute("SELECT offset_bytes FROM spool_file WHERE name = ?", (path.name,)).fetchone()
     offset = int(row[0]) if row else 0
@@ -136,7 +139,7 @@ def _read_file(
                 state.unfinished.append(path.name)
                 break
             try:
-                yield parse_line(line)
+                yield (*parse_line(line), path.stem)
             except ValueError:
                 _save_damaged_line(folder, f"{path.stem}-at-{offset}.line", line)
                 state.damaged.append(f"{path.name} at byte {offset}")

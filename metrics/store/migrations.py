@@ -235,6 +235,17 @@ def add_tallies(db: Database) -> None:
     db.execute("CREATE INDEX cell_side ON cell (system, level, faults, block)")
 
 
+@migrations()
+def add_shared_time(db: Database) -> None:
+    """Add the process of a run, and its share of the time in which the process worked on several runs at once."""
+    db.execute("ALTER TABLE run ADD COLUMN process TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE run ADD COLUMN shared_ns INTEGER")
+    db.execute(
+        "CREATE INDEX run_process ON run (process, started_at_us + duration_ns / 1000) "
+        "WHERE process != '' AND duration_ns IS NOT NULL"
+    )
+
+
 def _append_only(db: Database, table: str) -> None:
     for verb in ("UPDATE", "DELETE"):
         db.execute(
@@ -247,6 +258,6 @@ def _append_only(db: Database, table: str) -> None:
 STEPS = frozenset(
     {
         "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",
-        "forget_old_delays", "add_days_of_baselines", "add_tallies",
+        "forget_old_delays", "add_days_of_baselines", "add_tallies", "add_shared_time",
     }
 )  # fmt: skip

@@ -44,9 +44,10 @@ def roll_up(db: Database, cells: Iterable[int]) -> None:
 
     These are `run_block`, and `tally` and `set_aside` (see `metrics.store.run_counts`).
 
-    Busy time counts every attempt, failed ones included, without the time blocked on time-outs. A killed attempt, whose
-    duration is unknown, counts as long as the longest of its cell: to count no time would favour the subject, and so
-    would leaving out the day.
+    Busy time counts every attempt, failed ones included, without the time blocked on time-outs; attempts that ran at
+    the same time in one process share it (see `metrics.store.shared_time`). A killed attempt, whose duration is
+    unknown, counts as long as the longest of its cell: to count no time would favour the subject, and so would leaving
+    out the day.
 
     In a replay a held record counts once per round, however many copies the partner has. A round counts once its
     holdings are stored: an interrupted round would count time and no records. In production the records that the
@@ -148,7 +149,8 @@ first_failures AS (
 sums AS (
   SELECT of_cell, mode = 'live' AS live, MAX(block_end) AS block_end, COUNT(DISTINCT round) AS rounds,
     COUNT(*) AS attempts, SUM(is_last) AS exchanges,
-    SUM(COALESCE(duration_ns, 0) - blocked_ns) + {_WITHOUT_DURATION} * COALESCE(MAX(duration_ns), 0) AS busy_ns,
+    SUM(COALESCE(shared_ns, duration_ns - blocked_ns, -blocked_ns))
+      + {_WITHOUT_DURATION} * COALESCE(MAX(duration_ns), 0) AS busy_ns,
     SUM(blocked_ns) AS blocked_ns, SUM(cpu_ns) AS cpu_ns, SUM(operator_ns) AS operator_ns,
     {_SUM_IF_ALL_KNOWN.format("operator_touch")} AS operator_touches, {_SUM_IF_ALL_KNOWN.format("calls")} AS calls,
     SUM(attempt = 1 AND failed) AS first_failed,

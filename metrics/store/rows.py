@@ -29,8 +29,9 @@ _RUN = (
 _ROWS = ("in", *OUTCOMES)
 _HOLDING = (*HOLDING_ID, "block", "block_end", "due", "held", "twice", "lost", "broken", "good_aside", "foreign")
 
-#: The columns of each table in the order of its rows; `band` and `cell` are always the last two of a run and a holding.
-RUN = (*_RUN, *(f"rows_{name}" for name in _ROWS), "fingerprint", "aside", "band", "cell")
+#: The columns of each table in the order of its rows; `band` and `cell` are always the last two of a run and a holding,
+#: but a run ends with its process.
+RUN = (*_RUN, *(f"rows_{name}" for name in _ROWS), "fingerprint", "aside", "band", "cell", "process")
 HOLDING = (*_HOLDING[:-1], "foreign_held", "band", "cell")
 ANSWER = (*ANSWER_ID, "block_end", "compared", "equal")
 OUTAGE = (*OUTAGE_ID, "block", "block_end", "hours", "calls")
@@ -38,6 +39,7 @@ SERIES = ("mode", "faults", "series", "faults_sha256")
 
 _run_values = attrgetter(*(f"key.{name}" if name in RUN_ID else name for name in _RUN))
 _records, _mode, _outcome = (_RUN.index(name) for name in ("records", "mode", "outcome"))
+_started_at_us, _duration_ns = (_RUN.index(name) for name in ("started_at_us", "duration_ns"))
 _holding_values = attrgetter(*_HOLDING)
 _due = _HOLDING.index("due")
 _ZEROS = (0,) * len(_ROWS)
@@ -56,7 +58,7 @@ def size_band(records: int | None) -> int:
 
 
 def run_row(event: Any) -> tuple[Any, ...]:
-    """Convert a run event to a row without its cell."""
+    """Convert a run event to a row without its cell and process."""
     row: tuple[Any, ...] = _run_values(event)
     group = fingerprint(event.error_type, event.error) if event.outcome in FAILED_OUTCOMES else ""
     return (*row, *map(event.rows.get, _ROWS, _ZEROS), group, _reasons_json(event.aside), size_band(_records_of(row)))
@@ -83,6 +85,15 @@ def may_span_cells(row: tuple[Any, ...]) -> bool:
     several cells would count as last in each of them.
     """
     return bool(row[_mode] == "live")
+
+
+def live_span(row: tuple[Any, ...]) -> tuple[int, int] | None:
+    """Return start and end of a row in microseconds; None for a replay, and for a run of unknown duration.
+
+    Only production works on several exchanges at once; a replay measures one after another.
+    """
+    start, duration = row[_started_at_us], row[_duration_ns]
+    return None if row[_mode] != "live" or duration is None else (start, start - -duration // 1000)
 
 
 def holding_row(event: Any) -> tuple[Any, ...]:

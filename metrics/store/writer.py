@@ -9,6 +9,7 @@ from metrics.store import rows
 from metrics.store.cells import CellIds, unify_strata
 from metrics.store.migrations import RUN_ID
 from metrics.store.rollup import IS_LATE_END, roll_up, track_cell_changes
+from metrics.store.shared_time import update_shared_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,22 +22,30 @@ if TYPE_CHECKING:
 WRITER_PRAGMAS = ("synchronous = NORMAL", "cache_size = -65536", "temp_store = MEMORY", "wal_autocheckpoint = 8192")
 
 
-def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct]]) -> int:
+def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct] | tuple[str, Event | Struct, str]]) -> int:
     """Insert events and roll up the blocks that they touch, and return how many events were new.
 
     The caller holds the transaction. A run that comes twice counts once: an end replaces its start, and nothing
     replaces an end.
+
+    Args:
+        db: the store.
+        events: (kind, event) or (kind, event, process): runs of one process that overlap share their time.
     """
     rows_by_kind: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in ("start", *KINDS)}
     cells = CellIds(db)
     newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     exchanges: set[tuple[Any, ...]] = set()
-    for kind, event in events:
+    spans: dict[str, tuple[int, int]] = {}
+    for kind, event, *process in events:
         # events of `metrics.events` carry their kind in their type
         name = kind if kind == "start" else KIND_OF.get(type(event), kind)  # type: ignore[arg-type]
         if name in {"run", "start"}:
             row = rows.run_row(event)
-            rows_by_kind[name].append((*row, cells[rows.run_cell(row)]))
+            rows_by_kind[name].append((*row, cells[rows.run_cell(row)], *(process or ("",))))
+            if process and name == "run" and (span := rows.live_span(row)):
+                first, last = spans.get(process[0], span)
+                spans[process[0]] = min(first, span[0]), max(last, span[1])
             newest[row[2:6]] = row[:8]
             if rows.may_span_cells(row):
                 exchanges.add(row[:7])
@@ -52,6 +61,7 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct]]) ->
     for key in newest.values():
         db.execute(NEWEST_SQL, key)
     joined = unify_strata(db, exchanges, cells)
+    joined |= update_shared_time(db, spans)
     roll_up(db, joined.union(cells.values()))
     return new
 

@@ -227,3 +227,17 @@ def test_a_locked_store_is_tried_later(db, spool, a_run, tmp_path):
         with pytest.raises(TryLater, match="try again later"):
             collect(spool, db, 0)
     assert collect(spool, db, 0).new == 1
+
+
+def test_runs_of_one_spool_file_share_their_time(a_store, spool, a_live_run):
+    """A file belongs to one process, whose lanes count no second twice, however its lines are collected."""
+    live = a_store("live", "live.db")
+    with closing(SpoolRecorder(spool)) as recorder, closing(SpoolRecorder(spool)) as other:
+        recorder.record(a_live_run("1", started_at_us=0, duration_ns=100_000))
+        collect(spool, live, 0)
+        recorder.record(a_live_run("2", started_at_us=50, duration_ns=100_000))
+        other.record(a_live_run("3", started_at_us=0, duration_ns=100_000))
+        collect(spool, live, 0)
+    assert live.execute("SELECT SUM(busy_ns) FROM run_block").fetchone() == (250_000,)
+    names = {path.stem for path in spool.glob("*.jsonl")}
+    assert {name for (name,) in live.execute("SELECT DISTINCT process FROM run")} == names
