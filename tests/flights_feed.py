@@ -10,7 +10,7 @@ from poc.formats.record_splitter import Sizes
 from poc.formats.registry import make_encoder, make_reader
 from poc.ledger.ledger import open_ledger
 from poc.pipeline.prepared_feed import PreparedFeed
-from poc.stages.map import Map
+from poc.stages.map import Map, literal_fields
 from poc.transports.http import HttpEndpoint, new_session
 
 MAP = (
@@ -62,7 +62,7 @@ def make_prepared(flights):
     def make(url=None, *, level=4, timeout_s=2.0, honours_keys=True, folder=None, retry=None, block_bytes=None, **feed):
         flow = Feed.model_validate({"contract": "flights.schema.json", "map": MAP, **feed})
         sizes = None if block_bytes is None else Sizes(block_bytes=block_bytes)
-        written = make_encoder(flow)
+        written = make_encoder(flow, literal_fields(flow.map, flights))
         door = None if url is None else HttpEndpoint(session, f"{url}/n/UA/flights", timeout_s, {}, written.media_type)
         read = make_reader(flow, flights, sizes)
         return PreparedFeed(

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from poc.config.endpoint import EndpointConfig
 from poc.config.strict import Strict
+=======
+import re
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+>>>>>>> 1840158 (Keep numbers exact from file to partner)
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -26,8 +34,18 @@ class MapField(Strict):
     join: tuple[str, ...] = Field(
         default=(), description="Instead of `from`: several fields, written one after the other."
     )
-    times: float | None = Field(default=None, description="Multiply the value of `from` by this number.")
-    decimals: int = Field(default=3, ge=0, le=9, description="Round the product to so many decimals.")
+    times: Annotated[Decimal, WithJsonSchema({"type": "number"})] | None = Field(
+        default=None,
+        max_digits=30,
+        decimal_places=20,
+        description="Multiply the value of `from` by this number, exactly.",
+    )
+    decimals: int = Field(
+        default=3,
+        ge=0,
+        le=9,
+        description="Round the product to so many decimals, half to even; zeros at its end are not written.",
+    )
     plus_minutes: str | None = Field(
         default=None, description="A field that holds minutes; add them to the datetime in `from`."
     )
@@ -101,7 +119,7 @@ class Feed(Strict):
 
     contract: str = Field(
         description="A Table Schema file (Frictionless, version 2) in `contracts/`. `unique` and `primaryKey` hold "
-        "within one file. A `number` is a 64-bit float, exact to about 15 digits; declare longer ones as `string`."
+        "within one file. A `number` is exact and keeps its own digits; see [Contracts](contract.md)."
     )
     files: str = Field(
         default="*.csv",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -130,7 +131,7 @@ def parse_toml(model: type[Model], path: Path) -> Model:
     """Parse a TOML file into a model. Raises BadInput with the file, the key and the choices."""
     try:
         with path.open("rb") as file:
-            return model.model_validate(tomllib.load(file))
+            return model.model_validate(tomllib.load(file, parse_float=Decimal))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not TOML: {error}") from error
     except OSError as error:

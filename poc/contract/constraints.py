@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from poc.contract.numbers import CANONICAL, FEW_ROWS, Limit, value_text, value_texts
 from poc.contract.parsers import make_parser
 from poc.text import truncate
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
 
     from poc.contract.parsers import ColumnParser
     from poc.contract.schema import SchemaField
-
-#: Up to this number of rows, Python checks a column faster than an expression starts.
-FEW_ROWS = 1_000
 
 #: Patterns that mean exactly the same to Python and to polars. Python's engine backtracks, so at most one part may have
 #: a variable length and none may be a group: then a match takes negligible time.
@@ -37,13 +36,13 @@ INT64_SPAN = 2**63
 
 @dataclass(frozen=True, slots=True)
 class CompiledConstraint:
-    """One constraint of a field: `broken` is true for each invalid value in the column of the field's name.
+    """One constraint of a field: `broken` is true for each invalid value of a column, which has the field's name.
 
     `holds` is true for a whole column only if no value is invalid. `message` follows the value in a finding.
     """
 
     message: str
-    broken: pl.Expr
+    broken: Callable[[pl.Series], pl.Series]
     holds: Callable[[pl.Series], bool]
 
 
@@ -80,7 +79,11 @@ def compile_constraints(field: SchemaField) -> list[CompiledConstraint]:
 
 
 def _by_expression(message: str, broken: pl.Expr) -> CompiledConstraint:
-    return CompiledConstraint(message, broken, lambda column: not column.to_frame().select(broken.any()).item())
+    return _constraint(message, broken, lambda column: not column.to_frame().select(broken.any()).item())
+
+
+def _constraint(message: str, broken: pl.Expr, holds: Callable[[pl.Series], bool]) -> CompiledConstraint:
+    return CompiledConstraint(message, lambda column: column.to_frame().select(broken).to_series(), holds)
 
 
 def _bound(field: SchemaField, parse: ColumnParser, name: str, bound: Any) -> CompiledConstraint:
@@ -91,7 +94,10 @@ def _bound(field: SchemaField, parse: ColumnParser, name: str, bound: Any) -> Co
     is_lower, exclusive = name.endswith("inimum"), name.startswith("exclusive")
     negation, side = "not " if exclusive else "", "above" if exclusive == is_lower else "below"
     message = f"is {negation}{side} the {name} {truncate(str(bound))}"
-    if field.type == "integer" and isinstance(limit, float):
+    if field.type == "number":
+        number_limit = Limit(limit, is_lower=is_lower, exclusive=exclusive)
+        return CompiledConstraint(message, number_limit.beyond, number_limit.holds)
+    if field.type == "integer" and isinstance(limit, Decimal):
         limit, exclusive = (math.ceil(limit), False) if is_lower else (math.floor(limit), False)
     if field.type == "integer" and not -INT64_SPAN <= limit < INT64_SPAN:
         raise ValueError(f"{name} {bound!r} of {field.name!r} does not fit into 64 bits")
@@ -102,12 +108,10 @@ def _bound(field: SchemaField, parse: ColumnParser, name: str, bound: Any) -> Co
     if field.type in {"year", "yearmonth"}:
         return _by_expression(message, broken)
     if is_lower:
-        return CompiledConstraint(
+        return _constraint(
             message, broken, lambda s: (e := s.min()) is None or (e > limit if exclusive else e >= limit)
         )
-    return CompiledConstraint(
-        message, broken, lambda s: (e := s.max()) is None or (e < limit if exclusive else e <= limit)
-    )
+    return _constraint(message, broken, lambda s: (e := s.max()) is None or (e < limit if exclusive else e <= limit))
 
 
 def comparison_value(field: SchemaField) -> pl.Expr:
@@ -135,9 +139,16 @@ def _choices(field: SchemaField, parse: ColumnParser, name: str, values: list[An
     choices = [parse_constraint_value(field, parse, name, value) for value in values]
     column = pl.col(field.name)
     message = f"is not one of {truncate(', '.join(str(value) for value in values))}"
+    if field.type == "number":
+        number_choices = [value_text(str(choice)) for choice in choices]
+        return CompiledConstraint(
+            message,
+            lambda s: ~value_texts(s).is_in(number_choices),
+            lambda s: bool(value_texts(s).is_in(number_choices).all()),
+        )
     if isinstance(choices[0], str):
         enum = pl.Enum(list(dict.fromkeys(choices)))
-        return CompiledConstraint(
+        return _constraint(
             message,
             ~column.is_in(choices),
             lambda s: s.cast(enum, strict=False).null_count() == s.null_count(),
@@ -159,7 +170,7 @@ def _pattern(name: str, pattern: str) -> CompiledConstraint:
             return all(text is None or matches(text) for text in column.to_list())
         return bool(column.str.contains(whole).all())
 
-    return CompiledConstraint(f"does not match {truncate(pattern)}", ~pl.col(name).str.contains(whole), holds)
+    return _constraint(f"does not match {truncate(pattern)}", ~pl.col(name).str.contains(whole), holds)
 
 
 def parse_constraint_value(field: SchemaField, parse: ColumnParser, name: str, value: Any) -> Any:
@@ -168,17 +179,21 @@ def parse_constraint_value(field: SchemaField, parse: ColumnParser, name: str, v
     parsed: Any = None
     if isinstance(value, str):
         parsed = parse(pl.Series(field.name, [value]))[0]
+        if field_type == "number" and parsed is not None:
+            parsed = Decimal(parsed)
         if parsed is None and field_type == "integer" and name != "enum":
-            parsed = float(value) if re.fullmatch(r"[+-]?[0-9]+\.[0-9]+", value) else None
+            parsed = Decimal(value) if re.fullmatch(r"[+-]?[0-9]+\.[0-9]+", value) else None
     elif isinstance(value, bool):
         parsed = value if field_type == "boolean" else None
-    elif isinstance(value, int | float) and math.isfinite(value):
+    elif isinstance(value, int | float | Decimal) and CANONICAL.fullmatch(str(value)):
+        exact = Decimal(str(value))
         if field_type == "number":
-            parsed = float(value)
+            parsed = exact
         elif field_type == "integer":
-            parsed = int(value) if value == int(value) else value if name.endswith("imum") else None
+            parsed = int(exact) if exact == int(exact) else exact if name.endswith("imum") else None
         elif field_type == "year" and isinstance(value, int):
             parsed = parse(pl.Series(field.name, [f"{value:04d}" if value >= 0 else f"{value:05d}"]))[0]
     if parsed is None:
-        raise ValueError(f"{name} of {field.name!r} has {value!r}, which is not of type {field_type}")
+        shown = str(value) if isinstance(value, Decimal) else repr(value)
+        raise ValueError(f"{name} of {field.name!r} has {shown}, which is not of type {field_type}")
     return parsed

@@ -3,8 +3,8 @@
 The schema file is used as users have it; a key that is not checked is an error when the contract is loaded, so that no
 check is omitted silently. The types of values:
 
-- `number` is a 64-bit float, as in JSON: the nearest to the text. `NaN`, `INF` and numbers out of range are type
-  errors, because JSON cannot represent them. `integer` has 64 bits.
+- `number` is exact: it keeps its own digits (`numbers`), and is compared by its value. `NaN` and `INF` are type errors,
+  because JSON cannot represent them. `integer` has 64 bits.
 - `datetime` is converted to UTC if its format has a time zone (the default format must), and unchanged otherwise.
 - `year`, `yearmonth`, `duration` and all strings remain text.
 - A field without a type is `any`: its texts pass unchanged.
@@ -17,23 +17,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from pydantic import ValidationError
 
 from poc.batch import ROW, Finding
-from poc.contract.constraints import FEW_ROWS, CompiledConstraint, compile_constraints
+from poc.contract.constraints import CompiledConstraint, compile_constraints
 from poc.contract.datetime_formats import compile_format
+from poc.contract.numbers import FEW_ROWS, value_texts
 from poc.contract.parsers import is_plain_number, make_parser, type_error_hint
 from poc.contract.schema import Constraints, Schema, SchemaField, missing_value_texts
 from poc.errors import BadInput
 from poc.text import truncate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from poc.contract.parsers import ColumnParser
+
+#: Conversion of a column in a key to one notation of each value, by type.
+KEY_VALUES: dict[str, Callable[[pl.Series], pl.Series]] = {"number": value_texts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,9 @@ class ContractField:
                 findings.append(Finding(row, "type-error", self.name, note))
         for constraint in self.constraints:
             if not constraint.holds(value):
-                broken = pl.DataFrame([numbers, text.alias("\0text"), value]).filter(constraint.broken)
+                broken = pl.DataFrame([numbers, text]).filter(constraint.broken(value))
                 quoted = self.type not in {"integer", "number", "year"}
-                for row, cell, _ in broken.iter_rows():
+                for row, cell in broken.iter_rows():
                     shown = repr(truncate(cell)) if quoted else truncate(cell)
                     findings.append(Finding(row, "constraint-error", self.name, f"{shown} {constraint.message}"))
 
@@ -80,7 +86,8 @@ class Contract:
     `missing_values` mean a missing value in every field, so a reader may convert them to null; `check` does so for
     those of single fields. `field_missing` has the complete list of each field. `unique` are keys that must be unique
     in a file: the code of a finding, and the fields; the primary key first. `local` are datetimes without a time zone,
-    `integers` columns that are parsed by one cast.
+    `integers` columns that are parsed by one cast. `key_values` convert the columns of keys in which two notations may
+    have the same value.
     """
 
     names: tuple[str, ...]
@@ -95,6 +102,7 @@ class Contract:
     local: frozenset[str]
     columns: tuple[ContractField, ...]
     integers: tuple[str, ...]
+    key_values: tuple[tuple[str, Callable[[pl.Series], pl.Series]], ...]
 
     def check(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
         """Type the columns and report every value that breaks the contract.
@@ -121,6 +129,12 @@ class Contract:
             typed.append(value)
         return pl.DataFrame(typed), sorted(findings, key=lambda finding: finding.row)
 
+    def with_key_values(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return typed rows in which equal keys are equal cells: one notation for each value of a key."""
+        if not self.key_values:
+            return rows
+        return rows.with_columns(convert(rows.get_column(name)) for name, convert in self.key_values)
+
 
 def load_contract(path: Path) -> Contract:
     """Load and compile a schema file.
@@ -130,7 +144,7 @@ def load_contract(path: Path) -> Contract:
     """
     data: Any = None
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(path.read_bytes(), parse_float=Decimal)
         return compile_contract(Schema.model_validate(data))
     except OSError as error:
         raise BadInput(f"{path}: missing contract: {error.strerror}") from error
@@ -159,6 +173,7 @@ def compile_contract(schema: Schema) -> Contract:
     unique = [("primary-key", key)] if key else []
     unique += [("unique-error", names) for names in schema.unique_keys]
     unique += [("unique-error", (field.name,)) for field in schema.fields if field.constraints.unique]
+    in_keys = {name for _, names in unique for name in names}
     datetimes = [field for field in schema.fields if field.type == "datetime"]
     return Contract(
         names=tuple(field.name for field in schema.fields),
@@ -176,6 +191,11 @@ def compile_contract(schema: Schema) -> Contract:
             field.name
             for field, column in zip(schema.fields, columns, strict=True)
             if field.type == "integer" and is_plain_number(field) and not column.missing
+        ),
+        key_values=tuple(
+            (field.name, KEY_VALUES[field.type])
+            for field in schema.fields
+            if field.name in in_keys and field.type in KEY_VALUES
         ),
     )
 

@@ -10,7 +10,6 @@ on the column itself, and standard dates and datetimes are parsed by pyarrow, wh
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ import polars as pl
 import pyarrow as pa
 
 from poc.contract.datetime_formats import TEXT_PATTERNS, DateTimeFormat, compile_format
+from poc.contract.numbers import MAX_DIGITS, NUMBER, canonical_numbers
 
 if TYPE_CHECKING:
     from poc.contract.schema import SchemaField
@@ -29,8 +29,8 @@ ColumnParser = Callable[[pl.Series], pl.Series]
 
 DATETIME = pl.Datetime("us")
 
-#: Types that a cast parses, unless options of the field define another notation.
-CAST_TYPES = {"integer": pl.Int64(), "number": pl.Float64()}
+#: Types of numbers, whose notation options of the field may define.
+NUMBERS = ("integer", "number")
 
 #: The lowest byte at each position of the standard formats, and its range; pyarrow rejects remaining invalid dates.
 STANDARD_BYTES = {
@@ -50,7 +50,7 @@ STANDARD_BYTES = {
 def make_parser(field: SchemaField) -> ColumnParser:
     """Return the parser of a field. Raises ValueError for a format that is not supported."""
     type_name = field.type
-    if type_name in CAST_TYPES:
+    if type_name in NUMBERS:
         return _number_parser(field)
     if type_name == "boolean":
         return _boolean_parser(field)
@@ -73,12 +73,12 @@ def null_unless_matching(text: pl.Series, pattern: str) -> pl.Series:
 
 
 def is_plain_number(field: SchemaField) -> bool:
-    """Return whether a cast alone parses the field's numbers."""
-    return field.type in CAST_TYPES and field.bare_number and not field.group_char and field.decimal_char == "."
+    """Return whether the field's numbers are written without options of the field."""
+    return field.type in NUMBERS and field.bare_number and not field.group_char and field.decimal_char == "."
 
 
 def _number_parser(field: SchemaField) -> ColumnParser:
-    is_plain, is_integer, dtype = is_plain_number(field), field.type == "integer", CAST_TYPES[field.type]
+    is_plain, is_integer = is_plain_number(field), field.type == "integer"
     pattern, point = number_pattern(field), field.decimal_char
 
     def parse(text: pl.Series) -> pl.Series:
@@ -86,10 +86,7 @@ def _number_parser(field: SchemaField) -> ColumnParser:
             digits = text.str.extract(pattern, 1)  # null if the text does not match
             digits = digits.str.replace_all(field.group_char, "", literal=True) if field.group_char else digits
             text = digits if is_integer else digits.str.replace_all(point, ".", literal=True)
-        value = text.cast(dtype, strict=False)
-        if is_integer or math.isfinite(value.sum()):
-            return value
-        return value.set(~value.is_finite(), None)  # `inf`, `nan`, and numbers too large for 64 bits
+        return text.cast(pl.Int64, strict=False) if is_integer else canonical_numbers(text)
 
     return parse
 
@@ -171,6 +168,8 @@ def type_error_hint(type_name: str, text: str) -> str:
         return ": it does not fit into 64 bits"
     if type_name == "number" and re.fullmatch("[+-]?(nan|inf)", text, re.IGNORECASE):
         return ": JSON cannot represent it; list it in missingValues if it means a missing value"
+    if type_name == "number" and re.fullmatch(NUMBER, text):
+        return f": it has more than {MAX_DIGITS:,} digits, or an exponent of more than three"
     if type_name == "datetime" and re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?", text):
         return ": it has no time zone; a field of such values needs a format, such as '%Y-%m-%dT%H:%M:%S'"
     return ""

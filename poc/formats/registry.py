@@ -65,6 +65,6 @@ def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None
     return TableReader(feed, row_format, sizes)
 
 
-def make_encoder(feed: Feed) -> RowEncoder:
-    """Return the encoder of the format that a feed's partner receives."""
-    return CsvEncoder() if feed.out == "csv" else JsonLinesEncoder()
+def make_encoder(feed: Feed, literals: frozenset[str] = frozenset()) -> RowEncoder:
+    """Return the encoder of the format that a feed's partner receives; `literals` are columns of JSON text."""
+    return CsvEncoder() if feed.out == "csv" else JsonLinesEncoder(literals)

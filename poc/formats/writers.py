@@ -5,15 +5,17 @@ Both write a datetime as `2013-01-01 10:00:00`, and null for a missing value.
 
 from __future__ import annotations
 
+import json
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from itertools import chain, groupby, repeat
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import polars as pl
 
 from poc.batch import ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 
 #: Up to this number of rows, JSON is encoded row by row.
@@ -21,10 +23,13 @@ MAX_SINGLE_ROWS = 2_000
 
 
 class JsonLinesEncoder:
-    """Encoder of one JSON object per line."""
+    """Encoder of one JSON object per line. `literals` are columns of text that is JSON already, such as numbers."""
 
     media_type = "application/jsonl"
     row_is_line = True
+
+    def __init__(self, literals: frozenset[str] = frozenset()) -> None:
+        self._literals = literals
 
     def head(self, columns: Sequence[str]) -> bytes:  # noqa: ARG002 - every line has the keys
         """Return nothing: JSON Lines has no header."""
@@ -35,12 +40,74 @@ class JsonLinesEncoder:
 
         For a few rows, starting polars' own writer takes longer than writing; both write the same bytes.
         """
+        written = without_row_numbers(rows)
+        if not self._literals.isdisjoint(written.columns):
+            return self._encode_with_literals(written)
         if rows.height > MAX_SINGLE_ROWS:
-            written = BytesIO()
-            without_row_numbers(rows).write_ndjson(written)
-            return written.getvalue()
-        lines = without_row_numbers(rows).to_struct("row").struct.json_encode().to_list()
+            file = BytesIO()
+            written.write_ndjson(file)
+            return file.getvalue()
+        lines = written.to_struct("row").struct.json_encode().to_list()
         return ("\n".join(lines) + "\n").encode() if lines else b""
+
+    def _encode_with_literals(self, rows: pl.DataFrame) -> bytes:
+        """Encode the columns between literals as objects, and join the members of all parts to one object per row."""
+        parts: list[str | Literals | Members] = []
+        for is_literal, group in groupby(rows.iter_columns(), key=lambda column: column.name in self._literals):
+            if is_literal:
+                for column in group:
+                    mark = "," if parts else "{"
+                    parts += [f"{mark}{json.dumps(column.name, ensure_ascii=False)}:", Literals(column)]
+            else:
+                parts += [","] if parts else []
+                objects = pl.DataFrame(list(group)).to_struct("row").struct.json_encode()
+                parts.append(Members(objects, first=not parts))
+        parts.append("}\n")
+        return join_columns(parts) if rows.height > MAX_SINGLE_ROWS else join_lists(parts)
+
+
+class Literals(NamedTuple):
+    """A column of JSON values."""
+
+    values: pl.Series
+
+
+class Members(NamedTuple):
+    """A column of JSON objects, to be written without braces; with the opening one if it is the `first` part."""
+
+    objects: pl.Series
+    first: bool
+
+
+def join_lists(parts: Sequence[str | Literals | Members]) -> bytes:
+    """Join the parts of each row, and all rows."""
+    texts: list[Iterable[str]] = []
+    for part in parts:
+        if isinstance(part, str):
+            texts.append(repeat(part))
+        elif isinstance(part, Literals):
+            texts.append(["null" if text is None else text for text in part.values.to_list()])
+        else:
+            start = 0 if part.first else 1
+            texts.append([text[start:-1] for text in part.objects.to_list()])
+    return "".join(chain.from_iterable(zip(*texts, strict=False))).encode()
+
+
+def join_columns(parts: Sequence[str | Literals | Members]) -> bytes:
+    """Do what `join_lists` does in one expression, which is faster for many rows."""
+    line: list[pl.Expr] = []
+    columns: list[pl.Series] = []
+    for number, part in enumerate(parts):
+        text = pl.col(str(number))
+        if isinstance(part, str):
+            line.append(pl.lit(part))
+        elif isinstance(part, Literals):
+            line.append(text.fill_null("null"))
+            columns.append(part.values.alias(str(number)))
+        else:
+            line.append((text if part.first else text.str.strip_prefix("{")).str.head(-1))
+            columns.append(part.objects.alias(str(number)))
+    return bytes(pl.DataFrame(columns).select(pl.concat_str(line).str.join("").cast(pl.Binary)).item())
 
 
 class CsvEncoder:

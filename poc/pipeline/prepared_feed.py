@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from poc.contract import contract
 from poc.formats.registry import make_encoder, make_reader
-from poc.stages.map import Map
+from poc.stages.map import Map, literal_fields
 from poc.transports.http import HttpEndpoint
 from poc.transports.secrets import resolve_secret
 from poc.transports.tls import TlsFiles
@@ -74,7 +74,8 @@ def prepare_feed(
     partner, feed = workspace.get_feed(partner_id, feed_id)
     settings = partner.endpoint
     feed_contract = contract.load_contract(workspace.contract(feed))
-    encoder = make_encoder(feed)
+    mapped = Map(feed.map, feed_contract)
+    encoder = make_encoder(feed, literal_fields(feed.map, feed_contract))
     http_endpoint, folder = None, None
     if endpoint is None and settings.folder is not None:
         folder = workspace.root / settings.folder / feed_id
@@ -102,7 +103,7 @@ def prepare_feed(
         feed_id=feed_id,
         feed=feed,
         contract=feed_contract,
-        map=Map(feed.map, feed_contract),
+        map=mapped,
         reader=make_reader(feed, feed_contract),
         encoder=encoder,
         endpoint=http_endpoint,

@@ -100,10 +100,10 @@ def key_conflicts(
     conflicts: dict[int, dict[tuple[str, ...], Finding]] = {}
     if not frames or not contract.unique:
         return {}
-    rows = pl.concat(frames)
+    rows = contract.with_key_values(pl.concat(frames))
     for before in delivered:
         for code, names in contract.unique:
-            others = before.select(pl.col(ROW).alias("\0before"), *names)
+            others = contract.with_key_values(before).select(pl.col(ROW).alias("\0before"), *names)
             both = rows.select(ROW, *names).join(others, on=list(names)).sort(ROW, "\0before")
             for row, first in both.select(ROW, "\0before").iter_rows():
                 fields = ", ".join(names)

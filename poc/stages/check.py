@@ -50,7 +50,7 @@ class Check:
                 rows, findings = self._contract.check(batch.rows)
                 findings = self._add_known(rows, findings)
                 valid = exclude_rows(rows, findings)
-                if duplicates := keys.add(valid):
+                if duplicates := keys.add(self._contract.with_key_values(valid)):
                     valid = exclude_rows(valid, duplicates)
                     findings = sorted(findings + duplicates, key=lambda finding: finding.row)
                 rejected = merge_rejected(batch.rejected, rejected_rows(batch, findings))

@@ -1,26 +1,29 @@
 """Map the contract's fields to the names and units that the partner expects.
 
-Numbers and booleans are passed unchanged, dates and times as ISO 8601 text: with `Z` for a datetime whose format has a
-zone, without a zone for one whose format has none. All fields are one selection, so that polars computes them together.
+Numbers are passed with their own digits, booleans unchanged, dates and times as ISO 8601 text: with `Z` for a datetime
+whose format has a zone, without a zone for one whose format has none. All fields are one selection, so that polars
+computes them together; numbers that are multiplied are computed after it (`scaled_numbers`).
 
 A computed value may be outside the range of its type, and would then be delivered as another value. Such a row is
-rejected. One check of a whole column, by its sum or its minimum and maximum, proves that a batch has no such row.
+rejected. One check of a whole column, by its minimum and maximum, proves that a batch has no such row.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from poc.batch import ROW, Batch, Finding, RejectedRow
+from poc.contract.numbers import MAX_DIGITS
+from poc.contract.scaled_numbers import ScaledNumber
 from poc.errors import BadInput
+from poc.text import truncate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from poc.config.partner import MapField
     from poc.contract.contract import Contract
@@ -36,7 +39,8 @@ class Map:
 
     def __init__(self, fields: Sequence[MapField], contract: Contract) -> None:
         self._columns = [pl.col(ROW), *(field_expression(field, contract).alias(field.to) for field in fields)]
-        self._checks = [check for field in fields if (check := range_check(field))]
+        self._scaled = [(at, scaled) for at, field in enumerate(fields, 1) if (scaled := scaled_number(field))]
+        self._checks = [check for field in fields if (check := year_check(field))]
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Yield batches whose rows have `_row` and the partner's columns; the rest of a batch is unchanged.
@@ -45,53 +49,37 @@ class Map:
         """
         for batch in batches:
             rows = batch.rows.select(self._columns)
-            if all(check.all_in_range(batch.rows, rows) for check in self._checks):
-                yield replace(batch, rows=rows)
-            else:
-                yield self._reject_out_of_range(batch, rows)
-
-    def _reject_out_of_range(self, batch: Batch, rows: pl.DataFrame) -> Batch:
-        """Move the rows that are out of range, if there are any, to the rejected ones."""
-        by_row: dict[int, list[Finding]] = {}
-        for check in self._checks:
-            for finding in check.findings(batch.rows):
-                by_row.setdefault(finding.row, []).append(finding)
-        if not by_row:
-            return replace(batch, rows=rows)
-        out_of_range = [RejectedRow(row, batch.lines.original(row), tuple(found)) for row, found in by_row.items()]
-        rejected = tuple(sorted((*batch.rejected, *out_of_range), key=lambda one: one.row))
-        return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(by_row))), rejected=rejected)
+            findings: list[Finding] = []
+            for at, scaled in self._scaled:
+                values = rows.to_series(at)
+                products = scaled.compute(values)
+                if products.null_count() != values.null_count():
+                    findings += too_long_findings(scaled, rows.get_column(ROW), values, products)
+                rows.replace_column(at, products)
+            for check in self._checks:
+                if not check.all_in_range(batch.rows):
+                    findings += check.findings(batch.rows)
+            yield reject(batch, rows, findings) if findings else replace(batch, rows=rows)
 
 
-class RangeCheck(Protocol):
-    """Checks the range of a computed field."""
+def reject(batch: Batch, rows: pl.DataFrame, findings: list[Finding]) -> Batch:
+    """Move the rows that have findings to the rejected ones."""
+    by_row: dict[int, list[Finding]] = {}
+    for finding in findings:
+        by_row.setdefault(finding.row, []).append(finding)
+    out_of_range = [RejectedRow(row, batch.lines.original(row), tuple(found)) for row, found in by_row.items()]
+    rejected = tuple(sorted((*batch.rejected, *out_of_range), key=lambda one: one.row))
+    return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(by_row))), rejected=rejected)
 
-    def all_in_range(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:
-        """Return whether no row is out of range; False may be wrong, True is never wrong."""
 
-    def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
-        """Yield a finding for each row, as it was before the map, that is out of range."""
-
-
-@dataclass(frozen=True, slots=True)
-class FiniteCheck:
-    """Checks that a scaled number is finite."""
-
-    to: str
-    name: str
-    times: float
-    decimals: int
-
-    def all_in_range(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:  # noqa: ARG002 - not all ranges look at both
-        """Return whether the sum is finite: a single infinite value would make it infinite or NaN."""
-        return math.isfinite(mapped.get_column(self.to).sum())
-
-    def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
-        """Yield a finding for each row whose result is infinite."""
-        scaled = (pl.col(self.name) * self.times).round(self.decimals)
-        for row, value in rows.filter(~scaled.is_finite()).select(ROW, self.name).iter_rows():
-            note = f"{value} times {self.times} is greater than any number that can be written"
-            yield Finding(row, "constraint-error", self.to, note)
+def too_long_findings(
+    scaled: ScaledNumber, numbers: pl.Series, values: pl.Series, products: pl.Series
+) -> Iterator[Finding]:
+    """Yield a finding for each row whose product has too many digits."""
+    missing = pl.DataFrame([numbers, values.alias("value")]).filter(values.is_not_null() & products.is_null())
+    for row, value in missing.iter_rows():
+        note = f"{truncate(str(value))} times {scaled.times} has more than {MAX_DIGITS:,} digits"
+        yield Finding(row, "constraint-error", scaled.to, note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +90,11 @@ class YearCheck:
     name: str
     minutes: str
 
-    def all_in_range(self, rows: pl.DataFrame, mapped: pl.DataFrame) -> bool:  # noqa: ARG002 - not all ranges look at both
-        """Return whether the sum of the minima is not too early, and the sum of the maxima not too late."""
+    def all_in_range(self, rows: pl.DataFrame) -> bool:
+        """Return whether no row can be out of range: the sums of the minima and of the maxima are in range.
+
+        False may be wrong, True is never wrong.
+        """
         times, minutes = rows.get_column(self.name), rows.get_column(self.minutes)
         least, most = minutes.min(), minutes.max()
         first, last = times.min(), times.max()
@@ -128,13 +119,27 @@ def epoch_us(time: datetime) -> int:
     return (time - datetime(1970, 1, 1)) // timedelta(microseconds=1)  # noqa: DTZ001 - as polars gives it
 
 
-def range_check(field: MapField) -> RangeCheck | None:
-    """Return the range check of a computed field; None for any other field."""
-    if field.source is None:
+def year_check(field: MapField) -> YearCheck | None:
+    """Return the range check of a field with minutes added; None for any other field."""
+    if field.source is None or field.plus_minutes is None:
         return None
-    if field.times is not None:
-        return FiniteCheck(field.to, field.source, field.times, field.decimals)
-    return YearCheck(field.to, field.source, field.plus_minutes) if field.plus_minutes is not None else None
+    return YearCheck(field.to, field.source, field.plus_minutes)
+
+
+def scaled_number(field: MapField) -> ScaledNumber | None:
+    """Return the computation of a field that is multiplied; None for any other field."""
+    if field.source is None or field.times is None:
+        return None
+    return ScaledNumber(field.to, field.source, field.times, field.decimals)
+
+
+def literal_fields(fields: Iterable[MapField], contract: Contract) -> frozenset[str]:
+    """Return the partner's fields whose text is JSON as it is: numbers."""
+    return frozenset(
+        field.to
+        for field in fields
+        if field.times is not None or (field.source is not None and contract.types[field.source] == "number")
+    )
 
 
 def field_expression(field: MapField, contract: Contract) -> pl.Expr:
@@ -149,7 +154,7 @@ def field_expression(field: MapField, contract: Contract) -> pl.Expr:
     if field.times is not None:
         if kind not in {"integer", "number"}:
             raise BadInput(f"map to {field.to!r}: `times` needs a number, {name!r} is a {kind}")
-        return (pl.col(name) * field.times).round(field.decimals)
+        return pl.col(name)
     if field.plus_minutes is not None:
         if kind != "datetime" or contract.types[field.plus_minutes] != "integer":
             raise BadInput(f"map to {field.to!r}: `plus_minutes` needs a datetime and an integer field of minutes")

@@ -74,3 +74,32 @@ def test_json_lines_are_written_as_one_object_per_line(make_feed):
     encoder = make_encoder(make_feed())
     assert encoder.head(["a"]) == b""
     assert encoder.encode(pl.DataFrame({ROW: [1, 2], "a": ["é", None]})) == '{"a":"é"}\n{"a":null}\n'.encode()
+
+
+def test_literals_are_written_as_they_are(make_feed):
+    """Numbers keep their digits between columns of any other type, alike for few and for many rows."""
+    columns = {
+        "n": ["1.50", None],
+        "a{,": ['x"{}', None],
+        "i": [1, 2],
+        "m": ["-0.10", "9007199254740993"],
+        'o"': ["1E-400", "0"],
+        "b": [True, None],
+    }
+    encoder = make_encoder(make_feed(), frozenset({"n", "m", 'o"', "absent"}))
+    lines = (
+        '{"n":1.50,"a{,":"x\\"{}","i":1,"m":-0.10,"o\\"":1E-400,"b":true}\n'
+        '{"n":null,"a{,":null,"i":2,"m":9007199254740993,"o\\"":0,"b":null}\n'
+    )
+    assert encoder.encode(pl.DataFrame({ROW: [1, 2], **columns})).decode() == lines
+    many = {name: values * 1500 for name, values in columns.items()}
+    assert encoder.encode(pl.DataFrame({ROW: range(3000), **many})).decode() == lines * 1500
+    assert encoder.encode(pl.DataFrame({ROW: [1, 2], **columns}).clear()) == b""
+    first = pl.DataFrame({ROW: [1, 2], "a": ["x", "y"], "n": ["1.0", "2"]})
+    assert encoder.encode(first) == b'{"a":"x","n":1.0}\n{"a":"y","n":2}\n'
+
+
+def test_literals_in_csv_are_their_text(make_feed):
+    """A number has no quotes."""
+    encoder = make_encoder(make_feed(out="csv"), frozenset({"n"}))
+    assert encoder.encode(pl.DataFrame({ROW: [1, 2], "n": ["1.50", None], "a": ["x", "y"]})) == b"1.50,x\r\n,y\r\n"

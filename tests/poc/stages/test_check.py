@@ -40,7 +40,7 @@ def test_invalid_rows_are_rejected_with_bytes_and_findings(keyed):
     ragged, note, settled = RejectedRow(9, b"x", ()), Finding(0, "note", "", ""), RowOutcome("filtered", 1)
     (batch,) = batches("1", "x", "3", cut=3, numbers=["1", "-5", "2.5"])
     (out,) = Check(keyed)(iter([Batch(batch.rows, batch.lines, (ragged,), (note,), (settled,))]))
-    assert out.rows.rows() == [(1, 1, 1.0), (3, 3, 2.5)]
+    assert out.rows.rows() == [(1, 1, "1"), (3, 3, "2.5")]
     assert (out.lines, out.rejected[1], out.notes, out.outcomes) == (batch.lines, ragged, (note,), (settled,))
     assert (out.rejected[0].row, out.rejected[0].original) == (2, b"line 2")
     assert [(finding.code, finding.field) for finding in out.rejected[0].findings] == [

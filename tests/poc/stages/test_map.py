@@ -52,7 +52,7 @@ def mapped(checked, **field):
     [
         ("text", "x", "x"),
         ("whole", 7, "7"),
-        ("number", 1.5, "1.5"),
+        ("number", "1.50", "1.50"),
         ("flag", True, "true"),
         ("day", "2024-01-26", "2024-01-26"),
         ("clock", "15:00:59", "15:00:59"),
@@ -73,7 +73,7 @@ def test_every_type_is_copied_and_joined(all_types, name, value, text):
 
 def test_numbers_are_scaled_and_minutes_added(all_types):
     """`times` rounds to `decimals`; `plus_minutes` keeps the zone of a datetime, or its absence."""
-    assert mapped(all_types, **{"from": "number"}, times=1.11111, decimals=2) == [1.67, None]
+    assert mapped(all_types, **{"from": "number"}, times=1.11111, decimals=2) == ["1.67", None]
     assert mapped(all_types, **{"from": "instant"}, plus_minutes="whole") == ["2024-01-26T14:07:00Z", None]
     assert mapped(all_types, **{"from": "local"}, plus_minutes="whole") == ["2024-01-26T15:07:00", None]
 
@@ -99,8 +99,8 @@ class Told:
         ({"from": "local", "plus_minutes": "whole"}, ("01.01.0001 00:00", "0"), ("01.01.0001 00:00", "-1"), "outside"),
         ({"from": "local", "plus_minutes": "whole"}, ("1.1.2013 00:00", "9"), ("1.1.2013 00:00", "9223372036854775807"),
          "outside the years"),
-        ({"from": "number", "times": 10.0}, ("1", "1.7e307"), ("1", "-1.8e307"), "-1.8e+307 times 10.0 is greater"),
-        ({"from": "whole", "times": 1e300}, ("1", "100000000"), ("1", "1000000000"), "1000000000 times 1e+300"),
+        ({"from": "number", "times": 10}, ("1", "9.9e995"), ("1", "-1e999"),
+         "-1e999 times 10 has more than 1,000 digits"),
     ],
     ids=lambda part: str(part)[:40],
 )  # fmt: skip
@@ -125,11 +125,11 @@ def test_a_result_out_of_range_is_rejected(all_types, field, good, bad, said):
     assert said in found.note
 
 
-def test_large_numbers_in_range_pass(all_types):
-    """Values whose sum alone is out of range are delivered unchanged."""
-    rows = pl.DataFrame({ROW: [1, 2], "number": [1e308, 1e308]})
-    (out,) = Map([MapField.model_validate({"to": "x", "from": "number", "times": 1.0})], all_types)(iter([Batch(rows)]))
-    assert (out.rows["x"].to_list(), out.rejected) == ([1e308, 1e308], ())
+def test_large_numbers_are_scaled_exactly(all_types):
+    """A product has all its digits, also where a 64-bit float has fewer."""
+    rows = pl.DataFrame({ROW: [1, 2], "whole": [9007199254740993, -(2**63)]})
+    (out,) = Map([MapField.model_validate({"to": "x", "from": "whole", "times": 1.5})], all_types)(iter([Batch(rows)]))
+    assert (out.rows["x"].to_list(), out.rejected) == (["13510798882111489.5", "-13835058055282163712"], ())
 
 
 def test_the_rest_of_a_batch_is_unchanged(all_types):
