@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from typing import Annotated, Literal
-
-from pydantic import Field, model_validator
-
-from poc.config.endpoint import EndpointConfig
-from poc.config.strict import Strict
-=======
-import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
->>>>>>> 1840158 (Keep numbers exact from file to partner)
+from pydantic import Field, WithJsonSchema, model_validator
+
+from poc.config.endpoint import EndpointConfig
+from poc.config.strict import Strict
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
