@@ -89,9 +89,9 @@ def run_server(
         130 after Ctrl-C, 143 after SIGTERM.
     """
     from apscheduler.schedulers.background import BackgroundScheduler
-    from waitress.server import create_server
 
     from dashboard.app import close_app, create_app
+    from dashboard.connections import make_server
     from dashboard.pages.warm_up import warm_up
 
     code = 130
@@ -120,7 +120,7 @@ def run_server(
     for name, job in (own | dict(jobs)).items():
         start = datetime.now(UTC) + timedelta(seconds=job.first_s)
         scheduler.add_job(job.work, "interval", id=name, next_run_time=start, seconds=job.every_s)
-    server = create_server(app, sockets=[listener], threads=4)
+    server = make_server(app, listener)
     scheduler.start()
     try:
         server.run()

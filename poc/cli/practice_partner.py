@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def partner(ctx: click.Context, port: int | None) -> None:
     """Start a practice partner that accepts deliveries and stores them in var/partner, until Ctrl-C."""
     import json
+    import signal
     import subprocess
     import sys
     from urllib.parse import urlsplit
@@ -33,6 +34,7 @@ def partner(ctx: click.Context, port: int | None) -> None:
         port = next((url.port for url in urls if url.hostname == "127.0.0.1" and url.port), PARTNER_PORT)
     arguments = [sys.executable, "-m", "poc.practice_partner", "--keep", str(keep), "--port", str(port)]
     child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, umask=0o077)  # noqa: S603 (our own)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         assert child.stdout is not None  # noqa: S101 (asked for above; tells the type checker)
         if line := child.stdout.readline():
@@ -40,5 +42,7 @@ def partner(ctx: click.Context, port: int | None) -> None:
             print_line(f"A partner listens on {address}; it stores deliveries in {keep}. Ctrl-C ends it.")
         ctx.exit(child.wait())
     except KeyboardInterrupt:
+        ctx.exit(0)
+    finally:
         child.terminate()
         child.wait()

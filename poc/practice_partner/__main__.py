@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,18 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     server.channel_class = PartnerChannel
     server.partner = partner
-    print(json.dumps({"ready": f"http://127.0.0.1:{server.effective_port}"}), flush=True)  # noqa: T201
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    print(json.dumps({"ready": f"http://127.0.0.1:{server.effective_port}"}), flush=True)  # noqa: T201
     threading.Thread(target=_end_with_input, daemon=True).start()
     server.run()
     return 0
 
 
 def _end_with_input() -> None:
-    while sys.stdin.buffer.read(1):
-        pass
+    # without Python's buffer, whose lock this thread would hold when the interpreter ends
+    with suppress(OSError):  # no standard input
+        while os.read(0, 1):
+            pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +12,8 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
+
+from poc.config.scaffold import AIRLINES, create_workspace
 
 BODY = b'{"flight":"UA1"}\n' * 2000  # larger than one read, so that a reset can fall into its middle
 
@@ -260,3 +264,19 @@ def test_csv_is_stored_unchanged(start_partner):
     assert requests.post(f"{partner.url}/n/UA/flights", body, headers=headers, timeout=5).ok
     assert (partner.keep / "n" / "UA" / "flights.csv").read_bytes() == body
     assert partner.held("n") == []
+
+
+@pytest.mark.parametrize("as_command", [False, True])
+def test_it_ends_quietly_on_sigterm_while_its_input_is_open(tmp_path, as_command):
+    """As a program and as `milepost partner`, alone or with its whole process group, it prints nothing when it ends."""
+    program = ["-m", "poc.practice_partner", "--keep", str(tmp_path / "keep"), "--port", "0"]
+    if as_command:
+        create_workspace(tmp_path / "w", "w", "live", {"UA": AIRLINES["UA"]}, "")
+        program = ["-m", "milepost", "-w", str(tmp_path / "w"), "partner", "--port", "0"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    for end in (os.kill, os.killpg):
+        with subprocess.Popen([sys.executable, *program], start_new_session=True, **pipes) as process:
+            assert b"http://127.0.0.1:" in process.stdout.readline()
+            end(process.pid, signal.SIGTERM)
+            code = process.wait(20)  # its input is still open
+            assert (code, process.stdout.read(), process.stderr.read()) == (143 if as_command else 0, b"", b"")

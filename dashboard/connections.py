@@ -1,0 +1,77 @@
+"""Connections to the dashboard: bounded for each client, and closed when a request does not arrive in time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+#: Seconds in which a request must arrive whole, from its first byte, or for the first one from its connection.
+REQUEST_S = 10.0
+
+#: Seconds after which an answer of which the client takes no byte is given up.
+STALLED_S = 60.0
+
+#: The most connections of one client, by its address, and of all.
+MAX_PER_CLIENT = 48
+MAX_CONNECTIONS = 192
+
+#: Settings of the server. It must accept each connection, so that the channel can make room for it.
+SETTINGS: dict[str, Any] = {
+    "threads": 4,
+    "connection_limit": 2 * MAX_CONNECTIONS,
+    "asyncore_use_poll": True,  # select() takes no file number above 1,023
+    "max_request_body_size": 1 << 16,
+}
+
+
+def make_server(app: Callable[..., Any], listener: socket.socket) -> Any:
+    """Return a server of a WSGI application on a listening socket, with bounded connections."""
+    server = create_server(app, sockets=[listener], **SETTINGS)
+    server.channel_class = BoundedChannel
+    return server
+
+
+class BoundedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
+    """A connection that takes the place of the one that has been idle longest, where its client has too many."""
+
+    def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002 (of waitress)
+        others = list(server.active_channels.values())
+        super().__init__(server, sock, addr, adj, map=map)
+        #: When the request that is arriving began; None between two requests.
+        self.arriving_since: float | None = time.monotonic()
+        own = [channel for channel in others if channel.addr[0] == addr[0]]
+        crowd = own if len(own) >= MAX_PER_CLIENT else others if len(others) >= MAX_CONNECTIONS else []
+        if crowd:
+            idle = [channel for channel in crowd if channel.is_idle()]
+            min(idle, key=lambda channel: channel.last_activity, default=self).handle_close()
+
+    def is_idle(self) -> bool:
+        """Return whether no request of this connection is being answered."""
+        return not self.requests and not self.total_outbufs_len
+
+    def received(self, data: bytes) -> bool:
+        """Receive bytes, and note when the request that they belong to began."""
+        if self.arriving_since is None:
+            self.arriving_since = time.monotonic()
+        result = bool(super().received(data))
+        if self.request is None:
+            self.arriving_since = None
+        return result
+
+    def readable(self) -> bool:
+        """Return whether to read from the connection; close it first if its client is too slow.
+
+        The server's loop calls this for each connection, at least once a second.
+        """
+        late = self.arriving_since is not None and time.monotonic() - self.arriving_since > REQUEST_S
+        stalled = self.total_outbufs_len and time.time() - self.last_activity > STALLED_S
+        if self.connected and ((late and self.is_idle()) or stalled):
+            self.handle_close()
+        return bool(self.connected and super().readable())

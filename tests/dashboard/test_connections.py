@@ -1,0 +1,114 @@
+"""A client that sends nothing, too little or too slowly keeps no page from another one."""
+
+import socket
+import threading
+import time
+import urllib.request
+from contextlib import ExitStack
+
+import pytest
+from waitress import wasyncore
+
+from dashboard import connections
+from dashboard.server import listen
+
+
+@pytest.fixture
+def server():
+    """A running server of one small page and one large answer, with its port."""
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [bytes(1 << 20)] * 32 if environ["PATH_INFO"] == "/large" else [b"a page"]
+
+    listener = listen("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    server, stop = connections.make_server(app, listener), threading.Event()
+
+    def loop():
+        while not stop.is_set():
+            wasyncore.loop(timeout=0.02, use_poll=True, map=server._map, count=1)
+
+    thread = threading.Thread(target=loop)
+    thread.start()
+    yield server, port
+    stop.set()
+    thread.join()
+    server.task_dispatcher.shutdown()
+    wasyncore.close_all(server._map)
+
+
+def page(port):
+    """Get the page on a connection of its own."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+        return answer.read()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: a\r\nX-"])
+def test_half_open_connections_stop_no_page(server, sent):
+    """With 300 connections that send no whole request, a page comes on the first try; the oldest are closed."""
+    running, port = server
+    with ExitStack() as stack:
+        opened = []
+        for _ in range(300):
+            opened.append(stack.enter_context(socket.create_connection(("127.0.0.1", port))))
+            opened[-1].sendall(sent)
+        assert page(port) == b"a page"
+        assert len(running.active_channels) <= connections.MAX_PER_CLIENT
+        opened[0].settimeout(5)
+        assert opened[0].recv(1) == b""
+
+
+def test_connections_of_many_addresses_are_bounded_together(server):
+    """Clients on all the addresses of loopback do not use up the server either."""
+    running, port = server
+    with ExitStack() as stack:
+        for number in range(600):
+            client = stack.enter_context(socket.socket())
+            client.bind((f"127.0.1.{number % 200 + 1}", 0))
+            client.connect(("127.0.0.1", port))
+        assert page(port) == b"a page"
+        assert len(running.active_channels) <= connections.MAX_CONNECTIONS
+
+
+@pytest.mark.parametrize("kind", ["silent", "trickling", "second request"])
+def test_a_request_must_arrive_in_time(server, monkeypatch, kind):
+    """A connection is closed when its request is not whole in time, however it trickles; an idle one stays."""
+    _, port = server
+    monkeypatch.setattr(connections, "REQUEST_S", 0.3)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        if kind == "second request":
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"a page"):
+                answer += client.recv(1000)
+            time.sleep(0.6)  # longer than a request may take
+            client.sendall(b"GET")
+        until = time.monotonic() + 5
+        client.settimeout(0.05)
+        ended = False
+        while not ended and time.monotonic() < until:
+            try:
+                if kind == "trickling":
+                    client.sendall(b"X")
+                ended = client.recv(1) == b""
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                ended = True
+        assert ended
+
+
+def test_an_answer_that_is_not_read_is_given_up(server, monkeypatch):
+    """Clients that take no byte of a large answer free the threads that make it."""
+    running, port = server
+    monkeypatch.setattr(connections, "STALLED_S", 0.3)
+    with ExitStack() as stack:
+        for _ in range(8):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert page(port) == b"a page"
+        until = time.monotonic() + 20
+        while running.active_channels and time.monotonic() < until:
+            time.sleep(0.02)
+        assert not running.active_channels
