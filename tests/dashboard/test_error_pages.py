@@ -126,6 +126,6 @@ def test_markup_in_the_milestone_file_stays_text(
         .replace('"Receive"', '"</script><script>alert(1)</script>"'),
         encoding="utf-8",
     )
-    client = app_on(made_up(), milestones=plan).test_client()
+    client = app_on(made_up(weeks=2), milestones=plan).test_client()
     for page in ("/", "/milestones", "/milestones/M1", "/decisions", "/method"):
         assert "<script>alert" not in client.get(page).text

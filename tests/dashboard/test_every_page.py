@@ -58,7 +58,8 @@ def states(
     app_on: Callable[..., Flask],
     made_up: Callable[..., Path],
     live_store: Callable[[], Path],
-    example_year: object,
+    year_app: Flask,
+    example_app: Flask,
     awkward_made: object,
     a_run: Callable,
     a_holding: object,
@@ -105,8 +106,8 @@ def states(
         return on(store, milestones=plan_with(app_on(store), "start = 2013-01-01", "start = 2013-02-01"), keep_s=2.0)
 
     make: dict[str, Callable[[], State]] = {
-        "year": lambda: on(made_up()),
-        "decided": lambda: on(example_year.store, milestones=example_year.milestones, built=4),
+        "year": lambda: State(year_app.test_client(), year_app.config["MILEPOST"].store),
+        "decided": lambda: State(example_app.test_client(), example_app.config["MILEPOST"].store),
         "hostile names": lambda: on(awkward_made.store, partner=awkward_made.partner, built=4),
         "live": lambda: on(live_store(), clock="live", today=lambda: date(2013, 4, 2)),
         "nothing built": lambda: on(made_up(weeks=2), built=0, keep_s=2.0),

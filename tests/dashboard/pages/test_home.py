@@ -29,12 +29,6 @@ if TYPE_CHECKING:
     Get = Callable[[FlaskClient, str], Any]
 
 
-@pytest.fixture(scope="module")
-def moved(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> FlaskClient:
-    """A year under four milestones with targets of their own."""
-    return app_on(made_up(moves=True), built=4).test_client()
-
-
 def gain(partner: str, low: float | None, high: float | None) -> PartnerGain:
     """A partner's gain with a likely range, or without."""
     known = low is not None and high is not None
@@ -127,10 +121,10 @@ def _quick(store: Path) -> Path:
 
 
 def test_the_key_names_one_target_or_just_says_target(
-    client: FlaskClient, moved: FlaskClient, values_of: Values
+    client: FlaskClient, example: FlaskClient, values_of: Values
 ) -> None:
-    """Nobody reads "target: target"."""
-    keys = [dict(values_of(pages, "/")["charts"][0].key)["target"] for pages in (client, moved)]
+    """Under several milestones with targets of their own nobody reads "target: target"."""
+    keys = [dict(values_of(pages, "/")["charts"][0].key)["target"] for pages in (client, example)]
     assert keys == ["target: 30% less", "target"]
 
 

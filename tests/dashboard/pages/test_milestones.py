@@ -119,7 +119,7 @@ def test_data_refuses_keys_that_it_does_not_know(example: FlaskClient, address: 
         ({"weeks": 1}, "M4", 1, "not started"),
         ({"weeks": 20}, "M2", 1, "stalled"),
         ({"weeks": 40}, "M2", 1, "missed"),
-        ({"moves": True, "lost": 3}, "M3", 4, "missed"),
+        ({"moves": True, "lost": 3, "weeks": 40}, "M3", 4, "missed"),
     ],
 )
 def test_every_stage_has_a_page(

@@ -52,10 +52,12 @@ def test_page_and_file_hold_the_same_sheet(app_on: Callable[..., Flask], made_up
     assert style.text.strip() in written(store, PLAN)
 
 
-def test_a_day_gives_the_sheet_of_that_day(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:
+def test_a_day_gives_the_sheet_of_that_day(
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], client: FlaskClient
+) -> None:
     """What the store said when it had come to that day is what `?as_of=` says later, when there is more in it."""
     then = app_on(made_up(weeks=26)).test_client().get("/report").text
-    later = app_on(made_up()).test_client().get("/report?as_of=2013-06-30").text
+    later = client.get("/report?as_of=2013-06-30").text
     assert "as of 30 Jun 2013" in then
     assert sheet_of(then) == sheet_of(later)
 

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def page(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> Callable[..., HomePage]:
+def page(app_on: Callable[..., Flask], made_up: Callable[..., Path], year_app: Flask) -> Callable[..., HomePage]:
     """The home page of a made-up year."""
 
     def make(built: int = 1, **year: object) -> HomePage:
-        return app_on(made_up(**year), built=built).extensions["views"].newest().cached(home_page)
+        app = app_on(made_up(**year), built=built) if year else year_app
+        return app.extensions["views"].newest().cached(home_page)
 
     return make
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 
-import roadmap
-from dashboard.cache.views import Views
-from dashboard.config import Config
 from dashboard.presenters.home import home_page
 from metrics.measures.counted_runs import runs_behind
 from metrics.measures.window import load_window
@@ -20,15 +16,12 @@ from metrics.queries.run_filter import RunFilter
 from metrics.store.database import open_reader
 from roadmap.judge.evidence import milestone_question
 
-PLAN = Path(roadmap.__file__).with_name("milestones.toml")
-
 
 @pytest.fixture(scope="module")
-def home(made_up):
+def home(year_app):
     """The home page of a made-up year, its store and its view."""
-    store = made_up()
-    view = Views(Config(store=store, milestones=PLAN, built=1, workspace_name="demo")).newest()
-    with closing(open_reader(store)) as db:
+    view = year_app.extensions["views"].newest()
+    with closing(open_reader(view.store)) as db:
         yield view.cached(home_page), db, view
 
 

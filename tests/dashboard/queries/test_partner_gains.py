@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dashboard.cache.view import View
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def seen(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> View:
     """A made-up year in which one partner has almost no weeks, and nobody counted in one week what partners hold."""
     store = made_up()
