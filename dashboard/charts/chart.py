@@ -64,6 +64,15 @@ class Chart:
         """The table's cells as text; a missing number is a dash with its reason in the caption."""
         return [[_cell(row, column) for column in self.columns] for row in self.rows]
 
+    @property
+    def table(self) -> list[tuple[str, list[tuple[str, bool, str]]]]:
+        """The table's rows: the first cell, and of each other cell its text, whether it is words, and its address."""
+        words = [column.words for column in self.columns]
+        return [
+            (first, [(text, words[at], self.hrefs.get((place, at), "")) for at, text in enumerate(others, 1)])
+            for place, (first, *others) in enumerate(self.cells)
+        ]
+
 
 def _cell(row: Mapping[str, Any], column: ChartColumn) -> str:
     value, digits = row[column.name], column.digits

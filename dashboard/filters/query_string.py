@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,12 @@ FREE_TEXT_KEYS = ("partner", "feed")
 #: Keys that every page understands.
 COMMON_KEYS = ("as_of",)
 
+#: Punctuation that stays as it is in a query string: https://url.spec.whatwg.org/#percent-encoded-bytes
+SAFE_IN_QUERY = "!$'()*,/:;?@"
+
+#: A text without a character that is quoted.
+_UNQUOTED = re.compile(rf"[A-Za-z0-9_.~{re.escape(SAFE_IN_QUERY)}-]*")
+
 _ESCAPED = re.compile(r"[\\,]")
 
 _VALUE = re.compile(r"((?:[^\\,]|\\.|\\$)*)(?:,|$)", re.DOTALL)
@@ -26,6 +33,16 @@ def query_values(keys: dict[str, object]) -> dict[str, str]:
     """Return keys and values as texts of a query string; a key without a value is left out."""
     texts = {name.rstrip("_"): _text(name, value) for name, value in keys.items()}
     return {name: text for name, text in texts.items() if text}
+
+
+def encode_query(keys: Mapping[str, object]) -> str:
+    """Return keys and values as a query string; a key with None is left out."""
+    return "&".join(f"{_quote(key)}={_quote(str(value))}" for key, value in keys.items() if value is not None)
+
+
+def _quote(text: str) -> str:
+    """Quote a key or a value; most have nothing to quote, and finding that out is quicker than quoting."""
+    return text if _UNQUOTED.fullmatch(text) else quote_plus(text, safe=SAFE_IN_QUERY)
 
 
 def join_values(values: Iterable[str]) -> str:

@@ -109,7 +109,21 @@ def give_back_reader(error: BaseException | None) -> None:
 def page_url(endpoint: str, **values: object) -> str:
     """Return the URL of a page, as of the same day as this page."""
     as_of = g.get("as_of")
-    return url_for(endpoint, **({"as_of": as_of.isoformat()} if as_of else {}), **values)  # type: ignore[arg-type]
+    keys = {"as_of": as_of.isoformat(), **values} if as_of else values
+    path = _path(endpoint)
+    if path is None:
+        return url_for(endpoint, **keys)
+    query = query_string.encode_query(keys)
+    return f"{path}?{query}" if query else path
+
+
+def _path(endpoint: str) -> str | None:
+    """Return the path of an endpoint, built once for each request; None where it has variable parts."""
+    paths: dict[str, str | None] = g.setdefault("paths", {})
+    if endpoint not in paths:
+        has_parts = any(rule.arguments for rule in current_app.url_map.iter_rules(endpoint))
+        paths[endpoint] = None if has_parts else url_for(endpoint)
+    return paths[endpoint]
 
 
 def newest_url() -> str:

@@ -36,10 +36,10 @@ blueprint = Blueprint("runs", __name__)
 
 RUNS = "/runs"
 
-#: One run in the grid.
+#: One run in the grid; its title is also its name for screen readers. A page has some 500 of them, so they are short.
 MARK = Markup(
-    '<li><a class="mark {look}" href="{href}" title="{label}" aria-label="{label}">'
-    '<svg class="sign" width="14" height="14" aria-hidden="true"><use href="#{look}"/></svg></a></li>'
+    '<li><a class="mark {look}" href="{href}" title="{label}">'
+    '<svg class="sign" aria-hidden="true"><use href="#{look}"/></svg></a></li>'
 )
 
 #: Keys of the place in the list where the page starts: older than a run, or newer.
