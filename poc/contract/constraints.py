@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from poc.contract.numbers import CANONICAL, FEW_ROWS, Limit, value_text, value_texts
+from poc.contract.durations import duration_values
+from poc.contract.numbers import CANONICAL, FEW_ROWS, Limit, value_texts
 from poc.contract.parsers import make_parser
 from poc.text import truncate
 
@@ -139,12 +140,11 @@ def _choices(field: SchemaField, parse: ColumnParser, name: str, values: list[An
     choices = [parse_constraint_value(field, parse, name, value) for value in values]
     column = pl.col(field.name)
     message = f"is not one of {truncate(', '.join(str(value) for value in values))}"
-    if field.type == "number":
-        number_choices = [value_text(str(choice)) for choice in choices]
+    if field.type in {"number", "duration"}:
+        values_of = value_texts if field.type == "number" else duration_values
+        among = values_of(pl.Series([str(choice) for choice in choices])).to_list()
         return CompiledConstraint(
-            message,
-            lambda s: ~value_texts(s).is_in(number_choices),
-            lambda s: bool(value_texts(s).is_in(number_choices).all()),
+            message, lambda s: ~values_of(s).is_in(among), lambda s: bool(values_of(s).is_in(among).all())
         )
     if isinstance(choices[0], str):
         enum = pl.Enum(list(dict.fromkeys(choices)))

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from poc.batch import ROW, Finding
 from poc.contract.constraints import CompiledConstraint, compile_constraints
 from poc.contract.datetime_formats import compile_format
+from poc.contract.durations import duration_values
 from poc.contract.numbers import FEW_ROWS, value_texts
 from poc.contract.parsers import is_plain_number, make_parser, type_error_hint
 from poc.contract.schema import Constraints, Schema, SchemaField, missing_value_texts
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from poc.contract.parsers import ColumnParser
 
 #: Conversion of a column in a key to one notation of each value, by type.
-KEY_VALUES: dict[str, Callable[[pl.Series], pl.Series]] = {"number": value_texts}
+KEY_VALUES: dict[str, Callable[[pl.Series], pl.Series]] = {"number": value_texts, "duration": duration_values}
 
 
 @dataclass(frozen=True, slots=True)

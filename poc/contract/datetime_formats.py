@@ -33,10 +33,10 @@ TEXT_PATTERNS = {
     ),
 }
 
-#: Supported directives of strptime: the parser's spelling and the pattern of each. The two-digit year 69 is 1969 to
-#: Python and 2069 to the parser, so it is rejected.
+#: Supported directives of strptime: the parser's spelling and the pattern of each. A year of two digits is made one of
+#: four before it is parsed: from 69, which the parser would take for 2069, it is in the 20th century, as POSIX says.
 DIRECTIVES = {
-    "Y": ("%Y", YEAR), "y": ("%y", "(?:[0-57-9][0-9]|6[0-8])"), "m": ("%m", _MONTH), "d": ("%d", _DAY),
+    "Y": ("%Y", YEAR), "y": ("%Y", "[0-9]{2}"), "m": ("%m", _MONTH), "d": ("%d", _DAY),
     "H": ("%H", _HOUR), "I": ("%I", "(?:0[1-9]|1[0-2])"), "M": ("%M", _SIXTY), "S": ("%S", _SIXTY),
     "p": ("%p", "(?i:am|pm)"), "j": ("%j", "[0-9]{3}"), "z": ("%z", f"(?:Z|{_ZONE})"), "%": ("%%", "%"),
     "b": ("%b", "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"),
@@ -59,11 +59,15 @@ UNPADDED = {
 
 @dataclass(frozen=True, slots=True)
 class DateTimeFormat:
-    """Format of a date or time: for the parser, as a pattern of the whole text, and whether it has a time zone."""
+    """Format of a date or time: for the parser, as a pattern of the whole text, and whether it has a time zone.
+
+    `short_year` is a pattern with three groups, of which the second is a year of two digits; empty if there is none.
+    """
 
     parser_format: str
     pattern: str
     zoned: bool
+    short_year: str = ""
 
 
 #: Dates and times without a `format`. A datetime has a time zone: `Z`, or hours and minutes.
@@ -89,8 +93,9 @@ def compile_format(type_name: str, format_text: str) -> DateTimeFormat:
         return DEFAULTS[type_name]
     for short, long in SHORTHANDS.items():
         format_text = format_text.replace(short, long)
+    start = 0
     parts = re.findall(r"\.%f|%.|[^%.]+|[.%]", format_text, re.DOTALL)
-    parser_format, pattern, directives = "", "", set()
+    parser_format, pattern, short_year, directives = "", "", "", set()
     for index, part in enumerate(parts):
         if part == ".%f":
             parser_format, pattern = parser_format + "%.f", pattern + r"\.[0-9]{1,6}"
@@ -104,7 +109,10 @@ def compile_format(type_name: str, format_text: str) -> DateTimeFormat:
             alone = not (_is_digits(parts, index - 1) or _is_digits(parts, index + 1))
             parser_format += DIRECTIVES[directive][0]
             unpadded = UNPADDED.get(directive) if alone else None
+            if directive == "y":
+                short_year = f"^({pattern})([0-9]{{2}})("
             pattern += unpadded or DIRECTIVES[directive][1]
+            start = len(pattern) if directive == "y" else start
         else:
             parser_format, pattern = parser_format + part, pattern + re.escape(part)
         if part[0] in "%." and part != "." and part != "%%":
@@ -112,7 +120,8 @@ def compile_format(type_name: str, format_text: str) -> DateTimeFormat:
                 raise ValueError(f"format {format_text!r} has {part!r} twice")
             directives.add(part)
     _require_whole_value(type_name, format_text, {part[-1] for part in directives})
-    return DateTimeFormat(parser_format, pattern, "%z" in directives or parts[-1].endswith("Z"))
+    short_year = f"{short_year}{pattern[start:]})$" if short_year else ""
+    return DateTimeFormat(parser_format, pattern, "%z" in directives or parts[-1].endswith("Z"), short_year)
 
 
 def _is_digits(parts: list[str], index: int) -> bool:

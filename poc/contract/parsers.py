@@ -29,6 +29,10 @@ ColumnParser = Callable[[pl.Series], pl.Series]
 
 DATETIME = pl.Datetime("us")
 
+#: What could change a number beside it: digits and fractions of any alphabet, dashes, mathematical symbols, among them
+#: the signs, combining marks, and decimal marks of other scripts.
+OTHER_NUMBERS = r"\p{N}\p{Pd}\p{Sm}\p{M}\u{2795}\u{2796}\u{b7}\u{66b}\u{66c}\u{2396}\u{3002}\u{ff0c}\u{ff0e}\u{ff61}"
+
 #: Types of numbers, whose notation options of the field may define.
 NUMBERS = ("integer", "number")
 
@@ -84,6 +88,8 @@ def _number_parser(field: SchemaField) -> ColumnParser:
     def parse(text: pl.Series) -> pl.Series:
         if not is_plain:
             digits = text.str.extract(pattern, 1)  # null if the text does not match
+            if not field.bare_number:
+                digits = null_beside_numerals(digits, text)
             digits = digits.str.replace_all(field.group_char, "", literal=True) if field.group_char else digits
             text = digits if is_integer else digits.str.replace_all(point, ".", literal=True)
         return text.cast(pl.Int64, strict=False) if is_integer else canonical_numbers(text)
@@ -91,11 +97,23 @@ def _number_parser(field: SchemaField) -> ColumnParser:
     return parse
 
 
+def null_beside_numerals(digits: pl.Series, text: pl.Series) -> pl.Series:
+    """Replace a number by null where a letter of the text around it is a numeral, as in Chinese."""
+    letters = text.str.contains(r"\p{Lo}").fill_null(value=False)
+    if not letters.any():
+        return digits
+    numerals = [
+        has_letter and any(char.isnumeric() and not char.isdecimal() for char in cell)
+        for has_letter, cell in zip(letters, text, strict=True)
+    ]
+    return digits.set(pl.Series(numerals), None)
+
+
 def number_pattern(field: SchemaField) -> str:
     """Return the pattern of a number; its first group is the number itself.
 
     Digits are grouped by threes, or by twos before the last three. The text around a number that is not bare contains
-    no digit, sign or bracket, which could change the number.
+    no digit or fraction of any alphabet, no sign, dash, bracket or mathematical symbol, which could change the number.
     """
     point, group = re.escape(field.decimal_char), re.escape(field.group_char)
     digits = f"(?:[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|[0-9]+)" if group else "[0-9]+"
@@ -105,7 +123,7 @@ def number_pattern(field: SchemaField) -> str:
     if field.bare_number:
         return f"^({number})$"
     marks = "".join(re.escape(mark) for mark in f".,{field.decimal_char}{field.group_char}".replace(" ", ""))
-    other, rest = rf"[^0-9+\-(){marks}]", r"[^0-9+\-()]"
+    other, rest = rf"[^()\-{OTHER_NUMBERS}{marks}]", rf"[^()\-{OTHER_NUMBERS}]"
     return rf"^(?:{other}|[{marks}]{other})*({number})(?:{other}{rest}*)?$"
 
 
@@ -118,6 +136,10 @@ def _boolean_parser(field: SchemaField) -> ColumnParser:
 def _temporal_parser(type_name: str, datetime_format: DateTimeFormat, *, standard: bool) -> ColumnParser:
     def parse(text: pl.Series) -> pl.Series:
         text = null_unless_matching(text, datetime_format.pattern)
+        if datetime_format.short_year:
+            for digits, century in (("[0-5][0-9]|6[0-8]", "20"), ("69|[7-9][0-9]", "19")):
+                short_year = datetime_format.short_year.replace("[0-9]{2}", digits)
+                text = text.str.replace(short_year, f"${{1}}{century}${{2}}${{3}}")
         if type_name == "date":
             return text.str.to_date(datetime_format.parser_format, strict=False)
         if type_name == "time":

@@ -105,7 +105,7 @@ class SchemaField(Strict):
         digits = set("0123456789+-eE")
         if digits & set(self.decimal_char + self.group_char):
             raise ValueError("decimalChar and groupChar cannot contain a digit, a sign or E")
-        if self.decimal_char == self.group_char:
+        if self.type == "number" and self.decimal_char == self.group_char:
             raise ValueError(f"decimalChar and groupChar are both {self.group_char!r}; they must differ")
         if both := set(self.true_values) & set(self.false_values):
             raise ValueError(f"{min(both)!r} is both in trueValues and in falseValues")

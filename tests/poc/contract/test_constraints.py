@@ -60,7 +60,7 @@ LIMITS = [
     ("number", {"enum": [1.5]}, "1.50", "1.6", "1.6 is not one of 1.5"),
     ("boolean", {"enum": [True]}, "1", "0", "'0' is not one of True"),
     ("date", {"enum": ["2024-01-01"]}, "2024-01-01", "2024-01-02", "'2024-01-02' is not one of 2024-01-01"),
-    ("duration", {"enum": ["P1D"]}, "P1D", "PT24H", "'PT24H' is not one of P1D"),
+    ("duration", {"enum": ["P1D"]}, "PT24H", "PT25H", "'PT25H' is not one of P1D"),
     ("any", {"required": True}, "x", None, "a value is required"),
 ]  # fmt: skip
 
