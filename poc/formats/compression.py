@@ -14,6 +14,7 @@ import zlib
 from typing import TYPE_CHECKING, Protocol
 
 from poc.errors import ContractBreach
+from poc.file_names import is_system_file
 from poc.text import truncate
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ ZIP_METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflate"}
 #: Member names that would leave the folder of extraction on some operating system.
 UNSAFE_NAME = re.compile(r"^[/\\]|^[A-Za-z]:|(^|[/\\])\.\.([/\\]|$)|\\|[\x00-\x1f]")
 
-
 #: Errors of the system for an offset that no file has: it comes from the archive.
 INVALID_OFFSET = {errno.EINVAL, errno.EOVERFLOW}
 
@@ -46,12 +46,13 @@ class ByteStream(Protocol):
         """Read at most `size` bytes; none at the end. Raises ContractBreach if the file is damaged."""
 
 
-def open_stream(feed: Feed, source: BinaryIO) -> ByteStream:
+def open_stream(feed: Feed, source: BinaryIO, passed_over: list[str] | None = None) -> ByteStream:
     """Open a file for reading, decompressed as the feed's `compression` says.
 
     Args:
         feed: has `compression`, `max_size_bytes` and `max_ratio`.
         source: a seekable file; it is read from its start.
+        passed_over: reading adds the names of files in a zip that systems add and nobody means to send.
 
     Raises:
         ContractBreach: "compression-error": the file is empty. Reading the stream raises it for a file that is no such
@@ -66,7 +67,7 @@ def open_stream(feed: Feed, source: BinaryIO) -> ByteStream:
         raise compression_error(f"the file is empty, so it is no {feed.compression} archive")
     if feed.compression == "gzip":
         return CappedStream(gunzip(source), feed, size_bytes)
-    return CappedStream(unzip(source), feed, size_bytes)
+    return CappedStream(unzip(source, passed_over), feed, size_bytes)
 
 
 class CappedStream:
@@ -126,10 +127,10 @@ def strip_zero_padding(compressed: bytes, source: BinaryIO) -> bytes:
     return compressed
 
 
-def unzip(source: BinaryIO) -> Iterator[bytes]:
+def unzip(source: BinaryIO, passed_over: list[str] | None = None) -> Iterator[bytes]:
     """Decompress the only file in a zip archive, and verify its checksum. Raises ContractBreach."""
     try:
-        with zipfile.ZipFile(source) as archive, archive.open(only_member(archive)) as member:
+        with zipfile.ZipFile(source) as archive, archive.open(only_member(archive, passed_over)) as member:
             while piece := member.read(CHUNK_BYTES * 16):
                 yield piece
     except ContractBreach:
@@ -142,9 +143,12 @@ def unzip(source: BinaryIO) -> Iterator[bytes]:
         raise compression_error("not a whole zip archive: its metadata is inconsistent") from error
 
 
-def only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """Return the only file of an archive, ignoring folders and what macOS adds. Raises ContractBreach."""
-    files = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith("__MACOSX/")]
+def only_member(archive: zipfile.ZipFile, passed_over: list[str] | None = None) -> zipfile.ZipInfo:
+    """Return the only file of an archive, passing over folders and what systems add. Raises ContractBreach."""
+    entries = [info for info in archive.infolist() if not info.is_dir()]
+    files = [info for info in entries if not is_system_file(info.filename)]
+    if passed_over is not None:
+        passed_over += [truncate(info.filename) for info in entries if info not in files]
     if len(files) != 1:
         names = ", ".join(repr(truncate(info.filename)) for info in files[:5]) + (", ..." if len(files) > 5 else "")
         raise compression_error(

@@ -7,7 +7,6 @@ what is not done, and a new attempt does it.
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from tempfile import gettempdir
@@ -75,8 +74,7 @@ def exchange(
 
         def unchanged(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield from batches
-            status = os.fstat(source.fileno())
-            if (status.st_size, status.st_mtime_ns) != (version.size_bytes, version.changed_ns):
+            if not version.is_content_of(source):
                 sent = "part of it was sent early" if run.attempt.committed else "nothing was sent"
                 raise FileStillChanging(f"{path}: changed while it was read; {sent}, it is left for the next run")
 

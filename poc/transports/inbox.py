@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from poc.errors import BadInput, TryLater
+from poc.file_names import is_system_file, is_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,20 +19,19 @@ if TYPE_CHECKING:
     from poc.config.partner import Feed
     from poc.config.workspace import Workspace
 
-#: Suffixes of files that are still being written.
-UNFINISHED_SUFFIXES = (".part", ".tmp", ".filepart")
-
 
 def inbox_files(folder: Path, feed: Feed) -> list[Path]:
     """Return the files of a feed, by name.
 
-    Hidden files, unfinished files, announcements, and all that is not a regular file in the inbox itself are ignored.
+    Hidden files, unfinished files, those of systems such as `~$a.csv`, announcements, and all that is not a regular
+    file in the inbox itself are ignored.
     """
     return [
         path
         for path in sorted(folder.glob(feed.files))
         if not path.name.startswith(".")
-        and not path.name.endswith(UNFINISHED_SUFFIXES)
+        and not is_unfinished(path.name)
+        and not is_system_file(path.name)
         and not is_announcement(path.name, feed)
         and is_regular_file(path)
     ]
@@ -52,13 +52,19 @@ def complete_files(folder: Path, feed: Feed, now: datetime) -> list[Path]:
 
 
 def is_complete(path: Path, feed: Feed, now: datetime) -> bool:
-    """Return whether a file is no longer being written, as its feed defines it."""
+    """Return whether a file is no longer being written, as its feed defines it.
+
+    A date ahead of the clock, which a transfer may have kept from another machine, says nothing; then the system's own
+    time of the file's last change counts.
+    """
     if feed.done_file:
         return is_regular_file(announcement_path(path, feed))
     try:
-        return now.timestamp() - path.lstat().st_mtime >= feed.settle_s
+        status = path.lstat()
     except FileNotFoundError:  # removed since it was listed
         return False
+    changed_s = status.st_mtime if status.st_mtime <= now.timestamp() else status.st_ctime
+    return now.timestamp() - changed_s >= feed.settle_s
 
 
 def is_regular_file(path: Path) -> bool:
@@ -98,7 +104,7 @@ def unclaimed_files(workspace: Workspace) -> list[Path]:
         if path not in expected
         and (path.is_symlink() or not path.is_dir())
         and not path.name.startswith(".")
-        and (path.is_symlink() or not path.name.endswith(UNFINISHED_SUFFIXES))
+        and (path.is_symlink() or not (is_unfinished(path.name) or is_system_file(path.name)))
     ]
 
 

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from poc.errors import BadInput
@@ -18,12 +18,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileVersion:
-    """Identity of one version of a file: the file itself, its size, and the time of its last change."""
+    """Identity of one version of a file: the file itself, its size, and two times of its last change.
+
+    `changed_ns` is the one that programs may set back; `touched_ns` (ctime) is set by the system at every change.
+    """
 
     device: int
     inode: int
     size_bytes: int
     changed_ns: int
+    touched_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileVersion:
+        """Return the version that a status is of."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def is_content_of(self, file: BinaryIO) -> bool:
+        """Return whether an open file still holds this version; it may have been deleted or replaced in its folder."""
+        status = os.fstat(file.fileno())
+        now = FileVersion.of(status)  # the last link's removal touches the file, too
+        return self == (replace(now, touched_ns=self.touched_ns) if status.st_nlink == 0 else now)
 
 
 def open_regular(path: Path) -> tuple[BinaryIO, FileVersion]:
@@ -41,19 +56,15 @@ def open_regular(path: Path) -> tuple[BinaryIO, FileVersion]:
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
         raise BadInput(f"{path}: cannot be read: not a regular file")
-    return os.fdopen(fd, "rb"), _file_version(status)
+    return os.fdopen(fd, "rb"), FileVersion.of(status)
 
 
 def is_unchanged(path: Path, version: FileVersion) -> bool:
     """Return whether the path still names this version of the file: neither replaced nor changed since."""
     try:
-        return _file_version(path.lstat()) == version
+        return FileVersion.of(path.lstat()) == version
     except OSError:
         return False
-
-
-def _file_version(status: os.stat_result) -> FileVersion:
-    return FileVersion(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def sha256_hex(file: BinaryIO) -> str:

@@ -24,6 +24,28 @@ def test_a_file_is_complete_when_it_has_settled(workspace):
     assert names(inbox_files(inbox, feed)) == ["old.csv", "young.csv"]
 
 
+@pytest.mark.parametrize("ahead_s", [3600, 400 * 86400])
+def test_a_file_with_a_date_ahead_is_complete_when_it_has_settled(workspace, ahead_s):
+    """Its date came from another machine; the system's own time of its last change counts instead."""
+    _, feed, inbox = workspace()
+    (inbox / "a.csv").write_text("x")
+    os.utime(inbox / "a.csv", times=((inbox / "a.csv").stat().st_ctime + ahead_s,) * 2)
+    put = datetime.fromtimestamp((inbox / "a.csv").stat().st_ctime, UTC)
+    assert complete_files(inbox, feed, put + timedelta(seconds=1)) == []
+    assert names(complete_files(inbox, feed, put + timedelta(seconds=3))) == ["a.csv"]
+
+
+def test_files_that_nobody_means_to_send_are_passed_over(workspace):
+    """Those of systems and open documents, and unfinished ones, are neither read nor listed as unclaimed."""
+    made, _, inbox = workspace()
+    for name in ("~$a.csv", "Thumbs.db", "DESKTOP.INI", ".DS_Store", ".~lock.a.csv#", "a.csv.PART", "b.tmp",
+                 "c.partial", "d.crdownload"):  # fmt: skip
+        (inbox / name).write_text("x")
+    (inbox / "~a.csv").write_text("x")
+    assert names(inbox_files(inbox, made.get_feed("UA", "flights")[1])) == ["~a.csv"]
+    assert unclaimed_files(made) == []
+
+
 def test_a_file_is_complete_when_it_is_announced(workspace):
     """With a `done_file`, the announcement counts, not the age."""
     _, feed, inbox = workspace('done_file = "{name}.done"')

@@ -10,9 +10,12 @@ from poc.transports.source_file import is_unchanged, open_regular
 
 
 def test_a_change_of_a_file_is_detected(tmp_path):
-    """An unchanged file is recognised; a grown, replaced, touched or deleted one is not."""
+    """An unchanged file is recognised; a grown, replaced, touched, deleted or overwritten one is not.
+
+    Nor does it help to overwrite it at the same length and put its time back.
+    """
     path = tmp_path / "a.csv"
-    for change in ("none", "grow", "replace", "touch", "gone"):
+    for change in ("none", "grow", "replace", "touch", "overwrite", "gone"):
         path.write_bytes(b"a,b\n")
         file, seen = open_regular(path)
         with file:
@@ -27,6 +30,10 @@ def test_a_change_of_a_file_is_detected(tmp_path):
                 other.rename(path)
             elif change == "touch":
                 os.utime(path, ns=(0, seen.changed_ns + 1))
+            elif change == "overwrite":
+                with path.open("r+b") as other:
+                    other.write(b"c,d\n")
+                os.utime(path, ns=(0, seen.changed_ns))
             elif change == "gone":
                 path.unlink()
             assert is_unchanged(path, seen) is (change == "none")
