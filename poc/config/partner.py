@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema, field_validator, model_validator
 
 from poc.config.endpoint import EndpointConfig
 from poc.config.strict import Strict
@@ -59,14 +60,25 @@ class MapField(Strict):
         return tuple(name for name in (self.source, *self.join, self.plus_minutes) if name)
 
 
+#: Characters that cannot be a delimiter, quote or escape.
+UNUSABLE_SIGNS = ("\r", "\n", "\0")
+
+#: Encodings of Python that are for domain names and program text.
+NOT_FOR_FILES = {"idna", "punycode", "unicode-escape", "raw-unicode-escape", "undefined"}
+
+
 class Dialect(Strict):
     """How a text file is written. Reading guesses nothing."""
 
-    encoding: Literal["utf-8", "ascii", "latin-1", "iso-8859-15", "cp1252", "utf-16"] = Field(
+    encoding: str = Field(
         default="utf-8",
-        description="Character encoding of the file, and of rows (not comments) in an export of its quarantine.",
+        description="Character encoding of the file, and of rows (not comments) in an export of its quarantine: any "
+        "that Python decodes, such as `utf-8`, `cp1252`, `latin-1`, `utf-16`, `shift_jis` or `gb18030`. A byte order "
+        "mark is left out. `utf-16` and `utf-32` without one are read as little-endian, and the receipt says so.",
     )
-    delimiter: str = Field(default=",", min_length=1, max_length=1, description="The character between two cells.")
+    delimiter: str = Field(
+        default=",", min_length=1, max_length=8, description="The characters between two cells, one or more."
+    )
     quote: str = Field(
         default='"', max_length=1, description='The character around a quoted cell; `""` if the file quotes nothing.'
     )
@@ -83,14 +95,35 @@ class Dialect(Strict):
     )
     line_end: Literal["any", "lf", "crlf", "cr"] = Field(default="any", description="What ends a line.")
 
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)  # refuses codecs of other things than text
+            codec = codecs.lookup(encoding)
+        except (LookupError, ValueError, UnicodeError) as error:
+            raise ValueError(
+                f"the encoding {encoding!r} is not known; see Python's list of standard encodings"
+            ) from error
+        if codec.name.replace("_", "-") in NOT_FOR_FILES or codec.incrementaldecoder is None:
+            raise ValueError(f"the encoding {encoding!r} is not one of files; choose another, such as 'utf-8'")
+        return encoding
+
     @model_validator(mode="after")
     def _signs_differ(self) -> Dialect:
-        used = [sign for sign in (self.delimiter, self.quote, self.escape) if sign]
-        for sign in used:
-            if not sign.isascii() or sign in "\r\n":
-                raise ValueError(f"{sign!r} cannot be used here; choose one ASCII character other than CR and LF")
-        if len(set(used)) != len(used):
+        for sign in (self.quote, self.escape):
+            if sign and (not sign.isascii() or sign in UNUSABLE_SIGNS):
+                raise ValueError(f"{sign!r} cannot be used here; choose one ASCII character other than CR, LF and NUL")
+        if any(sign in self.delimiter for sign in UNUSABLE_SIGNS):
+            raise ValueError(f"the delimiter {self.delimiter!r} holds a CR, LF or NUL, which cannot be used here")
+        if any(sign and sign in self.delimiter for sign in (self.quote, self.escape)):
+            raise ValueError("delimiter, quote and escape must differ, and no delimiter holds one of the others")
+        if self.quote and self.quote == self.escape:
             raise ValueError("delimiter, quote and escape must differ")
+        try:
+            self.delimiter.encode(self.encoding)
+        except UnicodeError as error:
+            raise ValueError(f"the delimiter {self.delimiter!r} cannot be written in {self.encoding}") from error
         return self
 
 
@@ -117,12 +150,20 @@ class Feed(Strict):
     files: str = Field(
         default="*.csv",
         pattern=r"^[^/]+$",
-        description="Which files in `var/inbox/<id>/<feed>/` belong to the feed: a file name pattern.",
+        description="Which files in `var/inbox/<id>/<feed>/` belong to the feed: a file name pattern. Hidden and "
+        "unfinished files (`.part`, `.tmp`, ...) and those of systems (`~$...`, `Thumbs.db`) never do.",
     )
     format: Literal["csv", "jsonl"] = Field(default="csv", description="`jsonl` is one JSON object a line.")
-    dialect: Dialect = Field(default=Dialect(), description="How a CSV file is written.")
+    dialect: Dialect = Field(
+        default=Dialect(),
+        description="How a CSV file is written. A blank line is a row only where there is one column. What lies inside "
+        "an open quote belongs to its record: a broken one is quarantined with all its lines, unless it cannot be "
+        "closed, because no quote follows or the next one opens a cell; then only its first line is.",
+    )
     compression: Literal["none", "gzip", "zip"] = Field(
-        default="none", description="How the file is compressed; a `zip` holds exactly one file."
+        default="none",
+        description="How the file is compressed. A `zip` holds exactly one file; those that systems add, such as "
+        "`__MACOSX/` or `Thumbs.db`, are passed over, and the receipt names them.",
     )
     max_size_bytes: int = Field(
         default=10 << 30, ge=1, description="Refuse a compressed file that expands to more bytes than this."
@@ -137,7 +178,10 @@ class Feed(Strict):
         "announcement lies beside it.",
     )
     settle_s: float = Field(
-        default=2.0, ge=0, description="Without `done_file`: seconds without a change after which a file is complete."
+        default=2.0,
+        ge=0,
+        description="Without `done_file`: seconds without a change after which a file is complete. Where "
+        "its date lies ahead of the clock, the system's own time of its last change counts.",
     )
     on_drift: Literal["refuse", "quarantine", "accept-extra"] = Field(
         default="refuse",

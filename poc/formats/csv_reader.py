@@ -7,6 +7,7 @@ parsed while the rest of the pipeline processes this one.
 
 from __future__ import annotations
 
+import codecs
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,17 +15,18 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import csv
 
+from poc.batch import Finding
 from poc.errors import ContractBreach
+from poc.formats.encodings import splitting_codec
 from poc.formats.grammar import csv_grammar
-from poc.formats.header import compare_header
+from poc.formats.header import SchemaDrift, compare_header
 from poc.formats.table_reader import BROKEN, UNDECODABLE, ParsedBlock
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
-    from poc.batch import Finding
-    from poc.config.partner import Feed
+    from poc.config.partner import Dialect, Feed
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
     from poc.formats.grammar import Grammar
@@ -38,6 +40,10 @@ ARROW_BLOCK_BYTES = (1 << 31) - 1
 #: From this size on, pyarrow converts text to string views, in half the time that polars takes.
 MIN_VIEW_BYTES = 1 << 17
 
+#: Delimiter of the rows that are rewritten for pyarrow, and delimiters that are often used.
+STANDARD_DELIMITER = "\x1f"
+COMMON_DELIMITERS = (",", ";", "\t", "||", "|", "::", ":", "~", "^", "\x01", "\x1f", " ")
+
 BOM = b"\xef\xbb\xbf"
 
 
@@ -48,22 +54,23 @@ class CsvFormat:
         self._feed = feed
         self._expected = expected
         self._missing = MissingValues(feed, expected)
-        self._contract_grammar = csv_grammar(feed.dialect, len(expected.names))
-        self._last_grammar: tuple[bytes, Grammar] = (b"", self._contract_grammar)
+        codec = splitting_codec(feed.dialect.encoding)
+        self._grammars = [csv_grammar(feed.dialect, codec, one_column=one) for one in (False, True)]
+        self._text_grammar = csv_grammar(feed.dialect, "utf-8")
+        self._last_grammar: tuple[bytes, Grammar] = (b"", self._grammars[0])
         self._last_parser: tuple[bytes, CsvParser, tuple[Finding, ...]] | None = None
 
     def header(self) -> re.Pattern[bytes] | None:
         """Return the pattern of a record of any width; None for files without a header."""
-        return self._contract_grammar.header_pattern if self._feed.dialect.header else None
+        return self._grammars[0].header_pattern if self._feed.dialect.header else None
 
     def grammar(self, header: bytes | None) -> Grammar:
-        """Return the grammar of rows as wide as the header, or as the contract if no header can be read."""
+        """Return the grammar of rows under a header, or under the contract if no header can be read."""
         if not header:
-            return self._contract_grammar
+            return self._grammars[len(self._expected.names) == 1]
         if self._last_grammar[0] != header:
-            width = len(self._contract_grammar.split_cells(header))
-            same = width == len(self._expected.names)
-            self._last_grammar = (header, self._contract_grammar if same else csv_grammar(self._feed.dialect, width))
+            cells = self._grammars[0].split_cells(header)
+            self._last_grammar = (header, self._grammars[len(cells) == 1])
         return self._last_grammar[1]
 
     def block_parser(
@@ -75,17 +82,48 @@ class CsvFormat:
             notes: tuple[Finding, ...] = ()
             if self._feed.dialect.header:
                 labels = self._labels(head.header, encoding)
-                notes = compare_header(labels, self._expected, accept_extra=self._feed.on_drift == "accept-extra")
+                notes = self._compare(head.header, labels, encoding)
             parser = CsvParser(self._feed, self._expected.names, labels, self._missing.shared)
             self._last_parser = (head.header, parser, notes)
         parser, notes = self._last_parser[1:]
         return lambda block: self._parse(block, encoding, parser), notes
 
+    def explain_header(self, header: bytes, end: bytes) -> str:
+        """Explain why a header cannot be read; `end` is its line end."""
+        return self._wrong_delimiter(header, ()) or self._grammars[0].explain_fault(header, end)
+
     def _labels(self, header: bytes, encoding: TextEncoding) -> tuple[str, ...]:
         text = encoding.utf8(header)
         if text is None:
-            raise ContractBreach(UNDECODABLE, f"the header is {encoding.fault(header)}")
-        return tuple(cell.decode() for cell in self.grammar(header).split_cells(bytes(text)))
+            hint = self._wrong_encoding(header)
+            raise ContractBreach(UNDECODABLE, f"the header is {encoding.fault(header)}{hint and '; '}{hint}")
+        return tuple(cell.decode() for cell in self._text_grammar.split_cells(bytes(text)))
+
+    def _compare(self, header: bytes, labels: tuple[str, ...], encoding: TextEncoding) -> tuple[Finding, ...]:
+        """Compare a header with the contract.
+
+        Raises SchemaDrift; where delimiter or encoding are the probable reason, the message is that alone.
+        """
+        try:
+            return compare_header(labels, self._expected, accept_extra=self._feed.on_drift == "accept-extra")
+        except SchemaDrift as drift:
+            text = bytes(encoding.utf8(header) or b"")
+            if hint := self._wrong_delimiter(text, labels) or self._wrong_encoding(text):
+                raise SchemaDrift((Finding(0, drift.code, "", hint),)) from None
+            if encoding.order_note:
+                raise SchemaDrift((Finding(0, drift.code, "", encoding.order_note), *drift.findings)) from None
+            raise
+
+    def _wrong_delimiter(self, header: bytes, labels: tuple[str, ...]) -> str:
+        dialect = self._feed.dialect
+        if not (other := likely_delimiter(header, dialect, self._expected.names, labels)):
+            return ""
+        seen, agreed = (sign if sign.isprintable() else repr(sign)[1:-1] for sign in (other, dialect.delimiter))
+        return f"the delimiter looks like `{seen}`, the feed says `{agreed}`"
+
+    def _wrong_encoding(self, header: bytes) -> str:
+        is_utf16 = header.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in header
+        return f"the encoding looks like `utf-16`, the feed says `{self._feed.dialect.encoding}`" if is_utf16 else ""
 
     def _parse(self, block: RecordBlock, encoding: TextEncoding, parser: CsvParser) -> ParsedBlock:
         faults: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
@@ -98,6 +136,8 @@ class CsvFormat:
                     faults[row] = [(UNDECODABLE, "", fault)]
             decodable = b"".join(line + parser.line_end for row, line in enumerate(lines) if row not in faults)
             text = encoding.utf8(decodable) or b""
+        if not parser.is_native:
+            text = to_standard_csv(bytes(text), self._text_grammar)
         frame, ragged = parser.parse(text)
         if not faults and not ragged:
             return ParsedBlock(self._missing.blank(frame), None, faults)
@@ -140,15 +180,17 @@ class CsvParser:
     def __init__(self, feed: Feed, names: tuple[str, ...], labels: tuple[str, ...], missing: tuple[str, ...]) -> None:
         dialect = feed.dialect
         self.width = len(labels)
-        self.line_end = b"\n"
+        self.line_end = {"crlf": b"\r\n", "cr": b"\r"}.get(dialect.line_end, b"\n")
         self._names = list(names)
         self._empty = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+        self.is_native = len(dialect.delimiter) == 1 and dialect.delimiter.isascii()
         self._parse_options = {
-            "delimiter": dialect.delimiter,
-            "quote_char": dialect.quote or False,
-            "double_quote": not dialect.escape,
-            "escape_char": dialect.escape or False,
-            "newlines_in_values": bool(dialect.quote),
+            "delimiter": dialect.delimiter if self.is_native else STANDARD_DELIMITER,
+            "quote_char": dialect.quote or False if self.is_native else '"',
+            "double_quote": not (dialect.escape and self.is_native),
+            "escape_char": dialect.escape or False if self.is_native else False,
+            "newlines_in_values": bool(dialect.quote) or not self.is_native,
+            "ignore_empty_lines": self.width > 1,
         }
         self._read_options = csv.ReadOptions(use_threads=False, column_names=labels, block_size=ARROW_BLOCK_BYTES)
         self._convert_options = csv.ConvertOptions(
@@ -185,3 +227,29 @@ class CsvParser:
         if len(text) >= MIN_VIEW_BYTES:
             batch = pa.RecordBatch.from_arrays([column.cast(pa.string_view()) for column in batch.columns], self._names)
         return pl.Series(batch).struct.unnest(), ragged
+
+
+def to_standard_csv(text: bytes, grammar: Grammar) -> bytes:
+    """Rewrite well-formed rows for pyarrow, which knows only delimiters of one ASCII character."""
+    standard = STANDARD_DELIMITER.encode()
+    if not grammar.has_quote_or_escape(text, 0, len(text)) and b'"' not in text and standard not in text:
+        return text.replace(grammar.delimiter, standard)
+    rows = (match[1] for match in grammar.row_pattern.finditer(text) if match.end() > match.start())
+    quoted = (
+        [b'"' + cell.replace(b'"', b'""') + b'"' for cell in grammar.split_cells(row)] if row else [] for row in rows
+    )
+    return b"".join(standard.join(cells) + b"\n" for cells in quoted)
+
+
+def likely_delimiter(header: bytes, dialect: Dialect, names: tuple[str, ...], labels: tuple[str, ...]) -> str:
+    """Return another delimiter, under which a header has more of the contract's fields; empty if there is none."""
+    most, likely = len(set(labels) & set(names)), ""
+    for sign in COMMON_DELIMITERS:
+        if sign in {dialect.delimiter, dialect.quote, dialect.escape}:
+            continue
+        grammar = csv_grammar(dialect.model_copy(update={"delimiter": sign}), "utf-8")
+        cells = grammar.split_cells(header) if grammar.header_pattern.fullmatch(header) else []
+        count = len({cell.decode("utf-8", "replace").strip() for cell in cells} & set(names)) if len(cells) > 1 else 0
+        if count > most and 2 * count >= len(names):
+            most, likely = count, sign
+    return likely

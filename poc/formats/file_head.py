@@ -25,12 +25,6 @@ class FileHead:
     fault: str = ""
 
 
-def byte_order_mark(codec: str, head: bytes) -> bytes:
-    """Return the byte order mark at the start of a head; empty if there is none."""
-    marks = (b"\xff\xfe", b"\xfe\xff") if codec.startswith("utf-16") else (b"\xef\xbb\xbf",)
-    return next((mark for mark in marks if head.startswith(mark)), b"")
-
-
 def take_match(buffer: ByteBuffer, pattern: re.Pattern[bytes], fallback: re.Pattern[bytes] | None = None) -> bytes:
     """Consume the bytes that match a pattern, or else its fallback; if neither matches, as many as a row may have."""
     while True:

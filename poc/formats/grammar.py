@@ -27,6 +27,9 @@ LINE_PATTERNS = {
     "crlf": rb"((?:[^\r\n]++|\r(?!\n))*+)\r?\n",
     "cr": rb"([^\r]*+)\r\n?",
 }
+BROKEN_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r?\n", "cr": rb"\r\n?"}
+#: Regular expressions by declared line end: a byte that ends no physical line.
+LINE_BYTES = {"any": rb"[^\r\n]", "lf": rb"[^\n]", "crlf": rb"(?:[^\r\n]|\r(?!\n))", "cr": rb"[^\r]"}
 LINE_END_NAMES = {b"\n": "LF", b"\r": "CR", b"\r\n": "CRLF"}
 
 #: Below this size, rows are located one by one: starting numpy would take longer.
@@ -40,18 +43,20 @@ class Grammar:
     """Grammar of one format's rows, as sources of regular expressions.
 
     `record` is a row on one line, `multiline_record` one that may have several, `cell` one cell, `end` a line end,
-    `physical_line` a line with its end. A clean file needs none of them, so each is compiled on first use.
+    `broken_record` a row that is not well-formed, with its end. A clean file needs none of them, so each is compiled
+    on first use. With `blank_is_row`, a blank line is a row of one empty cell.
     """
 
     record: bytes
     multiline_record: bytes
     cell: bytes
     end: bytes
-    physical_line: bytes
+    broken_record: bytes
     delimiter: bytes
     quote: bytes
     escape: bytes
     line_end: str
+    blank_is_row: bool = False
     crlf: bool = False  # lines end with LF, and a CR before it belongs to the line end
 
     @cached_property
@@ -72,14 +77,17 @@ class Grammar:
         return re.compile(rb"(" + either + rb")(?:" + self.end + rb"|\Z)")
 
     @cached_property
-    def line_pattern(self) -> re.Pattern[bytes]:
-        """A physical line (group 1) with its line end."""
-        return re.compile(self.physical_line)
+    def broken_row_pattern(self) -> re.Pattern[bytes]:
+        """A row that is not well-formed (group 1), with its line end if it has one.
+
+        It has several lines if they lie inside a closed quote.
+        """
+        return re.compile(self.broken_record)
 
     @cached_property
     def prefix_pattern(self) -> re.Pattern[bytes]:
-        """The longest run of well-formed cells on one line."""
-        return re.compile(self.record)
+        """The longest run of well-formed cells."""
+        return re.compile(self.multiline_record)
 
     @cached_property
     def cell_pattern(self) -> re.Pattern[bytes]:
@@ -133,12 +141,17 @@ class Grammar:
         return max(last + 1, start)
 
     def spans(self, data: bytes, start: int, end: int) -> Spans:
-        """Return where the rows of a well-formed range start and end, without line ends and blank lines."""
+        """Return where the rows of a well-formed range start and end, without line ends; blank lines if they are rows.
+
+        A range that ends with a line end has no row after it.
+        """
         if end - start > MIN_NUMPY_BYTES and not self.has_quote_or_escape(data, start, end):
-            return self._line_spans(data, start, end)
-        matches = (match.span(1) for match in self.row_pattern.finditer(data, start, end))
-        spans = np.array([span for span in matches if span[1] > span[0]], dtype=np.int64).reshape(-1, 2)
-        return spans[:, 0], spans[:, 1]
+            return self._blank_line_spans(data, start, end) if self.blank_is_row else self._line_spans(data, start, end)
+        filled = 0 if self.blank_is_row else 1
+        matches = self.row_pattern.finditer(data, start, end)
+        spans = [(match.start(1), match.end(filled), match.end(1)) for match in matches]
+        found = np.array([(at, to) for at, last, to in spans if last > at], dtype=np.int64).reshape(-1, 2)
+        return found[:, 0], found[:, 1]
 
     def _line_spans(self, data: bytes, start: int, end: int) -> Spans:
         codes = np.frombuffer(data, dtype=np.uint8, count=end - start, offset=start)
@@ -152,6 +165,18 @@ class Grammar:
             stops -= (stops > starts) & (codes[np.maximum(stops - 1 - start, 0)] == 13) & (stops < end)
         filled = stops > starts
         return starts[filled], stops[filled]
+
+    @staticmethod
+    def _blank_line_spans(data: bytes, start: int, end: int) -> Spans:
+        codes = np.frombuffer(data, dtype=np.uint8, count=end - start, offset=start)
+        is_cr, is_lf = codes == 13, codes == 10
+        in_pair = np.zeros(len(codes), dtype=bool)  # an LF after a CR: both are one line end
+        in_pair[1:] = is_lf[1:] & is_cr[:-1]
+        breaks = np.flatnonzero((is_cr & ~np.append(in_pair[1:], False)) | is_lf)
+        starts = np.concatenate(([0], breaks + 1)) + start
+        stops = np.concatenate((breaks - in_pair[breaks], [len(codes)])) + start
+        last = len(starts) - (starts[-1] == end)
+        return starts[:last], stops[:last]
 
     def _has_cr(self, data: bytes, start: int, end: int) -> bool:
         return self.line_end in {"any", "cr"} and data.find(b"\r", start, end) >= 0
@@ -172,7 +197,7 @@ class Grammar:
             elif quoted:
                 cell = cell.replace(self.quote * 2, self.quote)
             cells.append(cell)
-            at = match.end() + 1
+            at = match.end() + len(self.delimiter)
         return cells
 
     def explain_fault(self, line: bytes, end: bytes) -> str:
@@ -193,37 +218,57 @@ class Grammar:
         return f"badly quoted: text after a closing quote, {where}"
 
 
-def csv_grammar(dialect: Dialect, width: int) -> Grammar:
-    """Return the grammar of delimited rows.
+def csv_grammar(dialect: Dialect, codec: str, *, one_column: bool = False) -> Grammar:
+    """Return the grammar of delimited rows of any number of cells.
+
+    A record of several lines counts as a row whatever its number of cells, so that no line inside its quotes is taken
+    for a row. In a broken record, too, the lines inside a quote belong to it if the quote is closed: where the next one
+    stands at the start of a cell and text follows, it opens a cell, and the quote before it was never closed.
 
     Args:
         dialect: of the feed.
-        width: number of cells of a row that may span several lines. A multi-line row of another width counts as badly
-            quoted, because an unclosed quote would otherwise absorb the rows up to the next quote.
+        codec: the encoding of the bytes that are split.
+        one_column: whether rows have one cell, so that a blank line is one.
     """
-    quote, escape, delimiter = (re.escape(char.encode()) for char in (dialect.quote, dialect.escape, dialect.delimiter))
+    quote, escape = (re.escape(char.encode()) for char in (dialect.quote, dialect.escape))
+    sign = dialect.delimiter.encode(codec)
+    first, delimiter = re.escape(sign[:1]), re.escape(sign)
     end = LINE_ENDS[dialect.line_end]
-    text = rb"[^" + delimiter + quote + escape + rb"\r\n]*+"
+    text = rb"[^" + first + quote + escape + rb"\r\n]*+"
+    if len(sign) > 1:  # its first byte alone is text
+        text = rb"(?:" + text[:-2] + rb"++|" + first + rb"(?!" + re.escape(sign[1:]) + rb"))*+"
     bare = text + (rb"(?:" + escape + rb"[^\r\n]" + text + rb")*+" if escape else b"")
 
-    def cell(excluded: bytes, after_escape: bytes) -> bytes:
-        if not quote:
-            return bare
+    def quoted(excluded: bytes, after_escape: bytes) -> bytes:
         escaped = escape + after_escape if escape else quote + quote
-        quoted = rb"[^" + quote + escape + excluded + rb"]*+"
-        return rb"(?:" + quote + quoted + rb"(?:" + escaped + quoted + rb")*+" + quote + rb"|" + bare + rb")"
+        inside = rb"[^" + quote + escape + excluded + rb"]*+"
+        return quote + inside + rb"(?:" + escaped + inside + rb")*+" + quote
 
-    one_line, multiline = cell(rb"\r\n", rb"[^\r\n]"), cell(b"", rb"[\s\S]")
+    one_line = multiline = bare
+    line = broken = rb"(?:(?!" + delimiter + rb")" + LINE_BYTES[dialect.line_end] + rb")*+"
+    if quote:
+        one_line = rb"(?:" + quoted(rb"\r\n", rb"[^\r\n]") + rb"|" + bare + rb")"
+        multiline = rb"(?:" + quoted(b"", rb"[\s\S]") + rb"|" + bare + rb")"
+        closes = rb"(?:(?<!" + delimiter + quote + rb")(?<![\r\n]" + quote + rb")|(?=" + delimiter + rb"|[\r\n \t]|\Z))"
+        broken = rb"(?:" + quoted(b"", rb"[\s\S]") + closes + line + rb"|" + line + rb")"
     return Grammar(
         record=one_line + rb"(?:" + delimiter + one_line + rb")*+",
-        multiline_record=multiline + rb"(?:" + delimiter + multiline + rb"){%d}" % (max(width, 1) - 1),
+        multiline_record=multiline + rb"(?:" + delimiter + multiline + rb")*+",
         cell=multiline,
         end=end,
-        physical_line=LINE_PATTERNS[dialect.line_end],
-        delimiter=dialect.delimiter.encode(),
+        broken_record=rb"("
+        + broken
+        + rb"(?:"
+        + delimiter
+        + broken
+        + rb")*+)(?:"
+        + BROKEN_ENDS[dialect.line_end]
+        + rb"|\Z)",
+        delimiter=sign,
         quote=dialect.quote.encode(),
         escape=dialect.escape.encode(),
         line_end=dialect.line_end,
+        blank_is_row=one_column,
     )
 
 
@@ -235,7 +280,7 @@ def line_grammar() -> Grammar:
         multiline_record=text,
         cell=text,
         end=rb"\r?\n",
-        physical_line=LINE_PATTERNS["crlf"],
+        broken_record=LINE_PATTERNS["crlf"],
         delimiter=b"",
         quote=b"",
         escape=b"",

@@ -106,6 +106,10 @@ class JsonLinesFormat:
         """Return the grammar in which rows are lines."""
         return self._grammar
 
+    def explain_header(self, header: bytes, end: bytes) -> str:
+        """Explain why a line is no row."""
+        return self._grammar.explain_fault(header, end)
+
     def block_parser(
         self,
         head: FileHead,  # noqa: ARG002 - the format has no header

@@ -8,10 +8,13 @@ broken one.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from poc.formats.grammar import LINE_PATTERNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,6 +113,7 @@ class RecordSplitter:
     def __init__(self, buffer: ByteBuffer, grammar: Grammar) -> None:
         self._buffer = buffer
         self._grammar = grammar
+        self._line_pattern = re.compile(LINE_PATTERNS["crlf" if grammar.crlf else grammar.line_end])
         self._record_bytes = buffer.sizes.record_bytes
         self._in_long_line = False  # a piece of a line that is too long has been rejected, and the line goes on
 
@@ -151,7 +155,7 @@ class RecordSplitter:
             elif end - at <= self._record_bytes and not ended:
                 break  # more bytes may complete the row
             else:
-                at = self._reject_line(block, at, to, last=ended and to == end)
+                at = self._reject_record(block, at, to, last=ended and to == end)
         return block, at
 
     def _accept(self, data: bytes, at: int, to: int, *, last: bool) -> int:
@@ -167,9 +171,12 @@ class RecordSplitter:
                 return rows.end()
         return to if last and self._grammar.last_row_pattern.match(data, at, to) else at
 
-    def _reject_line(self, block: RecordBlock, at: int, to: int, *, last: bool) -> int:
-        """Reject one line, or a piece of a line that is too long; return where the next begins."""
-        line = self._grammar.line_pattern.match(block.data, at, to)
+    def _reject_record(self, block: RecordBlock, at: int, to: int, *, last: bool) -> int:
+        """Reject a record, or a piece of a line that is too long; return where the next begins."""
+        line = None if self._in_long_line else self._grammar.broken_row_pattern.match(block.data, at, to)
+        if line is None or (line.end() == to and line.end(1) == to and not last):
+            line = self._line_pattern.match(block.data, at, to)
+        is_row = self._grammar.blank_is_row and not self._in_long_line
         if line is None and not last:
             to = character_end(block.data, at, to)
             note = f"a line of more than {self._record_bytes} bytes, rejected in pieces"
@@ -180,7 +187,7 @@ class RecordSplitter:
             note = self._grammar.explain_fault(text, line.group()[len(text) :] if line else b"")
         stop, after = (line.end(1), line.end()) if line else (to, to)
         self._in_long_line = line is None and not last
-        if stop > at:
+        if stop > at or is_row:
             block.broken.append((at, stop, note))
         return after
 

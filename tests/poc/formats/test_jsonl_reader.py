@@ -195,9 +195,10 @@ def test_lines_do_not_depend_on_where_blocks_end(read, block_bytes):
 
 
 def test_an_empty_file_has_no_rows(read):
-    """An empty file is a complete file of JSON Lines; so is one of blank lines."""
-    assert read("") == ([], {}, [])
-    assert read("\n\r\n") == ([], {}, [])
+    """An empty file is a complete file of JSON Lines, and so is one of blank lines; a note says that it has no row."""
+    for data in ("", "\n\r\n", "\ufeff"):
+        valid, rejected, notes = read(data)
+        assert (valid, rejected, [note.note for note in notes]) == ([], {}, ["the file is empty: it has no row"])
 
 
 @pytest.mark.skipif(not CASES, reason="the shared test material (json-test-suite) is not beside the repository")

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zipfile
 
 import pytest
 
@@ -38,3 +39,30 @@ def test_a_file_can_be_rebuilt_from_its_head_and_rows(expected, make_feed):
     bare = make_reader(make_feed(header=False), expected())
     assert b"".join(bare.rebuild(b"\xef\xbb\xbf", rows)) == b'\xef\xbb\xbf1,x\n2,"y\nz"\n'
     assert b"".join(reader.rebuild(b"a,b", rows[:1])) == b"a,b\n1,x\n"
+
+
+def test_an_empty_file_is_said(read):
+    """With a header it is refused; without one it is a file of no rows, which a note says; an empty archive is none."""
+    with pytest.raises(ContractBreach, match="the file is empty: there is no header"):
+        read("")
+    assert [note.note for note in read("", header=False)[2]] == ["the file is empty: it has no row"]
+    assert [note.note for note in read(gzip.compress(b""), header=False, compression="gzip")[2]] == [
+        "the file is empty: it has no row"
+    ]
+    assert read("a,b\n") == ([], {}, [])
+
+
+def test_files_that_a_system_put_into_an_archive_are_named(read):
+    """They are passed over, and the receipt says which."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("__MACOSX/._a.csv", ".DS_Store", "sub/Thumbs.db", "~$a.csv", "desktop.ini", ".~lock.a.csv#"):
+            archive.writestr(name, "!")
+        archive.writestr("a.csv", "a,b\n1,x\n")
+    valid, _, notes = read(file.getvalue(), compression="zip")
+    assert valid == [(1, "1", "x")]
+    (note,) = notes
+    assert note.note == (
+        "the archive also holds '__MACOSX/._a.csv', '.DS_Store', 'sub/Thumbs.db', '~$a.csv', 'desktop.ini', "
+        "'.~lock.a.csv#'; not read"
+    )
