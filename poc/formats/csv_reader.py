@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable
 
-    from poc.config.partner import Dialect, Feed
+    from poc.config.dialect import Dialect
+    from poc.config.partner import Feed
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
     from poc.formats.grammar import Grammar

@@ -17,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from poc.config.partner import Dialect
+    from poc.config.dialect import Dialect
 
 #: Regular expressions by declared line end: the end of a row, and a physical line whatever it holds.
 LINE_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r\n", "cr": rb"\r(?!\n)"}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from poc.batch import ROW
-from poc.config.partner import Dialect, Feed
+from poc.config.dialect import Dialect
+from poc.config.partner import Feed
 from poc.errors import ContractBreach
 from poc.formats.encodings import file_codec
 from poc.formats.record_splitter import Sizes
