@@ -48,7 +48,7 @@ COMMANDS = {
         "outbox",
         "List unconfirmed requests, and send them again, mark them as arrived or discard them.",
     ),
-    "partner": ("poc.cli.practice_partner", "partner", "Start a practice partner that accepts deliveries."),
+    "partner": ("poc.cli.partner", "partner", "List partners and release one, or start a practice partner."),
     "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and store the results."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),
 }

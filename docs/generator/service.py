@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from docs.generator.markdown import code, table
 from poc.delivery.backoff import SCHEDULE_S
 from poc.pipeline.capabilities import LINE
+from poc.stages.deliver_once import TOO_LARGE
+from poc.stages.retry import is_about_address
 from poc.transports.http_outcome import status_failure
 from roadmap.plan.milestones import Plan
 from roadmap.plan.template import replay_template
+
+if TYPE_CHECKING:
+    from poc.errors import DeliveryFailed
 
 #: Answers to explain: a status, and the text of `Retry-After`.
 ANSWERS = (
@@ -23,8 +29,14 @@ NEXT = {
     "retry": "tries again, on the schedule",
     "wait": "tries again, not before the time that the partner names",
     "pause": "sends nothing to the partner until a person releases it",
-    "stop": "does not try again",
+    "stop": "does not send this request again, and sends the others",
 }
+
+#: What follows from a permanent failure that is about the address of a feed.
+ADDRESS = "sends nothing to this feed for a while, then tries again"
+
+#: What follows from 413.
+HALVES = "sends it in halves, if the partner honours keys; else not again"
 
 #: Whether the partner took a request that failed, by whether that is unknown.
 UNKNOWN = {True: "unknown", False: "no"}
@@ -52,10 +64,20 @@ def answers() -> str:
     rows = [("2xx, complete, but not 206 and 207", "delivered", "yes")]
     for status, retry_after in ANSWERS:
         failure = status_failure("", status, retry_after, now)
-        rows.append(
-            (f"{status}{' with `Retry-After`' if retry_after else ''}", NEXT[failure.kind], UNKNOWN[failure.unknown])
-        )
+        answer = f"{status}{' with `Retry-After`' if retry_after else ''}"
+        rows.append((answer, what_follows(failure), UNKNOWN[failure.unknown]))
     return table(("Answer", "The service", "Did the partner take it?"), rows)
+
+
+def what_follows(failure: DeliveryFailed) -> str:
+    """Return what the service does after a failure."""
+    if failure.kind == "stop" and failure.code == TOO_LARGE:
+        return HALVES
+    if failure.kind == "stop" and is_about_address(failure):
+        return ADDRESS
+    if failure.kind == "wait" and not failure.wait_s:  # a wait of no time
+        return NEXT["retry"]
+    return NEXT[failure.kind]
 
 
 def retry_schedule() -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from poc.config.workspace import Workspace
@@ -42,6 +42,17 @@ def echo_json(value: Any) -> None:
     import json
 
     click.echo(json.dumps(value, indent=2))
+
+
+def breaker_effect(row: Mapping[str, Any]) -> str:
+    """Return what the state of a circuit breaker means for requests; `row` has its partner, state and time."""
+    effects = {
+        "closed": "requests are still sent",
+        "open": f"nothing is sent until {row['until']}",
+        "half-open": "the next request is a probe",
+        "paused": f"nothing is sent until `milepost partner release {row['partner']}`",
+    }
+    return effects[row["state"]]
 
 
 class CliContext(Protocol):

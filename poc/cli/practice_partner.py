@@ -1,10 +1,8 @@
-"""`milepost partner`: start a practice partner that accepts deliveries."""
+"""The practice partner as a child process of `milepost partner`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-
-import click
 
 from metrics.terminal import print_line
 
@@ -12,13 +10,8 @@ if TYPE_CHECKING:
     from poc.cli.console import CliContext
 
 
-@click.command()
-@click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port on loopback, 0 for any free one; by default as in the URLs."
-)
-@click.pass_context
-def partner(ctx: click.Context, port: int | None) -> None:
-    """Start a practice partner that accepts deliveries and stores them in var/partner, until Ctrl-C."""
+def serve_practice_partner(context: CliContext, port: int | None) -> int:
+    """Start a practice partner that stores deliveries in var/partner; return its exit code when it has ended."""
     import json
     import signal
     import subprocess
@@ -27,7 +20,6 @@ def partner(ctx: click.Context, port: int | None) -> None:
 
     from poc.config.scaffold import PARTNER_PORT
 
-    context: CliContext = ctx.obj
     keep = context.workspace.root / "var" / "partner"
     if port is None:
         urls = (urlsplit(settings.endpoint.url or "") for settings in context.workspace.partners.values())
@@ -40,9 +32,9 @@ def partner(ctx: click.Context, port: int | None) -> None:
         if line := child.stdout.readline():
             address = json.loads(line)["ready"]
             print_line(f"A partner listens on {address}; it stores deliveries in {keep}. Ctrl-C ends it.")
-        ctx.exit(child.wait())
+        return child.wait()
     except KeyboardInterrupt:
-        ctx.exit(0)
+        return 0
     finally:
         child.terminate()
         child.wait()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metrics.terminal import print_line
+from poc.cli.console import breaker_effect
 from poc.cli.run import outcome_line
 
 if TYPE_CHECKING:
@@ -55,27 +56,28 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
     for row in state["troubles"]:
         head = f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]})"
         yield f"{head}, attempt {row['attempt']}: {row['reason'] or 'interrupted; the next run resumes it'}"
-    for row in state["breakers"]:
-        effect = {
-            "open": f"nothing is sent until {row['until']}",
-            "half-open": "the next request is a probe",
-            "closed": "requests are still sent",
-        }
-        head = f"circuit breaker of {row['partner']}: {row['state']} after {row['failures']} failure(s) in a row"
-        yield f"{head}; {effect[row['state']]}"
+    yield from breaker_lines(state["breakers"])
     for row in state["quarantine"]:
         yield f"quarantine: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]}): {row['rows']} row(s)"
+
+
+def breaker_lines(breakers: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what the circuit breakers do, and why."""
+    for row in breakers:
+        head = f"circuit breaker of {row['partner']}: {row['state']} after {row['failures']} failure(s) in a row"
+        yield f"{head}; {breaker_effect(row)}"
+        if row["why"]:
+            yield f"  {row['why']}"
 
 
 def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     """Return waiting files per feed, exchanges per outcome, those not done, breakers, and rows in quarantine."""
     from contextlib import closing
 
-    from poc.delivery.circuit_breaker import CircuitBreaker
+    from poc.delivery.partner_state import breaker_states
     from poc.ledger.ledger import open_ledger
     from poc.ledger.presence import refuse_lost_ledger
-    from poc.ledger.queries import circuit_breakers, exchange_totals, quarantined_exchanges, unfinished_exchanges
-    from poc.text import format_utc
+    from poc.ledger.queries import exchange_totals, quarantined_exchanges, unfinished_exchanges
     from poc.transports.inbox import all_inbox_files, complete_files, unclaimed_files
 
     waiting: dict[str, int] = {}
@@ -97,9 +99,5 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
             state["exchanges"], state["troubles"] = exchange_totals(ledger), unfinished_exchanges(ledger)
             state["quarantine"] = quarantined_exchanges(ledger)
             now_us = int(now.timestamp() * 1_000_000)
-            for row in circuit_breakers(ledger):
-                breaker = CircuitBreaker(row["failures"], row["opened_at_us"], row["until_us"], row["trips"])
-                row["state"] = breaker.state(now_us)
-                row["until"] = None if breaker.until_us is None else format_utc(breaker.until_us)
-                state["breakers"].append(row)
+            state["breakers"] = breaker_states(ledger, workspace.partners, now_us)
     return state

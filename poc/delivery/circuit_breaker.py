@@ -1,61 +1,106 @@
-"""The circuit breaker of a partner: when it opens, how long it stays open, and its row in the ledger."""
+"""The circuit breaker of a partner: when it opens, how long it stays open, and when only a person can close it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import sqlalchemy as sa
-
-from poc.ledger.schema import BREAKER
+from poc.config.partner import RetrySchedule
 
 if TYPE_CHECKING:
-    from poc.config.partner import RetrySchedule
-    from poc.ledger.ledger import Ledger
+    from collections.abc import Mapping
+
+    from poc.config.partner import Partner
 
 
 #: Longest time that a circuit breaker stays open, in seconds, before `scale`.
 MAX_COOLDOWN_S = 3600.0
 
+#: A time that lies so far ahead, or more, was written under another clock, in microseconds.
+CLOCK_TOLERANCE_US = 1_000_000
+
+BreakerState: TypeAlias = Literal["closed", "open", "half-open", "paused"]
+
 
 @dataclass(frozen=True, slots=True)
 class CircuitBreaker:
-    """The state of a partner's circuit breaker. Times are microseconds since 1970.
+    """The state of a circuit breaker. Times are microseconds since 1970.
 
     `closed`: requests are sent. `open`: no request is sent until `until_us`. `half-open`: after that time, one request
-    is sent as a probe; a workspace has one run at a time, so that request has its answer before the next one.
-    `failures` counts failed deliveries in a row, `trips` openings without a success in between.
+    at a time is sent as a probe, until `probe_until_us` at most. `paused`: no request is sent until a person releases
+    the partner; neither a success nor time ends a pause.
+
+    `failures` counts failed deliveries in a row, `trips` openings without a success in between. `failed_at_us` and
+    `why` describe the last failure.
     """
 
     failures: int = 0
     opened_at_us: int | None = None
     until_us: int | None = None
     trips: int = 0
+    failed_at_us: int | None = field(default=None, compare=False)
+    why: str = field(default="", compare=False)
+    paused_at_us: int | None = None
+    probe_until_us: int | None = None
 
-    def state(self, now_us: int) -> Literal["closed", "open", "half-open"]:
-        """Return the state at a time."""
+    def state(self, now_us: int, longest_us: int | None = None) -> BreakerState:
+        """Return the state at a time.
+
+        A time to open that lies further ahead than it can was written while the clock was wrong: it counts as over.
+        `longest_us` is the longest time that the partner's settings allow.
+        """
+        if self.paused_at_us is not None:
+            return "paused"
         if self.until_us is None:
             return "closed"
-        return "open" if now_us < self.until_us else "half-open"
+        if now_us >= self.until_us:
+            return "half-open"
+        ahead_us = self.until_us - now_us
+        from_the_future = self.opened_at_us is not None and self.opened_at_us > now_us + CLOCK_TOLERANCE_US
+        too_long = longest_us is not None and ahead_us > longest_us + CLOCK_TOLERANCE_US
+        return "half-open" if from_the_future or too_long else "open"
 
-    def after_failure(self, now_us: int, retry: RetrySchedule) -> CircuitBreaker:
+    def at_right_time(self, now_us: int, longest_us: int) -> CircuitBreaker:
+        """Return the breaker with a time to open that was written under a wrong clock replaced by now."""
+        if self.until_us is None or self.until_us <= now_us or self.state(now_us, longest_us) != "half-open":
+            return self
+        return replace(self, opened_at_us=now_us, until_us=now_us)
+
+    def after_failure(
+        self, now_us: int, retry: RetrySchedule, why: str = "", *, at_once: bool = False
+    ) -> CircuitBreaker:
         """Return the breaker after a failed delivery.
 
-        The `breaker_failures`th failure in a row opens it. After it has been open, any failure opens it again.
+        The `breaker_failures`th failure in a row opens it, with `at_once` the first one. After it has been open, any
+        failure opens it again.
         """
-        failures = self.failures + 1
-        if self.until_us is None and failures < retry.breaker_failures:
-            return replace(self, failures=failures)
+        failed = replace(self, failures=self.failures + 1, failed_at_us=now_us, probe_until_us=None)
+        if self.paused_at_us is not None:
+            return failed
+        if self.until_us is None and failed.failures < retry.breaker_failures and not at_once:
+            return replace(failed, why=why)
         trips = self.trips + 1
-        return CircuitBreaker(failures, now_us, now_us + cooldown_us(trips, retry), trips)
+        until_us = now_us + cooldown_us(trips, retry)
+        return replace(failed, why=why, trips=trips, opened_at_us=now_us, until_us=until_us)
 
-    def after_wait(self, now_us: int, until_us: int) -> CircuitBreaker:
+    def after_wait(self, now_us: int, until_us: int, why: str = "") -> CircuitBreaker:
         """Return the breaker, open until the time that the partner asked for; this does not count as a failure."""
-        return replace(self, opened_at_us=now_us, until_us=max(until_us, self.until_us or 0))
+        if self.paused_at_us is not None:
+            return self
+        later_us = max(until_us, self.until_us or 0)
+        return replace(self, opened_at_us=now_us, until_us=later_us, failed_at_us=now_us, why=why, probe_until_us=None)
+
+    def after_pause(self, now_us: int, why: str) -> CircuitBreaker:
+        """Return the breaker, paused until a person releases the partner."""
+        if self.paused_at_us is not None:
+            return self
+        return replace(
+            self, failures=self.failures + 1, failed_at_us=now_us, why=why, paused_at_us=now_us, probe_until_us=None
+        )
 
     def after_success(self) -> CircuitBreaker:
-        """Return the breaker after a success: closed, with all counts at zero."""
-        return CircuitBreaker()
+        """Return the breaker after a success: closed, with all counts at zero; a pause stays."""
+        return self if self.paused_at_us is not None else CircuitBreaker()
 
 
 def cooldown_us(trips: int, retry: RetrySchedule) -> int:
@@ -64,22 +109,12 @@ def cooldown_us(trips: int, retry: RetrySchedule) -> int:
     return int(min(doubled_s, MAX_COOLDOWN_S) * retry.scale * 1_000_000)
 
 
-SELECT_BREAKER = sa.select(*(BREAKER.c[part.name] for part in fields(CircuitBreaker))).where(
-    BREAKER.c.partner == sa.bindparam("key")
-)
-REPLACE_BREAKER = sa.insert(BREAKER).prefix_with("OR REPLACE")
-DELETE_BREAKER = sa.delete(BREAKER).where(BREAKER.c.partner == sa.bindparam("key"))
+def longest_wait_us(retry: RetrySchedule) -> int:
+    """Return the longest time that anything for a partner can wait, in microseconds."""
+    return int(max(MAX_COOLDOWN_S * retry.scale, retry.cap_s) * 1_000_000)
 
 
-def load_breaker(ledger: Ledger, partner: str) -> CircuitBreaker:
-    """Load the circuit breaker of a partner; closed where the ledger has none. Raises TryLater, LedgerDamaged."""
-    rows = ledger.execute(SELECT_BREAKER, {"key": partner})
-    return CircuitBreaker(*rows[0]) if rows else CircuitBreaker()
-
-
-def save_breaker(ledger: Ledger, partner: str, breaker: CircuitBreaker) -> None:
-    """Save the circuit breaker of a partner with the ledger's next commit. Raises TryLater, LedgerDamaged."""
-    if breaker == CircuitBreaker():
-        ledger.execute(DELETE_BREAKER, {"key": partner})
-    else:
-        ledger.execute(REPLACE_BREAKER, {"partner": partner, **asdict(breaker)})
+def longest_waits_us(partners: Mapping[str, Partner]) -> dict[str, int]:
+    """Return the longest wait of each partner whose settings are not the default ones, in microseconds."""
+    default = RetrySchedule()
+    return {name: longest_wait_us(partner.retry) for name, partner in partners.items() if partner.retry != default}

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from poc.delivery.circuit_breaker import CircuitBreaker
     from poc.errors import DeliveryFailed
 
 
@@ -19,28 +18,33 @@ class CommitPoint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StopSending:
-    """The decision to send no more in this attempt: the outcome of the unsent rows (`failed` or `due`), and why."""
+    """The decision to send no more in this attempt: the outcome of the unsent rows (`failed` or `due`), and why.
+
+    With `this_request_only`, only the request that was refused is failed, and the others are sent.
+    """
 
     outcome: str
     code: str
     reason: str
+    this_request_only: bool = False
 
 
 class FailurePolicy(Protocol):
     """Decides what follows from a failed delivery.
 
-    The attempt stores `failures` (failed attempts in a row), `due_at_us` and `breaker` in the ledger when it ends.
+    The attempt stores `failures` (failed attempts in a row) and `due_at_us` in the ledger when it ends. With
+    `resends_at_once`, a request whose kept-alive connection was lost is sent once more at once, if keys are honoured.
     """
 
     failures: int
     due_at_us: int | None
-    breaker: CircuitBreaker
+    resends_at_once: bool
 
     def before_send(self) -> StopSending | None:
         """Return a reason not to send the next request, if there is one."""
 
     def on_failure(self, failure: DeliveryFailed) -> StopSending:
-        """Decide the outcome of the unsent rows after a request failed."""
+        """Decide the outcome of the unsent rows, or of this request alone, after it failed."""
 
     def on_success(self) -> None:
         """Record that the partner accepted a request."""
@@ -49,8 +53,9 @@ class FailurePolicy(Protocol):
 class FailFast:
     """The policy without retries: a failed delivery stays failed until a person runs the exchange again."""
 
-    def __init__(self, breaker: CircuitBreaker) -> None:
-        self.breaker = breaker  # not changed by this policy
+    resends_at_once = False
+
+    def __init__(self) -> None:
         self.failures = 0
         self.due_at_us: int | None = None
 

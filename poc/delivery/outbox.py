@@ -20,7 +20,7 @@ from poc.ledger.schema import PARCEL
 from poc.transports.folder import sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from poc.ledger.ledger import ExchangeRecord, Ledger
@@ -36,13 +36,18 @@ OF_EXCHANGE = PARCEL.c.exchange_id == sa.bindparam("key")
 INSERT_REQUEST = sa.insert(PARCEL)
 SELECT_PENDING = (
     sa.select(PARCEL.c.name, PARCEL.c.rows, PARCEL.c.state, PARCEL.c.start_byte, PARCEL.c.size_bytes)
-    .where(OF_EXCHANGE, PARCEL.c.state != "ambiguous")
+    .where(OF_EXCHANGE, PARCEL.c.state != "ambiguous", PARCEL.c.state != "failed")
     .order_by(sa.literal_column("rowid"))
 )
 SELECT_BODY = sa.select(PARCEL.c.body).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
-SELECT_STATES = sa.select(PARCEL.c.name, PARCEL.c.state, PARCEL.c.note).where(OF_EXCHANGE)
+SELECT_STATES = (
+    sa.select(PARCEL.c.name, PARCEL.c.rows, PARCEL.c.state, PARCEL.c.code, PARCEL.c.note)
+    .where(OF_EXCHANGE)
+    .order_by(sa.literal_column("rowid"))
+)
 DELETE_REQUEST = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
 UPDATE_STATE = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
+RETRY_FAILED = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,17 @@ class OutboundRequest:
     name: str
     rows: int
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestState:
+    """A request that is not confirmed: its state, and, if it is `failed` or `ambiguous`, the error that says why."""
+
+    name: str
+    rows: int
+    state: str
+    code: str = ""
+    note: str = ""
 
 
 class Outbox:
@@ -103,7 +119,7 @@ class Outbox:
         return requests
 
     def pending(self) -> Iterator[OutboundRequest]:
-        """Yield the requests to send in the order of their reservation, one body in memory at a time."""
+        """Yield the requests to send in the order of their rows, one body in memory at a time."""
         for name, rows, _, start_byte, size_bytes in self._select_pending():
             body = self._body_in_ledger(name) if start_byte is None else self._body_in_file(start_byte, size_bytes)
             yield OutboundRequest(name, rows, body)
@@ -118,24 +134,50 @@ class Outbox:
         return [OutboundRequest(name, rows, b"") for name, rows, state, *_ in self._select_pending() if state in states]
 
     def _select_pending(self) -> list[Any]:
-        return self._ledger.execute(SELECT_PENDING, {"key": self._key})
+        rows = self._ledger.execute(SELECT_PENDING, {"key": self._key})
+        if any("." in name for name, *_ in rows):  # halves were added after the requests that follow them
+            rows.sort(key=lambda row: position(row[0]))
+        return rows
 
     def _body_in_ledger(self, name: str) -> bytes:
         ((body,),) = self._ledger.execute(SELECT_BODY, {"key": self._key, "request": name})
         return bytes(body)
 
-    def states(self) -> dict[str, tuple[str, str]]:
-        """Return state and note of every request that is not confirmed, by name."""
-        return {name: (state, note) for name, state, note in self._ledger.execute(SELECT_STATES, {"key": self._key})}
+    def states(self) -> list[RequestState]:
+        """Return the state of every request that is not confirmed."""
+        return [RequestState(*row) for row in self._ledger.execute(SELECT_STATES, {"key": self._key})]
 
     def confirm(self, names: list[str]) -> None:
         """Delete requests that the partner has confirmed."""
         if names:
             self._ledger.execute(DELETE_REQUEST, *({"key": self._key, "request": name} for name in names))
 
-    def set_state(self, name: str, state: str, note: str = "") -> None:
-        """Set the state of a request: `reserved`, `sending` (about to be sent) or `ambiguous` (its answer was lost)."""
-        self._ledger.execute(UPDATE_STATE, {"state": state, "note": note, "key": self._key, "request": name})
+    def set_state(self, name: str, state: str, note: str = "", code: str = "") -> None:
+        """Set the state of a request, and the error that led to it.
+
+        The states: `reserved`; `keyed` (reserved for a partner that honours keys); `sending` (about to be sent);
+        `ambiguous` (its answer was lost); `failed` (refused for good, not to be sent again).
+        """
+        values = {"state": state, "note": note, "code": code}
+        self._ledger.execute(UPDATE_STATE, {**values, "key": self._key, "request": name})
+
+    def retry_failed(self, state: str) -> None:
+        """Give the requests that were refused for good another state, so that they are sent again."""
+        self._ledger.execute(RETRY_FAILED, {"state": state, "note": "", "code": "", "key": self._key})
+
+    def split(self, request: OutboundRequest, halves: Iterable[OutboundRequest], state: str) -> None:
+        """Replace a request by its halves, in a state."""
+        self.confirm([request.name])
+        self._ledger.execute(
+            INSERT_REQUEST,
+            *(
+                {
+                    "exchange_id": self._key, "name": half.name, "rows": half.rows, "state": state, "body": half.body,
+                    "start_byte": None, "size_bytes": len(half.body),
+                }
+                for half in halves
+            ),
+        )  # fmt: skip
 
     def discard_unreserved(self) -> None:
         """Discard requests that were added and not reserved; bodies reserved earlier stay in the file."""
@@ -177,6 +219,12 @@ class Outbox:
         if len(body) != size_bytes:
             raise BadInput(f"{self.path}: is cut short; {RESTORE_HINT}")
         return body
+
+
+def position(name: str) -> tuple[bool, list[int]]:
+    """Return where a request is among those of its exchange: slots and their halves in order, then replayed rows."""
+    replayed = name.startswith("again-")
+    return replayed, [int(number) for number in name.removeprefix("again-").split(".")]
 
 
 def remove_unused_files(ledger: Ledger) -> None:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from poc.delivery.outbox import OF_EXCHANGE, Outbox
+from poc.delivery.breaker_store import delete_breakers
+from poc.delivery.outbox import OF_EXCHANGE, RETRY_FAILED, Outbox
 from poc.errors import BadInput
-from poc.ledger.schema import PARCEL
+from poc.ledger.schema import EXCHANGE, PARCEL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from poc.ledger.ledger import ExchangeRecord, Ledger
 
 
 DELETE_AMBIGUOUS = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")
 DELETE_ALL = sa.delete(PARCEL).where(OF_EXCHANGE)
 RESERVE_AGAIN = sa.update(PARCEL).where(OF_EXCHANGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """What is sent again: exchanges and rows. `ambiguous_rows` were left: only a person can tell where they are."""
+
+    exchanges: int
+    rows: int
+    ambiguous_rows: int
 
 
 def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool) -> int:
@@ -38,9 +51,11 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
     if entry.outcome == "open":
         raise BadInput(f"exchange {entry.exchange_id} was interrupted; `milepost run` resumes it, then try again")
     if not arrived and entry.outcome == "due":  # a person who does not want to wait for the schedule
-        ledger.update(entry, due_at_us=now_us, failures=0)
+        ledger.execute(RETRY_FAILED, {"state": "reserved", "note": "", "code": "", "key": entry.exchange_id})
+        rows = entry.rows["due"] + entry.rows["failed"]
+        ledger.update(entry, due_at_us=now_us, failures=0, rows_due=rows, rows_failed=0)
         ledger.commit()
-        return entry.rows["due"]
+        return rows
     rows = entry.rows["ambiguous"] + (0 if arrived else entry.rows["failed"])
     if entry.outcome == "given_up" or not rows or not entry.whole:
         what = "ambiguous" if arrived else "ambiguous, failed or due"
@@ -48,7 +63,7 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
     if arrived:
         ledger.execute(DELETE_AMBIGUOUS, {"key": entry.exchange_id})
     else:
-        ledger.execute(RESERVE_AGAIN, {"state": "reserved", "note": "", "key": entry.exchange_id})
+        ledger.execute(RESERVE_AGAIN, {"state": "reserved", "note": "", "code": "", "key": entry.exchange_id})
     values: dict[str, object] = {"rows_ambiguous": 0, "failures": 0}
     if arrived:
         left = next((name for name in ("failed", "due", "refused") if entry.rows[name]), "done")
@@ -58,6 +73,74 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
         values |= {"rows_failed": 0, "rows_due": entry.rows["due"] + rows, "outcome": "due", "due_at_us": now_us}
     ledger.update(entry, **values)
     ledger.commit()
+    return rows
+
+
+def resend_all(ledger: Ledger, partners: Sequence[str], now_us: int) -> Resent:
+    """Send all failed and due requests of partners again, release these partners, and commit.
+
+    Ambiguous requests stay: the partner may have them.
+
+    Raises TryLater, LedgerDamaged.
+    """
+    c = EXCHANGE.c
+    with ledger.reporting_errors():
+        rows = _make_due(ledger, partners, c.outcome.in_(("due", "failed")), now_us, refused=True)
+        ambiguous = sa.select(sa.func.coalesce(sa.func.sum(c.rows_ambiguous), 0)).where(c.partner.in_(partners))
+        left = int(ledger.connection.execute(ambiguous).scalar_one())
+        for partner in partners:
+            delete_breakers(ledger, partner)
+        ledger.commit()
+    return Resent(len(rows), sum(rows), left)
+
+
+def release_partner(ledger: Ledger, partner: str, now_us: int) -> Resent:
+    """Close the circuit breakers of a partner, lift its pause, and make due now what waited for that; commit.
+
+    That includes the exchanges which failed because the partner turned them away. Requests that were refused for good
+    stay as they are.
+
+    Raises TryLater, LedgerDamaged.
+    """
+    turned_away = sa.select(PARCEL.c.exchange_id).where(PARCEL.c.code != "", PARCEL.c.state.in_(("reserved", "keyed")))
+    waited = sa.or_(
+        EXCHANGE.c.outcome == "due", sa.and_(EXCHANGE.c.outcome == "failed", EXCHANGE.c.id.in_(turned_away))
+    )
+    with ledger.reporting_errors():
+        rows = _make_due(ledger, [partner], waited, now_us, refused=False)
+        delete_breakers(ledger, partner)
+        ledger.commit()
+    return Resent(len(rows), sum(rows), 0)
+
+
+def _make_due(
+    ledger: Ledger, partners: Sequence[str], waited: sa.ColumnElement[bool], now_us: int, *, refused: bool
+) -> list[int]:
+    """Make exchanges due now, and return the due rows of each; with `refused`, also requests refused for good."""
+    c = EXCHANGE.c
+    of_partners = sa.and_(waited, c.partner.in_(partners))
+    # the ledger holds all rows of these; of a file that was not read to its end, the next run reads it again
+    held = sa.and_(of_partners, c.whole == 1, c.rows_due + c.rows_failed > 0)
+    in_outbox = PARCEL.c.exchange_id.in_(sa.select(c.id).where(held))
+    if refused:
+        again = sa.update(PARCEL).where(in_outbox, PARCEL.c.state == "failed")
+        ledger.connection.execute(again.values(state="reserved", note="", code=""))
+    clean = sa.update(PARCEL).where(in_outbox, PARCEL.c.state.in_(("reserved", "keyed")), PARCEL.c.code != "")
+    refused_rows = (
+        sa.select(sa.func.coalesce(sa.func.sum(PARCEL.c.rows), 0))
+        .where(PARCEL.c.exchange_id == c.id, PARCEL.c.state == "failed")
+        .scalar_subquery()
+    )
+    values = {
+        "rows_due": c.rows_due + c.rows_failed - refused_rows, "rows_failed": refused_rows, "outcome": "due",
+        "due_at_us": now_us, "failures": 0,
+    }  # fmt: skip
+    rows = list(
+        ledger.connection.execute(sa.update(EXCHANGE).where(held).values(values).returning(c.rows_due)).scalars()
+    )
+    ledger.connection.execute(clean.values(note="", code=""))
+    waiting = sa.update(EXCHANGE).where(of_partners, c.outcome == "due", c.whole == 0)
+    ledger.connection.execute(waiting.values(due_at_us=now_us, failures=0))
     return rows
 
 

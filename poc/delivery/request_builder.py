@@ -57,6 +57,18 @@ class RequestBuilder:
         self._rows, self._parts = 0, []
         return [request]
 
+    def halve(self, request: OutboundRequest) -> list[OutboundRequest]:
+        """Return two requests with half of the rows each, named after the request; it must have two rows at least.
+
+        The same request gives the same halves, so that each has the same key after a restart.
+        """
+        rows = request.rows // 2
+        first, second = self._encoder.cut(request.body, rows)
+        return [
+            OutboundRequest(f"{request.name}.1", rows, first),
+            OutboundRequest(f"{request.name}.2", request.rows - rows, second),
+        ]
+
     def _append(self, slot: int, rows: int, part: bytes, frame: pl.DataFrame) -> list[OutboundRequest]:
         complete = self.flush() if slot != self._slot else []
         if not self._rows:

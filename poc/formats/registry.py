@@ -54,6 +54,9 @@ class RowEncoder(Protocol):
     def encode(self, rows: pl.DataFrame) -> bytes:
         """Return rows as bytes, without their row numbers."""
 
+    def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
+        """Cut a body, head and rows, into two: one with so many rows, and one with the others."""
+
 
 def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None, *, whole: bool = True) -> FileReader:
     """Return the reader of a feed's files. Reuse it for the next file: it caches what it compiled for the last header.

@@ -15,7 +15,7 @@ import polars as pl
 from poc.batch import ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 #: Up to this number of rows, JSON is encoded row by row.
@@ -49,6 +49,11 @@ class JsonLinesEncoder:
             return file.getvalue()
         lines = written.to_struct("row").struct.json_encode().to_list()
         return ("\n".join(lines) + "\n").encode() if lines else b""
+
+    def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
+        """Cut a body into two: one with so many rows, and one with the others."""
+        lines = body.splitlines(keepends=True)
+        return b"".join(lines[:rows]), b"".join(lines[rows:])
 
     def _encode_with_literals(self, rows: pl.DataFrame) -> bytes:
         """Encode the columns between literals as objects, and join the members of all parts to one object per row."""
@@ -135,6 +140,20 @@ class CsvEncoder:
             datetime_format="%Y-%m-%d %H:%M:%S%.f",
             time_format="%H:%M:%S%.f",
         ).encode()
+
+    def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
+        """Cut a body into two, each with the header: one with so many rows, and one with the others."""
+        head, *records = self._records(body)
+        return head + b"".join(records[:rows]), head + b"".join(records[rows:])
+
+    def _records(self, body: bytes) -> Iterator[bytes]:
+        """Yield header and rows with their line ends; a line end inside quotes belongs to a cell."""
+        record = b""
+        for line in body.split(b"\r\n")[:-1]:
+            record += line + b"\r\n"
+            if record.count(b'"') % 2 == 0:
+                yield record
+                record = b""
 
 
 def without_row_numbers(rows: pl.DataFrame) -> pl.DataFrame:

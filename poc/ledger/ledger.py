@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from metrics.events import OUTCOMES
 from poc.errors import BadInput, LedgerDamaged, TryLater
 from poc.ledger.database_errors import translate_database_errors
+from poc.ledger.due import due_now
 from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
 from poc.ledger.schema import EXCHANGE, create_or_upgrade
 
@@ -31,7 +32,7 @@ LOCK_TIMEOUT_S = 10.0
 #: The columns of an exchange that an attempt needs, and its row counts by outcome.
 RECORD_COLUMNS = (
     "id", "partner", "feed", "sha256", "file", "attempt", "outcome", "whole", "reserved_to", "agreed", "failures",
-    "due_at_us", "opened_at_us", "reason",
+    "due_at_us", "opened_at_us", "closed_at_us", "reason",
 )  # fmt: skip
 COUNT_COLUMNS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
 
@@ -73,6 +74,7 @@ class ExchangeRecord:
     failures: int = 0
     due_at_us: int | None = None
     opened_at_us: int = 0
+    closed_at_us: int = 0  #: when the last attempt ended
     reason: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)  #: `in` and one count per outcome
 
@@ -146,6 +148,7 @@ class Ledger:
             failures=columns["failures"],
             due_at_us=columns["due_at_us"],
             opened_at_us=columns["opened_at_us"],
+            closed_at_us=columns["closed_at_us"] or 0,
             reason=columns["reason"],
             rows=dict(zip(("in", *OUTCOMES), counts, strict=True)),
         )
@@ -214,17 +217,20 @@ class Ledger:
         self._engine.dispose()
 
 
-def resumable_exchanges(ledger: Ledger, now_us: int, *, failed: bool) -> list[ExchangeRecord]:
+def resumable_exchanges(
+    ledger: Ledger, now_us: int, *, failed: bool, longest_us: Mapping[str, int] | None = None
+) -> list[ExchangeRecord]:
     """Return the exchanges to resume: the interrupted ones, then those that are due, oldest first.
 
-    `failed`: include those that failed, for a service that does not retry by itself.
+    `failed`: include those that failed, for a service that does not retry by itself. `longest_us`: the longest wait of
+    each partner with settings of its own.
     """
     c = EXCHANGE.c
     always = ["open", "failed"] if failed else ["open"]
     query = sa.select(c.id).where(
         sa.literal_column("outcome != 'done'"),  # exactly the condition of the index, so that SQLite uses it
         c.whole == 1,
-        sa.or_(c.outcome.in_(always), sa.and_(c.outcome == "due", c.due_at_us <= now_us)),
+        sa.or_(c.outcome.in_(always), due_now(now_us, longest_us or {})),
     )
     with ledger.reporting_errors():
         keys = ledger.connection.execute(query.order_by(c.outcome.desc(), c.due_at_us, c.opened_at_us)).scalars().all()

@@ -46,7 +46,9 @@ def unconfirmed_requests(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the requests that are reserved and not confirmed, exchange by exchange."""
     c, p = EXCHANGE.c, PARCEL.c
     query = (
-        sa.select(c.id, c.partner, c.feed, c.file, c.outcome, c.due_at_us, p.name, p.rows, p.state, p.note)
+        sa.select(
+            c.id, c.partner, c.feed, c.file, c.outcome, c.due_at_us, c.reason, p.name, p.rows, p.state, p.code, p.note
+        )
         .join(PARCEL, p.exchange_id == c.id)
         .order_by(c.opened_at_us, c.id, sa.literal_column("parcel.rowid"))
     )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.batch import Finding, RejectedRow
-    from poc.delivery.circuit_breaker import CircuitBreaker
+    from poc.delivery.breaker_store import FeedBreakers
     from poc.delivery.failure_policy import CommitPoint, FailurePolicy
     from poc.delivery.outbox import Outbox
     from poc.ledger.ledger import ExchangeRecord
@@ -60,7 +60,7 @@ class StageContext:
     clock_us: Callable[[], int]
     before_send: Callable[[], None]
     stats: TransferStats
-    breaker: CircuitBreaker
+    breakers: FeedBreakers
     policy: FailurePolicy
 
     @property
@@ -131,6 +131,7 @@ def build_deliver_once(context: StageContext) -> DeliverOnce | DeliverFile:
         honours_keys=context.prepared.honours_keys,
         early=context.early,
         reserved_to=context.entry.reserved_to,
+        retry_failed=context.entry.outcome == "failed",
     )
 
 
@@ -146,7 +147,7 @@ def use_retry_policy(context: StageContext) -> StageContext:
     """Return the context with the policy that retries, instead of the one that fails at once."""
     entry, prepared = context.entry, context.prepared
     policy = RetryPolicy(
-        entry.exchange_id, prepared.partner, entry.failures, context.breaker, prepared.retry, context.clock_us
+        entry.exchange_id, prepared.partner, entry.failures, context.breakers, prepared.retry, context.clock_us
     )
     return replace(context, policy=policy)
 

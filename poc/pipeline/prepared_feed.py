@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from poc.formats.registry import FileReader, RowEncoder
     from poc.transports.http_connection import HttpSession
 
+#: Seconds that a probe may take in addition to the partner's time-out.
+PROBE_MARGIN_S = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedFeed:
     """The reader, contract, map, encoder and destination of one feed. Either `endpoint` or `folder` is set.
 
-    `settings_digest` is a digest of the settings that decide which bytes a request holds.
+    `settings_digest` is a digest of the settings that decide which bytes a request holds. `probe_s` is the longest time
+    that one request can take, in seconds.
     """
 
     partner: str
@@ -46,6 +50,7 @@ class PreparedFeed:
     retry: RetrySchedule
     level: int
     settings_digest: str = ""
+    probe_s: float = 60.0
 
 
 def prepare_feed(
@@ -112,6 +117,7 @@ def prepare_feed(
         retry=partner.retry,
         level=level,
         settings_digest=settings_digest(feed, workspace.contract(feed)),
+        probe_s=settings.timeout_s + PROBE_MARGIN_S,
     )
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_LISTED_ROWS = 1000
 
 #: An attempt takes its outcome from the first of these that some row has: what still has to be done comes first.
-OUTCOME_PRIORITY = ("failed", "due", "refused", "ambiguous")
+OUTCOME_PRIORITY = ("due", "failed", "refused", "ambiguous")
 
 
 class Attempt:
@@ -162,7 +162,18 @@ class Attempt:
         for name in OUTCOME_PRIORITY:
             part = next((outcome for outcome in self.outcomes if outcome.outcome == name), None)
             if part is not None and (account.rows_by_outcome[name] or name == "refused"):
-                return name, part.code, part.reason  # a refused file may have no row that can be counted
+                return (
+                    name,
+                    part.code,
+                    part.reason + self._also_failed(name),
+                )  # a refused file may have no row that can be counted
             if account.rows_by_outcome[name]:
                 return name, "", self._entry.reason
         return "done", "", ""
+
+    def _also_failed(self, outcome: str) -> str:
+        """Return what a person should know of the rows that failed, where others are still due."""
+        failed = [part for part in self.outcomes if part.outcome == "failed"]
+        if outcome != "due" or not failed:
+            return ""
+        return f"; {sum(part.rows for part in failed):,} row(s) failed: {failed[0].reason}"

@@ -14,7 +14,8 @@ from traceback import clear_frames
 from typing import TYPE_CHECKING
 
 from poc.batch import Account, FileRejected, Finding, SecondPassNeeded
-from poc.delivery import circuit_breaker
+from poc.delivery.breaker_store import FeedBreakers
+from poc.delivery.circuit_breaker import longest_wait_us
 from poc.delivery.failure_policy import FailFast
 from poc.delivery.outbox import Outbox
 from poc.delivery.sender import TransferStats
@@ -63,7 +64,7 @@ def exchange(
         digest = sha256_hex(source)
         source.seek(0)
         entry = ledger.find(prepared.partner, prepared.feed_id, path.name, digest)
-        if reason := reason_to_skip(entry, now):
+        if reason := reason_to_skip(entry, now, longest_wait_us(prepared.retry)):
             return skipped_receipt(entry, ledger, version, reason)
         check_settings_unchanged(prepared, entry)
         entry = entry if entry.whole else replace(entry, file=path.name)
@@ -214,7 +215,7 @@ class ExchangeRun:
                 attempt.rows_in += 1
                 yield line
 
-        breaker = circuit_breaker.load_breaker(self.ledger, prepared.partner)
+        probe_us = int(prepared.probe_s * 1_000_000)
         context = StageContext(
             prepared=prepared,
             entry=self.entry,
@@ -226,16 +227,15 @@ class ExchangeRun:
             clock_us=attempt.clock_us,
             before_send=self.ledger.check_in_place,
             stats=self.stats,
-            breaker=breaker,
-            policy=FailFast(breaker),
+            breakers=FeedBreakers(self.ledger, prepared.partner, prepared.feed_id, probe_us),
+            policy=FailFast(),
         )
         return equip(prepared.level, context)
 
     def _close(self, context: StageContext, stages_ns: Mapping[str, int]) -> Receipt:
         """Close the account, and return the receipt."""
         entry, attempt, policy = self.entry, self.attempt, context.policy
-        if policy.breaker != context.breaker:
-            circuit_breaker.save_breaker(self.ledger, self.prepared.partner, policy.breaker)
+        context.breakers.save()
         outcome, code, reason, account = attempt.close(policy)
         context.outbox.remove_empty_file()
         return Receipt(

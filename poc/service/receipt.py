@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from poc.ledger.due import LONGEST_WAIT_US, is_too_early
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -45,13 +47,16 @@ class Receipt:
     stages_ns: Mapping[str, int] = field(default_factory=dict)
 
 
-def reason_to_skip(entry: ExchangeRecord, now: datetime) -> str:
-    """Return why a file needs no attempt now; empty where it needs one."""
+def reason_to_skip(entry: ExchangeRecord, now: datetime, longest_us: int = LONGEST_WAIT_US) -> str:
+    """Return why a file needs no attempt now; empty where it needs one.
+
+    `longest_us` is the longest wait that the partner's settings allow.
+    """
     if entry.outcome == "done":
         return f"the same bytes were exchanged as {entry.file}"
     if entry.outcome == "due" and not entry.whole:
-        too_early = entry.due_at_us is not None and now.timestamp() * 1_000_000 < entry.due_at_us
-        return entry.reason if too_early else ""
+        now_us = int(now.timestamp() * 1_000_000)
+        return entry.reason if is_too_early(entry.due_at_us, entry.closed_at_us, now_us, longest_us) else ""
     if entry.outcome == "refused" and entry.whole:
         return f"part of it was sent before it was refused; hand in the rest as a file of its own: {entry.reason}"
     if entry.outcome in {"due", "ambiguous", "given_up"}:

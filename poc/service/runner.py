@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from poc.delivery.circuit_breaker import longest_waits_us
 from poc.delivery.outbox import remove_unused_files
 from poc.errors import BadInput, FileStillChanging, Unbalanced
 from poc.ledger.ledger import open_ledger, resumable_exchanges
@@ -95,7 +96,8 @@ def run_inbox(
     selection = selection or RunSelection()
     with workspace_lock(workspace), closing(open_ledger(workspace.ledger)) as ledger, new_session() as session:
         remove_unused_files(ledger)
-        entries = resumable_exchanges(ledger, int(clock().timestamp() * 1_000_000), failed=not retries_itself(level))
+        now_us, longest_us = int(clock().timestamp() * 1_000_000), longest_waits_us(workspace.partners)
+        entries = resumable_exchanges(ledger, now_us, failed=not retries_itself(level), longest_us=longest_us)
         for partner, feed_id in feeds:
             inbox = workspace.inbox(partner, feed_id)
             try:
