@@ -1,6 +1,7 @@
 """Each request is reserved before it is sent and deleted when it is confirmed: no row is lost or sent twice."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -32,8 +33,13 @@ def faults(**slots):
     return {"faults": {"UA/flights/a.csv": planned}}
 
 
-@pytest.mark.parametrize("level", [3, 4])
-@pytest.mark.parametrize("fault", ["unavailable", "reset", "answer-lost", "hang", "wait-seconds"])
+@pytest.mark.parametrize(
+    ("level", "fault"),
+    [
+        *((3, fault) for fault in ("unavailable", "reset", "answer-lost", "hang", "wait-seconds")),
+        *((4, fault) for fault in ("unavailable", "hang", "wait-seconds")),
+    ],
+)
 def test_a_failed_request_is_sent_again_and_no_row_twice(
     start_partner, make_prepared, ledger, good_csv, tmp_path, fault, level
 ):
@@ -49,6 +55,127 @@ def test_a_failed_request_is_sent_again_and_no_row_twice(
     assert rows(done) == {"in": 1200, "delivered": 1200}
     assert [record["flight"] for record in partner.held("n")] == [f"UA{n}" for n in range(1, 1201)]
     assert unconfirmed_requests(ledger) == []
+
+
+@pytest.mark.parametrize("fault", ["reset", "answer-lost"])
+def test_a_kept_alive_connection_that_was_lost_is_replaced_at_once(
+    start_partner, make_prepared, ledger, good_csv, tmp_path, fault
+):
+    """The same request goes out once more on a new connection, and the partner has every row once."""
+    partner = start_partner(faults(s1_1=fault))
+    receipt = exchange(make_prepared(partner.url), good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    assert (receipt.outcome, receipt.calls, rows(receipt)) == ("done", 4, {"in": 1200, "delivered": 1200})
+    assert [record["flight"] for record in partner.held("n")] == [f"UA{n}" for n in range(1, 1201)]
+
+
+def test_a_second_lost_connection_ends_the_attempt(answer_with, make_prepared, ledger, good_csv, tmp_path):
+    """A request is sent once more at once, not again and again, and always with the same key and bytes."""
+    partner = answer_with(lambda nth, body: (200, {}, "") if nth in {1, 4} else None)
+    receipt = exchange(make_prepared(partner.url), good_csv(tmp_path / "a.csv", 1000), NOW, ledger)
+    assert (receipt.outcome, rows(receipt)) == ("due", {"in": 1000, "delivered": 500, "due": 500})
+    assert partner.keys[1] == partner.keys[2]
+    assert partner.bodies[1] == partner.bodies[2]
+
+
+def test_without_keys_a_lost_connection_is_not_replaced(answer_with, make_prepared, ledger, good_csv, tmp_path):
+    """The partner may have taken the request, so that it is ambiguous."""
+    partner = answer_with(lambda nth, body: (200, {}, "") if nth == 1 else None)
+    prepared = make_prepared(partner.url, honours_keys=False)
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 1000), NOW, ledger)
+    assert (len(partner.bodies), rows(receipt)) == (2, {"in": 1000, "delivered": 500, "ambiguous": 500})
+
+
+@pytest.mark.parametrize("out", ["jsonl", "csv"])
+@pytest.mark.parametrize("most_bytes", [300, 2_000, 20_000])
+def test_a_body_that_is_too_large_is_sent_in_halves(
+    answer_with, make_prepared, ledger, good_csv, tmp_path, out, most_bytes
+):
+    """After 413 the rows arrive once and in order, in smaller bodies."""
+    partner = answer_with(lambda nth, body: (413 if len(body) > most_bytes else 200, {}, "too large"))
+    prepared = make_prepared(partner.url, out=out)
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    assert (receipt.outcome, rows(receipt)) == ("done", {"in": 1200, "delivered": 1200})
+    data = [line for body in partner.taken.values() for line in body.decode().splitlines()[out == "csv" :]]
+    assert [int(re.search(r"UA(\d+)", line)[1]) for line in data] == [*range(1, 1201)]
+    assert unconfirmed_requests(ledger) == []
+
+
+def test_a_row_that_is_too_large_is_failed_alone(answer_with, make_prepared, ledger, good_csv, tmp_path):
+    """Halves go down to one row; that row is failed with the partner's text, all others are delivered."""
+    partner = answer_with(lambda nth, body: (413, {}, "limit is 1 kB") if b'"UA7"' in body else (200, {}, ""))
+    receipt = exchange(make_prepared(partner.url), good_csv(tmp_path / "a.csv", 600), NOW, ledger)
+    assert (receipt.outcome, rows(receipt)) == ("failed", {"in": 600, "delivered": 599, "failed": 1})
+    assert "limit is 1 kB" in receipt.error
+    (left,) = unconfirmed_requests(ledger)
+    assert (left["rows"], left["state"], left["code"]) == (1, "failed", "http-413")
+
+
+def test_a_partner_that_finds_one_row_too_large_gets_no_more_halves(
+    answer_with, make_prepared, ledger, good_csv, tmp_path
+):
+    """Where even one row is too large and nothing was accepted, the other requests are not cut to pieces."""
+    partner = answer_with(lambda nth, body: (413, {}, ""))
+    receipt = exchange(make_prepared(partner.url), good_csv(tmp_path / "a.csv", 2000), NOW, ledger)
+    assert rows(receipt) == {"in": 2000, "failed": 2000}
+    assert receipt.calls < 25
+
+
+def test_without_keys_a_body_that_is_too_large_is_failed(answer_with, make_prepared, ledger, good_csv, tmp_path):
+    """Its request stays whole, and the others are sent."""
+    partner = answer_with(lambda nth, body: (413 if nth == 1 else 200, {}, ""))
+    prepared = make_prepared(partner.url, honours_keys=False)
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    assert (receipt.outcome, rows(receipt)) == ("failed", {"in": 1200, "delivered": 700, "failed": 500})
+
+
+def test_halves_are_the_same_after_a_death(answer_with, make_prepared, ledger, good_csv, tmp_path):
+    """After a death among the halves the rest is sent in the order of the rows, and nothing twice."""
+    partner = answer_with(lambda nth, body: (413 if len(body) > 20_000 else 200, {}, ""))
+    prepared = make_prepared(partner.url)
+    with pytest.raises(Dies):
+        exchange(dying(prepared, 1), good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    (entry,) = resumable_exchanges(ledger, 0, failed=False)
+    done = resume(prepared, entry, LATER, ledger)
+    assert (done.outcome, rows(done)) == ("done", {"in": 1200, "delivered": 1200})
+    flights = [json.loads(line)["flight"] for line in partner.lines()]
+    assert flights == [f"UA{n}" for n in range(1, 1201)]
+
+
+@pytest.mark.parametrize("keys", [True, False])
+@pytest.mark.parametrize("early", [True, False])
+def test_a_request_refused_for_good_does_not_stop_the_others(
+    answer_with, make_prepared, ledger, good_csv, tmp_path, keys, early
+):
+    """The refused request is failed with the partner's text, and is sent again only if a person asks for it."""
+    partner = answer_with(lambda nth, body: (422, {}, "customer 17 is unknown") if nth == 2 else (200, {}, ""))
+    prepared = make_prepared(
+        partner.url, honours_keys=keys, deliver="early" if early else "checked", block_bytes=20_000
+    )
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    assert (receipt.outcome, receipt.error_type) == ("failed", "http-422")
+    assert rows(receipt) == {"in": 1200, "delivered": 700, "failed": 500}
+    assert "customer 17 is unknown" in receipt.error
+    (left,) = unconfirmed_requests(ledger)
+    assert (left["name"], left["state"], left["rows"]) == ("1", "failed", 500)
+    assert "customer 17 is unknown" in left["note"]
+    entry = find_by_prefix(ledger, receipt.exchange_id)
+    assert settle(ledger, entry, int(LATER.timestamp() * 1e6), arrived=False) == 500
+    done = resume(prepared, find_by_prefix(ledger, receipt.exchange_id), LATER, ledger)
+    assert (done.outcome, done.calls, rows(done)) == ("done", 1, {"in": 1200, "delivered": 1200})
+
+
+def test_refused_requests_stay_failed_while_others_are_due(answer_with, make_prepared, ledger, good_csv, tmp_path):
+    """An exchange with failed and due rows is due; once the due ones are delivered it is failed, and says why."""
+    statuses = {1: 422, 3: 503}
+    partner = answer_with(lambda nth, body: (statuses.get(nth, 200), {}, "row 3 is odd" if nth == 1 else ""))
+    prepared = make_prepared(partner.url)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    assert (first.outcome, rows(first)) == ("due", {"in": 1200, "delivered": 500, "failed": 500, "due": 200})
+    assert "500 row(s) failed" in first.error
+    assert "row 3 is odd" in first.error
+    second = resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
+    assert (second.outcome, second.calls, rows(second)) == ("failed", 1, {"in": 1200, "delivered": 700, "failed": 500})
+    assert (second.error_type, "row 3 is odd" in second.error) == ("http-422", True)
 
 
 def test_a_file_handed_in_again_resumes(start_partner, make_prepared, ledger, good_csv, tmp_path):
