@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from dashboard.charts import weekly as charts_weekly
 from dashboard.filters import partner_slug
 from dashboard.pages import links
 from dashboard.pages.request import get_view, page_url, read_query, settings
+from dashboard.pages.spreadsheet import SpreadsheetWriter
 from dashboard.presenters import home
 from dashboard.queries import partners
 from dashboard.queries import weekly as queries_weekly
@@ -62,12 +62,10 @@ def as_json(name: str) -> Response:
 
 @blueprint.get("/charts/<name>.csv")
 def as_csv(name: str) -> Response:
-    """Return the rows of a chart as CSV; an empty cell is a missing number."""
+    """Return the rows of a chart as CSV for a spreadsheet; an empty cell is a missing number."""
     chart = find_chart(name)
     out = io.StringIO()
-    rows = csv.DictWriter(out, [column.name for column in chart.columns], lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(chart.rows)
+    SpreadsheetWriter(out, [column.name for column in chart.columns]).write_records(chart.rows)
     headers = {"Content-Disposition": f'attachment; filename="milepost-{chart.name}.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 

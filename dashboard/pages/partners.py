@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from dashboard.filters import partner_slug
 from dashboard.filters.parse import split_names
 from dashboard.pages import charts, links
 from dashboard.pages.request import get_view, message_page, page_url, read_query, settings
+from dashboard.pages.spreadsheet import SpreadsheetWriter
 from dashboard.presenters import feed_rows
 from dashboard.presenters.partner_detail import partner_facts, shown_sides
 from dashboard.queries import partners
@@ -81,17 +81,16 @@ def page() -> str:
 
 @blueprint.get("/partners.csv")
 def as_csv() -> Response:
-    """Return all pages of the table as CSV; an unknown key or value is answered with 400."""
+    """Return all pages of the table as CSV for a spreadsheet; an unknown key or value is answered with 400."""
     query = read_query(KEYS, strict=True)
     view = get_view(query, strict=True)
     overview = view.cached(partners.partners_overview)
     states = view.cached(partners.feed_states, partners.state_time(view, _now()))
     out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(CSV_COLUMNS)
+    rows = SpreadsheetWriter(out, CSV_COLUMNS)
     for row in _filter_state(query, _filter_partners(query, _feed_rows(view), overview)):
         state, reading = states.get((row.partner, row.feed)), overview.gains.readings.get((row.partner, row.feed))
-        rows.writerow(
+        rows.write_row(
             (
                 row.partner, row.feed, row.state.name, row.why, row.side,
                 _iso_time(state.last_good_at_us) if state else None,

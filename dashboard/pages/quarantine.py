@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from dataclasses import replace
@@ -15,6 +14,7 @@ from dashboard.filters import describe
 from dashboard.pages import links
 from dashboard.pages.request import database, page_url
 from dashboard.pages.run_selection import RUNS_NAVIGATION, filter_choices, redirect_to_short_url, select_runs
+from dashboard.pages.spreadsheet import SpreadsheetWriter
 from dashboard.presenters import quarantine_list
 from metrics.queries import blocks, quarantined_rows
 from metrics.queries.run_filter import RunFilter
@@ -73,12 +73,11 @@ def page() -> str | AnyResponse:
 
 @blueprint.get("/quarantine.csv")
 def as_csv() -> Response:
-    """Return quarantined rows by block, feed and reason as CSV; an empty reason was not recorded."""
+    """Return quarantined rows by block, feed and reason as CSV for a spreadsheet; an empty reason was not recorded."""
     parsed, _ = _select_rows(strict=True)
     out = io.StringIO()
-    writer = csv.DictWriter(out, quarantine_list.RECORD_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), parsed.run_filter)))
+    records = quarantine_list.quarantine_records(quarantined_rows.rows_by_block(database(), parsed.run_filter))
+    SpreadsheetWriter(out, quarantine_list.RECORD_COLUMNS).write_records(records)
     headers = {"Content-Disposition": 'attachment; filename="milepost-quarantine.csv"'}
     return Response(out.getvalue(), mimetype="text/csv", headers=headers)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from contextlib import closing
@@ -14,6 +13,7 @@ from flask import Blueprint, Response
 
 from dashboard.pages.request import settings
 from dashboard.pages.run_selection import select_runs
+from dashboard.pages.spreadsheet import SpreadsheetWriter
 from metrics.events import OUTCOMES
 from metrics.queries import runs as queries_runs
 from metrics.queries.runs import Run
@@ -40,7 +40,7 @@ COLUMNS = (*FIELD_COLUMNS, *(f"rows_{name}" for name in ROW_COLUMNS), "aside")
 
 @blueprint.get("/runs.csv")
 def as_csv() -> Response:
-    """Stream the list as CSV. An empty cell is a missing number; `aside` holds quarantined rows by reason, as JSON."""
+    """Stream the list as CSV for a spreadsheet. An empty cell is a missing number; `aside` is JSON, rows by reason."""
     parsed, *_ = select_runs(strict=True)
     many = _count(parsed.run_filter)
     sent = _csv(settings().store, parsed.run_filter, min(many, MAX_RUNS))
@@ -79,11 +79,11 @@ def _csv(store: Path, run_filter: RunFilter, most: int) -> Iterator[str]:
     yield ",".join(COLUMNS) + "\n"
     for runs in _batches(store, run_filter, most):
         out = io.StringIO()
-        rows = csv.writer(out, lineterminator="\n")
+        rows = SpreadsheetWriter(out)
         for run in runs:
             told = run_as_row(run)
             told["aside"] = None if run.aside is None else json.dumps(told["aside"], ensure_ascii=False)
-            rows.writerow(told.values())
+            rows.write_row(told.values())
         yield out.getvalue()
 
 

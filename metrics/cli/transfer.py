@@ -140,7 +140,11 @@ def export(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Export a table of the metrics database, of any size, as CSV or Parquet; column names contain their units."""
+    """Export a table of the metrics database, of any size, as CSV or Parquet; column names contain their units.
+
+    It is for programs: every value is exact. A text that begins with `=`, `+`, `-` or `@` is not escaped, so import it
+    into a spreadsheet as text; the CSV files of the dashboard can be opened as they are.
+    """
     import json
     from contextlib import closing
 

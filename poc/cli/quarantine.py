@@ -94,7 +94,8 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
 def export(context: CliContext, exchange: str, out: Path | None) -> None:
     """Write the held rows of an exchange as text to edit, each after a line with its findings.
 
-    The rows are in the encoding of their feed, as they came: edit and save them in that encoding.
+    The rows are as they came, byte for byte and in the encoding of their feed: edit and save them in that encoding,
+    with a text editor. A spreadsheet would change them, and might run a cell that begins with `=` as a formula.
     """
     from poc.errors import BadInput
     from poc.ledger.ledger import find_by_prefix, open_ledger
