@@ -63,7 +63,7 @@ def validate(ctx: click.Context, schema: bool, as_json: bool) -> None:
     from poc.config import workspace as config_workspace
     from poc.config.partner import Partner
     from poc.errors import ExchangeError
-    from poc.service.validation import find_problems
+    from poc.service.validation import find_notes, find_problems
     from roadmap.errors import PlanError
     from roadmap.plan.loader import load_plan
 
@@ -84,10 +84,12 @@ def validate(ctx: click.Context, schema: bool, as_json: bool) -> None:
     except PlanError as error:
         problems.append(str(error))
     if as_json:
-        click.echo(json.dumps({"workspace": str(root), "problems": problems}, indent=2))
+        click.echo(json.dumps({"workspace": str(root), "problems": problems, "notes": find_notes(root)}, indent=2))
         ctx.exit(2 if problems else 0)
     if problems:
         raise CommandError(*problems)
+    for note in find_notes(root):
+        print_line(f"note: {note}")
     feeds = len(context.workspace.select_feeds(None))
     print_line(
         f"{root} is in order: {len(context.workspace.partners)} partner(s), {feeds} feed(s), "

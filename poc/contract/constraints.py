@@ -17,6 +17,7 @@ import polars as pl
 from poc.contract.durations import duration_values
 from poc.contract.numbers import CANONICAL, FEW_ROWS, Limit, value_texts
 from poc.contract.parsers import make_parser
+from poc.contract.xml_patterns import compile_pattern
 from poc.text import truncate
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from poc.contract.parsers import ColumnParser
     from poc.contract.schema import SchemaField
 
-#: Patterns that mean exactly the same to Python and to polars. Python's engine backtracks, so at most one part may have
-#: a variable length and none may be a group: then a match takes negligible time.
+#: Patterns that mean exactly the same to Python and to XML Schema. Python's engine backtracks, so at most one part may
+#: have a variable length and none may be a group: then a match takes negligible time.
 ONE_CHARACTER = r"(?:[A-Za-z0-9 _@#/:,;=-]|\\[.+*?()\[\]{}|^$/-]|\[[A-Za-z0-9 _.@#/:,;-]+\])"
 SIMPLE_PATTERN = re.compile(
     rf"(?:{ONE_CHARACTER}(?:\{{[0-9]+\}})?)*+(?:(?:[?*+]|\{{[0-9]+,[0-9]*\}})(?:{ONE_CHARACTER}(?:\{{[0-9]+\}})?)*+)?"
@@ -157,16 +158,18 @@ def _choices(field: SchemaField, parse: ColumnParser, name: str, values: list[An
 
 
 def _pattern(name: str, pattern: str) -> CompiledConstraint:
-    whole = f"^(?:{pattern})$"
     try:
-        matches = re.compile(pattern).fullmatch
+        compiled = compile_pattern(pattern)
+        whole = compiled.rust
         pl.Series([""]).str.contains(whole)
-    except (re.error, pl.exceptions.PolarsError) as error:
-        raise ValueError(f"pattern of {name!r} is not a regular expression: {error}") from error
-    simple = SIMPLE_PATTERN.fullmatch(pattern) is not None
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"pattern of {name!r} is too large or not a regular expression: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"pattern of {name!r}: {error}") from error
+    matches = re.compile(compiled.text).fullmatch if SIMPLE_PATTERN.fullmatch(compiled.text) else None
 
     def holds(column: pl.Series) -> bool:
-        if simple and column.len() <= FEW_ROWS:
+        if matches is not None and column.len() <= FEW_ROWS:
             return all(text is None or matches(text) for text in column.to_list())
         return bool(column.str.contains(whole).all())
 

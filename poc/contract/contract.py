@@ -30,6 +30,7 @@ from poc.contract.durations import duration_values
 from poc.contract.numbers import FEW_ROWS, value_texts
 from poc.contract.parsers import is_plain_number, make_parser, type_error_hint
 from poc.contract.schema import Constraints, Schema, SchemaField, missing_value_texts
+from poc.contract.xml_patterns import compile_pattern
 from poc.errors import BadInput
 from poc.text import truncate
 
@@ -88,7 +89,7 @@ class Contract:
     those of single fields. `field_missing` has the complete list of each field. `unique` are keys that must be unique
     in a file: the code of a finding, and the fields; the primary key first. `local` are datetimes without a time zone,
     `integers` columns that are parsed by one cast. `key_values` convert the columns of keys in which two notations may
-    have the same value.
+    have the same value. `notes` say in what the contract is taken otherwise than the specifications would.
     """
 
     names: tuple[str, ...]
@@ -104,6 +105,7 @@ class Contract:
     columns: tuple[ContractField, ...]
     integers: tuple[str, ...]
     key_values: tuple[tuple[str, Callable[[pl.Series], pl.Series]], ...]
+    notes: tuple[str, ...]
 
     def check(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
         """Type the columns and report every value that breaks the contract.
@@ -197,6 +199,11 @@ def compile_contract(schema: Schema) -> Contract:
             (field.name, KEY_VALUES[field.type])
             for field in schema.fields
             if field.name in in_keys and field.type in KEY_VALUES
+        ),
+        notes=tuple(
+            f"pattern of {field.name!r}: {note}"
+            for field in schema.fields
+            if field.constraints.pattern is not None and (note := compile_pattern(field.constraints.pattern).note)
         ),
     )
 

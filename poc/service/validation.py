@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from poc.config import workspace
@@ -38,3 +39,16 @@ def find_problems(root: Path) -> list[str]:
         except BadInput as error:
             problems.append(str(error))
     return problems
+
+
+def find_notes(root: Path) -> list[str]:
+    """Return what is valid in the contracts and may mean something else than its author expects, one line each."""
+    notes: dict[str, None] = {}
+    for path in workspace.partner_files(root):
+        with suppress(BadInput):  # find_problems reports it
+            for feed in workspace.load_partner(root, path).feed.values():
+                contract_path = root / "contracts" / feed.contract
+                notes |= dict.fromkeys(
+                    f"{contract_path}: {note}" for note in contract.load_contract(contract_path).notes
+                )
+    return list(notes)

@@ -64,11 +64,24 @@ def test_a_fresh_workspace_is_in_order(workspace):
 def test_validate_prints_json(workspace):
     """The same mistakes and the same exit code, as JSON."""
     done = milepost("-w", workspace, "validate", "--json")
-    assert (done.exit_code, json.loads(done.output)) == (0, {"workspace": str(workspace), "problems": []})
+    assert (done.exit_code, json.loads(done.output)) == (
+        0,
+        {"workspace": str(workspace), "problems": [], "notes": []},
+    )
     break_partner(workspace)
     done = milepost("-w", workspace, "validate", "--json")
     (problem,) = json.loads(done.output)["problems"]
     assert (done.exit_code, "unknown key `feed.flights.settel_s`" in problem) == (2, True)
+
+
+def test_validate_notes_where_anchors_of_a_pattern_are_taken_as_such(workspace):
+    """The pattern is valid, and means something else in XML Schema."""
+    path = workspace / "contracts" / "flights.schema.json"
+    path.write_text(path.read_text().replace("[A-Z][0-9][0-9A-Z]{1,4}", "^[A-Z][0-9][0-9A-Z]{1,4}$"))
+    note = f"{path}: pattern of 'tailnum': `^` at its start and `$` at its end are taken as anchors"
+    done = milepost("-w", workspace, "validate")
+    assert (done.exit_code, done.output.splitlines()[0]) == (0, f"note: {note}")
+    assert json.loads(milepost("-w", workspace, "validate", "--json").output)["notes"] == [note]
 
 
 def test_init_does_not_change_other_folders(tmp_path):
