@@ -1,4 +1,7 @@
-"""`milepost run`: what it prints about an exchange."""
+"""`milepost run`: what it prints about an exchange, and what it does when something is lost or in the way."""
+
+import os
+import shutil
 
 
 def test_a_run_prints_outcome_findings_and_the_next_command(make_cli):
@@ -12,3 +15,43 @@ def test_a_run_prints_outcome_findings_and_the_next_command(make_cli):
         "  row 1: constraint-error in month: 13 is above the maximum 12",
         f"  quarantined; `milepost quarantine show {key[:8]}` shows the rows",
     ]
+
+
+def test_a_lost_ledger_is_refused_until_a_person_decides(make_cli):
+    """`run` and `status` say what to do and send nothing; `init --new-ledger` makes an empty one."""
+    cli = make_cli()
+    text = cli.sample.read_text()
+    cli.run("run")
+    for path in (cli.root / "var").glob("ledger.db*"):
+        path.unlink()
+    cli.sample.write_text(text)
+    os.utime(cli.sample, (0, 0))
+    for command in ("run", "status"):
+        assert f"`milepost init --new-ledger {cli.root}`" in cli.error(command)
+    assert len(cli.delivered()) == 12
+    output = cli.run("init", "--new-ledger", cli.root)
+    assert (
+        "ledger.db is new and empty. A file that was delivered before and is handed in again is sent again." in output
+    )
+    cli.run("run")
+    assert len(cli.exchange_ids()) == 1
+    assert "is not empty; nothing was changed" in cli.error("init", "--new-ledger", cli.root)
+
+
+def test_a_partner_whose_folder_cannot_be_used_stops_no_other(make_cli):
+    """Its file is due with the reason, and the other partner's file is delivered in the same run."""
+    cli = make_cli()
+    (cli.root / "in the way").write_text("a file")
+    text = (cli.root / "partners" / "AA.toml").read_text()
+    head, _, tail = text.replace('id = "AA"', 'id = "A0"').partition("[endpoint]\n")
+    broken = f'{head}[endpoint]\nfolder = "in the way"\n{tail[tail.index("[feed") :]}'
+    (cli.root / "partners" / "A0.toml").write_text(broken)
+    inbox = cli.root / "var/inbox/A0/flights"
+    inbox.mkdir(parents=True)
+    shutil.copy(cli.sample, inbox / "sample.csv")
+    for path in (cli.sample, inbox / "sample.csv"):
+        os.utime(path, (0, 0))
+    output = cli.run("run", code=4)
+    assert "A0/flights sample.csv: due; 12 rows in: 12 due" in output
+    assert "not a folder, or below a file; move the file away, or correct `endpoint.folder`" in output
+    assert len(cli.delivered()) == 12
