@@ -130,17 +130,17 @@ class Views:
             raise NoSuchDay(day, first, newest.today)
         version = self._version()
         with self._earlier_lock:
-            kept = self._earlier.get(day)
-            if kept is not None:
+            stored = self._earlier.get(day)
+            if stored is not None:
                 self._earlier.move_to_end(day)
-        if kept is not None and kept.version == version:
-            return kept.view
-        if kept is None or self._config.keep_s is None:
+        if stored is not None and stored.version == version:
+            return stored.view
+        if stored is None or self._config.keep_s is None:
             with self._patiently():
                 return self._make_earlier(day, version)
         if self._newest is not None and self._newest_version == version:  # the newest is made first
             self._in_background(lambda: self._remake_earlier(day, version))
-        return kept.view
+        return stored.view
 
     def plan_alone(self) -> View:
         """Return a view of the plan, judged without evidence, for pages that need no run.
@@ -199,9 +199,9 @@ class Views:
 
     def _make_earlier(self, day: date, version: Hashable) -> View:
         """Judge as of a day, unless another thread has done so meanwhile; the caller holds the lock."""
-        kept = self._earlier.get(day)
-        if kept is not None and kept.version == version:
-            return kept.view
+        stored = self._earlier.get(day)
+        if stored is not None and stored.version == version:
+            return stored.view
         with closing(self._open()) as db:
             plan, verdicts = judge_as_of(db, self._plan(), day, self._config.built)
             view = self._view(plan, verdicts, day, as_of=day)

@@ -36,8 +36,8 @@ ORDER_LABELS = {"last": "Last seen", "count": "Most frequent"}
 @blueprint.get("/failures")
 def page() -> str | Response:
     """Show the failures that the query filters, by kind: the last view first, or the most frequent."""
-    kept = {"order": request.args["order"]} if request.args.get("order") else {}
-    if shorter := redirect_to_short_url(lambda keys: page_url("failures.page", **(keys | kept))):
+    order_key = {"order": request.args["order"]} if request.args.get("order") else {}
+    if shorter := redirect_to_short_url(lambda keys: page_url("failures.page", **(keys | order_key))):
         return shorter
     parsed, view, query = select_runs(KEYS, ("form", "order"))
     order = _order(query)
@@ -51,17 +51,17 @@ def page() -> str | Response:
         links=links,
         inside=RUNS_NAVIGATION,
         count=numbers.plural(many, "failed run"),
-        said=describe.describe(parsed),
+        summary=describe.describe(parsed),
         every=links.runs(**parsed.with_changes(state="failed")),
         kinds=presenters_failure_groups.failure_group_rows(groups[: presenters_failure_groups.MAX_GROUPS], parsed.keys),
         cut=len(groups) > presenters_failure_groups.MAX_GROUPS,
         most=presenters_failure_groups.MAX_GROUPS,
         fields=describe.form_fields(parsed, view.cached(filter_choices), FORM),
-        held=describe.fixed_parts(parsed, links.failures),
-        kept={key: parsed.keys[key] for key in ("from", "to") if key in parsed.keys} | ordered,
+        fixed_filters=describe.fixed_parts(parsed, links.failures),
+        hidden_fields={key: parsed.keys[key] for key in ("from", "to") if key in parsed.keys} | ordered,
         orders=[
-            (said, page_url("failures.page", **parsed.keys, order=None if name == "last" else name), name == order)
-            for name, said in ORDER_LABELS.items()
+            (label, page_url("failures.page", **parsed.keys, order=None if name == "last" else name), name == order)
+            for name, label in ORDER_LABELS.items()
         ],
         picked=bool(parsed.keys),
     )

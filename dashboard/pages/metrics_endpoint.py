@@ -34,32 +34,32 @@ def exposition(config: Config, accept: str) -> tuple[bytes, str]:
     Raises:
         StoreDamaged: the file is not a metrics database, or one of the other clock.
     """
-    found: list[Metric] = [workspace_family(config.workspace_name, config.clock)]
+    families: list[Metric] = [workspace_family(config.workspace_name, config.clock)]
     try:
         db = open_reader(config.store)
     except StoreMissing:
-        return render([*found, *_plan_families(config, None)], accept)
+        return render([*families, *_plan_families(config, None)], accept)
     with closing(db):
         if clock_of(db) != config.clock:
             raise StoreDamaged(f"{config.store}: holds {clock_of(db)} runs, not {config.clock} ones")
         live = config.clock == "live"
-        found += metric_families(db, int(datetime.now(UTC).timestamp() * 1e6) if live else None)
-        found += _plan_families(config, db)
-    return render(found, accept)
+        families += metric_families(db, int(datetime.now(UTC).timestamp() * 1e6) if live else None)
+        families += _plan_families(config, db)
+    return render(families, accept)
 
 
 def _plan_families(config: Config, db: Database | None) -> list[Metric]:
     """Return whether the plan is valid, and the status of its milestones once a run was measured."""
-    told: list[Metric] = []
+    statuses: list[Metric] = []
     try:
         plan = load_plan(config.milestones, block_days(config.clock))
         last = replayed_today(db) if db else None
         if db and last is not None:
             today = config.today() if config.clock == "live" and config.today else date.fromisoformat(last)
             verdicts = judge_all(db, plan, today, config.built)
-            told.append(status_family(((verdict.code, verdict.status) for verdict in verdicts), STATUS))
+            statuses.append(status_family(((verdict.code, verdict.status) for verdict in verdicts), STATUS))
         elif db:
             check_revisions(db, plan)
     except PlanError:
         return [plan_valid_family(is_valid=False)]
-    return [plan_valid_family(is_valid=True), *told]
+    return [plan_valid_family(is_valid=True), *statuses]

@@ -48,7 +48,7 @@ def milestones_page(db: Database, view: View) -> dict[str, Any]:
     )
     advice = {advised.code: advised for advised in view.cached(advice_rows)}
     return {
-        "stones": sorted(rows, key=lambda row: not advice[row.code].needs_decision),
+        "milestones": sorted(rows, key=lambda row: not advice[row.code].needs_decision),
         "open": [row for row in rows if row.status != "proven"],
         "advice": advice,
         "nothing": describe_nothing_pending(tuple(advice.values())),

@@ -65,7 +65,7 @@ def page() -> str:
     overview = view.cached(partners.partners_overview)
     rows = _feed_rows(view)
     picked = _filter_partners(query, rows, overview)
-    told = {
+    values = {
         "known": overview,
         "listed": _table_page(query, _filter_state(query, picked)),
         "states": _state_links(query, picked),
@@ -76,7 +76,7 @@ def page() -> str:
         "days": partners.RECENT_DAYS,
         "gained": overview.gains,
     }
-    return render_template("partners.html", page=told, links=links, shown=partner_slug.display_name)
+    return render_template("partners.html", page=values, links=links, shown=partner_slug.display_name)
 
 
 @blueprint.get("/partners.csv")
@@ -112,10 +112,10 @@ def detail(part: str) -> str | tuple[str, int]:
         return message_page("Not counted yet", [NO_COUNTS_TEXT], "milepost roadmap status"), 200
     name = partner_slug.find_partner(part, overview.partners)
     if name is None:
-        said = f"There is no partner called “{partner_slug.display_name(partner_slug.decode_partner(part), 80)}” here."
-        return message_page("No such partner", [said, partner_slug.list_partners(overview.partners)]), 404
+        text = f"There is no partner called “{partner_slug.display_name(partner_slug.decode_partner(part), 80)}” here."
+        return message_page("No such partner", [text, partner_slug.list_partners(overview.partners)]), 404
     feeds = tuple(row for row in _feed_rows(view) if row.partner == name)
-    told = {
+    values = {
         "name": partner_slug.display_name(name, partner_slug.MAX_HEADING_CHARS),
         "rows": feeds,
         "states": feed_rows.count_states(feeds),
@@ -125,7 +125,7 @@ def detail(part: str) -> str | tuple[str, int]:
         "days": partners.RECENT_DAYS,
         "gained": overview.gains,
     }
-    return render_template("partner.html", page=told, links=links)
+    return render_template("partner.html", page=values, links=links)
 
 
 def _iso_time(at_us: int | None) -> str | None:
@@ -169,12 +169,12 @@ def _filter_state(query: Query, rows: tuple[FeedRow, ...]) -> tuple[FeedRow, ...
 
 def _state_links(query: Query, rows: tuple[FeedRow, ...]) -> list[tuple[str, int, str, bool]]:
     """Return the states that feeds are in: label, number of feeds, URL, and whether it is chosen."""
-    asked, partner = query.value("state", "all"), query.value("partner") or None
+    state_shown, partner = query.value("state", "all"), query.value("partner") or None
     counts = feed_rows.count_states(rows)
-    offered: list[tuple[str, int, str | None, bool]] = [("All", len(rows), None, asked == "all")]
-    offered += [(state.label.capitalize(), many, state.name, asked == state.name) for state, many in counts]
+    offered: list[tuple[str, int, str | None, bool]] = [("All", len(rows), None, state_shown == "all")]
+    offered += [(state.label.capitalize(), many, state.name, state_shown == state.name) for state, many in counts]
     return [
-        (said, many, page_url("partners.page", state=name, partner=partner), on) for said, many, name, on in offered
+        (label, many, page_url("partners.page", state=name, partner=partner), on) for label, many, name, on in offered
     ]
 
 

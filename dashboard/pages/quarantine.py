@@ -57,17 +57,17 @@ def page() -> str | AnyResponse:
         "quarantine.html",
         links=links,
         inside=RUNS_NAVIGATION,
-        said=describe.count_sentence(parsed, many, "row"),
+        summary=describe.count_sentence(parsed, many, "row"),
         lines=quarantine_list.reason_rows(reasons, parsed.keys),
-        told=any(reason.code for reason in reasons),
+        has_reasons=any(reason.code for reason in reasons),
         picked=bool(parsed.keys),
         cut=len(reasons) > quarantine_list.MAX_REASON_ROWS and numbers.plural(len(reasons), "line"),
         chart=chart,
         replayed=view.mode == "replay",
         block_word=block_word(view.mode),
         fields=describe.form_fields(parsed, view.cached(filter_choices), FORM),
-        held=describe.fixed_parts(parsed, links.quarantine),
-        kept={key: parsed.keys[key] for key in ("from", "to") if key in parsed.keys},
+        fixed_filters=describe.fixed_parts(parsed, links.quarantine),
+        hidden_fields={key: parsed.keys[key] for key in ("from", "to") if key in parsed.keys},
     )
 
 

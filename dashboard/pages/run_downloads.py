@@ -81,9 +81,9 @@ def _csv(store: Path, run_filter: RunFilter, most: int) -> Iterator[str]:
         out = io.StringIO()
         rows = SpreadsheetWriter(out)
         for run in runs:
-            told = run_as_row(run)
-            told["aside"] = None if run.aside is None else json.dumps(told["aside"], ensure_ascii=False)
-            rows.write_row(told.values())
+            row = run_as_row(run)
+            row["aside"] = None if run.aside is None else json.dumps(row["aside"], ensure_ascii=False)
+            rows.write_row(row.values())
         yield out.getvalue()
 
 
@@ -99,9 +99,9 @@ def _json(store: Path, run_filter: RunFilter, many: int) -> Iterator[str]:
 
 def run_as_row(run: Run) -> dict[str, Any]:
     """Return a run by the names of `COLUMNS`; None is a missing value."""
-    told = {name: getattr(run, name) for name in FIELD_COLUMNS}
-    told |= {f"rows_{name}": None if run.rows is None else run.rows[name] for name in ROW_COLUMNS}
-    return told | {"aside": None if run.aside is None else dict(run.aside)}
+    row = {name: getattr(run, name) for name in FIELD_COLUMNS}
+    row |= {f"rows_{name}": None if run.rows is None else run.rows[name] for name in ROW_COLUMNS}
+    return row | {"aside": None if run.aside is None else dict(run.aside)}
 
 
 def _batches(store: Path, run_filter: RunFilter, most: int) -> Iterator[tuple[Run, ...]]:

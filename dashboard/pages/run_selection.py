@@ -37,28 +37,28 @@ def select_runs(
 
     What cannot be parsed becomes a notice on the page; with `strict` it is answered with 400.
     """
-    asked = read_query(dict.fromkeys((*keys, *more)), strict=strict)
-    view = get_view(asked, strict=strict)
-    found = parse.parse_filter(
-        asked, view.cached(filter_choices), view.today, lambda text: reading_runs.find_counted_runs(view, text)
+    query = read_query(dict.fromkeys((*keys, *more)), strict=strict)
+    view = get_view(query, strict=strict)
+    parsed = parse.parse_filter(
+        query, view.cached(filter_choices), view.today, lambda text: reading_runs.find_counted_runs(view, text)
     )
-    if strict and found.notices:
-        abort(400, " ".join(found.notices))
-    g.notices = (*g.get("notices", ()), *found.notices, *(() if strict else found.unknown))
-    if found.run_filter.first or found.run_filter.last:
-        found = replace(found, block_range=blocks.block_range(database(), found.run_filter))
-    return found, view, asked
+    if strict and parsed.notices:
+        abort(400, " ".join(parsed.notices))
+    g.notices = (*g.get("notices", ()), *parsed.notices, *(() if strict else parsed.unknown))
+    if parsed.run_filter.first or parsed.run_filter.last:
+        parsed = replace(parsed, block_range=blocks.block_range(database(), parsed.run_filter))
+    return parsed, view, query
 
 
 def redirect_to_short_url(address: Callable[..., str]) -> Response | None:
     """Redirect a URL that a form made to the same in short; None for any other. A chosen range replaces days."""
     if FORM_MARK not in request.args:
         return None
-    known = (*parse.KEYS, "as_of")
-    told = {key: value for key, value in request.args.items() if value and key in known}
-    if "range" in told:
-        told = {key: value for key, value in told.items() if key not in {"from", "to"}}
-    return redirect(address(told), 303)
+    valid_keys = (*parse.KEYS, "as_of")
+    keys = {key: value for key, value in request.args.items() if value and key in valid_keys}
+    if "range" in keys:
+        keys = {key: value for key, value in keys.items() if key not in {"from", "to"}}
+    return redirect(address(keys), 303)
 
 
 def filter_choices(db: Database, view: View) -> FilterChoices:

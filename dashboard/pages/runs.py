@@ -67,12 +67,14 @@ def page() -> str | Response:
     return render_template(
         "runs.html",
         inside=RUNS_NAVIGATION,
-        said=describe.count_sentence(parsed, many),
+        summary=describe.count_sentence(parsed, many),
         many=many,
         picked=bool(parsed.keys),
         fields=describe.form_fields(parsed, known),
-        held=describe.fixed_parts(parsed, links.runs),
-        kept={key: parsed.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in parsed.keys},
+        fixed_filters=describe.fixed_parts(parsed, links.runs),
+        hidden_fields={
+            key: parsed.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in parsed.keys
+        },
         **({"grid": None} if after is not None else _grid(parsed, view, known)),
         lines=lines,
         columns={"faults": len(met) > 1, "round": view.mode == "replay"},

@@ -78,11 +78,11 @@ def build_home_page(
     newer = candidates[candidates.index(head) + 1 :]
     all_faults = ("real",) if mode == "live" else ("standard", "none")
     questions = {
-        faults: head.asked if faults == head.asked.faults else replace(head.asked, faults=faults, series=None)
+        faults: head.question if faults == head.question.faults else replace(head.question, faults=faults, series=None)
         for faults in all_faults
     }
     readings = {faults: comparison.busy_time_saved(db, question) for faults, question in questions.items()}
-    readings[head.asked.faults] = head.reading
+    readings[head.question.faults] = head.reading
     unit = block_word(mode)
     return HomePage(
         answer=answer(head.gain),
@@ -101,7 +101,7 @@ def build_home_page(
         caveats=tuple(caveat for caveat in caveats(db, head) if caveat.text),
         measures=tuple(MEASURES[name] for name in EXPLAINED_MEASURES),
         unit=unit,
-        min_blocks=head.asked.min_blocks,
+        min_blocks=head.question.min_blocks,
         series=_series_lines(readings),
         window=(head.reading.start, head.reading.end) if head.reading.blocks else None,
     )

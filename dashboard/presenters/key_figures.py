@@ -128,8 +128,8 @@ def failed_exchanges_figure(db: Database, questions: Mapping[str, Question], cod
             continue
         measured = [side for side in sides if side[1].estimate is not None]
         lists = [
-            _failure_counts(db, asked, reading, f"{code}:{reading.measure}:{faults}{suffix}", attempt)
-            for asked, reading, suffix in measured
+            _failure_counts(db, question, reading, f"{code}:{reading.measure}:{faults}{suffix}", attempt)
+            for question, reading, suffix in measured
         ]
         values.append(
             LinkedValue(

@@ -46,7 +46,7 @@
     if (narrow.matches && !printing) {
       Object.assign(layout.margin, { l: layout.yaxis.type ? layout.margin.l : Math.min(layout.margin.l, 40), r: 12 });
       layout.xaxis.nticks = 5;
-      if (layout.xaxis.ticktext?.length > 3) layout.xaxis.ticktext = layout.xaxis.ticktext.map((said, place) => (place % 2 ? "" : said));
+      if (layout.xaxis.ticktext?.length > 3) layout.xaxis.ticktext = layout.xaxis.ticktext.map((label, place) => (place % 2 ? "" : label));
       if (layout.xaxis.type === "date") layout.xaxis.tickvals = layout.xaxis.tickvals?.filter((_, place) => place % 4 === 0);
     }
     return { data, layout };

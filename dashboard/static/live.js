@@ -58,12 +58,12 @@
     return steps;
   };
 
-  const put = (told) => {
+  const put = (next) => {
     const focused = main.contains(document.activeElement) && document.activeElement !== main ? document.activeElement : null;
     const steps = focused && way(focused);
     const top = scrollY;
-    change(main, shown, told);
-    shown = told;
+    change(main, shown, next);
+    shown = next;
     if (focused && !focused.isConnected) {
       steps.reduce((one, step) => one?.children[step], main)?.focus({ preventScroll: true });
     }

@@ -27,9 +27,9 @@ def grades() -> str:
     return table(("Grade", "When"), ((f"**{entry.name}**", entry.rule) for entry in glossary.grade_entries()))
 
 
-def rules(head: str, found: Iterable[glossary.GlossaryEntry]) -> str:
+def rules(head: str, entries: Iterable[glossary.GlossaryEntry]) -> str:
     """Return words with their names in JSON and their rules."""
-    return table((head, "In JSON", "When"), ((f"**{entry.label}**", code(entry.name), entry.rule) for entry in found))
+    return table((head, "In JSON", "When"), ((f"**{entry.label}**", code(entry.name), entry.rule) for entry in entries))
 
 
 def standard_faults() -> str:

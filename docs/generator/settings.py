@@ -28,11 +28,11 @@ def keys(model: str, anchors: Mapping[str, str]) -> str:
         anchors: where on the page the keys of other models stand, by their class names.
     """
     module, _, name = model.rpartition(".")
-    found: type[BaseModel] = getattr(import_module(module), name)
-    schema = found.model_json_schema(by_alias=True)
+    model_class: type[BaseModel] = getattr(import_module(module), name)
+    schema = model_class.model_json_schema(by_alias=True)
     required = set(schema.get("required", ()))
     # the schema leaves out a description that is also the docstring of the value's model
-    meanings = {field.alias or name: field.description or "" for name, field in found.model_fields.items()}
+    meanings = {field.alias or name: field.description or "" for name, field in model_class.model_fields.items()}
     rows = [
         (
             code(key),

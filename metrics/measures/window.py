@@ -81,22 +81,22 @@ class Window:
     def until(self, day: date) -> Window:
         """Return the window cut at an earlier day."""
         end = day.isoformat()
-        kept = sum(block_end <= end for _, block_end in self.blocks)
+        count = sum(block_end <= end for _, block_end in self.blocks)
         past = sum(block_end <= end for _, block_end in self.history_blocks)
         history = {name: values[:, :past] for name, values in self.history.items()}
         since = self._pinned_by(end)
         return replace(
             self,
             question=replace(self.question, end=day),
-            blocks=self.blocks[:kept],
+            blocks=self.blocks[:count],
             weights=_busy_time_shares(history) if since is None else self.weights,
             pinned_since=since,
-            subject={name: values[:, :kept] for name, values in self.subject.items()},
-            control={name: values[:, :kept] for name, values in self.control.items()},
-            paired=(self.paired[0].first_blocks(kept), self.paired[1].first_blocks(kept)),
-            unpaired=(self.unpaired[0].first_blocks(kept), self.unpaired[1].first_blocks(past)),
-            imported=self.imported[:, :kept],
-            same_inputs=self.same_inputs[:, :kept],
+            subject={name: values[:, :count] for name, values in self.subject.items()},
+            control={name: values[:, :count] for name, values in self.control.items()},
+            paired=(self.paired[0].first_blocks(count), self.paired[1].first_blocks(count)),
+            unpaired=(self.unpaired[0].first_blocks(count), self.unpaired[1].first_blocks(past)),
+            imported=self.imported[:, :count],
+            same_inputs=self.same_inputs[:, :count],
             history_blocks=self.history_blocks[:past],
             history=history,
             answers=tuple(answer for answer in self.answers if answer[0] <= end),

@@ -90,5 +90,5 @@ def remove_rows(data: bytes, bad: Sequence[int]) -> tuple[bytes, tuple[int, ...]
     """
     header, *lines = data.removesuffix(b"\n").split(b"\n")
     removed = frozenset(bad)
-    kept = tuple(n for n in range(1, len(lines) + 1) if n not in removed)
-    return b"".join(line + b"\n" for line in (header, *(lines[n - 1] for n in kept))), kept
+    kept_rows = tuple(n for n in range(1, len(lines) + 1) if n not in removed)
+    return b"".join(line + b"\n" for line in (header, *(lines[n - 1] for n in kept_rows))), kept_rows

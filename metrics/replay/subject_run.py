@@ -180,11 +180,11 @@ class SubjectRun:
         took_ns = time.monotonic_ns() - began_ns
         if not isinstance(answer.get("bad"), list):
             raise SubjectFailed(f"{self.label}: {task.path}: cannot be checked: {answer.get('error', answer)}")
-        data, kept = remove_rows(task.path.read_bytes(), answer["bad"])
+        data, kept_rows = remove_rows(task.path.read_bytes(), answer["bad"])
         path = self._state / "corrected" / file.partner / file.feed / file.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        return replace(task, corrected=path, kept_rows=kept, needs_correction=False), took_ns
+        return replace(task, corrected=path, kept_rows=kept_rows, needs_correction=False), took_ns
 
     def end(self) -> None:
         """End the process and the spare process."""

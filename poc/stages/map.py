@@ -67,7 +67,7 @@ def reject(batch: Batch, rows: pl.DataFrame, findings: list[Finding]) -> Batch:
     by_row: dict[int, list[Finding]] = {}
     for finding in findings:
         by_row.setdefault(finding.row, []).append(finding)
-    out_of_range = [RejectedRow(row, batch.lines.original(row), tuple(found)) for row, found in by_row.items()]
+    out_of_range = [RejectedRow(row, batch.lines.original(row), tuple(findings)) for row, findings in by_row.items()]
     rejected = tuple(sorted((*batch.rejected, *out_of_range), key=lambda one: one.row))
     return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(by_row))), rejected=rejected)
 

@@ -69,13 +69,13 @@ def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def common_name(name: bytes) -> str:
     """Return the last common name of a distinguished name."""
-    found = ""
+    text = ""
     for _, parts in elements(name):
         for _, attribute in elements(parts):
             (_, kind), (_, value) = elements(attribute)
             if kind == COMMON_NAME:
-                found = printable(value)
-    return found
+                text = printable(value)
+    return text
 
 
 def alternative_names(extensions: bytes) -> Iterator[str]:

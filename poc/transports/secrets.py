@@ -117,9 +117,9 @@ def _mask(text: str, form: str) -> str:
     """Replace a secret, and its beginning at the end of a text that was cut there."""
     lowered = ascii_lower(text)
     pieces, at = [], 0
-    while (found := lowered.find(form, at)) >= 0:
-        pieces += [text[at:found], MASK]
-        at = found + len(form)
+    while (start := lowered.find(form, at)) >= 0:
+        pieces += [text[at:start], MASK]
+        at = start + len(form)
     rest = text[at:]
     cut = next((size for size in range(len(form) - 1, MIN_CUT - 1, -1) if lowered[at:].endswith(form[:size])), 0)
     return "".join([*pieces, rest[:-cut] + MASK if cut else rest])

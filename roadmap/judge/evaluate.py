@@ -44,9 +44,9 @@ def evaluate(db: Database, plan: Plan, today: date, built: int, now_us: int) -> 
         for question in milestone_questions(db, milestone, today).values():
             evaluations.pin_weights(db, question, now_us)
     verdicts = []
-    known: RowCache = {}
+    cache: RowCache = {}
     for milestone in plan.milestones:
-        windows = load_windows(db, milestone, today, known)
+        windows = load_windows(db, milestone, today, cache)
         evidence = gather_evidence(db, milestone, windows, today)
         verdict = judge(milestone, evidence, today, built)
         checkpoint = with_inputs_hash(evidence.checkpoint, windows)
@@ -101,9 +101,9 @@ def judge_as_of(db: Database, plan: Plan, day: date, built: int) -> tuple[Plan, 
 
 
 def _judge(db: Database, plan: Plan, today: date, built: int) -> list[Verdict]:
-    known: RowCache = {}
+    cache: RowCache = {}
     return [
-        judge(milestone, gather_evidence(db, milestone, load_windows(db, milestone, today, known), today), today, built)
+        judge(milestone, gather_evidence(db, milestone, load_windows(db, milestone, today, cache), today), today, built)
         for milestone in plan.milestones
     ]
 

@@ -70,14 +70,14 @@ def milestone_questions(db: Database, milestone: Milestone, today: date) -> dict
     return {name: milestone_question(milestone, today, mode, name) for name in names}
 
 
-def load_windows(db: Database, milestone: Milestone, today: date, known: RowCache | None = None) -> dict[str, Window]:
+def load_windows(db: Database, milestone: Milestone, today: date, cache: RowCache | None = None) -> dict[str, Window]:
     """Load the windows that a milestone's targets need, by the faults that the plan names; each is read once.
 
-    `known` holds what was read for other milestones of the same judgement.
+    `cache` holds what was read for other milestones of the same judgement.
     """
-    asked = milestone_questions(db, milestone, today)
-    windows = {question: load_window(db, question, known) for question in asked.values()}
-    return {faults: windows[question] for faults, question in asked.items()}
+    questions = milestone_questions(db, milestone, today)
+    windows = {question: load_window(db, question, cache) for question in questions.values()}
+    return {faults: windows[question] for faults, question in questions.items()}
 
 
 def gather_evidence(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date) -> Evidence:

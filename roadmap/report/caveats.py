@@ -67,13 +67,13 @@ def caveats(db: Database, head: HeadlineCandidate) -> Iterator[Caveat]:
         yield Caveat(title="Nothing compared yet", text=f"{start} is known of the time saved.", short=short)
         return
     yield _setting(head.reading)
-    yield from _answers(db, head.asked)
-    yield _blocks(db, head.asked, head.reading)
+    yield from _answers(db, head.question)
+    yield _blocks(db, head.question, head.reading)
     yield from _assumed_noise(head.reading)
-    yield from _one_sided_blocks(db, head.asked, head.reading)
-    yield _mix(db, head.asked, head.reading)
-    yield _control_against_itself(db, head.asked)
-    yield from _blocked_time(db, head.asked)
+    yield from _one_sided_blocks(db, head.question, head.reading)
+    yield _mix(db, head.question, head.reading)
+    yield _control_against_itself(db, head.question)
+    yield from _blocked_time(db, head.question)
 
 
 def _setting(reading: Reading) -> Caveat:
@@ -107,13 +107,13 @@ def _setting(reading: Reading) -> Caveat:
     )
 
 
-def _answers(db: Database, asked: Question) -> Iterator[Caveat]:
+def _answers(db: Database, question: Question) -> Iterator[Caveat]:
     """Yield a caveat for faults under which answers were not compared, or differ; one without faults is serious."""
     conditions = (
-        [("real", "")] if asked.mode == "live" else [("none", " without faults"), ("standard", " under faults")]
+        [("real", "")] if question.mode == "live" else [("none", " without faults"), ("standard", " under faults")]
     )
     for faults, when in conditions:
-        equal = comparison.answers_equal(db, replace(asked, faults=faults, series=None))
+        equal = comparison.answers_equal(db, replace(question, faults=faults, series=None))
         is_serious = faults != "standard"
         if equal.estimate is None:
             text = "Whether the partner got the same records from both sides is not recorded."
@@ -128,11 +128,11 @@ def _answers(db: Database, asked: Question) -> Iterator[Caveat]:
             )
 
 
-def _blocks(db: Database, asked: Question, reading: Reading) -> Caveat:
+def _blocks(db: Database, question: Question, reading: Reading) -> Caveat:
     unit = block_word(reading.mode)
     blocks = plural(reading.blocks, unit)
     is_one = reading.blocks == 1
-    rounds = side_totals(db, asked, asked.subject).rounds or 1
+    rounds = side_totals(db, question, question.subject).rounds or 1
     passes = f" Each is the mean of {rounds} passes, which are not more {unit}s." if rounds > 1 else ""
     text = (
         f"Runs of one {unit} are alike, so {blocks} "
@@ -164,11 +164,11 @@ def _coverage(reading: Reading) -> str:
     return percent(coverage, digits_apart(coverage, 1.0))
 
 
-def _one_sided_blocks(db: Database, asked: Question, reading: Reading) -> Iterator[Caveat]:
+def _one_sided_blocks(db: Database, question: Question, reading: Reading) -> Iterator[Caveat]:
     """Yield the number of blocks with one side only; where readings are not paired, each side counts with all."""
     if not reading.paired:
         return
-    rows = comparison.block_series(db, asked)
+    rows = comparison.block_series(db, question)
     one_sided = [row for row in rows if row["subject_busy_s"] is None or row["control_busy_s"] is None]
     if one_sided:
         blocks = plural(len(one_sided), block_word(reading.mode))
@@ -176,8 +176,8 @@ def _one_sided_blocks(db: Database, asked: Question, reading: Reading) -> Iterat
         yield Caveat(title=f"{blocks} left out", text=text)
 
 
-def _mix(db: Database, asked: Question, reading: Reading) -> Caveat:
-    pinned = "not pinned yet" if pinned_since(db, asked) is None else "pinned"
+def _mix(db: Database, question: Question, reading: Reading) -> Caveat:
+    pinned = "not pinned yet" if pinned_since(db, question) is None else "pinned"
     covered = "Both sides have all of it."
     if _is_partial(reading):
         covered = f"Both sides have {_coverage(reading)} of that work; the rest is left out."
@@ -188,8 +188,8 @@ def _mix(db: Database, asked: Question, reading: Reading) -> Caveat:
     )
 
 
-def _control_against_itself(db: Database, asked: Question) -> Caveat:
-    shown = against_itself(db, asked)
+def _control_against_itself(db: Database, question: Question) -> Caveat:
+    shown = against_itself(db, question)
     if shown is None:
         return Caveat(
             title="No A/A check yet",
@@ -203,8 +203,8 @@ def _control_against_itself(db: Database, asked: Question) -> Caveat:
     )
 
 
-def _blocked_time(db: Database, asked: Question) -> Iterator[Caveat]:
-    ours, theirs = (side_totals(db, asked, name).blocked_s for name in (asked.subject, asked.control))
+def _blocked_time(db: Database, question: Question) -> Iterator[Caveat]:
+    ours, theirs = (side_totals(db, question, name).blocked_s for name in (question.subject, question.control))
     if ours or theirs:
         yield Caveat(
             title="Time-outs are not counted",
@@ -213,21 +213,21 @@ def _blocked_time(db: Database, asked: Question) -> Iterator[Caveat]:
         )
 
 
-def against_itself(db: Database, asked: Question) -> str | None:
+def against_itself(db: Database, question: Question) -> str | None:
     """Return the gain of the monolith measured against itself, "1.2% more time, likely ..."; None if not measured."""
-    found = comparison.busy_time_saved(db, replace(asked, subject=SECOND_CONTROL, series=None))
-    if found.estimate is None:
+    reading = comparison.busy_time_saved(db, replace(question, subject=SECOND_CONTROL, series=None))
+    if reading.estimate is None:
         return None
-    likely = span(found.low, found.high)
-    return f"{gained(found.estimate, found.low, found.high)}{f', likely {likely}' if likely else ''}"
+    likely = span(reading.low, reading.high)
+    return f"{gained(reading.estimate, reading.low, reading.high)}{f', likely {likely}' if likely else ''}"
 
 
 def describe_measurement(verdicts: Iterable[Verdict], head: HeadlineCandidate | None) -> tuple[str, ...]:
     """Each way of measuring that a number rests on, the answer's first, and what the two main numbers mean."""
-    found = [head.reading] if head else []
-    found += [c.reading for v in reversed(list(verdicts)) for c in v.criteria if c.reading is not None]
-    ways = tuple(dict.fromkeys(_way(reading) for reading in found if reading.estimate is not None))
-    unit = block_word(found[0].mode if found else "replay")
+    readings = [head.reading] if head else []
+    readings += [c.reading for v in reversed(list(verdicts)) for c in v.criteria if c.reading is not None]
+    ways = tuple(dict.fromkeys(_way(reading) for reading in readings if reading.estimate is not None))
+    unit = block_word(readings[0].mode if readings else "replay")
     more = (f"{plural(len(ways) - MOST + 1, 'more way')} of measuring in `milepost roadmap report`.",)
     shown = ways if len(ways) <= MOST else ways[: MOST - 1] + more
     return (

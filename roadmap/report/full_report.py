@@ -45,7 +45,7 @@ class FullReportRow:
     objective: str
     owner: str
     status: str  #: a key of `STATUS`
-    said: str  #: the status in words
+    status_text: str  #: the status in words
     why: str
     measured: tuple[str, ...]
     due: str
@@ -113,7 +113,7 @@ def _row(v: Verdict, today: date) -> FullReportRow:
         objective=v.objective,
         owner=v.owner or "not named",
         status=v.status,
-        said=status_text(v),
+        status_text=status_text(v),
         why=v.reasons[0].text if v.reasons else "",
         measured=tuple(("Guardrail: " if c.role == "guardrail" else "") + describe(c) for c in v.criteria),
         due=day(v.due),
@@ -181,7 +181,7 @@ def to_markdown(report: FullReport) -> str:
 def _sections(report: FullReport) -> Iterator[tuple[str, Iterable[str]]]:
     for row in report.rows:
         facts = (f"why: {row.why}", f"due: {row.due}, {row.slip}", f"spent: {row.spent}")
-        yield f"{row.name}: {row.said}", (*facts, *row.measured)
+        yield f"{row.name}: {row.status_text}", (*facts, *row.measured)
     yield "Decisions", report.decisions or ("none recorded",)
     yield "Forecast", report.forecasts or ("none",)
     yield "How it was measured", report.how

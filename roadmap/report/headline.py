@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 NOTHING_SHARED = "no week in which both have delivered the same feed"
 
 
-def runs_of_both_sides(db: Database, asked: Question, reading: Reading) -> RunsOfBothSides:
+def runs_of_both_sides(db: Database, question: Question, reading: Reading) -> RunsOfBothSides:
     """Return the runs of each side of a question whose `busy_time_saved` has no number."""
-    window = load_window(db, asked)
-    live = asked.mode == "live"
+    window = load_window(db, question)
+    live = question.mode == "live"
     subject_runs, control_runs = (
         int(np.nansum(side["attempts"])) for side in (window.subject, window.history if live else window.control)
     )
-    step, command = _next_step(asked, subject_runs, control_runs)
+    step, command = _next_step(question, subject_runs, control_runs)
     return RunsOfBothSides(
-        subject=asked.subject,
-        control=asked.control,
+        subject=question.subject,
+        control=question.control,
         subject_runs=subject_runs,
         control_runs=control_runs,
         why=(reading.missing if live else NOTHING_SHARED) if subject_runs and control_runs else "",
@@ -51,13 +51,15 @@ def runs_of_both_sides(db: Database, asked: Question, reading: Reading) -> RunsO
     )
 
 
-def _next_step(asked: Question, subject_runs: int, control_runs: int) -> tuple[str, str]:
+def _next_step(question: Question, subject_runs: int, control_runs: int) -> tuple[str, str]:
     """Return the step and the command that lead to a number; "" if both have run in production: more runs will do."""
-    if asked.mode != "live":
-        command = f"milepost metrics measure --subjects {asked.control},{asked.subject} --faults {asked.faults}"
+    if question.mode != "live":
+        command = (
+            f"milepost metrics measure --subjects {question.control},{question.subject} --faults {question.faults}"
+        )
         return "Both are measured by", command
     if not subject_runs:
-        return "It runs with", f"milepost run --level {parse_subject(asked.subject)[1]}"
+        return "It runs with", f"milepost run --level {parse_subject(question.subject)[1]}"
     return ("The monolith’s runs are recorded with", "milepost metrics record") if not control_runs else ("", "")
 
 
@@ -68,7 +70,7 @@ class HeadlineCandidate:
     milestone: Milestone
     verdict: Verdict
     reading: Reading
-    asked: Question
+    question: Question
     gain: Gain
 
 
@@ -95,9 +97,9 @@ def _candidate(db: Database, milestone: Milestone, verdict: Verdict, today: date
         c.reading for c in verdict.criteria if c.name == "busy_time_saved" and c.reading and c.faults == "standard"
     ]
     end = judged[0].end if judged else min(today, milestone.due)
-    asked = milestone_question(milestone, end, mode, faults)
-    reading = judged[0] if judged else comparison.busy_time_saved(db, asked)
-    asked = replace(asked, series=reading.series)
+    question = milestone_question(milestone, end, mode, faults)
+    reading = judged[0] if judged else comparison.busy_time_saved(db, question)
+    question = replace(question, series=reading.series)
     lacks = [MEASURES[c.name].title.lower() for c in verdict.criteria if c.verdict not in {"met", "held"}]
     gain = Gain(
         estimate=reading.estimate,
@@ -105,7 +107,7 @@ def _candidate(db: Database, milestone: Milestone, verdict: Verdict, today: date
         high=reading.high,
         target=time_target(milestone),
         blocks=reading.blocks,
-        min_blocks=asked.min_blocks,
+        min_blocks=question.min_blocks,
         today=today,
         start=milestone.start,
         due=milestone.due,
@@ -114,6 +116,6 @@ def _candidate(db: Database, milestone: Milestone, verdict: Verdict, today: date
         block_days=block_days(mode),
         proven_on=verdict.proven_on,
         lacks=", ".join(dict.fromkeys(lacks)),
-        sides=None if reading.blocks else runs_of_both_sides(db, asked, reading),
+        sides=None if reading.blocks else runs_of_both_sides(db, question, reading),
     )
-    return HeadlineCandidate(milestone=milestone, verdict=verdict, reading=reading, asked=asked, gain=gain)
+    return HeadlineCandidate(milestone=milestone, verdict=verdict, reading=reading, question=question, gain=gain)

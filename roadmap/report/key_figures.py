@@ -99,9 +99,9 @@ def _headline_failures(db: Database | None, head: HeadlineCandidate | None) -> K
     title = f"{FAILED}, first attempt"
     if db is None or head is None:
         return KeyFigure(title=title, big="not measured", missing=True)
-    control = replace(head.asked, subject=head.asked.control)
-    figure = failures(title, comparison.failed_first(db, head.asked), comparison.failed_first(db, control))
-    final, final_was = comparison.failed_final(db, head.asked), comparison.failed_final(db, control)
+    control = replace(head.question, subject=head.question.control)
+    figure = failures(title, comparison.failed_first(db, head.question), comparison.failed_first(db, control))
+    final, final_was = comparison.failed_final(db, head.question), comparison.failed_final(db, control)
     if figure.missing or final.estimate is None:
         return figure
     was = numbers.control_share(final_was.estimate, final_was.n, final.n)

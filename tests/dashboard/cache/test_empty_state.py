@@ -43,7 +43,7 @@ def live(app_on: Callable[..., Flask], tmp_path: Path) -> FlaskClient:
 def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient, values_of: Values) -> None:
     """Every milestone with its computed status, and that none was measured; nothing is to decide."""
     page = values_of(replay, "/milestones")["page"]
-    assert [(row.code, row.status, row.gain) for row in page["stones"]] == [
+    assert [(row.code, row.status, row.gain) for row in page["milestones"]] == [
         ("M1", "insufficient", "not measured"), ("M2", "not_started", "not measured"),
         ("M3", "not_started", "not measured"), ("M4", "not_started", "not measured"),
     ]  # fmt: skip
@@ -53,7 +53,7 @@ def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient, valu
 
 def test_before_its_start_a_milestone_has_not_started(live: FlaskClient, values_of: Values) -> None:
     """By the wall clock, a month before the plan begins, all of it is in the future."""
-    assert [row.status for row in values_of(live, "/milestones")["page"]["stones"]] == ["not_started"] * 4
+    assert [row.status for row in values_of(live, "/milestones")["page"]["milestones"]] == ["not_started"] * 4
 
 
 def test_what_was_decided_before_any_run_is_shown(
@@ -67,7 +67,7 @@ def test_what_was_decided_before_any_run_is_shown(
     client = app_on(tmp_path / "metrics.db").test_client()
     (made,) = values_of(client, "/decisions")["page"]["made"]
     assert (made.code, made.text, made.owner, made.day) == ("M1", "continued", "Ada", "1 Jan 2013")
-    assert values_of(client, "/milestones")["page"]["stones"][0].decision == "continued by Ada"
+    assert values_of(client, "/milestones")["page"]["milestones"][0].decision == "continued by Ada"
 
 
 def test_the_first_run_is_shown_as_soon_as_it_is_there(

@@ -89,12 +89,12 @@ def test_every_page_counts_the_same_weeks(then: FlaskClient, values_of: Values, 
         assert page["fresh"].data_until.startswith("Data up to 7 Jan 2013")
     listed, failures, quarantine = pages
     assert listed["many"] == 24
-    assert listed["said"].startswith("24 runs: known by the end of")
+    assert listed["summary"].startswith("24 runs: known by the end of")
     assert (failures["count"], [kind.example for kind in failures["kinds"]]) == (
         "12 failed runs",
         ["week 1: no answer"],
     )
-    assert quarantine["said"].startswith("12 rows: known by the end of")
+    assert quarantine["summary"].startswith("12 rows: known by the end of")
     assert [line.reason for line in quarantine["lines"]] == ["type-error"]
 
 

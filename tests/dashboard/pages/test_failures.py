@@ -43,7 +43,7 @@ def test_failures_are_put_together(on: On, a_run: Run, values_of: Values, get_ht
     ]
     client = on(*runs, named(a_run(outcome="refused", error="no such column"), "r"), named(a_run(), "d"))
     values = values_of(client, "/failures")
-    assert (values["count"], values["said"]) == ("4 failed runs", ", all there are")
+    assert (values["count"], values["summary"]) == ("4 failed runs", ", all there are")
     assert {
         (kind.label, kind.error_type, kind.pattern, kind.runs, kind.ends, kind.feeds, kind.sides)
         for kind in values["kinds"]
@@ -54,7 +54,7 @@ def test_failures_are_put_together(on: On, a_run: Run, values_of: Values, get_ht
          "service@1"),
     }  # fmt: skip
     some = values_of(client, "/failures?partner=ua")
-    assert (some["count"], some["said"]) == ("1 failed run", ": UA")
+    assert (some["count"], some["summary"]) == ("1 failed run", ": UA")
     row = get_html(client, "/failures?partner=ua").all("tr", role="row")[1]
     assert row.text == (
         "Partner answered 503 answered 502 More Code http-503 What they share answered … First seen "
@@ -115,9 +115,9 @@ def test_days_pick_the_whole_weeks_they_lie_in(
     )  # fmt: skip
     page, failures = values_of(client, f"/runs?{query}"), values_of(client, f"/failures?{query}")
     plural = "" if runs == 1 else "s"
-    assert (page["many"], page["said"]) == (runs, f"{runs} run{plural}{said}")
+    assert (page["many"], page["summary"]) == (runs, f"{runs} run{plural}{said}")
     assert "1d" in {choice.value for field in page["fields"] for choice in field.choices if field.key == "range"}
-    assert (failures["count"], failures["said"]) == (f"{runs} failed run{plural}", said)
+    assert (failures["count"], failures["summary"]) == (f"{runs} failed run{plural}", said)
     assert client.get(f"/runs.json?{query}").json["count"] == runs
 
 
@@ -150,7 +150,7 @@ def test_quarantine_by_reason_and_over_time(on: On, a_run: Run, values_of: Value
         named(a_run(), "e2", block="2013-01-07", block_end="2013-01-13", file="b.csv"),
     )
     values = values_of(client, "/quarantine")
-    assert (values["said"], values["chart"].title) == ("7 rows, all there are", "Most often: a, 3 rows")
+    assert (values["summary"], values["chart"].title) == ("7 rows, all there are", "Most often: a, 3 rows")
     assert [(line.partner, line.feed, line.reason, line.rows, line.exchanges) for line in values["lines"]] == [
         ("AA", "f", "a", "3", "1"), ("AA", "f", "b", "2", "1"), ("AA", "f", "reasons not recorded", "1", "1"),
         ("AA", "f", "c", "1", "1"),

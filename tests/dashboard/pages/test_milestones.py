@@ -37,7 +37,7 @@ def test_a_stopped_milestone_shows_both(example: FlaskClient, get_html: Get) -> 
         "nothing decided numbers advise: continue",
         "stopped Stopped by Example Owner 31 Dec 2013: Example: the partner leaves numbers advise: change",
     ]
-    assert get_html(example, "/milestones/M4").one("div", class_="stone-head").text == "M4 Persist at risk stopped"
+    assert get_html(example, "/milestones/M4").one("div", class_="card-head").text == "M4 Persist at risk stopped"
 
 
 def test_links_keep_to_the_day(example: FlaskClient, get_html: Get) -> None:
@@ -182,7 +182,7 @@ def test_a_milestone_that_left_the_plan_keeps_its_decisions(
 def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient, values_of: Values, get_html: Get) -> None:
     """On the front page, in the table of milestones, on the milestone's own page and on paper."""
     figure = values_of(client, "/")["page"].figures[0].values[0].figure
-    row = next(row for row in values_of(client, "/milestones")["page"]["stones"] if row.code == "M1")
+    row = next(row for row in values_of(client, "/milestones")["page"]["milestones"] if row.code == "M1")
     criterion = next(one for one in row.criteria if one.key == "M1:busy_time_saved:standard")
     assert {f"{figure.big} {figure.unit}", row.gain, criterion.measured} == {"64% less time"}
     assert "64% less time" in get_html(client, "/report").text

@@ -36,7 +36,7 @@ def test_a_list_says_in_words_what_it_holds(client: FlaskClient, store: Path, va
     with closing(open_reader(store)) as db:
         many = runs.count_runs(db, RunFilter(sides=("service@1",), states=("failed",), partners=("UA", "B6")))
     values = values_of(client, "/runs?side=service@1&state=failed&partner=ua,b6")
-    assert (values["many"], values["said"]) == (many, f"{many:,} runs: service@1, failed (any way), UA or B6")
+    assert (values["many"], values["summary"]) == (many, f"{many:,} runs: service@1, failed (any way), UA or B6")
 
 
 def test_pages_lead_to_older_runs_and_back(client: FlaskClient, get_html: Get) -> None:
@@ -54,7 +54,7 @@ def test_a_reading_leads_to_exactly_the_runs_it_counts(client: FlaskClient, valu
     """The front page says how many runs a number rests on, and the list of that reading is as long."""
     reading = "/runs?counted=M1:busy_time_saved:standard"
     assert get_html(client, "/").links()[reading] == "462 runs"
-    assert values_of(client, reading)["said"] == "462 runs: counted by M1 for processing time saved, standard faults"
+    assert values_of(client, reading)["summary"] == "462 runs: counted by M1 for processing time saved, standard faults"
     assert sum(values_of(client, f"{reading}&side={side}")["many"] for side in ("monolith", "service")) == 462
 
 
@@ -63,13 +63,13 @@ def test_a_reading_keeps_to_the_day_that_is_asked_for(client: FlaskClient, value
     values = values_of(client, "/runs?counted=M1:busy_time_saved:standard&as_of=2013-02-10")
     assert 0 < values["many"] < 462
     assert {line.started.split(" ", 1)[1][:8] for line in values["lines"]} <= {"Feb 2013", "Jan 2013"}
-    assert values_of(client, "/runs?as_of=2013-02-10")["held"] == ()
+    assert values_of(client, "/runs?as_of=2013-02-10")["fixed_filters"] == ()
 
 
 def test_the_control_of_a_reading_can_be_asked_for(client: FlaskClient, values_of: Values) -> None:
     """What stands beside a number as "was" has its own list, of the monolith alone."""
     values = values_of(client, "/runs?counted=M1:failed_first:standard:control")
-    assert ", of the control" in values["said"]
+    assert ", of the control" in values["summary"]
     assert {line.side for line in values["lines"]} == {"monolith"}
 
 
@@ -82,7 +82,7 @@ def test_what_an_address_cannot_mean_is_pointed_out(client: FlaskClient, values_
     """A visible notice and all other runs; never an error."""
     values = values_of(client, f"/runs?{query}")
     assert len(values["notices"]) == 1
-    assert values["said"].endswith("runs, all there are")
+    assert values["summary"].endswith("runs, all there are")
 
 
 @pytest.mark.parametrize("query", ["colour=red", "state=broken", "from=x"])
@@ -130,7 +130,7 @@ def test_what_the_form_cannot_set_can_be_taken_away(client: FlaskClient, get_htm
     """A reading or a stretch of days stands above the list, with the address of the list without it."""
     days = "from=2013-02-01&to=2013-02-28"
     page = get_html(client, f"/runs?counted=M1:busy_time_saved:standard&{days}&side=service")
-    assert page.one("ul", class_="held").links() == {
+    assert page.one("ul", class_="fixed-filters").links() == {
         f"/runs?side=service&{days}": "Remove “counted by M1 for processing time saved, standard faults”",
         "/runs?side=service&counted=M1:busy_time_saved:standard": "Remove “1 to 28 Feb 2013”",
     }

@@ -46,7 +46,7 @@ def at_risk(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> Flask
 COMMAND = "milepost roadmap decide M4 change --owner NAME --why TEXT"
 
 
-@pytest.mark.parametrize(("page", "rows"), [("/milestones", "stones"), ("/decisions", "advice")])
+@pytest.mark.parametrize(("page", "rows"), [("/milestones", "milestones"), ("/decisions", "advice")])
 def test_what_to_decide_stands_first_with_its_command(
     at_risk: FlaskClient, values_of: Values, page: str, rows: str
 ) -> None:
@@ -61,7 +61,7 @@ def test_what_to_decide_stands_first_with_its_command(
 @pytest.mark.parametrize("page", ["/milestones", "/decisions"])
 def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient, get_html: Get, page: str) -> None:
     """Each option with its value is kept on one line, so that a narrow page wraps between them."""
-    (part,) = get_html(at_risk, page).all("article", class_="asked")
+    (part,) = get_html(at_risk, page).all("article", class_="decision-needed")
     assert part.text == (
         "M4 Persist at risk The numbers alone advise: Change something: as it stands, it is at risk of not being "
         f"proven in time. There is no decision yet. {COMMAND}"
@@ -72,7 +72,7 @@ def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient, get_html:
 def test_each_milestone_has_its_advice_and_its_page(at_risk: FlaskClient, values_of: Values, get_html: Get) -> None:
     """Each row says what the numbers advise and leads to its milestone; below the charts stand the open ones alone."""
     values = values_of(at_risk, "/milestones")["page"]
-    assert [values["advice"][row.code].choice for row in values["stones"]] == ["change", *["continue"] * 3]
+    assert [values["advice"][row.code].choice for row in values["milestones"]] == ["change", *["continue"] * 3]
     assert [row.code for row in values["open"]] == ["M4"]
     heads = get_html(at_risk, "/milestones").all("th", role="rowheader")
     assert [(head["id"], head.one("a")["href"]) for head in heads] == [
@@ -100,7 +100,7 @@ def test_a_decision_on_the_same_findings_is_enough(
     assert page["nothing"] == (
         "Nothing now: wherever the numbers advise anything but to continue, a decision was recorded."
     )
-    row = page["stones"][-1]
+    row = page["milestones"][-1]
     assert (row.code, row.decision, row.decision_reason) == ("M4", "continued by Ada", "31 Dec 2013: for a reason")
     assert page["advice"]["M4"].choice == "change"
 
@@ -111,7 +111,7 @@ def test_a_decision_on_other_findings_is_not_enough(
     """Decided when all went well, and at risk since: it is asked for, with what was decided then."""
     store = made_up(moves=True, recovers=90)
     decided(store, date(2013, 10, 13), "M4", "continue")
-    text = get_html(app_on(store, built=4).test_client(), "/milestones").one("article", class_="asked").text
+    text = get_html(app_on(store, built=4).test_client(), "/milestones").one("article", class_="decision-needed").text
     assert "Decided last, on other findings: continued on 13 Oct 2013 by Ada." in text
 
 

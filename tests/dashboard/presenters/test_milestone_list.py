@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def rows_of(values_of: Values, client: FlaskClient, query: str = "") -> dict[str, MilestoneRow]:
     """The rows of the page by their codes."""
-    return {row.code: row for row in values_of(client, f"/milestones{query}")["page"]["stones"]}
+    return {row.code: row for row in values_of(client, f"/milestones{query}")["page"]["milestones"]}
 
 
 def test_status_gain_slip_decision_and_spending_stand_in_one_row(example: FlaskClient, values_of: Values) -> None:
