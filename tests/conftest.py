@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 SHARED = (
-    "awkward_year", "dashboard/html_elements", "flights_feed", "made_up_year", "practice_partner",
+    "awkward_year", "certificates", "dashboard/html_elements", "flights_feed", "made_up_year", "practice_partner",
     "properties/counting", "run_events", "scripted_server",
 )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import contextlib
 import select
 import socket
+import ssl
 import struct
 import threading
 from dataclasses import dataclass, field
@@ -71,8 +72,7 @@ class ScriptedServer:
         self._closed.set()
 
     def _steps(self, connection, script):
-        peer = connection if self.tls is None else self.tls.wrap_socket(connection, server_side=True)
-        with peer:
+        with connection if self.tls is None else self._with_tls(connection) as peer:
             for step in script:
                 if isinstance(step, bytes):
                     peer.sendall(step)
@@ -87,6 +87,17 @@ class ScriptedServer:
                     return
                 elif self._left(peer, PATIENCE_S if step == HANG else step):
                     return
+
+    def _with_tls(self, connection):
+        """The connection with TLS; where the handshake fails, the client gets the alert before the connection ends."""
+        with connection.dup() as plain:
+            try:
+                return self.tls.wrap_socket(connection, server_side=True)
+            except ssl.SSLError:
+                plain.shutdown(socket.SHUT_WR)
+                while plain.recv(65536):
+                    pass
+                raise
 
     def _left(self, peer, seconds):
         """Whether the client closes the connection within some seconds."""

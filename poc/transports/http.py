@@ -44,9 +44,10 @@ HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 PATH_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 
 #: Headers that no configuration may set, because they determine how a request is read.
-RESERVED_HEADERS = frozenset(
-    {"host", "connection", "content-length", "content-type", "transfer-encoding", "expect", "te", "idempotency-key"}
-)
+RESERVED_HEADERS = frozenset({
+    "host", "connection", "content-length", "content-type", "transfer-encoding", "expect", "te", "accept-encoding",
+    "date", "idempotency-key", "milepost-file", "milepost-slot",
+})  # fmt: skip
 
 REFUSES_OURS = "the partner does not accept our certificate (`client_cert`)"
 
@@ -94,8 +95,9 @@ class HttpEndpoint:
         self._peer, authority, path = split_url(url, tls or TlsFiles())
         if self._peer.tls is not None:
             session.tls_context(self._peer.tls)
+        ours = "" if "user-agent" in map(str.lower, headers) else "User-Agent: milepost\r\n"
         self._head = (
-            f"POST {path} HTTP/1.1\r\nHost: {authority}\r\nAccept-Encoding: identity\r\nUser-Agent: milepost\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: {authority}\r\nAccept-Encoding: identity\r\n{ours}"
             f"Content-Type: {media_type}\r\n"
         )
         self._path = path
@@ -107,7 +109,7 @@ class HttpEndpoint:
         looks_inside = success is not None and success.pointer is not None
         # a secret that begins within the shown bytes is complete in the kept ones, so that it can be masked
         longest = max((len(secret.reveal()) for secret in headers.values()), default=0)
-        self._keep_bytes = MAX_BODY_BYTES if looks_inside else SHOWN_BYTES + 6 * longest
+        self._keep_bytes = MAX_BODY_BYTES if looks_inside else SHOWN_BYTES + 4 + 6 * longest
 
     def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Deliver one body.
@@ -145,7 +147,8 @@ class HttpEndpoint:
             try:
                 answer = reader.read(self._keep_bytes)
             except (OSError, EndOfStream, MalformedAnswer) as error:
-                return self._no_answer(fault or error, reader, start_s, reused=connection.reused)
+                cause = fault if fault is not None and not refused_our_certificate(error) else error
+                return self._no_answer(cause, reader, start_s, reused=connection.reused)
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("POST %s: %d bytes, answered %d", self._path, len(body), answer.status)
             text = ""

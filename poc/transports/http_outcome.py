@@ -63,7 +63,9 @@ def answer_failure(
     status = answer.status
     as_described = success is not None and status in success.status
     if not as_described and (not 200 <= status < 300 or status in NOT_PLAIN):
-        return status_failure(url, status, answer.headers.get("retry-after"), now, text)
+        failure = status_failure(url, status, answer.headers.get("retry-after"), now, text)
+        failure.blocked_s = elapsed_s if answer.ending == "late" else 0.0
+        return failure
     if answer.ending == "late":
         message = f"{url}: no answer in {timeout_s:g} s: it answered {status}, and the rest did not arrive"
         return DeliveryFailed("time-out", with_answer(message, text), elapsed_s, unknown=True, answer=text)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import html
 import json
 import re
 from typing import TYPE_CHECKING, NoReturn
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from poc.config.endpoint import SECRET_REFERENCE
 from poc.errors import BadInput
@@ -83,12 +84,14 @@ def shown_text(data: bytes, secrets: Iterable[Secret], size_bytes: int) -> str:
     """
     forms = sorted({ascii_lower(form) for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
     longest = len(forms[0]) if forms else 0
-    text = data[: size_bytes + 2 * longest].decode("utf-8", "backslashreplace")
+    most_bytes = size_bytes + 4 + 6 * longest
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    text = decoder.decode(data[:most_bytes], final=len(data) <= most_bytes)
     for form in forms:
         text = _mask(text, form)
     text = text.strip()
     shown = text.encode("utf-8", "backslashreplace")[:size_bytes].decode("utf-8", "ignore")
-    ellipsis = "…" if len(shown) < len(text) or len(data) > size_bytes + 2 * longest else ""
+    ellipsis = "…" if len(shown) < len(text) or len(data) > most_bytes else ""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown) + ellipsis
 
 
@@ -110,7 +113,8 @@ def _forms(secret: Secret) -> Iterator[str]:
             pass
     for part in filter(None, parts):
         in_json = json.dumps(part)[1:-1]
-        yield from (part, quote(part), quote(part, safe=""), html.escape(part), in_json, in_json.replace("/", "\\/"))
+        yield from (part, quote(part), quote(part, safe=""), quote_plus(part))
+        yield from (html.escape(part), in_json, in_json.replace("/", "\\/"))
 
 
 def _mask(text: str, form: str) -> str:

@@ -81,7 +81,7 @@ def reason_of(error: OSError) -> str:
     return error.strerror or type(error).__name__
 
 
-def refused_our_certificate(error: OSError) -> bool:
+def refused_our_certificate(error: Exception) -> bool:
     """Return whether the peer ended the handshake because of our certificate, or because we showed none."""
     return isinstance(error, ssl.SSLError) and any(
         (error.reason or "").endswith(f"ALERT_{alert}") for alert in REFUSED_OURS

@@ -27,7 +27,10 @@ from metrics.stats.cost_index import Totals, cost_index
 from milepost.cli import main
 from poc.config.partner import Partner
 from poc.config.workspace import WorkspaceSettings
+from poc.delivery.outbox import OutboundRequest
+from poc.delivery.sender import RequestSender, TransferStats
 from poc.pipeline.capabilities import LINE
+from poc.transports.http import HttpEndpoint, new_session
 from roadmap.plan.loader import load_plan
 
 ROOT = Path(__file__).parents[2]
@@ -195,6 +198,18 @@ def test_the_lists_that_are_written_by_hand_are_complete():
     rows, runs = outcome.split("How a run ends")
     assert set(re.findall(r"`(\w+)`", rows)) == set(OUTCOMES)
     assert set(re.findall(r"`(\w+)`", runs)) == set(RUN_OUTCOMES)
+
+
+def test_the_contract_for_partners_lists_the_headers_of_a_request(scripted):
+    """The table has each header that a request carries, in their order, and no other."""
+    server = scripted([scripted.READ, b"HTTP/1.1 204 No Content\r\n\r\n"])
+    with new_session() as session:
+        endpoint = HttpEndpoint(session, server.url, 5.0, {}, "application/jsonl")
+        sender = RequestSender(endpoint, "4d2a", "a.csv", lambda: 0, TransferStats())
+        sender.send(OutboundRequest("0", 1, b"{}\n"), keyed=True)
+    head = server.requests[0].partition(b"\r\n\r\n")[0].decode()
+    sent = [line.partition(":")[0] for line in head.split("\r\n")[1:]]
+    assert column("docs/reference/http-contract.md", "## What is sent") == sent
 
 
 def test_every_exit_code_is_explained():

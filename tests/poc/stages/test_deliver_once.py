@@ -201,6 +201,36 @@ def test_a_lost_answer_without_keys_is_ambiguous(start_partner, make_prepared, l
     assert [(row["name"], row["state"]) for row in unconfirmed_requests(ledger)] == [("1", "ambiguous")]
 
 
+ODD_ANSWERS = {
+    "cut": b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\ncut short",
+    "of several": b"HTTP/1.1 207 Multi-Status\r\nContent-Length: 9\r\n\r\ncut short",
+    "elsewhere": b"HTTP/1.1 303 See Other\r\nContent-Length: 9\r\n\r\ncut short",
+    "not HTTP": b"HTTP/1.1 2_00 OK\r\n\r\ncut short",
+}
+
+
+@pytest.mark.parametrize("odd", ODD_ANSWERS)
+def test_an_odd_answer_is_followed_by_the_same_request_or_a_person(
+    scripted, make_prepared, ledger, good_csv, tmp_path, odd
+):
+    """With keys, the same bytes and key are sent again; without, the request is ambiguous, with what was answered."""
+    ended = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+    keyed = scripted([scripted.READ, ODD_ANSWERS[odd]], [scripted.READ, ended])
+    prepared = make_prepared(keyed.url, honours_keys=True)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    assert (first.outcome, rows(first)) == ("due", {"in": 3, "due": 3})
+    assert resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger).outcome == "done"
+    (one, one_body), (other, other_body) = (request.split(b"\r\n\r\n") for request in keyed.requests)
+    (key,) = (line for line in one.split(b"\r\n") if line.startswith(b"Idempotency-Key: "))
+    assert key in other
+    assert one_body == other_body
+
+    prepared = make_prepared(scripted([scripted.READ, ODD_ANSWERS[odd]]).url, honours_keys=False)
+    second = exchange(prepared, good_csv(tmp_path / "b.csv", 3, first=9), NOW, ledger)
+    assert (second.outcome, rows(second)) == ("ambiguous", {"in": 3, "ambiguous": 3})
+    assert "cut short" in unconfirmed_requests(ledger)[0]["note"]
+
+
 def test_a_refusal_by_a_partner_without_keys_is_sent_again(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """A partner that refused a request does not have it, so sending it again is safe."""
     partner = start_partner({**faults(s0_1="unavailable"), "ignores_keys": ["UA"]})

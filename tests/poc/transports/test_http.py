@@ -284,6 +284,7 @@ def test_an_endless_refusal_is_still_a_refusal(scripted, session):
     server = scripted([scripted.READ, b"HTTP/1.1 503 No\r\nRetry-After: 60\r\n\r\n", *trickle(b"x" * 1000)])
     failed = fail(session, server.url, timeout_s=0.4)
     assert (failed.kind, failed.wait_s, failed.unknown) == ("wait", 60, False)
+    assert failed.blocked_s >= 0.4
 
 
 def test_a_partner_that_reads_a_byte_at_a_time_costs_the_time_out(scripted, session):
@@ -460,7 +461,7 @@ def test_closing_the_session_ends_requests_that_are_under_way(scripted, session)
     assert fail(session, server.url).unknown is False
 
 
-@pytest.mark.parametrize("name", ["Content-Length", "host", "A B", "A:", "", "X\r\nY", "é"])
+@pytest.mark.parametrize("name", ["Content-Length", "host", "Date", "A B", "A:", "", "X\r\nY", "é"])
 def test_a_header_that_cannot_be_secret_is_refused(session, name):
     """The error comes when the endpoint is created, not when something is sent."""
     with pytest.raises(BadInput, match="cannot be a secret header") as caught:
