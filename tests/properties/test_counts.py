@@ -7,7 +7,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flask import Flask
+    from flask.testing import FlaskClient
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
@@ -151,7 +152,10 @@ lists = st.builds(
 @few
 @given(made=st.lists(exchanges, min_size=40, max_size=60), picked=st.lists(lists, min_size=4, max_size=6))
 def test_a_count_is_the_length_of_the_list_at_its_address(
-    made: list[Exchange], picked: list[RunFilter], walk_list: Callable[..., list[str]]
+    made: list[Exchange],
+    picked: list[RunFilter],
+    walk_list: Callable[..., list[str]],
+    get_html: Callable[[FlaskClient, str], Any],
 ) -> None:
     """Whatever a list holds: the count, the number in its heading, and the runs found by going on to its end."""
     folder = Path(tempfile.mkdtemp())
@@ -167,6 +171,6 @@ def test_a_count_is_the_length_of_the_list_at_its_address(
             with closing(open_reader(folder / "store.db")) as db:
                 many = queries_runs.count_runs(db, one)
             assert len(walk_list(client, address)) == many
-            assert f'data-total="{many}"' in client.get(address).text
+            assert get_html(client, address).one("p", data_total=True)["data-total"] == str(many)
     finally:
         shutil.rmtree(folder)

@@ -172,8 +172,9 @@ def test_of_earlier_days_only_some_are_kept(settings, monkeypatch):
     assert views.earlier(days[0]) is not first
 
 
-def test_many_readers_of_many_days_get_along(settings):
-    """Eight threads ask for twelve days at once, and each gets the day it asked for."""
+def test_many_readers_of_many_days_get_along(settings, monkeypatch):
+    """Eight threads ask for twelve days at once, and each gets the day it asked for, however slow the machine is."""
+    monkeypatch.setattr(cache_views, "PATIENCE_S", 600.0)
     views = Views(settings())
     wrong = []
 
@@ -187,7 +188,7 @@ def test_many_readers_of_many_days_get_along(settings):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(600)
     assert wrong == []
 
 
@@ -199,7 +200,7 @@ def test_a_day_that_has_not_come_is_refused_and_said(app_on, settings):
     text = client.get("/?as_of=2013-07-01").text
     assert "as_of=2013-07-01 is in the future" in text
     assert "the newest day is shown" in text
-    assert 'id="as-of"' not in text
+    assert "As of " not in text
     assert client.get("/charts/busy.json?as_of=2013-07-01").status_code == 400
 
 
