@@ -45,11 +45,12 @@ def test_the_choice_stands_beside_the_advice(
 ) -> None:
     """Where they agree that is said; where they differ, the reason that was given; what an owner wrote is no markup."""
     assert [row.agrees for row in made] == [False, True, False, True]
-    stopped, resumed, paused, _ = get_html(example, "/decisions").texts("article", class_="decision")
+    page = get_html(example, "/decisions")
+    stopped, resumed, *_ = page.texts("article", class_="decision")
     assert "Change something: as it stands, it is at risk of not being proven in time." in stopped
     assert "Stop. Not what was advised , because: Example: the partner leaves" in stopped
     assert "Resume. As advised." in resumed
-    assert "the <b>team</b> is away" in paused
+    assert page.texts("p", class_="reason")[2] == "Example: the <b>team</b> is away"
 
 
 def test_the_evidence_is_that_of_its_moment(made: tuple[DecisionRow, ...], example_year: Any) -> None:
