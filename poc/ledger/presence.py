@@ -11,7 +11,7 @@ from pathlib import Path
 from poc.errors import LedgerDamaged
 
 #: File beside the ledger that says that there was one, also after the ledger itself is lost.
-MARKER = "ledger.made"
+MARKER = "has-ledger.txt"
 
 MARKER_TEXT = """\
 This workspace has a ledger, ledger.db: it knows which files were delivered. If it is missing, restore it;

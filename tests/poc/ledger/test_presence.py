@@ -30,7 +30,9 @@ def test_a_lost_ledger_is_refused_with_what_to_do(path, change):
     else:
         path.write_bytes(b"")
     before = sorted(path.parent.iterdir())
-    with pytest.raises(LedgerDamaged, match=r"ledger\.made shows .* Restore it .* `milepost init --new-ledger /.*/w`"):
+    with pytest.raises(
+        LedgerDamaged, match=r"has-ledger\.txt shows .* Restore it .* `milepost init --new-ledger /.*/w`"
+    ):
         open_ledger(path)
     assert sorted(path.parent.iterdir()) == before
 
@@ -96,5 +98,5 @@ def test_only_the_owner_reads_the_ledger(path):
     ledger.commit()
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     ledger.close()
-    assert modes == dict.fromkeys(["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.made"], 0o600)
+    assert modes == dict.fromkeys(["ledger.db", "ledger.db-wal", "ledger.db-shm", "has-ledger.txt"], 0o600)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
