@@ -5,22 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.measures.missing import NOT_SEEN_LIVE
 from metrics.measures.registry import MEASURES
-from metrics.measures.unsized_time import distribute_unsized_time
 from metrics.measures.window import load_window
 from metrics.question import Question, block_days, block_word
 from metrics.store.database import open_store
 
 FIRST = date(2014, 3, 3)
+
 ASKED = Question(
     subject="service@1", start=FIRST, end=date(2014, 12, 31), faults="real", mode="live", series="", min_blocks=4
 )
+
 SAVED = MEASURES["busy_time_saved"].compute
 
 
@@ -159,67 +158,11 @@ def test_enough_shared_days_need_no_history(live_db):
     assert reading.inputs_sha256 != alone.inputs_sha256  # unpinned weights include the history
 
 
-def test_a_short_history_gives_no_range(live_db):
-    """Three days of history give a number without a range, and say what is missing."""
-    keep(live_db, *(day(n, "monolith", 10) for n in range(-3, 0)), *(day(n) for n in range(6)))
-    reading = SAVED(load_window(live_db, ASKED))
-    assert (reading.estimate, reading.low, reading.blocks) == (pytest.approx(0.6), None, 3)
-    assert reading.missing == "3 of 4 days; enough around 9 Mar 2014 at this rate"
-
-
 def test_unknown_records_are_not_compared(live_db):
     """A day whose records were not counted adds its time to neither side."""
     keep(live_db, *both(range(4)), day(4, "monolith", 10), day(4, busy_s=400, held=None, due=None))
     reading = SAVED(load_window(live_db, ASKED))
     assert (reading.blocks, reading.estimate > 0.5) == (4, True)
-
-
-@pytest.mark.parametrize(
-    ("rows", "missing"),
-    [
-        (
-            [day(-1, "monolith")],
-            (
-                "service@1 has not run in production since 3 Mar 2014; `milepost run --level 1`, then "
-                "`milepost metrics collect`"
-            ),
-        ),
-        (
-            [day(0)],
-            (
-                "nothing is known of the monolith to compare it with; `milepost metrics record` measures it, "
-                "`milepost metrics import` reads a log of it"
-            ),
-        ),
-        (
-            [day(0, held=None), day(0, "monolith")],
-            "how many records service@1 delivered is not known, so nothing is compared",
-        ),
-        (
-            [day(0), day(0, "monolith", held=None)],
-            "how many records monolith delivered is not known, so nothing is compared",
-        ),
-        (
-            [day(0), day(0, "monolith", partner="DL")],
-            "service@1 and monolith have no feed and size of file in common",
-        ),
-    ],
-)
-def test_a_missing_number_has_a_reason(live_db, rows, missing):
-    """Nothing run, nothing to compare with, records unknown, nothing in common."""
-    keep(live_db, *rows)
-    reading = SAVED(load_window(live_db, ASKED))
-    assert (reading.estimate, reading.low, reading.missing) == (None, None, missing)
-
-
-@pytest.mark.parametrize(
-    "name", ["lost_records", "partner_duplicates", "answers_equal", "good_rows_delivered", "false_rejects"]
-)
-def test_counts_at_the_partner_are_unknown_in_production(live_db, name):
-    """Losses and duplicates need the partner's store, so that they are None and not 0."""
-    keep(live_db, *both(range(6)))
-    reading = MEASURES[name].compute(load_window(live_db, ASKED))
-    assert (reading.estimate, reading.missing) == (None, NOT_SEEN_LIVE)
 
 
 def test_a_reading_has_the_hash_of_its_faults(live_db):
@@ -299,32 +242,6 @@ def test_the_hash_covers_all_inputs_of_the_number(live_db, change, number):
     when = (FIRST + timedelta(days=number)).isoformat()
     live_db.execute(f"UPDATE run_block SET {change} WHERE block = ? AND system = 'monolith'", [when])
     assert SAVED(load_window(live_db, ASKED)).inputs_sha256 != before
-
-
-def test_busy_time_without_a_record_count_is_distributed(live_db):
-    """A service that fails for as long as it works has twice the cost."""
-    keep(live_db, *both(range(6)))
-    without = SAVED(load_window(live_db, ASKED))
-    keep(live_db, *(day(n, busy_s=4 + n % 2 / 5, band=-1, held=0, due=None) for n in range(6)))
-    reading = SAVED(load_window(live_db, ASKED))
-    assert 1 - reading.estimate == pytest.approx(2 * (1 - without.estimate))
-
-
-def test_busy_time_with_unknown_deliveries_is_not_distributed(live_db):
-    """Files whose delivered records are unknown add neither time nor records to the comparison."""
-    keep(live_db, *both(range(6)))
-    without = SAVED(load_window(live_db, ASKED))
-    keep(live_db, *(day(n, band=-1, held=None, due=None) for n in range(6)))
-    assert SAVED(load_window(live_db, ASKED)).estimate == without.estimate
-
-
-def test_unsized_time_is_distributed_within_feed_and_day():
-    """Three seconds among one of 10 s and one of 20 s; another feed and a day without sizes keep theirs."""
-    strata = [("AA", "f", -1), ("AA", "f", 2), ("AA", "f", 3), ("AA", "g", 2)]
-    busy = np.array([[3.0, 3.0], [10.0, np.nan], [20.0, np.nan], [5.0, 5.0]])
-    held = np.array([[0.0, 0.0], [1.0, np.nan], [1.0, np.nan], [1.0, 1.0]])
-    shared = [[0.0, 3.0], [11.0, np.nan], [22.0, np.nan], [5.0, 5.0]]
-    np.testing.assert_allclose(distribute_unsized_time(busy, held, strata), shared)
 
 
 def test_a_service_without_deliveries_has_no_cost_per_record(live_db):

@@ -10,30 +10,22 @@ import numpy as np
 import pytest
 
 from metrics.measures.reading import Reading
-from metrics.stats.confidence import bound_factor, standard_error
+from metrics.stats.confidence import bound_factor
 from roadmap.forecast.forecast import forecast_targets
-from roadmap.forecast.probability import (
-    Projection,
-    distance_to_target,
-    exchanges_without_failure,
-    first_reaching_block,
-    projection,
-    proof_odds,
-    value_at_distance,
-)
-from roadmap.forecast.required_evidence import requirements
 from roadmap.plan.loader import load_plan
-from roadmap.plan.milestones import EvidenceRules, Target
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
+
 HALFWAY = date(2013, 2, 17)  # six weeks had, six to come
-RULES = EvidenceRules()
+
 SAVED = Reading(
     measure="busy_time_saved", estimate=0.40, low=None, high=None, ci_low=0.3, ci_high=0.5, n=120, n_of="runs",
     blocks=6, coverage=0.9, grade="B", faults="standard", mode="replay", series="s", method="3", start=START,
     end=HALFWAY, missing="6 of 12 weeks", inputs_sha256="1", scale="log_ratio", spread=0.1,
 )  # fmt: skip
+
 LOST = replace(SAVED, measure="lost_records", estimate=0.0, n=1200, n_of="records due", scale=None, spread=None)
+
 SHARE = replace(SAVED, estimate=1.0, n=120, n_of="exchanges", scale="wilson", spread=None, effect=1.0)
 
 
@@ -95,22 +87,6 @@ def test_odds_agree_with_a_simulation(milestone, gain):
     assert only(milestone, replace(SAVED, estimate=gain)).odds == pytest.approx((bound >= 0.30).mean(), abs=0.005)
 
 
-@pytest.mark.parametrize(("have", "blocks", "beyond"), [(6, 13, 0.05), (8, 52, 0.05), (20, 90, 0.03), (30, 365, 0.015)])
-def test_odds_count_every_evaluation_until_then(have, blocks, beyond):
-    """Week by week with a known noise, some paths reach the target and lose it again: they count as well."""
-    path = Projection(distance=beyond, bound_noise=0.15, noise=0.15, max_distance=math.inf, alpha=0.05, bound="anytime")
-    dice = np.random.default_rng(1)
-    true = beyond + dice.standard_normal(10_000) * 0.15 / math.sqrt(have)
-    total, met = np.full(10_000, beyond * have), np.zeros(10_000, dtype=bool)
-    for number in range(have + 1, blocks + 1):
-        total += true + 0.15 * dice.standard_normal(10_000)
-        if number >= 12:
-            met |= total / number >= path.half_width(number)
-    assert path.odds(have, blocks, 12) == pytest.approx(met.mean(), abs=0.025)
-    assert path.odds(have, blocks, 12) == path.odds(have, blocks, 12)
-    assert path.odds(have, blocks, 12) > path.odds(have, blocks, first=blocks)
-
-
 def test_a_reached_target_has_no_odds(milestone):
     """After twelve weeks at 60% the target is reached, which would make odds of 1; after six it still lies ahead."""
     sure = replace(SAVED, estimate=0.60, blocks=12)
@@ -140,26 +116,6 @@ def test_what_never_failed_may_still_fail(asking):
     asked = asking("recovered_unattended", "at_least = 0.95")
     found = only(asked, replace(SHARE, measure="recovered_unattended", n=84))
     assert found.odds == pytest.approx(math.sqrt(0.5), abs=0.1)
-
-
-@pytest.mark.parametrize(("direction", "goal"), [("at_least", 0.95), ("at_most", 0.04)])
-def test_the_bound_of_a_share_is_wilsons(direction, goal):
-    """The closed form and Wilson's own limit reach a target at exactly the same blocks."""
-    target = Target(name="recovered_unattended" if direction == "at_least" else "failed_first", **{direction: goal})
-    for share in np.linspace(0.9, 1, 21) if direction == "at_least" else np.linspace(0, 0.1, 21):
-        reading = replace(SHARE, estimate=float(share), n=400, effect=1.5, blocks=6)
-        path = projection(target, reading, RULES)
-        for blocks in (6, 12, 30, 100):
-            n = 400 / 6 * blocks
-            low, high = wilson(share * n, n, 1.5, bound_factor(blocks, 0.05, "anytime"))
-            assert path.reaches(blocks) == (low >= goal if direction == "at_least" else high <= goal)
-
-
-def test_at_the_last_block_the_odds_are_0_or_1():
-    """At the last block the odds are 1 or 0, by the bound itself."""
-    sure = Projection(distance=0.1, bound_noise=0.1, noise=0.1, max_distance=math.inf, alpha=0.05, bound="anytime")
-    assert (sure.odds(12, 12), replace(sure, distance=0.08).odds(12, 12)) == (1.0, 0.0)
-    assert replace(sure, max_distance=0.05).odds(6, 12) == 0.0
 
 
 @pytest.mark.parametrize(("blocks", "there"), [(5, False), (6, True)])
@@ -262,131 +218,3 @@ def test_unknown_noise_gives_no_odds(milestone):
     """Without the noise of a week, weeks to come cannot be forecast."""
     found = only(milestone, replace(SAVED, scale=None, spread=None))
     assert (found.odds, found.text) == (None, "no odds: the noise of a week is unknown")
-
-
-@pytest.mark.parametrize(("true", "price"), [(0.62, 0.15), (0.64, 0.64), (0.66, 0.95)])
-def test_the_odds_of_a_proof_are_the_documented_ones(true, price):
-    """10% noise, twelve paired blocks, target 60%: the odds of evidence.md, within two points."""
-    beyond = distance_to_target(Target(name="busy_time_saved", at_least=0.60), true, "log_ratio")
-    assert proof_odds(beyond, 0.10, 12, RULES) == pytest.approx(price, abs=0.02)
-
-
-def test_the_odds_of_a_proof_agree_with_a_simulation():
-    """The same odds from simulated blocks, judged by the estimator itself."""
-    rng = np.random.default_rng(12)
-    beyond, wide = math.log(0.4 / 0.36), bound_factor(12, 0.05, "anytime")
-    series = rng.normal(0, 0.1, (4000, 12))
-    proven = np.mean([z.mean() + beyond >= wide * standard_error(z) for z in series])
-    assert proof_odds(beyond, 0.10, 12, RULES) == pytest.approx(proven, abs=0.03)
-
-
-@pytest.mark.parametrize(("share", "effect", "many"), [(0.05, 1.0, 73), (0.01, 1.0, 381), (0.05, 2.0, 146)])
-def test_how_many_it_takes_when_none_fails(share, effect, many):
-    """73 for 5% and 381 for 1%, times the design effect; one fewer would not do."""
-    assert exchanges_without_failure(share, effect) == many
-    assert wilson(0.0, many, effect)[1] <= share < wilson(0.0, many - 1, effect)[1]
-
-
-def test_no_sample_proves_that_nothing_ever_fails():
-    """A share of 0 is refused."""
-    with pytest.raises(ValueError, match="between 0 and 1, not 0"):
-        exchanges_without_failure(0.0)
-
-
-@pytest.mark.parametrize("scale", ["log_ratio", "plain", "wilson"])
-@pytest.mark.parametrize("direction", ["at_least", "at_most"])
-def test_distance_and_value_are_inverse(scale, direction):
-    """There and back, on each scale and in both directions."""
-    target = Target(name="busy_time_saved" if direction == "at_least" else "failed_first", **{direction: 0.3})
-    assert value_at_distance(target, distance_to_target(target, 0.37, scale), scale) == pytest.approx(0.37)
-    assert distance_to_target(target, 0.3, scale) == 0
-    assert (distance_to_target(target, 0.37, scale) > 0) == (direction == "at_least")
-
-
-def test_no_gain_lies_beyond_a_target_of_1():
-    """A gain of 1 cannot be proven by a range."""
-    assert distance_to_target(Target(name="busy_time_saved", at_least=1.0), 0.99, "log_ratio") == -math.inf
-
-
-def test_the_first_block_that_reaches_is_found_by_halving():
-    """The same as by trying one after the other."""
-    path = Projection(distance=0.05, bound_noise=0.1, noise=0.1, max_distance=math.inf, alpha=0.05, bound="anytime")
-    assert first_reaching_block(path, 6, 200) == next(n for n in range(6, 201) if path.reaches(n))
-    assert first_reaching_block(path, 6, 10) is None
-
-
-def test_needs_of_a_milestone_that_was_never_measured(milestone):
-    """Twelve weeks, an assumed noise that is named, and the gain that has good odds; a census asks for weeks only."""
-    saved, lost = requirements(milestone, {}, START, None, 7)
-    assert (saved.blocks, saved.earliest, saved.target) == (12, DUE, 0.30)
-    assert saved.assumed == "a noise of 10% from week to week"
-    assert proof_odds(math.log(0.7 / (1 - saved.true_gain)), 0.10, 12, RULES) == pytest.approx(0.80, abs=0.001)
-    assert "a true 38.2% or more is proven with odds of 80%, assuming a noise of 10%" in saved.text
-    assert (lost.role, lost.blocks, lost.true_gain, lost.earliest, lost.assumed) == ("guardrail", 12, 0.0, DUE, "")
-
-
-def test_needs_after_the_last_responsible_start_say_that_it_is_too_late(milestone):
-    """A day later twelve weeks no longer fit, and the earliest day is past the due date."""
-    saved, _ = requirements(milestone, {}, START + timedelta(days=1), None, 7)
-    assert (saved.true_gain, saved.earliest) == (None, DUE + timedelta(days=1))
-    assert "by 31 Mar 2013 there can be 11 weeks, too few to prove it" in saved.text
-
-
-@pytest.mark.parametrize(("estimate", "blocks"), [(0.40, 12), (0.34, 23), (0.25, None)])
-def test_needs_of_what_is_measured_are_at_its_own_noise(milestone, estimate, blocks):
-    """Well above the target twelve weeks suffice, nearer to it more, and below it no number does."""
-    saved = requirements(
-        milestone, {("busy_time_saved", "standard"): replace(SAVED, estimate=estimate)}, HALFWAY, START, 7
-    )[0]
-    assert (saved.blocks, saved.assumed) == (blocks, "")
-    assert saved.earliest == (HALFWAY + timedelta(weeks=blocks - 6) if blocks else None)
-
-
-def test_needs_of_a_share_are_exchanges_and_weeks(asking):
-    """Of 20 exchanges a week, with a design effect of 2: computed for one look and for the bound that decides."""
-    asked = asking("recovered_unattended", "at_least = 0.95")
-    (found,) = requirements(asked, {("recovered_unattended", "standard"): SHARE}, HALFWAY, START, 7)
-    assert "if none fails, 73 exchanges for the ordinary interval and about 156 for the bound" in found.text
-    assert "120 counted in 6 weeks, so that is 8 weeks at this rate" in found.text
-    assert (found.blocks, found.assumed) == (12, "")
-    beyond = found.true_gain - 0.95 - bound_factor(12, 0.05, "anytime") * math.sqrt(0.95 * 0.05 / 240)
-    assert beyond == pytest.approx(0.8416 * math.sqrt(found.true_gain * (1 - found.true_gain) / 240), abs=1e-5)
-    (lumpy,) = requirements(
-        asked, {("recovered_unattended", "standard"): replace(SHARE, effect=2.0)}, HALFWAY, START, 7
-    )
-    assert "146 exchanges" in lumpy.text
-    assert (lumpy.blocks, lumpy.true_gain) == (16, None)
-    (unknown,) = requirements(asked, {}, START, None, 7)
-    assert unknown.assumed.startswith("a design effect of 1")
-    assert (unknown.blocks, unknown.earliest) == (None, None)
-
-
-def test_a_count_that_failed_for_good_needs_no_more_weeks(milestone):
-    """After one lost record there is no earliest day, and the text says so."""
-    lost = requirements(milestone, {("lost_records", "standard"): replace(LOST, estimate=1.0)}, HALFWAY, START, 7)[1]
-    assert (lost.blocks, lost.true_gain, lost.earliest) == (None, None, None)
-    assert lost.text == "Records lost, none: it is at 1 of 1,200 records due, and no later count can change it"
-    held = requirements(milestone, {("lost_records", "standard"): LOST}, HALFWAY, START, 7)[1]
-    assert (held.blocks, held.earliest) == (12, DUE)
-
-
-def test_needs_of_outages_name_three(asking):
-    """Three of them, and no day."""
-    (found,) = requirements(asking("wasted_calls", "at_most = 5"), {}, START, None, 7)
-    assert (found.blocks, found.earliest) == (12, None)
-    assert "a range takes 3 outages, 0 so far, and outages cannot be forecast" in found.text
-
-
-def test_needs_in_fixed_mode_end_on_the_due_date(asking):
-    """In fixed mode the earliest day is the due date, and past it there is none."""
-    asked = asking("busy_time_saved", "at_least = 0.30", rules='evidence = { mode = "fixed" }')
-    assert requirements(asked, {}, START, None, 1)[0].earliest == DUE
-    assert requirements(asked, {}, START + timedelta(days=80), None, 1)[0].earliest is None
-
-
-def test_needs_in_production_are_days(asking):
-    """Twelve days, from the day on which the subject first runs."""
-    asked = asking("busy_time_saved", "at_least = 0.30")
-    (found,) = requirements(asked, {}, START, START + timedelta(days=10), 1)
-    assert (found.blocks, found.earliest) == (12, START + timedelta(days=21))
-    assert "12 days at least" in found.text

@@ -1,0 +1,112 @@
+"""A missing number has its true reason, in production."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from metrics.measures.missing import NOT_SEEN_LIVE
+from metrics.measures.registry import MEASURES
+from metrics.measures.window import load_window
+from metrics.question import Question
+from metrics.store.database import open_store
+
+FIRST = date(2014, 3, 3)
+
+ASKED = Question(
+    subject="service@1", start=FIRST, end=date(2014, 12, 31), faults="real", mode="live", series="", min_blocks=4
+)
+
+SAVED = MEASURES["busy_time_saved"].compute
+
+
+@pytest.fixture
+def live_db(tmp_path):
+    """An empty store on the live clock."""
+    db = open_store(tmp_path / "metrics.db", "live")
+    yield db
+    db.close()
+
+
+def day(number, side="service", busy_s=4.0, **changes):
+    """Return the rollup of one side's day (0 is the first of the window): one feed, 100 records."""
+    when = (FIRST + timedelta(days=number)).isoformat()
+    return {
+        "block": when, "block_end": when, "system": side, "level": int(side == "service"), "mode": "live",
+        "faults": "real", "series": "", "partner": "AA", "feed": "flights", "band": 3, "rounds": 1, "attempts": 2,
+        "exchanges": 2, "busy_ns": round(busy_s * 1e9), "blocked_ns": 0, "operator_ns": 0, "operator_touches": 0,
+        "calls": 3, "first_failed": 0, "still_failed": 0, "due": 100, "held": 100, "passing": 0, "recovered": 0,
+        "peak_rss_bytes": 90_000_000, "delay_p50_us": 2_000_000, "delay_p95_us": 9_000_000, "imported": 0,
+        "inputs_sha256": f"files of {when}",
+    } | changes  # fmt: skip
+
+
+def keep(db, *rows):
+    """Insert rollups."""
+    db.table("run_block").insert_all(rows)
+
+
+def both(days, **changes):
+    """Return both sides on the same days, the service at four tenths of the cost."""
+    return [
+        row
+        for n in days
+        for row in (day(n, "monolith", 10 + n % 3, **changes), day(n, busy_s=4 + n % 2 / 5, **changes))
+    ]
+
+
+def test_a_short_history_gives_no_range(live_db):
+    """Three days of history give a number without a range, and say what is missing."""
+    keep(live_db, *(day(n, "monolith", 10) for n in range(-3, 0)), *(day(n) for n in range(6)))
+    reading = SAVED(load_window(live_db, ASKED))
+    assert (reading.estimate, reading.low, reading.blocks) == (pytest.approx(0.6), None, 3)
+    assert reading.missing == "3 of 4 days; enough around 9 Mar 2014 at this rate"
+
+
+@pytest.mark.parametrize(
+    ("rows", "missing"),
+    [
+        (
+            [day(-1, "monolith")],
+            (
+                "service@1 has not run in production since 3 Mar 2014; `milepost run --level 1`, then "
+                "`milepost metrics collect`"
+            ),
+        ),
+        (
+            [day(0)],
+            (
+                "nothing is known of the monolith to compare it with; `milepost metrics record` measures it, "
+                "`milepost metrics import` reads a log of it"
+            ),
+        ),
+        (
+            [day(0, held=None), day(0, "monolith")],
+            "how many records service@1 delivered is not known, so nothing is compared",
+        ),
+        (
+            [day(0), day(0, "monolith", held=None)],
+            "how many records monolith delivered is not known, so nothing is compared",
+        ),
+        (
+            [day(0), day(0, "monolith", partner="DL")],
+            "service@1 and monolith have no feed and size of file in common",
+        ),
+    ],
+)
+def test_a_missing_number_has_a_reason(live_db, rows, missing):
+    """Nothing run, nothing to compare with, records unknown, nothing in common."""
+    keep(live_db, *rows)
+    reading = SAVED(load_window(live_db, ASKED))
+    assert (reading.estimate, reading.low, reading.missing) == (None, None, missing)
+
+
+@pytest.mark.parametrize(
+    "name", ["lost_records", "partner_duplicates", "answers_equal", "good_rows_delivered", "false_rejects"]
+)
+def test_counts_at_the_partner_are_unknown_in_production(live_db, name):
+    """Losses and duplicates need the partner's store, so that they are None and not 0."""
+    keep(live_db, *both(range(6)))
+    reading = MEASURES[name].compute(load_window(live_db, ASKED))
+    assert (reading.estimate, reading.missing) == (None, NOT_SEEN_LIVE)
