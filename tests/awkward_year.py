@@ -1,6 +1,6 @@
-"""A made-up year with everything in it that a page can stumble over: hostile names and errors, decisions, spending.
+"""A made-up year with all that is awkward to show: hostile names and errors, decisions, spending.
 
-An example: nobody decided or spent any of it.
+The decisions and spending are made up, too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
-#: A partner and a feed that are no names, and an error that is no text.
+#: A partner and a feed that are not valid names, and an error that is not plain text.
 PARTNER = "</script><script>document.title='owned'</script>\"'/../?a=b&c#d%2F"
 FEED = "<img src=x onerror=\"document.title='owned'\">{{7*7}}\u202etxt.\N{PILE OF POO}"
 ERROR = "<b>broken</b> ' OR 1=1 -- {{config}} ${7*7} \u0000 \x1b[31m " + "very-long-word" * 40
@@ -41,7 +41,7 @@ NOW_US = 1_400_000_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Awkward:
-    """Where the store is, and what it is judged by."""
+    """Paths of the store and of its plan."""
 
     store: Path
     plan: Path = PLAN
@@ -51,7 +51,7 @@ class Awkward:
 
 
 def hostile(events: Iterator[Event]) -> Iterator[Event]:
-    """The runs of one partner told again under names and with errors that mean harm."""
+    """Yield the runs of one partner again, under hostile names and with hostile errors."""
     for event in events:
         yield event
         if not isinstance(event, RunEvent | HoldingEvent) or event.partner != "F9":
@@ -65,7 +65,7 @@ def hostile(events: Iterator[Event]) -> Iterator[Event]:
 
 
 def make(path: Path, events: Iterator[Event]) -> Awkward:
-    """The awkward year at a path."""
+    """Write the awkward year to a path."""
     with closing(open_store(path, "replay")) as db:
         with db.conn:
             insert_events(db, (("run", event) for event in hostile(events)))
@@ -80,7 +80,7 @@ def make(path: Path, events: Iterator[Event]) -> Awkward:
 
 @pytest.fixture(scope="session")
 def awkward_made(tmp_path_factory: pytest.TempPathFactory) -> Awkward:
-    """The awkward year, to read from only."""
+    """The awkward year, read-only."""
     from sys import modules
 
     year = modules["shared_made_up_year"]

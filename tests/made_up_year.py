@@ -1,4 +1,4 @@
-"""A made-up year of measurements, the same every time: what pages are tested and looked at on.
+"""A made-up year of measurements, the same every time, for tests of pages.
 
 No number in it was measured. `python tests/made_up_year.py DIR` makes a workspace of it to look at.
 """
@@ -34,7 +34,7 @@ STAYS_FAILED = {"monolith": 0.3, "service": 0.12}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Year:
-    """What to make up: how many weeks, which weeks nothing was measured in, and how slow the service is.
+    """Settings of a made-up year: number of weeks, weeks without measurements, and how slow the service is.
 
     With `moves` the service's level moves through the quarters, as in the demo, and what the later milestones ask for
     is made up as well: broken rows every other week, recoveries, a partner that is down. The numbers say what the
@@ -57,12 +57,12 @@ class Year:
     calls_down: int = 48
 
     def level_in(self, week: int) -> int:
-        """The service's level in a week from 0."""
+        """Return the service's level in a week (from 0)."""
         return min(week // 13 + 1, 4) if self.moves else self.level
 
 
 def weeks_of_2013(many: int) -> list[tuple[date, date]]:
-    """First and last days of the ISO weeks of 2013, the first and the last clamped into the year."""
+    """Return the first and last days of the ISO weeks of 2013, cut at the ends of the year."""
     first = date(2012, 12, 31)
     days = [(first + timedelta(weeks=n), first + timedelta(weeks=n, days=6)) for n in range(52)]
     days[0] = (date(2013, 1, 1), days[0][1])
@@ -71,7 +71,7 @@ def weeks_of_2013(many: int) -> list[tuple[date, date]]:
 
 
 def events_of(year: Year) -> Iterator[Event]:
-    """Every run, holding and answer of a made-up year."""
+    """Yield every run, holding and answer of a made-up year."""
     dice = random.Random(2013)
     for number, (block, block_end) in enumerate(weeks_of_2013(year.weeks)):
         season = 1 + 0.12 * math.sin(number / 52 * 2 * math.pi)
@@ -139,7 +139,7 @@ def _exchange(
 def _moved(
     year: Year, week: int, partner: str, file: int, system: str, told: Iterator[Event]
 ) -> Iterator[Event]:  # fmt: skip
-    """An exchange as a service that moves through the milestones makes it; the monolith's as it is."""
+    """Yield one exchange: of the service at the level of that week, or of the monolith."""
     first = file == 0 and partner == "AA"
     for event in told:
         if isinstance(event, HoldingEvent):
@@ -156,7 +156,7 @@ def _moved(
             continue
         if isinstance(event, RunEvent) and system == "service":
             if event.key.attempt > 1:
-                continue  # what the dice made fail at first is made good below
+                continue  # a random first failure is followed by a success below
             failed, number = file > 0, week * len(PARTNERS) * 3 + list(PARTNERS).index(partner) * 3 + file
             recovered = number % 100 < year.recovers
             took_ns = round((event.duration_ns or 0) / (0.4 if event.outcome == "failed" else 1))
@@ -181,7 +181,7 @@ def _moved(
 
 
 def fill(path: Path, year: Year) -> Path:
-    """A metrics database at `path` with a made-up year in it."""
+    """Write a metrics database with a made-up year to `path`."""
     db = open_store(path, "replay")
     with db.conn:
         insert_events(db, (("run", event) for event in events_of(year)))
@@ -191,7 +191,7 @@ def fill(path: Path, year: Year) -> Path:
 
 @pytest.fixture(scope="session")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A copy of the store of a made-up year; the same settings are made only once a session."""
+    """A function that returns a copy of the store of a made-up year; each year is made once a session."""
     made: dict[Year, Path] = {}
 
     def make(**settings: object) -> Path:

@@ -1,4 +1,4 @@
-// Draws the figures that the page carries, in the colours of the scheme that is on; print is always light.
+// Draws the figures of the page in the colours of the current scheme; print is always light.
 "use strict";
 
 (() => {
@@ -12,7 +12,7 @@
 
   const palette = () => palettes[dark.matches && !printing ? "dark" : "light"];
 
-  // Every coloured part of a figure names its role; this puts a palette's colours on all of them.
+  // Each coloured part of a figure names its role; this applies the colours of a palette to all parts.
   const dressed = (figure) => {
     const { data, layout } = structuredClone(figure);
     const colors = palette();
@@ -21,7 +21,7 @@
       if (trace.marker) trace.marker.color = colors[trace.meta];
       if (trace.error_x) trace.error_x.color = colors[trace.meta];
       if (trace.textfont) trace.textfont.color = colors.ink;
-      // The diamonds of a narrow page would lie on the titles; the table names them. A point's number lies beside it.
+      // On a narrow page the diamonds would cover the titles, so the table names them. A point's number stands beside it.
       if (trace.text && trace.type === "bar" && narrow.matches) trace.textposition = "none";
     }
     layout.font.color = colors.muted;
@@ -38,7 +38,7 @@
     for (const note of layout.annotations) {
       const [role, label] = note.name.split(" ");
       note.font.color = colors[role];
-      // On a narrow page the key above the chart names the lines, and the lines get the room.
+      // On a narrow page the legend above the chart names the lines, which leaves more room for them.
       if (label) note.visible = !narrow.matches || printing;
       else if (role === "muted" && narrow.matches && !printing) note.text = note.text.split(" ")[0]; // a milestone by its code
     }
@@ -54,7 +54,7 @@
 
   const charts = new Map(); // place -> the figure drawn there, and its text
 
-  // Draws what is not drawn yet, and draws anew what has another figure than before.
+  // Draws new charts, and redraws those whose figure has changed.
   const draw = () => {
     for (const place of charts.keys()) if (!place.isConnected) charts.delete(place);
     for (const place of document.querySelectorAll(".chart[data-figure]")) {

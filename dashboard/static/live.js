@@ -1,5 +1,5 @@
-// Keeps the page up to date while it is looked at: asks for it again with the tag of what is shown, and puts in what
-// has changed. What the reader has done to the page (focus, place, opened tables) stays as it is.
+// Keeps an open page up to date: requests it again with the tag of the shown version, and replaces what has changed. The
+// reader's focus, scroll position and opened tables stay.
 "use strict";
 
 (() => {
@@ -7,7 +7,7 @@
   const main = document.getElementById("main");
   const notice = document.getElementById("unreachable");
   const address = location.pathname + location.search;
-  let shown = main.cloneNode(true); // as the server sent it; scripts after this one have a hand in what is on screen
+  let shown = main.cloneNode(true); // as the server sent it; later scripts change what is on screen
   let tag = "";
   let heardAt = new Date();
   let asking = false;
@@ -17,15 +17,15 @@
   const scripts = (page) => [...page.querySelectorAll("script[src]")].map((one) => one.getAttribute("src")).join(" ");
   const time = (when) => [when.getHours(), when.getMinutes()].map((part) => `${part}`.padStart(2, "0")).join(":");
 
-  // How many nodes two lists have in common from one end.
+  // Returns how many nodes two lists have in common at the beginning.
   const common = (one, other) => {
     let many = 0;
     while (many < Math.min(one.length, other.length) && one[many].isEqualNode(other[many])) many += 1;
     return many;
   };
 
-  // Makes `here`, which was made from `before`, what `after` says, and touches nothing that is the same in both. A
-  // drawing is left to the script that draws it.
+  // Changes `here`, which shows `before`, to show `after`, and leaves equal nodes alone. The script that draws charts
+  // updates them.
   const change = (here, before, after) => {
     if (before.isEqualNode(after) || (here.matches?.(".chart[data-figure]"))) return;
     if (here.nodeType !== Node.ELEMENT_NODE) {
@@ -51,7 +51,7 @@
     for (const one of next) here.insertBefore(document.importNode(one, true), until);
   };
 
-  // What has the focus may be replaced; its successor is found by its way from the top.
+  // The focused element may be replaced; its successor is found by its path from the top.
   const way = (node) => {
     const steps = [];
     for (let one = node; one !== main; one = one.parentElement) steps.unshift([...one.parentElement.children].indexOf(one));
@@ -80,7 +80,7 @@
     if (answer.status === 304) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (scripts(page) !== scripts(document)) {
-      location.reload(); // another page stands here now, with scripts of its own
+      location.reload(); // another page is here now, with its own scripts
       return;
     }
     tag = answer.headers.get("ETag") ?? "";

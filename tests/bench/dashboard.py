@@ -1,15 +1,15 @@
-"""How fast the dashboard answers: `python tests/bench/dashboard.py [--json] [--full]`.
+"""Measure how fast the dashboard answers: `python tests/bench/dashboard.py [--json] [--full]`.
 
 One real server, `milepost serve` on loopback, on a made-up year of 1,000,000 runs; with `--full` on 10,000,000 as well.
 Milliseconds; of pages, to the first byte:
 
-`ttfb_p95_ms`: of the slowest page the first request after a change of the store, asked twice for each change: at once,
-and as soon as the page tells of the change. `ttfb_warm_p95_ms`: of the slowest page, the requests after these.
-`ttfb_warm_ms`: the median of the same requests, page by page. `start_ms`: the slowest page's first request of a
-server's life, once the server shows anything. `flatness`: median of the slowest page's first
+`ttfb_p95_ms`: the slowest page's first requests after a change of the store, two for each change: at once, and as soon
+as the page shows the change. `ttfb_warm_p95_ms`: the slowest page's later requests.
+`ttfb_warm_ms`: the median of the later requests, page by page. `start_ms`: the slowest page's first request after the
+server has started and answers. `flatness`: median of the slowest page's first
 requests at 10,000,000 runs / at 1,000,000.
 `lcp_ms`, `chart_ms` (medians of five), `cls` (the worst): the first view of `/` in Chromium with an empty cache.
-`ingest_p95_ms`: `/` on a live workspace of as many runs, while 2,000 events a second come into its spool and are
+`ingest_p95_ms`: `/` on a live workspace of the same size, while 2,000 events a second come into its spool and are
 collected by the same server.
 
 It takes three minutes (`--full`: ten, and 8 GB below the folder for temporary files, which are deleted), stops by
@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 from made_year import BUILT, change, live_now, multiply, production, year
 from seen_in_chromium import seen
 
-sys.path.remove(str(Path(__file__).resolve().parent))  # where this file has the name of the package that it measures
+sys.path.remove(str(Path(__file__).resolve().parent))  # this file has the name of the package that it measures
 
 from dashboard.app import create_app
 from dashboard.config import Config
@@ -61,22 +61,22 @@ BARS: dict[str, tuple[str, Callable[[float], bool]]] = {
     "ingest_p95_ms": ("<= 80", lambda found: found <= 80),
 }
 
-#: Changes of the store that pages are asked after, and how often each is asked again.
+#: Number of changes of the store, and of later requests to each page after each change.
 CHANGES, AGAIN = 10, 3
 
-#: Seconds that a page may take to tell of a change, or a server to show anything, before the bench gives up.
+#: Time-out in seconds for a page to show a change, and for a server to answer.
 PATIENCE_S = 60.0
 
-#: Events a second that come in while `/` is asked, for how long, and the pause between two requests.
+#: Events a second that are recorded while `/` is requested, for how many seconds, and the pause between two requests.
 EVENTS_PER_S, INGEST_S, PAUSE_S = 2_000, 30.0, 0.1
 
-#: Addresses without a page to read: files, and what only programs ask; data has an ending.
+#: Addresses that are no page: static files, and endpoints for programs; data has a suffix.
 ASIDE = ("static", "static_files.")
 
-#: What stands for the parts of an address, by the first of them.
+#: Values of the variable parts of an address, by the first segment.
 EXAMPLES = {"runs": "{run}", "milestones": "M2", "partners": "DL", "decisions": "1"}
 
-#: More of a page than its plain address, where the page is there.
+#: Further addresses of pages, with query keys; used where the page exists.
 FILTERS = ("/?faults=none", "/runs?state=failed&partner=DL", "/runs?side=service&feed=flights", "/runs?attempt=first")
 
 
@@ -87,7 +87,7 @@ class Server:
     port: int
 
     def ask(self, path: str) -> tuple[float, int, str]:
-        """Milliseconds to the first byte, the status, and the tag of a page."""
+        """Return the milliseconds to the first byte, the status and the ETag of a page."""
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)) as line:
             line.connect()
             began = time.perf_counter()
@@ -98,14 +98,14 @@ class Server:
             return took_ms, answer.status, answer.headers.get("ETag", "")
 
     def page(self, path: str) -> float:
-        """Milliseconds to the first byte of a page, which must be there."""
+        """Return the milliseconds to the first byte of a page, whose status must be 200."""
         took_ms, status, _ = self.ask(path)
         if status != 200:
             raise SystemExit(f"{path}: {status}")
         return took_ms
 
     def wait(self, path: str, tag: str) -> float:
-        """Ask until a page is there and differs from what it was; milliseconds of the request that saw it first."""
+        """Request a page until it has changed, and return the milliseconds of the request that showed it first."""
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             took_ms, status, found = self.ask(path)
@@ -117,7 +117,7 @@ class Server:
 
 @contextmanager
 def serving(root: Path) -> Iterator[Server]:
-    """`milepost serve` on a workspace and a free port, until the block ends."""
+    """Run `milepost serve` on a workspace and a free port until the block ends."""
     command = [sys.executable, "-m", "milepost", "-w", str(root), "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -129,19 +129,19 @@ def serving(root: Path) -> Iterator[Server]:
 
 
 def workspace(root: Path, clock: str, small: Path, runs: int) -> Path:
-    """A workspace on a clock with a store of so many runs, judged; its store."""
+    """Make a workspace with a store of this many runs, judge it, and return its store."""
     create_workspace(root, "bench", clock, AIRLINES, replay_template())
     path = root / "var" / f"metrics-{clock}.db"
     with closing(open_store(small, clock)) as few, closing(open_store(path, clock)) as db:
         have = few.execute("SELECT COUNT(*) FROM run").fetchone()[0]
         multiply(small, db, max(1, round(runs / have)))
     judged = [sys.executable, "-m", "milepost", "-w", str(root), "roadmap", "status"]
-    subprocess.run(judged, stdout=subprocess.DEVNULL, check=False)  # its exit code says how the milestones stand
+    subprocess.run(judged, stdout=subprocess.DEVNULL, check=False)  # its exit code depends on the milestones
     return path
 
 
 def collected(folder: Path, clock: str) -> Path:
-    """The small store of the made-up year, from spool files."""
+    """Collect the made-up year from spool files into a small store."""
     path, spool = folder / f"small-{clock}.db", folder / f"spool-{clock}"
     spool.mkdir()
     parts = list(year())
@@ -154,7 +154,7 @@ def collected(folder: Path, clock: str) -> Path:
 
 
 def addresses(store: Path) -> list[str]:
-    """Every page there is, with one milestone, one run, one partner, and a few filters."""
+    """Return the addresses of all pages, with one milestone, one run, one partner and a few filters."""
     config = Config(store=store, milestones=store, built=BUILT, workspace_name="bench")
     with closing(open_store(store, "replay")) as db:
         run = str(db.execute("SELECT MAX(id) FROM run").fetchone()[0])
@@ -174,14 +174,14 @@ def addresses(store: Path) -> list[str]:
 
 
 def p95(values: list[float]) -> float:
-    """The 95th percentile, by nearest rank."""
+    """Return the 95th percentile by nearest rank."""
     return sorted(values)[(len(values) * 95 + 99) // 100 - 1]
 
 
 def pages(
     root: Path, store: Path, say: Callable[[str], None]
 ) -> tuple[dict[str, float], dict[str, list[float]], dict[str, list[float]]]:
-    """First requests after the start, and first and later ones after each change, page by page."""
+    """Return the times of first requests after the start, and of first and later ones after each change, by page."""
     firsts: dict[str, list[float]] = {path: [] for path in addresses(store)}
     again: dict[str, list[float]] = {path: [] for path in firsts}
     with serving(root) as server:
@@ -207,7 +207,7 @@ def pages(
 
 
 def ingest_ms(root: Path, say: Callable[[str], None]) -> list[float]:
-    """Milliseconds of `/` while a process of its own records events into the spool of a live workspace."""
+    """Return the milliseconds of `/` while another process records events into the spool of a live workspace."""
     spool = root / "var" / "spool" / "live"
     took = []
     with serving(root) as server:
@@ -228,7 +228,7 @@ def ingest_ms(root: Path, say: Callable[[str], None]) -> list[float]:
 
 
 def tell(spool: Path) -> None:
-    """Record a start and an end of a thousand live runs a second; what `--tell` does in a process of its own."""
+    """Record the start and end of a thousand live runs a second; `--tell` runs this in another process."""
     many = 0
     began = time.monotonic()
     with closing(SpoolRecorder(spool)) as recorder:
@@ -245,7 +245,7 @@ def tell(spool: Path) -> None:
 
 
 def measure(folder: Path, *, full: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """All keys."""
+    """Measure all keys."""
     small = collected(folder, "replay")
     store = workspace(folder / "million", "replay", small, 1_000_000)
     say("1,000,000 runs, replayed")
@@ -276,7 +276,7 @@ def measure(folder: Path, *, full: bool, say: Callable[[str], None]) -> dict[str
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--full", action="store_true", help="10,000,000 runs as well")

@@ -1,4 +1,4 @@
-"""The year's work as a dlt pipeline: rows through the same checks and maps, to JSON Lines on disk. Driven by lines."""
+"""Check and map the year's rows as a dlt pipeline, to JSON Lines on disk; one request a line on stdin."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from poc.monolith import flights
 
 
 def records(file: str):
-    """The partner's records of a file, checked row by row."""
+    """Yield the partner's records of a file, checked row by row."""
     with Path(file).open(newline="") as source:
         lines = csv.reader(source)
         next(lines)

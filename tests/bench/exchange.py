@@ -1,6 +1,7 @@
-"""What the service costs, side by side with others on the same files: `python tests/bench/exchange.py [--json]`.
+"""Measure what the service costs beside other programs on the same files: `python tests/bench/exchange.py [--json]`.
 
-Ratios are made within one run, in turns, and are medians. Every program is warm before it is timed and driven by lines.
+Ratios are medians over alternating turns of one run. Each program runs as a process that takes one request a line, and
+is warmed up before it is timed.
 The service is the highest level, with its ledger committed to disk (synchronous FULL).
 
 `vs_polars_script`: the year in one file, to a delivered JSON Lines file, service's time / a hand-written script's.
@@ -41,19 +42,19 @@ SIZES = (10, 30, 100, 200, 400)
 
 
 def variant(source: bytes, number: int) -> bytes:
-    """The same flights in other years, so that no file is one already received and no flight stands twice."""
+    """Return the same flights in other years, so that no file was received before and no flight occurs twice."""
     # in UTC, the last evening of the year is in the next one
     moved = source.replace(b",2013-", f",{1000 + 2 * number}-".encode())
     return moved.replace(b",2014-", f",{1001 + 2 * number}-".encode())
 
 
 def first_rows(source: bytes, rows: int) -> bytes:
-    """The header and that many rows."""
+    """Return the header and this many rows."""
     return b"\n".join(source.split(b"\n", rows + 1)[: rows + 1]) + b"\n"
 
 
 class Bench:
-    """Programs and files below one folder; all programs end with it."""
+    """Programs and files below one folder; leaving the block ends all programs."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
@@ -72,13 +73,13 @@ class Bench:
         self._partner = str(self.start(double).ready["ready"])
 
     def start(self, arguments: list[str]) -> SubjectProcess:
-        """A program that ends with the bench."""
+        """Start a program that ends with the bench."""
         program = SubjectProcess(arguments)
         self._stack.callback(program.end)
         return program
 
     def subject(self, name: str, *, over_http: bool, state: Path | None = None) -> SubjectProcess:
-        """A side with a state of its own, delivering to the double or into a folder."""
+        """Start a side with its own state, which delivers to the practice partner or into a folder."""
         self._number += 1
         where = state or self.folder / f"state-{self._number}"
         places = ["--endpoint", f"{self._partner}/s{self._number}"] if over_http else []
@@ -86,7 +87,7 @@ class Bench:
         return self.start([*subject_command(name), "--workspace", str(workspace), "--state", str(where), *places])
 
     def run(self, program: SubjectProcess, path: Path) -> float:
-        """Seconds that one exchange takes."""
+        """Return the seconds that one exchange takes."""
         request = {"file": str(path), "partner": "UA", "feed": "flights", "now": "2013-01-01T06:00:00+00:00"}
         took_s, result = self.ask(program, request)
         if result.get("outcome") != "done":
@@ -95,14 +96,14 @@ class Bench:
 
     @staticmethod
     def ask(program: SubjectProcess, request: dict[str, Any]) -> tuple[float, dict[str, Any]]:
-        """Seconds that one answer takes, and the answer."""
+        """Return the seconds that one answer takes, and the answer."""
         began = time.monotonic()
         program.send(request)
         result = program.receive()
         return time.monotonic() - began, result
 
     def script(self, program: SubjectProcess, path: Path) -> float:
-        """Seconds that one of the scripts takes."""
+        """Return the seconds that one of the scripts takes."""
         out = self.folder / "script-out"
         request = {"file": str(path), "out": str(out)}
         took_s, _ = self.ask(program, request)
@@ -111,7 +112,7 @@ class Bench:
 
 
 def against_script(bench: Bench, source: bytes, script: str, turns: int, warm_ups: int) -> list[tuple[float, float]]:
-    """Service's and script's seconds on the year, turn by turn."""
+    """Return the seconds of service and script on the year, turn by turn."""
     service = bench.subject(SERVICE, over_http=False)
     other = bench.start([sys.executable, str(Path(__file__).with_name(script))])
     found = []
@@ -133,7 +134,7 @@ def against_script(bench: Bench, source: bytes, script: str, turns: int, warm_up
 
 
 def against_monolith(bench: Bench, source: bytes, turns: int, warm_ups: int) -> list[tuple[float, float]]:
-    """Service's and monolith's seconds on one file, over HTTP, turn by turn."""
+    """Return the seconds of service and monolith on one file over HTTP, turn by turn."""
     sides = [bench.subject(SERVICE, over_http=True), bench.subject(MONOLITH, over_http=True)]
     found = []
     for turn in range(turns + warm_ups):
@@ -149,7 +150,7 @@ def against_monolith(bench: Bench, source: bytes, turns: int, warm_ups: int) -> 
 
 
 def at_size(bench: Bench, path: Path) -> tuple[float, int]:
-    """Seconds and peak memory of a fresh process on one file."""
+    """Return the seconds and the peak memory of a new process on one file."""
     service = bench.subject(SERVICE, over_http=False)
     took_s = bench.run(service, path)
     peak = read_usage(service.pid, reset_peak=False).peak_rss_bytes or 0
@@ -159,7 +160,7 @@ def at_size(bench: Bench, path: Path) -> tuple[float, int]:
 
 
 def full_ledger(folder: Path, entries: int) -> None:
-    """A ledger in which so many files were exchanged."""
+    """Make a ledger with this many exchanged files."""
     with closing(open_ledger(folder / "ledger.db")):
         pass
     with closing(sqlite3.connect(folder / "ledger.db")) as db, db:
@@ -174,7 +175,7 @@ def full_ledger(folder: Path, entries: int) -> None:
 
 
 def with_ledgers(bench: Bench, source: bytes, entries: int, turns: int, warm_ups: int) -> list[float]:
-    """Time of an exchange of 100 rows with a full ledger / with an empty one, turn by turn."""
+    """Return the time of 100 rows with a full ledger, divided by that with an empty one, turn by turn."""
     full_ledger(bench.folder / "full", entries)
     sides = [
         bench.subject(SERVICE, over_http=True, state=bench.folder / "full"),
@@ -192,7 +193,7 @@ def with_ledgers(bench: Bench, source: bytes, entries: int, turns: int, warm_ups
 
 
 def break_even(ratios: dict[int, float]) -> float | None:
-    """Rows at which service's / monolith's time crosses 1, on a straight line between sizes; None where it does not."""
+    """Return the rows at which the time ratio crosses 1, interpolated between sizes; None where it does not."""
     sizes = sorted(ratios)
     if ratios[sizes[0]] <= 1:
         return float(sizes[0])
@@ -203,7 +204,7 @@ def break_even(ratios: dict[int, float]) -> float | None:
 
 
 def measure(bench: Bench, source: bytes, turns: int, small_turns: int) -> dict[str, float | None]:
-    """All keys."""
+    """Measure all keys."""
     numbers: dict[str, float | None] = {}
     year = against_script(bench, source, "polars_script.py", turns + 2, 1)
     numbers["vs_polars_script"] = statistics.median(ours / theirs for ours, theirs in year)
@@ -237,7 +238,7 @@ def measure(bench: Bench, source: bytes, turns: int, small_turns: int) -> dict[s
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--turns", type=int, default=3, help="turns on large files")

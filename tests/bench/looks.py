@@ -1,4 +1,4 @@
-"""How long judging a year of production takes: a made-up live store, judged, judged again, and shown.
+"""Measure how long it takes to judge a year of production: the first time, the next day, and for a page.
 
 `python tests/bench/looks.py` makes 48 feeds x 2 bands x 365 days for the monolith and the four levels of the service
 (175,200 rollup rows), and prints seconds: the first evaluation, the next day's, and what a page takes.
@@ -19,7 +19,7 @@ from roadmap.plan.loader import load_plan
 
 FEEDS, BANDS, DAYS = 48, (8, 11), 365
 FIRST = date(2013, 1, 1)
-#: Four quarters; nothing is reached, so that every day from the twelfth on is looked at, to the end of the year.
+#: Four quarters whose targets are never reached, so that every day from the twelfth on is evaluated.
 MILESTONE = """
 [[milestone]]
 code = "M{level}"
@@ -44,7 +44,7 @@ SIDES = [("monolith", 0), ("service", 1), ("service", 2), ("service", 3), ("serv
 
 
 def rows(days: range, dice: random.Random):
-    """Rollup rows of these days, of both sides."""
+    """Return the rollup rows of both sides for these days."""
     for number in days:
         day = (FIRST + timedelta(days=number)).isoformat()
         for system, level in SIDES:
@@ -58,7 +58,7 @@ def rows(days: range, dice: random.Random):
 
 
 def fill(db, days: range, seed: int) -> None:
-    """Put made-up days into a store, as if they had been rolled up."""
+    """Insert made-up rollup rows into a store."""
     sql = (
         "INSERT OR REPLACE INTO run_block (block, block_end, system, level, partner, feed, band, busy_ns, held, due, "
         "first_failed, still_failed, mode, faults, series, rounds, attempts, exchanges, blocked_ns, cpu_ns, "
@@ -75,14 +75,14 @@ def fill(db, days: range, seed: int) -> None:
 
 
 def timed(what: str, work) -> None:
-    """Do it, and print how long it took."""
+    """Run a function, and print the seconds that it took."""
     before = time.perf_counter()
     work()
     print(f"{what:<28} {time.perf_counter() - before:6.2f} s")
 
 
 def main() -> None:
-    """Make the store and judge it."""
+    """Make the store and judge it several times."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "milestones.toml"
         told = [

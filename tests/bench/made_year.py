@@ -1,4 +1,4 @@
-"""A made-up year of 16 partners, three feeds each, for the benches: its events, and stores of any size made of them.
+"""A made-up year of 16 partners with three feeds each, for the benches: its events, and stores of any size.
 
 No number in it was measured.
 """
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-#: Files a week of each feed, and how large they are beside the partner's flights.
+#: Files a week of each feed, and their size relative to the partner's flights.
 FEEDS = {"flights": (14, 1.0), "schedules": (10, 0.2), "crews": (6, 0.05)}
-#: Records of one file of flights, partner by partner.
+#: Records of one file of flights, by partner.
 PARTNERS = {name: 3 * 2**place for place, name in enumerate(["AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA"])} | {
     name: 5 * 2**place for place, name in enumerate(["MQ", "NK", "OO", "UA", "US", "VX", "WN", "YV"])
 }
@@ -33,13 +33,13 @@ BUILT = 4
 
 
 def weeks() -> list[tuple[date, date]]:
-    """First and last days of the weeks of 2013, the last one a day longer."""
+    """Return the first and last days of the weeks of 2013; the last week has eight days."""
     firsts = [date(2013, 1, 1) + timedelta(weeks=n) for n in range(52)]
     return [(first, first + timedelta(days=6)) for first in firsts[:-1]] + [(firsts[-1], TODAY)]
 
 
 def year() -> Iterator[list[Event]]:
-    """About 100,000 runs and what belongs to them, a week of one reading at a time, in the order of a replay."""
+    """Yield the events of about 100,000 runs, by week and kind of faults, in the order of a replay."""
     dice = random.Random(2013)
     for faults in SERIES:
         for number, (first, last) in enumerate(weeks()):
@@ -47,7 +47,7 @@ def year() -> Iterator[list[Event]]:
 
 
 def week(dice: random.Random, faults: str, first: date, last: date, level: int, times: int) -> Iterator[Event]:
-    """One week of one reading; `times` as many files as usual."""
+    """Yield the events of one week under one kind of faults, with `times` the usual number of files."""
     after: list[Event] = []
     for partner, size in PARTNERS.items():
         for feed, (files, share) in FEEDS.items():
@@ -76,7 +76,7 @@ def week(dice: random.Random, faults: str, first: date, last: date, level: int, 
 def exchange(
     dice: random.Random, who: dict[str, Any], where: dict[str, Any], name: str, file: int, records: int
 ) -> Iterator[RunEvent]:
-    """The attempts at one file: one, or two where the first failed."""
+    """Yield the attempts at one file: one, or two where the first failed."""
     cost_s = 0.0093 * records * dice.gauss(1, 0.05) * (0.3 if who["level"] else 1.0) + 0.01
     due = datetime.fromisoformat(where["block"]).replace(tzinfo=UTC) + timedelta(hours=5, minutes=60 * file % 8000)
     due_us = int(due.timestamp()) * 1_000_000
@@ -96,12 +96,12 @@ def exchange(
 
 
 def hash_of(name: str) -> int:
-    """Something that looks like a hash, the same every time."""
+    """Return a text like a hash, the same every time."""
     return random.Random(name).getrandbits(256)
 
 
 def production(events: list[Event]) -> Iterator[bytes]:
-    """The lines that a live service tells of those runs: each a start of unknown size, and an end."""
+    """Yield the lines that a live service records for those runs: a start of unknown size, and an end."""
     for event in events:
         if isinstance(event, RunEvent):
             day = datetime.fromtimestamp(event.started_at_us / 1e6, UTC).date().isoformat()
@@ -112,11 +112,11 @@ def production(events: list[Event]) -> Iterator[bytes]:
 
 
 def multiply(small: Path, db: Database, times: int) -> None:
-    """Fill an empty store with the runs of another, so many times; those of a replay in five rounds.
+    """Fill an empty store with copies of the runs of another; those of a replay in five rounds.
 
     Rows are inserted block by block, as they would come; indexes are made after them, and rollups by the shipped code.
     """
-    for setting in ("journal_mode = OFF", "synchronous = OFF"):  # what is lost here is only this file
+    for setting in ("journal_mode = OFF", "synchronous = OFF"):  # a crash would lose only this file
         db.execute(f"PRAGMA {setting}")
     db.execute("ATTACH ? AS small", (str(small),))
     mine = "FROM sqlite_master WHERE type = 'index' AND tbl_name IN ('run', 'holding') AND sql IS NOT NULL"
@@ -157,7 +157,7 @@ def multiply(small: Path, db: Database, times: int) -> None:
 
 
 def change(number: int) -> list[Event]:
-    """One more run in the last week under the standard faults, and what the partner held of it."""
+    """Return one more run in the last week under the standard faults, and its holding."""
     first, last = weeks()[-1]
     where = {"partner": "DL", "feed": "crews", "block": first.isoformat(), "block_end": last.isoformat()}
     who = {"system": "service", "level": BUILT, "mode": "replay", "faults": "none", "series": SERIES["none"]}
@@ -168,7 +168,7 @@ def change(number: int) -> list[Event]:
 
 
 def live_now() -> Iterator[RunEvent]:
-    """Live runs of now, one after another and without end, of all partners and feeds in turn."""
+    """Yield live runs that start now, without end, over all partners and feeds in turn."""
     dice = random.Random(7)
     number = 0
     while True:

@@ -1,6 +1,7 @@
-"""The year's work as somebody would write it by hand in polars: scan, check, map, sink. No ledger, no account.
+"""Check and map the year's rows by a hand-written polars script: scan, check, map, sink; no ledger, no account.
 
-Driven by lines, so that it is as warm as what it is compared with: `{"file": ..., "out": ...}` in, `{"rows": n}` out.
+It takes one request a line, so that it is as warm as the programs that it is compared with:
+`{"file": ..., "out": ...}` in, `{"rows": n}` out.
 """
 
 import json
@@ -23,7 +24,7 @@ KEY = ["carrier", "flight", "time_hour"]
 
 
 def work(file: str, out: str) -> int:
-    """Check a file whole, then write its records; gives how many."""
+    """Check a whole file, then write its records, and return their number."""
     types = dict.fromkeys(TEXT, pl.String) | dict.fromkeys(NUMBERS, pl.Int64)
     rows = pl.scan_csv(file, null_values=["", "NA"], schema_overrides=types).with_columns(
         pl.col("time_hour").str.to_datetime("%Y-%m-%dT%H:%M:%SZ", strict=True)

@@ -1,7 +1,7 @@
-"""What a browser with an empty cache sees of a page: when the largest text is there, when charts are, what jumps.
+"""Measure a page in Chromium with an empty cache: largest contentful paint, time to charts, layout shift.
 
-Nobody debugs the page. A browser that is driven the usual way keeps a stack for every error that a script catches, and
-reads the functions on it once more, which makes the charts later than any reader has them.
+The debugger stays off. Browser drivers switch it on; the browser then keeps a stack for every error that a script
+catches, which delays the charts more than any reader sees.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ARGS = (
     "--no-first-run",
 )  # fmt: skip
 
-#: Seconds that a page is watched, from navigation on, and that an answer of the browser may take.
+#: Seconds for which a page is observed after navigation, and the time-out of the browser's answers.
 WATCHED_S, PATIENCE_S = 4.0, 10.0
 
 WATCH = """
@@ -46,14 +46,14 @@ requestAnimationFrame(look);
 
 
 def seen(url: str, turns: int) -> dict[str, float]:
-    """Medians of `lcp_ms` and `chart_ms`, and the worst `cls`, of so many first views.
+    """Return the medians of `lcp_ms` and `chart_ms`, and the largest `cls`, over this many first views.
 
     Raises:
         SystemExit: the page cannot be fetched, or has no charts in time.
     """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGS))
-        found = [_look(browser, url) for _ in range(turns + 1)][1:]  # the first is the browser's own beginning
+        found = [_look(browser, url) for _ in range(turns + 1)][1:]  # the first view includes the start of the browser
         browser.close()
     late = [one for one in found if one["chart"] is None]
     if late:
@@ -66,7 +66,7 @@ def seen(url: str, turns: int) -> dict[str, float]:
 
 
 def _look(browser: Browser, url: str) -> dict[str, Any]:
-    """What was seen of a page, in milliseconds."""
+    """Times of one view of a page, in milliseconds."""
     with _page(browser) as ask:
         ask("Page.enable")
         ask("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
@@ -80,7 +80,7 @@ def _look(browser: Browser, url: str) -> dict[str, Any]:
 
 @contextmanager
 def _page(browser: Browser) -> Iterator[Callable[..., dict[str, Any]]]:
-    """How to ask something of a new page with an empty cache, in terms of the DevTools protocol."""
+    """Open a new page with an empty cache, and yield a function that sends it DevTools commands."""
     session, answers, numbers = browser.new_browser_cdp_session(), {}, itertools.count(1)
 
     def hear(event: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ def _page(browser: Browser) -> Iterator[Callable[..., dict[str, Any]]]:
             if time.monotonic() > until:
                 raise SystemExit(f"{method}: no answer of the browser in {PATIENCE_S:.0f} s")
             time.sleep(0.01)
-            session.send("Browser.getVersion")  # any question lets what was told come in
+            session.send("Browser.getVersion")  # any command lets pending events arrive
         answer = answers.pop(number)
         if "error" in answer:
             raise SystemExit(f"{method}: {answer['error']['message']}")

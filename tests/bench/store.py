@@ -1,10 +1,10 @@
-"""What evidence costs, from the recorder to the verdict: `python tests/bench/store.py [--json] [--runs N]`.
+"""Measure what evidence costs, from the recorder to the verdict: `python tests/bench/store.py [--json] [--runs N]`.
 
-`record_us`: one event told to a recorder, median. `events_per_s`: a made-up year of two readings and 16 partners, from
-spool files to a store and its rollups, 10,000 events a transaction, median of three; `at_store_runs` is how many runs
-it then held, `events_per_cpu_s` the same by processor time, whatever else the machine was doing.
-`production_events_per_s`: a year of one
-reading as a live service tells it, a start and an end of each run, by days.
+`record_us`: recording one event, median. `events_per_s`: a made-up year of two kinds of faults and 16 partners, from
+spool files to a store and its rollups, 10,000 events a transaction, median of three; `at_store_runs` is the number
+of runs that it then held, `events_per_cpu_s` the same by processor time, which does not depend on other programs.
+`production_events_per_s`: a year of one kind of faults as a live service records it, by days: each run has a start
+and an end.
 `evaluate_s`: the repository's own milestones judged on a store of N runs; `evaluate_ratio`: the same / on a store of
 the same year at a hundredth of the runs. `events_per_s_at_full`: one more week, as busy as the others, into the large
 store.
@@ -50,7 +50,7 @@ BARS: dict[str, tuple[str, Callable[[float], bool]]] = {
 
 
 def record_us(folder: Path, events: list[Event]) -> float:
-    """Microseconds to record one event, median."""
+    """Return the median microseconds to record one event."""
     took = []
     with closing(SpoolRecorder(folder)) as recorder:
         for event in events:
@@ -61,7 +61,7 @@ def record_us(folder: Path, events: list[Event]) -> float:
 
 
 def collected_per_s(db: Database, spool: Path, parts: Iterator[list[bytes]]) -> tuple[float, float]:
-    """Events a second from spool to store, by the clock and by processor time; the spool is written before."""
+    """Return events a second from spool to store, by wall and by processor time; writing the spool is not timed."""
     spool.mkdir()
     many = 0
     for number, lines in enumerate(parts):
@@ -76,7 +76,7 @@ def collected_per_s(db: Database, spool: Path, parts: Iterator[list[bytes]]) -> 
 
 
 def judged_s(stores: list[Database], turns: int) -> list[float]:
-    """Seconds that judging all milestones takes in each store, median; in turns, so that both meet the same noise.
+    """Return the median seconds to judge all milestones in each store, in turns, so that both see the same noise.
 
     Each turn judges a revision of its own: what an earlier judgement has looked at would not be looked at again.
     """
@@ -96,7 +96,7 @@ def judged_s(stores: list[Database], turns: int) -> list[float]:
 
 
 def check(db: Database, runs: int) -> None:
-    """Stop where the store does not hold and count what it should."""
+    """Stop if the store does not hold the expected runs and counts."""
     found = db.execute("SELECT COUNT(*) FROM run").fetchone()[0]
     counted = db.execute("SELECT SUM(attempts) FROM run_block").fetchone()[0]
     if (found, counted) != (runs, runs):
@@ -104,12 +104,12 @@ def check(db: Database, runs: int) -> None:
 
 
 def measure(folder: Path, runs: int, say: Callable[[str], None]) -> dict[str, float]:
-    """All keys."""
+    """Measure all keys."""
     numbers: dict[str, float] = {}
     parts = list(year())
     numbers["record_us"] = record_us(folder / "told", [event for events in parts[:5] for event in events])
     rates = []
-    for turn in range(3):  # the machine may be busy with something else; the last store is the small one
+    for turn in range(3):  # other programs may disturb a turn; the last store is the small one
         with closing(open_store(folder / f"small-{turn}.db", "replay")) as db:
             rates.append(collected_per_s(db, folder / f"spool-{turn}", (list(map(to_line, part)) for part in parts)))
     numbers["events_per_s"] = statistics.median(by_clock for by_clock, _ in rates)
@@ -145,7 +145,7 @@ def measure(folder: Path, runs: int, say: Callable[[str], None]) -> dict[str, fl
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--runs", type=int, default=10_000_000, help="runs in the large store")

@@ -1,4 +1,4 @@
-"""A real dashboard on a real loopback port, and a real browser to look at it with."""
+"""A real dashboard on a loopback port, and a real browser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ARGS = (
 
 @dataclass
 class Heard:
-    """What a page did besides showing itself."""
+    """What a page did while it loaded: requests, console messages and policy violations."""
 
     requests: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ def address(made_up: Callable[..., Path]) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def everywhere(awkward_made) -> Iterator[str]:
-    """The dashboard on the awkward year, in which every page has something to show."""
+    """The dashboard on the awkward year, which has data for every page."""
     given = awkward_made
     with served(
         Config(store=given.store, milestones=given.plan, built=given.built, workspace_name=given.partner)
@@ -74,7 +74,7 @@ def everywhere(awkward_made) -> Iterator[str]:
 
 @contextmanager
 def served(config: Config) -> Iterator[str]:
-    """A dashboard served on a free loopback port, until the block is left."""
+    """Serve a dashboard on a free loopback port until the block ends."""
     server = waitress.create_server(create_app(config), host="127.0.0.1", port=0, threads=2)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -95,7 +95,7 @@ def contexts(browser: Browser) -> Iterator[dict[bool, BrowserContext]]:
 
 @pytest.fixture(scope="session")
 def look_at(contexts: dict[bool, BrowserContext]) -> Callable[..., tuple[Page, Heard]]:
-    """Open an address, listen to everything the page does, and wait until its charts are drawn."""
+    """Open an address, record what the page does, and wait until its charts are drawn."""
     from playwright.sync_api import expect
 
     def go(url: str, width: int = 1280, scheme: str = "light", *, scripts: bool = True) -> tuple[Page, Heard]:
@@ -119,7 +119,7 @@ def look_at(contexts: dict[bool, BrowserContext]) -> Callable[..., tuple[Page, H
 
 @pytest.fixture
 def open_page(look_at: Callable[..., tuple[Page, Heard]], address: str) -> Iterator[Callable[..., tuple[Page, Heard]]]:
-    """Open a page of the dashboard on the made-up year, or of another; it is closed when the test is over."""
+    """A function that opens a page of the dashboard on the made-up year, or of another; it is closed after the test."""
     opened = []
 
     def go(path: str, *args: object, at: str = address, **settings: object) -> tuple[Page, Heard]:

@@ -1,4 +1,4 @@
-"""Take the README's picture of a running dashboard: `python tests/browser/screenshot.py URL OUT.png`.
+"""Take the README's screenshot of a running dashboard: `python tests/browser/screenshot.py URL OUT.png`.
 
 1280 pixels wide, light, from the top of the page to the end of the first chart.
 """

@@ -1,4 +1,4 @@
-"""The dashboard as a person gets it, in a real browser."""
+"""The dashboard in a real browser."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGES = {"/": 2, "/milestones": 1, "/milestones/M1": 1}
 
 
 def eventually(true: Callable[[], bool], within_s: float = 5.0) -> bool:
-    """Whether something becomes true in time. The policy forbids the way Playwright itself waits."""
+    """Return whether something becomes true in time. The page's policy forbids Playwright's own way of waiting."""
     until = time.monotonic() + within_s
     while not true():
         if time.monotonic() > until:
@@ -62,7 +62,7 @@ def test_nothing_offers_to_send_data_away(open_page: Callable, path: str) -> Non
 
 
 def test_the_answer_and_the_tables_need_no_script(open_page: Callable) -> None:
-    """Without JavaScript the answer, the figures and the tables are there, and the charts say why they are not."""
+    """Without JavaScript the answer, figures and tables are shown, and each chart says why it is missing."""
     page, _ = open_page("/", scripts=False)
     assert page.get_by_text("Runs take 64% less time.").is_visible()
     assert page.locator(".chart .fallback").count() == 2
@@ -73,7 +73,7 @@ def test_the_answer_and_the_tables_need_no_script(open_page: Callable) -> None:
 
 
 def test_a_chart_arrives_without_moving_the_page(open_page: Callable) -> None:
-    """The height reserved for a chart is the height it has."""
+    """The height reserved for a chart is the height of the drawn chart."""
     still, _ = open_page("/", scripts=False)
     drawn, _ = open_page("/")
     for name in ("busy", "failed"):
@@ -81,7 +81,7 @@ def test_a_chart_arrives_without_moving_the_page(open_page: Callable) -> None:
 
 
 def test_dark_mode_dresses_the_charts_as_well(open_page: Callable) -> None:
-    """A change of scheme changes the lines' colours without loading the page again."""
+    """A change of the colour scheme changes the lines without a reload."""
     page, _ = open_page("/")
     color = "document.querySelector('#busy').data.find(t => t.meta === 'service').line.color"
     assert page.evaluate(color) == "#0067A3"
@@ -90,7 +90,7 @@ def test_dark_mode_dresses_the_charts_as_well(open_page: Callable) -> None:
 
 
 def test_print_is_light_whatever_the_scheme(open_page: Callable) -> None:
-    """Printing from dark mode puts light colours on the charts, and takes them off again."""
+    """Charts have light colours while a page in dark mode is printed, and dark ones again afterwards."""
     page, _ = open_page("/", scheme="dark")
     color = "document.querySelector('#busy').data.find(t => t.meta === 'service').line.color"
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -100,7 +100,7 @@ def test_print_is_light_whatever_the_scheme(open_page: Callable) -> None:
 
 
 def test_print_fits_the_paper(open_page: Callable) -> None:
-    """A chart that is wide on screen is as wide as A4 on paper, and wide again after it."""
+    """A chart that is wide on screen fits A4 on paper, and is wide again afterwards."""
     page, _ = open_page("/")
     width = "document.querySelector('#busy .main-svg').getBoundingClientRect().width"
     before = page.evaluate(width)
@@ -121,7 +121,7 @@ def test_the_picture_button_saves_a_picture(open_page: Callable) -> None:
 
 
 def test_the_keyboard_comes_past_the_header(open_page: Callable) -> None:
-    """The first stop is a link to the content, visible when it has the focus."""
+    """The first tab stop is a link to the content, visible while it has the focus."""
     page, _ = open_page("/")
     page.keyboard.press("Tab")
     skip = page.locator(".skip")
@@ -133,7 +133,7 @@ def test_the_keyboard_comes_past_the_header(open_page: Callable) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_headings_tables_and_charts_have_names(open_page: Callable, path: str) -> None:
-    """One first heading, none skipped; every table header has a scope; every chart is a labelled group."""
+    """There is one h1 and no skipped level; every table header has a scope; every chart is a labelled group."""
     page, _ = open_page(path)
     levels = page.eval_on_selector_all("h1, h2, h3, h4", "all => all.map(one => Number(one.tagName[1]))")
     assert levels.count(1) == 1

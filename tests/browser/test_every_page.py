@@ -1,4 +1,4 @@
-"""What holds for every page there is, on a year with hostile names in it, as a person gets it in a real browser."""
+"""Promises of every page in a real browser, on a year with hostile names."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ PAGES = (
     "/runs?state=failed&attempt=first", "/runs/{run}", "/failures", "/quarantine", "/partners", "/partners/AA",
     "/partners/{partner}", "/decisions", "/method", "/report", "/no-such-page",
 )  # fmt: skip
-#: What axe-core looks for: all rules at the widest and the narrowest. In between, and in the dark, only what sizes and
-#: colours decide, as all else is the same page.
+#: Rules of axe-core: all of them at the widest and narrowest size. At other sizes, and in the dark scheme, only those
+#: that depend on size and colour.
 ALL = {"resultTypes": ["violations"]}
 SEEN = {
     "resultTypes": ["violations"],
@@ -39,7 +39,7 @@ LOOKS = {
     (1280, "dark"): SEEN,
 }  # fmt: skip
 
-#: Everything that the keyboard should come to, as a selector.
+#: Selector of all elements that the keyboard must reach.
 REACHABLE = "a[href], button, summary, input, select, textarea, [tabindex='0']"
 
 VISIBLE = (
@@ -47,7 +47,7 @@ VISIBLE = (
 )
 
 
-#: That every chart is as wide as its place: it is drawn anew a moment after that has changed.
+#: Tells whether every chart is as wide as its place; a chart is redrawn shortly after its place has changed.
 LAID_OUT = """() => [...document.querySelectorAll(".js-plotly-plot")].every(
   place => Math.abs(place.querySelector(".main-svg").getBoundingClientRect().width - place.clientWidth) < 2)"""
 
@@ -63,7 +63,7 @@ def filled(awkward_made) -> Callable[[str], str]:
 
 @dataclass
 class Visit:
-    """What one visit to a page found; charts take seconds, so that a page is opened once for several promises."""
+    """Result of one visit to a page; charts take seconds, so a page is opened once for several tests."""
 
     violations: dict[tuple[int, str], list[str]]  #: of axe-core, by width and scheme
     wide: dict[tuple[int, str], int]  #: how wide the page then was, and with all tables opened
@@ -76,7 +76,7 @@ class Visit:
 
 @pytest.fixture(scope="session")
 def visit(look_at: Callable, everywhere: str, filled: Callable[[str], str]) -> Callable[[str], Visit]:
-    """Go to a page once, look at it in every size and colour, and walk through it by keyboard."""
+    """Visit a page once in every size and colour scheme, and go through it by keyboard."""
     from axe_playwright_python.base import AXE_SCRIPT
 
     @cache
@@ -88,7 +88,7 @@ def visit(look_at: Callable, everywhere: str, filled: Callable[[str], str]) -> C
         for (width, scheme), options in LOOKS.items():
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=scheme)
-            page.wait_for_timeout(100)  # colours are put on in a turn of their own
+            page.wait_for_timeout(100)  # colours are applied in a later turn of the event loop
             page.wait_for_function(LAID_OUT)
             found = page.evaluate(f"axe.run({json.dumps(options)})")["violations"]
             violations[width, scheme] = [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
@@ -109,7 +109,7 @@ def visit(look_at: Callable, everywhere: str, filled: Callable[[str], str]) -> C
 
 
 def _walked(page: Page) -> tuple[set[str], dict[str, bool]]:
-    """What there is to come to by Tab, and what was come to; each with whether it showed that it had the focus."""
+    """Return the elements that Tab must reach, and those that it reached, each with whether it showed the focus."""
     wanted = page.eval_on_selector_all(
         REACHABLE, f"all => all.filter({VISIBLE}).map((one, n) => one.dataset.stop = `${{n}} ${{one.outerHTML}}`)"
     )
@@ -124,7 +124,7 @@ def _walked(page: Page) -> tuple[set[str], dict[str, bool]]:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_accessible_and_narrow_enough(visit: Callable[[str], Visit], path: str) -> None:
-    """Light and dark, at every width, axe-core finds nothing; nothing scrolls sideways, with the tables opened too."""
+    """In both schemes and at every width axe-core finds nothing and nothing scrolls sideways, also with open tables."""
     found = visit(path)
     assert {look: said for look, said in found.violations.items() if said} == {}
     assert {look: wide for look, wide in found.wide.items() if wide > look[0]} == {}
@@ -132,7 +132,7 @@ def test_a_page_is_accessible_and_narrow_enough(visit: Callable[[str], Visit], p
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_quiet(visit: Callable[[str], Visit], everywhere: str, path: str) -> None:
-    """No request leaves the machine, the policy refuses nothing, no error is logged, and no name has run."""
+    """No request leaves the machine, the policy refuses nothing, no error is logged, and no name is run as a script."""
     found = visit(path)
     assert [url for url in found.heard.requests if not url.startswith((everywhere, "data:", "blob:"))] == []
     gone = [said for said in found.heard.console if "404 (NOT FOUND)" not in said or "no-such-page" not in path]
@@ -144,7 +144,7 @@ def test_a_page_is_quiet(visit: Callable[[str], Visit], everywhere: str, path: s
 def test_every_number_and_table_is_there_without_scripts(
     visit: Callable[[str], Visit], look_at: Callable, everywhere: str, filled: Callable[[str], str], path: str
 ) -> None:
-    """What a page says with JavaScript it says without: the same words and tables; only drawings are missing."""
+    """Without JavaScript a page has the same words and tables; only drawings are missing."""
     page, _ = look_at(everywhere + filled(path), scripts=False)
     said = _said(page)
     page.close()
@@ -153,7 +153,7 @@ def test_every_number_and_table_is_there_without_scripts(
 
 
 def _said(page: Page) -> tuple[str, list[str]]:
-    """The words of a page and the cells of its tables, without the drawings and the buttons that scripts bring."""
+    """Return the words of a page and the cells of its tables, without the drawings and buttons that scripts add."""
     words = page.eval_on_selector(
         "main",
         "main => { const copy = main.cloneNode(true); "
@@ -165,7 +165,7 @@ def _said(page: Page) -> tuple[str, list[str]]:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_keyboard_alone_comes_to_everything(visit: Callable[[str], Visit], path: str) -> None:
-    """Tab stops at every link, button, field and scrolling table that is seen, and each shows that it has the focus."""
+    """Tab stops at every visible link, button, field and scrolling table, and each shows the focus."""
     found = visit(path)
     assert found.wanted
     assert found.wanted ^ set(found.stops) == set()
@@ -176,7 +176,7 @@ def test_the_keyboard_alone_comes_to_everything(visit: Callable[[str], Visit], p
 def test_hostile_names_are_text(
     open_page: Callable, everywhere: str, filled: Callable[[str], str], awkward_made, path: str
 ) -> None:
-    """A partner that is called like a script is shown as it is called, and nothing of it runs."""
+    """A partner whose name is a script is shown by that name, and nothing of it runs."""
     page, heard = open_page(filled(path), at=everywhere)
     assert awkward_made.partner in page.inner_text("main")
     assert page.locator("main img, main b b, main i").count() == 0
@@ -184,7 +184,7 @@ def test_hostile_names_are_text(
 
 
 def test_every_kind_of_page_is_looked_at() -> None:
-    """Each address that the dashboard answers with a page has an example above."""
+    """Each address of a page has an example above."""
     from pathlib import Path
 
     from dashboard.app import create_app

@@ -1,4 +1,4 @@
-"""A page that is looked at keeps up with the store, and says when it cannot."""
+"""An open page follows the store, and says when it cannot."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from dashboard.config import Config
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
-#: What coming back to a tab tells the page: it asks at once, and nobody waits for its clock.
+#: The event of coming back to a tab: the page asks at once instead of waiting for its timer.
 LOOKED_AT = "document.dispatchEvent(new Event('visibilitychange'))"
 
 
 class Served:
-    """A dashboard on a store of its own that can go away and come back under the same address."""
+    """A dashboard with its own store, which can stop and start again under the same address."""
 
     def __init__(self, store):
         self.store = store
-        self.port = 0  # a free one, and the same again from then on
+        self.port = 0  # a free port at first, the same port afterwards
         self.start()
         self.port = self.server.effective_port
         self.address = f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        """Begin to serve."""
+        """Start to serve."""
         app = create_app(Config(store=self.store, milestones=PLAN, built=1, workspace_name="demo"))
         self.server = waitress.create_server(app, host="127.0.0.1", port=self.port, threads=2)
         self.thread = threading.Thread(target=self.run, args=(self.server,), daemon=True)
         self.thread.start()
 
     def run(self, server):
-        """Serve until the port is taken away, in whatever the server was doing then."""
+        """Serve until the port is closed, whatever the server is doing."""
         with suppress(OSError, ValueError):
             server.run()
 
     def stop(self):
-        """Let go of the port and of everybody who is connected."""
+        """Close the port and all connections."""
         self.server.close()
         for channel in list(self.server.active_channels.values()):
             channel.handle_close()
@@ -67,7 +67,7 @@ def served(made_up):
 
 @pytest.fixture
 def page(browser, served):
-    """Its front page, drawn."""
+    """The home page of this dashboard, with its charts drawn."""
     from playwright.sync_api import expect
 
     context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -86,7 +86,7 @@ def page(browser, served):
 
 
 def eventually(page, true, within_s=5.0):
-    """Whether something becomes true in time, while the page is looked at again and again."""
+    """Return whether something becomes true in time, looking at the page repeatedly."""
     until = time.monotonic() + within_s
     while not true():
         if time.monotonic() > until:
@@ -97,7 +97,7 @@ def eventually(page, true, within_s=5.0):
 
 
 def test_runs_that_come_in_change_the_figures_and_nothing_else(served, page):
-    """No reload: numbers, table and drawing follow; focus, an opened table and the place on the page stay."""
+    """Numbers, table and chart change without a reload; focus, an opened table and the scroll position stay."""
     page.evaluate("window.before = 1")
     table = page.locator("figure.plot details").first
     table.locator("summary").click()
@@ -116,7 +116,7 @@ def test_runs_that_come_in_change_the_figures_and_nothing_else(served, page):
 
 
 def test_what_did_not_change_is_not_touched(served, page):
-    """Other numbers come in, and the elements around them are the very same as before."""
+    """Numbers change, and the elements around them are the same nodes as before."""
     page.evaluate("window.kept = [...document.querySelectorAll('h1, h2, #busy, nav a')]")
     runs = page.locator(".fresh").inner_text()
     served.execute("UPDATE tally SET runs = runs + 1000 WHERE outcome = 'done'")
@@ -125,7 +125,7 @@ def test_what_did_not_change_is_not_touched(served, page):
 
 
 def test_a_page_that_did_not_change_is_not_sent_again(served, page):
-    """From its second question on the page says what it shows, and the server answers 304."""
+    """From its second request on the page sends the tag of what it shows, and the server answers 304."""
     asked = []
 
     def hear(response):
@@ -134,12 +134,12 @@ def test_a_page_that_did_not_change_is_not_sent_again(served, page):
 
     page.on("response", hear)
     assert eventually(page, lambda: len(asked) >= 4)
-    assert asked[0] in {(False, 200), (True, 304)}  # its own clock may have asked before anybody listened
+    assert asked[0] in {(False, 200), (True, 304)}  # its timer may have asked before the test listened
     assert set(asked[1:]) == {(True, 304)}
 
 
 def test_a_server_that_is_gone_is_said_and_so_that_it_is_back(served, page):
-    """The figures stay, with since when nobody answers; the notice goes when somebody does."""
+    """The figures stay, with the time since which the server does not answer; the notice goes when it answers again."""
     notice = page.locator("#unreachable")
     assert notice.is_hidden()
     served.stop()
@@ -152,7 +152,7 @@ def test_a_server_that_is_gone_is_said_and_so_that_it_is_back(served, page):
 
 
 def test_a_page_that_cannot_be_made_now_is_said(served, page):
-    """The last figures stay, with the number of the answer."""
+    """The last figures stay, with the status of the answer."""
     good = served.store.read_bytes()
     served.store.write_bytes(b"no database at all" * 100)
     notice = page.locator("#unreachable")

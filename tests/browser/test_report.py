@@ -1,4 +1,4 @@
-"""The report in a real browser: one clean page of A4 from any screen, with what it must carry, and nothing cut."""
+"""The report in a real browser: one page of A4 from any screen, complete, and with no text cut off."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ TITLES = (
 )
 
 
-#: Height of a sheet between its margins, and the least of a chart that can be read, in pixels of 1/96 inch.
+#: Height of a sheet between its margins, and the least height of a readable chart, in pixels of 1/96 inch.
 SHEET_PX, LEAST_CHART_PX = 1032, 60
 
 
 def pages_of(pdf: bytes) -> int:
-    """How many pages a PDF has; Chromium leaves the objects of pages readable."""
+    """Return the number of pages of a PDF; Chromium leaves the objects of pages uncompressed."""
     return len(re.findall(rb"/Type\s*/Page(?![A-Za-z])", pdf))
 
 
 def size_of(pdf: bytes) -> tuple[int, int]:
-    """Width and height of its first page in whole points."""
+    """Return the width and height of its first page in whole points."""
     found = re.search(rb"/MediaBox\s*\[\s*0\s+0\s+([\d.]+)\s+([\d.]+)", pdf)
     assert found
     return round(float(found[1])), round(float(found[2]))
 
 
 def printed(page: Page) -> str:
-    """The text that the print has: what print style hides is not in it."""
+    """Return the printed text, without what the print style hides."""
     page.emulate_media(media="print")
     return page.inner_text("body")
 
 
 @pytest.fixture(scope="module")
 def planned(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], OnePageReport]:
-    """The sheet of a made-up year under a plan of so many milestones: of long titles, unbroken, hostile, and short."""
+    """Write the sheet of a made-up year under a plan of this many milestones with long, hostile and short titles."""
     store, folder = made_up(moves=True), tmp_path_factory.mktemp("plans")
     today = date(2013, 12, 31)
 
@@ -83,7 +83,7 @@ def planned(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def alone(browser, tmp_path: Path) -> Callable[[OnePageReport, str], Page]:
-    """Open the file that the command line writes, as wide as a sheet of A4 is between its margins."""
+    """Open the file that the command line writes, at the width of A4 between its margins."""
     context = browser.new_context(viewport={"width": 703, "height": 900}, java_script_enabled=True)
 
     def go(made: OnePageReport, name: str) -> Page:
@@ -99,7 +99,7 @@ def alone(browser, tmp_path: Path) -> Callable[[OnePageReport, str], Page]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_of_the_dashboard_prints_as_one_sheet(open_page: Callable, scheme: str) -> None:
-    """One page of A4 from either scheme, dark ink on white, with the frame of the site left out."""
+    """Both schemes print one page of A4, dark on white, without the navigation of the site."""
     page, heard = open_page("/report", scheme=scheme)
     pdf = page.pdf(prefer_css_page_size=True)
     assert (pages_of(pdf), size_of(pdf)) == (1, (595, 842))
@@ -113,7 +113,7 @@ def test_the_page_of_the_dashboard_prints_as_one_sheet(open_page: Callable, sche
 
 
 def test_the_print_carries_its_data_date_its_day_and_what_it_counts(open_page: Callable) -> None:
-    """Data date, as-of, feeds, faults, weeks and the command that makes it again are in what is printed."""
+    """The print has the date of the data, as-of, feeds, faults, weeks, and the command that makes it again."""
     for path, day, iso in (
         ("/report", "31 Dec 2013", "2013-12-31"),
         ("/report?as_of=2013-06-30", "30 Jun 2013", "2013-06-30"),
@@ -129,7 +129,7 @@ def test_the_print_carries_its_data_date_its_day_and_what_it_counts(open_page: C
 
 @pytest.mark.parametrize("many", [1, 4, 12, 14])
 def test_it_stays_one_page(planned: Callable, alone: Callable, many: int) -> None:
-    """However many milestones and whatever their titles: one page, nothing beside it, the foot still on it."""
+    """With any number of milestones and any titles it is one page, with nothing beside it and the foot on it."""
     hostile = TITLES[2]
     made = replace(
         planned(many), decision=wording_text.shortened(f"31 Dec 2013, M1: continued by {hostile}: {TITLES[1]}", 230)
@@ -148,7 +148,7 @@ def test_it_stays_one_page(planned: Callable, alone: Callable, many: int) -> Non
 
 @pytest.mark.parametrize("many", [4, 8, 14])
 def test_the_longest_sentences_fit_as_well(planned: Callable, alone: Callable, many: int) -> None:
-    """Every sentence as long as it may be, and still one page that nothing is cut from: the chart gives way."""
+    """With every sentence at its longest it is still one page with nothing cut off: the chart shrinks."""
     words = "somewhat longer words than these are hardly ever seen " * 9
     most = {"headline": 110, "detail": 230, "decision": 230, "removed": 150, "counted": 180}
     cut = {name: wording_text.shortened(words, number) for name, number in most.items()}
@@ -176,7 +176,7 @@ def test_nothing_on_the_demos_page_is_cut(open_page: Callable) -> None:
 
 @pytest.mark.parametrize("seconds", [0.0999, 0.999, 1234.5])
 def test_every_word_of_the_drawing_lies_inside_it(planned: Callable, alone: Callable, seconds: float) -> None:
-    """However long a time stands beside the axis, its first digit is not cut off."""
+    """The first digit of a time beside the axis is not cut off, however long the time is."""
     made = planned(4)
     week = BlockPoint(
         block=date(2013, 1, 7), block_end=date(2013, 1, 13), milestone="M1", control_s=seconds, subject_s=seconds / 2,
@@ -213,7 +213,7 @@ def test_the_chart_says_in_words_what_it_shows(open_page: Callable) -> None:
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_on_a_phone_nothing_of_the_report_is_cut(open_page: Callable, width: int) -> None:
-    """Every word is whole, and the whole chart is seen at once, its lines named by the key above it."""
+    """No word is cut off, and the whole chart is visible, its lines named by the key above it."""
     page, _ = open_page("/report", width)
     clipped = """[...document.querySelectorAll('.paper p, .paper span, .paper li, .paper th, .paper td')]
         .filter(one => getComputedStyle(one).overflow !== 'visible').map(one => one.textContent)"""

@@ -1,4 +1,4 @@
-"""Runs, failures and quarantine in a real browser, under names that mean harm."""
+"""Runs, failures and quarantine in a real browser, under hostile names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMES = ("<script>document.title = 'harm'</script>", '"><img src=x onerror="docu
 def harmful(
     tmp_path: Path, a_run: Callable[..., RunEvent], a_holding: HoldingEvent, pytestconfig: pytest.Config
 ) -> Iterator[str]:
-    """The address of a dashboard on runs with such names everywhere."""
+    """The address of a dashboard on runs with hostile names everywhere."""
     runs, held = [], []
     for number, name in enumerate(NAMES):
         for outcome, rows in (
@@ -57,7 +57,7 @@ def harmful(
 
 
 def test_names_that_mean_harm_are_texts_that_wrap(browser: Browser, harmful: str) -> None:
-    """Nothing runs, nothing is refused by the policy, and nothing is wider than a narrow page."""
+    """No script of a name runs, the policy refuses nothing, and nothing is wider than a narrow page."""
     page = browser.new_page(viewport={"width": 320, "height": 800})
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
@@ -72,7 +72,7 @@ def test_names_that_mean_harm_are_texts_that_wrap(browser: Browser, harmful: str
 
 
 def test_the_filters_work_without_a_script(browser: Browser, harmful: str) -> None:
-    """Choosing and sending the form leads to the short address of what was chosen."""
+    """Submitting the form leads to the short address of the choice."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{harmful}/runs")
