@@ -39,3 +39,10 @@ def test_records_are_written_in_the_order_of_the_columns():
     out = io.StringIO()
     SpreadsheetWriter(out, ["a", "b"]).write_records([{"b": "=1", "a": None}])
     assert out.getvalue() == "a,b\n,'=1\n"
+
+
+def test_a_download_escapes_formulas_and_json_is_exact(on, a_run):
+    """A file that is named like a formula is a text in `/runs.csv`, and itself in `/runs.json`."""
+    client = on(a_run(file="=1+1.csv"))
+    assert ",'=1+1.csv," in client.get("/runs.csv").get_data(as_text=True)
+    assert client.get("/runs.json").json["runs"][0]["file"] == "=1+1.csv"
