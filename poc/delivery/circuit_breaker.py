@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Longest time that a circuit breaker stays open, in seconds, before `scale`.
 MAX_COOLDOWN_S = 3600.0
 
+#: No wait is longer than this, a hundred years in seconds.
+FOREVER_S = 100 * 365 * 86_400.0
+
 #: A time that lies so far ahead, or more, was written under another clock, in microseconds.
 CLOCK_TOLERANCE_US = 1_000_000
 
@@ -111,7 +114,7 @@ def cooldown_us(trips: int, retry: RetrySchedule) -> int:
 
 def longest_wait_us(retry: RetrySchedule) -> int:
     """Return the longest time that anything for a partner can wait, in microseconds."""
-    return int(max(MAX_COOLDOWN_S * retry.scale, retry.cap_s) * 1_000_000)
+    return int(min(max(MAX_COOLDOWN_S * retry.scale, retry.cap_s), FOREVER_S) * 1_000_000)
 
 
 def longest_waits_us(partners: Mapping[str, Partner]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from metrics.events import SpoolRecorder
+from poc.delivery.circuit_breaker import longest_waits_us
 from poc.pipeline.capabilities import resolve_level, retries_itself
 from poc.service.runner import RunResult, RunSelection, run_inbox
 
@@ -49,6 +50,8 @@ class InboxWorker:
         self._stop = stop
         self._report = report
         self._level = resolve_level(workspace.settings.level)
+        waits_us = longest_waits_us(workspace.partners).values()
+        self._longest_wait = max([RETRY_AFTER, *(timedelta(microseconds=wait_us) for wait_us in waits_us)])
         self._not_before: dict[AttemptKey, datetime] = {}
         self._reported: dict[Path, str] = {}
 
@@ -72,7 +75,10 @@ class InboxWorker:
         return self._is_due((entry.exchange_id, entry.attempt))
 
     def _is_due(self, key: AttemptKey) -> bool:
-        return not self._stop() and self._not_before.get(key, self._clock()) <= self._clock()
+        now = self._clock()
+        not_before = self._not_before.get(key, now)
+        # a time further ahead than any wait was noted while the clock was wrong
+        return not self._stop() and not now < not_before <= now + self._longest_wait
 
     def _handle(self, result: RunResult) -> None:
         """Report once what needs a person, and set the time of the next try for what stays."""
@@ -91,7 +97,8 @@ class InboxWorker:
                 message = f"{message}; it needs you: see `milepost outbox ls`"
             elif receipt.outcome == "failed" or stays:
                 message = f"{message}; retried in a day, or by `milepost run`"
-            self._not_before[receipt.exchange_id, receipt.attempt + 1] = next_try
+            if not (receipt.outcome == "due" and receipt.whole):  # the ledger has the time of these
+                self._not_before[receipt.exchange_id, receipt.attempt + 1] = next_try
         elif stays:
             message = f"{message}; retried in a day, or by `milepost run`"
         if result.entry is not None and result.error is not None:

@@ -2,12 +2,15 @@
 
 import json
 import os
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
+from poc.delivery.outbox_actions import resend_all
+from poc.ledger.ledger import open_ledger
 from poc.service.worker import InboxWorker
 
 
@@ -111,4 +114,29 @@ def test_a_due_exchange_is_sent_at_its_time(inboxes):
     service.turn()
     clock[0] += timedelta(seconds=400)
     service.turn()
+    assert len(partner.held("live", "AA")) == 3
+
+
+@pytest.mark.parametrize("level", [4], indirect=True)
+def test_a_request_sent_again_by_a_person_does_not_wait(inboxes):
+    """What a person makes due is sent at the next turn, however long the service would have waited."""
+    service, partner, clock, _, root = inboxes
+    service.turn()
+    for _ in range(2):
+        with closing(open_ledger(root / "var/ledger.db")) as ledger:
+            resend_all(ledger, ["AA"], int(clock[0].timestamp() * 1e6))
+        service.turn()
+    assert len(partner.held("live", "AA")) == 3
+
+
+@pytest.mark.parametrize("level", [1], indirect=True)
+def test_a_clock_that_jumped_parks_no_file(inboxes):
+    """A file that failed under a clock ten years ahead is tried again when the clock is right."""
+    service, partner, clock, _, _ = inboxes
+    clock[0] += timedelta(days=3650)
+    service.turn()
+    clock[0] -= timedelta(days=3650)
+    for _ in range(2):
+        service.turn()
+        clock[0] += timedelta(days=1)
     assert len(partner.held("live", "AA")) == 3
