@@ -15,9 +15,9 @@ from milepost.cli import main
 def make_cli(tmp_path, start_partner):
     """A function that makes a workspace whose partner follows a plan of faults, with the sample in its inbox."""
 
-    def make(plan=None, *, keys=True):
+    def make(plan=None, *, keys=True, name="w"):
         partner = start_partner(plan)
-        root = tmp_path / "w"
+        root = tmp_path / name
         assert CliRunner().invoke(main, ["init", str(root)]).exit_code == 0
         path = root / "partners" / "AA.toml"
         text = path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
@@ -43,6 +43,15 @@ class WorkspaceCli:
             text = text.replace(old, new, 1)
         self.sample.write_text(text)
         os.utime(self.sample, (0, 0))
+
+    def hand_in_copies(self, count):
+        """Hand the sample in again under other names, later, each with flights of another day."""
+        text = self.sample.read_text()
+        os.utime(self.sample, (0, 0))
+        for number in range(1, count + 1):
+            file = self.sample.with_name(f"t{number}.csv")
+            file.write_text(text.replace("2013,1,1,", f"2013,1,{number + 1},"))
+            os.utime(file, (number, number))
 
     def edit_partner(self, old, new):
         """Replace a text in the partner's file."""

@@ -1,5 +1,9 @@
 """`milepost outbox`: list unconfirmed requests, and settle them as a person decides."""
 
+from click.testing import CliRunner
+
+from milepost.cli import main
+
 BY_EXCHANGE = [["outbox", "resend"], ["outbox", "arrived"], ["outbox", "discard", "--why", "x"]]
 
 
@@ -65,3 +69,65 @@ def test_before_the_first_run_the_outbox_is_empty(make_cli):
     assert cli.run("outbox", "ls", "--json") == "[]\n"
     for command in BY_EXCHANGE:
         assert "'abc' begins the id of no exchange" in cli.error(*command, "abc")
+
+
+def test_all_requests_of_a_partner_are_sent_again(make_cli):
+    """`resend PARTNER` and `--all` send what failed or is due, release the partner, and leave what is ambiguous."""
+    plan = {"faults": {"AA/flights/sample.csv": {"0": {"1": "gone", "2": "bad-request"}}}}
+    cli = make_cli(plan)
+    cli.hand_in_copies(2)
+    cli.run("run", code=4)
+    assert {row["outcome"] for row in cli.json("outbox", "ls")} == {"failed", "due"}
+    assert (
+        cli.run("outbox", "resend", "AA") == "3 exchange(s) of AA, 36 row(s): sent again by the next `milepost run`.\n"
+    )
+    assert "answered 400" in cli.run("run", code=4)
+    assert len(cli.delivered()) == 24
+    assert cli.json("outbox", "resend", "--all") == {
+        "partners": ["AA"],
+        "exchanges": 1,
+        "rows": 12,
+        "ambiguous_rows": 0,
+    }
+    cli.run("run")
+    assert len(cli.delivered()) == 36
+    assert cli.json("outbox", "resend", "AA")["exchanges"] == 0
+
+
+def test_ambiguous_rows_are_sent_again_only_by_their_exchange(make_cli):
+    """Sending all of a partner again does not send what the partner may have."""
+    cli = make_cli(
+        {"faults": {"AA/flights/sample.csv": {"0": {"1": "answer-lost"}}}, "ignores_keys": ["AA"]}, keys=False
+    )
+    cli.run("run", code=4)
+    assert cli.run("outbox", "resend", "AA") == (
+        "0 exchange(s) of AA, 0 row(s): sent again by the next `milepost run`.\n"
+        "12 row(s) stay ambiguous: ask the partner, see `milepost outbox ls`.\n"
+    )
+    (key,) = cli.exchange_ids()
+    assert cli.json("outbox", "resend", key)["outcome"] == "due"
+
+
+def test_the_actions_print_json(make_cli):
+    """`arrived` and `discard` say in JSON what they did, and `ls` why an exchange waits."""
+    plan = {"faults": {"AA/flights/sample.csv": {"0": {"1": "answer-lost"}}}, "ignores_keys": ["AA"]}
+    cli = make_cli(plan, keys=False)
+    cli.run("run", code=4)
+    (key,) = cli.exchange_ids()
+    arrived = {"exchange_id": key, "file": "sample.csv", "rows": 12, "outcome": "done"}
+    assert cli.json("outbox", "arrived", key) == arrived
+    cli = make_cli({"faults": {"AA/flights/sample.csv": {"0": {"1": "unavailable"}}}}, name="other")
+    cli.run("run", code=4)
+    (key,) = cli.exchange_ids()
+    assert "answered 503" in cli.json("outbox", "ls")[0]["reason"]
+    assert "answered 503" in cli.run("outbox", "ls")
+    discarded = {"exchange_id": key, "file": "sample.csv", "rows": 12, "why": "late"}
+    assert cli.json("outbox", "discard", key, "--why", "late") == discarded
+
+
+def test_resend_names_its_choices(make_cli):
+    """Nothing named, or both a name and --all, is a mistake that says what to give."""
+    cli = make_cli()
+    for arguments in ([], ["AA", "--all"]):
+        done = CliRunner().invoke(main, ["-w", str(cli.root), "outbox", "resend", *arguments])
+        assert (done.exit_code, "name a PARTNER or an EXCHANGE, or give --all" in done.stderr) == (2, True)
