@@ -1,0 +1,135 @@
+"""Quarantined rows are exported byte by byte, and edits are read back strictly."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poc.batch import Finding
+from poc.errors import BadInput
+from poc.ledger.ledger import ExchangeRecord, find_by_prefix
+from poc.quarantine.export import export_rows, read_export
+from poc.quarantine.replay import replay
+from poc.quarantine.store import QuarantinedRow, QuarantineStore
+from poc.service.exchange import exchange, resume
+
+NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
+
+
+def rows(receipt):
+    """The account without zeros."""
+    return {name: count for name, count in receipt.account.as_dict().items() if count}
+
+
+def spoil(path, *pairs):
+    """Replace text in a file."""
+    text = path.read_text()
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def broken(good_csv, tmp_path):
+    """Forty flights with three invalid rows: 5 in two ways, 7 too short, 9 with the key of row 8."""
+    path = good_csv(tmp_path / "a.csv", 40)
+    return spoil(
+        path,
+        ("2013,1,1,517,515,2,830,819,11,UA,5,", "2013,13,x,517,515,2,830,819,11,UA,5,"),
+        ("UA,7,N14228,EWR,IAH,227,", "UA,7,N14228,EWR,IAH,"),
+        ("UA,9,", "UA,8,"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("edited", "said"),
+    [
+        ({4: b"x"}, "row 4 of exchange .* is not in quarantine; held are 5, 7, 9"),
+        ({5: b"a\nb"}, "row 5: 2 rows instead of one"),
+        ({5: b""}, "row 5: 0 rows instead of one"),
+    ],
+)
+def test_an_edit_that_is_not_one_row_is_refused(start_partner, make_prepared, ledger, broken, edited, said):
+    """A text that is not one row of the file is an error before anything changes."""
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
+    with pytest.raises(BadInput, match=said):
+        replay(prepared, entry, broken, edited, ledger, NOW)
+
+
+def test_a_text_that_is_no_export_is_refused(start_partner, make_prepared, ledger, broken):
+    """A file of plain rows, or an export of another exchange, is an error."""
+    entry = find_by_prefix(ledger, exchange(make_prepared(start_partner().url), broken, NOW, ledger).exchange_id)
+    with pytest.raises(BadInput, match="not an export"):
+        read_export(b"2013,1,1\n", entry)
+    with pytest.raises(BadInput, match="row 5 is of exchange abc, not of"):
+        read_export(b"#milepost abc row 5: x\n2013\n", entry)
+
+
+def test_edits_with_open_quotes_are_read_separately(start_partner, make_prepared, ledger, broken):
+    """Rows whose quotes would join two rows are read one by one: both stay, and the account adds up."""
+    partner = start_partner()
+    prepared = make_prepared(partner.url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
+    line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1")
+    first, second = line.split(b"14228")
+    done = replay(
+        prepared, entry, broken, {5: first.replace(b",N", b',"N1'), 7: b'4228"' + second, 9: line}, ledger, NOW
+    )
+    assert ([bad.row for bad in done.still_rejected], done.replayed_rows) == ([5, 7], (9,))
+    receipt = resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger)
+    assert (receipt.outcome, rows(receipt)) == ("done", {"in": 40, "delivered": 38, "quarantined": 2})
+
+
+def test_a_row_over_two_lines_is_one_row(start_partner, make_prepared, ledger, broken):
+    """An edit may span lines where the feed's quotes allow it: its value is checked as one row."""
+    prepared = make_prepared(start_partner().url)
+    entry = find_by_prefix(ledger, exchange(prepared, broken, NOW, ledger).exchange_id)
+    line = broken.read_bytes().split(b"\n")[5].replace(b"13,x", b"1,1").replace(b"N14228", b'"N14\n228"')
+    done = replay(prepared, entry, broken, {5: line}, ledger, NOW)
+    assert [(found.code, found.field) for bad in done.still_rejected for found in bad.findings] == [
+        ("constraint-error", "tailnum")
+    ]
+
+
+ENTRY = ExchangeRecord("0123456789abcdef", "UA", "flights", "a.csv", "0" * 64)
+
+
+@given(st.lists(st.binary() | st.sampled_from([b"", b"a\r", b"a\n", b"\r\n", b"#milepost 12 row 3: x\n", b"\x0a\x00"])))
+def test_an_export_keeps_every_byte(originals):
+    """Whatever bytes rows have, with line ends and marks of other exchanges, an unedited export keeps them."""
+    held = [
+        QuarantinedRow(
+            row, "held", (Finding(row, "c", "f", "note\r\n#milepost 0123456789abcdef row 1"),), line, None, ""
+        )
+        for row, line in enumerate(originals, 1)
+    ]
+    data = b"".join(export_rows(ENTRY, held))
+    if held:
+        assert read_export(data, ENTRY) == dict(enumerate(originals, 1))
+    else:
+        assert data == b""
+
+
+def test_an_editor_may_change_line_ends():
+    """An export with CR LF after an edit, marks included, gives rows without them."""
+    data = b"#milepost 0123456789abcdef row 5: x\r\n2013,1\r\n#milepost 0123456789abcdef row 7: y\r\n2014,1"
+    assert read_export(data, ENTRY) == {5: b"2013,1", 7: b"2014,1"}
+
+
+def test_rows_in_utf_16_are_replayed(start_partner, make_prepared, ledger, broken, tmp_path):
+    """Rows of a feed in UTF-16 are exported in UTF-16, edited and read back."""
+    partner = start_partner()
+    path = tmp_path / "wide.csv"
+    path.write_text(broken.read_text(), encoding="utf-16")
+    prepared = make_prepared(partner.url, dialect={"encoding": "utf-16"})
+    entry = find_by_prefix(ledger, exchange(prepared, path, NOW, ledger).exchange_id)
+    text = b"".join(export_rows(entry, QuarantineStore(ledger, entry).rows()))
+    text = text.replace("13,x,".encode("utf-16-le"), "1,1,".encode("utf-16-le"))
+    done = replay(prepared, entry, path, read_export(text, entry), ledger, NOW)
+    assert (done.replayed_rows, [bad.row for bad in done.still_rejected]) == ((5,), [7, 9])
+    assert resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger).outcome == "done"
+    assert "UA5" in [record["flight"] for record in partner.held("n")]
