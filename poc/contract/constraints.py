@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from poc.contract.durations import duration_values
+from poc.contract.key_values import duration_values
 from poc.contract.numbers import CANONICAL, FEW_ROWS, Limit, value_texts
 from poc.contract.parsers import make_parser
 from poc.contract.xml_patterns import compile_pattern

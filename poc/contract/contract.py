@@ -26,13 +26,13 @@ from pydantic import ValidationError
 from poc.batch import ROW, Finding
 from poc.contract.constraints import CompiledConstraint, compile_constraints
 from poc.contract.datetime_formats import compile_format
-from poc.contract.durations import duration_values
+from poc.contract.key_values import duration_values, literal_values
 from poc.contract.numbers import FEW_ROWS, value_texts
 from poc.contract.parsers import is_plain_number, make_parser, type_error_hint
 from poc.contract.schema import Constraints, Schema, SchemaField, missing_value_texts
 from poc.contract.xml_patterns import compile_pattern
 from poc.errors import BadInput
-from poc.text import truncate
+from poc.text import plain_texts, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,11 +89,16 @@ class Contract:
     those of single fields. `field_missing` has the complete list of each field. `unique` are keys that must be unique
     in a file: the code of a finding, and the fields; the primary key first. `local` are datetimes without a time zone,
     `integers` columns that are parsed by one cast. `key_values` convert the columns of keys in which two notations may
-    have the same value. `notes` say in what the contract is taken otherwise than the specifications would.
+    have the same value. `json_values`: a column of type `any` holds JSON values, not texts.
+    `decimal_chars` and `boolean_texts` are the notations of numbers and booleans, for readers of formats that have such
+    values. `notes` say in what the contract is taken otherwise than the specifications would.
     """
 
     names: tuple[str, ...]
     types: dict[str, str]
+    json_values: bool
+    decimal_chars: dict[str, str]
+    boolean_texts: dict[str, tuple[str, str]]
     missing_values: tuple[str, ...]
     field_missing: dict[str, tuple[str, ...]]
     required: tuple[str, ...]
@@ -128,8 +133,10 @@ class Contract:
             if column.missing:
                 text = text.set(text.is_in(column.missing), None)
             value = cast.get_column(column.name) if column.name in integers else column.parse(text)
-            column.check(numbers, text, value, findings)
             typed.append(value)
+            if self.json_values and column.type == "any" and column.constraints:
+                text = value = pl.Series(column.name, plain_texts(text), dtype=pl.String)
+            column.check(numbers, text, value, findings)
         return pl.DataFrame(typed), sorted(findings, key=lambda finding: finding.row)
 
     def with_key_values(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -139,8 +146,8 @@ class Contract:
         return rows.with_columns(convert(rows.get_column(name)) for name, convert in self.key_values)
 
 
-def load_contract(path: Path) -> Contract:
-    """Load and compile a schema file.
+def load_contract(path: Path, *, json_values: bool = False) -> Contract:
+    """Load and compile a schema file; `json_values` if the files of the feed hold JSON.
 
     Raises:
         BadInput: the file cannot be read, is not a Table Schema, or has an unsupported check; names what and where.
@@ -148,7 +155,7 @@ def load_contract(path: Path) -> Contract:
     data: Any = None
     try:
         data = json.loads(path.read_bytes(), parse_float=Decimal)
-        return compile_contract(Schema.model_validate(data))
+        return compile_contract(Schema.model_validate(data), json_values=json_values)
     except OSError as error:
         raise BadInput(f"{path}: missing contract: {error.strerror}") from error
     except ValidationError as error:
@@ -157,7 +164,7 @@ def load_contract(path: Path) -> Contract:
         raise BadInput(f"{path}: not a Table Schema: {error}") from error
 
 
-def compile_contract(schema: Schema) -> Contract:
+def compile_contract(schema: Schema, *, json_values: bool = False) -> Contract:
     """Compile a schema. Raises ValueError for an invalid format, constraint or missing value."""
     key = schema.primary_key
     general = missing_value_texts(schema.missing_values)
@@ -176,11 +183,19 @@ def compile_contract(schema: Schema) -> Contract:
     unique = [("primary-key", key)] if key else []
     unique += [("unique-error", names) for names in schema.unique_keys]
     unique += [("unique-error", (field.name,)) for field in schema.fields if field.constraints.unique]
+    key_values = KEY_VALUES | ({"any": literal_values} if json_values else {})
     in_keys = {name for _, names in unique for name in names}
     datetimes = [field for field in schema.fields if field.type == "datetime"]
     return Contract(
         names=tuple(field.name for field in schema.fields),
         types={field.name: field.type for field in schema.fields},
+        json_values=json_values,
+        decimal_chars={field.name: field.decimal_char for field in schema.fields if field.decimal_char != "."},
+        boolean_texts={
+            field.name: (field.true_values[0], field.false_values[0])
+            for field in schema.fields
+            if field.type == "boolean"
+        },
         missing_values=shared,
         field_missing=missing,
         required=tuple(column.name for column in columns if column.required_code),
@@ -196,9 +211,9 @@ def compile_contract(schema: Schema) -> Contract:
             if field.type == "integer" and is_plain_number(field) and not column.missing
         ),
         key_values=tuple(
-            (field.name, KEY_VALUES[field.type])
+            (field.name, key_values[field.type])
             for field in schema.fields
-            if field.name in in_keys and field.type in KEY_VALUES
+            if field.name in in_keys and field.type in key_values
         ),
         notes=tuple(
             f"pattern of {field.name!r}: {note}"

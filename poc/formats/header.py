@@ -38,6 +38,14 @@ class ExpectedFields(Protocol):
         """The Table Schema type of each field."""
 
     @property
+    def decimal_chars(self) -> Mapping[str, str]:
+        """The decimal mark of each field of numbers in which it is not a point."""
+
+    @property
+    def boolean_texts(self) -> Mapping[str, tuple[str, str]]:
+        """The texts of true and false in each field of booleans."""
+
+    @property
     def missing_values(self) -> tuple[str, ...]:
         """Texts that mean a missing value."""
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring as encode_string
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -206,7 +207,11 @@ class JsonLinesFormat:
         ]
 
     def _column(self, name: str, values: list[Any], rows: list[int], faults: Faults) -> pl.Series:
-        """Return one field's values as text; add a fault for each JSON type that cannot be of the field's type."""
+        """Return one field's values as text; add a fault for each JSON type that cannot be of the field's type.
+
+        Numbers and booleans are values already: they get the notation of the field, so that its options, which are for
+        texts, do not alter them. The values of a field of type `any` remain JSON.
+        """
         types = set(map(type, values))
         expected_type = self._expected.types.get(name)
         wrong_types = {dict, list} | ({bool, NumberText} if expected_type == "string" else set())
@@ -216,12 +221,25 @@ class JsonLinesFormat:
                     note = f"{json_excerpt(value)} is {describe_type(value)}, not of type {expected_type or 'string'}"
                     faults.setdefault(rows[index], []).append(("type-error", name, note))
                     values[index] = None
-        if bool in types:
-            values = [("true" if value else "false") if isinstance(value, bool) else value for value in values]
+        if bool in types and expected_type != "any":
+            texts = dict(zip((True, False), self._expected.boolean_texts.get(name, ("true", "false")), strict=True))
+            values = [texts[value] if isinstance(value, bool) else value for value in values]
         missing = self._missing[name]
         if not missing.isdisjoint(values):
             values = [None if value in missing else value for value in values]
+        if expected_type == "any":
+            values = [json_literal(value) for value in values]
+        decimal_char = self._expected.decimal_chars.get(name)
+        if decimal_char and NumberText in types:
+            values = [value.replace(".", decimal_char) if type(value) is NumberText else value for value in values]
         return pl.Series(name, values, dtype=pl.String)
+
+
+def json_literal(value: Any) -> str | None:
+    """Return the JSON of a string, number, boolean or null; None for null."""
+    if type(value) is str:
+        return encode_string(value)
+    return ("false", "true")[value] if isinstance(value, bool) else value
 
 
 def describe_type(value: Any) -> str:

@@ -70,4 +70,4 @@ def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None
 
 def make_encoder(feed: Feed, literals: frozenset[str] = frozenset()) -> RowEncoder:
     """Return the encoder of the format that a feed's partner receives; `literals` are columns of JSON text."""
-    return CsvEncoder() if feed.out == "csv" else JsonLinesEncoder(literals)
+    return CsvEncoder(literals) if feed.out == "csv" else JsonLinesEncoder(literals)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import polars as pl
 
 from poc.batch import ROW
+from poc.text import plain_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -116,10 +117,16 @@ def join_columns(parts: Sequence[str | Literals | Members]) -> bytes:
 
 
 class CsvEncoder:
-    """Encoder of CSV rows that end with CRLF. Cells are quoted if needed, empty text always; null is an empty cell."""
+    """Encoder of CSV rows that end with CRLF. Cells are quoted if needed, empty text always; null is an empty cell.
+
+    `literals` are columns of JSON values; a string among them is written as its text.
+    """
 
     media_type = "text/csv; charset=utf-8"
     row_is_line = False  # a cell may contain line ends
+
+    def __init__(self, literals: frozenset[str] = frozenset()) -> None:
+        self._literals = literals
 
     def head(self, columns: Sequence[str]) -> bytes:
         """Return the header line."""
@@ -129,6 +136,10 @@ class CsvEncoder:
         """Return the rows without row numbers and without a header."""
         written = without_row_numbers(rows)
         zoned = [name for name, kind in written.schema.items() if isinstance(kind, pl.Datetime) and kind.time_zone]
+        for name in self._literals.intersection(written.columns):
+            literals = written.get_column(name)
+            if literals.str.starts_with('"').any():
+                written = written.with_columns(pl.Series(name, plain_texts(literals), dtype=pl.String))
         if zoned:
             written = written.with_columns(pl.col(zoned).dt.to_string("%Y-%m-%dT%H:%M:%S%.f%:z"))
         # in a single column, an unquoted null would be a blank line, which no reader takes for a row

@@ -78,7 +78,7 @@ def prepare_feed(
     """
     partner, feed = workspace.get_feed(partner_id, feed_id)
     settings = partner.endpoint
-    feed_contract = contract.load_contract(workspace.contract(feed))
+    feed_contract = contract.load_contract(workspace.contract(feed), json_values=feed.format == "jsonl")
     mapped = Map(feed.map, feed_contract)
     encoder = make_encoder(feed, literal_fields(feed.map, feed_contract))
     http_endpoint, folder = None, None

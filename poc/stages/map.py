@@ -20,7 +20,7 @@ from poc.batch import ROW, Batch, Finding, RejectedRow
 from poc.contract.numbers import MAX_DIGITS
 from poc.contract.scaled_numbers import ScaledNumber
 from poc.errors import BadInput
-from poc.text import truncate
+from poc.text import plain_texts, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -134,11 +134,12 @@ def scaled_number(field: MapField) -> ScaledNumber | None:
 
 
 def literal_fields(fields: Iterable[MapField], contract: Contract) -> frozenset[str]:
-    """Return the partner's fields whose text is JSON as it is: numbers."""
+    """Return the partner's fields whose text is JSON as it is: numbers, and values of any type from JSON."""
+    types = {"number", "any"} if contract.json_values else {"number"}
     return frozenset(
         field.to
         for field in fields
-        if field.times is not None or (field.source is not None and contract.types[field.source] == "number")
+        if field.times is not None or (field.source is not None and contract.types[field.source] in types)
     )
 
 
@@ -169,6 +170,10 @@ def text_expression(name: str, contract: Contract) -> pl.Expr:
         return rfc3339_expression(pl.col(name), name, contract)
     if kind == "time":
         return pl.col(name).dt.strftime("%H:%M:%S%.f")
+    if kind == "any" and contract.json_values:
+        return pl.col(name).map_batches(
+            lambda literals: pl.Series(name, plain_texts(literals), dtype=pl.String), return_dtype=pl.String
+        )
     return pl.col(name).cast(pl.String)
 
 

@@ -185,6 +185,22 @@ def test_missing_values_are_null(read, expected):
     assert valid == [(1, None, None), (2, "-", None)]
 
 
+def test_numbers_and_booleans_get_the_notation_of_their_field(read, expected):
+    """The options of a field are for texts, and do not alter a JSON number or boolean."""
+    fields = expected(types={"a": "number", "b": "boolean"}, decimal_chars={"a": ","}, boolean_texts={"b": ("Y", "N")})
+    valid, rejected, _ = read('{"a":1.234,"b":true}\n{"a":"1.234","b":false}\n{"a":-5E-1,"b":"N"}\n', fields)
+    assert (valid, rejected) == ([(1, "1,234", "Y"), (2, "1.234", "N"), (3, "-5E-1", "N")], {})
+
+
+def test_values_of_any_type_remain_json(read, expected):
+    """A string is told from a number, and a missing value is null; only arrays and objects are rejected."""
+    lines = ['"1.50"', "1.50", "true", '"q\\"\\u00e9"', '"NA"', "null", "[1]", "1e5000"]
+    data = "\n".join(f'{{"a":"x","b":{line}}}' for line in lines)
+    valid, rejected, _ = read(data, expected(types={"a": "string", "b": "any"}, missing_values=("NA",)))
+    assert [row[2] for row in valid] == ['"1.50"', "1.50", "true", '"q\\"é"', None, None, "1e5000"]
+    assert faults(rejected) == {7: [("type-error", "b")]}
+
+
 @pytest.mark.parametrize("block_bytes", [1, 5, 64])
 def test_lines_do_not_depend_on_where_blocks_end(read, block_bytes):
     """For any size of blocks, each line is numbered once."""

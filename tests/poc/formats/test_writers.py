@@ -103,3 +103,11 @@ def test_literals_in_csv_are_their_text(make_feed):
     """A number has no quotes."""
     encoder = make_encoder(make_feed(out="csv"), frozenset({"n"}))
     assert encoder.encode(pl.DataFrame({ROW: [1, 2], "n": ["1.50", None], "a": ["x", "y"]})) == b"1.50,x\r\n,y\r\n"
+
+
+def test_strings_among_literals_are_texts_in_csv(make_feed):
+    """JSON is unpacked: a string loses its quotes and escapes, a number and a boolean are themselves."""
+    rows = pl.DataFrame({ROW: [1, 2, 3, 4], "n": ['"a,\\u00e9\\n"', "1.50", "true", None], "a": ["x"] * 4})
+    assert make_encoder(make_feed(out="csv"), frozenset({"n"})).encode(rows).decode() == (
+        '"a,é\n",x\r\n1.50,x\r\ntrue,x\r\n,x\r\n'
+    )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from poc.batch import ROW
 from poc.contract.contract import compile_contract
-from poc.contract.durations import duration_value
+from poc.contract.key_values import duration_value
 from poc.contract.schema import Schema
 from poc.contract.unique_keys import UniqueKeyCheck
 

@@ -1,7 +1,8 @@
-"""Values of durations: months and seconds, by which two notations are compared.
+"""Values of keys: one notation for each value that can be written in several ways.
 
-A year is twelve months and a day is 86,400 seconds; a month has no number of days, so `P1M` and `P30D` differ.
-Source: XML Schema 1.1, https://www.w3.org/TR/xmlschema11-2/#duration
+- A duration has months and seconds. A year is twelve months and a day is 86,400 seconds; a month has no number of days,
+  so `P1M` and `P30D` differ. Source: XML Schema 1.1, https://www.w3.org/TR/xmlschema11-2/#duration
+- A value of any JSON type is compared as its JSON, numbers by their value.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import re
 from decimal import Context
 
 import polars as pl
+
+from poc.contract.numbers import CANONICAL, value_text
 
 DURATION = re.compile(
     r"(-?)P(?:([0-9]+)Y)?(?:([0-9]+)M)?(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9.]+)S)?)?"
@@ -38,3 +41,11 @@ def duration_values(durations: pl.Series) -> pl.Series:
     distinct = durations.drop_nulls().unique()
     values = pl.Series([duration_value(duration) for duration in distinct.to_list()], dtype=pl.String)
     return durations.replace(distinct, values)
+
+
+def literal_values(literals: pl.Series) -> pl.Series:
+    """Return the notation of each JSON value: numbers that can be held as `value_text` does, others as they are."""
+    values = [
+        value_text(literal) if literal is not None and CANONICAL.fullmatch(literal) else literal for literal in literals
+    ]
+    return pl.Series(literals.name, values, dtype=pl.String)
