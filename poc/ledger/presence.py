@@ -106,23 +106,38 @@ def move_lost_ledger(path: Path) -> None:
 
 
 class OpenedFile:
-    """The identity of a database file at the moment it was opened."""
+    """The identity of a database file, and of its write-ahead log, since they were opened.
+
+    SQLite goes on writing into files that were deleted, and what it commits there is lost.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = str(path)
-        self._identity = self._read()
+        self._path, self._log_path = str(path), f"{path}-wal"
+        self._identity = read_identity(self._path)
+        self._log_identity: tuple[int, int] | None = None  # until the first transaction there is no log
 
     def check(self) -> None:
-        """Check that the path still names the opened file. Raises LedgerDamaged."""
-        if self._read() != self._identity:
-            raise LedgerDamaged(
-                f"{self._path}: the ledger was deleted or replaced while it was in use; this exchange has ended and "
-                "nothing more is sent. Restore the ledger before the next run; the last requests may have arrived"
-            )
+        """Check that the paths still name the opened files. Raises LedgerDamaged."""
+        log_identity = read_identity(self._log_path)
+        if self._log_identity is None:
+            self._log_identity = log_identity
+        if read_identity(self._path) != self._identity:
+            raise LedgerDamaged(f"{self._path}: the ledger {LOST_IN_USE}")
+        if log_identity != self._log_identity:
+            raise LedgerDamaged(f"{self._log_path}: a part of the ledger, it {LOST_IN_USE}")
 
-    def _read(self) -> tuple[int, int] | None:
-        try:
-            status = os.stat(self._path)  # noqa: PTH116 (a string, as this runs at every commit)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+
+#: What is said of a ledger that is gone while an exchange uses it.
+LOST_IN_USE = (
+    "was deleted or replaced while it was in use; this exchange has ended and nothing more is sent. Restore the ledger "
+    "before the next run; the last requests may have arrived"
+)
+
+
+def read_identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of a file; None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 (a string, as this runs at every commit)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

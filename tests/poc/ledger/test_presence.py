@@ -1,7 +1,9 @@
 """A ledger that is lost is never replaced without a word, and nothing is sent while it is gone."""
 
 import shutil
+import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 
@@ -87,6 +89,36 @@ def test_a_commit_into_a_lost_ledger_is_an_error(path, change):
     with pytest.raises(LedgerDamaged, match="deleted or replaced while it was in use"):
         ledger.commit()
     with pytest.raises(LedgerDamaged, match="deleted or replaced while it was in use"):
+        ledger.check_in_place()
+    ledger.close()
+
+
+@pytest.mark.parametrize("change", ["delete", "replace"])
+def test_a_commit_into_a_lost_log_is_an_error(path, change):
+    """The write-ahead log is a part of the ledger: what is committed after its deletion would be lost, too."""
+    ledger, log = open_ledger(path), path.with_name("ledger.db-wal")
+    for number in range(3):
+        ledger.record_attempt(ledger.find(*FILE[:3], f"{number}" * 64), 10, 1)
+        ledger.commit()
+    log.unlink()
+    if change == "replace":
+        log.write_bytes(b"")
+    ledger.record_attempt(ledger.find(*FILE[:3], "a" * 64), 10, 1)
+    with pytest.raises(LedgerDamaged, match=r"ledger\.db-wal: a part of the ledger, it was deleted or replaced"):
+        ledger.commit()
+    ledger.close()
+
+
+def test_a_reader_beside_it_and_a_checkpoint_disturb_no_commit(path):
+    """Other connections that come and go, and a log that is emptied, leave the ledger in place."""
+    ledger = open_ledger(path)
+    for number in range(6):
+        open_ledger(path).close()
+        if number == 3:
+            with closing(sqlite3.connect(path)) as other:
+                other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        ledger.record_attempt(ledger.find(*FILE[:3], f"{number}" * 64), 10, 1)
+        ledger.commit()
         ledger.check_in_place()
     ledger.close()
 
