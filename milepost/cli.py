@@ -48,7 +48,7 @@ COMMANDS = {
         "outbox",
         "List unconfirmed requests, and send them again, mark them as arrived or discard them.",
     ),
-    "partner": ("poc.cli.partner", "partner", "List partners and release one, or start a practice partner."),
+    "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
     "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and store the results."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),
 }

@@ -16,7 +16,11 @@ def test_an_open_circuit_breaker_is_shown(make_cli):
         output,
         re.MULTILINE,
     )
-    assert re.search(r"^due: AA/flights sample.csv \(\w{8}\), attempt 1: .*answered 503; due at ", output, re.MULTILINE)
+    assert re.search(
+        r"^due: AA/flights sample.csv \(\w{8}\), attempt 1: .*answered 503: .*the partner is down.*; due at ",
+        output,
+        re.MULTILINE,
+    )
     state = cli.json("status")
     assert [(row["partner"], row["state"], row["failures"]) for row in state["breakers"]] == [("AA", "open", 1)]
     assert [(row["file"], row["outcome"]) for row in state["troubles"]] == [("sample.csv", "due")]
