@@ -59,6 +59,8 @@ def import_log(context: CliContext, file: Path, dry_run: bool, as_json: bool) ->
                 db = None
         with progress_bar(f"reading {file.name}") as progress:
             result = import_log(log, db, print_skipped, progress, dry=dry_run)
+    for column in result.utc_columns:
+        print_line(f"{file}: column {column!r} has times without a zone, taken as UTC; `zone` names another", err=True)
     if as_json:
         counts = {"new": result.new, "known": result.known, "left_out": result.skipped, "reasons": result.reasons}
         preview = {"first": [_preview_row(run) for run in result.first]} if dry_run else {}

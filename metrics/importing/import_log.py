@@ -50,7 +50,8 @@ class SkippedRow:
 class ImportResult:
     """Result of an import, or of a dry run: the number of new runs, of known runs, and of skipped rows by reason.
 
-    `first` are the first runs, new or known, as they were read.
+    `first` are the first runs, new or known, as they were read. `utc_columns` are the columns with times of which no
+    zone is known, and which were taken as UTC.
     """
 
     new: int
@@ -58,6 +59,7 @@ class ImportResult:
     skipped: int
     reasons: dict[str, int]
     first: tuple[RunEvent, ...]
+    utc_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +102,11 @@ def import_log(
         on_skipped(row)
 
     mapping = log.mapping
+    parser = RowParser(mapping, log.now_us)
     # without an id, a row is identified by its whole content, also by columns that the mapping does not use
     all_columns = mapping.id is None
     with open_log(log.path, mapping, progress, all_columns=all_columns) as rows:
-        runs = _read_runs(rows, RowParser(mapping, log.now_us), skip)
+        runs = _read_runs(rows, parser, skip)
         with closing(sqlite3.connect("")) as keys:  # an unnamed temporary database, deleted when it is closed
             keys.execute("CREATE TABLE summary (key TEXT PRIMARY KEY, text TEXT) WITHOUT ROWID")
             while batch := list(islice(runs, BATCH)):
@@ -121,7 +124,8 @@ def import_log(
                     raise StoreDamaged(message) from error
                 new += len(fresh)
                 known += repeated
-    return ImportResult(new, known, sum(reasons.values()), dict(reasons.most_common()), tuple(first))
+    counts = dict(reasons.most_common())
+    return ImportResult(new, known, sum(reasons.values()), counts, tuple(first), tuple(sorted(parser.utc_columns)))
 
 
 def _read_runs(

@@ -74,8 +74,10 @@ def open_log(
             a Parquet column has times of an unknown zone.
     """
     columns = mapping.columns
-    kind = SUFFIXES.get(path.suffixes[-2] if path.suffix == ".gz" and len(path.suffixes) > 1 else path.suffix)
-    if kind is None or (kind == "parquet" and path.suffix == ".gz"):
+    *_, before_last, last = ("", "", *(suffix.lower() for suffix in path.suffixes))
+    suffix, is_gzip = (before_last, True) if last == ".gz" else (last, False)
+    kind = SUFFIXES.get(suffix)
+    if kind is None or (kind == "parquet" and is_gzip):
         raise BadInput(
             f"{path}: unknown kind of file; choose one that ends in {', '.join(SUFFIXES)} (text files also with .gz)"
         )
@@ -86,11 +88,12 @@ def open_log(
                 yield _parquet_rows(raw, path, mapping, all_columns, progress)
                 return
             size_bytes = path.stat().st_size
-            plain: Any = stack.enter_context(gzip.open(raw)) if path.suffix == ".gz" else raw
+            plain: Any = stack.enter_context(gzip.open(raw)) if is_gzip else raw
             codec = "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
             text = stack.enter_context(io.TextIOWrapper(plain, codec, errors="surrogateescape", newline=""))
             if kind == "csv":
-                rows = _csv_rows(text, path, columns, "\t" if path.suffixes[0] == ".tsv" else mapping.delimiter)
+                is_tsv = suffix == ".tsv" and "delimiter" not in mapping.model_fields_set
+                rows = _csv_rows(text, path, columns, "\t" if is_tsv else mapping.delimiter)
             else:
                 rows = _json_rows(text, path, columns)
             yield _report_progress(rows, lambda: progress(raw.tell(), size_bytes))

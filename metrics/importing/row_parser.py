@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,8 @@ class RowParser:
 
     mapping: LogMapping
     now_us: int
+    #: columns with a time that has no zone of its own, where the mapping names none either; it is taken as UTC
+    utc_columns: set[str] = field(default_factory=set)
 
     def parse_run(self, cells: Mapping[str, Any], fallback_id: str) -> RunEvent:
         """Parse a row as a run.
@@ -60,14 +62,14 @@ class RowParser:
             UnreadableRow: a value is missing or impossible.
         """
         mapping = self.mapping
-        started_at_us = parse_timestamp(cells, mapping.started_at, "start")
+        started_at_us = parse_timestamp(cells, mapping.started_at, "start", self.utc_columns)
         if started_at_us is None:
             raise UnreadableRow("no start")
         if started_at_us > self.now_us:
             raise UnreadableRow("start is in the future", cells[mapping.started_at.column])
         if started_at_us < EARLIEST_US:
             raise UnreadableRow("start is before 1990; is the unit of `epoch` right?", cells[mapping.started_at.column])
-        due_at_us = parse_timestamp(cells, mapping.due_at, "due time") if mapping.due_at else None
+        due_at_us = parse_timestamp(cells, mapping.due_at, "due time", self.utc_columns) if mapping.due_at else None
         partner, feed = (_parse_name(cells, getattr(mapping, name), name) for name in ("partner", "feed"))
         try:
             system, level = parse_subject(_parse_name(cells, mapping.system, "system"))
@@ -102,7 +104,7 @@ class RowParser:
 
     def _duration_ns(self, cells: Mapping[str, Any], started_at_us: int) -> int:
         if self.mapping.ended_at is not None:
-            ended_at_us = parse_timestamp(cells, self.mapping.ended_at, "end")
+            ended_at_us = parse_timestamp(cells, self.mapping.ended_at, "end", self.utc_columns)
             if ended_at_us is None:
                 raise UnreadableRow("no end")
             if ended_at_us < started_at_us:
@@ -116,20 +118,21 @@ class RowParser:
         return duration_ns
 
     def _outcome(self, cells: Mapping[str, Any]) -> str:
-        field = self.mapping.outcome
-        if field.column is None:
-            return str(field.value)
-        text = _cell_text(cells.get(field.column))
-        if text not in field.meaning:
-            choices = ", ".join(repr(value) for value in field.meaning)
+        source = self.mapping.outcome
+        if source.column is None:
+            return str(source.value)
+        text = _cell_text(cells.get(source.column))
+        if text not in source.meaning:
+            choices = ", ".join(repr(value) for value in source.meaning)
             raise UnreadableRow(f"unknown outcome (known: {choices})", text)
-        return field.meaning[text]
+        return source.meaning[text]
 
 
-def parse_timestamp(cells: Mapping[str, Any], source: TimestampField, what: str) -> int | None:
+def parse_timestamp(cells: Mapping[str, Any], source: TimestampField, what: str, utc_columns: set[str]) -> int | None:
     """Parse a point in time as UTC microseconds; None for an empty cell.
 
-    In the hour that comes twice when clocks are set back, the first time is taken. Raises UnreadableRow.
+    A time of which no zone is known is taken as UTC, and its column is added to `utc_columns`. In the hour that comes
+    twice when clocks are set back, the first time is taken. Raises UnreadableRow.
     """
     value = cells.get(source.column)
     if value is None or value == "":
@@ -138,7 +141,7 @@ def parse_timestamp(cells: Mapping[str, Any], source: TimestampField, what: str)
         number = _parse_number(value, what)
         us = int(number * TIME_UNITS[source.epoch] / 1000)
     else:
-        us = _parse_calendar_us(value, source, what)
+        us = _parse_calendar_us(value, source, what, utc_columns)
     if not 0 <= us < 2**53:
         raise UnreadableRow(f"{what} is before 1970 or far in the future", str(value))
     return us
@@ -149,7 +152,7 @@ def format_utc(stamp_us: int) -> str:
     return (EPOCH + timedelta(microseconds=stamp_us)).isoformat().replace("+00:00", "Z")
 
 
-def _parse_calendar_us(value: object, source: TimestampField, what: str) -> int:
+def _parse_calendar_us(value: object, source: TimestampField, what: str, utc_columns: set[str]) -> int:
     if isinstance(value, str):
         text = value.strip()
         if any(char.isdigit() and not char.isascii() for char in text):
@@ -165,6 +168,8 @@ def _parse_calendar_us(value: object, source: TimestampField, what: str) -> int:
         raise UnreadableRow(f"{what} is neither text nor a time; `epoch` gives the unit of numbers", value)
     try:
         if parsed.tzinfo is None:
+            if source.zone is None:
+                utc_columns.add(source.column)
             parsed = parsed.replace(tzinfo=source.tz)
             if parsed.astimezone(UTC).astimezone(source.tz).replace(tzinfo=None) != parsed.replace(tzinfo=None):
                 zone = source.tz.key

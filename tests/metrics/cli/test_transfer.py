@@ -51,6 +51,14 @@ def test_import_reports_its_result_and_exits_with_three(workspace, tmp_path):
     assert (workspace / "var" / "metadata.json").is_file()
 
 
+def test_import_says_that_times_without_a_zone_are_utc(workspace, tmp_path):
+    """Once for each column, on stderr."""
+    (tmp_path / "log.csv").write_text("start,ms,feed,status\n2020-01-01 23:59:59,1500,f,OK\n2020-01-02,1500,f,OK\n")
+    result = CliRunner().invoke(main, ["-w", str(workspace), "metrics", "import", str(tmp_path / "log.csv")])
+    assert result.exit_code == 0
+    assert result.stderr.count("column 'start' has times without a zone, taken as UTC; `zone` names another") == 1
+
+
 def test_validate_finds_mistakes_in_the_mapping(workspace):
     """`validate` checks the table [import] too, and reports its mistake in one line."""
     assert CliRunner().invoke(main, ["-w", str(workspace), "validate"]).exit_code == 0

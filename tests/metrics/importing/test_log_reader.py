@@ -248,3 +248,13 @@ def test_parquet_times_without_a_zone_ask_for_it(table, rows, import_file, store
     result, messages = import_file(tmp_path / "log.parquet", table | {key: {"column": column, "zone": "Europe/Berlin"}})
     assert (result.new, messages) == (2, [])
     assert stored(f"{key}_us")[0] == (1_577_833_200_000_000,)
+
+
+@pytest.mark.parametrize("name", ["log.tsv", "jobs.2020.tsv", "LOG.TSV", "jobs.v2.tsv.gz"])
+def test_a_tsv_file_has_tabs_unless_a_delimiter_is_given(table, rows, to_csv, import_file, tmp_path, name):
+    """The last suffix decides, in any case; a delimiter in the mapping comes first."""
+    packed = gzip.compress if name.endswith(".gz") else bytes
+    (tmp_path / name).write_bytes(packed(to_csv(rows).replace(",", "\t").encode()))
+    assert import_file(tmp_path / name)[0].new == 3
+    (tmp_path / name).write_bytes(packed(to_csv(rows).replace(",", ";").encode()))
+    assert import_file(tmp_path / name, table | {"delimiter": ";"})[0].known == 3

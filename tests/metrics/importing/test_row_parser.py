@@ -94,3 +94,14 @@ def test_every_key_of_a_mapping_is_read(db, rows, table, import_file, stored, tm
     ]
     assert stored("started_at_us - due_at_us") == [(60_000_000,), (3_660_000_000,)]
     assert db.execute("SELECT exchanges, attempts, imported FROM run_block").fetchone()[:2] == (1, 2)
+
+
+def test_times_of_no_known_zone_are_named(rows, table, to_csv, import_file, tmp_path):
+    """Text without an offset is UTC where the mapping has no zone, and the result names the column."""
+    (tmp_path / "log.csv").write_text(to_csv(rows))
+    assert import_file(tmp_path / "log.csv")[0].utc_columns == ("start",)
+    (tmp_path / "log.csv").write_text(to_csv(rows[:2]))
+    assert import_file(tmp_path / "log.csv")[0].utc_columns == ()
+    (tmp_path / "log.csv").write_text(to_csv(rows))
+    zoned = table | {"started_at": {"column": "start", "zone": "UTC"}}
+    assert import_file(tmp_path / "log.csv", zoned)[0].utc_columns == ()
