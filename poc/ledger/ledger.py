@@ -90,6 +90,7 @@ class Ledger:
         assert driver is not None  # noqa: S101 (open until `close`; tells the type checker)
         self._driver = driver
         self._compiled: dict[object, CompiledStatement] = {}
+        driver.execute("PRAGMA user_version").fetchall()  # opens the write-ahead log, if it is not open yet
         self._file = OpenedFile(path)
 
     def execute(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:

@@ -114,16 +114,13 @@ class OpenedFile:
     def __init__(self, path: Path) -> None:
         self._path, self._log_path = str(path), f"{path}-wal"
         self._identity = read_identity(self._path)
-        self._log_identity: tuple[int, int] | None = None  # until the first transaction there is no log
+        self._log_identity = read_identity(self._log_path)
 
     def check(self) -> None:
         """Check that the paths still name the opened files. Raises LedgerDamaged."""
-        log_identity = read_identity(self._log_path)
-        if self._log_identity is None:
-            self._log_identity = log_identity
         if read_identity(self._path) != self._identity:
             raise LedgerDamaged(f"{self._path}: the ledger {LOST_IN_USE}")
-        if log_identity != self._log_identity:
+        if read_identity(self._log_path) != self._log_identity:
             raise LedgerDamaged(f"{self._log_path}: a part of the ledger, it {LOST_IN_USE}")
 
 

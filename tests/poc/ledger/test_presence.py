@@ -111,7 +111,9 @@ def test_a_commit_into_a_lost_log_is_an_error(path, change):
 
 def test_a_reader_beside_it_and_a_checkpoint_disturb_no_commit(path):
     """Other connections that come and go, and a log that is emptied, leave the ledger in place."""
+    first = open_ledger(path)
     ledger = open_ledger(path)
+    first.close()
     for number in range(6):
         open_ledger(path).close()
         if number == 3:
