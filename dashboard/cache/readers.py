@@ -2,6 +2,8 @@
 
 Opening the store costs more than most of its queries: the schema is read and checked, and SQLite begins with an empty
 page cache. So a request takes a connection that an earlier request gave back, as long as the store has not changed.
+With it come the numbers that the earlier request counted (`Snapshot.computed`): a store that has not changed has the
+same.
 """
 
 from __future__ import annotations
@@ -41,21 +43,29 @@ class Readers:
         self._closed = False
 
     def take(self) -> Reader:
-        """Return an idle reader or a new one, as of its first query; `give_back` takes it at the end of the request.
+        """Return an idle reader or a new one; `give_back` takes it at the end of the request.
 
         Raises:
             StoreMissing, StoreDamaged: as for `open_snapshot`.
         """
+        reader = self._take_idle()
+        if reader is not None:
+            reader.db.begin()
+            if reader.version == self._changes.version():
+                return reader
+            reader.db.close()  # the store changed before its snapshot was taken
+        version = self._changes.version()
+        return Reader(db=open_snapshot(self._path, check_same_thread=False), version=version)
+
+    def _take_idle(self) -> Reader | None:
+        """Return an idle reader of the store as it is, if there is one; close those of the store as it was."""
         version = self._changes.version()
         with self._lock:
             outdated = [reader for reader in self._idle if reader.version != version]
             self._idle = [reader for reader in self._idle if reader.version == version]
-            reader = self._idle.pop() if self._idle and version is not None else None
+            reader = self._idle.pop() if self._idle else None
         for old in outdated:
             old.db.close()
-        if reader is None:
-            return Reader(db=open_snapshot(self._path, check_same_thread=False), version=version)
-        reader.db.begin()
         return reader
 
     def give_back(self, reader: Reader, *, intact: bool) -> None:

@@ -20,6 +20,7 @@ from metrics.queries.filter_sql import (
 from metrics.queries.pagination import MAX_INTEGER, Cursor, RunQuery, next_page, sum_runs
 from metrics.stats.quantiles import nearest_rank
 from metrics.store.cells import EXCHANGE_ID
+from metrics.store.database import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 #: The most and the fewest runs from which a typical duration is computed.
 MAX_TYPICAL, MIN_TYPICAL = 200, 5
+
+#: Filters of which a snapshot keeps the number of runs.
+MAX_COUNTS = 100
 
 #: Columns whose 0 means "not yet" while a run is under way.
 RECORDED_AT_END = ("bytes_in", "bytes_out", "calls", "operator_touch")
@@ -107,7 +111,18 @@ class TypicalDuration:
 
 
 def count_runs(db: Database, run_filter: RunFilter) -> int:
-    """Count the runs of a filter; exact, from stored counts."""
+    """Count the runs of a filter; exact, from stored counts. A snapshot counts those of a filter once."""
+    if not isinstance(db, Snapshot) or run_filter.counted is not None:  # the runs of a reading have no hash
+        return _count_runs(db, run_filter)
+    counts: dict[RunFilter, int] = db.computed.setdefault("run counts", {})
+    if run_filter not in counts:
+        if len(counts) == MAX_COUNTS:
+            counts.clear()
+        counts[run_filter] = _count_runs(db, run_filter)
+    return counts[run_filter]
+
+
+def _count_runs(db: Database, run_filter: RunFilter) -> int:
     if run_filter.reason:
         return quarantined_rows.count_runs_with_reason(db, run_filter)
     return sum_runs(db, build_query(db, run_filter))

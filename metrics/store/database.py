@@ -107,24 +107,24 @@ def open_reader(path: Path, *, check_same_thread: bool = True) -> Database:
 
 
 class Snapshot(Database):
-    """A reader that sees the store as of one moment, that of its first query.
+    """A reader that sees the store as of one moment, that of its first query or of the last `begin`.
 
-    What is computed from a snapshot holds for as long as it is open, so expensive values are kept in `computed`.
+    What is computed from a snapshot holds until the store changes, so expensive values are kept in `computed`.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
         self.computed: dict[Hashable, Any] = {}
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin the snapshot; after `end`, it begins another."""
         self.execute("BEGIN")
 
+    def begin(self) -> None:
+        """Begin the snapshot anew, as of now; the caller makes sure that the store has not changed since `end`."""
+        self.execute("BEGIN")
+        self.execute("SELECT 1 FROM meta").fetchone()
+
     def end(self) -> None:
-        """End the snapshot, and forget what was computed from it."""
+        """End the snapshot; what was computed from it stays."""
         self.conn.rollback()
-        self.computed.clear()
 
 
 def open_snapshot(path: Path, *, check_same_thread: bool = True) -> Snapshot:

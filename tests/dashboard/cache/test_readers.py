@@ -12,7 +12,9 @@ import pytest
 from dashboard.app import close_app
 from dashboard.cache.readers import Readers
 from metrics.errors import StoreDamaged, StoreMissing
-from metrics.store.database import open_store
+from metrics.queries import runs
+from metrics.queries.run_filter import RunFilter
+from metrics.store.database import Snapshot, open_store
 from metrics.store.writer import insert_events
 
 if TYPE_CHECKING:
@@ -61,14 +63,59 @@ def is_closed(reader: Reader) -> bool:
 
 
 def test_a_reader_of_an_unchanged_store_is_used_again(readers: Readers) -> None:
-    """What an earlier request computed from its snapshot is forgotten."""
+    """The next request takes the connection of the last."""
     first = readers.take()
     assert count(first) == 1
-    first.db.computed["key"] = "value"
     readers.give_back(first, intact=True)
     second = readers.take()
-    assert (second.db, second.db.computed, count(second)) == (first.db, {}, 1)
+    assert (second.db, count(second)) == (first.db, 1)
     readers.give_back(second, intact=True)
+
+
+def test_runs_are_counted_once_until_the_store_changes(
+    readers: Readers, store: Path, a_run: Callable[..., RunEvent]
+) -> None:
+    """A count that an earlier request made is used again; after a change it is made anew."""
+    counts, statements = [], []
+    for new_run in (None, None, a_run(2)):
+        if new_run is not None:
+            add_run(store, new_run)
+        reader = readers.take()
+        reader.db.conn.set_trace_callback(statements.append)
+        counts.append(runs.count_runs(reader.db, RunFilter()))
+        readers.give_back(reader, intact=True)
+    assert counts == [1, 1, 2]
+    assert len([sql for sql in statements if "SUM(runs)" in sql]) == 2
+
+
+def test_a_change_between_two_looks_is_seen(
+    readers: Readers, store: Path, a_run: Callable[..., RunEvent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is stored while a reader is taken is in the list and in its count, or in neither."""
+    reader = readers.take()
+    assert runs.count_runs(reader.db, RunFilter()) == 1
+    readers.give_back(reader, intact=True)
+    begin = Snapshot.begin
+
+    def begin_late(snapshot: Snapshot) -> None:
+        add_run(store, a_run(2))
+        begin(snapshot)
+
+    monkeypatch.setattr(Snapshot, "begin", begin_late)
+    later = readers.take()
+    assert count(later) == runs.count_runs(later.db, RunFilter()) == 2
+    readers.give_back(later, intact=True)
+
+
+def test_a_snapshot_keeps_a_bounded_number_of_counts(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many filters, one after another, do not fill the memory."""
+    monkeypatch.setattr(runs, "MAX_COUNTS", 2)
+    reader = readers.take()
+    names = ("UA", "DL", "AA", "UA")
+    counts = [runs.count_runs(reader.db, RunFilter(partners=(name,))) for name in names]
+    assert counts == [runs._count_runs(reader.db, RunFilter(partners=(name,))) for name in names]
+    assert len(reader.db.computed["run counts"]) <= 2
+    readers.give_back(reader, intact=True)
 
 
 def test_two_requests_at_once_have_two_readers(readers: Readers) -> None:
