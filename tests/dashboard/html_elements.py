@@ -101,13 +101,9 @@ class _Builder(HTMLParser):
         if tag not in VOID:
             self.open.append(element)
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Add an element that ends at once."""
-        self.open[-1].parts.append(Element(tag, {name: value or "" for name, value in attrs}))
-
     def handle_endtag(self, tag: str) -> None:
-        """Go out of an element."""
-        assert self.open.pop().name == tag, f"</{tag}> closes nothing"
+        """Go out of an element, unless it can have no parts."""
+        assert tag in VOID or self.open.pop().name == tag, f"</{tag}> closes nothing"
 
     def handle_comment(self, data: str) -> None:
         """Fail: no page has comments, so that somebody's text made this one."""

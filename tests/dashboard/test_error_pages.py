@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -39,9 +39,7 @@ def test_keys_of_an_address_are_only_text(client: FlaskClient, address: str) -> 
     assert "endpoint" not in answer.headers.get("Location", "")
 
 
-def test_an_unknown_address_gets_a_page_with_the_navigation(
-    client: FlaskClient, parse_html: Callable[[str], Any]
-) -> None:
+def test_an_unknown_address_gets_a_page_with_the_navigation(client: FlaskClient, parse_html: Callable) -> None:
     """A wrong address gets a page with the navigation, escaped."""
     response = client.get("/runs/<script>")
     assert response.status_code == 404
@@ -52,7 +50,7 @@ def test_an_unknown_address_gets_a_page_with_the_navigation(
 
 
 def test_a_page_that_was_kept_stands_where_the_store_has_gone(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], get_html: Callable[[FlaskClient, str], Any]
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], get_html: Callable
 ) -> None:
     """The definitions need no measurements, also where they were shown with some before."""
     store = made_up(weeks=2)

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Get = Callable[[FlaskClient, str], Any]
 
 #: One address for each page; the detail pages of `PLAN_PAGES` and `RUN_PAGES` exist in every state with runs.
 PLAN_PAGES = ("/milestones", "/milestones/M1", "/decisions", "/method")
@@ -145,7 +144,7 @@ def address(page: str, state: State) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_in_every_state(state: State, get_html: Get, page: str) -> None:
+def test_every_page_in_every_state(state: State, get_html: Callable, page: str) -> None:
     """A page answers with its heading, names existing commands, escapes what it shows, and links only to itself."""
     shown = get_html(state.client, address(page, state))
     heading = (HEADINGS if state.has_runs else HEADINGS_WITHOUT_RUNS)[page]
@@ -172,7 +171,7 @@ def test_the_last_days_reach_no_further_back_than_the_calendar(states: Callable[
     assert client.get("/runs?range=99999d").status_code == 200
 
 
-def test_without_runs_a_page_says_how_to_get_one(states: Callable[[str], State], get_html: Get) -> None:
+def test_without_runs_a_page_says_how_to_get_one(states: Callable[[str], State], get_html: Callable) -> None:
     """By the workspace's clock: with a file in an inbox, by a measurement, or by waiting for the run in progress."""
     replay, live, begun = (
         get_html(states(name).client, "/") for name in ("no store", "no store, live", "first run in progress")
@@ -252,7 +251,7 @@ def test_a_day_without_data_gets_a_notice(states: Callable[[str], State], page: 
         assert "“as_of=2013-02-01” was left out." in states("no store").client.get(f"{page}?as_of=2013-02-01").text
 
 
-def test_every_link_answers(states: Callable[[str], State], get_html: Get) -> None:
+def test_every_link_answers(states: Callable[[str], State], get_html: Callable) -> None:
     """Each address on each page of the year answers with 200."""
     state = states("year")
     pages = [get_html(state.client, address(page, state)) for page in PAGES]

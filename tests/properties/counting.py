@@ -6,7 +6,7 @@ Every link that counts runs is marked with `data-counts`, and its text begins wi
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,7 +21,7 @@ NUMBER = re.compile(r"\d[\d,]*")
 
 
 @pytest.fixture(scope="session")
-def walk_list(get_html: Callable[[FlaskClient, str], Any]) -> Walk:
+def walk_list(get_html: Callable) -> Walk:
     """A function that walks a list of runs to its end; gives their addresses, each of which stands in it once."""
 
     def walk(client: FlaskClient, path: str) -> list[str]:
@@ -37,7 +37,7 @@ def walk_list(get_html: Callable[[FlaskClient, str], Any]) -> Walk:
 
 
 @pytest.fixture(scope="session")
-def check_counts(get_html: Callable[[FlaskClient, str], Any], walk_list: Walk) -> Callable[..., list[int]]:
+def check_counts(get_html: Callable, walk_list: Walk) -> Callable[..., list[int]]:
     """A function that checks each number on some pages against the list it links to; gives how many a page has."""
 
     def check(client: FlaskClient, *paths: str) -> list[int]:

@@ -7,7 +7,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from flask import Flask
-    from flask.testing import FlaskClient
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
@@ -155,7 +154,7 @@ def test_a_count_is_the_length_of_the_list_at_its_address(
     made: list[Exchange],
     picked: list[RunFilter],
     walk_list: Callable[..., list[str]],
-    get_html: Callable[[FlaskClient, str], Any],
+    get_html: Callable,
 ) -> None:
     """Whatever a list holds: the count, the number in its heading, and the runs found by going on to its end."""
     folder = Path(tempfile.mkdtemp())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
@@ -40,7 +39,7 @@ def live(app_on: Callable[..., Flask], tmp_path: Path) -> FlaskClient:
     return app_on(tmp_path / "none.db", clock="live", today=lambda: date(2012, 12, 1)).test_client()
 
 
-def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient, values_of: Values) -> None:
+def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient, values_of: Callable) -> None:
     """Every milestone with its computed status, and that none was measured; nothing is to decide."""
     page = values_of(replay, "/milestones")["page"]
     assert [(row.code, row.status, row.gain) for row in page["milestones"]] == [
@@ -51,13 +50,13 @@ def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient, valu
     assert page["nothing"] == "Nothing now: the numbers advise to continue every milestone."
 
 
-def test_before_its_start_a_milestone_has_not_started(live: FlaskClient, values_of: Values) -> None:
+def test_before_its_start_a_milestone_has_not_started(live: FlaskClient, values_of: Callable) -> None:
     """By the wall clock, a month before the plan begins, all of it is in the future."""
     assert [row.status for row in values_of(live, "/milestones")["page"]["milestones"]] == ["not_started"] * 4
 
 
 def test_what_was_decided_before_any_run_is_shown(
-    app_on: Callable[..., Flask], values_of: Values, tmp_path: Path
+    app_on: Callable[..., Flask], values_of: Callable, tmp_path: Path
 ) -> None:
     """A store without a run may hold decisions; they stand on the pages of the plan."""
     plan, db = load_plan(PLAN), open_store(tmp_path / "metrics.db", "replay")
@@ -71,7 +70,7 @@ def test_what_was_decided_before_any_run_is_shown(
 
 
 def test_the_first_run_is_shown_as_soon_as_it_is_there(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values, tmp_path: Path
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Callable, tmp_path: Path
 ) -> None:
     """Whatever was shown of the plan alone is not shown again once there is a store with runs."""
     store = tmp_path / "metrics.db"

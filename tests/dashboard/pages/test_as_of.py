@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
-    Get = Callable[[FlaskClient, str], Any]
 
 WEEKS = (("2013-01-01", "2013-01-06"), ("2013-01-07", "2013-01-13"), ("2013-01-14", "2013-01-20"))
 STARTED_US = 1_357_020_000_000_000  # 1 January, 6:00
@@ -81,7 +79,7 @@ def known(store: Path) -> set[int]:
 
 
 @pytest.mark.parametrize("day", ["2013-01-13", "2013-01-14", "2013-01-16", "2013-01-19"])
-def test_every_page_counts_the_same_weeks(then: FlaskClient, values_of: Values, day: str) -> None:
+def test_every_page_counts_the_same_weeks(then: FlaskClient, values_of: Callable, day: str) -> None:
     """What is said of all runs, the list, failures and rows set aside end with the last week that was over."""
     pages = [values_of(then, f"/{name}?as_of={day}") for name in ("runs", "failures", "quarantine")]
     for page in pages:
@@ -99,7 +97,7 @@ def test_every_page_counts_the_same_weeks(then: FlaskClient, values_of: Values, 
 
 
 @pytest.mark.parametrize(("day", "many"), [("2013-01-03", 0), ("2013-01-20", 42)])
-def test_the_last_day_of_a_week_knows_all_of_it(then: FlaskClient, values_of: Values, day: str, many: int) -> None:
+def test_the_last_day_of_a_week_knows_all_of_it(then: FlaskClient, values_of: Callable, day: str, many: int) -> None:
     """At its end, and not before."""
     page = values_of(then, f"/runs?as_of={day}")
     assert (page["many"], page["fresh"].runs) == (many, f"{many} runs")
@@ -114,7 +112,7 @@ def test_before_the_first_week_was_over_no_partner_was_known(then: FlaskClient) 
 @pytest.mark.parametrize(
     "page", ["/runs", "/runs?side=service", "/failures", "/quarantine", "/partners", "/partners/AA", "/runs/1"]
 )
-def test_no_page_leads_to_a_later_run(then: FlaskClient, get_html: Get, store: Path, page: str) -> None:
+def test_no_page_leads_to_a_later_run(then: FlaskClient, get_html: Callable, store: Path, page: str) -> None:
     """Every run that a page names was known then: in its list, its grid and its examples."""
     links = get_html(then, f"{page}{'&' if '?' in page else '?'}{THEN}").links()
     named = {int(urlsplit(href).path.split("/")[2]) for href in links if href.startswith("/runs/")}
@@ -159,7 +157,7 @@ def test_files_hold_what_was_known(then: FlaskClient, store: Path) -> None:
     assert [line[:2] for line in then.get(f"/partners.csv?{THEN}").text.splitlines()] == ["pa", "AA"]
 
 
-def test_what_only_came_later_is_no_choice(then: FlaskClient, values_of: Values) -> None:
+def test_what_only_came_later_is_no_choice(then: FlaskClient, values_of: Callable) -> None:
     """Forms offer the sides and partners of then; those that came later are unknown."""
     fields = {
         field.key: [choice.value for choice in field.choices] for field in values_of(then, f"/runs?{THEN}")["fields"]
@@ -171,15 +169,13 @@ def test_what_only_came_later_is_no_choice(then: FlaskClient, values_of: Values)
     assert then.get(f"/partners/OO?{THEN}").status_code == 404
 
 
-def test_the_grid_has_the_last_runs_of_then(then: FlaskClient, values_of: Values) -> None:
+def test_the_grid_has_the_last_runs_of_then(then: FlaskClient, values_of: Callable) -> None:
     """One row for the only feed of then, with all that the service had run of it."""
     (row,) = values_of(then, f"/runs?{THEN}")["grid"].rows
     assert (row.partner, row.feed, len(row.marks)) == ("AA", "flights", 12)
 
 
-def test_a_run_of_a_week_that_was_not_over_was_not_known(
-    then: FlaskClient, store: Path, parse_html: Callable[[str], Any]
-) -> None:
+def test_a_run_of_a_week_that_was_not_over_was_not_known(then: FlaskClient, store: Path, parse_html: Callable) -> None:
     """404, in words, with the way to today; a run that was known has its page."""
     with closing(open_reader(store)) as db:
         later = db.execute("SELECT MIN(id) FROM run WHERE block = '2013-01-14'").fetchone()[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 import pytest
@@ -27,9 +27,7 @@ def test_data_behind_a_chart(client: FlaskClient, name: str) -> None:
     assert list(rows[0]) == list(body["columns"])
 
 
-def test_charts_of_the_other_faults_differ(
-    client: FlaskClient, values_of: Callable[[FlaskClient, str], dict[str, Any]]
-) -> None:
+def test_charts_of_the_other_faults_differ(client: FlaskClient, values_of: Callable) -> None:
     """The switch changes the numbers, and says which are shown."""
     calm, hard = (client.get(f"/charts/failed.json?faults={faults}").json for faults in ("none", "standard"))
     assert calm is not None
@@ -47,7 +45,7 @@ def test_an_unknown_value_gets_a_notice(client: FlaskClient) -> None:
     assert client.get("/charts/busy.csv?fault=none").status_code == 400
 
 
-def test_json_is_what_the_page_draws(client: FlaskClient, get_html: Callable[[FlaskClient, str], Any]) -> None:
+def test_json_is_what_the_page_draws(client: FlaskClient, get_html: Callable) -> None:
     """The figure in the page and the figure behind its JSON link are the same."""
     body = client.get("/charts/busy.json").json
     assert body is not None

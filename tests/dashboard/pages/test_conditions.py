@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
-    Get = Callable[[FlaskClient, str], Any]
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
@@ -46,14 +44,14 @@ def test_what_runs_met_is_said_by_the_clock(faults: str, mode: str, said: str) -
 
 
 @pytest.mark.parametrize("page", ["/milestones", "/milestones/M1", "/milestones/M4"])
-def test_production_is_told_no_words_of_a_replay(live: FlaskClient, get_html: Get, page: str) -> None:
+def test_production_is_told_no_words_of_a_replay(live: FlaskClient, get_html: Callable, page: str) -> None:
     """The pages of the plan never speak of standard faults, or of none, where runs are real."""
     text = get_html(live, page).text
     assert "standard faults" not in text
     assert "without faults" not in text
 
 
-def test_each_criterion_says_what_its_runs_met(live: FlaskClient, client: FlaskClient, values_of: Values) -> None:
+def test_each_criterion_says_what_its_runs_met(live: FlaskClient, client: FlaskClient, values_of: Callable) -> None:
     """Beside its name: as it happened in production; by the plan's faults in a replay."""
     faults = [
         {row.faults for row in values_of(on, "/milestones/M1")["page"].milestone.criteria} for on in (live, client)
@@ -67,7 +65,7 @@ def test_the_method_asks_in_the_words_of_the_clock() -> None:
     assert {target.rpartition(", ")[2] for target in targets} == {"as it happened"}
 
 
-def test_commands_and_targets_are_written_for_people(live: FlaskClient, get_html: Get) -> None:
+def test_commands_and_targets_are_written_for_people(live: FlaskClient, get_html: Callable) -> None:
     """A command in a sentence is code, and a target below nothing has a true minus sign."""
     assert "`" not in get_html(live, "/milestones").one("main").text
     assert verdicts.target_text("at_least", -0.1, "share") == "at least −10%"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Get = Callable[[FlaskClient, str], Any]
     Walk = Callable[[FlaskClient, str], list[str]]
 
 
@@ -31,7 +30,7 @@ def test_every_page_counts_what_it_lists(
 
 @pytest.mark.parametrize("page", ["/partners", "/partners/UA"])
 def test_a_gain_leads_to_the_runs_that_it_counts(
-    client: FlaskClient, get_html: Get, walk_list: Walk, page: str
+    client: FlaskClient, get_html: Callable, walk_list: Walk, page: str
 ) -> None:
     """On both pages of partners, by the reading and the feed."""
     (address,) = (href for href in get_html(client, page).links(" ") if "counted=" in href and "partner=UA" in href)
@@ -40,7 +39,7 @@ def test_a_gain_leads_to_the_runs_that_it_counts(
 
 @pytest.mark.parametrize(("page", "rows"), [("/", 13), ("/?faults=none", 13), ("/partners/UA", 3)])
 def test_exchanges_of_a_block_lead_to_these(
-    client: FlaskClient, get_html: Get, walk_list: Walk, page: str, rows: int
+    client: FlaskClient, get_html: Callable, walk_list: Walk, page: str, rows: int
 ) -> None:
     """In the table under a chart, of weeks or months and both sides, wherever a milestone's reading counts them all."""
     tables = get_html(client, page).all("div", role="region")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from flask import Flask
     from flask.testing import FlaskClient
-
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
-    Get = Callable[[FlaskClient, str], Any]
 
 
 def gain(partner: str, low: float | None, high: float | None) -> PartnerGain:
@@ -64,7 +61,7 @@ def test_the_chart_of_partners_counts_those_unclear_too(ranges: MilestoneGains) 
     assert chart.title == "Less time with 2 of 5 partners, more with 2, unclear with 1"
 
 
-def test_the_front_page_says_how_many_partners_gain_and_leads_there(client: FlaskClient, get_html: Get) -> None:
+def test_the_front_page_says_how_many_partners_gain_and_leads_there(client: FlaskClient, get_html: Callable) -> None:
     """The number of partners with less time stands under the answer, with the way to each of them."""
     line = get_html(client, "/").one("p", class_="split")
     assert line.text == "Less time with 4 of 4 partners. Gain by partner"
@@ -73,14 +70,14 @@ def test_the_front_page_says_how_many_partners_gain_and_leads_there(client: Flas
 
 
 def test_an_answer_without_gains_by_partner_has_no_such_line(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Callable
 ) -> None:
     """Six weeks are too few for anybody's range: nothing is counted, rather than 0 of 0."""
     assert values_of(app_on(made_up(weeks=6)).test_client(), "/")["page"].partners == ""
 
 
 def test_the_narrowest_week_is_named_and_leads_to_its_runs(
-    client: FlaskClient, values_of: Values, get_html: Get
+    client: FlaskClient, values_of: Callable, get_html: Callable
 ) -> None:
     """Below the chart stands where the least was saved; the link lists that week's runs, with no key left out."""
     (address,) = get_html(client, "/").links("Runs of these days")
@@ -91,7 +88,7 @@ def test_the_narrowest_week_is_named_and_leads_to_its_runs(
 
 
 def test_short_times_are_in_milliseconds_everywhere_but_in_the_data(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], client: FlaskClient, values_of: Values
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], client: FlaskClient, values_of: Callable
 ) -> None:
     """Chart, hover and table have one unit with three figures; CSV and JSON stay in seconds under the same names."""
     quick = app_on(_quick(made_up())).test_client()
@@ -121,7 +118,7 @@ def _quick(store: Path) -> Path:
 
 
 def test_the_key_names_one_target_or_just_says_target(
-    client: FlaskClient, example: FlaskClient, values_of: Values
+    client: FlaskClient, example: FlaskClient, values_of: Callable
 ) -> None:
     """Under several milestones with targets of their own nobody reads "target: target"."""
     keys = [dict(values_of(pages, "/")["charts"][0].key)["target"] for pages in (client, example)]
@@ -129,7 +126,7 @@ def test_the_key_names_one_target_or_just_says_target(
 
 
 def test_a_series_is_named_once_where_measuring_is_explained(
-    client: FlaskClient, values_of: Values, get_html: Get
+    client: FlaskClient, values_of: Callable, get_html: Callable
 ) -> None:
     """Each series stands with its faults under "How we measure", and nowhere above it."""
     assert values_of(client, "/")["page"].series == (
@@ -141,7 +138,7 @@ def test_a_series_is_named_once_where_measuring_is_explained(
     assert not [text for text in above if "series" in text]
 
 
-def test_the_printed_page_is_led_to_from_the_answer(client: FlaskClient, get_html: Get) -> None:
+def test_the_printed_page_is_led_to_from_the_answer(client: FlaskClient, get_html: Callable) -> None:
     """Beside the status, not at the foot; the day that is looked at is kept."""
     hero = get_html(client, "/?as_of=2013-03-03").one("section", class_="hero")
     assert hero.links("Print") == {"/report?as_of=2013-03-03": "Print"}

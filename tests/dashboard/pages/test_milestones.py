@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
-    Get = Callable[[FlaskClient, str], Any]
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
 
-def test_a_stopped_milestone_shows_both(example: FlaskClient, get_html: Get) -> None:
+def test_a_stopped_milestone_shows_both(example: FlaskClient, get_html: Callable) -> None:
     """The computed status and what was decided stand side by side, in the table and on the milestone's own page."""
     table = get_html(example, "/milestones").one("table", class_="plan-table")
     assert table.texts("td", data_label="Status") == ["proven", "proven", "proven", "at risk"]
@@ -40,12 +38,12 @@ def test_a_stopped_milestone_shows_both(example: FlaskClient, get_html: Get) -> 
     assert get_html(example, "/milestones/M4").one("div", class_="card-head").text == "M4 Persist at risk stopped"
 
 
-def test_links_keep_to_the_day(example: FlaskClient, get_html: Get) -> None:
+def test_links_keep_to_the_day(example: FlaskClient, get_html: Callable) -> None:
     """As of an earlier day, a milestone's link leads to its page as of that day."""
     assert "/milestones/M1?as_of=2013-03-01" in get_html(example, "/milestones?as_of=2013-03-01").links()
 
 
-def test_what_nobody_recorded_is_said_with_the_command_for_it(client: FlaskClient, get_html: Get) -> None:
+def test_what_nobody_recorded_is_said_with_the_command_for_it(client: FlaskClient, get_html: Callable) -> None:
     """Without decisions and spending the page says so, and how they are recorded."""
     page = get_html(client, "/milestones/M2")
     decide, spend = (page.one("section", aria_labelledby=name).text for name in ("decisions", "spending"))
@@ -54,7 +52,7 @@ def test_what_nobody_recorded_is_said_with_the_command_for_it(client: FlaskClien
     assert spend.endswith("milepost roadmap spend M2 AMOUNT --note TEXT")
 
 
-def test_too_much_spending_is_said(example: FlaskClient, get_html: Get) -> None:
+def test_too_much_spending_is_said(example: FlaskClient, get_html: Callable) -> None:
     """A milestone over its budget says so, and one within it does not."""
     texts = [
         get_html(example, f"/milestones/{code}").one("section", aria_labelledby="spending").text
@@ -63,7 +61,7 @@ def test_too_much_spending_is_said(example: FlaskClient, get_html: Get) -> None:
     assert ["That is more than the budget." in text for text in texts] == [False, True]
 
 
-def test_a_number_leads_to_the_runs_that_it_counts(example: FlaskClient, get_html: Get) -> None:
+def test_a_number_leads_to_the_runs_that_it_counts(example: FlaskClient, get_html: Callable) -> None:
     """The gain, each criterion and each partner link to exactly their runs."""
     reading = "/runs?counted=M2:busy_time_saved:standard"
     page = get_html(example, "/milestones/M2")
@@ -123,9 +121,14 @@ def test_data_refuses_keys_that_it_does_not_know(example: FlaskClient, address: 
     ],
 )
 def test_every_stage_has_a_page(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], get_html: Get, settings: dict, code: str, built: int,
+    app_on: Callable,
+    made_up: Callable[..., Path],
+    get_html: Callable,
+    settings: dict,
+    code: str,
+    built: int,
     status: str,
-) -> None:  # fmt: skip
+) -> None:
     """Whether it has just begun, waits, went silent or failed: its page says so in words, with what would change it."""
     client = app_on(made_up(**settings), built=built).test_client()
     text = get_html(client, f"/milestones/{code}").one("section", aria_labelledby="why").text
@@ -135,7 +138,7 @@ def test_every_stage_has_a_page(
 
 
 def test_one_look_is_words_and_two_are_a_line(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], get_html: Get
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], get_html: Callable
 ) -> None:
     """A store that was judged on one day says how much is met; from the second on there is a chart of it."""
     store = made_up(weeks=8)
@@ -161,7 +164,7 @@ def test_the_table_of_the_plan_has_the_computed_status(example: FlaskClient) -> 
 
 
 def test_a_milestone_that_left_the_plan_keeps_its_decisions(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values, tmp_path: Path
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Callable, tmp_path: Path
 ) -> None:
     """What was decided on a milestone is shown when the plan has lost it, and leads nowhere."""
     store, fewer = made_up(weeks=8), tmp_path / "milestones.toml"
@@ -179,7 +182,7 @@ def test_a_milestone_that_left_the_plan_keeps_its_decisions(
     assert client.get("/milestones").status_code == 200
 
 
-def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient, values_of: Values, get_html: Get) -> None:
+def test_a_gain_has_the_same_digits_on_every_page(client: FlaskClient, values_of: Callable, get_html: Callable) -> None:
     """On the front page, in the table of milestones, on the milestone's own page and on paper."""
     figure = values_of(client, "/")["page"].figures[0].values[0].figure
     row = next(row for row in values_of(client, "/milestones")["page"]["milestones"] if row.code == "M1")

@@ -34,7 +34,7 @@ def marked(page: Any, how: str) -> list[str]:
 
 @pytest.mark.parametrize(("address", "area"), INSIDE)
 def test_a_page_inside_an_area_marks_it_and_leads_back_to_it(
-    client: FlaskClient, parse_html: Callable[[str], Any], address: str, area: str
+    client: FlaskClient, parse_html: Callable, address: str, area: str
 ) -> None:
     """A page that the navigation does not name is marked as inside of one that it does, with one way back to that."""
     page = parse_html(client.get(address).text)
@@ -48,7 +48,7 @@ def test_a_page_inside_an_area_marks_it_and_leads_back_to_it(
     ("address", "label"), [("/", "Worth it?"), ("/milestones", "Milestones"), ("/method", "Method")]
 )
 def test_a_page_of_the_navigation_is_marked_and_leads_nowhere_back(
-    client: FlaskClient, get_html: Callable[[FlaskClient, str], Any], address: str, label: str
+    client: FlaskClient, get_html: Callable, address: str, label: str
 ) -> None:
     """It is the page one is on, and has no way back."""
     page = get_html(client, address)
@@ -56,7 +56,7 @@ def test_a_page_of_the_navigation_is_marked_and_leads_nowhere_back(
     assert not page.all("p", class_="back")
 
 
-def test_an_address_that_is_none_belongs_nowhere(client: FlaskClient, parse_html: Callable[[str], Any]) -> None:
+def test_an_address_that_is_none_belongs_nowhere(client: FlaskClient, parse_html: Callable) -> None:
     """Nothing is marked on a page that there is not."""
     page = parse_html(client.get("/nowhere").text)
     assert not page.all(aria_current=True)
@@ -64,9 +64,7 @@ def test_an_address_that_is_none_belongs_nowhere(client: FlaskClient, parse_html
 
 
 @pytest.mark.parametrize("query", ["", "?as_of=2013-06-30"])
-def test_how_we_measure_leads_to_the_definitions(
-    client: FlaskClient, get_html: Callable[[FlaskClient, str], Any], query: str
-) -> None:
+def test_how_we_measure_leads_to_the_definitions(client: FlaskClient, get_html: Callable, query: str) -> None:
     """The link beside the number of runs goes to the page of definitions, and keeps to the day."""
     line = get_html(client, f"/milestones{query}").one("p", class_="fresh")
     assert line.links("How we measure") == {f"/method{query}": "How we measure"}

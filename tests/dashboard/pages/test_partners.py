@@ -6,7 +6,7 @@ import csv
 import io
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import plotly.graph_objects as go
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     Live = Callable[..., FlaskClient]
     RowsOf = Callable[..., tuple[FeedRow, ...]]
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
-    Get = Callable[[FlaskClient, str], Any]
 
 START = date(2013, 3, 1)
 NOW = datetime(2013, 3, 20, 12, tzinfo=UTC)
@@ -94,7 +92,7 @@ def four_feeds() -> list[RunEvent]:
 
 
 @pytest.fixture
-def rows_of(values_of: Values) -> RowsOf:
+def rows_of(values_of: Callable) -> RowsOf:
     """The rows of the table of feeds at an address."""
 
     def get(client: FlaskClient, address: str = "/partners") -> tuple[FeedRow, ...]:
@@ -130,7 +128,7 @@ def test_an_earlier_day_knows_nothing_of_later_ones(live: Live, rows_of: RowsOf)
     assert (states["STUCK"], states["STOPPED"]) == ("on_time", "on_time")
 
 
-def test_the_last_good_exchange_is_that_run(client: FlaskClient, store: Path, values_of: Values) -> None:
+def test_the_last_good_exchange_is_that_run(client: FlaskClient, store: Path, values_of: Callable) -> None:
     """The day of the last good exchange leads to a run that went through on it, at the state's own end."""
     (row,) = values_of(client, "/partners/UA")["page"]["rows"]
     with closing(open_reader(store)) as db:
@@ -159,7 +157,7 @@ def test_few_runs_are_no_gain(app_on: Callable[..., Flask], made_up: Callable[..
     assert {(row.gain, row.gain_note, row.has_gain) for row in rows} == {("too few runs", "6 of 12 weeks", False)}
 
 
-def test_what_only_the_monolith_does_is_not_measured(live: Live, rows_of: RowsOf, get_html: Get) -> None:
+def test_what_only_the_monolith_does_is_not_measured(live: Live, rows_of: RowsOf, get_html: Callable) -> None:
     """A feed that the service has never run is named, and none of its numbers is 0."""
     client = live([run("OLD", day, system="monolith") for day in range(9)])
     (row,) = rows_of(client)
@@ -169,7 +167,7 @@ def test_what_only_the_monolith_does_is_not_measured(live: Live, rows_of: RowsOf
     assert parts["kinds"].endswith("The service had no run in the last 90 days, so none could fail.")
 
 
-def test_one_run_is_one_run(live: Live, values_of: Values) -> None:
+def test_one_run_is_one_run(live: Live, values_of: Callable) -> None:
     """After a single run the page stands, and calls nothing usual."""
     page = values_of(live([run("AA", 18)]), "/partners/AA")["page"]
     (row,) = page["rows"]
@@ -178,7 +176,7 @@ def test_one_run_is_one_run(live: Live, values_of: Values) -> None:
     assert "no day has both sides yet" in page["chart"].title
 
 
-def test_filters_by_state_and_partner(live: Live, rows_of: RowsOf, get_html: Get) -> None:
+def test_filters_by_state_and_partner(live: Live, rows_of: RowsOf, get_html: Callable) -> None:
     """State and partner narrow the table; what nobody is called lists nothing, and says so."""
     client = live(four_feeds())
     assert [row.name for row in rows_of(client, "/partners?state=not_arriving")] == ["STOPPED"]
@@ -210,7 +208,7 @@ HOSTILE = (
 )  # fmt: skip
 
 
-def test_names_of_any_text_lead_to_their_page(live: Live, rows_of: RowsOf, get_html: Get) -> None:
+def test_names_of_any_text_lead_to_their_page(live: Live, rows_of: RowsOf, get_html: Callable) -> None:
     """Each partner's link opens its own page, whatever its name; its text is shown as text, and picks its own feed."""
     client = live([run(name, day, "failed" if day == 17 else "done") for name in HOSTILE for day in (17, 18)])
     table = get_html(client, "/partners").one("table", class_="feeds")
@@ -260,7 +258,7 @@ def test_failures_over_time_have_gaps_where_nothing_was_measured(
     assert client.get("/charts/partner.json?partner=nobody").status_code == 404
 
 
-def test_errors_are_shown_as_text(live: Live, get_html: Get) -> None:
+def test_errors_are_shown_as_text(live: Live, get_html: Callable) -> None:
     """What a partner answered may hold anything; it is escaped, and cut where it is long."""
     error = "<img src=x onerror=alert(1)> " + "very bad " * 200
     page = get_html(live([run("AA", day, "failed", error=error) for day in range(9)]), "/partners/AA")

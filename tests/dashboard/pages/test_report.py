@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Get = Callable[[FlaskClient, str], Any]
 
 PLAN = Path(__file__).parents[3] / "roadmap" / "milestones.toml"
 STYLE = Path(roadmap.__file__).with_name("templates") / "report.css"
@@ -62,7 +61,7 @@ def test_a_day_gives_the_sheet_of_that_day(
     assert sheet_of(then) == sheet_of(later)
 
 
-def test_the_frame_says_how_to_print_and_how_to_write_it(client: FlaskClient, get_html: Get) -> None:
+def test_the_frame_says_how_to_print_and_how_to_write_it(client: FlaskClient, get_html: Callable) -> None:
     """One heading; the line above the sheet names both ways; nothing inline, nothing from elsewhere."""
     page = get_html(client, "/report")
     assert len(page.all("h1")) == 1

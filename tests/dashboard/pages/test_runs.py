@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
-    Get = Callable[[FlaskClient, str], Any]
-
 
 @pytest.fixture
 def store(year_app: Flask) -> Path:
@@ -31,7 +28,7 @@ def store(year_app: Flask) -> Path:
     return year_app.config["MILEPOST"].store
 
 
-def test_a_list_says_in_words_what_it_holds(client: FlaskClient, store: Path, values_of: Values) -> None:
+def test_a_list_says_in_words_what_it_holds(client: FlaskClient, store: Path, values_of: Callable) -> None:
     """The exact number, then everything that the address picks by."""
     with closing(open_reader(store)) as db:
         many = runs.count_runs(db, RunFilter(sides=("service@1",), states=("failed",), partners=("UA", "B6")))
@@ -39,7 +36,7 @@ def test_a_list_says_in_words_what_it_holds(client: FlaskClient, store: Path, va
     assert (values["many"], values["summary"]) == (many, f"{many:,} runs: service@1, failed (any way), UA or B6")
 
 
-def test_pages_lead_to_older_runs_and_back(client: FlaskClient, get_html: Get) -> None:
+def test_pages_lead_to_older_runs_and_back(client: FlaskClient, get_html: Callable) -> None:
     """The third page leads back to the second, and that to the first, run by run."""
     pages = [get_html(client, "/runs?partner=UA")]
     for way in ("next", "next", "prev", "prev"):
@@ -49,7 +46,9 @@ def test_pages_lead_to_older_runs_and_back(client: FlaskClient, get_html: Get) -
     assert len({*first, *second, *third}) == 150
 
 
-def test_a_reading_leads_to_exactly_the_runs_it_counts(client: FlaskClient, values_of: Values, get_html: Get) -> None:
+def test_a_reading_leads_to_exactly_the_runs_it_counts(
+    client: FlaskClient, values_of: Callable, get_html: Callable
+) -> None:
     """The front page says how many runs a number rests on, and the list of that reading is as long."""
     reading = "/runs?counted=M1:busy_time_saved:standard"
     assert get_html(client, "/").links()[reading] == "462 runs"
@@ -57,7 +56,7 @@ def test_a_reading_leads_to_exactly_the_runs_it_counts(client: FlaskClient, valu
     assert sum(values_of(client, f"{reading}&side={side}")["many"] for side in ("monolith", "service")) == 462
 
 
-def test_a_reading_keeps_to_the_day_that_is_asked_for(client: FlaskClient, values_of: Values) -> None:
+def test_a_reading_keeps_to_the_day_that_is_asked_for(client: FlaskClient, values_of: Callable) -> None:
     """As of an earlier day it counts fewer runs, and none later."""
     values = values_of(client, "/runs?counted=M1:busy_time_saved:standard&as_of=2013-02-10")
     assert 0 < values["many"] < 462
@@ -65,7 +64,7 @@ def test_a_reading_keeps_to_the_day_that_is_asked_for(client: FlaskClient, value
     assert values_of(client, "/runs?as_of=2013-02-10")["fixed_filters"] == ()
 
 
-def test_the_control_of_a_reading_can_be_asked_for(client: FlaskClient, values_of: Values) -> None:
+def test_the_control_of_a_reading_can_be_asked_for(client: FlaskClient, values_of: Callable) -> None:
     """What stands beside a number as "was" has its own list, of the monolith alone."""
     values = values_of(client, "/runs?counted=M1:failed_first:standard:control")
     assert ", of the control" in values["summary"]
@@ -77,7 +76,7 @@ def test_the_control_of_a_reading_can_be_asked_for(client: FlaskClient, values_o
     ["colour=red", "side=x", "state=broken", "range=long", "after=there", "before=..", "counted=M9:x:y", "counted=M1",
      "counted=M1:busy_time_saved:standard:all", "fingerprint=zz", "attempt=9", "from=x"],
 )  # fmt: skip
-def test_what_an_address_cannot_mean_is_pointed_out(client: FlaskClient, values_of: Values, query: str) -> None:
+def test_what_an_address_cannot_mean_is_pointed_out(client: FlaskClient, values_of: Callable, query: str) -> None:
     """A visible notice and all other runs; never an error."""
     values = values_of(client, f"/runs?{query}")
     assert len(values["notices"]) == 1
@@ -92,7 +91,7 @@ def test_data_is_refused_where_the_address_is_not_understood(client: FlaskClient
 
 
 def test_the_grid_has_the_last_runs_of_the_sides_that_are_asked_for(
-    client: FlaskClient, store: Path, values_of: Values, get_html: Get
+    client: FlaskClient, store: Path, values_of: Callable, get_html: Callable
 ) -> None:
     """Twenty cells a feed, the oldest first, each a link with a name that says how it ended and when."""
     address = "/runs?side=monolith&faults=standard"
@@ -109,7 +108,7 @@ def test_the_grid_has_the_last_runs_of_the_sides_that_are_asked_for(
     assert [(link["href"], link["title"]) for link in links] == [(f"/runs/{mark.id}", mark.label) for mark in marks]
 
 
-def test_the_grid_stands_only_where_its_filters_act(client: FlaskClient, values_of: Values) -> None:
+def test_the_grid_stands_only_where_its_filters_act(client: FlaskClient, values_of: Callable) -> None:
     """A list of failures, of a reading or further down is no matter of sides and feeds."""
     for query in ("state=failed", "counted=M1:busy_time_saved:standard", "after=2013-03-01.0.0"):
         assert values_of(client, f"/runs?{query}")["grid"] is None
@@ -125,7 +124,7 @@ def test_a_form_makes_a_short_address(client: FlaskClient) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/runs?as_of=2013-06-30&state=failed&range=90d")
 
 
-def test_what_the_form_cannot_set_can_be_taken_away(client: FlaskClient, get_html: Get) -> None:
+def test_what_the_form_cannot_set_can_be_taken_away(client: FlaskClient, get_html: Callable) -> None:
     """A reading or a stretch of days stands above the list, with the address of the list without it."""
     days = "from=2013-02-01&to=2013-02-28"
     page = get_html(client, f"/runs?counted=M1:busy_time_saved:standard&{days}&side=service")
@@ -136,7 +135,7 @@ def test_what_the_form_cannot_set_can_be_taken_away(client: FlaskClient, get_htm
     assert page.one("input", type="hidden", name="from")["value"] == "2013-02-01"
 
 
-def test_an_empty_list_is_said_in_words(client: FlaskClient, get_html: Get) -> None:
+def test_an_empty_list_is_said_in_words(client: FlaskClient, get_html: Callable) -> None:
     """A partner that nothing has lists nothing, and the page says both."""
     page = get_html(client, "/runs?partner=nobody")
     assert page.one("p", data_total="0").text == "0 runs: nobody."
@@ -177,6 +176,8 @@ def test_a_long_list_is_cut_and_says_so(
     ("path", "inside"),
     [("/runs", "Runs"), ("/failures", "Failures"), ("/quarantine", "Quarantine"), ("/runs/1", "Runs")],
 )
-def test_the_navigation_inside_runs_marks_the_page(client: FlaskClient, get_html: Get, path: str, inside: str) -> None:
+def test_the_navigation_inside_runs_marks_the_page(
+    client: FlaskClient, get_html: Callable, path: str, inside: str
+) -> None:
     """All pages of the area have their own navigation, which says which one this is."""
     assert get_html(client, path).one("nav", class_="inside").texts("a", aria_current=True) == [inside]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flask import Flask
-    from flask.testing import FlaskClient
 
 PLAN = """
 schema = 1
@@ -54,9 +53,7 @@ def run(system: str, day: int, number: int, feed: str = "flights", delivered: in
 
 
 @pytest.fixture
-def texts(
-    tmp_path: Path, app_on: Callable[..., Flask], get_html: Callable[[FlaskClient, str], Any]
-) -> Callable[..., dict[str, str]]:
+def texts(tmp_path: Path, app_on: Callable[..., Flask], get_html: Callable) -> Callable[..., dict[str, str]]:
     """The words of `/` and `/report` on some live runs."""
     plan = tmp_path / "milestones.toml"
     plan.write_text(PLAN, encoding="utf-8")

@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dashboard
 import roadmap
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
 
-def test_plotly_is_served_compressed_and_immutable(
-    client: FlaskClient, get_html: Callable[[FlaskClient, str], Any]
-) -> None:
+def test_plotly_is_served_compressed_and_immutable(client: FlaskClient, get_html: Callable) -> None:
     """The script is the wheel's own, gzip'd, for ever under its version; another version is not there."""
     scripts = [script["src"] for script in get_html(client, "/").all("script", src=True)]
     (address,) = (src for src in scripts if src.startswith("/assets/plotly-"))

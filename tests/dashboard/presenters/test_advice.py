@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
-    Get = Callable[[FlaskClient, str], Any]
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 DAY = date(2013, 12, 31)
@@ -48,7 +46,7 @@ COMMAND = "milepost roadmap decide M4 change --owner NAME --why TEXT"
 
 @pytest.mark.parametrize(("page", "rows"), [("/milestones", "milestones"), ("/decisions", "advice")])
 def test_what_to_decide_stands_first_with_its_command(
-    at_risk: FlaskClient, values_of: Values, page: str, rows: str
+    at_risk: FlaskClient, values_of: Callable, page: str, rows: str
 ) -> None:
     """The milestone in need, its status, the advice, and the command with that milestone and that choice."""
     values = values_of(at_risk, page)["page"]
@@ -59,7 +57,7 @@ def test_what_to_decide_stands_first_with_its_command(
 
 
 @pytest.mark.parametrize("page", ["/milestones", "/decisions"])
-def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient, get_html: Get, page: str) -> None:
+def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient, get_html: Callable, page: str) -> None:
     """Each option with its value is kept on one line, so that a narrow page wraps between them."""
     (part,) = get_html(at_risk, page).all("article", class_="decision-needed")
     assert part.text == (
@@ -69,7 +67,9 @@ def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient, get_html:
     assert part.one("code").texts("span", class_="unbroken") == ["--owner NAME", "--why TEXT"]
 
 
-def test_each_milestone_has_its_advice_and_its_page(at_risk: FlaskClient, values_of: Values, get_html: Get) -> None:
+def test_each_milestone_has_its_advice_and_its_page(
+    at_risk: FlaskClient, values_of: Callable, get_html: Callable
+) -> None:
     """Each row says what the numbers advise and leads to its milestone; below the charts stand the open ones alone."""
     values = values_of(at_risk, "/milestones")["page"]
     assert [values["advice"][row.code].choice for row in values["milestones"]] == ["change", *["continue"] * 3]
@@ -80,7 +80,7 @@ def test_each_milestone_has_its_advice_and_its_page(at_risk: FlaskClient, values
     ]
 
 
-def test_a_milestones_page_shows_the_advised_choice(at_risk: FlaskClient, get_html: Get) -> None:
+def test_a_milestones_page_shows_the_advised_choice(at_risk: FlaskClient, get_html: Callable) -> None:
     """Both commands on it name that milestone and that choice; a proven one is asked nothing."""
     page = get_html(at_risk, "/milestones/M4")
     assert page.texts("pre")[:2] == [COMMAND] * 2
@@ -90,7 +90,7 @@ def test_a_milestones_page_shows_the_advised_choice(at_risk: FlaskClient, get_ht
 
 
 def test_a_decision_on_the_same_findings_is_enough(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Callable
 ) -> None:
     """Who decided on these very findings has decided, whatever was chosen; the row keeps both."""
     store = made_up(moves=True, recovers=90)
@@ -106,7 +106,7 @@ def test_a_decision_on_the_same_findings_is_enough(
 
 
 def test_a_decision_on_other_findings_is_not_enough(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], get_html: Get
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], get_html: Callable
 ) -> None:
     """Decided when all went well, and at risk since: it is asked for, with what was decided then."""
     store = made_up(moves=True, recovers=90)
@@ -115,13 +115,13 @@ def test_a_decision_on_other_findings_is_not_enough(
     assert "Decided last, on other findings: continued on 13 Oct 2013 by Ada." in text
 
 
-def test_a_decision_that_holds_is_enough(example: FlaskClient, values_of: Values) -> None:
+def test_a_decision_that_holds_is_enough(example: FlaskClient, values_of: Callable) -> None:
     """A milestone that somebody stopped asks for no further decision."""
     assert values_of(example, "/milestones")["page"]["asking"] == ()
 
 
 def test_the_pages_say_when_no_decision_is_needed(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values, get_html: Get
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Callable, get_html: Callable
 ) -> None:
     """Where the numbers advise to go on everywhere, both pages say so in their own way."""
     client = app_on(made_up(weeks=2)).test_client()

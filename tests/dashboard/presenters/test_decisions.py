@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 
     from dashboard.presenters.decisions import DecisionRow
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
-    Get = Callable[[FlaskClient, str], Any]
-
 
 @pytest.fixture(scope="module")
-def made(example_app: Flask, values_of: Values) -> tuple[DecisionRow, ...]:
+def made(example_app: Flask, values_of: Callable) -> tuple[DecisionRow, ...]:
     """Every decision of the example."""
     return values_of(example_app.test_client(), "/decisions")["page"]["made"]
 
@@ -41,7 +38,7 @@ def test_the_newest_decision_stands_first_with_owner_and_date(made: tuple[Decisi
 
 
 def test_the_choice_stands_beside_the_advice(
-    made: tuple[DecisionRow, ...], example: FlaskClient, get_html: Get
+    made: tuple[DecisionRow, ...], example: FlaskClient, get_html: Callable
 ) -> None:
     """Where they agree that is said; where they differ, the reason that was given; what an owner wrote is no markup."""
     assert [row.agrees for row in made] == [False, True, False, True]
@@ -63,12 +60,14 @@ def test_the_evidence_is_that_of_its_moment(made: tuple[DecisionRow, ...], examp
     assert first.sha256 == frozen["evidence_sha256"]
 
 
-def test_only_decisions_until_the_day_asked_for_are_shown(example: FlaskClient, values_of: Values) -> None:
+def test_only_decisions_until_the_day_asked_for_are_shown(example: FlaskClient, values_of: Callable) -> None:
     """As of an earlier day, later decisions are not known."""
     assert [row.code for row in values_of(example, "/decisions?as_of=2013-03-01")["page"]["made"]] == ["M1"]
 
 
-def test_without_decisions_the_advice_stands_first(client: FlaskClient, values_of: Values, get_html: Get) -> None:
+def test_without_decisions_the_advice_stands_first(
+    client: FlaskClient, values_of: Callable, get_html: Callable
+) -> None:
     """Without a decision the page says so, and what is advised on each milestone stands above that."""
     values = values_of(client, "/decisions")["page"]
     assert values["made"] == ()
@@ -80,7 +79,7 @@ def test_without_decisions_the_advice_stands_first(client: FlaskClient, values_o
 
 
 def test_a_decision_of_an_older_release_has_no_evidence_to_show(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Callable
 ) -> None:
     """What was not recorded with a decision is said to be so, and nothing is invented for it."""
     store = made_up(weeks=8)

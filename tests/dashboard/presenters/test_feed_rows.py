@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dashboard.presenters import feed_rows
 from metrics.queries.feed_health import FeedState
@@ -30,7 +30,7 @@ def test_few_exchanges_have_no_usual_wait() -> None:
 def test_few_exchanges_make_no_rate(
     on: Callable[..., FlaskClient],
     a_run: Callable[..., RunEvent],
-    values_of: Callable[[FlaskClient, str], dict[str, Any]],
+    values_of: Callable,
 ) -> None:
     """Both pages have how many failed of how many and no rate; days are written as everywhere."""
     key = replace(a_run().key, faults="standard")

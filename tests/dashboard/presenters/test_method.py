@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
-    from flask.testing import FlaskClient
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
 
 #: What `Reading.scale` holds for each way to compute a range.
 SCALES = {
@@ -47,7 +45,7 @@ PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 
 
 @pytest.fixture(scope="module")
-def page(year_app: Flask, get_html: Callable[[FlaskClient, str], Any]) -> Any:
+def page(year_app: Flask, get_html: Callable) -> Any:
     """The page of a year."""
     return get_html(year_app.test_client(), "/method")
 
@@ -155,7 +153,7 @@ def test_targets_and_windows_are_those_of_the_plan(definitions: dict[str, method
 
 @pytest.mark.parametrize(("name", "notice"), [("none", "Nothing measured yet. "), ("empty", "No runs yet on M1. ")])
 def test_the_page_can_be_read_before_anything_is_measured(
-    app_on: Callable[..., Flask], values_of: Values, tmp_path: Path, name: str, notice: str
+    app_on: Callable[..., Flask], values_of: Callable, tmp_path: Path, name: str, notice: str
 ) -> None:
     """Without a store, and with an empty one, definitions and windows stand there, and that there are no runs."""
     if name == "empty":

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
 
 M2_PLAN = "good rows delivered all, good rows quarantined none, processing time saved at least 30%"
 UNTIL_MAY = [
@@ -33,13 +32,13 @@ SINCE_MAY = [
 ]
 
 
-def test_what_happened_is_told_in_order(example: FlaskClient, values_of: Values) -> None:
+def test_what_happened_is_told_in_order(example: FlaskClient, values_of: Callable) -> None:
     """Plans, first evidence, decisions, targets reached and proof stand by day, each once."""
     events = values_of(example, "/milestones/M2")["page"].events
     assert [(event.day, event.text, event.why) for event in events] == UNTIL_MAY + SINCE_MAY
 
 
-def test_an_earlier_day_knows_nothing_of_later_ones(example: FlaskClient, values_of: Values) -> None:
+def test_an_earlier_day_knows_nothing_of_later_ones(example: FlaskClient, values_of: Callable) -> None:
     """As of a day while it was paused, nothing had been resumed, re-planned or spent."""
     page = values_of(example, "/milestones/M2?as_of=2013-04-20")["page"]
     assert (page.milestone.status_text, page.milestone.hold) == ("not enough evidence", "paused")
@@ -47,7 +46,7 @@ def test_an_earlier_day_knows_nothing_of_later_ones(example: FlaskClient, values
     assert page.spending == Spending(spent="Not recorded, of 40,000", recorded=False, over=False, entries=())
 
 
-def test_spending_is_listed_with_its_corrections(example: FlaskClient, values_of: Values) -> None:
+def test_spending_is_listed_with_its_corrections(example: FlaskClient, values_of: Callable) -> None:
     """Each entry has its day, amount and note; a correction has a true minus sign; too much is said."""
     assert values_of(example, "/milestones/M1")["page"].spending == Spending(
         spent="11,500 of 40,000",
@@ -61,7 +60,7 @@ def test_spending_is_listed_with_its_corrections(example: FlaskClient, values_of
     assert values_of(example, "/milestones/M2")["page"].spending.over
 
 
-def test_every_number_measured_leads_to_its_runs(example: FlaskClient, values_of: Values) -> None:
+def test_every_number_measured_leads_to_its_runs(example: FlaskClient, values_of: Callable) -> None:
     """Each criterion has the name of its reading, and query keys of exactly the runs that it counts, if any."""
     page = values_of(example, "/milestones/M2")["page"]
     assert [(row.measured, row.key, row.counted_keys) for row in (*page.targets, *page.guardrails)] == [

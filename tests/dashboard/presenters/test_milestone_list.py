@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metrics.store.database import open_store
 
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 
     from dashboard.presenters.milestone_list import MilestoneRow
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
 
-
-def rows_of(values_of: Values, client: FlaskClient, query: str = "") -> dict[str, MilestoneRow]:
+def rows_of(values_of: Callable, client: FlaskClient, query: str = "") -> dict[str, MilestoneRow]:
     """The rows of the page by their codes."""
     return {row.code: row for row in values_of(client, f"/milestones{query}")["page"]["milestones"]}
 
 
-def test_status_gain_slip_decision_and_spending_stand_in_one_row(example: FlaskClient, values_of: Values) -> None:
+def test_status_gain_slip_decision_and_spending_stand_in_one_row(example: FlaskClient, values_of: Callable) -> None:
     """Each milestone's row has the computed status, the gain with its range, slip, the decision, and spent of plan."""
     row = rows_of(values_of, example)["M2"]
     assert (row.status_text, row.gain, row.gain_range, row.target) == (
@@ -39,7 +37,7 @@ def test_status_gain_slip_decision_and_spending_stand_in_one_row(example: FlaskC
     )  # fmt: skip
 
 
-def test_a_decision_stands_beside_the_computed_status(example: FlaskClient, values_of: Values) -> None:
+def test_a_decision_stands_beside_the_computed_status(example: FlaskClient, values_of: Callable) -> None:
     """A stopped milestone keeps the status that the numbers alone give; one without a decision has none."""
     rows = rows_of(values_of, example)
     assert [(row.status_text, row.hold, row.decision) for row in (rows["M3"], rows["M4"])] == [
@@ -47,7 +45,7 @@ def test_a_decision_stands_beside_the_computed_status(example: FlaskClient, valu
     ]  # fmt: skip
 
 
-def test_an_earlier_day_knows_nothing_of_later_ones(example: FlaskClient, values_of: Values) -> None:
+def test_an_earlier_day_knows_nothing_of_later_ones(example: FlaskClient, values_of: Callable) -> None:
     """As of a day there are only the plans, decisions and spending until then."""
     rows = rows_of(values_of, example, "?as_of=2013-03-01")
     assert rows["M1"].spent == "12,000 of 40,000"
@@ -55,7 +53,7 @@ def test_an_earlier_day_knows_nothing_of_later_ones(example: FlaskClient, values
     assert (then.slip, then.slip_basis, then.decision) == ("not started", "first due 30 Jun 2013", "")
 
 
-def test_every_milestone_has_status_reason_and_what_would_change_it(client: FlaskClient, values_of: Values) -> None:
+def test_every_milestone_has_status_reason_and_what_would_change_it(client: FlaskClient, values_of: Callable) -> None:
     """The plan's four milestones stand with computed status, reasons and what would change them."""
     rows = rows_of(values_of, client)
     assert [(row.code, row.status, row.slip) for row in rows.values()] == [
@@ -69,7 +67,7 @@ def test_every_milestone_has_status_reason_and_what_would_change_it(client: Flas
 
 
 def test_spending_is_not_recorded_until_it_is(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Callable
 ) -> None:
     """An entry in the store replaces "not recorded", for its milestone only, here and on the home page."""
     store = made_up(weeks=2)
@@ -83,7 +81,7 @@ def test_spending_is_not_recorded_until_it_is(
 
 
 def test_a_proof_that_was_lost_since_is_said(
-    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Values
+    app_on: Callable[..., Flask], made_up: Callable[..., Path], values_of: Callable
 ) -> None:
     """A milestone that was proven and got worse stays proven, regressed since."""
     store = made_up(weeks=20)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from metrics.events import RunEvent
 
     On = Callable[..., FlaskClient]
-    Get = Callable[[FlaskClient, str], Any]
 
 
 def named(run: RunEvent, exchange: str, **changes: object) -> RunEvent:
@@ -105,7 +104,7 @@ def test_quarantined_rows_by_reason(
     assert (page.quarantined_text, page.quarantined) == (text, rows)
 
 
-def test_the_page_shows_all_parts(on: On, a_run: Callable[..., RunEvent], get_html: Get) -> None:
+def test_the_page_shows_all_parts(on: On, a_run: Callable[..., RunEvent], get_html: Callable) -> None:
     """The duration with its drawing, the account and the quarantined rows stand on the page."""
     before = [named(a_run(duration_ns=(30 + n) * 10**9), f"e{n}", started_at_us=n) for n in range(5)]
     rows = {"in": 4, "delivered": 1, "quarantined": 3}
@@ -116,7 +115,7 @@ def test_the_page_shows_all_parts(on: On, a_run: Callable[..., RunEvent], get_ht
     assert parts["aside"].text.endswith("3 rows quarantined. Quarantined rows by reason Reason Rows type-error 3")
 
 
-def test_a_run_leads_to_its_other_attempts(on: On, a_run: Callable[..., RunEvent], get_html: Get) -> None:
+def test_a_run_leads_to_its_other_attempts(on: On, a_run: Callable[..., RunEvent], get_html: Callable) -> None:
     """All attempts of its exchange stand in order, with this one marked and without a link."""
     page = get_html(on(a_run(outcome="failed"), a_run(attempt=2)), "/runs/1")
     part = page.one("section", aria_labelledby="attempts")
@@ -141,9 +140,7 @@ def test_no_such_run_is_said_in_words(on: On, a_run: Callable[..., RunEvent], pa
     assert said in answer.text
 
 
-def test_passes_of_a_replay_are_told_apart(
-    on: On, a_run: Callable[..., RunEvent], values_of: Callable[[FlaskClient, str], dict[str, Any]]
-) -> None:
+def test_passes_of_a_replay_are_told_apart(on: On, a_run: Callable[..., RunEvent], values_of: Callable) -> None:
     """Runs of one file differ in their pass; faults stand in each row only where rows differ in them."""
     first, third = a_run(), replace(a_run(), key=replace(a_run().key, round=3))
     bare = replace(a_run(), key=replace(a_run().key, faults="standard"))
@@ -158,7 +155,7 @@ def test_passes_of_a_replay_are_told_apart(
     assert values_of(client, "/runs?faults=none")["columns"] == {"faults": False, "round": True}
 
 
-def test_the_error_of_a_run_stands_first(on: On, a_run: Callable[..., RunEvent], get_html: Get) -> None:
+def test_the_error_of_a_run_stands_first(on: On, a_run: Callable[..., RunEvent], get_html: Callable) -> None:
     """What went wrong stands above the duration; without an error, the page says nothing of errors."""
     client = on(a_run(outcome="failed", error_type="http-503", error="answered 503"), named(a_run(), "other"))
     failed, done = (get_html(client, f"/runs/{number}").all("section") for number in (1, 2))
@@ -166,7 +163,7 @@ def test_the_error_of_a_run_stands_first(on: On, a_run: Callable[..., RunEvent],
     assert [part["aria-labelledby"] for part in done] == ["took", "account", "attempts", "alike", "facts"]
 
 
-def test_what_leaves_no_choice_is_no_filter(on: On, a_run: Callable[..., RunEvent], get_html: Get) -> None:
+def test_what_leaves_no_choice_is_no_filter(on: On, a_run: Callable[..., RunEvent], get_html: Callable) -> None:
     """A field with one name to choose is left out, unless the address asks for it."""
     client = on(a_run(), named(a_run(), "other", partner="UA"))
     fields = [field["name"] for field in get_html(client, "/runs").all("select")]

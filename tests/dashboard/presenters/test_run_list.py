@@ -6,7 +6,7 @@ import csv
 import io
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
-    Values = Callable[[FlaskClient, str], dict[str, Any]]
 
 #: 5 Jan 2013, 05:00 UTC.
 BEGAN_US = 1_357_362_000_000_000
@@ -68,7 +67,7 @@ FACTS = ("Read", "Sent", "Blocked on time-outs", "Time a person spent before", "
     ids=["of a log", "that goes on", "of a log with rows"],
 )
 def test_a_run_has_no_values_that_nobody_recorded(
-    client: FlaskClient, values_of: Values, number: int, account: str, quarantined: str, facts: list[str]
+    client: FlaskClient, values_of: Callable, number: int, account: str, quarantined: str, facts: list[str]
 ) -> None:
     """Neither that no rows entered, nor that none was quarantined, nor that nothing was read; a size of 0 is shown."""
     page = values_of(client, f"/runs/{number}")["page"]
@@ -76,7 +75,7 @@ def test_a_run_has_no_values_that_nobody_recorded(
     assert [dict(page.facts)[name] for name in FACTS] == facts
 
 
-def test_each_row_of_the_list_says_what_is_not_recorded(client: FlaskClient, values_of: Values) -> None:
+def test_each_row_of_the_list_says_what_is_not_recorded(client: FlaskClient, values_of: Callable) -> None:
     """Rows in, delivered and quarantined."""
     lines = values_of(client, "/runs")["lines"]
     assert [(line.rows_in, line.delivered, line.quarantined) for line in lines] == [
