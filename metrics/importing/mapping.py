@@ -69,9 +69,9 @@ class TimestampField(StrictModel):
     )
     zone: str | None = Field(
         default=None,
-        description="Time zone (tz database) of stamps without an offset of their own. Without it, text is UTC (`import` "
-        "says so), and a Parquet column of times without a zone is refused. If clocks are set back, the first of the "
-        "two equal hours is taken.",
+        description="Time zone (tz database) of stamps without an offset of their own. Without it, text is UTC "
+        "(`import` says so), and a Parquet column of times without a zone is refused. If clocks are set back, the "
+        "first of the two equal hours is taken.",
     )
 
     @field_validator("zone")
