@@ -16,7 +16,7 @@ import polars as pl
 
 from poc.contract.key_values import duration_values
 from poc.contract.numbers import CANONICAL, FEW_ROWS, Limit, value_texts
-from poc.contract.parsers import make_parser
+from poc.contract.parsers import LOCAL_SHIFT_US, has_local, is_local, make_parser
 from poc.contract.xml_patterns import compile_pattern
 from poc.text import truncate
 
@@ -34,6 +34,9 @@ SIMPLE_PATTERN = re.compile(
 )
 
 INT64_SPAN = 2**63
+
+#: The greatest distance of a time zone from UTC, in microseconds: 14 hours.
+ZONES_US = 14 * 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,9 @@ def _bound(field: SchemaField, parse: ColumnParser, name: str, bound: Any) -> Co
     is_lower, exclusive = name.endswith("inimum"), name.startswith("exclusive")
     negation, side = "not " if exclusive else "", "above" if exclusive == is_lower else "below"
     message = f"is {negation}{side} the {name} {truncate(str(bound))}"
+    if is_default_datetime(field):
+        datetime_limit = DatetimeLimit(limit, is_lower=is_lower, exclusive=exclusive)
+        return CompiledConstraint(message, datetime_limit.beyond, lambda s: not datetime_limit.beyond(s).any())
     if field.type == "number":
         number_limit = Limit(limit, is_lower=is_lower, exclusive=exclusive)
         return CompiledConstraint(message, number_limit.beyond, number_limit.holds)
@@ -114,6 +120,42 @@ def _bound(field: SchemaField, parse: ColumnParser, name: str, bound: Any) -> Co
             message, broken, lambda s: (e := s.min()) is None or (e > limit if exclusive else e >= limit)
         )
     return _constraint(message, broken, lambda s: (e := s.max()) is None or (e < limit if exclusive else e <= limit))
+
+
+def is_default_datetime(field: SchemaField) -> bool:
+    """Return whether a field's values are datetimes with or without a time zone."""
+    return field.type == "datetime" and field.format == "default"
+
+
+class DatetimeLimit:
+    """One bound of datetimes in the default format.
+
+    A value with a time zone and one without are in order only if they are so in every time zone, up to 14 hours from
+    UTC, as XML Schema says. So a bound of the other kind is that much narrower.
+    """
+
+    def __init__(self, limit_us: int, *, is_lower: bool, exclusive: bool) -> None:
+        self._is_lower = is_lower
+        self._exclusive = exclusive
+        self._is_local = limit_us >= LOCAL_SHIFT_US // 2
+        self._same_us = limit_us - LOCAL_SHIFT_US * self._is_local
+        self._other_us = self._same_us + (ZONES_US if is_lower else -ZONES_US)
+
+    def beyond(self, values: pl.Series) -> pl.Series:
+        """Return whether each value breaks the bound; null for null."""
+        if not has_local(values):
+            return self._breaks(values.to_physical(), self._other_us if self._is_local else self._same_us)
+        local_us, zoned_us = self._same_us, self._other_us
+        if not self._is_local:
+            local_us, zoned_us = zoned_us, local_us
+        physical = values.to_physical()
+        of_local = self._breaks(physical - LOCAL_SHIFT_US, local_us)
+        return of_local.zip_with(is_local(values), self._breaks(physical, zoned_us))
+
+    def _breaks(self, times_us: pl.Series, limit_us: int) -> pl.Series:
+        if self._is_lower:
+            return times_us <= limit_us if self._exclusive else times_us < limit_us
+        return times_us >= limit_us if self._exclusive else times_us > limit_us
 
 
 def comparison_value(field: SchemaField) -> pl.Expr:
@@ -141,6 +183,12 @@ def _choices(field: SchemaField, parse: ColumnParser, name: str, values: list[An
     choices = [parse_constraint_value(field, parse, name, value) for value in values]
     column = pl.col(field.name)
     message = f"is not one of {truncate(', '.join(str(value) for value in values))}"
+    if is_default_datetime(field):
+        return CompiledConstraint(
+            message,
+            lambda s: ~s.to_physical().is_in(choices),
+            lambda s: bool(s.to_physical().is_in(choices).all()),
+        )
     if field.type in {"number", "duration"}:
         values_of = value_texts if field.type == "number" else duration_values
         among = values_of(pl.Series([str(choice) for choice in choices])).to_list()
@@ -177,26 +225,35 @@ def _pattern(name: str, pattern: str) -> CompiledConstraint:
 
 
 def parse_constraint_value(field: SchemaField, parse: ColumnParser, name: str, value: Any) -> Any:
-    """Convert a bound or a choice to a value of the field. Raises ValueError if it is not one."""
-    field_type = field.type
+    """Convert a bound or a choice to a value of the field, a datetime of the default format to microseconds.
+
+    Raises:
+        ValueError: it is not of the field's type.
+    """
     parsed: Any = None
     if isinstance(value, str):
-        parsed = parse(pl.Series(field.name, [value]))[0]
-        if field_type == "number" and parsed is not None:
-            parsed = Decimal(parsed)
-        if parsed is None and field_type == "integer" and name != "enum":
-            parsed = Decimal(value) if re.fullmatch(r"[+-]?[0-9]+\.[0-9]+", value) else None
+        parsed = _parse_text(field, parse, name, value)
     elif isinstance(value, bool):
-        parsed = value if field_type == "boolean" else None
+        parsed = value if field.type == "boolean" else None
     elif isinstance(value, int | float | Decimal) and CANONICAL.fullmatch(str(value)):
         exact = Decimal(str(value))
-        if field_type == "number":
+        if field.type == "number":
             parsed = exact
-        elif field_type == "integer":
+        elif field.type == "integer":
             parsed = int(exact) if exact == int(exact) else exact if name.endswith("imum") else None
-        elif field_type == "year" and isinstance(value, int):
+        elif field.type == "year" and isinstance(value, int):
             parsed = parse(pl.Series(field.name, [f"{value:04d}" if value >= 0 else f"{value:05d}"]))[0]
     if parsed is None:
         shown = str(value) if isinstance(value, Decimal) else repr(value)
-        raise ValueError(f"{name} of {field.name!r} has {shown}, which is not of type {field_type}")
+        raise ValueError(f"{name} of {field.name!r} has {shown}, which is not of type {field.type}")
+    return parsed
+
+
+def _parse_text(field: SchemaField, parse: ColumnParser, name: str, text: str) -> Any:
+    values = parse(pl.Series(field.name, [text]))
+    parsed = (values.to_physical() if is_default_datetime(field) else values)[0]
+    if field.type == "number" and parsed is not None:
+        return Decimal(parsed)
+    if parsed is None and field.type == "integer" and name != "enum" and re.fullmatch(r"[+-]?[0-9]+\.[0-9]+", text):
+        return Decimal(text)
     return parsed

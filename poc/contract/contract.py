@@ -5,7 +5,7 @@ check is omitted silently. The types of values:
 
 - `number` is exact: it keeps its own digits (`numbers`), and is compared by its value. `NaN` and `INF` are type errors,
   because JSON cannot represent them. `integer` has 64 bits.
-- `datetime` is converted to UTC if its format has a time zone (the default format must), and unchanged otherwise.
+- `datetime` is converted to UTC if it has a time zone, and unchanged otherwise; in the default format, each value may.
 - `year`, `yearmonth`, `duration` and all strings remain text.
 - A field without a type is `any`: its texts pass unchanged.
 
@@ -88,10 +88,10 @@ class Contract:
     `missing_values` mean a missing value in every field, so a reader may convert them to null; `check` does so for
     those of single fields. `field_missing` has the complete list of each field. `unique` are keys that must be unique
     in a file: the code of a finding, and the fields; the primary key first. `local` are datetimes without a time zone,
-    `integers` columns that are parsed by one cast. `key_values` convert the columns of keys in which two notations may
-    have the same value. `json_values`: a column of type `any` holds JSON values, not texts.
-    `decimal_chars` and `boolean_texts` are the notations of numbers and booleans, for readers of formats that have such
-    values. `notes` say in what the contract is taken otherwise than the specifications would.
+    `zone_optional` those of which each value may have one, `integers` columns that are parsed by one cast. `key_values`
+    convert the columns of keys in which two notations may have the same value. `json_values`: a column of type `any`
+    holds JSON values, not texts. `decimal_chars` and `boolean_texts` are the notations of numbers and booleans, for
+    readers of formats that have such values. `notes` say in what the contract is taken otherwise than the specifications would.
     """
 
     names: tuple[str, ...]
@@ -107,6 +107,7 @@ class Contract:
     unique: tuple[tuple[str, tuple[str, ...]], ...]
     fields_match: str
     local: frozenset[str]
+    zone_optional: frozenset[str]
     columns: tuple[ContractField, ...]
     integers: tuple[str, ...]
     key_values: tuple[tuple[str, Callable[[pl.Series], pl.Series]], ...]
@@ -204,6 +205,7 @@ def compile_contract(schema: Schema, *, json_values: bool = False) -> Contract:
         unique=tuple(dict.fromkeys(unique)),
         fields_match=schema.fields_match,
         local=frozenset(field.name for field in datetimes if not compile_format("datetime", field.format).zoned),
+        zone_optional=frozenset(field.name for field in datetimes if field.format == "default"),
         columns=tuple(columns),
         integers=tuple(
             field.name

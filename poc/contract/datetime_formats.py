@@ -70,14 +70,17 @@ class DateTimeFormat:
     short_year: str = ""
 
 
-#: Dates and times without a `format`. A datetime has a time zone: `Z`, or hours and minutes.
+#: The time zone of a datetime without a `format`.
+DEFAULT_ZONE = "(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])"
+
+#: Dates and times without a `format`. A datetime may have a time zone: `Z`, or hours and minutes.
 DEFAULTS = {
     "date": DateTimeFormat("%Y-%m-%d", f"{YEAR}-{_MONTH}-{_DAY}", zoned=False),
     "time": DateTimeFormat("%H:%M:%S", f"{_HOUR}:{_SIXTY}:{_SIXTY}", zoned=False),
     "datetime": DateTimeFormat(
         "%Y-%m-%dT%H:%M:%S%.f%z",
         rf"{YEAR}-{_MONTH}-{_DAY}T{_HOUR}:{_SIXTY}:{_SIXTY}(?:\.[0-9]{{1,6}})?"
-        r"(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])",
+        rf"{DEFAULT_ZONE}?",
         zoned=True,
     ),
 }

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from poc.contract.datetime_formats import TEXT_PATTERNS, DateTimeFormat, compile_format
+from poc.contract.datetime_formats import DEFAULT_ZONE, TEXT_PATTERNS, DateTimeFormat, compile_format
 from poc.contract.numbers import MAX_DIGITS, NUMBER, canonical_numbers
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ OTHER_NUMBERS = r"\p{N}\p{Pd}\p{Sm}\p{M}\u{2795}\u{2796}\u{b7}\u{66b}\u{66c}\u{2
 
 #: Types of numbers, whose notation options of the field may define.
 NUMBERS = ("integer", "number")
+
+#: A datetime in the default format need not have a time zone. One without is held so much later, in microseconds, than
+#: any year of four digits: so both kinds are in one column, and are never equal.
+LOCAL_SHIFT_US = 2**60
 
 #: The lowest byte at each position of the standard formats, and its range; pyarrow rejects remaining invalid dates.
 STANDARD_BYTES = {
@@ -58,6 +62,8 @@ def make_parser(field: SchemaField) -> ColumnParser:
         return _number_parser(field)
     if type_name == "boolean":
         return _boolean_parser(field)
+    if type_name == "datetime" and field.format == "default":
+        return _default_datetime_parser()
     if type_name in {"date", "time", "datetime"}:
         return _temporal_parser(
             type_name,
@@ -155,6 +161,41 @@ def _temporal_parser(type_name: str, datetime_format: DateTimeFormat, *, standar
     def parse_column(text: pl.Series) -> pl.Series:
         value = parse_standard(text, type_name) if standard else None
         return parse(text) if value is None else value
+
+    return parse_column
+
+
+def is_local(values: pl.Series) -> pl.Series:
+    """Return which datetimes of the default format have no time zone; null for null."""
+    return values.to_physical() >= LOCAL_SHIFT_US // 2
+
+
+def has_local(values: pl.Series) -> bool:
+    """Return whether any datetime of the default format has no time zone."""
+    latest = values.to_physical().max()
+    return isinstance(latest, int) and latest >= LOCAL_SHIFT_US // 2
+
+
+def without_shift(values: pl.Series) -> pl.Series:
+    """Return datetimes of the default format as they are read, with and without a time zone alike."""
+    physical = values.to_physical()
+    return (physical - LOCAL_SHIFT_US).zip_with(is_local(values).fill_null(value=False), physical).cast(DATETIME)
+
+
+def _default_datetime_parser() -> ColumnParser:
+    default = compile_format("datetime", "default")
+    parse = _temporal_parser("datetime", default, standard=True)
+
+    def parse_column(text: pl.Series) -> pl.Series:
+        value = parse_standard(text, "datetime")
+        if value is not None:
+            return value
+        text = null_unless_matching(text, default.pattern)
+        local = ~text.str.contains(f"{DEFAULT_ZONE}$").fill_null(value=True)
+        if not local.any():
+            return parse(text)
+        physical = parse((text + "Z").zip_with(local, text)).to_physical()
+        return (physical + LOCAL_SHIFT_US).zip_with(local, physical).cast(DATETIME)
 
     return parse_column
 

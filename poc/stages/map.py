@@ -1,7 +1,7 @@
 """Map the contract's fields to the names and units that the partner expects.
 
 Numbers are passed with their own digits, booleans unchanged, dates and times as ISO 8601 text: with `Z` for a datetime
-whose format has a zone, without a zone for one whose format has none. All fields are one selection, so that polars
+that has a zone, without a zone for one that has none. All fields are one selection, so that polars
 computes them together; numbers that are multiplied are computed after it (`scaled_numbers`).
 
 A computed value may be outside the range of its type, and would then be delivered as another value. Such a row is
@@ -18,6 +18,7 @@ import polars as pl
 
 from poc.batch import ROW, Batch, Finding, RejectedRow
 from poc.contract.numbers import MAX_DIGITS
+from poc.contract.parsers import has_local, is_local, without_shift
 from poc.contract.scaled_numbers import ScaledNumber
 from poc.errors import BadInput
 from poc.text import plain_texts, truncate
@@ -38,9 +39,17 @@ class Map:
     """Selects and computes the partner's fields, in the order of the configuration."""
 
     def __init__(self, fields: Sequence[MapField], contract: Contract) -> None:
-        self._columns = [pl.col(ROW), *(field_expression(field, contract).alias(field.to) for field in fields)]
+        self._fields = tuple(fields)
+        self._contract = contract
+        self._columns = self._select(frozenset())
+        self._zone_optional = contract.zone_optional.intersection(name for field in fields for name in field.sources)
         self._scaled = [(at, scaled) for at, field in enumerate(fields, 1) if (scaled := scaled_number(field))]
         self._checks = [check for field in fields if (check := year_check(field))]
+
+    def _select(self, local: frozenset[str]) -> list[pl.Expr]:
+        """Return the partner's columns; `local` are datetimes some of which have no time zone."""
+        fields = (field_expression(field, self._contract, local).alias(field.to) for field in self._fields)
+        return [pl.col(ROW), *fields]
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Yield batches whose rows have `_row` and the partner's columns; the rest of a batch is unchanged.
@@ -48,7 +57,10 @@ class Map:
         Rows with a computed value out of range are rejected.
         """
         for batch in batches:
-            rows = batch.rows.select(self._columns)
+            typed, columns = batch.rows, self._columns
+            if local := frozenset(name for name in self._zone_optional if has_local(typed.get_column(name))):
+                typed, columns = separate_local(typed, local), self._select(local)
+            rows = typed.select(columns)
             findings: list[Finding] = []
             for at, scaled in self._scaled:
                 values = rows.to_series(at)
@@ -57,9 +69,18 @@ class Map:
                     findings += too_long_findings(scaled, rows.get_column(ROW), values, products)
                 rows.replace_column(at, products)
             for check in self._checks:
-                if not check.all_in_range(batch.rows):
-                    findings += check.findings(batch.rows)
+                if not check.all_in_range(typed):
+                    findings += check.findings(typed)
             yield reject(batch, rows, findings) if findings else replace(batch, rows=rows)
+
+
+def separate_local(rows: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """Return rows in which datetimes with and without a time zone are alike, and a column says which have none."""
+    columns = [rows.get_column(name) for name in names]
+    return rows.with_columns(
+        *[without_shift(column) for column in columns],
+        *[is_local(column).alias(f"\0local {column.name}") for column in columns],
+    )
 
 
 def reject(batch: Batch, rows: pl.DataFrame, findings: list[Finding]) -> Batch:
@@ -143,13 +164,13 @@ def literal_fields(fields: Iterable[MapField], contract: Contract) -> frozenset[
     )
 
 
-def field_expression(field: MapField, contract: Contract) -> pl.Expr:
+def field_expression(field: MapField, contract: Contract, local: frozenset[str] = frozenset()) -> pl.Expr:
     """Return a field of the partner as an expression over typed rows. Raises BadInput where its types do not fit."""
     for name in field.sources:
         if name not in contract.names:
             raise BadInput(f"map to {field.to!r}: unknown field {name!r}; the contract has {', '.join(contract.names)}")
     if field.join:
-        return pl.concat_str([text_expression(name, contract) for name in field.join])
+        return pl.concat_str([text_expression(name, contract, local) for name in field.join])
     name = field.sources[0]
     kind = contract.types[name]
     if field.times is not None:
@@ -159,15 +180,15 @@ def field_expression(field: MapField, contract: Contract) -> pl.Expr:
     if field.plus_minutes is not None:
         if kind != "datetime" or contract.types[field.plus_minutes] != "integer":
             raise BadInput(f"map to {field.to!r}: `plus_minutes` needs a datetime and an integer field of minutes")
-        return rfc3339_expression(pl.col(name) + pl.duration(minutes=field.plus_minutes), name, contract)
-    return text_expression(name, contract) if kind in {"datetime", "date", "time"} else pl.col(name)
+        return rfc3339_expression(pl.col(name) + pl.duration(minutes=field.plus_minutes), name, contract, local)
+    return text_expression(name, contract, local) if kind in {"datetime", "date", "time"} else pl.col(name)
 
 
-def text_expression(name: str, contract: Contract) -> pl.Expr:
+def text_expression(name: str, contract: Contract, local: frozenset[str]) -> pl.Expr:
     """Return a field as text: dates and times in ISO 8601, booleans as `true` and `false`, numbers as in JSON."""
     kind = contract.types[name]
     if kind == "datetime":
-        return rfc3339_expression(pl.col(name), name, contract)
+        return rfc3339_expression(pl.col(name), name, contract, local)
     if kind == "time":
         return pl.col(name).dt.strftime("%H:%M:%S%.f")
     if kind == "any" and contract.json_values:
@@ -177,6 +198,9 @@ def text_expression(name: str, contract: Contract) -> pl.Expr:
     return pl.col(name).cast(pl.String)
 
 
-def rfc3339_expression(value: pl.Expr, name: str, contract: Contract) -> pl.Expr:
+def rfc3339_expression(value: pl.Expr, name: str, contract: Contract, local: frozenset[str]) -> pl.Expr:
     """Return a datetime as RFC 3339 text, with a fraction of a second only where it has one."""
-    return value.dt.strftime(f"%Y-%m-%dT%H:%M:%S%.f{'' if name in contract.local else 'Z'}")
+    text = value.dt.strftime(f"%Y-%m-%dT%H:%M:%S%.f{'' if name in contract.local or name in local else 'Z'}")
+    if name not in local:
+        return text
+    return pl.when(pl.col(f"\0local {name}")).then(text).otherwise(pl.concat_str([text, pl.lit("Z")]))

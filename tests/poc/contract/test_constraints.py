@@ -117,7 +117,6 @@ def test_findings_are_in_the_order_of_rows_and_fields(load):
         ("integer", "9223372036854775808", "does not fit into 64 bits"),
         ("number", "1e1000", "more than 1,000 digits, or an exponent of more than three"),
         ("number", "NaN", "JSON cannot represent it"),
-        ("datetime", "2024-01-26T15:00:00", "has no time zone"),
     ],
 )
 def test_a_type_error_has_a_hint_if_the_reason_is_known(load, kind, text, said):
@@ -125,6 +124,35 @@ def test_a_type_error_has_a_hint_if_the_reason_is_known(load, kind, text, said):
     ((_, _, _, note),) = found(load({"name": "a", "type": kind}), a=[text])
     assert note.startswith(f"'{text}' is not of type {kind}: ")
     assert said in note
+
+
+def test_a_missing_time_zone_is_named(load):
+    """A format that has a zone needs one in every value."""
+    checked = load({"name": "a", "type": "datetime", "format": "%Y-%m-%dT%H:%M:%S%z"})
+    ((_, _, _, note),) = found(checked, a=["2024-01-26T15:00:00"])
+    assert "it has no time zone" in note
+
+
+@pytest.mark.parametrize(
+    ("constraints", "valid", "broken"),
+    [
+        ({"minimum": "2024-01-01T00:00:00Z"}, ["2024-01-01T00:00:00Z", "2024-01-01T14:00:00"],
+         ["2023-12-31T23:59:59Z", "2024-01-01T13:59:59"]),
+        ({"exclusiveMaximum": "2024-01-01T00:00:00"}, ["2023-12-31T23:59:59", "2023-12-31T09:59:59Z"],
+         ["2024-01-01T00:00:00", "2023-12-31T10:00:00Z"]),
+        ({"enum": ["2024-01-01T00:00:00", "2024-01-02T00:00:00Z"]},
+         ["2024-01-01T00:00:00", "2024-01-02T01:00:00+01:00"],
+         ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00"]),
+    ],
+    ids=["minimum", "exclusiveMaximum", "enum"],
+)  # fmt: skip
+def test_a_datetime_without_a_zone_is_compared_as_xml_schema_says(load, constraints, valid, broken):
+    """With one that has a zone, it is in order only if it is so in every time zone; the two are never equal."""
+    checked = load({"name": "a", "type": "datetime", "constraints": constraints})
+    assert found(checked, a=[*valid, None]) == []
+    assert found(checked, a=[valid[0]]) == found(checked, a=[valid[1]]) == []
+    assert [row for row, *_ in found(checked, a=[*valid, *broken])] == [3, 4]
+    assert [len(found(checked, a=[text])) for text in broken] == [1, 1]
 
 
 def test_a_pattern_takes_no_longer_for_a_hostile_text(load):

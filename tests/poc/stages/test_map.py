@@ -9,6 +9,7 @@ import pytest
 from poc.batch import ROW, Batch, Finding, NoOriginalLines, RejectedRow, RowOutcome
 from poc.config.partner import MapField
 from poc.contract import contract
+from poc.contract.unique_keys import UniqueKeyCheck
 from poc.errors import BadInput
 from poc.stages.map import Map
 
@@ -76,6 +77,28 @@ def test_numbers_are_scaled_and_minutes_added(all_types):
     assert mapped(all_types, **{"from": "number"}, times=1.11111, decimals=2) == ["1.67", None]
     assert mapped(all_types, **{"from": "instant"}, plus_minutes="whole") == ["2024-01-26T14:07:00Z", None]
     assert mapped(all_types, **{"from": "local"}, plus_minutes="whole") == ["2024-01-26T15:07:00", None]
+
+
+@pytest.mark.parametrize("copies", [1, 1500], ids=["few rows", "many rows"])
+def test_a_datetime_is_delivered_with_a_zone_only_if_it_has_one(tmp_path, copies):
+    """In the default format, each value of a column may or may not have one; two such values are never one key."""
+    path = tmp_path / "a.schema.json"
+    fields = [{"name": "at", "type": "datetime"}, {"name": "minutes", "type": "integer"}]
+    path.write_text(json.dumps({"fields": fields, "primaryKey": ["at"]}))
+    checked = contract.load_contract(path)
+    times = ["2024-01-26T15:00:00", "2024-01-26T15:00:00Z", "2024-01-26T15:00:00.500+01:00", "9999-12-31T23:59:59"]
+    texts = {"at": times * copies, "minutes": ["7", "7", "7", None] * copies}
+    typed, findings = checked.check(pl.DataFrame({ROW: range(len(texts["at"])), **texts}))
+    assert findings == []
+    with UniqueKeyCheck(checked.unique) as keys:
+        assert len(keys.add(checked.with_key_values(typed))) == 4 * (copies - 1)
+    partner_fields = [{"to": "x", "from": "at"}, {"to": "y", "join": ["at"]}]
+    partner_fields.append({"to": "z", "from": "at", "plus_minutes": "minutes"})
+    (out,) = Map([MapField.model_validate(field) for field in partner_fields], checked)(iter([Batch(typed)]))
+    wanted = ["2024-01-26T15:00:00", "2024-01-26T15:00:00Z", "2024-01-26T14:00:00.500Z", "9999-12-31T23:59:59"]
+    later = ["2024-01-26T15:07:00", "2024-01-26T15:07:00Z", "2024-01-26T14:07:00.500Z", None]
+    assert (out.rows["x"].to_list(), out.rows["y"].to_list()) == (wanted * copies, wanted * copies)
+    assert (out.rows["z"].to_list(), out.rejected) == (later * copies, ())
 
 
 @dataclass(frozen=True)
