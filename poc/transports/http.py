@@ -152,7 +152,7 @@ class HttpEndpoint:
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("POST %s: %d bytes, answered %d", self._path, len(body), answer.status)
             text = ""
-            if answer.status != 200 or answer.ending != "complete" or self._success is not None:
+            if answer.status != 200 or answer.ending != "complete" or self._success is not None or fault is not None:
                 text = shown_text(answer.body, self._secrets.values(), SHOWN_BYTES)
             elapsed_s = time.monotonic() - start_s
             failure = answer_failure(self._url, answer, self._success, self._timeout_s, elapsed_s, now, text)

@@ -1,0 +1,61 @@
+"""A feed is prepared with everything that its partner file says about the endpoint."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from poc.config.scaffold import AIRLINES, create_workspace
+from poc.config.workspace import load_workspace
+from poc.errors import BadInput, DeliveryFailed
+from poc.pipeline.prepared_feed import prepare_feed
+from poc.transports.http import new_session
+
+NOW = datetime(2013, 3, 5, 6, tzinfo=UTC)
+
+ENDPOINT = """\
+[endpoint]
+url = "{url}"
+ca_file = "tls/ca.pem"
+client_cert = "tls/client.pem"
+client_key = "tls/client.key"
+
+[endpoint.success]
+json = "/ok"
+equals = true
+
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A function that makes a workspace whose partner UA has this endpoint."""
+
+    def make(url):
+        root = tmp_path / "w"
+        create_workspace(root, "test", "live", {"UA": AIRLINES["UA"]}, "")
+        path = root / "partners" / "UA.toml"
+        head, _, tail = path.read_text().partition("[endpoint]\n")
+        path.write_text(head + ENDPOINT.format(url=url) + tail[tail.index("[feed.flights]") :])
+        return root
+
+    return make
+
+
+def test_certificates_are_files_of_the_workspace_and_success_is_as_described(scripted, certificates, workspace):
+    """The partner gets our certificate, its own is checked, and so is what it answers; a missing file is named."""
+    answers = [b'HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{"ok": %s}' % value for value in (b" true", b"false")]
+    server = scripted(
+        [scripted.READ, answers[0], scripted.READ, answers[1]], tls=certificates.server(asks_for_client=True)
+    )
+    root = workspace(server.url.replace("https", "HTTPS"))
+    with new_session() as session:
+        with pytest.raises(BadInput, match=r"w/tls/ca\.pem: no certificates can be read from it: No such file"):
+            prepare_feed(load_workspace(root), "UA", "flights", 4, session)
+        (root / "tls").mkdir()
+        for name in ("ca.pem", "client.pem", "client.key"):
+            (root / "tls" / name).write_bytes(certificates[name].read_bytes())
+        endpoint = prepare_feed(load_workspace(root), "UA", "flights", 4, session).endpoint
+        endpoint.post(b"{}\n", {}, NOW)
+        with pytest.raises(DeliveryFailed, match=r"answered 200, but /ok is not true"):
+            endpoint.post(b"{}\n", {}, NOW)
+    assert server.requests[0].startswith(b"POST /p/flights/flights HTTP/1.1\r\n")
