@@ -56,7 +56,6 @@ def list_rows(context: CliContext, feed: str | None, as_json: bool) -> None:
 @click.pass_obj
 def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
     """Show the quarantined rows of an exchange as they came, each with its findings."""
-    from dataclasses import asdict
     from itertools import islice
 
     from poc.ledger.ledger import find_by_prefix, open_ledger
@@ -71,7 +70,7 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
     if as_json:
         echo_json(
             [
-                {"row": row.row, "original": text, "state": row.state, "findings": [asdict(f) for f in row.findings]}
+                {"row": row.row, "original": text, "state": row.state, "findings": [f._asdict() for f in row.findings]}
                 for row, text in zip(shown, texts, strict=True)
             ]
         )

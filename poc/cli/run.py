@@ -72,14 +72,12 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
 
 def result_json(result: RunResult, receipt: Receipt) -> dict[str, Any]:
     """Return the JSON object of a run's receipt."""
-    from dataclasses import asdict
-
     from poc.service.line_protocol import receipt_json
 
     head = {"partner": result.partner, "feed": result.feed, "file": str(result.path)}
     run = {"exchange_id": receipt.exchange_id, "attempt": receipt.attempt, **receipt_json(receipt)}
     run["error"] = run["error"] or result.note
-    return {**head, **run, "findings": [asdict(finding) for finding in receipt.findings]}
+    return {**head, **run, "findings": [finding._asdict() for finding in receipt.findings]}
 
 
 def result_lines(result: RunResult, receipt: Receipt) -> Iterator[str]:

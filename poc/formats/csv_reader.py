@@ -17,8 +17,8 @@ from pyarrow import csv
 
 from poc.batch import Finding
 from poc.errors import ContractBreach
+from poc.formats.csv_grammar import csv_grammar
 from poc.formats.encodings import splitting_codec
-from poc.formats.grammar import csv_grammar
 from poc.formats.header import SchemaDrift, compare_header
 from poc.formats.table_reader import BROKEN, UNDECODABLE, ParsedBlock
 
@@ -133,7 +133,7 @@ class CsvFormat:
         if text is None:
             lines = list(block.rows())
             for row, line in enumerate(lines):
-                if row not in faults and (fault := encoding.fault(line)):
+                if not line.isascii() and row not in faults and (fault := encoding.fault(line)):
                     faults[row] = [(UNDECODABLE, "", fault)]
             decodable = b"".join(line + parser.line_end for row, line in enumerate(lines) if row not in faults)
             text = encoding.utf8(decodable) or b""

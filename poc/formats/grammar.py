@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from poc.config.dialect import Dialect
 
-#: Regular expressions by declared line end: the end of a row, and a physical line whatever it holds.
-LINE_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r\n", "cr": rb"\r(?!\n)"}
 LINE_PATTERNS = {
     "any": rb"([^\r\n]*+)(?:\r\n?|\n)",
     "lf": rb"([^\n]*+)\n",
     "crlf": rb"((?:[^\r\n]++|\r(?!\n))*+)\r?\n",
     "cr": rb"([^\r]*+)\r\n?",
 }
-BROKEN_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r?\n", "cr": rb"\r\n?"}
-#: Regular expressions by declared line end: a byte that ends no physical line.
-LINE_BYTES = {"any": rb"[^\r\n]", "lf": rb"[^\n]", "crlf": rb"(?:[^\r\n]|\r(?!\n))", "cr": rb"[^\r]"}
+
+
 LINE_END_NAMES = {b"\n": "LF", b"\r": "CR", b"\r\n": "CRLF"}
+
 
 #: Below this size, rows are located one by one: starting numpy would take longer.
 MIN_NUMPY_BYTES = 4 * 1024
+
 
 Spans = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
@@ -80,7 +80,8 @@ class Grammar:
     def broken_row_pattern(self) -> re.Pattern[bytes]:
         """A row that is not well-formed (group 1), with its line end if it has one.
 
-        It has several lines if they lie inside a closed quote.
+        It has several lines if they lie inside a closed quote. Any other group is a quote that is not closed in the
+        bytes searched, but may be after them.
         """
         return re.compile(self.broken_record)
 
@@ -127,6 +128,8 @@ class Grammar:
         end = self.plain_end(data, start, end)
         if self.line_end == "cr" and data.startswith(b"\n", end):
             return start
+        if self.line_end == "any" and end - start <= record_bytes // 2:
+            return end
         return end if end > start and self.is_plain(data, start, end, record_bytes) else start
 
     def has_quote_or_escape(self, data: bytes, start: int, end: int) -> bool:
@@ -140,18 +143,38 @@ class Grammar:
             last = max(last, data.rfind(b"\r", max(start, last), end))
         return max(last + 1, start)
 
-    def spans(self, data: bytes, start: int, end: int) -> Spans:
-        """Return where the rows of a well-formed range start and end, without line ends; blank lines if they are rows.
+    def spans(self, data: bytes, runs: Sequence[tuple[int, int]]) -> Spans:
+        """Return where the rows of well-formed runs start and end, without line ends; blank lines if they are rows.
 
-        A range that ends with a line end has no row after it.
+        A run that ends with a line end has no row after it. The rows are not in order.
         """
-        if end - start > MIN_NUMPY_BYTES and not self.has_quote_or_escape(data, start, end):
-            return self._blank_line_spans(data, start, end) if self.blank_is_row else self._line_spans(data, start, end)
+        plain: list[tuple[int, int]] = []
+        found: list[tuple[int, int]] = []
         filled = 0 if self.blank_is_row else 1
-        matches = self.row_pattern.finditer(data, start, end)
-        spans = [(match.start(1), match.end(filled), match.end(1)) for match in matches]
-        found = np.array([(at, to) for at, last, to in spans if last > at], dtype=np.int64).reshape(-1, 2)
-        return found[:, 0], found[:, 1]
+        for start, end in runs:
+            if not self.has_quote_or_escape(data, start, end) and runs[-1][1] - runs[0][0] > MIN_NUMPY_BYTES:
+                plain.append((start, end))
+                continue
+            matches = self.row_pattern.finditer(data, start, end)
+            found += [match.span(1) for match in matches if match.end(filled) > match.start(1)]
+        by_pattern = np.array(found, dtype=np.int64).reshape(-1, 2)
+        if not plain:
+            return by_pattern[:, 0], by_pattern[:, 1]
+        starts, ends = self._plain_spans(data, plain)
+        return np.concatenate((starts, by_pattern[:, 0])), np.concatenate((ends, by_pattern[:, 1]))
+
+    def _plain_spans(self, data: bytes, runs: Sequence[tuple[int, int]]) -> Spans:
+        """Return the lines of runs without quotes; those between the runs are located with them, and left out."""
+        locate = self._blank_line_spans if self.blank_is_row else self._line_spans
+        starts, ends = locate(data, runs[0][0], runs[-1][1])
+        if len(runs) == 1:
+            return starts, ends
+        bounds = np.searchsorted(starts, np.array(runs, dtype=np.int64))
+        change = np.zeros(len(starts) + 1, dtype=np.int8)
+        np.add.at(change, bounds[:, 0], 1)
+        np.add.at(change, bounds[:, 1], -1)
+        inside = np.cumsum(change[:-1]) > 0
+        return starts[inside], ends[inside]
 
     def _line_spans(self, data: bytes, start: int, end: int) -> Spans:
         codes = np.frombuffer(data, dtype=np.uint8, count=end - start, offset=start)
@@ -200,10 +223,11 @@ class Grammar:
             at = match.end() + len(self.delimiter)
         return cells
 
-    def explain_fault(self, line: bytes, end: bytes) -> str:
-        """Explain why a line is not a row; `end` is its line end."""
-        prefix = self.prefix_pattern.match(line)
-        at = prefix.end() if prefix else 0
+    def explain_fault(self, line: bytes, end: bytes, at: int = -1) -> str:
+        """Explain why a line is not a row; `end` is its line end, `at` where its first cells end, if that is known."""
+        if at < 0:
+            prefix = self.prefix_pattern.match(line)
+            at = prefix.end() if prefix else 0
         rest, before = line[at:], line[:at]
         where = f"at byte {at + 1} of the row"
         if not rest:
@@ -216,60 +240,6 @@ class Grammar:
         if rest[:1] in {self.quote, self.escape}:
             return f"badly quoted: a quote or escape inside a cell, {where}"
         return f"badly quoted: text after a closing quote, {where}"
-
-
-def csv_grammar(dialect: Dialect, codec: str, *, one_column: bool = False) -> Grammar:
-    """Return the grammar of delimited rows of any number of cells.
-
-    A record of several lines counts as a row whatever its number of cells, so that no line inside its quotes is taken
-    for a row. In a broken record, too, the lines inside a quote belong to it if the quote is closed: where the next one
-    stands at the start of a cell and text follows, it opens a cell, and the quote before it was never closed.
-
-    Args:
-        dialect: of the feed.
-        codec: the encoding of the bytes that are split.
-        one_column: whether rows have one cell, so that a blank line is one.
-    """
-    quote, escape = (re.escape(char.encode()) for char in (dialect.quote, dialect.escape))
-    sign = dialect.delimiter.encode(codec)
-    first, delimiter = re.escape(sign[:1]), re.escape(sign)
-    end = LINE_ENDS[dialect.line_end]
-    text = rb"[^" + first + quote + escape + rb"\r\n]*+"
-    if len(sign) > 1:  # its first byte alone is text
-        text = rb"(?:" + text[:-2] + rb"++|" + first + rb"(?!" + re.escape(sign[1:]) + rb"))*+"
-    bare = text + (rb"(?:" + escape + rb"[^\r\n]" + text + rb")*+" if escape else b"")
-
-    def quoted(excluded: bytes, after_escape: bytes) -> bytes:
-        escaped = escape + after_escape if escape else quote + quote
-        inside = rb"[^" + quote + escape + excluded + rb"]*+"
-        return quote + inside + rb"(?:" + escaped + inside + rb")*+" + quote
-
-    one_line = multiline = bare
-    line = broken = rb"(?:(?!" + delimiter + rb")" + LINE_BYTES[dialect.line_end] + rb")*+"
-    if quote:
-        one_line = rb"(?:" + quoted(rb"\r\n", rb"[^\r\n]") + rb"|" + bare + rb")"
-        multiline = rb"(?:" + quoted(b"", rb"[\s\S]") + rb"|" + bare + rb")"
-        closes = rb"(?:(?<!" + delimiter + quote + rb")(?<![\r\n]" + quote + rb")|(?=" + delimiter + rb"|[\r\n \t]|\Z))"
-        broken = rb"(?:" + quoted(b"", rb"[\s\S]") + closes + line + rb"|" + line + rb")"
-    return Grammar(
-        record=one_line + rb"(?:" + delimiter + one_line + rb")*+",
-        multiline_record=multiline + rb"(?:" + delimiter + multiline + rb")*+",
-        cell=multiline,
-        end=end,
-        broken_record=rb"("
-        + broken
-        + rb"(?:"
-        + delimiter
-        + broken
-        + rb")*+)(?:"
-        + BROKEN_ENDS[dialect.line_end]
-        + rb"|\Z)",
-        delimiter=sign,
-        quote=dialect.quote.encode(),
-        escape=dialect.escape.encode(),
-        line_end=dialect.line_end,
-        blank_is_row=one_column,
-    )
 
 
 def line_grammar() -> Grammar:

@@ -58,7 +58,7 @@ class RecordBlock:
     def spans(self) -> Spans:
         """Return where each row, well-formed or broken, starts and ends, without its line end."""
         if self._spans is None:
-            parts = [self.grammar.spans(self.data, start, end) for start, end in self.runs]
+            parts = [self.grammar.spans(self.data, self.runs)]
             if self.broken:
                 parts.append((np.array([b[0] for b in self.broken]), np.array([b[1] for b in self.broken])))
             starts, ends = (np.concatenate(side) for side in zip(*parts, strict=True))
@@ -115,6 +115,8 @@ class RecordSplitter:
         self._grammar = grammar
         self._line_pattern = re.compile(LINE_PATTERNS["crlf" if grammar.crlf else grammar.line_end])
         self._record_bytes = buffer.sizes.record_bytes
+        self._broken: re.Match[bytes] | None = None  # the next record, if it is known to be broken, and where
+        self._fault_at = -1
         self._in_long_line = False  # a piece of a line that is too long has been rejected, and the line goes on
 
     def blocks(self) -> Iterator[RecordBlock]:
@@ -145,14 +147,15 @@ class RecordSplitter:
         block = RecordBlock(data, self._grammar, [], [])
         while at < end and len(block.broken) < MAX_BROKEN_ROWS:
             to = before_split_crlf(data, at, min(at + self._record_bytes, end))
-            accepted = at if self._in_long_line else self._accept(data, at, to, last=ended and to == end)
+            is_decided = self._broken is not None or self._in_long_line
+            accepted = at if is_decided else self._accept(data, at, to, last=ended and to == end)
             if accepted > at:
                 if block.runs and block.runs[-1][1] == at:
                     block.runs[-1] = (block.runs[-1][0], accepted)
                 else:
                     block.runs.append((at, accepted))
                 at = accepted
-            elif end - at <= self._record_bytes and not ended:
+            elif self._broken is None and end - at <= self._record_bytes and not ended:
                 break  # more bytes may complete the row
             else:
                 at = self._reject_record(block, at, to, last=ended and to == end)
@@ -163,17 +166,34 @@ class RecordSplitter:
         plain = self._grammar.plain_run_end(
             data, at, before_split_crlf(data, at, min(at + MAX_PLAIN_BYTES, to)), self._record_bytes
         )
-        if plain > at:
+        near = before_split_crlf(data, plain, min(plain + MAX_QUOTED_BYTES, to))
+        if plain > at and self._is_broken(data, plain, near):
             return plain
-        for stop in (before_split_crlf(data, at, min(at + MAX_QUOTED_BYTES, to)), to):
-            rows = self._grammar.rows_pattern.match(data, at, stop)
-            if rows and rows.end() > at:
+        for stop in (near, to):
+            rows = self._grammar.rows_pattern.match(data, plain, stop)
+            if rows and rows.end() > plain:
                 return rows.end()
+            if plain > at or self._is_broken(data, plain, stop):
+                return plain
         return to if last and self._grammar.last_row_pattern.match(data, at, to) else at
+
+    def _is_broken(self, data: bytes, at: int, stop: int) -> bool:
+        """Return whether the record at a place is broken, whatever follows the bytes up to `stop`, and remember it."""
+        cells = self._grammar.prefix_pattern.match(data, at, stop)
+        if cells is None or cells.end() == stop or data[cells.end()] in b"\r\n":
+            return False
+        broken = self._grammar.broken_row_pattern.match(data, at, stop)
+        if broken is None or any(broken.groups()[1:]) or not broken.end(1) < broken.end() < stop:
+            return False
+        is_in_record = cells.end() < broken.end(1)  # not in a line after it, which a quote that is never closed took in
+        self._broken, self._fault_at = broken, cells.end() - at if is_in_record else -1
+        return True
 
     def _reject_record(self, block: RecordBlock, at: int, to: int, *, last: bool) -> int:
         """Reject a record, or a piece of a line that is too long; return where the next begins."""
-        line = None if self._in_long_line else self._grammar.broken_row_pattern.match(block.data, at, to)
+        line, self._broken, fault_at = self._broken, None, self._fault_at if self._broken else -1
+        if line is None and not self._in_long_line:
+            line = self._grammar.broken_row_pattern.match(block.data, at, to)
         if line is None or (line.end() == to and line.end(1) == to and not last):
             line = self._line_pattern.match(block.data, at, to)
         is_row = self._grammar.blank_is_row and not self._in_long_line
@@ -184,7 +204,7 @@ class RecordSplitter:
             note = "the end of a line that is too long"
         else:
             text = line.group(1) if line else block.data[at:to]
-            note = self._grammar.explain_fault(text, line.group()[len(text) :] if line else b"")
+            note = self._grammar.explain_fault(text, line.group()[len(text) :] if line else b"", fault_at)
         stop, after = (line.end(1), line.end()) if line else (to, to)
         self._in_long_line = line is None and not last
         if stop > at or is_row:

@@ -249,7 +249,7 @@ def rejected_rows(rows: Sequence[int], faults: Faults, lines: BlockLines) -> Ite
     """Yield faulty rows of a block with their original bytes and findings."""
     for row in rows:
         number = lines.first_row + row
-        findings = tuple(Finding(number, code, name, note) for code, name, note in faults[row])
+        findings = tuple([Finding(number, code, name, note) for code, name, note in faults[row]])
         yield RejectedRow(number, lines.original(number), findings)
 
 

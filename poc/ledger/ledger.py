@@ -23,7 +23,7 @@ from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refus
 from poc.ledger.schema import EXCHANGE, create_or_upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 #: Seconds to wait for another program's write before TryLater is raised.
@@ -109,6 +109,11 @@ class Ledger:
                 return self._driver.execute(text, rows[0]).fetchall()  # type: ignore[no-any-return]
             self._driver.executemany(text, rows)
             return []
+
+    def execute_text(self, text: str, values: Sequence[object]) -> None:
+        """Execute the SQL text of a change that is made of many rows. Raises TryLater, LedgerDamaged."""
+        with self.reporting_errors():
+            self._driver.execute(text, values)
 
     def _compile(self, statement: sa.ClauseElement, values: Mapping[str, object]) -> CompiledStatement:
         key = (statement, *values)

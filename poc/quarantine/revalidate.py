@@ -210,7 +210,7 @@ def _read_chunk(reader: FileReader, head: bytes, rows: tuple[tuple[int, bytes], 
     for batch in reader.read(file):
         own_numbers = pl.Series(ROW, [numbers[row - 1] for row in batch.rows[ROW]], dtype=pl.get_index_type())
         rejected = tuple(
-            RejectedRow(number, texts.lines[number], tuple(replace(finding, row=number) for finding in row.findings))
+            RejectedRow(number, texts.lines[number], tuple(finding._replace(row=number) for finding in row.findings))
             for row in batch.rejected
             for number in [numbers[row.row - 1]]
         )

@@ -195,9 +195,12 @@ class ExchangeRun:
         return self._close(context, {})
 
     def _rows_to_refuse(self, breach: ContractBreach, source: BinaryIO) -> int:
-        """Return the number of rows in the file; where it was not read to its end, count what can be counted."""
+        """Return the number of rows in the file; where it was not read to its end, count what can be counted.
+
+        A file over its budget has at least the rows that were looked at; the others are not counted.
+        """
         if isinstance(breach, FileRejected) and self.prepared.feed.deliver != "early":
-            return self.attempt.rows_in
+            return self.attempt.rows_in if breach.rows is None else breach.rows
         rows = 0
         source.seek(0)
         with suppress(ContractBreach):

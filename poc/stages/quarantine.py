@@ -1,7 +1,8 @@
 """Quarantine: store rejected rows with their findings, and pass the valid rows on.
 
 A feed has a budget of rejected rows. A file over its budget is refused whole: with so many rejected rows it is not the
-file that was agreed, and half of it would be of no use.
+file that was agreed, and half of it would be of no use. Rows are counted before they are stored, and a file that has
+very many rejected rows is not read to its end: its budget is then a share of the rows read so far.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from poc.config.partner import Feed
+
+#: From so many rejected rows, or bytes of them, the budget is compared before the end of the file.
+MANY_ROWS, MANY_BYTES = 20_000, 4 << 20
 
 #: Rows in memory at once, when a whole file is quarantined.
 CHUNK_ROWS = 1000
@@ -56,7 +60,7 @@ class Quarantine:
             yield from self._quarantine_file(drift)
 
     def _quarantine_rejected(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        rows = rejected = 0
+        rows = rejected = size_bytes = 0
         first: tuple[Finding, ...] = ()
         for batch in batches:
             rows += batch.rows.height + len(batch.rejected)
@@ -66,8 +70,10 @@ class Quarantine:
             rejected += len(batch.rejected)
             if len(first) < MAX_SHOWN_FINDINGS:
                 first += tuple(finding for row in batch.rejected for finding in row.findings)[:MAX_SHOWN_FINDINGS]
-            if self._check_each_batch:
-                self._check_budget(rejected, rows, first)
+            size_bytes += sum([len(row.original) for row in batch.rejected])
+            is_fixed = not self._budget.share  # more rows allow no more bad ones
+            if self._check_each_batch or is_fixed or rejected > MANY_ROWS or size_bytes > MANY_BYTES:
+                self._check_budget(rejected, rows, first, so_far=" read so far")
             self._add(batch.rejected)
             codes = Counter(row.findings[0].code for row in batch.rejected)
             outcomes = (RowOutcome("quarantined", count, code) for code, count in codes.items())
@@ -83,9 +89,9 @@ class Quarantine:
             self._add([RejectedRow(row, line, (Finding(row, drift.code, "", str(drift)),)) for row, line in chunk])
             yield replace(empty, outcomes=(RowOutcome("quarantined", len(chunk), drift.code, str(drift)),))
 
-    def _check_budget(self, rejected: int, rows: int, first: tuple[Finding, ...]) -> None:
+    def _check_budget(self, rejected: int, rows: int, first: tuple[Finding, ...], *, so_far: str = "") -> None:
         if not self._budget.allows(rejected, rows):
             allowed = f"{self._budget.rows:,} rows or {self._budget.share:.0%} of a file"
             example = f"row {first[0].row}: {first[0].code}: {first[0].note}"
-            message = f"{rejected:,} of {rows:,} rows are bad, the budget is {allowed}; the first is {example}"
-            raise FileRejected("error-budget", message, first[:MAX_SHOWN_FINDINGS])
+            message = f"{rejected:,} of {rows:,} rows{so_far} are bad, the budget is {allowed}; the first is {example}"
+            raise FileRejected("error-budget", message, first[:MAX_SHOWN_FINDINGS], rows)

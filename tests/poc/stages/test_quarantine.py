@@ -44,3 +44,37 @@ def test_a_budget_is_a_count_or_a_share_whichever_is_more(share, refused):
             list(stage(batches))
     else:
         assert len(list(stage(batches))) == 1
+
+
+def test_a_hopeless_file_is_not_read_to_its_end():
+    """From 20,000 bad rows on, or 4 MiB of them, the budget is a share of the rows so far; none of the rest is read."""
+    for original, last in ((b"x", 21), (b"x" * 1_000_000, 5)):
+        read, kept = [], []
+
+        def batches(original=original, read=read):
+            for number in range(1000):
+                read.append(number)
+                first = 1 + 1000 * number
+                rejected = (bad(row)._replace(original=original[: len(original) if row == first else 1])
+                            for row in range(first, first + 1000))  # fmt: skip
+                yield batch(1, 0, *rejected)
+
+        with pytest.raises(FileRejected, match=f"{last},000 of {last},000 rows read so far are bad") as caught:
+            list(quarantine(kept, rows=10, share=0.1)(batches()))
+        assert (len(read), len(kept), caught.value.rows) == (last, (last - 1) * 1000, last * 1000)
+
+
+def test_bad_rows_at_the_start_of_a_file_within_its_budget_are_kept():
+    """A share is of the whole file: many bad rows in a row refuse nothing, if good ones follow."""
+    kept = []
+    first = batch(1, 0, *(bad(row) for row in range(1, 10_001)))
+    assert len(list(quarantine(kept, share=0.2)(iter([first, batch(10_001, 50_000)])))) == 2
+    assert len(kept) == 10_000
+
+
+def test_bad_rows_are_counted_before_they_are_stored():
+    """With a budget that more rows cannot raise, what exceeds it is not stored."""
+    kept = []
+    with pytest.raises(FileRejected, match="2 of 3 rows read so far are bad, the budget is 1 rows"):
+        list(quarantine(kept, rows=1, share=0)(iter([batch(1, 1, bad(2), bad(3)), batch(4, 9)])))
+    assert kept == []
