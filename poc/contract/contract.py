@@ -91,8 +91,7 @@ class Contract:
     `zone_optional` those of which each value may have one, `integers` columns that are parsed by one cast. `key_values`
     convert the columns of keys in which two notations may have the same value. `json_values`: a column of type `any`
     holds JSON values, not texts. `decimal_chars` and `boolean_texts` are the notations of numbers and booleans, for
-    readers of formats that have such values. `notes` say in what the contract is taken otherwise than the specifications
-    would.
+    readers of formats that have such values. `notes` say where a contract is not taken literally.
     """
 
     names: tuple[str, ...]

@@ -172,7 +172,7 @@ def is_local(values: pl.Series) -> pl.Series:
 
 def has_local(values: pl.Series) -> bool:
     """Return whether any datetime of the default format has no time zone."""
-    latest = values.to_physical().max()
+    latest = values.cast(pl.Int64).max()
     return isinstance(latest, int) and latest >= LOCAL_SHIFT_US // 2
 
 
