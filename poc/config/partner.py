@@ -64,7 +64,11 @@ class Budget(Strict):
     """The most bad rows that a file may have: `rows` of them, or `share` of its rows, whichever is more."""
 
     share: float = Field(
-        default=0.1, ge=0, le=1, description="Bad rows as a share of the file's rows; with 0, only `rows` counts."
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Bad rows as a share of the file's rows; with 0, only `rows` counts. From 20,000 bad rows or 4 MiB of "
+        "them on, it is a share of the rows read so far, and the file is refused before its end.",
     )
     rows: int = Field(default=10, ge=0, description="Bad rows as a count.")
 
