@@ -74,6 +74,7 @@ ERROR_LABELS: Mapping[str, str] = {
     "killed": "Process was killed",
     "not started": "Command could not be started",
     "partner-down": "Circuit breaker of the partner is open",
+    "partner-paused": "Partner is paused until a person releases it",
     "disk-full": "Disk is full",
     "type-error": "Value of the wrong type",
     "constraint-error": "Value out of bounds",
