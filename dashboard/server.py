@@ -6,12 +6,12 @@ import gc
 import logging
 import signal
 import socket
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Mapping
 
     from dashboard.config import Config
@@ -73,10 +73,11 @@ def run_server(
     listener: socket.socket,
     jobs: Mapping[str, PeriodicJob],
     stopping: threading.Event,
+    stop_s: float,
     *,
     gc_threshold: int | None = None,
 ) -> int:
-    """Serve the dashboard and run the jobs until a signal comes; running jobs finish first.
+    """Serve the dashboard and run the jobs until a signal comes; running jobs may finish first.
 
     Args:
         config: what to show.
@@ -84,6 +85,7 @@ def run_server(
         jobs: periodic jobs by name; those of the dashboard itself are added.
         stopping: set as soon as the server stops, so that jobs can end early.
         gc_threshold: the argument of `shorten_gc_pauses` after the warm-up; None: garbage collection stays as it is.
+        stop_s: seconds in which jobs may finish; after them the process ends as if it were killed.
 
     Returns:
         130 after Ctrl-C, 143 after SIGTERM.
@@ -125,8 +127,24 @@ def run_server(
     try:
         server.run()
     finally:
+        end_process_after(stop_s, code)
         stopping.set()
         scheduler.shutdown(wait=True)
         server.close()
         close_app(app)
     return code
+
+
+def end_process_after(wait_s: float, code: int) -> None:
+    """End the process with an exit code, if it still runs after some seconds."""
+    import os
+    import sys
+
+    def end() -> None:
+        sys.stderr.write(f"milepost: ended {wait_s:g} s after the signal; the next start takes up what was under way\n")
+        sys.stderr.flush()
+        os._exit(code)
+
+    timer = threading.Timer(wait_s, end)
+    timer.daemon = True
+    timer.start()

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import re
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -230,7 +231,7 @@ class Recorder(Protocol):
 
 
 class SpoolRecorder:
-    """Recorder that appends events to its own file in the spool folder, with one `write` per event.
+    """Recorder that appends events to its own file in the spool folder, with one `write` per event, for all threads.
 
     A file belongs to one process, so only its last line can be truncated by a crash. The file is locked while it is
     open, and the lock ends with its process: a file without a lock is finished.
@@ -239,17 +240,19 @@ class SpoolRecorder:
     def __init__(self, spool: Path) -> None:
         self._spool = spool
         self._fd: int | None = None
+        self._lock = threading.Lock()
         self.problem = ""  #: why an event could not be recorded; empty while all were
 
     def record(self, event: Event, *, started: bool = False) -> None:
         """Append the event. An event that cannot be written is dropped; its run shows as a start without an end."""
+        line = to_line(event, started=started)
         try:
-            if self._fd is None:
-                self._fd = self._open()
-            line = to_line(event, started=started)
-            if os.write(self._fd, line) < len(line):
-                self.problem = f"{self._spool}: an event was truncated; the disk may be full"
-                self.close()  # the next event starts a new file and does not join half a line
+            with self._lock:
+                if self._fd is None:
+                    self._fd = self._open()
+                if os.write(self._fd, line) < len(line):
+                    self.problem = f"{self._spool}: an event was truncated; the disk may be full"
+                    self._close()  # the next event starts a new file and does not join half a line
         except OSError as error:
             self.problem = f"{error.filename or self._spool}: {error.strerror}"
 
@@ -263,6 +266,10 @@ class SpoolRecorder:
 
     def close(self) -> None:
         """Close the spool file; a later event opens a new one."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 #: Seconds until a job that found the database in use is repeated, where its next turn is far off.
 RETRY_BUSY_S = 60.0
+
+#: Seconds between two looks into the inboxes.
+SCAN_S = 1.0
+
+#: Seconds after a signal in which what is under way may end.
+STOP_S = 4.0
 
 #: Seconds for which the dashboard shows a view before it reads newer data.
 VIEW_KEPT_S = 2.0
@@ -53,8 +60,10 @@ def judge_today(context: WorkspaceContext) -> list[Verdict]:
     return judge_workspace(context)
 
 
-def background_jobs(context: WorkspaceContext, stop: Callable[[], bool]) -> dict[str, Callable[[], object]]:
-    """Return the jobs of a running service by name, one function each."""
+def background_jobs(
+    context: WorkspaceContext, stop: Callable[[], bool], resources: ExitStack
+) -> dict[str, Callable[[], object]]:
+    """Return the jobs of a running service by name, one function each; `resources` ends them."""
     from contextlib import closing
     from datetime import UTC, datetime
     from time import time_ns
@@ -73,8 +82,11 @@ def background_jobs(context: WorkspaceContext, stop: Callable[[], bool]) -> dict
                 collect(context.workspace.spool, db, time_ns() // 1000)
 
     write_beside(context.store_of("live"))
-    inboxes = InboxWorker(context.workspace, lambda: datetime.now(UTC), context.release, stop, report)
-    return {"exchange": inboxes.turn, "collect": collect_spool, "judge": lambda: judge_today(context)}
+    for problem in context.workspace.problems.values():
+        report(f"{problem}; this partner is left out")
+    worker = InboxWorker(context.workspace, lambda: datetime.now(UTC), context.release, stop, report)
+    inboxes = resources.enter_context(worker)
+    return {"exchange": inboxes.scan, "collect": collect_spool, "judge": lambda: judge_today(context)}
 
 
 def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> int:
@@ -90,7 +102,8 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
     from dashboard.server import PeriodicJob, run_server
 
     stop = threading.Event()
-    jobs = background_jobs(context, stop.is_set)
+    resources = ExitStack()
+    jobs = background_jobs(context, stop.is_set, resources)
     config = Config(
         store=context.store,
         milestones=context.milestones,
@@ -103,12 +116,13 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
         keep_s=VIEW_KEPT_S,
     )
     periodic_jobs = {  # in this order at the start, so that the judge sees collected runs
-        "exchange": PeriodicJob(work=reporting_errors(jobs["exchange"]), every_s=5, first_s=0),
+        "exchange": PeriodicJob(work=reporting_errors(jobs["exchange"]), every_s=SCAN_S, first_s=0),
         "collect": PeriodicJob(work=reporting_errors(jobs["collect"]), every_s=2, first_s=1),
         # only the judge waits for a busy database: the next turn of the others comes soon
         "judge": PeriodicJob(work=reporting_errors(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
     }
-    return run_server(config, listener, periodic_jobs, stop, gc_threshold=GC_THRESHOLD)
+    with resources:
+        return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD)
 
 
 def reporting_errors(job: Callable[[], object], pause: Callable[[float], bool] | None = None) -> Callable[[], None]:

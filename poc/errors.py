@@ -6,9 +6,13 @@ ExchangeError              base; never raised itself
 ├── DeliveryFailed         the partner did not accept the delivery: hand the file in again (exit 4)
 ├── LedgerDamaged          restore the named ledger or move it away; nothing was changed (exit 2)
 ├── TryLater               another program holds a resource: call again later (exit 75)
-│   └── FileStillChanging  this file alone: it changes while it is read
-└── Unbalanced             a bug of Milepost: an account does not add up; nothing else was done (exit 1)
+│   ├── FileStillChanging  this file alone: it changes while it is read
+│   └── LeaseLost          this feed alone: another process exchanges its files
+├── Unbalanced             a bug of Milepost: an account does not add up; nothing else was done (exit 1)
+└── UnexpectedError        a bug of Milepost: report it; the other exchanges go on (exit 1)
 """
+
+from __future__ import annotations
 
 from typing import Literal
 
@@ -86,5 +90,24 @@ class FileStillChanging(TryLater):
     """A file changes while it is read; leave it for the next run and continue with the other files."""
 
 
+class LeaseLost(TryLater):
+    """Another process has taken over a feed, because this one was stopped for longer than its lease."""
+
+
 class Unbalanced(ExchangeError):
     """The outcomes do not add up to the rows read."""
+
+
+class UnexpectedError(ExchangeError):
+    """An error that no part of Milepost expects; its cause is the error itself."""
+
+    @classmethod
+    def of(cls, error: Exception) -> UnexpectedError:
+        """Return the error that reports another one: its type, text and place in the program."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = "" if trace is None else f" in {trace.tb_frame.f_code.co_name}, line {trace.tb_lineno}"
+        report = cls(f"unexpected {type(error).__name__}{place}: {error}; this is a bug in Milepost, report it")
+        report.__cause__ = error
+        return report

@@ -1,12 +1,14 @@
 """A service that is killed at a step, for tests: `python tests/crashing.py WORKSPACE NOW LEVEL`.
 
 `MILEPOST_DIE_AT` in the environment names the step, as in `after:send:1`: after the second request is sent. The steps
-wrap the shipped code from outside, so that it contains nothing for the test. The last line of the output says whether
-the service reached its end.
+wrap the shipped code from outside, so that it contains nothing for the test. `MILEPOST_DIE_BY` may name another signal:
+SIGSTOP stops the process once, and it goes on when it is continued. The last line of the output says whether the
+service reached its end.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -24,20 +26,21 @@ STEPS = {
     "mark": ("poc.delivery.outbox", "Outbox.set_state"),
     "tidy": ("poc.delivery.outbox", "Outbox.remove_empty_file"),
     "publish": ("poc.stages.deliver_file", "publish"),
-    "put away": ("poc.service.runner", "archive_file"),
+    "put away": ("poc.service.feed_work", "archive_file"),
 }
 
 
-def dying(function, left, before):
-    """Return the function with a kill before or after its nth call."""
+def dying(function, passed, before, by):
+    """Return the function with a signal to this process before or after one of its calls."""
+    calls = itertools.count()
 
     def wrapped(*arguments, **named):
-        left[0] -= 1
-        if left[0] < 0 and before:
-            os.kill(os.getpid(), signal.SIGKILL)
+        is_last = next(calls) == passed
+        if is_last and before:
+            os.kill(os.getpid(), by)
         result = function(*arguments, **named)
-        if left[0] < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if is_last and not before:
+            os.kill(os.getpid(), by)
         return result
 
     return wrapped
@@ -49,7 +52,7 @@ def main() -> None:
 
     from metrics.events import SpoolRecorder
     from poc.config import workspace
-    from poc.service.runner import run_inbox
+    from poc.service.inbox_run import run_inbox
 
     when, step, passed = os.environ["MILEPOST_DIE_AT"].split(":")
     module, name = STEPS[step]
@@ -57,7 +60,8 @@ def main() -> None:
     *classes, attribute = name.split(".")
     for part in classes:
         owner = getattr(owner, part)
-    setattr(owner, attribute, dying(getattr(owner, attribute), [int(passed)], when == "before"))
+    by = signal.Signals[os.environ.get("MILEPOST_DIE_BY", "SIGKILL")]
+    setattr(owner, attribute, dying(getattr(owner, attribute), int(passed), when == "before", by))
     root, now, level = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
     recorder = SpoolRecorder(root / "var" / "spool" / "live")
     for ran in run_inbox(workspace.load_workspace(root), None, level, lambda: now, recorder, "0"):

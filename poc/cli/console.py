@@ -13,17 +13,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.config.workspace import Workspace
-    from poc.ledger.ledger import Ledger
+    from poc.ledger.ledger import ExchangeRecord, Ledger
 
 
 @contextmanager
-def exclusive_ledger(context: CliContext) -> Iterator[Ledger]:
-    """Open the ledger for a change, while no run is under way. Raises TryLater, LedgerDamaged."""
-    from poc.ledger.ledger import open_ledger
-    from poc.transports.inbox import workspace_lock
+def exclusive_exchange(context: CliContext, exchange: str) -> Iterator[tuple[Ledger, ExchangeRecord]]:
+    """Open the ledger for a change of one exchange, given by the beginning of its id, while no run works on its feed.
 
-    with workspace_lock(context.workspace), closing(open_ledger(context.workspace.ledger)) as ledger:
-        yield ledger
+    Raises BadInput, TryLater, LedgerDamaged.
+    """
+    from poc.ledger.lease import exclusive_feed
+    from poc.ledger.ledger import open_ledger
+    from poc.ledger.lookup import find_by_prefix
+
+    with closing(open_ledger(context.workspace.ledger)) as ledger:
+        entry = find_by_prefix(ledger, exchange)
+        lease_s = context.workspace.settings.work.lease_s
+        with exclusive_feed(ledger, entry.partner, entry.feed, lease_s=lease_s):
+            yield ledger, find_by_prefix(ledger, entry.exchange_id)
 
 
 @contextmanager

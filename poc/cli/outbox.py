@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metrics.terminal import print_line
-from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_ledger
+from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_exchange
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
@@ -94,10 +94,8 @@ def arrived(context: CliContext, exchange: str, as_json: bool) -> None:
 def discard_requests(context: CliContext, exchange: str, why: str, as_json: bool) -> None:
     """Give an exchange up: its undelivered rows count as failed and are never sent."""
     from poc.delivery.outbox_actions import give_up
-    from poc.ledger.ledger import find_by_prefix
 
-    with exclusive_ledger(context) as ledger:
-        entry = find_by_prefix(ledger, exchange)
+    with exclusive_exchange(context, exchange) as (ledger, entry):
         rows = give_up(ledger, entry, why)
     if as_json:
         echo_json({"exchange_id": entry.exchange_id, "file": entry.file, "rows": rows, "why": why})
@@ -108,10 +106,9 @@ def discard_requests(context: CliContext, exchange: str, why: str, as_json: bool
 def _settle(context: CliContext, exchange: str, *, arrived: bool, as_json: bool) -> None:
     from poc.delivery.breaker_store import delete_breakers
     from poc.delivery.outbox_actions import settle
-    from poc.ledger.ledger import find_by_prefix
+    from poc.ledger.lookup import find_by_prefix
 
-    with exclusive_ledger(context) as ledger:
-        entry = find_by_prefix(ledger, exchange)
+    with exclusive_exchange(context, exchange) as (ledger, entry):
         rows = settle(ledger, entry, _now_us(), arrived=arrived)
         if not arrived:
             delete_breakers(ledger, entry.partner)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metrics.terminal import print_line
-from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_ledger, naming_file
+from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_exchange, naming_file
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
@@ -58,7 +58,8 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
     """Show the quarantined rows of an exchange as they came, each with its findings."""
     from itertools import islice
 
-    from poc.ledger.ledger import find_by_prefix, open_ledger
+    from poc.ledger.ledger import open_ledger
+    from poc.ledger.lookup import find_by_prefix
     from poc.quarantine.store import QuarantineStore
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:
@@ -97,7 +98,8 @@ def export(context: CliContext, exchange: str, out: Path | None) -> None:
     with a text editor. A spreadsheet would change them, and might run a cell that begins with `=` as a formula.
     """
     from poc.errors import BadInput
-    from poc.ledger.ledger import find_by_prefix, open_ledger
+    from poc.ledger.ledger import open_ledger
+    from poc.ledger.lookup import find_by_prefix
     from poc.quarantine.export import export_rows
     from poc.quarantine.store import QuarantineStore
 
@@ -140,7 +142,7 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
 
     from metrics.events import SpoolRecorder
     from poc.errors import BadInput
-    from poc.ledger.ledger import find_by_prefix
+    from poc.ledger.lookup import find_by_prefix
     from poc.pipeline.capabilities import resolve_level
     from poc.pipeline.prepared_feed import prepare_feed
     from poc.quarantine.export import read_export
@@ -150,8 +152,7 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
 
     context: CliContext = ctx.obj
     workspace = context.workspace
-    with exclusive_ledger(context) as ledger, new_session() as session:
-        entry = find_by_prefix(ledger, exchange)
+    with exclusive_exchange(context, exchange) as (ledger, entry), new_session() as session:
         edits = None
         if edited is not None:
             with naming_file(edited):
@@ -190,11 +191,9 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
 def discard(context: CliContext, exchange: str, rows: tuple[int, ...], why: str) -> None:
     """Give rows up. They stay in the account as quarantined, with the reason, and cannot be replayed."""
     from poc.errors import BadInput
-    from poc.ledger.ledger import find_by_prefix
     from poc.quarantine.store import QuarantineStore
 
-    with exclusive_ledger(context) as ledger:
-        entry = find_by_prefix(ledger, exchange)
+    with exclusive_exchange(context, exchange) as (ledger, entry):
         store = QuarantineStore(ledger, entry)
         held = [row.row for row in store.rows() if row.state == "held"]
         for row in rows:

@@ -35,7 +35,7 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
     from metrics.events import SpoolRecorder
     from poc.config.private_files import make_private
     from poc.pipeline.capabilities import resolve_level
-    from poc.service.runner import run_inbox
+    from poc.service.inbox_run import run_inbox
     from poc.transports.inbox import all_inbox_files, unclaimed_files
 
     context: CliContext = ctx.obj
@@ -46,7 +46,7 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
         text = f"{len(unclaimed)} file(s) belong to no feed, the first is {unclaimed[0]}"
         print_line(f"milepost: {text}; see `status`", err=True)
     level = resolve_level(workspace.settings.level if level is None else level)
-    outcomes: set[str] = set()
+    outcomes = set(report_problems(workspace, feed))
     with closing(SpoolRecorder(workspace.spool)) as recorder:
         for result in run_inbox(workspace, feed, level, lambda: datetime.now(UTC), recorder, context.release):
             if result.receipt is None:
@@ -68,6 +68,14 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
         print_line(f"{later} exchange(s) are due later; see `status`.", err=as_json)
         outcomes.add("due")
     ctx.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
+
+
+def report_problems(workspace: Workspace, feed: str | None) -> Iterator[str]:
+    """Print what is wrong with the files of the partners that are left out, and yield their outcome."""
+    for partner, problem in workspace.problems.items():
+        if feed is None or feed.partition("/")[0] == partner:
+            print_line(f"milepost: {problem}; this partner is left out", err=True)
+            yield "mistake"
 
 
 def result_json(result: RunResult, receipt: Receipt) -> dict[str, Any]:

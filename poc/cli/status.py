@@ -8,7 +8,7 @@ import click
 
 from metrics.terminal import print_line
 from poc.cli.console import breaker_effect
-from poc.cli.run import outcome_line
+from poc.cli.run import outcome_line, report_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +19,24 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
-@click.pass_obj
-def status(context: CliContext, as_json: bool) -> None:
-    """Show waiting files, exchanges by outcome, and everything that needs a person."""
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show waiting files, exchanges by outcome, and everything that needs a person.
+
+    Exit codes: 0; 2 where a partner's file has a mistake: it is named, and the others are shown.
+    """
     import json
     from datetime import UTC, datetime
 
+    context: CliContext = ctx.obj
     state = collect_state(context.workspace, datetime.now(UTC))
     if as_json:
         click.echo(json.dumps(state, indent=2))
-        return
-    for line in format_state(state, context.workspace):
-        print_line(line)
+    else:
+        for line in format_state(state, context.workspace):
+            print_line(line)
+    outcomes = list(report_problems(context.workspace, None))
+    ctx.exit(2 if outcomes else 0)
 
 
 def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:

@@ -179,10 +179,23 @@ class Partner(Strict):
     name: str = Field(description="The partner's name for people.")
     endpoint: EndpointConfig = Field(description="Where the partner takes deliveries.")
     retry: RetrySchedule = Field(default=RetrySchedule(), description="When a failed delivery is tried again.")
+    cap: int | None = Field(
+        default=None,
+        ge=1,
+        description="The most feeds of the partner that are worked on at once; by default an eighth of `[work] slots` "
+        "in `milepost.toml`, at least 1.",
+    )
+    rate: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]{0,3}/s$",
+        description='The most requests in a second, such as `"5/s"`, over all feeds; as many as possible by default.',
+    )
     feed: dict[Name, Feed] = Field(min_length=1, description="One table `[feed.NAME]` for each feed.")
 
     @model_validator(mode="after")
     def _folders_get_whole_files(self) -> Partner:
+        if self.endpoint.folder is not None and self.rate is not None:
+            raise ValueError("`rate` goes with a `url`; a folder gets no requests")
         for name, feed in self.feed.items():
             if self.endpoint.folder is not None and feed.deliver == "early":
                 raise ValueError(f'feed {name!r}: a folder gets whole files; `deliver = "early"` goes with a `url`')

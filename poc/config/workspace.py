@@ -16,6 +16,28 @@ from poc.errors import BadInput
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class WorkSettings(Strict):
+    """How `milepost run` and `serve` share their work: `[work]` in `milepost.toml`."""
+
+    slots: int = Field(default=8, ge=1, le=256, description="The most feeds that are worked on at once.")
+    quantum_files: int = Field(
+        default=20, ge=1, description="The most files of a feed in one turn; then the next feed has its turn."
+    )
+    quantum_s: float = Field(default=2.0, gt=0, description="Seconds of a turn after which no further file is begun.")
+
+    lease_s: float = Field(
+        default=15.0,
+        gt=0,
+        description="Seconds after which another host takes over the feeds of a process that is silent. On the same "
+        "host, a process that has ended is replaced at once.",
+    )
+
+    @property
+    def default_cap(self) -> int:
+        """The most feeds of one partner that are worked on at once, where the partner's file says nothing else."""
+        return max(self.slots // 8, 1)
+
+
 class WorkspaceSettings(Strict):
     """Settings of the workspace: `milepost.toml`."""
 
@@ -29,6 +51,7 @@ class WorkspaceSettings(Strict):
     level: int | None = Field(
         default=None, ge=1, description="Service level to run at; without it, the highest level that is built."
     )
+    work: WorkSettings = Field(default=WorkSettings(), description="How the work on many feeds is shared.")
     # `metrics.importing` validates it
     import_: dict[str, Any] = Field(
         default={}, alias="import", description="How `milepost metrics import` reads the log of another system."
@@ -36,11 +59,15 @@ class WorkspaceSettings(Strict):
 
 
 class Workspace(Strict):
-    """A workspace folder, loaded once. Folders below `var` are created on first use."""
+    """A workspace folder, loaded once. Folders below `var` are created on first use.
+
+    `problems` holds, for each partner whose file cannot be used, what is wrong with it; the others are in `partners`.
+    """
 
     root: Path
     settings: WorkspaceSettings
     partners: dict[str, Partner]
+    problems: dict[str, str] = Field(default={})
 
     @property
     def ledger(self) -> Path:
@@ -70,6 +97,8 @@ class Workspace(Strict):
         Raises:
             BadInput: there is no such partner or feed; the message lists the choices.
         """
+        if partner in self.problems:
+            raise BadInput(self.problems[partner])
         if partner not in self.partners:
             choices = ", ".join(sorted(self.partners)) or "none yet"
             raise BadInput(f"unknown partner {partner!r}; partners in {self.root / 'partners'}: {choices}")
@@ -92,14 +121,19 @@ class Workspace(Strict):
 
 
 def load_workspace(root: Path) -> Workspace:
-    """Load a workspace with all its partners.
+    """Load a workspace with all its partners; a partner whose file is invalid is left out, and named in `problems`.
 
     Raises:
-        BadInput: the folder is not a workspace, or a file in it is invalid; the message names file, key and choices.
+        BadInput: the folder is not a workspace, or its settings are invalid; the message names key and choices.
     """
     settings = load_settings(root)
-    partners = {path.stem: load_partner(root, path) for path in partner_files(root)}
-    return Workspace(root=root, settings=settings, partners=partners)
+    partners, problems = {}, {}
+    for path in partner_files(root):
+        try:
+            partners[path.stem] = load_partner(root, path)
+        except BadInput as error:
+            problems[path.stem] = str(error)
+    return Workspace(root=root, settings=settings, partners=partners, problems=problems)
 
 
 def load_settings(root: Path) -> WorkspaceSettings:

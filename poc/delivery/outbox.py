@@ -227,14 +227,19 @@ def position(name: str) -> tuple[bool, list[int]]:
     return replayed, [int(number) for number in name.removeprefix("again-").split(".")]
 
 
-def remove_unused_files(ledger: Ledger) -> None:
-    """Remove files of bodies that no request needs: a run that was killed after its last commit left them behind.
+def remove_unused_files(ledger: Ledger, feed: tuple[str, str]) -> None:
+    """Remove files of bodies that no request of a feed needs: a run that was killed left them behind.
 
-    Call it while no exchange is under way. Raises TryLater, LedgerDamaged.
+    Call it under the lease of the feed, before an exchange. Raises TryLater, LedgerDamaged.
     """
     folder = ledger.path.parent / "outbox"
     for path in folder.iterdir() if folder.is_dir() else ():
-        if not ledger.execute(SELECT_STATES, {"key": path.name}):
+        entry = ledger.get(path.name)
+        if (
+            entry is not None
+            and (entry.partner, entry.feed) == feed
+            and not ledger.execute(SELECT_STATES, {"key": path.name})
+        ):
             with suppress(OSError):  # a file that cannot be removed now is removed by a later run
                 path.unlink()
 

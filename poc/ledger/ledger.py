@@ -8,6 +8,7 @@ leaves an open entry, which the next run resumes.
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -16,14 +17,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import sqlalchemy as sa
 
 from metrics.events import OUTCOMES
-from poc.errors import BadInput, LedgerDamaged, TryLater
+from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.database_errors import translate_database_errors
-from poc.ledger.due import due_now
 from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
 from poc.ledger.schema import EXCHANGE, create_or_upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 #: Seconds to wait for another program's write before TryLater is raised.
@@ -38,6 +38,7 @@ COUNT_COLUMNS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
 
 #: SQL, the names of its parameters in their order, and the values that the statement itself gives to some of them.
 CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
+CompiledStatements: TypeAlias = "dict[object, CompiledStatement]"
 
 #: Size of the write-ahead log, in pages of 4 KiB, at which it is copied into the database.
 CHECKPOINT_PAGES = 8_000
@@ -80,18 +81,29 @@ class ExchangeRecord:
 
 
 class Ledger:
-    """One ledger database, open for one process."""
+    """One connection to the ledger database, for one thread.
 
-    def __init__(self, engine: sa.Engine, path: Path) -> None:
+    The connections of a process share `writer`: threads wait for one another in turn, where SQLite would let them poll.
+    A connection may be guarded: nothing is committed, and nothing is to be sent, when its guard raises an error.
+    """
+
+    def __init__(self, engine: sa.Engine, path: Path, writer: threading.Lock, compiled: CompiledStatements) -> None:
         self.path = path
         self.connection = engine.connect()
+        self.guard: Callable[[], None] | None = None
         self._engine = engine
         driver = self.connection.connection.dbapi_connection
         assert driver is not None  # noqa: S101 (open until `close`; tells the type checker)
         self._driver = driver
-        self._compiled: dict[object, CompiledStatement] = {}
+        self._compiled = compiled
+        self._writer = writer
+        self._writing = False
         driver.execute("PRAGMA user_version").fetchall()  # opens the write-ahead log, if it is not open yet
         self._file = OpenedFile(path)
+
+    def sibling(self) -> Ledger:
+        """Return another connection to the same ledger, for another thread; the caller closes it."""
+        return Ledger(self._engine, self.path, self._writer, self._compiled)
 
     def execute(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:
         """Execute a statement once for each of `values`, and return the rows of a query.
@@ -104,14 +116,27 @@ class Ledger:
         """
         text, names, fixed = self._compile(statement, values[0])
         rows = [[given[name] if name in given else fixed[name] for name in names] for given in values]
+        if isinstance(statement, sa.UpdateBase):
+            self._begin_writing()
         with self.reporting_errors():
             if len(rows) == 1:
                 return self._driver.execute(text, rows[0]).fetchall()  # type: ignore[no-any-return]
             self._driver.executemany(text, rows)
             return []
 
+    def _begin_writing(self) -> None:
+        if not self._writing and not self._writer.acquire(timeout=LOCK_TIMEOUT_S):
+            raise TryLater(f"{self.path}: another thread of this process writes to it; try again later")
+        self._writing = True
+
+    def _end_writing(self) -> None:
+        if self._writing:
+            self._writing = False
+            self._writer.release()
+
     def execute_text(self, text: str, values: Sequence[object]) -> None:
         """Execute the SQL text of a change that is made of many rows. Raises TryLater, LedgerDamaged."""
+        self._begin_writing()
         with self.reporting_errors():
             self._driver.execute(text, values)
 
@@ -181,10 +206,22 @@ class Ledger:
         self.execute(UPDATE_EXCHANGE, {**values, "key": entry.exchange_id})
 
     def commit(self) -> None:
-        """Commit; the change is on disk when this returns. Raises TryLater, LedgerDamaged."""
-        with self.reporting_errors():
-            self._driver.commit()
+        """Commit; the change is on disk when this returns. Raises TryLater, LedgerDamaged, LeaseLost."""
+        try:
+            self.check_guard()
+            with self.reporting_errors():
+                self._driver.commit()
+        except BaseException:
+            self._driver.rollback()
+            raise
+        finally:
+            self._end_writing()
         self.check_in_place()
+
+    def check_guard(self) -> None:
+        """Raise what the guard raises, if there is one."""
+        if self.guard is not None:
+            self.guard()
 
     def check_in_place(self) -> None:
         """Check that the ledger's path still names the file that was opened. Raises LedgerDamaged.
@@ -192,6 +229,11 @@ class Ledger:
         A commit into a file that was deleted succeeds, and is lost.
         """
         self._file.check()
+
+    def check_before_send(self) -> None:
+        """Check that what is sent now will be recorded: the ledger is in place, and the guard allows it."""
+        self.check_in_place()
+        self.check_guard()
 
     def wait_for_disk(self, wait: bool) -> None:
         """Set whether commits from now on are on disk when they return, or only survive the death of this process.
@@ -204,6 +246,7 @@ class Ledger:
     def roll_back(self) -> None:
         """Roll back what was not committed, and make commits wait for the disk again."""
         self._driver.rollback()
+        self._end_writing()
         self._driver.execute(SYNC_FULL)
 
     @contextmanager
@@ -214,48 +257,14 @@ class Ledger:
                 yield
         except (TryLater, LedgerDamaged):
             self._driver.rollback()
+            self._end_writing()
             self.check_in_place()  # SQLite calls a deleted database a failure of the disk
             raise
 
     def close(self) -> None:
-        """Close the database; what was not committed is rolled back."""
+        """Close the connection; what was not committed is rolled back."""
         self.connection.close()
-        self._engine.dispose()
-
-
-def resumable_exchanges(
-    ledger: Ledger, now_us: int, *, failed: bool, longest_us: Mapping[str, int] | None = None
-) -> list[ExchangeRecord]:
-    """Return the exchanges to resume: the interrupted ones, then those that are due, oldest first.
-
-    `failed`: include those that failed, for a service that does not retry by itself. `longest_us`: the longest wait of
-    each partner with settings of its own.
-    """
-    c = EXCHANGE.c
-    always = ["open", "failed"] if failed else ["open"]
-    query = sa.select(c.id).where(
-        sa.literal_column("outcome != 'done'"),  # exactly the condition of the index, so that SQLite uses it
-        c.whole == 1,
-        sa.or_(c.outcome.in_(always), due_now(now_us, longest_us or {})),
-    )
-    with ledger.reporting_errors():
-        keys = ledger.connection.execute(query.order_by(c.outcome.desc(), c.due_at_us, c.opened_at_us)).scalars().all()
-        ledger.connection.rollback()
-    return [entry for key in keys if (entry := ledger.get(key)) is not None]
-
-
-def find_by_prefix(ledger: Ledger, start: str) -> ExchangeRecord:
-    """Return the exchange whose id begins with a prefix. Raises BadInput where there is none, or more than one."""
-    query = sa.select(EXCHANGE.c.id).where(EXCHANGE.c.id.startswith(start, autoescape=True)).limit(2)
-    with ledger.reporting_errors():
-        keys = ledger.connection.execute(query).scalars().all()
-    if len(keys) != 1 or not start:
-        raise BadInput(
-            f"{start!r} begins the id of {'more than one' if keys else 'no'} exchange; see `milepost status`"
-        )
-    entry = ledger.get(keys[0])
-    assert entry is not None  # noqa: S101 (selected above; tells the type checker)
-    return entry
+        self._end_writing()
 
 
 def create_ledger(path: Path) -> None:
@@ -275,7 +284,9 @@ def open_ledger(path: Path, *, replace_lost: bool = False) -> Ledger:
     if not replace_lost:
         refuse_lost_ledger(path)
     create_file(path)
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCK_TIMEOUT_S})
+    arguments = {"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}  # a connection has one user at a time
+    # without a pool, so that `close` closes the connection
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args=arguments, poolclass=sa.NullPool)
     sa.event.listen(engine, "connect", _configure_connection)
     try:
         with translate_database_errors(str(path)), engine.begin() as connection:
@@ -286,7 +297,7 @@ def open_ledger(path: Path, *, replace_lost: bool = False) -> Ledger:
     except (LedgerDamaged, TryLater):
         engine.dispose()
         raise
-    return Ledger(engine, path)
+    return Ledger(engine, path, threading.Lock(), {})
 
 
 def _configure_connection(connection: Any, _: Any) -> None:

@@ -3,7 +3,8 @@
 An `exchange` row is an account: `rows_in` and one count per outcome, which add up at every commit. A `parcel` is a
 request that is reserved and not yet confirmed; a confirmed one is deleted and counted in the account, so that this
 table is a queue and stays small. `aside` holds the quarantined rows, as they came. `breaker` holds the partners'
-circuit breakers.
+circuit breakers. `feed` holds the lease of each feed: which process exchanges its files, and until when. `pace` holds
+the time of the next request to each partner with a rate.
 """
 
 from __future__ import annotations
@@ -85,6 +86,25 @@ BREAKER = sa.Table(
     sa.Column("why", sa.Text, nullable=False, server_default=""),  # the last failure in words
     sa.Column("paused_at_us", sa.Integer),  # set: nothing is sent until a person releases the partner
     sa.Column("probe_until_us", sa.Integer),  # set: a probe is under way, at most until then
+)
+
+#: `owner` is empty while no process holds the lease; `epoch` counts how often it was taken.
+FEED = sa.Table(
+    "feed",
+    METADATA,
+    sa.Column("partner", sa.Text, primary_key=True),
+    sa.Column("feed", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False, server_default=""),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("until_us", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("served_at_us", sa.Integer, nullable=False, server_default="0"),  # when the lease was last taken
+)
+
+PACE = sa.Table(
+    "pace",
+    METADATA,
+    sa.Column("partner", sa.Text, primary_key=True),
+    sa.Column("next_at_us", sa.Integer, nullable=False),
 )
 
 

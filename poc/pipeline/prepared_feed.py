@@ -15,7 +15,7 @@ from poc.transports.secrets import resolve_secret
 from poc.transports.tls import TlsFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from poc.config.partner import Feed, RetrySchedule
@@ -34,7 +34,8 @@ class PreparedFeed:
     """The reader, contract, map, encoder and destination of one feed. Either `endpoint` or `folder` is set.
 
     `settings_digest` is a digest of the settings that decide which bytes a request holds. `probe_s` is the longest time
-    that one request can take, in seconds.
+    that one request can take, in seconds. `pace` waits until the next request may be
+    sent.
     """
 
     partner: str
@@ -51,6 +52,7 @@ class PreparedFeed:
     level: int
     settings_digest: str = ""
     probe_s: float = 60.0
+    pace: Callable[[], None] = lambda: None
 
 
 def prepare_feed(

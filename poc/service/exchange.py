@@ -218,6 +218,10 @@ class ExchangeRun:
                 attempt.rows_in += 1
                 yield line
 
+        def before_send() -> None:
+            prepared.pace()
+            self.ledger.check_before_send()
+
         probe_us = int(prepared.probe_s * 1_000_000)
         context = StageContext(
             prepared=prepared,
@@ -228,7 +232,7 @@ class ExchangeRun:
             known_findings=known,
             commit=attempt.commit,
             clock_us=attempt.clock_us,
-            before_send=self.ledger.check_in_place,
+            before_send=before_send,
             stats=self.stats,
             breakers=FeedBreakers(self.ledger, prepared.partner, prepared.feed_id, probe_us),
             policy=FailFast(),

@@ -1,22 +1,31 @@
-"""The worker of a running service: exchanges the files in the inboxes by itself, turn by turn."""
+"""The worker of a running service: exchanges the files in the inboxes by itself, partners side by side."""
 
 from __future__ import annotations
 
-from contextlib import closing
+import threading
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from metrics.events import SpoolRecorder
 from poc.delivery.circuit_breaker import longest_waits_us
+from poc.errors import LedgerDamaged, TryLater
+from poc.ledger.lease import LeaseHolder
+from poc.ledger.ledger import open_ledger
+from poc.ledger.lookup import resumable_attempts
 from poc.pipeline.capabilities import resolve_level, retries_itself
-from poc.service.runner import RunResult, RunSelection, run_inbox
+from poc.service.feed_work import InboxWork, RunSelection, RunSettings
+from poc.service.lanes import Lanes
+from poc.transports.inbox import has_complete_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from types import TracebackType
 
     from poc.config.workspace import Workspace
-    from poc.ledger.ledger import ExchangeRecord
+    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.service.runner import RunResult
 
 #: A file by path and time of its last change, or an exchange by its id and the number of its next attempt.
 AttemptKey: TypeAlias = "tuple[str, float]"
@@ -26,13 +35,13 @@ RETRY_AFTER = timedelta(days=1)
 
 
 class InboxWorker:
-    """Exchanges what is waiting, one turn after the other, and reports once what needs a person.
+    """Exchanges what is waiting, and reports once what needs a person. Use it in a `with` block.
 
     Args:
         workspace: the workspace of the inboxes.
         clock: returns the current time, in UTC.
         release: version of the program, for the events.
-        stop: returns True when the service is to end; the current file is finished, the next one is not started.
+        stop: returns True when the service is to end; files under way are finished, no other one is started.
         report: prints a line for a person.
     """
 
@@ -46,24 +55,87 @@ class InboxWorker:
     ) -> None:
         self._workspace = workspace
         self._clock = clock
-        self._release = release
         self._stop = stop
         self._report = report
         self._level = resolve_level(workspace.settings.level)
-        waits_us = longest_waits_us(workspace.partners).values()
-        self._longest_wait = max([RETRY_AFTER, *(timedelta(microseconds=wait_us) for wait_us in waits_us)])
+        self._longest_us = longest_waits_us(workspace.partners)
+        waits = (timedelta(microseconds=wait_us) for wait_us in self._longest_us.values())
+        self._longest_wait = max([RETRY_AFTER, *waits])
         self._not_before: dict[AttemptKey, datetime] = {}
         self._reported: dict[Path, str] = {}
+        self._lock = threading.Lock()
+        self._failure: BaseException | None = None
+        self._problem = ""
+        self._first_scan = True
+        self._resources = ExitStack()
+        self._recorder = SpoolRecorder(workspace.spool)
+        self._settings = RunSettings(
+            workspace=workspace, level=self._level, clock=clock, recorder=self._recorder, release=release,
+            by_person=False, selection=RunSelection(self._is_file_due, self._is_entry_due), busy_wait_s=0,
+        )  # fmt: skip
+        self._lanes_and_ledger: tuple[Lanes, Ledger] | None = None
 
-    def turn(self) -> None:
-        """Exchange what is waiting now. Raises what `run_inbox` raises."""
-        selection = RunSelection(self._is_file_due, self._is_entry_due)
-        with closing(SpoolRecorder(self._workspace.spool)) as recorder:
-            results = run_inbox(
-                self._workspace, None, self._level, self._clock, recorder, self._release, selection, by_person=False
-            )
-            for result in results:
-                self._handle(result)
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+        self._recorder.close()
+
+    def _close(self) -> None:
+        if self._lanes_and_ledger is not None:
+            self._lanes_and_ledger[0].stop()
+            self._lanes_and_ledger[0].join()
+        self._lanes_and_ledger = self._failure = None
+        self._resources.close()
+
+    def scan(self) -> None:
+        """Give a turn to each feed in which something waits; the first time to all, so that mistakes are reported.
+
+        A ledger that cannot be used is reported once, and opened again by the next scan.
+        """
+        try:
+            if self._failure is not None:
+                raise self._failure
+            lanes, ledger = self._lanes_and_ledger or self._open()
+            if not lanes:
+                self._recorder.close()  # so that the collector can finish its file
+            lanes.offer(InboxWork(self._settings, *feed, self._handle) for feed in self._waiting(ledger))
+        except (LedgerDamaged, TryLater) as error:
+            if str(error) != self._problem:
+                self._report(str(error))
+            self._problem = str(error)
+            self._close()
+        else:
+            self._first_scan, self._problem = False, ""
+
+    def wait(self) -> None:
+        """Wait until all turns have ended, for a caller that does not scan meanwhile."""
+        if self._lanes_and_ledger is not None:
+            self._lanes_and_ledger[0].wait()
+
+    def _open(self) -> tuple[Lanes, Ledger]:
+        ledger = self._resources.enter_context(closing(open_ledger(self._workspace.ledger)))
+        leases = self._resources.enter_context(closing(ledger.sibling()))
+        holder = self._resources.enter_context(LeaseHolder(leases, lease_s=self._workspace.settings.work.lease_s))
+        lanes = Lanes(ledger, holder, self._workspace.settings.work.slots, self._fail)
+        self._lanes_and_ledger = (lanes, ledger)
+        return lanes, ledger
+
+    def _waiting(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
+        now = self._clock()
+        now_us, failed = int(now.timestamp() * 1_000_000), not retries_itself(self._level)
+        attempts = resumable_attempts(ledger, now_us, failed=failed, longest_us=self._longest_us)
+        due = {
+            (partner, feed) for partner, feed, exchange_id, attempt in attempts if self._is_due((exchange_id, attempt))
+        }
+        for partner, feed_id in self._workspace.select_feeds(None):
+            feed = self._workspace.get_feed(partner, feed_id)[1]
+            inbox = self._workspace.inbox(partner, feed_id)
+            if self._first_scan or (partner, feed_id) in due or has_complete_file(inbox, feed, now, self._is_file_due):
+                yield partner, feed_id
 
     def _is_file_due(self, path: Path) -> bool:
         try:
@@ -80,14 +152,18 @@ class InboxWorker:
         # a time further ahead than any wait was noted while the clock was wrong
         return not self._stop() and not now < not_before <= now + self._longest_wait
 
+    def _fail(self, error: BaseException) -> None:
+        self._failure = error
+
     def _handle(self, result: RunResult) -> None:
         """Report once what needs a person, and set the time of the next try for what stays."""
+        with self._lock:
+            self._note(result)
+
+    def _note(self, result: RunResult) -> None:
         receipt, message = result.receipt, str(result.error or result.note)
-        stays = (
-            not result.note
-            and result.path.is_file()
-            and result.path.parent == self._workspace.inbox(result.partner, result.feed)
-        )
+        inbox = self._workspace.inbox(result.partner, result.feed)
+        stays = not result.note and result.path.is_file() and result.path.parent == inbox
         next_try = self._clock() + RETRY_AFTER
         if receipt is not None and receipt.outcome != "done":
             message = receipt.error

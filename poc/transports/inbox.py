@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from poc.errors import BadInput, TryLater
 from poc.file_names import is_system_file, is_unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
@@ -49,6 +45,11 @@ def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
 def complete_files(folder: Path, feed: Feed, now: datetime) -> list[Path]:
     """Return the complete files: announced if the feed has a `done_file`, or else unchanged for `settle_s`."""
     return [path for path in inbox_files(folder, feed) if is_complete(path, feed, now)]
+
+
+def has_complete_file(folder: Path, feed: Feed, now: datetime, wanted: Callable[[Path], bool]) -> bool:
+    """Return whether a feed has a complete file that is wanted."""
+    return any(wanted(path) for path in inbox_files(folder, feed) if is_complete(path, feed, now))
 
 
 def is_complete(path: Path, feed: Feed, now: datetime) -> bool:
@@ -113,27 +114,3 @@ def why_unclaimed(path: Path) -> str:
     if path.is_symlink():
         return "a symbolic link, which is never followed"
     return "belongs to no feed" if path.is_file() else "no regular file"
-
-
-@contextmanager
-def workspace_lock(workspace: Workspace) -> Iterator[None]:
-    """Hold the workspace's lock: one run at a time. The lock ends with its process, even if that crashes.
-
-    Raises:
-        TryLater: another run is under way.
-        BadInput: the workspace cannot be written.
-    """
-    path = workspace.root / "var" / "run.lock"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise BadInput(f"{error.filename or path}: cannot be created or written: {error.strerror}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise TryLater(f"{workspace.root}: another run is under way; try again when it has ended") from error
-    else:
-        yield
-    finally:
-        os.close(fd)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from milepost.cli import main
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.service.runner import run_inbox
+from poc.service.inbox_run import run_inbox
 
 NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
 

@@ -182,17 +182,6 @@ def test_a_run_delivers_and_archives_the_file(workspace, start_partner):
     assert len(list((var / "archive/AA/flights").iterdir())) == 3
 
 
-def test_a_second_run_is_told_to_try_later(workspace):
-    """While one run holds the workspace, another exits with the code for a busy workspace."""
-    from poc.config.workspace import load_workspace
-    from poc.transports.inbox import workspace_lock
-
-    with workspace_lock(load_workspace(workspace)):
-        done = milepost("-w", workspace, "run")
-    assert done.exit_code == 75
-    assert "another run is under way" in done.stderr
-
-
 def test_the_program_is_installed_under_its_name():
     """The command of the README exists."""
     program = shutil.which("milepost", path=str(Path(sys.executable).parent))

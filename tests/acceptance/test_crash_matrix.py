@@ -15,7 +15,7 @@ from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.ledger.ledger import open_ledger
 from poc.ledger.queries import unconfirmed_requests
-from poc.service.runner import run_inbox
+from poc.service.inbox_run import run_inbox
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 CRASHING = Path(__file__).parents[1] / "crashing.py"

@@ -8,15 +8,19 @@ from contextlib import closing
 
 import pytest
 
+from poc.config.workspace import load_workspace
+from poc.errors import TryLater
 from poc.ledger.schema import VERSION
+from poc.service.inbox_run import run_inbox
+from tests.acceptance.conftest import NOW, ActOnce
 
-#: A run that is under way until it is killed.
-HOLDS_LOCK = """
+#: A process that works on a feed until it is killed.
+HOLDS_LEASE = """
 import sys, time
 from pathlib import Path
-from poc.config.workspace import load_workspace
-from poc.transports.inbox import workspace_lock
-with workspace_lock(load_workspace(Path(sys.argv[1]))):
+from poc.ledger.lease import exclusive_feed
+from poc.ledger.ledger import open_ledger
+with exclusive_feed(open_ledger(Path(sys.argv[1]) / "var/ledger.db"), "UA", "flights"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -33,7 +37,9 @@ def test_a_locked_ledger_is_for_later(one_partner, csv, monkeypatch):
         other.execute("BEGIN IMMEDIATE")
         done = one_partner.milepost("run")
     assert (done.exit_code, done.stdout) == (75, "")
-    assert done.stderr == f"milepost: {one_partner.root}/var/ledger.db: database is locked; try again later\n"
+    assert (
+        done.stderr == f"milepost: UA/flights: {one_partner.root}/var/ledger.db: database is locked; try again later\n"
+    )
     assert one_partner.delivered() == []
     assert one_partner.milepost("run").exit_code == 0
     assert one_partner.delivered() == [1, 2, 3]
@@ -147,16 +153,15 @@ def test_a_read_only_archive_blocks_no_later_file(one_partner, csv, read_only):
     assert len(one_partner.delivered()) == 6
 
 
-def test_the_lock_of_a_killed_run_blocks_no_later_run(one_partner, csv):
-    """A second run ends with exit 75 while one is under way; a killed run leaves its lock file, but no lock."""
+def test_a_feed_that_another_process_works_on_is_left_to_it(one_partner, csv):
+    """A run says which process has the feed, and exchanges nothing; a killed process keeps no feed."""
     one_partner.put("a.csv", csv(3))
-    command = [sys.executable, "-c", HOLDS_LOCK, str(one_partner.root)]
+    command = [sys.executable, "-c", HOLDS_LEASE, str(one_partner.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"held\n"
-        done = one_partner.milepost("run")
-        assert (done.exit_code, done.stderr.count("\n")) == (75, 1)
-        assert "another run is under way" in done.stderr
+        (result,) = run_inbox(load_workspace(one_partner.root), None, 4, lambda: NOW, ActOnce(), "0", busy_wait_s=0.001)
+        assert (type(result.error), result.error.exit_code) == (TryLater, 75)
+        assert f"process {other.pid} on " in str(result.error)
         other.send_signal(signal.SIGKILL)
-    assert (one_partner.root / "var/run.lock").exists()
     assert one_partner.milepost("run").exit_code == 0
     assert one_partner.delivered() == [1, 2, 3]

@@ -29,13 +29,14 @@ from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import settle
 from poc.errors import BadInput
 from poc.formats.record_splitter import Sizes
-from poc.ledger.ledger import find_by_prefix, open_ledger
+from poc.ledger.ledger import open_ledger
+from poc.ledger.lookup import find_by_prefix
 from poc.ledger.queries import exchange_totals, unfinished_exchanges
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.quarantine.replay import find_archived_file, replay
 from poc.quarantine.store import QuarantineStore
 from poc.service.exchange import resume
-from poc.service.runner import run_inbox
+from poc.service.inbox_run import run_inbox
 from poc.transports.http import new_session
 
 START = datetime(2026, 1, 5, 6, tzinfo=UTC)
@@ -51,7 +52,7 @@ STEPS = {
     "confirm": ("poc.delivery.outbox", "Outbox.confirm"),
     "mark": ("poc.delivery.outbox", "Outbox.set_state"),
     "tidy": ("poc.delivery.outbox", "Outbox.remove_empty_file"),
-    "put away": ("poc.service.runner", "archive_file"),
+    "put away": ("poc.service.feed_work", "archive_file"),
 }
 
 #: What a partner does with a request. Partner: lost, 500-held. Not held: all others. The first is an answer.

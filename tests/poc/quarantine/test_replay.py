@@ -9,7 +9,7 @@ import pytest
 
 from poc.contract.constraints import CompiledConstraint
 from poc.errors import BadInput
-from poc.ledger.ledger import find_by_prefix
+from poc.ledger.lookup import find_by_prefix
 from poc.quarantine import replay as replay_module
 from poc.quarantine.export import export_rows, read_export
 from poc.quarantine.replay import replay

@@ -6,7 +6,7 @@ import pytest
 
 from poc.batch import Finding, RejectedRow
 from poc.errors import BadInput
-from poc.ledger.ledger import find_by_prefix
+from poc.ledger.lookup import find_by_prefix
 from poc.quarantine.store import QuarantineStore
 from poc.service.exchange import exchange
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from metrics.events import RunEvent
-from poc.ledger.ledger import find_by_prefix
+from poc.ledger.lookup import find_by_prefix
 from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantineStore
 from poc.service.exchange import exchange, resume

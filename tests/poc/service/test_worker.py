@@ -36,38 +36,39 @@ def inboxes(tmp_path, start_partner, good_csv, level):
         os.utime(file, (0, 0))
     clock = [datetime(2026, 1, 1, 12, tzinfo=UTC)]
     said: list[str] = []
-    return (
-        InboxWorker(load_workspace(root), lambda: clock[0], "0.1.0", lambda: False, said.append),
-        partner,
-        clock,
-        said,
-        root,
-    )
+    with InboxWorker(load_workspace(root), lambda: clock[0], "0.1.0", lambda: False, said.append) as service:
+        yield service, partner, clock, said, root
+
+
+def turn(service):
+    """Look into the inboxes, and wait until what was found is exchanged."""
+    service.scan()
+    service.wait()
 
 
 def test_a_failed_file_waits_a_day_and_others_do_not(inboxes):
     """A refused file is sent once a day and reported once each time; the next file is delivered at once."""
     service, partner, clock, said, _ = inboxes
     for _ in range(5):
-        service.turn()
+        turn(service)
     assert len(partner.held("live", "UA")) == 3
     assert len(said) == 1
     assert "AA/flights a.csv: " in said[0]
     assert said[0].endswith("retried in a day, or by `milepost run`")
     clock[0] += timedelta(days=1)
-    service.turn()
+    turn(service)
     assert partner.held("live", "AA") == []
     clock[0] += timedelta(days=1)
-    service.turn()
+    turn(service)
     assert len(partner.held("live", "AA")) == 3
 
 
 def test_a_retry_by_the_service_is_no_operator_touch(inboxes):
     """The run event of the second attempt says that no person started it."""
     service, _, clock, _, root = inboxes
-    service.turn()
+    turn(service)
     clock[0] += timedelta(days=1)
-    service.turn()
+    turn(service)
     lines = [json.loads(line) for path in (root / "var/spool/live").iterdir() for line in path.read_text().splitlines()]
     ends = [(line["key"]["attempt"], line["operator_touch"]) for line in lines if line["kind"] == "run"]
     assert sorted(ends) == [(1, 0), (1, 0), (2, 0)]
@@ -77,25 +78,25 @@ def test_a_retry_by_the_service_is_no_operator_touch(inboxes):
 def test_a_changed_file_is_retried_at_once(inboxes):
     """A file that is handed in again does not wait for the next day."""
     service, partner, _, _, root = inboxes
-    service.turn()
+    turn(service)
     file = root / "var/inbox/AA/flights/a.csv"
     os.utime(file, (1, 1))
-    service.turn()
+    turn(service)
     os.utime(file, (2, 2))
-    service.turn()
+    turn(service)
     assert len(partner.held("live", "AA")) == 3
 
 
 def test_a_broken_feed_does_not_block_the_others(inboxes):
     """A missing contract is reported once, and the other airline's file is delivered."""
-    service, partner, _, said, root = inboxes
+    _, partner, clock, said, root = inboxes
     (root / "contracts" / "flights.schema.json").rename(root / "contracts" / "kept.json")
     path = root / "partners" / "UA.toml"
     path.write_text(path.read_text().replace("flights.schema.json", "kept.json"))
     (root / "contracts" / "flights.schema.json").write_text("{}")
-    service._workspace = load_workspace(root)
-    service.turn()
-    service.turn()
+    with InboxWorker(load_workspace(root), lambda: clock[0], "0.1.0", lambda: False, said.append) as service:
+        turn(service)
+        turn(service)
     assert len(partner.held("live", "UA")) == 3
     assert [line for line in said if "not a Table Schema" in line] == said[:1]
 
@@ -104,16 +105,16 @@ def test_a_broken_feed_does_not_block_the_others(inboxes):
 def test_a_due_exchange_is_sent_at_its_time(inboxes):
     """At level 4 a refused file is due within seconds, is not sent before, and needs no person."""
     service, partner, clock, said, root = inboxes
-    service.turn()
+    turn(service)
     assert len(partner.held("live", "UA")) == 3
     assert "due at 2026-01-01 12:00:0" in said[0]
     assert not (root / "var/inbox/AA/flights/a.csv").exists()
-    service.turn()
+    turn(service)
     assert partner.held("live", "AA") == []
     clock[0] += timedelta(seconds=10)
-    service.turn()
+    turn(service)
     clock[0] += timedelta(seconds=400)
-    service.turn()
+    turn(service)
     assert len(partner.held("live", "AA")) == 3
 
 

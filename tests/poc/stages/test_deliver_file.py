@@ -10,7 +10,7 @@ import pytest
 
 from poc.delivery.outbox_actions import settle
 from poc.errors import DeliveryFailed
-from poc.ledger.ledger import find_by_prefix, resumable_exchanges
+from poc.ledger.lookup import find_by_prefix, resumable_exchanges
 from poc.service.exchange import exchange, resume
 from poc.transports import folder as folders
 

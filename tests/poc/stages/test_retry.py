@@ -7,7 +7,7 @@ import pytest
 
 from poc.config.partner import RetrySchedule
 from poc.delivery.outbox_actions import release_partner
-from poc.ledger.ledger import find_by_prefix, resumable_exchanges
+from poc.ledger.lookup import find_by_prefix, resumable_exchanges
 from poc.ledger.queries import circuit_breakers
 from poc.service.exchange import exchange, resume
 

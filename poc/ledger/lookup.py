@@ -1,0 +1,72 @@
+"""Find exchanges in the ledger: those to resume, and one by the beginning of its id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from poc.errors import BadInput
+from poc.ledger.due import due_now
+from poc.ledger.schema import EXCHANGE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from poc.ledger.ledger import ExchangeRecord, Ledger
+
+
+def resumable_attempts(
+    ledger: Ledger,
+    now_us: int,
+    *,
+    failed: bool,
+    feed: tuple[str, str] | None = None,
+    longest_us: Mapping[str, int] | None = None,
+) -> list[tuple[str, str, str, int]]:
+    """Return partner, feed, id and number of the next attempt of the exchanges to resume.
+
+    The interrupted ones come first, then those that are due, oldest first. `failed`: include those that failed, for a
+    service that does not retry by itself. `feed`: partner and feed to which they belong; of all feeds without it.
+    `longest_us`: the longest wait of each partner with settings of its own.
+    """
+    c = EXCHANGE.c
+    always = ["open", "failed"] if failed else ["open"]
+    query = sa.select(c.partner, c.feed, c.id, c.attempt + 1).where(
+        sa.literal_column("outcome != 'done'"),  # exactly the condition of the index, so that SQLite uses it
+        c.whole == 1,
+        sa.or_(c.outcome.in_(always), due_now(now_us, longest_us or {})),
+    )
+    if feed is not None:
+        query = query.where(c.partner == feed[0], c.feed == feed[1])
+    with ledger.reporting_errors():
+        rows = ledger.connection.execute(query.order_by(c.outcome.desc(), c.due_at_us, c.opened_at_us)).all()
+        ledger.connection.rollback()
+    return [tuple(row) for row in rows]
+
+
+def resumable_exchanges(
+    ledger: Ledger,
+    now_us: int,
+    *,
+    failed: bool,
+    feed: tuple[str, str] | None = None,
+    longest_us: Mapping[str, int] | None = None,
+) -> list[ExchangeRecord]:
+    """Return the records of the exchanges to resume, in the order and with the arguments of `resumable_attempts`."""
+    attempts = resumable_attempts(ledger, now_us, failed=failed, feed=feed, longest_us=longest_us)
+    return [entry for _, _, key, _ in attempts if (entry := ledger.get(key)) is not None]
+
+
+def find_by_prefix(ledger: Ledger, start: str) -> ExchangeRecord:
+    """Return the exchange whose id begins with a prefix. Raises BadInput where there is none, or more than one."""
+    query = sa.select(EXCHANGE.c.id).where(EXCHANGE.c.id.startswith(start, autoescape=True)).limit(2)
+    with ledger.reporting_errors():
+        keys = ledger.connection.execute(query).scalars().all()
+    if len(keys) != 1 or not start:
+        raise BadInput(
+            f"{start!r} begins the id of {'more than one' if keys else 'no'} exchange; see `milepost status`"
+        )
+    entry = ledger.get(keys[0])
+    assert entry is not None  # noqa: S101 (selected above; tells the type checker)
+    return entry

@@ -1,0 +1,243 @@
+"""The work that waits in one feed: its exchanges to resume and the files in its inbox, a quantum in each turn."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from poc.delivery.circuit_breaker import longest_waits_us
+from poc.delivery.outbox import remove_unused_files
+from poc.errors import BadInput, ExchangeError, FileStillChanging, LedgerDamaged, TryLater, UnexpectedError
+from poc.ledger.lease import describe_holder, wall_clock_us
+from poc.ledger.lookup import resumable_exchanges
+from poc.ledger.pace import Pace
+from poc.pipeline.capabilities import retries_itself
+from poc.pipeline.prepared_feed import prepare_feed
+from poc.service.runner import Runner, RunResult
+from poc.transports.archive import archive_file
+from poc.transports.http import new_session
+from poc.transports.inbox import complete_files
+from poc.transports.source_file import is_unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from metrics.events import Recorder
+    from poc.config.workspace import Workspace
+    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.service.receipt import Receipt
+    from poc.transports.http_connection import HttpSession
+
+#: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
+BUSY_WAIT_S = 18.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunSelection:
+    """Which files and which exchanges in the ledger are run now; the others wait for another run."""
+
+    file: Callable[[Path], bool] = lambda _: True
+    entry: Callable[[ExchangeRecord], bool] = lambda _: True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """What all feeds of a run share.
+
+    Attributes:
+        workspace: the workspace of the inboxes.
+        level: the service level to run at.
+        clock: returns the current time, in UTC.
+        recorder: records the run events; called by several threads.
+        release: version of the program, for the events.
+        by_person: whether a person started the run; otherwise the service works by itself.
+        selection: what to run.
+        busy_wait_s: for how long a feed whose lease another process holds is tried again.
+    """
+
+    workspace: Workspace
+    level: int
+    clock: Callable[[], datetime]
+    recorder: Recorder
+    release: str
+    by_person: bool
+    selection: RunSelection
+    busy_wait_s: float
+
+
+class InboxWork:
+    """The exchanges of one feed that were due, and the files that waited, when its first turn began.
+
+    Args:
+        settings: what all feeds of the run share.
+        partner: the feed's partner.
+        feed: the feed.
+        emit: takes each result.
+        ended: called once, after the last result.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        partner: str,
+        feed: str,
+        emit: Callable[[RunResult], None],
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.partner = partner
+        self.feed = feed
+        self.key = (partner, feed)
+        work = settings.workspace.settings.work
+        self.cap = settings.workspace.partners[partner].cap or work.default_cap
+        self._quantum = work
+        self._settings = settings
+        self._emit = emit
+        self._ended = ended
+        self._inbox = settings.workspace.inbox(partner, feed)
+        self._session: HttpSession | None = None
+        self._pace: Pace | None = None
+        self._prepared: PreparedFeed | None = None
+        self._entries: deque[ExchangeRecord] = deque()
+        self._files: deque[Path] = deque()
+        self._busy_since_s: float | None = None
+
+    def turn(self, ledger: Ledger) -> float | None:
+        """Work for a quantum; see `poc.service.lanes.FeedWork`. Raises LedgerDamaged."""
+        self._busy_since_s = None
+        try:
+            later_turn = self._prepared is not None
+            prepared = self._prepared or self._begin(ledger)
+        except Exception as error:  # noqa: BLE001 (whatever one feed raises, the other feeds have their turns)
+            self._emit(RunResult(self.partner, self.feed, self._inbox, error=as_exchange_error(error)))
+            return None
+        settings = self._settings
+        runner = Runner(prepared, ledger, settings.clock, settings.recorder, settings.release, settings.by_person)
+        until_s = time.monotonic() + self._quantum.quantum_s
+        for _ in range(self._quantum.quantum_files):
+            if not self._entries and not self._files:
+                return None
+            result = self._next(runner, later_turn=later_turn)
+            if result is not None:
+                self._emit(result)
+                if isinstance(result.error, TryLater) and not isinstance(result.error, FileStillChanging):
+                    return None  # what cannot be written now, or belongs to another process, is left to a later run
+            if time.monotonic() >= until_s:
+                break
+        return 0.0 if self._entries or self._files else None
+
+    def busy(self, ledger: Ledger) -> bool:
+        """Say that another process works on the feed. Return whether to try again; see `poc.service.lanes.FeedWork`."""
+        now_s = time.monotonic()
+        self._busy_since_s = now_s if self._busy_since_s is None else self._busy_since_s
+        if now_s - self._busy_since_s < self._settings.busy_wait_s:
+            return True
+        feed = self._settings.workspace.get_feed(*self.key)[1]
+        if self._settings.busy_wait_s and complete_files(self._inbox, feed, self._settings.clock()):
+            who = describe_holder(ledger, *self.key)
+            error = TryLater(f"{who} exchanges the files of this feed; it goes on with them, or try again later")
+            self._emit(RunResult(self.partner, self.feed, self._inbox, error=error))
+        return False
+
+    def fail(self, error: ExchangeError) -> None:
+        """Say that the feed has no turn, because its lease cannot be taken."""
+        self._emit(RunResult(self.partner, self.feed, self._inbox, error=error))
+
+    def end(self) -> None:
+        """Close the connections to the partner, and to the ledger."""
+        if self._pace is not None:
+            self._pace.close()
+        if self._session is not None:
+            self._session.close()
+        self._ended()
+
+    def _begin(self, ledger: Ledger) -> PreparedFeed:
+        """Prepare the feed, and list what waits. Raises BadInput, TryLater, LedgerDamaged."""
+        settings = self._settings
+        self._session = self._session or new_session()
+        prepared = prepare_feed(settings.workspace, self.partner, self.feed, settings.level, self._session)
+        rate = settings.workspace.partners[self.partner].rate
+        if rate is not None:
+            self._pace = Pace(ledger.sibling(), self.partner, float(rate.removesuffix("/s")), wall_clock_us)
+            prepared = replace(prepared, pace=self._pace.wait)
+        now = settings.clock()
+        remove_unused_files(ledger, self.key)
+        files = complete_files(self._inbox, prepared.feed, now)
+        names = {path.name for path in files}
+        failed = not retries_itself(settings.level)
+        now_us, longest_us = int(now.timestamp() * 1_000_000), longest_waits_us(settings.workspace.partners)
+        entries = resumable_exchanges(ledger, now_us, failed=failed, feed=self.key, longest_us=longest_us)
+        self._entries.extend(entry for entry in entries if should_resume(entry, names))
+        self._files.extend(files)
+        self._prepared = prepared
+        return prepared
+
+    def _next(self, runner: Runner, *, later_turn: bool) -> RunResult | None:
+        """Resume the next exchange, or exchange the next file; None where that is not to be run now."""
+        entry = self._entries.popleft() if self._entries else None
+        path = Path(entry.file) if entry is not None else self._files.popleft()
+        try:
+            if entry is not None:
+                return self._resume(runner, entry, later_turn=later_turn)
+            # between two turns, another process may have exchanged it
+            if not self._settings.selection.file(path) or (later_turn and not path.exists()):
+                return None
+            receipt = runner.exchange(path)
+            current_path, note = archive_if_finished(self._settings.workspace, *self.key, path, receipt)
+            return RunResult(self.partner, self.feed, current_path, receipt, note=note)
+        except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
+            return RunResult(self.partner, self.feed, path, error=as_exchange_error(error), entry=entry)
+
+    def _resume(self, runner: Runner, entry: ExchangeRecord, *, later_turn: bool) -> RunResult | None:
+        if not self._settings.selection.entry(entry):
+            return None
+        if later_turn:
+            current = runner.ledger.get(entry.exchange_id)
+            if current is None or current.attempt != entry.attempt:  # another process has resumed it
+                return None
+        return RunResult(self.partner, self.feed, Path(entry.file), runner.resume(entry), entry=entry)
+
+
+def as_exchange_error(error: Exception) -> ExchangeError:
+    """Return an error as one of this feed alone. Raises LedgerDamaged, which concerns all feeds."""
+    if isinstance(error, LedgerDamaged):
+        raise error
+    if isinstance(error, ExchangeError):
+        return error
+    if isinstance(error, OSError) and error.filename:
+        return BadInput(f"{error.filename}: {error.strerror}; check its permissions")
+    return UnexpectedError.of(error)
+
+
+def should_resume(entry: ExchangeRecord, inbox_names: set[str]) -> bool:
+    """Return whether an exchange of a feed resumes from the ledger.
+
+    One that was interrupted before its file was archived does not, while the inbox has a file of that name: the
+    exchange of that file continues it.
+    """
+    return not (entry.outcome == "open" and entry.file in inbox_names)
+
+
+def archive_if_finished(
+    workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt
+) -> tuple[Path, str]:
+    """Archive a file that needs no further run; a file that has replaced it meanwhile stays.
+
+    Returns:
+        The file's path, and a note for a person where the exchanged file is no longer there.
+
+    Raises:
+        BadInput: it cannot be archived.
+    """
+    if receipt.file_version is None:
+        return path, ""
+    if not is_unchanged(path, receipt.file_version):
+        event = "replaced or changed" if os.path.lexists(path) else "deleted"
+        return path, f"{path} was {event} while it was exchanged, so that it is not archived"
+    outcome = "done" if receipt.whole and receipt.outcome != "refused" else receipt.outcome
+    return archive_file(workspace, partner, feed, path, outcome, receipt.sha256), ""

@@ -1,0 +1,179 @@
+"""Lanes: threads that work off feeds side by side, so that no partner waits for another.
+
+A feed gets a turn at a time: a lane takes its lease, works for a quantum, gives the lease back, and puts the feed
+behind the others if more waits (the semantics of the work queue of Kubernetes' client-go). A feed whose lease another
+process holds is tried again after a moment.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from poc.errors import TryLater
+from poc.ledger.lease import guarded_by
+from poc.service.turn_queue import TurnQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from poc.errors import ExchangeError
+    from poc.ledger.lease import LeaseHolder
+    from poc.ledger.ledger import Ledger
+
+#: Seconds until a feed whose lease another process holds is tried again.
+BUSY_PAUSE_S = 0.2
+
+
+class FeedWork(Protocol):
+    """The work that waits in one feed."""
+
+    @property
+    def partner(self) -> str:
+        """The feed's partner."""
+
+    @property
+    def cap(self) -> int:
+        """The most feeds of the partner that are worked on at once."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Partner and feed."""
+
+    def turn(self, ledger: Ledger) -> float | None:
+        """Work for a quantum, under the feed's lease.
+
+        Returns:
+            None when all is done, else the seconds to wait before the next turn.
+
+        Raises:
+            LedgerDamaged: no feed can be worked on.
+        """
+
+    def busy(self, ledger: Ledger) -> bool:
+        """Say that another process holds the feed's lease. Return whether to try again."""
+
+    def fail(self, error: ExchangeError) -> None:
+        """Say that the feed has no turn, because its lease cannot be taken."""
+
+    def end(self) -> None:
+        """End: all is done, or the lanes are stopped."""
+
+
+class Lanes:
+    """A bounded pool of threads over one ledger.
+
+    Args:
+        ledger: the ledger; each lane opens a connection of its own.
+        holder: holds the leases of this process.
+        slots: the most feeds that are worked on at once.
+        fail: is told of an error after which no feed can be worked on; the lanes are stopped then.
+    """
+
+    def __init__(self, ledger: Ledger, holder: LeaseHolder, slots: int, fail: Callable[[BaseException], None]) -> None:
+        self._ledger = ledger
+        self._holder = holder
+        self._slots = slots
+        self._fail = fail
+        self._queue: TurnQueue[FeedWork] = TurnQueue()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)  # a lane that waits may have something to do
+        self._ended = threading.Condition(lock)
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._stopped = False
+
+    def offer(self, works: Iterable[FeedWork]) -> None:
+        """Queue feeds behind the others; one that is queued or worked on already is left out."""
+        with self._changed:
+            for work in works:
+                if self._stopped or not self._queue.add(work):
+                    work.end()
+            ready = self._queue.ready
+            self._changed.notify(ready)
+            for _ in range(min(ready - self._idle, self._slots - len(self._threads))):
+                self._start_lane()
+
+    def __len__(self) -> int:
+        with self._changed:
+            return len(self._queue)
+
+    def wait(self) -> None:
+        """Wait until no feed is queued or worked on."""
+        with self._ended:
+            while self._queue:
+                self._ended.wait()
+
+    def stop(self) -> None:
+        """Start no further turn. A turn that is under way goes on; its work decides when it ends."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until all turns have ended, after `stop`. Return False where some have not in this time."""
+        until_s = None if timeout_s is None else time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(None if until_s is None else max(until_s - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _start_lane(self) -> None:
+        # a daemon: a partner that does not answer must not keep the process alive
+        thread = threading.Thread(target=self._run_lane, name=f"lane-{len(self._threads) + 1}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _run_lane(self) -> None:
+        ledger = None
+        try:
+            while (work := self._take()) is not None:
+                ledger = ledger or self._ledger.sibling()
+                self._give_turn(work, ledger)
+        except BaseException as error:  # noqa: BLE001 (reported to the owner of the lanes, whatever it is)
+            self.stop()
+            self._fail(error)
+        finally:
+            if ledger is not None:
+                ledger.close()
+
+    def _take(self) -> FeedWork | None:
+        with self._changed:
+            while not self._stopped:
+                now_s = time.monotonic()
+                if (work := self._queue.take(now_s)) is not None:
+                    return work
+                next_s = self._queue.next_time_s()
+                self._idle += 1
+                self._changed.wait(None if next_s is None else max(next_s - now_s, 0.0))
+                self._idle -= 1
+            return None
+
+    def _give_turn(self, work: FeedWork, ledger: Ledger) -> None:
+        wait_s: float | None = None
+        try:
+            lease = self._holder.take(*work.key, cap=work.cap)
+            if lease is None:
+                wait_s = BUSY_PAUSE_S if work.busy(ledger) else None
+            else:
+                try:
+                    with guarded_by(ledger, lease):
+                        wait_s = work.turn(ledger)
+                finally:
+                    self._holder.give_back(lease)
+        except TryLater as error:  # the ledger is locked
+            work.fail(error)
+            wait_s = None
+        finally:
+            self._end_turn(work, wait_s)
+
+    def _end_turn(self, work: FeedWork, wait_s: float | None) -> None:
+        if wait_s is None or self._stopped:
+            work.end()
+        with self._changed:
+            if wait_s is None or self._stopped:
+                self._queue.end(work)
+                self._ended.notify_all()
+            else:
+                self._queue.put_back(work, time.monotonic() + wait_s if wait_s else None)
+            self._changed.notify()

@@ -1,0 +1,236 @@
+"""Partners side by side: one that hangs, is broken or is busy elsewhere stops no other, and nothing is sent twice."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from metrics.events import SpoolRecorder
+from poc.config.scaffold import AIRLINES, create_workspace
+from poc.config.workspace import load_workspace
+from poc.errors import UnexpectedError
+from poc.ledger.ledger import open_ledger
+from poc.ledger.queries import exchange_totals, unconfirmed_requests
+from poc.service import feed_work
+from poc.service.inbox_run import run_inbox
+
+NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
+CRASHING = Path(__file__).parents[1] / "crashing.py"
+
+
+class HangingPartner:
+    """A server that takes requests and answers none, until it is released."""
+
+    def __init__(self):
+        self.asked, self._released = threading.Event(), threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        connection, _ = self._listener.accept()
+        with connection:
+            connection.recv(65536)
+            self.asked.set()
+            self._released.wait()
+
+    def release(self):
+        """Close the connection without an answer, and take no other."""
+        self._listener.close()
+        self._released.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def hanging():
+    """A partner that never answers."""
+    partner = HangingPartner()
+    yield partner
+    if not partner.asked.is_set():
+        socket.create_connection(("127.0.0.1", int(partner.url.rpartition(":")[2]))).close()
+    partner.release()
+
+
+@pytest.fixture
+def workspace(tmp_path, good_csv):
+    """A function that makes a workspace of partners, by their settings, each with a number of files in its inbox."""
+    root = tmp_path / "w"
+
+    def build(partners, files=1, rows=3, work=""):
+        create_workspace(root, "lanes", "live", dict.fromkeys(partners, AIRLINES["UA"]), "")
+        with (root / "milepost.toml").open("a") as settings:
+            settings.write(f"[work]\n{work}\n" if work else "")
+        for name, endpoint in partners.items():
+            path = root / "partners" / f"{name}.toml"
+            head, _, tail = path.read_text().partition("[endpoint]\n")
+            path.write_text(f"{head}[endpoint]\n{endpoint}\n\n{tail[tail.index('[feed') :]}")
+            for number in range(files):
+                first = 1 + number * rows
+                file = good_csv(root / "var/inbox" / name / "flights" / f"{number:02}.csv", rows, first)
+                os.utime(file, (0, 0))
+        return root
+
+    return build
+
+
+def run(root, **options):
+    """Run the inboxes, and yield partner and result as they come."""
+    results = run_inbox(
+        load_workspace(root), None, 4, lambda: NOW, SpoolRecorder(root / "var/spool/live"), "0", **options
+    )
+    return ((result.partner, result) for result in results)
+
+
+def at(partner, honours_keys=True):
+    """The settings of a partner that takes requests."""
+    return f'url = "{partner.url}/n/UA"\nhonours_keys = {str(honours_keys).lower()}\ntimeout_s = 30'
+
+
+def test_a_partner_that_hangs_delays_no_other(workspace, start_partner, hanging):
+    """While one partner does not answer, all files of the other are delivered; then the first one's file is due."""
+    root = workspace({"AA": at(hanging), "UA": at(start_partner())}, files=5)
+    results = run(root)
+    assert [next(results)[0] for _ in range(5)] == ["UA"] * 5
+    assert hanging.asked.wait(30)
+    hanging.release()
+    assert [(partner, result.receipt.outcome) for partner, result in results] == [("AA", "due")] * 5
+
+
+def test_a_feed_that_raises_any_error_stops_no_other(workspace, start_partner, monkeypatch):
+    """An error that nothing expects is a result of its feed, named as a bug; the other partner is served."""
+    root = workspace({"AA": at(start_partner()), "UA": at(start_partner())})
+    prepare = feed_work.prepare_feed
+
+    def broken_for_aa(workspace, partner, *rest):
+        if partner == "AA":
+            raise ValueError("no such dialect")
+        return prepare(workspace, partner, *rest)
+
+    monkeypatch.setattr(feed_work, "prepare_feed", broken_for_aa)
+    results = dict(run(root))
+    assert results["UA"].receipt.outcome == "done"
+    assert type(results["AA"].error) is UnexpectedError
+    assert "unexpected ValueError in broken_for_aa" in str(results["AA"].error)
+
+
+def test_a_partner_whose_file_is_broken_is_left_out(workspace, start_partner):
+    """The others are served, and the command names the file and exits with 2; so does `status`."""
+    from click.testing import CliRunner
+
+    from milepost.cli import main
+
+    root = workspace({"AA": at(start_partner()), "UA": at(start_partner())})
+    (root / "partners" / "AA.toml").write_text("schema = 2\n")
+    done = CliRunner().invoke(main, ["-w", str(root), "run"])
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
+    assert str(root / "partners" / "AA.toml") in done.stderr
+    assert "UA/flights 00.csv: done; 3 rows in: 3 delivered" in done.stdout
+    state = CliRunner().invoke(main, ["-w", str(root), "status"])
+    assert state.exit_code == 2
+    assert "AA.toml" in state.stderr
+
+
+def test_the_feed_served_the_longest_ago_comes_first(workspace, start_partner, good_csv):
+    """With one lane, a partner that had no turn for long is served before the one that just had one."""
+    partner = start_partner()
+    root = workspace({"AA": at(partner), "UA": at(partner)}, files=2, work="slots = 1\nquantum_files = 1")
+    assert [name for name, _ in run(root)] == ["AA", "UA", "AA", "UA"]
+    for name in ("AA", "UA"):
+        os.utime(good_csv(root / "var/inbox" / name / "flights" / "new.csv", 3, 100), (0, 0))
+    holder = run_inbox(load_workspace(root), "UA", 4, lambda: NOW, SpoolRecorder(root / "var/spool/live"), "0")
+    assert [result.partner for result in holder] == ["UA"]
+    os.utime(good_csv(root / "var/inbox/UA/flights/newer.csv", 3, 200), (0, 0))
+    assert [name for name, _ in run(root)] == ["AA", "UA"]
+
+
+def test_two_runs_at_once_send_each_file_once(workspace, start_partner):
+    """Two processes over one workspace share the feeds: all files are delivered once, and both exit with 0."""
+    partner = start_partner()
+    names = ["AA", "B6", "DL", "UA"]
+    root = workspace({name: f'url = "{partner.url}/n/{name}"\nhonours_keys = false' for name in names}, files=8)
+    command = [sys.executable, "-m", "milepost", "-w", str(root), "run", "--json"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    printed = [process.communicate(timeout=60) for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    receipts = [json.loads(line) for out, _ in printed for line in out.splitlines()]
+    assert [receipt["outcome"] for receipt in receipts] == ["done"] * 32
+    for name in names:
+        assert len(partner.held("n", name)) == 24
+
+
+def test_serve_ends_within_seconds_of_a_signal_while_a_partner_hangs(workspace, start_partner, hanging):
+    """SIGTERM ends the service whatever a partner does, and the next run takes up what was under way."""
+    root = workspace({"UA": f'url = "{hanging.url}/n/UA"\nhonours_keys = true\ntimeout_s = 600'})
+    command = [sys.executable, "-m", "milepost", "-w", str(root), "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as service:
+        assert hanging.asked.wait(60)
+        began_s = time.monotonic()
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(timeout=60) == 143
+        assert time.monotonic() - began_s < 30  # a limit for a slow machine; the service itself sets four seconds
+        assert "the next start takes up what was under way" in service.stderr.read()
+    partner = start_partner()
+    path = root / "partners" / "UA.toml"
+    path.write_text(path.read_text().replace(hanging.url, partner.url))
+    assert [result.receipt.outcome for _, result in run(root)] == ["done"]
+    assert len(partner.held("n")) == 3
+
+
+@pytest.mark.parametrize(
+    ("honours_keys", "step"),
+    [
+        (True, "before:send:0"), (True, "after:send:0"), (True, "before:commit:0"), (True, "after:send:2"),
+        (False, "before:send:0"), (False, "after:send:0"), (False, "after:commit:0"), (False, "before:mark:0"),
+    ],
+)  # fmt: skip
+def test_a_stopped_process_that_was_replaced_sends_nothing_twice(workspace, start_partner, honours_keys, step):
+    """A process that is stopped for longer than its lease is replaced, and does no harm when it goes on.
+
+    To a partner that honours keys each row is delivered once; else what may have arrived is ambiguous and held.
+    """
+    partner = start_partner(None if honours_keys else {"ignores_keys": ["UA"]})
+    root = workspace({"UA": at(partner, honours_keys)}, rows=1200, work="lease_s = 0.5")
+    environ = {**os.environ, "MILEPOST_DIE_AT": step, "MILEPOST_DIE_BY": "SIGSTOP"}
+    command = [sys.executable, str(CRASHING), str(root), NOW.isoformat(), "4"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as stopped:
+        os.waitid(os.P_PID, stopped.pid, os.WSTOPPED)
+        try:
+            assert [result.error for _, result in run(root)] == [None]
+        finally:
+            stopped.send_signal(signal.SIGCONT)
+        out, err = stopped.communicate(timeout=60)
+    assert "through" in out or "LeaseLost" in err, err
+    held = [record["flight"] for record in partner.held("n")]
+    assert len(held) == len(set(held))
+    ledger = open_ledger(root / "var" / "ledger.db")
+    (row,) = exchange_totals(ledger)
+    waiting = unconfirmed_requests(ledger)
+    ledger.close()
+    assert row["delivered"] + row["ambiguous"] == row["in"] == 1200
+    if honours_keys:
+        assert (row["outcome"], len(held), waiting) == ("done", 1200, [])
+    else:
+        assert 1200 - len(held) <= row["ambiguous"] == sum(request["rows"] for request in waiting)
+
+
+def test_a_process_that_is_killed_is_replaced_at_once(workspace, start_partner):
+    """The feed of a process that died goes on in another one that was running all the time."""
+    partner = start_partner()
+    root = workspace({"UA": at(partner)}, rows=1200)
+    environ = {**os.environ, "MILEPOST_DIE_AT": "before:send:1", "MILEPOST_DIE_BY": "SIGSTOP"}
+    command = [sys.executable, str(CRASHING), str(root), NOW.isoformat(), "4"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as dying:
+        os.waitid(os.P_PID, dying.pid, os.WSTOPPED)
+        results = run(root)
+        dying.kill()
+        assert [result.receipt.outcome for _, result in results] == ["done"]
+    assert sorted(record["flight"] for record in partner.held("n")) == sorted(f"UA{n}" for n in range(1, 1201))
