@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import sqlalchemy as sa
@@ -35,7 +36,9 @@ INLINE_BYTES = 1 << 20
 OF_EXCHANGE = PARCEL.c.exchange_id == sa.bindparam("key")
 INSERT_REQUEST = sa.insert(PARCEL)
 SELECT_PENDING = (
-    sa.select(PARCEL.c.name, PARCEL.c.rows, PARCEL.c.state, PARCEL.c.start_byte, PARCEL.c.size_bytes)
+    sa.select(
+        PARCEL.c.name, PARCEL.c.rows, PARCEL.c.state, PARCEL.c.file, PARCEL.c.start_byte, PARCEL.c.size_bytes
+    )
     .where(OF_EXCHANGE, PARCEL.c.state != "ambiguous", PARCEL.c.state != "failed")
     .order_by(sa.literal_column("rowid"))
 )
@@ -45,6 +48,7 @@ SELECT_STATES = (
     .where(OF_EXCHANGE)
     .order_by(sa.literal_column("rowid"))
 )
+SELECT_FILES = sa.select(PARCEL.c.file).where(OF_EXCHANGE, PARCEL.c.start_byte.is_not(None)).distinct()
 DELETE_REQUEST = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
 UPDATE_STATE = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
 RETRY_FAILED = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "failed")
@@ -81,9 +85,11 @@ class Outbox:
         self._key = entry.exchange_id
         self._added: list[dict[str, Any]] = []
         self._added_bytes = 0
+        self._folder = ledger.path.parent / "outbox"
         self._file: BinaryIO | None = None
+        self._path: Path | None = None  # of this attempt's file
         self._reserved_bytes = 0
-        self.path = ledger.path.parent / "outbox" / entry.exchange_id
+        self._has_files = False
 
     def add(self, request: OutboundRequest) -> None:
         """Add a request; `reserve` writes it to the ledger."""
@@ -91,7 +97,7 @@ class Outbox:
         self._added.append(
             {
                 "exchange_id": self._key, "name": request.name, "rows": request.rows, "state": "reserved",
-                "body": request.body, "start_byte": None, "size_bytes": size_bytes,
+                "body": request.body, "file": "", "start_byte": None, "size_bytes": size_bytes,
             }
         )  # fmt: skip
         self._added_bytes += size_bytes
@@ -103,10 +109,11 @@ class Outbox:
 
         Returns them, without the bodies that went to the file.
         """
-        if self._file is not None:
-            with report_write_errors(self.path):
+        if self._file is not None and self._path is not None:
+            with report_write_errors(self._path):
                 self._file.flush()
                 os.fsync(self._file.fileno())
+                self._reserved_bytes = self._file.tell()
                 self._file.close()
             self._file = None
         if self._added:
@@ -120,8 +127,12 @@ class Outbox:
 
     def pending(self) -> Iterator[OutboundRequest]:
         """Yield the requests to send in the order of their rows, one body in memory at a time."""
-        for name, rows, _, start_byte, size_bytes in self._select_pending():
-            body = self._body_in_ledger(name) if start_byte is None else self._body_in_file(start_byte, size_bytes)
+        for name, rows, _, file, start_byte, size_bytes in self._select_pending():
+            if start_byte is None:
+                body = self._body_in_ledger(name)
+            else:
+                self._has_files = True
+                body = read_body(self._folder / (file or self._key), start_byte, size_bytes)
             yield OutboundRequest(name, rows, body)
 
     def possibly_sent(self, *, keyed: bool) -> list[OutboundRequest]:
@@ -173,52 +184,80 @@ class Outbox:
             *(
                 {
                     "exchange_id": self._key, "name": half.name, "rows": half.rows, "state": state, "body": half.body,
-                    "start_byte": None, "size_bytes": len(half.body),
+                    "file": "", "start_byte": None, "size_bytes": len(half.body),
                 }
                 for half in halves
             ),
         )  # fmt: skip
 
+    def commit_states(self) -> None:
+        """Commit changes of states alone, so that the ledger is not locked while a file is read or a request is sent."""
+        self._ledger.commit()
+
     def discard_unreserved(self) -> None:
         """Discard requests that were added and not reserved; bodies reserved earlier stay in the file."""
-        if self._file is not None:
+        if self._file is not None and self._path is not None:
             with suppress(OSError):  # a full disk: closing tries to write the discarded bytes once more
                 self._file.close()
             self._file = None
             with suppress(OSError):  # bytes that cannot be cut off now are removed with the file, when it is empty
-                os.truncate(self.path, self._reserved_bytes)
+                os.truncate(self._path, self._reserved_bytes)
                 if not self._reserved_bytes:
-                    self.path.unlink()
+                    self._path.unlink()
         self._added, self._added_bytes = [], 0
 
-    def remove_empty_file(self) -> None:
-        """Remove the file of bodies when no request of the exchange is left."""
-        if self.path.exists() and not self.states():
-            self.path.unlink()
+    def remove_unused_files(self) -> None:
+        """Remove the exchange's files of bodies that no request needs."""
+        needed = {file or self._key for (file,) in self._ledger.execute(SELECT_FILES, {"key": self._key})}
+        for path in (self._folder / self._key, *self._folder.glob(f"{self._key}.*")):
+            if path.name not in needed and path != self._path:
+                with suppress(OSError):  # a file that cannot be removed now is removed by a later run
+                    path.unlink()
+
+    def end(self) -> None:
+        """Remove the files of bodies when no request of the exchange is left."""
+        if self._has_files and not self.states():
+            self._path = None
+            self.remove_unused_files()
 
     def _move_bodies_to_file(self) -> None:
-        with report_write_errors(self.path):
-            if self._file is None:
-                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file = open(self.path, "ab", opener=open_private)  # noqa: SIM115 (an opener; closed below)
-                sync_folder(self.path.parent)
-                self._reserved_bytes = self._file.tell()
+        if self._file is None:
+            self._file = self._open_file()
+        with report_write_errors(self._folder):
             for row in self._added:
-                if row["body"] is not None:
-                    row["start_byte"] = self._file.tell()
+                if row["body"] is not None and self._path is not None:
+                    row["file"], row["start_byte"] = self._path.name, self._file.tell()
                     self._file.write(row["body"])
                     row["body"] = None
 
-    def _body_in_file(self, start_byte: int, size_bytes: int) -> bytes:
-        try:
-            with self.path.open("rb") as file:
-                file.seek(start_byte)
-                body = file.read(size_bytes)
-        except OSError as error:
-            raise BadInput(f"{self.path}: cannot be read: {error.strerror}; {RESTORE_HINT}") from error
-        if len(body) != size_bytes:
-            raise BadInput(f"{self.path}: is cut short; {RESTORE_HINT}")
-        return body
+    def _open_file(self) -> BinaryIO:
+        """Open the file of this attempt. Another attempt has another file, so that two processes never share one."""
+        with report_write_errors(self._folder):
+            if self._path is not None:
+                return open(self._path, "ab", opener=open_private)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.remove_unused_files()
+            for number in count():
+                path = self._folder / f"{self._key}.{number}"
+                with suppress(FileExistsError):
+                    file = open(path, "xb", opener=open_private)  # noqa: SIM115 (closed by `reserve`)
+                    self._path, self._has_files = path, True
+                    sync_folder(self._folder)
+                    return file
+            raise AssertionError("unreachable")  # `count` does not end
+
+
+def read_body(path: Path, start_byte: int, size_bytes: int) -> bytes:
+    """Read a body from a file. Raises BadInput where it is missing or cut short."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start_byte)
+            body = file.read(size_bytes)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}; {RESTORE_HINT}") from error
+    if len(body) != size_bytes:
+        raise BadInput(f"{path}: is cut short; {RESTORE_HINT}")
+    return body
 
 
 def position(name: str) -> tuple[bool, list[int]]:
@@ -233,15 +272,10 @@ def remove_unused_files(ledger: Ledger, feed: tuple[str, str]) -> None:
     Call it under the lease of the feed, before an exchange. Raises TryLater, LedgerDamaged.
     """
     folder = ledger.path.parent / "outbox"
-    for path in folder.iterdir() if folder.is_dir() else ():
-        entry = ledger.get(path.name)
-        if (
-            entry is not None
-            and (entry.partner, entry.feed) == feed
-            and not ledger.execute(SELECT_STATES, {"key": path.name})
-        ):
-            with suppress(OSError):  # a file that cannot be removed now is removed by a later run
-                path.unlink()
+    for key in {path.name.partition(".")[0] for path in folder.iterdir()} if folder.is_dir() else ():
+        entry = ledger.get(key)
+        if entry is not None and (entry.partner, entry.feed) == feed:
+            Outbox(ledger, entry).remove_unused_files()
 
 
 @contextmanager

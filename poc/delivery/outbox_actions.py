@@ -161,5 +161,5 @@ def give_up(ledger: Ledger, entry: ExchangeRecord, why: str) -> int:
     values = {"rows_due": 0, "rows_ambiguous": 0, "rows_failed": rows, "due_at_us": None, "whole": 1}
     ledger.update(entry, outcome="given_up", reason=f"given up: {why}", **values)
     ledger.commit()
-    Outbox(ledger, entry).remove_empty_file()
+    Outbox(ledger, entry).remove_unused_files()
     return rows

@@ -244,7 +244,7 @@ class ExchangeRun:
         entry, attempt, policy = self.entry, self.attempt, context.policy
         context.breakers.save()
         outcome, code, reason, account = attempt.close(policy)
-        context.outbox.remove_empty_file()
+        context.outbox.end()
         return Receipt(
             exchange_id=entry.exchange_id,
             attempt=entry.attempt,

@@ -104,10 +104,10 @@ class DeliverOnce:
         """Mark requests as ambiguous that an attempt may have been sending when it died."""
         if self.retry_failed:
             self.outbox.retry_failed("keyed" if self.honours_keys else "reserved")
-            self._uncommitted = True
         for request in self.outbox.possibly_sent(keyed=not self.honours_keys):
             self.outbox.set_state(request.name, "ambiguous", INTERRUPTED, "died")
             self._interrupted.add(request.name)
+        self.outbox.commit_states()
 
     def _unconfirmed_before(self) -> dict[str, list[RequestState]]:
         """Return the requests that an earlier attempt did not confirm, by their slot."""
@@ -136,6 +136,7 @@ class DeliverOnce:
         for part in self._deliver(whole=False):
             if part.outcome in {"delivered", "ambiguous"} or self._stop is None:
                 yield part
+        self._commit()  # so that the ledger is not locked while the file is read on
 
     def _deliver(self, *, whole: bool) -> Iterator[RowOutcome]:
         """Reserve the added requests, and send all that are pending."""

@@ -51,7 +51,7 @@ STEPS = {
     "send": ("poc.delivery.sender", "RequestSender.send"),
     "confirm": ("poc.delivery.outbox", "Outbox.confirm"),
     "mark": ("poc.delivery.outbox", "Outbox.set_state"),
-    "tidy": ("poc.delivery.outbox", "Outbox.remove_empty_file"),
+    "tidy": ("poc.delivery.outbox", "Outbox.end"),
     "put away": ("poc.service.feed_work", "archive_file"),
 }
 
