@@ -36,9 +36,7 @@ INLINE_BYTES = 1 << 20
 OF_EXCHANGE = PARCEL.c.exchange_id == sa.bindparam("key")
 INSERT_REQUEST = sa.insert(PARCEL)
 SELECT_PENDING = (
-    sa.select(
-        PARCEL.c.name, PARCEL.c.rows, PARCEL.c.state, PARCEL.c.file, PARCEL.c.start_byte, PARCEL.c.size_bytes
-    )
+    sa.select(PARCEL.c.name, PARCEL.c.rows, PARCEL.c.state, PARCEL.c.file, PARCEL.c.start_byte, PARCEL.c.size_bytes)
     .where(OF_EXCHANGE, PARCEL.c.state != "ambiguous", PARCEL.c.state != "failed")
     .order_by(sa.literal_column("rowid"))
 )

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import pickle
+import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
+<<<<<<< HEAD
 from functools import cache
 from json.encoder import encode_basestring_ascii as quote
 from typing import TYPE_CHECKING
+=======
+from typing import IO, TYPE_CHECKING, Any
+>>>>>>> f01b254 (Lock the ledger for commits only, and give each attempt its own file of bodies)
 
 import sqlalchemy as sa
 
@@ -18,6 +25,12 @@ if TYPE_CHECKING:
 
     from poc.batch import RejectedRow
     from poc.ledger.ledger import ExchangeRecord, Ledger
+
+#: Size of the rows that wait in memory for their commit, in bytes; more wait in a temporary file.
+MEMORY_BYTES = 4 << 20
+
+#: About how many bytes a row takes beside its original.
+ROW_BYTES = 400
 
 OF_EXCHANGE = ASIDE.c.exchange_id == sa.bindparam("key")
 #: Rows of one INSERT: one statement for many rows takes half the time of one for each.
@@ -58,18 +71,64 @@ class QuarantineStore:
     def __init__(self, ledger: Ledger, entry: ExchangeRecord) -> None:
         self._ledger = ledger
         self._key = entry.exchange_id
+        self._added: list[dict[str, Any]] = []
+        self._added_bytes = 0
+        self._spilled: IO[bytes] | None = None
+        self._clear = False
 
     def clear(self) -> None:
-        """Delete the held rows of an earlier attempt on the same file."""
-        self._ledger.execute(DELETE_HELD, {"key": self._key})
+        """Delete the held rows of an earlier attempt on the same file, with the next `flush`."""
+        self.drop()
+        self._clear = True
 
     def add(self, rows: Sequence[RejectedRow]) -> None:
+<<<<<<< HEAD
         """Add rejected rows as `held`."""
         for start in range(0, len(rows), ROWS_AT_ONCE):
             values: list[object] = []
             for row in rows[start : start + ROWS_AT_ONCE]:
                 values += (self._key, row.row, findings_json(row.findings), row.original)
             self._ledger.execute_text(insert_text(len(values) // 4), values)
+=======
+        """Add rejected rows as `held`, with the next `flush`; until then, many wait in an unnamed temporary file."""
+        for row in rows:
+            self._added.append(
+                {
+                    "exchange_id": self._key, "row": row.row, "state": "held", "findings": findings_json(row.findings),
+                    "original": row.original,
+                }
+            )  # fmt: skip
+            self._added_bytes += len(row.original) + ROW_BYTES
+        if self._added_bytes > MEMORY_BYTES:
+            self._spilled = self._spilled or tempfile.TemporaryFile(prefix="milepost-quarantine-")
+            pickle.dump(self._added, self._spilled)
+            self._added, self._added_bytes = [], 0
+
+    def flush(self) -> None:
+        """Write the added rows to the ledger; call it right before a commit, so that the ledger is locked for short."""
+        if self._clear:
+            self._ledger.execute(DELETE_HELD, {"key": self._key})
+        for rows in self._chunks():
+            self._ledger.execute(INSERT_ROW, *rows)
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget what was not flushed."""
+        self._clear = False
+        self._added, self._added_bytes = [], 0
+        if self._spilled is not None:
+            self._spilled.close()
+            self._spilled = None
+
+    def _chunks(self) -> Iterator[list[dict[str, Any]]]:
+        if self._spilled is not None:
+            self._spilled.seek(0)
+            with suppress(EOFError):
+                while True:
+                    yield pickle.load(self._spilled)  # noqa: S301 (written by `add`, in a file without a name)
+        if self._added:
+            yield self._added
+>>>>>>> f01b254 (Lock the ledger for commits only, and give each attempt its own file of bodies)
 
     def rows(self) -> Iterator[QuarantinedRow]:
         """Yield all rows of the exchange that ever were in quarantine, in order, whatever their state.

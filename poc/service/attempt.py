@@ -10,7 +10,7 @@ from poc.batch import MAX_SHOWN_FINDINGS, Account, FileRejected, Finding, RowOut
 from poc.formats.header import SchemaDrift
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from poc.batch import Batch
@@ -28,7 +28,8 @@ OUTCOME_PRIORITY = ("due", "failed", "refused", "ambiguous")
 class Attempt:
     """The account of an attempt while it runs.
 
-    `_base` holds the rows of an earlier attempt whose outcome this attempt does not change, by outcome.
+    `_base` holds the rows of an earlier attempt whose outcome this attempt does not change, by outcome. `before_commit`
+    writes what belongs into the same transaction.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Attempt:
         *,
         settings_digest: str,
         honours_keys: bool,
+        before_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self.rows_in = 0
         self.outcomes: list[RowOutcome] = []
@@ -51,6 +53,7 @@ class Attempt:
         self._size_bytes = size_bytes
         self._settings_digest = settings_digest
         self._honours_keys = honours_keys
+        self._before_commit = before_commit
         self._now_us = int(now.timestamp() * 1_000_000)
         self._began_ns = time.monotonic_ns()
         self._base: dict[str, int] = {}
@@ -150,6 +153,7 @@ class Attempt:
             self._ledger.update(self._entry, **values)
         else:
             self._ledger.record_attempt(self._entry, self._size_bytes, self._now_us, **values)
+        self._before_commit()
         self._ledger.commit()
 
     def _ended(self) -> dict[str, int]:

@@ -83,6 +83,7 @@ def exchange(
             return replace(run.process(source, unchanged), file_version=version)
         finally:
             ledger.roll_back()
+            run.quarantine.drop()
 
 
 def resume(prepared: PreparedFeed, entry: ExchangeRecord, now: datetime, ledger: Ledger) -> Receipt:
@@ -142,8 +143,11 @@ def open_attempt(
     """Open the account of an attempt; `size_bytes` is 0 for an exchange that continues without its file."""
     keys = prepared.honours_keys and prepared.endpoint is not None
     digest = prepared.settings_digest
-    attempt = Attempt(ledger, entry, size_bytes, now, settings_digest=digest, honours_keys=keys)
-    return ExchangeRun(prepared, entry, ledger, attempt, QuarantineStore(ledger, entry), size_bytes)
+    quarantine = QuarantineStore(ledger, entry)
+    attempt = Attempt(
+        ledger, entry, size_bytes, now, settings_digest=digest, honours_keys=keys, before_commit=quarantine.flush
+    )
+    return ExchangeRun(prepared, entry, ledger, attempt, quarantine, size_bytes)
 
 
 @dataclass(slots=True)
@@ -165,6 +169,7 @@ class ExchangeRun:
         known: dict[int, tuple[Finding, ...]] = {}
         while True:
             context = self._context(known, source)
+            self.quarantine.drop()
             if self.entry.outcome:
                 self.quarantine.clear()
             batches = attempt.count_rows(unchanged(timer.over("receive", prepared.reader.read(source))))
@@ -179,6 +184,8 @@ class ExchangeRun:
                 continue
             except ContractBreach as breach:
                 clear_frames(breach.__traceback__)  # closes the generators of the stages, so that no thread reads on
+                if not attempt.committed:
+                    self.quarantine.drop()
                 attempt.refuse(breach, self._rows_to_refuse(breach, source))
             except OSError as error:
                 if error.errno not in NO_SPACE:
