@@ -189,7 +189,7 @@ class Outbox:
         )  # fmt: skip
 
     def commit_states(self) -> None:
-        """Commit changes of states alone, so that the ledger is not locked while a file is read or a request is sent."""
+        """Commit changes of states alone, so that the ledger is not locked while a file is read."""
         self._ledger.commit()
 
     def discard_unreserved(self) -> None:

@@ -100,7 +100,8 @@ class QuarantineStore:
             )  # fmt: skip
             self._added_bytes += len(row.original) + ROW_BYTES
         if self._added_bytes > MEMORY_BYTES:
-            self._spilled = self._spilled or tempfile.TemporaryFile(prefix="milepost-quarantine-")
+            if self._spilled is None:
+                self._spilled = tempfile.TemporaryFile(prefix="milepost-quarantine-")  # noqa: SIM115 (closed by `drop`)
             pickle.dump(self._added, self._spilled)
             self._added, self._added_bytes = [], 0
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
 import re
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poc.file_names import is_system_file, is_unfinished
@@ -10,7 +14,6 @@ from poc.file_names import is_system_file, is_unfinished
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
 
     from poc.config.partner import Feed
     from poc.config.workspace import Workspace
@@ -22,15 +25,25 @@ def inbox_files(folder: Path, feed: Feed) -> list[Path]:
     Hidden files, unfinished files, those of systems such as `~$a.csv`, announcements, and all that is not a regular
     file in the inbox itself are ignored.
     """
-    return [
-        path
-        for path in sorted(folder.glob(feed.files))
-        if not path.name.startswith(".")
-        and not is_unfinished(path.name)
-        and not is_system_file(path.name)
-        and not is_announcement(path.name, feed)
-        and is_regular_file(path)
-    ]
+    return [folder / entry.name for entry in _entries(folder, feed)]
+
+
+def _entries(folder: Path, feed: Feed) -> list[os.DirEntry[str]]:
+    """Return the folder's entries that are files of a feed, by name."""
+    matches = re.compile(fnmatch.translate(feed.files)).match
+    try:
+        with os.scandir(folder) as entries:
+            found = [
+                entry
+                for entry in entries
+                if matches(entry.name)
+                and not is_passed_over(entry.name)
+                and not is_announcement(entry.name, feed)
+                and entry.is_file(follow_symlinks=False)
+            ]
+    except (FileNotFoundError, NotADirectoryError):  # before the first file
+        return []
+    return sorted(found, key=lambda entry: entry.name)
 
 
 def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
@@ -44,28 +57,34 @@ def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
 
 def complete_files(folder: Path, feed: Feed, now: datetime) -> list[Path]:
     """Return the complete files: announced if the feed has a `done_file`, or else unchanged for `settle_s`."""
-    return [path for path in inbox_files(folder, feed) if is_complete(path, feed, now)]
+    return [folder / entry.name for entry in _entries(folder, feed) if _is_complete(folder, entry, feed, now)]
 
 
 def has_complete_file(folder: Path, feed: Feed, now: datetime, wanted: Callable[[Path], bool]) -> bool:
     """Return whether a feed has a complete file that is wanted."""
-    return any(wanted(path) for path in inbox_files(folder, feed) if is_complete(path, feed, now))
+    complete = (entry for entry in _entries(folder, feed) if _is_complete(folder, entry, feed, now))
+    return any(wanted(folder / entry.name) for entry in complete)
 
 
-def is_complete(path: Path, feed: Feed, now: datetime) -> bool:
+def _is_complete(folder: Path, entry: os.DirEntry[str], feed: Feed, now: datetime) -> bool:
     """Return whether a file is no longer being written, as its feed defines it.
 
     A date ahead of the clock, which a transfer may have kept from another machine, says nothing; then the system's own
     time of the file's last change counts.
     """
     if feed.done_file:
-        return is_regular_file(announcement_path(path, feed))
+        return is_regular_file(announcement_path(folder / entry.name, feed))
     try:
-        status = path.lstat()
+        status = entry.stat(follow_symlinks=False)
     except FileNotFoundError:  # removed since it was listed
         return False
     changed_s = status.st_mtime if status.st_mtime <= now.timestamp() else status.st_ctime
     return now.timestamp() - changed_s >= feed.settle_s
+
+
+def is_passed_over(name: str) -> bool:
+    """Return whether a file of that name is never exchanged: a hidden or unfinished one, or one of the system."""
+    return name.startswith(".") or is_unfinished(name) or is_system_file(name)
 
 
 def is_regular_file(path: Path) -> bool:
@@ -93,20 +112,28 @@ def unclaimed_files(workspace: Workspace) -> list[Path]:
     `why_unclaimed` gives the reason for each.
     """
     inbox = workspace.root / "var" / "inbox"
-    expected = set(all_inbox_files(workspace, None))
+    claimed: dict[str, set[str]] = {}  # names by folder
+    linked = {os.fspath(inbox / partner) for partner in workspace.partners}  # a person may keep the inbox elsewhere
     for partner, name in workspace.select_feeds(None):
         folder, feed = workspace.inbox(partner, name), workspace.get_feed(partner, name)[1]
-        expected |= {folder, folder.parent}  # these may be links, made by a person to keep the inbox elsewhere
+        linked.add(os.fspath(folder))
+        names = {entry.name for entry in _entries(folder, feed)}
         if feed.done_file:
-            expected |= {announcement_path(path, feed) for path in inbox_files(folder, feed)}
-    return [
-        path
-        for path in sorted(inbox.rglob("*"))
-        if path not in expected
-        and (path.is_symlink() or not path.is_dir())
-        and not path.name.startswith(".")
-        and (path.is_symlink() or not (is_unfinished(path.name) or is_system_file(path.name)))
-    ]
+            names |= {announcement_path(folder / each, feed).name for each in names}
+        claimed[os.fspath(folder)] = names
+    strays: list[str] = []
+    folders = [os.fspath(inbox)]
+    while folders:
+        folder_path = folders.pop()
+        names = claimed.get(folder_path, set())
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder_path) as entries:
+            for entry in entries:
+                if entry.path in linked or entry.is_dir(follow_symlinks=False):
+                    if not (folder_path == os.fspath(inbox) and entry.name in workspace.problems):
+                        folders.append(entry.path)
+                elif entry.name not in names and (entry.is_symlink() or not is_passed_over(entry.name)):
+                    strays.append(entry.path)
+    return [Path(path) for path in sorted(strays)]
 
 
 def why_unclaimed(path: Path) -> str:
