@@ -7,13 +7,10 @@ import pickle
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-<<<<<<< HEAD
 from functools import cache
+from itertools import chain
 from json.encoder import encode_basestring_ascii as quote
-from typing import TYPE_CHECKING
-=======
-from typing import IO, TYPE_CHECKING, Any
->>>>>>> f01b254 (Lock the ledger for commits only, and give each attempt its own file of bodies)
+from typing import IO, TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -71,7 +68,7 @@ class QuarantineStore:
     def __init__(self, ledger: Ledger, entry: ExchangeRecord) -> None:
         self._ledger = ledger
         self._key = entry.exchange_id
-        self._added: list[dict[str, Any]] = []
+        self._added: list[tuple[str, int, str, bytes]] = []
         self._added_bytes = 0
         self._spilled: IO[bytes] | None = None
         self._clear = False
@@ -82,22 +79,9 @@ class QuarantineStore:
         self._clear = True
 
     def add(self, rows: Sequence[RejectedRow]) -> None:
-<<<<<<< HEAD
-        """Add rejected rows as `held`."""
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            values: list[object] = []
-            for row in rows[start : start + ROWS_AT_ONCE]:
-                values += (self._key, row.row, findings_json(row.findings), row.original)
-            self._ledger.execute_text(insert_text(len(values) // 4), values)
-=======
         """Add rejected rows as `held`, with the next `flush`; until then, many wait in an unnamed temporary file."""
         for row in rows:
-            self._added.append(
-                {
-                    "exchange_id": self._key, "row": row.row, "state": "held", "findings": findings_json(row.findings),
-                    "original": row.original,
-                }
-            )  # fmt: skip
+            self._added.append((self._key, row.row, findings_json(row.findings), row.original))
             self._added_bytes += len(row.original) + ROW_BYTES
         if self._added_bytes > MEMORY_BYTES:
             if self._spilled is None:
@@ -110,7 +94,9 @@ class QuarantineStore:
         if self._clear:
             self._ledger.execute(DELETE_HELD, {"key": self._key})
         for rows in self._chunks():
-            self._ledger.execute(INSERT_ROW, *rows)
+            for start in range(0, len(rows), ROWS_AT_ONCE):
+                values = rows[start : start + ROWS_AT_ONCE]
+                self._ledger.execute_text(insert_text(len(values)), list(chain.from_iterable(values)))
         self.drop()
 
     def drop(self) -> None:
@@ -121,7 +107,7 @@ class QuarantineStore:
             self._spilled.close()
             self._spilled = None
 
-    def _chunks(self) -> Iterator[list[dict[str, Any]]]:
+    def _chunks(self) -> Iterator[list[tuple[str, int, str, bytes]]]:
         if self._spilled is not None:
             self._spilled.seek(0)
             with suppress(EOFError):
@@ -129,7 +115,6 @@ class QuarantineStore:
                     yield pickle.load(self._spilled)  # noqa: S301 (written by `add`, in a file without a name)
         if self._added:
             yield self._added
->>>>>>> f01b254 (Lock the ledger for commits only, and give each attempt its own file of bodies)
 
     def rows(self) -> Iterator[QuarantinedRow]:
         """Yield all rows of the exchange that ever were in quarantine, in order, whatever their state.
