@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.config.workspace import Workspace
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
 
 
 @contextmanager

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
 
 
 #: What a person can do about a file of bodies that is missing or cut short.

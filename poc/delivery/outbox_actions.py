@@ -15,7 +15,8 @@ from poc.ledger.schema import EXCHANGE, PARCEL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
 
 
 DELETE_AMBIGUOUS = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,6 +18,7 @@ import sqlalchemy as sa
 from metrics.events import OUTCOMES
 from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.database_errors import translate_database_errors
+from poc.ledger.exchange_record import ExchangeRecord
 from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
 from poc.ledger.schema import EXCHANGE, create_or_upgrade
 
@@ -26,58 +26,45 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+
 #: Seconds to wait for another program's write before TryLater is raised.
 LOCK_TIMEOUT_S = 10.0
+
 
 #: The columns of an exchange that an attempt needs, and its row counts by outcome.
 RECORD_COLUMNS = (
     "id", "partner", "feed", "sha256", "file", "attempt", "outcome", "whole", "reserved_to", "agreed", "failures",
     "due_at_us", "opened_at_us", "closed_at_us", "reason",
 )  # fmt: skip
+
+
 COUNT_COLUMNS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
+
 
 #: SQL, the names of its parameters in their order, and the values that the statement itself gives to some of them.
 CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
+
+
 CompiledStatements: TypeAlias = "dict[object, CompiledStatement]"
+
 
 #: Size of the write-ahead log, in pages of 4 KiB, at which it is copied into the database.
 CHECKPOINT_PAGES = 8_000
 
+
 #: SQLite's `synchronous`: with a write-ahead log, NORMAL waits for the disk at checkpoints only.
 SYNC_FULL, SYNC_NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
+
 
 SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in (*RECORD_COLUMNS, *COUNT_COLUMNS))).where(
     EXCHANGE.c.id == sa.bindparam("key")
 )
+
+
 INSERT_EXCHANGE = sa.insert(EXCHANGE)
+
+
 UPDATE_EXCHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeRecord:
-    """An exchange as the ledger has it before an attempt: `attempt` is the number of the next attempt.
-
-    `outcome` is that of the last attempt, empty for a new file. `whole`: the ledger holds all its rows, so that the
-    file is not needed any more. `reserved_to` is the last slot that was reserved, -1 for none, and `settings_digest` a
-    digest of the settings under which it was reserved.
-    """
-
-    exchange_id: str
-    partner: str
-    feed: str
-    file: str
-    sha256: str
-    attempt: int = 1
-    outcome: str = ""
-    whole: bool = False
-    reserved_to: int = -1
-    settings_digest: str = ""
-    failures: int = 0
-    due_at_us: int | None = None
-    opened_at_us: int = 0
-    closed_at_us: int = 0  #: when the last attempt ended
-    reason: str = ""
-    rows: Mapping[str, int] = field(default_factory=dict)  #: `in` and one count per outcome
 
 
 class Ledger:

@@ -13,7 +13,8 @@ from poc.ledger.schema import EXCHANGE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
 
 
 def resumable_attempts(

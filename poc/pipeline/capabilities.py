@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from poc.delivery.breaker_store import FeedBreakers
     from poc.delivery.failure_policy import CommitPoint, FailurePolicy
     from poc.delivery.outbox import Outbox
-    from poc.ledger.ledger import ExchangeRecord
+    from poc.ledger.exchange_record import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
 
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from poc.batch import RejectedRow
     from poc.config.workspace import Workspace
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.quarantine.revalidate import RevalidatedRows
 

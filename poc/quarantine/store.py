@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from poc.batch import RejectedRow
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
 
 #: Size of the rows that wait in memory for their commit, in bytes; more wait in a temporary file.
 MEMORY_BYTES = 4 << 20

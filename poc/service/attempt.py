@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from poc.batch import Batch
     from poc.delivery.failure_policy import FailurePolicy
     from poc.errors import ContractBreach
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
 
 #: Numbers of quarantined rows listed in a receipt; all are counted.
 MAX_LISTED_ROWS = 1000

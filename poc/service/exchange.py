@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from poc.batch import Batch
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.transports.source_file import FileVersion
 

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from metrics.events import Recorder
     from poc.config.workspace import Workspace
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.service.receipt import Receipt
     from poc.transports.http_connection import HttpSession

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from poc.batch import Account, Finding
-    from poc.ledger.ledger import ExchangeRecord
+    from poc.ledger.exchange_record import ExchangeRecord
     from poc.transports.source_file import FileVersion
 
 

@@ -12,7 +12,7 @@ from metrics.events import RunEvent, RunKey
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from poc.ledger.ledger import ExchangeRecord
+    from poc.ledger.exchange_record import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.service.receipt import Receipt
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from metrics.events import Recorder
     from poc.errors import ExchangeError
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.service.receipt import Receipt
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from poc.config.workspace import Workspace
-    from poc.ledger.ledger import ExchangeRecord, Ledger
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
     from poc.service.runner import RunResult
 
 #: A file by path and time of its last change, or an exchange by its id and the number of its next attempt.

@@ -19,6 +19,7 @@ from poc.config.workspace import load_workspace
 from poc.errors import UnexpectedError
 from poc.ledger.ledger import open_ledger
 from poc.ledger.queries import exchange_totals, unconfirmed_requests
+from poc.pipeline import prepared_feed
 from poc.service import feed_work
 from poc.service.inbox_run import run_inbox
 
@@ -108,7 +109,7 @@ def test_a_partner_that_hangs_delays_no_other(workspace, start_partner, hanging)
 def test_a_feed_that_raises_any_error_stops_no_other(workspace, start_partner, monkeypatch):
     """An error that nothing expects is a result of its feed, named as a bug; the other partner is served."""
     root = workspace({"AA": at(start_partner()), "UA": at(start_partner())})
-    prepare = feed_work.prepare_feed
+    prepare = prepared_feed.prepare_feed
 
     def broken_for_aa(workspace, partner, *rest):
         if partner == "AA":

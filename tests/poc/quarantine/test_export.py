@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from poc.batch import Finding
 from poc.errors import BadInput
-from poc.ledger.ledger import ExchangeRecord, find_by_prefix
+from poc.ledger.exchange_record import ExchangeRecord
+from poc.ledger.ledger import find_by_prefix
 from poc.quarantine.export import export_rows, read_export
 from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantinedRow, QuarantineStore
