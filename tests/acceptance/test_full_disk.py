@@ -13,7 +13,7 @@ def test_no_space_for_ledger_or_outbox_loses_nothing(one_partner, csv, rows, siz
     one_partner.put("a.csv", csv(rows))
     code, out, err = one_partner.on_small_disk(size_bytes, "run")
     assert (code, len(err.splitlines())) == (75, 1), out + err
-    assert err.startswith(f"milepost: UA/flights: {one_partner.root}/var/")
+    assert f": {one_partner.root}/var/" in err
     assert "cannot be written" in err
     assert "make room and try again" in err
     assert (one_partner.inbox / "a.csv").exists()

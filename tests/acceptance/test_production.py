@@ -53,7 +53,7 @@ def milepost(folder, *words, code=0):
 
 def run_of(day, number, seconds):
     """Return a live run of the service that delivered 200 records."""
-    at = round(datetime(day.year, day.month, day.day, 6, tzinfo=UTC).timestamp() * 1_000_000)
+    at = round(datetime(day.year, day.month, day.day, 6, number, tzinfo=UTC).timestamp() * 1_000_000)
     return RunEvent(
         key=RunKey(
             system="service", level=4, mode="live", faults="real", series="", round=0, exchange_id=f"{day}-{number}",

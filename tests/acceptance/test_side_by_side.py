@@ -16,7 +16,7 @@ import pytest
 from metrics.events import SpoolRecorder
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.errors import UnexpectedError
+from poc.errors import TryLater, UnexpectedError
 from poc.ledger.ledger import open_ledger
 from poc.ledger.queries import exchange_totals, unconfirmed_requests
 from poc.pipeline import prepared_feed
@@ -186,30 +186,24 @@ def test_serve_ends_within_seconds_of_a_signal_while_a_partner_hangs(workspace, 
     assert len(partner.held("n")) == 3
 
 
-@pytest.mark.parametrize(
-    ("honours_keys", "step"),
-    [
-        (True, "before:send:0"), (True, "after:send:0"), (True, "before:commit:0"), (True, "after:send:2"),
-        (False, "before:send:0"), (False, "after:send:0"), (False, "after:commit:0"), (False, "before:mark:0"),
-    ],
-)  # fmt: skip
-def test_a_stopped_process_that_was_replaced_sends_nothing_twice(workspace, start_partner, honours_keys, step):
-    """A process that is stopped for longer than its lease is replaced, and does no harm when it goes on.
-
-    To a partner that honours keys each row is delivered once; else what may have arrived is ambiguous and held.
-    """
-    partner = start_partner(None if honours_keys else {"ignores_keys": ["UA"]})
-    root = workspace({"UA": at(partner, honours_keys)}, rows=1200, work="lease_s = 0.5")
+def stop_at(root, step):
+    """Start a run that is stopped at a step, and return it when it is stopped."""
     environ = {**os.environ, "MILEPOST_DIE_AT": step, "MILEPOST_DIE_BY": "SIGSTOP"}
     command = [sys.executable, str(CRASHING), str(root), NOW.isoformat(), "4"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as stopped:
-        os.waitid(os.P_PID, stopped.pid, os.WSTOPPED)
-        try:
-            assert [result.error for _, result in run(root)] == [None]
-        finally:
-            stopped.send_signal(signal.SIGCONT)
-        out, err = stopped.communicate(timeout=60)
+    stopped = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    os.waitid(os.P_PID, stopped.pid, os.WSTOPPED)
+    return stopped
+
+
+def go_on(stopped):
+    """Let a stopped run go on to its end: it gets through, or is told that it was replaced."""
+    stopped.send_signal(signal.SIGCONT)
+    out, err = stopped.communicate(timeout=60)
     assert "through" in out or "LeaseLost" in err, err
+
+
+def check_nothing_twice(root, partner, *, honours_keys):
+    """Check that the partner has each row once, or that what may have arrived is ambiguous and held."""
     held = [record["flight"] for record in partner.held("n")]
     assert len(held) == len(set(held))
     ledger = open_ledger(root / "var" / "ledger.db")
@@ -223,15 +217,52 @@ def test_a_stopped_process_that_was_replaced_sends_nothing_twice(workspace, star
         assert 1200 - len(held) <= row["ambiguous"] == sum(request["rows"] for request in waiting)
 
 
+@pytest.mark.parametrize(
+    ("honours_keys", "step"),
+    [
+        (True, "before:send:0"), (True, "after:send:0"), (True, "after:send:2"), (True, "after:commit:0"),
+        (False, "before:send:0"), (False, "after:send:0"), (False, "after:commit:0"),
+    ],
+)  # fmt: skip
+def test_a_stopped_process_that_was_replaced_sends_nothing_twice(workspace, start_partner, honours_keys, step):
+    """A process that is stopped for longer than its lease is replaced, and does no harm when it goes on."""
+    partner = start_partner(None if honours_keys else {"ignores_keys": ["UA"]})
+    root = workspace({"UA": at(partner, honours_keys)}, rows=1200, work="lease_s = 0.5")
+    stopped = stop_at(root, step)
+    try:
+        assert [result.error for _, result in run(root)] == [None]
+    finally:
+        go_on(stopped)
+    check_nothing_twice(root, partner, honours_keys=honours_keys)
+
+
+@pytest.mark.parametrize(("honours_keys", "step"), [(True, "before:commit:0"), (False, "before:mark:0")])
+def test_a_process_that_is_stopped_in_a_commit_makes_the_others_wait(
+    workspace, start_partner, monkeypatch, honours_keys, step
+):
+    """While it keeps the ledger locked, others are told to try later; when it goes on, everything is delivered once."""
+    monkeypatch.setattr("poc.ledger.ledger.LOCK_TIMEOUT_S", 0.2)
+    partner = start_partner(None if honours_keys else {"ignores_keys": ["UA"]})
+    root = workspace({"UA": at(partner, honours_keys)}, rows=1200, work="lease_s = 0.5")
+    stopped = stop_at(root, step)
+    try:
+        results = [result for _, result in run(root)]
+    finally:
+        go_on(stopped)
+    if results[0].error is not None:
+        assert type(results[0].error) is TryLater
+        results = [result for _, result in run(root)]
+    assert [result.error for result in results] in ([None], [])
+    check_nothing_twice(root, partner, honours_keys=honours_keys)
+
+
 def test_a_process_that_is_killed_is_replaced_at_once(workspace, start_partner):
     """The feed of a process that died goes on in another one that was running all the time."""
     partner = start_partner()
     root = workspace({"UA": at(partner)}, rows=1200)
-    environ = {**os.environ, "MILEPOST_DIE_AT": "before:send:1", "MILEPOST_DIE_BY": "SIGSTOP"}
-    command = [sys.executable, str(CRASHING), str(root), NOW.isoformat(), "4"]
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as dying:
-        os.waitid(os.P_PID, dying.pid, os.WSTOPPED)
-        results = run(root)
-        dying.kill()
-        assert [result.receipt.outcome for _, result in results] == ["done"]
+    dying = stop_at(root, "before:send:1")
+    results = run(root)
+    dying.kill()
+    dying.communicate()
+    assert [result.receipt.outcome for _, result in results] == ["done"]
     assert sorted(record["flight"] for record in partner.held("n")) == sorted(f"UA{n}" for n in range(1, 1201))

@@ -115,6 +115,7 @@ def test_quarantined_rows_are_read_in_chunks(ledger):
     ledger.record_attempt(entry, 1, 1)
     quarantine = QuarantineStore(ledger, entry)
     quarantine.add([RejectedRow(row, b"x%d" % row, (Finding(row, "c", "", ""),)) for row in range(1, 702)])
+    quarantine.flush()
     seen = []
     for kept in quarantine.rows():
         seen.append((kept.row, kept.original))

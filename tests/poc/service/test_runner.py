@@ -8,7 +8,7 @@ import pytest
 from metrics.events import to_line
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.service.runner import run_inbox
+from poc.service.inbox_run import run_inbox
 
 
 class DeletesFile:

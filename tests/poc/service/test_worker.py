@@ -122,11 +122,11 @@ def test_a_due_exchange_is_sent_at_its_time(inboxes):
 def test_a_request_sent_again_by_a_person_does_not_wait(inboxes):
     """What a person makes due is sent at the next turn, however long the service would have waited."""
     service, partner, clock, _, root = inboxes
-    service.turn()
+    turn(service)
     for _ in range(2):
         with closing(open_ledger(root / "var/ledger.db")) as ledger:
             resend_all(ledger, ["AA"], int(clock[0].timestamp() * 1e6))
-        service.turn()
+        turn(service)
     assert len(partner.held("live", "AA")) == 3
 
 
@@ -135,9 +135,9 @@ def test_a_clock_that_jumped_parks_no_file(inboxes):
     """A file that failed under a clock ten years ahead is tried again when the clock is right."""
     service, partner, clock, _, _ = inboxes
     clock[0] += timedelta(days=3650)
-    service.turn()
+    turn(service)
     clock[0] -= timedelta(days=3650)
     for _ in range(2):
-        service.turn()
+        turn(service)
         clock[0] += timedelta(days=1)
     assert len(partner.held("live", "AA")) == 3
