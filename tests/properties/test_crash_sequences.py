@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from metrics.events import OUTCOMES, SpoolRecorder
 from poc.config.workspace import load_workspace
-from poc.delivery.outbox_actions import settle
+from poc.delivery.outbox_actions import release_partner, settle
 from poc.errors import BadInput
 from poc.formats.record_splitter import Sizes
 from poc.ledger.ledger import open_ledger
@@ -262,6 +262,11 @@ class Service:
                 if done.replayed_rows:
                     resume(ready, find_by_prefix(ledger, entry.exchange_id), self.now, ledger)
 
+    def release(self):
+        """Release the partner, which 410 pauses, as a person does."""
+        with closing(open_ledger(load_workspace(self.root).ledger)) as ledger:
+            release_partner(ledger, "UA", int(self.now.timestamp() * 1e6))
+
     def resend(self):
         """Send permanently failed requests again, as a person does."""
         with closing(open_ledger(load_workspace(self.root).ledger)) as ledger:
@@ -352,7 +357,7 @@ def test_with_keys_the_partner_gets_every_row_once(environment, files, actions, 
         service = Service(Path(folder) / "w", environment, level, keys=True, early=early)
         live(service, files, actions)
         for _ in range(4):
-            for step in (service.run, service.resend, service.correct_rows):
+            for step in (service.run, service.resend, service.release, service.correct_rows):
                 service.act(step, later_s=200_000)
         held, due = (
             Counter(service.held.ids),
@@ -384,7 +389,7 @@ def test_without_keys_the_partner_gets_no_row_twice(environment, files, actions,
         service = Service(Path(folder) / "w", environment, level, keys=False, early=early)
         live(service, files, actions)
         for _ in range(4):
-            for step in (service.run, service.correct_rows):
+            for step in (service.run, service.release, service.correct_rows):
                 service.act(step, later_s=200_000)
         held = Counter(service.held.ids)
         assert {row: count for row, count in held.items() if count > 1} == {}
