@@ -28,8 +28,8 @@ class WorkSettings(Strict):
     lease_s: float = Field(
         default=15.0,
         gt=0,
-        description="Seconds after which another host takes over the feeds of a process that is silent. On the same "
-        "host, a process that has ended is replaced at once.",
+        description="Seconds after which another process takes over the feeds of one that is stopped or cannot be "
+        "reached. One that has ended is replaced at once by a process of the same host.",
     )
 
     @property

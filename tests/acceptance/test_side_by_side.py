@@ -153,11 +153,12 @@ def test_the_feed_served_the_longest_ago_comes_first(workspace, start_partner, g
     assert [name for name, _ in run(root)] == ["AA", "UA"]
 
 
-def test_two_runs_at_once_send_each_file_once(workspace, start_partner):
-    """Two processes over one workspace share the feeds: all files are delivered once, and both exit with 0."""
+def test_two_runs_at_once_send_each_file_once_and_in_order(workspace, start_partner):
+    """Two processes share the feeds: each partner gets all files once, by name and row, and both exit with 0."""
     partner = start_partner()
     names = ["AA", "B6", "DL", "UA"]
-    root = workspace({name: f'url = "{partner.url}/n/{name}"\nhonours_keys = false' for name in names}, files=8)
+    settings = {name: f'url = "{partner.url}/n/{name}"\nhonours_keys = false' for name in names}
+    root = workspace(settings, files=8, work="quantum_files = 2")
     command = [sys.executable, "-m", "milepost", "-w", str(root), "run", "--json"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     printed = [process.communicate(timeout=60) for process in both]
@@ -165,7 +166,7 @@ def test_two_runs_at_once_send_each_file_once(workspace, start_partner):
     receipts = [json.loads(line) for out, _ in printed for line in out.splitlines()]
     assert [receipt["outcome"] for receipt in receipts] == ["done"] * 32
     for name in names:
-        assert len(partner.held("n", name)) == 24
+        assert [record["flight"] for record in partner.held("n", name)] == [f"UA{row}" for row in range(1, 25)]
 
 
 def test_serve_ends_within_seconds_of_a_signal_while_a_partner_hangs(workspace, start_partner, hanging):

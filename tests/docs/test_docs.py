@@ -181,6 +181,12 @@ def test_every_command_that_a_page_names_is_there(page):
                 assert word[:1] in "[." or word.isupper() or not isinstance(command, click.Group), line
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_test_that_a_page_names_is_there(page):
+    """A page that says how something is tested names files of this tree."""
+    assert [name for name in re.findall(r"`(tests/[^`]+)`", PAGES[page]) if not (ROOT / name).is_file()] == []
+
+
 def column(page, heading):
     """The code in the first column of the first table below a heading."""
     below = PAGES[page].split(f"\n{heading}\n", 1)[1]
