@@ -86,14 +86,15 @@ class Lanes:
 
     def offer(self, works: Iterable[FeedWork]) -> None:
         """Queue feeds behind the others; one that is queued or worked on already is left out."""
+        offered = list(works)  # before the lock, as looking for them may take long
         with self._changed:
-            for work in works:
-                if self._stopped or not self._queue.add(work):
-                    work.end()
+            left_out = [work for work in offered if self._stopped or not self._queue.add(work)]
             ready = self._queue.ready
             self._changed.notify(ready)
             for _ in range(min(ready - self._idle, self._slots - len(self._threads))):
                 self._start_lane()
+        for work in left_out:
+            work.end()
 
     def __len__(self) -> int:
         with self._changed:
@@ -106,10 +107,14 @@ class Lanes:
                 self._ended.wait()
 
     def stop(self) -> None:
-        """Start no further turn. A turn that is under way goes on; its work decides when it ends."""
+        """End the feeds that wait for a turn. A turn that is under way goes on; its work decides when it ends."""
         with self._changed:
             self._stopped = True
+            waiting = self._queue.clear()
             self._changed.notify_all()
+            self._ended.notify_all()
+        for work in waiting:
+            work.end()
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait until all turns have ended, after `stop`. Return False where some have not in this time."""
@@ -128,11 +133,14 @@ class Lanes:
         ledger = None
         try:
             while (work := self._take()) is not None:
-                ledger = ledger or self._ledger.sibling()
-                self._give_turn(work, ledger)
-        except BaseException as error:  # noqa: BLE001 (reported to the owner of the lanes, whatever it is)
-            self.stop()
-            self._fail(error)
+                wait_s: float | None = None
+                try:
+                    ledger = ledger or self._ledger.sibling()
+                    wait_s = self._give_turn(work, ledger)
+                except BaseException as error:  # noqa: BLE001 (reported to the owner of the lanes, whatever it is)
+                    self._fail(error)  # before the feed ends, as the owner may wait for that
+                    self.stop()
+                self._end_turn(work, wait_s)
         finally:
             if ledger is not None:
                 ledger.close()
@@ -149,31 +157,31 @@ class Lanes:
                 self._idle -= 1
             return None
 
-    def _give_turn(self, work: FeedWork, ledger: Ledger) -> None:
-        wait_s: float | None = None
+    def _give_turn(self, work: FeedWork, ledger: Ledger) -> float | None:
+        """Give a feed its turn; return the seconds until its next one, or None."""
         try:
             lease = self._holder.take(*work.key, cap=work.cap)
             if lease is None:
-                wait_s = BUSY_PAUSE_S if work.busy(ledger) else None
-            else:
-                try:
-                    with guarded_by(ledger, lease):
-                        wait_s = work.turn(ledger)
-                finally:
-                    self._holder.give_back(lease)
+                return BUSY_PAUSE_S if work.busy(ledger) else None
+            try:
+                with guarded_by(ledger, lease):
+                    return work.turn(ledger)
+            finally:
+                self._holder.give_back(lease)
         except TryLater as error:  # the ledger is locked
             work.fail(error)
-            wait_s = None
-        finally:
-            self._end_turn(work, wait_s)
+            return None
 
     def _end_turn(self, work: FeedWork, wait_s: float | None) -> None:
-        if wait_s is None or self._stopped:
-            work.end()
         with self._changed:
-            if wait_s is None or self._stopped:
-                self._queue.end(work)
-                self._ended.notify_all()
-            else:
+            ends = wait_s is None or self._stopped
+            if wait_s is not None and not ends:
                 self._queue.put_back(work, time.monotonic() + wait_s if wait_s else None)
+                self._changed.notify()
+        if not ends:
+            return
+        work.end()  # before another work of this feed can begin
+        with self._changed:
+            self._queue.end(work)
+            self._ended.notify_all()
             self._changed.notify()

@@ -84,6 +84,17 @@ class TurnQueue(Generic[T]):
         self._release(task)
         self._keys.discard(task.key)
 
+    def clear(self) -> list[T]:
+        """Remove and return the tasks that wait; those at work stay."""
+        parked = [task for tasks in self._parked.values() for task in tasks]
+        waiting = [*self._ready, *parked, *(task for *_, task in self._waiting)]
+        self._claimed.subtract(task.partner for task in self._ready)
+        self._keys.difference_update(task.key for task in waiting)
+        self._ready.clear()
+        self._parked.clear()
+        self._waiting.clear()
+        return waiting
+
     def _queue(self, task: T) -> None:
         if self._claimed[task.partner] >= task.cap:
             self._parked[task.partner].append(task)
