@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import sqlalchemy as sa
@@ -236,14 +236,12 @@ class Outbox:
                 return open(self._path, "ab", opener=open_private)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.remove_unused_files()
-            for number in count():
-                path = self._folder / f"{self._key}.{number}"
-                with suppress(FileExistsError):
-                    file = open(path, "xb", opener=open_private)  # noqa: SIM115 (closed by `reserve`)
-                    self._path, self._has_files = path, True
-                    sync_folder(self._folder)
-                    return file
-            raise AssertionError("unreachable")  # `count` does not end
+            # a name that is used once: an attempt that was replaced, and goes on, deletes its own file only
+            path = self._folder / f"{self._key}.{token_hex(8)}"
+            file = open(path, "xb", opener=open_private)  # noqa: SIM115 (closed by `reserve`)
+            self._path, self._has_files = path, True
+            sync_folder(self._folder)
+            return file
 
 
 def read_body(path: Path, start_byte: int, size_bytes: int) -> bytes:
