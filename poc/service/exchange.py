@@ -71,8 +71,6 @@ def exchange(
         entry = entry if entry.whole else replace(entry, file=path.name)
         opened(entry)
         run = open_attempt(prepared, entry, ledger, now, version.size_bytes)
-        if entry.whole:
-            return replace(run.send_reserved(), file_version=version)
 
         def unchanged(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield from batches
@@ -81,7 +79,8 @@ def exchange(
                 raise FileStillChanging(f"{path}: changed while it was read; {sent}, it is left for the next run")
 
         try:
-            return replace(run.process(source, unchanged), file_version=version)
+            receipt = run.send_reserved() if entry.whole else run.process(source, unchanged)
+            return replace(receipt, file_version=version)
         finally:
             ledger.roll_back()
             run.quarantine.drop()

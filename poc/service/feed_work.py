@@ -197,10 +197,9 @@ class InboxWork:
     def _resume(self, runner: Runner, entry: ExchangeRecord, *, later_turn: bool) -> RunResult | None:
         if not self._settings.selection.entry(entry):
             return None
-        if later_turn:
-            current = runner.ledger.get(entry.exchange_id)
-            if current is None or current.attempt != entry.attempt:  # another process has resumed it
-                return None
+        # between two turns, another process may have resumed it, or a person settled or discarded it
+        if later_turn and runner.ledger.get(entry.exchange_id) != entry:
+            return None
         return RunResult(self.partner, self.feed, Path(entry.file), runner.resume(entry), entry=entry)
 
 
