@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import Field, WithJsonSchema, field_serializer, model_validator
 
 from poc.config.dialect import Dialect
 from poc.config.endpoint import EndpointConfig
@@ -43,6 +43,12 @@ class MapField(Strict):
     plus_minutes: str | None = Field(
         default=None, description="A field that holds minutes; add them to the datetime in `from`."
     )
+
+    @field_serializer("times", when_used="json-unless-none")
+    def _dump_times(self, times: Decimal) -> float | str:
+        """Dump a number as earlier releases did, so that the digest of unchanged settings stays the same."""
+        number = float(times)
+        return number if Decimal(repr(number)) == times else str(times)
 
     @model_validator(mode="after")
     def _has_one_source(self) -> MapField:

@@ -1,13 +1,15 @@
 """A feed is prepared with everything that its partner file says about the endpoint."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 
+from poc.config.partner import Feed, MapField
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.errors import BadInput, DeliveryFailed
-from poc.pipeline.prepared_feed import prepare_feed
+from poc.pipeline.prepared_feed import prepare_feed, settings_digest
 from poc.transports.http import new_session
 
 NOW = datetime(2013, 3, 5, 6, tzinfo=UTC)
@@ -59,3 +61,24 @@ def test_certificates_are_files_of_the_workspace_and_success_is_as_described(scr
         with pytest.raises(DeliveryFailed, match=r"answered 200, but /ok is not true"):
             endpoint.post(b"{}\n", {}, NOW)
     assert server.requests[0].startswith(b"POST /p/flights/flights HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize(
+    ("times", "digest"), [("1.609344", "69992f4449dc"), ("2", "67bf895413f4"), ("0.0000001", "1d4997d109e4")]
+)
+def test_unchanged_settings_have_the_digest_of_earlier_releases(tmp_path, times, digest):
+    """An exchange that was begun before an upgrade goes on: a number counts as it did when it was a float."""
+    (tmp_path / "contract.json").write_bytes(b"{}")
+    field = MapField.model_validate({"to": "km", "from": "miles", "times": Decimal(times)})
+    feed = Feed(contract="contract.json", map=(field,))
+    assert settings_digest(feed, tmp_path / "contract.json") == digest
+
+
+def test_numbers_that_no_float_tells_apart_have_different_digests(tmp_path):
+    """A change of a digit that only an exact number has is a change of the settings."""
+    (tmp_path / "contract.json").write_bytes(b"{}")
+    digests = set()
+    for times in ("1", "1.00000000000000000001"):
+        field = MapField.model_validate({"to": "km", "from": "miles", "times": Decimal(times)})
+        digests.add(settings_digest(Feed(contract="contract.json", map=(field,)), tmp_path / "contract.json"))
+    assert len(digests) == 2
