@@ -276,7 +276,7 @@ def open_ledger(path: Path, *, replace_lost: bool = False) -> Ledger:
     engine = sa.create_engine(f"sqlite:///{path}", connect_args=arguments, poolclass=sa.NullPool)
     sa.event.listen(engine, "connect", _configure_connection)
     try:
-        with translate_database_errors(str(path)), engine.begin() as connection:
+        with translate_database_errors(str(path)), engine.connect() as connection:
             create_or_upgrade(connection, str(path))
         with translate_database_errors(str(path)), engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")

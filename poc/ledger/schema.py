@@ -9,13 +9,25 @@ the time of the next request to each partner with a rate.
 
 from __future__ import annotations
 
+import fcntl
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import sqlalchemy as sa
 
 from metrics.events import OUTCOMES
-from poc.errors import LedgerDamaged
+from poc.errors import LedgerDamaged, TryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
 VERSION = 3
+
+#: The file beside the ledger that releases before version 3 lock while they exchange files.
+OLD_LOCK = "run.lock"
 
 METADATA = sa.MetaData()
 
@@ -110,10 +122,11 @@ PACE = sa.Table(
 
 
 def create_or_upgrade(connection: sa.Connection, path: str) -> None:
-    """Create the tables of a new ledger, or upgrade those of an older one.
+    """Create the tables of a new ledger, or upgrade those of an older one, and commit.
 
     Raises:
         LedgerDamaged: it is another program's database, or from a newer release; nothing was changed.
+        TryLater: an older release still works with it; nothing was changed.
     """
     if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
         return
@@ -126,13 +139,41 @@ def create_or_upgrade(connection: sa.Connection, path: str) -> None:
     tables = sa.inspect(connection).get_table_names()
     if tables and EXCHANGE.name not in tables:
         raise LedgerDamaged(f"{path}: another program's database (it has {', '.join(tables[:3])}); move it away")
-    for table in METADATA.sorted_tables:
-        if table.name in tables:
-            _add_missing_columns(connection, table)
-    if tables:
-        UNSETTLED.create(connection, checkfirst=True)
-    METADATA.create_all(connection)
-    connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+    with older_release_locked_out(Path(path)):
+        for table in METADATA.sorted_tables:
+            if table.name in tables:
+                _add_missing_columns(connection, table)
+        if tables:
+            UNSETTLED.create(connection, checkfirst=True)
+        METADATA.create_all(connection)
+        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+        connection.commit()
+
+
+@contextmanager
+def older_release_locked_out(path: Path) -> Iterator[None]:
+    """Hold the lock of a workspace under which releases without leases exchange files.
+
+    They take no lease, so both would send the same file. They refuse a ledger that is upgraded.
+
+    Raises TryLater where one of them holds the lock.
+    """
+    lock = path.with_name(OLD_LOCK)
+    try:
+        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # no such release was ever used here
+        yield
+        return
+    except OSError as error:
+        raise TryLater(f"{lock}: cannot be opened: {error.strerror}; check its permissions and try again") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TryLater(f"{path}: an older release of Milepost is working with it; stop that and try again") from None
+    else:
+        yield
+    finally:
+        os.close(fd)
 
 
 def _add_missing_columns(connection: sa.Connection, table: sa.Table) -> None:

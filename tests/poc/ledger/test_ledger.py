@@ -1,5 +1,6 @@
 """The ledger stores exchanges durably, and reports clearly when it cannot."""
 
+import fcntl
 import sqlite3
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_ledger_of_version_1_is_upgraded(path):
 def test_a_ledger_of_version_2_is_upgraded(path):
     """Exchanges, requests and circuit breakers of version 2 are there after the upgrade; no partner is paused."""
     open_ledger(path).close()
-    added = {"breaker": ("failed_at_us", "why", "paused_at_us", "probe_until_us"), "parcel": ("code",)}
+    added = {"breaker": ("failed_at_us", "why", "paused_at_us", "probe_until_us"), "parcel": ("code", "file")}
     with sqlite3.connect(path) as connection:
         for table, columns in added.items():
             for column in columns:
@@ -151,5 +152,23 @@ def test_a_ledger_of_version_2_is_upgraded(path):
     assert ledger.connection.exec_driver_sql("SELECT name, state, note, code FROM parcel").fetchall() == [
         ("0", "ambiguous", "lost", "")
     ]
+    assert ledger.connection.exec_driver_sql("PRAGMA user_version").scalar() == VERSION
+    ledger.close()
+
+
+def test_a_ledger_is_not_upgraded_while_an_older_release_works_with_it(path):
+    """It takes no lease, so that both would send the same file; it refuses the ledger when that is upgraded."""
+    open_ledger(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    with path.with_name("run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(TryLater, match="an older release of Milepost is working with it; stop that and try again"):
+            open_ledger(path)
+        with sqlite3.connect(path) as connection:
+            assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        connection.close()
+    ledger = open_ledger(path)
     assert ledger.connection.exec_driver_sql("PRAGMA user_version").scalar() == VERSION
     ledger.close()
