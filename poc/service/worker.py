@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from metrics.events import SpoolRecorder
@@ -33,6 +34,9 @@ AttemptKey: TypeAlias = "tuple[str, float]"
 
 #: Wait before a failed file is retried, as an operator would do it; a file that changes is retried at once.
 RETRY_AFTER = timedelta(days=1)
+
+#: Wait before a file or an exchange is tried again that could not be worked on at the moment (TryLater).
+TRY_LATER_AFTER = timedelta(seconds=10)
 
 
 class InboxWorker:
@@ -109,6 +113,10 @@ class InboxWorker:
                 self._report(str(error))
             self._problem = str(error)
             self._close()
+        except Exception:
+            if self._failure is not None:  # it ended the lanes; the next scan starts others
+                self._close()
+            raise
         else:
             self._first_scan, self._problem = False, ""
 
@@ -133,16 +141,19 @@ class InboxWorker:
             (partner, feed) for partner, feed, exchange_id, attempt in attempts if self._is_due((exchange_id, attempt))
         }
         for partner, feed_id in self._workspace.select_feeds(None):
-            feed = self._workspace.get_feed(partner, feed_id)[1]
-            inbox = self._workspace.inbox(partner, feed_id)
-            if self._first_scan or (partner, feed_id) in due or has_complete_file(inbox, feed, now, self._is_file_due):
+            if self._first_scan or (partner, feed_id) in due or self._has_file(partner, feed_id, now):
                 yield partner, feed_id
 
-    def _is_file_due(self, path: Path) -> bool:
+    def _has_file(self, partner: str, feed_id: str, now: datetime) -> bool:
+        feed = self._workspace.get_feed(partner, feed_id)[1]
         try:
-            return self._is_due((str(path), path.stat().st_mtime))
-        except FileNotFoundError:  # removed since it was listed
-            return False
+            return has_complete_file(self._workspace.inbox(partner, feed_id), feed, now, self._is_file_due)
+        except OSError:  # a turn of the feed says why its inbox cannot be read
+            return True
+
+    def _is_file_due(self, path: Path) -> bool:
+        modified_s = last_change_s(path)
+        return modified_s is not None and self._is_due((str(path), modified_s))
 
     def _is_entry_due(self, entry: ExchangeRecord) -> bool:
         return self._is_due((entry.exchange_id, entry.attempt))
@@ -164,8 +175,10 @@ class InboxWorker:
     def _note(self, result: RunResult) -> None:
         receipt, message = result.receipt, str(result.error or result.note)
         inbox = self._workspace.inbox(result.partner, result.feed)
-        stays = not result.note and result.path.is_file() and result.path.parent == inbox
-        next_try = self._clock() + RETRY_AFTER
+        modified_s = None if result.note or result.path.parent != inbox else last_change_s(result.path)
+        stays = modified_s is not None
+        later = isinstance(result.error, TryLater)
+        next_try = self._clock() + (TRY_LATER_AFTER if later else RETRY_AFTER)
         if receipt is not None and receipt.outcome != "done":
             message = receipt.error
             if receipt.due_at_us is not None:
@@ -176,12 +189,21 @@ class InboxWorker:
                 message = f"{message}; retried in a day, or by `milepost run`"
             if not (receipt.outcome == "due" and receipt.whole):  # the ledger has the time of these
                 self._not_before[receipt.exchange_id, receipt.attempt + 1] = next_try
-        elif stays:
+        elif stays and not later:
             message = f"{message}; retried in a day, or by `milepost run`"
         if result.entry is not None and result.error is not None:
             self._not_before[result.entry.exchange_id, result.entry.attempt] = next_try
-        if stays:
-            self._not_before[str(result.path), result.path.stat().st_mtime] = next_try
+        if modified_s is not None:
+            self._not_before[str(result.path), modified_s] = next_try
         if message and self._reported.get(result.path) != message:
             self._reported[result.path] = message
             self._report(f"{result.partner}/{result.feed} {result.path.name}: {message}")
+
+
+def last_change_s(path: Path) -> float | None:
+    """Return when a file was last changed, in seconds since 1970; None where there is no file."""
+    try:
+        status = path.stat()
+    except OSError:  # archived, or removed
+        return None
+    return status.st_mtime if S_ISREG(status.st_mode) else None

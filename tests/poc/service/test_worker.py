@@ -10,6 +10,7 @@ import pytest
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import resend_all
+from poc.errors import TryLater
 from poc.ledger.ledger import open_ledger
 from poc.service.worker import InboxWorker
 
@@ -141,3 +142,52 @@ def test_a_clock_that_jumped_parks_no_file(inboxes):
         turn(service)
         clock[0] += timedelta(days=1)
     assert len(partner.held("live", "AA")) == 3
+
+
+def test_a_file_that_cannot_be_worked_on_at_the_moment_is_tried_soon(inboxes, monkeypatch):
+    """A full disk or a ledger in use delays the file by seconds, not by a day, and is reported once."""
+    service, partner, clock, said, _ = inboxes
+
+    def is_full(*_):
+        raise TryLater("no room on the disk; make room and try again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("poc.service.runner.exchange", is_full)
+        for _ in range(3):
+            turn(service)
+            clock[0] += timedelta(seconds=10)
+    assert [line for line in said if "UA" in line] == ["UA/flights b.csv: no room on the disk; make room and try again"]
+    turn(service)
+    assert len(partner.held("live", "UA")) == 3
+
+
+def test_an_inbox_that_cannot_be_listed_blocks_no_other(inboxes, good_csv):
+    """Its reason is reported once, and the files of the others are exchanged."""
+    service, partner, _, said, root = inboxes
+    turn(service)
+    inbox = root / "var" / "inbox"
+    (inbox / "AA" / "flights" / "a.csv").unlink(missing_ok=True)
+    (inbox / "AA" / "flights").rmdir()
+    (inbox / "AA" / "flights").symlink_to("flights")
+    os.utime(good_csv(inbox / "UA" / "flights" / "c.csv", 3, 10), (0, 0))
+    said.clear()
+    for _ in range(3):
+        turn(service)
+    assert len(partner.held("live", "UA")) == 6
+    assert [line.partition(": ")[0] for line in said] == ["AA/flights flights"]
+
+
+def test_the_service_goes_on_after_an_unexpected_error(inboxes, monkeypatch):
+    """An error that ended the lanes is raised once, and the next look into the inboxes starts others."""
+    service, partner, _, _, _ = inboxes
+
+    def fails(*_):
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("poc.service.feed_work.InboxWork.turn", fails)
+        turn(service)
+    with pytest.raises(RuntimeError, match="a bug"):
+        turn(service)
+    turn(service)
+    assert len(partner.held("live", "UA")) == 3
