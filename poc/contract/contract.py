@@ -18,12 +18,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import repeat
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from pydantic import ValidationError
 
-from poc.batch import ROW, Finding
+from poc.batch import ROW, make_findings
 from poc.contract.constraints import CompiledConstraint, compile_constraints
 from poc.contract.datetime_formats import compile_format
 from poc.contract.key_values import duration_values, literal_values
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from poc.batch import Finding
     from poc.contract.parsers import ColumnParser
 
 #: Conversion of a column in a key to one notation of each value, by type.
@@ -65,20 +68,28 @@ class ContractField:
         missing_count = text.null_count()
         if missing_count and self.required_code:
             rows = numbers.filter(text.is_null())
-            findings += [Finding(row, self.required_code, self.name, "a value is required") for row in rows]
+            findings += make_findings(rows.to_list(), self.required_code, self.name, repeat("a value is required"))
         if value.null_count() != missing_count:
-            unparsed = pl.DataFrame([numbers, text]).filter(value.is_null() & text.is_not_null())
+            is_unparsed = value.is_null() & text.is_not_null()
             type_name = self.type if self.format == "default" else f"{self.type} in the format {self.format}"
-            for row, cell in unparsed.iter_rows():
-                note = f"{truncate(cell)!r} is not of type {type_name}{type_error_hint(self.type, cell)}"
-                findings.append(Finding(row, "type-error", self.name, note))
+            cells = text.filter(is_unparsed).to_list()
+            by_cell = {
+                cell: f"{truncate(cell)!r} is not of type {type_name}{type_error_hint(self.type, cell)}"
+                for cell in set(cells)
+            }
+            notes = [by_cell[cell] for cell in cells]
+            findings += make_findings(numbers.filter(is_unparsed).to_list(), "type-error", self.name, notes)
         for constraint in self.constraints:
             if not constraint.holds(value):
-                broken = pl.DataFrame([numbers, text]).filter(constraint.broken(value))
+                is_broken = constraint.broken(value)
                 quoted = self.type not in {"integer", "number", "year"}
-                for row, cell in broken.iter_rows():
-                    shown = repr(truncate(cell)) if quoted else truncate(cell)
-                    findings.append(Finding(row, "constraint-error", self.name, f"{shown} {constraint.message}"))
+                cells = text.filter(is_broken).to_list()
+                by_cell = {
+                    cell: f"{repr(truncate(cell)) if quoted else truncate(cell)} {constraint.message}"
+                    for cell in set(cells)
+                }
+                notes = [by_cell[cell] for cell in cells]
+                findings += make_findings(numbers.filter(is_broken).to_list(), "constraint-error", self.name, notes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,7 @@ class Contract:
             if self.json_values and column.type == "any" and column.constraints:
                 text = value = pl.Series(column.name, plain_texts(text), dtype=pl.String)
             column.check(numbers, text, value, findings)
-        return pl.DataFrame(typed), sorted(findings, key=lambda finding: finding.row)
+        return pl.DataFrame(typed), sorted(findings, key=attrgetter("row"))
 
     def with_key_values(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return typed rows in which equal keys are equal cells: one notation for each value of a key."""

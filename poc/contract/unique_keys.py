@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
-from poc.batch import FileRejected, Finding
+from poc.batch import FileRejected, Finding, make_findings
 from poc.contract.hashed_keys import HashedKeys
 from poc.contract.key_filter import KeyFilter
 
@@ -106,7 +106,7 @@ class UniqueKeyCheck:
         if (count := sum(part.height for part in entries)) > self._limit:
             code, names = self._keys[0]
             raise FileRejected(code, f"{count} rows share a key ({', '.join(names)}, ...) with others; that is no key")
-        already_found = {-row for part in entries for row in part["row"] if row < 0}
+        already_found = {-row for part in entries for row in part["row"].to_list() if row < 0}
         findings = self._findings(part.with_columns(pl.col("row").abs()) for part in entries)
         return findings if any(finding.row not in already_found for finding in findings) else []
 
@@ -116,8 +116,12 @@ class UniqueKeyCheck:
 
     def _findings(self, entries: Iterable[pl.DataFrame]) -> list[Finding]:
         """Decide which of the rows that share keys are rejected, in the order of rows."""
+        parts = list(entries)
+        with_repeats = [number for number, part in enumerate(parts) if part.height]
+        if len(with_repeats) <= 1:
+            return [finding for number in with_repeats for finding in self._findings_of(number, parts[number])]
         keys_of_row: dict[int, list[tuple[int, int, int]]] = {}
-        for number, part in enumerate(entries):
+        for number, part in enumerate(parts):
             for row, a, b in part.iter_rows():
                 keys_of_row.setdefault(row, []).append((number, a, b))
         first_row: dict[tuple[int, int, int], int] = {}
@@ -131,3 +135,15 @@ class UniqueKeyCheck:
             if not repeats:
                 first_row.update(dict.fromkeys(keys_of_row[row], row))
         return findings
+
+    def _findings_of(self, number: int, entries: pl.DataFrame) -> list[Finding]:
+        """Return the findings where rows share one key only: each but the first of those that have it is rejected."""
+        code, names = self._keys[number]
+        listed = ", ".join(names)
+        repeats = (
+            entries.sort("row")
+            .select("row", first=pl.col("row").first().over("a", "b"))
+            .filter(pl.col("row") != pl.col("first"))
+        )
+        notes = [f"the key ({listed}) is already in row {first}" for first in repeats["first"].to_list()]
+        return make_findings(repeats["row"].to_list(), code, listed, notes)

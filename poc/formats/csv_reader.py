@@ -47,6 +47,13 @@ COMMON_DELIMITERS = (",", ";", "\t", "||", "|", "::", ":", "~", "^", "\x01", "\x
 
 BOM = b"\xef\xbb\xbf"
 
+#: The most rows of a block that pyarrow skips, with a callback for each, because they are too short or too long.
+MAX_SKIPPED_ROWS = 20
+
+
+class ManyRaggedRows(Exception):
+    """So many rows are too short or too long that they are located in another way."""
+
 
 class CsvFormat:
     """The CSV format of one feed under one contract."""
@@ -131,27 +138,48 @@ class CsvFormat:
         raw = block.well_formed()
         text = raw if block.data.isascii() else encoding.utf8(raw)
         if text is None:
-            lines = list(block.rows())
-            for row, line in enumerate(lines):
-                if not line.isascii() and row not in faults and (fault := encoding.fault(line)):
-                    faults[row] = [(UNDECODABLE, "", fault)]
-            decodable = b"".join(line + parser.line_end for row, line in enumerate(lines) if row not in faults)
-            text = encoding.utf8(decodable) or b""
-        if not parser.is_native:
-            text = to_standard_csv(bytes(text), self._text_grammar)
-        frame, ragged = parser.parse(text)
+            faults |= undecodable_rows(block, encoding, faults)
+            text = encoding.utf8(block.well_formed(without=faults)) or b""
+        try:
+            frame, ragged = parser.parse(self._native(text, parser), MAX_SKIPPED_ROWS)
+        except ManyRaggedRows:  # a callback for each costs more than to count the cells of all rows
+            counts = block.grammar.count_cells(block.data, block.spans(), list(block.broken_rows()))
+            if counts is not None:
+                counts[list(faults)] = parser.width
+                rows = np.flatnonzero(counts != parser.width).tolist()
+                faults |= ragged_faults(rows, counts[rows].tolist(), parser.width)
+                text = encoding.utf8(block.well_formed(without=faults)) or b""
+            frame, ragged = parser.parse(self._native(text, parser))
         if not faults and not ragged:
             return ParsedBlock(self._missing.blank(frame), None, faults)
-        parsed_rows = np.delete(np.arange(frame.height + len(ragged) + len(faults)), list(faults))
-        ragged_rows = parsed_rows[[number - 1 for number, _ in ragged]].tolist() if ragged else []
-        width = parser.width
-        fault_by_cells = {  # one list shared by all rows of the same number of cells
-            cells: [("missing-cell" if cells < width else "extra-cell", "", f"{cells} cells instead of {width}")]
-            for cells in {cells for _, cells in ragged}
-        }
-        faults |= {row: fault_by_cells[cells] for row, (_, cells) in zip(ragged_rows, ragged, strict=True)}
-        valid_rows = np.setdiff1d(parsed_rows, ragged_rows, assume_unique=True)
+        of_row = np.arange(frame.height + len(ragged) + len(faults))
+        valid_rows = np.delete(of_row, np.fromiter(faults, np.int64, len(faults)))
+        if ragged:
+            at = [number - 1 for number, _ in ragged]
+            faults |= ragged_faults(valid_rows[at].tolist(), [cells for _, cells in ragged], parser.width)
+            valid_rows = np.delete(valid_rows, at)
         return ParsedBlock(self._missing.blank(frame), valid_rows, faults)
+
+    def _native(self, text: bytes | memoryview, parser: CsvParser) -> bytes | memoryview:
+        return text if parser.is_native else to_standard_csv(bytes(text), self._text_grammar)
+
+
+def undecodable_rows(block: RecordBlock, encoding: TextEncoding, faults: Faults) -> Faults:
+    """Return the faults of rows that are not valid in the encoding, among those without a fault."""
+    starts = block.spans()[0]
+    highest = np.maximum.reduceat(np.frombuffer(block.data, np.uint8), starts)
+    rows = [row for row in np.flatnonzero(highest > 127).tolist() if row not in faults]
+    lines = zip(rows, block.some_rows(rows), strict=True)
+    return {row: [(UNDECODABLE, "", fault)] for row, line in lines if (fault := encoding.fault(line))}
+
+
+def ragged_faults(rows: list[int], counts: list[int], width: int) -> Faults:
+    """Return the faults of rows that have so many cells; rows of the same number share one list."""
+    by_count = {
+        cells: [("missing-cell" if cells < width else "extra-cell", "", f"{cells} cells instead of {width}")]
+        for cells in set(counts)
+    }
+    return {row: by_count[cells] for row, cells in zip(rows, counts, strict=True)}
 
 
 class MissingValues:
@@ -181,7 +209,6 @@ class CsvParser:
     def __init__(self, feed: Feed, names: tuple[str, ...], labels: tuple[str, ...], missing: tuple[str, ...]) -> None:
         dialect = feed.dialect
         self.width = len(labels)
-        self.line_end = {"crlf": b"\r\n", "cr": b"\r"}.get(dialect.line_end, b"\n")
         self._names = list(names)
         self._empty = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
         self.is_native = len(dialect.delimiter) == 1 and dialect.delimiter.isascii()
@@ -203,15 +230,22 @@ class CsvParser:
             strings_can_be_null=True,
         )
 
-    def parse(self, text: bytes | memoryview) -> tuple[pl.DataFrame, list[tuple[int, int]]]:
+    def parse(
+        self, text: bytes | memoryview, max_skipped: int | None = None
+    ) -> tuple[pl.DataFrame, list[tuple[int, int]]]:
         """Parse well-formed rows into text columns.
 
         Returns:
             The columns, and (row from 1, number of cells) of each row that is too short or too long.
+
+        Raises:
+            ManyRaggedRows: more than `max_skipped` rows are.
         """
         ragged: list[tuple[int, int]] = []
 
         def on_ragged(row: csv.InvalidRow) -> str:
+            if len(ragged) == max_skipped:
+                return "error"
             ragged.append((row.number, row.actual_columns))
             return "skip"
 
@@ -225,6 +259,10 @@ class CsvParser:
             batch = reader.read_next_batch()
         except StopIteration:
             return self._empty.clone(), ragged
+        except pa.ArrowInvalid as error:
+            if len(ragged) != max_skipped:
+                raise
+            raise ManyRaggedRows from error
         if len(text) >= MIN_VIEW_BYTES:
             batch = pa.RecordBatch.from_arrays([column.cast(pa.string_view()) for column in batch.columns], self._names)
         return pl.Series(batch).struct.unnest(), ragged

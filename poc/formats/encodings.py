@@ -87,6 +87,10 @@ class TextEncoding:
         """Convert a row as read back to the bytes of the file."""
         return row if self._converter is None else self._converter.original(row)
 
+    def originals(self, rows: list[bytes]) -> list[bytes]:
+        """Convert rows as read back to the bytes of the file."""
+        return rows if self._converter is None else [self._converter.original(row) for row in rows]
+
     def _read_first(self, size: int) -> bytes:
         start = b""
         while len(start) < size and (more := self._stream.read(size - len(start))):
@@ -209,7 +213,7 @@ def from_nibbles(pairs: bytes) -> bytes:
 def invalid_at(row: bytes, codec: str) -> int:
     """Return the position of the first byte that is not valid in an encoding, or -1."""
     try:
-        codecs.decode(row, codec)
+        row.decode(codec)
     except UnicodeDecodeError as error:
         return error.start
     return -1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,10 +102,21 @@ class Grammar:
         record = self.cell + rb"(?:" + re.escape(self.delimiter) + self.cell + rb")*+"
         return re.compile(rb"(" + record + rb")(?:" + self.end + rb"|\Z)")
 
+    @cached_property
+    def stray_quote_pattern(self) -> re.Pattern[bytes] | None:
+        """A line (group 1) in which no cell begins with a quote, with its line end; None for unusual dialects."""
+        if self.escape or not self.quote or len(self.delimiter) != 1 or self.line_end == "cr":
+            return None
+        sign = re.escape(self.delimiter)
+        cell = rb"(?!" + re.escape(self.quote) + rb")[^" + sign + rb"\r\n]*+"
+        return re.compile(rb"(" + cell + rb"(?:" + sign + cell + rb")*+)" + self.end)
+
     def is_plain(self, data: bytes, start: int, end: int, record_bytes: int) -> bool:
         """Return whether every line is a row: no quote, line ends as declared, and no line longer than allowed."""
-        if self.has_quote_or_escape(data, start, end):
-            return False
+        return not self.has_quote_or_escape(data, start, end) and self.has_plain_lines(data, start, end, record_bytes)
+
+    def has_plain_lines(self, data: bytes, start: int, end: int, record_bytes: int) -> bool:
+        """Return whether all line ends are as declared, and no line is longer than allowed."""
         if self.line_end == "lf" and not self.crlf and data.find(b"\r", start, end) >= 0:
             return False
         if self.line_end == "cr" and data.find(b"\n", start, end) >= 0:
@@ -148,38 +160,69 @@ class Grammar:
 
         A run that ends with a line end has no row after it. The rows are not in order.
         """
-        plain: list[tuple[int, int]] = []
+        bounds = np.fromiter(chain.from_iterable(runs), np.int64, 2 * len(runs)).reshape(-1, 2)
+        is_plain = np.zeros(len(runs), dtype=bool)
+        if len(runs) and bounds[-1, 1] - bounds[0, 0] > MIN_NUMPY_BYTES:
+            is_plain = ~self._have_quote_or_escape(data, bounds)
         found: list[tuple[int, int]] = []
         filled = 0 if self.blank_is_row else 1
-        for start, end in runs:
-            if not self.has_quote_or_escape(data, start, end) and runs[-1][1] - runs[0][0] > MIN_NUMPY_BYTES:
-                plain.append((start, end))
-                continue
+        for start, end in bounds[~is_plain].tolist():
             matches = self.row_pattern.finditer(data, start, end)
             found += [match.span(1) for match in matches if match.end(filled) > match.start(1)]
         by_pattern = np.array(found, dtype=np.int64).reshape(-1, 2)
-        if not plain:
+        if not is_plain.any():
             return by_pattern[:, 0], by_pattern[:, 1]
-        starts, ends = self._plain_spans(data, plain)
+        starts, ends = self._plain_spans(data, bounds[is_plain])
         return np.concatenate((starts, by_pattern[:, 0])), np.concatenate((ends, by_pattern[:, 1]))
 
-    def _plain_spans(self, data: bytes, runs: Sequence[tuple[int, int]]) -> Spans:
+    def _have_quote_or_escape(self, data: bytes, runs: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether each run contains a quote or escape character."""
+        have = np.zeros(len(runs), dtype=bool)
+        for char in (self.quote, self.escape):
+            if char and data.find(char, runs[0, 0], runs[-1, 1]) >= 0:
+                places = np.flatnonzero(np.frombuffer(data, np.uint8) == char[0])
+                first, last = np.searchsorted(places, runs).T
+                have |= first < last
+        return have
+
+    def _plain_spans(self, data: bytes, runs: NDArray[np.int64]) -> Spans:
         """Return the lines of runs without quotes; those between the runs are located with them, and left out."""
         locate = self._blank_line_spans if self.blank_is_row else self._line_spans
-        starts, ends = locate(data, runs[0][0], runs[-1][1])
+        starts, ends = locate(data, int(runs[0, 0]), int(runs[-1, 1]))
         if len(runs) == 1:
             return starts, ends
-        bounds = np.searchsorted(starts, np.array(runs, dtype=np.int64))
+        bounds = np.searchsorted(starts, runs)
         change = np.zeros(len(starts) + 1, dtype=np.int8)
         np.add.at(change, bounds[:, 0], 1)
         np.add.at(change, bounds[:, 1], -1)
         inside = np.cumsum(change[:-1]) > 0
         return starts[inside], ends[inside]
 
+    def count_cells(self, data: bytes, spans: Spans, broken: Sequence[int]) -> NDArray[np.int64] | None:
+        """Return the number of cells of each row; None where an escape or a long delimiter prevents it.
+
+        A delimiter is inside a cell if there is an odd number of quotes before it. Each row that is not among `broken`
+        has an even number of them.
+        """
+        if self.escape or len(self.delimiter) != 1 or len(self.quote) > 1:
+            return None
+        starts, ends = spans
+        codes = np.frombuffer(data, dtype=np.uint8)
+        is_sign = codes == self.delimiter[0]
+        if self.quote and data.find(self.quote, starts[0]) >= 0:
+            is_quote = codes == self.quote[0]
+            is_quote[: starts[0]] = False
+            for row in broken:
+                is_quote[starts[row] : ends[row]] = False
+            if is_quote.any():
+                is_sign &= np.cumsum(is_quote, dtype=np.uint8) % 2 == 0  # of the sum only its last bit is of interest
+        signs = np.flatnonzero(is_sign)
+        return np.searchsorted(signs, ends) - np.searchsorted(signs, starts) + 1
+
     def _line_spans(self, data: bytes, start: int, end: int) -> Spans:
         codes = np.frombuffer(data, dtype=np.uint8, count=end - start, offset=start)
         ends = codes == 10
-        if not self.crlf:
+        if not self.crlf and data.find(b"\r", start, end) >= 0:
             ends |= codes == 13
         breaks = np.flatnonzero(ends) + start
         starts = np.concatenate(([start], breaks + 1))
@@ -238,22 +281,10 @@ class Grammar:
         if rest[:1] == self.quote and (not before or before.endswith(self.delimiter)):
             return f"badly quoted: the quote opened {where} is not closed where a cell ends"
         if rest[:1] in {self.quote, self.escape}:
-            return f"badly quoted: a quote or escape inside a cell, {where}"
+            return stray_quote_note(at)
         return f"badly quoted: text after a closing quote, {where}"
 
 
-def line_grammar() -> Grammar:
-    """Return the grammar of rows that are lines ended by LF or CRLF: JSON Lines."""
-    text = rb"(?:[^\r\n]++|\r(?!\n))*+"
-    return Grammar(
-        record=text,
-        multiline_record=text,
-        cell=text,
-        end=rb"\r?\n",
-        broken_record=LINE_PATTERNS["crlf"],
-        delimiter=b"",
-        quote=b"",
-        escape=b"",
-        line_end="lf",
-        crlf=True,
-    )
+def stray_quote_note(at: int) -> str:
+    """Explain a row that has a quote or escape inside a cell, at this place in it."""
+    return f"badly quoted: a quote or escape inside a cell, at byte {at + 1} of the row"

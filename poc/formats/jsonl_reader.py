@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from poc.batch import Finding
-from poc.formats.grammar import line_grammar
+from poc.formats.grammar import LINE_PATTERNS, Grammar
 from poc.formats.header import allows_extra_fields, allows_missing_fields, compare_record
 from poc.formats.table_reader import BROKEN, UNDECODABLE, ParsedBlock
 from poc.text import truncate
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from poc.config.partner import Feed
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
-    from poc.formats.grammar import Grammar
     from poc.formats.header import ExpectedFields
     from poc.formats.record_splitter import RecordBlock
     from poc.formats.table_reader import Faults
@@ -233,6 +232,23 @@ class JsonLinesFormat:
         if decimal_char and NumberText in types:
             values = [value.replace(".", decimal_char) if type(value) is NumberText else value for value in values]
         return pl.Series(name, values, dtype=pl.String)
+
+
+def line_grammar() -> Grammar:
+    """Return the grammar of rows that are lines ended by LF or CRLF: JSON Lines."""
+    text = rb"(?:[^\r\n]++|\r(?!\n))*+"
+    return Grammar(
+        record=text,
+        multiline_record=text,
+        cell=text,
+        end=rb"\r?\n",
+        broken_record=LINE_PATTERNS["crlf"],
+        delimiter=b"",
+        quote=b"",
+        escape=b"",
+        line_end="lf",
+        crlf=True,
+    )
 
 
 def json_literal(value: Any) -> str | None:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poc.formats.grammar import LINE_PATTERNS
+from poc.formats.grammar import LINE_PATTERNS, stray_quote_note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from poc.formats.encodings import TextEncoding
     from poc.formats.grammar import Grammar, Spans
@@ -48,8 +51,17 @@ class RecordBlock:
     broken: list[tuple[int, int, str]]
     _spans: Spans | None = field(default=None, init=False)
 
-    def well_formed(self) -> bytes | memoryview:
-        """Return the well-formed rows with their line ends."""
+    def add_run(self, start: int, end: int) -> None:
+        """Add well-formed rows after those so far."""
+        if self.runs and self.runs[-1][1] == start:
+            self.runs[-1] = (self.runs[-1][0], end)
+        else:
+            self.runs.append((start, end))
+
+    def well_formed(self, without: Iterable[int] = ()) -> bytes | memoryview:
+        """Return the well-formed rows with their line ends; those of the indices `without` are left out."""
+        if rows := sorted(without):
+            return self._without(np.array(rows, dtype=np.int64))
         if len(self.runs) == 1:
             start, end = self.runs[0]
             return memoryview(self.data)[start:end] if end - start < len(self.data) else self.data
@@ -60,11 +72,27 @@ class RecordBlock:
         if self._spans is None:
             parts = [self.grammar.spans(self.data, self.runs)]
             if self.broken:
-                parts.append((np.array([b[0] for b in self.broken]), np.array([b[1] for b in self.broken])))
+                starts_of, ends_of, _ = zip(*self.broken, strict=True)
+                parts.append((np.array(starts_of), np.array(ends_of)))
             starts, ends = (np.concatenate(side) for side in zip(*parts, strict=True))
             order = np.argsort(starts, kind="stable")
             self._spans = starts[order], ends[order]
         return self._spans
+
+    def _without(self, rows: NDArray[np.int64]) -> bytes:
+        """Return the runs without rows, each of which ends at the next row, or at the end of its run."""
+        if not self.runs:
+            return b""
+        starts = self.spans()[0]
+        run_starts, run_ends = np.fromiter(chain.from_iterable(self.runs), np.int64).reshape(-1, 2).T
+        next_starts = np.append(starts[1:], len(self.data))
+        run = np.searchsorted(run_starts, starts[rows], side="right") - 1
+        well_formed = (run >= 0) & (starts[rows] < run_ends[run])  # others are between the runs
+        rows, run = rows[well_formed], run[well_formed]
+        piece_starts = np.sort(np.concatenate((run_starts, np.minimum(next_starts[rows], run_ends[run]))))
+        piece_ends = np.sort(np.concatenate((run_ends, starts[rows])))
+        pieces = zip(piece_starts.tolist(), piece_ends.tolist(), strict=True)
+        return b"".join([self.data[start:end] for start, end in pieces if start < end])
 
     def rows(self) -> Iterator[bytes]:
         """Yield each row as read, in order."""
@@ -77,6 +105,15 @@ class RecordBlock:
         if not 0 <= index < len(starts):
             raise KeyError(index)
         return self.data[starts[index] : ends[index]]
+
+    def some_rows(self, indices: Sequence[int]) -> list[bytes]:
+        """Return rows as read. Raises KeyError for a row of another block."""
+        starts, ends = self.spans()
+        chosen = np.array(indices, dtype=np.int64)
+        if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(starts):
+            raise KeyError(indices)
+        data = self.data
+        return [data[start:end] for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True)]
 
     def broken_rows(self) -> dict[int, str]:
         """Return the reason of each broken row, by its index in the block."""
@@ -145,21 +182,48 @@ class RecordSplitter:
 
     def _split_carefully(self, data: bytes, at: int, end: int, *, ended: bool) -> tuple[RecordBlock, int]:
         block = RecordBlock(data, self._grammar, [], [])
+        ends_with_lf = data.count(b"\r", at, end) == data.count(b"\r\n", at, end)
+        has_plain_lines = ends_with_lf and self._grammar.has_plain_lines(data, at, end, self._record_bytes)
         while at < end and len(block.broken) < MAX_BROKEN_ROWS:
+            if has_plain_lines and self._broken is None and not self._in_long_line:
+                after = self._take_stray_quotes(block, at, end)
+                if after > at:
+                    at = after
+                    continue
             to = before_split_crlf(data, at, min(at + self._record_bytes, end))
             is_decided = self._broken is not None or self._in_long_line
             accepted = at if is_decided else self._accept(data, at, to, last=ended and to == end)
             if accepted > at:
-                if block.runs and block.runs[-1][1] == at:
-                    block.runs[-1] = (block.runs[-1][0], accepted)
-                else:
-                    block.runs.append((at, accepted))
+                block.add_run(at, accepted)
                 at = accepted
             elif self._broken is None and end - at <= self._record_bytes and not ended:
                 break  # more bytes may complete the row
             else:
                 at = self._reject_record(block, at, to, last=ended and to == end)
         return block, at
+
+    def _take_stray_quotes(self, block: RecordBlock, at: int, end: int) -> int:
+        """Take plain lines, and reject lines whose quotes are all inside of cells; return where another line begins.
+
+        All line ends are as declared, and all of them are LF or CRLF.
+        """
+        pattern = self._grammar.stray_quote_pattern
+        if pattern is None:
+            return at
+        data, quote, match = block.data, self._grammar.quote, pattern.match
+        for _ in range(MAX_BROKEN_ROWS - len(block.broken)):
+            quote_at = data.find(quote, at, end)
+            if quote_at < 0:
+                break
+            start = data.rfind(b"\n", at, quote_at) + 1 or at
+            line = match(data, start, end)
+            if line is None:
+                break
+            if start > at:
+                block.add_run(at, start)
+            block.broken.append((start, line.end(1), stray_quote_note(quote_at - start)))
+            at = line.end()
+        return at
 
     def _accept(self, data: bytes, at: int, to: int, *, last: bool) -> int:
         """Return where well-formed rows from `at` on end, or `at` if there are none. Need not accept all at once."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from poc.batch import ROW, Batch, Finding, RejectedRow
+from poc.batch import ROW, Batch, Finding, make_rejected_rows
 from poc.errors import ContractBreach
 from poc.formats.compression import open_stream
 from poc.formats.encodings import TextEncoding, byte_order_mark, file_codec
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from poc.batch import RejectedRow
     from poc.config.partner import Feed
     from poc.formats.grammar import Grammar
 
@@ -88,6 +89,10 @@ class BlockLines:
     def original(self, row: int) -> bytes:
         """Return the bytes of a row in the file, without its line end. Raises KeyError for a row of another block."""
         return self.encoding.original(self.block.row(row - self.first_row))
+
+    def originals(self, rows: Sequence[int]) -> list[bytes]:
+        """Return the bytes of many rows, as `original` does."""
+        return self.encoding.originals(self.block.some_rows([row - self.first_row for row in rows]))
 
 
 @dataclass(slots=True)
@@ -237,20 +242,22 @@ class TableReader:
         faulty = sorted(parsed.faults)
         limit = min(self._batch_rows, MAX_REJECTED_ROWS) if len(faulty) > MAX_REJECTED_ROWS else self._batch_rows
         if parsed.rows <= limit:
-            yield Batch(frame, lines, tuple(rejected_rows(faulty, parsed.faults, lines)), notes)
+            yield Batch(frame, lines, rejected_rows(faulty, parsed.faults, lines), notes)
             return
         for start in range(0, parsed.rows, limit):
             rejected = faulty[bisect_left(faulty, start) : bisect_left(faulty, start + limit)]
             part = frame.slice(*slice_bounds(numbers, first + start, first + start + limit))
-            yield Batch(part, lines, tuple(rejected_rows(rejected, parsed.faults, lines)), notes if start == 0 else ())
+            yield Batch(part, lines, rejected_rows(rejected, parsed.faults, lines), notes if start == 0 else ())
 
 
-def rejected_rows(rows: Sequence[int], faults: Faults, lines: BlockLines) -> Iterator[RejectedRow]:
-    """Yield faulty rows of a block with their original bytes and findings."""
-    for row in rows:
-        number = lines.first_row + row
-        findings = tuple([Finding(number, code, name, note) for code, name, note in faults[row]])
-        yield RejectedRow(number, lines.original(number), findings)
+def rejected_rows(rows: Sequence[int], faults: Faults, lines: BlockLines) -> tuple[RejectedRow, ...]:
+    """Return faulty rows of a block with their original bytes and findings."""
+    if not rows:
+        return ()
+    first, new = lines.first_row, partial(tuple.__new__, Finding)
+    findings = [tuple([new((first + row, *fault)) for fault in faults[row]]) for row in rows]
+    numbers = [first + row for row in rows]
+    return tuple(make_rejected_rows(numbers, lines.originals(numbers), findings))
 
 
 def slice_bounds(numbers: pl.Series, start: int, end: int) -> tuple[int, int]:

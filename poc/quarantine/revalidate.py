@@ -60,6 +60,10 @@ class RowTexts:
         """Return the bytes of a row. Raises KeyError for any other row."""
         return self.lines[row]
 
+    def originals(self, rows: Sequence[int]) -> list[bytes]:
+        """Return the bytes of rows."""
+        return [self.lines[row] for row in rows]
+
 
 def revalidate(
     prepared: PreparedFeed, head: bytes, rows: Mapping[int, bytes], delivered: Iterable[pl.DataFrame]

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from poc.batch import MAX_SHOWN_FINDINGS, Account, FileRejected, Finding, RowOutcome
+from poc.batch import MAX_SHOWN_FINDINGS, Account, FileRejected, Finding, RowOutcome, first_findings
 from poc.formats.header import SchemaDrift
 
 if TYPE_CHECKING:
@@ -75,10 +75,10 @@ class Attempt:
         for batch in batches:
             self.outcomes += batch.outcomes
             if batch.rejected or batch.notes:
-                findings = [*batch.notes, *(finding for row in batch.rejected for finding in row.findings)]
-                self.findings += findings[: MAX_SHOWN_FINDINGS - len(self.findings)]
-                numbers = [row.row for row in batch.rejected]
-                self.quarantined_rows += numbers[: MAX_LISTED_ROWS - len(self.quarantined_rows)]
+                self.findings += batch.notes[: MAX_SHOWN_FINDINGS - len(self.findings)]
+                self.findings += first_findings(batch.rejected, MAX_SHOWN_FINDINGS - len(self.findings))
+                listed = batch.rejected[: MAX_LISTED_ROWS - len(self.quarantined_rows)]
+                self.quarantined_rows += [row.row for row in listed]
 
     def resume(self, outcomes: Iterable[RowOutcome], reasons: Mapping[str, int]) -> None:
         """Continue the account of an earlier attempt: rows that were due or failed get new outcomes.

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
-from poc.batch import ROW, Batch, Finding, RejectedRow, SecondPassNeeded
+from poc.batch import ROW, Batch, Finding, RejectedRow, SecondPassNeeded, make_rejected_rows
 from poc.contract.unique_keys import UniqueKeyCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from poc.contract.contract import Contract
+
+#: The order of findings and rejected rows.
+BY_ROW = attrgetter("row")
 
 
 class Check:
@@ -52,7 +57,7 @@ class Check:
                 valid = exclude_rows(rows, findings)
                 if duplicates := keys.add(self._contract.with_key_values(valid)):
                     valid = exclude_rows(valid, duplicates)
-                    findings = sorted(findings + duplicates, key=lambda finding: finding.row)
+                    findings = sorted(findings + duplicates, key=BY_ROW)
                 rejected = merge_rejected(batch.rejected, rejected_rows(batch, findings))
                 yield replace(batch, rows=valid, rejected=rejected)
             if later := keys.at_end():
@@ -66,27 +71,32 @@ class Check:
         in_range = self._known_rows[start:end]
         present = set(numbers.to_list()) if in_range else set()
         known = [finding for row in in_range if row in present for finding in self._known_findings[row]]
-        return sorted(findings + known, key=lambda finding: finding.row) if known else findings
+        return sorted(findings + known, key=BY_ROW) if known else findings
 
 
-def merge_rejected(by_reader: tuple[RejectedRow, ...], by_check: Iterator[RejectedRow]) -> tuple[RejectedRow, ...]:
+def merge_rejected(by_reader: tuple[RejectedRow, ...], by_check: tuple[RejectedRow, ...]) -> tuple[RejectedRow, ...]:
     """Return the rows rejected by reader and check in the order of their file."""
-    rejected = tuple(by_check)
-    return tuple(sorted((*by_reader, *rejected), key=lambda one: one.row)) if by_reader else rejected
+    return tuple(sorted((*by_reader, *by_check), key=BY_ROW)) if by_reader and by_check else by_reader or by_check
 
 
 def exclude_rows(rows: pl.DataFrame, findings: list[Finding]) -> pl.DataFrame:
     """Return the rows without a finding."""
-    if not findings:
+    if not findings or not rows.height:
         return rows
-    rejected = sorted({finding.row for finding in findings})
-    return rows.filter(~pl.col(ROW).is_in(rejected))
+    numbers = rows.get_column(ROW).to_numpy()  # they ascend
+    rejected = np.array([finding.row for finding in findings], dtype=np.int64)
+    at = np.minimum(np.searchsorted(numbers, rejected), rows.height - 1)
+    valid = np.ones(rows.height, dtype=bool)
+    valid[at[numbers[at] == rejected]] = False
+    return rows.filter(pl.Series(valid))
 
 
-def rejected_rows(batch: Batch, findings: list[Finding]) -> Iterator[RejectedRow]:
-    """Yield the rows that have findings, as they came. The findings are in the order of rows."""
-    by_row: dict[int, list[Finding]] = {}
+def rejected_rows(batch: Batch, findings: list[Finding]) -> tuple[RejectedRow, ...]:
+    """Return the rows that have findings, as they came. The findings are in the order of rows."""
+    if not findings:
+        return ()
+    by_row: dict[int, tuple[Finding, ...]] = {}
     for finding in findings:
-        by_row.setdefault(finding.row, []).append(finding)
-    for row, of_row in by_row.items():
-        yield RejectedRow(row, batch.lines.original(row), tuple(of_row))
+        row = finding.row
+        by_row[row] = (*by_row[row], finding) if row in by_row else (finding,)
+    return tuple(make_rejected_rows(by_row, batch.lines.originals(list(by_row)), by_row.values()))

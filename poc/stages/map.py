@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from poc.batch import ROW, Batch, Finding, RejectedRow
+from poc.batch import ROW, Batch, Finding, make_rejected_rows
 from poc.contract.numbers import MAX_DIGITS
 from poc.contract.parsers import has_local, is_local, without_shift
 from poc.contract.scaled_numbers import ScaledNumber
@@ -88,7 +88,8 @@ def reject(batch: Batch, rows: pl.DataFrame, findings: list[Finding]) -> Batch:
     by_row: dict[int, list[Finding]] = {}
     for finding in findings:
         by_row.setdefault(finding.row, []).append(finding)
-    out_of_range = [RejectedRow(row, batch.lines.original(row), tuple(findings)) for row, findings in by_row.items()]
+    originals = batch.lines.originals(list(by_row))
+    out_of_range = make_rejected_rows(by_row, originals, [tuple(of_row) for of_row in by_row.values()])
     rejected = tuple(sorted((*batch.rejected, *out_of_range), key=lambda one: one.row))
     return replace(batch, rows=rows.filter(~pl.col(ROW).is_in(list(by_row))), rejected=rejected)
 

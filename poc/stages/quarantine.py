@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from poc.batch import MAX_SHOWN_FINDINGS, ROW, Batch, FileRejected, Finding, RejectedRow, RowOutcome
+from poc.batch import (
+    MAX_SHOWN_FINDINGS,
+    ROW,
+    Batch,
+    FileRejected,
+    Finding,
+    RejectedRow,
+    RowOutcome,
+    first_findings,
+)
 from poc.formats.header import SchemaDrift
 
 if TYPE_CHECKING:
@@ -69,13 +78,13 @@ class Quarantine:
                 continue
             rejected += len(batch.rejected)
             if len(first) < MAX_SHOWN_FINDINGS:
-                first += tuple(finding for row in batch.rejected for finding in row.findings)[:MAX_SHOWN_FINDINGS]
+                first += first_findings(batch.rejected, MAX_SHOWN_FINDINGS)
             size_bytes += sum([len(row.original) for row in batch.rejected])
             is_fixed = not self._budget.share  # more rows allow no more bad ones
             if self._check_each_batch or is_fixed or rejected > MANY_ROWS or size_bytes > MANY_BYTES:
                 self._check_budget(rejected, rows, first, so_far=" read so far")
             self._add(batch.rejected)
-            codes = Counter(row.findings[0].code for row in batch.rejected)
+            codes = Counter([row.findings[0].code for row in batch.rejected])
             outcomes = (RowOutcome("quarantined", count, code) for code, count in codes.items())
             yield replace(batch, outcomes=(*batch.outcomes, *outcomes))
         self._check_budget(rejected, rows, first)

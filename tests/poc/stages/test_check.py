@@ -17,6 +17,10 @@ class Text:
         """The row's number as bytes."""
         return b"line %d" % row
 
+    def originals(self, rows):
+        """All of them."""
+        return [self.original(row) for row in rows]
+
 
 @pytest.fixture
 def keyed(tmp_path):

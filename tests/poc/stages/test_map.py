@@ -109,6 +109,10 @@ class Told:
         """As they came."""
         return b"line %d" % row
 
+    def originals(self, rows):
+        """All of them."""
+        return [self.original(row) for row in rows]
+
 
 @pytest.mark.parametrize(
     ("field", "good", "bad", "said"),
