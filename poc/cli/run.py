@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metrics.terminal import print_line
+from poc.text import format_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from poc.cli.console import CliContext
     from poc.config.workspace import Workspace
@@ -36,7 +38,7 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
     from poc.config.private_files import make_private
     from poc.pipeline.capabilities import resolve_level
     from poc.service.inbox_run import run_inbox
-    from poc.transports.inbox import all_inbox_files, unclaimed_files
+    from poc.transports.inbox import all_inbox_files, files_dated_ahead, unclaimed_files
 
     context: CliContext = ctx.obj
     workspace = context.workspace
@@ -61,13 +63,25 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
                 for line in result_lines(result, result.receipt):
                     print_line(line)
     if not outcomes and not as_json:
-        changing = len(all_inbox_files(workspace, feed))
+        ahead = files_dated_ahead(workspace, feed, datetime.now(UTC))
+        changing = len(all_inbox_files(workspace, feed)) - len(ahead)
         note = f"; {changing} file(s) changed a moment ago and wait until they settle" if changing else ""
         print_line(f"No file waits in the inboxes{note}.")
+        if ahead:
+            print_line(dated_ahead_text(ahead))
     if later := due_later(workspace, feed):
         print_line(f"{later} exchange(s) are due later; see `status`.", err=as_json)
         outcomes.add("due")
     ctx.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
+
+
+def dated_ahead_text(ahead: Sequence[tuple[Path, float]]) -> str:
+    """Return the sentence about files that are dated ahead of the clock."""
+    path, complete_s = min(ahead, key=lambda file: file[1])
+    return (
+        f"{len(ahead)} file(s) are dated ahead of this machine's clock, and are exchanged when it has reached their "
+        f"date: {path} after {format_utc(int(complete_s * 1_000_000))}. Compare the clocks, or agree on a `done_file`."
+    )
 
 
 def report_problems(workspace: Workspace, feed: str | None) -> Iterator[str]:

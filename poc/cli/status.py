@@ -8,7 +8,7 @@ import click
 
 from metrics.terminal import print_line
 from poc.cli.console import breaker_effect
-from poc.cli.run import outcome_line, report_problems
+from poc.cli.run import dated_ahead_text, outcome_line, report_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +50,8 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
         yield f"  {name}: {count}"
     if state["settling"]:
         yield f"{state['settling']} file(s) changed a moment ago and wait until they settle."
+    if state["dated_ahead"]:
+        yield dated_ahead_text([(Path(path), complete_s) for path, complete_s in state["dated_ahead"]])
     for path in state["strays"]:
         yield f"{why_unclaimed(Path(path))}: {path}"
     if not state["exchanges"]:
@@ -84,15 +86,17 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     from poc.ledger.ledger import open_ledger
     from poc.ledger.presence import refuse_lost_ledger
     from poc.ledger.queries import exchange_totals, quarantined_exchanges, unfinished_exchanges
-    from poc.transports.inbox import all_inbox_files, complete_files, unclaimed_files
+    from poc.transports.inbox import all_inbox_files, complete_files, files_dated_ahead, unclaimed_files
 
     waiting: dict[str, int] = {}
     for partner, feed_id in workspace.select_feeds(None):
         _, feed = workspace.get_feed(partner, feed_id)
         waiting[f"{partner}/{feed_id}"] = len(complete_files(workspace.inbox(partner, feed_id), feed, now))
+    ahead = files_dated_ahead(workspace, None, now)
     state: dict[str, Any] = {
         "waiting": {feed: count for feed, count in waiting.items() if count},
-        "settling": len(all_inbox_files(workspace, None)) - sum(waiting.values()),
+        "settling": len(all_inbox_files(workspace, None)) - sum(waiting.values()) - len(ahead),
+        "dated_ahead": [[str(path), complete_s] for path, complete_s in ahead],
         "strays": [str(path) for path in unclaimed_files(workspace)],
         "exchanges": [],
         "troubles": [],

@@ -124,7 +124,8 @@ class Feed(Strict):
         default=2.0,
         ge=0,
         description="Without `done_file`: seconds without a change after which a file is complete. Where "
-        "its date lies ahead of the clock, the system's own time of its last change counts.",
+        "its date lies ahead of the clock, the system's own time of its last change counts; where that lies ahead, "
+        "too, as on a file server whose clock is fast, the file waits until then, and `status` says so.",
     )
     on_drift: Literal["refuse", "quarantine", "accept-extra"] = Field(
         default="refuse",

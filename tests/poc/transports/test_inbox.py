@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc.transports.inbox import complete_files, inbox_files, unclaimed_files, why_unclaimed
+from poc.cli.run import dated_ahead_text
+from poc.transports.inbox import complete_files, files_dated_ahead, inbox_files, unclaimed_files, why_unclaimed
 
 
 def names(paths):
@@ -33,6 +34,23 @@ def test_a_file_with_a_date_ahead_is_complete_when_it_has_settled(workspace, ahe
     put = datetime.fromtimestamp((inbox / "a.csv").stat().st_ctime, UTC)
     assert complete_files(inbox, feed, put + timedelta(seconds=1)) == []
     assert names(complete_files(inbox, feed, put + timedelta(seconds=3))) == ["a.csv"]
+
+
+def test_a_file_of_a_server_with_a_fast_clock_is_named_until_its_date_is_reached(workspace):
+    """Where the time of last change lies ahead, too, the file is listed with the time from which it is complete."""
+    made, feed, inbox = workspace("settle_s = 2.0")
+    (inbox / "a.csv").write_text("x")
+    changed_s = (inbox / "a.csv").stat().st_ctime
+    an_hour_slow = datetime.fromtimestamp(changed_s, UTC) - timedelta(hours=1)
+    assert complete_files(inbox, feed, an_hour_slow) == []
+    ((path, complete_s),) = files_dated_ahead(made, None, an_hour_slow)
+    assert (path, complete_s) == (inbox / "a.csv", pytest.approx(changed_s + 2, abs=0.1))
+    text = dated_ahead_text([(path, complete_s)])
+    assert text.startswith("1 file(s) are dated ahead of this machine's clock")
+    assert str(path) in text
+    later = datetime.fromtimestamp(complete_s, UTC) + timedelta(seconds=1)
+    assert files_dated_ahead(made, None, later) == []
+    assert names(complete_files(inbox, feed, later)) == ["a.csv"]
 
 
 def test_files_that_nobody_means_to_send_are_passed_over(workspace):
