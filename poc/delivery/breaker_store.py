@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from poc.delivery.circuit_breaker import CLOCK_TOLERANCE_US, CircuitBreaker, longest_wait_us
+from poc.delivery.circuit_breaker import CircuitBreaker, longest_wait_us
+from poc.ledger.due import TOLERANCE_US
 from poc.ledger.schema import BREAKER
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class FeedBreakers:
     def claim_probe(self, key: str, now_us: int) -> bool:
         """Claim the only probe of a half-open breaker, and commit; return False while another attempt has it."""
         until_us = now_us + self.probe_us
-        values = {"key": key, "now": now_us, "until": until_us, "latest": until_us + CLOCK_TOLERANCE_US}
+        values = {"key": key, "now": now_us, "until": until_us, "latest": until_us + TOLERANCE_US}
         claimed = bool(self._ledger.execute(CLAIM_PROBE, values))
         self._ledger.commit()
         self._read_at_us = None
@@ -125,7 +126,7 @@ def success(at_us: int, now_us: Callable[[], int]) -> BreakerEvent:
     """Return the event that the partner accepted a request: it closes the breaker, unless a later request failed."""
 
     def apply(breaker: CircuitBreaker) -> CircuitBreaker:
-        later = breaker.failed_at_us is not None and at_us < breaker.failed_at_us <= now_us() + CLOCK_TOLERANCE_US
+        later = breaker.failed_at_us is not None and at_us < breaker.failed_at_us <= now_us() + TOLERANCE_US
         return breaker if later else breaker.after_success()
 
     return apply

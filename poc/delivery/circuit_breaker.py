@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from poc.config.partner import RetrySchedule
+from poc.ledger.due import TOLERANCE_US
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +19,6 @@ MAX_COOLDOWN_S = 3600.0
 
 #: No wait is longer than this, a hundred years in seconds.
 FOREVER_S = 100 * 365 * 86_400.0
-
-#: A time that lies so far ahead, or more, was written under another clock, in microseconds.
-CLOCK_TOLERANCE_US = 1_000_000
 
 BreakerState: TypeAlias = Literal["closed", "open", "half-open", "paused"]
 
@@ -59,8 +57,8 @@ class CircuitBreaker:
         if now_us >= self.until_us:
             return "half-open"
         ahead_us = self.until_us - now_us
-        from_the_future = self.opened_at_us is not None and self.opened_at_us > now_us + CLOCK_TOLERANCE_US
-        too_long = longest_us is not None and ahead_us > longest_us + CLOCK_TOLERANCE_US
+        from_the_future = self.opened_at_us is not None and self.opened_at_us > now_us + TOLERANCE_US
+        too_long = longest_us is not None and ahead_us > longest_us + TOLERANCE_US
         return "half-open" if from_the_future or too_long else "open"
 
     def at_right_time(self, now_us: int, longest_us: int) -> CircuitBreaker:

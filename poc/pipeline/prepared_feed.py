@@ -34,8 +34,7 @@ class PreparedFeed:
     """The reader, contract, map, encoder and destination of one feed. Either `endpoint` or `folder` is set.
 
     `settings_digest` is a digest of the settings that decide which bytes a request holds. `probe_s` is the longest time
-    that one request can take, in seconds. `pace` waits until the next request may be
-    sent.
+    that one request can take, in seconds. `pace` waits until the next request may be sent.
     """
 
     partner: str

@@ -20,7 +20,7 @@ from poc.pipeline.prepared_feed import prepare_feed
 from poc.service.runner import Runner, RunResult
 from poc.transports.archive import archive_file
 from poc.transports.http import new_session
-from poc.transports.inbox import complete_files
+from poc.transports.inbox import complete_files, is_complete
 from poc.transports.source_file import is_unchanged
 
 if TYPE_CHECKING:
@@ -185,8 +185,10 @@ class InboxWork:
         try:
             if entry is not None:
                 return self._resume(runner, entry, later_turn=later_turn)
-            # between two turns, another process may have exchanged it
-            if not self._settings.selection.file(path) or (later_turn and not path.exists()):
+            if not self._settings.selection.file(path):
+                return None
+            # between two turns, another process may have exchanged it, or its sender may have begun another of its name
+            if later_turn and not is_complete(path, runner.prepared.feed, self._settings.clock()):
                 return None
             receipt = runner.exchange(path)
             current_path, note = archive_if_finished(self._settings.workspace, *self.key, path, receipt)

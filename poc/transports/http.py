@@ -8,14 +8,13 @@ speed, whatever is the same for all requests to an endpoint is prepared once.
 from __future__ import annotations
 
 import logging
-import re
 import ssl
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from poc.errors import BadInput, DeliveryFailed
-from poc.transports.http_answer import Answer, AnswerReader, EndOfStream, MalformedAnswer
+from poc.transports.http_answer import HEADER_NAME, Answer, AnswerReader, EndOfStream, MalformedAnswer
 from poc.transports.http_connection import HttpSession, Peer, fetch_certificate
 from poc.transports.http_outcome import answer_failure, with_answer
 from poc.transports.secrets import shown_text
@@ -37,8 +36,6 @@ SHOWN_BYTES = 500
 
 #: A body up to this size is sent together with the head.
 JOINED_BYTES = 64 * 1024
-
-HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 #: Characters of a path that are sent as they are: those of RFC 3986, and `%`, as a path may be encoded already.
 PATH_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"

@@ -66,7 +66,12 @@ def has_complete_file(folder: Path, feed: Feed, now: datetime, wanted: Callable[
     return any(wanted(folder / entry.name) for entry in complete)
 
 
-def _is_complete(folder: Path, entry: os.DirEntry[str], feed: Feed, now: datetime) -> bool:
+def is_complete(path: Path, feed: Feed, now: datetime) -> bool:
+    """Return whether a file of a feed is still there, and no longer being written."""
+    return is_regular_file(path) and _is_complete(path.parent, path, feed, now)
+
+
+def _is_complete(folder: Path, entry: os.DirEntry[str] | Path, feed: Feed, now: datetime) -> bool:
     """Return whether a file is no longer being written, as its feed defines it.
 
     A date ahead of the clock, which a transfer may have kept from another machine, says nothing; then the system's own

@@ -4,6 +4,8 @@ import os
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from metrics.events import SpoolRecorder
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
@@ -15,34 +17,61 @@ from poc.service.feed_work import InboxWork, RunSelection, RunSettings
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def test_an_exchange_that_a_person_gave_up_between_two_turns_is_left_alone(tmp_path, good_csv):
-    """The turn goes on with the exchanges as they are now, not as they were listed."""
-    root, clock, results = tmp_path / "w", [NOW], []
+@pytest.fixture
+def workspace(tmp_path, good_csv):
+    """A workspace with turns of one file, two files in its inbox, and a partner that cannot be reached."""
+    root = tmp_path / "w"
     create_workspace(root, "test", "live", {"UA": AIRLINES["UA"]}, "")
     path = root / "partners" / "UA.toml"
-    path.write_text(path.read_text().replace("http://127.0.0.1:8766", "http://127.0.0.1:9"))  # nobody answers there
+    path.write_text(path.read_text().replace("http://127.0.0.1:8766", "http://127.0.0.1:9"))
     with (root / "milepost.toml").open("a") as file:
         file.write("[work]\nquantum_files = 1\n")
     for first, name in enumerate(("a.csv", "b.csv"), 1):
         os.utime(good_csv(root / "var" / "inbox" / "UA" / "flights" / name, 3, first), (0, 0))
-    workspace = load_workspace(root)
+    return load_workspace(root)
+
+
+@pytest.fixture
+def opened(workspace):
+    """The ledger, a moving clock, the results, and a function that returns the work that waits in the feed."""
+    clock, results, works = [NOW], [], []
     with closing(open_ledger(workspace.ledger)) as ledger, closing(SpoolRecorder(workspace.spool)) as recorder:
         settings = RunSettings(
             workspace=workspace, level=4, clock=lambda: clock[0], recorder=recorder, release="0", by_person=True,
             selection=RunSelection(), busy_wait_s=0,
         )  # fmt: skip
-        arriving = InboxWork(settings, "UA", "flights", results.append)
-        assert (arriving.turn(ledger), arriving.turn(ledger)) == (0.0, None)
-        assert [result.receipt.outcome for result in results] == ["due", "due"]
-        clock[0] += timedelta(days=1)
-        results.clear()
-        resuming = InboxWork(settings, "UA", "flights", results.append)
-        assert resuming.turn(ledger) == 0.0
-        ids = {row.receipt.exchange_id for row in results}
-        other = next(key for (key,) in ledger.connection.exec_driver_sql("SELECT id FROM exchange") if key not in ids)
-        give_up(ledger, find_by_prefix(ledger, other), "the partner left")
-        assert resuming.turn(ledger) is None
-        assert len(results) == 1
-        assert find_by_prefix(ledger, other).outcome == "given_up"
-        arriving.end()
-        resuming.end()
+
+        def work():
+            works.append(InboxWork(settings, "UA", "flights", results.append))
+            return works[-1]
+
+        yield ledger, clock, results, work
+        for begun in works:
+            begun.end()
+
+
+def test_an_exchange_that_a_person_gave_up_between_two_turns_is_left_alone(opened):
+    """The turn goes on with the exchanges as they are now, not as they were listed."""
+    ledger, clock, results, work = opened
+    arriving = work()
+    assert (arriving.turn(ledger), arriving.turn(ledger)) == (0.0, None)
+    keys = {result.receipt.exchange_id for result in results}
+    clock[0] += timedelta(days=1)
+    results.clear()
+    resuming = work()
+    assert resuming.turn(ledger) == 0.0
+    (other,) = keys - {result.receipt.exchange_id for result in results}
+    give_up(ledger, find_by_prefix(ledger, other), "the partner left")
+    assert resuming.turn(ledger) is None
+    assert len(results) == 1
+    assert find_by_prefix(ledger, other).outcome == "given_up"
+
+
+def test_a_file_whose_name_is_written_anew_between_two_turns_is_left_for_later(opened, workspace, good_csv):
+    """A file was complete when it was listed; when its turn comes, its sender may be writing another one."""
+    ledger, _, results, work = opened
+    arriving = work()
+    assert arriving.turn(ledger) == 0.0
+    good_csv(workspace.inbox("UA", "flights") / "b.csv", 2, 10)
+    assert arriving.turn(ledger) is None
+    assert [result.path.name for result in results] == ["a.csv"]
