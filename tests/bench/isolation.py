@@ -137,7 +137,7 @@ def make_workspace(root: Path, partners: list[str], url: str) -> None:
         path = root / "partners" / f"{partner}.toml"
         head, _, tail = path.read_text().partition("[endpoint]\n")
         place = f'url = "{url}/{partner}"\nhonours_keys = true\ntimeout_s = 2.0\n\n'
-        feed = tail[tail.index("[feed.flights]") :].replace("settle_s = 10", "settle_s = 0")
+        feed = tail[tail.index("[feed.flights]") :].replace("settle_s = 2.0", "settle_s = 0  ")
         path.write_text(f"{head}[endpoint]\n{place}{feed}")
 
 
