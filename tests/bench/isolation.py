@@ -172,6 +172,15 @@ def drop(root: Path, partner: str, number: int, data: bytes) -> None:
     part.rename(part.with_suffix(""))
 
 
+def stage_burst(folder: Path, lines: list[bytes], files: int) -> list[Path]:
+    """Write 1,000 files that are to arrive at once."""
+    (folder / "burst").mkdir()
+    paths = [folder / "burst" / f"{files + number:05}.csv" for number in range(1000)]
+    for number, path in enumerate(paths):
+        path.write_bytes(variant(lines, 10, files + number))
+    return paths
+
+
 def play(folder: Path, lines: list[bytes], modes: dict[str, str], files: int, per_s: float, seed: int) -> list[float]:
     """Let files arrive at a rate, and return the delays of the partners without a mode."""
     folder.mkdir()
@@ -182,14 +191,16 @@ def play(folder: Path, lines: list[bytes], modes: dict[str, str], files: int, pe
         start(stack, "-c", WORKER, str(root))
         draw = random.Random(seed)
         arrivals = [(number, draw.choice(PARTNERS)) for number in range(files)]
+        burst = stage_burst(folder, lines, files) if "burst" in modes.values() else []
         expected = sum(partner not in modes for _, partner in arrivals)
         began_s = time.monotonic()
         for number, partner in arrivals:
             time.sleep(max(began_s + number / per_s - time.monotonic(), 0))
             drop(root, partner, number, variant(lines, 10, number))
-            if number == files // 4 and "burst" in modes.values():
-                for extra in range(1000):
-                    drop(root, "P00", files + extra, variant(lines, 10, files + extra))
+            if number == files // 4:
+                for path in burst:
+                    os.utime(path)
+                    path.rename(root / "var" / "inbox" / "P00" / "flights" / path.name)
         until_s = time.monotonic() + 60
         while True:
             healthy = [delay for partner, ends in delays(root).items() if partner not in modes for delay in ends]
