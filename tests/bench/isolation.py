@@ -213,21 +213,22 @@ def play(folder: Path, lines: list[bytes], modes: dict[str, str], files: int, pe
 
 
 def capacity(folder: Path, lines: list[bytes]) -> float:
-    """Return the files a second that the service exchanges when all wait."""
+    """Return the files a second that the service exchanges when 1,000 wait."""
     folder.mkdir()
     with ExitStack() as stack:
         _, port = start(stack, "-c", PARTNER, "{}")
         root = folder / "w"
         make_workspace(root, PARTNERS, f"http://127.0.0.1:{port}")
-        for number in range(400):
-            drop(root, PARTNERS[number % 20], number, variant(lines, 10, number))
-        began_s = time.monotonic()
         start(stack, "-c", WORKER, str(root))
-        while sum(map(len, delays(root).values())) < 400:
+        paths = stage_burst(folder, lines, 0)
+        began_s = time.monotonic()
+        for number, path in enumerate(paths):
+            path.rename(root / "var" / "inbox" / PARTNERS[number % 20] / "flights" / path.name)
+        while sum(map(len, delays(root).values())) < len(paths):
             time.sleep(0.05)
         took_s = time.monotonic() - began_s
     shutil.rmtree(folder)
-    return 400 / took_s
+    return len(paths) / took_s
 
 
 def p95(values: list[float]) -> float:
