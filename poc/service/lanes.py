@@ -96,6 +96,10 @@ class Lanes:
         for work in left_out:
             work.end()
 
+    def __contains__(self, feed: tuple[str, str]) -> bool:
+        with self._changed:
+            return feed in self._queue
+
     def __len__(self) -> int:
         with self._changed:
             return len(self._queue)

@@ -45,6 +45,9 @@ class TurnQueue(Generic[T]):
         self._keys: set[Hashable] = set()
         self._serial = count()
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._keys
+
     def __len__(self) -> int:
         return len(self._keys)
 

@@ -107,7 +107,7 @@ class InboxWorker:
             lanes, ledger = self._lanes_and_ledger or self._open()
             if not lanes:
                 self._recorder.close()  # so that the collector can finish its file
-            lanes.offer(InboxWork(self._settings, *feed, self._handle) for feed in self._waiting(ledger))
+            lanes.offer(InboxWork(self._settings, *feed, self._handle) for feed in self._waiting(lanes, ledger))
         except (LedgerDamaged, TryLater) as error:
             if str(error) != self._problem:
                 self._report(str(error))
@@ -133,7 +133,7 @@ class InboxWorker:
         self._lanes_and_ledger = (lanes, ledger)
         return lanes, ledger
 
-    def _waiting(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
+    def _waiting(self, lanes: Lanes, ledger: Ledger) -> Iterator[tuple[str, str]]:
         now = self._clock()
         now_us, failed = int(now.timestamp() * 1_000_000), not retries_itself(self._level)
         attempts = resumable_attempts(ledger, now_us, failed=failed, longest_us=self._longest_us)
@@ -141,6 +141,8 @@ class InboxWorker:
             (partner, feed) for partner, feed, exchange_id, attempt in attempts if self._is_due((exchange_id, attempt))
         }
         for partner, feed_id in self._workspace.select_feeds(None):
+            if (partner, feed_id) in lanes:
+                continue
             if self._first_scan or (partner, feed_id) in due or self._has_file(partner, feed_id, now):
                 yield partner, feed_id
 

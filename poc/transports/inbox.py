@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from poc.file_names import is_system_file, is_unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from poc.config.partner import Feed
@@ -30,20 +30,21 @@ def inbox_files(folder: Path, feed: Feed) -> list[Path]:
 
 def _entries(folder: Path, feed: Feed) -> list[os.DirEntry[str]]:
     """Return the folder's entries that are files of a feed, by name."""
+    return sorted(_scan(folder, feed), key=lambda entry: entry.name)
+
+
+def _scan(folder: Path, feed: Feed) -> Iterator[os.DirEntry[str]]:
+    """Yield the folder's entries that are files of a feed; none before there is a folder."""
     matches = re.compile(fnmatch.translate(feed.files)).match
-    try:
-        with os.scandir(folder) as entries:
-            found = [
-                entry
-                for entry in entries
-                if matches(entry.name)
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            if (
+                matches(entry.name)
                 and not is_passed_over(entry.name)
                 and not is_announcement(entry.name, feed)
                 and entry.is_file(follow_symlinks=False)
-            ]
-    except (FileNotFoundError, NotADirectoryError):  # before the first file
-        return []
-    return sorted(found, key=lambda entry: entry.name)
+            ):
+                yield entry
 
 
 def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
@@ -62,7 +63,7 @@ def complete_files(folder: Path, feed: Feed, now: datetime) -> list[Path]:
 
 def has_complete_file(folder: Path, feed: Feed, now: datetime, wanted: Callable[[Path], bool]) -> bool:
     """Return whether a feed has a complete file that is wanted."""
-    complete = (entry for entry in _entries(folder, feed) if _is_complete(folder, entry, feed, now))
+    complete = (entry for entry in _scan(folder, feed) if _is_complete(folder, entry, feed, now))
     return any(wanted(folder / entry.name) for entry in complete)
 
 
