@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poc.delivery.circuit_breaker import longest_waits_us
 from poc.delivery.outbox import remove_unused_files
+from poc.engine.precedence import Precedence, PrecedenceEndpoint
 from poc.errors import BadInput, ExchangeError, FileStillChanging, LedgerDamaged, TryLater, UnexpectedError
 from poc.ledger.lease import describe_holder, wall_clock_us
 from poc.ledger.lookup import resumable_exchanges
@@ -24,7 +26,7 @@ from poc.transports.inbox import complete_files, is_complete
 from poc.transports.source_file import is_unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from metrics.events import Recorder
@@ -60,6 +62,7 @@ class RunSettings:
         by_person: whether a person started the run; otherwise the service works by itself.
         selection: what to run.
         busy_wait_s: for how long a feed whose lease another process holds is tried again.
+        precedence: lets new files go before backlogs.
     """
 
     workspace: Workspace
@@ -70,6 +73,7 @@ class RunSettings:
     by_person: bool
     selection: RunSelection
     busy_wait_s: float
+    precedence: Precedence = field(default_factory=Precedence)
 
 
 class InboxWork:
@@ -103,13 +107,15 @@ class InboxWork:
         self._inbox = settings.workspace.inbox(partner, feed)
         self._session: HttpSession | None = None
         self._pace: Pace | None = None
+        self._endpoint: PrecedenceEndpoint | None = None
+        self._is_first = True
         self._prepared: PreparedFeed | None = None
         self._entries: deque[ExchangeRecord] = deque()
         self._files: deque[Path] = deque()
         self._busy_since_s: float | None = None
 
     def turn(self, ledger: Ledger) -> float | None:
-        """Work for a quantum; see `poc.service.lanes.FeedWork`. Raises LedgerDamaged."""
+        """Work for a quantum; see `poc.engine.lanes.FeedWork`. Raises LedgerDamaged."""
         self._busy_since_s = None
         try:
             later_turn = self._prepared is not None
@@ -123,7 +129,8 @@ class InboxWork:
         for _ in range(self._quantum.quantum_files):
             if not self._entries and not self._files:
                 return None
-            result = self._next(runner, later_turn=later_turn)
+            with self._precedence():
+                result = self._next(runner, later_turn=later_turn)
             if result is not None:
                 self._emit(result)
                 if isinstance(result.error, TryLater) and not isinstance(result.error, FileStillChanging):
@@ -132,8 +139,23 @@ class InboxWork:
                 break
         return 0.0 if self._entries or self._files else None
 
+    @contextmanager
+    def _precedence(self) -> Iterator[None]:
+        """Let the feed's first file go before backlogs, and its others after the first files of other feeds."""
+        if not self._is_first:
+            if self._endpoint is not None:
+                self._endpoint.has_new_file = False
+            self._settings.precedence.give_way()
+            yield
+            return
+        self._is_first = False
+        with self._settings.precedence.new_file():
+            if self._endpoint is not None:
+                self._endpoint.has_new_file = True
+            yield
+
     def busy(self, ledger: Ledger) -> bool:
-        """Say that another process works on the feed. Return whether to try again; see `poc.service.lanes.FeedWork`."""
+        """Say that another process works on the feed. Return whether to try again; see `poc.engine.lanes.FeedWork`."""
         now_s = time.monotonic()
         self._busy_since_s = now_s if self._busy_since_s is None else self._busy_since_s
         if now_s - self._busy_since_s < self._settings.busy_wait_s:
@@ -166,6 +188,9 @@ class InboxWork:
         if rate is not None:
             self._pace = Pace(ledger.sibling(), self.partner, float(rate.removesuffix("/s")), wall_clock_us)
             prepared = replace(prepared, pace=self._pace.wait)
+        if prepared.endpoint is not None:
+            self._endpoint = PrecedenceEndpoint(prepared.endpoint, settings.precedence)
+            prepared = replace(prepared, endpoint=self._endpoint)
         now = settings.clock()
         remove_unused_files(ledger, self.key)
         files = complete_files(self._inbox, prepared.feed, now)

@@ -7,10 +7,10 @@ import pytest
 
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
+from poc.engine.lanes import Lanes
 from poc.errors import LedgerDamaged
 from poc.ledger.lease import LeaseHolder
 from poc.service.inbox_run import run_inbox
-from poc.service.lanes import Lanes
 
 
 class Work:

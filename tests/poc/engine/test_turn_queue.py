@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poc.service.turn_queue import TurnQueue
+from poc.engine.turn_queue import TurnQueue
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from poc.engine.turn_queue import TurnQueue
 from poc.errors import TryLater
 from poc.ledger.lease import guarded_by
-from poc.service.turn_queue import TurnQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

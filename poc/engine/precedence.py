@@ -1,0 +1,74 @@
+"""Precedence of new files over a backlog: a feed with many files gives way to feeds that have just got one.
+
+All lanes share the interpreter, so that without it a partner who hands in a thousand files would double the delay of
+all others. A file that waits for its partner's answer uses no processor, and nothing gives way to it.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from poc.delivery.sender import Endpoint
+
+#: The longest time for which a backlog gives way before each file, in seconds, so that it is worked off, too.
+LONGEST_S = 0.05
+
+
+class Precedence:
+    """Counts the new files that the lanes of a process work on."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._new_files = 0
+
+    @contextmanager
+    def new_file(self) -> Iterator[None]:
+        """Work on a file that goes before a backlog."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    @contextmanager
+    def waiting_for_partner(self) -> Iterator[None]:
+        """Wait for a partner's answer, within `new_file`."""
+        self._count(-1)
+        try:
+            yield
+        finally:
+            self._count(1)
+
+    def give_way(self) -> None:
+        """Wait until no new file is worked on, or for `LONGEST_S`; call it before a file of a backlog."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._new_files, LONGEST_S)
+
+    def _count(self, change: int) -> None:
+        with self._changed:
+            self._new_files += change
+            if not self._new_files:
+                self._changed.notify_all()
+
+
+class PrecedenceEndpoint:
+    """An endpoint that says when it waits for the partner, while its feed works on a new file (`has_new_file`)."""
+
+    def __init__(self, endpoint: Endpoint, precedence: Precedence) -> None:
+        self.has_new_file = False
+        self._endpoint = endpoint
+        self._precedence = precedence
+
+    def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
+        """Send one body. Raises DeliveryFailed."""
+        if not self.has_new_file:
+            self._endpoint.post(body, headers, now)
+            return
+        with self._precedence.waiting_for_partner():
+            self._endpoint.post(body, headers, now)
