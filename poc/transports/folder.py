@@ -118,6 +118,7 @@ class PartFile:
         try:
             self._path.unlink(missing_ok=True)
             self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            self._status = os.fstat(self._fd)
         except OSError as error:
             raise write_failure(self.target, error) from error
 
@@ -144,8 +145,7 @@ class PartFile:
             os.close(fd)  # some file systems report a failed write here
         except OSError as error:
             self.discard()
-            with suppress(OSError):
-                self._path.unlink()
+            self._delete()
             raise write_failure(self.target, error) from error
 
     def publish(self) -> None:
@@ -154,8 +154,7 @@ class PartFile:
         try:
             publish(self.folder, self.target.name)
         except DeliveryFailed:
-            with suppress(OSError):
-                self._path.unlink()
+            self._delete()
             raise
 
     def discard(self) -> None:
@@ -165,8 +164,13 @@ class PartFile:
         fd, self._fd = self._fd, -1
         with suppress(OSError):
             os.close(fd)
+        self._delete()
+
+    def _delete(self) -> None:
+        """Delete the part, but not that of a process which has replaced this one after a long stop."""
         with suppress(OSError):
-            self._path.unlink()
+            if os.path.samestat(self._status, self._path.lstat()):
+                self._path.unlink()
 
     def __enter__(self) -> Self:
         return self

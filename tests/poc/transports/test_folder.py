@@ -43,6 +43,17 @@ def test_an_unfinished_part_is_deleted(tmp_path):
     assert (names(tmp_path), delivery_state(tmp_path, "a")) == ([], "neither")
 
 
+def test_a_process_that_was_replaced_leaves_the_part_of_the_other(tmp_path):
+    """A process that was stopped while it wrote, and gives up when it goes on, deletes its own part only."""
+    stopped, other = open_part(tmp_path, "a"), open_part(tmp_path, "a")
+    stopped.write(b"x")
+    other.write(b"y")
+    other.finish()
+    stopped.discard()
+    publish(tmp_path, "a")
+    assert (tmp_path / "a").read_bytes() == b"y"
+
+
 def test_a_finished_part_stays_until_it_is_published(tmp_path):
     """A run that ends between finishing and publishing leaves the part; the next one publishes it, even twice."""
     with open_part(tmp_path, "a") as part:
