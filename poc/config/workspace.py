@@ -163,11 +163,15 @@ def load_partner(root: Path, path: Path) -> Partner:
 
 def parse_toml(model: type[Model], path: Path) -> Model:
     """Parse a TOML file into a model. Raises BadInput with the file, the key and the choices."""
+    if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
+        raise BadInput(f"{path}: cannot be read: it is no regular file")
     try:
         with path.open("rb") as file:
             return model.model_validate(tomllib.load(file, parse_float=Decimal))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise BadInput(f"{path}: not TOML that can be read: it is nested too deep") from error
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

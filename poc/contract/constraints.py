@@ -211,7 +211,8 @@ def _pattern(name: str, pattern: str) -> CompiledConstraint:
         whole = compiled.rust
         pl.Series([""]).str.contains(whole)
     except pl.exceptions.PolarsError as error:
-        raise ValueError(f"pattern of {name!r} is too large or not a regular expression: {error}") from error
+        reason = " ".join(str(error).partition("This error occurred")[0].split())  # without the inner expression
+        raise ValueError(f"pattern of {name!r} is too large or not a regular expression: {reason}") from error
     except ValueError as error:
         raise ValueError(f"pattern of {name!r}: {error}") from error
     matches = re.compile(compiled.text).fullmatch if SIMPLE_PATTERN.fullmatch(compiled.text) else None

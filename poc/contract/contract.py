@@ -74,7 +74,7 @@ class ContractField:
             type_name = self.type if self.format == "default" else f"{self.type} in the format {self.format}"
             cells = text.filter(is_unparsed).to_list()
             by_cell = {
-                cell: f"{truncate(cell)!r} is not of type {type_name}{type_error_hint(self.type, cell)}"
+                cell: f"{truncate(cell)!r} is not of type {type_name}{type_error_hint(self.type, cell, self.format)}"
                 for cell in set(cells)
             }
             notes = [by_cell[cell] for cell in cells]
@@ -174,6 +174,8 @@ def load_contract(path: Path, *, json_values: bool = False) -> Contract:
         raise BadInput(f"{path}: not a Table Schema: {explain_validation_error(error, data)}") from error
     except ValueError as error:
         raise BadInput(f"{path}: not a Table Schema: {error}") from error
+    except RecursionError as error:
+        raise BadInput(f"{path}: not a Table Schema: it is nested too deep") from error
 
 
 def compile_contract(schema: Schema, *, json_values: bool = False) -> Contract:

@@ -70,8 +70,8 @@ def null_unless_short(numbers: pl.Series) -> pl.Series:
 
 
 def count_digits(number: str) -> int:
-    """Return how many digits a canonical number has before its exponent."""
-    return len(re.split("[eE]", number)[0].lstrip("-").replace(".", ""))
+    """Return how many digits a number has before its exponent."""
+    return len(re.split("[eE]", number)[0].lstrip("+-").replace(".", ""))
 
 
 def value_text(number: str) -> str:

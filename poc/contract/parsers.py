@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 
 from poc.contract.datetime_formats import DEFAULT_ZONE, TEXT_PATTERNS, DateTimeFormat, compile_format
-from poc.contract.numbers import MAX_DIGITS, NUMBER, canonical_numbers
+from poc.contract.numbers import MAX_DIGITS, NUMBER, canonical_numbers, count_digits
 
 if TYPE_CHECKING:
     from poc.contract.schema import SchemaField
@@ -30,8 +30,11 @@ ColumnParser = Callable[[pl.Series], pl.Series]
 DATETIME = pl.Datetime("us")
 
 #: What could change a number beside it: digits and fractions of any alphabet, dashes, mathematical symbols, among them
-#: the signs, combining marks, and decimal marks of other scripts.
-OTHER_NUMBERS = r"\p{N}\p{Pd}\p{Sm}\p{M}\u{2795}\u{2796}\u{b7}\u{66b}\u{66c}\u{2396}\u{3002}\u{ff0c}\u{ff0e}\u{ff61}"
+#: the signs, combining marks, decimal marks of other scripts, and signs that look like a dash.
+OTHER_NUMBERS = (
+    r"\p{N}\p{Pd}\p{Sm}\p{M}\u{2795}\u{2796}\u{b7}\u{66b}\u{66c}\u{2396}\u{3002}\u{ff0c}\u{ff0e}\u{ff61}"
+    r"\u{ad}\u{2d7}\u{2500}"
+)
 
 #: Types of numbers, whose notation options of the field may define.
 NUMBERS = ("integer", "number")
@@ -225,14 +228,18 @@ def parse_standard(text: pl.Series, type_name: str) -> pl.Series | None:
         return None
 
 
-def type_error_hint(type_name: str, text: str) -> str:
-    """Return a hint why a text is not of a type; empty if there is none."""
+def type_error_hint(type_name: str, text: str, format_text: str = "default") -> str:
+    """Return a hint why a text is not of a type in a format; empty if there is none."""
     if type_name == "integer" and re.fullmatch("[+-]?[0-9]+", text):
         return ": it does not fit into 64 bits"
     if type_name == "number" and re.fullmatch("[+-]?(nan|inf)", text, re.IGNORECASE):
         return ": JSON cannot represent it; list it in missingValues if it means a missing value"
     if type_name == "number" and re.fullmatch(NUMBER, text):
-        return f": it has more than {MAX_DIGITS:,} digits, or an exponent of more than three"
-    if type_name == "datetime" and re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?", text):
-        return ": it has no time zone; a field of such values needs a format, such as '%Y-%m-%dT%H:%M:%S'"
+        if count_digits(text) > MAX_DIGITS:
+            return f": it has more than {MAX_DIGITS:,} digits"
+        return ": its exponent has more than three digits" if re.search("[eE][+-]?0*[1-9][0-9]{3}", text) else ""
+    if type_name == "datetime" and re.search(r":[0-9]{2}\.[0-9]{7}", text):
+        return ": it has more than six decimals of a second"
+    if "%z" in format_text and re.fullmatch(r"[0-9-]{10}T[0-9:]{8}(\.[0-9]+)?", text):
+        return ": it has no time zone; a field of such values needs a format without %z, or none"
     return ""

@@ -22,12 +22,17 @@ BROKEN_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r?\n", "cr": r
 LINE_BYTES = {"any": rb"[^\r\n]", "lf": rb"[^\n]", "crlf": rb"(?:[^\r\n]|\r(?!\n))", "cr": rb"[^\r]"}
 
 
+#: Blanks that may surround a quoted cell; one more than the signs of a dialect, so that one is left.
+BLANKS = (b" ", b"\t", b"\f", b"\v")
+
+
 def csv_grammar(dialect: Dialect, codec: str, *, one_column: bool = False) -> Grammar:
     """Return the grammar of delimited rows of any number of cells.
 
     A record of several lines counts as a row whatever its number of cells, so that no line inside its quotes is taken
     for a row. In a broken record, too, the lines inside a quote belong to it if the quote is closed: where the next one
-    stands at the start of a cell and text follows, it opens a cell, and the quote before it was never closed.
+    stands at the start of a cell and text follows, it opens a cell, and the quote before it was never closed. A quote
+    after blanks opens a cell, too, if the next quote stands where a cell ends.
 
     Args:
         dialect: of the feed.
@@ -59,9 +64,18 @@ def csv_grammar(dialect: Dialect, codec: str, *, one_column: bool = False) -> Gr
         multiline = rb"(?:" + quoted(b"", rb"[\s\S]") + rb"|" + bare + rb")"
         closes = rb"(?:(?<!" + delimiter + quote + rb")(?<![\r\n]" + quote + rb")|(?=" + delimiter + rb"|[\r\n \t]|\Z))"
         closed = quoted(b"", rb"[\s\S]")
-        broken = (
-            rb"(?:" + closed + closes + line + rb"|(?=" + closed + rb")" + line + rb"|(" + quote + rb")?" + line + rb")"
+        special = (sign[:1], dialect.quote.encode(), dialect.escape.encode())
+        blanks = rb"[" + b"".join(blank for blank in BLANKS if blank not in special) + rb"]"
+        padded = rb"(?=" + blanks + rb"*+(?:" + delimiter + rb"|[\r\n]|\Z))"
+        broken = b"|".join(
+            (
+                closed + closes + line,
+                blanks + rb"++" + closed + padded + line,
+                rb"(?=" + blanks + rb"*+" + closed + rb")" + line,
+                blanks + rb"*+(" + quote + rb")?" + line,
+            )
         )
+        broken = rb"(?:" + broken + rb")"
     return Grammar(
         record=one_line + rb"(?:" + delimiter + one_line + rb")*+",
         multiline_record=multiline + rb"(?:" + delimiter + multiline + rb")*+",

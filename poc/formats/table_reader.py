@@ -156,8 +156,9 @@ class TableReader:
             first_row, notes = first_row + parsed.rows, ()
         if first_row == 1 and not file.head.header:
             notes = (*notes, Finding(0, "empty-file", "", "the file is empty: it has no row"))
-        if notes:
-            yield Batch(pl.DataFrame(schema={ROW: pl.get_index_type()}), notes=notes)
+        if notes:  # without rows, they come with a batch of no rows, which has the columns of any other
+            block = RecordBlock(b"", self._format.grammar(file.head.header), [], [])
+            yield from self._batches(parse(block), BlockLines(block, first_row, file.encoding), notes)
 
     def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
         """Yield the number and original bytes of every row, in bounded memory, even if header or cells are invalid.

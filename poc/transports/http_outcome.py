@@ -85,7 +85,7 @@ def status_failure(url: str, status: int, retry_after: str | None, now: datetime
     message = f"{url}: answered {status}" + (f": {explanation}" if explanation else "")
     wait_s = 0.0 if retry_after is None else retry_after_s(retry_after, now)
     if wait_s:
-        message += f", to wait {wait_s:g} s"
+        message += f", to wait {wait_s:,.0f} s"
     return DeliveryFailed(
         f"http-{status}",
         with_answer(message, text),

@@ -55,3 +55,24 @@ def test_a_partner_whose_folder_cannot_be_used_stops_no_other(make_cli):
     assert "A0/flights sample.csv: due; 12 rows in: 12 due" in output
     assert "not a folder, or below a file; move the file away, or correct `endpoint.folder`" in output
     assert len(cli.delivered()) == 12
+
+
+def test_a_file_without_a_byte_is_done_and_said(make_cli):
+    """A feed without a header, such as JSON Lines, may get an empty file; the run says that it is."""
+    cli = make_cli()
+    cli.edit_partner('format = "csv"', 'format = "jsonl"')
+    cli.sample.write_bytes(b"")
+    os.utime(cli.sample, (0, 0))
+    output = cli.run("run")
+    assert "AA/flights sample.csv: done; 0 rows in" in output
+    assert "the file is empty: it has no row" in output
+    assert not cli.sample.exists()
+
+
+def test_a_partner_file_that_is_a_pipe_stops_no_other(make_cli):
+    """It is named and left out; nothing waits for somebody to write into the pipe."""
+    cli = make_cli()
+    os.mkfifo(cli.root / "partners" / "A0.toml")
+    os.utime(cli.sample, (0, 0))
+    assert "AA/flights sample.csv: done" in cli.run("run", code=2)
+    assert len(cli.delivered()) == 12

@@ -9,6 +9,7 @@ import pytest
 from poc.batch import ROW
 from poc.contract import contract
 from poc.errors import BadInput
+from poc.text import truncate
 
 
 @pytest.fixture
@@ -115,15 +116,30 @@ def test_findings_are_in_the_order_of_rows_and_fields(load):
     ("kind", "text", "said"),
     [
         ("integer", "9223372036854775808", "does not fit into 64 bits"),
-        ("number", "1e1000", "more than 1,000 digits, or an exponent of more than three"),
+        ("number", "1e1000", "its exponent has more than three digits"),
+        ("number", "1" * 1001, "it has more than 1,000 digits"),
+        ("datetime", "2024-01-01T00:00:00.1234567Z", "it has more than six decimals of a second"),
         ("number", "NaN", "JSON cannot represent it"),
     ],
 )
 def test_a_type_error_has_a_hint_if_the_reason_is_known(load, kind, text, said):
     """A text that looks valid is reported with the reason why it is not."""
     ((_, _, _, note),) = found(load({"name": "a", "type": kind}), a=[text])
-    assert note.startswith(f"'{text}' is not of type {kind}: ")
+    assert note.startswith(f"{truncate(text)!r} is not of type {kind}: ")
     assert said in note
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ({"type": "number", "decimalChar": ",", "groupChar": "."}, "1.23"),
+        ({"type": "datetime"}, "2024-02-30T00:00:00"),
+    ],
+)
+def test_a_type_error_gives_no_reason_that_is_not_true(load, field, text):
+    """A number in another notation has not too many digits, and a day that does not exist lacks no time zone."""
+    ((_, _, _, note),) = found(load({"name": "a", **field}), a=[text])
+    assert note == f"{text!r} is not of type {field['type']}"
 
 
 def test_a_missing_time_zone_is_named(load):

@@ -91,6 +91,14 @@ def test_a_schema_with_an_unsupported_check_is_refused(tmp_path, change, said):
         contract.load_contract(path)
 
 
+def test_a_schema_that_is_nested_too_deep_is_refused(tmp_path):
+    """It is named as any other file that is no schema."""
+    path = tmp_path / "a.schema.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(BadInput, match=r"a\.schema\.json: not a Table Schema: it is nested too deep"):
+        contract.load_contract(path)
+
+
 CELL = st.one_of(
     st.sampled_from(
         [

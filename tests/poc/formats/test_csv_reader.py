@@ -84,6 +84,15 @@ def test_a_blank_line_is_a_row_where_there_is_one_column(read, expected, make_fe
     assert read(f"{end}1", fields, header=False)[0] == [(1, None), (2, "1")]
 
 
+@pytest.mark.parametrize(("quote", "delimiter", "escape"), [(" ", "\t", ""), ("\t", " ", "\f"), (" ", ",", "\t")])
+def test_blanks_may_be_the_signs_of_a_dialect(read, quote, delimiter, escape):
+    """A broken record is found in such a dialect as in any other."""
+    data = f"a{delimiter}b\n1{delimiter}{quote}x\ny{quote}\n2{delimiter}p{quote}q\n3{delimiter}z\n"
+    valid, rejected, _ = read(data, quote=quote, delimiter=delimiter, escape=escape)
+    assert valid == [(1, "1", "x\ny"), (3, "3", "z")]
+    assert list(rejected) == [2]
+
+
 def test_a_blank_line_is_no_row_where_there_are_several_columns(read):
     """It has no cell, so nothing is lost."""
     assert read("a,b\n\n1,x\n\n\n2,y\n\n")[0] == [(1, "1", "x"), (2, "2", "y")]
@@ -105,6 +114,10 @@ def test_the_lines_inside_a_closed_quote_belong_to_their_record(read, expected, 
         ('1,"x\n2,y,z\n" ,w\n', [b'1,"x\n2,y,z\n" ,w']),
         ('1,"x\n2,y,z\nu"w,v\n', [b'1,"x\n2,y,z\nu"w,v']),
         ('1,"x\n2,y,z",w,"v\n', [b'1,"x\n2,y,z",w,"v']),
+        ('1, "x\n2,y,z\n",w\n', [b'1, "x\n2,y,z\n",w']),
+        ('1,\t "x\n2,y,z\n" ,w\n', [b'1,\t "x\n2,y,z\n" ,w']),
+        ('1, "x\n2,y,z\n "w,v\n', [b'1, "x', b' "w,v']),
+        ('1, "x"\n', [b'1, "x"']),
         ('1,"x\n', [b'1,"x']),
         ('1,x"y\n', [b'1,x"y']),
     ],
