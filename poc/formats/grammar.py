@@ -104,11 +104,14 @@ class Grammar:
 
     @cached_property
     def stray_quote_pattern(self) -> re.Pattern[bytes] | None:
-        """A line (group 1) in which no cell begins with a quote, with its line end; None for unusual dialects."""
+        """A line (group 1) in which no cell begins with a quote, or with blanks and a quote, with its line end.
+
+        None for unusual dialects.
+        """
         if self.escape or not self.quote or len(self.delimiter) != 1 or self.line_end == "cr":
             return None
         sign = re.escape(self.delimiter)
-        cell = rb"(?!" + re.escape(self.quote) + rb")[^" + sign + rb"\r\n]*+"
+        cell = rb"(?![ \t\f\v]*+" + re.escape(self.quote) + rb")[^" + sign + rb"\r\n]*+"
         return re.compile(rb"(" + cell + rb"(?:" + sign + cell + rb")*+)" + self.end)
 
     def is_plain(self, data: bytes, start: int, end: int, record_bytes: int) -> bool:
