@@ -2,6 +2,10 @@
 
 Interim answers (1xx) are skipped and counted. Framing decides where an answer ends, so that any doubt about it makes
 the answer malformed; a header line that cannot be read and does not concern framing is ignored.
+
+No library that we know of does this: the standard one takes status lines such as `2_00` and gives interim answers for
+final ones, and h11 refuses a whole answer, its status included, for one header line that cannot be read, refuses
+transfer codings other than `chunked`, and needs quadratic time for a long line, which no deadline can end.
 """
 
 from __future__ import annotations
@@ -28,6 +32,9 @@ STATUS_LINE = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: [^\r\n\0]*)?")
 
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+#: The headers that say where an answer ends.
+FRAMING_HEADERS = ("content-length", "transfer-encoding")
 
 SWITCHING_PROTOCOLS, NO_CONTENT, NOT_MODIFIED = 101, 204, 304
 
@@ -70,6 +77,7 @@ class AnswerReader:
         self._body = bytearray()
         self._keep_bytes = 0
         self._odd_line = b""
+        self._odd_framing = False
 
     @property
     def beginning(self) -> bytes:
@@ -137,6 +145,8 @@ class AnswerReader:
                 continue
             name, colon, value = text.partition(":")
             last = name.lower() if colon and HEADER_NAME.fullmatch(name) else ""
+            if not last and name.strip().lower().startswith(FRAMING_HEADERS):
+                self._odd_framing = True
             if last:
                 value = value.strip(" \t")
                 headers[last] = f"{headers[last]}, {value}" if last in headers else value
@@ -145,10 +155,12 @@ class AnswerReader:
     def _read_body(self, status: int, headers: Mapping[str, str]) -> bool:
         """Read the body to its end; return whether another answer can follow on the connection."""
         if status in {NO_CONTENT, NOT_MODIFIED}:
-            return True
+            return not self._odd_framing
+        if self._odd_framing:
+            raise MalformedAnswer("a header that says where it ends cannot be read")
         codings = headers.get("transfer-encoding")
         if codings is not None:
-            if codings.rpartition(",")[2].strip().lower() == "chunked":
+            if codings.rpartition(",")[2].strip(" \t").lower() == "chunked":
                 self._read_chunks()
                 return "content-length" not in headers
         elif "content-length" in headers:
@@ -215,7 +227,7 @@ class AnswerReader:
 
 def content_length(text: str) -> int:
     """Return the length of a body, which may be repeated. Raises MalformedAnswer."""
-    lengths = {part.strip() for part in text.split(",")}
+    lengths = {part.strip(" \t") for part in text.split(",")}
     length = lengths.pop()
     if lengths or not (length.isascii() and length.isdigit()) or len(length) > 18:
         raise MalformedAnswer("its Content-Length is not one number")

@@ -363,6 +363,18 @@ def test_a_complete_answer_of_2xx_is_a_success(scripted, session, reply):
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [b"Content-Length : 50", b"Transfer-Encoding : chunked", b"Content-Length\0: 50", b"Content-Length: \xa02"],
+)
+def test_an_unreadable_header_of_framing_leaves_open_what_was_taken(scripted, session, framing):
+    """Where the answer ends is unknown, so that it may be cut; the status of a refusal counts nevertheless."""
+    for status, unknown in ((b"200 OK", True), (b"422 No", False)):
+        reply = b"HTTP/1.1 " + status + b"\r\n" + framing + b"\r\n\r\nok"
+        failed = fail(session, scripted([scripted.READ, reply]).url)
+        assert (failed.unknown, f"answered {status[:3].decode()}" in str(failed)) == (unknown, True)
+
+
 @pytest.mark.parametrize("then", ["slowly", "hang"])
 @pytest.mark.parametrize(
     ("status", "code", "unknown"),
