@@ -6,12 +6,14 @@ import gc
 import logging
 import signal
 import socket
-import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from metrics.process_end import end_process_after
+
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Mapping
 
     from dashboard.config import Config
@@ -133,18 +135,3 @@ def run_server(
         server.close()
         close_app(app)
     return code
-
-
-def end_process_after(wait_s: float, code: int) -> None:
-    """End the process with an exit code, if it still runs after some seconds."""
-    import os
-    import sys
-
-    def end() -> None:
-        sys.stderr.write(f"milepost: ended {wait_s:g} s after the signal; the next start takes up what was under way\n")
-        sys.stderr.flush()
-        os._exit(code)
-
-    timer = threading.Timer(wait_s, end)
-    timer.daemon = True
-    timer.start()

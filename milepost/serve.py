@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.errors import BUSY, describe_error
 
@@ -24,9 +25,6 @@ RETRY_BUSY_S = 60.0
 
 #: Seconds between two looks into the inboxes.
 SCAN_S = 1.0
-
-#: Seconds after a signal in which what is under way may end.
-STOP_S = 4.0
 
 #: Seconds for which the dashboard shows a view before it reads newer data.
 VIEW_KEPT_S = 2.0

@@ -27,14 +27,17 @@ if TYPE_CHECKING:
 def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) -> None:
     """Send what is due and exchange the files in the inboxes: all, or those of one partner or feed.
 
+    Ctrl-C ends it within five seconds; the next run takes up what was under way.
+
     Exit codes: 0 all done, also with quarantined rows within the budget; 3 a file breaks its contract and is now in
     var/refused; 4 a delivery failed, is due later, or may have arrived without an answer; see `milepost status`.
     """
     import json
-    from contextlib import closing
+    from contextlib import ExitStack, closing
     from datetime import UTC, datetime
 
     from metrics.events import SpoolRecorder
+    from metrics.process_end import STOP_S, ending_after_interrupt
     from poc.config.private_files import make_private
     from poc.pipeline.capabilities import resolve_level
     from poc.service.inbox_run import run_inbox
@@ -49,8 +52,11 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
         print_line(f"milepost: {text}; see `status`", err=True)
     level = resolve_level(workspace.settings.level if level is None else level)
     outcomes = set(report_problems(workspace, feed))
-    with closing(SpoolRecorder(workspace.spool)) as recorder:
-        for result in run_inbox(workspace, feed, level, lambda: datetime.now(UTC), recorder, context.release):
+    with ExitStack() as resources:
+        resources.enter_context(ending_after_interrupt(STOP_S))
+        recorder = resources.enter_context(closing(SpoolRecorder(workspace.spool)))
+        results = run_inbox(workspace, feed, level, lambda: datetime.now(UTC), recorder, context.release)
+        for result in resources.enter_context(closing(results)):
             if result.receipt is None:
                 code = 0 if result.error is None else result.error.exit_code
                 outcomes.add(OUTCOME_BY_EXIT_CODE.get(code, "mistake"))

@@ -119,7 +119,7 @@ class LeaseHolder:
 
         Raises TryLater, LedgerDamaged.
         """
-        with self._lock:
+        with self._exclusive():
             now_us = self._clock_us()
             values = {
                 "of_partner": partner, "of_feed": feed, "now_us": now_us, "latest_us": self._latest_us(now_us),
@@ -140,14 +140,14 @@ class LeaseHolder:
 
     def give_back(self, lease: Lease) -> None:
         """Give a lease back; one that was lost stays with its new owner. Raises TryLater, LedgerDamaged."""
-        with self._lock:
+        with self._exclusive():
             self._held.discard(lease)  # if the database cannot be written, the lease runs out
             self._ledger.execute(GIVE_BACK, _parameters(lease))
             self._ledger.commit()
 
     def renew(self) -> None:
         """Renew all leases. Raises TryLater, LedgerDamaged."""
-        with self._lock:
+        with self._exclusive():
             latest_us = self._latest_us(self._clock_us())
             if self._held:
                 self._ledger.execute(RENEW, *({**_parameters(lease), "latest_us": latest_us} for lease in self._held))
@@ -164,6 +164,17 @@ class LeaseHolder:
         self._heartbeat.join()
         for lease in tuple(self._held):
             self.give_back(lease)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Use the connection in one thread; after any error it locks the ledger no longer."""
+        with self._lock:
+            try:
+                yield
+            except BaseException:
+                self._ledger.roll_back()
+                self._ledger.wait_for_disk(False)
+                raise
 
     def _latest_us(self, now_us: int) -> int:
         return now_us + int(self._lease_s * 1_000_000)
@@ -205,8 +216,8 @@ def guarded_by(ledger: Ledger, lease: Lease) -> Iterator[None]:
     try:
         yield
     finally:
-        ledger.roll_back()
         ledger.guard = None
+        ledger.roll_back()
 
 
 @contextmanager

@@ -89,8 +89,12 @@ class Ledger:
         self._file = OpenedFile(path)
 
     def sibling(self) -> Ledger:
-        """Return another connection to the same ledger, for another thread; the caller closes it."""
-        return Ledger(self._engine, self.path, self._writer, self._compiled)
+        """Return another connection to the same ledger, for another thread; the caller closes it.
+
+        Raises TryLater, LedgerDamaged.
+        """
+        with translate_database_errors(str(self.path)):
+            return Ledger(self._engine, self.path, self._writer, self._compiled)
 
     def execute(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:
         """Execute a statement once for each of `values`, and return the rows of a query.
@@ -232,8 +236,10 @@ class Ledger:
 
     def roll_back(self) -> None:
         """Roll back what was not committed, and make commits wait for the disk again."""
-        self._driver.rollback()
-        self._end_writing()
+        try:
+            self._driver.rollback()
+        finally:
+            self._end_writing()
         self._driver.execute(SYNC_FULL)
 
     @contextmanager
@@ -243,8 +249,10 @@ class Ledger:
             with translate_database_errors(str(self.path)):
                 yield
         except (TryLater, LedgerDamaged):
-            self._driver.rollback()
-            self._end_writing()
+            try:
+                self._driver.rollback()
+            finally:
+                self._end_writing()
             self.check_in_place()  # SQLite calls a deleted database a failure of the disk
             raise
 

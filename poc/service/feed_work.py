@@ -161,10 +161,12 @@ class InboxWork:
         if now_s - self._busy_since_s < self._settings.busy_wait_s:
             return True
         feed = self._settings.workspace.get_feed(*self.key)[1]
-        if self._settings.busy_wait_s and complete_files(self._inbox, feed, self._settings.clock()):
-            who = describe_holder(ledger, *self.key)
-            error = TryLater(f"{who} exchanges the files of this feed; it goes on with them, or try again later")
-            self._emit(RunResult(self.partner, self.feed, self._inbox, error=error))
+        try:
+            if self._settings.busy_wait_s and complete_files(self._inbox, feed, self._settings.clock()):
+                who = describe_holder(ledger, *self.key)
+                self.fail(TryLater(f"{who} exchanges the files of this feed; it goes on with them, or try again later"))
+        except Exception as error:  # noqa: BLE001 (whatever one feed raises, the other feeds have their turns)
+            self.fail(as_exchange_error(error))
         return False
 
     def fail(self, error: ExchangeError) -> None:
@@ -173,11 +175,13 @@ class InboxWork:
 
     def end(self) -> None:
         """Close the connections to the partner, and to the ledger."""
-        if self._pace is not None:
-            self._pace.close()
-        if self._session is not None:
-            self._session.close()
-        self._ended()
+        try:
+            if self._pace is not None:
+                self._pace.close()
+            if self._session is not None:
+                self._session.close()
+        finally:
+            self._ended()
 
     def _begin(self, ledger: Ledger) -> PreparedFeed:
         """Prepare the feed, and list what waits. Raises BadInput, TryLater, LedgerDamaged."""

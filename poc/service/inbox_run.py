@@ -19,7 +19,7 @@ from poc.service.feed_work import BUSY_WAIT_S, InboxWork, RunSelection, RunSetti
 from poc.service.runner import RunResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
     from metrics.events import Recorder
@@ -43,7 +43,7 @@ def run_inbox(
     release: str,
     *,
     busy_wait_s: float = BUSY_WAIT_S,
-) -> Iterator[RunResult]:
+) -> Generator[RunResult, None, None]:
     """Resume the exchanges that are due and exchange the files in the inboxes; yield each result as it comes.
 
     Feeds are worked on side by side, those first that were served the longest ago. An error of one file, feed or

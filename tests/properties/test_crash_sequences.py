@@ -91,7 +91,7 @@ class KillSwitch:
     """Kills the program at a step, and copies its files at that moment. Checks the accounts after every commit."""
 
     def __init__(self):
-        self.at, self.passed, self.var = None, 0, None
+        self.at, self.passed, self.var, self.lives = None, 0, None, 0
 
     def step(self, when, name):
         """Count a step, and kill the program at the chosen one."""
@@ -196,6 +196,8 @@ def environment():
             for part in classes:
                 owner = getattr(owner, part)
             patch.setattr(owner, attribute, kill_switch.around(name, getattr(owner, attribute)))
+        patch.setattr("poc.ledger.lease.process_id", lambda: f"life {kill_switch.lives}")
+        patch.setattr("poc.ledger.lease.is_dead", lambda owner: owner != f"life {kill_switch.lives}")
         patch.setattr("poc.formats.table_reader.Sizes", lambda: Sizes(block_bytes=60))
         patch.setattr("poc.stages.deliver_once.CONFIRM_BATCH", 2)
         yield server, kill_switch
@@ -231,6 +233,7 @@ class Service:
         self.now += timedelta(seconds=later_s)
         self.held.faults = list(faults)
         self.kill_switch.at, self.kill_switch.passed, self.kill_switch.var = at, 0, self.root / "var"
+        self.kill_switch.lives += 1
         try:
             what()
         except Killed:
@@ -278,10 +281,10 @@ class Service:
     def unconfirmed(self):
         """Return the ids in unconfirmed requests."""
         with closing(sqlite3.connect(self.root / "var" / "ledger.db")) as ledger:
-            found = ledger.execute("SELECT exchange_id, body, start_byte, size_bytes FROM parcel").fetchall()
+            found = ledger.execute("SELECT file, body, start_byte, size_bytes FROM parcel").fetchall()
         bodies = [
-            body if start is None else (self.root / "var/outbox" / key).read_bytes()[start : start + size]
-            for key, body, start, size in found
+            body if start is None else (self.root / "var/outbox" / file).read_bytes()[start : start + size]
+            for file, body, start, size in found
         ]
         return {json.loads(line)["id"] for body in bodies for line in body.splitlines()}
 
