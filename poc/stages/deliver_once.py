@@ -84,6 +84,8 @@ class DeliverOnce:
         except ContractBreach:
             if empty is not None and self.early:
                 yield from outcome_batches(empty, self._deliver(whole=False))
+                if self.reserved_to >= 0:
+                    self._commit()  # so that the ledger is not locked while the rows of the file are counted
             raise
         else:
             if empty is not None:
@@ -163,7 +165,9 @@ class DeliverOnce:
             if self._stop is not None:
                 if committed and not self.honours_keys:  # it was marked as being sent, and is not sent
                     self.outbox.set_state(request.name, "reserved")
-                    committed = False
+                    committed, self._uncommitted = False, True
+                if self._uncommitted:
+                    self._commit()  # so that the ledger is not locked while the bodies that follow are read
                 yield RowOutcome(self._stop.outcome, request.rows, self._stop.code, self._stop.reason)
                 continue
             if self._can_halve(request) and len(request.body) >= (self._too_large_bytes or len(request.body) + 1):

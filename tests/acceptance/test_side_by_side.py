@@ -187,6 +187,22 @@ def test_serve_ends_within_seconds_of_a_signal_while_a_partner_hangs(workspace, 
     assert len(partner.held("n")) == 3
 
 
+def test_ctrl_c_ends_a_run_within_seconds_while_a_partner_hangs(workspace, start_partner, hanging):
+    """The command ends with 130 whatever a partner does, and the next run takes up what was under way."""
+    root = workspace({"UA": f'url = "{hanging.url}/n/UA"\nhonours_keys = true\ntimeout_s = 600'})
+    command = [sys.executable, "-m", "milepost", "-w", str(root), "run"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert hanging.asked.wait(60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130  # of the partner's 600 s
+        assert "the next start takes up what was under way" in process.stderr.read()
+    partner = start_partner()
+    path = root / "partners" / "UA.toml"
+    path.write_text(path.read_text().replace(hanging.url, partner.url))
+    assert [result.receipt.outcome for _, result in run(root)] == ["done"]
+    assert len(partner.held("n")) == 3
+
+
 def stop_at(root, step):
     """Start a run that is stopped at a step, and return it when it is stopped."""
     environ = {**os.environ, "MILEPOST_DIE_AT": step, "MILEPOST_DIE_BY": "SIGSTOP"}

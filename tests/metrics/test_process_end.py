@@ -1,0 +1,52 @@
+"""A signal ends a process within seconds, and leaves it as it was where the work ends by itself."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from metrics.process_end import end_process_after, ending_after_interrupt
+
+HANGS = """
+import os, signal, threading
+from metrics.process_end import ending_after_interrupt
+with ending_after_interrupt(0.1):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        threading.Event().wait()
+"""
+
+
+def test_a_block_that_waits_forever_ends_with_130():
+    """After the seconds for an orderly end, the process ends, and says so."""
+    ended = subprocess.run([sys.executable, "-c", HANGS], check=False, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stderr[:23]) == (130, "milepost: ended 0.1 s a")
+
+
+def test_a_block_that_ends_by_itself_leaves_nothing_behind():
+    """Ctrl-C raises KeyboardInterrupt; after the block the process lives on, and Ctrl-C has its usual effect."""
+    with pytest.raises(KeyboardInterrupt), ending_after_interrupt(0.05):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    threading.Event().wait(0.2)
+
+
+def test_an_ignored_interrupt_stays_ignored():
+    """A process that was started in the background ignores Ctrl-C, and goes on doing so."""
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with ending_after_interrupt(0.05):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def test_a_cancelled_end_does_not_come():
+    """The timer of an end can be cancelled."""
+    end_process_after(0.05, 1).cancel()
+    threading.Event().wait(0.2)
