@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from poc.formats.grammar import Grammar
+from poc.formats.grammar import Grammar, blanks
 
 if TYPE_CHECKING:
     from poc.config.dialect import Dialect
@@ -20,10 +20,6 @@ BROKEN_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r?\n", "cr": r
 
 #: Regular expressions by declared line end: a byte that ends no physical line.
 LINE_BYTES = {"any": rb"[^\r\n]", "lf": rb"[^\n]", "crlf": rb"(?:[^\r\n]|\r(?!\n))", "cr": rb"[^\r]"}
-
-
-#: Blanks that may surround a quoted cell; one more than the signs of a dialect, so that one is left.
-BLANKS = (b" ", b"\t", b"\f", b"\v")
 
 
 def csv_grammar(dialect: Dialect, codec: str, *, one_column: bool = False) -> Grammar:
@@ -64,15 +60,14 @@ def csv_grammar(dialect: Dialect, codec: str, *, one_column: bool = False) -> Gr
         multiline = rb"(?:" + quoted(b"", rb"[\s\S]") + rb"|" + bare + rb")"
         closes = rb"(?:(?<!" + delimiter + quote + rb")(?<![\r\n]" + quote + rb")|(?=" + delimiter + rb"|[\r\n \t]|\Z))"
         closed = quoted(b"", rb"[\s\S]")
-        special = (sign[:1], dialect.quote.encode(), dialect.escape.encode())
-        blanks = rb"[" + b"".join(blank for blank in BLANKS if blank not in special) + rb"]"
-        padded = rb"(?=" + blanks + rb"*+(?:" + delimiter + rb"|[\r\n]|\Z))"
+        blank = blanks(sign[:1], dialect.quote.encode(), dialect.escape.encode())
+        padded = rb"(?=" + blank + rb"*+(?:" + delimiter + rb"|[\r\n]|\Z))"
         broken = b"|".join(
             (
                 closed + closes + line,
-                blanks + rb"++" + closed + padded + line,
-                rb"(?=" + blanks + rb"*+" + closed + rb")" + line,
-                blanks + rb"*+(" + quote + rb")?" + line,
+                blank + rb"++" + closed + padded + line,
+                rb"(?=" + blank + rb"*+" + closed + rb")" + line,
+                blank + rb"*+(" + quote + rb")?" + line,
             )
         )
         broken = rb"(?:" + broken + rb")"

@@ -36,6 +36,12 @@ LINE_END_NAMES = {b"\n": "LF", b"\r": "CR", b"\r\n": "CRLF"}
 MIN_NUMPY_BYTES = 4 * 1024
 
 
+def blanks(*signs: bytes) -> bytes:
+    """Return a class of the blanks that are no signs of a dialect, as source of a regular expression."""
+    four = (b" ", b"\t", b"\f", b"\v")  # a dialect has three signs at most, so one is left
+    return rb"[" + b"".join(blank for blank in four if blank not in signs) + rb"]"
+
+
 Spans = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 
@@ -104,14 +110,13 @@ class Grammar:
 
     @cached_property
     def stray_quote_pattern(self) -> re.Pattern[bytes] | None:
-        """A line (group 1) in which no cell begins with a quote, or with blanks and a quote, with its line end.
-
-        None for unusual dialects.
-        """
+        """A line (group 1) whose cells begin without blanks and a quote, with its end; None for unusual dialects."""
         if self.escape or not self.quote or len(self.delimiter) != 1 or self.line_end == "cr":
             return None
         sign = re.escape(self.delimiter)
-        cell = rb"(?![ \t\f\v]*+" + re.escape(self.quote) + rb")[^" + sign + rb"\r\n]*+"
+        cell = (
+            rb"(?!" + blanks(self.delimiter, self.quote) + rb"*+" + re.escape(self.quote) + rb")[^" + sign + rb"\r\n]*+"
+        )
         return re.compile(rb"(" + cell + rb"(?:" + sign + cell + rb")*+)" + self.end)
 
     def is_plain(self, data: bytes, start: int, end: int, record_bytes: int) -> bool:
