@@ -117,7 +117,7 @@ def _settle(context: CliContext, exchange: str, *, arrived: bool, as_json: bool)
     if as_json:
         echo_json({"exchange_id": entry.exchange_id, "file": entry.file, "rows": rows, "outcome": outcome})
         return
-    result = "counted as delivered" if arrived else "sent again by the next `milepost run`"
+    result = "counted as delivered" if arrived else "the next `milepost run` sends them again"
     print_line(f"{rows:,} row(s) of {entry.file}: {result}.")
 
 
@@ -132,7 +132,7 @@ def _resend_partners(context: CliContext, partners: list[str], now_us: int, *, a
         echo_json({"partners": partners, **counts})
         return
     what = f"{resent.exchanges:,} exchange(s) of {', '.join(partners) or 'no partner'}, {resent.rows:,} row(s)"
-    print_line(f"{what}: sent again by the next `milepost run`.")
+    print_line(f"{what}: the next `milepost run` sends them again.")
     if resent.ambiguous_rows:
         print_line(f"{resent.ambiguous_rows:,} row(s) stay ambiguous: ask the partner, see `milepost outbox ls`.")
 

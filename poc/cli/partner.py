@@ -89,4 +89,4 @@ def release(context: CliContext, name: str, as_json: bool) -> None:
         echo_json(values)
         return
     waiting = f"{resent.exchanges:,} exchange(s) with {resent.rows:,} row(s)"
-    print_line(f"{name} is released (it was {before['state']}): {waiting} sent by the next `milepost run`.")
+    print_line(f"{name} is released (it was {before['state']}); the next `milepost run` sends {waiting}.")

@@ -180,6 +180,12 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
         for row in rejected:
             findings = "; ".join(finding.text() for finding in row.findings)
             print_line(f"  row {row.row}: {findings}")
+        if rejected:
+            key = entry.exchange_id[:8]
+            discard_command = f"`milepost quarantine discard {key} --why TEXT`"
+            print_line(
+                f"  `milepost quarantine export {key}` writes them to be corrected; {discard_command} gives them up"
+            )
     ctx.exit(3 if rejected else 4 if outcome in {"due", "failed", "ambiguous"} else 0)
 
 

@@ -49,7 +49,7 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
         print_line(f"milepost: {note}", err=True)
     if unclaimed := unclaimed_files(workspace):
         text = f"{len(unclaimed)} file(s) belong to no feed, the first is {unclaimed[0]}"
-        print_line(f"milepost: {text}; see `status`", err=True)
+        print_line(f"milepost: {text}; `milepost status` lists them with the reason", err=True)
     level = resolve_level(workspace.settings.level if level is None else level)
     outcomes = set(report_problems(workspace, feed))
     with ExitStack() as resources:
@@ -76,7 +76,8 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
         if ahead:
             print_line(dated_ahead_text(ahead))
     if later := due_later(workspace, feed):
-        print_line(f"{later} exchange(s) are due later; see `status`.", err=as_json)
+        how = "`milepost serve` sends them by itself, `milepost run` when their time has come"
+        print_line(f"{later} exchange(s) are due later: {how}.", err=as_json)
         outcomes.add("due")
     ctx.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
 
@@ -119,6 +120,8 @@ def result_lines(result: RunResult, receipt: Receipt) -> Iterator[str]:
     for finding in receipt.findings if receipt.outcome != "refused" else ():
         where = f"row {finding.row}: " if finding.row else ""
         yield f"  {where}{finding.text()}"
+    if receipt.whole and receipt.outcome in NEXT_STEPS:
+        yield f"  {NEXT_STEPS[receipt.outcome].format(exchange=receipt.exchange_id[:8])}"
     if receipt.quarantined_rows:
         yield f"  quarantined; `milepost quarantine show {receipt.exchange_id[:8]}` shows the rows"
 
@@ -143,7 +146,16 @@ EXIT_CODES = (("fault", 1), ("mistake", 2), ("failed", 4), ("due", 4), ("ambiguo
 OUTCOME_BY_EXIT_CODE = {1: "fault", 75: "busy"}
 
 
+#: What a person does about an exchange in the outbox, by its outcome.
+NEXT_STEPS = {
+    "ambiguous": "ask the partner whether it has them; then `milepost outbox arrived {exchange}`, or "
+    "`milepost outbox resend {exchange}` if it has not",
+    "failed": "`milepost outbox ls` shows what failed; once that is corrected: `milepost outbox resend {exchange}`",
+}
+
+
 def outcome_line(outcome: str, rows: dict[str, int]) -> str:
     """Return an outcome and its account as one line of text."""
     parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in rows.items() if count and name != "in"]
-    return f"{outcome.replace('_', ' ')}; {rows['in']:,} rows in" + (f": {', '.join(parts)}" if parts else "")
+    count_in = f"{rows['in']:,} row{'' if rows['in'] == 1 else 's'} in"
+    return f"{outcome.replace('_', ' ')}; {count_in}" + (f": {', '.join(parts)}" if parts else "")

@@ -8,13 +8,17 @@ import click
 
 from metrics.terminal import print_line
 from poc.cli.console import breaker_effect
-from poc.cli.run import dated_ahead_text, outcome_line, report_problems
+from poc.cli.run import NEXT_STEPS, dated_ahead_text, outcome_line, report_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poc.cli.console import CliContext
     from poc.config.workspace import Workspace
+
+
+#: What is said of an exchange that has begun and not ended.
+UNDER_WAY = "under way; or it was interrupted, and the next run resumes it"
 
 
 @click.command()
@@ -61,12 +65,21 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
         yield f"{row['partner']}/{row['feed']}: {row['exchanges']} {outcome_line(row['outcome'], rows)}"
     if any(row["outcome"] == "refused" for row in state["troubles"]):
         yield f"Refused files are in {workspace.root / 'var' / 'refused'}; correct them and hand them in again."
-    for row in state["troubles"]:
-        head = f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]})"
-        yield f"{head}, attempt {row['attempt']}: {row['reason'] or 'interrupted; the next run resumes it'}"
+    yield from trouble_lines(state["troubles"])
     yield from breaker_lines(state["breakers"])
     for row in state["quarantine"]:
         yield f"quarantine: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]}): {row['rows']} row(s)"
+
+
+def trouble_lines(troubles: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield each exchange that is not done, why, and what a person does about it."""
+    for row in troubles:
+        head = f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]})"
+        yield f"{head}, attempt {row['attempt']}: {row['reason'] or UNDER_WAY}"
+        if row["outcome"] == "ambiguous":
+            yield f"  {NEXT_STEPS['ambiguous'].format(exchange=row['id'][:8])}"
+    if any(row["outcome"] == "failed" for row in troubles):
+        yield "Of what failed, `milepost outbox ls` shows what can be sent again."
 
 
 def breaker_lines(breakers: list[dict[str, Any]]) -> Iterator[str]:

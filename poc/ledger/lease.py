@@ -204,8 +204,8 @@ def check_lease(ledger: Ledger, lease: Lease) -> None:
     if not holder or holder[0][:2] != (lease.owner, lease.epoch):
         who = describe_holder(ledger, lease.partner, lease.feed)
         raise LeaseLost(
-            f"{lease.partner}/{lease.feed}: taken over by {who}, because this process was stopped for too long; it "
-            "sends nothing more"
+            f"{who} has taken {lease.partner}/{lease.feed} over, because this process was stopped for too long; this "
+            "one sends nothing more for it"
         )
 
 

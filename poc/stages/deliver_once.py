@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CONFIRM_BATCH = 64
 
 #: The note of a request that may have been sent when the service died, to a partner that does not honour keys.
-INTERRUPTED = "the service died while this was being sent"
+INTERRUPTED = "the service was interrupted while it sent this"
 
 #: The answer of a partner to a body that it finds too large.
 TOO_LARGE = "http-413"

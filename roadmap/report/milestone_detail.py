@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TERMS = (
     ("grade", "strength of evidence: A shadow in production, B replay, C side by side, D history"),
     ("series", "one way of measuring, same method and faults; numbers of two series are never compared"),
-    ("would move", "what would change this status; nothing else does"),
+    ("to change", "what would change this status; nothing else does"),
 )
 
 
@@ -129,7 +129,7 @@ def _head(detail: MilestoneDetail) -> Iterator[str]:
     reasons = [reason for i, reason in enumerate(v.reasons) if i == 0 or not repeats_criterion(reason.code, v)]
     for i, reason in enumerate(reasons):
         yield labelled_line("" if i else "why", reason.text)
-    yield labelled_line("would move", "; ".join(dict.fromkeys(reason.change for reason in v.reasons)))
+    yield labelled_line("to change", "; ".join(dict.fromkeys(reason.change for reason in v.reasons)))
     yield labelled_line("advice", advice_text(v.advice.choice, v.advice.text))
     if detail.same_as_kept is False:
         yield labelled_line(

@@ -45,7 +45,7 @@ def _lines(verdict: Verdict) -> list[str]:
     describe = goal_text if verdict.status == "not_started" else criterion_text
     lines += [f"  {criterion.role:<10} {describe(criterion)}" for criterion in verdict.criteria]
     changes = list(dict.fromkeys(reason.change for reason in verdict.reasons))
-    return [*lines, f"  {'would move':<10} {'; '.join(changes)}"] if verdict.status != "proven" else lines
+    return [*lines, f"  {'to change':<10} {'; '.join(changes)}"] if verdict.status != "proven" else lines
 
 
 def repeats_criterion(code: str, verdict: Verdict) -> bool:

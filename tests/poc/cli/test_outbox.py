@@ -41,7 +41,7 @@ def test_a_failed_request_is_sent_again_on_demand(make_cli):
     assert "request 0: 12 row(s), failed" in cli.run("outbox", "ls")
     assert "has no ambiguous request" in cli.error("outbox", "arrived", listed["id"])
     assert cli.run("outbox", "resend", listed["id"]) == (
-        "12 row(s) of sample.csv: sent again by the next `milepost run`.\n"
+        "12 row(s) of sample.csv: the next `milepost run` sends them again.\n"
     )
     assert cli.delivered() == []
     assert "sample.csv: done; 12 rows in: 12 delivered" in cli.run("run")
@@ -79,7 +79,8 @@ def test_all_requests_of_a_partner_are_sent_again(make_cli):
     cli.run("run", code=4)
     assert {row["outcome"] for row in cli.json("outbox", "ls")} == {"failed", "due"}
     assert (
-        cli.run("outbox", "resend", "AA") == "3 exchange(s) of AA, 36 row(s): sent again by the next `milepost run`.\n"
+        cli.run("outbox", "resend", "AA")
+        == "3 exchange(s) of AA, 36 row(s): the next `milepost run` sends them again.\n"
     )
     assert "answered 400" in cli.run("run", code=4)
     assert len(cli.delivered()) == 24
@@ -101,7 +102,7 @@ def test_ambiguous_rows_are_sent_again_only_by_their_exchange(make_cli):
     )
     cli.run("run", code=4)
     assert cli.run("outbox", "resend", "AA") == (
-        "0 exchange(s) of AA, 0 row(s): sent again by the next `milepost run`.\n"
+        "0 exchange(s) of AA, 0 row(s): the next `milepost run` sends them again.\n"
         "12 row(s) stay ambiguous: ask the partner, see `milepost outbox ls`.\n"
     )
     (key,) = cli.exchange_ids()

@@ -28,7 +28,7 @@ def test_a_paused_partner_is_listed_and_released(make_cli):
     assert f"AA: paused, {release}" in cli.run("partner", "ls")
     assert f"circuit breaker of AA: paused after 1 failure(s) in a row; {release}" in cli.run("status")
     assert cli.run("partner", "release", "AA") == (
-        "AA is released (it was paused): 3 exchange(s) with 36 row(s) sent by the next `milepost run`.\n"
+        "AA is released (it was paused); the next `milepost run` sends 3 exchange(s) with 36 row(s).\n"
     )
     assert cli.json("partner", "ls")[0]["state"] == "closed"
     cli.run("run")

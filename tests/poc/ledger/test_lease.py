@@ -101,7 +101,7 @@ def test_a_replaced_process_commits_nothing(ledger, this, other, clock):
         ledger.commit()
         clock[0] += LEASE_US
         assert other.take("UA", "flights", cap=1)
-        with pytest.raises(LeaseLost, match="UA/flights: taken over by process 1 on elsewhere"):
+        with pytest.raises(LeaseLost, match="process 1 on elsewhere has taken UA/flights over"):
             ledger.check_guard()
         ledger.update(entry, reason="late")
         with pytest.raises(LeaseLost):
