@@ -41,6 +41,7 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
     from poc.config.private_files import make_private
     from poc.pipeline.capabilities import resolve_level
     from poc.service.inbox_run import run_inbox
+    from poc.service.runner import tune_garbage_collector
     from poc.transports.inbox import all_inbox_files, files_dated_ahead, unclaimed_files
 
     context: CliContext = ctx.obj
@@ -52,6 +53,7 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
         print_line(f"milepost: {text}; `milepost status` lists them with the reason", err=True)
     level = resolve_level(workspace.settings.level if level is None else level)
     outcomes = set(report_problems(workspace, feed))
+    tune_garbage_collector()
     with ExitStack() as resources:
         resources.enter_context(ending_after_interrupt(STOP_S))
         recorder = resources.enter_context(closing(SpoolRecorder(workspace.spool)))

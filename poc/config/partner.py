@@ -74,7 +74,8 @@ class Budget(Strict):
         ge=0,
         le=1,
         description="Bad rows as a share of the file's rows; with 0, only `rows` counts. From 20,000 bad rows or 4 MiB "
-        "of them on, it is a share of the rows read so far, and the file is refused before its end.",
+        "of them on, it is a share of the rows read so far, and the file is refused before its end; level 1, which "
+        'refuses a file for one bad row, reads it to its end, and with `deliver = "early"` its rows are still counted.',
     )
     rows: int = Field(default=10, ge=0, description="Bad rows as a count.")
 

@@ -30,6 +30,7 @@ from poc.ledger.ledger import open_ledger
 from poc.pipeline.capabilities import HIGHEST_LEVEL, retries_itself
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.service.exchange import exchange, resume
+from poc.service.runner import tune_garbage_collector
 from poc.stages.check import Check
 from poc.transports.http import new_session
 from poc.transports.source_file import open_regular
@@ -116,6 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     session = new_session()
     prepared_feeds: dict[tuple[str, str], PreparedFeed] = {}
+    tune_garbage_collector()
     write_line({"ready": f"service@{options.level}", "goes_on": retries_itself(options.level)})
     for line in sys.stdin:
         try:

@@ -229,7 +229,8 @@ def bad_row_cost(bench: Bench, source: bytes, turns: int, warm_ups: int) -> list
         rows = source.count(b"\n") - 1
         bad_rows = -(-rows // 5)
         if turn >= warm_ups:
-            found.append((took[bad] - took[good]) / bad_rows / (took[good] / rows))
+            good_row_s = took[good] / rows
+            found.append((took[bad] - good_row_s * (rows - bad_rows)) / bad_rows / good_row_s)
         for path in (good, bad):
             path.unlink()
         shutil.rmtree(bench.folder / "out" / "flights", ignore_errors=True)

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from poc.errors import ContractBreach
 from poc.formats.registry import make_reader
@@ -203,3 +205,31 @@ def test_csv_spectrum_is_read_as_its_authors_say(read, expected, name):
     )
     assert [dict(zip(names, row[1:], strict=True)) for row in valid] == wanted
     assert not rejected
+
+
+GOOD_LINES = ("1,x", '"2","y"', '3,"a,b"', '4,"say ""so"""', "5,é", "6,")
+BAD_LINES = ("7", "8,x,y", '"9",x,"y,z"', '1,x"y', 'z"z,1', "\udcff,x", "1,é\udcff", '"é",1,2', 'é"é,1')
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@given(lines=st.lists(st.sampled_from([*GOOD_LINES, *BAD_LINES]), min_size=1, max_size=40), copies=st.integers(1, 60))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_row_among_many_bad_rows_is_read_as_it_is_alone(read, lines, copies, end, encoding):
+    """However many rows are bad, and in whatever ways: each keeps its cells, or its bytes and its finding."""
+
+    def encode(text):
+        by_line = text.split("\udcff")  # a byte, or half a character, that is not valid
+        invalid = {"utf-8": b"\xff", "cp1252": b"\x81", "utf-16": b"\x00\xdc"}[encoding]
+        return invalid.join(part.encode("utf-16-le" if encoding == "utf-16" else encoding) for part in by_line)
+
+    def read_lines(texts):
+        data = encode("\ufeff" if encoding == "utf-16" else "") + encode(end.join(("a,b", *texts, "")))
+        valid, rejected, _ = read(data, encoding=encoding)
+        faults = {row: [finding[1:] for finding in bad.findings] for row, bad in rejected.items()}
+        assert [bad.original for bad in rejected.values()] == [encode(texts[row - 1]) for row in rejected]
+        return {row: cells for row, *cells in valid} | faults
+
+    alone = {text: read_lines([text])[1] for text in set(lines)}
+    many = lines * copies
+    assert read_lines(many) == {row: alone[text] for row, text in enumerate(many, 1)}
