@@ -93,7 +93,7 @@ def breaker_lines(breakers: list[dict[str, Any]]) -> Iterator[str]:
 
 def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     """Return waiting files per feed, exchanges per outcome, those not done, breakers, and rows in quarantine."""
-    from contextlib import closing
+    from contextlib import closing, suppress
 
     from poc.delivery.partner_state import breaker_states
     from poc.ledger.ledger import open_ledger
@@ -104,7 +104,8 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     waiting: dict[str, int] = {}
     for partner, feed_id in workspace.select_feeds(None):
         _, feed = workspace.get_feed(partner, feed_id)
-        waiting[f"{partner}/{feed_id}"] = len(complete_files(workspace.inbox(partner, feed_id), feed, now))
+        with suppress(OSError):  # a folder that cannot be listed is among the strays
+            waiting[f"{partner}/{feed_id}"] = len(complete_files(workspace.inbox(partner, feed_id), feed, now))
     ahead = files_dated_ahead(workspace, None, now)
     state: dict[str, Any] = {
         "waiting": {feed: count for feed, count in waiting.items() if count},

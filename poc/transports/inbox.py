@@ -23,13 +23,20 @@ def inbox_files(folder: Path, feed: Feed) -> list[Path]:
     """Return the files of a feed, by name.
 
     Hidden files, unfinished files, those of systems such as `~$a.csv`, announcements, and all that is not a regular
-    file in the inbox itself are ignored.
+    file in the inbox itself are ignored. There are none where the folder cannot be listed; `unclaimed_files` names it.
     """
-    return [folder / entry.name for entry in _entries(folder, feed)]
+    return [folder / entry.name for entry in _entries_if_listed(folder, feed)]
+
+
+def _entries_if_listed(folder: Path, feed: Feed) -> list[os.DirEntry[str]]:
+    try:
+        return _entries(folder, feed)
+    except OSError:
+        return []
 
 
 def _entries(folder: Path, feed: Feed) -> list[os.DirEntry[str]]:
-    """Return the folder's entries that are files of a feed, by name."""
+    """Return the folder's entries that are files of a feed, by name. Raises OSError where it cannot be listed."""
     return sorted(_scan(folder, feed), key=lambda entry: entry.name)
 
 
@@ -57,12 +64,15 @@ def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
 
 
 def complete_files(folder: Path, feed: Feed, now: datetime) -> list[Path]:
-    """Return the complete files: announced if the feed has a `done_file`, or else unchanged for `settle_s`."""
+    """Return the complete files: announced if the feed has a `done_file`, or else unchanged for `settle_s`.
+
+    Raises OSError where the folder cannot be listed.
+    """
     return [folder / entry.name for entry in _entries(folder, feed) if _is_complete(folder, entry, feed, now)]
 
 
 def has_complete_file(folder: Path, feed: Feed, now: datetime, wanted: Callable[[Path], bool]) -> bool:
-    """Return whether a feed has a complete file that is wanted."""
+    """Return whether a feed has a complete file that is wanted. Raises OSError where its folder cannot be listed."""
     complete = (entry for entry in _scan(folder, feed) if _is_complete(folder, entry, feed, now))
     return any(wanted(folder / entry.name) for entry in complete)
 
@@ -97,7 +107,7 @@ def files_dated_ahead(workspace: Workspace, name: str | None, now: datetime) -> 
     for partner, feed_id in workspace.select_feeds(name):
         _, feed = workspace.get_feed(partner, feed_id)
         folder = workspace.inbox(partner, feed_id)
-        for entry in () if feed.done_file else _entries(folder, feed):
+        for entry in () if feed.done_file else _entries_if_listed(folder, feed):
             with suppress(FileNotFoundError):  # removed since it was listed
                 status = entry.stat(follow_symlinks=False)
                 if min(status.st_mtime, status.st_ctime) > now.timestamp():
@@ -133,6 +143,7 @@ def is_announcement(name: str, feed: Feed) -> bool:
 def unclaimed_files(workspace: Workspace) -> list[Path]:
     """Return what no run would process below the inbox: files of no feed, and all that is neither file nor folder.
 
+    A folder that cannot be listed is among them.
     `why_unclaimed` gives the reason for each.
     """
     inbox = workspace.root / "var" / "inbox"
@@ -141,7 +152,7 @@ def unclaimed_files(workspace: Workspace) -> list[Path]:
     for partner, name in workspace.select_feeds(None):
         folder, feed = workspace.inbox(partner, name), workspace.get_feed(partner, name)[1]
         linked.add(os.fspath(folder))
-        names = {entry.name for entry in _entries(folder, feed)}
+        names = {entry.name for entry in _entries_if_listed(folder, feed)}
         if feed.done_file:
             names |= {announcement_path(folder / each, feed).name for each in names}
         claimed[os.fspath(folder)] = names
@@ -150,13 +161,18 @@ def unclaimed_files(workspace: Workspace) -> list[Path]:
     while folders:
         folder_path = folders.pop()
         names = claimed.get(folder_path, set())
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder_path) as entries:
-            for entry in entries:
-                if entry.path in linked or entry.is_dir(follow_symlinks=False):
-                    if not (folder_path == os.fspath(inbox) and entry.name in workspace.problems):
-                        folders.append(entry.path)
-                elif entry.name not in names and (entry.is_symlink() or not is_passed_over(entry.name)):
-                    strays.append(entry.path)
+        try:
+            with os.scandir(folder_path) as entries:
+                for entry in entries:
+                    if entry.path in linked or entry.is_dir(follow_symlinks=False):
+                        if not (folder_path == os.fspath(inbox) and entry.name in workspace.problems):
+                            folders.append(entry.path)
+                    elif entry.name not in names and (entry.is_symlink() or not is_passed_over(entry.name)):
+                        strays.append(entry.path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            strays.append(folder_path)
     return [Path(path) for path in sorted(strays)]
 
 
@@ -164,4 +180,6 @@ def why_unclaimed(path: Path) -> str:
     """Return why a file is not processed."""
     if path.is_symlink():
         return "a symbolic link, which is never followed"
+    if path.is_dir():
+        return "a folder that cannot be listed; check its permissions"
     return "belongs to no feed" if path.is_file() else "no regular file"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -138,6 +139,24 @@ def test_a_partner_whose_file_is_broken_is_left_out(workspace, start_partner):
     state = CliRunner().invoke(main, ["-w", str(root), "status"])
     assert state.exit_code == 2
     assert "AA.toml" in state.stderr
+
+
+def test_an_inbox_that_cannot_be_listed_stops_no_other(workspace, start_partner):
+    """The others are served, and `run` and `status` name the folder."""
+    from click.testing import CliRunner
+
+    from milepost.cli import main
+
+    root = workspace({"AA": at(start_partner()), "UA": at(start_partner())})
+    inbox = root / "var" / "inbox" / "AA" / "flights"
+    shutil.rmtree(inbox)
+    inbox.symlink_to("flights")
+    done = CliRunner().invoke(main, ["-w", str(root), "run"])
+    assert done.exit_code == 2
+    assert f"milepost: AA/flights: {inbox}: Too many levels of symbolic links" in done.stderr
+    assert "UA/flights 00.csv: done; 3 rows in: 3 delivered" in done.stdout
+    state = CliRunner().invoke(main, ["-w", str(root), "status"])
+    assert (state.exit_code, str(inbox) in state.stdout) == (0, True)
 
 
 def test_the_feed_served_the_longest_ago_comes_first(workspace, start_partner, good_csv):
