@@ -42,8 +42,8 @@ SELECT_LEASE = sa.select(FEED.c.owner, FEED.c.epoch, FEED.c.until_us).where(OF_F
 SELECT_SERVED = sa.select(FEED.c.partner, FEED.c.feed, FEED.c.served_at_us)
 
 _OTHER = FEED.alias("other")
-#: Other feeds of the partner whose lease is in force. One that lasts longer than a lease can was written by a clock
-#: that was ahead, and counts as over.
+#: Other feeds of the partner whose lease is in force. One that lasts longer than two leases was written by a clock that
+#: was ahead, and counts as over; the second lease allows for hosts whose clocks differ a little.
 HELD_OF_PARTNER = (
     sa.select(sa.func.count())
     .select_from(_OTHER)
@@ -52,14 +52,14 @@ HELD_OF_PARTNER = (
         _OTHER.c.feed != sa.bindparam("of_feed"),
         _OTHER.c.owner != "",
         _OTHER.c.until_us > sa.bindparam("now_us"),
-        _OTHER.c.until_us <= sa.bindparam("latest_us"),
+        _OTHER.c.until_us <= sa.bindparam("possible_us"),
     )
     .scalar_subquery()
 )
 FREE = sa.or_(
     FEED.c.owner == "",
     FEED.c.until_us <= sa.bindparam("now_us"),
-    FEED.c.until_us > sa.bindparam("latest_us"),
+    FEED.c.until_us > sa.bindparam("possible_us"),
 )
 TAKE = (
     sa.update(FEED)
@@ -120,10 +120,12 @@ class LeaseHolder:
         Raises TryLater, LedgerDamaged.
         """
         with self._exclusive():
+            self._ledger.begin()  # the time is that of the change, however long others wrote before
             now_us = self._clock_us()
+            latest_us = self._latest_us(now_us)
             values = {
-                "of_partner": partner, "of_feed": feed, "now_us": now_us, "latest_us": self._latest_us(now_us),
-                "cap": cap, "new_owner": self._owner,
+                "of_partner": partner, "of_feed": feed, "now_us": now_us, "latest_us": latest_us,
+                "possible_us": self._latest_us(latest_us), "cap": cap, "new_owner": self._owner,
             }  # fmt: skip
             taken = self._ledger.execute(TAKE, values)
             if not taken:
@@ -148,8 +150,9 @@ class LeaseHolder:
     def renew(self) -> None:
         """Renew all leases. Raises TryLater, LedgerDamaged."""
         with self._exclusive():
-            latest_us = self._latest_us(self._clock_us())
             if self._held:
+                self._ledger.begin()
+                latest_us = self._latest_us(self._clock_us())
                 self._ledger.execute(RENEW, *({**_parameters(lease), "latest_us": latest_us} for lease in self._held))
                 self._ledger.commit()
 

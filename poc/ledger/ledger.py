@@ -115,6 +115,12 @@ class Ledger:
             self._driver.executemany(text, rows)
             return []
 
+    def begin(self) -> None:
+        """Begin a transaction of changes; from now on no other connection changes anything. Raises as `execute`."""
+        self._begin_writing()
+        with self.reporting_errors():
+            self._driver.execute("BEGIN IMMEDIATE")
+
     def _begin_writing(self) -> None:
         if not self._writing and not self._writer.acquire(timeout=LOCK_TIMEOUT_S):
             raise TryLater(f"{self.path}: another thread of this process writes to it; try again later")

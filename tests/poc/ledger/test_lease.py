@@ -3,14 +3,19 @@
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from poc.errors import LeaseLost, TryLater
-from poc.ledger.lease import LeaseHolder, exclusive_feed, guarded_by, last_served, wall_clock_us
+from poc.ledger.lease import INSERT_FEED, LeaseHolder, exclusive_feed, guarded_by, last_served, wall_clock_us
 from poc.ledger.ledger import open_ledger
 from poc.ledger.process_identity import is_dead, process_id
+from poc.ledger.schema import FEED
 
 NOW_US = 1_767_600_000_000_000
 LEASE_US = 15_000_000
@@ -90,6 +95,24 @@ def test_a_lease_from_a_clock_that_was_ahead_is_over(this, other, clock):
     clock[0] = NOW_US
     assert this.take("UA", "crews", cap=1)
     assert this.take("UA", "flights", cap=2)
+
+
+def test_a_process_that_waited_for_the_ledger_takes_no_lease_that_was_taken_meanwhile(ledger, this, other, clock):
+    """Its time is that at which it may write; and a clock that is a little behind makes no lease look too long."""
+    with closing(ledger.sibling()) as writing:
+        writing.begin()
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(this.take, "UA", "flights", cap=1)
+            time.sleep(0.05)
+            clock[0] += 40_000
+            writing.execute(INSERT_FEED, {"partner": "UA", "feed": "flights"})
+            lease = {"owner": "elsewhere/boot/pid/1/1", "until_us": clock[0] + LEASE_US}
+            writing.execute(sa.update(FEED), lease)
+            writing.commit()
+            assert waiting.result() is None
+    clock[0] -= 1_000_000
+    assert this.take("UA", "flights", cap=1) is None
+    assert other.take("UA", "flights", cap=1) is None
 
 
 def test_a_replaced_process_commits_nothing(ledger, this, other, clock):
