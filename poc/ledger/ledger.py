@@ -26,10 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-
 #: Seconds to wait for another program's write before TryLater is raised.
 LOCK_TIMEOUT_S = 10.0
-
 
 #: The columns of an exchange that an attempt needs, and its row counts by outcome.
 RECORD_COLUMNS = (
@@ -37,32 +35,24 @@ RECORD_COLUMNS = (
     "due_at_us", "opened_at_us", "closed_at_us", "reason",
 )  # fmt: skip
 
-
 COUNT_COLUMNS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
-
 
 #: SQL, the names of its parameters in their order, and the values that the statement itself gives to some of them.
 CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
 
-
 CompiledStatements: TypeAlias = "dict[object, CompiledStatement]"
-
 
 #: Size of the write-ahead log, in pages of 4 KiB, at which it is copied into the database.
 CHECKPOINT_PAGES = 8_000
 
-
 #: SQLite's `synchronous`: with a write-ahead log, NORMAL waits for the disk at checkpoints only.
 SYNC_FULL, SYNC_NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
-
 
 SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in (*RECORD_COLUMNS, *COUNT_COLUMNS))).where(
     EXCHANGE.c.id == sa.bindparam("key")
 )
 
-
 INSERT_EXCHANGE = sa.insert(EXCHANGE)
-
 
 UPDATE_EXCHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
 
