@@ -185,7 +185,7 @@ class RecordSplitter:
         ends_with_lf = data.count(b"\r", at, end) == data.count(b"\r\n", at, end)
         has_plain_lines = ends_with_lf and self._grammar.has_plain_lines(data, at, end, self._record_bytes)
         while at < end and len(block.broken) < MAX_BROKEN_ROWS:
-            if has_plain_lines and self._broken is None and not self._in_long_line:
+            if has_plain_lines and block.broken and self._broken is None and not self._in_long_line:
                 after = self._take_stray_quotes(block, at, end)
                 if after > at:
                     at = after
