@@ -127,7 +127,7 @@ def why_unusable(rules: EvidenceRules, reading: Reading) -> str:
         return f"evidence of grade {reading.grade}; grade {rules.min_grade} is required"
     if reading.coverage is not None and reading.coverage < rules.min_coverage:
         have, need = percent(reading.coverage), percent(rules.min_coverage)
-        return f"both sides did {have} of the work that counts; {need} is required"
+        return f"both sides did {have} of the control's work; {need} is required"
     return ""
 
 

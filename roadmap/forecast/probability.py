@@ -154,7 +154,9 @@ def value_at_distance(target: Target, beyond: float, scale: str) -> float:
 
 
 def proof_odds(beyond: float, noise: float, blocks: int, rules: EvidenceRules) -> float:
-    """Return the odds that a measure whose true distance is `beyond` is proven after so many independent blocks.
+    """Return the odds that a measure is proven after so many independent blocks.
+
+    Its true value is better than its target by `beyond`, in the unit of `noise`, the deviation of one block.
 
     The noise is estimated from the same blocks and corrected for an apparent autocorrelation; both make the bound wider
     or narrower by chance. So the odds are averaged over the standard deviation (chi-square by Wilson and Hilferty,
@@ -174,7 +176,7 @@ def proof_odds(beyond: float, noise: float, blocks: int, rules: EvidenceRules) -
 
 
 def least_distance(odds: float, noise: float, blocks: int, rules: EvidenceRules) -> float:
-    """Return the least true distance that is proven with such odds after so many blocks."""
+    """Return by how much the true value must be better than its target to be proven with such odds."""
     low, high = 0.0, max(noise, 0.0)
     while proof_odds(high, noise, blocks, rules) < odds:
         low, high = high, high * 2

@@ -256,7 +256,7 @@ def test_cost_over_budget_is_a_fact(milestone, spent, expected):
         ({"missing": EARLY, "low": None, "high": None}, "too little evidence for a verdict", True),
         (
             {"coverage": 0.5},
-            "evidence that cannot count: both sides did 50% of the work that counts; 80% is required",
+            "evidence that cannot count: both sides did 50% of the control's work; 80% is required",
             False,
         ),
         ({"grade": "D"}, "evidence that cannot count: evidence of grade D; grade B is required", False),
