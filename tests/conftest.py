@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 SHARED = (
     "awkward_year", "certificates", "dashboard/html_elements", "flights_feed", "made_up_year", "practice_partner",
-    "properties/counting", "run_events", "scripted_server",
+    "properties/counting", "properties/crash_service",
+    "properties/faulty_partners", "properties/kill_switch", "run_events", "scripted_server",
 )  # fmt: skip
 
 
