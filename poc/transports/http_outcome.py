@@ -7,6 +7,7 @@ sent again with the same key, or listed as ambiguous where the partner does not 
 from __future__ import annotations
 
 import json
+import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -127,12 +128,19 @@ def success_fault(answer: Answer, success: Success) -> str:
     if success.pointer is None:
         return ""
     try:
-        value = json_value(json.loads(answer.body), success.pointer)
+        value = json_value(json.loads(answer.body, object_pairs_hook=object_of_pairs), success.pointer)
     except (ValueError, RecursionError):
         return "not in JSON"
     except LookupError:
         return f"without {success.pointer or 'a value'}"
     return "" if equal(value, success.equals) else f"{success.pointer} is not {json.dumps(success.equals)}"
+
+
+def object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Raises ValueError for a name that is there twice, as it is unknown which value is meant."""
+    if len(document := dict(pairs)) < len(pairs):
+        raise ValueError("a name occurs twice")
+    return document
 
 
 def json_value(document: Any, pointer: str) -> Any:
@@ -141,7 +149,7 @@ def json_value(document: Any, pointer: str) -> Any:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict):
             document = document[key]
-        elif isinstance(document, list) and key.isascii() and key.isdigit():
+        elif isinstance(document, list) and re.fullmatch("0|[1-9][0-9]*", key):
             document = document[int(key)]
         else:
             raise LookupError(key)

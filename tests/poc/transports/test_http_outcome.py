@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poc.transports.http_outcome import json_value, retry_after_s, status_failure
+from poc.config.endpoint import Success
+from poc.transports.http_answer import Answer
+from poc.transports.http_outcome import json_value, retry_after_s, status_failure, success_fault
 
 NOW = datetime(2013, 3, 5, 6, tzinfo=UTC)
 
@@ -67,8 +69,15 @@ def test_a_json_pointer_leads_to_its_value(pointer, value):
     assert json_value({"a": [{"b/c": 1, "~": 2}], "": 3}, pointer) == value
 
 
-@pytest.mark.parametrize("pointer", ["/b", "/a/1", "/a/-", "/a/x", "/a/0/b~1c/d", "/a/٠"])
+@pytest.mark.parametrize("pointer", ["/b", "/a/1", "/a/-", "/a/x", "/a/0/b~1c/d", "/a/٠", "/a/00"])
 def test_a_json_pointer_may_lead_nowhere(pointer):
     """A member that is not there, or an index that is none."""
     with pytest.raises(LookupError):
         json_value({"a": [{"b/c": 1}]}, pointer)
+
+
+def test_a_json_answer_with_a_name_twice_is_no_success():
+    """Which of the two values the partner means is unknown."""
+    success = Success.model_validate({"json": "/ok", "equals": True})
+    for body, fault in ((b'{"ok":true}', ""), (b'{"ok":false,"ok":true}', "not in JSON")):
+        assert success_fault(Answer(200, {}, body, "complete", keep_alive=True, interim=0), success) == fault
