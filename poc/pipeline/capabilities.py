@@ -140,7 +140,9 @@ def build_deliver_file(context: StageContext, folder: Path, commit: Callable[[],
     prepared, entry = context.prepared, context.entry
     name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{prepared.feed.out}"
     pending_rows = entry.rows.get("due", 0) + entry.rows.get("failed", 0)
-    return DeliverFile(folder, name, prepared.encoder, commit, context.policy, context.stats, pending_rows)
+    return DeliverFile(
+        folder, name, prepared.encoder, commit, context.policy, context.stats, pending_rows, context.before_send
+    )
 
 
 def use_retry_policy(context: StageContext) -> StageContext:

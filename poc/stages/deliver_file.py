@@ -36,6 +36,7 @@ class DeliverFile:
         policy: decides what follows from a failure.
         stats: counts the bytes written.
         pending_rows: rows of a part that an earlier attempt completed.
+        before_send: raises an error where nothing may be sent any more; called before a part is begun or renamed.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class DeliverFile:
     policy: FailurePolicy
     stats: TransferStats
     pending_rows: int = 0
+    before_send: Callable[[], None] = lambda: None
     _failure: DeliveryFailed | None = field(default=None, init=False)
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -71,10 +73,12 @@ class DeliverFile:
     def resume(self) -> Iterator[RowOutcome]:
         """Rename the part that an earlier attempt completed, unless that was done; yield the outcome of its rows."""
         if delivery_state(self.folder, self.name) == "part":
+            self.before_send()
             self._publish()
         yield self._outcome(self.pending_rows)
 
     def _open_part(self) -> PartFile | None:
+        self.before_send()
         try:
             return open_part(self.folder, self.name)
         except DeliveryFailed as failure:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from poc.delivery.outbox_actions import settle
-from poc.errors import DeliveryFailed
+from poc.errors import DeliveryFailed, LeaseLost
 from poc.ledger.lookup import find_by_prefix, resumable_exchanges
 from poc.service.exchange import exchange, resume
 from poc.transports import folder as folders
@@ -66,7 +66,7 @@ def test_another_file_of_that_name_is_not_replaced(make_prepared, ledger, good_c
     """The part waits until a person moves the other file away and has it sent again."""
     place.mkdir()
     prepared, path = make_prepared(folder=place), good_csv(tmp_path / "a.csv", 5)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.hashlib.sha256(path.read_bytes()).hexdigest()
     key = ledger.find("UA", "flights", "a.csv", digest).exchange_id
     other = place / f"a.{key[:8]}.jsonl"
     other.write_text("mine")
@@ -147,3 +147,23 @@ def test_any_error_of_the_system_is_a_failed_delivery(monkeypatch, tmp_path, cal
             with folders.open_part(tmp_path / "flights" / str(number), "a") as part:
                 part.write(b"x")
                 part.publish()
+
+
+def test_a_replaced_process_leaves_the_part_of_the_other_one_alone(make_prepared, good_csv, tmp_path, ledger):
+    """Without its lease, an attempt neither deletes nor renames a part in the partner's folder."""
+    folder = tmp_path / "partner"
+    folder.mkdir()
+    prepared = make_prepared(folder=folder / "flights")
+    path = good_csv(tmp_path / "a.csv", 3)
+    key = ledger.find("UA", "flights", "a.csv", hashlib.sha256(path.read_bytes()).hexdigest()).exchange_id
+    part = folder / "flights" / f"a.{key[:8]}.jsonl.part"
+    part.parent.mkdir()
+    part.write_text("of the other process")
+
+    def lost():
+        raise LeaseLost("UA/flights: taken over")
+
+    ledger.guard = lost
+    with pytest.raises(LeaseLost):
+        exchange(prepared, path, NOW, ledger)
+    assert part.read_text() == "of the other process"
