@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import pytest
 
 SHARED = (
-    "awkward_year", "certificates", "dashboard/html_elements", "flights_feed", "made_up_year", "practice_partner",
-    "properties/counting", "properties/crash_service",
-    "properties/faulty_partners", "properties/kill_switch", "run_events", "scripted_server",
+    "awkward_year", "certificates", "dashboard/html_elements", "dashboard/page_states", "flights_feed", "made_up_year",
+    "practice_partner", "properties/counting", "properties/crash_service", "properties/faulty_partners",
+    "properties/kill_switch", "run_events", "scripted_server",
 )  # fmt: skip
 
 

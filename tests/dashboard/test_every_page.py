@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from contextlib import closing
-from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
 import pytest
 
-from metrics.store.database import open_store
-from metrics.store.writer import insert_events
 from milepost.cli import main
 
 if TYPE_CHECKING:
@@ -22,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from flask import Flask
-    from flask.testing import FlaskClient
 
 
 #: One address for each page; the detail pages of `PLAN_PAGES` and `RUN_PAGES` exist in every state with runs.
@@ -43,108 +38,13 @@ HEADINGS = {
 HEADINGS_WITHOUT_RUNS = HEADINGS | {"/runs/1": "Runs", "/report": "Report", "/partners/{partner}": "Partners"}
 
 
-class State(NamedTuple):
-    """A workspace in some state: requests to its dashboard, its store, and a partner in it."""
-
-    client: FlaskClient
-    store: Path
-    partner: str = "AA"
-    has_runs: bool = True
-
-
-@pytest.fixture(scope="session")
-def states(
-    app_on: Callable[..., Flask],
-    made_up: Callable[..., Path],
-    live_store: Callable[[], Path],
-    year_app: Flask,
-    example_app: Flask,
-    awkward_made: object,
-    a_run: Callable,
-    a_holding: object,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[str], State]:
-    """A workspace by the name of its state; each is made once."""
-    made: dict[str, State] = {}
-
-    def plan_with(app: Flask, old: str, new: str) -> Path:
-        path = tmp_path_factory.mktemp("plan") / "milestones.toml"
-        text = app.config["MILEPOST"].milestones.read_text(encoding="utf-8")
-        assert old in text
-        path.write_text(text.replace(old, new).replace("due = 2013-03-31", "due = 2013-04-30"), encoding="utf-8")
-        return path
-
-    def new_store() -> Path:
-        return tmp_path_factory.mktemp("state") / "metrics.db"
-
-    def on(store: Path, *, partner: str = "AA", has_runs: bool = True, **settings: object) -> State:
-        return State(app_on(store, **settings).test_client(), store, partner, has_runs)
-
-    def first_week() -> State:
-        store, place = new_store(), {"block": "0001-01-01", "block_end": "0001-01-07"}
-        run = a_run(outcome="failed")
-        run = replace(run, key=replace(run.key, faults="standard"), **place)
-        with closing(open_store(store, "replay")) as db, db.conn:
-            insert_events(db, [("", run), ("", replace(a_holding, faults="standard", **place))])
-        return on(store, keep_s=2.0)
-
-    def running() -> State:
-        store, run = new_store(), replace(a_run(outcome="running"), duration_ns=None, rows={})
-        live = replace(run.key, mode="live", faults="real", series="", round=0)
-        with closing(open_store(store, "live")) as db, db.conn:
-            insert_events(db, [("", replace(run, key=live))])
-        return on(store, clock="live", today=lambda: date(2013, 1, 1), has_runs=False)
-
-    def empty() -> State:
-        store = new_store()
-        open_store(store, "replay").close()
-        return on(store, has_runs=False)
-
-    def later() -> State:
-        store = made_up(weeks=2)
-        return on(store, milestones=plan_with(app_on(store), "start = 2013-01-01", "start = 2013-02-01"), keep_s=2.0)
-
-    make: dict[str, Callable[[], State]] = {
-        "year": lambda: State(year_app.test_client(), year_app.config["MILEPOST"].store),
-        "decided": lambda: State(example_app.test_client(), example_app.config["MILEPOST"].store),
-        "hostile names": lambda: on(awkward_made.store, partner=awkward_made.partner, built=4),
-        "live": lambda: on(live_store(), clock="live", today=lambda: date(2013, 4, 2)),
-        "nothing built": lambda: on(made_up(weeks=2), built=0, keep_s=2.0),
-        "first milestone later": later,
-        "first week of the calendar": first_week,
-        "no store": lambda: on(new_store(), has_runs=False),
-        "no store, live": lambda: on(new_store(), clock="live", today=lambda: date(2012, 12, 1), has_runs=False),
-        "empty store": empty,
-        "first run in progress": running,
-    }
-
-    def state(name: str) -> State:
-        if name not in made:
-            made[name] = make[name]()
-        return made[name]
-
-    return state
-
-
-STATES = (
-    "year", "decided", "hostile names", "live", "nothing built", "first milestone later",
-    "first week of the calendar", "no store", "no store, live", "empty store", "first run in progress",
-)  # fmt: skip
-
-
-@pytest.fixture(params=STATES)
-def state(states: Callable[[str], State], request: pytest.FixtureRequest) -> State:
-    """A workspace in each state."""
-    return states(request.param)
-
-
-def address(page: str, state: State) -> str:
+def address(page: str, state: Any) -> str:
     """The address of a page in a state."""
     return page.replace("{partner}", quote(state.partner, safe=""))
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_every_page_in_every_state(state: State, get_html: Callable, page: str) -> None:
+def test_every_page_in_every_state(state: Any, get_html: Callable, page: str) -> None:
     """A page answers with its heading, names existing commands, escapes what it shows, and links only to itself."""
     shown = get_html(state.client, address(page, state))
     heading = (HEADINGS if state.has_runs else HEADINGS_WITHOUT_RUNS)[page]
@@ -164,14 +64,14 @@ def urls_of(page: Any) -> list[str]:
     return [part[name] for name in ("href", "src") for part in page.all(**{name: True})]
 
 
-def test_the_last_days_reach_no_further_back_than_the_calendar(states: Callable[[str], State]) -> None:
+def test_the_last_days_reach_no_further_back_than_the_calendar(states: Callable[[str], Any]) -> None:
     """In the first week of the calendar, the last ninety days are the days that there are."""
     client = states("first week of the calendar").client
     assert "1 failed" in client.get("/partners/AA").text
     assert client.get("/runs?range=99999d").status_code == 200
 
 
-def test_without_runs_a_page_says_how_to_get_one(states: Callable[[str], State], get_html: Callable) -> None:
+def test_without_runs_a_page_says_how_to_get_one(states: Callable[[str], Any], get_html: Callable) -> None:
     """By the workspace's clock: with a file in an inbox, by a measurement, or by waiting for the run in progress."""
     replay, live, begun = (
         get_html(states(name).client, "/") for name in ("no store", "no store, live", "first run in progress")
@@ -197,7 +97,7 @@ def assert_is_command(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["year", "live", "first week of the calendar"])
-def test_data_for_programs(states: Callable[[str], State], name: str) -> None:
+def test_data_for_programs(states: Callable[[str], Any], name: str) -> None:
     """CSV, JSON and metrics answer wherever there are runs; a chart without numbers is not there."""
     state = states(name)
     for path in DATA:
@@ -205,7 +105,7 @@ def test_data_for_programs(states: Callable[[str], State], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["no store", "empty store", "no store, live"])
-def test_data_of_runs_is_not_there_without_runs(states: Callable[[str], State], name: str) -> None:
+def test_data_of_runs_is_not_there_without_runs(states: Callable[[str], Any], name: str) -> None:
     """Programs get 404 and no page; the plan's own chart is there, with a row for each milestone."""
     client = states(name).client
     for path in DATA:
@@ -214,7 +114,7 @@ def test_data_of_runs_is_not_there_without_runs(states: Callable[[str], State], 
 
 
 @pytest.mark.parametrize("page", [*PAGES, "/no-such-page", "/static/charts.js", *DATA])
-def test_every_response_keeps_to_the_policy(states: Callable[[str], State], page: str) -> None:
+def test_every_response_keeps_to_the_policy(states: Callable[[str], Any], page: str) -> None:
     """Nothing may be loaded from elsewhere, no form sent elsewhere, no content type guessed."""
     state = states("year")
     headers = state.client.get(address(page, state), buffered=True).headers
@@ -223,7 +123,7 @@ def test_every_response_keeps_to_the_policy(states: Callable[[str], State], page
 
 
 @pytest.mark.parametrize("page", [*PAGES, "/charts/busy.json"])
-def test_an_unchanged_page_is_not_sent_twice(states: Callable[[str], State], page: str) -> None:
+def test_an_unchanged_page_is_not_sent_twice(states: Callable[[str], Any], page: str) -> None:
     """The tag of a response, sent back, gets 304 and no body."""
     state = states("year")
     path = address(page, state)
@@ -232,7 +132,7 @@ def test_an_unchanged_page_is_not_sent_twice(states: Callable[[str], State], pag
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_an_unknown_key_gets_a_notice(states: Callable[[str], State], page: str) -> None:
+def test_an_unknown_key_gets_a_notice(states: Callable[[str], Any], page: str) -> None:
     """A key that a page does not know is named on it, and escaped."""
     state = states("year")
     text = state.client.get(f"{address(page, state)}?colour=%3Cb%3E&%3Ci%3E=1").text
@@ -241,7 +141,7 @@ def test_an_unknown_key_gets_a_notice(states: Callable[[str], State], page: str)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_day_without_data_gets_a_notice(states: Callable[[str], State], page: str) -> None:
+def test_a_day_without_data_gets_a_notice(states: Callable[[str], Any], page: str) -> None:
     """Before the first run the newest day is shown instead; without runs, the plan."""
     state = states("year")
     for day in ("2012-12-31", "0001-01-01"):
@@ -251,7 +151,7 @@ def test_a_day_without_data_gets_a_notice(states: Callable[[str], State], page: 
         assert "“as_of=2013-02-01” was left out." in states("no store").client.get(f"{page}?as_of=2013-02-01").text
 
 
-def test_every_link_answers(states: Callable[[str], State], get_html: Callable) -> None:
+def test_every_link_answers(states: Callable[[str], Any], get_html: Callable) -> None:
     """Each address on each page of the year answers with 200."""
     state = states("year")
     pages = [get_html(state.client, address(page, state)) for page in PAGES]
@@ -268,7 +168,7 @@ def rules(app: Flask) -> list[str]:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "FETCH"])
-def test_no_route_takes_a_method_that_writes(states: Callable[[str], State], method: str) -> None:
+def test_no_route_takes_a_method_that_writes(states: Callable[[str], Any], method: str) -> None:
     """Every route, and an address that is none, answers 405 with a sentence."""
     client = states("year").client
     for path in [*rules(client.application), "/no-such-page"]:
@@ -284,7 +184,7 @@ def test_no_route_takes_a_method_that_writes(states: Callable[[str], State], met
         ("evil.example", 403), ("evil.example:8765", 403), ("localhost.evil.example", 403), ("127.0.0.1.evil", 403),
     ],
 )  # fmt: skip
-def test_only_this_machine_is_answered(states: Callable[[str], State], host: str, status: int) -> None:
+def test_only_this_machine_is_answered(states: Callable[[str], Any], host: str, status: int) -> None:
     """A foreign site that resolves to this machine (DNS rebinding) reads nothing, on any route."""
     client = states("year").client
     assert client.get("/", headers={"Host": host}).status_code == status
@@ -294,7 +194,7 @@ def test_only_this_machine_is_answered(states: Callable[[str], State], host: str
 
 
 @pytest.mark.parametrize("name", ["year", "no store"])
-def test_reading_changes_no_file(states: Callable[[str], State], name: str) -> None:
+def test_reading_changes_no_file(states: Callable[[str], Any], name: str) -> None:
     """Requests for every route change no byte of the store, and make none where there is none."""
     state = states(name)
     before = state.store.read_bytes() if state.store.exists() else None

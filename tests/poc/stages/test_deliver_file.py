@@ -66,7 +66,7 @@ def test_another_file_of_that_name_is_not_replaced(make_prepared, ledger, good_c
     """The part waits until a person moves the other file away and has it sent again."""
     place.mkdir()
     prepared, path = make_prepared(folder=place), good_csv(tmp_path / "a.csv", 5)
-    digest = hashlib.hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     key = ledger.find("UA", "flights", "a.csv", digest).exchange_id
     other = place / f"a.{key[:8]}.jsonl"
     other.write_text("mine")
