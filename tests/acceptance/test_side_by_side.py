@@ -188,32 +188,21 @@ def test_two_runs_at_once_send_each_file_once_and_in_order(workspace, start_part
         assert [record["flight"] for record in partner.held("n", name)] == [f"UA{row}" for row in range(1, 25)]
 
 
-def test_serve_ends_within_seconds_of_a_signal_while_a_partner_hangs(workspace, start_partner, hanging):
-    """SIGTERM ends the service whatever a partner does, and the next run takes up what was under way."""
+@pytest.mark.parametrize(
+    ("command", "number", "code"), [("serve --port 0", signal.SIGTERM, 143), ("run", signal.SIGINT, 130)]
+)
+def test_a_command_ends_within_seconds_of_a_signal_while_a_partner_hangs(
+    workspace, start_partner, hanging, command, number, code
+):
+    """A signal ends `serve` and `run` whatever a partner does, and the next run takes up what was under way."""
     root = workspace({"UA": f'url = "{hanging.url}/n/UA"\nhonours_keys = true\ntimeout_s = 600'})
-    command = [sys.executable, "-m", "milepost", "-w", str(root), "serve", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as service:
+    words = [sys.executable, "-m", "milepost", "-w", str(root), *command.split()]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert hanging.asked.wait(60)
         began_s = time.monotonic()
-        service.send_signal(signal.SIGTERM)
-        assert service.wait(timeout=60) == 143
-        assert time.monotonic() - began_s < 30  # a limit for a slow machine; the service itself sets four seconds
-        assert "the next start takes up what was under way" in service.stderr.read()
-    partner = start_partner()
-    path = root / "partners" / "UA.toml"
-    path.write_text(path.read_text().replace(hanging.url, partner.url))
-    assert [result.receipt.outcome for _, result in run(root)] == ["done"]
-    assert len(partner.held("n")) == 3
-
-
-def test_ctrl_c_ends_a_run_within_seconds_while_a_partner_hangs(workspace, start_partner, hanging):
-    """The command ends with 130 whatever a partner does, and the next run takes up what was under way."""
-    root = workspace({"UA": f'url = "{hanging.url}/n/UA"\nhonours_keys = true\ntimeout_s = 600'})
-    command = [sys.executable, "-m", "milepost", "-w", str(root), "run"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert hanging.asked.wait(60)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130  # of the partner's 600 s
+        process.send_signal(number)
+        assert process.wait(timeout=60) == code
+        assert time.monotonic() - began_s < 30  # a limit for a slow machine; the command itself sets four seconds
         assert "the next start takes up what was under way" in process.stderr.read()
     partner = start_partner()
     path = root / "partners" / "UA.toml"
