@@ -19,7 +19,13 @@ Model = TypeVar("Model", bound=BaseModel)
 class WorkSettings(Strict):
     """How `milepost run` and `serve` share their work: `[work]` in `milepost.toml`."""
 
-    slots: int = Field(default=8, ge=1, le=256, description="The most feeds that are worked on at once.")
+    slots: int = Field(
+        default=8,
+        ge=1,
+        le=256,
+        description="The most feeds that are worked on at once, beside those "
+        "that wait for their partner's answer; with these, at most four times as many.",
+    )
     quantum_files: int = Field(
         default=20, ge=1, description="The most files of a feed in one turn; then the next feed has its turn."
     )

@@ -18,9 +18,13 @@ from poc.ledger.lease import guarded_by
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from poc.engine.precedence import Precedence
     from poc.errors import ExchangeError
     from poc.ledger.lease import LeaseHolder
     from poc.ledger.ledger import Ledger
+
+#: The most lanes for each slot: a partner that does not answer keeps its lane, and not a slot.
+MAX_LANES_PER_SLOT = 4
 
 #: Seconds until a feed whose lease another process holds is tried again.
 BUSY_PAUSE_S = 0.2
@@ -67,11 +71,19 @@ class Lanes:
     Args:
         ledger: the ledger; each lane opens a connection of its own.
         holder: holds the leases of this process.
-        slots: the most feeds that are worked on at once.
+        slots: the most feeds that are worked on at once, beside those that wait for their partner's answer.
         fail: is told of an error after which no feed can be worked on; the lanes are stopped then.
+        precedence: tells which feeds wait for their partner.
     """
 
-    def __init__(self, ledger: Ledger, holder: LeaseHolder, slots: int, fail: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        holder: LeaseHolder,
+        slots: int,
+        fail: Callable[[BaseException], None],
+        precedence: Precedence,
+    ) -> None:
         self._ledger = ledger
         self._holder = holder
         self._slots = slots
@@ -82,7 +94,10 @@ class Lanes:
         self._ended = threading.Condition(lock)
         self._threads: list[threading.Thread] = []
         self._idle = 0
+        self._at_work = 0
+        self._blocked = 0  # of those at work, the ones that wait for their partner
         self._stopped = False
+        precedence.listener = self._count_blocked
 
     def offer(self, works: Iterable[FeedWork]) -> None:
         """Queue feeds behind the others; one that is queued or worked on already is left out."""
@@ -91,8 +106,7 @@ class Lanes:
             left_out = [work for work in offered if self._stopped or not self._queue.add(work)]
             ready = self._queue.ready
             self._changed.notify(ready)
-            for _ in range(min(ready - self._idle, self._slots - len(self._threads))):
-                self._start_lane()
+            self._start_lanes()
         for work in left_out:
             work.end()
 
@@ -127,11 +141,22 @@ class Lanes:
             thread.join(None if until_s is None else max(until_s - time.monotonic(), 0))
         return not any(thread.is_alive() for thread in self._threads)
 
-    def _start_lane(self) -> None:
-        # a daemon: a partner that does not answer must not keep the process alive
-        thread = threading.Thread(target=self._run_lane, name=f"lane-{len(self._threads) + 1}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+    def _count_blocked(self, change: int) -> None:
+        with self._changed:
+            self._blocked += change
+            if change > 0 and self._queue.ready:
+                self._changed.notify()
+                self._start_lanes()
+
+    def _start_lanes(self) -> None:
+        """Start lanes for the feeds that are ready, as far as slots are free."""
+        free = self._slots - (self._at_work - self._blocked) - self._idle
+        most = MAX_LANES_PER_SLOT * self._slots - len(self._threads)
+        for _ in range(min(self._queue.ready - self._idle, free, most)):
+            # a daemon: a partner that does not answer must not keep the process alive
+            thread = threading.Thread(target=self._run_lane, name=f"lane-{len(self._threads) + 1}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _run_lane(self) -> None:
         ledger = None
@@ -152,10 +177,12 @@ class Lanes:
     def _take(self) -> FeedWork | None:
         with self._changed:
             while not self._stopped:
-                now_s = time.monotonic()
-                if (work := self._queue.take(now_s)) is not None:
-                    return work
-                next_s = self._queue.next_time_s()
+                now_s, next_s = time.monotonic(), None
+                if self._at_work - self._blocked < self._slots:
+                    if (work := self._queue.take(now_s)) is not None:
+                        self._at_work += 1
+                        return work
+                    next_s = self._queue.next_time_s()
                 self._idle += 1
                 self._changed.wait(None if next_s is None else max(next_s - now_s, 0.0))
                 self._idle -= 1
@@ -178,6 +205,7 @@ class Lanes:
 
     def _end_turn(self, work: FeedWork, wait_s: float | None) -> None:
         with self._changed:
+            self._at_work -= 1
             ends = wait_s is None or self._stopped
             if wait_s is not None and not ends:
                 self._queue.put_back(work, time.monotonic() + wait_s if wait_s else None)

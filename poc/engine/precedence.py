@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from poc.delivery.sender import Endpoint
@@ -21,9 +21,13 @@ LONGEST_S = 0.05
 
 
 class Precedence:
-    """Counts the new files that the lanes of a process work on."""
+    """Counts the new files that the lanes of a process work on.
+
+    `listener` is told of each feed that begins to wait for its partner (1), or has waited (-1).
+    """
 
     def __init__(self) -> None:
+        self.listener: Callable[[int], None] = lambda _: None
         self._changed = threading.Condition()
         self._new_files = 0
 
@@ -37,13 +41,15 @@ class Precedence:
             self._count(-1)
 
     @contextmanager
-    def waiting_for_partner(self) -> Iterator[None]:
-        """Wait for a partner's answer, within `new_file`."""
-        self._count(-1)
+    def waiting_for_partner(self, *, new_file: bool) -> Iterator[None]:
+        """Wait for a partner's answer; `new_file`: within a `new_file`."""
+        self.listener(1)
+        self._count(-new_file)
         try:
             yield
         finally:
-            self._count(1)
+            self._count(new_file)
+            self.listener(-1)
 
     def give_way(self) -> None:
         """Wait until no new file is worked on, or for `LONGEST_S`; call it before a file of a backlog."""
@@ -58,7 +64,7 @@ class Precedence:
 
 
 class PrecedenceEndpoint:
-    """An endpoint that says when it waits for the partner, while its feed works on a new file (`has_new_file`)."""
+    """An endpoint that says when its feed waits for the partner. `has_new_file`: the feed works on a new file."""
 
     def __init__(self, endpoint: Endpoint, precedence: Precedence) -> None:
         self.has_new_file = False
@@ -67,8 +73,5 @@ class PrecedenceEndpoint:
 
     def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Send one body. Raises DeliveryFailed."""
-        if not self.has_new_file:
-            self._endpoint.post(body, headers, now)
-            return
-        with self._precedence.waiting_for_partner():
+        with self._precedence.waiting_for_partner(new_file=self.has_new_file):
             self._endpoint.post(body, headers, now)

@@ -74,7 +74,13 @@ def run_inbox(
         feeds.sort(key=lambda feed: served.get(feed, 0))
         works = [InboxWork(settings, *feed, results.put, lambda: results.put(None)) for feed in feeds]
         with LeaseHolder(leases, lease_s=workspace.settings.work.lease_s) as holder:
-            lanes = Lanes(ledger, holder, workspace.settings.work.slots, lambda error: results.put(_Failure(error)))
+            lanes = Lanes(
+                ledger,
+                holder,
+                workspace.settings.work.slots,
+                lambda error: results.put(_Failure(error)),
+                settings.precedence,
+            )
             try:
                 lanes.offer(works)
                 left = len(works)

@@ -129,7 +129,7 @@ class InboxWorker:
         ledger = self._resources.enter_context(closing(open_ledger(self._workspace.ledger)))
         leases = self._resources.enter_context(closing(ledger.sibling()))
         holder = self._resources.enter_context(LeaseHolder(leases, lease_s=self._workspace.settings.work.lease_s))
-        lanes = Lanes(ledger, holder, self._workspace.settings.work.slots, self._fail)
+        lanes = Lanes(ledger, holder, self._workspace.settings.work.slots, self._fail, self._settings.precedence)
         self._lanes_and_ledger = (lanes, ledger)
         return lanes, ledger
 

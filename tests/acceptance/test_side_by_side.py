@@ -293,3 +293,14 @@ def test_a_process_that_is_killed_is_replaced_at_once(workspace, start_partner):
     dying.communicate()
     assert [result.receipt.outcome for _, result in results] == ["done"]
     assert sorted(record["flight"] for record in partner.held("n")) == sorted(f"UA{n}" for n in range(1, 1201))
+
+
+def test_as_many_hanging_partners_as_slots_stop_no_other(workspace, start_partner, hanging):
+    """A feed that waits for its partner keeps no slot: with one slot, the other partner is served meanwhile."""
+    root = workspace({"AA": at(hanging), "UA": at(start_partner())}, work="slots = 1")
+    results = run(root)
+    partner, result = next(results)
+    assert (partner, result.receipt.outcome) == ("UA", "done")
+    assert hanging.asked.wait(30)
+    hanging.release()
+    assert [(partner, result.receipt.outcome) for partner, result in results] == [("AA", "due")]

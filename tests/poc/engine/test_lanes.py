@@ -8,6 +8,7 @@ import pytest
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.engine.lanes import Lanes
+from poc.engine.precedence import Precedence
 from poc.errors import LedgerDamaged
 from poc.ledger.lease import LeaseHolder
 from poc.service.inbox_run import run_inbox
@@ -54,7 +55,7 @@ class NoRecorder:
 def lanes(ledger):
     """A function that returns lanes whose errors are noted among the events."""
     with LeaseHolder(ledger.sibling()) as holder:
-        yield lambda slots, events: Lanes(ledger, holder, slots, events.append)
+        yield lambda slots, events: Lanes(ledger, holder, slots, events.append, Precedence())
 
 
 def test_an_error_is_reported_before_its_feed_ends(lanes):
