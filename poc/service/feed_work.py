@@ -18,10 +18,9 @@ from poc.ledger.lease import describe_holder, wall_clock_us
 from poc.ledger.lookup import resumable_exchanges
 from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import retries_itself
-from poc.pipeline.prepared_feed import prepare_feed
+from poc.service.prepared_feeds import PreparedFeeds
 from poc.service.runner import Runner, RunResult
 from poc.transports.archive import archive_file
-from poc.transports.http import new_session
 from poc.transports.inbox import complete_files, is_complete
 from poc.transports.source_file import is_unchanged
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.service.receipt import Receipt
-    from poc.transports.http_connection import HttpSession
 
 #: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
 BUSY_WAIT_S = 18.0
@@ -63,6 +61,7 @@ class RunSettings:
         selection: what to run.
         busy_wait_s: for how long a feed whose lease another process holds is tried again.
         precedence: lets new files go before backlogs.
+        feeds: the prepared feeds; the owner of the settings closes them.
     """
 
     workspace: Workspace
@@ -74,6 +73,7 @@ class RunSettings:
     selection: RunSelection
     busy_wait_s: float
     precedence: Precedence = field(default_factory=Precedence)
+    feeds: PreparedFeeds = field(default_factory=PreparedFeeds)
 
 
 class InboxWork:
@@ -105,7 +105,6 @@ class InboxWork:
         self._emit = emit
         self._ended = ended
         self._inbox = settings.workspace.inbox(partner, feed)
-        self._session: HttpSession | None = None
         self._pace: Pace | None = None
         self._endpoint: PrecedenceEndpoint | None = None
         self._is_first = True
@@ -174,20 +173,17 @@ class InboxWork:
         self._emit(RunResult(self.partner, self.feed, self._inbox, error=error))
 
     def end(self) -> None:
-        """Close the connections to the partner, and to the ledger."""
+        """Close what the work opened, and say that it has ended."""
         try:
             if self._pace is not None:
                 self._pace.close()
-            if self._session is not None:
-                self._session.close()
         finally:
             self._ended()
 
     def _begin(self, ledger: Ledger) -> PreparedFeed:
         """Prepare the feed, and list what waits. Raises BadInput, TryLater, LedgerDamaged."""
         settings = self._settings
-        self._session = self._session or new_session()
-        prepared = prepare_feed(settings.workspace, self.partner, self.feed, settings.level, self._session)
+        prepared = settings.feeds.get(settings.workspace, *self.key, settings.level)
         rate = settings.workspace.partners[self.partner].rate
         if rate is not None:
             self._pace = Pace(ledger.sibling(), self.partner, float(rate.removesuffix("/s")), wall_clock_us)

@@ -95,6 +95,7 @@ def run_inbox(
             finally:
                 lanes.stop()
                 lanes.join()
+                settings.feeds.close()
         if name is None:
             yield from without_feed(ledger, workspace, clock(), level)
 

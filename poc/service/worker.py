@@ -87,6 +87,7 @@ class InboxWorker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+        self._settings.feeds.close()
         self._recorder.close()
 
     def _close(self) -> None:

@@ -21,7 +21,7 @@ from poc.errors import TryLater, UnexpectedError
 from poc.ledger.ledger import open_ledger
 from poc.ledger.queries import exchange_totals, unconfirmed_requests
 from poc.pipeline import prepared_feed
-from poc.service import feed_work
+from poc.service import prepared_feeds
 from poc.service.inbox_run import run_inbox
 
 NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
@@ -117,7 +117,7 @@ def test_a_feed_that_raises_any_error_stops_no_other(workspace, start_partner, m
             raise ValueError("no such dialect")
         return prepare(workspace, partner, *rest)
 
-    monkeypatch.setattr(feed_work, "prepare_feed", broken_for_aa)
+    monkeypatch.setattr(prepared_feeds, "prepare_feed", broken_for_aa)
     results = dict(run(root))
     assert results["UA"].receipt.outcome == "done"
     assert type(results["AA"].error) is UnexpectedError

@@ -16,7 +16,8 @@ from poc.config.partner import RetrySchedule
 from poc.delivery.outbox_actions import release_partner, resend_all
 from poc.delivery.partner_state import partner_states
 from poc.errors import DeliveryFailed
-from poc.ledger.ledger import open_ledger, resumable_exchanges
+from poc.ledger.ledger import open_ledger
+from poc.ledger.lookup import resumable_exchanges
 from poc.service.exchange import exchange, resume
 from poc.transports.http_outcome import status_failure
 

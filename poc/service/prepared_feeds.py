@@ -1,0 +1,44 @@
+"""Feeds that are kept prepared between their turns, so that a file on its own costs as little as one of many."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from poc.pipeline.prepared_feed import prepare_feed
+from poc.transports.http import new_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from poc.config.workspace import Workspace
+    from poc.pipeline.prepared_feed import PreparedFeed
+
+#: Seconds after which a feed is prepared again, so that a changed contract or secret counts without a restart.
+FRESH_S = 5.0
+
+
+class PreparedFeeds:
+    """The prepared feeds of a process, and the connections to their partners, which all lanes share.
+
+    Each feed has one owner at a time, so that no two threads prepare the same one.
+    """
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._session = new_session()
+        self._feeds: dict[tuple[str, str, int], tuple[float, PreparedFeed]] = {}
+
+    def get(self, workspace: Workspace, partner: str, feed: str, level: int) -> PreparedFeed:
+        """Return a feed prepared at most `FRESH_S` ago. Raises what `prepare_feed` raises."""
+        key = (partner, feed, level)
+        now_s = self._clock_s()
+        made_s, prepared = self._feeds.get(key, (0.0, None))
+        if prepared is None or now_s - made_s >= FRESH_S:
+            prepared = prepare_feed(workspace, partner, feed, level, self._session)
+            self._feeds[key] = (now_s, prepared)
+        return prepared
+
+    def close(self) -> None:
+        """Close the connections to the partners."""
+        self._session.close()
