@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poc.ledger.ledger import Ledger
 
 #: Size of the rows that wait in memory for their commit, in bytes; more wait in a temporary file.
-MEMORY_BYTES = 4 << 20
+MEMORY_BYTES = 16 << 20
 
 #: About how many bytes a row takes beside its original.
 ROW_BYTES = 400
