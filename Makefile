@@ -24,6 +24,7 @@ docs: .venv/ready
 bench: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python tests/bench/exchange.py
+	$(BIN)/python tests/bench/isolation.py
 	$(BIN)/python tests/bench/store.py
 	$(BIN)/python tests/bench/dashboard.py
 
