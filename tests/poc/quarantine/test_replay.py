@@ -2,7 +2,6 @@
 
 import gzip
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -15,35 +14,7 @@ from poc.quarantine.export import export_rows, read_export
 from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantineStore
 from poc.service.exchange import exchange, resume
-
-NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
-
-
-def rows(receipt):
-    """The account without zeros."""
-    return {name: count for name, count in receipt.account.as_dict().items() if count}
-
-
-def spoil(path, *pairs):
-    """Replace text in a file."""
-    text = path.read_text()
-    for old, new in pairs:
-        assert old in text
-        text = text.replace(old, new)
-    path.write_text(text)
-    return path
-
-
-@pytest.fixture
-def broken(good_csv, tmp_path):
-    """Forty flights with three invalid rows: 5 in two ways, 7 too short, 9 with the key of row 8."""
-    path = good_csv(tmp_path / "a.csv", 40)
-    return spoil(
-        path,
-        ("2013,1,1,517,515,2,830,819,11,UA,5,", "2013,13,x,517,515,2,830,819,11,UA,5,"),
-        ("UA,7,N14228,EWR,IAH,227,", "UA,7,N14228,EWR,IAH,"),
-        ("UA,9,", "UA,8,"),
-    )
+from tests.poc.quarantine.broken_flights import NOW, rows
 
 
 def test_edited_rows_are_sent_once(start_partner, make_prepared, ledger, broken):

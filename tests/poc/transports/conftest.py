@@ -3,6 +3,7 @@
 import pytest
 
 from poc.config import workspace as config_workspace
+from poc.transports.http import new_session
 
 PARTNER = """
 schema = 1
@@ -32,3 +33,10 @@ def workspace(tmp_path):
         return made, made.get_feed("UA", "flights")[1], made.inbox("UA", "flights")
 
     return make
+
+
+@pytest.fixture
+def session():
+    """A session as the service creates it."""
+    with new_session() as session:
+        yield session

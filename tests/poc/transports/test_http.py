@@ -5,53 +5,13 @@ import logging
 import socket
 import threading
 import traceback
-from datetime import UTC, datetime
 
 import pytest
 
 from poc.errors import BadInput, DeliveryFailed
-from poc.transports.http import HttpEndpoint, new_session
+from poc.transports.http import HttpEndpoint
 from poc.transports.secrets import Secret
-
-NOW = datetime(2013, 3, 5, 6, tzinfo=UTC)
-
-
-SECRET = "s3cr3t-t0k3n"
-
-
-@pytest.fixture
-def session():
-    """A session as the service creates it."""
-    with new_session() as session:
-        yield session
-
-
-def answer(status, headers="", body=b""):
-    """The bytes of an answer with a body of a known length."""
-    return f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-def endpoint(session, url, timeout_s=5.0, **more):
-    """An endpoint for JSON Lines with a secret header."""
-    return HttpEndpoint(
-        session, url, timeout_s, {"Authorization": Secret(f"Bearer {SECRET}")}, "application/jsonl", **more
-    )
-
-
-def fail(session, url, headers=None, timeout_s=5.0, **more):
-    """The failure of a delivery."""
-    with pytest.raises(DeliveryFailed) as caught:
-        endpoint(session, url, timeout_s, **more).post(b'{"flight":"UA1"}\n', headers or {}, NOW)
-    return caught.value
-
-
-def failure_of(deliver):
-    """The failure of a delivery, None for a success."""
-    try:
-        deliver()
-    except DeliveryFailed as failed:
-        return failed
-    return None
+from tests.poc.transports.deliveries import NOW, SECRET, answer, endpoint, fail, failure_of
 
 
 def planned(start_partner, fault, **more):

@@ -10,52 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.measures.reading import Reading
 from roadmap.judge.status import gate_exit_code, judge
 from roadmap.model import Decision, Evidence
 from roadmap.plan.loader import load_plan
-
-START, DUE = date(2013, 1, 7), date(2013, 3, 31)
-
-SAVED, LOST = ("busy_time_saved", "standard"), ("lost_records", "standard")
-
-SAVED_READING = Reading(
-    measure="busy_time_saved", estimate=0.65, low=0.63, high=0.67, ci_low=0.64, ci_high=0.66, n=240, n_of="runs",
-    blocks=12, coverage=0.9, grade="B", faults="standard", mode="replay", series="s", method="3", start=START, end=DUE,
-    missing="", inputs_sha256="1", scale="log_ratio", spread=0.05,
-)  # fmt: skip
-
-LOST_READING = replace(
-    SAVED_READING, measure="lost_records", estimate=0.0, low=None, high=None, n=1200, n_of="records due",
-    coverage=None, scale=None, spread=None,
-)  # fmt: skip
-
-GOOD = {SAVED: SAVED_READING, LOST: LOST_READING}
+from tests.roadmap.judge.judged_milestone import DUE, GOOD, LOST, LOST_READING, SAVED, SAVED_READING, START, day, found
 
 OPEN = GOOD | {SAVED: replace(SAVED_READING, estimate=0.4, low=0.29, high=0.51)}
-
-
-def day(number):
-    """The day of that number; the start is day 1."""
-    return START + timedelta(days=number - 1)
-
-
-@pytest.fixture
-def make(one_milestone):
-    """A function that makes the milestone with other lines in its file; blocks are weeks, or days."""
-    text = one_milestone.read_text()
-
-    def milestone(due="2013-03-31", more="", block_days=7):
-        one_milestone.write_text(text.replace("2013-03-31", due).replace('code = "M1"', f'code = "M1"\n{more}'))
-        return load_plan(one_milestone, block_days).milestone("M1")
-
-    return milestone
-
-
-def found(milestone, today, built=1, **evidence):
-    """Status and reason codes."""
-    verdict = judge(milestone, Evidence(**evidence), today, built)
-    return verdict.status, [reason.code for reason in verdict.reasons]
 
 
 def pause(until="", as_of=date(2013, 2, 1), choice="pause"):
