@@ -69,7 +69,6 @@ def background_jobs(
     from metrics.collector.collect import collect
     from metrics.export.data_dictionary import write_beside
     from metrics.store.database import open_store
-    from poc.service.runner import tune_garbage_collector
     from poc.service.worker import InboxWorker
 
     def report(line: str) -> None:
@@ -85,7 +84,6 @@ def background_jobs(
         report(f"{problem}; this partner is left out")
     worker = InboxWorker(context.workspace, lambda: datetime.now(UTC), context.release, stop, report)
     inboxes = resources.enter_context(worker)
-    tune_garbage_collector()
     return {"exchange": inboxes.scan, "collect": collect_spool, "judge": lambda: judge_today(context)}
 
 

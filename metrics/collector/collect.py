@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from metrics.collector.spool_parser import parse_line
 from metrics.errors import SpoolDamaged, StoreDamaged, TryLater
+from metrics.private_files import open_private
 from metrics.store.database import is_busy, write_transaction
 from metrics.store.rollup import mark_abandoned
 from metrics.store.writer import insert_events
@@ -152,11 +153,6 @@ def _read_file(
         (path.name, offset),
     )
     return lines
-
-
-def open_private(path: str, flags: int) -> int:
-    """Open a file, as an `opener` does; a new one is for its owner only."""
-    return os.open(path, flags, 0o600)
 
 
 def _save_damaged_line(folder: Path, name: str, line: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlite_utils import Database
 
 from metrics.errors import StoreDamaged, StoreMissing, TryLater
+from metrics.private_files import create_private
 from metrics.store.cells import CellIds, resort_older_runs
 from metrics.store.migrations import STEPS, migrations
 from metrics.store.rollup import roll_up
@@ -33,7 +33,8 @@ def open_store(path: Path, clock: str) -> Database:
         TryLater: another program holds it locked.
     """
     try:
-        create_private(path)
+        if str(path) != ":memory:":
+            create_private(path)
         db = Database(sqlite3.connect(path, timeout=30))
     except (OSError, sqlite3.OperationalError) as error:
         raise StoreDamaged(f"{path}: cannot be opened: {error}") from error
@@ -63,16 +64,6 @@ def open_store(path: Path, clock: str) -> Database:
         db.close()
         raise
     return db
-
-
-def create_private(path: Path) -> None:
-    """Create the file of a database with its folder, for its owner only, unless it is there. Raises OSError.
-
-    SQLite gives its write-ahead log the same permissions.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if str(path) != ":memory:" and not path.exists():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def open_reader(path: Path, *, check_same_thread: bool = True) -> Database:

@@ -67,8 +67,3 @@ def restrict(entry: os.DirEntry[str]) -> None:
         mode = stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)
         if mode & SHARED:
             os.chmod(entry.path, mode & ~SHARED)  # noqa: PTH101 (of an entry, whose path is a text)
-
-
-def open_private(path: str, flags: int) -> int:
-    """Open a file, as an `opener` does; a new one is for its owner only."""
-    return os.open(path, flags, 0o600)

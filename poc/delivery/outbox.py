@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import sqlalchemy as sa
 
-from poc.config.private_files import open_private
+from metrics.private_files import open_private
 from poc.errors import BadInput, TryLater
 from poc.ledger.schema import PARCEL
 from poc.transports.folder import sync_folder

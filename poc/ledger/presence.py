@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from metrics.private_files import create_private
 from poc.errors import LedgerDamaged
 
 #: File beside the ledger that says that there was one, also after the ledger itself is lost.
@@ -63,12 +64,10 @@ def find_trace(path: Path) -> Path | None:
 def create_file(path: Path) -> None:
     """Create the file of a ledger with its folders, unless it is there; only its owner may read it.
 
-    SQLite gives its write-ahead log the same permissions. Raises LedgerDamaged.
+    Raises LedgerDamaged.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not path.exists():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        create_private(path)
     except OSError as error:
         raise LedgerDamaged(f"{path}: cannot be made: {error.strerror}") from error
 

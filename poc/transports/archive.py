@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from poc.config.private_files import open_private
+from metrics.private_files import open_private
 from poc.errors import BadInput
 from poc.transports.folder import MAX_NAME_BYTES, sync_folder
 from poc.transports.inbox import announcement_path, is_regular_file
