@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.service.receipt import Receipt
 
+#: The note on a file that is no longer there to be archived.
+GONE = "{path} was {event} while it was exchanged, so that it is not archived"
+
 #: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
 BUSY_WAIT_S = 18.0
 
@@ -265,6 +268,11 @@ def archive_if_finished(
         return path, ""
     if not is_unchanged(path, receipt.file_version):
         event = "replaced or changed" if os.path.lexists(path) else "deleted"
-        return path, f"{path} was {event} while it was exchanged, so that it is not archived"
+        return path, GONE.format(path=path, event=event)
     outcome = "done" if receipt.whole and receipt.outcome != "refused" else receipt.outcome
-    return archive_file(workspace, partner, feed, path, outcome, receipt.sha256), ""
+    try:
+        return archive_file(workspace, partner, feed, path, outcome, receipt.sha256), ""
+    except BadInput:
+        if os.path.lexists(path):
+            raise
+        return path, GONE.format(path=path, event="deleted")  # between the look and the move, as by another process

@@ -233,7 +233,7 @@ def run_beside(root, stopped):
         results = [result for _, result in run(root)]
     finally:
         go_on(stopped)
-    if results[0].error is not None:  # it was stopped in a commit, maybe of a heartbeat
+    if results and results[0].error is not None:  # it was stopped in a commit, maybe of a heartbeat
         assert type(results[0].error) is TryLater
         results = [result for _, result in run(root)]
     assert [result.error for result in results] in ([None], [])
