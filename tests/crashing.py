@@ -12,6 +12,7 @@ import itertools
 import os
 import signal
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -31,16 +32,19 @@ STEPS = {
 
 
 def dying(function, passed, before, by):
-    """Return the function with a signal to this process before or after one of its calls."""
+    """Return the function with a signal to this process before or after one of its calls.
+
+    The signal goes to the calling thread, so that it takes no further step: one to the process may reach another first.
+    """
     calls = itertools.count()
 
     def wrapped(*arguments, **named):
         is_last = next(calls) == passed
         if is_last and before:
-            os.kill(os.getpid(), by)
+            signal.pthread_kill(threading.get_ident(), by)
         result = function(*arguments, **named)
         if is_last and not before:
-            os.kill(os.getpid(), by)
+            signal.pthread_kill(threading.get_ident(), by)
         return result
 
     return wrapped
