@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from metrics.errors import BadInput
-from metrics.replay.input_files import LAST_DAY, InputFile, write_input
+from metrics.replay.input_files import FIRST_YEAR, InputFile, InputYear, write_input
 from metrics.replay.seeded_random import seeded_uniform
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ def send_fault(rates: dict[str, float], *parts: object) -> str:
     return ""
 
 
-def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dict[str, Any], list[InputFile]]:
+def plan_faults(
+    faults: dict[str, Any], files: Sequence[InputFile], year: InputYear = FIRST_YEAR
+) -> tuple[dict[str, Any], list[InputFile]]:
     """Plan the faults; return the plan for the practice partner, and the copies of files that are handed in again.
 
-    Faults are drawn by file, slot and number of the send, so that all subjects meet the same faults.
+    Faults are drawn by file, slot and number of the send, so that all subjects meet the same faults. Outages are
+    drawn by partner, and from the second year on by year.
     """
     seed = faults["seed"]
     planned: dict[str, dict[str, dict[str, str]]] = {}
@@ -55,7 +58,7 @@ def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dic
             copy = file.path.with_name(f"{file.path.stem}-again.csv")
             if file.path.is_file():
                 write_input(copy, file.path.read_bytes())
-            day = min(file.arrives + timedelta(days=1), LAST_DAY)
+            day = min(file.arrives + timedelta(days=1), year.days[1])
             copies.append(replace(file, path=copy, arrives=day, original=file.name))
     for file in [*files, *copies]:
         name = f"{file.partner}/{file.feed}/{file.name}"
@@ -67,11 +70,12 @@ def plan_faults(faults: dict[str, Any], files: Sequence[InputFile]) -> tuple[dic
         if seeded_uniform(seed, name, "killed") < faults["files"]["killed"]:
             slot = int(seeded_uniform(seed, name, "killed at") * len(slots))
             planned.setdefault(name, {}).setdefault(str(slot), {})["1"] = "kill"
-    partners = sorted({file.partner for file in files}, key=lambda partner: seeded_uniform(seed, partner, "down"))
+    years = () if year == FIRST_YEAR else (year.number,)
+    partners = sorted({file.partner for file in files}, key=lambda name: seeded_uniform(seed, name, "down", *years))
     down: dict[str, list[str]] = {}
     for partner in partners[: faults["partners"]["down_days"]]:
         days = [file.arrives for file in files if file.partner == partner]
-        down[partner] = [days[int(seeded_uniform(seed, partner, "down on") * len(days))].isoformat()]
+        down[partner] = [days[int(seeded_uniform(seed, partner, "down on", *years) * len(days))].isoformat()]
     return {"faults": planned, "down": down}, copies
 
 

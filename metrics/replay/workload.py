@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from metrics.replay.fault_plan import plan_faults, read_faults
-from metrics.replay.input_files import InputFile, read_flights, split_into_files
+from metrics.replay.input_files import FIRST_YEAR, InputFile, InputYear, read_flights, shift_flights, split_into_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,30 +31,37 @@ class Workload:
     faults_sha256: str = ""  #: of the file of fault rates
 
 
-def build_workload(folder: Path, faults_file: Path, faults_name: str, weeks: int) -> Workload:
+def build_workload(
+    folder: Path, faults_file: Path, faults_name: str, weeks: int, year: InputYear = FIRST_YEAR
+) -> Workload:
     """Write the input files and the fault plan of a replay below `folder`.
 
     Args:
         folder: the parent of `input/<faults>/` and `plan-<faults>.json`.
         faults_file: the fault rates.
         faults_name: `standard`, or `none` for a replay without faults and broken rows.
-        weeks: blocks to replay, 1 to 52.
+        weeks: blocks of the year to replay, 1 to 52.
+        year: the replayed year. Each has its own hash, so that its measurements are a series of their own.
 
     Raises:
         BadInput: the flights are not installed, or the fault file is invalid.
     """
     faults = read_faults(faults_file)
     source = read_flights()
+    if year.shift:
+        source = shift_flights(source, year.shift.days)
     standard = faults_name == "standard"
     broken = float(faults["rows"]["broken"]) if standard else 0.0
-    files, truth = split_into_files(source, folder / "input" / faults_name, faults["seed"], weeks, broken)
+    files, truth = split_into_files(source, folder / "input" / faults_name, faults["seed"], weeks, broken, year)
     plan: dict[str, Any] = {"faults": {}, "down": {}}
     if standard:
-        plan, copies = plan_faults(faults, files)
+        plan, copies = plan_faults(faults, files, year)
         files = sorted([*files, *copies], key=lambda file: (file.arrives, file.partner, file.name))
     (folder / f"plan-{faults_name}.json").write_text(json.dumps(plan), "utf-8")
     rates = faults_file.read_bytes()
     digest = hashlib.sha256(rates)
     digest.update(hashlib.file_digest(io.BytesIO(source), "sha256").digest())
-    replayed = tuple(file for file in files if file.block < weeks)
+    if year.by_day:
+        digest.update(b"cut by day")
+    replayed = tuple(file for file in files if file.block in year.blocks[:weeks])
     return Workload(replayed, truth, plan, digest.hexdigest(), hashlib.sha256(rates).hexdigest())

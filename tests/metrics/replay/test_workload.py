@@ -97,6 +97,65 @@ def test_a_year_has_52_contiguous_blocks():
     assert all(after[0] - before[1] == timedelta(days=1) for before, after in pairwise(days))
 
 
+def test_the_second_year_is_the_first_one_364_days_later(tmp_path):
+    """Every flight is in one file of its day; only its date columns differ from its line in the first year."""
+    load = workload.build_workload(tmp_path, FAULTS, "none", 52, input_files.SECOND_YEAR)
+    lines = []
+    for file in load.files:
+        _, rest = rows_of(file)
+        for line in rest:
+            year, month, day, *cells, hour = line.decode().split(",")
+            assert file.name == f"{date(int(year), int(month), int(day))}.csv"
+            first = date(int(year), int(month), int(day)) - timedelta(days=364)
+            first_hour = f"{date.fromisoformat(hour[:10]) - timedelta(days=364)}{hour[10:]}"
+            lines.append(",".join([str(first.year), str(first.month), str(first.day), *cells, first_hour]).encode())
+    assert sorted(lines) == sorted(input_files.read_flights().rstrip(b"\n").split(b"\n")[1:])
+
+
+def test_an_airline_hands_in_its_seven_days_on_its_weekday(tmp_path):
+    """The files of a week of the second year arrive together, on the weekday of the first year's weekly file."""
+    weekly = workload.build_workload(tmp_path, FAULTS, "none", 3)
+    daily = workload.build_workload(tmp_path, FAULTS, "none", 3, input_files.SECOND_YEAR)
+    assert {file.block for file in daily.files} == {52, 53, 54}
+    weekdays = {file.partner: file.arrives.weekday() for file in weekly.files if file.block == 2}
+    for partner, weekday in weekdays.items():
+        days = [file.arrives for file in daily.files if (file.partner, file.block) == (partner, 54)]
+        assert {day.weekday() for day in days} == {weekday}
+        assert len(set(days)) == 1
+    assert len([file for file in daily.files if (file.partner, file.block) == ("UA", 54)]) == 7
+
+
+def test_years_have_separate_series_and_faults_at_the_same_rates(year, tmp_path):
+    """The second year has a hash of its own, broken rows and sends at the same rates, and outages of its own."""
+    later = workload.build_workload(tmp_path, FAULTS, "standard", 52, input_files.SECOND_YEAR)
+    assert later.sha256 != year.sha256
+    assert later.faults_sha256 == year.faults_sha256
+    rates = fault_plan.read_faults(FAULTS)
+    files = [file for file in later.files if not file.original]
+    due = 336_776 * rates["rows"]["broken"]
+    assert abs(sum(len(file.broken) for file in files) - due) < 4 * due**0.5
+    for number, rate in (
+        (sum("kill" in slots.get("0", {}).values() for slots in later.plan["faults"].values()), "killed"),
+        (len(later.files) - len(files), "resent"),
+    ):
+        expected = len(later.files) * rates["files"][rate]
+        assert abs(number - expected) < 4 * expected**0.5
+    assert len(later.plan["down"]) == 3
+    assert later.plan["down"] != year.plan["down"]
+
+
+def test_the_blocks_of_the_second_year_continue_the_calendar():
+    """Its first block begins on the day after the last one of 2013; its last one ends 364 days after 2013 did."""
+    days = [input_files.block_range(block) for block in range(104)]
+    assert days[51:54] == [
+        (date(2013, 12, 23), date(2013, 12, 31)),
+        (date(2014, 1, 1), date(2014, 1, 5)),
+        (date(2014, 1, 6), date(2014, 1, 12)),
+    ]
+    assert days[-1] == (date(2014, 12, 22), date(2014, 12, 30))
+    assert all(after[0] - before[1] == timedelta(days=1) for before, after in pairwise(days))
+
+
 def test_files_arrive_within_their_block(year):
     """Each file arrives on a day of its own block, and a copy not before its original."""
     originals = {(file.partner, file.name): file for file in year.files if not file.original}
