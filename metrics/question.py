@@ -23,6 +23,9 @@ def name_problem(name: str) -> str:
     return ""
 
 
+#: The fault sets of a replay in which every round meets faults of its own; in the others all rounds meet the same.
+OWN_DRAWS = frozenset({"stress"})
+
 Stratum = tuple[str, str, int]  #: partner, feed, size band
 
 
@@ -41,6 +44,11 @@ class Question:
     alpha: float = 0.05  #: one-sided risk of a false "proven"
     min_blocks: int = 12
     bound: str = "anytime"  #: or "fixed": a t interval for a single look at the data
+
+    @property
+    def own_draws(self) -> bool:
+        """Whether every round meets faults of its own, so that rounds are evidence of their own within a block."""
+        return self.faults in OWN_DRAWS
 
 
 def system_and_level(name: str) -> tuple[str, int]:

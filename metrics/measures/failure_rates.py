@@ -54,22 +54,33 @@ def rate_of_clusters(window: Window, blank: Reading, clustered: tuple[Floats, Fl
     )
     if reading.missing or counted.size < 2:
         return reading
-    wide = confidence.bound_factor(counted.size, window.question.alpha, window.question.bound)
-    low, high = proportions.wilson(x, n, effect, wide)
+    low, high = deciding_range(clustered, window.question.alpha, window.question.bound)
     return replace(reading, low=low, high=high)
 
 
-def clusters(side: Mapping[str, Floats], column: str, of: str = "exchanges") -> tuple[Floats, Floats, float] | None:
+def deciding_range(clustered: tuple[Floats, Floats, float], alpha: float, bound: str) -> tuple[float, float]:
+    """Return the range of the rate that `clusters` returned which decides; at least two blocks."""
+    counts, counted, effect = clustered
+    factor = confidence.bound_factor(counted.size, alpha, bound)
+    return proportions.wilson(float(counts.sum()), float(counted.sum()), effect, factor)
+
+
+def clusters(
+    side: Mapping[str, Floats], column: str, of: str = "exchanges", *, own_draws: bool = False
+) -> tuple[Floats, Floats, float] | None:
     """Return a column and what it is a share of, per block that has any, and their design effect; None without blocks.
 
-    A cell whose column was not counted is in neither: unknown is not 0.
+    A cell whose column was not counted is in neither: unknown is not 0. The design effect is at least the number of
+    rounds, which meet the same faults; at least 1 with `own_draws`, where each round meets other faults. All rounds of
+    a block are one cluster in both cases.
     """
     counted = np.nansum(np.where(np.isnan(side[column]), np.nan, side[of]), axis=0)
     has_any = counted > 0
     if not has_any.any():
         return None
     counts, counted = np.nansum(side[column], axis=0)[has_any], counted[has_any]
-    return counts, counted, proportions.design_effect(counts, counted, floor=float(np.nanmax(side["rounds"])))
+    floor = 1.0 if own_draws else float(np.nanmax(side["rounds"]))
+    return counts, counted, proportions.design_effect(counts, counted, floor=floor)
 
 
 def failure_rate_difference(window: Window, measure: str, column: str) -> Reading:

@@ -19,8 +19,13 @@ from metrics.measures.reading import Reading, blank_reading, grade, sum_known
 from metrics.stats.quantiles import t_quantile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
     from metrics.measures.window import Window
-    from metrics.question import Question
+
+    Floats = NDArray[np.float64]
 
 #: The fewest outages for a range: two have a spread, but it says next to nothing.
 MIN_OUTAGES = 3
@@ -75,7 +80,7 @@ def recovered_unattended(window: Window) -> Reading:
     blocks = _counted_blocks(window, "passing")
     if not blocks:
         return replace(blank, missing=why_not_counted(window))
-    clustered = clusters(window.subject, "recovered", of="passing")
+    clustered = clusters(window.subject, "recovered", of="passing", own_draws=window.question.own_draws)
     return (
         replace(blank, missing=NO_FAILURES) if clustered is None else rate_of_clusters(window, blank, clustered, blocks)
     )
@@ -105,18 +110,38 @@ def wasted_calls(window: Window) -> Reading:
     )
     if few:
         return reading
-    # outages that happen to be alike do not prove that all are: the spread is at least that of so few calls
-    calls, hours = sum(outage.calls for outage in outages), sum(outage.hours for outage in outages)
-    se = max(float(rates.std(ddof=1)) / math.sqrt(rates.size), math.sqrt(calls + 1) / hours)
-    half, ci_half = (se * t_quantile(1 - risk, rates.size - 1) for risk in (_risk(window.question, rates.size), 0.025))
+    clusters_of_outages = [outage.block_end for outage in outages] if window.question.own_draws else None
+    hours = np.array([outage.hours for outage in outages])
+    se = outage_error(rates, hours, clusters_of_outages)
+    look_risk = outage_risk(window.question.alpha, window.question.bound, rates.size)
+    half, ci_half = (se * t_quantile(1 - risk, rates.size - 1) for risk in (look_risk, 0.025))
     mean = float(rates.mean())
     reading = replace(reading, ci_low=max(mean - ci_half, 0.0), ci_high=mean + ci_half)
     return reading if reading.missing else replace(reading, low=max(mean - half, 0.0), high=mean + half)
 
 
-def _risk(question: Question, outages: int) -> float:
+def outage_error(rates: Floats, hours: Floats, clusters_of_outages: Sequence[str] | None) -> float:
+    """Return the standard error of the mean of calls per hour over outages.
+
+    Outages that happen to be alike do not prove that all are: the error is at least that of so few calls. With
+    `clusters_of_outages`, one name per outage, it is also at least that of the clusters: where every round has outages
+    of its own, those of a block meet the same files.
+    """
+    errors = [
+        float(rates.std(ddof=1)) / math.sqrt(rates.size),
+        math.sqrt(float(rates @ hours) + 1) / float(hours.sum()),
+    ]
+    names = sorted(set(clusters_of_outages or ()))
+    if clusters_of_outages and len(names) > 1:
+        deviations = rates - rates.mean()
+        sums = np.array([deviations[[name == own for own in clusters_of_outages]].sum() for name in names])
+        errors.append(math.sqrt(len(names) / (len(names) - 1) * float(sums @ sums)) / rates.size)
+    return max(errors)
+
+
+def outage_risk(alpha: float, bound: str, outages: int) -> float:
     """Return the one-sided risk of this look: all of alpha for a single look, else spent over one look per outage."""
-    return question.alpha if question.bound == "fixed" else question.alpha / (outages * (outages + 1))
+    return alpha if bound == "fixed" else alpha / (outages * (outages + 1))
 
 
 def _counted_blocks(window: Window, column: str) -> int:

@@ -12,6 +12,7 @@ from metrics.replay.fault_plan import plan_faults, read_faults
 from metrics.replay.input_files import FIRST_YEAR, InputFile, InputYear, read_flights, shift_flights, split_into_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     import polars as pl
@@ -65,3 +66,28 @@ def build_workload(
         digest.update(b"cut by day")
     replayed = tuple(file for file in files if file.block in year.blocks[:weeks])
     return Workload(replayed, truth, plan, digest.hexdigest(), hashlib.sha256(rates).hexdigest())
+
+
+def build_rounds(
+    folder: Path, faults_file: Path, faults_name: str, weeks: int, numbers: Iterable[int]
+) -> dict[int, Workload]:
+    """Return a workload for each round, whose faults are drawn by its number as well; all have the same input files.
+
+    The plan of a round is written to `plan-<faults>-<number>.json` below `folder`; the arguments are otherwise those of
+    `build_workload`.
+
+    Raises:
+        BadInput: the flights are not installed, or the fault file is invalid.
+    """
+    faults, source, rates = read_faults(faults_file), read_flights(), faults_file.read_bytes()
+    inputs = folder / "input" / faults_name
+    files, truth = split_into_files(source, inputs, faults["seed"], weeks, float(faults["rows"]["broken"]))
+    digest = hashlib.sha256(rates + hashlib.sha256(source).digest()).hexdigest()
+    rounds = {}
+    for number in numbers:
+        plan, copies = plan_faults(faults, files, number=number)
+        (folder / f"plan-{faults_name}-{number}.json").write_text(json.dumps(plan), "utf-8")
+        ordered = sorted([*files, *copies], key=lambda file: (file.arrives, file.partner, file.name))
+        replayed = tuple(file for file in ordered if file.block < weeks)
+        rounds[number] = Workload(replayed, truth, plan, digest, hashlib.sha256(rates).hexdigest())
+    return rounds

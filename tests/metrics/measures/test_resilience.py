@@ -23,17 +23,17 @@ def db(tmp_path):
     store.close()
 
 
-def place(number, level=4, series="s", turn=1):
+def place(number, level=4, series="s", turn=1, faults="standard"):
     """Return the key and the place of a week (from 0)."""
     first = date(2013, 1, 7) + timedelta(weeks=number)
-    who = {"system": "service", "level": level, "mode": "replay", "faults": "standard", "series": series, "round": turn}
+    who = {"system": "service", "level": level, "mode": "replay", "faults": faults, "series": series, "round": turn}
     block = {"block": first.isoformat(), "block_end": (first + timedelta(days=6)).isoformat()}
     return who, {"partner": "AA", "feed": "flights", **block}
 
 
-def week(number, outcomes=("done",), touch=0, turn=1, **counts):
+def week(number, outcomes=("done",), touch=0, turn=1, faults="standard", **counts):
     """Return the events of one exchange of a week: its attempts, and what the partner then holds."""
-    who, where = place(number, turn=turn)
+    who, where = place(number, turn=turn, faults=faults)
     name = f"{number}.csv"
     runs = [
         RunEvent(
@@ -47,9 +47,9 @@ def week(number, outcomes=("done",), touch=0, turn=1, **counts):
     return [*(("run", run) for run in runs), ("holding", HoldingEvent(**who, **where, file=name, **(base | counts)))]
 
 
-def outage(number, calls, turn=1, partner="AA", feed="flights"):
+def outage(number, calls, turn=1, partner="AA", feed="flights", faults="standard"):
     """Return the event of a day of a week on which a partner was down."""
-    who, where = place(number, turn=turn)
+    who, where = place(number, turn=turn, faults=faults)
     where |= {"partner": partner, "feed": feed}
     return [("outage", OutageEvent(**who, **where, day=where["block"], hours=24, calls=calls))]
 
@@ -154,6 +154,15 @@ def test_more_rounds_do_not_narrow_the_range_of_recoveries(db):
     assert thrice.low == pytest.approx(lone.low)
 
 
+def test_rounds_with_faults_of_their_own_narrow_the_range_of_recoveries(db):
+    """In the stress series the failures of three rounds are three times as many; those of a week stay one cluster."""
+    rounds = [week(n, ("due", "done"), turn=t, faults="stress") for n in range(6) for t in (1, 2, 3)]
+    reading = ask(db, resilience.recovered_unattended, *rounds, faults="stress")
+    assert (reading.n, reading.effect) == (18, 1.0)
+    lost = [week(0, ("due", "failed"), turn=t, faults="stress") for t in (4, 5, 6)]
+    assert ask(db, resilience.recovered_unattended, *lost, faults="stress").effect > 2
+
+
 def test_one_or_two_outages_have_no_range(db):
     """The reading has the number, and how many outages a range requires."""
     weeks = [week(n) for n in range(4)]
@@ -189,6 +198,16 @@ def test_an_outage_counts_once_for_all_rounds_and_feeds(db):
     assert (reading.estimate, reading.n) == (2.0, 1)
     reading = ask(db, resilience.wasted_calls, outage(0, 96, partner="DL"), scope=("AA/flights",))
     assert (reading.estimate, reading.n) == (1.0, 1)
+
+
+def test_outages_of_a_week_are_one_cluster_where_rounds_have_faults_of_their_own(db):
+    """Four weeks with four equal outages each have the error of four numbers, not of sixteen."""
+    calls = {0: 24, 1: 48, 2: 72, 3: 96}
+    outages = [outage(n, calls[n], partner=name, faults="stress") for n in calls for name in ("AA", "B6", "DL", "UA")]
+    reading = ask(db, resilience.wasted_calls, *(week(n, faults="stress") for n in range(4)), *outages, faults="stress")
+    assert (reading.estimate, reading.n) == (2.5, 16)
+    # deviations of the weeks 1.5, 0.5, 0.5, 1.5: se = sqrt(4 / 3 x 5) / 4; t(0.975, 15) = 2.13145
+    assert reading.ci_high == pytest.approx(2.5 + 2.13145 * (20 / 3) ** 0.5 / 4, rel=1e-4)
 
 
 def test_outages_outside_the_window_are_left_out(db):

@@ -14,6 +14,7 @@ from metrics.replay.seeded_random import seeded_uniform
 from poc.monolith.exchange import check
 
 FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
+STRESS = resources.files("metrics.replay") / "faults-stress.toml"
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +221,23 @@ def test_an_invalid_fault_file_is_refused(tmp_path):
     path.write_text("schema = ")
     with pytest.raises(BadInput, match=r"faults\.toml: not a fault file"):
         fault_plan.read_faults(path)
+
+
+def test_rounds_of_the_stress_series_have_draws_of_their_own_at_the_standard_rates(tmp_path):
+    """All rounds have the standard series' files; each has other faults, and each partner is down once a quarter."""
+    standard, rates = fault_plan.read_faults(FAULTS), fault_plan.read_faults(STRESS)
+    same = ("seed", "sends", "files", "rows", "sender", "operator")
+    assert {name: rates[name] for name in same} == {name: standard[name] for name in same}
+    one, two = workload.build_rounds(tmp_path, STRESS, "stress", 2, (1, 2)).values()
+    assert {file.path for file in one.files if not file.original} == {
+        file.path for file in two.files if not file.original
+    }
+    assert one.plan["faults"] != two.plan["faults"]
+    assert one.plan["down"] != two.plan["down"]
+    assert json.loads((tmp_path / "plan-stress-2.json").read_text()) == two.plan
+    assert workload.build_rounds(tmp_path, STRESS, "stress", 2, (2,))[2].plan == two.plan
+    for partner, days in one.plan["down"].items():
+        assert [(int(day[5:7]) + 2) // 3 for day in days] == [1, 2, 3, 4], partner
+    arrivals = {(file.partner, file.arrives.isoformat()) for file in one.files}
+    first_weeks = {(partner, day) for partner, days in one.plan["down"].items() for day in days if day < "2013-01-14"}
+    assert first_weeks <= arrivals
