@@ -159,17 +159,23 @@ def test_an_inbox_that_cannot_be_listed_stops_no_other(workspace, start_partner)
     assert (state.exit_code, str(inbox) in state.stdout) == (0, True)
 
 
-def test_the_feed_served_the_longest_ago_comes_first(workspace, start_partner, good_csv):
-    """With one lane, a partner that had no turn for long is served before the one that just had one."""
-    partner = start_partner()
-    root = workspace({"AA": at(partner), "UA": at(partner)}, files=2, work="slots = 1\nquantum_files = 1")
+def test_the_feed_served_the_longest_ago_comes_first(workspace, good_csv):
+    """With one lane, a partner that had no turn for long is served before the one that just had one.
+
+    The partners are folders: a feed that waits for an answer keeps no slot, so that a second lane would work beside it.
+    """
+    folders = {"AA": 'folder = "of-aa"', "UA": 'folder = "of-ua"'}
+    root = workspace(folders, files=2, work="slots = 1\nquantum_files = 1")
+    for name in ("of-aa", "of-ua"):
+        (root / name).mkdir()
     assert [name for name, _ in run(root)] == ["AA", "UA", "AA", "UA"]
     for name in ("AA", "UA"):
         os.utime(good_csv(root / "var/inbox" / name / "flights" / "new.csv", 3, 100), (0, 0))
-    holder = run_inbox(load_workspace(root), "UA", 4, lambda: NOW, SpoolRecorder(root / "var/spool/live"), "0")
-    assert [result.partner for result in holder] == ["UA"]
-    os.utime(good_csv(root / "var/inbox/UA/flights/newer.csv", 3, 200), (0, 0))
-    assert [name for name, _ in run(root)] == ["AA", "UA"]
+    holder = run_inbox(load_workspace(root), "AA", 4, lambda: NOW, SpoolRecorder(root / "var/spool/live"), "0")
+    assert [result.partner for result in holder] == ["AA"]
+    os.utime(good_csv(root / "var/inbox/AA/flights/newer.csv", 3, 200), (0, 0))
+    results = list(run(root))
+    assert [(name, result.receipt.outcome) for name, result in results] == [("UA", "done"), ("AA", "done")]
 
 
 def test_two_runs_at_once_send_each_file_once_and_in_order(workspace, start_partner):
