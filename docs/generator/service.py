@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from docs.generator.markdown import code, table
 from poc.delivery.backoff import SCHEDULE_S
-from poc.pipeline.capabilities import LINE
+from poc.pipeline.capabilities import HIGHEST_LEVEL, LINE
 from poc.stages.deliver_once import TOO_LARGE
 from poc.stages.retry import is_about_address
 from poc.transports.http_outcome import status_failure
@@ -46,13 +46,20 @@ UNITS = (("h", 3600), ("min", 60), ("s", 1))
 
 
 def levels() -> str:
-    """Return the service levels with the milestone that added each, and the capabilities that begin or end there."""
+    """Return the service levels with the milestone that added each, and the capabilities that begin or end there.
+
+    A milestone that adds no level is left out.
+    """
     import tomllib
 
     plan = Plan.model_validate(tomllib.loads(replay_template()))
-    rows = []
+    rows: list[tuple[str, str, str, str, str]] = []
     for milestone in plan.milestones:
+        if code(milestone.subject) in {side for side, *_ in rows}:
+            continue
         new = ", ".join(code(part.name) for part in LINE if part.since == milestone.level)
+        if milestone.level > HIGHEST_LEVEL:
+            new = "not built yet"
         gone = ", ".join(code(part.name) for part in LINE if part.until == milestone.level - 1)
         rows.append((code(milestone.subject), f"{milestone.code} {milestone.title}", milestone.objective, new, gone))
     return table(("Side", "Milestone", "What for", "Adds", "Replaces"), rows)

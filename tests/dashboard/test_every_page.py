@@ -110,7 +110,7 @@ def test_data_of_runs_is_not_there_without_runs(states: Callable[[str], Any], na
     client = states(name).client
     for path in DATA:
         assert client.get(path).status_code == (200 if path in {"/charts/plan.csv", "/metrics"} else 404), path
-    assert len(client.get("/charts/plan.csv").text.splitlines()) == 5
+    assert len(client.get("/charts/plan.csv").text.splitlines()) == 7
 
 
 @pytest.mark.parametrize("page", [*PAGES, "/no-such-page", "/static/charts.js", *DATA])

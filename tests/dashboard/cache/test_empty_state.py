@@ -45,14 +45,15 @@ def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient, valu
     assert [(row.code, row.status, row.gain) for row in page["milestones"]] == [
         ("M1", "insufficient", "not measured"), ("M2", "not_started", "not measured"),
         ("M3", "not_started", "not measured"), ("M4", "not_started", "not measured"),
+        ("M5", "not_started", "not measured"), ("M6", "not_started", "not measured"),
     ]  # fmt: skip
-    assert page["plan"].title.startswith("0 of 4 milestones proven")
+    assert page["plan"].title.startswith("0 of 6 milestones proven")
     assert page["nothing"] == "Nothing now: the numbers advise to continue every milestone."
 
 
 def test_before_its_start_a_milestone_has_not_started(live: FlaskClient, values_of: Callable) -> None:
     """By the wall clock, a month before the plan begins, all of it is in the future."""
-    assert [row.status for row in values_of(live, "/milestones")["page"]["milestones"]] == ["not_started"] * 4
+    assert [row.status for row in values_of(live, "/milestones")["page"]["milestones"]] == ["not_started"] * 6
 
 
 def test_what_was_decided_before_any_run_is_shown(

@@ -30,8 +30,8 @@ PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 def test_a_stopped_milestone_shows_both(example: FlaskClient, get_html: Callable) -> None:
     """The computed status and what was decided stand side by side, in the table and on the milestone's own page."""
     table = get_html(example, "/milestones").one("table", class_="plan-table")
-    assert table.texts("td", data_label="Status") == ["proven", "proven", "proven", "at risk"]
-    assert table.texts("td", data_label="PM's view")[2:] == [
+    assert table.texts("td", data_label="Status") == ["proven", "proven", "proven", "at risk", *["not started"] * 2]
+    assert table.texts("td", data_label="PM's view")[2:4] == [
         "nothing decided numbers advise: continue",
         "stopped Stopped by Example Owner 31 Dec 2013: Example: the partner leaves numbers advise: change",
     ]
@@ -76,7 +76,7 @@ def test_an_unknown_milestone_is_a_page_that_names_those_there_are(client: Flask
     """A code that the plan has not is 404 with the codes, and what was asked for is text."""
     response = client.get("/milestones/<i>M9")
     assert response.status_code == 404
-    assert "The plan has M1, M2, M3, M4." in response.text
+    assert "The plan has M1, M2, M3, M4, M5, M6." in response.text
     assert "“&lt;i&gt;M9”" in response.text
 
 
@@ -92,14 +92,14 @@ def test_charts_that_have_nothing_to_show_are_words(client: FlaskClient) -> None
 def test_recorded_forecasts_and_criteria_are_charts(example: FlaskClient) -> None:
     """Slips and criteria reached come from what was recorded, with the same numbers as data."""
     text = example.get("/milestones").text
-    assert "12 of 14 criteria met on 31 Dec 2013" in text
+    assert "12 of 19 criteria met on 31 Dec 2013" in text
     rows = example.get("/charts/burnup.csv").text.splitlines()
-    assert rows[:2] == ["as_of,met,scope", "2013-02-17,0,14"]
-    assert rows[-1] == "2013-12-31,12,14"
+    assert rows[:2] == ["as_of,met,scope", "2013-02-17,0,19"]
+    assert rows[-1] == "2013-12-31,12,19"
     slips = example.get("/charts/slips.csv").text.splitlines()
     assert slips[1].startswith("M1,2013-02-17,2013-03-31,")
     assert slips[-1] == "M4,2013-12-31,2013-12-31,,,not expected within three years"
-    assert example.get("/charts/burnup.csv?as_of=2013-03-30").text.splitlines()[-1] == "2013-03-24,2,14"
+    assert example.get("/charts/burnup.csv?as_of=2013-03-30").text.splitlines()[-1] == "2013-03-24,2,19"
 
 
 @pytest.mark.parametrize(
@@ -147,18 +147,18 @@ def test_one_look_is_words_and_two_are_a_line(
     db.close()
     client = app_on(store).test_client()
     part = get_html(client, "/milestones").one("section", aria_labelledby="criteria").text
-    assert "0 of 14 criteria met on 17 Feb 2013. A line is drawn here once milestones were judged on two days" in part
+    assert "0 of 19 criteria met on 17 Feb 2013. A line is drawn here once milestones were judged on two days" in part
     assert client.get("/charts/burnup.json").status_code == 404
     db = open_store(store, "replay")
     evaluate(db, load_plan(PLAN), date(2013, 2, 24), 1, 0)
     db.close()
-    assert client.get("/charts/burnup.json").json["title"] == "0 of 14 criteria met on 24 Feb 2013"
+    assert client.get("/charts/burnup.json").json["title"] == "0 of 19 criteria met on 24 Feb 2013"
 
 
 def test_the_table_of_the_plan_has_the_computed_status(example: FlaskClient) -> None:
     """In the words of the page, and without what was decided: M4, which somebody stopped, is at risk by the numbers."""
     rows = [row.rpartition(",")[2] for row in example.get("/charts/plan.csv").text.splitlines()]
-    assert rows == ["status", "proven", "proven", "proven", "at risk"]
+    assert rows == ["status", "proven", "proven", "proven", "at risk", "not started", "not started"]
     then = example.get("/charts/plan.csv?as_of=2013-02-17").text.splitlines()
     assert then[1].endswith(",not enough evidence")
 

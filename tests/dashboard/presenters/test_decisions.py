@@ -71,7 +71,7 @@ def test_without_decisions_the_advice_stands_first(
     """Without a decision the page says so, and what is advised on each milestone stands above that."""
     values = values_of(client, "/decisions")["page"]
     assert values["made"] == ()
-    assert [row.last_decision for row in values["advice"]] == [""] * 4
+    assert [row.last_decision for row in values["advice"]] == [""] * 6
     parts = get_html(client, "/decisions").all("section")
     assert [part["aria-labelledby"] for part in parts] == ["decide", "advice", "taken"]
     assert "Re-plan: it was not proven by its due date." in parts[1].text

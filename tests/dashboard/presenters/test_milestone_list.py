@@ -54,11 +54,11 @@ def test_an_earlier_day_knows_nothing_of_later_ones(example: FlaskClient, values
 
 
 def test_every_milestone_has_status_reason_and_what_would_change_it(client: FlaskClient, values_of: Callable) -> None:
-    """The plan's four milestones stand with computed status, reasons and what would change them."""
+    """The plan's milestones stand with computed status, reasons and what would change them."""
     rows = rows_of(values_of, client)
     assert [(row.code, row.status, row.slip) for row in rows.values()] == [
         ("M2", "missed", "184 days overdue"), ("M3", "missed", "93 days overdue"), ("M4", "stalled", "due today"),
-        ("M1", "proven", "7 days early"),
+        ("M1", "proven", "7 days early"), ("M5", "not_started", "not started"), ("M6", "not_started", "not started"),
     ]  # fmt: skip
     reason = rows["M2"].reasons[1]
     assert reason.text == "not built: it needs service level 2, and level 1 is built today"
@@ -74,7 +74,7 @@ def test_spending_is_not_recorded_until_it_is(
     entry = {"code": "M1", "amount": 1250.0, "note": "", "as_of": "2013-01-02", "recorded_at_us": 0}
     for spent, total in (("not recorded", "not recorded"), ("1,250, no budget set", "1,250")):
         client = app_on(store).test_client()
-        assert [row.spent for row in rows_of(values_of, client).values()] == [spent, *["not recorded"] * 3]
+        assert [row.spent for row in rows_of(values_of, client).values()] == [spent, *["not recorded"] * 5]
         assert values_of(client, "/")["page"].figures[2].values[0].figure.big == total
         with closing(open_store(store, "replay")) as db, db.conn:
             db.table("cost_entry").insert(entry)
