@@ -15,6 +15,13 @@ AA ignores an `Idempotency-Key`; a `Retry-After` is 60 s. The faults:
     answer-lost     the body is stored, and the connection closes without an answer
     kill            the body is stored, and the answer waits until the sender has been killed
 
+A request names its file and slot in `Milepost-File` and `Milepost-Slot`. One that carries rows of several files has
+`Milepost-Slots` instead, a JSON array in ASCII of file, slot and number of rows:
+
+    Milepost-Slots: [["2014-01-06.csv", 0, 61], ["2014-01-07.csv", 0, 60]]
+
+It meets the first fault that is planned for one of its slots, in their order, and counts as a send of each.
+
 A body with an `Idempotency-Key` is stored once: the same key with the same body is answered 200 again, with another
 body 422. A refused request leaves its key unused. A `Date` header is the sender's time, from which wait-date counts, as
 a sender may run in a replay. `PUT /-/today` with an ISO date sets the current day. The server ends when its standard
@@ -37,7 +44,7 @@ from waitress.channel import HTTPChannel
 from waitress.task import WSGITask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from poc.practice_partner.state import PartnerState
 
@@ -90,12 +97,9 @@ class PartnerChannel(HTTPChannel):
         request: Any = self.request  # type: ignore[has-type] # still arriving; None once it is complete
         if request is not None and request.headers_finished and not request.completed:
             partner: PartnerState = self.server.partner
-            file, slot = unquote(request.headers.get("MILEPOST_FILE", "")), request.headers.get("MILEPOST_SLOT", "0")
-            if (
-                DELIVERY_PATH.fullmatch(request.path)
-                and partner.fault(request.path, file, slot, count=False) == "reset"
-            ):
-                partner.fault(request.path, file, slot, count=True)
+            slots = sent_slots(request.headers, "")
+            if DELIVERY_PATH.fullmatch(request.path) and partner.fault(request.path, slots, count=False) == "reset":
+                partner.fault(request.path, slots, count=True)
                 self.request = None
                 self.drop(reset=True)
         return took
@@ -125,8 +129,11 @@ class PartnerApplication:
             return respond(start_response, "200 OK")
         if environ["REQUEST_METHOD"] != "POST" or not DELIVERY_PATH.fullmatch(path):
             return respond(start_response, "404 Not Found", title="deliver with POST /NAMESPACE/PARTNER/FEED")
-        file, slot = unquote(environ.get("HTTP_MILEPOST_FILE", "")), environ.get("HTTP_MILEPOST_SLOT", "0")
-        fault = self.partner.fault(path, file, slot, count=True)
+        slots = sent_slots(environ, "HTTP_")
+        if not slots:
+            title = "Milepost-Slots is not a JSON array of [file, slot, rows]"
+            return respond(start_response, "400 Bad Request", title=title)
+        fault = self.partner.fault(path, slots, count=True)
         if fault in ERROR_RESPONSES:
             status, title = ERROR_RESPONSES[fault]
             return respond(start_response, status, title=title)
@@ -166,6 +173,20 @@ class PartnerApplication:
             mark.touch()
             wait_until(lambda: not mark.exists())
         return respond(start_response, "200 OK")
+
+
+def sent_slots(headers: Mapping[str, str], prefix: str) -> list[tuple[str, str]]:
+    """Return the file and slot of each part of a request; none if its `Milepost-Slots` is invalid.
+
+    `prefix` stands before the names of the headers, which are in capitals with underscores.
+    """
+    text = headers.get(f"{prefix}MILEPOST_SLOTS")
+    if text is None:
+        return [(unquote(headers.get(f"{prefix}MILEPOST_FILE", "")), headers.get(f"{prefix}MILEPOST_SLOT", "0"))]
+    try:
+        return [(str(file), str(slot)) for file, slot, _ in json.loads(text)]
+    except (ValueError, TypeError):
+        return []
 
 
 def sender_time_s(date_header: str) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class PartnerState:
@@ -29,17 +29,26 @@ class PartnerState:
         self._keys: dict[str, dict[str, tuple[str, int, int]]] = {}  # by path and key: suffix, offset, size of a body
         self._lock = threading.Lock()
 
-    def fault(self, path: str, file: str, slot: str, *, count: bool) -> str:
-        """Return the fault of the current request, empty for none; `count` counts the request."""
+    def fault(self, path: str, slots: Sequence[tuple[str, str]], *, count: bool) -> str:
+        """Return the fault of the current request, empty for none; `count` counts the request.
+
+        Args:
+            path: the path of the request.
+            slots: the file and slot of each part of the body. The first one that meets a planned fault decides.
+            count: count a send of each slot.
+        """
         _, namespace, partner, feed = path.split("/")
         if self.today in self._down.get(partner, ()):
             return "unavailable"
-        name = f"{partner}/{feed}/{file}"
+        faults = []
         with self._lock:
-            nth = self._times_sent.get((namespace, name, slot), 0) + 1
-            if count:
-                self._times_sent[namespace, name, slot] = nth
-        return str(self._faults.get(name, {}).get(slot, {}).get(str(nth), ""))
+            for file, slot in slots:
+                name = f"{partner}/{feed}/{file}"
+                nth = self._times_sent.get((namespace, name, slot), 0) + 1
+                if count:
+                    self._times_sent[namespace, name, slot] = nth
+                faults.append(str(self._faults.get(name, {}).get(slot, {}).get(str(nth), "")))
+        return next(filter(None, faults), "")
 
     def take(self, path: str, body: bytes, suffix: str, key: str) -> bool:
         """Store a body, once if it has a key; return False if the key was used with another body.

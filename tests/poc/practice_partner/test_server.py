@@ -112,6 +112,46 @@ def test_namespaces_are_counted_separately(start_partner):
     assert send(partner, "one").ok
 
 
+def send_slots(partner, *slots, text=None):
+    """Send one delivery with rows of several files; each slot is a file, a number and its rows."""
+    headers = {"Milepost-Slots": json.dumps(slots) if text is None else text}
+    return requests.post(f"{partner.url}/n/UA/flights", BODY, headers=headers, timeout=5)
+
+
+def test_a_request_of_several_files_meets_the_first_planned_fault(start_partner):
+    """In the order of its header: the fault of an earlier slot decides, and a later slot's alone as well."""
+    faults = {"UA/flights/é.csv": {"1": {"1": "unavailable", "2": "gone"}}, "UA/flights/b.csv": {"0": {"1": "error"}}}
+    partner = start_partner({"faults": faults})
+    assert send_slots(partner, ("a.csv", 0, 61), ("é.csv", 1, 9), ("b.csv", 0, 60)).status_code == 503
+    assert send_slots(partner, ("a.csv", 0, 61), ("é.csv", 1, 9), ("b.csv", 0, 60)).status_code == 410
+    assert send_slots(partner, ("a.csv", 0, 61), ("é.csv", 1, 9), ("b.csv", 0, 60)).ok
+    assert len(partner.held("n")) == 2000
+
+
+def test_a_request_of_several_files_is_a_send_of_each(start_partner):
+    """A slot that was sent with others meets next what is planned for its second send, alone as well."""
+    partner = start_partner({"faults": {"UA/flights/a.csv": {"0": {"1": "error", "2": "unavailable"}}}})
+    assert send_slots(partner, ("b.csv", 0, 60), ("a.csv", 0, 61)).status_code == 500
+    assert send(partner).status_code == 503
+
+
+def test_a_request_of_several_files_is_reset_as_one(start_partner):
+    """A reset planned for one of its slots breaks the connection, nothing is stored, and each slot counts as sent."""
+    partner = start_partner({"faults": {"UA/flights/b.csv": {"0": {"1": "reset", "2": "unavailable"}}}})
+    with pytest.raises(requests.ConnectionError):
+        send_slots(partner, ("a.csv", 0, 61), ("b.csv", 0, 60))
+    assert partner.held("n") == []
+    assert send(partner, file="b.csv").status_code == 503
+
+
+@pytest.mark.parametrize("text", ["", "[]", "a.csv", '[["a.csv", 0]]', "{}", "7"])
+def test_slots_that_are_no_list_are_refused(start_partner, text):
+    """They get 400 and store nothing, as the planned faults of such a request are unknown."""
+    partner = start_partner({})
+    assert send_slots(partner, text=text).status_code == 400
+    assert partner.held("n") == []
+
+
 def test_a_partner_that_is_down_accepts_nothing_that_day(start_partner):
     """On its day every send is refused, whatever the plan has for the slot; on the next day it accepts."""
     partner = start_partner({"down": {"UA": ["2013-03-05"]}})
