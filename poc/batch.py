@@ -56,11 +56,12 @@ class RejectedRow(NamedTuple):
     findings: tuple[Finding, ...]
 
 
-def make_findings(rows: Iterable[int], code: str, name: str, notes: Iterable[str]) -> list[Finding]:
-    """Return one finding of a field for each row, in a third of the time that separate calls take."""
-    return cast(
-        "list[Finding]", list(map(tuple.__new__, repeat(Finding), zip(rows, repeat(code), repeat(name), notes)))
-    )
+def make_findings(
+    rows: Iterable[int], codes: Iterable[str], names: Iterable[str], notes: Iterable[str]
+) -> list[Finding]:
+    """Return one finding for each row, in a third of the time that separate calls take; `repeat` what all share."""
+    parts = zip(rows, codes, names, notes, strict=False)  # `repeat` does not end
+    return cast("list[Finding]", list(map(tuple.__new__, repeat(Finding), parts)))
 
 
 def make_rejected_rows(

@@ -68,7 +68,9 @@ class ContractField:
         missing_count = text.null_count()
         if missing_count and self.required_code:
             rows = numbers.filter(text.is_null())
-            findings += make_findings(rows.to_list(), self.required_code, self.name, repeat("a value is required"))
+            findings += make_findings(
+                rows.to_list(), repeat(self.required_code), repeat(self.name), repeat("a value is required")
+            )
         if value.null_count() != missing_count:
             is_unparsed = value.is_null() & text.is_not_null()
             type_name = self.type if self.format == "default" else f"{self.type} in the format {self.format}"
@@ -78,7 +80,9 @@ class ContractField:
                 for cell in set(cells)
             }
             notes = [by_cell[cell] for cell in cells]
-            findings += make_findings(numbers.filter(is_unparsed).to_list(), "type-error", self.name, notes)
+            findings += make_findings(
+                numbers.filter(is_unparsed).to_list(), repeat("type-error"), repeat(self.name), notes
+            )
         for constraint in self.constraints:
             if not constraint.holds(value):
                 is_broken = constraint.broken(value)
@@ -89,7 +93,9 @@ class ContractField:
                     for cell in set(cells)
                 }
                 notes = [by_cell[cell] for cell in cells]
-                findings += make_findings(numbers.filter(is_broken).to_list(), "constraint-error", self.name, notes)
+                findings += make_findings(
+                    numbers.filter(is_broken).to_list(), repeat("constraint-error"), repeat(self.name), notes
+                )
 
 
 @dataclass(frozen=True, slots=True)

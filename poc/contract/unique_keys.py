@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from itertools import repeat
 from typing import TYPE_CHECKING, Self
 
 import polars as pl
@@ -146,4 +147,4 @@ class UniqueKeyCheck:
             .filter(pl.col("row") != pl.col("first"))
         )
         notes = [f"the key ({listed}) is already in row {first}" for first in repeats["first"].to_list()]
-        return make_findings(repeats["row"].to_list(), code, listed, notes)
+        return make_findings(repeats["row"].to_list(), repeat(code), repeat(listed), notes)

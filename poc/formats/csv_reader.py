@@ -8,6 +8,7 @@ parsed while the rest of the pipeline processes this one.
 from __future__ import annotations
 
 import codecs
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +18,11 @@ from pyarrow import csv
 
 from poc.batch import Finding
 from poc.errors import ContractBreach
+from poc.formats.csv_faults import broken_faults, ragged_faults, undecodable_rows
 from poc.formats.csv_grammar import csv_grammar
 from poc.formats.encodings import splitting_codec
 from poc.formats.header import SchemaDrift, compare_header
-from poc.formats.table_reader import BROKEN, UNDECODABLE, ParsedBlock
+from poc.formats.table_reader import UNDECODABLE, ParsedBlock
 
 if TYPE_CHECKING:
     import re
@@ -32,8 +34,7 @@ if TYPE_CHECKING:
     from poc.formats.file_head import FileHead
     from poc.formats.grammar import Grammar
     from poc.formats.header import ExpectedFields
-    from poc.formats.record_splitter import RecordBlock
-    from poc.formats.table_reader import Faults
+    from poc.formats.record_block import RecordBlock
 
 #: Block size of pyarrow in bytes: larger than any block, so that pyarrow never splits one.
 ARROW_BLOCK_BYTES = (1 << 31) - 1
@@ -134,22 +135,28 @@ class CsvFormat:
         return f"the encoding looks like `utf-16`, the feed says `{self._feed.dialect.encoding}`" if is_utf16 else ""
 
     def _parse(self, block: RecordBlock, encoding: TextEncoding, parser: CsvParser) -> ParsedBlock:
-        faults: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
-        raw = block.well_formed()
-        text = raw if block.data.isascii() else encoding.utf8(raw)
+        faults = broken_faults(block)
+        broken = list(faults)
+        text: bytes | memoryview | None = None
+        if len(broken) <= MAX_SKIPPED_ROWS:  # otherwise, the rows are joined once, when all faults are known
+            text = block.well_formed()
+            text = text if block.data.isascii() else encoding.utf8(text)
         if text is None:
             faults |= undecodable_rows(block, encoding, faults)
-            text = encoding.utf8(block.well_formed(without=faults)) or b""
-        try:
-            frame, ragged = parser.parse(self._native(text, parser), MAX_SKIPPED_ROWS)
-        except ManyRaggedRows:  # a callback for each costs more than to count the cells of all rows
-            counts = block.grammar.count_cells(block.data, block.spans(), list(block.broken_rows()))
+        parsed = None
+        if len(faults) <= MAX_SKIPPED_ROWS:
+            text = encoding.utf8(block.well_formed(without=faults)) or b"" if text is None else text
+            with suppress(ManyRaggedRows):
+                parsed = parser.parse(self._native(text, parser), MAX_SKIPPED_ROWS)
+        if parsed is None:  # a callback for each ragged row costs more than to count the cells of all rows
+            counts = block.grammar.count_cells(block.data, block.spans(), broken)
             if counts is not None:
                 counts[list(faults)] = parser.width
-                rows = np.flatnonzero(counts != parser.width).tolist()
-                faults |= ragged_faults(rows, counts[rows].tolist(), parser.width)
-                text = encoding.utf8(block.well_formed(without=faults)) or b""
-            frame, ragged = parser.parse(self._native(text, parser))
+                rows = np.flatnonzero(counts != parser.width)
+                faults |= ragged_faults(rows.tolist(), counts[rows].tolist(), parser.width)
+            text = encoding.utf8(block.well_formed(without=faults)) or b""
+            parsed = parser.parse(self._native(text, parser))
+        frame, ragged = parsed
         if not faults and not ragged:
             return ParsedBlock(self._missing.blank(frame), None, faults)
         of_row = np.arange(frame.height + len(ragged) + len(faults))
@@ -162,24 +169,6 @@ class CsvFormat:
 
     def _native(self, text: bytes | memoryview, parser: CsvParser) -> bytes | memoryview:
         return text if parser.is_native else to_standard_csv(bytes(text), self._text_grammar)
-
-
-def undecodable_rows(block: RecordBlock, encoding: TextEncoding, faults: Faults) -> Faults:
-    """Return the faults of rows that are not valid in the encoding, among those without a fault."""
-    starts = block.spans()[0]
-    highest = np.maximum.reduceat(np.frombuffer(block.data, np.uint8), starts)
-    rows = [row for row in np.flatnonzero(highest > 127).tolist() if row not in faults]
-    lines = zip(rows, block.some_rows(rows), strict=True)
-    return {row: [(UNDECODABLE, "", fault)] for row, line in lines if (fault := encoding.fault(line))}
-
-
-def ragged_faults(rows: list[int], counts: list[int], width: int) -> Faults:
-    """Return the faults of rows that have so many cells; rows of the same number share one list."""
-    by_count = {
-        cells: [("missing-cell" if cells < width else "extra-cell", "", f"{cells} cells instead of {width}")]
-        for cells in set(counts)
-    }
-    return {row: by_count[cells] for row, cells in zip(rows, counts, strict=True)}
 
 
 class MissingValues:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 INVALID, UNUSUAL, SEPARATOR = b"\xff", b"\xfe", b"\xbf"
 MARKED = re.compile(rb"\xff([\x80-\x8f]+)|\xfe([\x80-\x8f]*)\xbf([\x80-\x8f]*)")
 
+#: A byte that is not valid, as `surrogateescape` decodes it.
+ESCAPED = re.compile("[\udc80-\udcff]")
+
 #: Encodings in which sequences of ASCII characters shift the meaning of what follows.
 SHIFTING = ("iso2022", "hz", "utf-7")
 
@@ -212,6 +215,10 @@ def from_nibbles(pairs: bytes) -> bytes:
 
 def invalid_at(row: bytes, codec: str) -> int:
     """Return the position of the first byte that is not valid in an encoding, or -1."""
+    if codec == "utf-8":  # without an exception, in half the time
+        text = row.decode(codec, "surrogateescape")
+        escaped = ESCAPED.search(text)
+        return len(text[: escaped.start()].encode()) if escaped else -1
     try:
         row.decode(codec)
     except UnicodeDecodeError as error:

@@ -215,17 +215,18 @@ class Grammar:
         if self.escape or len(self.delimiter) != 1 or len(self.quote) > 1:
             return None
         starts, ends = spans
-        codes = np.frombuffer(data, dtype=np.uint8)
-        is_sign = codes == self.delimiter[0]
+        codes = np.frombuffer(data, dtype=np.uint8, count=max(ends[-1], starts[-1] + 1))
+        is_sign = (codes == self.delimiter[0]).view(np.uint8)
+        counts = np.add.reduceat(is_sign, starts, dtype=np.int64) + 1
         if self.quote and data.find(self.quote, starts[0]) >= 0:
             is_quote = codes == self.quote[0]
             is_quote[: starts[0]] = False
             for row in broken:
                 is_quote[starts[row] : ends[row]] = False
-            if is_quote.any():
-                is_sign &= np.cumsum(is_quote, dtype=np.uint8) % 2 == 0  # of the sum only its last bit is of interest
-        signs = np.flatnonzero(is_sign)
-        return np.searchsorted(signs, ends) - np.searchsorted(signs, starts) + 1
+            if len(quotes := np.flatnonzero(is_quote)):
+                inside = np.add.reduceat(is_sign, quotes, dtype=np.int64)[::2]
+                np.subtract.at(counts, np.searchsorted(starts, quotes[::2], side="right") - 1, inside)
+        return counts
 
     def _line_spans(self, data: bytes, start: int, end: int) -> Spans:
         codes = np.frombuffer(data, dtype=np.uint8, count=end - start, offset=start)

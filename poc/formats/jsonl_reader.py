@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
     from poc.formats.header import ExpectedFields
-    from poc.formats.record_splitter import RecordBlock
+    from poc.formats.record_block import RecordBlock
     from poc.formats.table_reader import Faults
 
 #: The most keys beyond the contract that are noted for one file.

@@ -9,22 +9,19 @@ broken one.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from poc.formats.grammar import LINE_PATTERNS, stray_quote_note
+from poc.formats.record_block import RecordBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
     from poc.formats.encodings import TextEncoding
-    from poc.formats.grammar import Grammar, Spans
-
+    from poc.formats.grammar import Grammar
 
 #: In a block with quotes: the most bytes accepted at once of lines without a quote, and of lines with one.
 MAX_PLAIN_BYTES, MAX_QUOTED_BYTES = 64 * 1024, 4 * 1024
@@ -39,88 +36,6 @@ class Sizes:
 
     block_bytes: int = 1 << 20
     record_bytes: int = 1 << 20
-
-
-@dataclass(slots=True)
-class RecordBlock:
-    """Whole consecutive rows of a file: (start, end) `runs` of well-formed rows, and `broken` ones with the reason."""
-
-    data: bytes
-    grammar: Grammar
-    runs: list[tuple[int, int]]
-    broken: list[tuple[int, int, str]]
-    _spans: Spans | None = field(default=None, init=False)
-
-    def add_run(self, start: int, end: int) -> None:
-        """Add well-formed rows after those so far."""
-        if self.runs and self.runs[-1][1] == start:
-            self.runs[-1] = (self.runs[-1][0], end)
-        else:
-            self.runs.append((start, end))
-
-    def well_formed(self, without: Iterable[int] = ()) -> bytes | memoryview:
-        """Return the well-formed rows with their line ends; those of the indices `without` are left out."""
-        if rows := sorted(without):
-            return self._without(np.array(rows, dtype=np.int64))
-        if len(self.runs) == 1:
-            start, end = self.runs[0]
-            return memoryview(self.data)[start:end] if end - start < len(self.data) else self.data
-        return b"".join(self.data[start:end] for start, end in self.runs)
-
-    def spans(self) -> Spans:
-        """Return where each row, well-formed or broken, starts and ends, without its line end."""
-        if self._spans is None:
-            parts = [self.grammar.spans(self.data, self.runs)]
-            if self.broken:
-                starts_of, ends_of, _ = zip(*self.broken, strict=True)
-                parts.append((np.array(starts_of), np.array(ends_of)))
-            starts, ends = (np.concatenate(side) for side in zip(*parts, strict=True))
-            order = np.argsort(starts, kind="stable")
-            self._spans = starts[order], ends[order]
-        return self._spans
-
-    def _without(self, rows: NDArray[np.int64]) -> bytes:
-        """Return the runs without rows, each of which ends at the next row, or at the end of its run."""
-        if not self.runs:
-            return b""
-        starts = self.spans()[0]
-        run_starts, run_ends = np.fromiter(chain.from_iterable(self.runs), np.int64).reshape(-1, 2).T
-        next_starts = np.append(starts[1:], len(self.data))
-        run = np.searchsorted(run_starts, starts[rows], side="right") - 1
-        well_formed = (run >= 0) & (starts[rows] < run_ends[run])  # others are between the runs
-        rows, run = rows[well_formed], run[well_formed]
-        piece_starts = np.sort(np.concatenate((run_starts, np.minimum(next_starts[rows], run_ends[run]))))
-        piece_ends = np.sort(np.concatenate((run_ends, starts[rows])))
-        pieces = zip(piece_starts.tolist(), piece_ends.tolist(), strict=True)
-        return b"".join([self.data[start:end] for start, end in pieces if start < end])
-
-    def rows(self) -> Iterator[bytes]:
-        """Yield each row as read, in order."""
-        for start, end in zip(*(side.tolist() for side in self.spans()), strict=True):
-            yield self.data[start:end]
-
-    def row(self, index: int) -> bytes:
-        """Return one row as read. Raises KeyError for a row of another block."""
-        starts, ends = self.spans()
-        if not 0 <= index < len(starts):
-            raise KeyError(index)
-        return self.data[starts[index] : ends[index]]
-
-    def some_rows(self, indices: Sequence[int]) -> list[bytes]:
-        """Return rows as read. Raises KeyError for a row of another block."""
-        starts, ends = self.spans()
-        chosen = np.array(indices, dtype=np.int64)
-        if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(starts):
-            raise KeyError(indices)
-        data = self.data
-        return [data[start:end] for start, end in zip(starts[chosen].tolist(), ends[chosen].tolist(), strict=True)]
-
-    def broken_rows(self) -> dict[int, str]:
-        """Return the reason of each broken row, by its index in the block."""
-        if not self.broken:
-            return {}
-        places = np.searchsorted(self.spans()[0], [start for start, _, _ in self.broken])
-        return dict(zip(places.tolist(), (note for _, _, note in self.broken), strict=True))
 
 
 class ByteBuffer:
@@ -182,7 +97,8 @@ class RecordSplitter:
 
     def _split_carefully(self, data: bytes, at: int, end: int, *, ended: bool) -> tuple[RecordBlock, int]:
         block = RecordBlock(data, self._grammar, [], [])
-        ends_with_lf = data.count(b"\r", at, end) == data.count(b"\r\n", at, end)
+        has_cr = data.find(b"\r", at, end) >= 0  # in a tenth of the time of `count`
+        ends_with_lf = not has_cr or data.count(b"\r", at, end) == data.count(b"\r\n", at, end)
         has_plain_lines = ends_with_lf and self._grammar.has_plain_lines(data, at, end, self._record_bytes)
         while at < end and len(block.broken) < MAX_BROKEN_ROWS:
             if has_plain_lines and block.broken and self._broken is None and not self._in_long_line:

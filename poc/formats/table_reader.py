@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from poc.batch import ROW, Batch, Finding, make_rejected_rows
+from poc.batch import ROW, Batch, Finding, make_findings, make_rejected_rows
 from poc.errors import ContractBreach
 from poc.formats.compression import open_stream
 from poc.formats.encodings import TextEncoding, byte_order_mark, file_codec
 from poc.formats.file_head import FileHead, take_match
 from poc.formats.grammar import LINE_PATTERNS
 from poc.formats.header import list_labels
-from poc.formats.record_splitter import ByteBuffer, RecordBlock, RecordSplitter, Sizes
+from poc.formats.record_block import RecordBlock
+from poc.formats.record_splitter import ByteBuffer, RecordSplitter, Sizes
 from poc.prefetch import run_ahead
 
 if TYPE_CHECKING:
@@ -255,9 +256,18 @@ def rejected_rows(rows: Sequence[int], faults: Faults, lines: BlockLines) -> tup
     """Return faulty rows of a block with their original bytes and findings."""
     if not rows:
         return ()
-    first, new = lines.first_row, partial(tuple.__new__, Finding)
-    findings = [tuple([new((first + row, *fault)) for fault in faults[row]]) for row in rows]
+    first = lines.first_row
     numbers = [first + row for row in rows]
+    of_rows = [faults[row] for row in rows]
+    listed = list(chain.from_iterable(of_rows))
+    findings: Iterable[tuple[Finding, ...]]
+    if len(listed) == len(rows):  # one fault each, as usual
+        findings = zip(make_findings(numbers, *zip(*listed, strict=True)), strict=True)
+    else:
+        findings = [
+            tuple([Finding(number, *fault) for fault in of_row])
+            for number, of_row in zip(numbers, of_rows, strict=True)
+        ]
     return tuple(make_rejected_rows(numbers, lines.originals(numbers), findings))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import replace
-from operator import attrgetter
+from operator import attrgetter, lt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,8 +95,11 @@ def rejected_rows(batch: Batch, findings: list[Finding]) -> tuple[RejectedRow, .
     """Return the rows that have findings, as they came. The findings are in the order of rows."""
     if not findings:
         return ()
+    numbers = [finding.row for finding in findings]
+    if all(map(lt, numbers, numbers[1:])):  # one finding each
+        originals = batch.lines.originals(numbers)
+        return tuple(make_rejected_rows(numbers, originals, zip(findings, strict=True)))
     by_row: dict[int, tuple[Finding, ...]] = {}
-    for finding in findings:
-        row = finding.row
+    for row, finding in zip(numbers, findings, strict=True):
         by_row[row] = (*by_row[row], finding) if row in by_row else (finding,)
     return tuple(make_rejected_rows(by_row, batch.lines.originals(list(by_row)), by_row.values()))
