@@ -47,12 +47,14 @@ class HashedKeys:
         """Return row, first and second hash of each key."""
         return pl.DataFrame([self.rows.cast(pl.Int64).alias("row"), self.a.alias("a"), self.b.alias("b")])
 
+    def has_repeats(self) -> bool:
+        """Return whether first hashes are equal, as those of keys that occur more than once are."""
+        ordered = np.sort(self.a.to_numpy())  # four times as fast as counting distinct hashes
+        return bool((ordered[1:] == ordered[:-1]).any())
+
     def repeated(self) -> pl.DataFrame:
         """Return the entries whose key occurs more than once in this batch."""
-        ordered = np.sort(self.a.to_numpy())  # four times as fast as counting distinct hashes
-        if not (ordered[1:] == ordered[:-1]).any():
-            return NO_ENTRIES
-        return with_duplicate_key(self.entries())
+        return with_duplicate_key(self.entries()) if self.has_repeats() else NO_ENTRIES
 
 
 def with_duplicate_key(entries: pl.DataFrame) -> pl.DataFrame:

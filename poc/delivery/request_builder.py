@@ -16,6 +16,8 @@ from poc.batch import ROW
 from poc.delivery.outbox import OutboundRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import polars as pl
     from numpy.typing import NDArray
 
@@ -48,6 +50,31 @@ class RequestBuilder:
             complete += self._append(int(slots[start]), end - start, part, rows)
             start = end
         return complete
+
+    def build_joined(
+        self, rows: pl.DataFrame, bounds: Sequence[int], offsets: Sequence[int]
+    ) -> list[list[OutboundRequest]]:
+        """Return the requests of each of several files, whose rows are one frame.
+
+        Args:
+            rows: the rows of all files, with their joined numbers.
+            bounds: where each file begins in `rows`, and the height of `rows`.
+            offsets: of each file, by how much its numbers were moved.
+        """
+        requests: list[list[OutboundRequest]] = [[] for _ in offsets]
+        if not rows.height:
+            return requests
+        heights = np.diff(np.asarray(bounds))
+        files = np.repeat(np.arange(len(offsets)), heights)
+        slots = (rows[ROW].to_numpy().astype(np.int64) - 1 - np.repeat(np.asarray(offsets), heights)) // self._size
+        changes = np.flatnonzero((np.diff(files) != 0) | (np.diff(slots) != 0)) + 1
+        ends = [*changes.tolist(), rows.height]
+        head = self._encoder.head([name for name in rows.columns if name != ROW])
+        start = 0
+        for end, part in zip(ends, self._encode_slots(rows, ends), strict=True):
+            requests[files[start]].append(OutboundRequest(str(slots[start]), end - start, head + part))
+            start = end
+        return requests
 
     def flush(self) -> list[OutboundRequest]:
         """Return the request that is still open, if there is one."""

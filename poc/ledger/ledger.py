@@ -75,6 +75,8 @@ class Ledger:
         self._compiled = compiled
         self._writer = writer
         self._writing = False
+        self._joined = False  # commits are joined to one
+        self._waits_for_disk: bool | None = None  # as set while commits are joined
         driver.execute("PRAGMA user_version").fetchall()  # opens the write-ahead log, if it is not open yet
         self._file = OpenedFile(path)
 
@@ -192,8 +194,31 @@ class Ledger:
         """Update columns of an exchange; `commit` makes it permanent. Raises TryLater, LedgerDamaged."""
         self.execute(UPDATE_EXCHANGE, {**values, "key": entry.exchange_id})
 
+    @property
+    def is_changing(self) -> bool:
+        """Whether this connection has changes that are not committed; no other connection can change anything."""
+        return self._writing
+
+    @contextmanager
+    def one_commit(self) -> Iterator[None]:
+        """Join all commits to one, at the end; it is rolled back where an error ends it. Raises as `commit` does."""
+        self._joined = True
+        try:
+            yield
+        except BaseException:
+            self._joined, self._waits_for_disk = False, None
+            self.roll_back()
+            raise
+        self._joined = False
+        self.commit()
+        if self._waits_for_disk is not None:
+            self.wait_for_disk(self._waits_for_disk)
+            self._waits_for_disk = None
+
     def commit(self) -> None:
         """Commit; the change is on disk when this returns. Raises TryLater, LedgerDamaged, LeaseLost."""
+        if self._joined:
+            return
         try:
             self.check_guard()
             with self.reporting_errors():
@@ -228,6 +253,9 @@ class Ledger:
         Call it between transactions. The commit of a reservation always waits. The confirmation by a partner that
         honours keys need not: if a power cut loses it, the ledger still has the requests, and sends them again by key.
         """
+        if self._joined:
+            self._waits_for_disk = wait
+            return
         self._driver.execute(SYNC_FULL if wait else SYNC_NORMAL)
 
     def roll_back(self) -> None:

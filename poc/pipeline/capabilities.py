@@ -88,7 +88,10 @@ class StageContext:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """An ability of the service, from level `since` on, up to level `until` where another capability replaces it."""
+    """An ability of the service, from level `since` on, up to level `until` where another capability replaces it.
+
+    One that neither builds a stage nor equips stages changes how files are put through them.
+    """
 
     name: str
     since: int
@@ -163,11 +166,14 @@ LINE = (
     Capability("deliver", 1, build_deliver, until=2),
     Capability("persist", 4, equip=use_retry_policy),
     Capability("once", 3, build_deliver_once),
+    Capability("pass", 5),  # many small files in one pass: `poc.service.file_pass`
 )
 
+#: The stages that all files of a pass have together, and the delivery.
+OUTSIDE_OF_FILES = frozenset({"check", "map", "ahead", "once"})
 
 #: The highest level that is built.
-HIGHEST_LEVEL = 4
+HIGHEST_LEVEL = 5
 
 
 def equip(level: int, context: StageContext) -> StageContext:
@@ -185,6 +191,11 @@ def build_stages(level: int, context: StageContext) -> list[tuple[str, Stage]]:
         for capability in LINE
         if capability.build is not None and capability.is_active(level)
     ]
+
+
+def build_file_stages(level: int, context: StageContext) -> list[tuple[str, Stage]]:
+    """Return the stages between map and delivery: those that each file of a pass has for itself."""
+    return [(name, stage) for name, stage in build_stages(level, context) if name not in OUTSIDE_OF_FILES]
 
 
 def has_capability(name: str, level: int) -> bool:

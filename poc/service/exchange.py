@@ -168,7 +168,7 @@ class ExchangeRun:
         timer = StageTimer()
         known: dict[int, tuple[Finding, ...]] = {}
         while True:
-            context = self._context(known, source)
+            context = self.context(known, source)
             self.quarantine.drop()
             if self.entry.outcome:
                 self.quarantine.clear()
@@ -186,22 +186,22 @@ class ExchangeRun:
                 clear_frames(breach.__traceback__)  # closes the generators of the stages, so that no thread reads on
                 if not attempt.committed:
                     self.quarantine.drop()
-                attempt.refuse(breach, self._rows_to_refuse(breach, source))
+                attempt.refuse(breach, self.rows_to_refuse(breach, source))
             except OSError as error:
                 if error.errno not in NO_SPACE:
                     raise
                 place = error.filename or gettempdir()  # bodies wait for the end of a file in an unnamed file there
                 raise TryLater(f"{place}: cannot be written: {error.strerror}; make room and try again") from error
-            return self._close(context, timer.spent_ns)
+            return self.close(context, timer.spent_ns)
 
     def send_reserved(self) -> Receipt:
         """Send the requests of a file that the ledger holds."""
-        context = self._context({}, None)
+        context = self.context({}, None)
         reasons = self.quarantine.reasons() if self.entry.rows["quarantined"] else {}
         self.attempt.resume(build_deliver_once(context).resume(), reasons)
-        return self._close(context, {})
+        return self.close(context, {})
 
-    def _rows_to_refuse(self, breach: ContractBreach, source: BinaryIO) -> int:
+    def rows_to_refuse(self, breach: ContractBreach, source: BinaryIO) -> int:
         """Return the number of rows in the file; where it was not read to its end, count what can be counted.
 
         A file over its budget has at least the rows that were looked at; the others are not counted.
@@ -215,7 +215,13 @@ class ExchangeRun:
                 rows += 1
         return rows
 
-    def _context(self, known: Mapping[int, tuple[Finding, ...]], source: BinaryIO | None) -> StageContext:
+    def context(
+        self,
+        known: Mapping[int, tuple[Finding, ...]],
+        source: BinaryIO | None,
+        breakers: FeedBreakers | None = None,
+    ) -> StageContext:
+        """Return what the stages may use; `breakers` are those of a pass, which its files share."""
         prepared, attempt = self.prepared, self.attempt
 
         def original_lines() -> Iterator[tuple[int, bytes]]:
@@ -241,12 +247,12 @@ class ExchangeRun:
             clock_us=attempt.clock_us,
             before_send=before_send,
             stats=self.stats,
-            breakers=FeedBreakers(self.ledger, prepared.partner, prepared.feed_id, probe_us),
+            breakers=breakers or FeedBreakers(self.ledger, prepared.partner, prepared.feed_id, probe_us),
             policy=FailFast(),
         )
         return equip(prepared.level, context)
 
-    def _close(self, context: StageContext, stages_ns: Mapping[str, int]) -> Receipt:
+    def close(self, context: StageContext, stages_ns: Mapping[str, int]) -> Receipt:
         """Close the account, and return the receipt."""
         entry, attempt, policy = self.entry, self.attempt, context.policy
         context.breakers.save()

@@ -18,6 +18,7 @@ from poc.ledger.lease import describe_holder, wall_clock_us
 from poc.ledger.lookup import resumable_exchanges
 from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import retries_itself
+from poc.service.file_pass import MAX_PASS_BYTES, can_pass, size_in_pass
 from poc.service.prepared_feeds import PreparedFeeds
 from poc.service.runner import Runner, RunResult
 from poc.transports.archive import archive_file
@@ -128,17 +129,19 @@ class InboxWork:
         settings = self._settings
         runner = Runner(prepared, ledger, settings.clock, settings.recorder, settings.release, settings.by_person)
         until_s = time.monotonic() + self._quantum.quantum_s
-        for _ in range(self._quantum.quantum_files):
+        left = self._quantum.quantum_files
+        while left > 0 and time.monotonic() < until_s:
             if not self._entries and not self._files:
                 return None
+            waiting = len(self._entries) + len(self._files)
             with self._precedence():
-                result = self._next(runner, later_turn=later_turn)
-            if result is not None:
+                results = self._next(runner, left, later_turn=later_turn)
+            left -= waiting - len(self._entries) - len(self._files)
+            for result in results:
                 self._emit(result)
-                if isinstance(result.error, TryLater) and not isinstance(result.error, FileStillChanging):
-                    return None  # what cannot be written now, or belongs to another process, is left to a later run
-            if time.monotonic() >= until_s:
-                break
+            errors = [result.error for result in results if isinstance(result.error, TryLater)]
+            if not all(isinstance(error, FileStillChanging) for error in errors):
+                return None  # what cannot be written now, or belongs to another process, is left to a later run
         return 0.0 if self._entries or self._files else None
 
     @contextmanager
@@ -206,31 +209,73 @@ class InboxWork:
         self._prepared = prepared
         return prepared
 
-    def _next(self, runner: Runner, *, later_turn: bool) -> RunResult | None:
-        """Resume the next exchange, or exchange the next file; None where that is not to be run now."""
-        entry = self._entries.popleft() if self._entries else None
-        path = Path(entry.file) if entry is not None else self._files.popleft()
-        try:
-            if entry is not None:
-                return self._resume(runner, entry, later_turn=later_turn)
-            if not self._settings.selection.file(path):
-                return None
-            # between two turns, another process may have exchanged it, or its sender may have begun another of its name
-            if later_turn and not is_complete(path, runner.prepared.feed, self._settings.clock()):
-                return None
-            receipt = runner.exchange(path)
-            current_path, note = archive_if_finished(self._settings.workspace, *self.key, path, receipt)
-            return RunResult(self.partner, self.feed, current_path, receipt, note=note)
-        except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
-            return RunResult(self.partner, self.feed, path, error=as_exchange_error(error), entry=entry)
+    def _next(self, runner: Runner, most: int, *, later_turn: bool) -> list[RunResult]:
+        """Resume the next exchange, or exchange the next files, at most `most`; return what was run now."""
+        if self._entries:
+            return self._resume(runner, self._entries.popleft(), later_turn=later_turn)
+        paths = self._take_files(runner.prepared, most, later_turn=later_turn)
+        if len(paths) > 1:
+            results = runner.exchange_files(paths)
+            return [self._result(path, result) for path, result in zip(paths, results, strict=True)]
+        return [self._exchange(runner, path) for path in paths]
 
-    def _resume(self, runner: Runner, entry: ExchangeRecord, *, later_turn: bool) -> RunResult | None:
-        if not self._settings.selection.entry(entry):
-            return None
-        # between two turns, another process may have resumed it, or a person settled or discarded it
-        if later_turn and runner.ledger.get(entry.exchange_id) != entry:
-            return None
-        return RunResult(self.partner, self.feed, Path(entry.file), runner.resume(entry), entry=entry)
+    def _take_files(self, prepared: PreparedFeed, most: int, *, later_turn: bool) -> list[Path]:
+        """Remove the next files from those that wait: as many as fit in a pass, or one that is exchanged alone."""
+        paths: list[Path] = []
+        size_bytes = 0
+        while self._files and len(paths) < most:
+            path = self._files[0]
+            if not self._is_wanted(path, prepared, later_turn=later_turn):
+                self._files.popleft()
+                continue
+            of_file = size_in_pass(path) if can_pass(prepared) else None
+            if paths and (of_file is None or size_bytes + of_file > MAX_PASS_BYTES):
+                break
+            paths.append(self._files.popleft())
+            if of_file is None:
+                break
+            size_bytes += of_file
+        return paths
+
+    def _is_wanted(self, path: Path, prepared: PreparedFeed, *, later_turn: bool) -> bool:
+        """Return whether a file is to be exchanged now.
+
+        Between two turns, another process may have exchanged it, or its sender may have begun another of its name.
+        """
+        if not self._settings.selection.file(path):
+            return False
+        try:
+            return not later_turn or is_complete(path, prepared.feed, self._settings.clock())
+        except OSError:  # reported by its exchange
+            return True
+
+    def _exchange(self, runner: Runner, path: Path) -> RunResult:
+        try:
+            return self._result(path, runner.exchange(path))
+        except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
+            return self._result(path, error)
+
+    def _result(self, path: Path, result: Receipt | Exception) -> RunResult:
+        """Return the result of a file, after it is archived where no further run needs it."""
+        if isinstance(result, Exception):
+            return RunResult(*self.key, path, error=as_exchange_error(result))
+        try:
+            current_path, note = archive_if_finished(self._settings.workspace, *self.key, path, result)
+        except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
+            return RunResult(*self.key, path, error=as_exchange_error(error))
+        return RunResult(*self.key, current_path, result, note=note)
+
+    def _resume(self, runner: Runner, entry: ExchangeRecord, *, later_turn: bool) -> list[RunResult]:
+        path = Path(entry.file)
+        try:
+            if not self._settings.selection.entry(entry):
+                return []
+            # between two turns, another process may have resumed it, or a person settled or discarded it
+            if later_turn and runner.ledger.get(entry.exchange_id) != entry:
+                return []
+            return [RunResult(*self.key, path, runner.resume(entry), entry=entry)]
+        except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
+            return [RunResult(*self.key, path, error=as_exchange_error(error), entry=entry)]
 
 
 def as_exchange_error(error: Exception) -> ExchangeError:

@@ -6,11 +6,14 @@ retries by itself what failed (`goes_on`), so that the harness does not.
     -> {"file": "/.../2013-W05.csv", "partner": "AA", "feed": "flights", "now": "2013-02-03T06:00:00+00:00"}
     <- {"outcome": "done", "rows": {"in": 640, "delivered": 640, ...}, "calls": 2, "exchange_id": "6f2a...", ...}
     -> {"resume": "6f2a...", "partner": "AA", "feed": "flights", "now": "2013-02-03T06:00:04+00:00"}
+    -> {"files": ["/.../2014-01-06.csv", "/.../2014-01-07.csv"], "partner": "AA", "feed": "flights", "now": "..."}
+    <- {"results": [{"outcome": "done", ...}, {"outcome": "refused", ...}]}
     -> {"check": "/.../2013-W05.csv", "partner": "AA", "feed": "flights"}
     <- {"bad": [17, 203]}
 
 `resume` resumes an exchange that was `due` at its `due_at`. `check` lists every row of a file that breaks the contract,
-and exchanges nothing.
+and exchanges nothing. `files` exchanges several files in one pass; a service that can says so in its first line
+(`takes_files`). The result of a file that could not be exchanged is its error.
 """
 
 from __future__ import annotations
@@ -25,11 +28,12 @@ from typing import TYPE_CHECKING, Any
 from metrics.terminal import print_line
 from poc.batch import SecondPassNeeded
 from poc.config import workspace as config_workspace
-from poc.errors import BadInput, ExchangeError
+from poc.errors import BadInput, ExchangeError, UnexpectedError
 from poc.ledger.ledger import open_ledger
-from poc.pipeline.capabilities import HIGHEST_LEVEL, retries_itself
+from poc.pipeline.capabilities import HIGHEST_LEVEL, has_capability, retries_itself
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.service.exchange import exchange, resume
+from poc.service.file_pass import exchange_files
 from poc.service.runner import tune_garbage_collector
 from poc.stages.check import Check
 from poc.transports.http import new_session
@@ -63,6 +67,12 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
     }
 
 
+def error_json(error: Exception) -> dict[str, Any]:
+    """Return an error as a JSON object of the protocol."""
+    known = error if isinstance(error, ExchangeError) else UnexpectedError.of(error)
+    return {"error": str(known), "exit_code": known.exit_code}
+
+
 def find_invalid_rows(prepared: PreparedFeed, path: Path) -> list[int]:
     """Return the numbers of all rows of a file that break the contract; nothing is sent or stored.
 
@@ -91,6 +101,13 @@ def handle_request(request: dict[str, Any], prepared: PreparedFeed, ledger: Ledg
     if "check" in request:
         return {"bad": find_invalid_rows(prepared, Path(request["check"]))}
     now = datetime.fromisoformat(request["now"])
+    if "files" in request:
+        if not has_capability("pass", prepared.level):
+            raise BadInput("this level exchanges one file at a time; send `file`, not `files`")
+        results = exchange_files(prepared, [Path(path) for path in request["files"]], now, ledger)
+        return {
+            "results": [error_json(part) if isinstance(part, Exception) else receipt_json(part) for part in results]
+        }
     if "resume" not in request:
         return receipt_json(exchange(prepared, Path(request["file"]), now, ledger))
     entry = ledger.get(request["resume"])
@@ -118,7 +135,10 @@ def main(arguments: list[str] | None = None) -> int:
     session = new_session()
     prepared_feeds: dict[tuple[str, str], PreparedFeed] = {}
     tune_garbage_collector()
-    write_line({"ready": f"service@{options.level}", "goes_on": retries_itself(options.level)})
+    takes_files = has_capability("pass", options.level)
+    write_line(
+        {"ready": f"service@{options.level}", "goes_on": retries_itself(options.level), "takes_files": takes_files}
+    )
     for line in sys.stdin:
         try:
             request = json.loads(line)
@@ -127,7 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
                 prepared_feeds[name] = prepare_feed(workspace, *name, options.level, session, options.endpoint)
             write_line(handle_request(request, prepared_feeds[name], ledger))
         except ExchangeError as error:
-            write_line({"error": str(error), "exit_code": error.exit_code})
+            write_line(error_json(error))
         except (ValueError, KeyError, TypeError) as error:
             write_line({"error": f"not a request: {error!r}", "exit_code": 2})
     ledger.close()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import resource
 import time
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from metrics.events import RunEvent, RunKey
+from metrics.shares import share
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from poc.ledger.exchange_record import ExchangeRecord
@@ -86,3 +89,26 @@ class RunTimer:
             stages_ns=dict(receipt.stages_ns),
             aside=dict(receipt.reasons),
         )
+
+    def share_pass(self, events: Sequence[RunEvent]) -> list[RunEvent]:
+        """Return the end events of the files of a pass, to which this timer belongs, with their shares of its time.
+
+        The shares are by input rows, and follow one another, so that no instant of the pass is counted twice.
+        """
+        rows = [event.rows.get("in", 0) for event in events]
+        durations_ns = share(time.monotonic_ns() - self.began_ns, rows)
+        blocked_ns = share(sum(event.blocked_ns for event in events), rows)
+        cpu_ns = share(time.process_time_ns() - self.cpu_began_ns, rows)
+        begin_ns = accumulate(durations_ns, initial=0)
+        return [
+            replace(
+                event,
+                started_at_us=self.event.started_at_us + begin // 1000,
+                duration_ns=duration,
+                blocked_ns=blocked,
+                cpu_ns=cpu,
+            )
+            for event, begin, duration, blocked, cpu in zip(
+                events, begin_ns, durations_ns, blocked_ns, cpu_ns, strict=False
+            )
+        ]

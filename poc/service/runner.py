@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gc
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poc.errors import BadInput
 from poc.service.exchange import exchange, resume
+from poc.service.file_pass import exchange_files
+from poc.service.receipt import Receipt
 from poc.service.run_event import RunTimer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
-    from poc.service.receipt import Receipt
 
 #: New objects after which the garbage collector looks at them, and how many such passes make one over older ones.
 COLLECTOR_THRESHOLDS = (10_000, 10, 10)
@@ -82,6 +84,29 @@ class Runner:
         return self._record_run(
             path.name, due_at_us, lambda now, opened: exchange(self.prepared, path, now, self.ledger, opened)
         )
+
+    def exchange_files(self, paths: Sequence[Path]) -> list[Receipt | Exception]:
+        """Exchange files in one pass; return the receipt of each, or the error that prevented it.
+
+        Their runs are recorded one after the other: each takes its share of the pass's time, by its rows.
+        """
+        now = self.clock()
+        timers: dict[str, RunTimer] = {}
+        for path in paths:
+            with suppress(OSError):  # reported by the exchange
+                due_at_us = int(path.lstat().st_mtime * 1_000_000)
+                timers[path.name] = RunTimer.start(self.prepared, path.name, due_at_us, now, self.release)
+
+        def opened(entry: ExchangeRecord) -> None:
+            self.recorder.record(timers[entry.file].started(entry), started=True)
+
+        began = RunTimer.start(self.prepared, "", 0, now, self.release)
+        results = exchange_files(self.prepared, paths, now, self.ledger, opened)
+        ran = [(path, result) for path, result in zip(paths, results, strict=True) if isinstance(result, Receipt)]
+        events = [timers[path.name].ended(receipt, by_person=self.by_person) for path, receipt in ran]
+        for event in began.share_pass(events):
+            self.recorder.record(event)
+        return results
 
     def resume(self, entry: ExchangeRecord) -> Receipt:
         """Resume an exchange whose rows are all in the ledger. Raises what `poc.service.exchange.resume` raises."""

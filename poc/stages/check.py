@@ -11,12 +11,15 @@ import numpy as np
 import polars as pl
 
 from poc.batch import ROW, Batch, Finding, RejectedRow, SecondPassNeeded, make_rejected_rows
+from poc.contract.hashed_keys import HashedKeys
 from poc.contract.unique_keys import UniqueKeyCheck
+from poc.joined_batch import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from poc.contract.contract import Contract
+    from poc.joined_batch import JoinedBatch
 
 #: The order of findings and rejected rows.
 BY_ROW = attrgetter("row")
@@ -103,3 +106,35 @@ def rejected_rows(batch: Batch, findings: list[Finding]) -> tuple[RejectedRow, .
     for row, finding in zip(numbers, findings, strict=True):
         by_row[row] = (*by_row[row], finding) if row in by_row else (finding,)
     return tuple(make_rejected_rows(by_row, batch.lines.originals(list(by_row)), by_row.values()))
+
+
+def check_joined(contract: Contract, joined: JoinedBatch) -> Batch:
+    """Return the joined batch with typed rows, and with the rows that break the contract rejected.
+
+    Each row gets the findings that `Check` gives it in a file on its own.
+    """
+    batch = joined.batch
+    rows, findings = contract.check(batch.rows)
+    valid = exclude_rows(rows, findings)
+    if duplicates := repeated_keys(contract, joined, valid):
+        valid = exclude_rows(valid, duplicates)
+        findings = sorted(findings + duplicates, key=BY_ROW)
+    rejected = merge_rejected(batch.rejected, rejected_rows(batch, findings))
+    return replace(batch, rows=valid, rejected=rejected)
+
+
+def repeated_keys(contract: Contract, joined: JoinedBatch, rows: pl.DataFrame) -> list[Finding]:
+    """Return findings for the rows of a joined frame, valid otherwise, that repeat a key of their file."""
+    if not contract.unique or not rows.height:
+        return []
+    keyed = contract.with_key_values(rows).with_columns(joined.file_numbers(rows))
+    if not any(HashedKeys(keyed, (FILE, *names)).has_repeats() for _, names in contract.unique):
+        return []
+    findings: list[Finding] = []
+    bounds = joined.bounds(keyed)
+    for at, offset in enumerate(joined.offsets):
+        of_file = keyed.slice(bounds[at], bounds[at + 1] - bounds[at])
+        with UniqueKeyCheck(contract.unique) as keys:
+            found = keys.add(of_file.with_columns(of_file.get_column(ROW) - offset))
+        findings += [finding._replace(row=finding.row + offset) for finding in found]
+    return findings

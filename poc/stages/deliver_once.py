@@ -63,6 +63,7 @@ class DeliverOnce:
     retry_failed: bool = False
     _whole: bool = field(default=True, init=False)
     _stop: StopSending | None = field(default=None, init=False)
+    _reserved: list[OutboundRequest] = field(default_factory=list, init=False)
     _confirmed: list[str] = field(default_factory=list, init=False)
     _interrupted: set[str] = field(default_factory=set, init=False)
     _uncommitted: bool = field(default=False, init=False)  # states were changed; commit before the next request is sent
@@ -101,6 +102,21 @@ class DeliverOnce:
             if part.state == "failed" or (part.state == "ambiguous" and part.name in self._interrupted):
                 yield RowOutcome(part.state, part.rows, part.code, part.note)
         yield from self._send(self.outbox.pending(), committed=False)
+        self.confirm()
+
+    def reserve_whole(self, requests: Iterable[OutboundRequest]) -> None:
+        """Reserve all requests of a file, and commit; `send_whole` sends them."""
+        for request in requests:
+            self.outbox.add(request)
+        self._whole, self._reserved = True, self.outbox.reserve("keyed" if self.honours_keys else "reserved")
+        if self._reserved:
+            self.reserved_to = int(self._reserved[-1].name)
+            self.commit(whole=True, reserved_to=self.reserved_to)
+
+    def send_whole(self) -> Iterator[RowOutcome]:
+        """Send what `reserve_whole` reserved, and yield the outcomes; the caller confirms, and commits."""
+        in_memory = all(request.body for request in self._reserved)
+        yield from self._send(self._reserved if in_memory else self.outbox.pending(), committed=False)
 
     def _settle_interrupted(self) -> None:
         """Mark requests as ambiguous that an attempt may have been sending when it died."""
@@ -155,6 +171,7 @@ class DeliverOnce:
             # the bodies reserved just now are in memory, unless they are large
             in_memory = first_time and all(request.body for request in reserved)
             yield from self._send(reserved if in_memory else self.outbox.pending(), committed=first_time)
+            self.confirm()
 
     def _send(self, requests: Iterable[OutboundRequest], *, committed: bool) -> Iterator[RowOutcome]:
         """Send requests; `committed`: the state of the first one was committed with its reservation."""
@@ -184,7 +201,6 @@ class DeliverOnce:
             except RequestTooLarge:
                 self._too_large_bytes = len(request.body)
                 halves += self._halve(request)
-        self._confirm()
 
     def _send_one(self, request: OutboundRequest) -> RowOutcome:
         """Send one request, and return the outcome of its rows. Raises RequestTooLarge where halves can be sent."""
@@ -240,11 +256,12 @@ class DeliverOnce:
         return halves[::-1]
 
     def _commit(self) -> None:
-        self._confirm()
+        self.confirm()
         self.commit(whole=self._whole, reserved_to=self.reserved_to)
         self._uncommitted = False
 
-    def _confirm(self) -> None:
+    def confirm(self) -> None:
+        """Remove what the partner has confirmed from the outbox, with the next commit."""
         self.outbox.confirm(self._confirmed)
         self._confirmed = []
 

@@ -1,0 +1,164 @@
+"""A pass: files of one feed that wait are exchanged together, so that many small files cost like one large one.
+
+Each file is read on its own. Then all are checked and mapped as one frame, their requests are reserved in one commit
+and sent in order, and what the partner confirmed is recorded in one commit. Every file keeps its own account, receipt,
+budget and quarantine. What a pass does not do better is left to `poc.service.exchange`, in its turn: a file that is
+large, known already, or not readable. A pass that is killed leaves open exchanges, which the next run resumes.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from poc.errors import ContractBreach, ExchangeError, LedgerDamaged
+from poc.pipeline.capabilities import has_capability
+from poc.service.exchange import exchange, open_attempt
+from poc.service.joint_exchange import JointExchange, PassFile
+from poc.transports.source_file import open_regular, sha256_hex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
+    from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.service.receipt import Receipt
+
+#: The most bytes of a file that is put into a pass, and of all files of one.
+MAX_FILE_BYTES, MAX_PASS_BYTES = 1 << 20, 8 << 20
+
+
+def can_pass(prepared: PreparedFeed) -> bool:
+    """Return whether files of a feed fit in a pass: they become requests, and are checked before they are sent."""
+    return (
+        has_capability("pass", prepared.level) and prepared.endpoint is not None and prepared.feed.deliver == "checked"
+    )
+
+
+def size_in_pass(path: Path) -> int | None:
+    """Return the size of a file in bytes; None for one that is exchanged alone, as it is large or cannot be read."""
+    try:
+        size_bytes = path.lstat().st_size
+    except OSError:
+        return None
+    return size_bytes if size_bytes <= MAX_FILE_BYTES else None
+
+
+def exchange_files(
+    prepared: PreparedFeed,
+    paths: Sequence[Path],
+    now: datetime,
+    ledger: Ledger,
+    opened: Callable[[ExchangeRecord], None] = lambda _: None,
+) -> list[Receipt | Exception]:
+    """Exchange files of one feed in their order; return the receipt of each, or the error that prevented it.
+
+    Calls `opened` with the ledger entry of each file before a row of it is checked; a second time for one that is
+    exchanged alone after all.
+
+    Raises:
+        LedgerDamaged: no file can be exchanged any more.
+    """
+    file_pass = _Pass(prepared, now, ledger, opened)
+    for path in paths:
+        file_pass.add(path)
+    file_pass.exchange_waiting()
+    return [file_pass.results[at] for at in range(len(paths))]
+
+
+@dataclass(slots=True)
+class _Pass:
+    """The files of a pass: `waiting` are read and not exchanged yet, by their place in the pass."""
+
+    prepared: PreparedFeed
+    now: datetime
+    ledger: Ledger
+    opened: Callable[[ExchangeRecord], None]
+    waiting: dict[int, PassFile] = field(default_factory=dict)
+    results: dict[int, Receipt | Exception] = field(default_factory=dict)
+    _size_bytes: int = 0
+    _count: int = 0
+
+    def add(self, path: Path) -> None:
+        """Read a file into the pass; exchange it alone, after the files before it, where it does not fit in."""
+        at, self._count = self._count, self._count + 1
+        file = None
+        with suppress(ContractBreach, ExchangeError, UnicodeEncodeError):  # reported when it is exchanged alone
+            file = self._read(path) if can_pass(self.prepared) else None
+        if file is None:
+            self.exchange_waiting()
+            self._exchange_alone(at, path)
+            return
+        if self._size_bytes + file.version.size_bytes > MAX_PASS_BYTES:
+            self.exchange_waiting()
+        self.waiting[at] = file
+        self._size_bytes += file.version.size_bytes
+
+    def exchange_waiting(self) -> None:
+        """Exchange the files that wait, together; where that is not possible, one by one."""
+        waiting, self.waiting, self._size_bytes = self.waiting, {}, 0
+        if not waiting:
+            return
+        files = list(waiting.values())
+        try:
+            together = JointExchange(self.prepared, files, self.ledger)
+            together.reserve()
+        except LedgerDamaged:
+            raise
+        except Exception:  # noqa: BLE001 (whatever it is, nothing was sent, and it is reported for the file it is about)
+            self.ledger.roll_back()
+            for at, file in waiting.items():
+                file.run.quarantine.drop()
+                self._exchange_alone(at, file.path)
+            return
+        try:
+            together.send()
+        except LedgerDamaged:
+            raise
+        except Exception as error:  # noqa: BLE001 (the files that were not settled are resumed by a later run)
+            for file in files:
+                file.error = file.error or error
+        finally:
+            self.ledger.roll_back()
+            for file in files:
+                file.run.quarantine.drop()
+        for at, file in waiting.items():
+            self.results[at] = file.result()
+
+    def _exchange_alone(self, at: int, path: Path) -> None:
+        try:
+            self.results[at] = exchange(self.prepared, path, self.now, self.ledger, self.opened)
+        except LedgerDamaged:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
+            self.results[at] = error
+
+    def _read(self, path: Path) -> PassFile | None:
+        """Read a new file whole; None for one that does not fit in a pass. Raises ExchangeError, ContractBreach."""
+        began_ns = time.monotonic_ns()
+        path.name.encode()
+        source, version = open_regular(path)
+        with source:
+            if version.size_bytes > MAX_FILE_BYTES:
+                return None
+            data = source.read()
+            if not version.is_content_of(source):
+                return None
+        content = BytesIO(data)
+        entry = self.ledger.find(self.prepared.partner, self.prepared.feed_id, path.name, sha256_hex(content))
+        if entry.outcome or any(file.run.entry.exchange_id == entry.exchange_id for file in self.waiting.values()):
+            return None
+        content.seek(0)
+        batches = list(islice(self.prepared.reader.read(content), 2))
+        if len(batches) != 1:
+            return None
+        self.opened(entry)
+        run = open_attempt(self.prepared, entry, self.ledger, self.now, version.size_bytes)
+        return PassFile(path, version, run, content, batches[0], {"receive": time.monotonic_ns() - began_ns})

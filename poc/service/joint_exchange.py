@@ -1,0 +1,160 @@
+"""The exchange of several files as one: checked and mapped as one frame, reserved and confirmed in one commit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from metrics.shares import share
+from poc.batch import Account, FileRejected
+from poc.delivery.breaker_store import FeedBreakers
+from poc.errors import TryLater, Unbalanced
+from poc.joined_batch import JoinedBatch
+from poc.pipeline.capabilities import build_deliver_once, build_file_stages
+from poc.stages.check import check_joined
+from poc.stages.deliver_once import DeliverOnce
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from io import BytesIO
+    from pathlib import Path
+
+    from poc.batch import Batch
+    from poc.ledger.ledger import Ledger
+    from poc.pipeline.capabilities import StageContext
+    from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.service.exchange import ExchangeRun
+    from poc.service.receipt import Receipt
+    from poc.transports.source_file import FileVersion
+
+
+@dataclass(slots=True)
+class PassFile:
+    """One file of a pass, read whole as one batch, and what became of it.
+
+    `stages_ns` is its time in each stage. `deliver` sends its requests; None for a file that is refused.
+    """
+
+    path: Path
+    version: FileVersion
+    run: ExchangeRun
+    source: BytesIO
+    batch: Batch
+    stages_ns: dict[str, int]
+    context: StageContext | None = None
+    deliver: DeliverOnce | None = None
+    receipt: Receipt | None = None
+    error: Exception | None = None
+
+    def result(self) -> Receipt | Exception:
+        """Return the receipt, or the error that prevented it."""
+        return self.receipt or self.error or TryLater(f"{self.path}: its exchange was ended; the next run resumes it")
+
+
+@dataclass(slots=True)
+class JointExchange:
+    """The exchange of files of one feed, none of which the ledger knows. Use one once: `reserve`, then `send`.
+
+    All files of it share the partner's circuit breakers, as exchanges that follow one another do.
+    """
+
+    prepared: PreparedFeed
+    files: Sequence[PassFile]
+    ledger: Ledger
+    _open: list[PassFile] = field(default_factory=list, init=False)  # whose accounts are not closed
+
+    def reserve(self) -> None:
+        """Check and map all files, and reserve their requests in one commit; nothing is sent.
+
+        Raises whatever prevents it: then nothing was written.
+        """
+        prepared, began_ns = self.prepared, time.monotonic_ns()
+        joined = JoinedBatch([file.batch for file in self.files])
+        checked = check_joined(prepared.contract, joined)
+        began_ns = self._note("check", began_ns)
+        (mapped,) = prepared.map(iter([checked]))
+        began_ns = self._note("map", began_ns)
+        parts = joined.split(mapped)
+        partner, feed = prepared.partner, prepared.feed_id
+        breakers = FeedBreakers(self.ledger, partner, feed, int(prepared.probe_s * 1_000_000))
+        for file, part in zip(self.files, parts, strict=True):
+            file.run.attempt.rows_in = file.batch.rows.height + len(file.batch.rejected)
+            self._check_file(file, part, breakers)
+        began_ns = self._note("quarantine", began_ns)
+        accepted = [at for at, file in enumerate(self.files) if file.deliver is not None]
+        if not accepted:
+            return
+        frames = [parts[at].rows for at in accepted]
+        rows = mapped.rows if len(accepted) == len(parts) else pl.concat(frames)
+        bounds = [0, *accumulate(frame.height for frame in frames)]
+        context = self.files[accepted[0]].context
+        assert context is not None  # noqa: S101 (of every file that is accepted)
+        requests = context.new_builder().build_joined(rows, bounds, [joined.offsets[at] for at in accepted])
+        with self.ledger.one_commit():
+            for at, of_file in zip(accepted, requests, strict=True):
+                deliver = self.files[at].deliver
+                assert deliver is not None  # noqa: S101
+                deliver.reserve_whole(of_file)
+        self._note("once", began_ns)
+
+    def send(self) -> None:
+        """Send the requests of each file in turn, and close all accounts.
+
+        They are closed in one commit. Where a request fails, those of the files before it are closed before the next is
+        sent, so that the ledger is not locked meanwhile.
+        """
+        for file in self.files:
+            began_ns = time.monotonic_ns()
+            if file.deliver is not None:
+                file.run.attempt.outcomes += file.deliver.send_whole()
+            self._open.append(file)
+            file.stages_ns["once"] = file.stages_ns.get("once", 0) + time.monotonic_ns() - began_ns
+            if self.ledger.is_changing or not self.prepared.honours_keys:
+                self._close()
+        self._close()
+
+    def _check_file(self, file: PassFile, part: Batch, breakers: FeedBreakers) -> None:
+        """Put the rejected rows of a file into quarantine; refuse the file over its budget."""
+        context = file.run.context({}, file.source, breakers)
+        batches = iter([part])
+        for _, stage in build_file_stages(self.prepared.level, context):
+            batches = stage(batches)
+        file.context = context
+        try:
+            file.run.attempt.consume(replace(batch, rows=batch.rows.clear()) for batch in batches)
+        except FileRejected as breach:
+            file.run.quarantine.drop()
+            file.run.attempt.refuse(breach, file.run.rows_to_refuse(breach, file.source))
+            return
+        deliver = build_deliver_once(context)
+        assert isinstance(deliver, DeliverOnce)  # noqa: S101 (a folder's files are exchanged one by one)
+        file.deliver = deliver
+
+    def _close(self) -> None:
+        files, self._open = self._open, []
+        if not files:
+            return
+        with self.ledger.one_commit():
+            for file in files:
+                attempt = file.run.attempt
+                try:
+                    Account.close(attempt.rows_in, attempt.outcomes)
+                except Unbalanced as error:
+                    file.error = error  # its requests stay, so that nothing is lost
+                    continue
+                if file.deliver is not None:
+                    file.deliver.confirm()
+                assert file.context is not None  # noqa: S101
+                file.receipt = replace(file.run.close(file.context, file.stages_ns), file_version=file.version)
+
+    def _note(self, stage: str, began_ns: int) -> int:
+        """Share the time since `began_ns` among the files by their rows; return the present time."""
+        now_ns = time.monotonic_ns()
+        rows = [file.batch.rows.height + len(file.batch.rejected) for file in self.files]
+        for file, part_ns in zip(self.files, share(now_ns - began_ns, rows), strict=True):
+            file.stages_ns[stage] = file.stages_ns.get(stage, 0) + part_ns
+        return now_ns
