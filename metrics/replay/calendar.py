@@ -14,7 +14,7 @@ import polars as pl
 
 from metrics.events import AnswerEvent, HoldingEvent, OutageEvent, Recorder
 from metrics.replay.input_files import FEED, RECORD_KEY, InputFile, block_range
-from metrics.replay.operator import MAX_ATTEMPTS_A_DAY, PendingFile, midnight, opening_time
+from metrics.replay.operator import MAX_ATTEMPTS_A_DAY, PendingFile, group_passes, midnight, opening_time
 from metrics.replay.partner_records import compare_records, count_records
 
 if TYPE_CHECKING:
@@ -74,27 +74,30 @@ class ReplayCalendar:
     def _replay_day(self, subject: SubjectRun, day: date, arrived: Sequence[InputFile]) -> None:
         """Run the work due before opening, then the operator's work and the new files, then the work due later."""
         self._run_due(subject, midnight(day), opening_time(day))
-        for task in [*subject.queue.take_waiting(), *map(PendingFile, arrived)]:
-            self._run(subject, task, opening_time(day))
-            if task.attempt == 1:
-                self._on_file()
+        tasks = [*subject.queue.take_waiting(), *map(PendingFile, arrived)]
+        for one_pass in group_passes(tasks, together=subject.takes_files):
+            self._run(subject, one_pass, opening_time(day))
+            for task in one_pass:
+                if task.attempt == 1:
+                    self._on_file()
         self._run_due(subject, opening_time(day), midnight(day + timedelta(days=1)))
 
     def _run_due(self, subject: SubjectRun, since: datetime, until: datetime) -> None:
         """Play the subject's own scheduler: run its work due before a time, in order of time."""
         for _ in range(MAX_ATTEMPTS_A_DAY):
-            due = subject.queue.take_due(until)
+            due = subject.queue.take_due(until, together=subject.takes_files)
             if due is None:
                 return
-            at, task = due
-            self._run(subject, task, max(at, since))
+            at, tasks = due
+            self._run(subject, tasks, max(at, since))
 
-    def _run(self, subject: SubjectRun, task: PendingFile, at: datetime) -> None:
-        self.runs += 1
-        event = subject.run_file(task, at + timedelta(microseconds=self.runs % 1_000_000), self._series)
-        self._recorder.record(event)
-        key = (subject, event.partner, at.date())
-        self._calls[key] = self._calls.get(key, 0) + (event.calls or 0)
+    def _run(self, subject: SubjectRun, tasks: Sequence[PendingFile], at: datetime) -> None:
+        start_at = at + timedelta(microseconds=(self.runs + 1) % 1_000_000)
+        self.runs += len(tasks)
+        for event in subject.run_pass(tasks, start_at, self._series):
+            self._recorder.record(event)
+            key = (subject, event.partner, at.date())
+            self._calls[key] = self._calls.get(key, 0) + (event.calls or 0)
 
     def _record_outages(self, subject: SubjectRun, block: int, day: date) -> None:
         """Record the calls of a day to each partner that is down on it, and drop the other counts."""

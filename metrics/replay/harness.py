@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from metrics.events import SeriesEvent, parse_subject
 from metrics.replay.calendar import QUIET_DAY, ReplayCalendar
-from metrics.replay.input_files import BLOCKS
 from metrics.replay.subject_process import SubjectProcess
 from metrics.replay.subject_run import ReplayRequest, SubjectRun
 from metrics.store.series import METHOD
@@ -143,6 +142,6 @@ class SubjectPool:
     def end_finished(self, block: int, calendar: ReplayCalendar) -> None:
         """End the subjects whose span is over and that have no open blocks."""
         for key, subject in list(self._subject_runs.items()):
-            _, last = self._request.spans.get(subject.label, (0, BLOCKS))
+            _, last = self._request.spans.get(subject.label, (0, block + 1))
             if block >= last and not calendar.has_open_blocks(subject):
                 self._subject_runs.pop(key).end()

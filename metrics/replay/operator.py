@@ -4,6 +4,9 @@ One operator serves all subjects by the same rules, once per replayed day. A fai
 From a refused file, the operator removes the rows that one checking pass names, and runs the rest again, once. An
 exchange that the service resumes by itself needs no operator: the replay plays the service's scheduler, and resumes it
 at the time that the service named.
+
+A subject that takes several files in one request gets the files of a feed that are handed in at the same time as one
+pass. The others get the same files one after the other.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from metrics.errors import SubjectFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from metrics.replay.input_files import InputFile
@@ -44,6 +48,11 @@ class PendingFile:
     def path(self) -> Path:
         """Path of the file to hand in."""
         return self.corrected or self.file.path
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of the file to hand in."""
+        return len(self.kept_rows) if self.corrected else self.file.rows
 
     def original_rows(self, rows: list[int]) -> list[int]:
         """Return the numbers that rows have in the original file."""
@@ -74,12 +83,18 @@ class OperatorQueue:
         tasks, self.waiting = self.waiting, []
         return tasks
 
-    def take_due(self, until: datetime) -> tuple[datetime, PendingFile] | None:
-        """Remove and return the first due work before a time, with its time; None if there is none."""
+    def take_due(self, until: datetime, *, together: bool = False) -> tuple[datetime, list[PendingFile]] | None:
+        """Remove and return the first due work before a time, with its time; None if there is none.
+
+        With `together`, files of one feed that are due at the same time are one pass.
+        """
         if not self.due or self.due[0][0] >= until:
             return None
         at, _, task = heapq.heappop(self.due)
-        return at, task
+        tasks = [task]
+        while together and self.due and self.due[0][0] == at and can_join(self.due[0][2], task):
+            tasks.append(heapq.heappop(self.due)[2])
+        return at, tasks
 
     def add_follow_up(self, task: PendingFile, result: dict[str, Any]) -> None:
         """Add the work that follows from the result of an attempt.
@@ -107,6 +122,27 @@ class OperatorQueue:
     def _schedule(self, at: datetime, task: PendingFile) -> None:
         self._scheduled += 1
         heapq.heappush(self.due, (at, self._scheduled, task))
+
+
+def can_join(task: PendingFile, other: PendingFile) -> bool:
+    """Tell whether two files can be handed in as one pass: those of a feed, but no exchange that is resumed."""
+    same_feed = (task.file.partner, task.file.feed) == (other.file.partner, other.file.feed)
+    return same_feed and not task.resume and not other.resume
+
+
+def group_passes(tasks: Iterable[PendingFile], *, together: bool) -> list[list[PendingFile]]:
+    """Return the passes in which files are handed in, in the order of their first files.
+
+    With `together`, all files of a feed are one pass; otherwise each file is a pass of its own.
+    """
+    passes: list[list[PendingFile]] = []
+    for task in tasks:
+        joined = next((others for others in passes if together and can_join(task, others[0])), None)
+        if joined is None:
+            passes.append([task])
+        else:
+            joined.append(task)
+    return passes
 
 
 def opening_time(day: date) -> datetime:

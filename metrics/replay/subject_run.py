@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from dataclasses import dataclass, field, replace
@@ -13,22 +14,26 @@ import polars as pl
 from metrics.errors import SubjectFailed
 from metrics.events import RunEvent, RunKey, parse_subject
 from metrics.replay.broken_rows import remove_rows
-from metrics.replay.input_files import InputFile, block_range
-from metrics.replay.operator import OperatorQueue, PendingFile, opening_time
+from metrics.replay.operator import OperatorQueue, PendingFile
 from metrics.replay.partner_records import PartnerRecords
+from metrics.replay.pass_events import MeasuredPass, pass_events
 from metrics.replay.subject_process import ProcessUsage, SubjectProcess, read_usage, subject_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from metrics.replay.input_files import InputFile
     from metrics.replay.workload import Workload
 
 #: Time between two passes of a service over its inbox.
 RETRY_DELAY = timedelta(seconds=5)
 
-#: Year of the flights. Warm-ups are dated in the years before, so that their records differ from measured ones.
+#: First year of the flights. Warm-ups are dated in the years before, so that their records differ from measured ones.
 YEAR = 2013
+
+#: Years between the files of a pass of a warm-up: more than a subject is ever started.
+YEARS_BACK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,11 @@ class SubjectRun:
         """Hash of its source, as a baseline reports it; empty for other subjects."""
         return str(self._program.ready.get("source", ""))
 
+    @property
+    def takes_files(self) -> bool:
+        """Whether it takes several files in one request."""
+        return bool(self._program.ready.get("takes_files"))
+
     def is_active(self, block: int) -> bool:
         """Tell whether the subject gets the files of a block."""
         return self._replay.is_active(self.label, block)
@@ -129,47 +139,69 @@ class SubjectRun:
     def _is_killed(self, file: InputFile) -> bool:
         return f"{file.partner}/{file.feed}/{file.name}" in self._killed_files
 
-    def run_file(self, task: PendingFile, at: datetime, series: str) -> RunEvent:
-        """Run one attempt at a replayed time, timed from the request's first byte to the answer's last.
+    def run_pass(self, tasks: Sequence[PendingFile], at: datetime, series: str) -> list[RunEvent]:
+        """Run one attempt at each file of a pass at a replayed time, and return their events.
 
-        If the file must be corrected first, the checking pass is timed separately, as the operator's time. A killed run
-        is recorded as abandoned, with the time until it was killed; a new process is running when this returns. A
-        subject that resumes by itself gets the file again at its next pass, as from its own inbox.
+        A pass is one file, or all files of a request of a subject that takes files. It is timed from the request's
+        first byte to the answer's last. If a file must be corrected first, the checking pass is timed separately, as
+        the operator's time. If the plan kills one of the files, all files of the pass are recorded as abandoned, with
+        the time until the kill; a new process is running when this returns. A subject that resumes by itself gets the
+        files again at its next pass, as from its own inbox.
 
         Raises:
             SubjectFailed: the subject broke the protocol, or rejected the request.
         """
-        operator_ns = 0
-        if task.needs_correction:
-            task, operator_ns = self._correct_file(task)
-        file = task.file
+        corrected = [self._correct_file(task) if task.needs_correction else (task, 0) for task in tasks]
+        tasks = [task for task, _ in corrected]
+        first = tasks[0].file
         request_marker = self._partner_folder / "under-way"
         before = read_usage(self._program.pid, reset_peak=True)
         began_ns = time.monotonic_ns()
-        request = {"resume": task.resume} if task.resume else {"file": str(task.path)}
-        self._program.send({**request, "partner": file.partner, "feed": file.feed, "now": at.isoformat()})
-        kill_now = request_marker.exists
-        result = self._program.receive_or_kill(kill_now) if self._is_killed(file) else self._program.receive()
+        request: dict[str, Any] = {"file": str(tasks[0].path)}
+        if tasks[0].resume:
+            request = {"resume": tasks[0].resume}
+        elif self.takes_files:
+            request = {"files": [str(task.path) for task in tasks]}
+        self._program.send({**request, "partner": first.partner, "feed": first.feed, "now": at.isoformat()})
+        killed = any(self._is_killed(task.file) for task in tasks)
+        answer = self._program.receive_or_kill(request_marker.exists) if killed else self._program.receive()
         took_ns = time.monotonic_ns() - began_ns
         spent = ProcessUsage(None, None)
-        if result is None:
-            result = {"outcome": "abandoned", "error_type": "killed", "error": "the process was killed", "rows": {}}
-            rows = len(task.kept_rows) if task.corrected else file.rows
-            result["rows"] = {"in": rows, "failed": rows}
+        if answer is None:
+            results = [self._abandoned(task) for task in tasks]
             request_marker.unlink(missing_ok=True)
             self.read_partner()
             self._program.end()
             self._program, self._spare = self._spare or self._start(), None
             if self._program.ready.get("goes_on"):
-                result["due_at"] = (at + RETRY_DELAY).isoformat()
-        elif "outcome" not in result:
-            raise SubjectFailed(f"{self.label}: {task.path}: {result.get('error', result)}")
+                results = [{**result, "due_at": (at + RETRY_DELAY).isoformat()} for result in results]
         else:
+            results = self._results(tasks, answer, in_list="files" in request)
             spent = read_usage(self._program.pid, reset_peak=False).since(before)
-        self.queue.add_follow_up(task, result)
-        self._add_outcome(task, result)
-        event = self._event(task, at, took_ns, spent, result, series)
-        return replace(event, operator_ns=operator_ns)
+        for task, result in zip(tasks, results, strict=True):
+            self.queue.add_follow_up(task, result)
+            self._add_outcome(task, result)
+        events = pass_events(
+            self._run_key(series), self._replay.release, tasks, results, MeasuredPass(at, took_ns, spent)
+        )
+        return [replace(event, operator_ns=ns) for event, (_, ns) in zip(events, corrected, strict=True)]
+
+    @staticmethod
+    def _abandoned(task: PendingFile) -> dict[str, Any]:
+        rows = {"in": task.rows, "failed": task.rows}
+        return {"outcome": "abandoned", "error_type": "killed", "error": "the process was killed", "rows": rows}
+
+    def _results(self, tasks: Sequence[PendingFile], answer: dict[str, Any], *, in_list: bool) -> list[dict[str, Any]]:
+        """Return the result of each file of a pass from the answer. Raises SubjectFailed."""
+        if in_list and not isinstance(answer.get("results"), list):
+            raise SubjectFailed(f"{self.label}: {tasks[0].path}: {answer.get('error', answer)}")
+        results: list[dict[str, Any]] = answer["results"] if in_list else [answer]
+        if len(results) != len(tasks):
+            raise SubjectFailed(f"{self.label}: {tasks[0].path}: {len(results)} results for {len(tasks)} files")
+        for task, result in zip(tasks, results, strict=True):
+            if "outcome" not in result:
+                raise SubjectFailed(f"{self.label}: {task.path}: {result.get('error', result)}")
+        return results
 
     def _correct_file(self, task: PendingFile) -> tuple[PendingFile, int]:
         """Remove the bad rows of a refused file after one checking pass; return the task, and the pass's time in ns."""
@@ -197,9 +229,12 @@ class SubjectRun:
         program = SubjectProcess([*subject_command(self.label), *folders, "--endpoint", self._endpoint])
         self._starts += 1
         try:
-            for partner, feed, path in self._warm_up_files():
+            takes_files = bool(program.ready.get("takes_files"))
+            for file, place in self._warm_up_places():
+                paths = [self._warm_up_file(file, place, back) for back in ((0, 1) if takes_files else (0,))]
+                request = {"files": list(map(str, paths))} if takes_files else {"file": str(paths[0])}
                 now = datetime(YEAR - 1, 1, 1, tzinfo=UTC).isoformat()
-                program.send({"file": str(path), "partner": partner, "feed": feed, "now": now})
+                program.send({**request, "partner": file.partner, "feed": file.feed, "now": now})
                 program.receive()
         except BaseException:
             program.end()
@@ -207,17 +242,18 @@ class SubjectRun:
         self._partner_records.read_new()  # records of warm-ups are not counted
         return program
 
-    def _warm_up_files(self) -> list[tuple[str, str, Path]]:
-        """Write a small, a medium and a large file of an earlier year, another one for each start; no row is broken."""
+    def _warm_up_places(self) -> list[tuple[InputFile, int]]:
+        """Return a small, a medium and a large file, with its place by size; no row is broken."""
         all_files = self._replay.workload.files
         files = sorted([file for file in all_files if not file.broken] or all_files, key=lambda file: file.records)
-        warm_ups: list[tuple[str, str, Path]] = []
-        for place in sorted({len(files) // 4, len(files) // 2, len(files) - 1}):
-            path = self._state / f"warm-up-{self._starts}-{place}.csv"
-            year = YEAR - self._starts
-            path.write_bytes(files[place].path.read_bytes().replace(f",{YEAR}-".encode(), f",{year}-".encode()))
-            warm_ups.append((files[place].partner, files[place].feed, path))
-        return warm_ups
+        return [(files[place], place) for place in sorted({len(files) // 4, len(files) // 2, len(files) - 1})]
+
+    def _warm_up_file(self, file: InputFile, place: int, back: int) -> Path:
+        """Write a file with the dates of an earlier year, another one for each start and each `back` of a pass."""
+        path = self._state / f"warm-up-{self._starts}-{place}{f'-{back}' if back else ''}.csv"
+        year = f",{YEAR - self._starts - back * YEARS_BACK}-".encode()
+        path.write_bytes(re.sub(rb",201[34]-", year, file.path.read_bytes()))
+        return path
 
     def _add_outcome(self, task: PendingFile, result: dict[str, Any]) -> None:
         name = f"{task.file.partner}/{task.file.original or task.file.name}"
@@ -227,45 +263,14 @@ class SubjectRun:
         reported.quarantined_rows |= set(task.original_rows(result.get("aside") or []))
         reported.refused |= result["outcome"] == "refused"
 
-    def _event(
-        self, task: PendingFile, start_at: datetime, took_ns: int, spent: ProcessUsage, result: dict[str, Any],
-        series: str,
-    ) -> RunEvent:  # fmt: skip
-        file = task.file
-        start, end = block_range(file.block)
-        return RunEvent(
-            key=RunKey(
-                system=self.system,
-                level=self.level,
-                mode="replay",
-                faults=self._replay.faults,
-                series=series,
-                round=self.round,
-                exchange_id=f"{file.partner}/{file.feed}/{file.name}",
-                attempt=task.attempt,
-            ),
-            release=self._replay.release,
-            partner=file.partner,
-            feed=file.feed,
-            file=file.name,
-            block=start.isoformat(),
-            block_end=end.isoformat(),
-            due_at_us=int(opening_time(file.arrives).timestamp()) * 1_000_000,
-            started_at_us=round(start_at.timestamp() * 1_000_000),
-            duration_ns=took_ns,
-            blocked_ns=min(int(result.get("blocked_ns", 0)), took_ns),
-            cpu_ns=spent.cpu_ns,
-            peak_rss_bytes=spent.peak_rss_bytes,
-            outcome=result["outcome"],
-            error_type=result["error_type"],
-            error=result["error"],
-            records=file.records,
-            rows=result["rows"],
-            bytes_in=result.get("bytes_in", 0),
-            bytes_out=result.get("bytes_out", 0),
-            calls=result.get("calls", 0),
-            input_sha256=result.get("sha256", ""),
-            operator_touch=int(task.by_operator),
-            stages_ns=result.get("stages_ns", {}),
-            aside=result.get("reasons"),
+    def _run_key(self, series: str) -> RunKey:
+        return RunKey(
+            system=self.system,
+            level=self.level,
+            mode="replay",
+            faults=self._replay.faults,
+            series=series,
+            round=self.round,
+            exchange_id="",
+            attempt=0,
         )

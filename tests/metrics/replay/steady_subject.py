@@ -1,7 +1,9 @@
 """A minimal service for tests: it quarantines bad rows, and resumes an exchange by itself an hour after a failure.
 
 It speaks the line protocol, so that the tests of the replay do not depend on the real service. With `--moody` it
-refuses files with bad rows, as level 1 does; with `--silly` it also quarantines the first row.
+refuses files with bad rows, as level 1 does; with `--silly` it also quarantines the first row. With `--files` it takes
+several files in one request, with `--goes-on` it takes up by itself what a kill left, and with `--forgetful` it leaves
+out the last result of each request with several files.
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ def exchange(path: Path, place: str, now: datetime, done: set[int]) -> dict[str,
 
 def main() -> None:
     """Answer requests until the input ends."""
-    print(json.dumps({"ready": "steady"}), flush=True)
+    ready = {"ready": "steady", "takes_files": "--files" in sys.argv, "goes_on": "--goes-on" in sys.argv}
+    print(json.dumps(ready), flush=True)
     begun: dict[str, tuple[Path, str, set[int]]] = {}
     for line in sys.stdin:
         request = json.loads(line)
@@ -65,14 +68,25 @@ def main() -> None:
             print(json.dumps({"bad": check(Path(request["check"]))}), flush=True)
             continue
         place = f"{request['partner']}/{request['feed']}"
-        if "file" in request:
-            path = Path(request["file"])
+        results = []
+        for file in request.get("files", [request["file"]] if "file" in request else []):
+            path = Path(file)
             begun[f"{place}/{path.name}"] = (path, place, set())
-            name = f"{place}/{path.name}"
+            results.append(answer(begun[f"{place}/{path.name}"], request))
+        if "resume" in request:
+            results = [answer(begun[request["resume"]], request)]
+        if "files" not in request:
+            print(json.dumps(results[0]), flush=True)
         else:
-            name = request["resume"]
-        answer = exchange(begun[name][0], place, datetime.fromisoformat(request["now"]), begun[name][2])
-        print(json.dumps({"error": "", "error_type": "", "sha256": "", **answer}), flush=True)
+            forgotten = "--forgetful" in sys.argv and len(results) > 2  # warm-ups have two files
+            print(json.dumps({"results": results[:-1] if forgotten else results}), flush=True)
+
+
+def answer(begun: tuple[Path, str, set[int]], request: dict[str, Any]) -> dict[str, Any]:
+    """Exchange a file, and return the result with all keys of the protocol."""
+    path, place, done = begun
+    result = exchange(path, place, datetime.fromisoformat(request["now"]), done)
+    return {"error": "", "error_type": "", "sha256": "", **result}
 
 
 if __name__ == "__main__":

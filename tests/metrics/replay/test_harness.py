@@ -2,16 +2,17 @@
 
 import json
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from metrics.errors import SubjectFailed
 from metrics.events import HoldingEvent, OutageEvent, RunEvent
 from metrics.replay import workload
 from metrics.replay.harness import replay
-from metrics.replay.input_files import block_range
+from metrics.replay.input_files import FIRST_YEAR, SECOND_YEAR, block_range
 from metrics.replay.subject_process import subject_command
 from metrics.replay.subject_run import ReplayRequest
 from poc.config.scaffold import AIRLINES, create_workspace
@@ -45,7 +46,10 @@ class ListRecorder:
 def play(tmp_path, monkeypatch):
     """A function that replays weeks with `steady_subject.py` as every service; it returns events, steps and logs."""
 
-    def run(weeks, subjects=("monolith", "service@4"), plan=None, options=(), rounds=(1,), spans=None, only=None):
+    def run(
+        weeks, subjects=("monolith", "service@4"), plan=None, options=(), rounds=(1,), spans=None, only=None,
+        year=FIRST_YEAR,
+    ):  # fmt: skip
         def start(subject):
             return (
                 [sys.executable, str(STEADY), *options] if subject.startswith("service") else subject_command(subject)
@@ -55,7 +59,7 @@ def play(tmp_path, monkeypatch):
         folder = tmp_path / "replay"
         folder.mkdir()
         create_workspace(tmp_path / "w", "w", "replay", AIRLINES, "")
-        load = workload.build_workload(folder, FAULTS, "standard", weeks)
+        load = workload.build_workload(folder, FAULTS, "standard", weeks, year)
         files = tuple(file for file in load.files if only is None or file.partner in only)
         load = workload.Workload(files, load.truth, plan or {"faults": {}, "down": {}}, load.sha256)
         (folder / "plan-standard.json").write_text(json.dumps(load.plan))
@@ -70,7 +74,12 @@ def play(tmp_path, monkeypatch):
 def requests_in(path):
     """Return the requests that a service got, without warm-ups."""
     requests = [json.loads(line) for line in path.read_text().splitlines()]
-    return [request for request in requests if "warm-up" not in request.get("file", "")]
+    return [request for request in requests if "warm-up" not in json.dumps(request)]
+
+
+def names_of(request):
+    """Return the names of the files of a request."""
+    return [Path(file).name for file in request["files"]]
 
 
 def broken_file(load, partner):
@@ -197,3 +206,67 @@ def test_turns_are_reversed_every_other_round(play):
             turns[run.key.round].append((run.key.system, run.key.level))
     assert len(turns[1]) == 3
     assert turns[2] == turns[1][::-1]
+
+
+def days(first, number):
+    """Return the names of the files of successive days."""
+    return [f"{first + timedelta(days=n)}.csv" for n in range(number)]
+
+
+WEEK = days(date(2014, 1, 6), 7)
+
+
+def test_a_subject_that_takes_files_gets_those_of_a_feed_and_day_together(play):
+    """One request a feed and day, with the bytes that the monolith gets one after the other; one event a file."""
+    recorder, _, logs, load = play(2, options=("--files",), only=("AA", "DL"), year=SECOND_YEAR)
+    (log,) = logs.values()
+    requests = requests_in(log)
+    handed_in = {}
+    for file in load.files:
+        handed_in.setdefault((file.arrives.isoformat(), file.partner), []).append(file.name)
+    originals = [names for names in handed_in.values() if names[0] in WEEK]
+    assert originals == [WEEK, WEEK]
+    assert [names_of(request) for request in requests] == list(handed_in.values())
+    runs, others = recorder.of(RunEvent), recorder.of(RunEvent, "monolith")
+    assert [run.file for run in runs] == [run.file for run in others] == [file.name for file in load.files]
+    assert len({run.started_at_us for run in [*runs, *others]}) == len(runs) + len(others)
+    assert {run.outcome for run in runs} == {"done"}
+    for held in recorder.of(HoldingEvent):
+        assert (held.held, held.twice, held.lost) == (held.due, 0, 0)
+
+
+@pytest.mark.parametrize(("options", "touch", "delay_s"), [(("--files",), 1, 86_400), (("--files", "--goes-on"), 0, 5)])
+def test_a_kill_in_a_pass_abandons_all_of_its_files(play, options, touch, delay_s):
+    """They are handed in together again, by the operator on the next day, or by the service after its delay."""
+    faults = {"AA/flights/2014-01-08.csv": {"0": {"1": "kill"}}}
+    recorder, _, logs, _ = play(2, options=options, plan={"faults": faults, "down": {}}, only=("AA",), year=SECOND_YEAR)
+    requests = [names_of(request) for request in requests_in(*logs.values())]
+    assert requests.count(WEEK) == 2
+    runs = [run for run in recorder.of(RunEvent) if run.file in WEEK]
+    assert [(run.outcome, run.key.attempt) for run in runs] == [("abandoned", 1)] * 7 + [("done", 2)] * 7
+    assert {run.operator_touch for run in runs[7:]} == {touch}
+    assert (runs[7].started_at_us - runs[0].started_at_us) / 1e6 == pytest.approx(delay_s, abs=0.001)
+    assert all(run.rows["failed"] == run.rows["in"] > 0 for run in runs[:7])
+
+
+def test_what_follows_in_a_pass_is_decided_file_by_file(play):
+    """A refused file is corrected and a due one resumed on its own, while their neighbours are done at once."""
+    faults = {"UA/flights/2014-01-11.csv": {"0": {"1": "unavailable"}}}
+    recorder, _, _, load = play(
+        2, options=("--files", "--moody"), plan={"faults": faults, "down": {}}, only=("UA",), year=SECOND_YEAR
+    )
+    broken = broken_file(load, "UA")
+    assert broken.name == "2014-01-10.csv"
+    ends = {}
+    for run in recorder.of(RunEvent):
+        ends.setdefault(run.file, []).append((run.outcome, run.operator_touch))
+    assert ends.pop("2014-01-11.csv") == [("due", 0), ("done", 0)]
+    assert ends.pop(broken.name) == [("refused", 0), ("done", 1)]
+    assert len(ends) == 11
+    assert all(runs == [("done", 0)] for runs in ends.values())
+
+
+def test_an_answer_without_a_result_for_each_file_is_an_error(play):
+    """The replay ends with the subject and the first file, instead of taking the results of other files."""
+    with pytest.raises(SubjectFailed, match=r"service@4: .*2013-12-31\.csv: 5 results for 6 files"):
+        play(1, options=("--files", "--forgetful"), only=("AA",), year=SECOND_YEAR)

@@ -1,5 +1,6 @@
 """The queue holds the open work of a subject: what is next, who starts it, and when."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_due_exchanges_are_resumed_in_order_of_time():
     assert queue.take_due(AT_NOON) is None
     names = []
     while due_task := queue.take_due(AT_NOON.replace(hour=23)):
-        at, task = due_task
+        at, (task,) = due_task
         assert (task.by_operator, task.attempt) == (False, 2)
         names.append((at.hour, task.resume))
     assert names == [(12, "early"), (18, "late")]
@@ -81,8 +82,28 @@ def test_a_killed_service_that_resumes_by_itself_needs_no_operator():
     assert queue.take_waiting() == []
     assert queue.take_due(datetime(2013, 1, 8, tzinfo=UTC)) == (
         datetime(2013, 1, 7, 6, 0, 5, tzinfo=UTC),
-        PendingFile(FILE, attempt=2),
+        [PendingFile(FILE, attempt=2)],
     )
+
+
+def test_files_due_at_the_same_time_are_one_pass_and_resumed_exchanges_are_not():
+    """Files of one feed that a kill left come again together; another feed's and a resumed exchange come alone."""
+    first, second = PendingFile(FILE), PendingFile(replace(FILE, path=Path("b.csv")))
+    other = PendingFile(replace(FILE, partner="UA"))
+    queue = OperatorQueue()
+    for task in (first, second, other):
+        queue.add_follow_up(task, {"outcome": "abandoned", "due_at": AT_NOON.isoformat()})
+    for name in ("x1", "x2"):
+        queue.add_follow_up(first, due(AT_NOON, name))
+    passes = []
+    while due_task := queue.take_due(AT_NOON.replace(hour=23), together=True):
+        passes.append([(task.file.partner, task.path.name, task.resume) for task in due_task[1]])
+    assert passes == [
+        [("AA", "a.csv", ""), ("AA", "b.csv", "")],
+        [("UA", "a.csv", "")],
+        [("AA", "a.csv", "x1")],
+        [("AA", "a.csv", "x2")],
+    ]
 
 
 def test_a_resumed_exchange_that_fails_goes_back_to_the_operator():
