@@ -128,7 +128,8 @@ def as_line(key: str, result: Result, bar: Bar) -> str:
         return "-" if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:,.2f}"
 
     verdict = {True: "met", False: "missed", None: ""}[bar.is_met(result.value)]
-    notes = [f"{result.pairs} pairs, quartiles {write(result.quartiles[0])} and {write(result.quartiles[1])}"]
+    low, high = map(write, result.quartiles)
+    notes = [f"{result.pairs} pair{'s' * (result.pairs != 1)}, quartiles {low} and {high}"]
     if result.ours_s is not None and result.theirs_s is not None:
         notes.append(f"{write(result.ours_s * 1000)} and {write(result.theirs_s * 1000)} ms")
     text = "; ".join([*(notes if result.pairs else ()), *filter(None, [result.note])])

@@ -14,14 +14,11 @@ from same_records import DifferentAnswer, check_same
 
 from metrics.replay.subject_process import read_usage
 from poc.config.endpoint import EndpointConfig
-from poc.config.partner import Feed
-from poc.pipeline.capabilities import HIGHEST_LEVEL
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SERVICE, MONOLITH = "service@4", "monolith"
-PASS_LEVEL = 5
+SERVICE, PASS_SERVICE, MONOLITH = "service@4", "service@5", "monolith"
 WARM_UPS = 20  #: turns on small files before the first that counts
 SIZES = (10, 20, 30, 60, 100, 200, 400)
 PASS_FILES = 50
@@ -125,27 +122,14 @@ def measure_fixed(bench: Bench) -> Result:
 
 def measure_year(bench: Bench) -> Result:
     """Measure the monolith's time / the service's for the year in one file over HTTP."""
-    level = min(PASS_LEVEL, HIGHEST_LEVEL)
-    note = "" if level == PASS_LEVEL else f"at level {level}; the bar is for level {PASS_LEVEL}, which is not built"
-    pairs = against_monolith(bench, bench.source, f"service@{level}", bench.turns, 0)
-    return Result.ratio(pairs, theirs_by_ours=True, note=note)
-
-
-def span_files() -> dict[str, str]:
-    """Return the line that lets a request span files, by the table of the partner's file that takes it."""
-    tables = {"feed": Feed, "endpoint": EndpointConfig}
-    return {table: "span_files = true\n" for table, model in tables.items() if "span_files" in model.model_fields}
+    return Result.ratio(against_monolith(bench, bench.source, PASS_SERVICE, bench.turns, 0), theirs_by_ours=True)
 
 
 def measure_pass(bench: Bench, rows: int, *, spanning: bool) -> Result:
     """Measure the service's time for one pass / the monolith's for the same files, one after the other."""
-    if HIGHEST_LEVEL < PASS_LEVEL:
-        return Result(None, note=f"level {PASS_LEVEL} is not built")
-    if spanning and not span_files():
-        return Result(None, note="the partner's file takes no `span_files`")
-    service = bench.subject(f"service@{PASS_LEVEL}", **(span_files() if spanning else {}))
-    if not service.process.ready.get("takes_files"):
-        return Result(None, note=f"{service.process.ready['ready']} takes one file at a time")
+    if spanning and "span_files" not in EndpointConfig.model_fields:
+        return Result(None, note="the endpoint takes no `span_files`")
+    service = bench.subject(PASS_SERVICE, endpoint="span_files = true\n" if spanning else "")
     monolith = bench.subject(MONOLITH)
     parts = slices(bench.source, PASS_FILES, rows)
 
