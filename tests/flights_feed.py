@@ -59,7 +59,9 @@ def make_prepared(flights):
     """A function that makes the feed UA/flights ready, with the partner at a URL or in a folder."""
     session = new_session()
 
-    def make(url=None, *, level=4, timeout_s=2.0, honours_keys=True, folder=None, retry=None, block_bytes=None, **feed):
+    def make(
+        url=None, *, level=4, timeout_s=60.0, honours_keys=True, folder=None, retry=None, block_bytes=None, **feed
+    ):
         flow = Feed.model_validate({"contract": "flights.schema.json", "map": MAP, **feed})
         sizes = None if block_bytes is None else Sizes(block_bytes=block_bytes)
         written = make_encoder(flow, literal_fields(flow.map, flights))

@@ -30,7 +30,7 @@ class Practice:
     def today(self, day: str) -> None:
         """Set the partner's current day."""
         request = urllib.request.Request(f"{self.url}/-/today", day.encode(), method="PUT")
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=60).close()
 
 
 @pytest.fixture
@@ -53,5 +53,5 @@ def start_partner(tmp_path):
     yield start
     for process in started:
         process.stdin.close()
-        process.wait(10)
+        process.wait(60)
         process.stdout.close()

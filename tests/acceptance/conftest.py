@@ -85,7 +85,7 @@ class OnePartnerWorkspace:
         """Run a command in a process of its own, prepared by `code`: exit code, stdout and stderr."""
         done = subprocess.run(
             [sys.executable, "-c", code, *map(str, arguments)],
-            check=False, capture_output=True, timeout=60, env={**os.environ, **environ},
+            check=False, capture_output=True, timeout=300, env={**os.environ, **environ},
         )  # fmt: skip
         assert b"Traceback" not in done.stderr, done.stderr.decode()
         return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
@@ -110,7 +110,7 @@ def with_requests(tmp_path, start_partner):
 
     def make(plan=None, retry=""):
         partner = start_partner(plan) if plan else start_partner()
-        endpoint = f'url = "{partner.url}/live/UA"\nhonours_keys = true\n{retry}'
+        endpoint = f'url = "{partner.url}/live/UA"\nhonours_keys = true\ntimeout_s = 60\n{retry}'
         workspace = OnePartnerWorkspace(
             tmp_path / "w", endpoint, lambda: [int(record["flight"][2:]) for record in partner.held("live")]
         )

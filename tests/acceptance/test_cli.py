@@ -161,6 +161,7 @@ def test_a_run_delivers_and_archives_the_file(workspace, start_partner):
     partner = start_partner()
     path = workspace / "partners" / "AA.toml"
     text = path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
+    text = text.replace("timeout_s = 2.0", "timeout_s = 60")
     path.write_text(text.replace("http://127.0.0.1:8766/live/AA", f"{partner.url}/live/AA"))
     inbox, var = workspace / "var/inbox/AA/flights", workspace / "var"
     good = (inbox / "sample.csv").read_bytes()

@@ -62,7 +62,7 @@ def die(root, at, level):
     """Run until the service dies at a step, and check that it died there."""
     child = subprocess.run(
         [sys.executable, str(CRASHING), str(root), NOW.isoformat(), str(level)],
-        check=False, env={**os.environ, "MILEPOST_DIE_AT": at}, capture_output=True, text=True, timeout=60,
+        check=False, env={**os.environ, "MILEPOST_DIE_AT": at}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert child.returncode == -9, child.stdout + child.stderr
 
@@ -94,7 +94,7 @@ def account(root):
 def test_a_partner_with_keys_gets_every_row_once(workspace, start_partner, at):
     """Wherever the service dies, after the next run the partner has all rows once, and the account balances."""
     partner = start_partner()
-    root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = true')
+    root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = true\ntimeout_s = 60')
     die(root, at, 4)
     run(root, 4, NOW + timedelta(hours=1))
     assert sorted(record["flight"] for record in partner.held("n")) == sorted(expected())
@@ -107,7 +107,7 @@ def test_a_partner_with_keys_gets_every_row_once(workspace, start_partner, at):
 def test_a_partner_without_keys_gets_no_row_twice(workspace, start_partner, at):
     """Wherever the service dies, the partner has no row twice, and each missing row is listed as ambiguous."""
     partner = start_partner({"ignores_keys": ["UA"]})
-    root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = false')
+    root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = false\ntimeout_s = 60')
     die(root, at, 4)
     run(root, 4, NOW + timedelta(hours=1))
     held = [record["flight"] for record in partner.held("n")]

@@ -123,5 +123,6 @@ def test_a_recorded_command_is_stored_for_comparison(company):
     milepost(folder, "metrics", "collect")
     table = csv.DictReader(milepost(folder, "metrics", "export", "--table", "run_block").output.splitlines())
     (row,) = [row for row in table if row["system"] == "monolith"]
-    assert (row["block"], row["held"]) == (str(TODAY), "200")
+    assert row["block"] in {str(TODAY), str(datetime.now(UTC).date())}  # the day may have changed meanwhile
+    assert row["held"] == "200"
     assert int(row["busy_ns"]) >= 50_000_000

@@ -25,7 +25,7 @@ def test_a_live_run_brings_its_reasons_into_the_store(tmp_path, start_partner):
     root = tmp_path / "w"
     assert CliRunner().invoke(main, ["init", str(root)]).exit_code == 0
     feed, sample = root / "partners" / "AA.toml", root / "var/inbox/AA/flights/sample.csv"
-    text = feed.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
+    text = feed.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ").replace("timeout_s = 2.0", "timeout_s = 60")
     feed.write_text(text.replace("http://127.0.0.1:8766", start_partner().url))
     lines = sample.read_text().splitlines(keepends=True)
     lines[1], lines[2] = lines[1].replace("2013,1,1,", "2013,13,1,"), lines[2].replace("2013,1,1,", "2013,x,1,")

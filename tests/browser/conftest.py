@@ -81,13 +81,15 @@ def served(config: Config) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.effective_port}"
     server.close()
     server.task_dispatcher.shutdown()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
 
 
 @pytest.fixture(scope="session")
 def contexts(browser: Browser) -> Iterator[dict[bool, BrowserContext]]:
     """With and without scripts; shared, so that plotly.js is fetched and compiled only once."""
     made = {scripts: browser.new_context(java_script_enabled=scripts) for scripts in (True, False)}
+    for context in made.values():
+        context.set_default_timeout(120_000)
     yield made
     for context in made.values():
         context.close()
@@ -111,7 +113,7 @@ def look_at(contexts: dict[bool, BrowserContext]) -> Callable[..., tuple[Page, H
         )
         page.goto(url)
         if scripts:
-            expect(page.locator(".chart:not(.js-plotly-plot)")).to_have_count(0, timeout=20_000)
+            expect(page.locator(".chart:not(.js-plotly-plot)")).to_have_count(0, timeout=120_000)
         return page, heard
 
     return go

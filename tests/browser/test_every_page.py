@@ -52,6 +52,15 @@ LAID_OUT = """() => [...document.querySelectorAll(".js-plotly-plot")].every(
   place => Math.abs(place.querySelector(".main-svg").getBoundingClientRect().width - place.clientWidth) < 2)"""
 
 
+#: Tells whether every chart has the colours of a scheme.
+DRESSED = """scheme => {
+  const palettes = document.getElementById("palettes");
+  const muted = palettes && JSON.parse(palettes.textContent)[scheme].muted;
+  return matchMedia(`(prefers-color-scheme: ${scheme})`).matches
+    && [...document.querySelectorAll(".js-plotly-plot")].every(place => place.layout.font.color === muted);
+}"""
+
+
 @pytest.fixture(scope="session")
 def filled(awkward_made) -> Callable[[str], str]:
     """An address with a run and the hostile partner of the store in it."""
@@ -88,7 +97,7 @@ def visit(look_at: Callable, everywhere: str, filled: Callable[[str], str]) -> C
         for (width, scheme), options in LOOKS.items():
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=scheme)
-            page.wait_for_timeout(100)  # colours are applied in a later turn of the event loop
+            page.wait_for_function(DRESSED, arg=scheme)  # colours are applied in a later turn of the event loop
             page.wait_for_function(LAID_OUT)
             found = page.evaluate(f"axe.run({json.dumps(options)})")["violations"]
             violations[width, scheme] = [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]

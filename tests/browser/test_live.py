@@ -49,7 +49,7 @@ class Served:
         for channel in list(self.server.active_channels.values()):
             channel.handle_close()
         self.server.task_dispatcher.shutdown()
-        self.thread.join(timeout=5)
+        self.thread.join(timeout=60)
 
     def execute(self, sql, *values):
         """Change the store as a collector would, in one transaction."""
@@ -71,6 +71,7 @@ def page(browser, served):
     from playwright.sync_api import expect
 
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)
     opened = context.new_page()
     opened.wrong = []
     opened.on("pageerror", lambda error: opened.wrong.append(str(error)))
@@ -78,14 +79,14 @@ def page(browser, served):
         "addEventListener('securitypolicyviolation', e => { window.violated = e.violatedDirective })"
     )
     opened.goto(served.address)
-    expect(opened.locator(".chart:not(.js-plotly-plot)")).to_have_count(0, timeout=20_000)
+    expect(opened.locator(".chart:not(.js-plotly-plot)")).to_have_count(0, timeout=120_000)
     yield opened
     assert opened.wrong == []
     assert opened.evaluate("window.violated") is None
     context.close()
 
 
-def eventually(page, true, within_s=5.0):
+def eventually(page, true, within_s=60.0):
     """Return whether something becomes true in time, looking at the page repeatedly."""
     until = time.monotonic() + within_s
     while not true():

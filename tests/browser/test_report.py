@@ -85,6 +85,7 @@ def planned(made_up: Callable[..., Path], tmp_path_factory: pytest.TempPathFacto
 def alone(browser, tmp_path: Path) -> Callable[[OnePageReport, str], Page]:
     """Open the file that the command line writes, at the width of A4 between its margins."""
     context = browser.new_context(viewport={"width": 703, "height": 900}, java_script_enabled=True)
+    context.set_default_timeout(120_000)
 
     def go(made: OnePageReport, name: str) -> Page:
         file = tmp_path / "report.html"

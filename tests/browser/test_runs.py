@@ -53,7 +53,7 @@ def harmful(
     yield f"http://127.0.0.1:{server.effective_port}"
     server.close()
     server.task_dispatcher.shutdown()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
 
 
 def test_names_that_mean_harm_are_texts_that_wrap(browser: Browser, harmful: str) -> None:

@@ -21,7 +21,7 @@ from poc.quarantine.replay import find_archived_file, replay
 from poc.quarantine.store import QuarantineStore
 from poc.service.exchange import resume
 from poc.service.inbox_run import run_inbox
-from poc.transports.http import new_session
+from poc.transports.http import HttpEndpoint, new_session
 
 START = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ id = "{name}"
 name = "{name}"
 [endpoint]
 url = "{url}"
-timeout_s = 0.15
+timeout_s = 60
 honours_keys = {keys}
 [retry]
 breaker_failures = 3
@@ -206,9 +206,23 @@ def text_of(number, rows, bad):
 
 @pytest.fixture(scope="module")
 def make_service(kill_switch, faulty_partners):
-    """A function that makes a workspace at a path, for a level and its partners; see `Service`."""
+    """A function that makes a workspace at a path, for a level and its partners; see `Service`.
+
+    A request has a short deadline where its partner is going to hang, and a long one for slow machines elsewhere.
+    """
+    made: list[Service] = []
 
     def make(root, level, partners):
-        return Service(root, kill_switch, faulty_partners, level, partners)
+        made[:] = [Service(root, kill_switch, faulty_partners, level, partners)]
+        return made[0]
 
-    return make
+    post = HttpEndpoint.post
+
+    def post_in_time(endpoint, *arguments):
+        partner = made[0].partners[endpoint._url.split("/")[-2]]
+        endpoint._timeout_s = 0.15 if partner.faults[:1] == ["hang"] else 60
+        post(endpoint, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HttpEndpoint, "post", post_in_time)
+        yield make

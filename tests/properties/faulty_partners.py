@@ -1,5 +1,6 @@
 """Partners over HTTP with faults, and the rows that they have."""
 
+import itertools
 import json
 import socket
 import struct
@@ -34,9 +35,13 @@ class PartnerHandler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         """Accept a delivery, or inject the next fault."""
-        held = self.server.partners[self.path.split("/")[1]]
-        fault = held.faults.pop(0) if held.faults else ""
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        base, name, _ = self.path.rsplit("/", 2)
+        if base != self.server.base:  # the sender gave up, and its partner has been replaced
+            self.close_connection = True
+            return
+        held = self.server.partners[name]
+        fault = held.faults.pop(0) if held.faults else ""
         if fault in {"", "lost", "500-held"}:
             held.take(body, self.headers["Idempotency-Key"])
         if fault in {"lost", "reset"}:
@@ -65,9 +70,12 @@ def faulty_partners():
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
 
+        numbers = itertools.count()
+
         def replace(keys_by_name):
+            server.base = f"/{next(numbers)}"
             server.partners = {name: Partner(keys) for name, keys in keys_by_name.items()}
-            return f"http://127.0.0.1:{server.server_port}", server.partners
+            return f"http://127.0.0.1:{server.server_port}{server.base}", server.partners
 
         yield replace
         server.shutdown()

@@ -21,7 +21,7 @@ def make_cli(tmp_path, start_partner):
         assert CliRunner().invoke(main, ["init", str(root)]).exit_code == 0
         path = root / "partners" / "AA.toml"
         text = path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
-        text = text.replace("http://127.0.0.1:8766", partner.url).replace("timeout_s = 2.0", "timeout_s = 0.5")
+        text = text.replace("http://127.0.0.1:8766", partner.url).replace("timeout_s = 2.0", "timeout_s = 60")
         path.write_text(text if keys else text.replace("honours_keys = true", "honours_keys = false"))
         return WorkspaceCli(root, partner)
 

@@ -59,5 +59,5 @@ def test_without_a_command_the_practice_partner_starts(make_cli):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert line.startswith("A partner listens on http://127.0.0.1:")

@@ -23,7 +23,7 @@ def plan(fault):
     return {"faults": {"UA/flights/a.csv": {"0": {"1": fault}}}}
 
 
-def send(partner, namespace="n", file="a.csv", slot="0", timeout=5.0):
+def send(partner, namespace="n", file="a.csv", slot="0", timeout=60.0):
     """Send one delivery, as monolith and service do."""
     headers = {"Milepost-File": file, "Milepost-Slot": slot}
     return requests.post(f"{partner.url}/{namespace}/UA/flights", BODY, headers=headers, timeout=timeout)
@@ -57,7 +57,7 @@ def test_a_reset_reaches_a_small_body_too(start_partner):
     """A body that arrives with its head in one packet is reset as well."""
     partner = start_partner(plan("reset"))
     with pytest.raises(requests.ConnectionError):
-        requests.post(f"{partner.url}/n/UA/flights", b"{}\n", headers={"Milepost-File": "a.csv"}, timeout=5)
+        requests.post(f"{partner.url}/n/UA/flights", b"{}\n", headers={"Milepost-File": "a.csv"}, timeout=60)
     assert partner.held("n") == []
 
 
@@ -69,8 +69,8 @@ def test_each_reset_breaks_only_its_own_request(start_partner):
         for slot in slots:
             headers = {"Milepost-File": "a.csv", "Milepost-Slot": slot}
             with pytest.raises(requests.ConnectionError):
-                session.post(f"{partner.url}/n/UA/flights", b'{"n":1}\n', headers=headers, timeout=5)
-            assert session.post(f"{partner.url}/n/UA/flights", b'{"n":1}\n', headers=headers, timeout=5).ok
+                session.post(f"{partner.url}/n/UA/flights", b'{"n":1}\n', headers=headers, timeout=60)
+            assert session.post(f"{partner.url}/n/UA/flights", b'{"n":1}\n', headers=headers, timeout=60).ok
     assert len(partner.held("n")) == 40
 
 
@@ -78,7 +78,7 @@ def test_a_name_that_is_no_plain_name_is_refused(start_partner):
     """Nothing is ever stored outside the partner's folder."""
     partner = start_partner()
     for path in ("/../../escaped", "/n/..%2f..%2fescaped/flights", "/n/%00/flights", "/n/.hidden/flights"):
-        connection = http.client.HTTPConnection(partner.url.removeprefix("http://"), timeout=5)
+        connection = http.client.HTTPConnection(partner.url.removeprefix("http://"), timeout=60)
         connection.request("POST", path, b"{}\n")
         assert connection.getresponse().status == 404
         connection.close()
@@ -96,10 +96,8 @@ def test_a_lost_answer_stores_the_records(start_partner):
 def test_a_hang_lasts_until_the_sender_gives_up(start_partner):
     """The sender's time-out ends the wait, nothing is stored, and the partner keeps running."""
     partner = start_partner(plan("hang"))
-    began = time.monotonic()
     with pytest.raises(requests.ReadTimeout):
-        send(partner, timeout=0.3)
-    assert time.monotonic() - began < 5
+        send(partner, timeout=2.0)
     assert send(partner).ok
     assert len(partner.held("n")) == 2000
 
@@ -168,7 +166,7 @@ def test_a_connection_is_kept_alive(start_partner):
         url = f"{partner.url}/n/UA/flights"
         kept = []
         for _ in range(3):
-            answer = session.post(url, b"{}\n", headers={"Milepost-File": "a.csv"}, stream=True, timeout=5)
+            answer = session.post(url, b"{}\n", headers={"Milepost-File": "a.csv"}, stream=True, timeout=60)
             kept.append(answer.raw.connection.sock.getsockname())
             assert answer.content is not None
         assert len(set(kept)) == 1
@@ -177,7 +175,7 @@ def test_a_connection_is_kept_alive(start_partner):
 def test_another_path_is_answered_404(start_partner):
     """A path or method that is not a delivery is answered 404 with the right path."""
     partner = start_partner()
-    answer = requests.get(f"{partner.url}/", timeout=5)
+    answer = requests.get(f"{partner.url}/", timeout=60)
     assert answer.status_code == 404
     assert "POST /NAMESPACE/PARTNER/FEED" in answer.text
 
@@ -185,7 +183,7 @@ def test_another_path_is_answered_404(start_partner):
 def keyed(partner, key, body=BODY, slot="0", to="UA", **headers):
     """Send one delivery with a key."""
     told = {"Milepost-File": "a.csv", "Milepost-Slot": slot, "Idempotency-Key": key, **headers}
-    return requests.post(f"{partner.url}/n/{to}/flights", body, headers=told, timeout=5)
+    return requests.post(f"{partner.url}/n/{to}/flights", body, headers=told, timeout=60)
 
 
 def test_a_key_is_stored_once(start_partner):
@@ -258,7 +256,10 @@ def test_a_killed_sender_finds_its_key_stored(start_partner):
     headers = {"Milepost-File": "a.csv", "Idempotency-Key": '"k"'}
     with pytest.raises(requests.ReadTimeout):
         requests.post(f"{partner.url}/n/UA/flights", BODY, headers=headers, timeout=0.5)
-    assert mark.exists()
+    until_s = time.monotonic() + 60  # the partner may still be reading
+    while not mark.exists():
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
     mark.unlink()
     assert keyed(partner, '"k"').ok
     assert len(partner.held("n")) == 2000
@@ -271,7 +272,7 @@ def test_keys_survive_a_restart(tmp_path):
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             url = json.loads(process.stdout.readline())["ready"]
             headers = {"Idempotency-Key": '"k 1"'}
-            assert requests.post(f"{url}/n/UA/flights", body, headers=headers, timeout=5).status_code == status
+            assert requests.post(f"{url}/n/UA/flights", body, headers=headers, timeout=60).status_code == status
             process.stdin.close()
     assert (tmp_path / "n" / "UA" / "flights.jsonl").read_bytes() == BODY
 
@@ -301,7 +302,7 @@ def test_csv_is_stored_unchanged(start_partner):
     partner = start_partner()
     body = b'flight,tail\r\nUA1,"a""b"\r\n'
     headers = {"Content-Type": "text/csv; charset=utf-8"}
-    assert requests.post(f"{partner.url}/n/UA/flights", body, headers=headers, timeout=5).ok
+    assert requests.post(f"{partner.url}/n/UA/flights", body, headers=headers, timeout=60).ok
     assert (partner.keep / "n" / "UA" / "flights.csv").read_bytes() == body
     assert partner.held("n") == []
 
@@ -318,5 +319,5 @@ def test_it_ends_quietly_on_sigterm_while_its_input_is_open(tmp_path, as_command
         with subprocess.Popen([sys.executable, *program], start_new_session=True, **pipes) as process:
             assert b"http://127.0.0.1:" in process.stdout.readline()
             end(process.pid, signal.SIGTERM)
-            code = process.wait(20)  # its input is still open
+            code = process.wait(60)  # its input is still open
             assert (code, process.stdout.read(), process.stderr.read()) == (143 if as_command else 0, b"", b"")

@@ -31,7 +31,8 @@ def inboxes(tmp_path, start_partner, good_csv, level):
     with (root / "milepost.toml").open("a") as file:
         file.write(f"level = {level}\n")
     for path in (root / "partners").glob("*.toml"):
-        path.write_text(path.read_text().replace("http://127.0.0.1:8766", partner.url))
+        text = path.read_text().replace("timeout_s = 2.0", "timeout_s = 60")
+        path.write_text(text.replace("http://127.0.0.1:8766", partner.url))
     for airline, name in (("AA", "a.csv"), ("UA", "b.csv")):
         file = good_csv(root / "var" / "inbox" / airline / "flights" / name, 3)
         os.utime(file, (0, 0))

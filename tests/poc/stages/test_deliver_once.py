@@ -43,7 +43,7 @@ def test_a_failed_request_is_sent_again_and_no_row_twice(
 ):
     """After a fault in the middle of a file the next attempt sends the rest, and the partner has every row once."""
     partner = start_partner(faults(s1_1=fault))
-    prepared = make_prepared(partner.url, level=level, timeout_s=0.3 if fault == "hang" else 10)
+    prepared = make_prepared(partner.url, level=level, timeout_s=3 if fault == "hang" else 60)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
     assert first.outcome == ("failed" if level == 3 else "due")
     assert rows(first)["delivered"] == 500
@@ -167,7 +167,7 @@ def test_refused_requests_stay_failed_while_others_are_due(answer_with, make_pre
 def test_a_lost_answer_without_keys_is_ambiguous(start_partner, make_prepared, ledger, good_csv, tmp_path, fault):
     """The request may have arrived, so it is not sent again by itself; the rest is sent."""
     partner = start_partner({**faults(s1_1=fault), "ignores_keys": ["UA"]})
-    prepared = make_prepared(partner.url, honours_keys=False, timeout_s=0.3 if fault == "hang" else 10)
+    prepared = make_prepared(partner.url, honours_keys=False, timeout_s=3 if fault == "hang" else 60)
     first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
     assert (first.outcome, rows(first)) == ("due", {"in": 1200, "delivered": 500, "ambiguous": 500, "due": 200})
     done = resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)

@@ -1,9 +1,13 @@
-"""A workspace of one feed, whose inbox tests fill."""
+"""A workspace of one feed, whose inbox tests fill; a session; and a clock for deadlines."""
+
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from poc.config import workspace as config_workspace
-from poc.transports.http import new_session
+from poc.transports.http import HttpEndpoint, new_session
+from poc.transports.http_connection import Connection
 
 PARTNER = """
 schema = 1
@@ -40,3 +44,24 @@ def session():
     """A session as the service creates it."""
     with new_session() as session:
         yield session
+
+
+@pytest.fixture
+def clock_from_request(monkeypatch):
+    """Let the deadline of a delivery run from the moment its request is sent, however slow the machine is before."""
+    sent_s: list[float] = []
+    post, send = HttpEndpoint.post, Connection.send
+
+    def post_at_zero(*arguments):
+        sent_s.clear()
+        post(*arguments)
+
+    def send_and_start(*arguments):
+        send(*arguments)
+        sent_s.append(time.monotonic())
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() - sent_s[0] if sent_s else 0.0)
+    monkeypatch.setattr(HttpEndpoint, "post", post_at_zero)
+    monkeypatch.setattr(Connection, "send", send_and_start)
+    for module in ("http", "http_connection"):
+        monkeypatch.setattr(f"poc.transports.{module}.time", clock)

@@ -19,14 +19,14 @@ def answer(status, headers="", body=b""):
     return f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-def endpoint(session, url, timeout_s=5.0, **more):
+def endpoint(session, url, timeout_s=60.0, **more):
     """An endpoint for JSON Lines with a secret header."""
     return HttpEndpoint(
         session, url, timeout_s, {"Authorization": Secret(f"Bearer {SECRET}")}, "application/jsonl", **more
     )
 
 
-def fail(session, url, headers=None, timeout_s=5.0, **more):
+def fail(session, url, headers=None, timeout_s=60.0, **more):
     """The failure of a delivery."""
     with pytest.raises(DeliveryFailed) as caught:
         endpoint(session, url, timeout_s, **more).post(b'{"flight":"UA1"}\n', headers or {}, NOW)

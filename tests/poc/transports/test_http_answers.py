@@ -71,7 +71,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("part", ENDLESS)
-def test_an_endless_answer_ends_at_the_deadline(scripted, session, part):
+def test_an_endless_answer_ends_at_the_deadline(scripted, session, clock_from_request, part):
     """Whatever part trickles or never ends: there is no answer in time, and the partner may have taken the request."""
     server = scripted([scripted.READ, *ENDLESS[part]])
     failed = fail(session, server.url, timeout_s=0.4)
@@ -85,16 +85,16 @@ def test_an_endless_answer_ends_at_the_deadline(scripted, session, part):
 def test_an_endless_refusal_is_still_a_refusal(scripted, session):
     """The status of a failure counts when its body does not end by the deadline."""
     server = scripted([scripted.READ, b"HTTP/1.1 503 No\r\nRetry-After: 60\r\n\r\n", *trickle(b"x" * 1000)])
-    failed = fail(session, server.url, timeout_s=0.4)
+    failed = fail(session, server.url, timeout_s=2.0)
     assert (failed.kind, failed.wait_s, failed.unknown) == ("wait", 60, False)
-    assert failed.blocked_s >= 0.4
+    assert failed.blocked_s >= 2.0
 
 
 def test_a_partner_that_reads_a_byte_at_a_time_costs_the_time_out(scripted, session):
     """Progress that is too slow does not move the deadline."""
     server = scripted([scripted.SLOWLY])
-    with pytest.raises(DeliveryFailed, match=r"no answer in 0\.4 s") as caught:
-        endpoint(session, server.url, 0.4).post(b"x" * 30_000_000, {}, NOW)
+    with pytest.raises(DeliveryFailed, match=r"no answer in 2 s") as caught:
+        endpoint(session, server.url, 2.0).post(b"x" * 30_000_000, {}, NOW)
     assert (caught.value.code, caught.value.unknown) == ("time-out", True)
 
 
@@ -178,7 +178,7 @@ def test_an_answer_that_comes_before_the_end_of_the_request_counts(scripted, ses
     """A partner may refuse a body that it does not read, or closes on; a success that comes before its end is none."""
     server = scripted([answer(status, "", b"at most 1 MB"), then])
     with pytest.raises(DeliveryFailed, match=rf"answered {status[:3]}.*: at most 1 MB") as caught:
-        endpoint(session, server.url, 0.4).post(b"x" * 30_000_000, {}, NOW)
+        endpoint(session, server.url, 2.0).post(b"x" * 30_000_000, {}, NOW)
     assert (caught.value.code, caught.value.unknown) == (code, unknown)
 
 
@@ -238,7 +238,7 @@ PIECES = st.one_of(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reply=st.lists(PIECES, max_size=12), end=st.sampled_from(["close", "hang", "reset"]))
-def test_any_answer_has_one_outcome_within_the_deadline(scripted, session, reply, end):
+def test_any_answer_has_one_outcome_within_the_deadline(scripted, session, clock_from_request, reply, end):
     """Delivered, or a failure of one kind: it is never raised as another error, and nothing outlasts the deadline.
 
     The server stays open for a minute where the script hangs: that the delivery ended shows that we closed it.

@@ -22,12 +22,12 @@ def session():
         yield session
 
 
-def deliver(session, url, files, timeout_s=5.0):
+def deliver(session, url, files, timeout_s=60.0):
     """Deliver one body."""
     HttpEndpoint(session, url, timeout_s, {}, "application/jsonl", tls=files).post(b"{}\n", {}, NOW)
 
 
-def fail(session, url, files, timeout_s=5.0):
+def fail(session, url, files, timeout_s=60.0):
     """The failure of a delivery."""
     with pytest.raises(DeliveryFailed) as caught:
         deliver(session, url, files, timeout_s)
@@ -98,7 +98,7 @@ def test_the_deadline_holds_with_tls(scripted, certificates, session, part):
     """An answer that trickles in records of one byte ends at the deadline, too."""
     begin = b"HTTP/1.1 200 OK\r\n" + (b"Content-Length: 9000\r\n\r\n" if part == "body" else b"")
     server = scripted([scripted.READ, begin, *([b"x", 0.02] * 2000)], tls=certificates.server())
-    failed = fail(session, server.url, TlsFiles(certificates["ca.pem"]), 1.0)
+    failed = fail(session, server.url, TlsFiles(certificates["ca.pem"]), 3.0)
     assert (failed.code, failed.unknown) == ("time-out", True)
     server.stop()
     assert server.cut_short == 1
@@ -115,7 +115,7 @@ def test_a_renewed_file_is_read_at_the_next_connection(scripted, certificates, s
     server = scripted([scripted.READ, TAKEN], tls=certificates.server())
     authority = tmp_path / "ca.pem"
     authority.write_bytes(certificates["client.pem"].read_bytes())
-    target = HttpEndpoint(session, server.url, 5.0, {}, "application/jsonl", tls=TlsFiles(authority))
+    target = HttpEndpoint(session, server.url, 60.0, {}, "application/jsonl", tls=TlsFiles(authority))
     with pytest.raises(DeliveryFailed, match="is unknown"):
         target.post(b"{}\n", {}, NOW)
     authority.unlink()
@@ -150,7 +150,7 @@ def test_files_that_cannot_be_used_are_named(certificates, tmp_path):
 def test_the_certificate_of_a_peer_is_fetched_without_sending_anything(scripted, certificates):
     """It explains a refusal; where it cannot be fetched, OpenSSL's words are shown."""
     server = scripted([scripted.READ, TAKEN], tls=certificates.server())
-    der = fetch_certificate(Peer("127.0.0.1", server.port, TlsFiles()), time.monotonic() + 5)
+    der = fetch_certificate(Peer("127.0.0.1", server.port, TlsFiles()), time.monotonic() + 60)
     assert der == ssl.PEM_cert_to_DER_cert(certificates["good.pem"].read_text())
     assert server.requests == []
     error = ssl.SSLCertVerificationError()
