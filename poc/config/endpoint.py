@@ -86,6 +86,18 @@ class EndpointConfig(Strict):
         description="Whether the partner recognises a repeated `Idempotency-Key` and does not take the request twice. "
         "If `false`, a request whose answer was lost is never sent again automatically; it is listed as ambiguous.",
     )
+    parallel: int = Field(
+        default=1,
+        ge=1,
+        le=32,
+        description="The most requests of a feed that are under way at once, since level 5. With 1, they arrive in the "
+        "order of their rows. More need a partner that honours keys.",
+    )
+    span_files: bool = Field(
+        default=False,
+        description="Whether one request may have rows of several small files, since level 5; see the header "
+        "`Milepost-Slots`. It needs a partner that honours keys, and JSON Lines.",
+    )
     secret_headers: dict[str, str] = Field(
         default={},
         description="Headers with a secret value. Name the secret by `${env:NAME}` or `${file:PATH}`, after `Bearer `, "
@@ -122,6 +134,13 @@ class EndpointConfig(Strict):
         if port and not 0 < int(port[1]) <= MAX_PORT:
             raise ValueError(f"has port {int(port[1])}; a port is 1 to {MAX_PORT}")
         return url
+
+    @model_validator(mode="after")
+    def _repeats_by_key(self) -> EndpointConfig:
+        for key, is_set in (("parallel", self.parallel > 1), ("span_files", self.span_files)):
+            if is_set and (self.url is None or not self.honours_keys):
+                raise ValueError(f"`{key}` goes with a `url` and `honours_keys = true`")
+        return self
 
     @model_validator(mode="after")
     def _has_one_target(self) -> EndpointConfig:

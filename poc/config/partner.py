@@ -205,6 +205,8 @@ class Partner(Strict):
         if self.endpoint.folder is not None and self.rate is not None:
             raise ValueError("`rate` goes with a `url`; a folder gets no requests")
         for name, feed in self.feed.items():
+            if self.endpoint.span_files and feed.out != "jsonl":
+                raise ValueError(f'feed {name!r}: `span_files` goes with `out = "jsonl"`')
             if self.endpoint.folder is not None and feed.deliver == "early":
                 raise ValueError(f'feed {name!r}: a folder gets whole files; `deliver = "early"` goes with a `url`')
         return self

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
+from poc.delivery.send_window import SendWindow
 from poc.errors import DeliveryFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Future
 
     from poc.delivery.outbox import OutboundRequest
 
@@ -36,7 +39,7 @@ class RequestSender:
     """Sends the requests of one exchange.
 
     `clock_us` returns the current time, in microseconds since 1970. `before_send` is called before each request, and
-    raises an error where none may be sent any more.
+    raises an error where none may be sent any more. `window` bounds how many are under way at once.
     """
 
     def __init__(
@@ -47,13 +50,24 @@ class RequestSender:
         clock_us: Callable[[], int],
         stats: TransferStats,
         before_send: Callable[[], None] = lambda: None,
+        window: SendWindow | None = None,
     ) -> None:
+        self.window = window or SendWindow()
+        self._begun: dict[str, Future[None]] = {}
         self._endpoint = endpoint
         self._exchange_id = exchange_id
         self._headers = {"Milepost-File": quote(file)}
         self._clock_us = clock_us
         self._stats = stats
         self._before_send = before_send
+
+    def begin(self, request: OutboundRequest) -> None:
+        """Begin to send a request with its key; `send` waits for its end. Raises what `before_send` raises."""
+        self._begun[request.name] = self.window.begin(self._prepare(request, keyed=True))
+
+    def has_begun(self, request: OutboundRequest) -> bool:
+        """Return whether a request was begun and not taken yet."""
+        return request.name in self._begun
 
     def send(self, request: OutboundRequest, *, keyed: bool) -> None:
         """Send a request; `keyed` adds an idempotency key, so that the partner does not take it twice.
@@ -62,6 +76,18 @@ class RequestSender:
             DeliveryFailed: the partner refused it, or its answer did not arrive.
             ExchangeError: what `before_send` raises; nothing was sent.
         """
+        begun = self._begun.pop(request.name, None)
+        try:
+            if begun is not None:
+                self.window.take(begun)
+            else:
+                self._prepare(request, keyed=keyed)()
+        except DeliveryFailed as error:
+            self._stats.blocked_s += error.blocked_s
+            raise
+
+    def _prepare(self, request: OutboundRequest, *, keyed: bool) -> Callable[[], None]:
+        """Return a function that sends a request, and count it."""
         self._before_send()
         now = datetime.fromtimestamp(self._clock_us() / 1_000_000, UTC)
         headers = {**self._headers, "Milepost-Slot": request.name, "Date": format_datetime(now, usegmt=True)}
@@ -70,8 +96,4 @@ class RequestSender:
             headers["Idempotency-Key"] = f'"{self._exchange_id}-{request.name}"'
         self._stats.calls += 1
         self._stats.bytes_out += len(request.body)
-        try:
-            self._endpoint.post(request.body, headers, now)
-        except DeliveryFailed as error:
-            self._stats.blocked_s += error.blocked_s
-            raise
+        return partial(self._endpoint.post, request.body, headers, now)

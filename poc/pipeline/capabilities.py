@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from poc.batch import Batch
 from poc.delivery.request_builder import RequestBuilder
+from poc.delivery.request_delivery import RequestDelivery
+from poc.delivery.send_window import SendWindow
 from poc.delivery.sender import RequestSender, TransferStats
 from poc.errors import BadInput
 from poc.prefetch import prefetch
@@ -47,7 +49,7 @@ class StageContext:
 
     `known_findings` are those of an earlier pass over the same file, by row; `add_to_quarantine` stores rejected rows;
     `original_lines` yields number and bytes of every row of the file. `before_send` is called before each request, and
-    raises an error where none may be sent any more.
+    raises an error where none may be sent any more. `window` bounds how many requests are under way at once.
     """
 
     prepared: PreparedFeed
@@ -62,6 +64,7 @@ class StageContext:
     stats: TransferStats
     breakers: FeedBreakers
     policy: FailurePolicy
+    window: SendWindow
 
     @property
     def early(self) -> bool:
@@ -79,11 +82,24 @@ class StageContext:
             self.clock_us,
             self.stats,
             self.before_send,
+            self.window,
         )
 
     def new_builder(self) -> RequestBuilder:
         """Return a request builder for the feed."""
         return RequestBuilder(self.prepared.feed.request_rows, self.prepared.encoder)
+
+    def new_delivery(self) -> RequestDelivery:
+        """Return the delivery of the exchange's requests."""
+        return RequestDelivery(
+            self.new_builder(),
+            self.outbox,
+            self.new_sender(),
+            self.policy,
+            self.commit,
+            honours_keys=self.prepared.honours_keys,
+            reserved_to=self.entry.reserved_to,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +141,8 @@ def build_deliver_once(context: StageContext) -> DeliverOnce | DeliverFile:
     """Build the delivery that never sends a row twice and can resume without the file."""
     if context.prepared.folder is not None:
         return build_deliver_file(context, context.prepared.folder, lambda: context.commit(whole=True, reserved_to=0))
-    return DeliverOnce(
-        context.new_builder(),
-        context.outbox,
-        context.new_sender(),
-        context.policy,
-        context.commit,
-        honours_keys=context.prepared.honours_keys,
-        early=context.early,
-        reserved_to=context.entry.reserved_to,
-        retry_failed=context.entry.outcome == "failed",
-    )
+    retry_failed = context.entry.outcome == "failed"
+    return DeliverOnce(context.new_delivery(), early=context.early, retry_failed=retry_failed)
 
 
 def build_deliver_file(context: StageContext, folder: Path, commit: Callable[[], None]) -> DeliverFile:
@@ -166,6 +173,7 @@ LINE = (
     Capability("deliver", 1, build_deliver, until=2),
     Capability("persist", 4, equip=use_retry_policy),
     Capability("once", 3, build_deliver_once),
+    Capability("parallel", 5),  # several requests under way at once: `new_window`
     Capability("pass", 5),  # many small files in one pass: `poc.service.file_pass`
 )
 
@@ -201,6 +209,11 @@ def build_file_stages(level: int, context: StageContext) -> list[tuple[str, Stag
 def has_capability(name: str, level: int) -> bool:
     """Return whether the service has a capability at a level."""
     return any(capability.name == name and capability.is_active(level) for capability in LINE)
+
+
+def new_window(prepared: PreparedFeed) -> SendWindow:
+    """Return a window for as many requests at once as the partner's settings say; its owner closes it."""
+    return SendWindow(prepared.parallel if has_capability("parallel", prepared.level) else 1)
 
 
 def retries_itself(level: int) -> bool:

@@ -34,7 +34,8 @@ class PreparedFeed:
     """The reader, contract, map, encoder and destination of one feed. Either `endpoint` or `folder` is set.
 
     `settings_digest` is a digest of the settings that decide which bytes a request holds. `probe_s` is the longest time
-    that one request can take, in seconds. `pace` waits until the next request may be sent.
+    that one request can take, in seconds. `parallel` and `span_files` are settings of the endpoint. `pace` waits until
+    the next request may be sent.
     """
 
     partner: str
@@ -49,6 +50,8 @@ class PreparedFeed:
     honours_keys: bool
     retry: RetrySchedule
     level: int
+    parallel: int = 1
+    span_files: bool = False
     settings_digest: str = ""
     probe_s: float = 60.0
     pace: Callable[[], None] = lambda: None
@@ -117,6 +120,8 @@ def prepare_feed(
         honours_keys=settings.honours_keys,
         retry=partner.retry,
         level=level,
+        parallel=settings.parallel,
+        span_files=settings.span_files,
         settings_digest=settings_digest(feed, workspace.contract(feed)),
         probe_s=settings.timeout_s + PROBE_MARGIN_S,
     )

@@ -20,7 +20,7 @@ from poc.delivery.failure_policy import FailFast
 from poc.delivery.outbox import Outbox
 from poc.delivery.sender import TransferStats
 from poc.errors import BadInput, ContractBreach, FileStillChanging, TryLater
-from poc.pipeline.capabilities import StageContext, build_deliver_once, build_stages, equip, has_capability
+from poc.pipeline.capabilities import StageContext, build_deliver_once, build_stages, equip, has_capability, new_window
 from poc.pipeline.stage_timer import StageTimer
 from poc.quarantine.store import QuarantineStore
 from poc.service.attempt import Attempt
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from poc.batch import Batch
+    from poc.delivery.send_window import SendWindow
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
@@ -82,8 +83,7 @@ def exchange(
             receipt = run.send_reserved() if entry.whole else run.process(source, unchanged)
             return replace(receipt, file_version=version)
         finally:
-            ledger.roll_back()
-            run.quarantine.drop()
+            run.end()
 
 
 def resume(prepared: PreparedFeed, entry: ExchangeRecord, now: datetime, ledger: Ledger) -> Receipt:
@@ -95,10 +95,11 @@ def resume(prepared: PreparedFeed, entry: ExchangeRecord, now: datetime, ledger:
     """
     if not entry.whole:
         raise BadInput(f"exchange {entry.exchange_id}: its file {entry.file} is needed to go on; hand it in again")
+    run = open_attempt(prepared, entry, ledger, now, size_bytes=0)
     try:
-        return open_attempt(prepared, entry, ledger, now, size_bytes=0).send_reserved()
+        return run.send_reserved()
     finally:
-        ledger.roll_back()
+        run.end()
 
 
 def skipped_receipt(entry: ExchangeRecord, ledger: Ledger, version: FileVersion, reason: str) -> Receipt:
@@ -138,16 +139,24 @@ def check_settings_unchanged(prepared: PreparedFeed, entry: ExchangeRecord) -> N
 
 
 def open_attempt(
-    prepared: PreparedFeed, entry: ExchangeRecord, ledger: Ledger, now: datetime, size_bytes: int
+    prepared: PreparedFeed,
+    entry: ExchangeRecord,
+    ledger: Ledger,
+    now: datetime,
+    size_bytes: int,
+    window: SendWindow | None = None,
 ) -> ExchangeRun:
-    """Open the account of an attempt; `size_bytes` is 0 for an exchange that continues without its file."""
+    """Open the account of an attempt.
+
+    `size_bytes` is 0 for an exchange that continues without its file; `window` is that of a pass, for all its files.
+    """
     keys = prepared.honours_keys and prepared.endpoint is not None
     digest = prepared.settings_digest
     quarantine = QuarantineStore(ledger, entry)
     attempt = Attempt(
         ledger, entry, size_bytes, now, settings_digest=digest, honours_keys=keys, before_commit=quarantine.flush
     )
-    return ExchangeRun(prepared, entry, ledger, attempt, quarantine, size_bytes)
+    return ExchangeRun(prepared, entry, ledger, attempt, quarantine, window or new_window(prepared), size_bytes)
 
 
 @dataclass(slots=True)
@@ -159,6 +168,7 @@ class ExchangeRun:
     ledger: Ledger
     attempt: Attempt
     quarantine: QuarantineStore
+    window: SendWindow
     size_bytes: int
     stats: TransferStats = field(default_factory=TransferStats)
 
@@ -200,6 +210,12 @@ class ExchangeRun:
         reasons = self.quarantine.reasons() if self.entry.rows["quarantined"] else {}
         self.attempt.resume(build_deliver_once(context).resume(), reasons)
         return self.close(context, {})
+
+    def end(self) -> None:
+        """End the requests that are under way, and roll back what was not committed."""
+        self.window.close()
+        self.ledger.roll_back()
+        self.quarantine.drop()
 
     def rows_to_refuse(self, breach: ContractBreach, source: BinaryIO) -> int:
         """Return the number of rows in the file; where it was not read to its end, count what can be counted.
@@ -249,6 +265,7 @@ class ExchangeRun:
             stats=self.stats,
             breakers=breakers or FeedBreakers(self.ledger, prepared.partner, prepared.feed_id, probe_us),
             policy=FailFast(),
+            window=self.window,
         )
         return equip(prepared.level, context)
 

@@ -15,8 +15,8 @@ from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from poc.errors import ContractBreach, ExchangeError, LedgerDamaged
-from poc.pipeline.capabilities import has_capability
+from poc.errors import LedgerDamaged
+from poc.pipeline.capabilities import has_capability, new_window
 from poc.service.exchange import exchange, open_attempt
 from poc.service.joint_exchange import JointExchange, PassFile
 from poc.transports.source_file import open_regular, sha256_hex
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from poc.delivery.send_window import SendWindow
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
@@ -83,14 +84,18 @@ class _Pass:
     opened: Callable[[ExchangeRecord], None]
     waiting: dict[int, PassFile] = field(default_factory=dict)
     results: dict[int, Receipt | Exception] = field(default_factory=dict)
+    window: SendWindow = field(init=False)
     _size_bytes: int = 0
     _count: int = 0
+
+    def __post_init__(self) -> None:
+        self.window = new_window(self.prepared)
 
     def add(self, path: Path) -> None:
         """Read a file into the pass; exchange it alone, after the files before it, where it does not fit in."""
         at, self._count = self._count, self._count + 1
         file = None
-        with suppress(ContractBreach, ExchangeError, UnicodeEncodeError):  # reported when it is exchanged alone
+        with suppress(Exception):  # whatever it is, it is raised again where the file is exchanged alone
             file = self._read(path) if can_pass(self.prepared) else None
         if file is None:
             self.exchange_waiting()
@@ -106,31 +111,29 @@ class _Pass:
         waiting, self.waiting, self._size_bytes = self.waiting, {}, 0
         if not waiting:
             return
-        files = list(waiting.values())
+        together = JointExchange(self.prepared, list(waiting.values()), self.ledger, self.window)
         try:
-            together = JointExchange(self.prepared, files, self.ledger)
-            together.reserve()
-        except LedgerDamaged:
-            raise
-        except Exception:  # noqa: BLE001 (whatever it is, nothing was sent, and it is reported for the file it is about)
-            self.ledger.roll_back()
-            for at, file in waiting.items():
-                file.run.quarantine.drop()
-                self._exchange_alone(at, file.path)
-            return
-        try:
-            together.send()
-        except LedgerDamaged:
-            raise
-        except Exception as error:  # noqa: BLE001 (the files that were not settled are resumed by a later run)
-            for file in files:
-                file.error = file.error or error
+            is_reserved = self._attempt(together.reserve) is None
+            error = self._attempt(together.send) if is_reserved else None
         finally:
-            self.ledger.roll_back()
-            for file in files:
-                file.run.quarantine.drop()
+            together.end()
         for at, file in waiting.items():
-            self.results[at] = file.result()
+            if is_reserved:
+                result = file.receipt or file.error or error
+                assert result is not None  # noqa: S101 (without an error, all accounts are closed)
+                self.results[at] = result
+            else:  # nothing was sent: whatever the error is, it is reported for the file that it is about
+                self._exchange_alone(at, file.path)
+
+    @staticmethod
+    def _attempt(step: Callable[[], None]) -> Exception | None:
+        try:
+            step()
+        except LedgerDamaged:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever one file raises, the other files are exchanged)
+            return error
+        return None
 
     def _exchange_alone(self, at: int, path: Path) -> None:
         try:
@@ -141,7 +144,7 @@ class _Pass:
             self.results[at] = error
 
     def _read(self, path: Path) -> PassFile | None:
-        """Read a new file whole; None for one that does not fit in a pass. Raises ExchangeError, ContractBreach."""
+        """Read a new file whole; None for one that does not fit in a pass. Raises what reading it raises."""
         began_ns = time.monotonic_ns()
         path.name.encode()
         source, version = open_regular(path)
@@ -160,5 +163,5 @@ class _Pass:
         if len(batches) != 1:
             return None
         self.opened(entry)
-        run = open_attempt(self.prepared, entry, self.ledger, self.now, version.size_bytes)
+        run = open_attempt(self.prepared, entry, self.ledger, self.now, version.size_bytes, self.window)
         return PassFile(path, version, run, content, batches[0], {"receive": time.monotonic_ns() - began_ns})

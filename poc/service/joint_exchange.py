@@ -12,11 +12,10 @@ import polars as pl
 from metrics.shares import share
 from poc.batch import Account, FileRejected
 from poc.delivery.breaker_store import FeedBreakers
-from poc.errors import TryLater, Unbalanced
+from poc.errors import Unbalanced
 from poc.joined_batch import JoinedBatch
-from poc.pipeline.capabilities import build_deliver_once, build_file_stages
+from poc.pipeline.capabilities import build_file_stages
 from poc.stages.check import check_joined
-from poc.stages.deliver_once import DeliverOnce
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.batch import Batch
+    from poc.delivery.request_delivery import RequestDelivery
+    from poc.delivery.send_window import SendWindow
     from poc.ledger.ledger import Ledger
     from poc.pipeline.capabilities import StageContext
     from poc.pipeline.prepared_feed import PreparedFeed
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 class PassFile:
     """One file of a pass, read whole as one batch, and what became of it.
 
-    `stages_ns` is its time in each stage. `deliver` sends its requests; None for a file that is refused.
+    `stages_ns` is its time in each stage. `delivery` sends its requests; None for a file that is refused.
     """
 
     path: Path
@@ -46,13 +47,9 @@ class PassFile:
     batch: Batch
     stages_ns: dict[str, int]
     context: StageContext | None = None
-    deliver: DeliverOnce | None = None
+    delivery: RequestDelivery | None = None
     receipt: Receipt | None = None
     error: Exception | None = None
-
-    def result(self) -> Receipt | Exception:
-        """Return the receipt, or the error that prevented it."""
-        return self.receipt or self.error or TryLater(f"{self.path}: its exchange was ended; the next run resumes it")
 
 
 @dataclass(slots=True)
@@ -65,6 +62,7 @@ class JointExchange:
     prepared: PreparedFeed
     files: Sequence[PassFile]
     ledger: Ledger
+    window: SendWindow
     _open: list[PassFile] = field(default_factory=list, init=False)  # whose accounts are not closed
 
     def reserve(self) -> None:
@@ -85,7 +83,7 @@ class JointExchange:
             file.run.attempt.rows_in = file.batch.rows.height + len(file.batch.rejected)
             self._check_file(file, part, breakers)
         began_ns = self._note("quarantine", began_ns)
-        accepted = [at for at, file in enumerate(self.files) if file.deliver is not None]
+        accepted = [at for at, file in enumerate(self.files) if file.delivery is not None]
         if not accepted:
             return
         frames = [parts[at].rows for at in accepted]
@@ -96,9 +94,9 @@ class JointExchange:
         requests = context.new_builder().build_joined(rows, bounds, [joined.offsets[at] for at in accepted])
         with self.ledger.one_commit():
             for at, of_file in zip(accepted, requests, strict=True):
-                deliver = self.files[at].deliver
-                assert deliver is not None  # noqa: S101
-                deliver.reserve_whole(of_file)
+                delivery = self.files[at].delivery
+                assert delivery is not None  # noqa: S101
+                delivery.reserve(of_file)
         self._note("once", began_ns)
 
     def send(self) -> None:
@@ -107,15 +105,31 @@ class JointExchange:
         They are closed in one commit. Where a request fails, those of the files before it are closed before the next is
         sent, so that the ledger is not locked meanwhile.
         """
-        for file in self.files:
+        for at, file in enumerate(self.files):
             began_ns = time.monotonic_ns()
-            if file.deliver is not None:
-                file.run.attempt.outcomes += file.deliver.send_whole()
+            self._begin_after(at)
+            if file.delivery is not None:
+                file.run.attempt.outcomes += file.delivery.send_reserved()
             self._open.append(file)
             file.stages_ns["once"] = file.stages_ns.get("once", 0) + time.monotonic_ns() - began_ns
             if self.ledger.is_changing or not self.prepared.honours_keys:
                 self._close()
         self._close()
+
+    def end(self) -> None:
+        """End the requests that are under way, and drop what was not committed."""
+        self.window.close()
+        self.ledger.roll_back()
+        for file in self.files:
+            file.run.quarantine.drop()
+
+    def _begin_after(self, at: int) -> None:
+        """Begin to send requests of the files that follow, as far as the window has room."""
+        for file in self.files[at:]:
+            if not self.window.has_room:
+                return
+            if file.delivery is not None:
+                file.delivery.begin_reserved()
 
     def _check_file(self, file: PassFile, part: Batch, breakers: FeedBreakers) -> None:
         """Put the rejected rows of a file into quarantine; refuse the file over its budget."""
@@ -130,9 +144,7 @@ class JointExchange:
             file.run.quarantine.drop()
             file.run.attempt.refuse(breach, file.run.rows_to_refuse(breach, file.source))
             return
-        deliver = build_deliver_once(context)
-        assert isinstance(deliver, DeliverOnce)  # noqa: S101 (a folder's files are exchanged one by one)
-        file.deliver = deliver
+        file.delivery = context.new_delivery()
 
     def _close(self) -> None:
         files, self._open = self._open, []
@@ -146,8 +158,8 @@ class JointExchange:
                 except Unbalanced as error:
                     file.error = error  # its requests stay, so that nothing is lost
                     continue
-                if file.deliver is not None:
-                    file.deliver.confirm()
+                if file.delivery is not None:
+                    file.delivery.confirm()
                 assert file.context is not None  # noqa: S101
                 file.receipt = replace(file.run.close(file.context, file.stages_ns), file_version=file.version)
 

@@ -112,5 +112,5 @@ def kill_switch():
         patch.setattr("poc.ledger.lease.process_id", lambda: f"life {switch.lives}")
         patch.setattr("poc.ledger.lease.is_dead", lambda owner: owner != f"life {switch.lives}")
         patch.setattr("poc.formats.table_reader.Sizes", lambda: Sizes(block_bytes=60))
-        patch.setattr("poc.stages.deliver_once.CONFIRM_BATCH", 2)
+        patch.setattr("poc.delivery.request_delivery.CONFIRM_BATCH", 2)
         yield switch
