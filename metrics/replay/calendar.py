@@ -7,6 +7,7 @@ span is over gets no new files, and keeps running until its open work is done.
 from __future__ import annotations
 
 import urllib.request
+from collections import defaultdict
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,11 @@ class ReplayCalendar:
         self._endpoint = endpoint
         self._series = series
         self._on_file = on_file
+        self._files: defaultdict[int, list[InputFile]] = defaultdict(list)
+        for file in request.workload.files:
+            self._files[file.block].append(file)
+        self._truth: dict[int, pl.DataFrame] = {}
+        self._is_down = False  #: whether a partner is down on the date that was set
         self._open: dict[SubjectRun, list[int]] = {}
         self._arrived: dict[tuple[SubjectRun, int], pl.DataFrame] = {}
         self._calls: dict[tuple[SubjectRun, str, date], int] = {}
@@ -47,7 +53,7 @@ class ReplayCalendar:
     def replay_block(self, block: int, subjects: Sequence[SubjectRun]) -> None:
         """Replay the days of one block for the subjects of a round, in the given order."""
         start, end = block_range(block)
-        files = [file for file in self._request.workload.files if file.block == block]
+        files = self._files[block]
         for subject in subjects:
             if subject.is_active(block):
                 self._open.setdefault(subject, []).append(block)
@@ -61,7 +67,11 @@ class ReplayCalendar:
                 self._record_outages(subject, block, day)
 
     def set_date(self, day: date) -> None:
-        """Set the date at the practice partner."""
+        """Set the date at the practice partner, which needs it only on a day of an outage and on the first after it."""
+        is_down = any(day.isoformat() in days for days in self._request.workload.plan["down"].values())
+        if not is_down and not self._is_down:
+            return
+        self._is_down = is_down
         body = day.isoformat().encode()
         request = urllib.request.Request(f"{self._endpoint}/-/today", body, method="PUT")  # noqa: S310
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310
@@ -129,8 +139,8 @@ class ReplayCalendar:
     def _record_holdings(self, subject: SubjectRun, block: int) -> pl.DataFrame:
         """Record the holdings of the files of a block, and return their records."""
         start, end = block_range(block)
-        files = {f"{file.partner}/{file.name}": file for file in self._request.workload.files if file.block == block}
-        truth = self._request.workload.truth.filter(pl.col("file").is_in(list(files)))
+        files = {f"{file.partner}/{file.name}": file for file in self._files[block]}
+        truth = self._truth_of(block)
         key = list(RECORD_KEY)
         arrived = subject.held.join(truth, on=key, how="semi")
         left = subject.held.join(truth, on=key, how="anti")
@@ -158,6 +168,13 @@ class ReplayCalendar:
                 )
             )
         return arrived
+
+    def _truth_of(self, block: int) -> pl.DataFrame:
+        """Return the due records of a block."""
+        if block not in self._truth:
+            names = [f"{file.partner}/{file.name}" for file in self._files[block]]
+            self._truth[block] = self._request.workload.truth.filter(pl.col("file").is_in(names))
+        return self._truth[block]
 
     def _record_answers(
         self, control: SubjectRun, subject: SubjectRun, expected: pl.DataFrame, records: pl.DataFrame, block: int
