@@ -41,7 +41,7 @@ class RunKey:
     system: str  #: "monolith", "service", or "monolith#2" for an A/A control
     level: int  #: service level; 0 for the monolith
     mode: str  #: "live" or "replay"
-    faults: str  #: "none", "standard", or "real" for live runs
+    faults: str  #: "none", "standard", "stress", or "real" for live runs
     series: str  #: hash of all that must be equal before two numbers are compared; "" for live runs
     round: int  #: pass of a replay, from 1; 0 for live runs
     exchange_id: str

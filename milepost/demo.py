@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     type=click.Choice(["standard", "none"]),
     default="standard",
     show_default=True,
-    help="The faults to inject; `standard` is measured together with the same run without faults.",
+    help="The faults to inject; `standard` is measured together with the same run without faults, and with the stress "
+    "series of the services whose plan asks for it.",
 )
 @click.option("--no-serve", is_flag=True, help="End when the numbers are printed.")
 @click.option(
@@ -78,15 +79,17 @@ def demo(
         raise CommandError(
             f"{context.milestones}: no milestone whose service is built starts in the first {weeks} weeks of 2013"
         )
+    stress = service_spans(load_plan(context.milestones), context.built, weeks, faults="stress")
     request = MeasurementRequest(
         context.root,
         context.store,
         ("monolith", *spans),
         weeks,
         rounds,
-        expand_faults(faults),
+        (*expand_faults(faults), *(("stress",) if stress and faults == "standard" else ())),
         context.built,
         spans=spans,
+        stress=stress,
     )
     with progress_bar("replaying 2013") as progress:
         result = measure(request, progress)
@@ -106,17 +109,19 @@ def demo(
         sys.exit(serve_until_signal(context, listener))
 
 
-def service_spans(plan: Plan, built: int, weeks: int) -> dict[str, tuple[int, int]]:
+def service_spans(plan: Plan, built: int, weeks: int, faults: str = "") -> dict[str, tuple[int, int]]:
     """Return the first and last block (from 0) of each service in the demo, lowest level first.
 
     A week belongs to the milestones between whose start and due date it begins. A milestone that is not built, or that
-    begins later, has no block.
+    begins later, has no block. With `faults`, only milestones with a target under these faults count.
     """
     from metrics.replay.input_files import block_range
 
     first_days = [block_range(block)[0] for block in range(weeks)]
     blocks_of: dict[str, list[int]] = {}
     for milestone in sorted(plan.milestones, key=lambda milestone: milestone.level):
+        if faults and all(target.faults != faults for target in (*milestone.metrics, *milestone.guardrails)):
+            continue
         blocks = [n for n, first in enumerate(first_days) if milestone.start <= first <= milestone.due]
         if 0 < milestone.level <= built and blocks:
             blocks_of.setdefault(milestone.subject, []).extend(blocks)

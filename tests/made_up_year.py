@@ -21,7 +21,7 @@ from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 SERIES = {"none": "0a1b2c3d4e5f", "standard": "5e1f00d2b7c9"}
 PARTNERS = {"AA": 620, "B6": 1010, "F9": 14, "UA": 1120}  # records a week
@@ -39,7 +39,8 @@ class Year:
     With `moves` the service's level moves through the quarters, as in the demo, and what the later milestones ask for
     is made up as well: broken rows every other week, recoveries, a partner that is down. The numbers say what the
     service then did worst, in one week of each quarter: good rows beside broken ones that did not arrive, good rows set
-    aside, records lost and held twice. `recovers` are the exchanges recovered of 100 that failed in passing.
+    aside, records lost and held twice. `recovers` are the exchanges recovered of 100 that failed in passing. The stress
+    series of the last quarter has the same exchanges and outages once more.
     """
 
     weeks: int = 52
@@ -136,6 +137,14 @@ def _exchange(
     )  # fmt: skip
 
 
+def _in_stress(event: Event) -> Event:
+    """Return an event of the standard faults as one of the stress series."""
+    changes = {"faults": "stress", "series": "57e5500c3a11"}
+    if isinstance(event, RunEvent):
+        return replace(event, key=replace(event.key, **changes))
+    return replace(event, **changes)
+
+
 def _moved(
     year: Year, week: int, partner: str, file: int, system: str, told: Iterator[Event]
 ) -> Iterator[Event]:  # fmt: skip
@@ -180,11 +189,21 @@ def _moved(
         )  # fmt: skip
 
 
+def with_stress(events: Iterable[Event]) -> Iterator[Event]:
+    """Yield events, and those of the service at level 4 under the standard faults in the stress series once more."""
+    for event in events:
+        yield event
+        key = event.key if isinstance(event, RunEvent) else event
+        if not isinstance(event, AnswerEvent) and (key.system, key.level, key.faults) == ("service", 4, "standard"):
+            yield _in_stress(event)
+
+
 def fill(path: Path, year: Year) -> Path:
     """Write a metrics database with a made-up year to `path`."""
     db = open_store(path, "replay")
+    events = with_stress(events_of(year)) if year.moves else events_of(year)
     with db.conn:
-        insert_events(db, (("run", event) for event in events_of(year)))
+        insert_events(db, (("run", event) for event in events))
     db.close()
     return path
 

@@ -25,6 +25,8 @@ def page() -> str:
         "answers": glossary.answer_entries(),
         "feeds": feed_rows.STATES,
         "faults": method.fault_rates(),
+        "fault_table": method.fault_table(),
+        "stress": method.stress_facts(),
         "series": view.cached(method.series_rows),
     }
     return render_template("method.html", page=page_values)

@@ -115,6 +115,7 @@ def _describe_criterion(metric: Mapping[str, Any]) -> str:
     title = measure.title if measure else metric["name"]
     goal = target_text(metric["direction"], metric["target"], metric["unit"])
     verdict = VERDICT.get(metric["verdict"], metric["verdict"])
-    without_faults = metric["faults"] == "none" and metric.get("mode") != "live"  # production has no choice of faults
-    under = f", {under_faults('none', 'replay')}" if without_faults else ""
+    # production has no choice of faults
+    is_named = metric["faults"] in {"none", "stress"} and metric.get("mode") != "live"
+    under = f", {under_faults(metric['faults'])}" if is_named else ""
     return f"{title}{under}: {verdict}; target {goal}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from dataclasses import dataclass
+from datetime import date
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,16 @@ RULED_OUT_SHARES = (0.05, 0.01)
 #: Series of a store that are named, the newest first.
 MAX_SERIES = 20
 
-#: Labels of the keys of the fault file; a key without a label is its own label.
+#: The day on which the stress series was fixed, before anything of it was measured.
+STRESS_FIXED_ON = date(2026, 11, 30)
+
+#: The share of recoveries whose proof takes more failures than a quarter of the standard faults has.
+STRESS_SHARE = 0.95
+
+#: The measures for which the stress series was made.
+STRESS_MEASURES = ("recovered_unattended", "wasted_calls")
+
+#: Labels of the keys of the fault files; a key without a label is its own label.
 FAULT_LABELS = {
     "sends.unavailable": "Requests answered with 503",
     "sends.wait": "Requests answered with 429 and a time to wait",
@@ -43,6 +53,7 @@ FAULT_LABELS = {
     "sends.answer_lost": "Requests that are accepted, and whose answer is lost",
     "sends.hang": "Requests that hang until the sender's time-out",
     "partners.down_days": "Partners that are down for one day each",
+    "partners.down_days_a_quarter": "Days of each quarter on which every partner is down, a day for each",
     "files.resent": "Files that are handed in once more under a new name",
     "files.killed": "Files during which the subject's process is killed",
     "rows.broken": "Rows that are broken",
@@ -75,11 +86,12 @@ class SeriesRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRates:
-    """The standard faults of this release: rates by label, seed, and the hash of the file."""
+    """A set of faults of this release: rates by label, seed, the hash of the file, and the rounds that it fixes."""
 
     rates: tuple[tuple[str, str], ...]
     seed: str
     sha256: str
+    rounds: int | None = None
 
 
 def definitions(plan: Plan, mode: str) -> tuple[MeasureDefinition, ...]:
@@ -170,9 +182,9 @@ def bound_facts() -> dict[str, Any]:
     }
 
 
-def fault_rates() -> FaultRates:
-    """Return the standard faults from the file that replays use."""
-    raw = (resources.files("metrics.replay") / "faults-standard.toml").read_bytes()
+def fault_rates(name: str = "standard") -> FaultRates:
+    """Return a set of faults, `standard` or `stress`, from the file that replays use."""
+    raw = (resources.files("metrics.replay") / f"faults-{name}.toml").read_bytes()
     data = tomllib.loads(raw.decode())
     rates = tuple(
         (FAULT_LABELS.get(f"{part}.{key}", f"{part} {key}"), _amount(key, value))
@@ -180,7 +192,29 @@ def fault_rates() -> FaultRates:
         if isinstance(keys, dict)
         for key, value in keys.items()
     )
-    return FaultRates(rates=rates, seed=str(data["seed"]), sha256=hashlib.sha256(raw).hexdigest())
+    sha256 = hashlib.sha256(raw).hexdigest()
+    return FaultRates(rates=rates, seed=str(data["seed"]), sha256=sha256, rounds=data.get("rounds"))
+
+
+def fault_table() -> tuple[tuple[str, str, str], ...]:
+    """Return every fault with its rate in the standard faults and in the stress series, side by side."""
+    standard, stress = (dict(fault_rates(name).rates) for name in ("standard", "stress"))
+    labels = [label for label in FAULT_LABELS.values() if label in standard or label in stress]
+    labels += [label for label in (*standard, *stress) if label not in labels]
+    return tuple((label, standard.get(label, "0"), stress.get(label, "0")) for label in dict.fromkeys(labels))
+
+
+def stress_facts() -> dict[str, Any]:
+    """Return why there is a stress series, in the numbers of the bound that its targets are judged by."""
+    blocks = EvidenceRules().min_blocks + 1  # the weeks of a quarter
+    return {
+        "rates": fault_rates("stress"),
+        "fixed_on": dates.day(STRESS_FIXED_ON),
+        "weeks": blocks,
+        "share": numbers.percent(STRESS_SHARE),
+        "failures": exchanges_without_failure(1 - STRESS_SHARE, z=anytime_factor(blocks, 2 * EvidenceRules().alpha)),
+        "measures": tuple(MEASURES[name].title for name in STRESS_MEASURES),
+    }
 
 
 def _amount(key: str, value: float) -> str:

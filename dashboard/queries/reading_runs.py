@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from roadmap.model import Verdict
 
 #: Faults under which there are readings, by mode.
-FAULTS_BY_MODE = {"replay": ("standard", "none"), "live": ("real", "standard", "none")}
+FAULTS_BY_MODE = {"replay": ("standard", "none", "stress"), "live": ("real", "standard", "none", "stress")}
 
 #: The suffix of a reading's name for the runs of its control.
 CONTROL = "control"

@@ -33,8 +33,8 @@ def rules(head: str, entries: Iterable[glossary.GlossaryEntry]) -> str:
 
 
 def standard_faults() -> str:
-    """Return the standard faults and how often they happen."""
-    return table(("Fault", "How often"), method.fault_rates().rates)
+    """Return the faults of both sets and how often they happen."""
+    return table(("Fault", "Standard", "Stress"), method.fault_table())
 
 
 def size_bands() -> str:

@@ -34,10 +34,11 @@ metrics.add_command(metadata)
 @click.option("--rounds", default=1, show_default=True, help="Passes over the same weeks.")
 @click.option(
     "--faults",
-    type=click.Choice(["standard", "none"]),
+    type=click.Choice(["standard", "none", "stress"]),
     default="standard",
     show_default=True,
-    help="The injected faults; `standard` also measures the same replay without faults.",
+    help="The injected faults; `standard` also measures the same replay without faults. `stress` replays the services "
+    "alone, in as many rounds as its file fixes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
@@ -51,8 +52,10 @@ def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, 
     from dataclasses import asdict
     from datetime import date
 
+    from metrics.events import parse_subject
     from metrics.export.data_dictionary import write_beside
     from metrics.measures.comparison import busy_time_saved
+    from metrics.measures.registry import MEASURES
     from metrics.progress import progress_bar
     from metrics.question import Question
     from metrics.replay.measurement import MeasurementRequest, expand_faults, split_subjects
@@ -62,21 +65,33 @@ def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, 
     names = tuple(split_subjects(subjects if subjects is not None else f"monolith,service@{context.built}"))
     replayed = context.replayed()
     request = MeasurementRequest(
-        replayed.root, replayed.store, names, weeks, rounds, expand_faults(faults), context.built
+        replayed.root,
+        replayed.store,
+        names,
+        weeks,
+        rounds,
+        expand_faults(faults),
+        context.built,
+        stress={name: (0, weeks - 1) for name in names if parse_subject(name)[1]},
     )
     with progress_bar(f"replaying {len(names)} subjects") as progress:
         result = run(request, progress)
     write_beside(request.store)
-    readings = []
+    readings, resilience = [], []
     with closing(open_reader(request.store)) as db:
         for subject in names[1:]:
             for name in request.faults:
                 label = f"{subject}#2" if subject == names[0] else subject
                 question = Question(subject=label, start=date(2013, 1, 1), end=date(2013, 12, 31), faults=name)
-                readings.append((label, name, busy_time_saved(db, question)))
+                if name == "stress":  # nothing to compare with: the services are replayed alone
+                    measured = [MEASURES[measure] for measure in ("recovered_unattended", "wasted_calls")]
+                    resilience += [(label, measure, measure.read(db, question)) for measure in measured]
+                else:
+                    readings.append((label, name, busy_time_saved(db, question)))
     if as_json:
         savings = [{"subject": label, **asdict(reading)} for label, _, reading in readings]
-        click.echo(json.dumps({**asdict(result), "busy_time_saved": savings}, default=str))
+        stress = [{"subject": label, **asdict(reading)} for label, _, reading in resilience]
+        click.echo(json.dumps({**asdict(result), "busy_time_saved": savings, "stress": stress}, default=str))
         return
     print_line(f"{result.runs:,} runs measured in {result.seconds:.0f} s.")
     for label, name, reading in readings:
@@ -92,6 +107,14 @@ def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, 
                 f"{label} against {names[0]}, {wording}: {time_change(reading.estimate)}, likely between "
                 f"{time_change(reading.low)} and {time_change(reading.high)}."
             )
+    for label, measure, reading in resilience:
+        number = "" if reading.estimate is None else f"{stress_number(reading.estimate, measure.unit)}"
+        likely = ""
+        if reading.low is not None and reading.high is not None:
+            low, high = (stress_number(end, measure.unit) for end in (reading.low, reading.high))
+            likely = f", likely between {low} and {high}"
+        missing = f"; {reading.missing}" if reading.missing and number else reading.missing
+        print_line(f"{label}, stress series, {measure.title}: {number}{likely}{missing}")
     print_line(f"`milepost -w {request.root} roadmap status` and `serve` show it.")
 
 
@@ -102,6 +125,11 @@ def _count(number: int, noun: str) -> str:
 def time_change(saved: float) -> str:
     """Format a share of time saved: 0.4 is "40% less time", -0.1 is "10% more time"."""
     return f"{abs(saved):.0%} {'less' if saved >= 0 else 'more'} time"
+
+
+def stress_number(value: float, unit: str) -> str:
+    """Format a number of the stress series: a share as a percentage, else with its unit."""
+    return f"{value:.1%}" if unit == "share" else f"{value:.1f} {unit}"
 
 
 @metrics.command()

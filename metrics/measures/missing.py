@@ -137,7 +137,9 @@ def _why_not_run(window: Window, name: str) -> str:
     question = window.question
     since = f"since {day_text(question.start)}"
     if question.mode == "replay":
-        faults = {"none": " without faults", "standard": " under the standard faults"}.get(question.faults, "")
+        faults = {
+            "none": " without faults", "standard": " under the standard faults", "stress": " in the stress series",
+        }.get(question.faults, "")  # fmt: skip
         command = (
             f"milepost metrics measure --subjects {question.control},{question.subject} --faults {question.faults}"
         )

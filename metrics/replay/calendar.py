@@ -66,6 +66,15 @@ class ReplayCalendar:
             for subject in subjects:
                 self._record_outages(subject, block, day)
 
+    def replay_days_after(self, block: int, subjects: Sequence[SubjectRun]) -> None:
+        """Replay the days after the last block, as many as the request has, while subjects have open work."""
+        _, end = block_range(block)
+        for day in (end + timedelta(days=n + 1) for n in range(self._request.days_after)):
+            if any(subject.queue.has_work(day) for subject in subjects):
+                self.set_date(day)
+                for subject in subjects:
+                    self._replay_day(subject, day, ())
+
     def set_date(self, day: date) -> None:
         """Set the date at the practice partner, which needs it only on a day of an outage and on the first after it."""
         is_down = any(day.isoformat() in days for days in self._request.workload.plan["down"].values())

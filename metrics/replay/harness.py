@@ -70,9 +70,16 @@ def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], Non
         SubjectFailed: a program did not start, or broke the protocol.
     """
     with ExitStack() as stack:
-        plan = request.folder / f"plan-{request.faults}.json"
         keep = request.folder / "partner"
-        partner_command = [sys.executable, "-m", "poc.practice_partner", "--plan", str(plan), "--keep", str(keep)]
+        partner_command = [
+            sys.executable,
+            "-m",
+            "poc.practice_partner",
+            "--plan",
+            str(request.plan_file),
+            "--keep",
+            str(keep),
+        ]
         partner = SubjectProcess(partner_command)
         stack.callback(partner.end)
         endpoint = str(partner.ready["ready"])
@@ -89,6 +96,8 @@ def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], Non
             pool.start_subjects(block)
             for number in request.rounds:
                 calendar.replay_block(block, pool.in_shuffled_order(block, number))
+                if block == blocks[-1]:
+                    calendar.replay_days_after(block, pool.of_round(number))
                 calendar.close_blocks(pool.of_round(number), last=block == blocks[-1])
             pool.end_finished(block, calendar)
             yield BlockReplayed(block, series, calendar.runs - before)

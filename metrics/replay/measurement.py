@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import threading
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from metrics.errors import BadInput, SpoolDamaged, TryLater
 from metrics.events import SpoolRecorder, parse_subject
 from metrics.replay import fault_plan, input_files, workload
 from metrics.replay.harness import replay, subject_labels
+from metrics.replay.stress import STRESS, plan_stress, replay_side_by_side
 from metrics.replay.subject_run import ReplayRequest
 from metrics.store.database import open_store
 from metrics.store.series import next_round, rows_of_round
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-#: Fault sets that can be measured.
+#: Fault sets under which all subjects are replayed side by side.
 FAULTS = ("standard", "none")
 
 
@@ -32,7 +34,8 @@ class MeasurementRequest:
     """A measurement: `rounds` passes for each of `faults`, over the first `weeks` weeks, in the workspace `root`.
 
     `spans` are the first and last block (from 0, both inclusive) of subjects that are not replayed over all weeks; the
-    control always is.
+    control always is. If `stress` is one of `faults`, the services of `stress` are replayed alone, each over the blocks
+    that it names, in the number of rounds that the file of stress faults fixes.
     """
 
     root: Path
@@ -43,6 +46,7 @@ class MeasurementRequest:
     faults: tuple[str, ...] = FAULTS
     built: int = 1  #: the highest service level that is built
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    stress: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +77,48 @@ def measure(request: MeasurementRequest, progress: Callable[[int, int], None]) -
     began = time.monotonic()
     folder, spool = request.root / "var" / "replay", request.root / "var" / "spool" / "replay"
     folder.mkdir(parents=True, exist_ok=True)
-    faults_file = resources.files("metrics.replay") / "faults-standard.toml"
+    fault_files = resources.files("metrics.replay")
+    release = metadata.version("milepost")
     runs, files_done, series = 0, 0, ""
     rows: dict[str, int] = {}
     damaged: SpoolDamaged | None = None
     with (
         measurement_lock(folder),
         closing(open_store(request.store, "replay")) as db,
-        resources.as_file(faults_file) as rates,
+        resources.as_file(fault_files / "faults-standard.toml") as rates,
+        resources.as_file(fault_files / "faults-stress.toml") as stress_rates,
     ):
         seed = fault_plan.read_faults(rates)["seed"]
-        workloads = {name: workload.build_workload(folder, rates, name, request.weeks) for name in request.faults}
+        workloads = {
+            name: workload.build_workload(folder, rates, name, request.weeks)
+            for name in FAULTS
+            if name in request.faults
+        }
+        spans = request.stress if STRESS in request.faults else {}
+        stress = plan_stress(db, request.root, folder, stress_rates, spans, release)
         total = sum(
             sum(first <= file.block <= last for file in load.files) * request.rounds
             for load in workloads.values()
             for first, last in (request.spans.get(name, (0, input_files.BLOCKS)) for name in request.subjects)
-        )
+        ) + sum(len(one.workload.files) for one in stress)
+        counting = threading.Lock()
 
         def on_file() -> None:
             nonlocal files_done
-            files_done += 1
-            progress(files_done, total)
+            with counting:
+                files_done += 1
+                progress(files_done, total)
+
+        def collect_spool() -> None:
+            nonlocal damaged
+            try:
+                collect(spool, db, time.time_ns() // 1000)
+            except SpoolDamaged as error:  # raised at the end; the other measurements are good
+                damaged = error
 
         for name, load in workloads.items():
             first = next_round(db, "replay", name)
             numbers = tuple(range(first, first + request.rounds))
-            release = metadata.version("milepost")
             one_replay = ReplayRequest(
                 request.root, folder, request.subjects, numbers, name, load, seed, release, request.spans
             )
@@ -106,17 +126,24 @@ def measure(request: MeasurementRequest, progress: Callable[[int, int], None]) -
             for step in replay(one_replay, recorder, on_file):
                 runs += step.runs
                 series = step.series
-                try:
-                    collect(spool, db, time.time_ns() // 1000)
-                except SpoolDamaged as error:  # raised at the end; the other measurements are good
-                    damaged = error
+                collect_spool()
             recorder.close()
-            shutil.rmtree(folder / "partner", ignore_errors=True)
-            shutil.rmtree(folder / "subjects", ignore_errors=True)
+            remove_state(folder)
             rows = rows or rows_of_round(db, subject_labels(request.subjects)[-1], name, series, numbers[-1])
+        for stress_runs, stress_series in replay_side_by_side(stress, spool, on_file):
+            runs += stress_runs
+            series = series or stress_series
+            collect_spool()
+        remove_state(folder)
     if damaged is not None:
         raise damaged
     return MeasurementResult(runs, time.monotonic() - began, rows, series)
+
+
+def remove_state(folder: Path) -> None:
+    """Remove the state of subjects and partner of a replay that has ended."""
+    shutil.rmtree(folder / "partner", ignore_errors=True)
+    shutil.rmtree(folder / "subjects", ignore_errors=True)
 
 
 @contextmanager
@@ -150,6 +177,8 @@ def check_request(request: MeasurementRequest) -> None:
         raise BadInput(f"weeks is {request.weeks}; choose 1 to {input_files.BLOCKS}")
     if not 1 <= request.rounds <= 100:
         raise BadInput(f"rounds is {request.rounds}; choose 1 to 100")
+    if STRESS in request.faults and not any(parse_subject(name)[1] for name in request.stress):
+        raise BadInput(f"subjects are {names!r}; the stress series replays services, so name one: monolith,service@4")
     check_spans(request)
 
 
@@ -165,7 +194,7 @@ def check_spans(request: MeasurementRequest) -> None:
 
 
 def expand_faults(name: str) -> tuple[str, ...]:
-    """Return the fault sets to measure for `--faults`: `standard` includes the replay without faults."""
+    """Return the fault sets to measure for `--faults`: `standard` includes the replay without faults, not `stress`."""
     return FAULTS if name == "standard" else (name,)
 
 

@@ -41,8 +41,10 @@ class ReplayRequest:
     """A replay to run.
 
     `subjects` are the names of the subjects, the control first; `rounds` are the numbers of the passes; `folder` has
-    the state of subjects and partner; `faults` is `standard` or `none`. `spans` are the first and last block of
-    subjects that are not active over all blocks.
+    the state of subjects and partner; `faults` is `standard`, `none` or `stress`. `spans` are the first and last block
+    of subjects that are not active over all blocks. A service may be replayed alone: it is compared with nothing then.
+    `plan_name` is the plan of faults below `folder`, by default `plan-<faults>.json`. `days_after` are days that are
+    replayed after the last block, on which no file is handed in and open work goes on.
     """
 
     workspace: Path
@@ -54,6 +56,13 @@ class ReplayRequest:
     seed: int
     release: str
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    plan_name: str = ""
+    days_after: int = 0
+
+    @property
+    def plan_file(self) -> Path:
+        """Path of the plan of faults."""
+        return self.folder / (self.plan_name or f"plan-{self.faults}.json")
 
     def is_active(self, label: str, block: int) -> bool:
         """Tell whether a subject gets the files of a block."""

@@ -31,6 +31,18 @@ def next_round(db: Database, mode: str, faults: str) -> int:
     return int(last_round or 0) + 1
 
 
+def blocks_by_round(db: Database, subject: str, faults: str, series: str) -> dict[int, set[str]]:
+    """Return the first days of the blocks in which a subject has runs in a series of replays, by round."""
+    sql = (
+        "SELECT DISTINCT run.round, cell.block FROM cell JOIN run ON run.cell = cell.id "
+        "WHERE cell.system = ? AND cell.level = ? AND cell.faults = ? AND cell.mode = 'replay' AND cell.series = ?"
+    )
+    blocks: dict[int, set[str]] = {}
+    for number, block in db.execute(sql, (*parse_subject(subject), faults, series)).fetchall():
+        blocks.setdefault(number, set()).add(block)
+    return blocks
+
+
 def rows_of_round(db: Database, subject: str, faults: str, series: str, number: int) -> dict[str, int]:
     """Return a subject's rows in one round by outcome, and their sum `in`, from the last attempt at each file."""
     system, level = parse_subject(subject)

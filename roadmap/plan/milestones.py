@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from metrics.events import parse_subject
+from metrics.measures.counted_runs import DIFFERENCE_COLUMNS, TIME_MEASURES
 from metrics.measures.registry import MEASURES
 from roadmap.errors import PlanError
 
@@ -42,6 +43,10 @@ MAX_REVIEW_DAYS = 365
 MAX_AMOUNT = 1e12
 
 
+#: The measures that compare the subject with its control.
+COMPARING = TIME_MEASURES | DIFFERENCE_COLUMNS.keys() | {"answers_equal"}
+
+
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
@@ -59,8 +64,10 @@ class Target(BaseModel):
     at_most: float | None = Field(
         default=None, description="Less is better: the largest value that reaches the target."
     )
-    faults: Literal["standard", "none"] = Field(
-        default="standard", description="Under which faults a replay measures it; production has real faults."
+    faults: Literal["standard", "none", "stress"] = Field(
+        default="standard",
+        description="Under which faults a replay measures it: `standard`, `none`, or `stress`, a series of the service "
+        "alone; production has real faults.",
     )
 
     @property
@@ -90,6 +97,11 @@ class Target(BaseModel):
             raise ValueError(
                 f"{self.name}: {self.value:g} is above 1; shares are 0 to 1, so write 0.60 for 60% (here perhaps "
                 f"{self.value / 100:g})"
+            )
+        if self.faults == "stress" and self.name in COMPARING:
+            raise ValueError(
+                f"{self.name}: the stress series replays the service alone, and this compares it with the control; "
+                'leave `faults` out for the standard faults, or write `faults = "none"`'
             )
         if self.value < measure.lowest:
             raise ValueError(f"{self.name}: {self.value:g} is below {measure.lowest:g}, which it can never be")

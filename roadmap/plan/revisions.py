@@ -160,7 +160,7 @@ def _flat(plan: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
 
 def _targets(role: str, targets: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str | None]]:
     for target in targets:
-        under = " without faults" if target.get("faults") == "none" else ""
+        under = {"none": " without faults", "stress": " in the stress series"}.get(target.get("faults", ""), "")
         goals = [f"{way} {target[way]:g}" for way in ("at_least", "at_most") if target.get(way) is not None]
         yield f"{role} {target['name']}{under}", " ".join(goals)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from metrics.measures.registry import MEASURES
 from metrics.question import block_word
 from roadmap.wording.dates import late_text
+from roadmap.wording.gains import under_faults
 from roadmap.wording.numbers import percent, plural
 from roadmap.wording.verdicts import STATUS, VERDICT, reading_text, target_text
 
@@ -81,4 +82,4 @@ def criterion_text(criterion: Criterion) -> str:
 
 
 def _faults_note(faults: str) -> str:
-    return "" if faults == "standard" else ", without faults"
+    return "" if faults == "standard" else f", {under_faults(faults)}"

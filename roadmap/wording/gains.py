@@ -70,10 +70,15 @@ class Gain:
 
 
 #: The faults that runs met, as a name, and below as a phrase in a sentence.
-FAULTS_NAME = {"standard": "standard faults", "none": "no faults", "real": "as it happened"}
+FAULTS_NAME = {
+    "standard": "standard faults", "none": "no faults", "stress": "stress series", "real": "as it happened",
+}  # fmt: skip
 
 
-FAULTS_PHRASE = {"standard": "under standard faults", "none": "without faults", "real": "as it happened"}
+FAULTS_PHRASE = {
+    "standard": "under standard faults", "none": "without faults", "stress": "in the stress series",
+    "real": "as it happened",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

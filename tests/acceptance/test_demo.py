@@ -122,6 +122,8 @@ def test_the_year_moves_through_the_milestones():
     assert service_spans(plan, 2, 52) == {"service@1": (0, 12), "service@2": (13, 25)}
     assert service_spans(plan, 4, 20) == {"service@1": (0, 12), "service@2": (13, 19)}
     assert service_spans(plan, 0, 52) == {}
+    assert service_spans(plan, 4, 52, faults="stress") == {"service@4": (39, 51)}
+    assert service_spans(plan, 4, 20, faults="stress") == {}
 
 
 def test_a_demo_without_a_service_to_replay_says_so(tmp_path):

@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[2]
 ROOMS = ("milepost", "poc", "metrics", "roadmap", "dashboard")
 
 #: Folders that may have more than twelve modules: one for each page, measure or format.
-LONG = {"dashboard/pages", "dashboard/presenters", "metrics/measures", "poc/formats"}
+LONG = {"dashboard/pages", "dashboard/presenters", "metrics/measures", "metrics/replay", "poc/formats"}
 
 #: The one `__init__.py` with code: it sets the number of polars' threads before polars is imported.
 WITH_CODE = ["poc/__init__.py"]

@@ -134,15 +134,28 @@ def test_the_constants_are_those_of_the_code(page: Any) -> None:
 
 def test_every_fault_stands_with_its_rate_and_the_hash() -> None:
     """The file of faults is told in full, in words, and so is its hash."""
-    raw = (resources.files("metrics.replay") / "faults-standard.toml").read_bytes()
-    keys = [
-        f"{part}.{key}" for part, told in tomllib.loads(raw.decode()).items() if isinstance(told, dict) for key in told
-    ]
-    faults = method.fault_rates()
-    assert set(keys) == set(method.FAULT_LABELS)
-    assert [label for label, _ in faults.rates] == [method.FAULT_LABELS[key] for key in keys]
-    assert "1 of every 5,000" in dict(faults.rates).values()
-    assert faults.sha256 == hashlib.sha256(raw).hexdigest()
+    labelled = set()
+    for name in ("standard", "stress"):
+        raw = (resources.files("metrics.replay") / f"faults-{name}.toml").read_bytes()
+        data = tomllib.loads(raw.decode())
+        keys = [f"{part}.{key}" for part, rates in data.items() if isinstance(rates, dict) for key in rates]
+        faults = method.fault_rates(name)
+        assert [label for label, _ in faults.rates] == [method.FAULT_LABELS[key] for key in keys]
+        assert "1 of every 5,000" in dict(faults.rates).values()
+        assert (faults.sha256, faults.rounds) == (hashlib.sha256(raw).hexdigest(), data.get("rounds"))
+        labelled |= set(keys)
+    assert labelled == set(method.FAULT_LABELS)
+
+
+def test_the_stress_series_stands_beside_the_standard_faults_with_its_reason() -> None:
+    """Every fault has both rates in a row; the reason is in the numbers of the bound that decides."""
+    table = {label: rates for label, *rates in method.fault_table()}
+    assert table["Requests answered with 503"] == ["20 of every 1,000"] * 2
+    assert table["Partners that are down for one day each"] == ["3", "0"]
+    assert table["Days of each quarter on which every partner is down, a day for each"] == ["0", "1"]
+    facts = method.stress_facts()
+    assert (facts["failures"], facts["weeks"], facts["fixed_on"]) == (154, 13, "30 Nov 2026")
+    assert facts["measures"] == ("Recovered without a person", "Calls to a partner that is down")
 
 
 def test_targets_and_windows_are_those_of_the_plan(definitions: dict[str, method.MeasureDefinition]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from metrics.errors import SubjectFailed
-from metrics.events import HoldingEvent, OutageEvent, RunEvent
+from metrics.events import AnswerEvent, HoldingEvent, OutageEvent, RunEvent
 from metrics.replay import workload
 from metrics.replay.harness import replay
 from metrics.replay.input_files import FIRST_YEAR, SECOND_YEAR, block_range
@@ -48,7 +48,7 @@ def play(tmp_path, monkeypatch):
 
     def run(
         weeks, subjects=("monolith", "service@4"), plan=None, options=(), rounds=(1,), spans=None, only=None,
-        year=FIRST_YEAR,
+        year=FIRST_YEAR, days_after=0,
     ):  # fmt: skip
         def start(subject):
             return (
@@ -64,7 +64,9 @@ def play(tmp_path, monkeypatch):
         load = workload.Workload(files, load.truth, plan or {"faults": {}, "down": {}}, load.sha256)
         (folder / "plan-standard.json").write_text(json.dumps(load.plan))
         recorder = ListRecorder()
-        request = ReplayRequest(tmp_path / "w", folder, subjects, rounds, "standard", load, 2013, "1", spans or {})
+        request = ReplayRequest(
+            tmp_path / "w", folder, subjects, rounds, "standard", load, 2013, "1", spans or {}, days_after=days_after
+        )
         steps = list(replay(request, recorder, lambda: None))
         return recorder, steps, {path.parent.name: path for path in folder.glob("subjects/*/heard.jsonl")}, load
 
@@ -117,6 +119,16 @@ def test_a_partner_that_is_down_is_an_outage_with_its_calls(play):
     assert recorder.of(RunEvent, file=file.name)[-1].outcome == "done"
     (held,) = recorder.of(HoldingEvent)
     assert (held.held, held.lost) == (held.due, 0)
+
+
+@pytest.mark.parametrize(("days_after", "outcome"), [(0, "due"), (1, "done")])
+def test_a_service_alone_ends_its_open_work_in_the_days_after(play, days_after, outcome):
+    """A file whose partner is down on the last day is delivered on the next; nothing is compared, and it is held."""
+    down = {"UA": ["2013-01-02", "2013-01-03", "2013-01-04", "2013-01-05", "2013-01-06"]}
+    recorder, _, _, _ = play(1, ("service@4",), {"faults": {}, "down": down}, only=("UA",), days_after=days_after)
+    assert [run for run in recorder.of(RunEvent) if run.partner == "UA"][-1].outcome == outcome
+    assert [(held.held == held.due) for held in recorder.of(HoldingEvent)] == [outcome == "done"]
+    assert not recorder.of(AnswerEvent)
 
 
 def test_a_refused_file_is_corrected_once_by_the_operator(play):
