@@ -22,6 +22,7 @@ from poc.formats.csv_faults import broken_faults, ragged_faults, undecodable_row
 from poc.formats.csv_grammar import csv_grammar
 from poc.formats.encodings import splitting_codec
 from poc.formats.header import SchemaDrift, compare_header
+from poc.formats.row_spans import count_cells
 from poc.formats.table_reader import UNDECODABLE, ParsedBlock
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class CsvFormat:
             with suppress(ManyRaggedRows):
                 parsed = parser.parse(self._native(text, parser), MAX_SKIPPED_ROWS)
         if parsed is None:  # a callback for each ragged row costs more than to count the cells of all rows
-            counts = block.grammar.count_cells(block.data, block.spans(), broken)
+            counts = count_cells(block.grammar, block.data, block.spans(), broken)
             if counts is not None:
                 counts[list(faults)] = parser.width
                 rows = np.flatnonzero(counts != parser.width)

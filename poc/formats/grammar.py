@@ -10,16 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
+from poc.formats.quote_notes import stray_quote_note, text_after_quote_note, unclosed_quote_note
 
 LINE_PATTERNS = {
     "any": rb"([^\r\n]*+)(?:\r\n?|\n)",
@@ -32,17 +24,10 @@ LINE_PATTERNS = {
 LINE_END_NAMES = {b"\n": "LF", b"\r": "CR", b"\r\n": "CRLF"}
 
 
-#: Below this size, rows are located one by one: starting numpy would take longer.
-MIN_NUMPY_BYTES = 4 * 1024
-
-
 def blanks(*signs: bytes) -> bytes:
     """Return a class of the blanks that are no signs of a dialect, as source of a regular expression."""
     four = (b" ", b"\t", b"\f", b"\v")  # a dialect has three signs at most, so one is left
     return rb"[" + b"".join(blank for blank in four if blank not in signs) + rb"]"
-
-
-Spans = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 
 @dataclass(frozen=True)
@@ -163,96 +148,6 @@ class Grammar:
             last = max(last, data.rfind(b"\r", max(start, last), end))
         return max(last + 1, start)
 
-    def spans(self, data: bytes, runs: Sequence[tuple[int, int]]) -> Spans:
-        """Return where the rows of well-formed runs start and end, without line ends; blank lines if they are rows.
-
-        A run that ends with a line end has no row after it. The rows are not in order.
-        """
-        bounds = np.fromiter(chain.from_iterable(runs), np.int64, 2 * len(runs)).reshape(-1, 2)
-        is_plain = np.zeros(len(runs), dtype=bool)
-        if len(runs) and bounds[-1, 1] - bounds[0, 0] > MIN_NUMPY_BYTES:
-            is_plain = ~self._have_quote_or_escape(data, bounds)
-        found: list[tuple[int, int]] = []
-        filled = 0 if self.blank_is_row else 1
-        for start, end in bounds[~is_plain].tolist():
-            matches = self.row_pattern.finditer(data, start, end)
-            found += [match.span(1) for match in matches if match.end(filled) > match.start(1)]
-        by_pattern = np.array(found, dtype=np.int64).reshape(-1, 2)
-        if not is_plain.any():
-            return by_pattern[:, 0], by_pattern[:, 1]
-        starts, ends = self._plain_spans(data, bounds[is_plain])
-        return np.concatenate((starts, by_pattern[:, 0])), np.concatenate((ends, by_pattern[:, 1]))
-
-    def _have_quote_or_escape(self, data: bytes, runs: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return whether each run contains a quote or escape character."""
-        have = np.zeros(len(runs), dtype=bool)
-        for char in (self.quote, self.escape):
-            if char and data.find(char, runs[0, 0], runs[-1, 1]) >= 0:
-                places = np.flatnonzero(np.frombuffer(data, np.uint8) == char[0])
-                first, last = np.searchsorted(places, runs).T
-                have |= first < last
-        return have
-
-    def _plain_spans(self, data: bytes, runs: NDArray[np.int64]) -> Spans:
-        """Return the lines of runs without quotes; those between the runs are located with them, and left out."""
-        locate = self._blank_line_spans if self.blank_is_row else self._line_spans
-        starts, ends = locate(data, int(runs[0, 0]), int(runs[-1, 1]))
-        if len(runs) == 1:
-            return starts, ends
-        bounds = np.searchsorted(starts, runs)
-        change = np.zeros(len(starts) + 1, dtype=np.int8)
-        np.add.at(change, bounds[:, 0], 1)
-        np.add.at(change, bounds[:, 1], -1)
-        inside = np.cumsum(change[:-1]) > 0
-        return starts[inside], ends[inside]
-
-    def count_cells(self, data: bytes, spans: Spans, broken: Sequence[int]) -> NDArray[np.int64] | None:
-        """Return the number of cells of each row; None where an escape or a long delimiter prevents it.
-
-        A delimiter is inside a cell if there is an odd number of quotes before it. Each row that is not among `broken`
-        has an even number of them.
-        """
-        if self.escape or len(self.delimiter) != 1 or len(self.quote) > 1:
-            return None
-        starts, ends = spans
-        codes = np.frombuffer(data, dtype=np.uint8, count=max(ends[-1], starts[-1] + 1))
-        is_sign = (codes == self.delimiter[0]).view(np.uint8)
-        counts = np.add.reduceat(is_sign, starts, dtype=np.int64) + 1
-        if self.quote and data.find(self.quote, starts[0]) >= 0:
-            is_quote = codes == self.quote[0]
-            is_quote[: starts[0]] = False
-            for row in broken:
-                is_quote[starts[row] : ends[row]] = False
-            if len(quotes := np.flatnonzero(is_quote)):
-                inside = np.add.reduceat(is_sign, quotes, dtype=np.int64)[::2]
-                np.subtract.at(counts, np.searchsorted(starts, quotes[::2], side="right") - 1, inside)
-        return counts
-
-    def _line_spans(self, data: bytes, start: int, end: int) -> Spans:
-        codes = np.frombuffer(data, dtype=np.uint8, count=end - start, offset=start)
-        ends = codes == 10
-        if not self.crlf and data.find(b"\r", start, end) >= 0:
-            ends |= codes == 13
-        breaks = np.flatnonzero(ends) + start
-        starts = np.concatenate(([start], breaks + 1))
-        stops = np.concatenate((breaks, [end]))
-        if self.crlf:
-            stops -= (stops > starts) & (codes[np.maximum(stops - 1 - start, 0)] == 13) & (stops < end)
-        filled = stops > starts
-        return starts[filled], stops[filled]
-
-    @staticmethod
-    def _blank_line_spans(data: bytes, start: int, end: int) -> Spans:
-        codes = np.frombuffer(data, dtype=np.uint8, count=end - start, offset=start)
-        is_cr, is_lf = codes == 13, codes == 10
-        in_pair = np.zeros(len(codes), dtype=bool)  # an LF after a CR: both are one line end
-        in_pair[1:] = is_lf[1:] & is_cr[:-1]
-        breaks = np.flatnonzero((is_cr & ~np.append(in_pair[1:], False)) | is_lf)
-        starts = np.concatenate(([0], breaks + 1)) + start
-        stops = np.concatenate((breaks - in_pair[breaks], [len(codes)])) + start
-        last = len(starts) - (starts[-1] == end)
-        return starts[:last], stops[:last]
-
     def _has_cr(self, data: bytes, start: int, end: int) -> bool:
         return self.line_end in {"any", "cr"} and data.find(b"\r", start, end) >= 0
 
@@ -288,12 +183,7 @@ class Grammar:
         if rest[:1] in {b"\r", b"\n"}:
             return f"a stray {LINE_END_NAMES[rest[:1]]} {where}"
         if rest[:1] == self.quote and (not before or before.endswith(self.delimiter)):
-            return f"badly quoted: the quote opened {where} is not closed where a cell ends"
+            return unclosed_quote_note(at)
         if rest[:1] in {self.quote, self.escape}:
             return stray_quote_note(at)
-        return f"badly quoted: text after a closing quote, {where}"
-
-
-def stray_quote_note(at: int) -> str:
-    """Explain a row that has a quote or escape inside a cell, at this place in it."""
-    return f"badly quoted: a quote or escape inside a cell, at byte {at + 1} of the row"
+        return text_after_quote_note(at)

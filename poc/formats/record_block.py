@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from poc.formats.row_spans import have_quote_or_escape, line_spans, row_spans, run_bounds
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from poc.formats.grammar import Grammar, Spans
+    from poc.formats.grammar import Grammar
+    from poc.formats.row_spans import Spans
 
 
 @dataclass(slots=True)
@@ -45,7 +48,9 @@ class RecordBlock:
     def spans(self) -> Spans:
         """Return where each row, well-formed or broken, starts and ends, without its line end."""
         if self._spans is None:
-            parts = [self.grammar.spans(self.data, self.runs)]
+            self._spans = self._spans_of_lines()
+        if self._spans is None:
+            parts = [row_spans(self.grammar, self.data, self.runs)]
             if self.broken:
                 starts_of, ends_of, _ = zip(*self.broken, strict=True)
                 parts.append((np.array(starts_of), np.array(ends_of)))
@@ -53,6 +58,21 @@ class RecordBlock:
             order = np.argsort(starts, kind="stable")
             self._spans = starts[order], ends[order]
         return self._spans
+
+    def _spans_of_lines(self) -> Spans | None:
+        """Return where the rows are if some are broken and each is one line; None for other blocks."""
+        if not self.runs or not self.broken or self.grammar.blank_is_row:
+            return None
+        if have_quote_or_escape(self.grammar, self.data, run_bounds(self.runs)).any():
+            return None
+        starts_of, ends_of, _ = zip(*self.broken, strict=True)
+        first, last = min(self.runs[0][0], starts_of[0]), max(self.runs[-1][1], ends_of[-1])
+        starts, ends = line_spans(self.data, first, last, crlf=self.grammar.crlf)
+        if not len(starts):
+            return None
+        at = np.minimum(np.searchsorted(starts, starts_of), len(starts) - 1)
+        are_lines = np.array_equal(starts[at], starts_of) and np.array_equal(ends[at], ends_of)
+        return (starts, ends) if are_lines else None
 
     def _without(self, rows: NDArray[np.int64]) -> bytes:
         """Return the runs without rows, each of which ends at the next row, or at the end of its run."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poc.formats.grammar import LINE_PATTERNS, stray_quote_note
+from poc.formats.bad_quotes import take_bad_quotes
+from poc.formats.grammar import LINE_PATTERNS
 from poc.formats.record_block import RecordBlock
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ class RecordSplitter:
         has_plain_lines = ends_with_lf and self._grammar.has_plain_lines(data, at, end, self._record_bytes)
         while at < end and len(block.broken) < MAX_BROKEN_ROWS:
             if has_plain_lines and block.broken and self._broken is None and not self._in_long_line:
-                after = self._take_stray_quotes(block, at, end)
+                room = MAX_BROKEN_ROWS - len(block.broken)
+                after = take_bad_quotes(block, at, end, self._record_bytes, room)
                 if after > at:
                     at = after
                     continue
@@ -117,29 +119,6 @@ class RecordSplitter:
             else:
                 at = self._reject_record(block, at, to, last=ended and to == end)
         return block, at
-
-    def _take_stray_quotes(self, block: RecordBlock, at: int, end: int) -> int:
-        """Take plain lines, and reject lines whose quotes are all inside of cells; return where another line begins.
-
-        All line ends are as declared, and all of them are LF or CRLF.
-        """
-        pattern = self._grammar.stray_quote_pattern
-        if pattern is None:
-            return at
-        data, quote, match = block.data, self._grammar.quote, pattern.match
-        for _ in range(MAX_BROKEN_ROWS - len(block.broken)):
-            quote_at = data.find(quote, at, end)
-            if quote_at < 0:
-                break
-            start = data.rfind(b"\n", at, quote_at) + 1 or at
-            line = match(data, start, end)
-            if line is None:
-                break
-            if start > at:
-                block.add_run(at, start)
-            block.broken.append((start, line.end(1), stray_quote_note(quote_at - start)))
-            at = line.end()
-        return at
 
     def _accept(self, data: bytes, at: int, to: int, *, last: bool) -> int:
         """Return where well-formed rows from `at` on end, or `at` if there are none. Need not accept all at once."""
