@@ -21,6 +21,6 @@ def test_a_badly_quoted_line_is_explained_alike_as_the_first_of_a_file_and_as_a_
     lines = [line, "1,x", line, line, f'2,"y{end}{line.replace(chr(34), "")}"', line, "3,z", line, "4,é"]
     valid, rejected, _ = read(end.join(["a,b", *lines, ""]))
     assert [row[0] for row in valid] == [2, 5, 7, 9]
-    assert {row: (found.original.decode(), found.findings[0].note) for row, found in rejected.items()} == {
-        row: (line, note) for row in (1, 3, 4, 6, 8)
-    }
+    assert {row: (bad.original.decode(), bad.findings[0].note) for row, bad in rejected.items()} == dict.fromkeys(
+        (1, 3, 4, 6, 8), (line, note)
+    )
