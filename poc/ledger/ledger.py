@@ -210,10 +210,10 @@ class Ledger:
             self.roll_back()
             raise
         self._joined = False
+        waits, self._waits_for_disk = self._waits_for_disk, None
         self.commit()
-        if self._waits_for_disk is not None:
-            self.wait_for_disk(self._waits_for_disk)
-            self._waits_for_disk = None
+        if waits is not None:
+            self.wait_for_disk(waits)
 
     def commit(self) -> None:
         """Commit; the change is on disk when this returns. Raises TryLater, LedgerDamaged, LeaseLost."""

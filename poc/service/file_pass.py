@@ -11,11 +11,12 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from poc.errors import LedgerDamaged
+from poc.errors import FileStillChanging, LedgerDamaged, TryLater
 from poc.pipeline.capabilities import has_capability, new_window
 from poc.service.exchange import exchange, open_attempt
 from poc.service.joint_exchange import JointExchange, PassFile
@@ -76,7 +77,10 @@ def exchange_files(
 
 @dataclass(slots=True)
 class _Pass:
-    """The files of a pass: `waiting` are read and not exchanged yet, by their place in the pass."""
+    """The files of a pass: `waiting` are read and not exchanged yet, by their place in the pass.
+
+    `stopped` says why no file can be exchanged for the moment; the files that are left get this error at once.
+    """
 
     prepared: PreparedFeed
     now: datetime
@@ -85,8 +89,10 @@ class _Pass:
     waiting: dict[int, PassFile] = field(default_factory=dict)
     results: dict[int, Receipt | Exception] = field(default_factory=dict)
     window: SendWindow = field(init=False)
+    stopped: TryLater | None = None
     _size_bytes: int = 0
     _count: int = 0
+    _began_ns: int = field(default_factory=time.monotonic_ns)
 
     def __post_init__(self) -> None:
         self.window = new_window(self.prepared)
@@ -96,7 +102,7 @@ class _Pass:
         at, self._count = self._count, self._count + 1
         file = None
         with suppress(Exception):  # whatever it is, it is raised again where the file is exchanged alone
-            file = self._read(path) if can_pass(self.prepared) else None
+            file = self._read(path) if can_pass(self.prepared) and self.stopped is None else None
         if file is None:
             self.exchange_waiting()
             self._exchange_alone(at, path)
@@ -113,35 +119,39 @@ class _Pass:
             return
         together = JointExchange(self.prepared, list(waiting.values()), self.ledger, self.window)
         try:
-            is_reserved = self._attempt(together.reserve) is None
-            error = self._attempt(together.send) if is_reserved else None
+            prevented = self._attempt(together.reserve)
+            error = prevented or self._attempt(together.send)
         finally:
             together.end()
         for at, file in waiting.items():
-            if is_reserved:
+            if prevented is None or self.stopped is not None:
                 result = file.receipt or file.error or error
                 assert result is not None  # noqa: S101 (without an error, all accounts are closed)
                 self.results[at] = result
             else:  # nothing was sent: whatever the error is, it is reported for the file that it is about
                 self._exchange_alone(at, file.path)
 
-    @staticmethod
-    def _attempt(step: Callable[[], None]) -> Exception | None:
+    def _attempt(self, step: Callable[[], None]) -> Exception | None:
         try:
             step()
         except LedgerDamaged:
             raise
         except Exception as error:  # noqa: BLE001 (whatever one file raises, the other files are exchanged)
+            if isinstance(error, TryLater) and not isinstance(error, FileStillChanging):
+                self.stopped = error
             return error
         return None
 
     def _exchange_alone(self, at: int, path: Path) -> None:
-        try:
-            self.results[at] = exchange(self.prepared, path, self.now, self.ledger, self.opened)
-        except LedgerDamaged:
-            raise
-        except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
+        def run() -> None:
+            self.results[at] = exchange(self.prepared, path, self._time(), self.ledger, self.opened)
+
+        if error := self.stopped or self._attempt(run):
             self.results[at] = error
+
+    def _time(self) -> datetime:
+        """Return the current time, so that the clocks of all files agree on what came later."""
+        return self.now + timedelta(microseconds=(time.monotonic_ns() - self._began_ns) / 1000)
 
     def _read(self, path: Path) -> PassFile | None:
         """Read a new file whole; None for one that does not fit in a pass. Raises what reading it raises."""
@@ -163,5 +173,5 @@ class _Pass:
         if len(batches) != 1:
             return None
         self.opened(entry)
-        run = open_attempt(self.prepared, entry, self.ledger, self.now, version.size_bytes, self.window)
+        run = open_attempt(self.prepared, entry, self.ledger, self._time(), version.size_bytes, self.window)
         return PassFile(path, version, run, content, batches[0], {"receive": time.monotonic_ns() - began_ns})

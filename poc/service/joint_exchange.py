@@ -12,7 +12,7 @@ import polars as pl
 from metrics.shares import share
 from poc.batch import Account, FileRejected
 from poc.delivery.breaker_store import FeedBreakers
-from poc.errors import Unbalanced
+from poc.errors import LedgerDamaged, TryLater, Unbalanced
 from poc.joined_batch import JoinedBatch
 from poc.pipeline.capabilities import build_file_stages
 from poc.stages.check import check_joined
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.batch import Batch
+    from poc.delivery.outbox import OutboundRequest
     from poc.delivery.request_delivery import RequestDelivery
     from poc.delivery.send_window import SendWindow
     from poc.ledger.ledger import Ledger
@@ -68,6 +69,7 @@ class JointExchange:
     def reserve(self) -> None:
         """Check and map all files, and reserve their requests in one commit; nothing is sent.
 
+        A file that has nothing to send is closed with it, as what is in no request must be on disk, too.
         Raises whatever prevents it: then nothing was written.
         """
         prepared, began_ns = self.prepared, time.monotonic_ns()
@@ -84,19 +86,25 @@ class JointExchange:
             self._check_file(file, part, breakers)
         began_ns = self._note("quarantine", began_ns)
         accepted = [at for at, file in enumerate(self.files) if file.delivery is not None]
-        if not accepted:
-            return
-        frames = [parts[at].rows for at in accepted]
-        rows = mapped.rows if len(accepted) == len(parts) else pl.concat(frames)
-        bounds = [0, *accumulate(frame.height for frame in frames)]
-        context = self.files[accepted[0]].context
-        assert context is not None  # noqa: S101 (of every file that is accepted)
-        requests = context.new_builder().build_joined(rows, bounds, [joined.offsets[at] for at in accepted])
+        requests: list[list[OutboundRequest]] = [[] for _ in self.files]
+        if accepted:
+            frames = [parts[at].rows for at in accepted]
+            rows = mapped.rows if len(accepted) == len(parts) else pl.concat(frames)
+            bounds = [0, *accumulate(frame.height for frame in frames)]
+            context = self.files[accepted[0]].context
+            assert context is not None  # noqa: S101 (of every file that is accepted)
+            built = context.new_builder().build_joined(rows, bounds, [joined.offsets[at] for at in accepted])
+            for at, of_file in zip(accepted, built, strict=True):
+                requests[at] = of_file
+        receipts: list[tuple[PassFile, Receipt | None]] = []
         with self.ledger.one_commit():
-            for at, of_file in zip(accepted, requests, strict=True):
-                delivery = self.files[at].delivery
-                assert delivery is not None  # noqa: S101
-                delivery.reserve(of_file)
+            for file, of_file in zip(self.files, requests, strict=True):
+                if file.delivery is not None and of_file:
+                    file.delivery.reserve(of_file)
+                else:
+                    receipts.append((file, self._close_account(file)))
+        for file, receipt in receipts:
+            file.receipt = receipt
         self._note("once", began_ns)
 
     def send(self) -> None:
@@ -104,12 +112,28 @@ class JointExchange:
 
         They are closed in one commit. Where a request fails, those of the files before it are closed before the next is
         sent, so that the ledger is not locked meanwhile.
+
+        Raises:
+            TryLater: no file can be exchanged for the moment.
+            LedgerDamaged: no file can be exchanged any more.
         """
         for at, file in enumerate(self.files):
+            if file.delivery is None or file.receipt is not None or file.error is not None:
+                continue  # its account is closed
             began_ns = time.monotonic_ns()
-            self._begin_after(at)
-            if file.delivery is not None:
+            try:
+                self._begin_after(at)
                 file.run.attempt.outcomes += file.delivery.send_reserved()
+            except LedgerDamaged:
+                raise
+            except TryLater:
+                self.ledger.roll_back()
+                self._close()
+                raise
+            except Exception as error:  # noqa: BLE001 (whatever one file raises, the other files are exchanged)
+                self.ledger.roll_back()
+                file.error = error
+                continue
             self._open.append(file)
             file.stages_ns["once"] = file.stages_ns.get("once", 0) + time.monotonic_ns() - began_ns
             if self.ledger.is_changing or not self.prepared.honours_keys:
@@ -147,21 +171,27 @@ class JointExchange:
         file.delivery = context.new_delivery()
 
     def _close(self) -> None:
+        """Close the accounts of the files whose requests were sent, in one commit."""
         files, self._open = self._open, []
         if not files:
             return
         with self.ledger.one_commit():
-            for file in files:
-                attempt = file.run.attempt
-                try:
-                    Account.close(attempt.rows_in, attempt.outcomes)
-                except Unbalanced as error:
-                    file.error = error  # its requests stay, so that nothing is lost
-                    continue
-                if file.delivery is not None:
-                    file.delivery.confirm()
-                assert file.context is not None  # noqa: S101
-                file.receipt = replace(file.run.close(file.context, file.stages_ns), file_version=file.version)
+            receipts = [self._close_account(file) for file in files]
+        for file, receipt in zip(files, receipts, strict=True):
+            file.receipt = receipt
+
+    def _close_account(self, file: PassFile) -> Receipt | None:
+        """Close the account of a file with the next commit; its receipt is valid from then on."""
+        attempt = file.run.attempt
+        try:
+            Account.close(attempt.rows_in, attempt.outcomes)
+        except Unbalanced as error:
+            file.error = error  # its requests stay, so that nothing is lost
+            return None
+        if file.delivery is not None:
+            file.delivery.confirm()
+        assert file.context is not None  # noqa: S101
+        return replace(file.run.close(file.context, file.stages_ns), file_version=file.version)
 
     def _note(self, stage: str, began_ns: int) -> int:
         """Share the time since `began_ns` among the files by their rows; return the present time."""
