@@ -99,13 +99,34 @@ class NoOriginalLines:
         return [self.original(row) for row in rows]
 
 
+class EncodedSlot(NamedTuple):
+    """The rows of one slot of a file in the partner's format; see `poc.delivery.request_builder`."""
+
+    slot: int
+    rows: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """All rows of a small file, which were checked and are in the partner's format already."""
+
+    slots: tuple[EncodedSlot, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return sum(slot.rows for slot in self.slots)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Consecutive rows of one file.
 
     `rows` are still in the pipeline: the columns that the last stage wrote, and `_row`; `lines` are their original
     bytes. `rejected` are rows that a check removed from `rows`. `notes` are findings about the file that reject no row.
-    `outcomes` count rows that have left the pipeline; later stages do not process them.
+    `outcomes` count rows that have left the pipeline; later stages do not process them. `encoded` are rows of a small
+    file, which only the stage that delivers has to process; `rows` has none then.
     """
 
     rows: pl.DataFrame
@@ -113,6 +134,7 @@ class Batch:
     rejected: tuple[RejectedRow, ...] = ()
     notes: tuple[Finding, ...] = ()
     outcomes: tuple[RowOutcome, ...] = ()
+    encoded: EncodedRows | None = None
 
 
 class FileRejected(ContractBreach):

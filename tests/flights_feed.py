@@ -10,6 +10,7 @@ from poc.formats.record_splitter import Sizes
 from poc.formats.registry import make_encoder, make_reader
 from poc.ledger.ledger import open_ledger
 from poc.pipeline.prepared_feed import PreparedFeed
+from poc.pipeline.small_file import make_small_file_path
 from poc.stages.map import Map, literal_fields
 from poc.transports.http import HttpEndpoint, new_session
 
@@ -80,6 +81,7 @@ def make_prepared(flights):
             honours_keys,
             retry or RetrySchedule(),
             level,
+            small_files=make_small_file_path(flow, flights, read),
         )
 
     yield make

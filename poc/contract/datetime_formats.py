@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 #: Four digits, but not the year 0, which does not exist.
 YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
@@ -84,6 +85,21 @@ DEFAULTS = {
         zoned=True,
     ),
 }
+
+
+#: A datetime as most programs write it; its digits need not be a date.
+STANDARD_DATETIME = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z")
+
+
+def standard_seconds(text: str) -> int | None:
+    """Return a datetime such as `2013-01-01T05:00:00Z` in seconds since 1970; None for any other text."""
+    if STANDARD_DATETIME.fullmatch(text) is None:
+        return None
+    try:
+        since_1970 = datetime.fromisoformat(text[:-1]) - datetime(1970, 1, 1)  # noqa: DTZ001 (both are in UTC)
+    except ValueError:
+        return None
+    return since_1970.days * 86_400 + since_1970.seconds
 
 
 def compile_format(type_name: str, format_text: str) -> DateTimeFormat:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from poc.batch import Batch
     from poc.formats.registry import RowEncoder
 
 
@@ -75,6 +76,16 @@ class RequestBuilder:
             requests[files[start]].append(OutboundRequest(str(slots[start]), end - start, head + part))
             start = end
         return requests
+
+    def add_batch(self, batch: Batch) -> list[OutboundRequest]:
+        """Add the rows of a batch, encoded or not, and return the requests that they complete."""
+        if batch.encoded is None:
+            return self.add(batch.rows)
+        complete: list[OutboundRequest] = []
+        for slot, rows, body in batch.encoded.slots:
+            complete += self.flush()
+            self._slot, self._rows, self._parts = slot, rows, [body]
+        return complete
 
     def flush(self) -> list[OutboundRequest]:
         """Return the request that is still open, if there is one."""

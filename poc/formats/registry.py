@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from poc.batch import Batch
     from poc.config.partner import Feed
+    from poc.formats.encodings import TextEncoding
+    from poc.formats.file_head import FileHead
     from poc.formats.header import ExpectedFields
+    from poc.formats.record_block import RecordBlock
     from poc.formats.record_splitter import Sizes
 
 
@@ -26,6 +29,9 @@ class FileReader(Protocol):
 
     def read(self, source: BinaryIO) -> Iterator[Batch]:
         """Yield batches of text columns and `_row`. Raises ContractBreach."""
+
+    def only_block(self, source: BinaryIO) -> tuple[RecordBlock, FileHead, TextEncoding] | None:
+        """Return the block of a file that has one only, its head and its encoding; None for any other file."""
 
     def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
         """Yield the number and original bytes of every row, even if the header or cells are invalid."""

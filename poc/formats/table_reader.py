@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,9 +17,9 @@ from poc.formats.encodings import TextEncoding, byte_order_mark, file_codec
 from poc.formats.file_head import FileHead, take_match
 from poc.formats.grammar import LINE_PATTERNS
 from poc.formats.header import list_labels
+from poc.formats.parse_ahead import parse_ahead
 from poc.formats.record_block import RecordBlock
 from poc.formats.record_splitter import ByteBuffer, RecordSplitter, Sizes
-from poc.prefetch import run_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -161,6 +160,17 @@ class TableReader:
             block = RecordBlock(b"", self._format.grammar(file.head.header), [], [])
             yield from self._batches(parse(block), BlockLines(block, first_row, file.encoding), notes)
 
+    def only_block(self, source: BinaryIO) -> tuple[RecordBlock, FileHead, TextEncoding] | None:
+        """Return the block, head and encoding of a well-formed file of one block; None for any other file."""
+        file = self._open(source)
+        if not file.head.complete or file.head.fault or file.notes():
+            return None
+        blocks = file.splitter.blocks()
+        block = next(blocks, None)
+        if block is None or block.broken or next(blocks, None) is not None:
+            return None
+        return block, file.head, file.encoding
+
     def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
         """Yield the number and original bytes of every row, in bounded memory, even if header or cells are invalid.
 
@@ -275,24 +285,3 @@ def slice_bounds(numbers: pl.Series, start: int, end: int) -> tuple[int, int]:
     """Return the offset and count of the numbers from `start` to before `end` in an ascending series."""
     first, last = (numbers.search_sorted(number, side="left") for number in (start, end))
     return first, last - first
-
-
-def parse_ahead(
-    blocks: Iterator[RecordBlock], parse: Callable[[RecordBlock], ParsedBlock]
-) -> Iterator[tuple[RecordBlock, ParsedBlock]]:
-    """Yield each block with its parsed rows; a thread parses the next block while the consumer handles one.
-
-    A file of one block, as most are, starts no thread.
-    """
-
-    def task(block: RecordBlock) -> tuple[RecordBlock, ParsedBlock]:
-        return block, parse(block)
-
-    first = next(blocks, None)
-    if first is None:
-        return
-    second = next(blocks, None)
-    if second is None:
-        yield task(first)
-        return
-    yield from run_ahead(partial(task, block) for block in chain((first, second), blocks))

@@ -106,7 +106,8 @@ class StageContext:
 class Capability:
     """An ability of the service, from level `since` on, up to level `until` where another capability replaces it.
 
-    One that neither builds a stage nor equips stages changes how files are put through them.
+    One that neither builds a stage nor equips stages changes how files are put through them. `delivers`: its
+    stage takes rows that were checked and encoded before.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Capability:
     build: Callable[[StageContext], Stage] | None = None
     equip: Callable[[StageContext], StageContext] | None = None
     until: int | None = None
+    delivers: bool = False
 
     def is_active(self, level: int) -> bool:
         """Return whether the service has the capability at a level."""
@@ -170,9 +172,9 @@ LINE = (
     Capability("ahead", 1, lambda _: prefetch),
     Capability("refuse", 1, lambda _: Refuse(), until=1),
     Capability("quarantine", 2, build_quarantine),
-    Capability("deliver", 1, build_deliver, until=2),
+    Capability("deliver", 1, build_deliver, until=2, delivers=True),
     Capability("persist", 4, equip=use_retry_policy),
-    Capability("once", 3, build_deliver_once),
+    Capability("once", 3, build_deliver_once, delivers=True),
     Capability("parallel", 5),  # several requests under way at once: `new_window`
     Capability("pass", 5),  # many small files in one pass: `poc.service.file_pass`
 )
@@ -192,12 +194,15 @@ def equip(level: int, context: StageContext) -> StageContext:
     return context
 
 
-def build_stages(level: int, context: StageContext) -> list[tuple[str, Stage]]:
-    """Return the named stages of the service at a level, in order, over a context returned by `equip`."""
+def build_stages(level: int, context: StageContext, *, encoded: bool = False) -> list[tuple[str, Stage]]:
+    """Return the named stages of the service at a level, in order, over a context returned by `equip`.
+
+    `encoded`: only those for rows that were checked and encoded before.
+    """
     return [
         (capability.name, capability.build(context))
         for capability in LINE
-        if capability.build is not None and capability.is_active(level)
+        if capability.build is not None and capability.is_active(level) and (capability.delivers or not encoded)
     ]
 
 

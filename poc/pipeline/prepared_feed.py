@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from poc.contract import contract
 from poc.formats.registry import make_encoder, make_reader
+from poc.pipeline.small_file import make_small_file_path
 from poc.stages.map import Map, literal_fields
 from poc.transports.http import HttpEndpoint
 from poc.transports.secrets import resolve_secret
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from poc.contract.contract import Contract
     from poc.delivery.sender import Endpoint
     from poc.formats.registry import FileReader, RowEncoder
+    from poc.pipeline.small_file import SmallFilePath
     from poc.transports.http_connection import HttpSession
 
 #: Seconds that a probe may take in addition to the partner's time-out.
@@ -35,7 +37,7 @@ class PreparedFeed:
 
     `settings_digest` is a digest of the settings that decide which bytes a request holds. `probe_s` is the longest time
     that one request can take, in seconds. `parallel` and `span_files` are settings of the endpoint. `pace` waits until
-    the next request may be sent.
+    the next request may be sent. `small_files` is the short path of small clean files, if the feed can have one.
     """
 
     partner: str
@@ -55,6 +57,7 @@ class PreparedFeed:
     settings_digest: str = ""
     probe_s: float = 60.0
     pace: Callable[[], None] = lambda: None
+    small_files: SmallFilePath | None = None
 
 
 def prepare_feed(
@@ -107,13 +110,14 @@ def prepare_feed(
             success=settings.success,
             tls=TlsFiles(ca_file, client_cert, client_key),
         )
+    reader = make_reader(feed, feed_contract)
     return PreparedFeed(
         partner=partner_id,
         feed_id=feed_id,
         feed=feed,
         contract=feed_contract,
         map=mapped,
-        reader=make_reader(feed, feed_contract),
+        reader=reader,
         encoder=encoder,
         endpoint=http_endpoint,
         folder=folder,
@@ -124,6 +128,7 @@ def prepare_feed(
         span_files=settings.span_files,
         settings_digest=settings_digest(feed, workspace.contract(feed)),
         probe_s=settings.timeout_s + PROBE_MARGIN_S,
+        small_files=make_small_file_path(feed, feed_contract, reader),
     )
 
 

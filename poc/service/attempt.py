@@ -67,7 +67,8 @@ class Attempt:
     def count_rows(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Yield the same batches, and count their rows as received."""
         for batch in batches:
-            self.rows_in += batch.rows.height + len(batch.rejected)
+            encoded_rows = 0 if batch.encoded is None else batch.encoded.count
+            self.rows_in += batch.rows.height + len(batch.rejected) + encoded_rows
             yield batch
 
     def consume(self, batches: Iterable[Batch]) -> None:

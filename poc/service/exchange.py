@@ -21,6 +21,7 @@ from poc.delivery.outbox import Outbox
 from poc.delivery.sender import TransferStats
 from poc.errors import BadInput, ContractBreach, FileStillChanging, TryLater
 from poc.pipeline.capabilities import StageContext, build_deliver_once, build_stages, equip, has_capability, new_window
+from poc.pipeline.small_file import encode_small
 from poc.pipeline.stage_timer import StageTimer
 from poc.quarantine.store import QuarantineStore
 from poc.service.attempt import Attempt
@@ -182,8 +183,10 @@ class ExchangeRun:
             self.quarantine.drop()
             if self.entry.outcome:
                 self.quarantine.clear()
-            batches = attempt.count_rows(unchanged(timer.over("receive", prepared.reader.read(source))))
-            for name, stage in build_stages(prepared.level, context):
+            encoded = None if known else encode_small(prepared.small_files, source, self.size_bytes, timer.spent_ns)
+            received = timer.over("receive", prepared.reader.read(source)) if encoded is None else iter([encoded])
+            batches = attempt.count_rows(unchanged(received))
+            for name, stage in build_stages(prepared.level, context, encoded=encoded is not None):
                 batches = timer.over(name, stage(batches))
             try:
                 attempt.consume(batches)

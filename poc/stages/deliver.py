@@ -45,7 +45,7 @@ class Deliver:
             sizes: list[tuple[str, int, int]] = []
             for batch in batches:
                 empty = Batch(batch.rows.clear())
-                requests = self.builder.add(batch.rows)
+                requests = self.builder.add_batch(batch)
                 if not self.early:
                     for request in requests:
                         bodies.write(request.body)

@@ -58,9 +58,13 @@ class DeliverFile:
             for batch in batches:
                 if empty is None and part is not None:
                     self._write(part, self.encoder.head([name for name in batch.rows.columns if name != ROW]))
-                empty, rows = Batch(batch.rows.clear()), rows + batch.rows.height
+                encoded = () if batch.encoded is None else batch.encoded.slots
+                empty, rows = Batch(batch.rows.clear()), rows + batch.rows.height + sum(slot.rows for slot in encoded)
                 if batch.rows.height and part is not None:
                     self._write(part, self.encoder.encode(batch.rows))
+                for slot in encoded:
+                    if part is not None:
+                        self._write(part, slot.body)
                 yield replace(batch, rows=empty.rows)
             if part is not None and rows:
                 self._finish(part)

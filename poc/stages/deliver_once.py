@@ -46,7 +46,7 @@ class DeliverOnce:
         try:
             for batch in batches:
                 empty = Batch(batch.rows.clear())
-                outcomes = self._add(self.delivery.builder.add(batch.rows), earlier)
+                outcomes = self._add(self.delivery.builder.add_batch(batch), earlier)
                 yield replace(batch, rows=empty.rows, outcomes=(*batch.outcomes, *outcomes))
                 if self.early and self.delivery.stop is None:
                     yield from outcome_batches(empty, self._deliver_early())

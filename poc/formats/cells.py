@@ -1,0 +1,75 @@
+"""Cells of a small file as lists of texts: for some hundred rows, splitting text costs less than starting a parser.
+
+Only a file without anything unusual is split here: one block of well-formed rows, without a quote, under exactly the
+contract's header. `TableReader.read` reads every other file, and reads these alike.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from poc.config.partner import Feed
+    from poc.formats.encodings import TextEncoding
+    from poc.formats.file_head import FileHead
+    from poc.formats.record_block import RecordBlock
+
+
+class BlockReader(Protocol):
+    """Reader that knows whether a file has one block only."""
+
+    def only_block(self, source: BinaryIO) -> tuple[RecordBlock, FileHead, TextEncoding] | None:
+        """Return the only block of a file, its head and its encoding; None where there is anything else to say."""
+
+
+class CellReader:
+    """Splits the small files of one feed into columns of texts.
+
+    Args:
+        feed: a feed of CSV files.
+        names: the contract's fields.
+        reader: the feed's reader.
+        most_rows: the most rows of a file that is split here.
+    """
+
+    def __init__(self, feed: Feed, names: Sequence[str], reader: BlockReader, most_rows: int) -> None:
+        dialect = feed.dialect
+        self._reader = reader
+        self._delimiter = dialect.delimiter
+        self._signs = tuple(sign for sign in (dialect.quote, dialect.escape) if sign)
+        self._width = len(names)
+        self._header = dialect.delimiter.join(names).encode() if dialect.header else b""
+        self._most_rows = most_rows
+
+    def read(self, source: BinaryIO) -> list[list[str]] | None:
+        """Return the columns of a file in the contract's order; None for a file that is not split here.
+
+        Raises:
+            ContractBreach: the file is a damaged archive.
+        """
+        only = self._reader.only_block(source)
+        if only is None:
+            return None
+        block, head, encoding = only
+        utf8 = encoding.utf8(bytes(block.well_formed())) if head.header == self._header else None
+        return None if utf8 is None else self._split(str(utf8, "utf-8"))
+
+    def _split(self, text: str) -> list[list[str]] | None:
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        if "\r" in text or any(sign in text for sign in self._signs):
+            return None
+        lines = text.removesuffix("\n").split("\n")
+        width, delimiter = self._width, self._delimiter
+        if len(lines) > self._most_rows or set(map(str.count, lines, repeat(delimiter))) != {width - 1}:
+            return None  # too many rows, or some are too short or too long
+        cells = delimiter.join(lines).split(delimiter)
+        return [cells[column::width] for column in range(width)]
+
+
+def splits_cells(feed: Feed, names: Sequence[str]) -> bool:
+    """Return whether small files of a feed can be split into cells."""
+    return feed.format == "csv" and len(feed.dialect.delimiter) == 1 and len(names) > 1

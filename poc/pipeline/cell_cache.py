@@ -1,0 +1,98 @@
+"""Cache of cells: texts of a column that were checked before, and what was made of them.
+
+A text that satisfies every rule of its field does so in each file, and the partner gets the same for it. So a text is
+checked and mapped once, by the contract and the map themselves, and looked up from then on. One that breaks a rule is
+never cached.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import polars as pl
+
+from poc.batch import ROW
+from poc.contract.datetime_formats import standard_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from poc.batch import Finding
+    from poc.contract.contract import ContractField
+
+#: The most texts of one column that are cached.
+MAX_TEXTS = 4096
+
+
+class ValueMaker(NamedTuple):
+    """Makes the values of texts. `of_seconds` does so for datetimes in seconds since 1970, at a tenth of the cost.
+
+    `of_typed` gets a frame of `_row` and the typed column, and returns None where a value cannot be made.
+    """
+
+    of_typed: Callable[[pl.DataFrame], Sequence[Any] | None]
+    of_seconds: Callable[[list[int]], Sequence[Any]] | None = None
+
+
+class CellCache:
+    """The checked texts of one column.
+
+    Args:
+        field: the contract's field.
+        missing: texts that mean a missing value in it.
+        makers: make the values that are looked up.
+    """
+
+    def __init__(self, field: ContractField, missing: frozenset[str], makers: Sequence[ValueMaker]) -> None:
+        self._field = field
+        self._missing = missing
+        self._makers = tuple(makers)
+        self._checked: set[str] = set()
+        self._values: tuple[dict[str, Any], ...] = tuple({} for _ in makers)
+        is_datetime = field.type == "datetime" and field.format == "default" and not field.constraints
+        of_seconds = [make.of_seconds for make in makers if make.of_seconds is not None]
+        self._of_seconds = of_seconds if is_datetime and len(of_seconds) == len(makers) else None
+
+    def look_up(self, texts: list[str]) -> list[list[Any]] | None:
+        """Return the values of a column, one list for each maker; None if any text breaks the contract."""
+        if not self._checked.issuperset(texts) and not self._add(texts):
+            return None
+        return [list(map(values.__getitem__, texts)) for values in self._values]
+
+    def _add(self, texts: list[str]) -> bool:
+        """Check and cache the texts that are new; return False if any of them breaks the contract."""
+        new = list(set(texts) - self._checked)
+        if len(self._checked) + len(new) > MAX_TEXTS:  # most of them were of other files
+            new = list(set(texts))
+            self._checked.clear()
+            for values in self._values:
+                values.clear()
+        made = self._make_of_times(new) or self._make(new)
+        if made is None:
+            return False
+        for values, of_maker in zip(self._values, made, strict=True):
+            values.update(zip(new, of_maker, strict=True))
+        self._checked.update(new)
+        return True
+
+    def _make_of_times(self, new: list[str]) -> list[Sequence[Any]] | None:
+        """Return the values of texts that are standard datetimes, where no more has to be known of them."""
+        if self._of_seconds is None or not self._missing.isdisjoint(new):
+            return None
+        seconds = [standard_seconds(text) for text in new]
+        exact = [second for second in seconds if second is not None]
+        return [make(exact) for make in self._of_seconds] if len(exact) == len(new) else None
+
+    def _make(self, new: list[str]) -> list[Sequence[Any]] | None:
+        """Return the values of texts, one sequence for each maker; None if one breaks the contract or has no value."""
+        field = self._field
+        numbers = pl.int_range(1, len(new) + 1, dtype=pl.get_index_type(), eager=True).alias(ROW)
+        cells = pl.Series(field.name, [None if text in self._missing else text for text in new], dtype=pl.String)
+        typed = field.parse(cells)
+        findings: list[Finding] = []
+        field.check(numbers, cells, typed, findings)
+        if findings:
+            return None
+        frame = pl.DataFrame([numbers, typed])
+        made = [values for make in self._makers if (values := make.of_typed(frame)) is not None]
+        return made if len(made) == len(self._makers) else None

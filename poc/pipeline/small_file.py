@@ -1,0 +1,232 @@
+"""Check and map a small clean file by looking up its cells.
+
+The columns of a large file are parsed, checked, mapped and encoded by libraries whose calls cost some ten microseconds
+each, whatever the number of rows: more than all else in a file of some hundred rows. Here, each cell is looked up in a
+`CellCache`, and the pieces of JSON that belong to a row are joined. A file with a bad row, or with anything that
+cannot be looked up, is left to the ordinary stages, which say what is wrong with it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import chain, islice, repeat
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import polars as pl
+
+from poc.batch import ROW, Batch, EncodedRows, EncodedSlot
+from poc.config.partner import MapField
+from poc.contract.parsers import LOCAL_SHIFT_US
+from poc.errors import ContractBreach
+from poc.formats.cells import BlockReader, CellReader, splits_cells
+from poc.formats.writers import JsonLinesEncoder
+from poc.pipeline.cell_cache import CellCache, ValueMaker
+from poc.pipeline.member_texts import JoinedText, TimeText
+from poc.stages.map import Map, literal_fields
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from poc.config.partner import Feed
+    from poc.contract.contract import Contract
+    from poc.pipeline.member_texts import Place, Values
+
+#: The most rows, and bytes, of a file that is small.
+MAX_ROWS, MAX_BYTES = 600, 1 << 18
+
+#: After so many files in a row that were not small and clean, only each so manieth is tried.
+MAX_FAILURES, TRIED_EVERY = 8, 16
+
+
+@dataclass(frozen=True, slots=True)
+class SmallFile:
+    """A small clean file, checked and encoded, and the time that each step took."""
+
+    rows: EncodedRows
+    stages_ns: dict[str, int]
+
+
+class SmallFilePath:
+    """The short path of one feed's small clean files. Its caches belong to the feed, so it has one user at a time."""
+
+    def __init__(self, feed: Feed, contract: Contract, cells: CellReader) -> None:
+        self._cells = cells
+        self._request_rows = feed.request_rows
+        self._makers: dict[str, list[ValueMaker]] = {name: [] for name in contract.names}
+        self._contract = contract
+        last = len(feed.map) - 1
+        self._members: list[JoinedText | TimeText] = []
+        for index, field in enumerate(feed.map):
+            self._members.append(self._member(field, "{" if index == 0 else ",", "}\n" if index == last else ""))
+        self._keys = [
+            [self._place(name, key_values_maker(contract, name)) for name in names] for _, names in contract.unique
+        ]
+        self._caches = [
+            CellCache(
+                field,
+                frozenset({*contract.field_missing.get(field.name, contract.missing_values), *feed.dialect.nulls}),
+                self._makers[field.name],
+            )
+            for field in contract.columns
+        ]
+        self._failures = 0  # in a row
+
+    def read(self, source: BinaryIO) -> SmallFile | None:
+        """Read, check and encode a file; None for one that the ordinary stages have to look at.
+
+        Where file after file is one of these, most of them are not even tried.
+        """
+        if self._failures >= MAX_FAILURES and self._failures % TRIED_EVERY:
+            self._failures += 1
+            return None
+        small = self._read(source)
+        self._failures = 0 if small is not None else self._failures + 1
+        return small
+
+    def _read(self, source: BinaryIO) -> SmallFile | None:
+        began_ns = time.monotonic_ns()
+        try:
+            columns = self._cells.read(source)
+        except ContractBreach:
+            return None
+        if columns is None:
+            return None
+        read_ns = time.monotonic_ns()
+        values: Values = {}
+        for name, cache, texts in zip(self._contract.names, self._caches, columns, strict=True):
+            found = cache.look_up(texts)
+            if found is None:
+                return None
+            values[name] = found
+        rows = len(columns[0])
+        for key in self._keys:
+            parts = [values[name][at] for name, at in key]
+            if len(set(parts[0] if len(parts) == 1 else zip(*parts, strict=True))) < rows:
+                return None  # a key occurs twice, or is not complete
+        checked_ns = time.monotonic_ns()
+        try:
+            encoded = tuple(self._encode(values, rows))
+        except OverflowError:  # a time that is out of range
+            return None
+        mapped_ns = time.monotonic_ns()
+        return SmallFile(
+            EncodedRows(encoded),
+            {"receive": read_ns - began_ns, "check": checked_ns - read_ns, "map": mapped_ns - checked_ns},
+        )
+
+    def _encode(self, values: Values, rows: int) -> Iterator[EncodedSlot]:
+        lines = zip(*chain.from_iterable(member.pieces(values) for member in self._members), strict=True)
+        size = self._request_rows
+        for slot, start in enumerate(range(0, rows, size)):
+            of_slot = lines if size >= rows else islice(lines, size)
+            yield EncodedSlot(slot, min(size, rows - start), "".join(chain.from_iterable(of_slot)).encode())
+
+    def _member(self, field: MapField, mark: str, end: str) -> JoinedText | TimeText:
+        contract = self._contract
+        name = f"{mark}{member_name(field.to)}"
+        before, after, null = f'{name}"', f'"{end}', f"{name}null{end}"
+        if field.source is None:
+            marks = [before, *[""] * (len(field.join) - 1)], [*[""] * (len(field.join) - 1), after]
+            makers = map(text_maker, repeat(contract), field.join, *marks)
+            return JoinedText([self._place(*part) for part in zip(field.join, makers, strict=True)], null)
+        if field.plus_minutes is None:
+            return JoinedText([self._place(field.source, member_maker(contract, field, mark, end))], null)
+        after = after if field.source in contract.local else f"Z{after}"
+        times = self._place(field.source, ValueMaker(seconds_of_times, of_seconds=list))
+        minutes = self._place(field.plus_minutes, ValueMaker(seconds_of_minutes))
+        return TimeText(times, minutes, before, after, null)
+
+    def _place(self, name: str, maker: ValueMaker) -> Place:
+        self._makers[name].append(maker)
+        return name, len(self._makers[name]) - 1
+
+
+def encode_small(
+    path: SmallFilePath | None, source: BinaryIO, size_bytes: int, spent_ns: dict[str, int]
+) -> Batch | None:
+    """Return the rows of a small clean file, checked and encoded; None for any other. Note the time of each stage."""
+    small = path.read(source) if path is not None and size_bytes <= MAX_BYTES else None
+    if small is None:
+        return None
+    spent_ns.update(small.stages_ns)
+    return Batch(pl.DataFrame(), encoded=small.rows)
+
+
+def make_small_file_path(feed: Feed, contract: Contract, reader: BlockReader) -> SmallFilePath | None:
+    """Return the short path of a feed's small files; None where its files need the ordinary stages."""
+    if feed.out != "jsonl" or feed.deliver == "early" or not splits_cells(feed, contract.names):
+        return None
+    return SmallFilePath(feed, contract, CellReader(feed, contract.names, reader, MAX_ROWS))
+
+
+def member_maker(contract: Contract, field: MapField, mark: str, end: str) -> ValueMaker:
+    """Return the maker of a member of the partner's object, by the map and the encoder."""
+    mapped, encoder = Map([field], contract), JsonLinesEncoder(literal_fields([field], contract))
+
+    def make(typed: pl.DataFrame) -> Sequence[str] | None:
+        (batch,) = mapped(iter([Batch(typed, AnyLines())]))
+        lines = encoder.encode(batch.rows).decode().split("\n")[:-1]
+        return None if batch.rejected else [f"{mark}{line[1:-1]}{end}" for line in lines]
+
+    return ValueMaker(make)
+
+
+def text_maker(contract: Contract, name: str, before: str, after: str) -> ValueMaker:
+    """Return the maker of a part of a joined text; it is None for a missing value."""
+    mapped, encoder = Map([MapField(to="x", join=(name,))], contract), JsonLinesEncoder()
+    begin, end = len('{"x":"'), -len('"}')
+
+    def make(typed: pl.DataFrame) -> Sequence[str | None]:
+        (batch,) = mapped(iter([Batch(typed)]))
+        lines = encoder.encode(batch.rows).decode().split("\n")[:-1]
+        missing = batch.rows.get_column("x").is_null().to_list()
+        return [
+            None if is_missing else f"{before}{line[begin:end]}{after}"
+            for line, is_missing in zip(lines, missing, strict=True)
+        ]
+
+    return ValueMaker(make)
+
+
+def key_values_maker(contract: Contract, name: str) -> ValueMaker:
+    """Return the maker of values by which keys are compared."""
+    convert = dict(contract.key_values).get(name)
+
+    def make(typed: pl.DataFrame) -> Sequence[Any]:
+        values = typed.get_column(name)
+        return (values.to_physical() if convert is None else convert(values)).to_list()
+
+    return ValueMaker(make, of_seconds=lambda seconds: [second * 1_000_000 for second in seconds])
+
+
+def seconds_of_times(typed: pl.DataFrame) -> Sequence[int | None] | None:
+    """Return datetimes as seconds since 1970; None where one has a fraction, or lacks its zone."""
+    times_us = typed.to_series(1).cast(pl.Int64).to_list()
+    known = [time_us for time_us in times_us if time_us is not None]
+    if any(time_us % 1_000_000 or time_us >= LOCAL_SHIFT_US // 2 for time_us in known):
+        return None
+    return [None if time_us is None else time_us // 1_000_000 for time_us in times_us]
+
+
+def seconds_of_minutes(typed: pl.DataFrame) -> Sequence[int | None]:
+    """Return minutes as seconds."""
+    return [None if minutes is None else minutes * 60 for minutes in typed.to_series(1).to_list()]
+
+
+def member_name(name: str) -> str:
+    """Return the name of a member with its colon, as the encoder writes it."""
+    line = JsonLinesEncoder().encode(pl.DataFrame({ROW: [1], name: [True]})).decode()
+    return line.removeprefix("{").removesuffix("true}\n")
+
+
+class AnyLines:
+    """Lines for rows that do not come from a file; what is said of them is not used."""
+
+    def original(self, row: int) -> bytes:  # noqa: ARG002 (of any row)
+        """Return no bytes."""
+        return b""
+
+    def originals(self, rows: Sequence[int]) -> list[bytes]:
+        """Return no bytes for each row."""
+        return [b""] * len(rows)
