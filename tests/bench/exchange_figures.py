@@ -13,7 +13,6 @@ from exchange_sides import Bench, Pair, Result, Side, ask
 from same_records import DifferentAnswer, check_same
 
 from metrics.replay.subject_process import read_usage
-from poc.config.endpoint import EndpointConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,8 +126,6 @@ def measure_year(bench: Bench) -> Result:
 
 def measure_pass(bench: Bench, rows: int, *, spanning: bool) -> Result:
     """Measure the service's time for one pass / the monolith's for the same files, one after the other."""
-    if spanning and "span_files" not in EndpointConfig.model_fields:
-        return Result(None, note="the endpoint takes no `span_files`")
     service = bench.subject(PASS_SERVICE, endpoint="span_files = true\n" if spanning else "")
     monolith = bench.subject(MONOLITH)
     parts = slices(bench.source, PASS_FILES, rows)
