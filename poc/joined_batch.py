@@ -51,15 +51,15 @@ class JoinedBatch:
         heights = [batch.rows.height + len(batch.rejected) for batch in batches]
         self.offsets = (0, *accumulate(heights))[:-1]
         self._starts = np.array(self.offsets)
-        columns = batches[0].rows.columns
-        frames = [
-            batch.rows.select(pl.col(ROW) + offset if offset else pl.col(ROW), *columns[1:])
-            for batch, offset in zip(batches, self.offsets, strict=True)
-        ]
+        heights = [batch.rows.height for batch in batches]
+        rows = pl.concat([in_order(batch.rows, batches[0].rows.columns) for batch in batches], rechunk=True)
+        numbers = rows.get_column(ROW).to_numpy() + np.repeat(self._starts, heights)
         rejected: list[RejectedRow] = []
         for batch, offset in zip(batches, self.offsets, strict=True):
             rejected += shift_rejected(batch.rejected, offset)
-        self.batch = Batch(pl.concat(frames, rechunk=True), JoinedLines(self._batches, self.offsets), tuple(rejected))
+        lines = JoinedLines(self._batches, self.offsets)
+        rows = rows.with_columns(pl.Series(ROW, numbers, dtype=rows.schema[ROW]))
+        self.batch = Batch(rows, lines, tuple(rejected))
 
     def file_numbers(self, rows: pl.DataFrame) -> pl.Series:
         """Return the number of the file, from 0, that each row of a joined frame belongs to."""
@@ -85,6 +85,11 @@ class JoinedBatch:
             )
             for at, (own, offset) in enumerate(zip(self._batches, self.offsets, strict=True))
         ]
+
+
+def in_order(rows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """Return a frame with its columns in an order."""
+    return rows if rows.columns == columns else rows.select(columns)
 
 
 def shift_rejected(rows: Iterable[RejectedRow], shift: int) -> tuple[RejectedRow, ...]:

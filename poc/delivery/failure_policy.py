@@ -46,6 +46,9 @@ class FailurePolicy(Protocol):
     def on_failure(self, failure: DeliveryFailed) -> StopSending:
         """Decide the outcome of the unsent rows, or of this request alone, after it failed."""
 
+    def is_about_request(self, failure: DeliveryFailed) -> bool:
+        """Return whether the partner refused this request alone, for good."""
+
     def on_success(self) -> None:
         """Record that the partner accepted a request."""
 
@@ -66,6 +69,10 @@ class FailFast:
     def on_failure(self, failure: DeliveryFailed) -> StopSending:
         """End the attempt as failed."""
         return StopSending("failed", failure.code, str(failure))
+
+    def is_about_request(self, failure: DeliveryFailed) -> bool:  # noqa: ARG002
+        """Return False: every failure ends the attempt."""
+        return False
 
     def on_success(self) -> None:
         """Do nothing: this policy keeps no state."""

@@ -8,7 +8,7 @@ the ledger small, as SQLite does not give deleted pages back to the file system.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import sqlalchemy as sa
 
 from metrics.private_files import open_private
-from poc.errors import BadInput, TryLater
-from poc.ledger.schema import PARCEL
+from poc.delivery.body_files import read_body, report_write_errors
+from poc.delivery.joint_request import join_parts
+from poc.delivery.outbound_request import OutboundRequest
+from poc.ledger.schema import EXCHANGE, PARCEL
 from poc.transports.folder import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from poc.delivery.joint_request import JointRequest
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
 
-
-#: What a person can do about a file of bodies that is missing or cut short.
-RESTORE_HINT = "it holds requests to be sent: restore it, or give the exchange up with `milepost outbox discard`"
 
 #: Size of the bodies that one exchange stores in the ledger, in bytes; larger ones go to its file.
 INLINE_BYTES = 1 << 20
@@ -37,8 +37,16 @@ INLINE_BYTES = 1 << 20
 OF_EXCHANGE = PARCEL.c.exchange_id == sa.bindparam("key")
 INSERT_REQUEST = sa.insert(PARCEL)
 SELECT_PENDING = (
-    sa.select(PARCEL.c.name, PARCEL.c.rows, PARCEL.c.state, PARCEL.c.file, PARCEL.c.start_byte, PARCEL.c.size_bytes)
-    .where(OF_EXCHANGE, PARCEL.c.state != "ambiguous", PARCEL.c.state != "failed")
+    sa.select(
+        PARCEL.c.name,
+        PARCEL.c.rows,
+        PARCEL.c.state,
+        PARCEL.c.file,
+        PARCEL.c.start_byte,
+        PARCEL.c.size_bytes,
+        PARCEL.c.joint,
+    )
+    .where(OF_EXCHANGE, *(PARCEL.c.state != state for state in ("ambiguous", "failed", "accepted")))
     .order_by(sa.literal_column("rowid"))
 )
 SELECT_BODY = sa.select(PARCEL.c.body).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
@@ -50,16 +58,16 @@ SELECT_STATES = (
 SELECT_FILES = sa.select(PARCEL.c.file).where(OF_EXCHANGE, PARCEL.c.start_byte.is_not(None)).distinct()
 DELETE_REQUEST = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
 UPDATE_STATE = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
+OF_JOINT = PARCEL.c.joint == sa.bindparam("joint_id")
+SELECT_JOINT = (
+    sa.select(EXCHANGE.c.file, PARCEL.c.name, PARCEL.c.rows, PARCEL.c.body)
+    .join(EXCHANGE, EXCHANGE.c.id == PARCEL.c.exchange_id)
+    .where(OF_JOINT)
+    .order_by(sa.literal_column("parcel.rowid"))
+)
+UPDATE_JOINT = sa.update(PARCEL).where(OF_JOINT, PARCEL.c.state != "discarded")
+DELETE_DISCARDED = sa.delete(PARCEL).where(OF_JOINT, PARCEL.c.state == "discarded")
 RETRY_FAILED = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "failed")
-
-
-@dataclass(frozen=True, slots=True)
-class OutboundRequest:
-    """A request to send: its name within the exchange, its number of rows, and its body."""
-
-    name: str
-    rows: int
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ class Outbox:
         self._added.append(
             {
                 "exchange_id": self._key, "name": request.name, "rows": request.rows, "state": "reserved",
-                "body": request.body, "file": "", "start_byte": None, "size_bytes": size_bytes,
+                "body": request.body, "file": "", "start_byte": None, "size_bytes": size_bytes, "joint": request.joint,
             }
         )  # fmt: skip
         self._added_bytes += size_bytes
@@ -120,19 +128,19 @@ class Outbox:
                 row["state"] = state
             self._added[0]["state"] = first or state
             self._ledger.execute(INSERT_REQUEST, *self._added)
-        requests = [OutboundRequest(row["name"], row["rows"], row["body"] or b"") for row in self._added]
+        requests = [OutboundRequest(row["name"], row["rows"], row["body"] or b"", row["joint"]) for row in self._added]
         self._added, self._added_bytes = [], 0
         return requests
 
     def pending(self) -> Iterator[OutboundRequest]:
         """Yield the requests to send in the order of their rows, one body in memory at a time."""
-        for name, rows, _, file, start_byte, size_bytes in self._select_pending():
+        for name, rows, _, file, start_byte, size_bytes, joint in self._select_pending():
             if start_byte is None:
                 body = self._body_in_ledger(name)
             else:
                 self._has_files = True
                 body = read_body(self._folder / (file or self._key), start_byte, size_bytes)
-            yield OutboundRequest(name, rows, body)
+            yield OutboundRequest(name, rows, body, joint)
 
     def possibly_sent(self, *, keyed: bool) -> list[OutboundRequest]:
         """Return the requests, without their bodies, that may have been sent when a run died.
@@ -173,7 +181,22 @@ class Outbox:
 
     def retry_failed(self, state: str) -> None:
         """Give the requests that were refused for good another state, so that they are sent again."""
-        self._ledger.execute(RETRY_FAILED, {"state": state, "note": "", "code": "", "key": self._key})
+        self._ledger.execute(RETRY_FAILED, {"state": state, "note": "", "code": "", "joint": "", "key": self._key})
+
+    def joint_request(self, joint_id: str) -> JointRequest:
+        """Return a joint request, of which this exchange has a part."""
+        parts = self._ledger.execute(SELECT_JOINT, {"joint_id": joint_id})
+        return join_parts(joint_id, [(file, OutboundRequest(*part)) for file, *part in parts])
+
+    def accept_joint(self, joint_id: str) -> None:
+        """Mark all parts of a joint request as accepted by the partner; each exchange confirms its own part."""
+        self._ledger.execute(UPDATE_JOINT, {"state": "accepted", "joint": joint_id, "joint_id": joint_id})
+        self._ledger.execute(DELETE_DISCARDED, {"joint_id": joint_id})
+
+    def separate_joint(self, joint_id: str) -> None:
+        """Make the parts of a joint request that the partner refused requests of their own."""
+        self._ledger.execute(DELETE_DISCARDED, {"joint_id": joint_id})
+        self._ledger.execute(UPDATE_JOINT, {"state": "keyed", "joint": "", "joint_id": joint_id})
 
     def split(self, request: OutboundRequest, halves: Iterable[OutboundRequest], state: str) -> None:
         """Replace a request by its halves, in a state."""
@@ -183,7 +206,7 @@ class Outbox:
             *(
                 {
                     "exchange_id": self._key, "name": half.name, "rows": half.rows, "state": state, "body": half.body,
-                    "file": "", "start_byte": None, "size_bytes": len(half.body),
+                    "file": "", "start_byte": None, "size_bytes": len(half.body), "joint": "",
                 }
                 for half in halves
             ),
@@ -244,19 +267,6 @@ class Outbox:
             return file
 
 
-def read_body(path: Path, start_byte: int, size_bytes: int) -> bytes:
-    """Read a body from a file. Raises BadInput where it is missing or cut short."""
-    try:
-        with path.open("rb") as file:
-            file.seek(start_byte)
-            body = file.read(size_bytes)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}; {RESTORE_HINT}") from error
-    if len(body) != size_bytes:
-        raise BadInput(f"{path}: is cut short; {RESTORE_HINT}")
-    return body
-
-
 def position(name: str) -> tuple[bool, list[int]]:
     """Return where a request is among those of its exchange: slots and their halves in order, then replayed rows."""
     replayed = name.startswith("again-")
@@ -273,12 +283,3 @@ def remove_unused_files(ledger: Ledger, feed: tuple[str, str]) -> None:
         entry = ledger.get(key)
         if entry is not None and (entry.partner, entry.feed) == feed:
             Outbox(ledger, entry).remove_unused_files()
-
-
-@contextmanager
-def report_write_errors(path: Path) -> Iterator[None]:
-    """Turn an OSError while writing a file into TryLater, with the file's path."""
-    try:
-        yield
-    except OSError as error:
-        raise TryLater(f"{path}: cannot be written: {error.strerror}; make room and try again") from error

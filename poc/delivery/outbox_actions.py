@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 
 DELETE_AMBIGUOUS = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")
-DELETE_ALL = sa.delete(PARCEL).where(OF_EXCHANGE)
-RESERVE_AGAIN = sa.update(PARCEL).where(OF_EXCHANGE)
+DELETE_ALL = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.joint == "")
+DISCARD_PARTS = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.joint != "")
+RESERVE_AGAIN = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.state != "accepted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,9 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
     """
     if entry.outcome == "open":
         raise BadInput(f"exchange {entry.exchange_id} was interrupted; `milepost run` resumes it, then try again")
+    as_reserved = {"state": "reserved", "note": "", "code": "", "key": entry.exchange_id}
     if not arrived and entry.outcome == "due":  # a person who does not want to wait for the schedule
-        ledger.execute(RETRY_FAILED, {"state": "reserved", "note": "", "code": "", "key": entry.exchange_id})
+        ledger.execute(RETRY_FAILED, {**as_reserved, "joint": ""})
         rows = entry.rows["due"] + entry.rows["failed"]
         ledger.update(entry, due_at_us=now_us, failures=0, rows_due=rows, rows_failed=0)
         ledger.commit()
@@ -64,7 +66,8 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
     if arrived:
         ledger.execute(DELETE_AMBIGUOUS, {"key": entry.exchange_id})
     else:
-        ledger.execute(RESERVE_AGAIN, {"state": "reserved", "note": "", "code": "", "key": entry.exchange_id})
+        ledger.execute(RETRY_FAILED, {**as_reserved, "joint": ""})
+        ledger.execute(RESERVE_AGAIN, as_reserved)
     values: dict[str, object] = {"rows_ambiguous": 0, "failures": 0}
     if arrived:
         left = next((name for name in ("failed", "due", "refused") if entry.rows[name]), "done")
@@ -125,7 +128,7 @@ def _make_due(
     in_outbox = PARCEL.c.exchange_id.in_(sa.select(c.id).where(held))
     if refused:
         again = sa.update(PARCEL).where(in_outbox, PARCEL.c.state == "failed")
-        ledger.connection.execute(again.values(state="reserved", note="", code=""))
+        ledger.connection.execute(again.values(state="reserved", note="", code="", joint=""))
     clean = sa.update(PARCEL).where(in_outbox, PARCEL.c.state.in_(("reserved", "keyed")), PARCEL.c.code != "")
     refused_rows = (
         sa.select(sa.func.coalesce(sa.func.sum(PARCEL.c.rows), 0))
@@ -152,12 +155,18 @@ def give_up(ledger: Ledger, entry: ExchangeRecord, why: str) -> int:
         The number of rows given up.
 
     Raises:
-        BadInput: the exchange has ended already.
+        BadInput: the exchange has ended already, or the partner has its rows.
         TryLater, LedgerDamaged: the ledger cannot be used.
     """
     if entry.outcome not in {"open", "due", "failed", "ambiguous"}:
         raise BadInput(f"exchange {entry.exchange_id} is {entry.outcome}: there is nothing to give up")
+    if any(request.state == "accepted" for request in Outbox(ledger, entry).states()):
+        raise BadInput(
+            f"exchange {entry.exchange_id}: the partner has taken its rows, in one request with those of other files; "
+            "`milepost run` records that"
+        )
     ledger.execute(DELETE_ALL, {"key": entry.exchange_id})
+    ledger.execute(DISCARD_PARTS, {"state": "discarded", "key": entry.exchange_id})
     rows = sum(entry.rows[name] for name in ("due", "failed", "ambiguous"))
     values = {"rows_due": 0, "rows_ambiguous": 0, "rows_failed": rows, "due_at_us": None, "whole": 1}
     ledger.update(entry, outcome="given_up", reason=f"given up: {why}", **values)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poc.batch import ROW
-from poc.delivery.outbox import OutboundRequest
+from poc.delivery.outbound_request import OutboundRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

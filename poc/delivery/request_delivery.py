@@ -7,7 +7,7 @@ it are still sent. One that is too large (413) is sent in halves, down to one ro
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from poc.batch import RowOutcome
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from poc.delivery.failure_policy import CommitPoint, FailurePolicy, StopSending
-    from poc.delivery.outbox import OutboundRequest, Outbox
+    from poc.delivery.joint_request import JointRequest
+    from poc.delivery.outbound_request import OutboundRequest
+    from poc.delivery.outbox import Outbox
     from poc.delivery.request_builder import RequestBuilder
     from poc.delivery.sender import RequestSender
 
@@ -128,36 +130,95 @@ class RequestDelivery:
                 return
             yield request
 
+    def begin_joint(self, joint: JointRequest) -> None:
+        """Begin to send a joint request for this exchange, its first part, if the window has room."""
+        self._begin(self.reserved[0], joint)
+
+    def send_joint(self, joint: JointRequest) -> RowOutcome | None:
+        """Send a joint request for this exchange, its first part; `follow` gives the others what came of it.
+
+        Returns:
+            The outcome of this part; None where the partner refused the request for good, so that nothing of it was
+            taken: the parts are requests of their own now, to be sent by `send_reserved` of each exchange.
+        """
+        (request,) = self.reserved
+        begun = self.sender.has_begun(request)
+        if not begun:
+            self.stop = self.stop or self.policy.before_send()
+        if self.stop is not None and not begun:
+            return RowOutcome(self.stop.outcome, request.rows, self.stop.code, self.stop.reason)
+        try:
+            self._post(request, joint)
+        except DeliveryFailed as failure:
+            if not self.policy.is_about_request(failure):
+                return self._failed(request, failure)
+            self.outbox.separate_joint(joint.id)
+            self.commit_states()
+            return None
+        return self._taken(request)
+
+    def follow(self, leader: RequestDelivery, outcome: RowOutcome) -> RowOutcome:
+        """Return the outcome of this exchange's part of a joint request that `leader` sent, with that outcome."""
+        (request,) = self.reserved
+        self.sender.count_bytes(request)
+        if outcome.outcome == "delivered":
+            return self._taken(request)
+        self.stop = leader.stop
+        self.policy.failures, self.policy.due_at_us = leader.policy.failures, leader.policy.due_at_us
+        if outcome.outcome == "failed":  # the partner turned the service away
+            self.outbox.set_state(request.name, "keyed", outcome.reason, outcome.code)
+        return replace(outcome, rows=request.rows)
+
+    def separate(self) -> None:
+        """Send the parts of joint requests on their own from now on."""
+        self.reserved = [replace(request, joint="") for request in self.reserved]
+
+    def note_confirmed(self, name: str) -> None:
+        """Note that the partner has accepted a request, as another exchange found out; `confirm` removes it."""
+        self._confirmed.append(name)
+
     def _may_begin(self) -> bool:
         return self.honours_keys and self.stop is None and self.sender.window.has_room
 
-    def _begin(self, request: OutboundRequest) -> None:
+    def _begin(self, request: OutboundRequest, joint: JointRequest | None = None) -> None:
         """Begin to send a request, unless it is held back, or the window has no room."""
-        if request.body and self._may_begin() and not self.sender.has_begun(request):
+        if (
+            request.body
+            and (joint is not None or not request.joint)
+            and self._may_begin()
+            and not self.sender.has_begun(request)
+        ):
             self.stop = self.policy.before_send()
             if self.stop is None:
-                self.sender.begin(request)
+                self.sender.begin(request, joint)
 
     def _send_one(self, request: OutboundRequest) -> RowOutcome:
         """Send one request, and return the outcome of its rows. Raises RequestTooLarge where halves can be sent."""
+        joint = self.outbox.joint_request(request.joint) if request.joint else None
         try:
-            self._post(request)
+            self._post(request, joint)
         except DeliveryFailed as failure:
             if failure.code == TOO_LARGE and failure.kind == "stop" and self._can_halve(request):
                 raise RequestTooLarge from None
             return self._failed(request, failure)
+        if joint is not None:
+            self.outbox.accept_joint(joint.id)
+        return self._taken(request)
+
+    def _taken(self, request: OutboundRequest) -> RowOutcome:
+        """Return the outcome of a request that the partner has accepted."""
         self._accepted = self.sender.window.is_open = True
         self.policy.on_success()
         self._confirmed.append(request.name)
         return RowOutcome("delivered", request.rows)
 
-    def _post(self, request: OutboundRequest) -> None:
+    def _post(self, request: OutboundRequest, joint: JointRequest | None = None) -> None:
         try:
-            self.sender.send(request, keyed=True)
+            self.sender.send(request, joint, keyed=True)
         except DeliveryFailed as failure:
             if not (failure.reused and self.honours_keys and self.policy.resends_at_once):
                 raise
-            self.sender.send(request, keyed=True)  # on a new connection: the partner had closed the one that was kept
+            self.sender.send(request, joint, keyed=True)  # on a new connection: the partner had closed the kept one
 
     def _failed(self, request: OutboundRequest, failure: DeliveryFailed) -> RowOutcome:
         """Return the outcome of a request that failed, and give it the state that it has from now on."""
@@ -185,7 +246,7 @@ class RequestDelivery:
     def _can_halve(self, request: OutboundRequest) -> bool:
         """Return whether a request can be sent in halves: not to a partner that finds even one row too large."""
         allowed = self.honours_keys and self.policy.resends_at_once
-        return allowed and request.rows > 1 and (self._accepted or not self._row_too_large)
+        return allowed and not request.joint and request.rows > 1 and (self._accepted or not self._row_too_large)
 
     def _halve(self, request: OutboundRequest) -> list[OutboundRequest]:
         """Replace a request by its halves, and commit, so that no part of it can be sent under two keys."""

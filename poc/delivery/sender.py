@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from poc.delivery.outbox import OutboundRequest
+    from poc.delivery.joint_request import JointRequest
+    from poc.delivery.outbound_request import OutboundRequest
 
 
 class Endpoint(Protocol):
@@ -61,16 +62,18 @@ class RequestSender:
         self._stats = stats
         self._before_send = before_send
 
-    def begin(self, request: OutboundRequest) -> None:
+    def begin(self, request: OutboundRequest, joint: JointRequest | None = None) -> None:
         """Begin to send a request with its key; `send` waits for its end. Raises what `before_send` raises."""
-        self._begun[request.name] = self.window.begin(self._prepare(request, keyed=True))
+        self._begun[request.name] = self.window.begin(self._prepare(request, joint, keyed=True))
 
     def has_begun(self, request: OutboundRequest) -> bool:
         """Return whether a request was begun and not taken yet."""
         return request.name in self._begun
 
-    def send(self, request: OutboundRequest, *, keyed: bool) -> None:
-        """Send a request; `keyed` adds an idempotency key, so that the partner does not take it twice.
+    def send(self, request: OutboundRequest, joint: JointRequest | None = None, *, keyed: bool) -> None:
+        """Send a request, or the joint request of which it is a part.
+
+        `keyed` adds an idempotency key, so that the partner does not take it twice; a joint request always has one.
 
         Raises:
             DeliveryFailed: the partner refused it, or its answer did not arrive.
@@ -81,19 +84,27 @@ class RequestSender:
             if begun is not None:
                 self.window.take(begun)
             else:
-                self._prepare(request, keyed=keyed)()
+                self._prepare(request, joint, keyed=keyed)()
         except DeliveryFailed as error:
             self._stats.blocked_s += error.blocked_s
             raise
 
-    def _prepare(self, request: OutboundRequest, *, keyed: bool) -> Callable[[], None]:
+    def count_bytes(self, request: OutboundRequest) -> None:
+        """Count the bytes of a part that was sent with the joint request of another exchange."""
+        self._stats.bytes_out += len(request.body)
+
+    def _prepare(self, request: OutboundRequest, joint: JointRequest | None, *, keyed: bool) -> Callable[[], None]:
         """Return a function that sends a request, and count it."""
         self._before_send()
         now = datetime.fromtimestamp(self._clock_us() / 1_000_000, UTC)
-        headers = {**self._headers, "Milepost-Slot": request.name, "Date": format_datetime(now, usegmt=True)}
-        if keyed:
-            # the key is a string of RFC 9651, made of values in the ledger, so that it is the same after a restart
-            headers["Idempotency-Key"] = f'"{self._exchange_id}-{request.name}"'
+        # a key is a string of RFC 9651, made of values in the ledger, so that it is the same after a restart
+        if joint is not None:
+            headers = {"Milepost-Slots": joint.header(), "Idempotency-Key": f'"{joint.id}"'}
+        else:
+            headers = {**self._headers, "Milepost-Slot": request.name}
+            if keyed:
+                headers["Idempotency-Key"] = f'"{self._exchange_id}-{request.name}"'
+        headers["Date"] = format_datetime(now, usegmt=True)
         self._stats.calls += 1
         self._stats.bytes_out += len(request.body)
-        return partial(self._endpoint.post, request.body, headers, now)
+        return partial(self._endpoint.post, request.body if joint is None else joint.body, headers, now)

@@ -50,6 +50,7 @@ def unconfirmed_requests(ledger: Ledger) -> list[dict[str, Any]]:
             c.id, c.partner, c.feed, c.file, c.outcome, c.due_at_us, c.reason, p.name, p.rows, p.state, p.code, p.note
         )
         .join(PARCEL, p.exchange_id == c.id)
+        .where(p.state != "discarded")
         .order_by(c.opened_at_us, c.id, sa.literal_column("parcel.rowid"))
     )
     return _read(ledger, query)

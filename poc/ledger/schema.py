@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
-VERSION = 3
+VERSION = 4
 
 #: The file beside the ledger that releases before version 3 lock while they exchange files.
 OLD_LOCK = "run.lock"
@@ -66,14 +66,20 @@ PARCEL = sa.Table(
     # its slot, `SLOT.1` and `SLOT.2` for its halves, or `again-ROW` for rows replayed from quarantine
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("rows", sa.Integer, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),  # reserved, keyed (may have been sent), sending, ambiguous, failed
+    # reserved, keyed (may have been sent), sending, ambiguous, failed; of a part of a joint request also accepted (the
+    # partner has it, as another exchange found out) and discarded (only its bytes are needed, for the other parts)
+    sa.Column("state", sa.Text, nullable=False),
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("code", sa.Text, nullable=False, server_default=""),  # of the error, where the state is `failed`
     sa.Column("body", sa.LargeBinary),  # or, for a large exchange, its place in a file of the exchange in the outbox:
     sa.Column("file", sa.Text, nullable=False, server_default=""),  # empty for one that has the exchange's id as name
     sa.Column("start_byte", sa.Integer),
     sa.Column("size_bytes", sa.Integer, nullable=False),
+    sa.Column("joint", sa.Text, nullable=False, server_default=""),  # the joint request of which this is a part
 )
+
+#: Finds the parts of a joint request.
+JOINT_PARTS = sa.Index("parcel_joint", PARCEL.c.joint, sqlite_where=PARCEL.c.joint != "")
 
 ASIDE = sa.Table(
     "aside",
@@ -146,6 +152,7 @@ def create_or_upgrade(connection: sa.Connection, path: str) -> None:
         if tables:
             UNSETTLED.create(connection, checkfirst=True)
         METADATA.create_all(connection)
+        JOINT_PARTS.create(connection, checkfirst=True)
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
         connection.commit()
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from poc.delivery.outbox import OutboundRequest
+    from poc.delivery.outbound_request import OutboundRequest
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.quarantine.store import QuarantinedRow

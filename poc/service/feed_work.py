@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from contextlib import contextmanager
@@ -19,11 +18,10 @@ from poc.ledger.lookup import resumable_exchanges
 from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import retries_itself
 from poc.service.file_pass import MAX_PASS_BYTES, can_pass, size_in_pass
+from poc.service.finished_file import archive_if_finished
 from poc.service.prepared_feeds import PreparedFeeds
 from poc.service.runner import Runner, RunResult
-from poc.transports.archive import archive_file
 from poc.transports.inbox import complete_files, is_complete
-from poc.transports.source_file import is_unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,9 +33,6 @@ if TYPE_CHECKING:
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.service.receipt import Receipt
-
-#: The note on a file that is no longer there to be archived.
-GONE = "{path} was {event} while it was exchanged, so that it is not archived"
 
 #: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
 BUSY_WAIT_S = 18.0
@@ -296,28 +291,3 @@ def should_resume(entry: ExchangeRecord, inbox_names: set[str]) -> bool:
     exchange of that file continues it.
     """
     return not (entry.outcome == "open" and entry.file in inbox_names)
-
-
-def archive_if_finished(
-    workspace: Workspace, partner: str, feed: str, path: Path, receipt: Receipt
-) -> tuple[Path, str]:
-    """Archive a file that needs no further run; a file that has replaced it meanwhile stays.
-
-    Returns:
-        The file's path, and a note for a person where the exchanged file is no longer there.
-
-    Raises:
-        BadInput: it cannot be archived.
-    """
-    if receipt.file_version is None:
-        return path, ""
-    if not is_unchanged(path, receipt.file_version):
-        event = "replaced or changed" if os.path.lexists(path) else "deleted"
-        return path, GONE.format(path=path, event=event)
-    outcome = "done" if receipt.whole and receipt.outcome != "refused" else receipt.outcome
-    try:
-        return archive_file(workspace, partner, feed, path, outcome, receipt.sha256), ""
-    except BadInput:
-        if os.path.lexists(path):
-            raise
-        return path, GONE.format(path=path, event="deleted")  # between the look and the move, as by another process

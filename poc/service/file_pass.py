@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from poc.errors import FileStillChanging, LedgerDamaged, TryLater
 from poc.pipeline.capabilities import has_capability, new_window
 from poc.service.exchange import exchange, open_attempt
-from poc.service.joint_exchange import JointExchange, PassFile
+from poc.service.joint_exchange import JointExchange
+from poc.service.pass_file import PassFile
 from poc.transports.source_file import open_regular, sha256_hex
 
 if TYPE_CHECKING:

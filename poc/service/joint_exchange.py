@@ -12,45 +12,22 @@ import polars as pl
 from metrics.shares import share
 from poc.batch import Account, FileRejected
 from poc.delivery.breaker_store import FeedBreakers
+from poc.delivery.joint_request import plan_joint_requests
 from poc.errors import LedgerDamaged, TryLater, Unbalanced
 from poc.joined_batch import JoinedBatch
 from poc.pipeline.capabilities import build_file_stages
+from poc.service.pass_file import PassFile, SendUnit
 from poc.stages.check import check_joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from io import BytesIO
-    from pathlib import Path
 
     from poc.batch import Batch
-    from poc.delivery.outbox import OutboundRequest
-    from poc.delivery.request_delivery import RequestDelivery
+    from poc.delivery.outbound_request import OutboundRequest
     from poc.delivery.send_window import SendWindow
     from poc.ledger.ledger import Ledger
-    from poc.pipeline.capabilities import StageContext
     from poc.pipeline.prepared_feed import PreparedFeed
-    from poc.service.exchange import ExchangeRun
     from poc.service.receipt import Receipt
-    from poc.transports.source_file import FileVersion
-
-
-@dataclass(slots=True)
-class PassFile:
-    """One file of a pass, read whole as one batch, and what became of it.
-
-    `stages_ns` is its time in each stage. `delivery` sends its requests; None for a file that is refused.
-    """
-
-    path: Path
-    version: FileVersion
-    run: ExchangeRun
-    source: BytesIO
-    batch: Batch
-    stages_ns: dict[str, int]
-    context: StageContext | None = None
-    delivery: RequestDelivery | None = None
-    receipt: Receipt | None = None
-    error: Exception | None = None
 
 
 @dataclass(slots=True)
@@ -94,6 +71,9 @@ class JointExchange:
             context = self.files[accepted[0]].context
             assert context is not None  # noqa: S101 (of every file that is accepted)
             built = context.new_builder().build_joined(rows, bounds, [joined.offsets[at] for at in accepted])
+            if prepared.span_files:
+                names = [(entry.exchange_id, entry.file) for entry in (self.files[at].run.entry for at in accepted)]
+                built = plan_joint_requests(names, built, prepared.feed.request_rows)
             for at, of_file in zip(accepted, built, strict=True):
                 requests[at] = of_file
         receipts: list[tuple[PassFile, Receipt | None]] = []
@@ -117,13 +97,14 @@ class JointExchange:
             TryLater: no file can be exchanged for the moment.
             LedgerDamaged: no file can be exchanged any more.
         """
-        for at, file in enumerate(self.files):
-            if file.delivery is None or file.receipt is not None or file.error is not None:
-                continue  # its account is closed
+        units = self._units()
+        for at, unit in enumerate(units):
             began_ns = time.monotonic_ns()
             try:
-                self._begin_after(at)
-                file.run.attempt.outcomes += file.delivery.send_reserved()
+                for following in units[at:]:
+                    if self.window.has_room:
+                        following.begin()
+                unit.send()
             except LedgerDamaged:
                 raise
             except TryLater:
@@ -132,13 +113,22 @@ class JointExchange:
                 raise
             except Exception as error:  # noqa: BLE001 (whatever one file raises, the other files are exchanged)
                 self.ledger.roll_back()
-                file.error = error
+                for file in unit.files:
+                    file.error = error
                 continue
-            self._open.append(file)
-            file.stages_ns["once"] = file.stages_ns.get("once", 0) + time.monotonic_ns() - began_ns
+            self._open += unit.files
+            self._note("once", began_ns, unit.files)
             if self.ledger.is_changing or not self.prepared.honours_keys:
                 self._close()
         self._close()
+
+    def _units(self) -> list[SendUnit]:
+        """Return what is sent together: the files of a joint request, or one file. A closed account sends nothing."""
+        units: dict[str | int, list[PassFile]] = {}
+        for at, file in enumerate(self.files):
+            if file.delivery is not None and file.receipt is None and file.error is None:
+                units.setdefault(file.joint_id or at, []).append(file)
+        return [SendUnit(files) for files in units.values()]
 
     def end(self) -> None:
         """End the requests that are under way, and drop what was not committed."""
@@ -146,14 +136,6 @@ class JointExchange:
         self.ledger.roll_back()
         for file in self.files:
             file.run.quarantine.drop()
-
-    def _begin_after(self, at: int) -> None:
-        """Begin to send requests of the files that follow, as far as the window has room."""
-        for file in self.files[at:]:
-            if not self.window.has_room:
-                return
-            if file.delivery is not None:
-                file.delivery.begin_reserved()
 
     def _check_file(self, file: PassFile, part: Batch, breakers: FeedBreakers) -> None:
         """Put the rejected rows of a file into quarantine; refuse the file over its budget."""
@@ -193,10 +175,11 @@ class JointExchange:
         assert file.context is not None  # noqa: S101
         return replace(file.run.close(file.context, file.stages_ns), file_version=file.version)
 
-    def _note(self, stage: str, began_ns: int) -> int:
-        """Share the time since `began_ns` among the files by their rows; return the present time."""
+    def _note(self, stage: str, began_ns: int, files: Sequence[PassFile] | None = None) -> int:
+        """Share the time since `began_ns` among files, all by default, by their rows; return the present time."""
         now_ns = time.monotonic_ns()
-        rows = [file.batch.rows.height + len(file.batch.rejected) for file in self.files]
-        for file, part_ns in zip(self.files, share(now_ns - began_ns, rows), strict=True):
+        files = self.files if files is None else files
+        rows = [file.batch.rows.height + len(file.batch.rejected) for file in files]
+        for file, part_ns in zip(files, share(now_ns - began_ns, rows), strict=True):
             file.stages_ns[stage] = file.stages_ns.get(stage, 0) + part_ns
         return now_ns

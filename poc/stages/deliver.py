@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from poc.batch import Batch, RowOutcome
-from poc.delivery.outbox import OutboundRequest
+from poc.delivery.outbound_request import OutboundRequest
 from poc.errors import DeliveryFailed
 
 if TYPE_CHECKING:

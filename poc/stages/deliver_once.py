@@ -17,7 +17,8 @@ from poc.errors import ContractBreach
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from poc.delivery.outbox import OutboundRequest, RequestState
+    from poc.delivery.outbound_request import OutboundRequest
+    from poc.delivery.outbox import RequestState
     from poc.delivery.request_delivery import RequestDelivery
 
 #: The note of a request that may have been sent when the service died, to a partner that does not honour keys.
@@ -69,6 +70,9 @@ class DeliverOnce:
         for part in self.delivery.outbox.states():
             if part.state == "failed" or (part.state == "ambiguous" and part.name in self._interrupted):
                 yield RowOutcome(part.state, part.rows, part.code, part.note)
+            elif part.state == "accepted":
+                self.delivery.note_confirmed(part.name)
+                yield RowOutcome("delivered", part.rows)
         yield from self.delivery.send(self.delivery.outbox.pending(), committed=False)
         self.delivery.confirm()
 

@@ -91,7 +91,7 @@ class RetryPolicy:
         """Decide that the rows are due later, or failed: after a permanent failure or at the end of the schedule."""
         now_us = self._clock_us()
         text = str(failure)
-        if failure.kind == "stop" and not is_about_address(failure):
+        if self.is_about_request(failure):
             if not self._answered and failure.code in REQUEST_CODES:  # so that 100 refused files make few calls
                 self._note_failure(self._breakers.partner_key, now_us, text)
             self._answered = True
@@ -116,6 +116,10 @@ class RetryPolicy:
             event = breaker_store.wait(now_us, until_us, self._retry, text)
             self._breakers.note(self._breakers.partner_key, event)
         return StopSending("due", failure.code, f"{text}; due at {format_utc(self.due_at_us)}")
+
+    def is_about_request(self, failure: DeliveryFailed) -> bool:
+        """Return whether the partner refused this request alone, for good."""
+        return failure.kind == "stop" and not is_about_address(failure)
 
     def on_success(self) -> None:
         """Reset the schedule and close the circuit breakers."""

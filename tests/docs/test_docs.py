@@ -27,7 +27,7 @@ from metrics.stats.cost_index import Totals, cost_index
 from milepost.cli import main
 from poc.config.partner import Partner
 from poc.config.workspace import WorkspaceSettings
-from poc.delivery.outbox import OutboundRequest
+from poc.delivery.outbound_request import OutboundRequest
 from poc.delivery.sender import RequestSender, TransferStats
 from poc.pipeline.capabilities import LINE
 from poc.transports.http import HttpEndpoint, new_session

@@ -1,7 +1,8 @@
 """The outbox of an exchange: its files of bodies."""
 
 from poc.delivery import outbox
-from poc.delivery.outbox import OutboundRequest, Outbox
+from poc.delivery.outbound_request import OutboundRequest
+from poc.delivery.outbox import Outbox
 
 
 def test_an_attempt_that_was_replaced_does_not_touch_the_bodies_of_the_other(ledger, monkeypatch):

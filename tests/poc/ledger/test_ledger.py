@@ -132,8 +132,9 @@ def test_a_ledger_of_version_1_is_upgraded(path):
 def test_a_ledger_of_version_2_is_upgraded(path):
     """Exchanges, requests and circuit breakers of version 2 are there after the upgrade; no partner is paused."""
     open_ledger(path).close()
-    added = {"breaker": ("failed_at_us", "why", "paused_at_us", "probe_until_us"), "parcel": ("code", "file")}
+    added = {"breaker": ("failed_at_us", "why", "paused_at_us", "probe_until_us"), "parcel": ("code", "file", "joint")}
     with sqlite3.connect(path) as connection:
+        connection.execute("DROP INDEX parcel_joint")
         for table, columns in added.items():
             for column in columns:
                 connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
