@@ -1,8 +1,8 @@
 """Resilience: good rows beside broken ones, recovery from transient faults, calls to a partner that is down.
 
 The measures of rows are censuses: every row is counted. Recoveries are a sampled share. Outages are few (three
-partner-days in a replayed year), so their measure is a mean over outages with Student's t range. With fewer than
-`MIN_OUTAGES` there is no range, and without an outage there is no number: it is unknown, not 0 calls.
+partner-days in a year of the standard faults), so their measure is a mean over outages with Student's t range. With
+fewer than `MIN_OUTAGES` there is no range, and without an outage there is no number: it is unknown, not 0 calls.
 """
 
 from __future__ import annotations

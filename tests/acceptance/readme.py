@@ -25,7 +25,7 @@ def plan_table(plan: Plan) -> str:
 
 def _goal(target: Target) -> str:
     measure = MEASURES[target.name]
-    faults = " (without faults)" if target.faults == "none" else ""
+    faults = {"none": " (without faults)", "stress": " (in the stress series)"}.get(target.faults, "")
     return f"{measure.title}: {target_text(target.direction, target.value, measure.unit)}{faults}"
 
 
