@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from metrics.private_files import open_private
 from poc.delivery.body_files import read_body, report_write_errors
+from poc.delivery.body_packing import pack, unpack
 from poc.delivery.joint_request import join_parts
 from poc.delivery.outbound_request import OutboundRequest
 from poc.ledger.schema import EXCHANGE, PARCEL
@@ -60,7 +61,7 @@ DELETE_REQUEST = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindpa
 UPDATE_STATE = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
 OF_JOINT = PARCEL.c.joint == sa.bindparam("joint_id")
 SELECT_JOINT = (
-    sa.select(EXCHANGE.c.file, PARCEL.c.name, PARCEL.c.rows, PARCEL.c.body)
+    sa.select(EXCHANGE.c.file, PARCEL.c.name, PARCEL.c.rows, PARCEL.c.body, PARCEL.c.size_bytes)
     .join(EXCHANGE, EXCHANGE.c.id == PARCEL.c.exchange_id)
     .where(OF_JOINT)
     .order_by(sa.literal_column("parcel.rowid"))
@@ -123,12 +124,13 @@ class Outbox:
                 self._reserved_bytes = self._file.tell()
                 self._file.close()
             self._file = None
+        requests = [OutboundRequest(row["name"], row["rows"], row["body"] or b"", row["joint"]) for row in self._added]
         if self._added:
             for row in self._added:
                 row["state"] = state
+                row["body"] = None if row["body"] is None else pack(row["body"])
             self._added[0]["state"] = first or state
             self._ledger.execute(INSERT_REQUEST, *self._added)
-        requests = [OutboundRequest(row["name"], row["rows"], row["body"] or b"", row["joint"]) for row in self._added]
         self._added, self._added_bytes = [], 0
         return requests
 
@@ -136,7 +138,7 @@ class Outbox:
         """Yield the requests to send in the order of their rows, one body in memory at a time."""
         for name, rows, _, file, start_byte, size_bytes, joint in self._select_pending():
             if start_byte is None:
-                body = self._body_in_ledger(name)
+                body = self._body_in_ledger(name, size_bytes)
             else:
                 self._has_files = True
                 body = read_body(self._folder / (file or self._key), start_byte, size_bytes)
@@ -157,9 +159,9 @@ class Outbox:
             rows.sort(key=lambda row: position(row[0]))
         return rows
 
-    def _body_in_ledger(self, name: str) -> bytes:
+    def _body_in_ledger(self, name: str, size_bytes: int) -> bytes:
         ((body,),) = self._ledger.execute(SELECT_BODY, {"key": self._key, "request": name})
-        return bytes(body)
+        return unpack(bytes(body), size_bytes)
 
     def states(self) -> list[RequestState]:
         """Return the state of every request that is not confirmed."""
@@ -186,7 +188,10 @@ class Outbox:
     def joint_request(self, joint_id: str) -> JointRequest:
         """Return a joint request, of which this exchange has a part."""
         parts = self._ledger.execute(SELECT_JOINT, {"joint_id": joint_id})
-        return join_parts(joint_id, [(file, OutboundRequest(*part)) for file, *part in parts])
+        return join_parts(
+            joint_id,
+            [(file, OutboundRequest(name, rows, unpack(body, size))) for file, name, rows, body, size in parts],
+        )
 
     def accept_joint(self, joint_id: str) -> None:
         """Mark all parts of a joint request as accepted by the partner; each exchange confirms its own part."""

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from metrics.events import OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+COUNT_COLUMNS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
+
+#: The columns of an exchange that an attempt needs, and at the end its row counts by outcome.
+EXCHANGE_COLUMNS = (
+    "id", "partner", "feed", "file", "sha256", "attempt", "outcome", "whole", "reserved_to", "agreed", "failures",
+    "due_at_us", "opened_at_us", "closed_at_us", "reason", *COUNT_COLUMNS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +44,27 @@ class ExchangeRecord:
     closed_at_us: int = 0  #: when the last attempt ended
     reason: str = ""
     rows: Mapping[str, int] = field(default_factory=dict)  #: `in` and one count per outcome
+
+
+def record_of(row: Sequence[Any]) -> ExchangeRecord:
+    """Return the record of a row of `EXCHANGE_COLUMNS`."""
+    key, partner, feed, file, sha256, attempt, outcome, whole, reserved_to, settings_digest, failures = row[:11]
+    due_at_us, opened_at_us, closed_at_us, reason, *counts = row[11:]
+    return ExchangeRecord(
+        exchange_id=key,
+        partner=partner,
+        feed=feed,
+        file=file,
+        sha256=sha256,
+        attempt=attempt + 1,
+        outcome=outcome,
+        whole=bool(whole),
+        reserved_to=reserved_to,
+        settings_digest=settings_digest,
+        failures=failures,
+        due_at_us=due_at_us,
+        opened_at_us=opened_at_us,
+        closed_at_us=closed_at_us or 0,
+        reason=reason,
+        rows=dict(zip(("in", *OUTCOMES), counts, strict=True)),
+    )

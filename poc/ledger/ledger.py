@@ -8,6 +8,7 @@ leaves an open entry, which the next run resumes.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import contextmanager
 from hashlib import sha256
@@ -15,10 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
-from metrics.events import OUTCOMES
 from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.database_errors import translate_database_errors
-from poc.ledger.exchange_record import ExchangeRecord
+from poc.ledger.exchange_record import EXCHANGE_COLUMNS, ExchangeRecord, record_of
 from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
 from poc.ledger.schema import EXCHANGE, create_or_upgrade
 
@@ -29,17 +29,8 @@ if TYPE_CHECKING:
 #: Seconds to wait for another program's write before TryLater is raised.
 LOCK_TIMEOUT_S = 10.0
 
-#: The columns of an exchange that an attempt needs, and its row counts by outcome.
-RECORD_COLUMNS = (
-    "id", "partner", "feed", "sha256", "file", "attempt", "outcome", "whole", "reserved_to", "agreed", "failures",
-    "due_at_us", "opened_at_us", "closed_at_us", "reason",
-)  # fmt: skip
-
-COUNT_COLUMNS = tuple(f"rows_{name}" for name in ("in", *OUTCOMES))
-
 #: SQL, the names of its parameters in their order, and the values that the statement itself gives to some of them.
 CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
-
 CompiledStatements: TypeAlias = "dict[object, CompiledStatement]"
 
 #: Size of the write-ahead log, in pages of 4 KiB, at which it is copied into the database.
@@ -48,12 +39,11 @@ CHECKPOINT_PAGES = 8_000
 #: SQLite's `synchronous`: with a write-ahead log, NORMAL waits for the disk at checkpoints only.
 SYNC_FULL, SYNC_NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 
-SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in (*RECORD_COLUMNS, *COUNT_COLUMNS))).where(
+SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in EXCHANGE_COLUMNS)).where(
     EXCHANGE.c.id == sa.bindparam("key")
 )
 
 INSERT_EXCHANGE = sa.insert(EXCHANGE)
-
 UPDATE_EXCHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
 
 
@@ -101,11 +91,14 @@ class Ledger:
         rows = [[given[name] if name in given else fixed[name] for name in names] for given in values]
         if isinstance(statement, sa.UpdateBase):
             self._begin_writing()
-        with self.reporting_errors():
+        try:
             if len(rows) == 1:
                 return self._driver.execute(text, rows[0]).fetchall()  # type: ignore[no-any-return]
             self._driver.executemany(text, rows)
-            return []
+        except sqlite3.DatabaseError:
+            with self.reporting_errors():
+                raise
+        return []
 
     def begin(self) -> None:
         """Begin a transaction of changes; from now on no other connection changes anything. Raises as `execute`."""
@@ -151,27 +144,7 @@ class Ledger:
         result = self.execute(SELECT_EXCHANGE, {"key": key})
         if not result:
             return None
-        row = result[0]
-        columns = dict(zip(RECORD_COLUMNS, row[: len(RECORD_COLUMNS)], strict=True))
-        counts = row[len(RECORD_COLUMNS) :]
-        return ExchangeRecord(
-            exchange_id=columns["id"],
-            partner=columns["partner"],
-            feed=columns["feed"],
-            file=columns["file"],
-            sha256=columns["sha256"],
-            attempt=columns["attempt"] + 1,
-            outcome=columns["outcome"],
-            whole=bool(columns["whole"]),
-            reserved_to=columns["reserved_to"],
-            settings_digest=columns["agreed"],
-            failures=columns["failures"],
-            due_at_us=columns["due_at_us"],
-            opened_at_us=columns["opened_at_us"],
-            closed_at_us=columns["closed_at_us"] or 0,
-            reason=columns["reason"],
-            rows=dict(zip(("in", *OUTCOMES), counts, strict=True)),
-        )
+        return record_of(result[0])
 
     def record_attempt(self, entry: ExchangeRecord, size_bytes: int, now_us: int, **values: object) -> None:
         """Insert the exchange of an attempt, or update it; `commit` makes it permanent.
@@ -221,8 +194,10 @@ class Ledger:
             return
         try:
             self.check_guard()
+            self._driver.commit()
+        except sqlite3.DatabaseError:
             with self.reporting_errors():
-                self._driver.commit()
+                raise
         except BaseException:
             self._driver.rollback()
             raise

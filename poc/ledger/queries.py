@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from poc.ledger.ledger import COUNT_COLUMNS
+from poc.ledger.exchange_record import COUNT_COLUMNS
 from poc.ledger.schema import ASIDE, BREAKER, EXCHANGE, PARCEL
 
 if TYPE_CHECKING:

@@ -71,7 +71,8 @@ PARCEL = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("note", sa.Text, nullable=False, server_default=""),
     sa.Column("code", sa.Text, nullable=False, server_default=""),  # of the error, where the state is `failed`
-    sa.Column("body", sa.LargeBinary),  # or, for a large exchange, its place in a file of the exchange in the outbox:
+    # compressed where it is shorter than `size_bytes`; or, for a large exchange, its place in a file in the outbox:
+    sa.Column("body", sa.LargeBinary),
     sa.Column("file", sa.Text, nullable=False, server_default=""),  # empty for one that has the exchange's id as name
     sa.Column("start_byte", sa.Integer),
     sa.Column("size_bytes", sa.Integer, nullable=False),
