@@ -130,9 +130,11 @@ class ReplayCalendar:
         self._calls = {key: calls for key, calls in self._calls.items() if key[0] is not subject}
 
     def close_blocks(self, subjects: Sequence[SubjectRun], *, last: bool) -> None:
-        """Count every block without open work; with `last`, at the end of the replay, count all blocks."""
+        """Count every block without open work; with `last`, at the end of the replay, count all blocks.
+
+        The records at the partner must have been read.
+        """
         for subject in subjects:
-            subject.read_partner()
             busy = set() if last else subject.queue.open_blocks()
             for block in [block for block in self._open.get(subject, ()) if block not in busy]:
                 self._open[subject].remove(block)

@@ -3,7 +3,8 @@
 The order is week by week, round by round, day by day. Within a day the subjects take turns over the day's files; their
 order is shuffled with the seed for each block and reversed every other round (A B C, C B A), so that no subject always
 runs on the warmer machine. A subject is started before the first block of its span and ended after its last, never
-while another is timed. One operator serves all subjects by the same rules; see `metrics.replay.operator`.
+while another is timed: programs start while the records of the block before are counted. One operator serves all
+subjects by the same rules; see `metrics.replay.operator`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import hashlib
 import os
 import random
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from metrics.events import Recorder
     from metrics.replay.workload import Workload
+
+#: Fault sets in a phase of the progress.
+FAULTS_TEXT = {"standard": "standard faults", "none": "no faults", "stress": "stress"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +62,19 @@ def series_hash(workload: Workload, baseline_source: str, workspace: Path) -> st
     return digest.hexdigest()[:12]
 
 
-def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], None]) -> Iterator[BlockReplayed]:
+def replay(
+    request: ReplayRequest,
+    recorder: Recorder,
+    on_file: Callable[[], None],
+    on_phase: Callable[[str], object] = str,  # does nothing
+) -> Iterator[BlockReplayed]:
     """Replay the workload and record every run; yield after each block, so that the caller can collect.
 
     Args:
         request: the replay to run.
         recorder: the destination of run, holding, answer and outage events.
         on_file: called once for every file, subject and round.
+        on_phase: called with the current phase: faults, week and round, or a start of programs.
 
     Raises:
         SubjectFailed: a program did not start, or broke the protocol.
@@ -85,22 +95,29 @@ def replay(request: ReplayRequest, recorder: Recorder, on_file: Callable[[], Non
         endpoint = str(partner.ready["ready"])
         pool = SubjectPool(request, endpoint, stack)
         blocks = sorted({file.block for file in request.workload.files})
-        pool.start_subjects(blocks[0])
+        on_phase("starting programs")
+        with pool.starting(blocks[0]):
+            pass
         series = series_hash(request.workload, pool.baseline_hash(), request.workspace)
         rates = request.workload.faults_sha256
         recorder.record(SeriesEvent(mode="replay", faults=request.faults, series=series, faults_sha256=rates))
         calendar = ReplayCalendar(request, recorder, endpoint, series, on_file)
-        for block in blocks:
+        for block, following in zip(blocks, [*blocks[1:], None], strict=True):
             before = calendar.runs
-            calendar.set_date(QUIET_DAY)  # no partner is down while subjects warm up
-            pool.start_subjects(block)
-            for number in request.rounds:
+            week = f"{FAULTS_TEXT.get(request.faults, request.faults)}, week {block + 1} of {blocks[-1] + 1}"
+            for place, number in enumerate(request.rounds, 1):
+                on_phase(f"{week}, round {place} of {len(request.rounds)}")
                 calendar.replay_block(block, pool.in_shuffled_order(block, number))
-                if block == blocks[-1]:
+                if following is None:
                     calendar.replay_days_after(block, pool.of_round(number))
-                calendar.close_blocks(pool.of_round(number), last=block == blocks[-1])
-            pool.end_finished(block, calendar)
-            yield BlockReplayed(block, series, calendar.runs - before)
+            on_phase(f"{week}: counting records, starting programs")
+            calendar.set_date(QUIET_DAY)  # no partner is down while subjects warm up
+            pool.read_partner()
+            with pool.starting(following):  # meanwhile, as nothing is timed now
+                for number in request.rounds:
+                    calendar.close_blocks(pool.of_round(number), last=following is None)
+                pool.end_finished(block, calendar)
+                yield BlockReplayed(block, series, calendar.runs - before)
 
 
 class SubjectPool:
@@ -118,24 +135,41 @@ class SubjectPool:
         """Return the hash of the baseline's source; empty if no baseline runs."""
         return next((subject.source_hash for subject in self._subject_runs.values() if subject.source_hash), "")
 
-    def start_subjects(self, block: int) -> None:
-        """Start the subjects of a block that do not run yet, and spares of those that the block will kill."""
-        missing = [
-            (number, label)
-            for number in self._request.rounds
-            for label in self._labels
-            if self._request.is_active(label, block) and (number, label) not in self._subject_runs
-        ]
-        starting = {
-            key: self._executor.submit(SubjectRun, self._request, key[1], key[0], self._endpoint) for key in missing
-        }
-        for future in starting.values():
-            # each started subject is ended, also if another one did not start
-            future.add_done_callback(lambda done: None if done.exception() else self._stack.callback(done.result().end))
-        self._subject_runs |= {key: future.result() for key, future in starting.items()}
+    @contextmanager
+    def starting(self, block: int | None) -> Iterator[None]:
+        """Start the subjects of a block that do not run yet, and spares of those that the block will kill.
+
+        Meanwhile the caller does what is not timed. It reads no file of the partner: records of warm-ups arrive there.
+        Without a block, nothing starts.
+        """
         files = [file for file in self._request.workload.files if file.block == block]
-        active = [subject for subject in self._subject_runs.values() if subject.is_active(block)]
-        list(self._executor.map(lambda subject: subject.prepare_spare(files), active))
+        labels = [label for label in self._labels if block is not None and self._request.is_active(label, block)]
+        keys = [(number, label) for number in self._request.rounds for label in labels]
+        starts = {
+            key: self._executor.submit(SubjectRun, self._request, key[1], key[0], self._endpoint)
+            for key in keys
+            if key not in self._subject_runs
+        }
+        for start in starts.values():
+            # each started subject is ended, also if another one did not start
+            start.add_done_callback(lambda done: None if done.exception() else self._stack.callback(done.result().end))
+        spares = [
+            self._executor.submit(self._subject_runs[key].prepare_spares, files) for key in keys if key not in starts
+        ]
+        try:
+            yield
+        finally:
+            wait(starts.values())  # before the caller ends subjects
+            wait(spares)
+        self._subject_runs |= {key: start.result() for key, start in starts.items()}
+        spares += [self._executor.submit(self._subject_runs[key].prepare_spares, files) for key in starts]
+        for spare in spares:
+            spare.result()
+
+    def read_partner(self) -> None:
+        """Read what the partner has got from each subject."""
+        for subject in self._subject_runs.values():
+            subject.read_partner()
 
     def of_round(self, number: int) -> list[SubjectRun]:
         """Return the subjects of a round, the control first."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-import threading
 import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from metrics.collector.collect import collect
 from metrics.errors import BadInput, SpoolDamaged, TryLater
 from metrics.events import SpoolRecorder, parse_subject
+from metrics.progress import ProgressCounter
 from metrics.replay import fault_plan, input_files, workload
 from metrics.replay.harness import replay, subject_labels
 from metrics.replay.stress import STRESS, plan_stress, replay_side_by_side
@@ -22,8 +22,10 @@ from metrics.store.database import open_store
 from metrics.store.series import next_round, rows_of_round
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from metrics.progress import Progress
 
 #: Fault sets under which all subjects are replayed side by side.
 FAULTS = ("standard", "none")
@@ -34,8 +36,9 @@ class MeasurementRequest:
     """A measurement: `rounds` passes for each of `faults`, over the first `weeks` weeks, in the workspace `root`.
 
     `spans` are the first and last block (from 0, both inclusive) of subjects that are not replayed over all weeks; the
-    control always is. If `stress` is one of `faults`, the services of `stress` are replayed alone, each over the blocks
-    that it names, in the number of rounds that the file of stress faults fixes.
+    control always is. In the blocks of `control_again`, the control is replayed a second time under the first of
+    `faults`: an A/A check, which must show no gain. If `stress` is one of `faults`, the services of `stress` are
+    replayed alone, each over the blocks that it names, in the number of rounds that the file of stress faults fixes.
     """
 
     root: Path
@@ -47,6 +50,20 @@ class MeasurementRequest:
     built: int = 1  #: the highest service level that is built
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     stress: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    control_again: tuple[int, int] | None = None
+
+    def subjects_under(self, faults: str) -> tuple[str, ...]:
+        """Return the subjects that are replayed under a fault set."""
+        return (self.subjects[0], *self.subjects) if self._has_control_again(faults) else self.subjects
+
+    def spans_under(self, faults: str) -> Mapping[str, tuple[int, int]]:
+        """Return the spans of the subjects that are replayed under a fault set."""
+        if self.control_again is None or not self._has_control_again(faults):
+            return self.spans
+        return {**self.spans, subject_labels(self.subjects_under(faults))[1]: self.control_again}
+
+    def _has_control_again(self, faults: str) -> bool:
+        return self.control_again is not None and faults == self.faults[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +79,12 @@ class MeasurementResult:
     series: str
 
 
-def measure(request: MeasurementRequest, progress: Callable[[int, int], None]) -> MeasurementResult:
+def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResult:
     """Run a measurement; every block is in the store as soon as it has been replayed.
 
     Args:
         request: the measurement to run.
-        progress: called with the number of exchanged files and of all files.
+        progress: called with the number of exchanged files, of all files, and the current phase.
 
     Raises:
         BadInput: a subject or a fault set is unknown, or a number is out of range.
@@ -79,7 +96,7 @@ def measure(request: MeasurementRequest, progress: Callable[[int, int], None]) -
     folder.mkdir(parents=True, exist_ok=True)
     fault_files = resources.files("metrics.replay")
     release = metadata.version("milepost")
-    runs, files_done, series = 0, 0, ""
+    runs, series = 0, ""
     rows: dict[str, int] = {}
     damaged: SpoolDamaged | None = None
     with (
@@ -88,6 +105,8 @@ def measure(request: MeasurementRequest, progress: Callable[[int, int], None]) -
         resources.as_file(fault_files / "faults-standard.toml") as rates,
         resources.as_file(fault_files / "faults-stress.toml") as stress_rates,
     ):
+        counter = ProgressCounter(progress)
+        counter.begin("writing the input files")
         seed = fault_plan.read_faults(rates)["seed"]
         workloads = {
             name: workload.build_workload(folder, rates, name, request.weeks)
@@ -96,18 +115,12 @@ def measure(request: MeasurementRequest, progress: Callable[[int, int], None]) -
         }
         spans = request.stress if STRESS in request.faults else {}
         stress = plan_stress(db, request.root, folder, stress_rates, spans, release)
-        total = sum(
-            sum(first <= file.block <= last for file in load.files) * request.rounds
-            for load in workloads.values()
-            for first, last in (request.spans.get(name, (0, input_files.BLOCKS)) for name in request.subjects)
-        ) + sum(len(one.workload.files) for one in stress)
-        counting = threading.Lock()
-
-        def on_file() -> None:
-            nonlocal files_done
-            with counting:
-                files_done += 1
-                progress(files_done, total)
+        counter.total = sum(len(one.workload.files) for one in stress) + request.rounds * sum(
+            sum(first <= file.block <= last for file in load.files)
+            for name, load in workloads.items()
+            for label in subject_labels(request.subjects_under(name))
+            for first, last in [request.spans_under(name).get(label, (0, input_files.BLOCKS))]
+        )
 
         def collect_spool() -> None:
             nonlocal damaged
@@ -120,17 +133,26 @@ def measure(request: MeasurementRequest, progress: Callable[[int, int], None]) -
             first = next_round(db, "replay", name)
             numbers = tuple(range(first, first + request.rounds))
             one_replay = ReplayRequest(
-                request.root, folder, request.subjects, numbers, name, load, seed, release, request.spans
+                request.root,
+                folder,
+                request.subjects_under(name),
+                numbers,
+                name,
+                load,
+                seed,
+                release,
+                request.spans_under(name),
             )
             recorder = SpoolRecorder(spool)
-            for step in replay(one_replay, recorder, on_file):
+            for step in replay(one_replay, recorder, counter.add, counter.begin):
                 runs += step.runs
                 series = step.series
                 collect_spool()
             recorder.close()
             remove_state(folder)
             rows = rows or rows_of_round(db, subject_labels(request.subjects)[-1], name, series, numbers[-1])
-        for stress_runs, stress_series in replay_side_by_side(stress, spool, on_file):
+        counter.begin("stress series, rounds side by side")
+        for stress_runs, stress_series in replay_side_by_side(stress, spool, counter.add):
             runs += stress_runs
             series = series or stress_series
             collect_spool()
@@ -184,8 +206,10 @@ def check_request(request: MeasurementRequest) -> None:
 
 def check_spans(request: MeasurementRequest) -> None:
     """Check the spans of a request. Raises BadInput if no block can be replayed in one."""
-    for name, (first, last) in request.spans.items():
-        if name not in request.subjects[1:] or not 0 <= first <= last:
+    faults = request.faults[0]
+    others = subject_labels(request.subjects_under(faults))[1:]
+    for name, (first, last) in request.spans_under(faults).items():
+        if name not in others or not 0 <= first <= last:
             raise BadInput(
                 f"span of {name} is {first} to {last}; choose blocks from 0 on, of a subject other than control"
             )

@@ -20,7 +20,7 @@ from metrics.replay.pass_events import MeasuredPass, pass_events
 from metrics.replay.subject_process import ProcessUsage, SubjectProcess, read_usage, subject_command
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from metrics.replay.input_files import InputFile
@@ -119,7 +119,7 @@ class SubjectRun:
         )
         self._starts = 0
         self._program = self._start()
-        self._spare: SubjectProcess | None = None
+        self._spares: list[SubjectProcess] = []
 
     @property
     def source_hash(self) -> str:
@@ -139,11 +139,13 @@ class SubjectRun:
         """Read the new records of the partner."""
         self.held = pl.concat([self.held, self._partner_records.read_new()])
 
-    def prepare_spare(self, files: Iterable[InputFile]) -> None:
-        """Start a spare process if the plan kills this one on one of these files; a start is never measured."""
-        if self._spare is None and any(self._is_killed(file) for file in files):
-            self.read_partner()
-            self._spare = self._start()
+    def prepare_spares(self, files: Sequence[InputFile]) -> None:
+        """Start a spare process for each of these files on which the plan kills one; a start is never measured.
+
+        The records of the partner must have been read: those that come meanwhile are of warm-ups.
+        """
+        while len(self._spares) < sum(self._is_killed(file) for file in files):
+            self._spares.append(self._start())
 
     def _is_killed(self, file: InputFile) -> bool:
         return f"{file.partner}/{file.feed}/{file.name}" in self._killed_files
@@ -181,7 +183,7 @@ class SubjectRun:
             request_marker.unlink(missing_ok=True)
             self.read_partner()
             self._program.end()
-            self._program, self._spare = self._spare or self._start(), None
+            self._program = self._spares.pop() if self._spares else self._start()
             if self._program.ready.get("goes_on"):
                 results = [{**result, "due_at": (at + RETRY_DELAY).isoformat()} for result in results]
         else:
@@ -228,10 +230,9 @@ class SubjectRun:
         return replace(task, corrected=path, kept_rows=kept_rows, needs_correction=False), took_ns
 
     def end(self) -> None:
-        """End the process and the spare process."""
-        self._program.end()
-        if self._spare is not None:
-            self._spare.end()
+        """End the process and the spare processes."""
+        for program in (self._program, *self._spares):
+            program.end()
 
     def _start(self) -> SubjectProcess:
         folders = ["--workspace", str(self._replay.workspace), "--state", str(self._state)]

@@ -75,7 +75,7 @@ def test_broken_rows_are_met_by_both_sides_and_mended_by_one_operator(demo):
         "SELECT system, SUM(broken) AS broken, SUM(broken_due) AS due, SUM(broken_held) AS held, SUM(good_aside) AS "
         "aside FROM run_block WHERE faults = 'standard' GROUP BY system ORDER BY system",
     )
-    assert [row["system"] for row in found] == ["monolith", "service"]
+    assert [row["system"] for row in found] == ["monolith", "monolith#2", "service"]
     for row in found:
         assert row["broken"] > 0
         assert (row["held"], row["aside"]) == (row["due"], 0)
