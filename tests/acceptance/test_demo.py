@@ -23,7 +23,7 @@ from metrics.measures.comparison import busy_time_saved
 from metrics.question import Question
 from metrics.replay.measurement import measurement_lock
 from metrics.store.database import open_reader, open_store
-from milepost.demo import service_spans
+from milepost.demo import longest_span, service_spans
 from roadmap.plan.loader import load_plan
 from roadmap.plan.template import replay_template
 
@@ -85,6 +85,17 @@ def test_broken_rows_are_met_by_both_sides_and_mended_by_one_operator(demo):
     assert query(folder, "SELECT 1 AS one FROM holding WHERE faults = 'none' AND broken > 0") == []
 
 
+def test_the_demo_replays_the_monolith_against_itself(demo):
+    """Under faults the monolith runs a second time in the service's weeks and rounds, and its answers agree."""
+    folder, _ = demo
+    runs = "SELECT DISTINCT block, round, faults FROM run WHERE system = '{}' ORDER BY 1, 2, 3"
+    again = query(folder, runs.format("monolith#2"))
+    assert {row["faults"] for row in again} == {"standard"}
+    assert again == [row for row in query(folder, runs.format("service")) if row["faults"] == "standard"]
+    (same,) = query(folder, "SELECT SUM(compared) = SUM(equal) AS same FROM answer WHERE system = 'monolith#2'")
+    assert same["same"] == 1
+
+
 def test_every_level_is_measured_side_by_side(tmp_path):
     """Two weeks under faults: from level 2 no file waits for a person, from 3 nothing is twice, 4 goes on by itself."""
     folder = tmp_path / "w"
@@ -122,6 +133,8 @@ def test_the_year_moves_through_the_milestones():
     assert service_spans(plan, 2, 52) == {"service@1": (0, 12), "service@2": (13, 25)}
     assert service_spans(plan, 4, 20) == {"service@1": (0, 12), "service@2": (13, 19)}
     assert service_spans(plan, 0, 52) == {}
+    assert longest_span(service_spans(plan, 4, 52)) == (39, 51)
+    assert longest_span(service_spans(plan, 4, 20)) == (0, 12)
     assert service_spans(plan, 4, 52, faults="stress") == {"service@4": (39, 51)}
     assert service_spans(plan, 4, 20, faults="stress") == {}
 

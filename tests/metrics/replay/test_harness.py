@@ -14,7 +14,7 @@ from metrics.replay import workload
 from metrics.replay.harness import replay
 from metrics.replay.input_files import FIRST_YEAR, SECOND_YEAR, block_range
 from metrics.replay.subject_process import subject_command
-from metrics.replay.subject_run import ReplayRequest
+from metrics.replay.subject_run import ReplayRequest, SubjectRun
 from poc.config.scaffold import AIRLINES, create_workspace
 
 FAULTS = resources.files("metrics.replay") / "faults-standard.toml"
@@ -282,3 +282,29 @@ def test_an_answer_without_a_result_for_each_file_is_an_error(play):
     """The replay ends with the subject and the first file, instead of taking the results of other files."""
     with pytest.raises(SubjectFailed, match=r"service@4: .*2013-12-31\.csv: 5 results for 6 files"):
         play(1, options=("--files", "--forgetful"), only=("AA",), year=SECOND_YEAR)
+
+
+def test_no_program_starts_while_another_is_timed(play, monkeypatch):
+    """Two files of a week kill their program: both spares have started before the week's first run."""
+    faults = {f"{partner}/flights/2013-W02.csv": {"0": {"1": "kill"}} for partner in ("AA", "UA")}
+    under_way, started = [], []
+    start, run_pass = SubjectRun._start, SubjectRun.run_pass
+
+    def noted_start(self):
+        started.append(bool(under_way))
+        return start(self)
+
+    def noted_run(self, *arguments):
+        under_way.append(self)
+        try:
+            return run_pass(self, *arguments)
+        finally:
+            under_way.pop()
+
+    monkeypatch.setattr(SubjectRun, "_start", noted_start)
+    monkeypatch.setattr(SubjectRun, "run_pass", noted_run)
+    recorder, _, _, _ = play(2, plan={"faults": faults, "down": {}}, only=("AA", "UA"))
+    for system in ("monolith", "service"):
+        killed = [run.partner for run in recorder.of(RunEvent, system) if run.outcome == "abandoned"]
+        assert sorted(killed) == ["AA", "UA"]
+    assert started == [False] * 6
