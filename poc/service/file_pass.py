@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from poc.errors import FileStillChanging, LedgerDamaged, TryLater
 from poc.pipeline.capabilities import has_capability, new_window
+from poc.pipeline.small_file import encode_small
 from poc.service.exchange import exchange, open_attempt
 from poc.service.joint_exchange import JointExchange
 from poc.service.pass_file import PassFile
@@ -170,9 +171,15 @@ class _Pass:
         if entry.outcome or any(file.run.entry.exchange_id == entry.exchange_id for file in self.waiting.values()):
             return None
         content.seek(0)
-        batches = list(islice(self.prepared.reader.read(content), 2))
-        if len(batches) != 1:
-            return None
+        opened_ns, spent_ns = time.monotonic_ns(), dict[str, int]()
+        batch = encode_small(self.prepared.small_files, content, version.size_bytes, spent_ns)
+        if batch is None:
+            content.seek(0)
+            batches = list(islice(self.prepared.reader.read(content), 2))
+            if len(batches) != 1:
+                return None
+            batch, spent_ns = batches[0], {"receive": time.monotonic_ns() - opened_ns}
+        spent_ns["receive"] += opened_ns - began_ns
         self.opened(entry)
         run = open_attempt(self.prepared, entry, self.ledger, self._time(), version.size_bytes, self.window)
-        return PassFile(path, version, run, content, batches[0], {"receive": time.monotonic_ns() - began_ns})
+        return PassFile(path, version, run, content, batch, spent_ns)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from poc.batch import Batch
-    from poc.delivery.outbound_request import OutboundRequest
     from poc.delivery.send_window import SendWindow
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
@@ -49,43 +48,63 @@ class JointExchange:
         A file that has nothing to send is closed with it, as what is in no request must be on disk, too.
         Raises whatever prevents it: then nothing was written.
         """
-        prepared, began_ns = self.prepared, time.monotonic_ns()
-        joined = JoinedBatch([file.batch for file in self.files])
-        checked = check_joined(prepared.contract, joined)
-        began_ns = self._note("check", began_ns)
-        (mapped,) = prepared.map(iter([checked]))
-        began_ns = self._note("map", began_ns)
-        parts = joined.split(mapped)
-        partner, feed = prepared.partner, prepared.feed_id
-        breakers = FeedBreakers(self.ledger, partner, feed, int(prepared.probe_s * 1_000_000))
-        for file, part in zip(self.files, parts, strict=True):
-            file.run.attempt.rows_in = file.batch.rows.height + len(file.batch.rejected)
-            self._check_file(file, part, breakers)
-        began_ns = self._note("quarantine", began_ns)
-        accepted = [at for at, file in enumerate(self.files) if file.delivery is not None]
-        requests: list[list[OutboundRequest]] = [[] for _ in self.files]
-        if accepted:
-            frames = [parts[at].rows for at in accepted]
-            rows = mapped.rows if len(accepted) == len(parts) else pl.concat(frames)
-            bounds = [0, *accumulate(frame.height for frame in frames)]
-            context = self.files[accepted[0]].context
-            assert context is not None  # noqa: S101 (of every file that is accepted)
-            built = context.new_builder().build_joined(rows, bounds, [joined.offsets[at] for at in accepted])
-            if prepared.span_files:
-                names = [(entry.exchange_id, entry.file) for entry in (self.files[at].run.entry for at in accepted)]
-                built = plan_joint_requests(names, built, prepared.feed.request_rows)
-            for at, of_file in zip(accepted, built, strict=True):
-                requests[at] = of_file
+        prepared = self.prepared
+        probe_us = int(prepared.probe_s * 1_000_000)
+        breakers = FeedBreakers(self.ledger, prepared.partner, prepared.feed_id, probe_us)
+        self._build(breakers)
+        began_ns = time.monotonic_ns()
+        if prepared.span_files:
+            names = [(file.run.entry.exchange_id, file.run.entry.file) for file in self.files]
+            requests = [file.requests for file in self.files]
+            planned = plan_joint_requests(names, requests, prepared.feed.request_rows)
+            for file, of_file in zip(self.files, planned, strict=True):
+                file.requests = of_file
         receipts: list[tuple[PassFile, Receipt | None]] = []
         with self.ledger.one_commit():
-            for file, of_file in zip(self.files, requests, strict=True):
-                if file.delivery is not None and of_file:
-                    file.delivery.reserve(of_file)
+            for file in self.files:
+                if file.delivery is not None and file.requests:
+                    file.delivery.reserve(file.requests)
                 else:
                     receipts.append((file, self._close_account(file)))
         for file, receipt in receipts:
             file.receipt = receipt
         self._note("once", began_ns)
+
+    def _build(self, breakers: FeedBreakers) -> None:
+        """Build the requests of all files: of those that are encoded, and of the others, which are one frame."""
+        others = []
+        for file in self.files:
+            file.run.attempt.rows_in = file.rows
+            if file.batch.encoded is None:
+                others.append(file)
+                continue
+            file.context = file.run.context({}, file.source, breakers)
+            file.delivery = file.context.new_delivery()
+            builder = file.delivery.builder
+            file.requests = [*builder.add_batch(file.batch), *builder.flush()]
+        if not others:
+            return
+        began_ns = time.monotonic_ns()
+        joined = JoinedBatch([file.batch for file in others])
+        checked = check_joined(self.prepared.contract, joined)
+        began_ns = self._note("check", began_ns, others)
+        (mapped,) = self.prepared.map(iter([checked]))
+        began_ns = self._note("map", began_ns, others)
+        parts = joined.split(mapped)
+        accepted: list[tuple[PassFile, int, pl.DataFrame]] = []
+        for file, offset, part in zip(others, joined.offsets, parts, strict=True):
+            self._check_file(file, part, breakers)
+            if file.delivery is not None:
+                accepted.append((file, offset, part.rows))
+        began_ns = self._note("quarantine", began_ns, others)
+        if accepted:
+            rows = mapped.rows if len(accepted) == len(parts) else pl.concat([frame for *_, frame in accepted])
+            bounds = [0, *accumulate(frame.height for *_, frame in accepted)]
+            builder = accepted[0][0].run.context({}, None, breakers).new_builder()
+            built = builder.build_joined(rows, bounds, [offset for _, offset, _ in accepted])
+            for (file, *_), requests in zip(accepted, built, strict=True):
+                file.requests = requests
+        self._note("once", began_ns, others)
 
     def send(self) -> None:
         """Send the requests of each file in turn, and close all accounts.
@@ -179,7 +198,7 @@ class JointExchange:
         """Share the time since `began_ns` among files, all by default, by their rows; return the present time."""
         now_ns = time.monotonic_ns()
         files = self.files if files is None else files
-        rows = [file.batch.rows.height + len(file.batch.rejected) for file in files]
-        for file, part_ns in zip(files, share(now_ns - began_ns, rows), strict=True):
+        shares_ns = share(now_ns - began_ns, [file.rows for file in files])
+        for file, part_ns in zip(files, shares_ns, strict=True):
             file.stages_ns[stage] = file.stages_ns.get(stage, 0) + part_ns
         return now_ns

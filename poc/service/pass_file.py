@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from poc.batch import Batch
     from poc.delivery.joint_request import JointRequest
+    from poc.delivery.outbound_request import OutboundRequest
     from poc.delivery.request_delivery import RequestDelivery
     from poc.pipeline.capabilities import StageContext
     from poc.service.exchange import ExchangeRun
@@ -35,8 +36,15 @@ class PassFile:
     stages_ns: dict[str, int]
     context: StageContext | None = None
     delivery: RequestDelivery | None = None
+    requests: list[OutboundRequest] = field(default_factory=list)
     receipt: Receipt | None = None
     error: Exception | None = None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of the file."""
+        encoded = self.batch.encoded
+        return self.batch.rows.height + len(self.batch.rejected) if encoded is None else encoded.count
 
     @property
     def joint_id(self) -> str:
