@@ -7,6 +7,8 @@ compared; nor is a key with a null in it.
 - In a file of one batch, one hash per key decides: if all hashes differ, all keys do.
 - From the second batch on, 128 bits of hash per key go to an unnamed temporary file, beside the row number. Up to a
   million keys, the first hashes are also held in memory and sorted at the end; this needs less memory than the filter.
+- If the first batch has repeats, the others may have many. Up to a million keys, each batch is then compared with all
+  rows before it, so that the file need not be read a second time.
 - Beyond that, a Bloom filter of fixed size (32 MB for all keys) tells which rows may be repeats, with rare false
   positives: one in 78,000 at 3 million rows. With `at_once` it does so from the start.
 - Possible repeats are looked up in the temporary file, in one pass. If the filter is too full to help, every key is
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 
 from poc.batch import FileRejected, Finding, make_findings
-from poc.contract.hashed_keys import HashedKeys
+from poc.contract.hashed_keys import NO_ENTRIES, HashedKeys, with_duplicate_key
 from poc.contract.key_filter import KeyFilter
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ WORD_BITS = 22
 #: The most keys looked up at once; it bounds memory.
 MAX_LOOKUP_KEYS = 1_000_000
 
-#: Up to this number of keys, first hashes of 8 bytes each are held and sorted at the end, instead of a filter.
+#: Up to this number of keys, first hashes of 8 bytes each are held and sorted at the end, instead of a filter; or
+#: entries of 24 bytes each, while batches are compared with all before.
 MAX_HELD_KEYS = 1_000_000
 
 
@@ -58,6 +61,8 @@ class UniqueKeyCheck:
         self._limit = limit
         self._held = 0 if at_once else held
         self._filters: list[KeyFilter] = []
+        self._earlier: list[pl.DataFrame] = []  # of each key the entries of all valid rows so far, while it looks back
+        self._rejected = 0
         self._first_batch: tuple[list[HashedKeys], set[int]] | None = None
         self._stack = ExitStack()
 
@@ -85,12 +90,11 @@ class UniqueKeyCheck:
             for _ in self._keys:
                 file = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115, the stack closes it
                 self._filters.append(KeyFilter(file, word_bits, self._limit, self._held))
+            if self._first_batch[1] and not self._at_once:
+                self._earlier = [NO_ENTRIES for _ in self._keys]
             self._store(*self._first_batch)
             self._first_batch = None
-        findings = self._findings(
-            key_filter.repeats_of(key) if self._at_once else key.repeated()
-            for key_filter, key in zip(self._filters, hashed, strict=True)
-        )
+        findings = self._findings(self._repeats(number, key) for number, key in enumerate(hashed))
         self._store(hashed, {finding.row for finding in findings})
         return findings
 
@@ -100,8 +104,10 @@ class UniqueKeyCheck:
         Raises:
             FileRejected: there are more repeats than the limit of memory.
         """
+        if self._at_once or self._earlier:
+            return []
         may_repeat = [key_filter.may_repeat() for key_filter in self._filters]
-        if self._at_once or not any(may_repeat):
+        if not any(may_repeat):
             return []
         entries = [key_filter.repeated() for key_filter in self._filters]
         if (count := sum(part.height for part in entries)) > self._limit:
@@ -111,9 +117,26 @@ class UniqueKeyCheck:
         findings = self._findings(part.with_columns(pl.col("row").abs()) for part in entries)
         return findings if any(finding.row not in already_found for finding in findings) else []
 
+    def _repeats(self, number: int, key: HashedKeys) -> pl.DataFrame:
+        """Return the entries of a batch that repeat a key, in this batch or in all rows it is compared with."""
+        if self._at_once:
+            return self._filters[number].repeats_of(key)
+        if not self._earlier:
+            return key.repeated()
+        earlier = self._earlier[number].filter(pl.col("a").is_in(key.a.implode()))
+        return with_duplicate_key(pl.concat([earlier, key.entries()])) if earlier.height else key.repeated()
+
     def _store(self, hashed: list[HashedKeys], rejected: set[int]) -> None:
         for key_filter, key in zip(self._filters, hashed, strict=True):
             key_filter.add(key, rejected, keep_rejected=not self._at_once)
+        if self._earlier:
+            is_valid = ~pl.col("row").is_in(list(rejected))
+            valid = [key.entries().filter(is_valid) if rejected else key.entries() for key in hashed]
+            self._earlier = [pl.concat(parts) for parts in zip(self._earlier, valid, strict=True)]
+            self._rejected += len(rejected)
+            most_that_share = 2 * self._rejected * len(self._keys)  # of rows that share a key, at most one is valid
+            if sum(part.height for part in self._earlier) > self._held or most_that_share > self._limit:
+                self._earlier = []  # the end of the file decides
 
     def _findings(self, entries: Iterable[pl.DataFrame]) -> list[Finding]:
         """Decide which of the rows that share keys are rejected, in the order of rows."""

@@ -169,19 +169,18 @@ def findings_json(findings: Sequence[Finding]) -> str:
 
 
 def findings_texts(findings: Iterable[Sequence[Finding]]) -> list[str]:
-    """Return the findings of many rows, each as `findings_json` does; equal findings are written once."""
-    written: dict[tuple[str, str, str], str] = {}
+    """Return the findings of many rows, each as `findings_json` does."""
+    heads: dict[tuple[str, str], str] = {}
     texts = []
     for of_row in findings:
         if len(of_row) != 1:
             texts.append(findings_json(of_row))
             continue
         _, code, name, note = of_row[0]
-        key = (code, name, note)
-        text = written.get(key)
-        if text is None:
-            written[key] = text = f"[{finding_json(code, name, note)}]"
-        texts.append(text)
+        head = heads.get((code, name))
+        if head is None:
+            heads[code, name] = head = f"[[{quote(code)}, {quote(name)}, "
+        texts.append(f"{head}{quote(note)}]]")
     return texts
 
 

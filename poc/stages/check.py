@@ -28,10 +28,11 @@ BY_ROW = attrgetter("row")
 class Check:
     """Types every batch, and moves rows that break the contract from `rows` to `rejected`.
 
-    A duplicate key is rejected at once where both rows are in one batch, or with `at_once`, which may look back at the
-    whole file for a batch. Otherwise duplicates are found at the end of the file, when their rows have passed on:
-    the stage then raises SecondPassNeeded, and a second pass that gets these findings (`known_findings`) raises
-    nothing more. A row that breaks another rule is not compared, so it makes no other row a duplicate.
+    A duplicate key is rejected at once where both rows are in one batch, in a file whose first batch has duplicates, or
+    with `at_once`, which may look back at the whole file for a batch. Otherwise duplicates are found at the end of the
+    file, when their rows have passed on: the stage then raises SecondPassNeeded, and a second pass that gets these
+    findings (`known_findings`) raises nothing more. A row that breaks another rule is not compared, so it makes no
+    other row a duplicate.
     """
 
     def __init__(

@@ -92,6 +92,20 @@ def test_more_repeats_than_the_limit_refuse_the_file():
         rejected_rows([(1, "x", float(n)) for n in range(200)], [50] * 4, limit=100)
 
 
+@pytest.mark.parametrize(("held", "found_at_end"), [(100, False), (5, True)])
+def test_repeats_in_the_first_batch_make_the_others_be_compared_with_all_rows_before(held, found_at_end):
+    """So no row that repeats a key is passed on, unless there are more keys than may be held."""
+    with UniqueKeyCheck([("primary-key", ("a",))], held=held) as check:
+        batches = [(1, [5, 5]), (3, [6, 7]), (5, [7, 8]), (7, [9, 4]), (9, [8, 5])]
+        at_once = [check.add(pl.DataFrame({ROW: [row, row + 1], "a": keys})) for row, keys in batches]
+        at_end = check.at_end()
+    rows = [[finding.row for finding in findings] for findings in at_once]
+    assert (rows[:3], rows[4]) == ([[2], [], [5]], [] if found_at_end else [9, 10])
+    assert [finding.row for finding in at_end] == ([2, 5, 9, 10] if found_at_end else [])
+    notes = [finding.note for findings in [*at_once, at_end] for finding in findings if finding.row == 9]
+    assert notes == ["the key (a) is already in row 6"]
+
+
 def test_a_finding_names_the_row_that_has_the_key():
     """The note has the row of the key, and the code the kind of key."""
     with UniqueKeyCheck(TWO) as check:
