@@ -82,14 +82,15 @@ class Attempt:
                 self.quarantined_rows += [row.row for row in listed]
 
     def resume(self, outcomes: Iterable[RowOutcome], reasons: Mapping[str, int]) -> None:
-        """Continue the account of an earlier attempt: rows that were due or failed get new outcomes.
+        """Continue the account of an earlier attempt: rows that are in the outbox get new outcomes.
 
-        `reasons` are those of the rows in quarantine.
+        `reasons` are those of the rows in quarantine. What is ambiguous is counted anew, as an attempt may have died
+        between the commit that marked a request and the one that counted its rows.
         """
         self._earlier_reasons = reasons
         rows = dict(self._entry.rows)
         self.rows_in, self.whole = rows.pop("in"), True
-        self._base = {name: count for name, count in rows.items() if name not in {"due", "failed"}}
+        self._base = {name: count for name, count in rows.items() if name not in {"due", "failed", "ambiguous"}}
         for outcome in outcomes:
             self.outcomes.append(outcome)
 

@@ -8,7 +8,7 @@ it may have arrived, so it is listed as `ambiguous` until a person has asked the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from poc.batch import Batch, RowOutcome
@@ -38,7 +38,6 @@ class DeliverOnce:
     delivery: RequestDelivery
     early: bool = False
     retry_failed: bool = False
-    _interrupted: set[str] = field(default_factory=set, init=False)
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """Yield batches with the outcome of every row: delivered, ambiguous, or what the policy decides."""
@@ -68,7 +67,7 @@ class DeliverOnce:
         """Send the requests in the outbox, and yield the outcomes of their rows."""
         self._settle_interrupted()
         for part in self.delivery.outbox.states():
-            if part.state == "failed" or (part.state == "ambiguous" and part.name in self._interrupted):
+            if part.state in {"failed", "ambiguous"}:
                 yield RowOutcome(part.state, part.rows, part.code, part.note)
             elif part.state == "accepted":
                 self.delivery.note_confirmed(part.name)
@@ -82,7 +81,6 @@ class DeliverOnce:
             self.delivery.outbox.retry_failed("keyed" if self.delivery.honours_keys else "reserved")
         for request in self.delivery.outbox.possibly_sent(keyed=not self.delivery.honours_keys):
             self.delivery.outbox.set_state(request.name, "ambiguous", INTERRUPTED, "died")
-            self._interrupted.add(request.name)
         self.delivery.outbox.commit_states()
 
     def _unconfirmed_before(self) -> dict[str, list[RequestState]]:

@@ -65,10 +65,11 @@ class Service:
         self.kill_switch = kill_switch
         base, self.partners = faulty_partners({name: keys for name, (keys, _) in partners.items()})
         self.root, self.level, self.now = root, level, START
+        kill_switch.block_bytes = 60 if level < 5 else 120  # of one block: a file that fits in a pass
         self.inboxes = {name: root / "var" / "inbox" / name / "rows" for name in partners}
         for folder in ("partners", "contracts", "delivered"):
             (root / folder).mkdir(parents=True)
-        work = "[work]\nslots = 4\nquantum_files = 1\n"
+        work = f"[work]\nslots = 4\nquantum_files = {1 if level < 5 else 3}\n"
         (root / "milepost.toml").write_text(f'schema = 1\nname = "sequences"\n{work}')
         (root / "contracts" / "rows.json").write_text(json.dumps(CONTRACT))
         for name, (keys, early) in partners.items():
@@ -100,8 +101,9 @@ class Service:
             else:
                 self.act({"run": self.run, "correct_rows": self.correct_rows}[what], **trouble)
 
-    def recover(self, turns=4):
+    def recover(self, level=None, turns=4):
         """Run without kills and faults, and do what a person does, until nothing is left to be done."""
+        self.level = level or self.level
         for _ in range(turns):
             for step in (self.run, self.resend, self.release, self.correct_rows):
                 self.act(step, later_s=200_000)

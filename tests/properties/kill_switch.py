@@ -17,6 +17,7 @@ from poc.formats.record_splitter import Sizes
 
 STEPS = {
     "open": ("poc.service.exchange", "open_regular"),
+    "read": ("poc.service.file_pass", "open_regular"),
     "find": ("poc.ledger.ledger", "Ledger.find"),
     "enter": ("poc.ledger.ledger", "Ledger.record_attempt"),
     "commit": ("poc.ledger.ledger", "Ledger.commit"),
@@ -45,6 +46,7 @@ class KillSwitch:
     def __init__(self):
         self.at, self.passed, self.var, self.lives = None, 0, None, 0
         self.dead, self.lock = False, threading.RLock()
+        self.block_bytes = 60
 
     def arm(self, at, var):
         """Choose the step of the next kill, or none, and begin another life."""
@@ -76,7 +78,7 @@ class KillSwitch:
             try:
                 self.step("after", name)
             except Killed:
-                if name == "open":
+                if name in {"open", "read"}:
                     result[0].close()  # as the system does for a program that is killed
                 raise
             return result
@@ -111,6 +113,6 @@ def kill_switch():
             patch.setattr(owner, attribute, switch.around(name, getattr(owner, attribute)))
         patch.setattr("poc.ledger.lease.process_id", lambda: f"life {switch.lives}")
         patch.setattr("poc.ledger.lease.is_dead", lambda owner: owner != f"life {switch.lives}")
-        patch.setattr("poc.formats.table_reader.Sizes", lambda: Sizes(block_bytes=60))
+        patch.setattr("poc.formats.table_reader.Sizes", lambda: Sizes(block_bytes=switch.block_bytes))
         patch.setattr("poc.delivery.request_delivery.CONFIRM_BATCH", 2)
         yield switch

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 #: The steps at which the program can be killed.
-STEPS = ["open", "find", "enter", "commit", "reserve", "hold", "send", "confirm", "mark", "tidy", "put away"]
+STEPS = ["open", "read", "find", "enter", "commit", "reserve", "hold", "send", "confirm", "mark", "tidy", "put away"]
 
 #: What a partner does with a request. Partner: lost, 500-held. Not held: all others. The first is an answer.
 FAULTS = ["", "503", "500", "429", "410", "reset", "hang", "500-held", "lost"]
@@ -21,6 +21,8 @@ TROUBLE = st.fixed_dictionaries(
 FILE = st.tuples(
     st.integers(1, 14), st.dictionaries(st.integers(2, 14), st.sampled_from(["none", "again"]), max_size=3)
 )
+#: The level at which files are handed in and the program is killed, and the level at which it recovers.
+LEVELS = st.sampled_from([(3, 3), (4, 4), (5, 5), (5, 5), (4, 5), (5, 4)])
 ACTION = st.tuples(st.sampled_from(["run", "run", "run", "correct_rows", "again"]), TROUBLE)
 
 
@@ -30,11 +32,16 @@ def killed_run(when, name, nth):
 
 
 #: What found a fault once, each as it is drawn.
-SENT_AND_DEAD = {"files": [(9, {})], "actions": [killed_run("after", "send", 0)], "level": 4, "inline_bytes": 50}
+SENT_AND_DEAD = {"files": [(9, {})], "actions": [killed_run("after", "send", 0)], "levels": (4, 4), "inline_bytes": 50}
 SENT_TWICE_AND_DEAD = SENT_AND_DEAD | {"actions": [killed_run("after", "send", 1)]}
 FIRST_BLOCK_FAILS = SENT_AND_DEAD | {"actions": [("run", {"at": None, "faults": ["503"], "later_s": 1.0})]}
 #: Killed after the commit that closes the exchange, before the file of bodies is removed.
-CLOSED_AND_DEAD = {"files": [(13, {})], "actions": [killed_run("after", "commit", 3)], "level": 3, "inline_bytes": 50}
+CLOSED_AND_DEAD = {
+    "files": [(13, {})],
+    "actions": [killed_run("after", "commit", 3)],
+    "levels": (3, 3),
+    "inline_bytes": 50,
+}
 
 BUDGET = {
     "deadline": None,
@@ -50,17 +57,17 @@ BUDGET = {
 @given(
     files=st.lists(FILE, min_size=1, max_size=3),
     actions=st.lists(ACTION, min_size=1, max_size=6),
-    level=st.sampled_from([3, 4]),
+    levels=LEVELS,
     early=st.booleans(),
     inline_bytes=st.sampled_from([50, 1 << 20]),
 )
-def test_with_keys_the_partner_gets_every_row_once(make_service, files, actions, level, early, inline_bytes):
+def test_with_keys_the_partner_gets_every_row_once(make_service, files, actions, levels, early, inline_bytes):
     """Once the faults end and the rejected rows are corrected, the partner has each row exactly once."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
-        service = make_service(Path(folder) / "w", level, {"UA": (True, early)})
+        service = make_service(Path(folder) / "w", levels[0], {"UA": (True, early)})
         service.live(files, actions)
-        service.recover()
+        service.recover(levels[1])
         held, due = (
             Counter(service.delivered("UA")),
             Counter(number * 1000 + row for number, (rows, _) in enumerate(files, 1) for row in range(1, rows + 1)),
@@ -78,17 +85,17 @@ def test_with_keys_the_partner_gets_every_row_once(make_service, files, actions,
 @given(
     files=st.lists(FILE, min_size=1, max_size=2),
     actions=st.lists(ACTION, min_size=1, max_size=5),
-    level=st.sampled_from([3, 4]),
+    levels=LEVELS,
     early=st.booleans(),
     inline_bytes=st.sampled_from([50, 1 << 20]),
 )
-def test_without_keys_the_partner_gets_no_row_twice(make_service, files, actions, level, early, inline_bytes):
+def test_without_keys_the_partner_gets_no_row_twice(make_service, files, actions, levels, early, inline_bytes):
     """No row that may have arrived is sent again, and each missing row waits where a person can see it."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
-        service = make_service(Path(folder) / "w", level, {"UA": (False, early)})
+        service = make_service(Path(folder) / "w", levels[0], {"UA": (False, early)})
         service.live(files, actions)
-        service.recover()
+        service.recover(levels[1])
         held = Counter(service.delivered("UA"))
         assert {row: count for row, count in held.items() if count > 1} == {}
         due = {number * 1000 + row for number, (rows, _) in enumerate(files, 1) for row in range(1, rows + 1)}
@@ -103,17 +110,17 @@ def test_without_keys_the_partner_gets_no_row_twice(make_service, files, actions
 @given(
     files=st.lists(FILE, min_size=1, max_size=3),
     actions=st.lists(ACTION, min_size=1, max_size=4),
-    level=st.just(4),
+    levels=st.sampled_from([(4, 4), (5, 5)]),
     inline_bytes=st.sampled_from([50, 1 << 20]),
 )
-def test_four_lanes_lose_nothing_and_send_nothing_twice(make_service, files, actions, level, inline_bytes):
+def test_four_lanes_lose_nothing_and_send_nothing_twice(make_service, files, actions, levels, inline_bytes):
     """Of four partners at once, each has every row once, or, without keys, the missing ones are held."""
     partners = {"with": (True, False), "without": (False, False), "folder": (True, False), "early": (True, True)}
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
-        service = make_service(Path(folder) / "w", level, partners)
+        service = make_service(Path(folder) / "w", levels[0], partners)
         service.live(files, actions)
-        service.recover()
+        service.recover(levels[1])
         due = {number * 1000 + row for number, (rows, _) in enumerate(files, 1) for row in range(1, rows + 1)}
         for name, (keys, _) in partners.items():
             held = service.delivered(name)

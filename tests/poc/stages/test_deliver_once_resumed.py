@@ -174,6 +174,22 @@ def test_a_partner_that_stops_honouring_keys_gets_nothing_twice(
     assert len(partner.held("n")) == 3
 
 
+def test_a_death_between_the_mark_and_the_account_loses_no_row(
+    start_partner, make_prepared, ledger, good_csv, tmp_path, monkeypatch
+):
+    """An attempt that died after it marked a request as ambiguous, and before it counted its rows, is resumed."""
+    prepared = make_prepared(start_partner({"ignores_keys": ["UA"]}).url, honours_keys=False)
+    with pytest.raises(Dies):
+        exchange(dying(prepared, 0), good_csv(tmp_path / "a.csv", 700), NOW, ledger)
+    (entry,) = resumable_exchanges(ledger, 0, failed=False)
+    with monkeypatch.context() as patch, pytest.raises(Dies):
+        patch.setattr(outbox.Outbox, "pending", lambda _: (_ for _ in ()).throw(Dies))
+        resume(prepared, entry, LATER, ledger)
+    (entry,) = resumable_exchanges(ledger, 0, failed=False)
+    done = resume(prepared, entry, LATER, ledger)
+    assert (done.outcome, rows(done)) == ("ambiguous", {"in": 700, "delivered": 200, "ambiguous": 500})
+
+
 def test_an_exchange_that_is_given_up_is_never_sent(start_partner, make_prepared, ledger, good_csv, tmp_path):
     """Its rows count as failed, with the reason, and neither a run nor the same file sends them."""
     partner = start_partner(faults(s0_1="unavailable"))
