@@ -27,7 +27,7 @@ STEPS = {
     "mark": ("poc.delivery.outbox", "Outbox.set_state"),
     "tidy": ("poc.delivery.outbox", "Outbox.end"),
     "publish": ("poc.stages.deliver_file", "publish"),
-    "put away": ("poc.service.feed_work", "archive_file"),
+    "put away": ("poc.service.finished_file", "archive_file"),
 }
 
 

@@ -27,7 +27,7 @@ STEPS = {
     "confirm": ("poc.delivery.outbox", "Outbox.confirm"),
     "mark": ("poc.delivery.outbox", "Outbox.set_state"),
     "tidy": ("poc.delivery.outbox", "Outbox.end"),
-    "put away": ("poc.service.feed_work", "archive_file"),
+    "put away": ("poc.service.finished_file", "archive_file"),
 }
 
 

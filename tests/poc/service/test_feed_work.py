@@ -12,7 +12,7 @@ from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import give_up
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
-from poc.service import feed_work
+from poc.service import finished_file
 from poc.service.feed_work import InboxWork, RunSelection, RunSettings
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -82,13 +82,13 @@ def test_a_file_that_is_gone_when_it_is_moved_is_said(opened, workspace, monkeyp
     """Another process may archive it between the look and the move: a note says so, and the next file is exchanged."""
     ledger, _, results, work = opened
     path = workspace.inbox("UA", "flights") / "a.csv"
-    archive = feed_work.archive_file
+    archive = finished_file.archive_file
 
     def archive_missing(*arguments):
         path.unlink(missing_ok=True)
         return archive(*arguments)
 
-    monkeypatch.setattr(feed_work, "archive_file", archive_missing)
+    monkeypatch.setattr(finished_file, "archive_file", archive_missing)
     arriving = work()
     assert (arriving.turn(ledger), arriving.turn(ledger)) == (0.0, None)
     assert [(result.error, result.note) for result in results] == [

@@ -114,6 +114,11 @@ class Dies(BaseException):
     """A death on the way, in one process."""
 
 
+def raise_dies(*_):
+    """Let the service die here."""
+    raise Dies
+
+
 def dying(prepared, after):
     """The feed with an endpoint that passes requests on and then lets the service die; the last one has arrived."""
     inner, left = prepared.endpoint, [after]
@@ -182,9 +187,10 @@ def test_a_death_between_the_mark_and_the_account_loses_no_row(
     with pytest.raises(Dies):
         exchange(dying(prepared, 0), good_csv(tmp_path / "a.csv", 700), NOW, ledger)
     (entry,) = resumable_exchanges(ledger, 0, failed=False)
-    with monkeypatch.context() as patch, pytest.raises(Dies):
-        patch.setattr(outbox.Outbox, "pending", lambda _: (_ for _ in ()).throw(Dies))
-        resume(prepared, entry, LATER, ledger)
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox.Outbox, "pending", raise_dies)
+        with pytest.raises(Dies):
+            resume(prepared, entry, LATER, ledger)
     (entry,) = resumable_exchanges(ledger, 0, failed=False)
     done = resume(prepared, entry, LATER, ledger)
     assert (done.outcome, rows(done)) == ("ambiguous", {"in": 700, "delivered": 200, "ambiguous": 500})
