@@ -40,7 +40,7 @@ class Question:
     end: date  #: last day, inclusive: blocks that end by then count
     faults: str = "standard"
     mode: str = "replay"
-    series: str | None = None  #: None: the newest of this mode and these faults
+    series: str | None = None  #: None: the newest of this mode, these faults and the year of `start`
     alpha: float = 0.05  #: one-sided risk of a false "proven"
     min_blocks: int = 12
     bound: str = "anytime"  #: or "fixed": a t interval for a single look at the data

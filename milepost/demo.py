@@ -1,11 +1,12 @@
-"""`milepost demo`: replay 2013 on monolith and service, judge, and serve the dashboard."""
+"""`milepost demo`: replay a year or two on monolith and service, judge, and serve the dashboard."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,25 @@ from milepost.errors import CommandError
 from milepost.serve import judge_today, serve_until_signal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from metrics.replay.measurement import MeasurementRequest
     from roadmap.plan.milestones import Plan
+
+#: Weeks of the second year that are replayed: those of M5, as M6 has not all of its measures yet.
+SECOND_YEAR_WEEKS = 13
 
 
 @click.command()
 @click.option(
-    "--weeks", type=click.IntRange(1, 52), default=52, show_default=True, help="How many weeks of 2013 to replay."
+    "--weeks", type=click.IntRange(1, 52), default=52, show_default=True, help="How many weeks of a year to replay."
+)
+@click.option(
+    "--years",
+    type=click.IntRange(1, 2),
+    default=1,
+    show_default=True,
+    help="2 replays the quarter of M5 as well: the flights of 2013 again, 364 days later and cut by day.",
 )
 @click.option(
     "--rounds", type=click.IntRange(1, 100), help="Rounds over the same weeks; by default 3 at first, 1 after that."
@@ -46,8 +60,8 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
 def demo(
-    ctx: click.Context, weeks: int, rounds: int | None, faults: str, no_serve: bool, folder: Path | None, port: int,
-    as_json: bool,
+    ctx: click.Context, weeks: int, years: int, rounds: int | None, faults: str, no_serve: bool, folder: Path | None,
+    port: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Replay the flights of 2013 on monolith and service, judge the milestones, and show the dashboard.
 
@@ -58,7 +72,9 @@ def demo(
     from dashboard.server import listen, url_of
     from metrics.export.data_dictionary import write_beside
     from metrics.progress import progress_bar
+    from metrics.replay.input_files import FIRST_YEAR, SECOND_YEAR
     from metrics.replay.measurement import MeasurementRequest, expand_faults, measure
+    from metrics.replayed_years import SECOND_YEAR_NOTE
     from poc.config.scaffold import AIRLINES, create_workspace
     from roadmap.cli.main import was_judged
     from roadmap.plan.loader import load_plan
@@ -76,28 +92,34 @@ def demo(
         raise CommandError(
             f"{folder}: is a workspace on the live clock; a demo needs one of its own, name it with --dir"
         )
-    rounds = rounds or (1 if was_judged(context) else 3)
-    spans = service_spans(load_plan(context.milestones), context.built, weeks)
+    plan = load_plan(context.milestones)
+    first_rounds = rounds or (1 if was_judged(context) else 3)
+    spans = service_spans(plan, context.built, FIRST_YEAR.blocks[:weeks])
     if not spans:
         raise CommandError(
             f"{context.milestones}: no milestone whose service is built starts in the first {weeks} weeks of 2013"
         )
-    stress = service_spans(load_plan(context.milestones), context.built, weeks, faults="stress")
+    stress = service_spans(plan, context.built, FIRST_YEAR.blocks[:weeks], faults="stress")
     request = MeasurementRequest(
         context.root,
         context.store,
         ("monolith", *spans),
         weeks,
-        rounds,
+        first_rounds,
         (*expand_faults(faults), *(("stress",) if stress and faults == "standard" else ())),
         context.built,
         spans=spans,
         stress=stress,
         control_again=longest_span(spans) if faults == "standard" else None,
     )
+    later = second_year(request, plan, min(weeks, SECOND_YEAR_WEEKS), rounds) if years == SECOND_YEAR.number else None
     load = os.getloadavg()[0]
     with progress_bar("replaying 2013") as progress:
         result = measure(request, progress)
+    if later is not None:
+        with progress_bar("replaying the second year") as progress:
+            second = measure(later, progress)
+        result = replace(result, runs=result.runs + second.runs, seconds=result.seconds + second.seconds)
     write_beside(request.store)
     verdicts = judge_today(context)
     print_line(
@@ -109,7 +131,12 @@ def demo(
         numbers = {"runs": result.runs, "seconds": round(result.seconds, 1), "rows": result.rows}
         click.echo(json.dumps({**numbers, "milestones": milestones, "dashboard": address}, indent=2))
     else:
-        print_text(f"{result.runs:,} runs measured in {result.seconds:.0f} s. Replay of 2013, not production.\n")
+        print_text(f"{result.runs:,} runs measured in {result.seconds:.0f} s. Replay of 2013, not production.")
+        if has_second_year(context.store):
+            print_text(SECOND_YEAR_NOTE)
+        if later is None and years == SECOND_YEAR.number:
+            print_text(f"Nothing of the second year was replayed: {not_built(plan, context.built)}.")
+        print_text("")
         print_text(to_text(verdicts))
         print_text(f"\nThe workspace is {folder}; `milepost -w {folder} roadmap status` prints this again.")
     if listener is not None:
@@ -117,23 +144,64 @@ def demo(
         sys.exit(serve_until_signal(context, listener))
 
 
-def service_spans(plan: Plan, built: int, weeks: int, faults: str = "") -> dict[str, tuple[int, int]]:
-    """Return the first and last block (from 0) of each service in the demo, lowest level first.
+def second_year(first: MeasurementRequest, plan: Plan, weeks: int, rounds: int | None) -> MeasurementRequest | None:
+    """Return the measurement of the second year, beside that of the first; None if no service of it is built.
+
+    Without a number of rounds there are 3 as long as the store has nothing of that year, and 1 after that.
+    """
+    from metrics.replay.input_files import SECOND_YEAR
+    from metrics.replay.measurement import FAULTS
+
+    spans = service_spans(plan, first.built, SECOND_YEAR.blocks[:weeks])
+    if not spans:
+        return None
+    measured = has_second_year(first.store)
+    faults = tuple(name for name in first.faults if name in FAULTS)
+    return replace(
+        first, subjects=("monolith", *spans), weeks=weeks, rounds=rounds or (1 if measured else 3), spans=spans,
+        faults=faults, year=SECOND_YEAR, control_again=longest_span(spans) if first.control_again else None,
+    )  # fmt: skip
+
+
+def has_second_year(store: Path) -> bool:
+    """Tell whether a store has measurements of the second year."""
+    from metrics.replayed_years import SECOND_YEAR_START
+    from metrics.store.database import open_reader
+    from metrics.store.series import last_evidence_day
+
+    if not store.is_file():
+        return False
+    with closing(open_reader(store)) as db:
+        return (last_evidence_day(db) or "") >= SECOND_YEAR_START.isoformat()
+
+
+def not_built(plan: Plan, built: int) -> str:
+    """Return which milestones of a plan are not built."""
+    missing = [
+        f"{milestone.code} {milestone.title} needs service level {milestone.level}, which is not built"
+        for milestone in plan.milestones
+        if milestone.level > built
+    ]
+    return "; ".join(missing) or "no milestone starts in it"
+
+
+def service_spans(plan: Plan, built: int, blocks: Sequence[int], faults: str = "") -> dict[str, tuple[int, int]]:
+    """Return the first and last block of each service in the demo, of those to replay, lowest level first.
 
     A week belongs to the milestones between whose start and due date it begins. A milestone that is not built, or that
     begins later, has no block. With `faults`, only milestones with a target under these faults count.
     """
     from metrics.replay.input_files import block_range
 
-    first_days = [block_range(block)[0] for block in range(weeks)]
+    first_days = {block: block_range(block)[0] for block in blocks}
     blocks_of: dict[str, list[int]] = {}
     for milestone in sorted(plan.milestones, key=lambda milestone: milestone.level):
         if faults and all(target.faults != faults for target in (*milestone.metrics, *milestone.guardrails)):
             continue
-        blocks = [n for n, first in enumerate(first_days) if milestone.start <= first <= milestone.due]
-        if 0 < milestone.level <= built and blocks:
-            blocks_of.setdefault(milestone.subject, []).extend(blocks)
-    return {subject: (min(blocks), max(blocks)) for subject, blocks in blocks_of.items()}
+        within = [block for block, first in first_days.items() if milestone.start <= first <= milestone.due]
+        if 0 < milestone.level <= built and within:
+            blocks_of.setdefault(milestone.subject, []).extend(within)
+    return {subject: (min(within), max(within)) for subject, within in blocks_of.items()}
 
 
 def longest_span(spans: dict[str, tuple[int, int]]) -> tuple[int, int]:

@@ -75,6 +75,7 @@ def freshness_line(view: View) -> FreshnessLine:
         source=fresh.source,
         has_list=fresh.has_list,
         late=lateness.text(),
+        input_note=fresh.input_note,
     )
 
 

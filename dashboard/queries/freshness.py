@@ -14,6 +14,7 @@ from dashboard.queries import weekly
 from metrics.errors import MetricsError
 from metrics.queries.run_filter import RunFilter
 from metrics.queries.runs import count_runs
+from metrics.replayed_years import second_year_note
 from metrics.store.database import open_reader
 from roadmap.wording import dates
 
@@ -58,6 +59,11 @@ class Freshness:
         return text if now is None else f"{text} ({dates.ago(now - self.newest_end)})"
 
     @property
+    def input_note(self) -> str:
+        """What must be said of the input of a replay; "" for its first year alone."""
+        return second_year_note(self.mode, self.newest_end.date() if self.newest_end else None)
+
+    @property
     def source(self) -> str:
         """How the runs came into the store, as text after their number."""
         return f"measured{' or imported' if self.has_imported else ''}"
@@ -96,6 +102,7 @@ class FreshnessLine:
     source: str  #: how they came into the store
     has_list: bool  #: whether their list can be shown
     late: str  #: "" where no data is late
+    input_note: str = ""  #: how the input of a replay's second year was made; "" without one
 
 
 class Lateness:

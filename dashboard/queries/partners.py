@@ -6,6 +6,7 @@ partner looks them up. A replay counts the newest level of the service, producti
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -172,10 +173,14 @@ def _failure_rates(db: Database, view: View) -> dict[Feed, FailureRate]:
 def _blocks(db: Database, view: View) -> dict[str, tuple[PartnerBlock, ...]]:
     """Return both sides by partner and block, the service at the level of its block."""
     faults = SHOWN_FAULTS[view.mode]
-    series = "" if view.mode == "live" else newest_series(db, view.mode, faults)
+    parts = block_series.milestone_spans(view.plan, view.built, view.today)
+    days = {part.start for part in parts} or {view.today}
+    newest = {""} if view.mode == "live" else {newest_series(db, view.mode, faults, day) for day in days}
+    series = json.dumps(sorted(one for one in newest if one is not None))
     sql = (
         "SELECT partner, block, MAX(block_end), system, level, SUM(first_failed), SUM(exchanges) FROM run_block "
-        "WHERE mode = ? AND faults = ? AND series = ? AND block_end <= ? AND exchanges > 0 "
+        "WHERE mode = ? AND faults = ? AND series IN (SELECT value FROM json_each(?)) AND block_end <= ? "
+        "AND exchanges > 0 "
         "GROUP BY partner, block, system, level ORDER BY partner, block"
     )
     ends: dict[tuple[str, str], str] = {}
@@ -186,7 +191,6 @@ def _blocks(db: Database, view: View) -> dict[str, tuple[PartnerBlock, ...]]:
         key = (partner, block)
         ends[key] = max(block_end, ends.get(key, ""))
         sides.setdefault(key, {})[subject_name(system, level)] = (failed or 0, exchanges)
-    parts = block_series.milestone_spans(view.plan, view.built, view.today)
     by_partner: dict[str, list[PartnerBlock]] = {}
     for (partner, block), counts in sides.items():
         first = date.fromisoformat(block)

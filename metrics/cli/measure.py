@@ -31,6 +31,14 @@ metrics.add_command(metadata)
     help="The subjects, the control first: monolith,service@1,...; by default, the highest level that is built.",
 )
 @click.option("--weeks", default=52, show_default=True, help="Number of weeks of the year to replay.")
+@click.option(
+    "--year",
+    "year_number",
+    type=click.IntRange(1, 2),
+    default=1,
+    show_default=True,
+    help="1 replays 2013; 2 the same flights 364 days later, cut by day.",
+)
 @click.option("--rounds", default=1, show_default=True, help="Passes over the same weeks.")
 @click.option(
     "--faults",
@@ -42,15 +50,16 @@ metrics.add_command(metadata)
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_obj
-def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, faults: str, as_json: bool) -> None:
-    """Replay the flights of 2013 on all subjects side by side, each over all weeks, and store every run.
+def measure(
+    context: CliContext, subjects: str | None, weeks: int, year_number: int, rounds: int, faults: str, as_json: bool
+) -> None:
+    """Replay the flights of a year on all subjects side by side, each over all weeks, and store every run.
 
     In a workspace on the live clock, the replay has its own workspace below var/ and is never mixed with live runs.
     """
     import json
     from contextlib import closing
     from dataclasses import asdict
-    from datetime import date
 
     from metrics.events import parse_subject
     from metrics.export.data_dictionary import write_beside
@@ -58,12 +67,14 @@ def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, 
     from metrics.measures.registry import MEASURES
     from metrics.progress import progress_bar
     from metrics.question import Question
+    from metrics.replay.input_files import FIRST_YEAR, SECOND_YEAR
     from metrics.replay.measurement import MeasurementRequest, expand_faults, split_subjects
     from metrics.replay.measurement import measure as run
+    from metrics.replayed_years import second_year_note
     from metrics.store.database import open_reader
 
     names = tuple(split_subjects(subjects if subjects is not None else f"monolith,service@{context.built}"))
-    replayed = context.replayed()
+    replayed, year = context.replayed(), SECOND_YEAR if year_number == SECOND_YEAR.number else FIRST_YEAR
     request = MeasurementRequest(
         replayed.root,
         replayed.store,
@@ -73,6 +84,7 @@ def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, 
         expand_faults(faults),
         context.built,
         stress={name: (0, weeks - 1) for name in names if parse_subject(name)[1]},
+        year=year,
     )
     with progress_bar(f"replaying {len(names)} subjects") as progress:
         result = run(request, progress)
@@ -82,7 +94,7 @@ def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, 
         for subject in names[1:]:
             for name in request.faults:
                 label = f"{subject}#2" if subject == names[0] else subject
-                question = Question(subject=label, start=date(2013, 1, 1), end=date(2013, 12, 31), faults=name)
+                question = Question(subject=label, start=year.days[0], end=year.days[1], faults=name)
                 if name == "stress":  # nothing to compare with: the services are replayed alone
                     measured = [MEASURES[measure] for measure in ("recovered_unattended", "wasted_calls")]
                     resilience += [(label, measure, measure.read(db, question)) for measure in measured]
@@ -93,7 +105,8 @@ def measure(context: CliContext, subjects: str | None, weeks: int, rounds: int, 
         stress = [{"subject": label, **asdict(reading)} for label, _, reading in resilience]
         click.echo(json.dumps({**asdict(result), "busy_time_saved": savings, "stress": stress}, default=str))
         return
-    print_line(f"{result.runs:,} runs measured in {result.seconds:.0f} s.")
+    note = second_year_note("replay", year.days[0])
+    print_line(" ".join(filter(None, (f"{result.runs:,} runs measured in {result.seconds:.0f} s.", note))))
     for label, name, reading in readings:
         wording = "under the standard faults" if name == "standard" else "without faults"
         if reading.estimate is None:

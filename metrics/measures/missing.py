@@ -10,6 +10,7 @@ import numpy as np
 from metrics.day_text import day_text
 from metrics.events import parse_subject
 from metrics.question import block_days, block_word
+from metrics.replayed_years import year_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,6 +143,7 @@ def _why_not_run(window: Window, name: str) -> str:
         }.get(question.faults, "")  # fmt: skip
         command = (
             f"milepost metrics measure --subjects {question.control},{question.subject} --faults {question.faults}"
+            f"{year_option(question.start)}"
         )
         return f"{name} has not been measured{faults} {since}; `{command}` does it"
     level = parse_subject(name)[1]

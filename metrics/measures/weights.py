@@ -63,7 +63,9 @@ def pin_baseline(db: Database, question: Question, now_us: int) -> None:
     whatever the question's scope or start, so that a pin uses only what was known on its day. A second call changes
     nothing, whatever its end: an earlier pin would change the weights of what was evaluated since.
     """
-    series = question.series if question.series is not None else newest_series(db, question.mode, question.faults)
+    series = question.series
+    if series is None:
+        series = newest_series(db, question.mode, question.faults, question.start)
     if series is None:
         return
     resolved = replace(question, series=series)

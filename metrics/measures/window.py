@@ -199,7 +199,9 @@ def load_window(db: Database, question: Question, cache: RowCache | None = None)
     Raises:
         BadInput: the subject or control is not the name of one.
     """
-    series = question.series if question.series is not None else newest_series(db, question.mode, question.faults)
+    series = question.series
+    if series is None:
+        series = newest_series(db, question.mode, question.faults, question.start)
     resolved = replace(question, series=series)
     if not isinstance(db, Snapshot):
         return _read_window(db, resolved, {} if cache is None else cache)

@@ -33,7 +33,7 @@ FAULTS = ("standard", "none")
 
 @dataclass(frozen=True, slots=True)
 class MeasurementRequest:
-    """A measurement: `rounds` passes for each of `faults`, over the first `weeks` weeks, in the workspace `root`.
+    """A measurement: `rounds` passes for each of `faults`, over the first `weeks` weeks of `year`, in `root`.
 
     `spans` are the first and last block (from 0, both inclusive) of subjects that are not replayed over all weeks; the
     control always is. In the blocks of `control_again`, the control is replayed a second time under the first of
@@ -51,6 +51,7 @@ class MeasurementRequest:
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     stress: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     control_again: tuple[int, int] | None = None
+    year: input_files.InputYear = input_files.FIRST_YEAR
 
     def subjects_under(self, faults: str) -> tuple[str, ...]:
         """Return the subjects that are replayed under a fault set."""
@@ -92,7 +93,8 @@ def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResul
     """
     check_request(request)
     began = time.monotonic()
-    folder, spool = request.root / "var" / "replay", request.root / "var" / "spool" / "replay"
+    replays, spool = request.root / "var" / "replay", request.root / "var" / "spool" / "replay"
+    folder = replays if request.year == input_files.FIRST_YEAR else replays / str(request.year.days[0].year)
     folder.mkdir(parents=True, exist_ok=True)
     fault_files = resources.files("metrics.replay")
     release = metadata.version("milepost")
@@ -100,7 +102,7 @@ def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResul
     rows: dict[str, int] = {}
     damaged: SpoolDamaged | None = None
     with (
-        measurement_lock(folder),
+        measurement_lock(replays),
         closing(open_store(request.store, "replay")) as db,
         resources.as_file(fault_files / "faults-standard.toml") as rates,
         resources.as_file(fault_files / "faults-stress.toml") as stress_rates,
@@ -109,7 +111,7 @@ def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResul
         counter.begin("writing the input files")
         seed = fault_plan.read_faults(rates)["seed"]
         workloads = {
-            name: workload.build_workload(folder, rates, name, request.weeks)
+            name: workload.build_workload(folder, rates, name, request.weeks, request.year)
             for name in FAULTS
             if name in request.faults
         }
@@ -119,7 +121,7 @@ def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResul
             sum(first <= file.block <= last for file in load.files)
             for name, load in workloads.items()
             for label in subject_labels(request.subjects_under(name))
-            for first, last in [request.spans_under(name).get(label, (0, input_files.BLOCKS))]
+            for first, last in [request.spans_under(name).get(label, (0, request.year.blocks[-1]))]
         )
 
         def collect_spool() -> None:
@@ -201,6 +203,8 @@ def check_request(request: MeasurementRequest) -> None:
         raise BadInput(f"rounds is {request.rounds}; choose 1 to 100")
     if STRESS in request.faults and not any(parse_subject(name)[1] for name in request.stress):
         raise BadInput(f"subjects are {names!r}; the stress series replays services, so name one: monolith,service@4")
+    if STRESS in request.faults and request.year != input_files.FIRST_YEAR:
+        raise BadInput("the stress series replays the first year only; leave out `--year 2`, or choose other faults")
     check_spans(request)
 
 
@@ -213,7 +217,7 @@ def check_spans(request: MeasurementRequest) -> None:
             raise BadInput(
                 f"span of {name} is {first} to {last}; choose blocks from 0 on, of a subject other than control"
             )
-        if first >= request.weeks:
+        if not range(max(first, request.year.blocks[0]), min(last + 1, request.year.blocks[0] + request.weeks)):
             raise BadInput(f"span of {name} starts with week {first + 1}; {request.weeks} weeks are replayed")
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from metrics.events import RunEvent, RunKey
 from metrics.replay.input_files import block_range
 from metrics.replay.operator import PendingFile, opening_time
+from metrics.shares import share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,12 +31,6 @@ class MeasuredPass:
     spent: ProcessUsage
 
 
-def share_by_rows(total: int, rows: Sequence[int]) -> list[int]:
-    """Share a whole number by rows; the shares are whole numbers, and their sum is the whole."""
-    bounds = list(accumulate((max(count, 1) for count in rows), initial=0))
-    return [total * end // bounds[-1] - total * start // bounds[-1] for start, end in pairwise(bounds)]
-
-
 def pass_events(
     key: RunKey, release: str, tasks: Sequence[PendingFile], results: Sequence[dict[str, Any]], measured: MeasuredPass
 ) -> list[RunEvent]:
@@ -51,10 +45,10 @@ def pass_events(
     """
     rows = [task.rows for task in tasks]
     blocked_ns = min(sum(int(result.get("blocked_ns", 0)) for result in results), measured.took_ns)
-    blocked = share_by_rows(blocked_ns, rows)
-    active = share_by_rows(measured.took_ns - blocked_ns, rows)
+    blocked = share(blocked_ns, rows)
+    active = share(measured.took_ns - blocked_ns, rows)
     cpu_ns = measured.spent.cpu_ns
-    cpu = [None] * len(tasks) if cpu_ns is None else share_by_rows(cpu_ns, rows)
+    cpu = [None] * len(tasks) if cpu_ns is None else share(cpu_ns, rows)
     events = []
     for number, (task, result) in enumerate(zip(tasks, results, strict=True)):
         file = task.file

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from metrics.events import OUTCOMES, parse_subject
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from sqlite_utils import Database
 
 
@@ -14,14 +16,22 @@ if TYPE_CHECKING:
 METHOD = "4"
 
 
-def newest_series(db: Database, mode: str, faults: str) -> str | None:
-    """Return the series of the newest measurement; older series stay and are not compared with it."""
+def newest_series(db: Database, mode: str, faults: str, day: date | None = None) -> str | None:
+    """Return the series of the newest measurement; older series stay and are not compared with it.
+
+    With a day, it is the newest one that has a block in the calendar year of that day, if there is one: the years of a
+    replay are series of their own.
+    """
     if not db.table("series").exists():  # a store of an older release; a reader may not migrate it
         sql = "SELECT series FROM run WHERE mode = ? AND faults = ? ORDER BY id DESC LIMIT 1"
     else:
-        sql = "SELECT series FROM series WHERE mode = ? AND faults = ? ORDER BY newest_run DESC LIMIT 1"
-    row = db.execute(sql, (mode, faults)).fetchone()
-    return None if row is None else str(row[0])
+        sql = "SELECT series FROM series WHERE mode = ? AND faults = ? ORDER BY newest_run DESC"
+    newest = [str(series) for (series,) in db.execute(sql, (mode, faults)).fetchall()]
+    if day is not None and len(newest) > 1:
+        sql = "SELECT 1 FROM run_block WHERE block BETWEEN ? AND ? AND mode = ? AND faults = ? AND series = ? LIMIT 1"
+        days = (f"{day.year}-01-01", f"{day.year}-12-31")
+        newest = [one for one in newest if db.execute(sql, (*days, mode, faults, one)).fetchone()] or newest
+    return newest[0] if newest else None
 
 
 def next_round(db: Database, mode: str, faults: str) -> int:

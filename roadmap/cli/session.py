@@ -162,15 +162,17 @@ def _day_to_judge(context: CliContext, day: date | None, today: date) -> date:
 
 
 def _heading(context: CliContext, today: date, as_of: date | None) -> str:
+    from metrics.replayed_years import second_year_note
     from roadmap.wording.dates import day
 
     if as_of is not None:
         return (
             f"{'Replay, judged' if context.clock == 'replay' else 'Judged'} as of {day(today)}; nothing was recorded."
         )
-    return (
-        f"Replay, judged as of {day(today)}, its last day." if context.clock == "replay" else f"Judged on {day(today)}."
-    )
+    if context.clock != "replay":
+        return f"Judged on {day(today)}."
+    texts = (f"Replay, judged as of {day(today)}, its last day.", second_year_note(context.clock, today))
+    return "\n".join(filter(None, texts))
 
 
 def _removed(db: Database, plan: Plan) -> str:

@@ -30,7 +30,9 @@ def pin_weights(db: Database, question: Question, now_us: int) -> None:
     In production, blocks before the window count as well: a verdict may rest on that history alone. The blocks are
     counted in the rollups, so that no window is read with weights that are about to change.
     """
-    series = question.series if question.series is not None else newest_series(db, question.mode, question.faults)
+    series = question.series
+    if series is None:
+        series = newest_series(db, question.mode, question.faults, question.start)
     key = (series, question.mode, question.faults)
     pinned = "SELECT 1 FROM baseline WHERE series = ? AND mode = ? AND faults = ? AND system = ?"
     if series is None or db.execute(pinned, (*key, question.control)).fetchone():

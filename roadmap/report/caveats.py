@@ -9,6 +9,7 @@ from metrics.measures import comparison
 from metrics.measures.weights import pinned_since
 from metrics.queries.side_totals import side_totals
 from metrics.question import block_word
+from metrics.replayed_years import second_year_note
 from roadmap.wording.gains import FAULTS_NAME, gained
 from roadmap.wording.numbers import digits_apart, duration, percent, plural, span
 
@@ -79,10 +80,11 @@ def caveats(db: Database, head: HeadlineCandidate) -> Iterator[Caveat]:
 def _setting(reading: Reading) -> Caveat:
     grade = reading.grade or "D"
     if reading.mode == "replay":
+        later = f" {note}" if (note := second_year_note("replay", reading.end)) else ""
         return Caveat(
             title="A replay, not production",
             text="Both sides got the same files on one machine, against a partner that fails by plan. "
-            "Durations are real; the calendar and the partner are not.",
+            f"Durations are real; the calendar and the partner are not.{later}",
             short="A replay, not production: durations are real; the calendar and a partner that fails by plan are "
             "not.",
         )

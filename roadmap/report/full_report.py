@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from metrics.measures.registry import MEASURES
+from metrics.replayed_years import second_year_note
 from metrics.terminal import escape_for_page
 from roadmap.records.decisions import recorded_decisions
 from roadmap.report.block_series import last_block_end
@@ -77,7 +78,7 @@ def gather(
     made.sort(key=lambda pair: pair[1].decision.as_of)
     return FullReport(
         heading=heading,
-        clock=CLOCKS[clock],
+        clock=" ".join(filter(None, (CLOCKS[clock], second_year_note(clock, today)))),
         data=f"{data_until_text(last_block_end(db, today) if db else None)}.",
         as_of=day(today),
         headline=(*standing_sentences({v.code: v.status for v in verdicts}), *_newest_gain(verdicts)),

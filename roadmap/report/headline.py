@@ -12,6 +12,7 @@ from metrics.measures import comparison
 from metrics.measures.registry import MEASURES
 from metrics.measures.window import load_window
 from metrics.question import block_days, block_word
+from metrics.replayed_years import year_option
 from roadmap.judge.evidence import milestone_question
 from roadmap.report.block_series import time_target
 from roadmap.wording.gains import Gain, RunsOfBothSides
@@ -56,6 +57,7 @@ def _next_step(question: Question, subject_runs: int, control_runs: int) -> tupl
     if question.mode != "live":
         command = (
             f"milepost metrics measure --subjects {question.control},{question.subject} --faults {question.faults}"
+            f"{year_option(question.start)}"
         )
         return "Both are measured by", command
     if not subject_runs:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.question import block_word
+from metrics.replayed_years import second_year_note
 from metrics.store.series import METHOD
 from roadmap.plan.revisions import removed_milestones
 from roadmap.records.decisions import recorded_decisions
@@ -111,7 +112,11 @@ def gather(
         fill=fill,
         decision=shortened(_newest_decision(db, verdicts, today) if db else "None recorded.", 230),
         caveats=tuple(shortened(text, 130) for text in caveats.short_caveats(db, head)),
-        measurement=tuple(shortened(text, 130) for text in caveats.describe_measurement(verdicts, head)),
+        measurement=tuple(
+            shortened(text, 130)
+            for text in (*caveats.describe_measurement(verdicts, head), second_year_note(clock, today))
+            if text
+        ),
         method=METHOD,
         plan_sha256=_plan_sha256(plan),
         inputs_sha256=_inputs_sha256(verdicts, head),

@@ -21,9 +21,11 @@ from metrics.errors import StoreMissing
 from metrics.events import OUTCOMES
 from metrics.measures.comparison import busy_time_saved
 from metrics.question import Question
+from metrics.replay.input_files import FIRST_YEAR, SECOND_YEAR
 from metrics.replay.measurement import measurement_lock
+from metrics.replayed_years import SECOND_YEAR_NOTE
 from metrics.store.database import open_reader, open_store
-from milepost.demo import longest_span, service_spans
+from milepost.demo import SECOND_YEAR_WEEKS, longest_span, not_built, service_spans
 from roadmap.plan.loader import load_plan
 from roadmap.plan.template import replay_template
 
@@ -124,19 +126,44 @@ def test_every_level_is_measured_side_by_side(tmp_path):
 def test_the_year_moves_through_the_milestones():
     """Each service stands from its milestone's start to its due date, as far as it is built and weeks are replayed."""
     plan = load_plan(Path(roadmap.__file__).with_name("milestones.toml"))
-    assert service_spans(plan, 4, 52) == {
+    assert service_spans(plan, 4, range(52)) == {
         "service@1": (0, 12),
         "service@2": (13, 25),
         "service@3": (26, 38),
         "service@4": (39, 51),
     }
-    assert service_spans(plan, 2, 52) == {"service@1": (0, 12), "service@2": (13, 25)}
-    assert service_spans(plan, 4, 20) == {"service@1": (0, 12), "service@2": (13, 19)}
-    assert service_spans(plan, 0, 52) == {}
-    assert longest_span(service_spans(plan, 4, 52)) == (39, 51)
-    assert longest_span(service_spans(plan, 4, 20)) == (0, 12)
-    assert service_spans(plan, 4, 52, faults="stress") == {"service@4": (39, 51)}
-    assert service_spans(plan, 4, 20, faults="stress") == {}
+    assert service_spans(plan, 2, range(52)) == {"service@1": (0, 12), "service@2": (13, 25)}
+    assert service_spans(plan, 4, range(20)) == {"service@1": (0, 12), "service@2": (13, 19)}
+    assert service_spans(plan, 0, range(52)) == {}
+    assert longest_span(service_spans(plan, 4, range(52))) == (39, 51)
+    assert longest_span(service_spans(plan, 4, range(20))) == (0, 12)
+    assert service_spans(plan, 4, range(52), faults="stress") == {"service@4": (39, 51)}
+    assert service_spans(plan, 4, range(20), faults="stress") == {}
+
+
+def test_the_second_year_moves_to_its_milestone():
+    """M5 has the 13 weeks of its quarter, under a level that is built; without it the message names what is missing."""
+    plan = load_plan(Path(roadmap.__file__).with_name("milestones.toml"))
+    assert service_spans(plan, 5, SECOND_YEAR.blocks[:SECOND_YEAR_WEEKS]) == {"service@5": (52, 64)}
+    assert service_spans(plan, 5, FIRST_YEAR.blocks).keys() == {"service@1", "service@2", "service@3", "service@4"}
+    assert service_spans(plan, 4, SECOND_YEAR.blocks) == {}
+    assert not_built(plan, 4).startswith("M5 Pass needs service level 5, which is not built; M6 Move")
+
+
+def test_two_years_are_two_series(tmp_path):
+    """The second year adds its own series, weeks and milestone; the numbers of the first stay those of its series."""
+    folder = tmp_path / "demo"
+    options = ("--weeks", 1, "--rounds", 1, "--faults", "none", "--no-serve", "--dir", folder)
+    printed = milepost("demo", "--years", 2, *options)
+    assert SECOND_YEAR_NOTE in printed
+    rows = query(folder, "SELECT series, MIN(block) AS first, MAX(block) AS last FROM run_block GROUP BY 1 ORDER BY 2")
+    assert [(row["first"], row["last"]) for row in rows] == [("2013-01-01",) * 2, ("2014-01-01",) * 2]
+    levels = query(folder, "SELECT DISTINCT series, level FROM run WHERE system = 'service' ORDER BY level")
+    assert [(row["series"], row["level"]) for row in levels] == [(rows[0]["series"], 1), (rows[1]["series"], 5)]
+    done = "SELECT COUNT(*) AS n FROM run WHERE block = '2014-01-01' AND outcome = 'done' GROUP BY system"
+    assert [row["n"] for row in query(folder, done)] == [87, 87]  # files of six days
+    status = json.loads(milepost("-w", folder, "roadmap", "status", "--json"))
+    assert [m["measured_to"] for m in status if m["code"] in {"M1", "M5"}] == ["2013-01-06", "2014-01-05"]
 
 
 def test_a_demo_without_a_service_to_replay_says_so(tmp_path):

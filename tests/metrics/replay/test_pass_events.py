@@ -4,13 +4,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pytest
-
 from metrics.events import RunKey
 from metrics.replay.input_files import InputFile
 from metrics.replay.operator import PendingFile
-from metrics.replay.pass_events import MeasuredPass, pass_events, share_by_rows
+from metrics.replay.pass_events import MeasuredPass, pass_events
 from metrics.replay.subject_process import ProcessUsage
+from metrics.shares import share
 
 FILE = InputFile("AA", "flights", Path("2014-01-06.csv"), 60, 53, date(2014, 1, 8))
 KEY = RunKey(
@@ -22,23 +21,6 @@ AT = datetime(2014, 1, 8, 6, tzinfo=UTC)
 def result(**values):
     """Return the result of a file."""
     return {"outcome": "done", "error": "", "error_type": "", "rows": {"in": 0}, **values}
-
-
-@pytest.mark.parametrize(
-    ("total", "rows", "shares"),
-    [
-        (100, [60, 30, 10], [60, 30, 10]),
-        (10, [1, 1, 1], [3, 3, 4]),
-        (8, [7, 0], [7, 1]),
-        (0, [5, 5], [0, 0]),
-        (1, [0, 0], [0, 1]),
-        (7, [4], [7]),
-    ],
-)
-def test_shares_are_whole_and_their_sum_is_the_whole(total, rows, shares):
-    """Shares go by rows, and a file without rows counts as one."""
-    assert share_by_rows(total, rows) == shares
-    assert sum(shares) == total
 
 
 def test_the_files_of_a_pass_share_its_time():
@@ -53,7 +35,7 @@ def test_the_files_of_a_pass_share_its_time():
     assert sum(event.blocked_ns for event in events) == 641
     assert sum(event.cpu_ns for event in events) == 77
     active = [event.duration_ns - event.blocked_ns for event in events]
-    assert active == share_by_rows(1_000_003 - 641, [60, 3, 1])
+    assert active == share(1_000_003 - 641, [60, 3, 1])
     assert {event.peak_rss_bytes for event in events} == {4096}
     assert [(event.file, event.key.attempt, event.operator_touch, event.outcome, event.calls) for event in events] == [
         ("2014-01-06.csv", 1, 0, "done", 0), ("b.csv", 1, 0, "done", 2), ("c.csv", 2, 1, "failed", 0),

@@ -1,6 +1,7 @@
 """Series and rounds of a replay."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -22,6 +23,23 @@ def test_the_newest_series_is_that_of_the_last_new_run(db, a_run, insert):
     insert(db, old)
     assert newest_series(db, "replay", "none") == "t"
     assert next_round(db, "replay", "none") == 3
+
+
+def test_each_year_of_a_replay_has_its_newest_series(db, a_run, a_holding, insert):
+    """A day selects among the series with a block in its calendar year; without one, the newest of all counts."""
+
+    def measured(number, series, **block):
+        run = a_run(number=number)
+        run = replace(run, key=replace(run.key, series=series), **block)
+        held = replace(a_holding, file=run.file, faults=run.key.faults, series=series, round=run.key.round)
+        return run, replace(held, block=run.block, block_end=run.block_end)
+
+    insert(db, *measured(1, "s"), *measured(2, "t", block="2014-01-06", block_end="2014-01-12"))
+    names = {year: newest_series(db, "replay", "none", date(year, 6, 1)) for year in (2012, 2013, 2014, 2015)}
+    assert names == {2012: "t", 2013: "s", 2014: "t", 2015: "t"}
+    insert(db, *measured(3, "u"))
+    assert newest_series(db, "replay", "none", date(2013, 6, 1)) == "u"
+    assert newest_series(db, "replay", "none", date(2014, 6, 1)) == "t"
 
 
 def test_rows_of_a_round_are_those_of_the_last_attempts(db, a_run, insert):
