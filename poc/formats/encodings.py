@@ -173,8 +173,8 @@ class Converter:
             raw += byte
             try:
                 text = self._decoder.decode(byte, at_end)
-            except UnicodeDecodeError as error:
-                after = error.object[error.end :]
+            except UnicodeError as error:  # or it holds so many bytes that no character has
+                after = error.object[error.end :] if isinstance(error, UnicodeDecodeError) else b""
                 part = raw[: len(raw) - len(after)]
                 converted += INVALID + to_nibbles(part)
                 unread += after[::-1]

@@ -185,6 +185,15 @@ def test_invalid_bytes_in_a_converted_file_reject_only_their_row(read, codes, en
         assert f"at position {len(two) + 1}" in rejected[2].findings[0].note
 
 
+@pytest.mark.parametrize("letters", [4, 5, 50])
+def test_a_shift_to_no_code_rejects_its_row_however_long_it_is(read, letters):
+    """Python's decoder gives up with another error after eight bytes that are no character."""
+    line = b"\x1b$" + b"a" * letters
+    valid, rejected, _ = read(b"a,b\n1,x\n" + line + b"\n", encoding="iso2022_jp")
+    assert valid == [(1, "1", "x")]
+    assert b"".join(row.original for row in rejected.values()).startswith(line)
+
+
 def test_a_file_in_utf16_that_is_declared_otherwise_is_named(read):
     """The message says what the bytes look like."""
     for data in ("a,b\n".encode("utf-16"), "a,b\n".encode("utf-16-le")):
