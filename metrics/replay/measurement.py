@@ -153,7 +153,8 @@ def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResul
             recorder.close()
             remove_state(folder)
             rows = rows or rows_of_round(db, subject_labels(request.subjects)[-1], name, series, numbers[-1])
-        counter.begin("stress series, rounds side by side")
+        if stress:
+            counter.begin("stress series, rounds side by side")
         for stress_runs, stress_series in replay_side_by_side(stress, spool, counter.add):
             runs += stress_runs
             series = series or stress_series
