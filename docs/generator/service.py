@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 #: Answers to explain: a status, and the text of `Retry-After`.
 ANSWERS = (
     (206, None), (207, None), (301, None), (302, None), (303, None), (307, None), (400, None), (401, None), (403, None),
-    (404, None), (408, None), (409, None), (410, None), (413, None), (413, "60"), (422, None), (425, None), (429, None),
-    (429, "60"), (500, None), (500, "60"), (502, None), (503, None), (503, "60"), (504, None),
+    (404, None), (408, None), (409, None), (410, None), (413, None), (413, "60"), (422, None), (423, None), (425, None),
+    (429, None), (429, "60"), (500, None), (500, "60"), (502, None), (503, None), (503, "60"), (504, None),
 )  # fmt: skip
 
 #: What follows from a failure, by its kind.

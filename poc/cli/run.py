@@ -57,7 +57,10 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
     with ExitStack() as resources:
         resources.enter_context(ending_after_interrupt(STOP_S))
         recorder = resources.enter_context(closing(SpoolRecorder(workspace.spool)))
-        results = run_inbox(workspace, feed, level, lambda: datetime.now(UTC), recorder, context.release)
+        results = run_inbox(
+            workspace, feed, level, lambda: datetime.now(UTC), recorder, context.release,
+            notify=lambda text: print_line(f"milepost: {text}", err=True),
+        )  # fmt: skip
         for result in resources.enter_context(closing(results)):
             if result.receipt is None:
                 code = 0 if result.error is None else result.error.exit_code

@@ -29,12 +29,16 @@ ColumnParser = Callable[[pl.Series], pl.Series]
 
 DATETIME = pl.Datetime("us")
 
-#: What could change a number beside it: digits and fractions of any alphabet, dashes, mathematical symbols, among them
-#: the signs, combining marks, decimal marks of other scripts, and signs that look like a dash.
-OTHER_NUMBERS = (
-    r"\p{N}\p{Pd}\p{Sm}\p{M}\u{2795}\u{2796}\u{b7}\u{66b}\u{66c}\u{2396}\u{3002}\u{ff0c}\u{ff0e}\u{ff61}"
-    r"\u{ad}\u{2d7}\u{2500}"
+#: What may stand beside a number that is not bare: letters, currency and percent signs, units, white space, quotation
+#: marks, marks of direction, and punctuation that does not change a number. All else might: digits and fractions of any
+#: alphabet, signs, dashes, brackets, operators, combining marks, invisible characters.
+BESIDE_NUMBERS = (
+    r"\p{L}\p{Sc}\s!\"#%&'*/:;?@\\_\[\]{}\u{61c}\u{200e}\u{200f}\u{a7}\u{a9}\u{ab}\u{ae}\u{b0}\u{b6}\u{bb}\u{66a}"
+    r"\u{2018}-\u{2022}\u{2030}\u{2031}\u{2100}-\u{214f}\u{3300}-\u{3357}\u{3371}-\u{33df}"
 )
+
+#: Letters that are written or read as a sign, such as the Japanese mark of a long vowel; modifier letters among them.
+SIGN_LETTERS = r"\p{Lm}\p{Sm}\u{1173}\u{1428}\u{1429}\u{2cba}\u{2cbb}\u{3161}\u{a7f7}\u{ffda}"
 
 #: Types of numbers, whose notation options of the field may define.
 NUMBERS = ("integer", "number")
@@ -122,7 +126,7 @@ def number_pattern(field: SchemaField) -> str:
     """Return the pattern of a number; its first group is the number itself.
 
     Digits are grouped by threes, or by twos before the last three. The text around a number that is not bare contains
-    no digit or fraction of any alphabet, no sign, dash, bracket or mathematical symbol, which could change the number.
+    only what cannot change the number, see `BESIDE_NUMBERS`.
     """
     point, group = re.escape(field.decimal_char), re.escape(field.group_char)
     digits = f"(?:[0-9]{{1,3}}(?:{group}[0-9]{{2,3}})*{group}[0-9]{{3}}|[0-9]+)" if group else "[0-9]+"
@@ -132,7 +136,9 @@ def number_pattern(field: SchemaField) -> str:
     if field.bare_number:
         return f"^({number})$"
     marks = "".join(re.escape(mark) for mark in f".,{field.decimal_char}{field.group_char}".replace(" ", ""))
-    other, rest = rf"[^()\-{OTHER_NUMBERS}{marks}]", rf"[^()\-{OTHER_NUMBERS}]"
+    other, rest = (
+        rf"[[{BESIDE_NUMBERS}{also}]--[{SIGN_LETTERS}{without}]]" for also, without in (("", marks), (".,", ""))
+    )
     return rf"^(?:{other}|[{marks}]{other})*({number})(?:{other}{rest}*)?$"
 
 

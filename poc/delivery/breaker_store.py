@@ -40,6 +40,8 @@ LOCK_BREAKER = (
 )
 UPDATE_BREAKER = sa.update(BREAKER).where(KEY)
 DELETE_BREAKER = sa.delete(BREAKER).where(KEY)
+#: Changes nothing; from then on no other connection changes the ledger until the next commit.
+WAIT_TO_CLAIM = sa.update(BREAKER).where(KEY).values(failures=BREAKER.c.failures)
 CLAIM_PROBE = (
     sa.update(BREAKER)
     .where(
@@ -95,8 +97,13 @@ class FeedBreakers:
         """Note an event for one breaker; `save` writes it."""
         self._events.setdefault(key, []).append(event)
 
-    def claim_probe(self, key: str, now_us: int) -> bool:
-        """Claim the only probe of a half-open breaker, and commit; return False while another attempt has it."""
+    def claim_probe(self, key: str, clock_us: Callable[[], int]) -> bool:
+        """Claim the only probe of a half-open breaker, and commit; return False while another attempt has it.
+
+        The time is that of the claim, however long others wrote to the ledger before.
+        """
+        self._ledger.execute(WAIT_TO_CLAIM, {"key": key})
+        now_us = clock_us()
         until_us = now_us + self.probe_us
         values = {"key": key, "now": now_us, "until": until_us, "latest": until_us + TOLERANCE_US}
         claimed = bool(self._ledger.execute(CLAIM_PROBE, values))

@@ -196,6 +196,11 @@ def release_dead_owners(ledger: Ledger) -> int:
     return len(dead)
 
 
+def is_any_feed_held(ledger: Ledger) -> bool:
+    """Return whether a process that has not ended has the lease of any feed, or had it when it was last heard of."""
+    return not all(is_dead(owner) for (owner,) in ledger.execute(SELECT_OWNERS, {}))
+
+
 def check_lease(ledger: Ledger, lease: Lease) -> None:
     """Check that a lease is still held; within a transaction, it stays held until its end.
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 #: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
 BUSY_WAIT_S = 18.0
 
+#: Seconds after which a run says that it waits.
+BUSY_NOTICE_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class RunSelection:
@@ -59,6 +62,7 @@ class RunSettings:
         by_person: whether a person started the run; otherwise the service works by itself.
         selection: what to run.
         busy_wait_s: for how long a feed whose lease another process holds is tried again.
+        notify: is told what the run waits for; called by several threads.
         precedence: lets new files go before backlogs.
         feeds: the prepared feeds; the owner of the settings closes them.
     """
@@ -71,6 +75,7 @@ class RunSettings:
     by_person: bool
     selection: RunSelection
     busy_wait_s: float
+    notify: Callable[[str], None] = lambda _: None
     precedence: Precedence = field(default_factory=Precedence)
     feeds: PreparedFeeds = field(default_factory=PreparedFeeds)
 
@@ -158,7 +163,9 @@ class InboxWork:
         """Say that another process works on the feed. Return whether to try again; see `poc.engine.lanes.FeedWork`."""
         now_s = time.monotonic()
         self._busy_since_s = now_s if self._busy_since_s is None else self._busy_since_s
-        if now_s - self._busy_since_s < self._settings.busy_wait_s:
+        if (waited_s := now_s - self._busy_since_s) < self._settings.busy_wait_s:
+            if waited_s >= BUSY_NOTICE_S:
+                self._settings.notify(f"{self.partner}/{self.feed}: waits for {describe_holder(ledger, *self.key)}")
             return True
         feed = self._settings.workspace.get_feed(*self.key)[1]
         try:

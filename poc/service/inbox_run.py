@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from poc.delivery.body_files import remove_stray_files
 from poc.delivery.circuit_breaker import longest_waits_us
 from poc.engine.lanes import Lanes
 from poc.errors import BadInput
@@ -43,6 +45,7 @@ def run_inbox(
     release: str,
     *,
     busy_wait_s: float = BUSY_WAIT_S,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Generator[RunResult, None, None]:
     """Resume the exchanges that are due and exchange the files in the inboxes; yield each result as it comes.
 
@@ -58,6 +61,7 @@ def run_inbox(
         recorder: records the run events; called by several threads.
         release: version of the program, for the events.
         busy_wait_s: for how long a feed that another process works on is tried again.
+        notify: is told once, by any thread, if the run waits for such a feed.
 
     Raises:
         BadInput: an unknown partner or feed.
@@ -65,11 +69,18 @@ def run_inbox(
     """
     feeds = workspace.select_feeds(name)
     results: SimpleQueue[RunResult | _Failure | None] = SimpleQueue()
+    notices = count()
+
+    def notify_once(text: str) -> None:
+        if not next(notices):
+            notify(text)
+
     settings = RunSettings(
         workspace=workspace, level=level, clock=clock, recorder=recorder, release=release, by_person=True,
-        selection=RunSelection(), busy_wait_s=busy_wait_s,
+        selection=RunSelection(), busy_wait_s=busy_wait_s, notify=notify_once,
     )  # fmt: skip
     with closing(open_ledger(workspace.ledger)) as ledger, closing(ledger.sibling()) as leases:
+        remove_stray_files(ledger)
         served = last_served(ledger)
         feeds.sort(key=lambda feed: served.get(feed, 0))
         works = [InboxWork(settings, *feed, results.put, lambda: results.put(None)) for feed in feeds]

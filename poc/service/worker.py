@@ -9,6 +9,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from metrics.events import SpoolRecorder
+from poc.delivery.body_files import remove_stray_files
 from poc.delivery.circuit_breaker import longest_waits_us
 from poc.engine.lanes import Lanes
 from poc.errors import LedgerDamaged, TryLater
@@ -39,6 +40,13 @@ RETRY_AFTER = timedelta(days=1)
 TRY_LATER_AFTER = timedelta(seconds=10)
 
 
+#: Times of next tries at which those that are over are forgotten for the first time, and then whenever they doubled.
+MIN_KEPT_TIMES = 1_000
+
+#: The most messages that are remembered, so that each is reported once.
+MAX_KEPT_MESSAGES = 10_000
+
+
 class InboxWorker:
     """Exchanges what is waiting, and reports once what needs a person. Use it in a `with` block.
 
@@ -67,7 +75,8 @@ class InboxWorker:
         waits = (timedelta(microseconds=wait_us) for wait_us in self._longest_us.values())
         self._longest_wait = max([RETRY_AFTER, *waits])
         self._not_before: dict[AttemptKey, datetime] = {}
-        self._reported: dict[Path, str] = {}
+        self._kept_times = MIN_KEPT_TIMES
+        self._reported: dict[tuple[str, str, Path], str] = {}
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
         self._problem = ""
@@ -128,6 +137,7 @@ class InboxWorker:
 
     def _open(self) -> tuple[Lanes, Ledger]:
         ledger = self._resources.enter_context(closing(open_ledger(self._workspace.ledger)))
+        remove_stray_files(ledger)
         leases = self._resources.enter_context(closing(ledger.sibling()))
         holder = self._resources.enter_context(LeaseHolder(leases, lease_s=self._workspace.settings.work.lease_s))
         lanes = Lanes(ledger, holder, self._workspace.settings.work.slots, self._fail, self._settings.precedence)
@@ -162,10 +172,13 @@ class InboxWorker:
         return self._is_due((entry.exchange_id, entry.attempt))
 
     def _is_due(self, key: AttemptKey) -> bool:
+        not_before = self._not_before.get(key)
+        return not self._stop() and (not_before is None or self._is_over(not_before))
+
+    def _is_over(self, not_before: datetime) -> bool:
         now = self._clock()
-        not_before = self._not_before.get(key, now)
         # a time further ahead than any wait was noted while the clock was wrong
-        return not self._stop() and not now < not_before <= now + self._longest_wait
+        return not now < not_before <= now + self._longest_wait
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error
@@ -198,9 +211,24 @@ class InboxWorker:
             self._not_before[result.entry.exchange_id, result.entry.attempt] = next_try
         if modified_s is not None:
             self._not_before[str(result.path), modified_s] = next_try
-        if message and self._reported.get(result.path) != message:
-            self._reported[result.path] = message
-            self._report(f"{result.partner}/{result.feed} {result.path.name}: {message}")
+        self._report_once(result, message)
+        self._forget()
+
+    def _report_once(self, result: RunResult, message: str) -> None:
+        key = (result.partner, result.feed, result.path)
+        reported = self._reported.pop(key, "")
+        if message:
+            self._reported[key] = message  # behind all others, the oldest of which are forgotten
+            if reported != message:
+                self._report(f"{result.partner}/{result.feed} {result.path.name}: {message}")
+
+    def _forget(self) -> None:
+        """Forget times that are over, and the oldest messages of files that nothing was heard of for long."""
+        if len(self._not_before) > self._kept_times:
+            self._not_before = {key: time for key, time in self._not_before.items() if not self._is_over(time)}
+            self._kept_times = max(MIN_KEPT_TIMES, 2 * len(self._not_before))
+        while len(self._reported) > MAX_KEPT_MESSAGES:
+            del self._reported[next(iter(self._reported))]
 
 
 def last_change_s(path: Path) -> float | None:

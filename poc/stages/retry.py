@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from poc.errors import DeliveryFailed
 
 #: Permanent failures that are about one request: its rows, its size, its key. Any other status is about the address.
-REQUEST_CODES = frozenset(f"http-{status}" for status in (400, 409, 412, 413, 417, 422, 423, 424))
+REQUEST_CODES = frozenset(f"http-{status}" for status in (400, 409, 412, 413, 417, 422, 424))
 
 
 class RetryPolicy:
@@ -82,7 +82,7 @@ class RetryPolicy:
             if state == "open":
                 return self._hold(key, breakers[key].until_us, open_reason(breakers[key]))
         for key, state in states.items():
-            if state == "half-open" and not self._breakers.claim_probe(key, now_us):
+            if state == "half-open" and not self._breakers.claim_probe(key, self._clock_us):
                 until_us = now_us + self._breakers.probe_us
                 return self._hold(key, until_us, "one request is under way, to see whether it is accepted again")
         return None

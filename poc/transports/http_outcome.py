@@ -35,6 +35,7 @@ EXPLANATIONS = {
     403: "it does not let us in",
     409: "it still processes this request, or is in conflict with it",
     410: "the partner withdrew this URL; ask for the new one",
+    423: "what the request would change is locked (RFC 4918, 11.3)",
 }
 
 MOVED = "moved; put the new URL into the configuration"
@@ -103,7 +104,7 @@ def kind_of(status: int, wait_s: float) -> Literal["retry", "wait", "pause", "st
         return "wait"
     if status in {401, 403, 410}:
         return "pause"
-    if status >= 500 or status in {206, 207, 303, 408, 409, 425}:
+    if status >= 500 or status in {206, 207, 303, 408, 409, 423, 425}:
         return "retry"
     return "stop"
 

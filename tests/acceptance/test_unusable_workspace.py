@@ -153,15 +153,19 @@ def test_a_read_only_archive_blocks_no_later_file(one_partner, csv, read_only):
     assert len(one_partner.delivered()) == 6
 
 
-def test_a_feed_that_another_process_works_on_is_left_to_it(one_partner, csv):
-    """A run says which process has the feed, and exchanges nothing; a killed process keeps no feed."""
+def test_a_feed_that_another_process_works_on_is_left_to_it(one_partner, csv, monkeypatch):
+    """A run says once which process it waits for, and exchanges nothing; a killed process keeps no feed."""
+    said = []
     one_partner.put("a.csv", csv(3))
     command = [sys.executable, "-c", HOLDS_LEASE, str(one_partner.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"held\n"
-        (result,) = run_inbox(load_workspace(one_partner.root), None, 4, lambda: NOW, ActOnce(), "0", busy_wait_s=0.001)
+        monkeypatch.setattr("poc.service.feed_work.BUSY_NOTICE_S", 0)
+        options = {"busy_wait_s": 1.0, "notify": said.append}
+        (result,) = run_inbox(load_workspace(one_partner.root), None, 4, lambda: NOW, ActOnce(), "0", **options)
         assert (type(result.error), result.error.exit_code) == (TryLater, 75)
         assert f"process {other.pid} on " in str(result.error)
+        assert [line.partition(" on ")[0] for line in said] == [f"UA/flights: waits for process {other.pid}"]
         other.send_signal(signal.SIGKILL)
     assert one_partner.milepost("run").exit_code == 0
     assert one_partner.delivered() == [1, 2, 3]

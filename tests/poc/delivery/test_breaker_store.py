@@ -1,5 +1,8 @@
 """The circuit breakers in the ledger: attempts at the same time lose no failure, and lift no pause."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from poc.config.partner import RetrySchedule
@@ -94,11 +97,28 @@ def test_one_probe_at_a_time_passes(attempts):
     for _ in range(3):
         one.note("UA", failure(0, RETRY, "503"))
     save(one, first)
-    assert (one.claim_probe("UA", 60 * S), other.claim_probe("UA", 60 * S)) == (True, False)
-    assert (other.claim_probe("UA", 69 * S), other.claim_probe("UA", 70 * S)) == (False, True)
+    assert (one.claim_probe("UA", lambda: 60 * S), other.claim_probe("UA", lambda: 60 * S)) == (True, False)
+    assert (other.claim_probe("UA", lambda: 69 * S), other.claim_probe("UA", lambda: 70 * S)) == (False, True)
     one.note("UA", failure(71 * S, RETRY, "503"))
     save(one, first)
-    assert other.claim_probe("UA", 200 * S)
+    assert other.claim_probe("UA", lambda: 200 * S)
+
+
+def test_a_probe_lasts_from_its_claim(attempts):
+    """The time is read when the ledger can be written: an attempt that waited for others has its whole time."""
+    (one, other), (first, second) = attempts
+    for _ in range(3):
+        one.note("UA", failure(0, RETRY, "503"))
+    save(one, first)
+    second.begin()
+    clock = [60 * S]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(one.claim_probe, "UA", lambda: clock[0])
+        time.sleep(0.05)
+        clock[0] = 65 * S
+        second.commit()
+        assert waiting.result()
+    assert not other.claim_probe("UA", lambda: 74 * S)
 
 
 def test_a_probe_claimed_under_a_wrong_clock_is_over(attempts):
@@ -107,8 +127,8 @@ def test_a_probe_claimed_under_a_wrong_clock_is_over(attempts):
     for _ in range(3):
         one.note("UA", failure(0, RETRY, "503"))
     save(one, first)
-    assert one.claim_probe("UA", 10**9 * S)
-    assert other.claim_probe("UA", 60 * S)
+    assert one.claim_probe("UA", lambda: 10**9 * S)
+    assert other.claim_probe("UA", lambda: 60 * S)
 
 
 def test_a_release_is_of_one_partner_and_its_feeds(attempts):

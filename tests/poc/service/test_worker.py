@@ -10,8 +10,10 @@ import pytest
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import resend_all
-from poc.errors import TryLater
+from poc.errors import BadInput, TryLater
 from poc.ledger.ledger import open_ledger
+from poc.service import worker
+from poc.service.runner import RunResult
 from poc.service.worker import InboxWorker
 
 
@@ -192,3 +194,24 @@ def test_the_service_goes_on_after_an_unexpected_error(inboxes, monkeypatch):
         turn(service)
     turn(service)
     assert len(partner.held("live", "UA")) == 3
+
+
+@pytest.mark.parametrize("level", [1], indirect=True)
+def test_what_a_service_remembers_has_a_bound(inboxes, monkeypatch):
+    """Of files that failed long ago neither the time of the next try nor the message is kept."""
+    service, _, clock, said, root = inboxes
+    monkeypatch.setattr(worker, "MIN_KEPT_TIMES", 2)
+    service._kept_times = 2
+    monkeypatch.setattr(worker, "MAX_KEPT_MESSAGES", 3)
+    inbox = root / "var" / "inbox" / "UA" / "flights"
+    for number in range(12):
+        result = RunResult("UA", "flights", inbox / f"{number}.csv", error=BadInput(f"problem {number}"))
+        result.path.write_text("")
+        for _ in range(2):
+            service._handle(result)
+        clock[0] += timedelta(days=1)
+    assert said == [
+        f"UA/flights {number}.csv: problem {number}; retried in a day, or by `milepost run`" for number in range(12)
+    ]
+    assert len(service._not_before) <= 4
+    assert len(service._reported) == 3
