@@ -53,6 +53,7 @@ name = "{name}"
 url = "http://127.0.0.1:{port}/live/{id}"  # the feed's name is appended
 timeout_s = 2.0
 honours_keys = true  # it treats an Idempotency-Key it has seen as done; false: you resolve requests without an answer
+span_files = true    # one request may hold the rows of several small files that wait
 
 [feed.flights]
 contract = "flights.schema.json"  # a Table Schema file in contracts/

@@ -97,14 +97,14 @@ class RequestSender:
         """Return a function that sends a request, and count it."""
         self._before_send()
         now = datetime.fromtimestamp(self._clock_us() / 1_000_000, UTC)
+        date = format_datetime(now, usegmt=True)
         # a key is a string of RFC 9651, made of values in the ledger, so that it is the same after a restart
         if joint is not None:
-            headers = {"Milepost-Slots": joint.header(), "Idempotency-Key": f'"{joint.id}"'}
+            headers = {"Milepost-Slots": joint.header(), "Date": date, "Idempotency-Key": f'"{joint.id}"'}
         else:
-            headers = {**self._headers, "Milepost-Slot": request.name}
+            headers = {**self._headers, "Milepost-Slot": request.name, "Date": date}
             if keyed:
                 headers["Idempotency-Key"] = f'"{self._exchange_id}-{request.name}"'
-        headers["Date"] = format_datetime(now, usegmt=True)
         self._stats.calls += 1
         self._stats.bytes_out += len(request.body)
         return partial(self._endpoint.post, request.body if joint is None else joint.body, headers, now)

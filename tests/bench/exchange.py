@@ -8,8 +8,9 @@ The service is level 4, one file after the other, unless said, with its ledger c
 `fixed_ms_vs_post`: a file of 20 rows, service's time / that of one bare POST of the same body on a warm session.
 `small_feed_vs_monolith`, `at_400_vs_monolith`: 100 and 400 rows over HTTP, service's time / monolith's.
 `pass_vs_monolith`, `pass_small_vs_monolith`: 50 files of 400 and of 60 rows that wait, service's time at level 5 in one
-request, the second with `span_files` / monolith's one after the other. `break_even_rows`: rows from which the service
-is faster. `vs_monolith`: the year in one file over HTTP, monolith's time / service's at level 5.
+pass / monolith's one after the other. `break_even_rows`: rows from which the service is faster. `vs_monolith`: the year
+in one file over HTTP, monolith's time / service's at level 5. At level 5, the partner's file allows `parallel = 4`, and
+`span_files` as that of every new workspace.
 `vs_polars_script`: the year in one file, to a delivered JSON Lines file, service's time / a hand-written script's.
 `vs_dlt`, `pandas_script`, `petl`, `duckdb_script`: the same work, their time / service's.
 `rss_growth`, `linear`: peak memory, and time a row, at ten years / at one. `peak_rss_bytes`: at ten years.
@@ -93,8 +94,8 @@ def measures(bench: Bench) -> dict[str, Callable[[], Result]]:
         "fixed_ms_vs_post": partial(figures.measure_fixed, bench),
         "small_feed_vs_monolith": partial(figures.measure_small, bench, 100),
         "at_400_vs_monolith": partial(figures.measure_small, bench, 400),
-        "pass_vs_monolith": partial(figures.measure_pass, bench, 400, spanning=False),
-        "pass_small_vs_monolith": partial(figures.measure_pass, bench, 60, spanning=True),
+        "pass_vs_monolith": partial(figures.measure_pass, bench, 400),
+        "pass_small_vs_monolith": partial(figures.measure_pass, bench, 60),
         "break_even_rows": partial(figures.measure_break_even, bench),
         "vs_monolith": partial(figures.measure_year, bench),
         "vs_polars_script": partial(script, "polars", bench.turns + 2, theirs_by_ours=False),

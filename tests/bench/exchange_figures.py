@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SERVICE, PASS_SERVICE, MONOLITH = "service@4", "service@5", "monolith"
+
+#: What level 5 adds to the partner's file; `span_files` is in that of every new workspace.
+PASS_ENDPOINT = "parallel = 4\n"
 WARM_UPS = 20  #: turns on small files before the first that counts
 SIZES = (10, 20, 30, 60, 100, 200, 400)
 PASS_FILES = 50
@@ -35,7 +38,8 @@ def check_sides(other: Side, service: Side, rows: int) -> None:
 
 def against_monolith(bench: Bench, source: bytes, level: str, turns: int, warm_ups: int) -> list[Pair]:
     """Measure the service and the monolith on one file over HTTP."""
-    service, monolith = bench.subject(level), bench.subject(MONOLITH)
+    service = bench.subject(level, endpoint=PASS_ENDPOINT if level == PASS_SERVICE else "")
+    monolith = bench.subject(MONOLITH)
     pairs = bench.alternate(
         service.run,
         monolith.run,
@@ -124,9 +128,9 @@ def measure_year(bench: Bench) -> Result:
     return Result.ratio(against_monolith(bench, bench.source, PASS_SERVICE, bench.turns, 0), theirs_by_ours=True)
 
 
-def measure_pass(bench: Bench, rows: int, *, spanning: bool) -> Result:
+def measure_pass(bench: Bench, rows: int) -> Result:
     """Measure the service's time for one pass / the monolith's for the same files, one after the other."""
-    service = bench.subject(PASS_SERVICE, endpoint="span_files = true\n" if spanning else "")
+    service = bench.subject(PASS_SERVICE, endpoint=PASS_ENDPOINT)
     monolith = bench.subject(MONOLITH)
     parts = slices(bench.source, PASS_FILES, rows)
 
