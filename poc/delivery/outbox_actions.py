@@ -83,7 +83,7 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
 def resend_all(ledger: Ledger, partners: Sequence[str], now_us: int) -> Resent:
     """Send all failed and due requests of partners again, release these partners, and commit.
 
-    Ambiguous requests stay: the partner may have them.
+    Ambiguous requests stay: the partner may have them. It takes no lease, see `release_partner`.
 
     Raises TryLater, LedgerDamaged.
     """
@@ -103,6 +103,11 @@ def release_partner(ledger: Ledger, partner: str, now_us: int) -> Resent:
 
     That includes the exchanges which failed because the partner turned them away. Requests that were refused for good
     stay as they are.
+
+    It takes no lease, so that it need not wait for a partner that hangs. One transaction changes everything, and an
+    attempt that is under way neither sends anything twice nor loses it: it works on the requests as it found them, and
+    writes its own account when it ends. What it leaves due is due at its own time then, and what it found refused is
+    failed in its account; give the command again for these.
 
     Raises TryLater, LedgerDamaged.
     """

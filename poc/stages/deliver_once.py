@@ -66,13 +66,17 @@ class DeliverOnce:
     def resume(self) -> Iterator[RowOutcome]:
         """Send the requests in the outbox, and yield the outcomes of their rows."""
         self._settle_interrupted()
+        settled: set[str] = set()
         for part in self.delivery.outbox.states():
             if part.state in {"failed", "ambiguous"}:
+                settled.add(part.name)
                 yield RowOutcome(part.state, part.rows, part.code, part.note)
             elif part.state == "accepted":
                 self.delivery.note_confirmed(part.name)
                 yield RowOutcome("delivered", part.rows)
-        yield from self.delivery.send(self.delivery.outbox.pending(), committed=False)
+        # a person may have made the refused ones due since
+        pending = (request for request in self.delivery.outbox.pending() if request.name not in settled)
+        yield from self.delivery.send(pending, committed=False)
         self.delivery.confirm()
 
     def _settle_interrupted(self) -> None:

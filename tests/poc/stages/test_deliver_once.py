@@ -1,12 +1,13 @@
 """Each request is reserved before it is sent and deleted when it is confirmed: no row is lost or sent twice."""
 
 import re
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from poc.delivery import outbox
-from poc.delivery.outbox_actions import settle
+from poc.delivery.outbox_actions import resend_all, settle
 from poc.ledger.lookup import find_by_prefix, resumable_exchanges
 from poc.ledger.queries import unconfirmed_requests
 from poc.service.exchange import exchange, resume
@@ -161,6 +162,32 @@ def test_refused_requests_stay_failed_while_others_are_due(answer_with, make_pre
     second = resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
     assert (second.outcome, second.calls, rows(second)) == ("failed", 1, {"in": 1200, "delivered": 700, "failed": 500})
     assert (second.error_type, "row 3 is odd" in second.error) == ("http-422", True)
+
+
+def test_a_person_may_resend_while_an_attempt_begins(
+    answer_with, make_prepared, ledger, good_csv, tmp_path, monkeypatch
+):
+    """No lease is needed: the attempt counts each request once, and what was refused can be sent again after it."""
+    statuses = {1: 422, 3: 503}
+    partner = answer_with(lambda nth, body: (statuses.get(nth, 200), {}, ""))
+    prepared = make_prepared(partner.url)
+    first = exchange(prepared, good_csv(tmp_path / "a.csv", 1200), NOW, ledger)
+    later_us, states = int(LATER.timestamp() * 1e6), outbox.Outbox.states
+
+    def resend_after(*arguments):
+        found = states(*arguments)
+        with closing(ledger.sibling()) as other:
+            resend_all(other, ["UA"], later_us)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox.Outbox, "states", resend_after)
+        second = resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
+    assert (second.outcome, rows(second)) == ("failed", {"in": 1200, "delivered": 700, "failed": 500})
+    assert resend_all(ledger, ["UA"], later_us).rows == 500
+    third = resume(prepared, find_by_prefix(ledger, first.exchange_id), LATER, ledger)
+    assert (third.outcome, rows(third)) == ("done", {"in": 1200, "delivered": 1200})
+    assert len(partner.lines()) == 1200
 
 
 @pytest.mark.parametrize("fault", ["answer-lost", "hang", "error"])
