@@ -48,6 +48,7 @@ class Freshness:
     has_imported: bool  #: whether some of them were imported from logs
     mode: str
     has_list: bool = True  #: whether that list can be shown; a store written by an older release has none
+    input_note: str = ""  #: how the input of a replay's second year was made; "" for its first year alone
 
     def data_until(self, now: datetime | None) -> str:
         """Return until when there is data, and how old it is; a replay has no age."""
@@ -57,11 +58,6 @@ class Freshness:
         if self.mode == "replay":
             return f"{text} (replayed calendar)"
         return text if now is None else f"{text} ({dates.ago(now - self.newest_end)})"
-
-    @property
-    def input_note(self) -> str:
-        """What must be said of the input of a replay; "" for its first year alone."""
-        return second_year_note(self.mode, self.newest_end.date() if self.newest_end else None)
 
     @property
     def source(self) -> str:
@@ -90,7 +86,14 @@ def freshness(db: Database, view: View) -> Freshness:
     if has_list:
         runs = count_runs(db, RunFilter(states=(ENDED_RUNS["state"],), known_by=view.as_of))
     newest_end = None if ended_us is None else datetime.fromtimestamp(ended_us / 1e6, UTC)
-    return Freshness(newest_end=newest_end, runs=runs, has_imported=imported > 0, mode=view.mode, has_list=has_list)
+    return Freshness(
+        newest_end=newest_end,
+        runs=runs,
+        has_imported=imported > 0,
+        mode=view.mode,
+        has_list=has_list,
+        input_note=second_year_note(view.mode, last),  # by blocks: retries of the first year may run after its end
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import pytest
 from dashboard.queries.freshness import Freshness, FreshnessLine, oldest_uncollected
 from metrics.collector.collect import collect
 from metrics.events import RunEvent, RunKey, SpoolRecorder, to_line
+from metrics.replayed_years import SECOND_YEAR_NOTE
 from metrics.store.database import open_store
 from roadmap.wording import dates
 
@@ -184,6 +185,19 @@ def test_a_view_of_an_earlier_day_says_so(client, get_html, page) -> None:
     assert notice.text == "As of 31 Mar 2013: the page shows what was known then. Show today’s page"
     assert notice.links() == {page: "Show today’s page"}
     assert shown.one("p", class_="fresh").text.startswith("Data up to 29 Mar 2013 05:00 UTC")
+
+
+def test_pages_with_weeks_of_the_second_year_say_how_it_was_made(on, a_run, values_of) -> None:
+    """A view that ends in the first year says nothing of it, even if a retry ran after the end of that year."""
+    after = round(datetime(2014, 1, 1, 0, 5, tzinfo=UTC).timestamp() * 1e6)
+    first = a_run(block="2013-12-23", block_end="2013-12-31", started_at_us=after, due_at_us=after)
+    later = replace(first, file="b.csv", key=replace(first.key, exchange_id="AA/f/b.csv"))
+    later = replace(later, block="2014-01-01", block_end="2014-01-05")
+    assert [values_of(on(first), page)["fresh"].input_note for page in PAGES] == ["", ""]
+    client = on(first, later)
+    assert [values_of(client, page)["fresh"].input_note for page in PAGES] == [SECOND_YEAR_NOTE] * 2
+    assert SECOND_YEAR_NOTE in client.get("/").text
+    assert values_of(client, "/milestones?as_of=2013-12-31")["fresh"].input_note == ""
 
 
 @pytest.mark.parametrize(
