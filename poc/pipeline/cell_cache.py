@@ -53,11 +53,13 @@ class CellCache:
         of_seconds = [make.of_seconds for make in makers if make.of_seconds is not None]
         self._of_seconds = of_seconds if is_datetime and len(of_seconds) == len(makers) else None
 
-    def look_up(self, texts: list[str]) -> list[list[Any]] | None:
-        """Return the values of a column, one list for each maker; None if any text breaks the contract."""
-        if not self._checked.issuperset(texts) and not self._add(texts):
-            return None
-        return [list(map(values.__getitem__, texts)) for values in self._values]
+    def holds(self, texts: list[str]) -> bool:
+        """Return whether no text of a column breaks the contract; from now on, `values` has the values of all."""
+        return self._checked.issuperset(texts) or self._add(texts)
+
+    def values(self, maker: int, texts: list[str]) -> list[Any]:
+        """Return what a maker made of each text. Raises KeyError for one that was not checked."""
+        return list(map(self._values[maker].__getitem__, texts))
 
     def _add(self, texts: list[str]) -> bool:
         """Check and cache the texts that are new; return False if any of them breaks the contract."""

@@ -3,70 +3,98 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import repeat
-from operator import add
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import polars as pl
+
+from poc.contract.parsers import LOCAL_SHIFT_US
+from poc.pipeline.cell_cache import ValueMaker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 HOUR_S = 3600
 
-#: Where the values of a column are found: its name, and which of its values; and all values of a file by column.
+#: Where the values of a column are found: its name, and the number of their maker.
 Place: TypeAlias = tuple[str, int]
-Values: TypeAlias = dict[str, list[list[Any]]]
+
+
+class CellValues(Protocol):
+    """The values of all columns of a file."""
+
+    def of(self, name: str, maker: int) -> list[Any]:
+        """Return the values that a maker made of a column."""
 
 
 class JoinedText:
-    """The member of a joined text in one piece for each part; null where a part is missing.
+    """A member in one piece, or in one for each part of a joined text.
 
     Args:
-        places: where the values of its parts are found: a column, and the number of its values.
-        null: the whole member where a part is missing.
+        places: where the pieces are found.
+        null: the whole member where a part is missing; None where no piece can be missing.
     """
 
-    def __init__(self, places: Sequence[Place], null: str) -> None:
+    def __init__(self, places: Sequence[Place], null: str | None = None) -> None:
         self._places = places
         self._null = null
 
-    def pieces(self, values: Values) -> list[Iterable[str]]:
+    def pieces(self, values: CellValues) -> list[Iterable[str]]:
         """Return the pieces of each row."""
-        parts = [values[name][at] for name, at in self._places]
-        if not any(None in part for part in parts):
+        parts = [values.of(*place) for place in self._places]
+        if self._null is None or not any(None in part for part in parts):
             return list(parts)
-        return [[self._null if None in texts else "".join(texts) for texts in zip(*parts, strict=True)]]
+        null = self._null
+        return [[null if None in texts else "".join(texts) for texts in zip(*parts, strict=True)]]
 
 
 class TimeText:
     """The member of a datetime with minutes added, in two pieces: up to the hour, and from the minute on.
 
+    Almost all times are at the full hour, and the minutes are those after it: then the pieces can be looked up.
+
     Args:
-        times, minutes: where their values are found, in seconds.
-        before, after: what precedes and follows the text.
-        null: the whole member where one of them is missing.
+        name: the field of the datetime.
+        minutes_name: the field of minutes.
+        add_maker: adds a maker of values to a field, and returns its number.
+        member: what precedes and follows the text, and the whole member where a value is missing.
     """
 
-    def __init__(self, times: Place, minutes: Place, before: str, after: str, null: str) -> None:
-        self._times = times
-        self._minutes = minutes
-        self._null = null
+    def __init__(
+        self, name: str, minutes_name: str, add_maker: Callable[[str, ValueMaker], int], member: tuple[str, str, str]
+    ) -> None:
+        before, after, self._null = member
         self._hours = HourTexts(before)
         self._seconds = [f"{second // 60:02}:{second % 60:02}{after}" for second in range(HOUR_S)]
+        self._times = name, add_maker(name, ValueMaker(seconds_of_times, of_seconds=list))
+        self._minutes = minutes_name, add_maker(minutes_name, ValueMaker(seconds_of_minutes))
+        self._hour_texts = name, add_maker(name, ValueMaker(self._make_hours, of_seconds=self._hours_of))
+        self._minute_texts = minutes_name, add_maker(minutes_name, ValueMaker(self._make_minutes))
 
-    def pieces(self, values: Values) -> list[Iterable[str]]:
+    def pieces(self, values: CellValues) -> list[Iterable[str]]:
         """Return the pieces of each row. Raises OverflowError for a time that is not in the years 1 to 9999."""
-        (time_name, time_at), (minutes_name, minutes_at) = self._times, self._minutes
-        times, minutes = values[time_name][time_at], values[minutes_name][minutes_at]
-        if None in times or None in minutes:
-            return [map(self._text, times, minutes)]
-        hours, seconds = zip(*map(divmod, map(add, times, minutes), repeat(HOUR_S)), strict=True)
-        return [map(self._hours.__getitem__, hours), map(self._seconds.__getitem__, seconds)]
+        hour_texts, minute_texts = values.of(*self._hour_texts), values.of(*self._minute_texts)
+        if None not in hour_texts and None not in minute_texts:
+            return [hour_texts, minute_texts]
+        return [map(self._text, values.of(*self._times), values.of(*self._minutes))]
 
     def _text(self, time_s: int | None, minutes_s: int | None) -> str:
         if time_s is None or minutes_s is None:
             return self._null
         hour, second = divmod(time_s + minutes_s, HOUR_S)
         return self._hours[hour] + self._seconds[second]
+
+    def _hours_of(self, times_s: Sequence[int | None]) -> list[str | None]:
+        return [None if time_s is None or time_s % HOUR_S else self._hours[time_s // HOUR_S] for time_s in times_s]
+
+    def _make_hours(self, typed: pl.DataFrame) -> list[str | None] | None:
+        times_s = seconds_of_times(typed)
+        return None if times_s is None else self._hours_of(times_s)
+
+    def _make_minutes(self, typed: pl.DataFrame) -> list[str | None]:
+        return [
+            self._seconds[minutes_s] if minutes_s is not None and 0 <= minutes_s < HOUR_S else None
+            for minutes_s in seconds_of_minutes(typed)
+        ]
 
 
 class HourTexts(dict[int, str]):
@@ -82,3 +110,17 @@ class HourTexts(dict[int, str]):
         time = datetime(1970, 1, 1) + timedelta(hours=hour)  # noqa: DTZ001 (a zone, if there is one, follows the text)
         text = self[hour] = f"{self._before}{time.isoformat(timespec='hours')}:"
         return text
+
+
+def seconds_of_times(typed: pl.DataFrame) -> Sequence[int | None] | None:
+    """Return datetimes as seconds since 1970; None where one has a fraction, or lacks its zone."""
+    times_us = typed.to_series(1).cast(pl.Int64).to_list()
+    known = [time_us for time_us in times_us if time_us is not None]
+    if any(time_us % 1_000_000 or time_us >= LOCAL_SHIFT_US // 2 for time_us in known):
+        return None
+    return [None if time_us is None else time_us // 1_000_000 for time_us in times_us]
+
+
+def seconds_of_minutes(typed: pl.DataFrame) -> Sequence[int | None]:
+    """Return minutes as seconds."""
+    return [None if minutes is None else minutes * 60 for minutes in typed.to_series(1).to_list()]

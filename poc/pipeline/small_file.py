@@ -17,7 +17,6 @@ import polars as pl
 
 from poc.batch import ROW, Batch, EncodedRows, EncodedSlot
 from poc.config.partner import MapField
-from poc.contract.parsers import LOCAL_SHIFT_US
 from poc.errors import ContractBreach
 from poc.formats.cells import BlockReader, CellReader, splits_cells
 from poc.formats.writers import JsonLinesEncoder
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from poc.config.partner import Feed
     from poc.contract.contract import Contract
-    from poc.pipeline.member_texts import Place, Values
+    from poc.pipeline.member_texts import CellValues, Place
 
 #: The most rows, and bytes, of a file that is small.
 MAX_ROWS, MAX_BYTES = 600, 1 << 18
@@ -45,6 +44,18 @@ class SmallFile:
 
     rows: EncodedRows
     stages_ns: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FileValues:
+    """The values of all columns of a file: the cache and the texts of each."""
+
+    columns: dict[str, tuple[CellCache, list[str]]]
+
+    def of(self, name: str, maker: int) -> list[Any]:
+        """Return the values that a maker made of a column."""
+        cache, texts = self.columns[name]
+        return cache.values(maker, texts)
 
 
 class SmallFilePath:
@@ -93,15 +104,12 @@ class SmallFilePath:
         if columns is None:
             return None
         read_ns = time.monotonic_ns()
-        values: Values = {}
-        for name, cache, texts in zip(self._contract.names, self._caches, columns, strict=True):
-            found = cache.look_up(texts)
-            if found is None:
-                return None
-            values[name] = found
+        if not all(map(CellCache.holds, self._caches, columns)):
+            return None
+        values = FileValues(dict(zip(self._contract.names, zip(self._caches, columns, strict=True), strict=True)))
         rows = len(columns[0])
         for key in self._keys:
-            parts = [values[name][at] for name, at in key]
+            parts = [values.of(*place) for place in key]
             if len(set(parts[0] if len(parts) == 1 else zip(*parts, strict=True))) < rows:
                 return None  # a key occurs twice, or is not complete
         checked_ns = time.monotonic_ns()
@@ -115,7 +123,7 @@ class SmallFilePath:
             {"receive": read_ns - began_ns, "check": checked_ns - read_ns, "map": mapped_ns - checked_ns},
         )
 
-    def _encode(self, values: Values, rows: int) -> Iterator[EncodedSlot]:
+    def _encode(self, values: CellValues, rows: int) -> Iterator[EncodedSlot]:
         lines = zip(*chain.from_iterable(member.pieces(values) for member in self._members), strict=True)
         size = self._request_rows
         for slot, start in enumerate(range(0, rows, size)):
@@ -131,15 +139,16 @@ class SmallFilePath:
             makers = map(text_maker, repeat(contract), field.join, *marks)
             return JoinedText([self._place(*part) for part in zip(field.join, makers, strict=True)], null)
         if field.plus_minutes is None:
-            return JoinedText([self._place(field.source, member_maker(contract, field, mark, end))], null)
+            return JoinedText([self._place(field.source, member_maker(contract, field, mark, end))])
         after = after if field.source in contract.local else f"Z{after}"
-        times = self._place(field.source, ValueMaker(seconds_of_times, of_seconds=list))
-        minutes = self._place(field.plus_minutes, ValueMaker(seconds_of_minutes))
-        return TimeText(times, minutes, before, after, null)
+        return TimeText(field.source, field.plus_minutes, self._add_maker, (before, after, null))
 
     def _place(self, name: str, maker: ValueMaker) -> Place:
+        return name, self._add_maker(name, maker)
+
+    def _add_maker(self, name: str, maker: ValueMaker) -> int:
         self._makers[name].append(maker)
-        return name, len(self._makers[name]) - 1
+        return len(self._makers[name]) - 1
 
 
 def encode_small(
@@ -198,20 +207,6 @@ def key_values_maker(contract: Contract, name: str) -> ValueMaker:
         return (values.to_physical() if convert is None else convert(values)).to_list()
 
     return ValueMaker(make, of_seconds=lambda seconds: [second * 1_000_000 for second in seconds])
-
-
-def seconds_of_times(typed: pl.DataFrame) -> Sequence[int | None] | None:
-    """Return datetimes as seconds since 1970; None where one has a fraction, or lacks its zone."""
-    times_us = typed.to_series(1).cast(pl.Int64).to_list()
-    known = [time_us for time_us in times_us if time_us is not None]
-    if any(time_us % 1_000_000 or time_us >= LOCAL_SHIFT_US // 2 for time_us in known):
-        return None
-    return [None if time_us is None else time_us // 1_000_000 for time_us in times_us]
-
-
-def seconds_of_minutes(typed: pl.DataFrame) -> Sequence[int | None]:
-    """Return minutes as seconds."""
-    return [None if minutes is None else minutes * 60 for minutes in typed.to_series(1).to_list()]
 
 
 def member_name(name: str) -> str:

@@ -27,7 +27,7 @@ from poc.quarantine.store import QuarantineStore
 from poc.service.attempt import Attempt
 from poc.service.receipt import Receipt, reason_to_skip
 from poc.transports.folder import NO_SPACE
-from poc.transports.source_file import open_regular, sha256_hex
+from poc.transports.source_file import open_regular, read_small, sha256_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -64,13 +64,14 @@ def exchange(
         raise BadInput(f"{path.parent}: the file name {path.name!r} is not UTF-8; rename it") from error
     source, version = open_regular(path)
     with source:
-        digest = sha256_hex(source)
-        source.seek(0)
+        content = read_small(source, version) or source
+        digest = sha256_hex(content)
+        content.seek(0)
         entry = ledger.find(prepared.partner, prepared.feed_id, path.name, digest)
         if reason := reason_to_skip(entry, now, longest_wait_us(prepared.retry)):
             return skipped_receipt(entry, ledger, version, reason)
         check_settings_unchanged(prepared, entry)
-        entry = entry if entry.whole else replace(entry, file=path.name)
+        entry = entry if entry.whole or entry.file == path.name else replace(entry, file=path.name)
         opened(entry)
         run = open_attempt(prepared, entry, ledger, now, version.size_bytes)
 
@@ -81,7 +82,7 @@ def exchange(
                 raise FileStillChanging(f"{path}: changed while it was read; {sent}, it is left for the next run")
 
         try:
-            receipt = run.send_reserved() if entry.whole else run.process(source, unchanged)
+            receipt = run.send_reserved() if entry.whole else run.process(content, unchanged)
             return replace(receipt, file_version=version)
         finally:
             run.end()

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.service.receipt import Receipt
 
+#: Encoder of the answers; making one takes longer than encoding an answer.
+ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
     """Return a receipt as a JSON object of the protocol."""
@@ -156,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def write_line(message: dict[str, Any]) -> None:
     """Write one line, and flush it."""
-    sys.stdout.write(json.dumps(message, separators=(",", ":")) + "\n")
+    sys.stdout.write(ENCODER.encode(message) + "\n")
     sys.stdout.flush()
 
 

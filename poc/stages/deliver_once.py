@@ -8,7 +8,7 @@ it may have arrived, so it is listed as `ambiguous` until a person has asked the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poc.batch import Batch, RowOutcome
@@ -47,7 +47,7 @@ class DeliverOnce:
             for batch in batches:
                 empty = Batch(batch.rows.clear())
                 outcomes = self._add(self.delivery.builder.add_batch(batch), earlier)
-                yield replace(batch, rows=empty.rows, outcomes=(*batch.outcomes, *outcomes))
+                yield Batch(empty.rows, batch.lines, batch.rejected, batch.notes, (*batch.outcomes, *outcomes))
                 if self.early and self.delivery.stop is None:
                     yield from outcome_batches(empty, self._deliver_early())
         except ContractBreach:
@@ -58,7 +58,7 @@ class DeliverOnce:
             raise
         else:
             if empty is not None:
-                yield replace(empty, outcomes=tuple(self._add(self.delivery.builder.flush(), earlier)))
+                yield Batch(empty.rows, outcomes=tuple(self._add(self.delivery.builder.flush(), earlier)))
                 yield from outcome_batches(empty, self._deliver(whole=True))
         finally:
             self.delivery.outbox.discard_unreserved()
@@ -139,4 +139,4 @@ class DeliverOnce:
 def outcome_batches(empty: Batch, outcomes: Iterable[RowOutcome]) -> Iterator[Batch]:
     """Yield one batch without rows for each outcome."""
     for outcome in outcomes:
-        yield replace(empty, outcomes=(outcome,))
+        yield Batch(empty.rows, outcomes=(outcome,))

@@ -35,7 +35,7 @@ MAX_BODY_BYTES = 1 << 20
 SHOWN_BYTES = 500
 
 #: A body up to this size is sent together with the head.
-JOINED_BYTES = 64 * 1024
+JOINED_BYTES = 256 * 1024
 
 #: Characters of a path that are sent as they are: those of RFC 3986, and `%`, as a path may be encoded already.
 PATH_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"

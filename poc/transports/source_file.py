@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from poc.errors import BadInput
@@ -14,6 +15,10 @@ from poc.errors import BadInput
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
+
+
+#: Up to this size, a file is held in memory, so that it is read once.
+SMALL_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,17 @@ def open_regular(path: Path) -> tuple[BinaryIO, FileVersion]:
         os.close(fd)
         raise BadInput(f"{path}: cannot be read: not a regular file")
     return os.fdopen(fd, "rb"), FileVersion.of(status)
+
+
+def read_small(file: BinaryIO, version: FileVersion) -> BytesIO | None:
+    """Return the content of a small file, read at once; None for a larger one, and for one that was changed."""
+    if version.size_bytes > SMALL_BYTES:
+        return None
+    data = file.read(version.size_bytes + 1)
+    if len(data) == version.size_bytes:
+        return BytesIO(data)
+    file.seek(0)
+    return None
 
 
 def is_unchanged(path: Path, version: FileVersion) -> bool:

@@ -37,6 +37,7 @@ MAP = [
     {"to": "first", "from": "id"},
     {"to": "joined", "join": ["code", "id", "day"]},
     {"to": "text", "from": "text"},
+    {"to": "alone", "join": ["text"]},
     {"to": "amount", "from": "amount"},
     {"to": "scaled", "from": "amount", "times": 1.609344},
     {"to": "flag", "from": "flag"},
