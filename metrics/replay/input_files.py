@@ -190,10 +190,10 @@ def split_into_files(
         name=pl.col("day").dt.to_string() + ".csv"
         if year.by_day
         else pl.format("2013-W{}.csv", (pl.col("week") + 1).cast(pl.String).str.zfill(2))
-    )
+    ).with_row_index("row")
     header = source[: source.index(b"\n") + 1]
     files: list[InputFile] = []
-    truth: list[pl.DataFrame] = []
+    broken_rows: list[int] = []
     parts = rows.partition_by(["carrier", "week", "name"], as_dict=True, maintain_order=True)
     for (partner, week, name), part in parts.items():
         block = year.blocks[min(int(week), BLOCKS - 1)]
@@ -207,10 +207,10 @@ def split_into_files(
         weekday = int(seeded_uniform(seed, "weekday", str(partner)) * 4)
         arrives = min(max(first_monday + timedelta(weeks=int(week), days=weekday), first_day), last_day)
         files.append(InputFile(str(partner), FEED, path, part.height - len(bad), block, arrives, broken=bad))
-        good = part.with_row_index("row", 1).filter(~pl.col("row").is_in(bad)) if bad else part
-        truth.append(good.select(pl.lit(f"{partner}/{path.name}").alias("file"), *RECORD_KEY))
+        broken_rows += [part["row"][n - 1] for n in bad]
     files.sort(key=lambda file: (file.arrives, file.partner, file.name))
-    return files, pl.concat(truth)
+    due = rows.filter(~pl.col("row").is_in(broken_rows))
+    return files, due.select(pl.concat_str("carrier", pl.lit("/"), "name").alias("file"), *RECORD_KEY)
 
 
 def write_input(path: Path, data: bytes) -> None:
