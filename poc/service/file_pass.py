@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -60,11 +61,11 @@ def exchange_files(
     paths: Sequence[Path],
     now: datetime,
     ledger: Ledger,
-    opened: Callable[[ExchangeRecord], None] = lambda _: None,
+    opened: Callable[[Path, ExchangeRecord], None] = lambda _, __: None,
 ) -> list[Receipt | Exception]:
     """Exchange files of one feed in their order; return the receipt of each, or the error that prevented it.
 
-    Calls `opened` with the ledger entry of each file before a row of it is checked; a second time for one that is
+    Calls `opened` with each file and its ledger entry before a row of it is checked; a second time for one that is
     exchanged alone after all.
 
     Raises:
@@ -87,7 +88,7 @@ class _Pass:
     prepared: PreparedFeed
     now: datetime
     ledger: Ledger
-    opened: Callable[[ExchangeRecord], None]
+    opened: Callable[[Path, ExchangeRecord], None]
     waiting: dict[int, PassFile] = field(default_factory=dict)
     results: dict[int, Receipt | Exception] = field(default_factory=dict)
     window: SendWindow = field(init=False)
@@ -146,7 +147,7 @@ class _Pass:
 
     def _exchange_alone(self, at: int, path: Path) -> None:
         def run() -> None:
-            self.results[at] = exchange(self.prepared, path, self._time(), self.ledger, self.opened)
+            self.results[at] = exchange(self.prepared, path, self._time(), self.ledger, partial(self.opened, path))
 
         if error := self.stopped or self._attempt(run):
             self.results[at] = error
@@ -180,6 +181,6 @@ class _Pass:
                 return None
             batch, spent_ns = batches[0], {"receive": time.monotonic_ns() - opened_ns}
         spent_ns["receive"] += opened_ns - began_ns
-        self.opened(entry)
+        self.opened(path, entry)
         run = open_attempt(self.prepared, entry, self.ledger, self._time(), version.size_bytes, self.window)
         return PassFile(path, version, run, content, batch, spent_ns)

@@ -64,14 +64,10 @@ class RunTimer:
         return replace(self.event, key=replace(self.event.key, exchange_id=entry.exchange_id, attempt=entry.attempt))
 
     def ended(self, receipt: Receipt, *, by_person: bool) -> RunEvent:
-        """Return the event that the run has ended.
-
-        A file received again has no attempt of its own: its run is named by the time at which it started.
-        """
-        suffix = f"#{self.event.started_at_us}" if receipt.outcome == "already_received" else ""
-        return replace(
+        """Return the event that the run has ended."""
+        event = replace(
             self.event,
-            key=replace(self.event.key, exchange_id=receipt.exchange_id + suffix, attempt=receipt.attempt),
+            key=replace(self.event.key, exchange_id=receipt.exchange_id, attempt=receipt.attempt),
             duration_ns=time.monotonic_ns() - self.began_ns,
             blocked_ns=int(receipt.blocked_s * 1e9),
             cpu_ns=time.process_time_ns() - self.cpu_began_ns,
@@ -89,6 +85,7 @@ class RunTimer:
             stages_ns=dict(receipt.stages_ns),
             aside=dict(receipt.reasons),
         )
+        return name_by_start(event)
 
     def share_pass(self, events: Sequence[RunEvent]) -> list[RunEvent]:
         """Return the end events of the files of a pass, to which this timer belongs, with their shares of its time.
@@ -100,15 +97,27 @@ class RunTimer:
         blocked_ns = share(sum(event.blocked_ns for event in events), rows)
         cpu_ns = share(time.process_time_ns() - self.cpu_began_ns, rows)
         begin_ns = accumulate(durations_ns, initial=0)
+        shares = zip(events, begin_ns, durations_ns, blocked_ns, cpu_ns, strict=False)
         return [
-            replace(
-                event,
-                started_at_us=self.event.started_at_us + begin // 1000,
-                duration_ns=duration,
-                blocked_ns=blocked,
-                cpu_ns=cpu,
+            name_by_start(
+                replace(
+                    event,
+                    started_at_us=self.event.started_at_us + begin // 1000 + at,  # never the same for two files
+                    duration_ns=duration,
+                    blocked_ns=blocked,
+                    cpu_ns=cpu,
+                )
             )
-            for event, begin, duration, blocked, cpu in zip(
-                events, begin_ns, durations_ns, blocked_ns, cpu_ns, strict=False
-            )
+            for at, (event, begin, duration, blocked, cpu) in enumerate(shares)
         ]
+
+
+def name_by_start(event: RunEvent) -> RunEvent:
+    """Return the event of a file received again, named by the time at which its run started.
+
+    Such a run has no attempt of its own. Any other event is returned unchanged.
+    """
+    if event.outcome != "already_received":
+        return event
+    exchange_id = event.key.exchange_id.partition("#")[0]
+    return replace(event, key=replace(event.key, exchange_id=f"{exchange_id}#{event.started_at_us}"))

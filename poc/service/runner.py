@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -91,21 +90,24 @@ class Runner:
         Their runs are recorded one after the other: each takes its share of the pass's time, by its rows.
         """
         now = self.clock()
-        timers: dict[str, RunTimer] = {}
-        for path in paths:
-            with suppress(OSError):  # reported by the exchange
-                due_at_us = int(path.lstat().st_mtime * 1_000_000)
-                timers[path.name] = RunTimer.start(self.prepared, path.name, due_at_us, now, self.release)
+        now_us = int(now.timestamp() * 1_000_000)
+        timers = {
+            path: RunTimer.start(self.prepared, path.name, changed_at_us(path) or now_us, now, self.release)
+            for path in paths
+        }
 
-        def opened(entry: ExchangeRecord) -> None:
-            self.recorder.record(timers[entry.file].started(entry), started=True)
+        def opened(path: Path, entry: ExchangeRecord) -> None:
+            self.recorder.record(timers[path].started(entry), started=True)
 
         began = RunTimer.start(self.prepared, "", 0, now, self.release)
         results = exchange_files(self.prepared, paths, now, self.ledger, opened)
-        ran = [(path, result) for path, result in zip(paths, results, strict=True) if isinstance(result, Receipt)]
-        events = [timers[path.name].ended(receipt, by_person=self.by_person) for path, receipt in ran]
-        for event in began.share_pass(events):
-            self.recorder.record(event)
+        ran = [(at, result) for at, result in enumerate(results) if isinstance(result, Receipt)]
+        events = [timers[paths[at]].ended(receipt, by_person=self.by_person) for at, receipt in ran]
+        for (at, _), event in zip(ran, began.share_pass(events), strict=True):
+            try:
+                self.recorder.record(event)
+            except Exception as error:  # noqa: BLE001 (as where its run is recorded on its own: the others go on)
+                results[at] = error
         return results
 
     def resume(self, entry: ExchangeRecord) -> Receipt:
@@ -125,3 +127,11 @@ class Runner:
         receipt = run(now, lambda entry: self.recorder.record(timer.started(entry), started=True))
         self.recorder.record(timer.ended(receipt, by_person=self.by_person))
         return receipt
+
+
+def changed_at_us(path: Path) -> int | None:
+    """Return when a file was last changed, in microseconds since 1970; None where it cannot be looked at."""
+    try:
+        return int(path.lstat().st_mtime * 1_000_000)
+    except OSError:
+        return None

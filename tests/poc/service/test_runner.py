@@ -1,7 +1,12 @@
-"""What a run says of files that are gone while it works; it goes on with the others."""
+"""What a run says of files that are gone while it works, and the events of its passes; it goes on with the others."""
 
 import os
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from errno import ENOSPC
+from itertools import pairwise
+from shutil import copy
+from time import monotonic_ns
 
 import pytest
 
@@ -9,6 +14,7 @@ from metrics.events import to_line
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.service.inbox_run import run_inbox
+from poc.service.runner import Runner
 
 
 class DeletesFile:
@@ -51,3 +57,62 @@ def test_a_file_that_is_gone_before_it_is_archived_is_said(workspace, tmp_path, 
         ("done", ""),
     }
     assert len(list((tmp_path / "flights").iterdir())) == 2
+
+
+@dataclass
+class FullDisk:
+    """A recorder whose disk is full for the end of the runs of one file."""
+
+    file: str = ""
+    events: list = field(default_factory=list)
+
+    def record(self, event, *, started=False):
+        """Take an event, as a recorder does."""
+        if event.file == self.file and not started:
+            raise OSError(ENOSPC, "No space left on device", "spool")
+        self.events.append((started, event))
+
+
+@pytest.fixture
+def run_pass(start_partner, make_prepared, ledger):
+    """A function that exchanges files in a pass; gives the results, and the pass's wall time."""
+    prepared = make_prepared(start_partner({"faults": {"UA/flights/a.csv": {"0": {"1": "gone"}}}}).url, level=5)
+
+    def run(recorder, *paths):
+        runner = Runner(prepared, ledger, lambda: datetime(2013, 1, 7, 6, tzinfo=UTC), recorder, "0")
+        began_ns = monotonic_ns()
+        return runner.exchange_files(paths), monotonic_ns() - began_ns
+
+    return run
+
+
+def test_the_runs_of_a_pass_follow_one_another_and_add_up_to_its_time(run_pass, good_csv, tmp_path):
+    """Each file has a start and an end; a file received again has its own; no instant is counted twice."""
+    paths = [good_csv(tmp_path / f"{name}.csv", rows, first) for name, rows, first in (("b", 40, 1), ("c", 2, 41))]
+    paths += [copy(paths[0], tmp_path / name) for name in ("again.csv", "once-more.csv")]
+    recorder = FullDisk()
+    results, wall_ns = run_pass(recorder, *paths)
+    assert [receipt.outcome for receipt in results] == ["done", "done", "already_received", "already_received"]
+    ended = [event for started, event in recorder.events if not started]
+    assert [event.file for event in ended] == [path.name for path in paths]
+    assert [event.file for started, event in recorder.events if started] == ["b.csv", "c.csv"]
+    assert len({event.key for event in ended}) == 4
+    assert sum(event.duration_ns for event in ended) <= wall_ns
+    assert ended[0].duration_ns > 15 * ended[1].duration_ns
+    for before, after in pairwise(ended):
+        assert before.started_at_us + before.duration_ns // 1000 <= after.started_at_us
+
+
+def test_a_run_that_cannot_be_recorded_is_an_error_of_its_file(run_pass, good_csv, tmp_path):
+    """The others of the pass have their receipts."""
+    paths = [good_csv(tmp_path / f"{name}.csv", 2, first) for first, name in enumerate("bcd")]
+    first, second, third = run_pass(FullDisk("c.csv"), *paths)[0]
+    assert (first.outcome, second.errno, third.outcome) == ("done", ENOSPC, "done")
+
+
+def test_a_file_of_a_pass_may_be_known_by_another_name(run_pass, good_csv, tmp_path):
+    """A file whose delivery failed comes again under a new name, beside another one."""
+    failed = run_pass(FullDisk(), good_csv(tmp_path / "a.csv", 2))[0]
+    assert [receipt.outcome for receipt in failed] == ["failed"]
+    again = run_pass(FullDisk(), copy(tmp_path / "a.csv", tmp_path / "b.csv"), good_csv(tmp_path / "c.csv", 2, 3))[0]
+    assert again[0].exchange_id == failed[0].exchange_id

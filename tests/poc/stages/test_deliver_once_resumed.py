@@ -183,7 +183,8 @@ def test_a_death_between_the_mark_and_the_account_loses_no_row(
     start_partner, make_prepared, ledger, good_csv, tmp_path, monkeypatch
 ):
     """An attempt that died after it marked a request as ambiguous, and before it counted its rows, is resumed."""
-    prepared = make_prepared(start_partner({"ignores_keys": ["UA"]}).url, honours_keys=False)
+    plan = {"ignores_keys": ["UA"], **faults(s1_1="unavailable")}
+    prepared = make_prepared(start_partner(plan).url, honours_keys=False)
     with pytest.raises(Dies):
         exchange(dying(prepared, 0), good_csv(tmp_path / "a.csv", 700), NOW, ledger)
     (entry,) = resumable_exchanges(ledger, 0, failed=False)
@@ -191,9 +192,11 @@ def test_a_death_between_the_mark_and_the_account_loses_no_row(
         patch.setattr(outbox.Outbox, "pending", raise_dies)
         with pytest.raises(Dies):
             resume(prepared, entry, LATER, ledger)
-    (entry,) = resumable_exchanges(ledger, 0, failed=False)
-    done = resume(prepared, entry, LATER, ledger)
-    assert (done.outcome, rows(done)) == ("ambiguous", {"in": 700, "delivered": 200, "ambiguous": 500})
+    for outcome, now in (("due", LATER), ("ambiguous", LATER + timedelta(days=2))):
+        (entry,) = resumable_exchanges(ledger, int(now.timestamp() * 1e6), failed=False)
+        receipt = resume(prepared, entry, now, ledger)
+        assert receipt.outcome == outcome
+    assert rows(receipt) == {"in": 700, "delivered": 200, "ambiguous": 500}
 
 
 def test_an_exchange_that_is_given_up_is_never_sent(start_partner, make_prepared, ledger, good_csv, tmp_path):
