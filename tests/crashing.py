@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 STEPS = {
-    "open": ("poc.service.exchange", "open_regular"),
+    "open": ("poc.exchanges.exchange", "open_regular"),
     "find": ("poc.ledger.ledger", "Ledger.find"),
     "enter": ("poc.ledger.ledger", "Ledger.record_attempt"),
     "commit": ("poc.ledger.ledger", "Ledger.commit"),

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from docs.generator.markdown import code, table
-from poc.delivery.backoff import SCHEDULE_S
 from poc.delivery.request_delivery import TOO_LARGE
 from poc.pipeline.capabilities import HIGHEST_LEVEL, LINE
+from poc.retries.backoff import SCHEDULE_S
 from poc.stages.retry import is_about_address
 from poc.transports.http_outcome import status_failure
 from roadmap.plan.milestones import Plan

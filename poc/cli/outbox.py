@@ -62,8 +62,8 @@ def resend(context: CliContext, target: str | None, all_partners: bool, as_json:
     Of a partner, these are the failed and due ones; ambiguous ones stay. Of an EXCHANGE, also the ambiguous ones: name
     it if the partner does not have them. The partner is released, too: its circuit breakers are closed, a pause ends.
     """
-    from poc.delivery.partner_state import partner_states
     from poc.ledger.ledger import open_ledger
+    from poc.retries.partner_state import partner_states
 
     if (target is None) != all_partners:
         raise click.UsageError("name a PARTNER or an EXCHANGE, or give --all")
@@ -104,9 +104,9 @@ def discard_requests(context: CliContext, exchange: str, why: str, as_json: bool
 
 
 def _settle(context: CliContext, exchange: str, *, arrived: bool, as_json: bool) -> None:
-    from poc.delivery.breaker_store import delete_breakers
     from poc.delivery.outbox_actions import settle
     from poc.ledger.lookup import find_by_prefix
+    from poc.retries.breaker_store import delete_breakers
 
     with exclusive_exchange(context, exchange) as (ledger, entry):
         rows = settle(ledger, entry, _now_us(), arrived=arrived)

@@ -45,8 +45,8 @@ def list_partners(context: CliContext, as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
-    from poc.delivery.partner_state import partner_states
     from poc.ledger.ledger import open_ledger
+    from poc.retries.partner_state import partner_states
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:
         now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
@@ -75,8 +75,8 @@ def release(context: CliContext, name: str, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     from poc.delivery.outbox_actions import release_partner
-    from poc.delivery.partner_state import check_partner, partner_states
     from poc.ledger.ledger import open_ledger
+    from poc.retries.partner_state import check_partner, partner_states
 
     workspace = context.workspace
     now_us = int(datetime.now(UTC).timestamp() * 1_000_000)

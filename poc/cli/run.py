@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from poc.cli.console import CliContext
     from poc.config.workspace import Workspace
-    from poc.service.receipt import Receipt
+    from poc.exchanges.receipt import Receipt
     from poc.service.runner import RunResult
 
 

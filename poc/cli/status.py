@@ -95,10 +95,10 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     """Return waiting files per feed, exchanges per outcome, those not done, breakers, and rows in quarantine."""
     from contextlib import closing, suppress
 
-    from poc.delivery.partner_state import breaker_states
     from poc.ledger.ledger import open_ledger
     from poc.ledger.presence import refuse_lost_ledger
     from poc.ledger.queries import exchange_totals, quarantined_exchanges, unfinished_exchanges
+    from poc.retries.partner_state import breaker_states
     from poc.transports.inbox import all_inbox_files, complete_files, files_dated_ahead, unclaimed_files
 
     waiting: dict[str, int] = {}

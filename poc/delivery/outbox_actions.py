@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from poc.delivery.breaker_store import delete_breakers
 from poc.delivery.outbox import OF_EXCHANGE, RETRY_FAILED, Outbox
 from poc.errors import BadInput
 from poc.ledger.schema import EXCHANGE, PARCEL
+from poc.retries.breaker_store import delete_breakers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

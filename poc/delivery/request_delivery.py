@@ -16,12 +16,12 @@ from poc.errors import DeliveryFailed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from poc.delivery.failure_policy import CommitPoint, FailurePolicy, StopSending
     from poc.delivery.joint_request import JointRequest
     from poc.delivery.outbound_request import OutboundRequest
     from poc.delivery.outbox import Outbox
     from poc.delivery.request_builder import RequestBuilder
     from poc.delivery.sender import RequestSender
+    from poc.retries.failure_policy import CommitPoint, FailurePolicy, StopSending
 
 #: Requests confirmed in one commit, where the partner honours keys: sending one again does no harm.
 CONFIRM_BATCH = 64

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.batch import Finding, RejectedRow
-    from poc.delivery.breaker_store import FeedBreakers
-    from poc.delivery.failure_policy import CommitPoint, FailurePolicy
     from poc.delivery.outbox import Outbox
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.retries.breaker_store import FeedBreakers
+    from poc.retries.failure_policy import CommitPoint, FailurePolicy
 
 
 Stage: TypeAlias = Callable[[Iterator[Batch]], Iterator[Batch]]
@@ -176,7 +176,7 @@ LINE = (
     Capability("persist", 4, equip=use_retry_policy),
     Capability("once", 3, build_deliver_once, delivers=True),
     Capability("parallel", 5),  # several requests under way at once: `new_window`
-    Capability("pass", 5),  # many small files in one pass: `poc.service.file_pass`
+    Capability("pass", 5),  # many small files in one pass: `poc.exchanges.file_pass`
 )
 
 #: The stages that all files of a pass have together, and the delivery.

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poc.delivery.circuit_breaker import longest_waits_us
 from poc.delivery.outbox import remove_unused_files
 from poc.engine.precedence import Precedence, PrecedenceEndpoint
 from poc.errors import BadInput, ExchangeError, FileStillChanging, LedgerDamaged, TryLater, UnexpectedError
+from poc.exchanges.file_pass import MAX_PASS_BYTES, can_pass, size_in_pass
 from poc.ledger.lease import describe_holder, wall_clock_us
 from poc.ledger.lookup import resumable_exchanges
 from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import retries_itself
-from poc.service.file_pass import MAX_PASS_BYTES, can_pass, size_in_pass
+from poc.retries.circuit_breaker import longest_waits_us
 from poc.service.finished_file import archive_if_finished
 from poc.service.prepared_feeds import PreparedFeeds
 from poc.service.runner import Runner, RunResult
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
     from metrics.events import Recorder
     from poc.config.workspace import Workspace
+    from poc.exchanges.receipt import Receipt
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
-    from poc.service.receipt import Receipt
 
 #: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
 BUSY_WAIT_S = 18.0

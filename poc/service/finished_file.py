@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.config.workspace import Workspace
-    from poc.service.receipt import Receipt
+    from poc.exchanges.receipt import Receipt
 
 #: The note on a file that is no longer there to be archived.
 GONE = "{path} was {event} while it was exchanged, so that it is not archived"

@@ -10,13 +10,13 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from poc.delivery.body_files import remove_stray_files
-from poc.delivery.circuit_breaker import longest_waits_us
 from poc.engine.lanes import Lanes
 from poc.errors import BadInput
 from poc.ledger.lease import LeaseHolder, last_served
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import resumable_exchanges
 from poc.pipeline.capabilities import retries_itself
+from poc.retries.circuit_breaker import longest_waits_us
 from poc.service.feed_work import BUSY_WAIT_S, InboxWork, RunSelection, RunSettings
 from poc.service.runner import RunResult
 

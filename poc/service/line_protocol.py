@@ -29,11 +29,11 @@ from metrics.terminal import print_line
 from poc.batch import SecondPassNeeded
 from poc.config import workspace as config_workspace
 from poc.errors import BadInput, ExchangeError, UnexpectedError
+from poc.exchanges.exchange import exchange, resume
+from poc.exchanges.file_pass import exchange_files
 from poc.ledger.ledger import open_ledger
 from poc.pipeline.capabilities import HIGHEST_LEVEL, has_capability, retries_itself
 from poc.pipeline.prepared_feed import prepare_feed
-from poc.service.exchange import exchange, resume
-from poc.service.file_pass import exchange_files
 from poc.service.runner import tune_garbage_collector
 from poc.stages.check import Check
 from poc.transports.http import new_session
@@ -41,9 +41,9 @@ from poc.transports.source_file import open_regular
 
 if TYPE_CHECKING:
     from poc.batch import Finding
+    from poc.exchanges.receipt import Receipt
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
-    from poc.service.receipt import Receipt
 
 #: Encoder of the answers; making one takes longer than encoding an answer.
 ENCODER = json.JSONEncoder(separators=(",", ":"))

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from poc.exchanges.receipt import Receipt
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
-    from poc.service.receipt import Receipt
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poc.errors import BadInput
-from poc.service.exchange import exchange, resume
-from poc.service.file_pass import exchange_files
-from poc.service.receipt import Receipt
+from poc.exchanges.exchange import exchange, resume
+from poc.exchanges.file_pass import exchange_files
+from poc.exchanges.receipt import Receipt
 from poc.service.run_event import RunTimer
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Runner:
     by_person: bool = True
 
     def exchange(self, path: Path) -> Receipt:
-        """Exchange one file. Raises what `poc.service.exchange.exchange` raises."""
+        """Exchange one file. Raises what `poc.exchanges.exchange.exchange` raises."""
         try:
             due_at_us = int(path.lstat().st_mtime * 1_000_000)
         except OSError as error:
@@ -111,7 +111,7 @@ class Runner:
         return results
 
     def resume(self, entry: ExchangeRecord) -> Receipt:
-        """Resume an exchange whose rows are all in the ledger. Raises what `poc.service.exchange.resume` raises."""
+        """Resume an exchange whose rows are all in the ledger. Raises what `poc.exchanges.exchange.resume` raises."""
 
         def run(now: datetime, opened: Callable[[ExchangeRecord], None]) -> Receipt:
             opened(entry)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from metrics.events import SpoolRecorder
 from poc.delivery.body_files import remove_stray_files
-from poc.delivery.circuit_breaker import longest_waits_us
 from poc.engine.lanes import Lanes
 from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.lease import LeaseHolder
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import resumable_attempts
 from poc.pipeline.capabilities import resolve_level, retries_itself
+from poc.retries.circuit_breaker import longest_waits_us
 from poc.service.feed_work import InboxWork, RunSelection, RunSettings
 from poc.transports.inbox import has_complete_file
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from poc.delivery.failure_policy import FailurePolicy
     from poc.delivery.sender import TransferStats
     from poc.formats.registry import RowEncoder
+    from poc.retries.failure_policy import FailurePolicy
     from poc.transports.folder import PartFile
 
 

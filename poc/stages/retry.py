@@ -17,19 +17,19 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from poc.delivery import breaker_store
-from poc.delivery.backoff import SCHEDULE_S, backoff_s, wait_s
-from poc.delivery.circuit_breaker import longest_wait_us
-from poc.delivery.failure_policy import StopSending
+from poc.retries import breaker_store
+from poc.retries.backoff import SCHEDULE_S, backoff_s, wait_s
+from poc.retries.circuit_breaker import longest_wait_us
+from poc.retries.failure_policy import StopSending
 from poc.text import format_utc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from poc.config.partner import RetrySchedule
-    from poc.delivery.breaker_store import FeedBreakers
-    from poc.delivery.circuit_breaker import CircuitBreaker
     from poc.errors import DeliveryFailed
+    from poc.retries.breaker_store import FeedBreakers
+    from poc.retries.circuit_breaker import CircuitBreaker
 
 #: Permanent failures that are about one request: its rows, its size, its key. Any other status is about the address.
 REQUEST_CODES = frozenset(f"http-{status}" for status in (400, 409, 412, 413, 417, 422, 424))

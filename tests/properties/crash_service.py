@@ -13,13 +13,13 @@ from metrics.events import SpoolRecorder
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import release_partner, settle
 from poc.errors import BadInput
+from poc.exchanges.exchange import resume
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
 from poc.ledger.queries import exchange_totals, unfinished_exchanges
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.quarantine.replay import find_archived_file, replay
 from poc.quarantine.store import QuarantineStore
-from poc.service.exchange import resume
 from poc.service.inbox_run import run_inbox
 from poc.transports.http import HttpEndpoint, new_session
 

@@ -16,8 +16,8 @@ from metrics.events import OUTCOMES
 from poc.formats.record_splitter import Sizes
 
 STEPS = {
-    "open": ("poc.service.exchange", "open_regular"),
-    "read": ("poc.service.file_pass", "open_regular"),
+    "open": ("poc.exchanges.exchange", "open_regular"),
+    "read": ("poc.exchanges.file_pass", "open_regular"),
     "find": ("poc.ledger.ledger", "Ledger.find"),
     "enter": ("poc.ledger.ledger", "Ledger.record_attempt"),
     "commit": ("poc.ledger.ledger", "Ledger.commit"),

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from poc.config.partner import Feed, RetrySchedule
 from poc.contract.contract import load_contract
 from poc.errors import BadInput, DeliveryFailed
+from poc.exchanges.exchange import exchange
+from poc.exchanges.file_pass import exchange_files
+from poc.exchanges.joint_exchange import JointExchange
 from poc.formats.registry import make_encoder, make_reader
 from poc.ledger.ledger import open_ledger
 from poc.pipeline.prepared_feed import PreparedFeed
-from poc.service.exchange import exchange
-from poc.service.file_pass import exchange_files
-from poc.service.joint_exchange import JointExchange
 from poc.stages.map import Map, literal_fields
 from poc.transports.http_outcome import status_failure
 
@@ -240,7 +240,7 @@ def test_a_pass_gives_what_its_files_give_one_by_one(side_of, feed, files, again
     """Receipts, ledger, quarantined rows and requests are the same, whatever the files hold and the partner answers."""
     flow = Feed.model_validate({"contract": "rows.json", "map": MAP, **feed})
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("poc.service.file_pass.MAX_FILE_BYTES", 1000)
+        patch.setattr("poc.exchanges.file_pass.MAX_FILE_BYTES", 1000)
         prevented = patch_reserve(patch)
         folder = Path(name)
         paths = [folder / f"{number}.csv" for number in range(len(files) + len(again))]

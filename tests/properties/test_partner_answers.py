@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from poc.config.partner import RetrySchedule
 from poc.delivery.outbox_actions import release_partner, resend_all
-from poc.delivery.partner_state import partner_states
 from poc.errors import DeliveryFailed
+from poc.exchanges.exchange import exchange, resume
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import resumable_exchanges
-from poc.service.exchange import exchange, resume
+from poc.retries.partner_state import partner_states
 from poc.transports.http_outcome import status_failure
 
 START = datetime(2013, 1, 7, 6, tzinfo=UTC)

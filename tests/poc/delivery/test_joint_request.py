@@ -11,9 +11,9 @@ from poc.delivery.joint_request import plan_joint_requests
 from poc.delivery.outbound_request import OutboundRequest
 from poc.delivery.outbox_actions import give_up
 from poc.errors import BadInput
+from poc.exchanges.exchange import resume
+from poc.exchanges.file_pass import exchange_files
 from poc.ledger.queries import unconfirmed_requests
-from poc.service.exchange import resume
-from poc.service.file_pass import exchange_files
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from poc.batch import Finding
 from poc.errors import BadInput
+from poc.exchanges.exchange import exchange, resume
 from poc.ledger.exchange_record import ExchangeRecord
 from poc.ledger.lookup import find_by_prefix
 from poc.quarantine.export import export_rows, read_export
 from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantinedRow, QuarantineStore
-from poc.service.exchange import exchange, resume
 from tests.poc.quarantine.broken_flights import NOW, rows
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from poc.contract.constraints import CompiledConstraint
 from poc.errors import BadInput
+from poc.exchanges.exchange import exchange, resume
 from poc.ledger.lookup import find_by_prefix
 from poc.quarantine import replay as replay_module
 from poc.quarantine.export import export_rows, read_export
 from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantineStore
-from poc.service.exchange import exchange, resume
 from tests.poc.quarantine.broken_flights import NOW, rows
 
 

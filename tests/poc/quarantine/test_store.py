@@ -6,9 +6,9 @@ import pytest
 
 from poc.batch import Finding, RejectedRow
 from poc.errors import BadInput
+from poc.exchanges.exchange import exchange
 from poc.ledger.lookup import find_by_prefix
 from poc.quarantine.store import QuarantineStore
-from poc.service.exchange import exchange
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ import pytest
 
 from poc.delivery.outbox_actions import settle
 from poc.errors import DeliveryFailed, LeaseLost
+from poc.exchanges.exchange import exchange, resume
 from poc.ledger.lookup import find_by_prefix, resumable_exchanges
-from poc.service.exchange import exchange, resume
 from poc.transports import folder as folders
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 
 from poc.delivery import outbox
 from poc.delivery.outbox_actions import resend_all, settle
+from poc.exchanges.exchange import exchange, resume
 from poc.ledger.lookup import find_by_prefix, resumable_exchanges
 from poc.ledger.queries import unconfirmed_requests
-from poc.service.exchange import exchange, resume
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ from poc.config.partner import RetrySchedule
 from poc.delivery import outbox
 from poc.delivery.outbox_actions import give_up, settle
 from poc.errors import BadInput
+from poc.exchanges.exchange import exchange, resume
 from poc.ledger.lookup import find_by_prefix, resumable_exchanges
 from poc.ledger.queries import unconfirmed_requests
-from poc.service.exchange import exchange, resume
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 

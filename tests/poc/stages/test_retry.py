@@ -7,9 +7,9 @@ import pytest
 
 from poc.config.partner import RetrySchedule
 from poc.delivery.outbox_actions import release_partner
+from poc.exchanges.exchange import exchange, resume
 from poc.ledger.lookup import find_by_prefix, resumable_exchanges
 from poc.ledger.queries import circuit_breakers
-from poc.service.exchange import exchange, resume
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 LATER = NOW + timedelta(days=2)

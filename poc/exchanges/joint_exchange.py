@@ -11,12 +11,12 @@ import polars as pl
 
 from metrics.shares import share
 from poc.batch import Account, FileRejected
-from poc.delivery.breaker_store import FeedBreakers
 from poc.delivery.joint_request import plan_joint_requests
 from poc.errors import LedgerDamaged, TryLater, Unbalanced
+from poc.exchanges.pass_file import PassFile, SendUnit
 from poc.joined_batch import JoinedBatch
 from poc.pipeline.capabilities import build_file_stages
-from poc.service.pass_file import PassFile, SendUnit
+from poc.retries.breaker_store import FeedBreakers
 from poc.stages.check import check_joined
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from poc.batch import Batch
     from poc.delivery.send_window import SendWindow
+    from poc.exchanges.receipt import Receipt
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
-    from poc.service.receipt import Receipt
 
 
 @dataclass(slots=True)

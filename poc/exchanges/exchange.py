@@ -14,18 +14,18 @@ from traceback import clear_frames
 from typing import TYPE_CHECKING
 
 from poc.batch import Account, FileRejected, Finding, SecondPassNeeded
-from poc.delivery.breaker_store import FeedBreakers
-from poc.delivery.circuit_breaker import longest_wait_us
-from poc.delivery.failure_policy import FailFast
 from poc.delivery.outbox import Outbox
 from poc.delivery.sender import TransferStats
 from poc.errors import BadInput, ContractBreach, FileStillChanging, TryLater
+from poc.exchanges.attempt import Attempt
+from poc.exchanges.receipt import Receipt, reason_to_skip
 from poc.pipeline.capabilities import StageContext, build_deliver_once, build_stages, equip, has_capability, new_window
 from poc.pipeline.small_file import encode_small
 from poc.pipeline.stage_timer import StageTimer
 from poc.quarantine.store import QuarantineStore
-from poc.service.attempt import Attempt
-from poc.service.receipt import Receipt, reason_to_skip
+from poc.retries.breaker_store import FeedBreakers
+from poc.retries.circuit_breaker import longest_wait_us
+from poc.retries.failure_policy import FailFast
 from poc.transports.folder import NO_SPACE
 from poc.transports.source_file import open_regular, read_small, sha256_hex
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from poc.config.partner import RetrySchedule
-from poc.delivery.breaker_store import FeedBreakers, delete_breakers, failure, success, wait
-from poc.delivery.circuit_breaker import CircuitBreaker
 from poc.ledger.ledger import open_ledger
+from poc.retries.breaker_store import FeedBreakers, delete_breakers, failure, success, wait
+from poc.retries.circuit_breaker import CircuitBreaker
 
 RETRY = RetrySchedule(breaker_failures=3, breaker_s=60)
 S = 1_000_000

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from poc.delivery.joint_request import JointRequest
     from poc.delivery.outbound_request import OutboundRequest
     from poc.delivery.request_delivery import RequestDelivery
+    from poc.exchanges.exchange import ExchangeRun
+    from poc.exchanges.receipt import Receipt
     from poc.pipeline.capabilities import StageContext
-    from poc.service.exchange import ExchangeRun
-    from poc.service.receipt import Receipt
     from poc.transports.source_file import FileVersion
 
 

@@ -2,7 +2,7 @@
 
 Each file is read on its own. Then all are checked and mapped as one frame, their requests are reserved in one commit
 and sent in order, and what the partner confirmed is recorded in one commit. Every file keeps its own account, receipt,
-budget and quarantine. What a pass does not do better is left to `poc.service.exchange`, in its turn: a file that is
+budget and quarantine. What a pass does not do better is left to `poc.exchanges.exchange`, in its turn: a file that is
 large, known already, or not readable. A pass that is killed leaves open exchanges, which the next run resumes.
 """
 
@@ -18,11 +18,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from poc.errors import FileStillChanging, LedgerDamaged, TryLater
+from poc.exchanges.exchange import exchange, open_attempt
+from poc.exchanges.joint_exchange import JointExchange
+from poc.exchanges.pass_file import PassFile
 from poc.pipeline.capabilities import has_capability, new_window
 from poc.pipeline.small_file import encode_small
-from poc.service.exchange import exchange, open_attempt
-from poc.service.joint_exchange import JointExchange
-from poc.service.pass_file import PassFile
 from poc.transports.source_file import open_regular, sha256_hex
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.delivery.send_window import SendWindow
+    from poc.exchanges.receipt import Receipt
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
-    from poc.service.receipt import Receipt
 
 #: The most bytes of a file that is put into a pass, and of all files of one.
 MAX_FILE_BYTES, MAX_PASS_BYTES = 1 << 20, 8 << 20

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from poc.batch import Batch
-    from poc.delivery.failure_policy import FailurePolicy
     from poc.errors import ContractBreach
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
+    from poc.retries.failure_policy import FailurePolicy
 
 #: Numbers of quarantined rows listed in a receipt; all are counted.
 MAX_LISTED_ROWS = 1000
@@ -121,7 +121,7 @@ class Attempt:
         return dict(counts)
 
     def commit(self, *, whole: bool = False, reserved_to: int = -1) -> None:
-        """Commit the counts so far; rows without an outcome are due. See `poc.delivery.failure_policy.CommitPoint`."""
+        """Commit the counts so far; rows without an outcome are due. See `poc.retries.failure_policy.CommitPoint`."""
         ended = self._ended()
         ended["due"] = ended.get("due", 0) + self.rows_in - sum(ended.values())
         rows = {f"rows_{name}": count for name, count in Account(self.rows_in, ended).as_dict().items()}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from poc.errors import BadInput, FileStillChanging, LedgerDamaged
-from poc.service.exchange import exchange
+from poc.exchanges.exchange import exchange
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from metrics.events import RunEvent
+from poc.exchanges.exchange import exchange, resume
 from poc.ledger.lookup import find_by_prefix
 from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantineStore
-from poc.service.exchange import exchange, resume
 from poc.service.line_protocol import receipt_json
 from poc.service.runner import Runner
 

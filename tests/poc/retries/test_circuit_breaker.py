@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poc.config.partner import RetrySchedule
-from poc.delivery.circuit_breaker import CircuitBreaker
+from poc.retries.circuit_breaker import CircuitBreaker
 
 RETRY = RetrySchedule(breaker_failures=3, breaker_s=60)
 S = 1_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from poc.delivery.backoff import backoff_s, wait_s
+from poc.retries.backoff import backoff_s, wait_s
 
 
 def test_the_schedule_has_nine_waits():

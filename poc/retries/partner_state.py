@@ -6,9 +6,9 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from poc.config.partner import RetrySchedule
-from poc.delivery.circuit_breaker import CircuitBreaker, longest_wait_us
 from poc.errors import BadInput
 from poc.ledger.queries import circuit_breakers, exchange_totals
+from poc.retries.circuit_breaker import CircuitBreaker, longest_wait_us
 from poc.text import format_utc
 
 if TYPE_CHECKING:

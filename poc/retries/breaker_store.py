@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from poc.delivery.circuit_breaker import CircuitBreaker, longest_wait_us
 from poc.ledger.due import TOLERANCE_US
 from poc.ledger.schema import BREAKER
+from poc.retries.circuit_breaker import CircuitBreaker, longest_wait_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable

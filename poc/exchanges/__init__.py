@@ -1,0 +1,1 @@
+"""Exchanges: one file of a feed from receipt to settlement, or several in one pass."""
