@@ -6,7 +6,6 @@ contract's header. `TableReader.read` reads every other file, and reads these al
 
 from __future__ import annotations
 
-from itertools import repeat
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
@@ -62,12 +61,16 @@ class CellReader:
             text = text.replace("\r\n", "\n")
         if "\r" in text or any(sign in text for sign in self._signs):
             return None
-        lines = text.removesuffix("\n").split("\n")
-        width, delimiter = self._width, self._delimiter
-        if len(lines) > self._most_rows or set(map(str.count, lines, repeat(delimiter))) != {width - 1}:
-            return None  # too many rows, or some are too short or too long
-        cells = delimiter.join(lines).split(delimiter)
-        return [cells[column::width] for column in range(width)]
+        text = text.removesuffix("\n")
+        rows, width, delimiter = text.count("\n") + 1, self._width, self._delimiter
+        if rows > self._most_rows:
+            return None
+        # a line end stays at the start of the cell after it, to see that each row has its first cell where it belongs
+        cells = text.replace("\n", f"{delimiter}\n").split(delimiter)
+        first = "".join(cells[::width]).split("\n")
+        if len(cells) != rows * width or len(first) != rows:
+            return None
+        return [first, *(cells[column::width] for column in range(1, width))]
 
 
 def splits_cells(feed: Feed, names: Sequence[str]) -> bool:
