@@ -29,17 +29,28 @@ def test_a_block_that_waits_forever_ends_with_130():
 
 def test_a_block_that_ends_by_itself_leaves_nothing_behind():
     """Ctrl-C raises KeyboardInterrupt; after the block the process lives on, and Ctrl-C has its usual effect."""
-    with pytest.raises(KeyboardInterrupt), ending_after_interrupt(0.05):
-        os.kill(os.getpid(), signal.SIGINT)
+    timers = []
+
+    def interrupted():
+        with ending_after_interrupt(600):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            finally:
+                timers.extend(thread for thread in threading.enumerate() if isinstance(thread, threading.Timer))
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    threading.Event().wait(0.2)
+    (timer,) = timers
+    timer.join(60)
+    assert not timer.is_alive()
 
 
 def test_an_ignored_interrupt_stays_ignored():
     """A process that was started in the background ignores Ctrl-C, and goes on doing so."""
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with ending_after_interrupt(0.05):
+        with ending_after_interrupt(600):
             os.kill(os.getpid(), signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
@@ -48,5 +59,7 @@ def test_an_ignored_interrupt_stays_ignored():
 
 def test_a_cancelled_end_does_not_come():
     """The timer of an end can be cancelled."""
-    end_process_after(0.05, 1).cancel()
-    threading.Event().wait(0.2)
+    timer = end_process_after(600, 1)
+    timer.cancel()
+    timer.join(60)
+    assert not timer.is_alive()

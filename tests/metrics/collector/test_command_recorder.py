@@ -156,7 +156,7 @@ def test_a_signal_is_forwarded_and_the_command_ends_itself(workspace, number):
         assert running.stdout.readline() == b"ready\n"
         running.send_signal(number)
         assert running.stdout.readline().split() == [b"seen", str(int(number)).encode()]
-        assert running.wait(20) == 41
+        assert running.wait(60) == 41
     assert recorded(workspace)[-1]["error_type"] == "exit code 41"
 
 
@@ -204,7 +204,7 @@ def test_a_signal_for_the_group_ends_the_command_and_is_recorded(workspace):
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, env=environment, process_group=0) as running:
         assert running.stdout.readline() == b"ready\n"
         os.killpg(running.pid, signal.SIGTERM)
-        assert running.wait(20) == 143
+        assert running.wait(60) == 143
     assert recorded(workspace)[-1]["error_type"] == "signal 15"
 
 
@@ -235,7 +235,7 @@ def test_ctrl_c_on_a_terminal_reaches_the_command_once(workspace, leaves, code):
         while b"ready" not in seen:
             seen += running.stdout.read(100)
         running.stdin.write(b"\x03")
-        assert running.wait(20) == code
+        assert running.wait(60) == code
 
 
 def test_an_ignored_signal_stays_ignored_for_the_command(workspace):

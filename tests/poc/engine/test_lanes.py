@@ -28,7 +28,7 @@ class Work:
         """Have more to do, once let go."""
         assert ledger.guard is not None
         self.began.set()
-        assert self.let_go.wait(30)
+        assert self.let_go.wait(60)
         if self._error is not None:
             raise self._error
         return 0.0
@@ -66,7 +66,7 @@ def test_an_error_is_reported_before_its_feed_ends(lanes):
     pool.offer(works)
     works[0].let_go.set()
     pool.wait()
-    assert pool.join(30)
+    assert pool.join(60)
     assert events == [error, "b", "a"]
 
 
@@ -76,13 +76,13 @@ def test_a_stop_ends_the_feeds_that_wait(lanes):
     first, second, third = (Work(feed, events) for feed in "abc")
     pool = lanes(1, events)
     pool.offer([first, second])
-    assert first.began.wait(30)
+    assert first.began.wait(60)
     pool.stop()
     assert events == ["b"]
     pool.offer([third])
     first.let_go.set()
     pool.wait()
-    assert pool.join(30)
+    assert pool.join(60)
     assert events == ["b", "c", "a"]
     assert not second.began.is_set()
 

@@ -30,7 +30,7 @@ def test_a_backlog_waits_until_all_new_files_are_done(precedence):
         went_on = backlog(precedence)
         first.__exit__(None, None, None)
         assert not went_on.is_set()
-    assert went_on.wait(30)
+    assert went_on.wait(60)
 
 
 def test_a_backlog_does_not_wait_for_a_partner_that_does_not_answer(precedence):
@@ -40,20 +40,20 @@ def test_a_backlog_does_not_wait_for_a_partner_that_does_not_answer(precedence):
     class Partner:
         def post(self, body, headers, now):
             asked.set()
-            answer.wait(30)
+            answer.wait(60)
 
     endpoint = PrecedenceEndpoint(Partner(), precedence)
     endpoint.has_new_file = True
     with precedence.new_file():
         request = threading.Thread(target=endpoint.post, args=(b"", {}, None), daemon=True)
         request.start()
-        assert asked.wait(30)
-        assert backlog(precedence).wait(30)
+        assert asked.wait(60)
+        assert backlog(precedence).wait(60)
         answer.set()
-        request.join(30)
+        request.join(60)
         went_on = backlog(precedence)
         assert not went_on.wait(0.01)
-    assert went_on.wait(30)
+    assert went_on.wait(60)
 
 
 def test_a_backlog_is_worked_off_beside_new_files_without_end(monkeypatch):
@@ -61,4 +61,4 @@ def test_a_backlog_is_worked_off_beside_new_files_without_end(monkeypatch):
     monkeypatch.setattr(module, "LONGEST_S", 0.001)
     precedence = Precedence()
     with precedence.new_file():
-        assert backlog(precedence).wait(30)
+        assert backlog(precedence).wait(60)

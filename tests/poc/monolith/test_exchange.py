@@ -123,7 +123,7 @@ def test_it_answers_a_check_over_the_line_protocol(good_csv, tmp_path):
     path.write_text(path.read_text().replace(",UA,2,", ",ZZ,2,"))
     request = json.dumps({"check": str(path), "partner": "UA", "feed": "flights"}) + "\n"
     command = [sys.executable, "-m", "poc.monolith", "--workspace", tmp_path, "--state", tmp_path, "--endpoint", "x"]
-    done = subprocess.run(command, input=request, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, input=request, capture_output=True, text=True, timeout=300, check=True)
     assert json.loads(done.stdout.splitlines()[1]) == {"bad": [2]}
     assert (tmp_path / "exchange.log").read_text() == ""
 

@@ -113,7 +113,7 @@ def test_namespaces_are_counted_separately(start_partner):
 def send_slots(partner, *slots, text=None):
     """Send one delivery with rows of several files; each slot is a file, a number and its rows."""
     headers = {"Milepost-Slots": json.dumps(slots) if text is None else text}
-    return requests.post(f"{partner.url}/n/UA/flights", BODY, headers=headers, timeout=5)
+    return requests.post(f"{partner.url}/n/UA/flights", BODY, headers=headers, timeout=60)
 
 
 def test_a_request_of_several_files_meets_the_first_planned_fault(start_partner):
