@@ -12,7 +12,7 @@ from metrics.replay.input_files import FIRST_YEAR, InputFile, InputYear, write_i
 from metrics.replay.seeded_random import seeded_uniform
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from pathlib import Path
 
 
@@ -42,18 +42,23 @@ def send_fault(rates: dict[str, float], *parts: object) -> str:
 
 
 def plan_faults(
-    faults: dict[str, Any], files: Sequence[InputFile], year: InputYear = FIRST_YEAR, number: int | None = None
+    faults: dict[str, Any],
+    files: Sequence[InputFile],
+    year: InputYear = FIRST_YEAR,
+    number: int | None = None,
+    blocks: Container[int] | None = None,
 ) -> tuple[dict[str, Any], list[InputFile]]:
     """Plan the faults; return the plan for the practice partner, and the copies of files that are handed in again.
 
     Faults are drawn by file, slot and number of the send, so that all subjects meet the same faults. Outages are
     drawn by partner, and from the second year on by year. `number` is that of a round with draws of its own; without it
-    all rounds have the same.
+    all rounds have the same. With `blocks`, only files of these get faults and copies; outages are the same.
     """
     seed = (faults["seed"],) if number is None else (faults["seed"], number)
     planned: dict[str, dict[str, dict[str, str]]] = {}
     copies: list[InputFile] = []
-    for file in files:
+    drawn = [file for file in files if blocks is None or file.block in blocks]
+    for file in drawn:
         name = f"{file.partner}/{file.feed}/{file.name}"
         if seeded_uniform(*seed, name, "resent") < faults["files"]["resent"]:
             copy = file.path.with_name(f"{file.path.stem}-again.csv")
@@ -61,7 +66,7 @@ def plan_faults(
                 write_input(copy, file.path.read_bytes())
             day = min(file.arrives + timedelta(days=1), year.days[1])
             copies.append(replace(file, path=copy, arrives=day, original=file.name))
-    for file in [*files, *copies]:
+    for file in [*drawn, *copies]:
         name = f"{file.partner}/{file.feed}/{file.name}"
         slots = range((file.rows + SLOT_ROWS - 1) // SLOT_ROWS)
         for slot in slots:

@@ -51,7 +51,8 @@ def plan_stress(
     faults = read_faults(rates)
     numbers = range(1, int(faults["rounds"]) + 1)
     weeks = max((last + 1 for _, last in spans.values()), default=0)
-    workloads = build_rounds(folder, rates, STRESS, weeks, numbers) if spans else {}
+    earliest = min((first for first, _ in spans.values()), default=0)
+    workloads = build_rounds(folder, rates, STRESS, weeks, numbers, earliest) if spans else {}
     requests = []
     for subject, (first, last) in spans.items():
         measured = blocks_by_round(db, subject, STRESS, series_hash(workloads[1], "", root))

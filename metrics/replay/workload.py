@@ -69,12 +69,12 @@ def build_workload(
 
 
 def build_rounds(
-    folder: Path, faults_file: Path, faults_name: str, weeks: int, numbers: Iterable[int]
+    folder: Path, faults_file: Path, faults_name: str, weeks: int, numbers: Iterable[int], first_block: int = 0
 ) -> dict[int, Workload]:
     """Return a workload for each round, whose faults are drawn by its number as well; all have the same input files.
 
-    The plan of a round is written to `plan-<faults>-<number>.json` below `folder`; the arguments are otherwise those of
-    `build_workload`.
+    The plan of a round is written to `plan-<faults>-<number>.json` below `folder`. Blocks before `first_block` have no
+    files; the arguments are otherwise those of `build_workload`.
 
     Raises:
         BadInput: the flights are not installed, or the fault file is invalid.
@@ -85,9 +85,9 @@ def build_rounds(
     digest = hashlib.sha256(rates + hashlib.sha256(source).digest()).hexdigest()
     rounds = {}
     for number in numbers:
-        plan, copies = plan_faults(faults, files, number=number)
+        plan, copies = plan_faults(faults, files, number=number, blocks=range(first_block, weeks))
         (folder / f"plan-{faults_name}-{number}.json").write_text(json.dumps(plan), "utf-8")
         ordered = sorted([*files, *copies], key=lambda file: (file.arrives, file.partner, file.name))
-        replayed = tuple(file for file in ordered if file.block < weeks)
+        replayed = tuple(file for file in ordered if first_block <= file.block < weeks)
         rounds[number] = Workload(replayed, truth, plan, digest, hashlib.sha256(rates).hexdigest())
     return rounds

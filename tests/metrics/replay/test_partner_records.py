@@ -48,3 +48,14 @@ def test_records_are_equal_only_in_every_field(tmp_path):
     write(other, "UA", RECORD, {**RECORD, "flight": "UA2", "distance_km": 1.0}, {**RECORD, "flight": "UA4"})
     comparison = compare_records(PartnerRecords(one).read_new(), PartnerRecords(other).read_new())
     assert comparison.rows() == [("UA", 4, 1)]
+
+
+def test_records_that_arrived_in_the_same_order_are_compared_as_any_others(tmp_path):
+    """Equal records count once for each key and partner, as they do when one more record makes the sides differ."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        write(folder, "AA", {**RECORD, "flight": "AA1"})
+        write(folder, "UA", RECORD, RECORD, {**RECORD, "flight": "UA2"})
+    control, candidate = PartnerRecords(one).read_new(), PartnerRecords(other).read_new()
+    assert sorted(compare_records(control, candidate).rows()) == [("AA", 1, 1), ("UA", 2, 2)]
+    assert sorted(compare_records(control, candidate.reverse()).rows()) == [("AA", 1, 1), ("UA", 2, 2)]

@@ -236,6 +236,10 @@ def test_rounds_of_the_stress_series_have_draws_of_their_own_at_the_standard_rat
     assert one.plan["down"] != two.plan["down"]
     assert json.loads((tmp_path / "plan-stress-2.json").read_text()) == two.plan
     assert workload.build_rounds(tmp_path, STRESS, "stress", 2, (2,))[2].plan == two.plan
+    late = workload.build_rounds(tmp_path, STRESS, "stress", 2, (2,), 1)[2]
+    assert late.files == tuple(file for file in two.files if file.block == 1)
+    assert late.plan["down"] == two.plan["down"]
+    assert late.plan["faults"].items() <= two.plan["faults"].items()
     for partner, days in one.plan["down"].items():
         assert [(int(day[5:7]) + 2) // 3 for day in days] == [1, 2, 3, 4], partner
     arrivals = {(file.partner, file.arrives.isoformat()) for file in one.files}
