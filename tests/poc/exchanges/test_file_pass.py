@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from poc.errors import LeaseLost
+from poc.exchanges.file_pass import exchange_files
 from poc.quarantine.store import QuarantineStore
-from poc.service.file_pass import exchange_files
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 
