@@ -17,10 +17,12 @@ from io import BytesIO
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from metrics.shares import share
 from poc.errors import FileStillChanging, LedgerDamaged, TryLater
 from poc.exchanges.exchange import exchange, open_attempt
 from poc.exchanges.joint_exchange import JointExchange
 from poc.exchanges.pass_file import PassFile
+from poc.formats.joint_reader import read_together
 from poc.pipeline.capabilities import has_capability, new_window
 from poc.pipeline.small_file import encode_small
 from poc.transports.source_file import open_regular, sha256_hex
@@ -30,14 +32,19 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from poc.batch import Batch
     from poc.delivery.send_window import SendWindow
     from poc.exchanges.receipt import Receipt
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.transports.source_file import FileVersion
 
 #: The most bytes of a file that is put into a pass, and of all files of one.
 MAX_FILE_BYTES, MAX_PASS_BYTES = 1 << 20, 8 << 20
+
+#: From so many files on, one frame costs less than looking up the cells of each.
+MIN_JOINED = 4
 
 
 def can_pass(prepared: PreparedFeed) -> bool:
@@ -78,9 +85,20 @@ def exchange_files(
     return [file_pass.results[at] for at in range(len(paths))]
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenedFile:
+    """A new file of a pass, with its bytes in memory. `spent_ns` is its time in each stage."""
+
+    path: Path
+    version: FileVersion
+    entry: ExchangeRecord
+    content: BytesIO
+    spent_ns: dict[str, int]
+
+
 @dataclass(slots=True)
 class _Pass:
-    """The files of a pass: `waiting` are read and not exchanged yet, by their place in the pass.
+    """The files of a pass: `waiting` are open and not exchanged yet, by their place in the pass.
 
     `stopped` says why no file can be exchanged for the moment; the files that are left get this error at once.
     """
@@ -89,7 +107,7 @@ class _Pass:
     now: datetime
     ledger: Ledger
     opened: Callable[[Path, ExchangeRecord], None]
-    waiting: dict[int, PassFile] = field(default_factory=dict)
+    waiting: dict[int, _OpenedFile] = field(default_factory=dict)
     results: dict[int, Receipt | Exception] = field(default_factory=dict)
     window: SendWindow = field(init=False)
     stopped: TryLater | None = None
@@ -105,7 +123,7 @@ class _Pass:
         at, self._count = self._count, self._count + 1
         file = None
         with suppress(Exception):  # whatever it is, it is raised again where the file is exchanged alone
-            file = self._read(path) if can_pass(self.prepared) and self.stopped is None else None
+            file = self._open(path) if can_pass(self.prepared) and self.stopped is None else None
         if file is None:
             self.exchange_waiting()
             self._exchange_alone(at, path)
@@ -116,17 +134,57 @@ class _Pass:
         self._size_bytes += file.version.size_bytes
 
     def exchange_waiting(self) -> None:
-        """Exchange the files that wait, together; where that is not possible, one by one."""
+        """Exchange the files that wait, in their order: those that can be read as one batch together."""
         waiting, self.waiting, self._size_bytes = self.waiting, {}, 0
-        if not waiting:
+        together: dict[int, PassFile] = {}
+        for (at, file), batch in zip(waiting.items(), self._read_batches(list(waiting.values())), strict=True):
+            if batch is not None:
+                run = open_attempt(
+                    self.prepared, file.entry, self.ledger, self._time(), file.version.size_bytes, self.window
+                )
+                together[at] = PassFile(file.path, file.version, run, file.content, batch, file.spent_ns)
+                continue
+            self._exchange_together(together)
+            together = {}
+            self._exchange_alone(at, file.path)
+        self._exchange_together(together)
+
+    def _read_batches(self, files: Sequence[_OpenedFile]) -> list[Batch | None]:
+        """Return the rows of each file, encoded or not; None for one that is exchanged alone."""
+        if not files:
+            return []
+        prepared = self.prepared
+        if len(files) < MIN_JOINED:
+            small = prepared.small_files
+            batches = [encode_small(small, file.content, file.version.size_bytes, file.spent_ns) for file in files]
+        else:
+            began_ns = time.monotonic_ns()
+            batches = read_together(prepared.reader, [file.content for file in files])
+            took_ns = time.monotonic_ns() - began_ns
+            for file, part_ns in zip(files, share(took_ns, [file.version.size_bytes for file in files]), strict=True):
+                file.spent_ns["receive"] += part_ns
+        return [self._read_batch(file) if batch is None else batch for file, batch in zip(files, batches, strict=True)]
+
+    def _read_batch(self, file: _OpenedFile) -> Batch | None:
+        began_ns = time.monotonic_ns()
+        file.content.seek(0)
+        batches: list[Batch] = []
+        with suppress(Exception):  # whatever it is, it is raised again where the file is exchanged alone
+            batches = list(islice(self.prepared.reader.read(file.content), 2))
+        file.spent_ns["receive"] += time.monotonic_ns() - began_ns
+        return batches[0] if len(batches) == 1 else None
+
+    def _exchange_together(self, files: dict[int, PassFile]) -> None:
+        """Exchange files together; where that is not possible, one by one."""
+        if not files:
             return
-        together = JointExchange(self.prepared, list(waiting.values()), self.ledger, self.window)
+        together = JointExchange(self.prepared, list(files.values()), self.ledger, self.window)
         try:
             prevented = self._attempt(together.reserve)
             error = prevented or self._attempt(together.send)
         finally:
             together.end()
-        for at, file in waiting.items():
+        for at, file in files.items():
             if prevented is None or self.stopped is not None:
                 result = file.receipt or file.error or error
                 assert result is not None  # noqa: S101 (without an error, all accounts are closed)
@@ -156,8 +214,8 @@ class _Pass:
         """Return the current time, so that the clocks of all files agree on what came later."""
         return self.now + timedelta(microseconds=(time.monotonic_ns() - self._began_ns) / 1000)
 
-    def _read(self, path: Path) -> PassFile | None:
-        """Read a new file whole; None for one that does not fit in a pass. Raises what reading it raises."""
+    def _open(self, path: Path) -> _OpenedFile | None:
+        """Open a new file, and read its bytes; None for one that is exchanged alone. Raises what opening it raises."""
         began_ns = time.monotonic_ns()
         path.name.encode()
         source, version = open_regular(path)
@@ -169,18 +227,8 @@ class _Pass:
                 return None
         content = BytesIO(data)
         entry = self.ledger.find(self.prepared.partner, self.prepared.feed_id, path.name, sha256_hex(content))
-        if entry.outcome or any(file.run.entry.exchange_id == entry.exchange_id for file in self.waiting.values()):
+        if entry.outcome or any(file.entry.exchange_id == entry.exchange_id for file in self.waiting.values()):
             return None
         content.seek(0)
-        opened_ns, spent_ns = time.monotonic_ns(), dict[str, int]()
-        batch = encode_small(self.prepared.small_files, content, version.size_bytes, spent_ns)
-        if batch is None:
-            content.seek(0)
-            batches = list(islice(self.prepared.reader.read(content), 2))
-            if len(batches) != 1:
-                return None
-            batch, spent_ns = batches[0], {"receive": time.monotonic_ns() - opened_ns}
-        spent_ns["receive"] += opened_ns - began_ns
         self.opened(path, entry)
-        run = open_attempt(self.prepared, entry, self.ledger, self._time(), version.size_bytes, self.window)
-        return PassFile(path, version, run, content, batch, spent_ns)
+        return _OpenedFile(path, version, entry, content, {"receive": time.monotonic_ns() - began_ns})

@@ -10,18 +10,19 @@ from poc.formats.table_reader import TableReader
 from poc.formats.writers import CsvEncoder, JsonLinesEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     import polars as pl
 
-    from poc.batch import Batch
+    from poc.batch import Batch, Finding
     from poc.config.partner import Feed
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
     from poc.formats.header import ExpectedFields
     from poc.formats.record_block import RecordBlock
     from poc.formats.record_splitter import Sizes
+    from poc.formats.table_reader import BlockLines, ParsedBlock
 
 
 class FileReader(Protocol):
@@ -32,6 +33,14 @@ class FileReader(Protocol):
 
     def only_block(self, source: BinaryIO) -> tuple[RecordBlock, FileHead, TextEncoding] | None:
         """Return the block of a file that has one only, its head and its encoding; None for any other file."""
+
+    def block_parser(
+        self, head: FileHead, encoding: TextEncoding
+    ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
+        """Return the parser of blocks under a head, and notes on it. Raises ContractBreach for another header."""
+
+    def batches(self, parsed: ParsedBlock, lines: BlockLines, notes: tuple[Finding, ...]) -> Iterator[Batch]:
+        """Yield the batches of a parsed block."""
 
     def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
         """Yield the number and original bytes of every row, even if the header or cells are invalid."""

@@ -148,17 +148,17 @@ class TableReader:
             raise ContractBreach(BROKEN, reason)
         if file.head.fault:
             raise ContractBreach(BROKEN, f"the header cannot be read: {file.head.fault}")
-        parse, notes_on_header = self._format.block_parser(file.head, file.encoding)
+        parse, notes_on_header = self.block_parser(file.head, file.encoding)
         first_row, notes = 1, (*file.notes(), *notes_on_header)
         for block, parsed in parse_ahead(file.splitter.blocks(), parse):
             lines = BlockLines(block, first_row, file.encoding)
-            yield from self._batches(parsed, lines, (*notes, *parsed.notes))
+            yield from self.batches(parsed, lines, (*notes, *parsed.notes))
             first_row, notes = first_row + parsed.rows, ()
         if first_row == 1 and not file.head.header:
             notes = (*notes, Finding(0, "empty-file", "", "the file is empty: it has no row"))
         if notes:  # without rows, they come with a batch of no rows, which has the columns of any other
             block = RecordBlock(b"", self._format.grammar(file.head.header), [], [])
-            yield from self._batches(parse(block), BlockLines(block, first_row, file.encoding), notes)
+            yield from self.batches(parse(block), BlockLines(block, first_row, file.encoding), notes)
 
     def only_block(self, source: BinaryIO) -> tuple[RecordBlock, FileHead, TextEncoding] | None:
         """Return the block, head and encoding of a well-formed file of one block; None for any other file."""
@@ -170,6 +170,12 @@ class TableReader:
         if block is None or block.broken or next(blocks, None) is not None:
             return None
         return block, file.head, file.encoding
+
+    def block_parser(
+        self, head: FileHead, encoding: TextEncoding
+    ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
+        """Return the parser of blocks under a head, and notes on it. Raises ContractBreach for another header."""
+        return self._format.block_parser(head, encoding)
 
     def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
         """Yield the number and original bytes of every row, in bounded memory, even if header or cells are invalid.
@@ -244,7 +250,8 @@ class TableReader:
         if record and not match and not head.fault:
             head.fault = self._format.explain_header(text, head.header_line_end)
 
-    def _batches(self, parsed: ParsedBlock, lines: BlockLines, notes: tuple[Finding, ...]) -> Iterator[Batch]:
+    def batches(self, parsed: ParsedBlock, lines: BlockLines, notes: tuple[Finding, ...]) -> Iterator[Batch]:
+        """Yield the batches of a parsed block."""
         first, frame = lines.first_row, parsed.frame
         if parsed.valid_rows is None:
             numbers = pl.int_range(first, first + frame.height, dtype=pl.get_index_type(), eager=True).alias(ROW)
