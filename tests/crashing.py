@@ -18,6 +18,7 @@ from pathlib import Path
 
 STEPS = {
     "open": ("poc.exchanges.exchange", "open_regular"),
+    "read": ("poc.exchanges.file_pass", "open_regular"),
     "find": ("poc.ledger.ledger", "Ledger.find"),
     "enter": ("poc.ledger.ledger", "Ledger.record_attempt"),
     "commit": ("poc.ledger.ledger", "Ledger.commit"),

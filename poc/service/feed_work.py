@@ -218,7 +218,12 @@ class InboxWork:
         paths = self._take_files(runner.prepared, most, later_turn=later_turn)
         if len(paths) > 1:
             results = runner.exchange_files(paths)
-            return [self._result(path, result) for path, result in zip(paths, results, strict=True)]
+            first_of = {id(result): path for path, result in reversed([*zip(paths, results, strict=True)])}
+            return [  # an error that ended the whole pass is one result; the other files are left to a later run
+                self._result(path, result)
+                for path, result in zip(paths, results, strict=True)
+                if first_of[id(result)] == path
+            ]
         return [self._exchange(runner, path) for path in paths]
 
     def _take_files(self, prepared: PreparedFeed, most: int, *, later_turn: bool) -> list[Path]:

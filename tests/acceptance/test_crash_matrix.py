@@ -14,7 +14,7 @@ from metrics.events import SpoolRecorder
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.ledger.ledger import open_ledger
-from poc.ledger.queries import unconfirmed_requests
+from poc.ledger.queries import exchange_totals, unconfirmed_requests
 from poc.service.inbox_run import run_inbox
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -36,23 +36,32 @@ FOLDER = [
     "after:enter:0", "before:commit:0", "after:commit:0", "before:publish:0", "after:publish:0", "before:commit:1",
     "after:commit:1", "before:put away:0",
 ]  # fmt: skip
+#: Steps of a pass of three files of one request each; after a death the next run is at level 4 or 5.
+PASS = [
+    ("after:read:1", 5), ("before:reserve:1", 4), ("after:enter:1", 5), ("before:commit:3", 4), ("after:commit:4", 5),
+    ("before:send:0", 4), ("after:send:0", 5), ("before:send:2", 4), ("after:send:2", 5), ("after:confirm:1", 4),
+    ("before:commit:8", 5), ("after:commit:8", 4), ("before:put away:0", 5), ("after:put away:0", 4),
+    ("before:put away:2", 5),
+]  # fmt: skip
 
 
 @pytest.fixture
 def workspace(tmp_path, good_csv):
-    """A function that makes a workspace with a file in its inbox, for a destination."""
+    """A function that makes a workspace with a file in its inbox, and more small ones, for a destination."""
     root = tmp_path / "w"
 
-    def build(place):
+    def build(place, rows=ROWS, more=0):
         create_workspace(root, "crash", "live", {"UA": AIRLINES["UA"]}, "")
         path = root / "partners" / "UA.toml"
         head, _, tail = path.read_text().partition("[endpoint]\n")
         path.write_text(f"{head}[endpoint]\n{place}\n{tail[tail.index('[feed') :]}")
-        file = good_csv(root / "var" / "inbox" / "UA" / "flights" / "a.csv", ROWS)
+        file = good_csv(root / "var" / "inbox" / "UA" / "flights" / "a.csv", rows)
         file.write_text(
             file.read_text().replace(f"2013,1,1,517,515,2,830,819,11,UA,{BAD},", f"x,1,1,1,1,1,1,1,1,UA,{BAD},")
         )
         os.utime(file, (0, 0))
+        for number in range(1, 1 + more):
+            os.utime(good_csv(file.with_name(f"b{number}.csv"), rows, 1 + number * rows), (0, 0))
         return root
 
     return build
@@ -81,8 +90,6 @@ def expected():
 def account(root):
     """The account of the only exchange, and its unconfirmed requests."""
     ledger = open_ledger(root / "var" / "ledger.db")
-    from poc.ledger.queries import exchange_totals
-
     (row,) = exchange_totals(ledger)
     waiting = unconfirmed_requests(ledger)
     ledger.close()
@@ -117,6 +124,26 @@ def test_a_partner_without_keys_gets_no_row_twice(workspace, start_partner, at):
     assert set(held) <= set(expected())
     assert len(set(expected()) - set(held)) <= counts.get("ambiguous", 0) == sum(row["rows"] for row in waiting)
     assert outcome == ("ambiguous" if waiting else "done")
+
+
+@pytest.mark.parametrize("keys", [True, False], ids=["with keys", "without keys"])
+@pytest.mark.parametrize(("at", "next_level"), PASS)
+def test_a_pass_that_is_killed_is_taken_up(workspace, start_partner, at, next_level, keys):
+    """Wherever a pass of three files dies, no row is lost or sent twice, also when the next run is at level 4."""
+    partner = start_partner({} if keys else {"ignores_keys": ["UA"]})
+    root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = {str(keys).lower()}', rows=20, more=2)
+    die(root, at, 5)
+    run(root, next_level, NOW + timedelta(hours=1))
+    held = [record["flight"] for record in partner.held("n")]
+    with closing(open_ledger(root / "var" / "ledger.db")) as ledger:
+        totals = exchange_totals(ledger)
+    ambiguous = sum(row["ambiguous"] for row in totals)
+    assert len(held) == len(set(held))
+    assert {f"UA{n}" for n in range(1, 61)} >= set(held)
+    assert sum(row["delivered"] for row in totals) + ambiguous == 60
+    assert 60 - len(held) <= ambiguous <= (0 if keys else 20)
+    assert {row["outcome"] for row in totals} == ({"done", "ambiguous"} if ambiguous else {"done"})
+    assert not list((root / "var" / "inbox").rglob("*.csv"))
 
 
 @pytest.mark.parametrize("taken", [False, True], ids=["left there", "taken away"])

@@ -24,6 +24,21 @@ def test_no_space_for_ledger_or_outbox_loses_nothing(one_partner, csv, rows, siz
     assert not list((one_partner.root / "var").glob("outbox/*"))
 
 
+@pytest.mark.parametrize("size_bytes", [0, 20_000])
+def test_no_space_for_a_pass_is_one_error(one_partner, csv, size_bytes):
+    """Files that are exchanged together wait together; with space again, each row is sent once and in order."""
+    header, *lines = csv(1800).splitlines(keepends=True)
+    for number in range(3):
+        one_partner.put(f"{number}.csv", b"".join([header, *lines[number * 600 : (number + 1) * 600]]))
+    code, out, err = one_partner.on_small_disk(size_bytes, "run")
+    assert (code, len(err.splitlines())) == (75, 1), out + err
+    assert "make room and try again" in err
+    assert len(list(one_partner.inbox.iterdir())) == 3
+    assert one_partner.milepost("run").exit_code == 0
+    assert one_partner.delivered() == [*range(1, 1801)]
+    assert list(one_partner.inbox.iterdir()) == []
+
+
 @pytest.mark.parametrize("level", [1, 2])
 def test_no_space_for_waiting_requests_loses_nothing(one_partner, csv, level):
     """Below the level of the outbox, requests wait in a temporary file; without space for it, nothing is sent."""
