@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.database_errors import translate_database_errors
@@ -43,7 +44,7 @@ SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in EXCHANGE_COLUMNS)).wh
     EXCHANGE.c.id == sa.bindparam("key")
 )
 
-INSERT_EXCHANGE = sa.insert(EXCHANGE)
+INSERT_EXCHANGE = insert(EXCHANGE).on_conflict_do_nothing().returning(EXCHANGE.c.id)
 UPDATE_EXCHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
 
 
@@ -149,7 +150,9 @@ class Ledger:
     def record_attempt(self, entry: ExchangeRecord, size_bytes: int, now_us: int, **values: object) -> None:
         """Insert the exchange of an attempt, or update it; `commit` makes it permanent.
 
-        Raises TryLater, LedgerDamaged.
+        Raises:
+            TryLater: among others, another process entered the exchange after it was looked up, as its new holder.
+            LedgerDamaged: the ledger cannot be used.
         """
         if entry.outcome:
             self.update(
@@ -161,7 +164,9 @@ class Ledger:
             "file": entry.file, "size_bytes": size_bytes, "attempt": entry.attempt, "outcome": "open",
             "opened_at_us": now_us, **values,
         }  # fmt: skip
-        self.execute(INSERT_EXCHANGE, first)
+        if not self.execute(INSERT_EXCHANGE, first):
+            self.check_guard()
+            raise TryLater(f"{entry.file}: another process exchanges it; try again later")
 
     def update(self, entry: ExchangeRecord, **values: object) -> None:
         """Update columns of an exchange; `commit` makes it permanent. Raises TryLater, LedgerDamaged."""

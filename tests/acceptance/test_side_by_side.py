@@ -264,7 +264,8 @@ def check_nothing_twice(root, partner, *, honours_keys):
 @pytest.mark.parametrize(
     ("honours_keys", "step"),
     [
-        (True, "before:send:0"), (True, "after:send:0"), (True, "after:send:2"), (True, "after:commit:0"),
+        (True, "before:send:0"), (True, "after:send:0"), (True, "after:send:2"),
+        (True, "after:commit:0"),
         (False, "before:send:0"), (False, "after:send:0"), (False, "after:commit:0"),
     ],
 )  # fmt: skip
