@@ -111,7 +111,7 @@ def test_a_small_file_gives_the_same_requests_as_the_ordinary_stages(changes):
 @pytest.mark.parametrize(
     "file",
     [
-        b"", b"id,text\n", b"text,id\nplain,1\n", b'id,text\n1,"plain"\n', b"id,text\n1\n", b"id,text\n1,a,b\n2\n",
+        b"", b"id,text\n", b"text,id\nplain,1\n", b'id,text\n1,"plain"\n', b"id,text\n1\n", b"id,text\n1,a,2\n3\n",
         b"id,text\n1,a\n\n", b"id,text\n1,a\r2,b\n", b"id,text\n1,\xff\n", b"id,text\n1,a\n1,b\n",
         b"id,text\n" + b"".join(b"%d,a\n" % row for row in range(MAX_ROWS + 1)),
     ],
