@@ -66,9 +66,9 @@ class TimeText:
         self._hours = HourTexts(before)
         self._seconds = [f"{second // 60:02}:{second % 60:02}{after}" for second in range(HOUR_S)]
         self._times = name, add_maker(name, ValueMaker(seconds_of_times, of_seconds=list))
-        self._minutes = minutes_name, add_maker(minutes_name, ValueMaker(seconds_of_minutes))
+        self._minutes = minutes_name, add_maker(minutes_name, ValueMaker(seconds_of_minutes, seconds_of))
         self._hour_texts = name, add_maker(name, ValueMaker(self._make_hours, of_seconds=self._hours_of))
-        self._minute_texts = minutes_name, add_maker(minutes_name, ValueMaker(self._make_minutes))
+        self._minute_texts = minutes_name, add_maker(minutes_name, ValueMaker(self._make_minutes, self._minutes_of))
 
     def pieces(self, values: CellValues) -> list[Iterable[str]]:
         """Return the pieces of each row. Raises OverflowError for a time that is not in the years 1 to 9999."""
@@ -90,11 +90,11 @@ class TimeText:
         times_s = seconds_of_times(typed)
         return None if times_s is None else self._hours_of(times_s)
 
+    def _minutes_of(self, minutes: list[int | None]) -> list[str | None]:
+        return [self._seconds[minute * 60] if minute is not None and 0 <= minute < 60 else None for minute in minutes]
+
     def _make_minutes(self, typed: pl.DataFrame) -> list[str | None]:
-        return [
-            self._seconds[minutes_s] if minutes_s is not None and 0 <= minutes_s < HOUR_S else None
-            for minutes_s in seconds_of_minutes(typed)
-        ]
+        return self._minutes_of(typed.to_series(1).to_list())
 
 
 class HourTexts(dict[int, str]):
@@ -122,5 +122,10 @@ def seconds_of_times(typed: pl.DataFrame) -> Sequence[int | None] | None:
 
 
 def seconds_of_minutes(typed: pl.DataFrame) -> Sequence[int | None]:
+    """Return a column of minutes as seconds."""
+    return seconds_of(typed.to_series(1).to_list())
+
+
+def seconds_of(minutes: list[int | None]) -> list[int | None]:
     """Return minutes as seconds."""
-    return [None if minutes is None else minutes * 60 for minutes in typed.to_series(1).to_list()]
+    return [None if minute is None else minute * 60 for minute in minutes]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
+from json.encoder import encode_basestring as quote
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
@@ -22,7 +23,7 @@ from poc.formats.cells import BlockReader, CellReader, splits_cells
 from poc.formats.writers import JsonLinesEncoder
 from poc.pipeline.cell_cache import CellCache, ValueMaker
 from poc.pipeline.member_texts import JoinedText, TimeText
-from poc.stages.map import Map, literal_fields
+from poc.stages.map import Map, literal_fields, scaled_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from poc.pipeline.member_texts import CellValues, Place
 
 #: The most rows, and bytes, of a file that is small.
-MAX_ROWS, MAX_BYTES = 600, 1 << 18
+MAX_ROWS, MAX_BYTES = 700, 1 << 18
 
 #: After so many files in a row that were not small and clean, only each so manieth is tried.
 MAX_FAILURES, TRIED_EVERY = 8, 16
@@ -78,6 +79,7 @@ class SmallFilePath:
                 field,
                 frozenset({*contract.field_missing.get(field.name, contract.missing_values), *feed.dialect.nulls}),
                 self._makers[field.name],
+                is_plain=field.name in contract.integers or (field.type == "string" and field.format == "default"),
             )
             for field in contract.columns
         ]
@@ -178,7 +180,19 @@ def member_maker(contract: Contract, field: MapField, mark: str, end: str) -> Va
         lines = encoder.encode(batch.rows).decode().split("\n")[:-1]
         return None if batch.rejected else [f"{mark}{line[1:-1]}{end}" for line in lines]
 
-    return ValueMaker(make)
+    scaled, before = scaled_number(field), f"{mark}{member_name(field.to)}"
+
+    def of_plain(values: list[Any]) -> Sequence[str] | None:
+        if scaled is None:
+            return [f"{before}{plain_json(value)}{end}" for value in values]
+        if not all(value is None or isinstance(value, int) for value in values):
+            return None
+        products = scaled.compute(pl.Series(values, dtype=pl.Int64)).to_list()
+        if products.count(None) > values.count(None):
+            return None
+        return [f"{before}{'null' if product is None else product}{end}" for product in products]
+
+    return ValueMaker(make, of_plain)
 
 
 def text_maker(contract: Contract, name: str, before: str, after: str) -> ValueMaker:
@@ -195,7 +209,11 @@ def text_maker(contract: Contract, name: str, before: str, after: str) -> ValueM
             for line, is_missing in zip(lines, missing, strict=True)
         ]
 
-    return ValueMaker(make)
+    def of_plain(values: list[Any]) -> Sequence[str | None]:
+        texts = [None if value is None else plain_json(str(value))[1:-1] for value in values]
+        return [None if text is None else f"{before}{text}{after}" for text in texts]
+
+    return ValueMaker(make, of_plain)
 
 
 def key_values_maker(contract: Contract, name: str) -> ValueMaker:
@@ -206,7 +224,14 @@ def key_values_maker(contract: Contract, name: str) -> ValueMaker:
         values = typed.get_column(name)
         return (values.to_physical() if convert is None else convert(values)).to_list()
 
-    return ValueMaker(make, of_seconds=lambda seconds: [second * 1_000_000 for second in seconds])
+    return ValueMaker(make, of_plain=list, of_seconds=lambda seconds: [second * 1_000_000 for second in seconds])
+
+
+def plain_json(value: str | int | None) -> str:
+    """Return a string, an integer or null in JSON, as the encoder writes it."""
+    if value is None:
+        return "null"
+    return str(value) if isinstance(value, int) else quote(value)
 
 
 def member_name(name: str) -> str:
