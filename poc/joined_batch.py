@@ -42,23 +42,30 @@ class JoinedLines:
 class JoinedBatch:
     """One batch that holds the only batch of each of several files of one feed.
 
+    Args:
+        batches: of the files.
+        rows: their columns as one frame, without numbers, if there is one; then no row of theirs is rejected.
+
     Row n of a file is row `offsets[file] + n` of the joined batch, so that rows ascend over all files. Findings name
     rows of the joined batch, too, until `split` turns them back.
     """
 
-    def __init__(self, batches: Sequence[Batch]) -> None:
+    def __init__(self, batches: Sequence[Batch], rows: pl.DataFrame | None = None) -> None:
         self._batches = tuple(batches)
         heights = [batch.rows.height + len(batch.rejected) for batch in batches]
         self.offsets = (0, *accumulate(heights))[:-1]
         self._starts = np.array(self.offsets)
-        heights = [batch.rows.height for batch in batches]
-        rows = pl.concat([in_order(batch.rows, batches[0].rows.columns) for batch in batches], rechunk=True)
-        numbers = rows.get_column(ROW).to_numpy() + np.repeat(self._starts, heights)
+        if rows is None:
+            parts = [in_order(batch.rows, batches[0].rows.columns) for batch in batches]
+            rows = pl.concat(parts, rechunk=True)
+            numbers = rows.drop_in_place(ROW).to_numpy() + np.repeat(self._starts, [part.height for part in parts])
+        else:
+            numbers = np.arange(1, rows.height + 1)
+        rows = rows.insert_column(0, pl.Series(ROW, numbers, dtype=pl.get_index_type()))
         rejected: list[RejectedRow] = []
         for batch, offset in zip(batches, self.offsets, strict=True):
             rejected += shift_rejected(batch.rejected, offset)
         lines = JoinedLines(self._batches, self.offsets)
-        rows = rows.with_columns(pl.Series(ROW, numbers, dtype=rows.schema[ROW]))
         self.batch = Batch(rows, lines, tuple(rejected))
 
     def file_numbers(self, rows: pl.DataFrame) -> pl.Series:

@@ -30,7 +30,7 @@ class SendWindow:
     @property
     def has_room(self) -> bool:
         """Whether one more request may be begun ahead."""
-        return self.is_open and self._under_way < self.most
+        return self.is_open and self._under_way < self.most > 1
 
     def begin(self, send: Callable[[], None]) -> Future[None]:
         """Begin to send a request; `take` waits for its end."""

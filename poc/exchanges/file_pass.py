@@ -22,7 +22,7 @@ from poc.errors import FileStillChanging, LedgerDamaged, TryLater
 from poc.exchanges.exchange import exchange, open_attempt
 from poc.exchanges.joint_exchange import JointExchange
 from poc.exchanges.pass_file import PassFile
-from poc.formats.joint_reader import read_together
+from poc.formats.joint_reader import JointRead, read_together
 from poc.pipeline.capabilities import has_capability, new_window
 from poc.pipeline.small_file import encode_small
 from poc.transports.source_file import open_regular, sha256_hex
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
+
+    import polars as pl
 
     from poc.batch import Batch
     from poc.delivery.send_window import SendWindow
@@ -137,7 +139,8 @@ class _Pass:
         """Exchange the files that wait, in their order: those that can be read as one batch together."""
         waiting, self.waiting, self._size_bytes = self.waiting, {}, 0
         together: dict[int, PassFile] = {}
-        for (at, file), batch in zip(waiting.items(), self._read_batches(list(waiting.values())), strict=True):
+        read = self._read_batches(list(waiting.values()))
+        for (at, file), batch in zip(waiting.items(), read.batches, strict=True):
             if batch is not None:
                 run = open_attempt(
                     self.prepared, file.entry, self.ledger, self._time(), file.version.size_bytes, self.window
@@ -147,23 +150,24 @@ class _Pass:
             self._exchange_together(together)
             together = {}
             self._exchange_alone(at, file.path)
-        self._exchange_together(together)
+        self._exchange_together(together, read.rows)
 
-    def _read_batches(self, files: Sequence[_OpenedFile]) -> list[Batch | None]:
-        """Return the rows of each file, encoded or not; None for one that is exchanged alone."""
-        if not files:
-            return []
+    def _read_batches(self, files: Sequence[_OpenedFile]) -> JointRead:
+        """Read the rows of each file, encoded or not; a file without a batch is exchanged alone."""
         prepared = self.prepared
         if len(files) < MIN_JOINED:
             small = prepared.small_files
-            batches = [encode_small(small, file.content, file.version.size_bytes, file.spent_ns) for file in files]
+            read = JointRead(
+                [encode_small(small, file.content, file.version.size_bytes, file.spent_ns) for file in files], None
+            )
         else:
             began_ns = time.monotonic_ns()
-            batches = read_together(prepared.reader, [file.content for file in files])
+            read = read_together(prepared.reader, [file.content for file in files])
             took_ns = time.monotonic_ns() - began_ns
             for file, part_ns in zip(files, share(took_ns, [file.version.size_bytes for file in files]), strict=True):
                 file.spent_ns["receive"] += part_ns
-        return [self._read_batch(file) if batch is None else batch for file, batch in zip(files, batches, strict=True)]
+        pairs = zip(files, read.batches, strict=True)
+        return JointRead([self._read_batch(file) if batch is None else batch for file, batch in pairs], read.rows)
 
     def _read_batch(self, file: _OpenedFile) -> Batch | None:
         began_ns = time.monotonic_ns()
@@ -174,11 +178,11 @@ class _Pass:
         file.spent_ns["receive"] += time.monotonic_ns() - began_ns
         return batches[0] if len(batches) == 1 else None
 
-    def _exchange_together(self, files: dict[int, PassFile]) -> None:
-        """Exchange files together; where that is not possible, one by one."""
+    def _exchange_together(self, files: dict[int, PassFile], rows: pl.DataFrame | None = None) -> None:
+        """Exchange files together; where that is not possible, one by one. `rows` are those of all files, if known."""
         if not files:
             return
-        together = JointExchange(self.prepared, list(files.values()), self.ledger, self.window)
+        together = JointExchange(self.prepared, list(files.values()), self.ledger, self.window, rows)
         try:
             prevented = self._attempt(together.reserve)
             error = prevented or self._attempt(together.send)

@@ -33,13 +33,15 @@ if TYPE_CHECKING:
 class JointExchange:
     """The exchange of files of one feed, none of which the ledger knows. Use one once: `reserve`, then `send`.
 
-    All files of it share the partner's circuit breakers, as exchanges that follow one another do.
+    All files of it share the partner's circuit breakers, as exchanges that follow one another do. `rows` are those of
+    all files, where they were read together.
     """
 
     prepared: PreparedFeed
     files: Sequence[PassFile]
     ledger: Ledger
     window: SendWindow
+    rows: pl.DataFrame | None = None
     _open: list[PassFile] = field(default_factory=list, init=False)  # whose accounts are not closed
 
     def reserve(self) -> None:
@@ -85,7 +87,7 @@ class JointExchange:
         if not others:
             return
         began_ns = time.monotonic_ns()
-        joined = JoinedBatch([file.batch for file in others])
+        joined = JoinedBatch([file.batch for file in others], self.rows)
         checked = check_joined(self.prepared.contract, joined)
         began_ns = self._note("check", began_ns, others)
         (mapped,) = self.prepared.map(iter([checked]))

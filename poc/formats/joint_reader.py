@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import BinaryIO
 
+    import polars as pl
+
     from poc.batch import Batch
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
@@ -33,11 +35,19 @@ class _SplitFile:
     rows: int
 
 
-def read_together(reader: FileReader, sources: Sequence[BinaryIO]) -> list[Batch | None]:
-    """Return the only batch of each file; None for one that `FileReader.read` has to look at.
+@dataclass(frozen=True, slots=True)
+class JointRead:
+    """The only batch of each file, None for one that `FileReader.read` has to look at.
 
-    That is a file of several blocks, with notes or faults, or of an encoding whose bytes depend on those before them.
+    `rows` are the columns of all batches, one after the other, where every file has one; else None.
     """
+
+    batches: list[Batch | None]
+    rows: pl.DataFrame | None
+
+
+def read_together(reader: FileReader, sources: Sequence[BinaryIO]) -> JointRead:
+    """Read files together; one of several blocks, with notes or faults, or in some encodings, is left out."""
     batches: list[Batch | None] = [None] * len(sources)
     by_header: dict[bytes, list[_SplitFile]] = {}
     for at, source in enumerate(sources):
@@ -45,9 +55,11 @@ def read_together(reader: FileReader, sources: Sequence[BinaryIO]) -> list[Batch
             only = reader.only_block(source)
             if only is not None:
                 block, head, encoding = only
+                # the bytes of some encodings depend on those before them
                 if encoding.codec == "utf-8" or block.data.isascii():
                     split = _SplitFile(at, block, head, encoding, len(block.spans()[0]))
                     by_header.setdefault(head.header, []).append(split)
+    rows: pl.DataFrame | None = None
     for files in by_header.values():
         parsed = _parse(reader, files)
         if parsed is None:
@@ -58,7 +70,8 @@ def read_together(reader: FileReader, sources: Sequence[BinaryIO]) -> list[Batch
             lines = BlockLines(file.block, 1, file.encoding)
             (batches[file.at],) = reader.batches(ParsedBlock(frame, None, {}), lines, ())
             start += file.rows
-    return batches
+        rows = parsed.frame if len(files) == len(sources) else None
+    return JointRead(batches, rows)
 
 
 def _parse(reader: FileReader, files: Sequence[_SplitFile]) -> ParsedBlock | None:

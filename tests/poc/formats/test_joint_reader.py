@@ -31,8 +31,9 @@ def test_files_read_together_have_the_rows_of_each(reader, line_end):
     declared = {b"\n": "lf", b"\r\n": "crlf", b"\r": "cr"}[line_end]
     read = reader(line_end=declared)
     sources = [data.replace(b"\n", line_end) for data in files]
-    batches = read_together(read, [BytesIO(data) for data in sources])
-    for data, batch in zip(sources, batches, strict=True):
+    together = read_together(read, [BytesIO(data) for data in sources])
+    assert together.rows.rows() == [("1", "2"), ("3", "4"), ("5", "6"), (f"x{line_end.decode()}y", "7"), ("ä", "€")]
+    for data, batch in zip(sources, together.batches, strict=True):
         (alone,) = read.read(BytesIO(data))
         assert batch.rows.equals(alone.rows)
         assert batch.rows.schema == alone.rows.schema
@@ -48,7 +49,9 @@ def test_files_read_together_have_the_rows_of_each(reader, line_end):
 def test_a_file_with_anything_to_say_is_left_to_be_read_on_its_own(reader, odd):
     """Its neighbours are not: each of them has its rows, or is left as well."""
     good = b"a,b\n1,2\n"
-    first, batch, last = read_together(reader(), [BytesIO(good), BytesIO(odd), BytesIO(good)])
+    together = read_together(reader(), [BytesIO(good), BytesIO(odd), BytesIO(good)])
+    assert together.rows is None
+    first, batch, last = together.batches
     assert batch is None or batch.rows.rows() == [(1, "2", "1")]
     for neighbour in (first, last):
         assert neighbour is None or neighbour.rows.rows() == [(1, "1", "2")]
