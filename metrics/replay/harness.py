@@ -110,7 +110,7 @@ def replay(
                 calendar.replay_block(block, pool.in_shuffled_order(block, number))
                 if following is None:
                     calendar.replay_days_after(block, pool.of_round(number))
-            on_phase(f"{week}: counting records, starting programs")
+            on_phase(f"{week}, counting records")
             calendar.set_date(QUIET_DAY)  # no partner is down while subjects warm up
             pool.read_partner()
             with pool.starting(following):  # meanwhile, as nothing is timed now
