@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from poc.service.file_pass import exchange_files
 
 from poc.errors import LeaseLost
 from poc.exchanges.file_pass import exchange_files
