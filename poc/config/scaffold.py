@@ -53,8 +53,7 @@ name = "{name}"
 url = "http://127.0.0.1:{port}/live/{id}"  # the feed's name is appended
 timeout_s = 2.0
 honours_keys = true  # it treats an Idempotency-Key it has seen as done; false: you resolve requests without an answer
-span_files = true    # one request may hold the rows of several small files that wait
-
+{span}
 [feed.flights]
 contract = "flights.schema.json"  # a Table Schema file in contracts/
 files = "*.csv"                   # what counts as a file of this feed in var/inbox/{id}/flights/
@@ -74,6 +73,9 @@ map = [
   {{ to = "distance_km", from = "distance", times = 1.609344, decimals = 3 }},
 ]
 """
+
+#: What a workspace of a replay adds, whose partner is always the practice partner.
+SPAN = "span_files = true    # one request may hold the rows of several small files\n"
 
 
 def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, str], milestones: str) -> None:
@@ -100,7 +102,9 @@ def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, s
         "contracts/flights.schema.json": (sample / "flights.schema.json").read_text("utf-8"),
         "milestones.toml": milestones,
         **{
-            f"partners/{key}.toml": PARTNER.format(id=key, name=title, port=PARTNER_PORT)
+            f"partners/{key}.toml": PARTNER.format(
+                id=key, name=title, port=PARTNER_PORT, span=SPAN if clock == "replay" else ""
+            )
             for key, title in airlines.items()
         },
         # last, because this file makes the folder a workspace

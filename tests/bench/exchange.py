@@ -10,7 +10,7 @@ The service is level 4, one file after the other, unless said, with its ledger c
 `pass_vs_monolith`, `pass_small_vs_monolith`: 50 files of 400 and of 60 rows that wait, service's time at level 5 in one
 pass / monolith's one after the other. `break_even_rows`: rows from which the service is faster. `vs_monolith`: the year
 in one file over HTTP, monolith's time / service's at level 5. At level 5, the partner's file allows `parallel = 4`, and
-`span_files` as that of every new workspace.
+`span_files` as that of every workspace of a replay.
 `vs_polars_script`: the year in one file, to a delivered JSON Lines file, service's time / a hand-written script's.
 `vs_dlt`, `pandas_script`, `petl`, `duckdb_script`: the same work, their time / service's.
 `rss_growth`, `linear`: peak memory, and time a row, at ten years / at one. `peak_rss_bytes`: at ten years.

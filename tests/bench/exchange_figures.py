@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SERVICE, PASS_SERVICE, MONOLITH = "service@4", "service@5", "monolith"
 
-#: What level 5 adds to the partner's file; `span_files` is in that of every new workspace.
+#: What level 5 adds to the partner's file; `span_files` is in that of every workspace of a replay.
 PASS_ENDPOINT = "parallel = 4\n"
 WARM_UPS = 20  #: turns on small files before the first that counts
 SIZES = (10, 20, 30, 60, 100, 200, 400)

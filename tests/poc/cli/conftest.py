@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sqlite3
 from contextlib import closing
 
@@ -23,7 +22,6 @@ def make_cli(tmp_path, start_partner):
         path = root / "partners" / "AA.toml"
         text = path.read_text().replace("settle_s = 2.0 ", "settle_s = 0 ")
         text = text.replace("http://127.0.0.1:8766", partner.url).replace("timeout_s = 2.0", "timeout_s = 60")
-        text = re.sub(r"(?m)^span_files = .*\n", "", text)  # each file has requests of its own, and faults of its own
         path.write_text(text if keys else text.replace("honours_keys = true", "honours_keys = false"))
         return WorkspaceCli(root, partner)
 
