@@ -43,7 +43,6 @@ SYNC_FULL, SYNC_NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORM
 SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in EXCHANGE_COLUMNS)).where(
     EXCHANGE.c.id == sa.bindparam("key")
 )
-
 INSERT_EXCHANGE = insert(EXCHANGE).on_conflict_do_nothing().returning(EXCHANGE.c.id)
 UPDATE_EXCHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
 
@@ -72,10 +71,7 @@ class Ledger:
         self._file = OpenedFile(path)
 
     def sibling(self) -> Ledger:
-        """Return another connection to the same ledger, for another thread; the caller closes it.
-
-        Raises TryLater, LedgerDamaged.
-        """
+        """Return a connection for another thread, which its caller closes. Raises TryLater, LedgerDamaged."""
         with translate_database_errors(str(self.path)):
             return Ledger(self._engine, self.path, self._writer, self._compiled)
 
@@ -216,10 +212,7 @@ class Ledger:
             self.guard()
 
     def check_in_place(self) -> None:
-        """Check that the ledger's path still names the file that was opened. Raises LedgerDamaged.
-
-        A commit into a file that was deleted succeeds, and is lost.
-        """
+        """Raise LedgerDamaged where the ledger's file was deleted or replaced: a commit into it would be lost."""
         self._file.check()
 
     def check_before_send(self) -> None:

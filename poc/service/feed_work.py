@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poc.delivery.outbox import remove_unused_files
-from poc.engine.precedence import Precedence, PrecedenceEndpoint
+from poc.engine.precedence import PrecedenceEndpoint
 from poc.errors import BadInput, ExchangeError, FileStillChanging, LedgerDamaged, TryLater, UnexpectedError
 from poc.exchanges.file_pass import MAX_PASS_BYTES, can_pass, size_in_pass
 from poc.ledger.lease import describe_holder, wall_clock_us
@@ -19,65 +19,23 @@ from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import retries_itself
 from poc.retries.circuit_breaker import longest_waits_us
 from poc.service.finished_file import archive_if_finished
-from poc.service.prepared_feeds import PreparedFeeds
 from poc.service.runner import Runner, RunResult
 from poc.transports.inbox import complete_files, is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
-    from metrics.events import Recorder
-    from poc.config.workspace import Workspace
     from poc.exchanges.receipt import Receipt
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.service.run_settings import RunSettings
 
 #: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
 BUSY_WAIT_S = 18.0
 
 #: Seconds after which a run says that it waits.
 BUSY_NOTICE_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunSelection:
-    """Which files and which exchanges in the ledger are run now; the others wait for another run."""
-
-    file: Callable[[Path], bool] = lambda _: True
-    entry: Callable[[ExchangeRecord], bool] = lambda _: True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSettings:
-    """What all feeds of a run share.
-
-    Attributes:
-        workspace: the workspace of the inboxes.
-        level: the service level to run at.
-        clock: returns the current time, in UTC.
-        recorder: records the run events; called by several threads.
-        release: version of the program, for the events.
-        by_person: whether a person started the run; otherwise the service works by itself.
-        selection: what to run.
-        busy_wait_s: for how long a feed whose lease another process holds is tried again.
-        notify: is told what the run waits for; called by several threads.
-        precedence: lets new files go before backlogs.
-        feeds: the prepared feeds; the owner of the settings closes them.
-    """
-
-    workspace: Workspace
-    level: int
-    clock: Callable[[], datetime]
-    recorder: Recorder
-    release: str
-    by_person: bool
-    selection: RunSelection
-    busy_wait_s: float
-    notify: Callable[[str], None] = lambda _: None
-    precedence: Precedence = field(default_factory=Precedence)
-    feeds: PreparedFeeds = field(default_factory=PreparedFeeds)
 
 
 class InboxWork:

@@ -17,7 +17,8 @@ from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import resumable_exchanges
 from poc.pipeline.capabilities import retries_itself
 from poc.retries.circuit_breaker import longest_waits_us
-from poc.service.feed_work import BUSY_WAIT_S, InboxWork, RunSelection, RunSettings
+from poc.service.feed_work import BUSY_WAIT_S, InboxWork
+from poc.service.run_settings import RunSelection, RunSettings
 from poc.service.runner import RunResult
 
 if TYPE_CHECKING:

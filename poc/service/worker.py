@@ -17,7 +17,8 @@ from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import resumable_attempts
 from poc.pipeline.capabilities import resolve_level, retries_itself
 from poc.retries.circuit_breaker import longest_waits_us
-from poc.service.feed_work import InboxWork, RunSelection, RunSettings
+from poc.service.feed_work import InboxWork
+from poc.service.run_settings import RunSelection, RunSettings
 from poc.transports.inbox import has_complete_file
 
 if TYPE_CHECKING:

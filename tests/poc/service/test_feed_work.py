@@ -13,7 +13,8 @@ from poc.delivery.outbox_actions import give_up
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
 from poc.service import finished_file
-from poc.service.feed_work import InboxWork, RunSelection, RunSettings
+from poc.service.feed_work import InboxWork
+from poc.service.run_settings import RunSelection, RunSettings
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
