@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from operator import add, le
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,19 +42,21 @@ def join_parts(joint_id: str, parts: Sequence[tuple[str, OutboundRequest]]) -> J
 
 
 def plan_joint_requests(
-    files: Sequence[tuple[str, str]], requests: Sequence[list[OutboundRequest]], max_rows: int
+    files: Sequence[tuple[str, str]], requests: Sequence[list[OutboundRequest]], max_rows: int, max_bytes: int
 ) -> list[list[OutboundRequest]]:
     """Mark the requests that are sent together with the id of their joint request.
 
-    Files that follow one another are joined as long as each has one request, and all together at most `max_rows` rows.
+    Files that follow one another are joined as long as each has one request, and all together at most `max_rows` rows
+    and `max_bytes` bytes.
 
     Args:
         files: the exchange id and name of each file.
         requests: the requests of each file.
         max_rows: of a joint request.
+        max_bytes: of its body; no more than the outbox stores in the ledger, where the parts are read to be sent again.
     """
     planned = [list(of_file) for of_file in requests]
-    for group in _groups(files, requests, max_rows):
+    for group in _groups(files, requests, max_rows, max_bytes):
         keys = ",".join(f"{files[at][0]}-{planned[at][0].name}" for at in group)
         joint_id = f"joint-{blake2b(keys.encode(), digest_size=12).hexdigest()}"
         for at in group:
@@ -62,22 +65,23 @@ def plan_joint_requests(
 
 
 def _groups(
-    files: Sequence[tuple[str, str]], requests: Sequence[list[OutboundRequest]], max_rows: int
+    files: Sequence[tuple[str, str]], requests: Sequence[list[OutboundRequest]], max_rows: int, max_bytes: int
 ) -> Iterator[list[int]]:
     """Yield the places of the files of each joint request; a file without rows does not come between two others."""
+    limits = (max_rows, max_bytes, MAX_NAME_BYTES)
     group: list[int] = []
-    rows = name_bytes = 0
+    sizes: tuple[int, ...] = (0, 0, 0)
     for at, of_file in enumerate(requests):
         if not of_file:
             continue
-        size = len(json.dumps(files[at][1]))
-        rows, name_bytes = rows + of_file[0].rows, name_bytes + size
+        own = (of_file[0].rows, len(of_file[0].body), len(json.dumps(files[at][1])))
+        sizes = tuple(map(add, sizes, own))
         is_single = len(of_file) == 1
-        if is_single and group and rows <= max_rows and name_bytes <= MAX_NAME_BYTES and len(group) < MAX_FILES:
+        if is_single and group and len(group) < MAX_FILES and all(map(le, sizes, limits)):
             group.append(at)
             continue
         if len(group) > 1:
             yield group
-        group, rows, name_bytes = ([at], of_file[0].rows, size) if is_single else ([], 0, 0)
+        group, sizes = ([at], own) if is_single else ([], (0, 0, 0))
     if len(group) > 1:
         yield group

@@ -80,8 +80,8 @@ class RequestDelivery:
     def send(self, requests: Iterable[OutboundRequest], *, committed: bool) -> Iterator[RowOutcome]:
         """Send requests; `committed`: the state of the first one was committed with its reservation."""
         following = self._begin_ahead(requests)
-        halves: list[OutboundRequest] = []  # of the last request, the next one at the end
-        while (request := halves.pop() if halves else next(following, None)) is not None:
+        parts: list[OutboundRequest] = []  # that replace the last request, the next one at the end
+        while (request := parts.pop() if parts else next(following, None)) is not None:
             begun = self.sender.has_begun(request)
             if not begun:
                 self.stop = self.stop or self.policy.before_send()
@@ -98,7 +98,7 @@ class RequestDelivery:
                 and self._can_halve(request)
                 and len(request.body) >= (self._too_large_bytes or len(request.body) + 1)
             ):
-                halves += self._halve(request)
+                parts += self._halve(request)
                 continue
             if not self.honours_keys and not committed:
                 self.outbox.set_state(request.name, "sending")
@@ -108,9 +108,8 @@ class RequestDelivery:
             committed = False
             try:
                 yield self._send_one(request)
-            except RequestTooLarge:
-                self._too_large_bytes = len(request.body)
-                halves += self._halve(request)
+            except RequestReplaced as replaced:
+                parts += replaced.requests
 
     def begin_reserved(self) -> None:
         """Begin to send the reserved requests, as far as the window has room."""
@@ -193,16 +192,20 @@ class RequestDelivery:
                 self.sender.begin(request, joint)
 
     def _send_one(self, request: OutboundRequest) -> RowOutcome:
-        """Send one request, and return the outcome of its rows. Raises RequestTooLarge where halves can be sent."""
+        """Send one request, and return the outcome of its rows. Raises RequestReplaced where others are sent for it."""
         joint = self.outbox.joint_request(request.joint) if request.joint else None
         try:
             self._post(request, joint)
         except DeliveryFailed as failure:
+            if joint is not None and self.policy.is_about_request(failure):
+                raise RequestReplaced([self._separate(request)]) from None
             if failure.code == TOO_LARGE and failure.kind == "stop" and self._can_halve(request):
-                raise RequestTooLarge from None
+                self._too_large_bytes = len(request.body)
+                raise RequestReplaced(self._halve(request)) from None
             return self._failed(request, failure)
         if joint is not None:
             self.outbox.accept_joint(joint.id)
+            self._uncommitted = True  # so that the ledger is not locked while the requests that follow are sent
         return self._taken(request)
 
     def _taken(self, request: OutboundRequest) -> RowOutcome:
@@ -248,6 +251,12 @@ class RequestDelivery:
         allowed = self.honours_keys and self.policy.resends_at_once
         return allowed and not request.joint and request.rows > 1 and (self._accepted or not self._row_too_large)
 
+    def _separate(self, request: OutboundRequest) -> OutboundRequest:
+        """Make the parts of a joint request that was refused for good requests of their own; return this one."""
+        self.outbox.separate_joint(request.joint)
+        self._uncommitted = True
+        return replace(request, joint="")
+
     def _halve(self, request: OutboundRequest) -> list[OutboundRequest]:
         """Replace a request by its halves, and commit, so that no part of it can be sent under two keys."""
         halves = self.builder.halve(request)
@@ -267,5 +276,9 @@ class RequestDelivery:
         self._confirmed = []
 
 
-class RequestTooLarge(Exception):
-    """The partner refused a request for its size, and it can be sent in halves."""
+class RequestReplaced(Exception):
+    """The partner refused a request that can be sent in another form: its halves, or a part of a joint one alone."""
+
+    def __init__(self, requests: list[OutboundRequest]) -> None:
+        super().__init__()
+        self.requests = requests

@@ -12,6 +12,7 @@ import polars as pl
 from metrics.shares import share
 from poc.batch import Account, FileRejected
 from poc.delivery.joint_request import plan_joint_requests
+from poc.delivery.outbox import INLINE_BYTES
 from poc.errors import LedgerDamaged, TryLater, Unbalanced
 from poc.exchanges.pass_file import PassFile, SendUnit
 from poc.joined_batch import JoinedBatch
@@ -58,7 +59,7 @@ class JointExchange:
         if prepared.span_files:
             names = [(file.run.entry.exchange_id, file.run.entry.file) for file in self.files]
             requests = [file.requests for file in self.files]
-            planned = plan_joint_requests(names, requests, prepared.feed.request_rows)
+            planned = plan_joint_requests(names, requests, prepared.feed.request_rows, INLINE_BYTES)
             for file, of_file in zip(self.files, planned, strict=True):
                 file.requests = of_file
         receipts: list[tuple[PassFile, Receipt | None]] = []

@@ -81,11 +81,11 @@ def test_files_share_a_request_as_far_as_it_has_room():
         [OutboundRequest("0", 9, b"x")],
     ]
     files = [(str(at), f"{at}.csv") for at in range(len(requests))]
-    joint = [[request.joint for request in of_file] for of_file in plan_joint_requests(files, requests, 500)]
+    joint = [[request.joint for request in of_file] for of_file in plan_joint_requests(files, requests, 500, 1 << 20)]
     first = joint[0][0]
     assert first.startswith("joint-")
     assert joint == [[first], [first], [], [first], [""], ["", ""], [""]]
-    assert plan_joint_requests(files, requests, 500) == plan_joint_requests(files, requests, 500)
+    assert plan_joint_requests(files, requests, 500, 1 << 20) == plan_joint_requests(files, requests, 500, 1 << 20)
 
 
 def test_three_files_arrive_in_one_request(send, ledger):
@@ -159,3 +159,25 @@ def test_files_with_names_of_any_length_and_sign_are_named(make_prepared, start_
     assert named == [path.name for path in paths]
     assert len(partner.sent) > 1
     assert len(flights(server)) == 12
+
+
+def test_requests_whose_bodies_are_in_files_are_not_joined(make_prepared, start_partner, good_csv, tmp_path, ledger):
+    """The rows of a request that is too large for the ledger arrive, and so do those of the files beside it."""
+    server = start_partner()
+    columns = [{"to": "flight", "from": "flight"}, {"to": "carrier" * 60, "from": "carrier"}]
+    prepared = make_prepared(server.url, level=5, request_rows=100_000, map=columns)
+    partner = Partner(prepared.endpoint)
+    sizes = {"a": 2, "b": 3_000, "c": 3}
+    paths = [good_csv(tmp_path / f"{name}.csv", rows, 1 + 5_000 * at) for at, (name, rows) in enumerate(sizes.items())]
+    receipts = exchange_files(replace(prepared, endpoint=partner, span_files=True), paths, NOW, ledger)
+    assert [receipt.account.rows_by_outcome["delivered"] for receipt in receipts] == list(sizes.values())
+    assert len(flights(server)) == sum(sizes.values())
+
+
+def test_a_joint_request_that_is_refused_when_it_is_resumed_is_sent_file_by_file(send, ledger, failure):
+    """The partner took nothing of it: the file that it refuses fails alone, and the others are done."""
+    prepared, partner, server, receipts = send(ledger, failure(503), failure(400), None, failure(400))
+    resumed = [resume(prepared, ledger.get(receipt.exchange_id), LATER, ledger) for receipt in receipts]
+    assert [receipt.outcome for receipt in resumed] == ["done", "failed", "done"]
+    assert [file for _, file, _ in partner.sent[2:]] == ["a.csv", "b.csv", "c.csv"]
+    assert flights(server) == [flight for flight in FLIGHTS if flight not in {"UA30", "UA31", "UA32"}]
