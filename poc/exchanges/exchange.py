@@ -13,12 +13,12 @@ from tempfile import gettempdir
 from traceback import clear_frames
 from typing import TYPE_CHECKING
 
-from poc.batch import Account, FileRejected, Finding, SecondPassNeeded
+from poc.batch import FileRejected, Finding, SecondPassNeeded
 from poc.delivery.outbox import Outbox
 from poc.delivery.sender import TransferStats
 from poc.errors import BadInput, ContractBreach, FileStillChanging, TryLater
 from poc.exchanges.attempt import Attempt
-from poc.exchanges.receipt import Receipt, reason_to_skip
+from poc.exchanges.receipt import Receipt, reason_to_skip, skipped_receipt
 from poc.pipeline.capabilities import StageContext, build_deliver_once, build_stages, equip, has_capability, new_window
 from poc.pipeline.small_file import encode_small
 from poc.pipeline.stage_timer import StageTimer
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
-    from poc.transports.source_file import FileVersion
 
 
 def exchange(
@@ -102,25 +101,6 @@ def resume(prepared: PreparedFeed, entry: ExchangeRecord, now: datetime, ledger:
         return run.send_reserved()
     finally:
         run.end()
-
-
-def skipped_receipt(entry: ExchangeRecord, ledger: Ledger, version: FileVersion, reason: str) -> Receipt:
-    """Return the receipt for a known file that needs no attempt now."""
-    still_due = entry.outcome == "due" and not entry.whole
-    ended = {name: count for name, count in entry.rows.items() if name != "in"}
-    account = Account(entry.rows["in"], ended) if still_due else Account()
-    return Receipt(
-        exchange_id=entry.exchange_id,
-        attempt=entry.attempt - 1,
-        outcome="due" if still_due else "already_received",
-        account=account,
-        sha256=entry.sha256,
-        bytes_in=version.size_bytes,
-        error=reason,
-        reasons=QuarantineStore(ledger, entry).reasons() if account.rows_by_outcome.get("quarantined") else {},
-        due_at_us=entry.due_at_us if still_due else None,
-        file_version=version,
-    )
 
 
 def check_settings_unchanged(prepared: PreparedFeed, entry: ExchangeRecord) -> None:
@@ -206,14 +186,14 @@ class ExchangeRun:
                     raise
                 place = error.filename or gettempdir()  # bodies wait for the end of a file in an unnamed file there
                 raise TryLater(f"{place}: cannot be written: {error.strerror}; make room and try again") from error
-            return self.close(context, timer.spent_ns)
+            return self._close(context, timer.spent_ns)
 
     def send_reserved(self) -> Receipt:
         """Send the requests of a file that the ledger holds."""
         context = self.context({}, None)
         reasons = self.quarantine.reasons() if self.entry.rows["quarantined"] else {}
         self.attempt.resume(build_deliver_once(context).resume(), reasons)
-        return self.close(context, {})
+        return self._close(context, {})
 
     def end(self) -> None:
         """End the requests that are under way, and roll back what was not committed."""
@@ -273,12 +253,16 @@ class ExchangeRun:
         )
         return equip(prepared.level, context)
 
-    def close(self, context: StageContext, stages_ns: Mapping[str, int]) -> Receipt:
-        """Close the account, and return the receipt."""
+    def _close(self, context: StageContext, stages_ns: Mapping[str, int]) -> Receipt:
+        receipt = self.close_account(context, stages_ns)
+        context.outbox.end()
+        return receipt
+
+    def close_account(self, context: StageContext, stages_ns: Mapping[str, int]) -> Receipt:
+        """Close the account, commit, and return the receipt; the outbox is to be ended after the commit."""
         entry, attempt, policy = self.entry, self.attempt, context.policy
         context.breakers.save()
         outcome, code, reason, account = attempt.close(policy)
-        context.outbox.end()
         return Receipt(
             exchange_id=entry.exchange_id,
             attempt=entry.attempt,

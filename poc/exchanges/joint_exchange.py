@@ -183,6 +183,8 @@ class JointExchange:
             receipts = [self._close_account(file) for file in files]
         for file, receipt in zip(files, receipts, strict=True):
             file.receipt = receipt
+            if file.context is not None:
+                file.context.outbox.end()  # after the commit, as the bodies in files are needed until then
 
     def _close_account(self, file: PassFile) -> Receipt | None:
         """Close the account of a file with the next commit; its receipt is valid from then on."""
@@ -195,7 +197,7 @@ class JointExchange:
         if file.delivery is not None:
             file.delivery.confirm()
         assert file.context is not None  # noqa: S101
-        return replace(file.run.close(file.context, file.stages_ns), file_version=file.version)
+        return replace(file.run.close_account(file.context, file.stages_ns), file_version=file.version)
 
     def _note(self, stage: str, began_ns: int, files: Sequence[PassFile] | None = None) -> int:
         """Share the time since `began_ns` among files, all by default, by their rows; return the present time."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from poc.batch import Account
 from poc.ledger.due import LONGEST_WAIT_US, is_too_early
+from poc.quarantine.store import QuarantineStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from poc.batch import Account, Finding
+    from poc.batch import Finding
     from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
     from poc.transports.source_file import FileVersion
 
 
@@ -62,3 +65,22 @@ def reason_to_skip(entry: ExchangeRecord, now: datetime, longest_us: int = LONGE
     if entry.outcome in {"due", "ambiguous", "given_up"}:
         return f"the same bytes came in as {entry.file}, which is {entry.outcome}: {entry.reason}"
     return ""
+
+
+def skipped_receipt(entry: ExchangeRecord, ledger: Ledger, version: FileVersion, reason: str) -> Receipt:
+    """Return the receipt for a known file that needs no attempt now."""
+    still_due = entry.outcome == "due" and not entry.whole
+    ended = {name: count for name, count in entry.rows.items() if name != "in"}
+    account = Account(entry.rows["in"], ended) if still_due else Account()
+    return Receipt(
+        exchange_id=entry.exchange_id,
+        attempt=entry.attempt - 1,
+        outcome="due" if still_due else "already_received",
+        account=account,
+        sha256=entry.sha256,
+        bytes_in=version.size_bytes,
+        error=reason,
+        reasons=QuarantineStore(ledger, entry).reasons() if account.rows_by_outcome.get("quarantined") else {},
+        due_at_us=entry.due_at_us if still_due else None,
+        file_version=version,
+    )

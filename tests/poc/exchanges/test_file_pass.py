@@ -104,3 +104,27 @@ def test_a_pass_that_loses_its_lease_gives_no_receipt_that_is_not_in_the_ledger(
     ledger.guard = None
     assert {receipt.outcome for receipt in exchange_files(prepared, three, NOW, ledger)} == {"done"}
     assert sorted(flights(partner)) == ["UA1", "UA2", "UA3", "UA4", "UA5", "UA6"]
+
+
+def test_bodies_in_files_stay_until_the_commit_that_closes_the_accounts(
+    start_partner, make_prepared, ledger, good_csv, tmp_path
+):
+    """Where that commit fails, the next run finds the bodies, and the partner takes no row twice."""
+    partner = start_partner()
+    columns = [{"to": "flight", "from": "flight"}, {"to": "carrier" * 60, "from": "carrier"}]
+    prepared = make_prepared(partner.url, level=5, map=columns)
+    path = good_csv(tmp_path / "a.csv", 3000)
+    later = [good_csv(tmp_path / f"{name}.csv", 1, first) for name, first in (("b", 4001), ("c", 4002))]
+    calls = []
+
+    def guard():
+        calls.append(len(flights(partner)))
+        if calls[-1] == 3002:
+            raise LeaseLost("another process has taken over UA/flights")
+
+    ledger.guard = guard
+    assert {type(result) for result in exchange_files(prepared, [path, *later], NOW, ledger)} == {LeaseLost}
+    ledger.guard = None
+    receipts = exchange_files(prepared, [path, *later], NOW, ledger)
+    assert [receipt.account.rows_by_outcome["delivered"] for receipt in receipts] == [3000, 1, 1]
+    assert len(flights(partner)) == 3002
