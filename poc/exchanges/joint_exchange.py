@@ -161,18 +161,19 @@ class JointExchange:
 
     def _check_file(self, file: PassFile, part: Batch, breakers: FeedBreakers) -> None:
         """Put the rejected rows of a file into quarantine; refuse the file over its budget."""
-        context = file.run.context({}, file.source, breakers)
+        file.context = context = file.run.context({}, file.source, breakers)
+        file.delivery = context.new_delivery()
+        if not part.rejected and not part.notes:
+            return
         batches = iter([part])
         for _, stage in build_file_stages(self.prepared.level, context):
             batches = stage(batches)
-        file.context = context
         try:
             file.run.attempt.consume(replace(batch, rows=batch.rows.clear()) for batch in batches)
         except FileRejected as breach:
             file.run.quarantine.drop()
             file.run.attempt.refuse(breach, file.run.rows_to_refuse(breach, file.source))
-            return
-        file.delivery = context.new_delivery()
+            file.delivery = None
 
     def _close(self) -> None:
         """Close the accounts of the files whose requests were sent, in one commit."""

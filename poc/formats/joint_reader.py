@@ -57,7 +57,7 @@ def read_together(reader: FileReader, sources: Sequence[BinaryIO]) -> JointRead:
                 block, head, encoding = only
                 # the bytes of some encodings depend on those before them
                 if encoding.codec == "utf-8" or block.data.isascii():
-                    split = _SplitFile(at, block, head, encoding, len(block.spans()[0]))
+                    split = _SplitFile(at, block, head, encoding, count_rows(block))
                     by_header.setdefault(head.header, []).append(split)
     rows: pl.DataFrame | None = None
     for files in by_header.values():
@@ -72,6 +72,15 @@ def read_together(reader: FileReader, sources: Sequence[BinaryIO]) -> JointRead:
             start += file.rows
         rows = parsed.frame if len(files) == len(sources) else None
     return JointRead(batches, rows)
+
+
+def count_rows(block: RecordBlock) -> int:
+    """Return the number of rows of a well-formed block; more where it has blank lines, and is read on its own then."""
+    grammar, text = block.grammar, bytes(block.well_formed())
+    has_signs = any(sign and sign in text for sign in (grammar.quote, grammar.escape))
+    if grammar.blank_is_row or has_signs or b"\r" in text:
+        return len(block.spans()[0])
+    return text.count(b"\n") + (not text.endswith(b"\n"))
 
 
 def _parse(reader: FileReader, files: Sequence[_SplitFile]) -> ParsedBlock | None:
