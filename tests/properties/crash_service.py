@@ -38,7 +38,7 @@ name = "{name}"
 url = "{url}"
 timeout_s = 60
 honours_keys = {keys}
-[retry]
+{at_once}[retry]
 breaker_failures = 3
 [feed.rows]
 contract = "rows.json"
@@ -59,9 +59,10 @@ class Service:
         faulty_partners: replaces the partners.
         level: the service level.
         partners: by name, whether it honours keys and whether it is sent to early; `folder` gets whole files.
+        at_once: settings of each endpoint that send more at once.
     """
 
-    def __init__(self, root, kill_switch, faulty_partners, level, partners):
+    def __init__(self, root, kill_switch, faulty_partners, level, partners, at_once=""):
         self.kill_switch = kill_switch
         base, self.partners = faulty_partners({name: keys for name, (keys, _) in partners.items()})
         self.root, self.level, self.now = root, level, START
@@ -76,7 +77,7 @@ class Service:
             self.inboxes[name].mkdir(parents=True)
             url = f"{base}/{name}"
             deliver = "early" if early else "checked"
-            text = PARTNER.format(name=name, url=url, keys=str(keys).lower(), deliver=deliver)
+            text = PARTNER.format(name=name, url=url, keys=str(keys).lower(), deliver=deliver, at_once=at_once)
             if name == "folder":
                 head, _, rest = text.partition("url = ")
                 text = f'{head}folder = "{root / "delivered"}"\n{rest[rest.index("[retry]") :]}'
@@ -214,15 +215,15 @@ def make_service(kill_switch, faulty_partners):
     """
     made: list[Service] = []
 
-    def make(root, level, partners):
-        made[:] = [Service(root, kill_switch, faulty_partners, level, partners)]
+    def make(root, level, partners, at_once=""):
+        made[:] = [Service(root, kill_switch, faulty_partners, level, partners, at_once)]
         return made[0]
 
     post = HttpEndpoint.post
 
     def post_in_time(endpoint, *arguments):
         partner = made[0].partners[endpoint._url.split("/")[-2]]
-        endpoint._timeout_s = 0.15 if partner.faults[:1] == ["hang"] else 60
+        endpoint._timeout_s = 0.15 if "hang" in partner.faults else 60
         post(endpoint, *arguments)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -50,9 +50,9 @@ BUDGET = {
 }
 
 
-@example(**SENT_AND_DEAD, early=False)
-@example(**FIRST_BLOCK_FAILS, early=True)
-@example(**CLOSED_AND_DEAD, early=False)
+@example(**SENT_AND_DEAD, early=False, at_once="")
+@example(**FIRST_BLOCK_FAILS, early=True, at_once="")
+@example(**CLOSED_AND_DEAD, early=False, at_once="")
 @settings(max_examples=40, **BUDGET)
 @given(
     files=st.lists(FILE, min_size=1, max_size=3),
@@ -60,12 +60,13 @@ BUDGET = {
     levels=LEVELS,
     early=st.booleans(),
     inline_bytes=st.sampled_from([50, 1 << 20]),
+    at_once=st.sampled_from(["", "parallel = 3\n", "span_files = true\n", "parallel = 3\nspan_files = true\n"]),
 )
-def test_with_keys_the_partner_gets_every_row_once(make_service, files, actions, levels, early, inline_bytes):
+def test_with_keys_the_partner_gets_every_row_once(make_service, files, actions, levels, early, inline_bytes, at_once):
     """Once the faults end and the rejected rows are corrected, the partner has each row exactly once."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
-        service = make_service(Path(folder) / "w", levels[0], {"UA": (True, early)})
+        service = make_service(Path(folder) / "w", levels[0], {"UA": (True, early)}, at_once)
         service.live(files, actions)
         service.recover(levels[1])
         held, due = (
