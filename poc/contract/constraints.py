@@ -255,6 +255,11 @@ def _parse_text(field: SchemaField, parse: ColumnParser, name: str, text: str) -
     parsed = (values.to_physical() if is_default_datetime(field) else values)[0]
     if field.type == "number" and parsed is not None:
         return Decimal(parsed)
-    if parsed is None and field.type == "integer" and name != "enum" and re.fullmatch(r"[+-]?[0-9]+\.[0-9]+", text):
+    if (
+        parsed is None
+        and field.type == "integer"
+        and name.endswith("imum")
+        and re.fullmatch(r"[+-]?[0-9]+\.[0-9]+", text)
+    ):
         return Decimal(text)
     return parsed

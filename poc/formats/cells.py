@@ -53,7 +53,7 @@ class CellReader:
         if only is None:
             return None
         block, head, encoding = only
-        utf8 = encoding.utf8(bytes(block.well_formed())) if head.header == self._header else None
+        utf8 = encoding.utf8(bytes(block.well_formed())) if encoding.utf8(head.header) == self._header else None
         return None if utf8 is None else self._split(str(utf8, "utf-8"))
 
     def _split(self, text: str) -> list[list[str]] | None:
@@ -75,4 +75,8 @@ class CellReader:
 
 def splits_cells(feed: Feed, names: Sequence[str]) -> bool:
     """Return whether small files of a feed can be split into cells."""
-    return feed.format == "csv" and len(feed.dialect.delimiter) == 1 and len(names) > 1
+    dialect = feed.dialect
+    if feed.format != "csv" or len(dialect.delimiter) != 1 or len(names) < 2:
+        return False
+    signs = {dialect.delimiter, dialect.quote, dialect.escape} - {""}  # a name with one is written in another way
+    return all(name.strip() and signs.isdisjoint(name) for name in names)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 #: An integer that is written as its value is, and fits into 64 bits.
 PLAIN_INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
 
-#: The most texts of one column that are cached.
-MAX_TEXTS = 4096
+#: The most texts of one column that are cached, and the most characters of them, except for those of a single file.
+MAX_TEXTS, MAX_CHARS = 4096, 1 << 20
 
 
 class ValueMaker(NamedTuple):
@@ -57,6 +57,7 @@ class CellCache:
         self._missing = missing
         self._makers = tuple(makers)
         self._checked: set[str] = set()
+        self._chars = 0
         self._values: tuple[dict[str, Any], ...] = tuple({} for _ in makers)
         is_datetime = field.type == "datetime" and field.format == "default" and not field.constraints
         of_seconds = [make.of_seconds for make in makers if make.of_seconds is not None]
@@ -75,9 +76,11 @@ class CellCache:
     def _add(self, texts: list[str]) -> bool:
         """Check and cache the texts that are new; return False if any of them breaks the contract."""
         new = list(set(texts) - self._checked)
-        if len(self._checked) + len(new) > MAX_TEXTS:  # most of them were of other files
+        chars = sum(map(len, new))
+        if len(self._checked) + len(new) > MAX_TEXTS or self._chars + chars > MAX_CHARS:  # most are of other files
             new = list(set(texts))
             self._checked.clear()
+            self._chars, chars = 0, sum(map(len, new))
             for values in self._values:
                 values.clear()
         made = self._make_of_times(new) or self._make_of_plain(new)
@@ -87,6 +90,7 @@ class CellCache:
         for values, of_maker in zip(self._values, made, strict=True):
             values.update(zip(new, of_maker, strict=True))
         self._checked.update(new)
+        self._chars += chars
         return True
 
     def _make_of_times(self, new: list[str]) -> list[Sequence[Any]] | None:

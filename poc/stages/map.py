@@ -46,9 +46,11 @@ class Map:
         self._scaled = [(at, scaled) for at, field in enumerate(fields, 1) if (scaled := scaled_number(field))]
         self._checks = [check for field in fields if (check := year_check(field))]
 
-    def _select(self, local: frozenset[str]) -> list[pl.Expr]:
+    def _select(self, local: frozenset[str], *, clipped: bool = False) -> list[pl.Expr]:
         """Return the partner's columns; `local` are datetimes some of which have no time zone."""
-        fields = (field_expression(field, self._contract, local).alias(field.to) for field in self._fields)
+        fields = (
+            field_expression(field, self._contract, local, clipped=clipped).alias(field.to) for field in self._fields
+        )
         return [pl.col(ROW), *fields]
 
     def __call__(self, batches: Iterator[Batch]) -> Iterator[Batch]:
@@ -59,7 +61,10 @@ class Map:
         for batch in batches:
             typed, columns = batch.rows, self._columns
             if local := frozenset(name for name in self._zone_optional if has_local(typed.get_column(name))):
-                typed, columns = separate_local(typed, local), self._select(local)
+                typed = separate_local(typed, local)
+            failed = [check for check in self._checks if not check.all_in_range(typed)]
+            if local or failed:
+                columns = self._select(local, clipped=bool(failed))
             rows = typed.select(columns)
             findings: list[Finding] = []
             for at, scaled in self._scaled:
@@ -68,9 +73,8 @@ class Map:
                 if products.null_count() != values.null_count():
                     findings += too_long_findings(scaled, rows.get_column(ROW), values, products)
                 rows.replace_column(at, products)
-            for check in self._checks:
-                if not check.all_in_range(typed):
-                    findings += check.findings(typed)
+            for check in failed:
+                findings += check.findings(typed)
             yield reject(batch, rows, findings) if findings else replace(batch, rows=rows)
 
 
@@ -165,8 +169,16 @@ def literal_fields(fields: Iterable[MapField], contract: Contract) -> frozenset[
     )
 
 
-def field_expression(field: MapField, contract: Contract, local: frozenset[str] = frozenset()) -> pl.Expr:
-    """Return a field of the partner as an expression over typed rows. Raises BadInput where its types do not fit."""
+def field_expression(
+    field: MapField, contract: Contract, local: frozenset[str] = frozenset(), *, clipped: bool = False
+) -> pl.Expr:
+    """Return a field of the partner as an expression over typed rows.
+
+    `clipped` limits the minutes that are added: polars panics where it has to write a time of an impossible year.
+
+    Raises:
+        BadInput: the types of the contract's fields do not fit.
+    """
     for name in field.sources:
         if name not in contract.names:
             raise BadInput(f"map to {field.to!r}: unknown field {name!r}; the contract has {', '.join(contract.names)}")
@@ -181,7 +193,9 @@ def field_expression(field: MapField, contract: Contract, local: frozenset[str] 
     if field.plus_minutes is not None:
         if kind != "datetime" or contract.types[field.plus_minutes] != "integer":
             raise BadInput(f"map to {field.to!r}: `plus_minutes` needs a datetime and an integer field of minutes")
-        return rfc3339_expression(pl.col(name) + pl.duration(minutes=field.plus_minutes), name, contract, local)
+        minutes = pl.col(field.plus_minutes)
+        minutes = minutes.clip(-MAX_MINUTES, MAX_MINUTES) if clipped else minutes
+        return rfc3339_expression(pl.col(name) + pl.duration(minutes=minutes), name, contract, local)
     return text_expression(name, contract, local) if kind in {"datetime", "date", "time"} else pl.col(name)
 
 

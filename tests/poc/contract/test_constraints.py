@@ -243,6 +243,7 @@ def test_a_contract_lists_its_keys_and_fields(load):
         ({"type": "integer", "constraints": {"minimum": "x"}}, r"minimum of 'a' has 'x', which is not of type integer"),
         ({"type": "integer", "constraints": {"minimum": 1e30}}, r"does not fit into 64 bits"),
         ({"type": "integer", "constraints": {"enum": [1.5]}}, r"enum of 'a' has 1.5"),
+        ({"type": "integer", "categories": ["1", "2.0"]}, r"categories of 'a' has '2.0'"),
         ({"type": "date", "constraints": {"enum": ["1.1.2024"]}}, r"has '1.1.2024', which is not of type date"),
         ({"type": "string", "constraints": {"pattern": "("}}, r"pattern of 'a': `\(` without `\)`"),
         ({"type": "string", "constraints": {"pattern": "(?=a)"}}, r"pattern of 'a': `\(\?=`, a lookahead,"),

@@ -10,6 +10,7 @@ from poc.config.partner import Feed
 from poc.contract.contract import compile_contract
 from poc.contract.schema import Schema
 from poc.delivery.request_builder import RequestBuilder
+from poc.errors import ContractBreach
 from poc.formats.registry import make_encoder, make_reader
 from poc.pipeline.small_file import MAX_ROWS, make_small_file_path
 from poc.stages.check import Check
@@ -125,6 +126,26 @@ def test_a_file_that_is_not_small_and_clean_is_left_to_the_ordinary_stages(file)
     small_files = make_small_file_path(feed, contract, reader)
     assert small_files.read(BytesIO(b"id,text\n1,a\n2,b")) is not None
     assert small_files.read(BytesIO(file)) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "dialect", "file"),
+    [
+        (["a,b", "c"], {}, b"a,b,c\n1,2\n"),
+        (["'a'", "c"], {"quote": "'"}, b"'a',c\n1,2\n"),
+        (["é", "c"], {"encoding": "latin-1"}, "é,c\nü,2\n".encode()),
+    ],
+    ids=["a delimiter in a name", "a quote in a name", "another encoding"],
+)
+def test_a_header_that_only_looks_like_the_contract_is_left_to_the_ordinary_stages(names, dialect, file):
+    """These bytes are the contract's names, but they are read as other names, so the file has to be refused."""
+    contract = compile_contract(Schema.model_validate({"fields": [{"name": name} for name in names]}))
+    feed = Feed.model_validate({"contract": "c", "map": [{"to": "c", "from": "c"}], "dialect": dialect})
+    reader = make_reader(feed, contract)
+    with pytest.raises(ContractBreach):
+        list(reader.read(BytesIO(file)))
+    small_files = make_small_file_path(feed, contract, reader)
+    assert small_files is None or small_files.read(BytesIO(file)) is None
 
 
 def test_where_no_file_is_clean_most_files_are_not_tried():

@@ -126,6 +126,8 @@ class Told:
         ({"from": "local", "plus_minutes": "whole"}, ("01.01.0001 00:00", "0"), ("01.01.0001 00:00", "-1"), "outside"),
         ({"from": "local", "plus_minutes": "whole"}, ("1.1.2013 00:00", "9"), ("1.1.2013 00:00", "9223372036854775807"),
          "outside the years"),
+        ({"from": "instant", "plus_minutes": "whole"}, ("2013-01-01T00:00:00Z", "9"),
+         ("2013-01-01T00:00:00Z", "138000000000"), "outside the years"),
         ({"from": "number", "times": 10}, ("1", "9.9e995"), ("1", "-1e999"),
          "-1e999 times 10 has more than 1,000 digits"),
     ],
