@@ -37,6 +37,16 @@ STEPS = [
     "before:put away:1",
 ]  # fmt: skip
 
+#: Steps of passes of two files each, beside one another.
+PASS_STEPS = [
+    "after:read:3",
+    "after:enter:3",
+    "before:commit:9",
+    "after:send:2",
+    "after:confirm:3",
+    "before:put away:2",
+]
+
 
 @pytest.fixture
 def shared(tmp_path, start_partner, good_csv):
@@ -109,12 +119,15 @@ def check_partners(root, partner, folder):
     assert list((root / "var" / "inbox").rglob("*.csv")) == []
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_four_lanes_killed_at_a_step_lose_and_double_nothing(shared, step):
+@pytest.mark.parametrize(("step", "level"), [*((step, 4) for step in STEPS), *((step, 5) for step in PASS_STEPS)])
+def test_four_lanes_killed_at_a_step_lose_and_double_nothing(shared, step, level):
     """After the next run, each partner has each of its rows once and in order, or it is ambiguous and held."""
     root, partner, folder = shared
+    if level == 5:
+        settings = root / "milepost.toml"
+        settings.write_text(settings.read_text().replace("quantum_files = 1", "quantum_files = 2"))
     dying = subprocess.run(
-        [sys.executable, str(CRASHING), str(root), NOW.isoformat(), "4"],
+        [sys.executable, str(CRASHING), str(root), NOW.isoformat(), str(level)],
         check=False, env={**os.environ, "MILEPOST_DIE_AT": step}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert dying.returncode == -signal.SIGKILL, dying.stdout + dying.stderr
