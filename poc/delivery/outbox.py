@@ -59,7 +59,8 @@ SELECT_STATES = (
 SELECT_FILES = sa.select(PARCEL.c.file).where(OF_EXCHANGE, PARCEL.c.start_byte.is_not(None)).distinct()
 DELETE_REQUEST = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
 UPDATE_STATE = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.name == sa.bindparam("request"))
-OF_JOINT = PARCEL.c.joint == sa.bindparam("joint_id")
+#: With exactly the condition of the index, so that SQLite uses it.
+OF_JOINT = sa.and_(PARCEL.c.joint == sa.bindparam("joint_id"), sa.literal_column("parcel.joint != ''"))
 SELECT_JOINT = (
     sa.select(EXCHANGE.c.file, PARCEL.c.name, PARCEL.c.rows, PARCEL.c.body, PARCEL.c.size_bytes)
     .join(EXCHANGE, EXCHANGE.c.id == PARCEL.c.exchange_id)

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 DELETE_AMBIGUOUS = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "ambiguous")
 DELETE_ALL = sa.delete(PARCEL).where(OF_EXCHANGE, PARCEL.c.joint == "")
 DISCARD_PARTS = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.joint != "")
+_OTHER = PARCEL.alias("other")
+#: Parts of joint requests of which nothing is left to send.
+DELETE_DISCARDED = sa.delete(PARCEL).where(
+    PARCEL.c.state == "discarded",
+    PARCEL.c.joint != "",
+    ~sa.exists().where(_OTHER.c.joint == PARCEL.c.joint, _OTHER.c.joint != "", _OTHER.c.state != "discarded"),
+)
 RESERVE_AGAIN = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.state != "accepted")
 
 
@@ -65,6 +72,7 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
         raise BadInput(f"exchange {entry.exchange_id} has no {what} request; see `milepost outbox ls`")
     if arrived:
         ledger.execute(DELETE_AMBIGUOUS, {"key": entry.exchange_id})
+        ledger.execute(DELETE_DISCARDED, {})
     else:
         ledger.execute(RETRY_FAILED, {**as_reserved, "joint": ""})
         ledger.execute(RESERVE_AGAIN, as_reserved)
@@ -166,12 +174,16 @@ def give_up(ledger: Ledger, entry: ExchangeRecord, why: str) -> int:
     if entry.outcome not in {"open", "due", "failed", "ambiguous"}:
         raise BadInput(f"exchange {entry.exchange_id} is {entry.outcome}: there is nothing to give up")
     if any(request.state == "accepted" for request in Outbox(ledger, entry).states()):
+        resend = (
+            f"`milepost outbox resend {entry.exchange_id}` and " if entry.outcome in {"failed", "ambiguous"} else ""
+        )
         raise BadInput(
             f"exchange {entry.exchange_id}: the partner has taken its rows, in one request with those of other files; "
-            "`milepost run` records that"
+            f"{resend}`milepost run` records that"
         )
     ledger.execute(DELETE_ALL, {"key": entry.exchange_id})
     ledger.execute(DISCARD_PARTS, {"state": "discarded", "key": entry.exchange_id})
+    ledger.execute(DELETE_DISCARDED, {})
     rows = sum(entry.rows[name] for name in ("due", "failed", "ambiguous"))
     values = {"rows_due": 0, "rows_ambiguous": 0, "rows_failed": rows, "due_at_us": None, "whole": 1}
     ledger.update(entry, outcome="given_up", reason=f"given up: {why}", **values)

@@ -60,6 +60,7 @@ class RequestDelivery:
     _confirmed: list[str] = field(default_factory=list, init=False)
     _uncommitted: bool = field(default=False, init=False)  # states were changed; commit before the next request is sent
     _accepted: bool = field(default=False, init=False)
+    _sent_joint: bool = field(default=False, init=False)
     _row_too_large: bool = field(default=False, init=False)  # a request of one row was refused for its size
     _too_large_bytes: int | None = field(default=None, init=False)  # the smallest body of several rows so refused
 
@@ -146,6 +147,7 @@ class RequestDelivery:
             self.stop = self.stop or self.policy.before_send()
         if self.stop is not None and not begun:
             return RowOutcome(self.stop.outcome, request.rows, self.stop.code, self.stop.reason)
+        self._sent_joint = True
         try:
             self._post(request, joint)
         except DeliveryFailed as failure:
@@ -159,7 +161,8 @@ class RequestDelivery:
     def follow(self, leader: RequestDelivery, outcome: RowOutcome) -> RowOutcome:
         """Return the outcome of this exchange's part of a joint request that `leader` sent, with that outcome."""
         (request,) = self.reserved
-        self.sender.count_bytes(request)
+        if leader._sent_joint:
+            self.sender.count_bytes(request)
         if outcome.outcome == "delivered":
             return self._taken(request)
         self.stop = leader.stop

@@ -9,11 +9,13 @@ import pytest
 
 from poc.delivery.joint_request import plan_joint_requests
 from poc.delivery.outbound_request import OutboundRequest
-from poc.delivery.outbox_actions import give_up
+from poc.delivery.outbox import Outbox
+from poc.delivery.outbox_actions import give_up, settle
 from poc.errors import BadInput
 from poc.exchanges.exchange import resume
 from poc.exchanges.file_pass import exchange_files
 from poc.ledger.queries import unconfirmed_requests
+from poc.retries.breaker_store import delete_breakers
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -181,3 +183,59 @@ def test_a_joint_request_that_is_refused_when_it_is_resumed_is_sent_file_by_file
     assert [receipt.outcome for receipt in resumed] == ["done", "failed", "done"]
     assert [file for _, file, _ in partner.sent[2:]] == ["a.csv", "b.csv", "c.csv"]
     assert flights(server) == [flight for flight in FLIGHTS if flight not in {"UA30", "UA31", "UA32"}]
+
+
+def test_a_joint_request_of_which_all_files_are_given_up_leaves_no_bodies(send, ledger, failure):
+    """The bodies stay as long as another file needs them, and no longer."""
+    _, _, _, receipts = send(ledger, failure("lost"))
+    left = []
+    for receipt in receipts:
+        give_up(ledger, ledger.get(receipt.exchange_id), "no longer needed")
+        left.append(ledger.connection.exec_driver_sql("SELECT count(*) FROM parcel").scalar())
+    assert left == [3, 3, 0]
+
+
+def test_a_file_whose_rows_were_taken_with_those_of_another_is_recorded_by_a_resend(send, ledger, failure):
+    """It failed before, so that it is not due by itself: the message names the command that makes it due."""
+    prepared, partner, server, receipts = send(ledger, failure(401))
+    first, second, _ = (receipt.exchange_id for receipt in receipts)
+    delete_breakers(ledger, "UA")
+    ledger.commit()
+    settle(ledger, ledger.get(first), 0, arrived=False)
+    assert resume(prepared, ledger.get(first), LATER, ledger).outcome == "done"
+    with pytest.raises(BadInput, match=f"`milepost outbox resend {second}` and `milepost run` records that"):
+        give_up(ledger, ledger.get(second), "no longer needed")
+    settle(ledger, ledger.get(second), 0, arrived=False)
+    assert resume(prepared, ledger.get(second), LATER, ledger).outcome == "done"
+    assert (len(partner.sent), flights(server)) == (2, FLIGHTS)
+
+
+def test_bytes_are_counted_only_where_they_were_sent(send, ledger, failure, good_csv, tmp_path):
+    """Files that are held back, as the partner is paused, sent nothing."""
+    prepared, partner, _, receipts = send(ledger, failure(401))
+    assert all(receipt.bytes_out for receipt in receipts)
+    paths = [good_csv(tmp_path / f"{name}.csv", 2, first) for name, first in (("d", 50), ("e", 60))]
+    held = exchange_files(prepared, paths, LATER, ledger)
+    assert [(receipt.outcome, receipt.calls, receipt.bytes_out) for receipt in held] == [("due", 0, 0)] * 2
+    assert len(partner.sent) == 1
+
+
+def test_the_ledger_is_not_locked_while_what_follows_a_joint_request_is_sent(send, ledger, failure):
+    """Rows replayed from quarantine follow it; what the partner took is committed before they are sent."""
+    prepared, partner, _, receipts = send(ledger, failure(503))
+    entry = ledger.get(receipts[0].exchange_id)
+    outbox = Outbox(ledger, entry)
+    outbox.add(OutboundRequest("again-3", 1, b"{}\n"))
+    outbox.reserve("keyed")
+    ledger.update(entry, rows_in=3, rows_due=3)
+    ledger.commit()
+    locked = []
+    post = partner.post
+
+    def note(*arguments):
+        locked.append(ledger.is_changing)
+        post(*arguments)
+
+    partner.post = note
+    resumed = resume(prepared, ledger.get(entry.exchange_id), LATER, ledger)
+    assert (resumed.outcome, locked) == ("done", [False, False])
