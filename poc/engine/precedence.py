@@ -7,7 +7,7 @@ all others. A file that waits for its partner's answer uses no processor, and no
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,14 +64,29 @@ class Precedence:
 
 
 class PrecedenceEndpoint:
-    """An endpoint that says when its feed waits for the partner. `has_new_file`: the feed works on a new file."""
+    """An endpoint that says when its feed waits for the partner. `has_new_file`: the feed works on a new file.
+
+    Several requests may be under way at once; the feed, which has one lane, is counted once.
+    """
 
     def __init__(self, endpoint: Endpoint, precedence: Precedence) -> None:
         self.has_new_file = False
         self._endpoint = endpoint
         self._precedence = precedence
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._waiting = ExitStack()
 
     def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
         """Send one body. Raises DeliveryFailed."""
-        with self._precedence.waiting_for_partner(new_file=self.has_new_file):
+        with self._lock:
+            self._under_way += 1
+            if self._under_way == 1:
+                self._waiting.enter_context(self._precedence.waiting_for_partner(new_file=self.has_new_file))
+        try:
             self._endpoint.post(body, headers, now)
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                if not self._under_way:
+                    self._waiting.close()

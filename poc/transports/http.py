@@ -43,7 +43,7 @@ PATH_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 #: Headers that no configuration may set, because they determine how a request is read.
 RESERVED_HEADERS = frozenset({
     "host", "connection", "content-length", "content-type", "transfer-encoding", "expect", "te", "accept-encoding",
-    "date", "idempotency-key", "milepost-file", "milepost-slot",
+    "date", "idempotency-key", "milepost-file", "milepost-slot", "milepost-slots",
 })  # fmt: skip
 
 REFUSES_OURS = "the partner does not accept our certificate (`client_cert`)"

@@ -62,3 +62,28 @@ def test_a_backlog_is_worked_off_beside_new_files_without_end(monkeypatch):
     precedence = Precedence()
     with precedence.new_file():
         assert backlog(precedence).wait(60)
+
+
+def test_a_feed_with_several_requests_under_way_waits_for_its_partner_once(precedence):
+    """It has one lane, so that one more feed may be worked on meanwhile, and not one for each request."""
+    changes = []
+    precedence.listener = changes.append
+    both, answer = threading.Barrier(3), threading.Event()
+
+    class Partner:
+        def post(self, body, headers, now):
+            both.wait(60)
+            answer.wait(60)
+
+    endpoint = PrecedenceEndpoint(Partner(), precedence)
+    endpoint.has_new_file = True
+    with precedence.new_file():
+        requests = [threading.Thread(target=endpoint.post, args=(b"", {}, None), daemon=True) for _ in range(2)]
+        for request in requests:
+            request.start()
+        both.wait(60)
+        assert backlog(precedence).wait(60)
+        answer.set()
+        for request in requests:
+            request.join(60)
+    assert changes == [1, -1]

@@ -190,7 +190,7 @@ def test_closing_the_session_ends_requests_that_are_under_way(scripted, session)
     assert fail(session, server.url).unknown is False
 
 
-@pytest.mark.parametrize("name", ["Content-Length", "host", "Date", "A B", "A:", "", "X\r\nY", "é"])
+@pytest.mark.parametrize("name", ["Content-Length", "host", "Date", "Milepost-Slots", "A B", "A:", "", "X\r\nY", "é"])
 def test_a_header_that_cannot_be_secret_is_refused(session, name):
     """The error comes when the endpoint is created, not when something is sent."""
     with pytest.raises(BadInput, match="cannot be a secret header") as caught:
