@@ -6,6 +6,7 @@ import resource
 import time
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from operator import add
 from typing import TYPE_CHECKING
 
 from metrics.events import RunEvent, RunKey
@@ -65,11 +66,12 @@ class RunTimer:
 
     def ended(self, receipt: Receipt, *, by_person: bool) -> RunEvent:
         """Return the event that the run has ended."""
+        duration_ns = time.monotonic_ns() - self.began_ns
         event = replace(
             self.event,
             key=replace(self.event.key, exchange_id=receipt.exchange_id, attempt=receipt.attempt),
-            duration_ns=time.monotonic_ns() - self.began_ns,
-            blocked_ns=int(receipt.blocked_s * 1e9),
+            duration_ns=duration_ns,
+            blocked_ns=min(int(receipt.blocked_s * 1e9), duration_ns),  # requests under way at once wait together
             cpu_ns=time.process_time_ns() - self.cpu_began_ns,
             peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             outcome=receipt.outcome,
@@ -93,8 +95,10 @@ class RunTimer:
         The shares are by input rows, and follow one another, so that no instant of the pass is counted twice.
         """
         rows = [event.rows.get("in", 0) for event in events]
-        durations_ns = share(time.monotonic_ns() - self.began_ns, rows)
-        blocked_ns = share(sum(event.blocked_ns for event in events), rows)
+        pass_ns = time.monotonic_ns() - self.began_ns
+        waited_ns = min(sum(event.blocked_ns for event in events), pass_ns)
+        blocked_ns, active_ns = share(waited_ns, rows), share(pass_ns - waited_ns, rows)
+        durations_ns = list(map(add, blocked_ns, active_ns))
         cpu_ns = share(time.process_time_ns() - self.cpu_began_ns, rows)
         begin_ns = accumulate(durations_ns, initial=0)
         shares = zip(events, begin_ns, durations_ns, blocked_ns, cpu_ns, strict=False)

@@ -1,11 +1,12 @@
 """What a run says of files that are gone while it works, and the events of its passes; it goes on with the others."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from errno import ENOSPC
-from itertools import pairwise
+from itertools import count, pairwise
 from shutil import copy
+from threading import Barrier
 from time import monotonic_ns
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from metrics.events import to_line
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
+from poc.errors import DeliveryFailed
 from poc.service.inbox_run import run_inbox
 from poc.service.runner import Runner
 
@@ -116,3 +118,22 @@ def test_a_file_of_a_pass_may_be_known_by_another_name(run_pass, good_csv, tmp_p
     assert [receipt.outcome for receipt in failed] == ["failed"]
     again = run_pass(FullDisk(), copy(tmp_path / "a.csv", tmp_path / "b.csv"), good_csv(tmp_path / "c.csv", 2, 3))[0]
     assert again[0].exchange_id == failed[0].exchange_id
+
+
+def test_requests_that_wait_at_once_do_not_wait_longer_than_their_run(make_prepared, ledger, good_csv, tmp_path):
+    """Three time out together after the first one was taken: no run takes less than no time beside its waiting."""
+    paths = [good_csv(tmp_path / f"{name}.csv", 2, first) for name, first in (("a", 1), ("b", 3), ("c", 5), ("d", 7))]
+    requests, together = count(), Barrier(3)
+
+    class Hangs:
+        def post(self, body, headers, now):
+            if next(requests):
+                together.wait(60)
+                raise DeliveryFailed("time-out", "no answer", unknown=True, blocked_s=3600)
+
+    prepared = replace(make_prepared("http://127.0.0.1:1", level=5), endpoint=Hangs(), parallel=3)
+    recorder = FullDisk()
+    runner = Runner(prepared, ledger, lambda: datetime(2013, 1, 7, 6, tzinfo=UTC), recorder, "0")
+    assert [receipt.outcome for receipt in runner.exchange_files(paths)] == ["done", "due", "due", "due"]
+    ended = [event for started, event in recorder.events if not started]
+    assert all(0 < event.blocked_ns <= event.duration_ns for event in ended)
