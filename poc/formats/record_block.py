@@ -43,7 +43,7 @@ class RecordBlock:
         if len(self.runs) == 1:
             start, end = self.runs[0]
             return memoryview(self.data)[start:end] if end - start < len(self.data) else self.data
-        return b"".join(self.data[start:end] for start, end in self.runs)
+        return self._join([self.data[start:end] for start, end in self.runs])
 
     def spans(self) -> Spans:
         """Return where each row, well-formed or broken, starts and ends, without its line end."""
@@ -87,7 +87,19 @@ class RecordBlock:
         piece_starts = np.sort(np.concatenate((run_starts, np.minimum(next_starts[rows], run_ends[run]))))
         piece_ends = np.sort(np.concatenate((run_ends, starts[rows])))
         pieces = zip(piece_starts.tolist(), piece_ends.tolist(), strict=True)
-        return b"".join([self.data[start:end] for start, end in pieces if start < end])
+        return self._join([self.data[start:end] for start, end in pieces if start < end])
+
+    def _join(self, pieces: list[bytes]) -> bytes:
+        """Join rows with their line ends; a CR and the LF of a blank row after it must not become one line end."""
+        joined = b"".join(pieces)
+        if self.grammar.blank_is_row and b"\r" in joined:
+            pairs = zip(pieces, [*pieces[1:], b""], strict=True)
+            ends = [
+                b"\n" if piece.endswith(b"\r") and following.startswith(b"\n") else b"" for piece, following in pairs
+            ]
+            if any(ends):
+                joined = b"".join([piece[:-1] + end if end else piece for piece, end in zip(pieces, ends, strict=True)])
+        return joined
 
     def rows(self) -> Iterator[bytes]:
         """Yield each row as read, in order."""

@@ -86,6 +86,14 @@ def test_a_blank_line_is_a_row_where_there_is_one_column(read, expected, make_fe
     assert read(f"{end}1", fields, header=False)[0] == [(1, None), (2, "1")]
 
 
+@pytest.mark.parametrize("bad", [1, 30])
+def test_a_blank_row_after_a_bad_one_stays_a_row_whatever_ends_their_lines(read, expected, bad):
+    """Without the bad rows between them, the CR of one blank row and the LF of the next are not one line end."""
+    valid, rejected, _ = read("a\n\r" + 'x"y\n' * bad + "\n2\n", expected(names=("a",)))
+    assert valid == [(1, None), (bad + 2, None), (bad + 3, "2")]
+    assert list(rejected) == list(range(2, bad + 2))
+
+
 @pytest.mark.parametrize(("quote", "delimiter", "escape"), [(" ", "\t", ""), ("\t", " ", "\f"), (" ", ",", "\t")])
 def test_blanks_may_be_the_signs_of_a_dialect(read, quote, delimiter, escape):
     """A broken record is found in such a dialect as in any other."""
