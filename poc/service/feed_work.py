@@ -68,6 +68,7 @@ class InboxWork:
         self._ended = ended
         self._inbox = settings.workspace.inbox(partner, feed)
         self._pace: Pace | None = None
+        self._most_files = work.quantum_files  # in one turn
         self._endpoint: PrecedenceEndpoint | None = None
         self._is_first = True
         self._prepared: PreparedFeed | None = None
@@ -87,7 +88,7 @@ class InboxWork:
         settings = self._settings
         runner = Runner(prepared, ledger, settings.clock, settings.recorder, settings.release, settings.by_person)
         until_s = time.monotonic() + self._quantum.quantum_s
-        left = self._quantum.quantum_files
+        left = self._most_files
         while left > 0 and time.monotonic() < until_s:
             if not self._entries and not self._files:
                 return None
@@ -152,7 +153,9 @@ class InboxWork:
         prepared = settings.feeds.get(settings.workspace, *self.key, settings.level)
         rate = settings.workspace.partners[self.partner].rate
         if rate is not None:
-            self._pace = Pace(ledger.sibling(), self.partner, float(rate.removesuffix("/s")), wall_clock_us)
+            a_second = float(rate.removesuffix("/s"))
+            self._pace = Pace(ledger.sibling(), self.partner, a_second, wall_clock_us)
+            self._most_files = max(min(self._most_files, int(a_second * self._quantum.quantum_s)), 1)
             prepared = replace(prepared, pace=self._pace.wait)
         if prepared.endpoint is not None:
             self._endpoint = PrecedenceEndpoint(prepared.endpoint, settings.precedence)

@@ -2,6 +2,7 @@
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -43,8 +44,8 @@ def opened(workspace):
             selection=RunSelection(), busy_wait_s=0,
         )  # fmt: skip
 
-        def work():
-            works.append(InboxWork(settings, "UA", "flights", results.append))
+        def work(workspace=workspace):
+            works.append(InboxWork(replace(settings, workspace=workspace), "UA", "flights", results.append))
             return works[-1]
 
         yield ledger, clock, results, work
@@ -96,3 +97,16 @@ def test_a_file_that_is_gone_when_it_is_moved_is_said(opened, workspace, monkeyp
         (None, f"{path} was deleted while it was exchanged, so that it is not archived"),
         (None, ""),
     ]
+
+
+def test_a_turn_of_a_partner_with_a_rate_has_the_files_that_fit_into_its_time(opened, workspace):
+    """Files of a pass wait for one another's requests, so that a turn has no more of them than requests may be sent."""
+    ledger, _, results, work = opened
+    root = workspace.root
+    settings = root / "milepost.toml"
+    settings.write_text(settings.read_text().replace("quantum_files = 1", "quantum_files = 20\nquantum_s = 1"))
+    partner = root / "partners" / "UA.toml"
+    partner.write_text(partner.read_text().replace('name = "United', 'rate = "1/s"\nname = "United'))
+    slow = work(load_workspace(root))
+    assert slow.turn(ledger) == 0.0
+    assert [result.path.name for result in results] == ["a.csv"]
