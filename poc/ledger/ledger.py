@@ -21,7 +21,7 @@ from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.database_errors import translate_database_errors
 from poc.ledger.exchange_record import EXCHANGE_COLUMNS, ExchangeRecord, record_of
 from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
-from poc.ledger.schema import EXCHANGE, create_or_upgrade
+from poc.ledger.schema import EXCHANGE, add_release_function, create_or_upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -293,6 +293,7 @@ def open_ledger(path: Path, *, replace_lost: bool = False) -> Ledger:
 
 
 def _configure_connection(connection: Any, _: Any) -> None:
+    add_release_function(connection)
     connection.execute(SYNC_FULL)
     # with a large log, pages that change often are copied into the database once for many exchanges
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

@@ -13,7 +13,7 @@ import fcntl
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -128,6 +128,23 @@ PACE = sa.Table(
 )
 
 
+#: Name of a function that the connections of this release have. A release before version 4 that works on, while the
+#: ledger is upgraded, has no such function: it can take no lease any more, and so sends no compressed body.
+RELEASE_FUNCTION = "newer_release_of_milepost"
+
+#: Refuses leases to releases without that function.
+LEASES_OF_RELEASE = (
+    "CREATE TRIGGER IF NOT EXISTS feed_of_release BEFORE UPDATE OF owner ON feed "
+    "BEGIN SELECT newer_release_of_milepost(); END"
+)
+
+
+def add_release_function(connection: Any) -> None:
+    """Let a connection of the driver take leases."""
+    connection.execute("PRAGMA trusted_schema = ON")  # allows functions of a program in a trigger
+    connection.create_function(RELEASE_FUNCTION, 0, lambda: VERSION)
+
+
 def create_or_upgrade(connection: sa.Connection, path: str) -> None:
     """Create the tables of a new ledger, or upgrade those of an older one, and commit.
 
@@ -154,6 +171,7 @@ def create_or_upgrade(connection: sa.Connection, path: str) -> None:
             UNSETTLED.create(connection, checkfirst=True)
         METADATA.create_all(connection)
         JOINT_PARTS.create(connection, checkfirst=True)
+        connection.exec_driver_sql(LEASES_OF_RELEASE)
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
         connection.commit()
 

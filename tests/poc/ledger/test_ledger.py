@@ -173,3 +173,18 @@ def test_a_ledger_is_not_upgraded_while_an_older_release_works_with_it(path):
     ledger = open_ledger(path)
     assert ledger.connection.exec_driver_sql("PRAGMA user_version").scalar() == VERSION
     ledger.close()
+
+
+def test_an_older_release_that_works_on_takes_no_lease_of_a_ledger_that_is_upgraded(path):
+    """It would send the compressed bodies of others as they are stored; this release takes the lease as before."""
+    ledger = open_ledger(path)
+    take = "UPDATE feed SET owner = 'host/boot/pid/1/1', epoch = epoch + 1 WHERE owner = ''"
+    ledger.connection.exec_driver_sql("INSERT INTO feed (partner, feed) VALUES ('UA', 'flights')")
+    ledger.connection.commit()
+    with sqlite3.connect(path) as older:
+        with pytest.raises(sqlite3.OperationalError, match="no such function: newer_release_of_milepost"):
+            older.execute(take)
+        older.execute("UPDATE feed SET until_us = 1")
+    older.close()
+    assert ledger.connection.exec_driver_sql(take).rowcount == 1
+    ledger.close()
