@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class BlockReader(Protocol):
-    """Reader that knows whether a file has one block only."""
+    """Reader that can return a file's only block."""
 
     def only_block(self, source: BinaryIO) -> tuple[RecordBlock, FileHead, TextEncoding] | None:
-        """Return the only block of a file, its head and its encoding; None where there is anything else to say."""
+        """Return the only block of a file, its head and its encoding; None for any other file."""
 
 
 class CellReader:

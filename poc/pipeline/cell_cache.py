@@ -29,10 +29,11 @@ MAX_TEXTS, MAX_CHARS = 4096, 1 << 20
 
 
 class ValueMaker(NamedTuple):
-    """Makes the values of texts: `of_typed` of a frame of `_row` and the typed column, whatever its type.
+    """Functions that make the values of the texts of a column.
 
-    At a tenth of the cost, `of_plain` does so for integers or strings, None for a missing value, and `of_seconds` for
-    datetimes in seconds since 1970. Each returns None where a value cannot be made.
+    `of_typed` takes a frame of `_row` and the typed column, of any type. At a tenth of the cost, `of_plain` takes
+    integers or strings, None for a missing value, and `of_seconds` takes datetimes in seconds since 1970. They return
+    None if one of the values cannot be made.
     """
 
     of_typed: Callable[[pl.DataFrame], Sequence[Any] | None]
@@ -94,7 +95,7 @@ class CellCache:
         return True
 
     def _make_of_times(self, new: list[str]) -> list[Sequence[Any]] | None:
-        """Return the values of texts that are standard datetimes, where no more has to be known of them."""
+        """Return the values of standard datetimes; None if a text is no such datetime, or a maker cannot take them."""
         if self._of_seconds is None or not self._missing.isdisjoint(new):
             return None
         seconds = [standard_seconds(text) for text in new]
@@ -102,7 +103,7 @@ class CellCache:
         return [make(exact) for make in self._of_seconds] if len(exact) == len(new) else None
 
     def _make_of_plain(self, new: list[str]) -> list[Sequence[Any]] | None:
-        """Return the values of texts that are integers as most programs write them, or strings that satisfy all."""
+        """Return the values of strings or plain integers; None if one is neither, or breaks the contract."""
         if self._of_plain is None:
             return None
         field, missing = self._field, self._missing

@@ -1,4 +1,4 @@
-"""Members of the partner's JSON objects, put together of pieces that were looked up."""
+"""Members of the partner's JSON objects, joined from pieces that are looked up."""
 
 from __future__ import annotations
 

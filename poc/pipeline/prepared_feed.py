@@ -1,4 +1,4 @@
-"""A prepared: one feed made ready to exchange at one level, with everything that does not change from file to file."""
+"""One feed prepared for exchanges at one level: everything that does not change from file to file."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: The most rows, and bytes, of a file that is small.
 MAX_ROWS, MAX_BYTES = 700, 1 << 18
 
-#: After so many files in a row that were not small and clean, only each so manieth is tried.
+#: After `MAX_FAILURES` files in a row that were left to the ordinary stages, one in `TRIED_EVERY` is tried.
 MAX_FAILURES, TRIED_EVERY = 8, 16
 
 
@@ -86,9 +86,9 @@ class SmallFilePath:
         self._failures = 0  # in a row
 
     def read(self, source: BinaryIO) -> SmallFile | None:
-        """Read, check and encode a file; None for one that the ordinary stages have to look at.
+        """Read, check and encode a file; None for one that is left to the ordinary stages.
 
-        Where file after file is one of these, most of them are not even tried.
+        After many such files in a row, most files are not tried.
         """
         if self._failures >= MAX_FAILURES and self._failures % TRIED_EVERY:
             self._failures += 1
@@ -241,7 +241,7 @@ def member_name(name: str) -> str:
 
 
 class AnyLines:
-    """Lines for rows that do not come from a file; what is said of them is not used."""
+    """Original lines of rows that do not come from a file: each is empty."""
 
     def original(self, row: int) -> bytes:  # noqa: ARG002 (of any row)
         """Return no bytes."""
