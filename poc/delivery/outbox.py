@@ -69,6 +69,7 @@ SELECT_JOINT = (
 )
 UPDATE_JOINT = sa.update(PARCEL).where(OF_JOINT, PARCEL.c.state != "discarded")
 DELETE_DISCARDED = sa.delete(PARCEL).where(OF_JOINT, PARCEL.c.state == "discarded")
+MARK_KEYED = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "reserved")
 RETRY_FAILED = sa.update(PARCEL).where(OF_EXCHANGE, PARCEL.c.state == "failed")
 
 
@@ -181,6 +182,11 @@ class Outbox:
         """
         values = {"state": state, "note": note, "code": code}
         self._ledger.execute(UPDATE_STATE, {**values, "key": self._key, "request": name})
+
+    def mark_keyed(self) -> None:
+        """Mark what is reserved as `keyed`: a person made it due, and it is sent with its key now."""
+        if any(state == "reserved" for _, _, state, *_ in self._select_pending()):
+            self._ledger.execute(MARK_KEYED, {"state": "keyed", "key": self._key})
 
     def retry_failed(self, state: str) -> None:
         """Give the requests that were refused for good another state, so that they are sent again."""

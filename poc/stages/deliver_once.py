@@ -83,6 +83,8 @@ class DeliverOnce:
         """Mark requests as ambiguous that an attempt may have been sending when it died."""
         if self.retry_failed:
             self.delivery.outbox.retry_failed("keyed" if self.delivery.honours_keys else "reserved")
+        if self.delivery.honours_keys:
+            self.delivery.outbox.mark_keyed()
         for request in self.delivery.outbox.possibly_sent(keyed=not self.delivery.honours_keys):
             self.delivery.outbox.set_state(request.name, "ambiguous", INTERRUPTED, "died")
         self.delivery.outbox.commit_states()

@@ -13,6 +13,7 @@ from poc.errors import BadInput
 from poc.exchanges.exchange import exchange, resume
 from poc.ledger.lookup import find_by_prefix, resumable_exchanges
 from poc.ledger.queries import unconfirmed_requests
+from poc.retries.breaker_store import delete_breakers
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 
@@ -177,6 +178,22 @@ def test_a_partner_that_stops_honouring_keys_gets_nothing_twice(
     done = resume(replace(prepared, honours_keys=False), entry, LATER, ledger)
     assert (done.outcome, rows(done)) == ("ambiguous", {"in": 3, "ambiguous": 3})
     assert len(partner.held("n")) == 3
+
+
+def test_what_a_person_made_due_is_not_sent_twice_without_keys(
+    start_partner, make_prepared, ledger, good_csv, tmp_path
+):
+    """Its answer was lost while the partner honoured keys; now that it does not, a person is asked."""
+    partner = start_partner(faults(s0_1="gone", s0_2="answer-lost", s0_3="answer-lost"))
+    prepared = make_prepared(partner.url)
+    failed = exchange(prepared, good_csv(tmp_path / "a.csv", 3), NOW, ledger)
+    assert failed.outcome == "failed"
+    delete_breakers(ledger, "UA")
+    settle(ledger, ledger.get(failed.exchange_id), 0, arrived=False)
+    assert resume(prepared, ledger.get(failed.exchange_id), LATER, ledger).outcome == "due"
+    unkeyed = replace(prepared, honours_keys=False)
+    again = resume(unkeyed, ledger.get(failed.exchange_id), LATER + timedelta(days=2), ledger)
+    assert (again.outcome, len(partner.held("n"))) == ("ambiguous", 3)
 
 
 def test_a_death_between_the_mark_and_the_account_loses_no_row(
