@@ -68,6 +68,7 @@ def prepare_feed(
     session: HttpSession,
     endpoint: str | None = None,
     environ: Mapping[str, str] | None = None,
+    earlier: PreparedFeed | None = None,
 ) -> PreparedFeed:
     """Prepare a feed for exchanges at a level.
 
@@ -79,12 +80,14 @@ def prepare_feed(
         session: the HTTP session for deliveries.
         endpoint: a base URL that replaces every partner's own destination.
         environ: the environment in which secrets are looked up; the process's own by default.
+        earlier: the same feed as it was prepared before, whose short path is kept while its settings are the same.
 
     Raises:
         BadInput: there is no such feed, its contract or map has a mistake, or a secret is missing.
     """
     partner, feed = workspace.get_feed(partner_id, feed_id)
     settings = partner.endpoint
+    digest = settings_digest(feed, workspace.contract(feed))  # before the contract, which may be written meanwhile
     feed_contract = contract.load_contract(workspace.contract(feed), json_values=feed.format == "jsonl")
     mapped = Map(feed.map, feed_contract)
     encoder = make_encoder(feed, literal_fields(feed.map, feed_contract))
@@ -111,6 +114,10 @@ def prepare_feed(
             tls=TlsFiles(ca_file, client_cert, client_key),
         )
     reader = make_reader(feed, feed_contract)
+    if earlier is not None and earlier.settings_digest == digest:
+        small_files = earlier.small_files
+    else:
+        small_files = make_small_file_path(feed, feed_contract, reader)
     return PreparedFeed(
         partner=partner_id,
         feed_id=feed_id,
@@ -126,9 +133,9 @@ def prepare_feed(
         level=level,
         parallel=settings.parallel,
         span_files=settings.span_files,
-        settings_digest=settings_digest(feed, workspace.contract(feed)),
+        settings_digest=digest,
         probe_s=settings.timeout_s + PROBE_MARGIN_S,
-        small_files=make_small_file_path(feed, feed_contract, reader),
+        small_files=small_files,
     )
 
 

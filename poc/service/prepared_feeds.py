@@ -35,7 +35,7 @@ class PreparedFeeds:
         now_s = self._clock_s()
         made_s, prepared = self._feeds.get(key, (0.0, None))
         if prepared is None or now_s - made_s >= FRESH_S:
-            prepared = prepare_feed(workspace, partner, feed, level, self._session)
+            prepared = prepare_feed(workspace, partner, feed, level, self._session, earlier=prepared)
             self._feeds[key] = (now_s, prepared)
         return prepared
 

@@ -22,3 +22,27 @@ def test_a_feed_is_kept_for_seconds_and_a_changed_contract_counts_after_them(tmp
     with pytest.raises(BadInput, match="not a Table Schema"):
         feeds.get(workspace, "UA", "flights", 4)
     feeds.close()
+
+
+def test_the_short_path_of_small_files_is_kept_while_the_settings_are_the_same(tmp_path):
+    """It costs more to make than all else; after a change of the contract or the map, it is made anew."""
+    root = tmp_path / "w"
+    create_workspace(root, "test", "live", {"UA": AIRLINES["UA"]}, "")
+    clock = [100.0]
+    feeds = PreparedFeeds(lambda: clock[0])
+
+    def prepare():
+        clock[0] += FRESH_S
+        return feeds.get(load_workspace(root), "UA", "flights", 4)
+
+    first, again = prepare(), prepare()
+    assert again is not first
+    assert again.small_files is first.small_files
+    contract = root / "contracts" / "flights.schema.json"
+    contract.write_text(contract.read_text() + "\n")
+    after_contract = prepare()
+    assert after_contract.small_files is not first.small_files
+    partner = root / "partners" / "UA.toml"
+    partner.write_text(partner.read_text().replace("times = 1.609344", "times = 2"))
+    assert prepare().small_files is not after_contract.small_files
+    feeds.close()
