@@ -61,7 +61,6 @@ def measure(
     from contextlib import closing
     from dataclasses import asdict
 
-    from metrics.events import parse_subject
     from metrics.export.data_dictionary import write_beside
     from metrics.measures.comparison import busy_time_saved
     from metrics.measures.registry import MEASURES
@@ -83,7 +82,7 @@ def measure(
         rounds,
         expand_faults(faults),
         context.built,
-        stress={name: (0, weeks - 1) for name in names if parse_subject(name)[1]},
+        stress={name: (0, weeks - 1) for name in names if name != "monolith"},
         year=year,
     )
     with progress_bar(f"replaying {len(names)} subjects") as progress:

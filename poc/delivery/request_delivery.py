@@ -66,9 +66,12 @@ class RequestDelivery:
 
     def reserve(self, requests: Iterable[OutboundRequest]) -> None:
         """Reserve all requests of a file, and commit; `send_reserved` sends them."""
-        for request in requests:
-            self.outbox.add(request)
-        self.reserved = self.outbox.reserve("keyed" if self.honours_keys else "reserved")
+        try:
+            for request in requests:
+                self.outbox.add(request)
+            self.reserved = self.outbox.reserve("keyed" if self.honours_keys else "reserved")
+        finally:
+            self.outbox.discard_unreserved()
         if self.reserved:
             self.reserved_to = int(self.reserved[-1].name)
             self.commit(whole=True, reserved_to=self.reserved_to)
