@@ -111,10 +111,10 @@ def test_a_feed_that_raises_any_error_stops_no_other(workspace, start_partner, m
     root = workspace({"AA": at(start_partner()), "UA": at(start_partner())})
     prepare = prepared_feed.prepare_feed
 
-    def broken_for_aa(workspace, partner, *rest):
+    def broken_for_aa(workspace, partner, *rest, **options):
         if partner == "AA":
             raise ValueError("no such dialect")
-        return prepare(workspace, partner, *rest)
+        return prepare(workspace, partner, *rest, **options)
 
     monkeypatch.setattr(prepared_feeds, "prepare_feed", broken_for_aa)
     results = dict(run(root))
