@@ -1,7 +1,7 @@
 """The line protocol: the service as a program that a harness drives, one JSON request per line, one result per line.
 
-The first line says that the service is ready, so that a measurement does not include its start; and whether the service
-retries by itself what failed (`goes_on`), so that the harness does not.
+The first line says that the service is ready, with all feeds prepared, so that a measurement does not include its
+start; and whether the service retries by itself what failed (`goes_on`), so that the harness does not.
 
     -> {"file": "/.../2013-W05.csv", "partner": "AA", "feed": "flights", "now": "2013-02-03T06:00:00+00:00"}
     <- {"outcome": "done", "rows": {"in": 640, "delivered": 640, ...}, "calls": 2, "exchange_id": "6f2a...", ...}
@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,9 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     session = new_session()
     prepared_feeds: dict[tuple[str, str], PreparedFeed] = {}
+    for name in workspace.select_feeds(None):
+        with suppress(ExchangeError):  # reported when a file of the feed is handed in
+            prepared_feeds[name] = prepare_feed(workspace, *name, options.level, session, options.endpoint)
     tune_garbage_collector()
     takes_files = has_capability("pass", options.level)
     write_line(
