@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from io import BytesIO
-from itertools import islice
+from itertools import islice, repeat
 from typing import TYPE_CHECKING
 
 from metrics.shares import share
@@ -24,7 +24,7 @@ from poc.exchanges.joint_exchange import JointExchange
 from poc.exchanges.pass_file import PassFile
 from poc.formats.joint_reader import JointRead, read_together
 from poc.pipeline.capabilities import has_capability, new_window
-from poc.pipeline.small_file import encode_small
+from poc.pipeline.small_file import encode_small, encode_together
 from poc.transports.source_file import open_regular, sha256_hex
 
 if TYPE_CHECKING:
@@ -154,18 +154,20 @@ class _Pass:
 
     def _read_batches(self, files: Sequence[_OpenedFile]) -> JointRead:
         """Read the rows of each file, encoded or not; a file without a batch is exchanged alone."""
-        prepared = self.prepared
+        small, sizes = self.prepared.small_files, [file.version.size_bytes for file in files]
+        contents, spent_ns = [file.content for file in files], [file.spent_ns for file in files]
+        encoded = encode_together(small, contents, sum(sizes), spent_ns)
+        if encoded is not None:
+            return JointRead([*encoded], None)
+        for content in contents:
+            content.seek(0)
         if len(files) < MIN_JOINED:
-            small = prepared.small_files
-            read = JointRead(
-                [encode_small(small, file.content, file.version.size_bytes, file.spent_ns) for file in files], None
-            )
+            read = JointRead(list(map(encode_small, repeat(small), contents, sizes, spent_ns)), None)
         else:
             began_ns = time.monotonic_ns()
-            read = read_together(prepared.reader, [file.content for file in files])
-            took_ns = time.monotonic_ns() - began_ns
-            for file, part_ns in zip(files, share(took_ns, [file.version.size_bytes for file in files]), strict=True):
-                file.spent_ns["receive"] += part_ns
+            read = read_together(self.prepared.reader, contents)
+            for spent, part_ns in zip(spent_ns, share(time.monotonic_ns() - began_ns, sizes), strict=True):
+                spent["receive"] += part_ns
         pairs = zip(files, read.batches, strict=True)
         return JointRead([self._read_batch(file) if batch is None else batch for file, batch in pairs], read.rows)
 

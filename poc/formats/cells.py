@@ -43,18 +43,27 @@ class CellReader:
         self._header = dialect.delimiter.join(names).encode() if dialect.header else b""
         self._most_rows = most_rows
 
-    def read(self, source: BinaryIO) -> list[list[str]] | None:
-        """Return the columns of a file in the contract's order; None for a file that is not split here.
+    def read(self, sources: Sequence[BinaryIO]) -> tuple[list[list[str]], list[int]] | None:
+        """Return the columns of files in the contract's order, one file after the other, and the rows of each.
+
+        Returns None where one of the files is not split here.
 
         Raises:
-            ContractBreach: the file is a damaged archive.
+            ContractBreach: one of the files is a damaged archive.
         """
+        texts = [self._text(source) for source in sources]
+        whole = [text if text.endswith("\n") else f"{text}\n" for text in texts if text]
+        columns = self._split("".join(whole)) if len(whole) == len(texts) else None
+        return None if columns is None else (columns, [text.count("\n") for text in whole])
+
+    def _text(self, source: BinaryIO) -> str | None:
+        """Return the rows of a file of one well-formed block under exactly the contract's header."""
         only = self._reader.only_block(source)
         if only is None:
             return None
         block, head, encoding = only
         utf8 = encoding.utf8(bytes(block.well_formed())) if encoding.utf8(head.header) == self._header else None
-        return None if utf8 is None else self._split(str(utf8, "utf-8"))
+        return None if utf8 is None else str(utf8, "utf-8")
 
     def _split(self, text: str) -> list[list[str]] | None:
         if "\r" in text:

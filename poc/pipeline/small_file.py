@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
+from itertools import accumulate, chain, islice, repeat
 from json.encoder import encode_basestring as quote
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
 
+from metrics.shares import share
 from poc.batch import ROW, Batch, EncodedRows, EncodedSlot
 from poc.config.partner import MapField
 from poc.errors import ContractBreach
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from poc.config.partner import Feed
     from poc.contract.contract import Contract
-    from poc.pipeline.member_texts import CellValues, Place
+    from poc.pipeline.member_texts import Place
 
 #: The most rows, and bytes, of a file that is small.
 MAX_ROWS, MAX_BYTES = 700, 1 << 18
@@ -85,52 +86,57 @@ class SmallFilePath:
         ]
         self._failures = 0  # in a row
 
-    def read(self, source: BinaryIO) -> SmallFile | None:
-        """Read, check and encode a file; None for one that is left to the ordinary stages.
+    def read(self, sources: Sequence[BinaryIO]) -> list[SmallFile] | None:
+        """Read, check and encode files together; None for files that are left to the ordinary stages.
 
         After many such files in a row, most files are not tried.
         """
         if self._failures >= MAX_FAILURES and self._failures % TRIED_EVERY:
             self._failures += 1
             return None
-        small = self._read(source)
+        small = self._read(sources)
         self._failures = 0 if small is not None else self._failures + 1
         return small
 
-    def _read(self, source: BinaryIO) -> SmallFile | None:
+    def _read(self, sources: Sequence[BinaryIO]) -> list[SmallFile] | None:
         began_ns = time.monotonic_ns()
         try:
-            columns = self._cells.read(source)
+            read = self._cells.read(sources)
         except ContractBreach:
             return None
-        if columns is None:
+        if read is None:
             return None
+        columns, rows_of_files = read
+        ends = list(accumulate(rows_of_files))
         read_ns = time.monotonic_ns()
         if not all(map(CellCache.holds, self._caches, columns)):
             return None
         values = FileValues(dict(zip(self._contract.names, zip(self._caches, columns, strict=True), strict=True)))
-        rows = len(columns[0])
         for key in self._keys:
             parts = [values.of(*place) for place in key]
-            if len(set(parts[0] if len(parts) == 1 else zip(*parts, strict=True))) < rows:
-                return None  # a key occurs twice, or is not complete
+            keys = parts[0] if len(parts) == 1 else list(zip(*parts, strict=True))
+            if any(len(set(keys[end - rows : end])) < rows for end, rows in zip(ends, rows_of_files, strict=True)):
+                return None  # a key occurs twice in its file, or is not complete
         checked_ns = time.monotonic_ns()
+        lines = zip(*chain.from_iterable(member.pieces(values) for member in self._members), strict=True)
         try:
-            encoded = tuple(self._encode(values, rows))
+            encoded = [EncodedRows(tuple(self._encode(lines, rows))) for rows in rows_of_files]
         except OverflowError:  # a time that is out of range
             return None
         mapped_ns = time.monotonic_ns()
-        return SmallFile(
-            EncodedRows(encoded),
-            {"receive": read_ns - began_ns, "check": checked_ns - read_ns, "map": mapped_ns - checked_ns},
-        )
+        spent_ns = {"receive": read_ns - began_ns, "check": checked_ns - read_ns, "map": mapped_ns - checked_ns}
+        shares_ns = {stage: share(of_all, rows_of_files) for stage, of_all in spent_ns.items()}
+        return [
+            SmallFile(of_file, {stage: parts_ns[at] for stage, parts_ns in shares_ns.items()})
+            for at, of_file in enumerate(encoded)
+        ]
 
-    def _encode(self, values: CellValues, rows: int) -> Iterator[EncodedSlot]:
-        lines = zip(*chain.from_iterable(member.pieces(values) for member in self._members), strict=True)
+    def _encode(self, lines: Iterator[tuple[str, ...]], rows: int) -> Iterator[EncodedSlot]:
         size = self._request_rows
         for slot, start in enumerate(range(0, rows, size)):
-            of_slot = lines if size >= rows else islice(lines, size)
-            yield EncodedSlot(slot, min(size, rows - start), "".join(chain.from_iterable(of_slot)).encode())
+            of_slot = min(size, rows - start)
+            body = "".join(chain.from_iterable(islice(lines, of_slot))).encode()
+            yield EncodedSlot(slot, of_slot, body)
 
     def _member(self, field: MapField, mark: str, end: str) -> JoinedText | TimeText:
         contract = self._contract
@@ -157,11 +163,21 @@ def encode_small(
     path: SmallFilePath | None, source: BinaryIO, size_bytes: int, spent_ns: dict[str, int]
 ) -> Batch | None:
     """Return the rows of a small clean file, checked and encoded; None for any other. Note the time of each stage."""
-    small = path.read(source) if path is not None and size_bytes <= MAX_BYTES else None
+    encoded = encode_together(path, [source], size_bytes, [spent_ns])
+    return None if encoded is None else encoded[0]
+
+
+def encode_together(
+    path: SmallFilePath | None, sources: Sequence[BinaryIO], size_bytes: int, spent_ns: Sequence[dict[str, int]]
+) -> list[Batch] | None:
+    """Return the rows of small clean files, checked and encoded; None for any others. Note the times of each file."""
+    small = path.read(sources) if path is not None and size_bytes <= MAX_BYTES else None
     if small is None:
         return None
-    spent_ns.update(small.stages_ns)
-    return Batch(pl.DataFrame(), encoded=small.rows)
+    for file, spent in zip(small, spent_ns, strict=True):
+        for stage, took_ns in file.stages_ns.items():
+            spent[stage] = spent.get(stage, 0) + took_ns
+    return [Batch(pl.DataFrame(), encoded=file.rows) for file in small]
 
 
 def make_small_file_path(feed: Feed, contract: Contract, reader: BlockReader) -> SmallFilePath | None:
