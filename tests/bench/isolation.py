@@ -76,7 +76,7 @@ def start(stack: ExitStack, *arguments: str) -> tuple[subprocess.Popen[str], str
     )
     assert program.stdin is not None
     assert program.stdout is not None
-    stack.callback(program.wait, 30)
+    stack.callback(program.wait, 120)
     stack.callback(program.stdin.close)
     return program, program.stdout.readline().strip()
 
