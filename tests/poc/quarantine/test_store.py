@@ -1,7 +1,5 @@
 """Rows that break the contract are quarantined as they came, and the others are sent."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from poc.batch import Finding, RejectedRow
@@ -9,35 +7,7 @@ from poc.errors import BadInput
 from poc.exchanges.exchange import exchange
 from poc.ledger.lookup import find_by_prefix
 from poc.quarantine.store import QuarantineStore
-
-NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
-
-
-def rows(receipt):
-    """The account without zeros."""
-    return {name: count for name, count in receipt.account.as_dict().items() if count}
-
-
-def spoil(path, *pairs):
-    """Replace text in a file."""
-    text = path.read_text()
-    for old, new in pairs:
-        assert old in text
-        text = text.replace(old, new)
-    path.write_text(text)
-    return path
-
-
-@pytest.fixture
-def broken(good_csv, tmp_path):
-    """Forty flights with three invalid rows: 5 in two ways, 7 too short, 9 with the key of row 8."""
-    path = good_csv(tmp_path / "a.csv", 40)
-    return spoil(
-        path,
-        ("2013,1,1,517,515,2,830,819,11,UA,5,", "2013,13,x,517,515,2,830,819,11,UA,5,"),
-        ("UA,7,N14228,EWR,IAH,227,", "UA,7,N14228,EWR,IAH,"),
-        ("UA,9,", "UA,8,"),
-    )
+from tests.poc.quarantine.broken_flights import NOW, rows, spoil
 
 
 @pytest.mark.parametrize("level", [2, 3, 4])
