@@ -1,9 +1,10 @@
 """A pass: files of one feed that wait are exchanged together, so that many small files cost like one large one.
 
-Each file is read on its own. Then all are checked and mapped as one frame, their requests are reserved in one commit
-and sent in order, and what the partner confirmed is recorded in one commit. Every file keeps its own account, receipt,
-budget and quarantine. What a pass does not do better is left to `poc.exchanges.exchange`, in its turn: a file that is
-large, known already, or not readable. A pass that is killed leaves open exchanges, which the next run resumes.
+Each file is split on its own. Then all are checked and mapped together, as one frame or, where they have few rows, by
+looking up their cells. Their requests are reserved in one commit and sent in order, and what the partner confirmed is
+recorded in one commit. Every file keeps its own account, receipt, budget and quarantine. What a pass does not do better
+is left to `poc.exchanges.exchange`, in its turn: a file that is large, known already, or not readable. A pass that is
+killed leaves open exchanges, which the next run resumes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from poc.exchanges.joint_exchange import JointExchange
 from poc.exchanges.pass_file import PassFile
 from poc.formats.joint_reader import JointRead, read_together
 from poc.pipeline.capabilities import has_capability, new_window
-from poc.pipeline.small_file import encode_small, encode_together
+from poc.pipeline.small_file import MAX_ROWS, encode_small, encode_together
 from poc.transports.source_file import open_regular, sha256_hex
 
 if TYPE_CHECKING:
@@ -156,7 +157,10 @@ class _Pass:
         """Read the rows of each file, encoded or not; a file without a batch is exchanged alone."""
         small, sizes = self.prepared.small_files, [file.version.size_bytes for file in files]
         contents, spent_ns = [file.content for file in files], [file.spent_ns for file in files]
-        encoded = encode_together(small, contents, sum(sizes), spent_ns)
+        # too many rows for the short path are no fault of the files: they are not tried, so that it stays in use
+        lines = sum(content.getvalue().count(b"\n") for content in contents)
+        is_short = lines <= MAX_ROWS + len(files)  # each with a header
+        encoded = encode_together(small, contents, sum(sizes), spent_ns) if is_short else None
         if encoded is not None:
             return JointRead([*encoded], None)
         for content in contents:
