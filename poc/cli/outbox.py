@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def outbox() -> None:
     """List unconfirmed requests, and send them again, mark them as arrived or discard them.
 
-    EXCHANGE is the beginning of an exchange's id, as `milepost outbox ls` shows it.
+    EXCHANGE is the beginning of an exchange's id, as `milepost outbox ls` shows it, or the name of its file.
     """
 
 

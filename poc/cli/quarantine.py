@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def quarantine() -> None:
     """Show, export, replay or discard quarantined rows.
 
-    EXCHANGE is the beginning of an exchange's id, as `milepost quarantine ls` shows it.
+    EXCHANGE is the beginning of an exchange's id, as `milepost quarantine ls` shows it, or the name of its file.
     """
 
 

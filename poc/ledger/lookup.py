@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
 
+#: Characters of an id that are shown, and the most ids that an error lists.
+SHORT_ID = 12
+MAX_LISTED_IDS = 5
+
 
 def resumable_attempts(
     ledger: Ledger,
@@ -60,14 +64,26 @@ def resumable_exchanges(
 
 
 def find_by_prefix(ledger: Ledger, start: str) -> ExchangeRecord:
-    """Return the exchange whose id begins with a prefix. Raises BadInput where there is none, or more than one."""
-    query = sa.select(EXCHANGE.c.id).where(EXCHANGE.c.id.startswith(start, autoescape=True)).limit(2)
+    """Return the exchange whose id begins with a text, or else whose file has that name.
+
+    Raises BadInput where there is none, or more than one.
+    """
+    c = EXCHANGE.c
     with ledger.reporting_errors():
-        keys = ledger.connection.execute(query).scalars().all()
-    if len(keys) != 1 or not start:
-        raise BadInput(
-            f"{start!r} begins the id of {'more than one' if keys else 'no'} exchange; see `milepost status`"
-        )
+        keys = _first_ids(ledger, c.id.startswith(start, autoescape=True)) if start else []
+        keys = keys or _first_ids(ledger, c.file == start)
+    if not keys:
+        raise BadInput(f"{start!r} begins the id of no exchange, and no file has this name; see `milepost status`")
+    if len(keys) > 1:
+        ids = ", ".join(key[:SHORT_ID] for key in keys[:MAX_LISTED_IDS])
+        more = ", ..." if len(keys) > MAX_LISTED_IDS else ""
+        raise BadInput(f"{start!r} is more than one exchange: {ids}{more}; give more of the id of one")
     entry = ledger.get(keys[0])
     assert entry is not None  # noqa: S101 (selected above; tells the type checker)
     return entry
+
+
+def _first_ids(ledger: Ledger, condition: sa.ColumnElement[bool]) -> list[str]:
+    """Return the ids of the newest exchanges that meet a condition, one more than are listed."""
+    query = sa.select(EXCHANGE.c.id).where(condition).order_by(EXCHANGE.c.opened_at_us.desc())
+    return list(ledger.connection.execute(query.limit(MAX_LISTED_IDS + 1)).scalars())

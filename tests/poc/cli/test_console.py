@@ -17,10 +17,16 @@ def test_an_exchange_is_named_by_a_unique_prefix(make_cli):
     cli = make_cli()
     shared = cli.exchange_many()
     for command in BY_EXCHANGE:
-        assert "'nosuch' begins the id of no exchange; see `milepost status`" in cli.error(*command, "nosuch")
-        assert "'' begins the id of more than one exchange" in cli.error(*command, "")
-        assert "'%' begins the id of no exchange" in cli.error(*command, "%")
-        assert f"'{shared}' begins the id of more than one exchange" in cli.error(*command, shared)
+        unknown = "begins the id of no exchange, and no file has this name; see `milepost status`"
+        for name in ("nosuch", "", "%"):
+            assert f"'{name}' {unknown}" in cli.error(*command, name)
+        assert f"'{shared}' is more than one exchange: {shared}" in cli.error(*command, shared)
+
+
+def test_an_exchange_is_named_by_its_file(with_rejected):
+    """The name of the file serves as well as the id."""
+    cli, _ = with_rejected
+    assert [row["row"] for row in cli.json("quarantine", "show", "sample.csv")] == [1, 2]
 
 
 @pytest.mark.parametrize("command", [*LISTS, *([*command, "abc"] for command in BY_EXCHANGE)])
