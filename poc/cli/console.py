@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def exclusive_exchange(context: CliContext, exchange: str) -> Iterator[tuple[Ledger, ExchangeRecord]]:
-    """Open the ledger for a change of one exchange, given by the beginning of its id or by its file, while no run works on its feed.
+    """Open the ledger for a change of one exchange, given by its id or its file, while no run works on its feed.
 
     Raises BadInput, TryLater, LedgerDamaged.
     """
