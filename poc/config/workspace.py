@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from poc.config.alerts import AlertSettings
 from poc.config.partner import Feed, Partner
 from poc.config.strict import Strict
 from poc.errors import BadInput
@@ -58,6 +59,7 @@ class WorkspaceSettings(Strict):
         default=None, ge=1, description="Service level to run at; without it, the highest level that is built."
     )
     work: WorkSettings = Field(default=WorkSettings(), description="How the work on many feeds is shared.")
+    alerts: AlertSettings = Field(default=AlertSettings(), description="From when on a problem is an alert.")
     # `metrics.importing` validates it
     import_: dict[str, Any] = Field(
         default={}, alias="import", description="How `milepost metrics import` reads the log of another system."

@@ -98,6 +98,6 @@ def test_only_the_capabilities_compare_levels():
     comparing = [
         str(path.relative_to(ROOT))
         for path in sorted((ROOT / "poc").rglob("*.py"))
-        if re.search(r"\blevel (<|>|==|!=)|\.since\b|\.until\b", path.read_text())
+        if re.search(r"\blevel (<|>|==|!=)|[<>=] level\b|capability\.(since|until)\b", path.read_text())
     ]
     assert comparing == ["poc/pipeline/capabilities.py"]

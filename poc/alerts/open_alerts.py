@@ -1,0 +1,51 @@
+"""All open alerts of a workspace, from every source, most urgent first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poc.alerts.alert import KINDS, Alert
+from poc.alerts.credentials import credential_alerts
+from poc.alerts.disk_space import disk_space_alerts
+from poc.config.duration import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from poc.config.workspace import Workspace
+    from poc.ledger.ledger import Ledger
+
+
+def open_alerts(workspace: Workspace, ledger: Ledger | None, now: datetime, environ: Mapping[str, str]) -> list[Alert]:
+    """Return the open alerts: critical ones first, then by kind, partner and feed.
+
+    Args:
+        workspace: the workspace with its inboxes.
+        ledger: its ledger; None where nothing was exchanged yet.
+        now: the current time, in UTC.
+        environ: the environment, for secrets in variables.
+
+    Raises:
+        TryLater, LedgerDamaged: the ledger cannot be read.
+    """
+    kinds = list(KINDS)
+    return sorted(
+        _all_alerts(workspace, ledger, now, environ),
+        key=lambda alert: (alert.severity != "critical", kinds.index(alert.kind), alert.scope, alert.since),
+    )
+
+
+def _all_alerts(
+    workspace: Workspace, ledger: Ledger | None, now: datetime, environ: Mapping[str, str]
+) -> Iterator[Alert]:
+    settings = workspace.settings.alerts
+    del ledger
+    for partner, problem in workspace.problems.items():
+        yield Alert(
+            kind="workspace_problem", severity="critical", partner=partner, subject="partner file", since=now,
+            summary=problem, next_step="milepost validate",
+        )  # fmt: skip
+    yield from disk_space_alerts(workspace.root / "var", settings.disk_free_share, now)
+    for config in workspace.partners.values():
+        yield from credential_alerts(config, workspace.root, parse_duration(settings.expires_within), now, environ)
