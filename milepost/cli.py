@@ -48,6 +48,7 @@ COMMANDS = {
         "outbox",
         "List unconfirmed requests, and send them again, mark them as arrived or discard them.",
     ),
+    "refused": ("poc.cli.refused", "refused", "List refused files, or discard one that no mended file will replace."),
     "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
     "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and store the results."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),

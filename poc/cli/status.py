@@ -64,7 +64,8 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
         rows = {name: row[name] for name in row if name not in {"partner", "feed", "outcome", "exchanges"}}
         yield f"{row['partner']}/{row['feed']}: {row['exchanges']} {outcome_line(row['outcome'], rows)}"
     if any(row["outcome"] == "refused" for row in state["troubles"]):
-        yield f"Refused files are in {workspace.root / 'var' / 'refused'}; correct them and hand them in again."
+        folder = workspace.root / "var" / "refused"
+        yield f"Refused files are in {folder}; correct them and hand them in again, or `milepost refused discard` them."
     yield from trouble_lines(state["troubles"])
     yield from breaker_lines(state["breakers"])
     for row in state["quarantine"]:

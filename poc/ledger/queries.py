@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from poc.ledger.exchange_record import COUNT_COLUMNS
-from poc.ledger.schema import ASIDE, BREAKER, EXCHANGE, PARCEL
+from poc.ledger.schema import ASIDE, BREAKER, DECISION, EXCHANGE, PARCEL
 
 if TYPE_CHECKING:
     from poc.ledger.ledger import Ledger
@@ -23,10 +23,55 @@ def exchange_totals(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
-    """Return the exchanges that are not done, newest first, each with its reason."""
+    """Return the exchanges that are not done, newest first, each with its reason.
+
+    Refused files that a mended one has replaced, or that a person has discarded, are left out.
+    """
     names = ("id", "partner", "feed", "file", "attempt", "outcome", "reason", "opened_at_us", "due_at_us")
-    query = sa.select(*(EXCHANGE.c[name] for name in names)).where(EXCHANGE.c.outcome != "done")
-    return _read(ledger, query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
+    query = sa.select(*(EXCHANGE.c[name] for name in names)).where(sa.literal_column("outcome != 'done'"))
+    rows = _read(ledger, query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
+    if not any(row["outcome"] == "refused" for row in rows):
+        return rows
+    is_open = {row["id"] for row in refused_files(ledger) if row["state"] == "open"}
+    return [row for row in rows if row["outcome"] != "refused" or row["id"] in is_open]
+
+
+def refused_files(ledger: Ledger) -> list[dict[str, Any]]:
+    """Return the refused files, newest first, each with its reason and `state`.
+
+    `state` is `discarded` where a person gave the file up (`who`, `why`, `decided_at_us`), `superseded` where a later
+    file of the same feed and name was accepted (`superseded_by`: its exchange), and `open` for all others, which need a
+    person.
+    """
+    c = EXCHANGE.c
+    names = ("id", "partner", "feed", "file", "sha256", "size_bytes", "attempt", "reason", "opened_at_us")
+    # the first is exactly the condition of the index, so that SQLite uses it
+    is_refused: list[sa.ColumnElement[bool]] = [sa.literal_column("exchange.outcome != 'done'"), c.outcome == "refused"]
+    columns = [*(c[name] for name in names), c.closed_at_us, c.rows_refused.label("rows")]
+    rows = _read(ledger, sa.select(*columns).where(*is_refused).order_by(c.opened_at_us.desc(), c.file))
+    if not rows:
+        return rows
+    of_decision = (DECISION.c.exchange_id, DECISION.c.who, DECISION.c.why, DECISION.c.at_us)
+    decided = {
+        row["exchange_id"]: row
+        for row in _read(ledger, sa.select(*of_decision).where(DECISION.c.action == "discard_refused"))
+    }
+    later = EXCHANGE.alias("later")
+    accepted = (  # one pass over the history, however many files were refused
+        sa.select(c.id, later.c.id.label("by"), sa.func.min(later.c.closed_at_us))
+        .join(later, sa.and_(*(later.c[name] == c[name] for name in ("partner", "feed", "file"))))
+        .where(*is_refused, later.c.outcome.not_in(("refused", "open")), later.c.closed_at_us >= c.closed_at_us)
+        .group_by(c.id)
+    )
+    superseded = {row["id"]: row["by"] for row in _read(ledger, accepted)}
+    for row in rows:
+        decision = decided.get(row["id"], {})
+        by = superseded.get(row["id"], "")
+        row["state"] = "discarded" if decision else "superseded" if by else "open"
+        row["superseded_by"] = by
+        row["who"], row["why"] = decision.get("who", ""), decision.get("why", "")
+        row["decided_at_us"] = decision.get("at_us")
+    return rows
 
 
 def quarantined_exchanges(ledger: Ledger) -> list[dict[str, Any]]:

@@ -4,7 +4,8 @@ An `exchange` row is an account: `rows_in` and one count per outcome, which add 
 request that is reserved and not yet confirmed; a confirmed one is deleted and counted in the account, so that this
 table is a queue and stays small. `aside` holds the quarantined rows, as they came. `breaker` holds the partners'
 circuit breakers. `feed` holds the lease of each feed: which process exchanges its files, and until when. `pace` holds
-the time of the next request to each partner with a rate.
+the time of the next request to each partner with a rate. `decision` holds what a person decided about an exchange, who
+and why; rows are only added.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
-VERSION = 4
+VERSION = 5
 
 #: The file beside the ledger that releases before version 3 lock while they exchange files.
 OLD_LOCK = "run.lock"
@@ -126,6 +127,21 @@ PACE = sa.Table(
     sa.Column("partner", sa.Text, primary_key=True),
     sa.Column("next_at_us", sa.Integer, nullable=False),
 )
+
+DECISION = sa.Table(
+    "decision",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at_us", sa.Integer, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),  # the user of the operating system
+    sa.Column("action", sa.Text, nullable=False),  # discard_refused, redeliver
+    sa.Column("exchange_id", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("next_exchange_id", sa.Text, nullable=False, server_default=""),  # of `redeliver`: the new exchange
+)
+
+#: Finds what was decided about an exchange.
+DECISIONS_OF_EXCHANGE = sa.Index("decision_exchange", DECISION.c.exchange_id)
 
 
 #: Name of a function that the connections of this release have. A release before version 4 that works on, while the
