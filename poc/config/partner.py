@@ -9,6 +9,7 @@ from pydantic import Field, WithJsonSchema, field_serializer, model_validator
 
 from poc.config.dialect import Dialect
 from poc.config.endpoint import EndpointConfig
+from poc.config.hours import Expect, Send
 from poc.config.strict import Strict
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -145,6 +146,17 @@ class Feed(Strict):
     request_rows: int = Field(default=500, ge=1, le=100_000, description="Rows of the source file in one request.")
     map: tuple[MapField, ...] = Field(
         min_length=1, description="The partner's fields in their order; a field that is not listed is not sent."
+    )
+    # neither changes what a request holds, so that both are left out of the digest of the settings
+    expect: Expect | None = Field(
+        default=None,
+        exclude=True,
+        description="When files of the feed are expected; one that does not come is an alert.",
+    )
+    send: Send | None = Field(
+        default=None,
+        exclude=True,
+        description="When the feed may send. Outside these hours, files wait in the inbox; what has begun is finished.",
     )
 
     @model_validator(mode="after")

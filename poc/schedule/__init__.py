@@ -1,0 +1,1 @@
+"""Hours of feeds: due moments, expectations and their ticks, and sending hours."""
