@@ -36,6 +36,7 @@ COMMANDS = {
         "validate",
         "Check every file of the workspace, and print the first mistake of each with the valid choices.",
     ),
+    "try": ("poc.cli.try_file", "try_file", "Show what would become of a file; nothing is sent and nothing entered."),
     "run": ("poc.cli.run", "run", "Send what is due and exchange the files in the inboxes."),
     "status": (
         "poc.cli.status",

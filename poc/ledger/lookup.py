@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
 from poc.errors import BadInput
+from poc.ledger.database_errors import translate_database_errors
 from poc.ledger.due import due_now
 from poc.ledger.schema import EXCHANGE
 
@@ -87,3 +92,37 @@ def _first_ids(ledger: Ledger, condition: sa.ColumnElement[bool]) -> list[str]:
     """Return the ids of the newest exchanges that meet a condition, one more than are listed."""
     query = sa.select(EXCHANGE.c.id).where(condition).order_by(EXCHANGE.c.opened_at_us.desc())
     return list(ledger.connection.execute(query.limit(MAX_LISTED_IDS + 1)).scalars())
+
+
+class ReceivedBefore(NamedTuple):
+    """An exchange of the same bytes in the same feed."""
+
+    exchange_id: str
+    file: str
+    outcome: str
+    reason: str
+    opened_at_us: int
+
+
+#: With the columns that a ledger of every release has.
+SELECT_RECEIVED = """
+SELECT id, file, outcome, reason, opened_at_us FROM exchange
+WHERE sha256 = ? AND partner = ? AND feed = ? ORDER BY opened_at_us DESC LIMIT 1
+"""
+
+
+def received_before(path: Path, partner: str, feed: str, sha256: str) -> ReceivedBefore | None:
+    """Return the newest exchange of a file by its digest; None before there is a ledger.
+
+    The ledger is only read: it is neither created nor upgraded, and no file beside it is.
+
+    Raises TryLater, LedgerDamaged.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    # without a write-ahead log no program has the ledger open; reading it must not create one
+    immutable = "" if Path(f"{path}-wal").exists() else "&immutable=1"
+    address = f"file:{quote(str(path))}?mode=ro{immutable}"
+    with translate_database_errors(str(path)), closing(sqlite3.connect(address, uri=True)) as connection:
+        row = connection.execute(SELECT_RECEIVED, (sha256, partner, feed)).fetchone()
+    return None if row is None else ReceivedBefore(*row)

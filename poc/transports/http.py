@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import ssl
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -17,7 +18,7 @@ from poc.errors import BadInput, DeliveryFailed
 from poc.transports.http_answer import HEADER_NAME, Answer, AnswerReader, EndOfStream, MalformedAnswer
 from poc.transports.http_connection import HttpSession, Peer, fetch_certificate
 from poc.transports.http_outcome import answer_failure, with_answer
-from poc.transports.secrets import shown_text
+from poc.transports.secrets import MASK, shown_text
 from poc.transports.tls import TlsFiles, explain_untrusted, reason_of, refused_our_certificate
 
 if TYPE_CHECKING:
@@ -52,6 +53,16 @@ REFUSES_OURS = "the partner does not accept our certificate (`client_cert`)"
 READY_S = 0.01
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPreview:
+    """A request as it would be sent, for people: the values of secret headers are masked."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    size_bytes: int
 
 
 def new_session() -> HttpSession:
@@ -125,6 +136,12 @@ class HttpEndpoint:
         if failure is not None:
             raise failure
 
+    def preview(self, body: bytes, headers: Mapping[str, str]) -> RequestPreview:
+        """Return the request that `post` would send, with the values of secret headers masked."""
+        method, *lines = self._head_text(len(body), headers, lambda _: MASK).removesuffix("\r\n\r\n").split("\r\n")
+        shown = tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
+        return RequestPreview(method.partition(" ")[0], self._url, shown, len(body))
+
     def _exchange(self, body: bytes, headers: Mapping[str, str], now: datetime) -> DeliveryFailed | None:
         start_s = time.monotonic()
         until_s = start_s + self._timeout_s
@@ -166,9 +183,7 @@ class HttpEndpoint:
 
     def _send(self, connection: Connection, body: bytes, headers: Mapping[str, str], until_s: float) -> OSError | None:
         """Send the request; return the error that ended it, as an answer may have come before."""
-        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
-        lines += [f"{name}: {secret.reveal()}\r\n" for name, secret in self._secrets.items()]
-        head = f"{self._head}Content-Length: {len(body)}\r\n{''.join(lines)}\r\n".encode("ascii")
+        head = self._head_text(len(body), headers, lambda secret: secret.reveal()).encode("ascii")
         try:
             if len(body) <= JOINED_BYTES:
                 connection.send(head + body, until_s)
@@ -178,6 +193,11 @@ class HttpEndpoint:
         except OSError as error:
             return error
         return None
+
+    def _head_text(self, size_bytes: int, headers: Mapping[str, str], show: Callable[[Secret], str]) -> str:
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        lines += [f"{name}: {show(secret)}\r\n" for name, secret in self._secrets.items()]
+        return f"{self._head}Content-Length: {size_bytes}\r\n{''.join(lines)}\r\n"
 
     def _no_connection(self, error: OSError, start_s: float) -> DeliveryFailed:
         """Return the failure of a request that was not sent."""

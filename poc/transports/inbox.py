@@ -46,12 +46,17 @@ def _scan(folder: Path, feed: Feed) -> Iterator[os.DirEntry[str]]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             if (
-                matches(entry.name)
+                matches(entry.name)  # as `belongs_to_feed`, compiled once
                 and not is_passed_over(entry.name)
                 and not is_announcement(entry.name, feed)
                 and entry.is_file(follow_symlinks=False)
             ):
                 yield entry
+
+
+def belongs_to_feed(name: str, feed: Feed) -> bool:
+    """Return whether a file of that name is one of a feed's files."""
+    return fnmatch.fnmatchcase(name, feed.files) and not is_passed_over(name) and not is_announcement(name, feed)
 
 
 def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
