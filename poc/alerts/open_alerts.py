@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from poc.alerts.alert import KINDS, Alert
 from poc.alerts.credentials import credential_alerts
 from poc.alerts.disk_space import disk_space_alerts
+from poc.alerts.exchange_alerts import exchange_alerts
+from poc.alerts.inbox_alerts import inbox_alerts
+from poc.alerts.partner_alerts import partner_alerts
+from poc.alerts.quarantine_alerts import quarantine_alerts
 from poc.config.duration import parse_duration
 
 if TYPE_CHECKING:
@@ -40,7 +44,7 @@ def _all_alerts(
     workspace: Workspace, ledger: Ledger | None, now: datetime, environ: Mapping[str, str]
 ) -> Iterator[Alert]:
     settings = workspace.settings.alerts
-    del ledger
+    stuck_after = parse_duration(settings.stuck_after)
     for partner, problem in workspace.problems.items():
         yield Alert(
             kind="workspace_problem", severity="critical", partner=partner, subject="partner file", since=now,
@@ -49,3 +53,8 @@ def _all_alerts(
     yield from disk_space_alerts(workspace.root / "var", settings.disk_free_share, now)
     for config in workspace.partners.values():
         yield from credential_alerts(config, workspace.root, parse_duration(settings.expires_within), now, environ)
+    yield from inbox_alerts(workspace, stuck_after, now)
+    if ledger is not None:
+        yield from partner_alerts(ledger, workspace.partners, now)
+        yield from exchange_alerts(ledger, parse_duration(settings.due_after), stuck_after, now)
+        yield from quarantine_alerts(ledger, parse_duration(settings.quarantine_after), now)

@@ -1,0 +1,139 @@
+"""Alerts of exchanges that are not done: refused, failed, given up, ambiguous, late, or interrupted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from poc.alerts.alert import Alert
+from poc.ledger.schema import EXCHANGE, FEED
+from poc.text import truncate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import timedelta
+
+    from poc.ledger.ledger import Ledger
+
+#: The kind of alert of an outcome that waits for a person, and the command that leads on.
+KINDS_BY_OUTCOME = {
+    "refused": ("over_budget", ""),
+    "failed": ("failed", "milepost outbox ls"),
+    "given_up": ("given_up", "milepost outbox resend {exchange}"),
+    "ambiguous": ("ambiguous", "milepost outbox ls"),
+}
+
+COLUMNS = ("id", "partner", "feed", "file", "outcome", "reason", "opened_at_us", "closed_at_us")
+
+
+def exchange_alerts(ledger: Ledger, due_after: timedelta, stuck_after: timedelta, now: datetime) -> Iterator[Alert]:
+    """Yield one alert for each exchange that waits for a person, and one for each feed with late or stuck ones.
+
+    Args:
+        ledger: the ledger.
+        due_after: how long an exchange may be due.
+        stuck_after: how long an interrupted exchange may wait for the next run.
+        now: the current time, in UTC.
+
+    Raises:
+        TryLater, LedgerDamaged.
+    """
+    rows = _unfinished(ledger)
+    superseded = _superseded(ledger, rows)
+    due: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    interrupted: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    held = _held_feeds(ledger, now)
+    for row in rows:
+        feed = (row["partner"], row["feed"])
+        if row["outcome"] in KINDS_BY_OUTCOME:
+            if row["id"] not in superseded:
+                yield _alert_of_exchange(row)
+        elif row["outcome"] == "due" and now - _time(row["opened_at_us"]) > due_after:
+            due[feed].append(row)
+        elif row["outcome"] == "open" and feed not in held and now - _time(row["opened_at_us"]) > stuck_after:
+            interrupted[feed].append(row)
+    for (partner, feed_id), members in due.items():
+        oldest = min(members, key=lambda row: int(row["opened_at_us"]))
+        yield Alert(
+            kind="late", severity="warning", partner=partner, feed=feed_id, count=len(members),
+            since=_time(oldest["opened_at_us"]) + due_after,
+            summary=f"{_files(len(members))} not delivered yet, the oldest is {truncate(oldest['file'])}: "
+            f"{oldest['reason'] or 'it is sent again later'}",
+            next_step="milepost partner ls",
+        )  # fmt: skip
+    for (partner, feed_id), members in interrupted.items():
+        oldest = min(members, key=lambda row: int(row["opened_at_us"]))
+        yield Alert(
+            kind="feed_stuck", severity="warning", partner=partner, feed=feed_id, subject="interrupted",
+            count=len(members), since=_time(oldest["opened_at_us"]) + stuck_after,
+            summary=f"{_files(len(members))} interrupted, and no run has taken up {truncate(oldest['file'])}",
+            next_step=f"milepost run {partner}/{feed_id}",
+        )  # fmt: skip
+
+
+def _alert_of_exchange(row: Mapping[str, Any]) -> Alert:
+    kind, command = KINDS_BY_OUTCOME[row["outcome"]]
+    ended_us = row["closed_at_us"] or row["opened_at_us"]
+    words = {"given_up": "retried as often as the schedule allows", "ambiguous": "may have arrived or not"}
+    return Alert(
+        kind=kind,
+        severity="warning" if row["outcome"] == "refused" else "critical",
+        partner=row["partner"],
+        feed=row["feed"],
+        subject=row["id"],
+        since=_time(ended_us),
+        summary=f"{truncate(row['file'])}: {row['reason'] or words.get(row['outcome'], row['outcome'])}",
+        next_step=command.format(exchange=row["id"][:8]),
+    )
+
+
+def _unfinished(ledger: Ledger) -> list[dict[str, Any]]:
+    """Return the exchanges that are not done, oldest first."""
+    query = sa.select(*(EXCHANGE.c[name] for name in COLUMNS)).where(sa.literal_column("outcome != 'done'"))
+    return _read(ledger, query.order_by(EXCHANGE.c.opened_at_us, EXCHANGE.c.id))
+
+
+def _superseded(ledger: Ledger, rows: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the ids of refused exchanges after which a file of the same feed and name was accepted."""
+    refused = [row for row in rows if row["outcome"] == "refused"]
+    if not refused:
+        return set()
+    later = EXCHANGE.alias("later")
+    query = sa.select(EXCHANGE.c.id).where(
+        sa.literal_column("exchange.outcome != 'done'"),
+        EXCHANGE.c.outcome == "refused",
+        sa.exists().where(
+            later.c.partner == EXCHANGE.c.partner,
+            later.c.feed == EXCHANGE.c.feed,
+            later.c.file == EXCHANGE.c.file,
+            later.c.opened_at_us > EXCHANGE.c.opened_at_us,
+            later.c.outcome != "refused",
+        ),
+    )
+    return {row["id"] for row in _read(ledger, query)}
+
+
+def _held_feeds(ledger: Ledger, now: datetime) -> set[tuple[str, str]]:
+    """Return the feeds that some process works on."""
+    query = sa.select(FEED.c.partner, FEED.c.feed).where(
+        FEED.c.owner != "", FEED.c.until_us > int(now.timestamp() * 1_000_000)
+    )
+    return {(row["partner"], row["feed"]) for row in _read(ledger, query)}
+
+
+def _read(ledger: Ledger, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    with ledger.reporting_errors():
+        rows = [dict(row) for row in ledger.connection.execute(query).mappings()]
+        ledger.connection.rollback()
+    return rows
+
+
+def _time(at_us: int) -> datetime:
+    return datetime.fromtimestamp(at_us / 1_000_000, UTC)
+
+
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count} files are"

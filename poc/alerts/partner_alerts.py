@@ -1,0 +1,47 @@
+"""Alerts of circuit breakers: partners that are down, and those that wait for a person's release."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from poc.alerts.alert import Alert, Severity
+from poc.retries.partner_state import partner_states
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from poc.config.partner import Partner
+    from poc.ledger.ledger import Ledger
+
+
+def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetime) -> Iterator[Alert]:
+    """Yield an alert for each partner, and each feed with an address of its own, that accepts nothing.
+
+    A breaker that has counted failures and is still closed is no alert. One that is only open because the partner asked
+    to wait is a warning, as is one that nothing waits for.
+
+    Raises:
+        TryLater, LedgerDamaged.
+    """
+    for row in partner_states(ledger, partners, int(now.timestamp() * 1_000_000)):
+        name, _, feed = row["partner"].partition("/")
+        if row["state"] == "closed" or (name not in partners and not row["due"]):
+            continue
+        since_us = row["paused_at_us"] if row["state"] == "paused" else row["opened_at_us"]
+        since = now if since_us is None else datetime.fromtimestamp(since_us / 1_000_000, UTC)
+        waits = f"; {row['due']} file(s) wait" if row["due"] else ""
+        if row["state"] == "paused":
+            yield Alert(
+                kind="partner_paused", severity="critical", partner=name, feed=feed, count=max(row["due"], 1),
+                since=since, summary=f"nothing is sent until a person releases it: {row['why']}{waits}",
+                next_step=f"milepost partner release {name}",
+            )  # fmt: skip
+            continue
+        severity: Severity = "critical" if row["failures"] and row["due"] else "warning"
+        when = f"nothing is sent until {row['until']}" if row["state"] == "open" else "the next request is a probe"
+        yield Alert(
+            kind="partner_down", severity=severity, partner=name, feed=feed, count=max(row["due"], 1), since=since,
+            summary=f"{row['failures']} failure(s) in a row, {when}: {row['why']}{waits}",
+            next_step="milepost partner ls",
+        )  # fmt: skip

@@ -1,0 +1,47 @@
+"""Open the ledger to read it: nothing in it is created, upgraded or changed."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from poc.errors import LedgerDamaged
+from poc.ledger.database_errors import translate_database_errors
+from poc.ledger.ledger import Ledger
+from poc.ledger.presence import is_empty, refuse_lost_ledger
+from poc.ledger.schema import VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Seconds to wait for another program that has the ledger locked: a monitor waits ten seconds at most.
+LOCK_TIMEOUT_S = 3.0
+
+
+def open_ledger_read_only(path: Path) -> Ledger | None:
+    """Open the ledger at `path` for reading, while others write to it; None where nothing was exchanged yet.
+
+    Raises:
+        LedgerDamaged: it cannot be read, is lost, or is from another release.
+        TryLater: another program has it locked.
+    """
+    refuse_lost_ledger(path)
+    if is_empty(path):
+        return None
+    engine = sa.create_engine(
+        f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true",
+        connect_args={"timeout": LOCK_TIMEOUT_S, "check_same_thread": False},
+        poolclass=sa.NullPool,
+    )
+    with translate_database_errors(str(path)), engine.connect() as connection:
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        connection.exec_driver_sql("SELECT COUNT(*) FROM sqlite_master").scalar_one()
+    if version > VERSION:
+        raise LedgerDamaged(f"{path}: version {version}, made by a newer release (this one knows {VERSION})")
+    if version < VERSION:
+        raise LedgerDamaged(f"{path}: version {version}, made by an older release; `milepost run` upgrades it")
+    with translate_database_errors(str(path)):
+        return Ledger(engine, path, threading.Lock(), {})
