@@ -43,6 +43,11 @@ COMMANDS = {
         "status",
         "Show waiting files, exchanges by outcome, and everything that needs a person.",
     ),
+    "check": (
+        "poc.cli.operations.check",
+        "check",
+        "Print the state of the workspace in one line, for a monitoring system.",
+    ),
     "quarantine": ("poc.cli.quarantine", "quarantine", "Show, export, replay or discard quarantined rows."),
     "outbox": (
         "poc.cli.outbox",

@@ -9,24 +9,23 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from poc.alerts.alert import Alert
-from poc.ledger.schema import EXCHANGE, FEED
+from poc.ledger.queries import unfinished_exchanges
+from poc.ledger.schema import FEED
 from poc.text import truncate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import timedelta
 
     from poc.ledger.ledger import Ledger
 
 #: The kind of alert of an outcome that waits for a person, and the command that leads on.
 KINDS_BY_OUTCOME = {
-    "refused": ("over_budget", ""),
+    "refused": ("over_budget", "milepost refused ls"),
     "failed": ("failed", "milepost outbox ls"),
     "given_up": ("given_up", "milepost outbox resend {exchange}"),
     "ambiguous": ("ambiguous", "milepost outbox ls"),
 }
-
-COLUMNS = ("id", "partner", "feed", "file", "outcome", "reason", "opened_at_us", "closed_at_us")
 
 
 def exchange_alerts(ledger: Ledger, due_after: timedelta, stuck_after: timedelta, now: datetime) -> Iterator[Alert]:
@@ -41,16 +40,13 @@ def exchange_alerts(ledger: Ledger, due_after: timedelta, stuck_after: timedelta
     Raises:
         TryLater, LedgerDamaged.
     """
-    rows = _unfinished(ledger)
-    superseded = _superseded(ledger, rows)
     due: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     interrupted: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     held = _held_feeds(ledger, now)
-    for row in rows:
+    for row in unfinished_exchanges(ledger):
         feed = (row["partner"], row["feed"])
         if row["outcome"] in KINDS_BY_OUTCOME:
-            if row["id"] not in superseded:
-                yield _alert_of_exchange(row)
+            yield _alert_of_exchange(row)
         elif row["outcome"] == "due" and now - _time(row["opened_at_us"]) > due_after:
             due[feed].append(row)
         elif row["outcome"] == "open" and feed not in held and now - _time(row["opened_at_us"]) > stuck_after:
@@ -90,45 +86,15 @@ def _alert_of_exchange(row: Mapping[str, Any]) -> Alert:
     )
 
 
-def _unfinished(ledger: Ledger) -> list[dict[str, Any]]:
-    """Return the exchanges that are not done, oldest first."""
-    query = sa.select(*(EXCHANGE.c[name] for name in COLUMNS)).where(sa.literal_column("outcome != 'done'"))
-    return _read(ledger, query.order_by(EXCHANGE.c.opened_at_us, EXCHANGE.c.id))
-
-
-def _superseded(ledger: Ledger, rows: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the ids of refused exchanges after which a file of the same feed and name was accepted."""
-    refused = [row for row in rows if row["outcome"] == "refused"]
-    if not refused:
-        return set()
-    later = EXCHANGE.alias("later")
-    query = sa.select(EXCHANGE.c.id).where(
-        sa.literal_column("exchange.outcome != 'done'"),
-        EXCHANGE.c.outcome == "refused",
-        sa.exists().where(
-            later.c.partner == EXCHANGE.c.partner,
-            later.c.feed == EXCHANGE.c.feed,
-            later.c.file == EXCHANGE.c.file,
-            later.c.opened_at_us > EXCHANGE.c.opened_at_us,
-            later.c.outcome != "refused",
-        ),
-    )
-    return {row["id"] for row in _read(ledger, query)}
-
-
 def _held_feeds(ledger: Ledger, now: datetime) -> set[tuple[str, str]]:
     """Return the feeds that some process works on."""
     query = sa.select(FEED.c.partner, FEED.c.feed).where(
         FEED.c.owner != "", FEED.c.until_us > int(now.timestamp() * 1_000_000)
     )
-    return {(row["partner"], row["feed"]) for row in _read(ledger, query)}
-
-
-def _read(ledger: Ledger, query: sa.Select[Any]) -> list[dict[str, Any]]:
     with ledger.reporting_errors():
-        rows = [dict(row) for row in ledger.connection.execute(query).mappings()]
+        rows = ledger.connection.execute(query).all()
         ledger.connection.rollback()
-    return rows
+    return {(partner, feed) for partner, feed in rows}
 
 
 def _time(at_us: int) -> datetime:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from poc.alerts.alert import Alert, Severity
-from poc.retries.partner_state import partner_states
+from poc.retries.partner_state import breaker_states, partner_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,11 +24,14 @@ def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetim
     Raises:
         TryLater, LedgerDamaged.
     """
-    for row in partner_states(ledger, partners, int(now.timestamp() * 1_000_000)):
+    now_us = int(now.timestamp() * 1_000_000)
+    breakers = {row["partner"]: row for row in breaker_states(ledger, partners, now_us)}
+    for row in partner_states(ledger, partners, now_us):
         name, _, feed = row["partner"].partition("/")
         if row["state"] == "closed" or (name not in partners and not row["due"]):
             continue
-        since_us = row["paused_at_us"] if row["state"] == "paused" else row["opened_at_us"]
+        breaker = breakers[row["partner"]]
+        since_us = breaker["paused_at_us"] if row["state"] == "paused" else breaker["opened_at_us"]
         since = now if since_us is None else datetime.fromtimestamp(since_us / 1_000_000, UTC)
         waits = f"; {row['due']} file(s) wait" if row["due"] else ""
         if row["state"] == "paused":

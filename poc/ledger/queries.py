@@ -27,7 +27,18 @@ def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
 
     Refused files that a mended one has replaced, or that a person has discarded, are left out.
     """
-    names = ("id", "partner", "feed", "file", "attempt", "outcome", "reason", "opened_at_us", "due_at_us")
+    names = (
+        "id",
+        "partner",
+        "feed",
+        "file",
+        "attempt",
+        "outcome",
+        "reason",
+        "opened_at_us",
+        "closed_at_us",
+        "due_at_us",
+    )
     query = sa.select(*(EXCHANGE.c[name] for name in names)).where(sa.literal_column("outcome != 'done'"))
     rows = _read(ledger, query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
     if not any(row["outcome"] == "refused" for row in rows):

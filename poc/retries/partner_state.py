@@ -54,8 +54,6 @@ def partner_states(ledger: Ledger, partners: Mapping[str, Partner], now_us: int)
             "until": breakers[name]["until"] if name in breakers else None,
             "why": breakers[name]["why"] if name in breakers else "",
             "failures": breakers[name]["failures"] if name in breakers else 0,
-            "opened_at_us": breakers[name]["opened_at_us"] if name in breakers else None,
-            "paused_at_us": breakers[name]["paused_at_us"] if name in breakers else None,
             **counts.get(name, dict.fromkeys(WAITING, 0)),
         }
         for name in sorted(partners.keys() | breakers.keys() | waiting)

@@ -1,0 +1,155 @@
+"""The open alerts of a workspace: each kind begins with its problem and ends with it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from poc.alerts.open_alerts import open_alerts
+from poc.config.scaffold import AIRLINES, create_workspace
+from poc.config.workspace import load_workspace
+from poc.ledger.ledger import open_ledger
+from poc.ledger.schema import ASIDE, BREAKER, EXCHANGE
+
+NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A workspace of two partners whose inboxes are empty."""
+    create_workspace(tmp_path / "w", "test", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "schema = 1\n")
+    for path in (tmp_path / "w/var/inbox").rglob("*.csv"):
+        path.unlink()
+    return tmp_path / "w"
+
+
+@pytest.fixture
+def ledger(root):
+    """The ledger of the workspace."""
+    ledger = open_ledger(root / "var" / "ledger.db")
+    yield ledger
+    ledger.close()
+
+
+def us(ago):
+    """Return a time before `NOW` as the ledger has it."""
+    return int((NOW - ago).timestamp() * 1_000_000)
+
+
+def add_exchange(ledger, key, outcome, ago, file="a.csv"):
+    """Add an exchange of AA/flights that was opened some time ago."""
+    values = {"id": key, "partner": "AA", "feed": "flights", "sha256": key, "file": file, "size_bytes": 1, "attempt": 1}
+    ledger.connection.execute(
+        EXCHANGE.insert(),
+        {**values, "outcome": outcome, "reason": "why", "opened_at_us": us(ago), "closed_at_us": us(ago)},
+    )
+    ledger.connection.commit()
+
+
+def alerts(root, ledger, now=NOW, environ=None):
+    """Return kind, severity, scope, subject and count of the open alerts, without those of the disk."""
+    found = open_alerts(load_workspace(root), ledger, now, environ or {})
+    return [(a.kind, a.severity, a.scope, a.subject, a.count) for a in found if a.kind != "disk_full"]
+
+
+def test_a_quiet_workspace_has_no_alert(root, ledger):
+    """Nothing was exchanged yet, or all is done: no alert."""
+    assert alerts(root, None) == []
+    add_exchange(ledger, "e1", "done", timedelta(days=300))
+    assert alerts(root, ledger) == []
+
+
+def test_each_exchange_that_waits_for_a_person_is_an_alert(root, ledger):
+    """Failed, given up and ambiguous files are critical, a refused one is a warning; each has its exchange's id."""
+    for key, outcome in (("e1", "failed"), ("e2", "given_up"), ("e3", "ambiguous"), ("e4", "refused")):
+        add_exchange(ledger, key, outcome, timedelta(hours=2), file=f"{key}.csv")
+    assert alerts(root, ledger) == [
+        ("failed", "critical", "AA/flights", "e1", 1),
+        ("given_up", "critical", "AA/flights", "e2", 1),
+        ("ambiguous", "critical", "AA/flights", "e3", 1),
+        ("over_budget", "warning", "AA/flights", "e4", 1),
+    ]
+
+
+def test_what_is_due_or_interrupted_is_an_alert_only_after_a_while(root, ledger):
+    """`due_after` and `stuck_after` count from when the files came; each feed has one alert of a kind."""
+    for key, outcome, minutes in (("e1", "due", 61), ("e2", "due", 90), ("e3", "due", 59), ("e4", "open", 31)):
+        add_exchange(ledger, key, outcome, timedelta(minutes=minutes))
+    assert alerts(root, ledger) == [
+        ("late", "warning", "AA/flights", "", 2),
+        ("feed_stuck", "warning", "AA/flights", "interrupted", 1),
+    ]
+    assert alerts(root, ledger, NOW - timedelta(hours=1)) == []
+
+
+def test_an_open_breaker_is_critical_while_files_wait(root, ledger):
+    """A partner that is down matters more while something is due; a paused one needs a person in any case."""
+    breaker = {"failures": 5, "trips": 1, "opened_at_us": us(timedelta(minutes=5)), "until_us": us(timedelta(0)) + 1}
+    with ledger.connection.begin():
+        ledger.connection.execute(BREAKER.insert(), {"partner": "AA", **breaker})
+        ledger.connection.execute(
+            BREAKER.insert(), {"partner": "UA", "failures": 1, "trips": 0, "paused_at_us": us(timedelta(0))}
+        )
+        ledger.connection.execute(BREAKER.insert(), {"partner": "gone", **breaker})
+    assert alerts(root, ledger) == [
+        ("partner_paused", "critical", "UA", "", 1),
+        ("partner_down", "warning", "AA", "", 1),
+    ]
+    add_exchange(ledger, "e1", "due", timedelta(minutes=6))
+    assert ("partner_down", "critical", "AA", "", 1) in alerts(root, ledger)
+
+
+def test_rows_in_quarantine_are_an_alert_after_a_day(root, ledger):
+    """Held rows count, replayed and discarded ones do not."""
+    add_exchange(ledger, "e1", "done", timedelta(hours=25))
+    rows = [(1, "held"), (2, "held"), (3, "replayed"), (4, "discarded")]
+    with ledger.connection.begin():
+        for row, state in rows:
+            values = {"exchange_id": "e1", "row": row, "state": state, "findings": "[]", "original": b"x"}
+            ledger.connection.execute(ASIDE.insert(), values)
+    assert alerts(root, ledger) == [("quarantine_old", "warning", "AA/flights", "", 2)]
+    assert alerts(root, ledger, NOW - timedelta(hours=2)) == []
+
+
+def test_files_that_no_run_takes_are_an_alert(root):
+    """A complete file that waits in an inbox for longer than `stuck_after`, and one of no feed."""
+    (root / "var/inbox/AA/flights").mkdir(parents=True, exist_ok=True)
+    (root / "var/inbox/AA/flights/new.csv").write_text("x")
+    (root / "var/inbox/AA/flights/new.pdf").write_text("x")
+    now = datetime.now(UTC)
+    assert alerts(root, None, now + timedelta(minutes=29)) == []
+    assert alerts(root, None, now + timedelta(minutes=31)) == [
+        ("feed_stuck", "critical", "AA/flights", "", 1),
+        ("workspace_problem", "warning", "", "inbox", 1),
+    ]
+
+
+def test_a_broken_partner_file_is_an_alert_until_it_is_mended(root):
+    """The others are not concerned."""
+    path = root / "partners/UA.toml"
+    text = path.read_text()
+    path.write_text(text.replace("timeout_s", "timout_s"))
+    assert alerts(root, None) == [("workspace_problem", "critical", "UA", "partner file", 1)]
+    path.write_text(text)
+    assert alerts(root, None) == []
+
+
+def test_a_secret_that_cannot_be_read_is_an_alert(root):
+    """The alert names the header and the variable."""
+    path = root / "partners/UA.toml"
+    path.write_text(
+        path.read_text().replace("[endpoint]", '[endpoint]\nsecret_headers = { "X-Key" = "${env:UA_KEY}" }')
+    )
+    assert alerts(root, None) == [("credentials_expiring", "critical", "UA", "secret_headers.X-Key", 1)]
+    assert alerts(root, None, environ={"UA_KEY": "s3cret"}) == []
+
+
+def test_a_client_certificate_warns_before_it_expires(root, certificates):
+    """It is a warning two weeks before its end, and critical in the last tenth of that time and after it."""
+    end = certificates.now + timedelta(days=30)
+    cert, key = certificates["client.pem"], certificates["client.key"]
+    path = root / "partners/UA.toml"
+    text = path.read_text().replace("http://", "https://")
+    path.write_text(text.replace("[endpoint]", f'[endpoint]\nclient_cert = "{cert}"\nclient_key = "{key}"'))
+    for before, severity in ((15, None), (13, "warning"), (1, "critical"), (-1, "critical")):
+        expected = [] if severity is None else [("credentials_expiring", severity, "UA", str(cert), 1)]
+        assert alerts(root, None, end - timedelta(days=before)) == expected
