@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -111,7 +111,7 @@ def _last_good(ledger: Ledger) -> list[tuple[str, str, int]]:
     return _read(ledger, query.group_by(c.partner, c.feed))
 
 
-def _read(ledger: Ledger, query: sa.Select[tuple[str, str, int]]) -> list[tuple[str, str, int]]:
+def _read(ledger: Ledger, query: sa.Select[Any]) -> list[tuple[str, str, int]]:
     with ledger.reporting_errors():
         rows = [(partner, feed, value) for partner, feed, value in ledger.connection.execute(query)]
         ledger.connection.rollback()  # ends the read transaction, so that no writer waits for it
