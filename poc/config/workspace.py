@@ -7,9 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from poc.config.alerts import AlertSettings
+from poc.config.notify import NotifyTarget
 from poc.config.partner import Feed, Partner
 from poc.config.strict import Strict
 from poc.errors import BadInput
@@ -60,10 +61,21 @@ class WorkspaceSettings(Strict):
     )
     work: WorkSettings = Field(default=WorkSettings(), description="How the work on many feeds is shared.")
     alerts: AlertSettings = Field(default=AlertSettings(), description="From when on a problem is an alert.")
+    notify: tuple[NotifyTarget, ...] = Field(
+        default=(), description="Whom to tell of alerts: one table `[[notify]]` for each target."
+    )
     # `metrics.importing` validates it
     import_: dict[str, Any] = Field(
         default={}, alias="import", description="How `milepost metrics import` reads the log of another system."
     )
+
+    @field_validator("notify")
+    @classmethod
+    def _have_names_of_their_own(cls, targets: tuple[NotifyTarget, ...]) -> tuple[NotifyTarget, ...]:
+        names = [target.name for target in targets]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two targets have the name {twice!r}; give each one of its own")
+        return targets
 
 
 class Workspace(Strict):
@@ -202,7 +214,9 @@ def explain_validation_error(path: Path, model: type[BaseModel], error: Validati
 
 
 def may_be_secret(place: tuple[int | str, ...]) -> bool:
-    """Return whether a value in a partner file may contain a password or token by mistake, as addresses do."""
+    """Return whether a value of a file may contain a password or token by mistake, as addresses do."""
+    if place[:1] == ("notify",):
+        return place[2:] not in {("name",), ("digest",), ("zone",), ("min_severity",)} and place[2:3] != ("kinds",)
     return place == ("endpoint",) or place[:2] in {("endpoint", "url"), ("endpoint", "secret_headers")}
 
 
