@@ -20,6 +20,16 @@ TimeOfDay: TypeAlias = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][
 DAILY = "1d"
 
 
+def check_zone(zone: str) -> str:
+    """Return the name of a time zone. Raises ValueError for an unknown one, with those of similar names."""
+    zones = available_timezones()
+    if zone not in zones:
+        near = get_close_matches(zone, sorted(zones), n=3, cutoff=0.5)
+        near = near or ["UTC", "Europe/Berlin", "America/New_York"]
+        raise ValueError(f"the time zone {zone!r} is not known; zones with such names: {', '.join(near)}")
+    return zone
+
+
 class WorkingDays(Strict):
     """A time zone and the days on which hours apply."""
 
@@ -36,12 +46,7 @@ class WorkingDays(Strict):
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
-        zones = available_timezones()
-        if zone not in zones:
-            near = get_close_matches(zone, sorted(zones), n=3, cutoff=0.5)
-            near = near or ["UTC", "Europe/Berlin", "America/New_York"]
-            raise ValueError(f"the time zone {zone!r} is not known; zones with such names: {', '.join(near)}")
-        return zone
+        return check_zone(zone)
 
     @field_validator("days")
     @classmethod

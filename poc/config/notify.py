@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal, TypeAlias
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
 from poc.config.endpoint import SECRET_REFERENCE
+from poc.config.hours import check_zone
 from poc.config.strict import Strict
 
 #: The kinds of alerts, by which notifications are routed.
@@ -99,11 +99,7 @@ class NotifyTarget(Strict):
     @field_validator("zone")
     @classmethod
     def _is_a_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (OSError, ValueError, KeyError):  # an unknown one is a KeyError, a path or folder is one of the others
-            raise ValueError("is no time zone of the IANA database; write one like 'Europe/Berlin'") from None
-        return value
+        return check_zone(value)
 
     @model_validator(mode="after")
     def _has_one_address(self) -> NotifyTarget:

@@ -5,7 +5,8 @@ request that is reserved and not yet confirmed; a confirmed one is deleted and c
 table is a queue and stays small. `aside` holds the quarantined rows, as they came. `breaker` holds the partners'
 circuit breakers. `feed` holds the lease of each feed: which process exchanges its files, and until when. `pace` holds
 the time of the next request to each partner with a rate. `decision` holds what a person decided about an exchange, who
-and why; rows are only added.
+and why; rows are only added. `notification` is the outbox of messages to people; `reported_alert` holds the alerts that
+each of their targets was told of, and `notify_target` the targets.
 """
 
 from __future__ import annotations
@@ -31,6 +32,12 @@ VERSION = 5
 OLD_LOCK = "run.lock"
 
 METADATA = sa.MetaData()
+
+
+def _texts(*names: str) -> list[sa.Column[str]]:
+    """Return columns of texts that are empty where nothing else is said."""
+    return [sa.Column(name, sa.Text, nullable=False, server_default="") for name in names]
+
 
 EXCHANGE = sa.Table(
     "exchange",
@@ -142,6 +149,45 @@ DECISION = sa.Table(
 
 #: Finds what was decided about an exchange.
 DECISIONS_OF_EXCHANGE = sa.Index("decision_exchange", DECISION.c.exchange_id)
+
+#: The message of an event has the same id at each target, and at each attempt.
+NOTIFICATION = sa.Table(
+    "notification",
+    METADATA,
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("id", "target")),
+    sa.Column("phase", sa.Text, nullable=False),  # begun, ended, changed, digest, test
+    *_texts("kind", "severity", "partner", "feed", "subject", "title", "body", "error"),
+    sa.Column("since_us", sa.Integer),  # when the alert began
+    sa.Column("state", sa.Text, nullable=False),  # pending, sent, failed
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column(
+        "next_at_us", sa.Integer, nullable=False
+    ),  # of the next attempt; of one under way, when it counts as lost
+    *_texts("owner"),  # the process of the attempt under way
+    sa.Column("created_at_us", sa.Integer, nullable=False),
+    sa.Column("sent_at_us", sa.Integer),
+)
+
+#: Finds what is to be sent.
+PENDING = sa.Index("notification_pending", NOTIFICATION.c.target, sqlite_where=NOTIFICATION.c.state == "pending")
+
+REPORTED_ALERT = sa.Table(
+    "reported_alert",
+    METADATA,
+    *(sa.Column(name, sa.Text, primary_key=True) for name in ("target", "kind", "partner", "feed", "subject")),
+    sa.Column("begun_at_us", sa.Integer, primary_key=True),  # when it was first noticed
+    sa.Column("since_us", sa.Integer, nullable=False),
+    *_texts("severity", "summary", "status"),  # a status in the place of begin and end
+    sa.Column("ended_at_us", sa.Integer),  # kept until the next digest
+)
+
+NOTIFY_TARGET = sa.Table(
+    "notify_target",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("compared_at_us", sa.Integer, nullable=False),  # the time of the newest alerts that were compared
+    sa.Column("digest_at_us", sa.Integer, nullable=False),  # the due moment of the last digest
+)
 
 
 #: Name of a function that the connections of this release have. A release before version 4 that works on, while the
