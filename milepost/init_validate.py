@@ -24,7 +24,7 @@ def init(folder: Path, new_ledger: bool) -> None:
     """Create a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
     from datetime import UTC, datetime
 
-    from poc.config.scaffold import AIRLINES, create_workspace, put_sample_file
+    from poc.config.scaffold import AIRLINES, create_workspace, put_samples
     from roadmap.plan.template import live_template
 
     if new_ledger:
@@ -32,7 +32,7 @@ def init(folder: Path, new_ledger: bool) -> None:
         return
     plan = live_template(datetime.now(UTC).date())
     create_workspace(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
-    sample = put_sample_file(folder)
+    sample = put_samples(folder)
     print_line(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
     print_line(f"  milepost -w {folder} partner &   # a partner to practise on")
     print_line(f"  milepost -w {folder} run         # exchange what waits")

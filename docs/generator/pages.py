@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from docs.generator.commands import commands
 from docs.generator.endpoints import endpoints
 from docs.generator.errors import errors, gate_codes
+from docs.generator.limits import limits
 from docs.generator.measures import measures
 from docs.generator.method import bound_widths, grades, size_bands, standard_faults, statuses, verdicts
 from docs.generator.service import answers, levels, retry_schedule
@@ -34,6 +35,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "gate-codes": gate_codes,
     "grades": grades,
     "levels": levels,
+    "limits": limits,
     "measures": measures,
     "retry-schedule": retry_schedule,
     "size-bands": size_bands,

@@ -33,6 +33,9 @@ AIRLINES = {
     "YV": "Mesa Airlines Inc.",
 }
 
+#: Files for the first steps, which a new workspace has in `samples/`.
+SAMPLES = ("one-bad-row.csv", "next-day.csv")
+
 #: The default port of the practice partner.
 PARTNER_PORT = 8766
 
@@ -122,9 +125,17 @@ def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, s
         raise BadInput(f"{error.filename or root}: cannot be written: {os.strerror(error.errno or 0)}") from error
 
 
-def put_sample_file(root: Path) -> Path:
-    """Put twelve flights of American Airlines into the inbox as a partner would: as a `.part` file, then renamed."""
+def put_samples(root: Path) -> Path:
+    """Write a README and sample files into a new workspace, and return the one that waits in an inbox.
+
+    The inbox gets twelve flights of American Airlines as a partner would hand them in: as a `.part` file, then renamed.
+    """
+    sample = resources.files("poc.config") / "sample"
     target = root / "var" / "inbox" / "AA" / "flights" / "sample.csv"
+    (root / "samples").mkdir()
+    (root / "README.md").write_bytes((sample / "README.md").read_bytes())
+    for name in SAMPLES:
+        (root / "samples" / name).write_bytes((sample / name).read_bytes())
     part = target.with_name("sample.csv.part")
-    part.write_bytes((resources.files("poc.config") / "sample" / "sample.csv").read_bytes())
+    part.write_bytes((sample / "sample.csv").read_bytes())
     return part.rename(target)

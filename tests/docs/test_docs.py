@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from dashboard.filters.parse import KEYS
+from dashboard.labels import ERROR_LABELS
 from dashboard.pages.navigation import NAVIGATION
 from metrics.events import OUTCOMES, RUN_OUTCOMES
 from metrics.importing.mapping import parse_mapping
@@ -71,17 +72,17 @@ def test_the_generated_parts_are_those_of_the_program():
 
 
 def test_no_block_is_of_a_kind_that_nothing_tries():
-    """Examples are shell, TOML or JSON, each of which a test below tries; other blocks are output and page lists."""
+    """Examples are shell, TOML or JSON, each tried by a test; others are output, page lists and whole files."""
     kinds = {example.kind for page in PAGES for example in examples(page)}
-    assert kinds <= {"sh", "toml", "json", "text", "{toctree}"}
+    assert kinds <= {"sh", "toml", "json", "text", "{toctree}", "{literalinclude}"}
 
 
 @pytest.mark.parametrize("page", pages_with("sh"))
 def test_the_commands_of_a_page_run(page, tmp_path):
     """The shell examples of a page, one after the other in an empty folder, do what the page says they do.
 
-    A comment above a block names an exit code other than 0, or says that it runs in the background; it is then ended
-    by Ctrl-C at the end of the page. A block of text after a command is a part of what the command prints.
+    A comment above a block names an exit code other than 0, or says that it runs in the background, until a block that
+    ends it or the end of the page. A block of text after a command is a part of what the command prints.
     """
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = str(free.getsockname()[1])
@@ -96,16 +97,16 @@ def test_the_commands_of_a_page_run(page, tmp_path):
             if example.note == "runs in the background":
                 running.append(start(example, tmp_path))
                 continue
+            if example.note == "ends what runs in the background":
+                interrupt(running)
+                continue
             expected = re.fullmatch(r"(?:ends with exit code (\d+))?", example.note)
             assert expected, example.note
             done = subprocess.run(**shell(example), cwd=tmp_path, timeout=PATIENCE_S, check=False)
             printed = done.stdout
             assert done.returncode == int(expected[1] or 0), f"{example.text}{printed}"
             use_port(tmp_path, port)
-        for process in running:
-            assert process.poll() is None, process.stdout.read()
-            os.killpg(process.pid, signal.SIGINT)
-            assert process.wait(PATIENCE_S) in {0, 130}
+        interrupt(running)
     finally:
         for process in running:
             if process.poll() is None:
@@ -131,6 +132,16 @@ def start(example, folder):
     assert ready, example.text
     assert "http://127.0.0.1:" in process.stdout.readline()
     return process
+
+
+def interrupt(processes):
+    """End the running examples by Ctrl-C, and take them off the list."""
+    while processes:
+        process = processes.pop()
+        assert process.poll() is None, process.stdout.read()
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(PATIENCE_S) in {0, 130}
+        process.stdout.close()
 
 
 def use_port(folder, port):
@@ -247,3 +258,25 @@ def test_the_links_of_the_repositorys_pages_lead_somewhere(name):
     """Each link to a file of the repository names one; links between the pages are checked by `make docs`."""
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text("utf-8"))
     assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+def test_the_page_of_what_goes_wrong_has_each_code():
+    """Every code of a finding or a failure stands on the page that says what to do; messages are quoted as they are."""
+    page = PAGES["docs/how-to/when-something-goes-wrong.md"]
+    assert set(ERROR_LABELS) <= set(re.findall(r"`([a-z -]+)`", page))
+    rows = re.findall(r"^\| (`.+?) \|", page.split("## Commands")[1], re.MULTILINE)
+    parts = [part.strip() for row in rows for text in re.findall("`(.+?)`", row) for part in text.split("...")]
+    program = "".join(path.read_text("utf-8") for room in ("poc", "milepost") for path in (ROOT / room).rglob("*.py"))
+    assert [part for part in parts if part not in program] == []
+
+
+def test_the_page_of_the_first_steps_and_the_readme_of_a_workspace_are_one():
+    """The commands that `milepost init` leaves in a README are those of the page, within the folder."""
+    readme = (ROOT / "poc" / "config" / "sample" / "README.md").read_text("utf-8")
+    steps = [line.split(" #")[0] for match in FENCE.finditer(readme) for line in match["text"].splitlines()]
+    page = (
+        "".join(example.text for example in examples("docs/start/index.md"))
+        .replace("-w shop ", "")
+        .replace("shop/", "")
+    )
+    assert [line for line in steps if line.removesuffix(" &") not in page.splitlines()] == []

@@ -1,0 +1,44 @@
+"""The files of `docs/how-to/service/` are what systemd and cron can use, and start commands that exist."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from milepost.cli import COMMANDS
+
+SERVICE = Path(__file__).parents[2] / "docs" / "how-to" / "service"
+UNITS = sorted(path.name for path in SERVICE.glob("milepost*"))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SERVICE.iterdir()))
+def test_each_command_that_a_file_starts_is_there(name):
+    """Units and crontab start `milepost` with a command that it has."""
+    commands = re.findall(r"^(?:ExecStart=|[^#=]*\s)\S*\bmilepost (\S+)", (SERVICE / name).read_text(), re.MULTILINE)
+    commands += re.findall(r"exec \S*/milepost (\S+)", (SERVICE / name).read_text())
+    assert set(commands) <= set(COMMANDS)
+    assert commands or name.endswith(".timer")
+
+
+@pytest.mark.parametrize("name", UNITS)
+def test_systemd_accepts_each_unit(name, tmp_path):
+    """No unknown key and no bad value: systemd's own check has nothing to say of them, with our command and user."""
+    if shutil.which("systemd-analyze") is None:
+        assert "CI" not in os.environ
+        pytest.skip("no systemd-analyze on this machine")
+    ours = Path(sys.executable).with_name("milepost")
+    for unit in UNITS:
+        text = (SERVICE / unit).read_text().replace("/opt/milepost/bin/milepost", str(ours))
+        (tmp_path / unit).write_text(re.sub("^(User|Group)=milepost$", r"\1=root", text, flags=re.MULTILINE))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", f"./{name}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
