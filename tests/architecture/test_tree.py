@@ -9,8 +9,8 @@ ROOMS = ("milepost", "poc", "metrics", "roadmap", "dashboard")
 #: Folders that may have more than twelve modules: one for each page, measure or format.
 LONG = {"dashboard/pages", "dashboard/presenters", "metrics/measures", "metrics/replay", "poc/formats"}
 
-#: The one `__init__.py` with code: it sets the number of polars' threads before polars is imported.
-WITH_CODE = ["poc/__init__.py"]
+#: One names what embedding programs import, the other sets the number of polars' threads before polars is imported.
+WITH_CODE = ["milepost/__init__.py", "poc/__init__.py"]
 
 
 def modules():
