@@ -11,12 +11,14 @@ from flask import Flask, g
 
 from dashboard import error_pages
 from dashboard.cache.readers import Readers
+from dashboard.cache.service_reader import ServiceReader
 from dashboard.cache.views import Views
 from dashboard.charts.theme import PALETTES
 from dashboard.pages import (
     charts,
     decisions,
     failures,
+    health,
     home,
     method,
     milestones,
@@ -54,6 +56,7 @@ PAGES = (
     report,
     charts,
     static_files,
+    health,
 )
 
 
@@ -70,6 +73,7 @@ def create_app(config: Config) -> Flask:
         app.register_blueprint(module.blueprint)
     app.extensions["readers"] = Readers(config.store)
     app.extensions["lateness"] = Lateness(config)
+    app.extensions["service"] = ServiceReader(config.service)
     preload = (freshness, *(function for module in PAGES for function in getattr(module, "PRELOAD", ())))
     app.extensions["views"] = Views(config, preload if config.keep_s is not None else ())
 

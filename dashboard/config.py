@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
 
+    from dashboard.service_state import ServiceState
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -24,3 +26,5 @@ class Config:
     now: Callable[[], datetime] | None = None  #: the wall clock, for the age of the data; None: no age is shown
     spool: Path | None = None  #: where run events wait to be collected, to tell whether the data is late
     keep_s: float | None = None  #: how long a view is shown before the next is made; None: it is always the newest
+    service: Callable[[], ServiceState] | None = None  #: reads what the service has open now; None: there is none
+    stopped_jobs: Callable[[], str] | None = None  #: says which background job has stopped; empty while all run

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import click
 from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.errors import BUSY, describe_error
+from milepost.service_state import read_service_state
 
 if TYPE_CHECKING:
     import socket
@@ -25,6 +28,9 @@ RETRY_BUSY_S = 60.0
 
 #: Seconds between two looks into the inboxes.
 SCAN_S = 1.0
+
+#: Seconds without a look into the inboxes after which the service counts as stopped.
+STOPPED_S = 60.0
 
 #: Seconds for which the dashboard shows a view before it reads newer data.
 VIEW_KEPT_S = 2.0
@@ -102,6 +108,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
     stop = threading.Event()
     resources = ExitStack()
     jobs = background_jobs(context, stop.is_set, resources)
+    watch = JobWatch(STOPPED_S, time.monotonic)
     config = Config(
         store=context.store,
         milestones=context.milestones,
@@ -112,15 +119,50 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
         now=lambda: datetime.now(UTC),
         spool=context.workspace.spool if context.clock == "live" else None,
         keep_s=VIEW_KEPT_S,
+        service=lambda: read_service_state(context.workspace, datetime.now(UTC), os.environ),
+        stopped_jobs=watch.stopped,
     )
     periodic_jobs = {  # in this order at the start, so that the judge sees collected runs
-        "exchange": PeriodicJob(work=reporting_errors(jobs["exchange"]), every_s=SCAN_S, first_s=0),
+        "exchange": PeriodicJob(
+            work=reporting_errors(watch.of("exchange", jobs["exchange"])), every_s=SCAN_S, first_s=0
+        ),
         "collect": PeriodicJob(work=reporting_errors(jobs["collect"]), every_s=2, first_s=1),
         # only the judge waits for a busy database: the next turn of the others comes soon
         "judge": PeriodicJob(work=reporting_errors(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
     }
     with resources:
         return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD)
+
+
+class JobWatch:
+    """When background jobs last succeeded.
+
+    Args:
+        limit_s: seconds without a success after which a job counts as stopped.
+        clock_s: a monotonic clock, in seconds.
+    """
+
+    def __init__(self, limit_s: float, clock_s: Callable[[], float]) -> None:
+        self._limit_s, self._clock_s = limit_s, clock_s
+        self._succeeded_s: dict[str, float] = {}
+
+    def of(self, name: str, job: Callable[[], object]) -> Callable[[], object]:
+        """Return the job with its successes noted under a name."""
+        self._succeeded_s[name] = self._clock_s()
+
+        def run() -> None:
+            job()
+            self._succeeded_s[name] = self._clock_s()
+
+        return run
+
+    def stopped(self) -> str:
+        """Return which job has not succeeded for too long; empty while all do."""
+        waits_s = {name: self._clock_s() - at_s for name, at_s in self._succeeded_s.items()}
+        stopped = [
+            f"the job {name} has not succeeded for {s:.0f} s" for name, s in waits_s.items() if s > self._limit_s
+        ]
+        return "; ".join(stopped)
 
 
 def reporting_errors(job: Callable[[], object], pause: Callable[[float], bool] | None = None) -> Callable[[], None]:

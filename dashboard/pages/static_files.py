@@ -67,7 +67,8 @@ blueprint = Blueprint("static_files", __name__)
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """Return the metrics for a scraper, in the format that the request accepts."""
-    body, content_type = metrics_endpoint.exposition(settings(), request.headers.get("Accept", ""))
+    service = current_app.extensions["service"]
+    body, content_type = metrics_endpoint.exposition(settings(), service, request.headers.get("Accept", ""))
     return Response(body, content_type=content_type, headers={"Vary": "Accept"})
 
 

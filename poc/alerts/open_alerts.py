@@ -8,6 +8,7 @@ from poc.alerts.alert import KINDS, Alert
 from poc.alerts.credentials import credential_alerts
 from poc.alerts.disk_space import disk_space_alerts
 from poc.alerts.exchange_alerts import exchange_alerts
+from poc.alerts.expectation_alerts import expectation_alerts
 from poc.alerts.inbox_alerts import inbox_alerts
 from poc.alerts.partner_alerts import partner_alerts
 from poc.alerts.quarantine_alerts import quarantine_alerts
@@ -54,6 +55,7 @@ def _all_alerts(
     for config in workspace.partners.values():
         yield from credential_alerts(config, workspace.root, parse_duration(settings.expires_within), now, environ)
     yield from inbox_alerts(workspace, stuck_after, now)
+    yield from expectation_alerts(workspace, ledger, now)
     if ledger is not None:
         yield from partner_alerts(ledger, workspace.partners, now)
         yield from exchange_alerts(ledger, parse_duration(settings.due_after), stuck_after, now)

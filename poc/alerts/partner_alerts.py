@@ -34,10 +34,11 @@ def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetim
         since_us = breaker["paused_at_us"] if row["state"] == "paused" else breaker["opened_at_us"]
         since = now if since_us is None else datetime.fromtimestamp(since_us / 1_000_000, UTC)
         waits = f"; {row['due']} file(s) wait" if row["due"] else ""
+        why = f": {row['why']}" if row["why"] else ""
         if row["state"] == "paused":
             yield Alert(
                 kind="partner_paused", severity="critical", partner=name, feed=feed, count=max(row["due"], 1),
-                since=since, summary=f"nothing is sent until a person releases it: {row['why']}{waits}",
+                since=since, summary=f"nothing is sent until a person releases it{why}{waits}",
                 next_step=f"milepost partner release {name}",
             )  # fmt: skip
             continue
@@ -45,6 +46,6 @@ def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetim
         when = f"nothing is sent until {row['until']}" if row["state"] == "open" else "the next request is a probe"
         yield Alert(
             kind="partner_down", severity=severity, partner=name, feed=feed, count=max(row["due"], 1), since=since,
-            summary=f"{row['failures']} failure(s) in a row, {when}: {row['why']}{waits}",
+            summary=f"{row['failures']} failure(s) in a row, {when}{why}{waits}",
             next_step="milepost partner ls",
         )  # fmt: skip

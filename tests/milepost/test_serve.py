@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from milepost.serve import RETRY_BUSY_S, reporting_errors
+from milepost.serve import RETRY_BUSY_S, JobWatch, reporting_errors
 
 
 @pytest.fixture
@@ -75,3 +75,22 @@ def test_an_unexpected_error_is_not_hidden():
     """An error without an exit code is raised with its traceback."""
     with pytest.raises(ZeroDivisionError):
         reporting_errors(lambda: 1 / 0)()
+
+
+def test_a_job_that_does_not_succeed_counts_as_stopped():
+    """A minute without a success is named until the next one."""
+    now_s = [0.0]
+    watch = JobWatch(60.0, lambda: now_s[0])
+    results = iter([ZeroDivisionError(), None])
+
+    def work():
+        if error := next(results):
+            raise error
+
+    job = watch.of("exchange", work)
+    now_s[0] = 61.0
+    with pytest.raises(ZeroDivisionError):
+        job()
+    assert watch.stopped() == "the job exchange has not succeeded for 61 s"
+    job()
+    assert watch.stopped() == ""

@@ -2,17 +2,20 @@
 
 from contextlib import closing
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
 
 import roadmap
+from dashboard.service_state import BreakerNow, FeedNow, Problem, ServiceState, ServiceUnreadable
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
 from roadmap.plan.loader import load_plan
 from roadmap.plan.revisions import record_plans
+
+NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
 
 OPEN = {"Accept": "application/openmetrics-text;version=1.0.0"}
 
@@ -114,3 +117,54 @@ def test_it_answers_to_this_machine_only(client):
     """As every page: a foreign name is refused, and nothing is changed by it."""
     assert client.get("/metrics", headers={"Host": "example.org"}).status_code == 403
     assert client.post("/metrics").status_code == 405
+
+
+def test_gauges_say_how_the_service_stands_now(app_on, tmp_path):
+    """Open alerts, what waits, its age, breakers and the last good exchange; what does not exist has no sample."""
+    state = ServiceState(
+        at=NOON,
+        problems=(
+            Problem(
+                kind="partner_down", label="partner down", severity="critical", partner="AA", feed="", since=NOON,
+                alerts=1, count=6, summary="", next_step="",
+            ),
+        ),
+        feeds=(
+            FeedNow(
+                partner="AA", feed="flights", due=6, oldest_due_at=NOON - timedelta(hours=2), failed=1, refused=0,
+                ambiguous=3, held_rows=7, last_good_at=NOON - timedelta(days=1), overdue=2,
+            ),
+            FeedNow(
+                partner="UA", feed="flights", due=0, oldest_due_at=None, failed=0, refused=0, ambiguous=0, held_rows=0,
+                last_good_at=None,
+            ),
+        ),
+        breakers=(BreakerNow(partner="AA", feed="", state="open"),),
+    )  # fmt: skip
+    app = app_on(tmp_path / "none.db", clock="live", service=lambda: state)
+    values = {
+        (s.name.removeprefix("milepost_"), *sorted(filter(None, s.labels.values()))): s.value
+        for s in samples(app.test_client().get("/metrics", headers=OPEN))
+    }
+    assert values["service_readable",] == 1
+    assert values["open_alerts", "AA", "critical", "partner_down"] == 1
+    assert [values["exchanges_waiting", "AA", *pair] for pair in (("due", "flights"), ("failed", "flights"))] == [6, 1]
+    assert values["oldest_due_age_seconds", "AA", "flights"] == 7200
+    assert (values["ambiguous_requests", "AA", "flights"], values["quarantined_rows_held", "AA", "flights"]) == (3, 7)
+    assert values["overdue_files", "AA", "flights"] == 2
+    assert values["last_good_exchange_timestamp_seconds", "AA", "flights"] == (NOON - timedelta(days=1)).timestamp()
+    assert values["circuit_breaker_state", "AA", "open"] == 1
+    assert values["circuit_breaker_state", "AA", "closed"] == 0
+    assert ("oldest_due_age_seconds", "UA", "flights") not in values
+    assert ("last_good_exchange_timestamp_seconds", "UA", "flights") not in values
+
+
+def test_an_unreadable_ledger_leaves_one_gauge(app_on, tmp_path):
+    """Nothing stale is exported as if it were so now."""
+
+    def locked():
+        raise ServiceUnreadable("ledger.db: database is locked")
+
+    app = app_on(tmp_path / "none.db", clock="live", service=locked)
+    values = {s.name: s.value for s in samples(app.test_client().get("/metrics", headers=OPEN))}
+    assert values == {"milepost_workspace_info": 1, "milepost_plan_valid": 1, "milepost_service_readable": 0}

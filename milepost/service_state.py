@@ -1,0 +1,76 @@
+"""The state of the exchange service for the dashboard, which does not import the service."""
+
+from __future__ import annotations
+
+from contextlib import closing, nullcontext
+from typing import TYPE_CHECKING
+
+from milepost.errors import describe_error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from dashboard.service_state import ServiceState
+    from poc.alerts.alert import Alert
+    from poc.alerts.service_facts import ServiceFacts
+    from poc.config.workspace import Workspace
+
+
+def read_service_state(workspace: Workspace, now: datetime, environ: Mapping[str, str]) -> ServiceState:
+    """Return the open problems, feeds and circuit breakers of a workspace. Changes nothing.
+
+    Raises:
+        ServiceUnreadable: the ledger or an inbox cannot be read.
+    """
+    from dashboard.service_state import ServiceUnreadable
+    from poc.alerts.open_alerts import open_alerts
+    from poc.alerts.read_ledger import open_ledger_read_only
+    from poc.alerts.service_facts import service_facts
+
+    try:
+        ledger = open_ledger_read_only(workspace.ledger)
+        with closing(ledger) if ledger is not None else nullcontext():
+            alerts = open_alerts(workspace, ledger, now, environ)
+            facts = service_facts(ledger, workspace.partners, now)
+    except Exception as error:
+        message, code = describe_error(error)
+        if code is None:
+            raise
+        raise ServiceUnreadable(str(message)) from error
+    return service_state(alerts, facts, now)
+
+
+def service_state(alerts: list[Alert], facts: ServiceFacts, now: datetime) -> ServiceState:
+    """Return alerts and facts of the service as values of the dashboard."""
+    from dashboard.service_state import BreakerNow, FeedNow, Problem, ServiceState
+    from poc.alerts.groups import NAMES, group_alerts
+
+    overdue: dict[tuple[str, str], int] = {}
+    for alert in alerts:
+        if alert.kind == "not_arrived":
+            overdue[alert.partner, alert.feed] = overdue.get((alert.partner, alert.feed), 0) + alert.count
+    return ServiceState(
+        at=now,
+        problems=tuple(
+            Problem(
+                kind=group.kind, label=NAMES[group.kind][group.count != 1], severity=group.severity,
+                partner=group.partner, feed=group.feed, since=group.since, alerts=len(group.alerts), count=group.count,
+                summary=group.first.summary, next_step=group.first.next_step,
+            )
+            for group in group_alerts(alerts)
+        ),
+        feeds=tuple(
+            FeedNow(
+                partner=feed.partner, feed=feed.feed, due=feed.due, oldest_due_at=feed.oldest_due_at,
+                failed=feed.failed, refused=feed.refused, ambiguous=feed.ambiguous, held_rows=feed.held_rows,
+                last_good_at=feed.last_good_at, overdue=overdue.get((feed.partner, feed.feed), 0),
+            )
+            for feed in facts.feeds
+        ),
+        breakers=tuple(
+            BreakerNow(partner=name, feed=feed, state=breaker.state)
+            for breaker in facts.breakers
+            for name, _, feed in (breaker.partner.partition("/"),)
+        ),
+    )  # fmt: skip
