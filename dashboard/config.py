@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import date, datetime
     from pathlib import Path
 
@@ -28,3 +28,4 @@ class Config:
     keep_s: float | None = None  #: how long a view is shown before the next is made; None: it is always the newest
     service: Callable[[], ServiceState] | None = None  #: reads what the service has open now; None: there is none
     stopped_jobs: Callable[[], str] | None = None  #: says which background job has stopped; empty while all run
+    exchange_notes: Callable[[], Mapping[str, str]] = dict  #: what to say of some exchanges, by their ids

@@ -55,6 +55,11 @@ COMMANDS = {
         "List unconfirmed requests, and send them again, mark them as arrived or discard them.",
     ),
     "refused": ("poc.cli.refused", "refused", "List refused files, or discard one that no mended file will replace."),
+    "redeliver": (
+        "poc.cli.redeliver",
+        "redeliver",
+        "Deliver an archived file again, under the current map and with new keys.",
+    ),
     "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
     "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and store the results."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),

@@ -13,7 +13,7 @@ import click
 from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.errors import BUSY, describe_error
-from milepost.service_state import read_service_state
+from milepost.service_state import read_exchange_notes, read_service_state
 
 if TYPE_CHECKING:
     import socket
@@ -121,6 +121,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
         keep_s=VIEW_KEPT_S,
         service=lambda: read_service_state(context.workspace, datetime.now(UTC), os.environ),
         stopped_jobs=watch.stopped,
+        exchange_notes=lambda: read_exchange_notes(context.workspace),
     )
     periodic_jobs = {  # in this order at the start, so that the judge sees collected runs
         "exchange": PeriodicJob(

@@ -41,6 +41,25 @@ def read_service_state(workspace: Workspace, now: datetime, environ: Mapping[str
     return service_state(alerts, facts, now)
 
 
+def read_exchange_notes(workspace: Workspace) -> Mapping[str, str]:
+    """Return what pages say of some exchanges, by their ids: that they were delivered again, when, and why.
+
+    Nothing where the ledger cannot be read: the pages of runs need none.
+    """
+    from poc.alerts.read_ledger import open_ledger_read_only
+    from poc.errors import ExchangeError
+    from poc.ledger.queries import redelivery_notes
+
+    try:
+        ledger = open_ledger_read_only(workspace.ledger)
+        if ledger is None:
+            return {}
+        with closing(ledger):
+            return redelivery_notes(ledger)
+    except ExchangeError:
+        return {}
+
+
 def service_state(alerts: list[Alert], facts: ServiceFacts, now: datetime) -> ServiceState:
     """Return alerts and facts of the service as values of the dashboard."""
     from dashboard.service_state import BreakerNow, FeedNow, Problem, ServiceState

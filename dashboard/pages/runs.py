@@ -12,7 +12,7 @@ from dashboard.filters import describe
 from dashboard.filters.parse import KEYS
 from dashboard.pages import links
 from dashboard.pages import run_downloads as files
-from dashboard.pages.request import database, get_view, message_page, page_url, read_query
+from dashboard.pages.request import database, get_view, message_page, page_url, read_query, settings
 from dashboard.pages.run_selection import RUNS_NAVIGATION, filter_choices, redirect_to_short_url, select_runs
 from dashboard.presenters import run_detail, run_list
 from dashboard.queries.partners import SHOWN_FAULTS
@@ -57,7 +57,8 @@ def page() -> str | Response:
     db = database()
     many = runs.count_runs(db, parsed.run_filter)
     listed = runs.get_page(db, parsed.run_filter, after, newer=newer)
-    lines = [run_list.run_row(run) for run in listed.rows]
+    notes = settings().exchange_notes()
+    lines = [run_list.run_row(run, notes) for run in listed.rows]
     met = {line.faults for line in lines}
     ways = {
         "newest": links.runs(**parsed.keys) if after is not None else "",
@@ -97,9 +98,8 @@ def detail(number: int) -> str | tuple[str, int]:
         return message_page("No such run", [f"There is no run {number}. The page Runs lists all runs."]), 404
     if view.as_of is not None and not run.is_known(view.as_of):
         return message_page("Not known then", [run_detail.describe_unknown_run(run, view.as_of)]), 404
-    return render_template(
-        "run.html", inside=RUNS_NAVIGATION, links=links, run=run, page=run_detail.run_page(db, run, view.as_of)
-    )
+    shown = run_detail.run_page(db, run, view.as_of, settings().exchange_notes())
+    return render_template("run.html", inside=RUNS_NAVIGATION, links=links, run=run, page=shown)
 
 
 def default_grid(db: Database, view: View) -> Mapping[tuple[str, str], Markup]:

@@ -56,10 +56,13 @@ class RunPage:
     attempts: tuple[RunRow, ...]
     attempts_text: str
     related: tuple[RelatedRuns, ...]
+    note: str = ""  #: on its exchange, such as that it was delivered again
 
 
-def run_page(db: Database, run: Run, known_by: date | None = None) -> RunPage:
-    """Return the page of a run; with `known_by` as it was known by the end of that day."""
+def run_page(
+    db: Database, run: Run, known_by: date | None = None, notes: Mapping[str, str] = run_list.NO_NOTES
+) -> RunPage:
+    """Return the page of a run; with `known_by` as it was known by the end of that day; `notes` are on exchanges."""
     usual = runs.typical_duration(db, run)
     rows, account_text, balances = account(run)
     quarantined, quarantined_text = _quarantined_rows(run)
@@ -80,9 +83,10 @@ def run_page(db: Database, run: Run, known_by: date | None = None) -> RunPage:
         quarantined=quarantined,
         quarantined_text=quarantined_text,
         facts=_facts(run),
-        attempts=tuple(map(run_list.run_row, attempts)),
+        attempts=tuple(run_list.run_row(attempt, notes) for attempt in attempts),
         attempts_text=f"{numbers.plural(len(attempts), 'attempt')} at this file, in this exchange",
         related=_related_runs(db, run, known_by),
+        note=run_list.exchange_note(run, notes),
     )
 
 

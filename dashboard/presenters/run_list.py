@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dashboard import labels
@@ -11,7 +12,7 @@ from roadmap.wording.dates import timestamp
 from roadmap.wording.sentences import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from metrics.queries.run_filter import RunFilter
     from metrics.queries.run_grid import FeedRun, FeedRuns
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Runs of each feed in the grid, and feeds that it shows.
 GRID_RUNS, GRID_FEEDS = 20, 24
+
+NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class RunRow:
     delivered: str
     quarantined: str
     error: str
+    note: str = ""  #: on its exchange, such as that it was delivered again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +77,13 @@ class Grid:
     legend: tuple[tuple[str, str], ...]  #: class and label of every outcome in it
 
 
-def run_row(run: Run) -> RunRow:
-    """Return a run as a row of the table."""
+def exchange_note(run: Run, notes: Mapping[str, str]) -> str:
+    """Return the note on the exchange of a run; a file that was received again has that of its exchange."""
+    return notes.get(run.exchange_id.partition("#")[0], "")
+
+
+def run_row(run: Run, notes: Mapping[str, str] = NO_NOTES) -> RunRow:
+    """Return a run as a row of the table, with the note on its exchange."""
     return RunRow(
         id=run.id,
         started=timestamp(run.started_at_us),
@@ -92,6 +101,7 @@ def run_row(run: Run) -> RunRow:
         delivered=_row_count(run, "delivered"),
         quarantined=_row_count(run, "quarantined"),
         error=shortened(run.error or run.error_type),
+        note=exchange_note(run, notes),
     )
 
 

@@ -47,6 +47,8 @@ def list_requests(context: CliContext, as_json: bool) -> None:
             note = reasons[request["id"]] = request["reason"]
         if note:
             print_line(f"  {note}")
+        if request["redelivery"]:
+            print_line(f"  {request['redelivery']}")
     if not requests:
         print_line("No request is waiting to be sent.")
 

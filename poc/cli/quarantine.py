@@ -45,6 +45,8 @@ def list_rows(context: CliContext, feed: str | None, as_json: bool) -> None:
     for row in exchanges:
         head = f"{row['id'][:12]}  {row['partner']}/{row['feed']}"
         print_line(f"{head}  {row['file']}: {row['rows']:,} row(s)")
+        if row["redelivery"]:
+            print_line(f"  {row['redelivery']}")
     if not exchanges:
         print_line("No row is in quarantine.")
 
@@ -60,6 +62,7 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
 
     from poc.ledger.ledger import open_ledger
     from poc.ledger.lookup import find_by_prefix
+    from poc.ledger.queries import redelivery_notes
     from poc.quarantine.store import QuarantineStore
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:
@@ -67,6 +70,7 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
         all_rows = QuarantineStore(ledger, entry).rows()
         shown = list(islice(all_rows, rows))
         more = sum(1 for _ in all_rows)
+        note = redelivery_notes(ledger).get(entry.exchange_id, "")
     texts = [row.original.decode("utf-8", "backslashreplace") for row in shown]
     if as_json:
         echo_json(
@@ -77,6 +81,8 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
         )
         return
     print_line(f"{entry.partner}/{entry.feed} {entry.file}: {len(shown) + more:,} quarantined row(s)")
+    if note:
+        print_line(note)
     for row, text in zip(shown, texts, strict=True):
         print_line(f"row {row.row} ({row.state}): {text}")
         for finding in row.findings:

@@ -49,6 +49,8 @@ def list_refused(context: CliContext, feed: str | None, with_settled: bool, as_j
         print_line(f"{head}: {row['rows']:,} row(s), {format_utc(row['closed_at_us'])}: {row['reason']}")
         if state := settled_text(row):
             print_line(f"  {state}")
+        if row["redelivery"]:
+            print_line(f"  {row['redelivery']}")
     if not rows:
         print_line("No refused file needs you.")
     elif any(row["state"] == "open" for row in rows):

@@ -9,6 +9,7 @@ import click
 from metrics.terminal import print_line
 from poc.cli.console import breaker_effect
 from poc.cli.run import NEXT_STEPS, dated_ahead_text, outcome_line, report_problems
+from poc.text import format_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 #: What is said of an exchange that has begun and not ended.
 UNDER_WAY = "under way; or it was interrupted, and the next run resumes it"
+
+#: The most redeliveries that are printed; `--json` has all.
+MAX_REDELIVERIES = 3
 
 
 @click.command()
@@ -70,6 +74,18 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
     yield from breaker_lines(state["breakers"])
     for row in state["quarantine"]:
         yield f"quarantine: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]}): {row['rows']} row(s)"
+        if row["redelivery"]:
+            yield f"  {row['redelivery']}"
+    yield from redelivery_lines(state["redeliveries"])
+
+
+def redelivery_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the newest exchanges that a person had delivered again, and why."""
+    for row in rows[:MAX_REDELIVERIES]:
+        head = f"delivered again: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]})"
+        yield f"{head} as {row['again_as'][:8]} on {format_utc(row['at_us'])} because: {row['why']} ({row['who']})"
+    if len(rows) > MAX_REDELIVERIES:
+        yield f"delivered again: {len(rows) - MAX_REDELIVERIES:,} more, see `milepost status --json`"
 
 
 def trouble_lines(troubles: list[dict[str, Any]]) -> Iterator[str]:
@@ -77,6 +93,8 @@ def trouble_lines(troubles: list[dict[str, Any]]) -> Iterator[str]:
     for row in troubles:
         head = f"{row['outcome']}: {row['partner']}/{row['feed']} {row['file']} ({row['id'][:8]})"
         yield f"{head}, attempt {row['attempt']}: {row['reason'] or UNDER_WAY}"
+        if row["redelivery"]:
+            yield f"  {row['redelivery']}"
         if row["outcome"] == "ambiguous":
             yield f"  {NEXT_STEPS['ambiguous'].format(exchange=row['id'][:8])}"
     if any(row["outcome"] == "failed" for row in troubles):
@@ -98,7 +116,7 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
 
     from poc.ledger.ledger import open_ledger
     from poc.ledger.presence import refuse_lost_ledger
-    from poc.ledger.queries import exchange_totals, quarantined_exchanges, unfinished_exchanges
+    from poc.ledger.queries import exchange_totals, quarantined_exchanges, redeliveries, unfinished_exchanges
     from poc.retries.partner_state import breaker_states
     from poc.transports.inbox import all_inbox_files, complete_files, files_dated_ahead, unclaimed_files
 
@@ -117,12 +135,13 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
         "troubles": [],
         "breakers": [],
         "quarantine": [],
+        "redeliveries": [],
     }
     refuse_lost_ledger(workspace.ledger)
     if workspace.ledger.exists():
         with closing(open_ledger(workspace.ledger)) as ledger:
             state["exchanges"], state["troubles"] = exchange_totals(ledger), unfinished_exchanges(ledger)
-            state["quarantine"] = quarantined_exchanges(ledger)
+            state["quarantine"], state["redeliveries"] = quarantined_exchanges(ledger), redeliveries(ledger)
             now_us = int(now.timestamp() * 1_000_000)
             state["breakers"] = breaker_states(ledger, workspace.partners, now_us)
     return state

@@ -19,6 +19,7 @@ from poc.delivery.sender import TransferStats
 from poc.errors import BadInput, ContractBreach, FileStillChanging, TryLater
 from poc.exchanges.attempt import Attempt
 from poc.exchanges.receipt import Receipt, reason_to_skip, skipped_receipt
+from poc.ledger.lookup import find_exchange
 from poc.pipeline.capabilities import StageContext, build_deliver_once, build_stages, equip, has_capability, new_window
 from poc.pipeline.small_file import encode_small
 from poc.pipeline.stage_timer import StageTimer
@@ -66,7 +67,7 @@ def exchange(
         content = read_small(source, version) or source
         digest = sha256_hex(content)
         content.seek(0)
-        entry = ledger.find(prepared.partner, prepared.feed_id, path.name, digest)
+        entry = find_exchange(ledger, prepared.partner, prepared.feed_id, path.name, digest)
         if reason := reason_to_skip(entry, now, longest_wait_us(prepared.retry)):
             return skipped_receipt(entry, ledger, version, reason)
         check_settings_unchanged(prepared, entry)

@@ -13,17 +13,42 @@ import sqlalchemy as sa
 from poc.errors import BadInput
 from poc.ledger.database_errors import translate_database_errors
 from poc.ledger.due import due_now
-from poc.ledger.schema import EXCHANGE
+from poc.ledger.exchange_record import ExchangeRecord
+from poc.ledger.schema import DECISION, EXCHANGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
 
 #: Characters of an id that are shown, and the most ids that an error lists.
 SHORT_ID = 12
 MAX_LISTED_IDS = 5
+
+
+#: Outcomes of an exchange that has ended for good, and whose file a person may have delivered again.
+SETTLED = ("done", "given_up")
+
+SELECT_NEXT = sa.select(DECISION.c.next_exchange_id).where(
+    DECISION.c.exchange_id == sa.bindparam("key"), DECISION.c.action == "redeliver"
+)
+
+
+def find_exchange(ledger: Ledger, partner: str, feed: str, file: str, digest: str) -> ExchangeRecord:
+    """Return the entry of a file: that of its last redelivery, if there was one; a new one for a new file.
+
+    Raises TryLater, LedgerDamaged.
+    """
+    entry = ledger.find(partner, feed, file, digest)
+    while entry.outcome in SETTLED and (key := next_exchange_id(ledger, entry.exchange_id)):
+        entry = ledger.get(key) or ExchangeRecord(key, partner, feed, file, digest)
+    return entry
+
+
+def next_exchange_id(ledger: Ledger, exchange_id: str) -> str:
+    """Return the id of the exchange that delivers the file of another one again; empty where there is none."""
+    rows = ledger.execute(SELECT_NEXT, {"key": exchange_id})
+    return str(rows[0][0]) if rows else ""
 
 
 def resumable_attempts(

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from poc.ledger.exchange_record import COUNT_COLUMNS
 from poc.ledger.schema import ASIDE, BREAKER, DECISION, EXCHANGE, PARCEL
+from poc.text import format_utc
 
 if TYPE_CHECKING:
     from poc.ledger.ledger import Ledger
@@ -41,6 +42,7 @@ def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
     )
     query = sa.select(*(EXCHANGE.c[name] for name in names)).where(sa.literal_column("outcome != 'done'"))
     rows = _read(ledger, query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
+    _add_redelivery_notes(ledger, rows)
     if not any(row["outcome"] == "refused" for row in rows):
         return rows
     is_open = {row["id"] for row in refused_files(ledger) if row["state"] == "open"}
@@ -82,7 +84,29 @@ def refused_files(ledger: Ledger) -> list[dict[str, Any]]:
         row["superseded_by"] = by
         row["who"], row["why"] = decision.get("who", ""), decision.get("why", "")
         row["decided_at_us"] = decision.get("at_us")
-    return rows
+    return _add_redelivery_notes(ledger, rows)
+
+
+def redeliveries(ledger: Ledger) -> list[dict[str, Any]]:
+    """Return the exchanges that a person had delivered again, newest first: which, as which, when, by whom and why."""
+    c, d = EXCHANGE.c, DECISION.c
+    query = (
+        sa.select(c.id, d.next_exchange_id.label("again_as"), c.partner, c.feed, c.file, d.at_us, d.who, d.why)
+        .join(DECISION, d.exchange_id == c.id)
+        .where(d.action == "redeliver")
+        .order_by(d.id.desc())
+    )
+    return _read(ledger, query)
+
+
+def redelivery_notes(ledger: Ledger) -> dict[str, str]:
+    """Return, by the id of an exchange, what is said of it: that it was delivered again, or delivers another again."""
+    notes: dict[str, list[str]] = {}
+    for row in reversed(redeliveries(ledger)):
+        when = f"on {format_utc(row['at_us'])} because: {row['why']} ({row['who']})"
+        notes.setdefault(row["again_as"], []).append(f"Delivers {row['id'][:12]} again, {when}.")
+        notes.setdefault(row["id"], []).append(f"Delivered again as {row['again_as'][:12]} {when}.")
+    return {key: " ".join(texts) for key, texts in notes.items()}
 
 
 def quarantined_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
@@ -95,7 +119,7 @@ def quarantined_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
         .group_by(c.id)
         .order_by(c.opened_at_us.desc(), c.id)
     )
-    return _read(ledger, query)
+    return _add_redelivery_notes(ledger, _read(ledger, query))
 
 
 def unconfirmed_requests(ledger: Ledger) -> list[dict[str, Any]]:
@@ -109,12 +133,20 @@ def unconfirmed_requests(ledger: Ledger) -> list[dict[str, Any]]:
         .where(p.state != "discarded")
         .order_by(c.opened_at_us, c.id, sa.literal_column("parcel.rowid"))
     )
-    return _read(ledger, query)
+    return _add_redelivery_notes(ledger, _read(ledger, query))
 
 
 def circuit_breakers(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the circuit breakers in the ledger: those of partners whose last delivery failed."""
     return _read(ledger, sa.select(BREAKER).order_by(BREAKER.c.partner))
+
+
+def _add_redelivery_notes(ledger: Ledger, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give each exchange the note on its redelivery as `redelivery`, empty for most; return them."""
+    notes = redelivery_notes(ledger) if rows else {}
+    for row in rows:
+        row["redelivery"] = notes.get(row["id"], "")
+    return rows
 
 
 def _read(ledger: Ledger, query: sa.Select[Any]) -> list[dict[str, Any]]:

@@ -181,3 +181,20 @@ def test_the_navigation_inside_runs_marks_the_page(
 ) -> None:
     """All pages of the area have their own navigation, which says which one this is."""
     assert get_html(client, path).one("nav", class_="inside").texts("a", aria_current=True) == [inside]
+
+
+def test_a_run_of_an_exchange_that_was_delivered_again_says_so(
+    app_on: Callable[..., Flask], store: Path, get_html: Callable
+) -> None:
+    """Its own page and the line of each attempt at the exchange have the note; no other run has it."""
+    with closing(open_reader(store)) as db:
+        listed = runs.get_page(db, RunFilter(sides=("service@1",)), None).rows
+    chosen, other = listed[:2]
+    assert chosen.exchange_id != other.exchange_id
+    note = "Delivered again as 4d2a on 2026-11-30 18:00:00 UTC because: the map was wrong (ana)."
+    client = app_on(store, exchange_notes=lambda: {chosen.exchange_id: note}).test_client()
+    assert get_html(client, f"/runs/{chosen.id}").one("p", id="note").text == note
+    assert note not in client.get(f"/runs/{other.id}").text
+    assert client.get("/runs?side=service@1").text.count(note) == sum(
+        run.exchange_id == chosen.exchange_id for run in listed
+    )

@@ -25,7 +25,7 @@ def test_a_trial_says_what_a_run_then_does(make_cli, tmp_path, monkeypatch):
     assert tree(cli.root) == before
     assert cli.delivered() == []
     file.rename(cli.sample)
-    (receipt,) = [cli.json("run")]
+    receipt = cli.json("run")
     assert trial["outcome"] == "delivered"
     assert trial["rows"] == receipt["rows"] == {**trial["rows"], "in": 12, "delivered": 11, "quarantined": 1}
     assert (trial["quarantined_rows"], trial["reasons"]) == ([1], {"constraint-error": 1})
