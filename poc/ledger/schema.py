@@ -189,6 +189,35 @@ NOTIFY_TARGET = sa.Table(
     sa.Column("digest_at_us", sa.Integer, nullable=False),  # the due moment of the last digest
 )
 
+#: Expectations of feeds: `rule` is the one that holds since `since_us`, and all moments up to `judged_us` are judged.
+SCHEDULE = sa.Table(
+    "schedule",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("since_us", sa.Integer, nullable=False),
+    sa.Column("judged_us", sa.Integer, nullable=False),
+)
+
+TICK = sa.Table(
+    "tick",
+    METADATA,
+    sa.Column("schedule", sa.Text, primary_key=True),
+    sa.Column("due_us", sa.Integer, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),  # arrived, late, not_arrived
+    sa.Column("arrived_at_us", sa.Integer),
+    sa.Column("acted_at_us", sa.Integer, nullable=False),  # when it was judged, or changed to late
+)
+
+#: When files of feeds with an expectation arrived, also those that came before with the same content.
+ARRIVAL = sa.Table(
+    "arrival",
+    METADATA,
+    sa.Column("schedule", sa.Text, primary_key=True),
+    sa.Column("at_us", sa.Integer, primary_key=True),
+    sa.Column("file", sa.Text, primary_key=True),
+)
+
 
 #: Name of a function that the connections of this release have. A release before version 4 that works on, while the
 #: ledger is upgraded, has no such function: it can take no lease any more, and so sends no compressed body.
