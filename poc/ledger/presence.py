@@ -5,11 +5,20 @@ A new ledger does not know which files were delivered, so that a file handed in 
 
 from __future__ import annotations
 
+import fcntl
 import os
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metrics.private_files import create_private
-from poc.errors import LedgerDamaged
+from poc.errors import LedgerDamaged, TryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: The file beside the ledger that releases before version 3 lock while they exchange files.
+OLD_LOCK = "run.lock"
 
 #: File beside the ledger that says that there was one, also after the ledger itself is lost.
 MARKER = "has-ledger.txt"
@@ -137,3 +146,29 @@ def read_identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+@contextmanager
+def older_release_locked_out(path: Path) -> Iterator[None]:
+    """Hold the lock of a workspace under which releases without leases exchange files.
+
+    They take no lease, so both would send the same file. They refuse a ledger that is upgraded.
+
+    Raises TryLater where one of them holds the lock.
+    """
+    lock = path.with_name(OLD_LOCK)
+    try:
+        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # no such release was ever used here
+        yield
+        return
+    except OSError as error:
+        raise TryLater(f"{lock}: cannot be opened: {error.strerror}; check its permissions and try again") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TryLater(f"{path}: an older release of Milepost is working with it; stop that and try again") from None
+    else:
+        yield
+    finally:
+        os.close(fd)

@@ -6,30 +6,23 @@ table is a queue and stays small. `aside` holds the quarantined rows, as they ca
 circuit breakers. `feed` holds the lease of each feed: which process exchanges its files, and until when. `pace` holds
 the time of the next request to each partner with a rate. `decision` holds what a person decided about an exchange, who
 and why; rows are only added. `notification` is the outbox of messages to people; `reported_alert` holds the alerts that
-each of their targets was told of, and `notify_target` the targets.
+each of their targets was told of, and `notify_target` the targets. `schedule`, `tick` and `arrival` belong to feeds
+whose files are expected: the rule, its judged due moments, and the times at which files arrived.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from metrics.events import OUTCOMES
-from poc.errors import LedgerDamaged, TryLater
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from poc.errors import LedgerDamaged
+from poc.ledger.presence import older_release_locked_out
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
 VERSION = 5
-
-#: The file beside the ledger that releases before version 3 lock while they exchange files.
-OLD_LOCK = "run.lock"
 
 METADATA = sa.MetaData()
 
@@ -265,32 +258,6 @@ def create_or_upgrade(connection: sa.Connection, path: str) -> None:
         connection.exec_driver_sql(LEASES_OF_RELEASE)
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
         connection.commit()
-
-
-@contextmanager
-def older_release_locked_out(path: Path) -> Iterator[None]:
-    """Hold the lock of a workspace under which releases without leases exchange files.
-
-    They take no lease, so both would send the same file. They refuse a ledger that is upgraded.
-
-    Raises TryLater where one of them holds the lock.
-    """
-    lock = path.with_name(OLD_LOCK)
-    try:
-        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:  # no such release was ever used here
-        yield
-        return
-    except OSError as error:
-        raise TryLater(f"{lock}: cannot be opened: {error.strerror}; check its permissions and try again") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise TryLater(f"{path}: an older release of Milepost is working with it; stop that and try again") from None
-    else:
-        yield
-    finally:
-        os.close(fd)
 
 
 def _add_missing_columns(connection: sa.Connection, table: sa.Table) -> None:
