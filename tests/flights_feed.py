@@ -9,9 +9,10 @@ from poc.contract import contract
 from poc.formats.record_splitter import Sizes
 from poc.formats.registry import make_encoder, make_reader
 from poc.ledger.ledger import open_ledger
+from poc.mapping.expressions import literal_fields
 from poc.pipeline.prepared_feed import PreparedFeed
 from poc.pipeline.small_file import make_small_file_path
-from poc.stages.map import Map, literal_fields
+from poc.stages.map import Map
 from poc.transports.http import HttpEndpoint, new_session
 
 MAP = (

@@ -2,69 +2,17 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema, field_serializer, model_validator
+from pydantic import Field, model_validator
 
 from poc.config.dialect import Dialect
 from poc.config.endpoint import EndpointConfig
 from poc.config.hours import Expect, Send
+from poc.config.map_field import MapField
 from poc.config.strict import Strict
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-
-
-class MapField(Strict):
-    """One field that the partner receives.
-
-    `from` copies a field; `times` multiplies it, rounded to `decimals`; `plus_minutes` names a field of minutes to add
-    to a datetime; `join` concatenates several fields.
-    """
-
-    to: str = Field(
-        min_length=1, pattern=r"^[^_]", description="The partner's name of the field; it does not begin with `_`."
-    )
-    source: str | None = Field(default=None, alias="from", description="The field of the contract to copy.")
-    join: tuple[str, ...] = Field(
-        default=(), description="Instead of `from`: several fields, written one after the other."
-    )
-    times: Annotated[Decimal, WithJsonSchema({"type": "number"})] | None = Field(
-        default=None,
-        max_digits=30,
-        decimal_places=20,
-        description="Multiply the value of `from` by this number, exactly.",
-    )
-    decimals: int = Field(
-        default=3,
-        ge=0,
-        le=9,
-        description="Round the product to so many decimals, half to even; zeros at its end are not written.",
-    )
-    plus_minutes: str | None = Field(
-        default=None, description="A field that holds minutes; add them to the datetime in `from`."
-    )
-
-    @field_serializer("times", when_used="json-unless-none")
-    def _dump_times(self, times: Decimal) -> float | str:
-        """Dump a number as earlier releases did, so that the digest of unchanged settings stays the same."""
-        number = float(times)
-        return number if Decimal(repr(number)) == times else str(times)
-
-    @model_validator(mode="after")
-    def _has_one_source(self) -> MapField:
-        if (self.source is None) == (not self.join):
-            raise ValueError(f"field {self.to!r} needs either `from` or `join`")
-        if self.join and (self.times is not None or self.plus_minutes is not None):
-            raise ValueError(f"field {self.to!r}: `times` and `plus_minutes` go with `from`, not with `join`")
-        if self.times is not None and self.plus_minutes is not None:
-            raise ValueError(f"field {self.to!r} has both `times` and `plus_minutes`; choose one")
-        return self
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The contract fields that it reads."""
-        return tuple(name for name in (self.source, *self.join, self.plus_minutes) if name)
 
 
 class Budget(Strict):

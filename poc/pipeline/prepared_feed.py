@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from poc.contract import contract
 from poc.formats.registry import make_encoder, make_reader
+from poc.mapping.expressions import literal_fields
+from poc.mapping.look_ups import read_look_up_files
 from poc.pipeline.small_file import make_small_file_path
-from poc.stages.map import Map, literal_fields
+from poc.stages.map import Map
 from poc.transports.http import HttpEndpoint
 from poc.transports.secrets import resolve_secret
 from poc.transports.tls import TlsFiles
@@ -87,9 +89,11 @@ def prepare_feed(
     """
     partner, feed = workspace.get_feed(partner_id, feed_id)
     settings = partner.endpoint
-    digest = settings_digest(feed, workspace.contract(feed))  # before the contract, which may be written meanwhile
+    look_up_files = read_look_up_files(feed.map, workspace.root)
+    # before the contract is loaded, which may be written meanwhile
+    digest = settings_digest(feed, workspace.contract(feed), look_up_files)
     feed_contract = contract.load_contract(workspace.contract(feed), json_values=feed.format == "jsonl")
-    mapped = Map(feed.map, feed_contract)
+    mapped = Map(feed.map, feed_contract, look_up_files)
     encoder = make_encoder(feed, literal_fields(feed.map, feed_contract))
     http_endpoint, folder = None, None
     if endpoint is None and settings.folder is not None:
@@ -117,7 +121,7 @@ def prepare_feed(
     if earlier is not None and earlier.settings_digest == digest:
         small_files = earlier.small_files
     else:
-        small_files = make_small_file_path(feed, feed_contract, reader)
+        small_files = make_small_file_path(feed, feed_contract, reader, look_up_files)
     return PreparedFeed(
         partner=partner_id,
         feed_id=feed_id,
@@ -139,6 +143,9 @@ def prepare_feed(
     )
 
 
-def settings_digest(feed: Feed, contract_file: Path) -> str:
+def settings_digest(feed: Feed, contract_file: Path, look_up_files: Mapping[str, bytes] | None = None) -> str:
     """Return twelve hexadecimal digits that are equal where the same file gives the same requests."""
-    return sha256(feed.model_dump_json(by_alias=True).encode() + contract_file.read_bytes()).hexdigest()[:12]
+    digest = sha256(feed.model_dump_json(by_alias=True).encode() + contract_file.read_bytes())
+    for content in (look_up_files or {}).values():
+        digest.update(sha256(content).digest())
+    return digest.hexdigest()[:12]

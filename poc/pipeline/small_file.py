@@ -10,25 +10,23 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice, repeat
-from json.encoder import encode_basestring as quote
+from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
 
 from metrics.shares import share
-from poc.batch import ROW, Batch, EncodedRows, EncodedSlot
-from poc.config.partner import MapField
+from poc.batch import Batch, EncodedRows, EncodedSlot
 from poc.errors import ContractBreach
 from poc.formats.cells import BlockReader, CellReader, splits_cells
-from poc.formats.writers import JsonLinesEncoder
 from poc.pipeline.cell_cache import CellCache, ValueMaker
+from poc.pipeline.member_makers import constant_member, default_text, member_maker, member_name, plain_json, text_maker
 from poc.pipeline.member_texts import JoinedText, TimeText
-from poc.stages.map import Map, literal_fields, scaled_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from poc.config.map_field import MapField
     from poc.config.partner import Feed
     from poc.contract.contract import Contract
     from poc.pipeline.member_texts import Place
@@ -63,15 +61,13 @@ class FileValues:
 class SmallFilePath:
     """The short path of one feed's small clean files. Its caches belong to the feed, so it has one user at a time."""
 
-    def __init__(self, feed: Feed, contract: Contract, cells: CellReader) -> None:
+    def __init__(self, feed: Feed, contract: Contract, cells: CellReader, look_up_files: Mapping[str, bytes]) -> None:
         self._cells = cells
         self._request_rows = feed.request_rows
         self._makers: dict[str, list[ValueMaker]] = {name: [] for name in contract.names}
         self._contract = contract
-        last = len(feed.map) - 1
-        self._members: list[JoinedText | TimeText] = []
-        for index, field in enumerate(feed.map):
-            self._members.append(self._member(field, "{" if index == 0 else ",", "}\n" if index == last else ""))
+        self._look_up_files = look_up_files
+        self._members = [self._member(*of_field) for of_field in with_constants(feed.map, contract)]
         self._keys = [
             [self._place(name, key_values_maker(contract, name)) for name in names] for _, names in contract.unique
         ]
@@ -141,13 +137,16 @@ class SmallFilePath:
     def _member(self, field: MapField, mark: str, end: str) -> JoinedText | TimeText:
         contract = self._contract
         name = f"{mark}{member_name(field.to)}"
-        before, after, null = f'{name}"', f'"{end}', f"{name}null{end}"
+        before, after, null = f'{name}"', f'"{end}', f"{name}{default_text(field, contract)}{end}"
         if field.source is None:
-            marks = [before, *[""] * (len(field.join) - 1)], [*[""] * (len(field.join) - 1), after]
-            makers = map(text_maker, repeat(contract), field.join, *marks)
+            between = plain_json(field.separator)[1:-1]
+            befores = [before, *[between] * (len(field.join) - 1)]
+            afters = [*[""] * (len(field.join) - 1), after]
+            makers = [text_maker(contract, *part) for part in zip(field.join, befores, afters, strict=True)]
             return JoinedText([self._place(*part) for part in zip(field.join, makers, strict=True)], null)
         if field.plus_minutes is None:
-            return JoinedText([self._place(field.source, member_maker(contract, field, mark, end))])
+            maker = member_maker(contract, field, mark, end, self._look_up_files)
+            return JoinedText([self._place(field.source, maker)])
         after = after if field.source in contract.local else f"Z{after}"
         return TimeText(field.source, field.plus_minutes, self._add_maker, (before, after, null))
 
@@ -180,56 +179,39 @@ def encode_together(
     return [Batch(pl.DataFrame(), encoded=file.rows) for file in small]
 
 
-def make_small_file_path(feed: Feed, contract: Contract, reader: BlockReader) -> SmallFilePath | None:
+def make_small_file_path(
+    feed: Feed, contract: Contract, reader: BlockReader, look_up_files: Mapping[str, bytes] | None = None
+) -> SmallFilePath | None:
     """Return the short path of a feed's small files; None where its files need the ordinary stages."""
     if feed.out != "jsonl" or feed.deliver == "early" or not splits_cells(feed, contract.names):
         return None
-    return SmallFilePath(feed, contract, CellReader(feed, contract.names, reader, MAX_ROWS))
+    if not any(field.sources for field in feed.map) or any(map(needs_frame, feed.map)):
+        return None
+    return SmallFilePath(feed, contract, CellReader(feed, contract.names, reader, MAX_ROWS), look_up_files or {})
 
 
-def member_maker(contract: Contract, field: MapField, mark: str, end: str) -> ValueMaker:
-    """Return the maker of a member of the partner's object, by the map and the encoder."""
-    mapped, encoder = Map([field], contract), JsonLinesEncoder(literal_fields([field], contract))
-
-    def make(typed: pl.DataFrame) -> Sequence[str] | None:
-        (batch,) = mapped(iter([Batch(typed, AnyLines())]))
-        lines = encoder.encode(batch.rows).decode().split("\n")[:-1]
-        return None if batch.rejected else [f"{mark}{line[1:-1]}{end}" for line in lines]
-
-    scaled, before = scaled_number(field), f"{mark}{member_name(field.to)}"
-
-    def of_plain(values: list[Any]) -> Sequence[str] | None:
-        if scaled is None:
-            return [f"{before}{plain_json(value)}{end}" for value in values]
-        if not all(value is None or isinstance(value, int) for value in values):
-            return None
-        products = scaled.compute(pl.Series(values, dtype=pl.Int64)).to_list()
-        if products.count(None) > values.count(None):
-            return None
-        return [f"{before}{'null' if product is None else product}{end}" for product in products]
-
-    return ValueMaker(make, of_plain)
+def needs_frame(field: MapField) -> bool:
+    """Return whether a field needs values of several columns that cannot be joined from pieces."""
+    return bool(field.join and field.has_lookup) or bool(field.plus_minutes and field.format is not None)
 
 
-def text_maker(contract: Contract, name: str, before: str, after: str) -> ValueMaker:
-    """Return the maker of a part of a joined text; it is None for a missing value."""
-    mapped, encoder = Map([MapField(to="x", join=(name,))], contract), JsonLinesEncoder()
-    begin, end = len('{"x":"'), -len('"}')
+def with_constants(fields: Sequence[MapField], contract: Contract) -> Iterator[tuple[MapField, str, str]]:
+    """Yield the fields that are looked up, each with the text before and after its member.
 
-    def make(typed: pl.DataFrame) -> Sequence[str | None]:
-        (batch,) = mapped(iter([Batch(typed)]))
-        lines = encoder.encode(batch.rows).decode().split("\n")[:-1]
-        missing = batch.rows.get_column("x").is_null().to_list()
-        return [
-            None if is_missing else f"{before}{line[begin:end]}{after}"
-            for line, is_missing in zip(lines, missing, strict=True)
-        ]
-
-    def of_plain(values: list[Any]) -> Sequence[str | None]:
-        texts = [None if value is None else plain_json(str(value))[1:-1] for value in values]
-        return [None if text is None else f"{before}{text}{after}" for text in texts]
-
-    return ValueMaker(make, of_plain)
+    The members of constants, which are the same in every row, are part of these texts.
+    """
+    looked_up = [at for at, field in enumerate(fields) if field.sources]
+    before = "{"
+    for at, field in enumerate(fields):
+        if not field.sources:
+            if at < looked_up[-1]:
+                before += f"{constant_member(field, contract)},"
+            continue
+        after = "}\n" if at == len(fields) - 1 else ""
+        if at == looked_up[-1] and not after:
+            after = "".join(f",{constant_member(constant, contract)}" for constant in fields[at + 1 :]) + "}\n"
+        yield field, before, after
+        before = ","
 
 
 def key_values_maker(contract: Contract, name: str) -> ValueMaker:
@@ -241,28 +223,3 @@ def key_values_maker(contract: Contract, name: str) -> ValueMaker:
         return (values.to_physical() if convert is None else convert(values)).to_list()
 
     return ValueMaker(make, of_plain=list, of_seconds=lambda seconds: [second * 1_000_000 for second in seconds])
-
-
-def plain_json(value: str | int | None) -> str:
-    """Return a string, an integer or null in JSON, as the encoder writes it."""
-    if value is None:
-        return "null"
-    return str(value) if isinstance(value, int) else quote(value)
-
-
-def member_name(name: str) -> str:
-    """Return the name of a member with its colon, as the encoder writes it."""
-    line = JsonLinesEncoder().encode(pl.DataFrame({ROW: [1], name: [True]})).decode()
-    return line.removeprefix("{").removesuffix("true}\n")
-
-
-class AnyLines:
-    """Original lines of rows that do not come from a file: each is empty."""
-
-    def original(self, row: int) -> bytes:  # noqa: ARG002 (of any row)
-        """Return no bytes."""
-        return b""
-
-    def originals(self, rows: Sequence[int]) -> list[bytes]:
-        """Return no bytes for each row."""
-        return [b""] * len(rows)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from poc.config import workspace
 from poc.contract import contract
 from poc.errors import BadInput
+from poc.mapping.look_ups import read_look_up_files
 from poc.pipeline.capabilities import resolve_level
 from poc.stages.map import Map
 
@@ -33,7 +34,8 @@ def find_problems(root: Path) -> list[str]:
             partner = workspace.load_partner(root, path)
             for feed_id, feed in partner.feed.items():
                 try:
-                    Map(feed.map, contract.load_contract(root / "contracts" / feed.contract))
+                    checked = contract.load_contract(root / "contracts" / feed.contract)
+                    Map(feed.map, checked, read_look_up_files(feed.map, root))
                 except BadInput as error:
                     problems.append(f"{path}: feed.{feed_id}: {error}")
         except BadInput as error:
@@ -42,11 +44,12 @@ def find_problems(root: Path) -> list[str]:
 
 
 def find_notes(root: Path) -> list[str]:
-    """Return what is valid in the contracts and may mean something else than its author expects, one line each."""
+    """Return what is valid in contracts and maps and may mean something else than its author expects, one line each."""
     notes: dict[str, None] = {}
     for path in workspace.partner_files(root):
         with suppress(BadInput):  # find_problems reports it
-            for feed in workspace.load_partner(root, path).feed.values():
+            for feed_id, feed in workspace.load_partner(root, path).feed.items():
+                notes |= dict.fromkeys(f"{path}: feed.{feed_id}: {field.note}" for field in feed.map if field.note)
                 contract_path = root / "contracts" / feed.contract
                 notes |= dict.fromkeys(
                     f"{contract_path}: {note}" for note in contract.load_contract(contract_path).notes

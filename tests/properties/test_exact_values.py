@@ -12,8 +12,9 @@ from poc.config.partner import Feed
 from poc.contract.contract import compile_contract
 from poc.contract.schema import Schema
 from poc.formats.registry import make_encoder, make_reader
+from poc.mapping.expressions import literal_fields
 from poc.stages.check import Check
-from poc.stages.map import Map, literal_fields
+from poc.stages.map import Map
 
 
 def deliver(data, fields, partner_fields, primary_key=(), **feed):

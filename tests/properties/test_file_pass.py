@@ -22,8 +22,9 @@ from poc.exchanges.file_pass import exchange_files
 from poc.exchanges.joint_exchange import JointExchange
 from poc.formats.registry import make_encoder, make_reader
 from poc.ledger.ledger import open_ledger
+from poc.mapping.expressions import literal_fields
 from poc.pipeline.prepared_feed import PreparedFeed
-from poc.stages.map import Map, literal_fields
+from poc.stages.map import Map
 from poc.transports.http_outcome import status_failure
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)

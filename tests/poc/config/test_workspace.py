@@ -36,7 +36,7 @@ def test_a_new_workspace_is_valid(workspace):
         ("http://", "ftp://", r"`endpoint\.url`"),
         ('name = "American', "name = American", r"AA\.toml: not TOML"),
         ("schema = 1", "schema = " + "[" * 100_000, r"AA\.toml: not TOML that can be read: it is nested too deep"),
-        ('from = "tailnum"', 'join = [], decimals = 1', r"field 'tail' needs either `from` or `join`"),
+        ('from = "tailnum"', 'join = [], decimals = 1', r"field 'tail' needs one of `from`, `join` and `value`"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_file_key_and_choices(workspace, old, new, said):

@@ -82,3 +82,13 @@ def test_numbers_that_no_float_tells_apart_have_different_digests(tmp_path):
         field = MapField.model_validate({"to": "km", "from": "miles", "times": Decimal(times)})
         digests.add(settings_digest(Feed(contract="contract.json", map=(field,)), tmp_path / "contract.json"))
     assert len(digests) == 2
+
+
+def test_a_changed_look_up_is_a_change_of_the_settings(tmp_path):
+    """Requests that were reserved before it hold other bytes."""
+    (tmp_path / "contract.json").write_bytes(b"{}")
+    field = MapField.model_validate({"to": "x", "from": "a", "lookup_file": "x.csv"})
+    feed = Feed(contract="contract.json", map=(field,))
+    contents = (b"a,b\n1,2\n", b"a,b\n1,3\n")
+    digests = {settings_digest(feed, tmp_path / "contract.json", {"x.csv": content}) for content in contents}
+    assert len(digests) == 2

@@ -1,6 +1,7 @@
 """A small clean file is checked and encoded by looking up its cells, and the partner cannot tell."""
 
 import random
+from decimal import Decimal
 from io import BytesIO
 
 import pytest
@@ -12,9 +13,10 @@ from poc.contract.schema import Schema
 from poc.delivery.request_builder import RequestBuilder
 from poc.errors import ContractBreach
 from poc.formats.registry import make_encoder, make_reader
+from poc.mapping.expressions import literal_fields
 from poc.pipeline.small_file import MAX_ROWS, make_small_file_path
 from poc.stages.check import Check
-from poc.stages.map import Map, literal_fields
+from poc.stages.map import Map
 
 SCHEMA = {
     "fields": [
@@ -48,6 +50,25 @@ MAP = [
     {"to": "other", "from": "other_at", "plus_minutes": "minutes"},
     {"to": "span", "from": "span"},
 ]
+#: A map with constants at its beginning, in its middle and at its end.
+COMPUTED_MAP = [
+    {"to": "source", "value": 'Zü"rich'},
+    {"to": "id", "from": "id", "default": 0},
+    {"to": "joined", "join": ["code", "id", "text"], "separator": '\\ "|', "default": 'none "at" all'},
+    {"to": "number", "value": Decimal("1.50")},
+    {"to": "flag", "from": "flag", "default": True},
+    {"to": "day", "from": "day", "format": "%d/%m/%y"},
+    {"to": "amount", "from": "amount", "times": 2, "decimals": 0, "default": -1},
+    {"to": "code", "from": "code", "lookup_file": "codes.csv", "lookup_default": "other"},
+    {"to": "text", "from": "text", "lookup": {"plain": "1", "ünï": "ä"}, "lookup_default": "2", "default": ""},
+    {"to": "known", "from": "span", "lookup": {"P1D": "day", "PT24H": "day"}},
+    {"to": "at", "from": "at", "format": "%Y-%m-%d %H:%M:%S"},
+    {"to": "later", "from": "at", "plus_minutes": "minutes", "default": "never"},
+    {"to": "end", "value": False},
+    {"to": "very end", "value": 7},
+]
+LOOK_UPS = {"codes.csv": b"code,text\nA,first\n"}
+
 #: Cells of each field: usual ones, and ones that break the contract or need the ordinary stages.
 CELLS = [
     (["1", "2", "007", "+5", "-3", "9223372036854775807"], ["-6", "x", "1.0"]),
@@ -80,19 +101,21 @@ def ordinary_requests(feed, contract, reader, file):
     """The requests that the ordinary stages make of a file, and whether any row is rejected."""
     builder = RequestBuilder(feed.request_rows, make_encoder(feed, literal_fields(feed.map, contract)))
     requests, rejected = [], False
-    for batch in Map(feed.map, contract)(Check(contract)(reader.read(file))):
+    for batch in Map(feed.map, contract, LOOK_UPS)(Check(contract)(reader.read(file))):
         requests += builder.add_batch(batch)
         rejected |= bool(batch.rejected)
     return requests + builder.flush(), rejected
 
 
-@pytest.mark.parametrize("changes", [{}, {"dialect": {"encoding": "latin-1"}}, {"dialect": {"nulls": ("plain",)}}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"dialect": {"encoding": "latin-1"}}, {"dialect": {"nulls": ("plain",)}}, {"map": COMPUTED_MAP}]
+)
 def test_a_small_file_gives_the_same_requests_as_the_ordinary_stages(changes):
     """Whatever its cells hold: it is encoded to the same bytes, or left to the stages that name its bad rows."""
     contract = compile_contract(Schema.model_validate(SCHEMA))
     feed = Feed.model_validate({"contract": "c", "map": MAP, "request_rows": 3, **changes})
     reader = make_reader(feed, contract)
-    small_files = make_small_file_path(feed, contract, reader)
+    small_files = make_small_file_path(feed, contract, reader, LOOK_UPS)
     chance, encoded, clean = random.Random(7), 0, []
     for number in range(120):
         file = make_file(chance, rows=chance.randint(1, 5), unusual=0 if number % 4 else 0.03)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -43,7 +44,8 @@ def mapped(checked, **field):
     texts = {name: pl.Series([text, None], dtype=pl.String) for name, (_, text) in FIELDS.items()}
     typed, findings = checked.check(pl.DataFrame({ROW: [1, 2], **texts}))
     assert findings == []
-    (out,) = Map([MapField.model_validate({"to": "x", **field})], checked)(iter([Batch(typed)]))
+    codes = {"codes.csv": b'from,to\nx/7,"one, ""quoted"""\n'}
+    (out,) = Map([MapField.model_validate({"to": "x", **field})], checked, codes)(iter([Batch(typed)]))
     assert out.rows.columns == [ROW, "x"]
     return out.rows["x"].to_list()
 
@@ -77,6 +79,59 @@ def test_numbers_are_scaled_and_minutes_added(all_types):
     assert mapped(all_types, **{"from": "number"}, times=1.11111, decimals=2) == ["1.67", None]
     assert mapped(all_types, **{"from": "instant"}, plus_minutes="whole") == ["2024-01-26T14:07:00Z", None]
     assert mapped(all_types, **{"from": "local"}, plus_minutes="whole") == ["2024-01-26T15:07:00", None]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "of_empty"),
+    [
+        ({"value": "EUR"}, "EUR", "EUR"),
+        ({"value": True}, True, True),
+        ({"value": Decimal("1.50")}, "1.50", "1.50"),
+        ({"value": 2**70}, str(2**70), str(2**70)),
+        ({"join": ["text", "whole", "day"], "separator": " - "}, "x - 7 - 2024-01-26", None),
+        ({"from": "day", "format": "%d.%m.%Y"}, "26.01.2024", None),
+        ({"from": "day", "format": "%-d. %B %y, week %V, %j, %%z"}, "26. January 24, week 04, 026, %z", None),
+        ({"from": "clock", "format": "%I:%M %p"}, "03:00 PM", None),
+        ({"from": "fraction", "format": "%Y%m%d%H%M%S.%f%z"}, "20240126150000.250000+0000", None),
+        ({"from": "local", "format": "%H:%M%z"}, "15:00", None),
+        ({"from": "instant", "plus_minutes": "whole", "format": "%H:%M"}, "14:07", None),
+        ({"from": "text", "lookup": {"x": "1"}}, "1", None),
+        ({"from": "whole", "lookup": {"7": "seven"}, "default": "none"}, "seven", "none"),
+        ({"from": "flag", "lookup": {"false": "N"}, "lookup_default": "?"}, "?", None),
+        ({"join": ["text", "whole"], "separator": "/", "lookup_file": "codes.csv"}, 'one, "quoted"', None),
+        ({"from": "whole", "default": -1}, 7, -1),
+        ({"from": "number", "default": Decimal("0.00")}, "1.50", "0.00"),
+        ({"from": "flag", "default": False}, True, False),
+        ({"from": "number", "times": 2, "default": 0}, "3", "0"),
+        ({"join": ["text", "day"], "default": ""}, "x2024-01-26", ""),
+        ({"from": "day", "default": "unknown"}, "2024-01-26", "unknown"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_constants_formats_look_ups_and_defaults(all_types, field, value, of_empty):
+    """Each gives the value that the partner file says; an empty one stays empty, unless there is a default."""
+    assert mapped(all_types, **field) == [value, of_empty]
+
+
+@pytest.mark.parametrize("copies", [1, 1500], ids=["few rows", "many rows"])
+def test_zero_decimals_are_written_without_a_point(all_types, copies):
+    """`decimals = 0` gives 1250, not 1250.0."""
+    rows = pl.DataFrame({ROW: range(2 * copies), "number": ["1.25", "0.5"] * copies})
+    field = MapField.model_validate({"to": "x", "from": "number", "times": 1000, "decimals": 0})
+    (out,) = Map([field], all_types)(iter([Batch(rows)]))
+    assert out.rows["x"].to_list() == ["1250", "500"] * copies
+
+
+def test_a_format_with_a_zone_writes_it_only_for_times_that_have_one(tmp_path):
+    """In the default format, each datetime may or may not have a time zone."""
+    path = tmp_path / "a.schema.json"
+    path.write_text(json.dumps({"fields": [{"name": "at", "type": "datetime"}]}))
+    checked = contract.load_contract(path)
+    texts = {"at": ["2024-01-26T15:00:00", "2024-01-26T15:00:00+01:00", None]}
+    typed, _ = checked.check(pl.DataFrame({ROW: [1, 2, 3], **texts}))
+    field = MapField.model_validate({"to": "x", "from": "at", "format": "%H:%M %z", "default": "-"})
+    (out,) = Map([field], checked)(iter([Batch(typed)]))
+    assert out.rows["x"].to_list() == ["15:00 ", "14:00 +0000", "-"]
 
 
 @pytest.mark.parametrize("copies", [1, 1500], ids=["few rows", "many rows"])
@@ -114,6 +169,11 @@ class Told:
         return [self.original(row) for row in rows]
 
 
+def stage_default(field):
+    """What replaces an empty value, as the partner gets it."""
+    return None if "default" not in field else str(field["default"])
+
+
 @pytest.mark.parametrize(
     ("field", "good", "bad", "said"),
     [
@@ -130,6 +190,8 @@ class Told:
          ("2013-01-01T00:00:00Z", "138000000000"), "outside the years"),
         ({"from": "number", "times": 10}, ("1", "9.9e995"), ("1", "-1e999"),
          "-1e999 times 10 has more than 1,000 digits"),
+        ({"from": "number", "times": 10, "default": 0}, ("1", "1"), ("1", "-1e999"), "has more than 1,000 digits"),
+        ({"from": "text", "lookup": {"A": "1"}, "default": "2"}, ("A", "A"), ("A", "B"), "'B' is not in the look-up"),
     ],
     ids=lambda part: str(part)[:40],
 )  # fmt: skip
@@ -146,12 +208,23 @@ def test_a_result_out_of_range_is_rejected(all_types, field, good, bad, said):
     (out,) = stage(iter([Batch(typed, Told(), (before,))]))
     assert out.rows[ROW].to_list() == [1, 2, 5]
     first, none, last = out.rows["x"].to_list()
-    assert (none, first) == (None, last)
+    assert (none, first) == (stage_default(field), last)
     assert first is not None
     assert [(one.row, one.original) for one in out.rejected] == [(3, b"?"), (4, b"line 4")]
     (found,) = out.rejected[1].findings
     assert (found.row, found.code, found.field) == (4, "constraint-error", "x")
     assert said in found.note
+
+
+def test_a_format_that_the_type_has_not_is_an_error(all_types):
+    """A date has no hours, a time no days, and a look-up compares texts, not numbers."""
+    for field, message in (
+        ({"from": "day", "format": "%d %H"}, "'day' is a date, which has no `%H`"),
+        ({"from": "clock", "format": "%d"}, "'clock' is a time, which has no `%d`"),
+        ({"from": "number", "lookup": {"1": "one"}}, "a look-up needs texts, and 'number' is a number"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            mapped(all_types, **field)
 
 
 def test_large_numbers_are_scaled_exactly(all_types):
@@ -187,9 +260,19 @@ def test_a_map_of_an_unknown_field_is_an_error(flights):
     [
         ({"to": "x", "from": "carrier", "times": 2.0}, "`times` needs a number, 'carrier' is a string"),
         ({"to": "x", "from": "hour", "plus_minutes": "minute"}, "`plus_minutes` needs a datetime"),
+        (
+            {"to": "x", "from": "carrier", "format": "%Y"},
+            "`format` needs a date, time or datetime, 'carrier' is a string",
+        ),
+        (
+            {"to": "x", "from": "hour", "default": "none"},
+            "`default` must be of the field's type, integer; it is 'none'",
+        ),
+        ({"to": "x", "from": "hour", "default": 2**63}, "`default` must be of the field's type, integer"),
+        ({"to": "x", "from": "carrier", "default": True}, "`default` must be of the field's type, text; it is true"),
     ],
 )
-def test_arithmetic_on_text_is_an_error(flights, field, said):
-    """Arithmetic on a text field is refused when the map is built."""
+def test_a_computation_that_does_not_fit_the_type_is_an_error(flights, field, said):
+    """It is refused when the map is built, before any row is read."""
     with pytest.raises(BadInput, match=said):
         Map([MapField.model_validate(field)], flights)

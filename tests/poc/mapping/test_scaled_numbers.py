@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from poc.contract.scaled_numbers import ScaledNumber
+from poc.mapping.scaled_numbers import ScaledNumber
 from poc.monolith import flights as monolith
 
 EXACT = Context(prec=5000, rounding=ROUND_HALF_EVEN)

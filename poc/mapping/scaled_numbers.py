@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from poc.batch import Finding
 from poc.contract.numbers import FEW_ROWS, MAX_DIGITS
+from poc.text import truncate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from decimal import Decimal
 
     from numpy.typing import NDArray
@@ -50,6 +53,13 @@ class ScaledNumber:
             rest = (values.is_not_null() & text.is_null()).arg_true()
             text = text.scatter(rest, self._one_by_one(values.gather(rest)))
         return text
+
+    def findings(self, numbers: pl.Series, values: pl.Series, products: pl.Series) -> Iterator[Finding]:
+        """Yield a finding for each row whose product has too many digits."""
+        missing = pl.DataFrame([numbers, values.alias("value")]).filter(values.is_not_null() & products.is_null())
+        for row, value in missing.iter_rows():
+            note = f"{truncate(str(value))} times {self.times} has more than {MAX_DIGITS:,} digits"
+            yield Finding(row, "constraint-error", self.to, note)
 
     def _whole_column(self, values: pl.Series) -> pl.Series:
         """Return the products that 64 bits can hold; null for the others."""

@@ -1,0 +1,1 @@
+"""Computations of the map: expressions, products, look-ups, and checks of what was computed."""
