@@ -179,7 +179,7 @@ NOTIFY_TARGET = sa.Table(
     METADATA,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("compared_at_us", sa.Integer, nullable=False),  # the time of the newest alerts that were compared
-    sa.Column("digest_at_us", sa.Integer, nullable=False),  # the due moment of the last digest
+    sa.Column("digest_at_us", sa.Integer, nullable=False),  # when the last digest was made; 0: none is wanted
 )
 
 #: Expectations of feeds: `rule` is the one that holds since `since_us`, and all moments up to `judged_us` are judged.

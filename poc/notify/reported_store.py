@@ -51,7 +51,7 @@ class TargetState:
     """How far a target is up to date, in microseconds since 1970."""
 
     compared_at_us: int  #: the time of the newest alerts that were compared for it
-    digest_at_us: int  #: the due moment of its last digest; of a new target, when it was first seen
+    digest_at_us: int  #: when its last digest was made, or the first was asked for; 0: none is wanted
 
 
 NAMES = tuple(part.name for part in fields(ReportedAlert))

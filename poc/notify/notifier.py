@@ -1,0 +1,65 @@
+"""One turn of notifications: find the open alerts, record what is new about them, send what is due."""
+
+from __future__ import annotations
+
+import random
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from poc.alerts.open_alerts import open_alerts
+from poc.ledger.ledger import open_ledger
+from poc.notify.recording import Recording
+from poc.notify.sending import send_due
+from poc.notify.services import send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from poc.config.workspace import Workspace
+    from poc.notify.notification import Notification, StatusReport
+    from poc.notify.sending import Attempt
+
+
+def tell_people(
+    workspace: Workspace,
+    clock: Callable[[], datetime],
+    environ: Mapping[str, str],
+    statuses: Callable[[], Sequence[StatusReport]],
+    stop: Callable[[], bool] = lambda: False,
+) -> list[Attempt]:
+    """Record what has begun, ended or changed since the last turn, send what is due, and return the attempts.
+
+    Without a target in `milepost.toml`, nothing is looked at.
+
+    Args:
+        workspace: the workspace.
+        clock: returns the current time, in UTC.
+        environ: the environment, for secrets in variables.
+        statuses: returns what has a status instead of a begin and an end; called only where a target is told of it.
+        stop: returns True when nothing more is to be sent.
+
+    Raises:
+        TryLater, LedgerDamaged: the ledger cannot be used.
+    """
+    targets = workspace.settings.notify
+    if not targets:
+        return []
+    with closing(open_ledger(workspace.ledger)) as ledger:
+        now = clock()
+        alerts = open_alerts(workspace, ledger, now, environ)
+        wanted = any("milestone_status" in target.kinds or not target.kinds for target in targets)
+        Recording(workspace, alerts, statuses() if wanted else (), now).record(ledger)
+        return send_due(ledger, senders(workspace, environ), _microseconds(clock), random.random, stop)
+
+
+def senders(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, Callable[[Notification], None]]:
+    """Return a function for each target of a workspace that sends to it, by name."""
+    return {
+        target.name: partial(send, target, environ=environ, root=workspace.root) for target in workspace.settings.notify
+    }
+
+
+def _microseconds(clock: Callable[[], datetime]) -> Callable[[], int]:
+    return lambda: int(clock().timestamp() * 1_000_000)
