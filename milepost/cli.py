@@ -48,6 +48,7 @@ COMMANDS = {
         "check",
         "Print the state of the workspace in one line, for a monitoring system.",
     ),
+    "notify": ("poc.cli.operations.notify", "notify", "Test the targets of notifications, and list what was sent."),
     "quarantine": ("poc.cli.quarantine", "quarantine", "Show, export, replay or discard quarantined rows."),
     "outbox": (
         "poc.cli.outbox",

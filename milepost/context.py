@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from poc.config.workspace import Workspace
+    from poc.notify.notification import StatusReport
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ class WorkspaceContext:
     def milestones(self) -> Path:
         """The milestone file."""
         return self.root / "milestones.toml"
+
+    def milestone_statuses(self) -> list[StatusReport]:
+        """Return the newest recorded status of each milestone in the plan, for notifications."""
+        from milepost.milestone_statuses import read_statuses
+
+        return read_statuses(self.store, self.milestones, self.clock)
 
     @cached_property
     def built(self) -> int:

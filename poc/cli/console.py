@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from poc.config.workspace import Workspace
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
+    from poc.notify.notification import StatusReport
 
 
 @contextmanager
@@ -73,6 +74,9 @@ class CliContext(Protocol):
     @property
     def release(self) -> str:
         """Version of the program."""
+
+    def milestone_statuses(self) -> Sequence[StatusReport]:
+        """Return the newest recorded status of each milestone, for notifications."""
 
 
 EXCHANGE = click.argument("exchange", metavar="EXCHANGE")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metrics.terminal import escape_control_characters
+from poc.notify.notification import Notification, notification_id
 from poc.text import format_utc
 
 if TYPE_CHECKING:
@@ -80,10 +81,13 @@ def changed_text(report: StatusReport, before: str, workspace: str) -> tuple[str
     return clean(f"[{workspace}] {report.subject} is {report.status}")[:MAX_TITLE], clean("\n".join(lines))
 
 
-def test_text(workspace: str, target: str) -> tuple[str, str]:
-    """Return title and text of a test message."""
+def test_message(workspace: str, target: str, now_us: int) -> Notification:
+    """Return a test message to a target."""
     text = f"This is a test. Notifications of the workspace {workspace} reach the target {target}."
-    return clean(f"[{workspace}] Test of {target}")[:MAX_TITLE], clean(text)
+    return Notification(
+        id=notification_id(workspace, "test", target, now_us), target=target, phase="test", body=clean(text),
+        title=clean(f"[{workspace}] Test of {target}")[:MAX_TITLE], created_at_us=now_us,
+    )  # fmt: skip
 
 
 def title(workspace: str, state: str, kind: str, scope: str) -> str:

@@ -82,6 +82,16 @@ def add_notification(ledger: Ledger, notification: Notification) -> bool:
     return bool(ledger.execute(INSERT, values))
 
 
+def add_test(ledger: Ledger, notification: Notification, error: str, now_us: int) -> None:
+    """Add a test message with its result, and commit; with an error it was not sent, and is not sent again."""
+    values = {
+        **asdict(notification), "attempts": 1, "state": "failed" if error else "sent", "error": error,
+        "next_at_us": now_us, "sent_at_us": None if error else now_us,
+    }  # fmt: skip
+    ledger.execute(INSERT, values)
+    ledger.commit()
+
+
 def delete_old(ledger: Ledger, now_us: int) -> None:
     """Delete what was sent or given up more than `KEPT_DAYS` ago, in the transaction of the caller."""
     ledger.execute(DELETE_OLD, {"before_us": now_us - KEPT_DAYS * 86_400_000_000})

@@ -111,7 +111,7 @@ def send_webhook(address: str, secret: Secret, notification: Notification, now: 
             answer.close()
     except requests.RequestException as error:
         raise NotSent(f"{address}: {_reason(error)}") from error
-    if not answer.ok or answer.is_redirect:
+    if answer.status_code // 100 != 2:
         raise NotSent(f"{address}: answered {answer.status_code}")
 
 

@@ -105,6 +105,15 @@ def newest_status(db: Database, code: str, day: date) -> str | None:
     return None if row is None else str(row[0])
 
 
+def newest_evaluations(db: Database) -> list[dict[str, Any]]:
+    """Return the newest recorded evaluation of each milestone by code, as `verdict_json.to_json` gave it."""
+    sql = (
+        "SELECT verdict FROM (SELECT verdict, code, row_number() OVER "
+        "(PARTITION BY code ORDER BY as_of DESC, id DESC) AS place FROM evaluation) WHERE place = 1 ORDER BY code"
+    )
+    return [json.loads(text) for (text,) in db.execute(sql).fetchall()]
+
+
 def recorded_proof(db: Database, milestone: Milestone, series: str, today: date) -> date | None:
     """Return the day of an earlier proof of the same targets on the same series; None where there is none."""
     sql = (

@@ -1,0 +1,169 @@
+"""What is recorded for people: begins, ends, changes and digests, each once."""
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from poc.ledger.ledger import open_ledger
+from poc.ledger.schema import NOTIFICATION
+from poc.notify.notification import StatusReport
+from poc.notify.recording import Recording
+
+NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+OPS = 'name = "ops"\nto = "${env:OPS}"'
+
+
+def recorded(ledger, *columns):
+    """Return columns of all notifications in their order; one column as plain values."""
+    query = NOTIFICATION.select().order_by("created_at_us", "target")
+    rows = ledger.connection.execute(query).mappings().all()
+    ledger.connection.rollback()
+    return [row[columns[0]] if len(columns) == 1 else tuple(row[name] for name in columns) for row in rows]
+
+
+def test_an_alert_is_told_once_when_it_begins_and_once_when_it_ends(make_workspace, ledger, down):
+    """However often it is looked at, and though its time and count change; old problems are told at the first look."""
+    workspace = make_workspace(OPS)
+    later = replace(down, since=down.since + MINUTE, count=9)
+    for minutes, alerts in enumerate([[down], [down], [later], [], []]):
+        Recording(workspace, alerts, [], NOW + minutes * MINUTE).record(ledger)
+    assert recorded(ledger, "phase", "partner", "state") == [("begun", "AA", "pending"), ("ended", "AA", "pending")]
+    begun, ended = recorded(ledger, "body")
+    assert begun == (
+        "Nothing is sent to AA: no connection.\n\nSeverity: critical\nSince: 2026-03-28 11:30:00 UTC\nPartner: AA\n"
+        "Count: 3\nNext: milepost partner ls\n\nAnother message says when this is over."
+    )
+    assert ended.endswith("Since: 2026-03-28 11:30:00 UTC\nUntil: 2026-03-28 12:03:00 UTC, after 33 min")
+
+
+def test_an_alert_that_begins_again_is_a_new_one(make_workspace, ledger, down):
+    """Its messages have ids of their own."""
+    workspace = make_workspace(OPS)
+    for minutes, alerts in enumerate([[down], [], [down], []]):
+        Recording(workspace, alerts, [], NOW + minutes * MINUTE).record(ledger)
+    assert recorded(ledger, "phase") == ["begun", "ended", "begun", "ended"]
+    assert len(set(recorded(ledger, "id"))) == 4
+
+
+def test_two_processes_record_an_alert_once(make_workspace, ledger, down):
+    """One that looked earlier and records later neither begins again what has ended, nor tells of it twice."""
+    workspace = make_workspace(OPS)
+    with closing(open_ledger(workspace.ledger)) as other:
+        slow = Recording(workspace, [down], [], NOW)
+        Recording(workspace, [down], [], NOW + MINUTE).record(other)
+        Recording(workspace, [], [], NOW + 2 * MINUTE).record(other)
+        slow.record(ledger)
+    assert recorded(ledger, "phase") == ["begun", "ended"]
+
+
+def test_the_second_of_two_at_once_sees_what_the_first_recorded(make_workspace, ledger, down, monkeypatch):
+    """Between its look and its transaction another process records the same."""
+    workspace = make_workspace(OPS)
+    begin = ledger.begin
+
+    def begin_late():
+        with closing(open_ledger(workspace.ledger)) as other:
+            Recording(workspace, [down], [], NOW).record(other)
+        begin()
+
+    monkeypatch.setattr(ledger, "begin", begin_late)
+    Recording(workspace, [down], [], NOW).record(ledger)
+    assert recorded(ledger, "phase") == ["begun"]
+
+
+def test_a_new_target_is_told_of_what_is_open(make_workspace, ledger, down):
+    """The others are not told again; both messages about the same begin have ids of their own."""
+    Recording(make_workspace(OPS), [down], [], NOW).record(ledger)
+    Recording(make_workspace(OPS, OPS.replace("ops", "boss")), [down], [], NOW + MINUTE).record(ledger)
+    assert recorded(ledger, "target", "phase") == [("ops", "begun"), ("boss", "begun")]
+
+
+@pytest.mark.parametrize(
+    ("route", "is_told"),
+    [
+        ('kinds = ["partner_down"]', True),
+        ('kinds = ["late"]', False),
+        ('partners = ["A*"]', True),
+        ('partners = ["UA"]', False),
+        ('feeds = ["*/flights"]', True),  # a whole partner with such a feed
+        ('feeds = ["*/prices"]', False),
+        ('min_severity = "critical"', True),
+        ("at_once = false\ndigest = '07:00'", False),
+    ],
+)
+def test_routes_select_by_kind_partner_feed_and_severity(make_workspace, ledger, down, route, is_told):
+    """A target is told of the alerts that all its keys select."""
+    Recording(make_workspace(f"{OPS}\n{route}"), [down], [], NOW).record(ledger)
+    assert recorded(ledger, "phase") == (["begun"] if is_told else [])
+
+
+def test_a_severity_that_falls_does_not_hide_the_end(make_workspace, ledger, down):
+    """A target of critical alerts hears of the end of one, also if it was a warning at last."""
+    workspace = make_workspace(f'{OPS}\nmin_severity = "critical"')
+    for minutes, alerts in enumerate([[down], [replace(down, severity="warning")], []]):
+        Recording(workspace, alerts, [], NOW + minutes * MINUTE).record(ledger)
+    assert recorded(ledger, "phase") == ["begun", "ended"]
+
+
+def test_a_broken_partner_file_ends_no_alert(make_workspace, ledger, down):
+    """While the file cannot be read, nothing is known of the partner."""
+    workspace = make_workspace(OPS)
+    Recording(workspace, [down], [], NOW).record(ledger)
+    broken = workspace.model_copy(update={"problems": {"AA": "AA.toml: not TOML"}, "partners": {}})
+    Recording(broken, [], [], NOW + MINUTE).record(ledger)
+    assert recorded(ledger, "phase") == ["begun"]
+
+
+def status(name, severity="warning"):
+    """The status of milestone M4."""
+    return StatusReport(
+        kind="milestone_status", subject="M4", status=name, severity=severity, summary=f"M4 Retries: {name}",
+        next_step="milepost roadmap show M4",
+    )  # fmt: skip
+
+
+def test_each_change_of_a_status_is_one_message(make_workspace, ledger):
+    """The first status is only noted, unless it is critical; a target with patterns for partners hears of none."""
+    workspace = make_workspace(OPS, 'name = "aa"\nto = "${env:OPS}"\npartners = ["AA"]')
+    for minutes, report in enumerate(
+        [status("on track"), status("stalled", "critical"), status("stalled", "critical"), status("proven")]
+    ):
+        Recording(workspace, [], [report], NOW + minutes * MINUTE).record(ledger)
+    assert recorded(ledger, "target", "title") == [("ops", "[shop] M4 is stalled"), ("ops", "[shop] M4 is proven")]
+    assert recorded(ledger, "body")[0] == (
+        "M4 Retries: stalled.\n\nStatus: M4 is stalled, and was on track\nNext: milepost roadmap show M4"
+    )
+    Recording(make_workspace(OPS, OPS.replace("ops", "pm")), [], [status("stalled", "critical")], NOW).record(ledger)
+    assert recorded(ledger, "target")[-1] == "ops"  # `NOW` is the past for the ledger: the order is by time
+    assert sorted(recorded(ledger, "target")) == ["ops", "ops", "pm"]
+
+
+def test_a_digest_is_made_once_a_day_at_its_local_time(make_workspace, ledger, down):
+    """In Berlin at 07:00, also on the day on which clocks change; it has what is open, what ended, and exchanges."""
+    digest = 'at_once = false\ndigest = "07:00"\nzone = "Europe/Berlin"'
+    workspace = make_workspace(f"{OPS}\n{digest}")
+    late = replace(down, kind="late", feed="flights", severity="warning", summary="2 files are late", next_step="")
+    for hours in range(72):
+        alerts = [late] * (hours < 10) + [down] * (hours > 2)
+        Recording(workspace, alerts, [], NOW + timedelta(hours=hours)).record(ledger)
+        Recording(workspace, alerts, [], NOW + timedelta(hours=hours)).record(ledger)
+    made = [datetime.fromtimestamp(at_us / 1e6, UTC) for at_us in recorded(ledger, "created_at_us")]
+    assert [f"{moment:%d %H}" for moment in made] == ["29 05", "30 05", "31 05"]  # summer time begins on 29 March
+    assert recorded(ledger, "title")[0] == "[shop] Digest: 1 open, 1 over"
+    assert recorded(ledger, "body")[0] == (
+        "Open now (1):\n- critical, since 2026-03-28 11:30:00 UTC: AA: nothing is sent to AA: no connection. "
+        "Next: milepost partner ls\n\nOver since 2026-03-28 12:00:00 UTC (1):\n- AA/flights: 2 files are late "
+        "(for 10 h 30 min)\n\nExchanged since 2026-03-28 12:00:00 UTC:\n- nothing"
+    )
+    assert recorded(ledger, "title")[1:] == ["[shop] Digest: 1 open, 0 over"] * 2
+
+
+def test_a_removed_target_is_forgotten(make_workspace, ledger, down):
+    """Added again, it is told of what is open then."""
+    Recording(make_workspace(OPS), [down], [], NOW).record(ledger)
+    Recording(make_workspace(OPS.replace("ops", "x")), [], [], NOW + MINUTE).record(ledger)
+    Recording(make_workspace(OPS), [down], [], NOW + 2 * MINUTE).record(ledger)
+    assert recorded(ledger, "target", "phase") == [("ops", "begun"), ("ops", "begun")]
