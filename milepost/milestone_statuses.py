@@ -15,12 +15,13 @@ CRITICAL = {"missed", "stalled"}
 
 
 def read_statuses(store: Path, milestones: Path, clock: str) -> list[StatusReport]:
-    """Return the newest recorded status of each milestone of a plan; empty while none is recorded, or no plan is valid.
+    """Return the newest recorded status of each milestone of a plan.
 
-    Raises:
-        StoreDamaged: the metrics database cannot be used.
+    Empty while none is recorded, or the plan or the metrics database cannot be used, as judging reports.
     """
-    from metrics.errors import StoreMissing
+    import sqlite3
+
+    from metrics.errors import MetricsError
     from metrics.question import block_days
     from metrics.store.database import open_reader
     from poc.notify.notification import StatusReport
@@ -35,7 +36,7 @@ def read_statuses(store: Path, milestones: Path, clock: str) -> list[StatusRepor
         plan = {milestone.code for milestone in load_plan(milestones, block_days(clock)).milestones}
         with closing(open_reader(store)) as db:
             evaluations = newest_evaluations(db)
-    except (PlanError, StoreMissing):
+    except (PlanError, MetricsError, sqlite3.DatabaseError):
         return []
     return [
         StatusReport(

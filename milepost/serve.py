@@ -32,6 +32,9 @@ SCAN_S = 1.0
 #: Seconds without a look into the inboxes after which the service counts as stopped.
 STOPPED_S = 60.0
 
+#: Seconds between two comparisons of the open alerts with those that people were told of.
+NOTIFY_S = 10.0
+
 #: Seconds for which the dashboard shows a view before it reads newer data.
 VIEW_KEPT_S = 2.0
 
@@ -70,11 +73,13 @@ def background_jobs(
     """Return the jobs of a running service by name, one function each; `resources` ends them."""
     from contextlib import closing
     from datetime import UTC, datetime
+    from functools import partial
     from time import time_ns
 
     from metrics.collector.collect import collect
     from metrics.export.data_dictionary import write_beside
     from metrics.store.database import open_store
+    from poc.notify.notifier import tell_people
     from poc.service.worker import InboxWorker
 
     def report(line: str) -> None:
@@ -85,12 +90,19 @@ def background_jobs(
             with closing(open_store(context.store_of("live"), "live")) as db:
                 collect(context.workspace.spool, db, time_ns() // 1000)
 
+    def notify() -> None:
+        now = partial(datetime.now, UTC)
+        for attempt in tell_people(context.workspace, now, os.environ, context.milestone_statuses, stop):
+            if attempt.error:
+                report(f"{attempt.notification.target}: not told: {attempt.error}; see `milepost notify ls`")
+
     write_beside(context.store_of("live"))
     for problem in context.workspace.problems.values():
         report(f"{problem}; this partner is left out")
     worker = InboxWorker(context.workspace, lambda: datetime.now(UTC), context.release, stop, report)
     inboxes = resources.enter_context(worker)
-    return {"exchange": inboxes.scan, "collect": collect_spool, "judge": lambda: judge_today(context)}
+    judge = partial(judge_today, context)
+    return {"exchange": inboxes.scan, "collect": collect_spool, "judge": judge, "notify": notify}
 
 
 def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> int:
@@ -130,6 +142,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
         "collect": PeriodicJob(work=reporting_errors(jobs["collect"]), every_s=2, first_s=1),
         # only the judge waits for a busy database: the next turn of the others comes soon
         "judge": PeriodicJob(work=reporting_errors(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
+        "notify": PeriodicJob(work=reporting_errors(jobs["notify"]), every_s=NOTIFY_S, first_s=5),
     }
     with resources:
         return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD)

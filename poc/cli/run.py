@@ -84,7 +84,29 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
         how = "`milepost serve` sends them by itself, `milepost run` when their time has come"
         print_line(f"{later} exchange(s) are due later: {how}.", err=as_json)
         outcomes.add("due")
+    notify_targets(context)
     ctx.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
+
+
+def notify_targets(context: CliContext) -> None:
+    """Tell people what has begun and what has ended; a failure is a line on stderr, and none of the run."""
+    import os
+    from datetime import UTC, datetime
+
+    if not context.workspace.settings.notify:
+        return
+    from poc.errors import LedgerDamaged, TryLater
+    from poc.notify.notifier import tell_people
+
+    try:
+        for attempt in tell_people(
+            context.workspace, lambda: datetime.now(UTC), os.environ, context.milestone_statuses
+        ):
+            if attempt.error:
+                text = f"{attempt.notification.target}: not told: {attempt.error}; see `milepost notify ls`"
+                print_line(f"milepost: {text}", err=True)
+    except (TryLater, LedgerDamaged) as error:
+        print_line(f"milepost: notifications: {error}", err=True)
 
 
 def dated_ahead_text(ahead: Sequence[tuple[Path, float]]) -> str:

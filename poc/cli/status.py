@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from poc.config.workspace import Workspace
 
 
+#: Days for which notifications are shown that were given up.
+NOTIFIED_DAYS = 7
+
 #: What is said of an exchange that has begun and not ended.
 UNDER_WAY = "under way; or it was interrupted, and the next run resumes it"
 
@@ -77,6 +80,9 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
         if row["redelivery"]:
             yield f"  {row['redelivery']}"
     yield from redelivery_lines(state["redeliveries"])
+    for row in state["notifications"]:
+        what = "were given up" if row["state"] == "failed" else "are sent again later"
+        yield f"{row['count']} notification(s) to {row['target']} {what}: {row['error']}; see `milepost notify ls`"
 
 
 def redelivery_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -117,6 +123,7 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     from poc.ledger.ledger import open_ledger
     from poc.ledger.presence import refuse_lost_ledger
     from poc.ledger.queries import exchange_totals, quarantined_exchanges, redeliveries, unfinished_exchanges
+    from poc.notify.notification_store import failing_targets
     from poc.retries.partner_state import breaker_states
     from poc.transports.inbox import all_inbox_files, complete_files, files_dated_ahead, unclaimed_files
 
@@ -136,6 +143,7 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
         "breakers": [],
         "quarantine": [],
         "redeliveries": [],
+        "notifications": [],
     }
     refuse_lost_ledger(workspace.ledger)
     if workspace.ledger.exists():
@@ -143,5 +151,6 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
             state["exchanges"], state["troubles"] = exchange_totals(ledger), unfinished_exchanges(ledger)
             state["quarantine"], state["redeliveries"] = quarantined_exchanges(ledger), redeliveries(ledger)
             now_us = int(now.timestamp() * 1_000_000)
+            state["notifications"] = failing_targets(ledger, now_us - NOTIFIED_DAYS * 86_400_000_000)
             state["breakers"] = breaker_states(ledger, workspace.partners, now_us)
     return state

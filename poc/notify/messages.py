@@ -12,6 +12,8 @@ from poc.notify.notification import Notification, notification_id
 from poc.text import format_utc
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from poc.alerts.alert import Alert
     from poc.notify.notification import StatusReport
     from poc.notify.reported_store import ReportedAlert
@@ -42,8 +44,8 @@ MAX_TITLE = 120
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
-def begun_text(alert: Alert, workspace: str) -> tuple[str, str]:
-    """Return title and text of the message that an alert has begun."""
+def begun_text(alert: Alert, workspace: str, root: Path) -> tuple[str, str]:
+    """Return title and text of the message that an alert has begun; `root` is the folder for the next command."""
     lines = [
         f"{sentence(alert.summary)}",
         "",
@@ -56,7 +58,7 @@ def begun_text(alert: Alert, workspace: str) -> tuple[str, str]:
         lines.append(f"Count: {alert.count:,}")
     if alert.next_step:
         lines.append(f"Next: {alert.next_step}")
-    lines += ["", "Another message says when this is over."]
+    lines += [f"Workspace: {root}", "", "Another message says when this is over."]
     return title(workspace, alert.severity.capitalize(), alert.kind, alert.scope), clean("\n".join(lines))
 
 
@@ -97,8 +99,10 @@ def title(workspace: str, state: str, kind: str, scope: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a line as a sentence: with a capital at its begin and a full stop at its end."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) else ".")
+    """Return a line as a sentence: with a capital, unless a name begins it, and with a full stop."""
+    first = text.partition(" ")[0]
+    text = text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+    return text + ("" if text.endswith((".", "!", "?", "…")) else ".")
 
 
 def clean(text: str) -> str:

@@ -133,7 +133,7 @@ class Recording:
             begun_at_us=self._now_us, severity=alert.severity, since_us=since_us, summary=alert.summary,
         ))  # fmt: skip
         if target.at_once:
-            title, body = messages.begun_text(alert, self._name)
+            title, body = messages.begun_text(alert, self._name, self._workspace.root)
             self._add(
                 ledger, target, "begun", (*alert.identity, self._now_us), title, body, kind=alert.kind,
                 severity=alert.severity, partner=alert.partner, feed=alert.feed, subject=alert.subject,

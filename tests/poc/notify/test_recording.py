@@ -34,7 +34,7 @@ def test_an_alert_is_told_once_when_it_begins_and_once_when_it_ends(make_workspa
     begun, ended = recorded(ledger, "body")
     assert begun == (
         "Nothing is sent to AA: no connection.\n\nSeverity: critical\nSince: 2026-03-28 11:30:00 UTC\nPartner: AA\n"
-        "Count: 3\nNext: milepost partner ls\n\nAnother message says when this is over."
+        f"Count: 3\nNext: milepost partner ls\nWorkspace: {workspace.root}\n\nAnother message says when this is over."
     )
     assert ended.endswith("Since: 2026-03-28 11:30:00 UTC\nUntil: 2026-03-28 12:03:00 UTC, after 33 min")
 
