@@ -80,9 +80,7 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
         if row["redelivery"]:
             yield f"  {row['redelivery']}"
     yield from redelivery_lines(state["redeliveries"])
-    for row in state["notifications"]:
-        what = "were given up" if row["state"] == "failed" else "are sent again later"
-        yield f"{row['count']} notification(s) to {row['target']} {what}: {row['error']}; see `milepost notify ls`"
+    yield from notification_lines(state["notifications"])
 
 
 def redelivery_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -92,6 +90,13 @@ def redelivery_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{head} as {row['again_as'][:8]} on {format_utc(row['at_us'])} because: {row['why']} ({row['who']})"
     if len(rows) > MAX_REDELIVERIES:
         yield f"delivered again: {len(rows) - MAX_REDELIVERIES:,} more, see `milepost status --json`"
+
+
+def notification_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the targets that did not take notifications, and why."""
+    for row in rows:
+        what = "were given up" if row["state"] == "failed" else "are sent again later"
+        yield f"{row['count']} notification(s) to {row['target']} {what}: {row['error']}; see `milepost notify ls`"
 
 
 def trouble_lines(troubles: list[dict[str, Any]]) -> Iterator[str]:
