@@ -28,9 +28,10 @@ from dashboard.pages import (
     run_downloads,
     runs,
     static_files,
+    today,
 )
 from dashboard.pages.markup import format_commands
-from dashboard.pages.navigation import NAVIGATION, back_link, current_area
+from dashboard.pages.navigation import NAVIGATION, TODAY, back_link, current_area
 from dashboard.pages.request import give_back_reader, newest_url, page_url, url_or
 from dashboard.pages.static_files import PlotlyScript
 from dashboard.queries.freshness import Lateness, freshness
@@ -57,6 +58,7 @@ PAGES = (
     charts,
     static_files,
     health,
+    today,
 )
 
 
@@ -80,7 +82,7 @@ def create_app(config: Config) -> Flask:
     @app.context_processor
     def template_variables() -> dict[str, object]:
         return {
-            "navigation": NAVIGATION,
+            "navigation": (TODAY, *NAVIGATION) if config.service is not None else NAVIGATION,
             "area": current_area(),
             "back_link": back_link(),
             "page_url": page_url,

@@ -6,7 +6,8 @@ from flask import Blueprint, render_template
 
 from dashboard.pages import charts, links
 from dashboard.pages.request import get_view, page_url, read_query, settings, url_or
-from dashboard.presenters import home
+from dashboard.pages.today import measured_partners, state_for_page
+from dashboard.presenters import home, problems
 from roadmap.wording import gains, sentences
 
 blueprint = Blueprint("home", __name__)
@@ -33,6 +34,7 @@ def page() -> str:
     drawn = charts.weekly_charts(view, faults)
     switch = links_by_faults if len(links_by_faults) > 1 else ()
     report = url_or("report.page", "")
+    now = state_for_page()
     return render_template(
         "home.html",
         page=home_page,
@@ -41,6 +43,11 @@ def page() -> str:
         switch=switch,
         runs=links.runs,
         report_url=report,
+        problems=problems.problem_rows(now.problems[: problems.MAX_SHORT], now.at, measured_partners())
+        if now
+        else None,
+        counted=problems.count_sentence(now.problems) if now else "",
+        more=max(len(now.problems) - problems.MAX_SHORT, 0) if now else 0,
     )
 
 

@@ -15,6 +15,10 @@ NAVIGATION = (
 )
 
 
+#: The first entry where a service runs.
+TODAY = ("today.page", "Today")
+
+
 #: The endpoint that is marked on pages outside the navigation, by blueprint.
 AREAS = {"failures": "runs.page", "quarantine": "runs.page", "run_downloads": "runs.page", "report": "home.page"}
 

@@ -14,7 +14,8 @@ from dashboard.filters.parse import split_names
 from dashboard.pages import charts, links
 from dashboard.pages.request import get_view, message_page, page_url, read_query, settings
 from dashboard.pages.spreadsheet import SpreadsheetWriter
-from dashboard.presenters import feed_rows
+from dashboard.pages.today import state_for_page
+from dashboard.presenters import feed_rows, problems
 from dashboard.presenters.partner_detail import partner_facts, shown_sides
 from dashboard.queries import partners
 
@@ -125,7 +126,9 @@ def detail(part: str) -> str | tuple[str, int]:
         "days": partners.RECENT_DAYS,
         "gained": overview.gains,
     }
-    return render_template("partner.html", page=values, links=links)
+    state = state_for_page()
+    rows = problems.problem_rows(problems.problems_of(state, name), state.at) if state else None
+    return render_template("partner.html", page=values, links=links, problems=rows)
 
 
 def _iso_time(at_us: int | None) -> str | None:
@@ -133,7 +136,10 @@ def _iso_time(at_us: int | None) -> str | None:
 
 
 def _feed_rows(view: View) -> tuple[FeedRow, ...]:
-    return view.cached(_feed_rows_at, partners.state_time(view, _now()))
+    """Return the rows of all feeds with what is open now, the worst first."""
+    rows = view.cached(_feed_rows_at, partners.state_time(view, _now()))
+    state = state_for_page() if view.mode == "live" else None
+    return rows if state is None else problems.with_open_problems(rows, state)
 
 
 def _feed_rows_at(db: Database, view: View, at: datetime) -> tuple[FeedRow, ...]:

@@ -15,6 +15,7 @@ from dashboard.pages import links
 from dashboard.pages.request import database, page_url
 from dashboard.pages.run_selection import RUNS_NAVIGATION, filter_choices, redirect_to_short_url, select_runs
 from dashboard.pages.spreadsheet import SpreadsheetWriter
+from dashboard.pages.today import state_for_page
 from dashboard.presenters import quarantine_list
 from metrics.queries import blocks, quarantined_rows
 from metrics.queries.run_filter import RunFilter
@@ -53,11 +54,13 @@ def page() -> str | AnyResponse:
         urls = [page_url(f"quarantine.{kind}", **parsed.keys) for kind in ("as_csv", "as_json")]
         chart = replace(chart, csv=urls[0], json=urls[1])
     many = sum(reason.rows for reason in reasons)
+    now = state_for_page()
     return render_template(
         "quarantine.html",
         links=links,
         inside=RUNS_NAVIGATION,
         summary=describe.count_sentence(parsed, many, "row"),
+        held=quarantine_list.held_rows(now.feeds, run_filter) if now else None,
         lines=quarantine_list.reason_rows(reasons, parsed.keys),
         has_reasons=any(reason.code for reason in reasons),
         picked=bool(parsed.keys),

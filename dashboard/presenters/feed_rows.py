@@ -38,21 +38,28 @@ STATES = (
         name="action_needed",
         label="action needed",
         chip="at_risk",
-        rule="The last exchange that ended was refused, failed, ambiguous or abandoned, and none has succeeded since. "
-        "It waits for a person.",
+        rule="The last exchange that ended was refused, failed, ambiguous or abandoned, and none has succeeded since; "
+        "or something else of the feed waits for a person.",
+    ),
+    FeedStateLabel(
+        name="partner_down",
+        label="partner down",
+        chip="missed",
+        rule="The partner does not accept deliveries now; they are tried again automatically.",
     ),
     FeedStateLabel(
         name="not_arriving",
         label="not arriving",
         chip="missed",
-        rule="No file has come for more than three times the usual gap between files, and for that gap and one block "
-        "at least.",
+        rule="An expected file has not come; or no file has come for more than three times the usual gap between "
+        "files, and for that gap and one block at least.",
     ),
     FeedStateLabel(
         name="late",
         label="late",
         chip="stalled",
-        rule="The newest exchange failed and is retried by itself, or has been running for longer than 95 of 100 take.",
+        rule="A file failed and is retried by itself, or the newest exchange has been running for longer than 95 of "
+        "100 take.",
     ),
     FeedStateLabel(
         name="too_little",

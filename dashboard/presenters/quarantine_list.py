@@ -13,7 +13,9 @@ from roadmap.wording import dates, numbers
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dashboard.service_state import FeedNow
     from metrics.queries.quarantined_rows import QuarantinedInBlock, QuarantineReason
+    from metrics.queries.run_filter import RunFilter
 
 
 #: Rows of the table; the CSV has all.
@@ -52,6 +54,27 @@ def reason_rows(reasons: Sequence[QuarantineReason], keys: Mapping[str, Any]) ->
         )
         for reason in reasons[:MAX_REASON_ROWS]
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRows:
+    """Rows of one feed that are in quarantine now, as text."""
+
+    feed: str
+    rows: str
+
+
+def held_rows(feeds: Sequence[FeedNow], run_filter: RunFilter) -> tuple[HeldRows, ...]:
+    """Return the feeds that have rows in quarantine now, among those of a filter, the most rows first."""
+    picked = [
+        feed
+        for feed in feeds
+        if feed.held_rows
+        and (not run_filter.partners or feed.partner in run_filter.partners)
+        and (not run_filter.feeds or feed.feed in run_filter.feeds)
+    ]
+    picked.sort(key=lambda feed: (-feed.held_rows, feed.partner, feed.feed))
+    return tuple(HeldRows(feed=f"{feed.partner}/{feed.feed}", rows=numbers.count(feed.held_rows)) for feed in picked)
 
 
 def quarantine_records(rows: Sequence[QuarantinedInBlock]) -> list[dict[str, Any]]:

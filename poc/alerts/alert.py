@@ -64,3 +64,8 @@ class Alert:
     def scope(self) -> str:
         """PARTNER/FEED, PARTNER, or an empty text for the whole workspace."""
         return f"{self.partner}/{self.feed}" if self.feed else self.partner
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 file", "2,000 files"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from poc.alerts.alert import Alert
+from poc.alerts.alert import Alert, plural
 from poc.ledger.queries import unfinished_exchanges
 from poc.ledger.schema import FEED
 from poc.text import truncate
@@ -56,7 +56,7 @@ def exchange_alerts(ledger: Ledger, due_after: timedelta, stuck_after: timedelta
         yield Alert(
             kind="late", severity="warning", partner=partner, feed=feed_id, count=len(members),
             since=_time(oldest["opened_at_us"]) + due_after,
-            summary=f"{_files(len(members))} not delivered yet, the oldest is {truncate(oldest['file'])}: "
+            summary=f"{plural(len(members), 'file')} not delivered yet, the oldest is {truncate(oldest['file'])}: "
             f"{oldest['reason'] or 'it is sent again later'}",
             next_step="milepost partner ls",
         )  # fmt: skip
@@ -65,7 +65,7 @@ def exchange_alerts(ledger: Ledger, due_after: timedelta, stuck_after: timedelta
         yield Alert(
             kind="feed_stuck", severity="warning", partner=partner, feed=feed_id, subject="interrupted",
             count=len(members), since=_time(oldest["opened_at_us"]) + stuck_after,
-            summary=f"{_files(len(members))} interrupted, and no run has taken up {truncate(oldest['file'])}",
+            summary=f"{plural(len(members), 'file')} interrupted, and no run has taken up {truncate(oldest['file'])}",
             next_step=f"milepost run {partner}/{feed_id}",
         )  # fmt: skip
 
@@ -99,7 +99,3 @@ def _held_feeds(ledger: Ledger, now: datetime) -> set[tuple[str, str]]:
 
 def _time(at_us: int) -> datetime:
     return datetime.fromtimestamp(at_us / 1_000_000, UTC)
-
-
-def _files(count: int) -> str:
-    return "1 file is" if count == 1 else f"{count} files are"

@@ -26,7 +26,7 @@ NAMES = {
     "given_up": ("file given up", "files given up"),
     "ambiguous": ("file ambiguous", "files ambiguous"),
     "over_budget": ("file refused", "files refused"),
-    "quarantine_old": ("row long in quarantine", "rows long in quarantine"),
+    "quarantine_old": ("row held for long", "rows held for long"),
     "credentials_expiring": ("credential expiring", "credentials expiring"),
     "milestone_status": ("milestone needs attention", "milestones need attention"),
     "route": ("route needs attention", "routes need attention"),

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from poc.alerts.alert import Alert
+from poc.alerts.alert import Alert, plural
 from poc.text import truncate
 from poc.transports.inbox import complete_files, unclaimed_files, why_unclaimed
 
@@ -29,7 +29,7 @@ def inbox_alerts(workspace: Workspace, stuck_after: timedelta, now: datetime) ->
                 yield Alert(
                     kind="feed_stuck", severity="critical", partner=partner, feed=feed_id, count=len(waiting),
                     since=since + stuck_after,
-                    summary=f"{len(waiting)} file(s) wait in the inbox and no run takes them, the oldest is "
+                    summary=f"{plural(len(waiting), 'file')} in the inbox that no run takes, the oldest is "
                     f"{truncate(path.name)}; is `milepost serve` running?",
                     next_step=f"milepost run {partner}/{feed_id}",
                 )  # fmt: skip
@@ -38,7 +38,7 @@ def inbox_alerts(workspace: Workspace, stuck_after: timedelta, now: datetime) ->
         since, path = min(strays)
         yield Alert(
             kind="workspace_problem", severity="warning", subject="inbox", count=len(strays), since=since + stuck_after,
-            summary=f"{len(strays)} file(s) below the inbox are not processed; {truncate(path.name)}: "
+            summary=f"{plural(len(strays), 'file')} below the inbox not processed; {truncate(path.name)}: "
             f"{why_unclaimed(path)}",
             next_step="milepost status",
         )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from poc.alerts.alert import Alert, Severity
+from poc.alerts.alert import Alert, Severity, plural
 from poc.retries.partner_state import breaker_states, partner_states
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetim
         breaker = breakers[row["partner"]]
         since_us = breaker["paused_at_us"] if row["state"] == "paused" else breaker["opened_at_us"]
         since = now if since_us is None else datetime.fromtimestamp(since_us / 1_000_000, UTC)
-        waits = f"; {row['due']} file(s) wait" if row["due"] else ""
+        waits = f"; {plural(row['due'], 'file')} due" if row["due"] else ""
         why = f": {row['why']}" if row["why"] else ""
         if row["state"] == "paused":
             yield Alert(
@@ -46,6 +46,6 @@ def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetim
         when = f"nothing is sent until {row['until']}" if row["state"] == "open" else "the next request is a probe"
         yield Alert(
             kind="partner_down", severity=severity, partner=name, feed=feed, count=max(row["due"], 1), since=since,
-            summary=f"{row['failures']} failure(s) in a row, {when}{why}{waits}",
+            summary=f"{plural(row['failures'], 'failure')} in a row, {when}{why}{waits}",
             next_step="milepost partner ls",
         )  # fmt: skip

@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from poc.alerts.alert import Alert
+from poc.alerts.alert import Alert, plural
 from poc.ledger.queries import quarantined_exchanges
 
 if TYPE_CHECKING:
@@ -31,6 +31,6 @@ def quarantine_alerts(ledger: Ledger, after: timedelta, now: datetime) -> Iterat
         yield Alert(
             kind="quarantine_old", severity="warning", partner=partner, feed=feed, count=count,
             since=datetime.fromtimestamp(oldest_us / 1_000_000, UTC) + after,
-            summary=f"{count} row(s) of {len(rows)} file(s) have been in quarantine for long",
+            summary=f"{plural(count, 'row')} of {plural(len(rows), 'file')} in quarantine for longer than they should",
             next_step="milepost quarantine ls",
         )  # fmt: skip

@@ -63,12 +63,15 @@ def address(made_up: Callable[..., Path]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def everywhere(awkward_made) -> Iterator[str]:
-    """The dashboard on the awkward year, which has data for every page."""
+def everywhere(awkward_made, busy_service) -> Iterator[str]:
+    """The dashboard on the awkward year, which has data for every page, and a service with open problems."""
     given = awkward_made
     with served(
-        Config(store=given.store, milestones=given.plan, built=given.built, workspace_name=given.partner)
-    ) as found:
+        Config(
+            store=given.store, milestones=given.plan, built=given.built, workspace_name=given.partner,
+            service=busy_service,
+        )
+    ) as found:  # fmt: skip
         yield found
 
 

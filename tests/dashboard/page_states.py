@@ -39,6 +39,7 @@ def states(
     awkward_made: object,
     a_run: Callable,
     a_holding: object,
+    busy_service: Callable,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str], State]:
     """A workspace by the name of its state; each is made once."""
@@ -86,6 +87,9 @@ def states(
         "decided": lambda: State(example_app.test_client(), example_app.config["MILEPOST"].store),
         "hostile names": lambda: on(awkward_made.store, partner=awkward_made.partner, built=4),
         "live": lambda: on(live_store(), clock="live", today=lambda: date(2013, 4, 2)),
+        "live, with open problems": lambda: on(
+            live_store(), clock="live", today=lambda: date(2013, 4, 2), service=busy_service
+        ),
         "nothing built": lambda: on(made_up(weeks=2), built=0, keep_s=2.0),
         "first milestone later": later,
         "first week of the calendar": first_week,
@@ -104,7 +108,7 @@ def states(
 
 
 STATES = (
-    "year", "decided", "hostile names", "live", "nothing built", "first milestone later",
+    "year", "decided", "hostile names", "live", "live, with open problems", "nothing built", "first milestone later",
     "first week of the calendar", "no store", "no store, live", "empty store", "first run in progress",
 )  # fmt: skip
 

@@ -55,6 +55,7 @@ def collect_check(context: CliContext, partner: str | None, now: datetime, envir
     """
     from contextlib import closing, nullcontext
 
+    from poc.alerts.alert import plural
     from poc.alerts.groups import describe_counts
     from poc.alerts.open_alerts import open_alerts
     from poc.alerts.read_ledger import open_ledger_read_only
@@ -86,7 +87,7 @@ def collect_check(context: CliContext, partner: str | None, now: datetime, envir
         "quarantined_rows": sum(feed.held_rows for feed in feeds),
     }
     code = 2 if figures["critical"] else 1 if figures["warning"] else 0
-    message = describe_counts(alerts) or f"{len(feeds)} feed(s), nothing needs you"
+    message = describe_counts(alerts) or f"{plural(len(feeds), 'feed')}, nothing needs you"
     return {
         "state": WORDS[code].lower(),
         "exit_code": code,

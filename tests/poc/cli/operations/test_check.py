@@ -17,14 +17,14 @@ def test_check_follows_a_partner_that_is_down_and_back(make_cli):
     """`check` is fine before anything was exchanged, critical while the partner is down, and fine again after it."""
     cli = make_cli(DOWN)
     cli.edit_partner("[feed.flights]", "[retry]\nbreaker_failures = 1\nbreaker_s = 0.001\n\n[feed.flights]")
-    assert cli.run("check").startswith("MILEPOST OK - 1 feed(s), nothing needs you | critical=0;;;0 ")
+    assert cli.run("check").startswith("MILEPOST OK - 1 feed, nothing needs you | critical=0;;;0 ")
     assert not (cli.root / "var/ledger.db").exists()
     cli.run("run", code=4)
     first, second = cli.run("check", code=2).splitlines()
     assert re.match(
         r"MILEPOST CRITICAL - 1 partner down \| critical=1;;;0 warning=0;;;0 due=1;;;0 oldest_due=\ds", first
     )
-    assert second.startswith("critical: AA: partner_down: 1 failure(s) in a row")
+    assert second.startswith("critical: AA: partner_down: 1 failure in a row")
     state = cli.json("check", "--partner", "AA", code=2)
     assert [(alert["kind"], alert["partner"], alert["count"]) for alert in state["alerts"]] == [
         ("partner_down", "AA", 1)

@@ -1,0 +1,80 @@
+"""What needs a person: on its own page, on the home page, and in the state of each feed."""
+
+from datetime import date
+
+import pytest
+
+from dashboard.service_state import ServiceState, ServiceUnreadable
+
+
+@pytest.fixture
+def live_app(app_on, live_store):
+    """An app on a live store with a service."""
+    return lambda service: app_on(live_store(), clock="live", today=lambda: date(2013, 4, 2), service=service)
+
+
+def test_every_problem_is_listed_with_its_command(live_app, busy_service, get_html):
+    """Today has all of them, the worst first, and links partners that have runs; home has the first three."""
+    client = live_app(busy_service).test_client()
+    shown = get_html(client, "/today")
+    labels = ["Workspace problem", "Partner down", "3 files failed", "File refused"]
+    assert [text for text in shown.texts("span") if text in labels] == labels
+    assert "4 problems, 3 of them critical" in shown.text
+    assert "milepost partner ls" in shown.texts("code")
+    assert "/partners/AA" in [link["href"] for link in shown.all("a", href=True)]
+    home = get_html(client, "/")
+    assert [text for text in home.texts("span") if text in labels] == labels[:3]
+    assert "Today" in home.texts("a")
+
+
+def test_nothing_open_is_said_in_words(live_app, busy_service, get_html):
+    """Without a problem, both pages say that nothing needs anybody."""
+    client = live_app(lambda: ServiceState(at=busy_service().at)).test_client()
+    assert "Nothing needs you." in get_html(client, "/today").texts("h2")
+    assert "Nothing needs you." in get_html(client, "/").text
+
+
+def test_today_needs_no_measurement(app_on, tmp_path, busy_service):
+    """Before the first run was collected, problems of the service are shown already."""
+    client = app_on(tmp_path / "none.db", clock="live", service=busy_service).test_client()
+    assert "Partner down" in client.get("/today").text
+
+
+def test_an_unreadable_ledger_is_said_and_never_shown_as_quiet(live_app):
+    """Today answers 503 with the reason; the other pages show it as a notice and stay."""
+
+    def locked():
+        raise ServiceUnreadable("ledger.db: database is locked")
+
+    client = live_app(locked).test_client()
+    answer = client.get("/today")
+    assert (answer.status_code, "ledger.db: database is locked" in answer.text) == (503, True)
+    for path in ("/", "/partners", "/quarantine"):
+        text = client.get(path).text
+        assert "What is open now cannot be shown: ledger.db: database is locked" in text
+        assert "Nothing needs you" not in text
+
+
+def test_a_partner_that_is_down_is_not_on_time(live_app, busy_service, get_html):
+    """The table, its CSV and the partner's own page have the state of what is open now; an earlier day has not."""
+    client = live_app(busy_service).test_client()
+    rows = [line.split(",") for line in client.get("/partners.csv").text.splitlines()]
+    states = {cells[0]: cells[2] for cells in rows}
+    assert (states["AA"], states["B6"], states["UA"]) == ("partner_down", "action_needed", "late")
+    assert "Needs a person" in get_html(client, "/partners/AA").texts("h2")
+    earlier = client.get("/partners.csv?as_of=2013-03-20").text
+    assert "partner_down" not in earlier
+
+
+def test_rows_held_now_stand_beside_all_rows_ever(live_app, busy_service, get_html):
+    """Discarded and replayed rows are no longer held; the filter of the page holds for both."""
+    client = live_app(busy_service).test_client()
+    assert {"Held now", "Ever quarantined"} <= set(get_html(client, "/quarantine").texts("h2"))
+    assert "12,345" in client.get("/quarantine").text
+    assert "No row is in quarantine now." in client.get("/quarantine?partner=AA").text
+
+
+def test_a_replay_has_no_today(client):
+    """A replay exchanges nothing with anybody."""
+    assert client.get("/today").status_code == 404
+    assert "/today" not in client.get("/").text
