@@ -16,7 +16,7 @@ from poc.batch import ROW
 from poc.contract.datetime_formats import standard_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from poc.batch import Finding
     from poc.contract.contract import ContractField
@@ -49,6 +49,9 @@ class CellCache:
         missing: texts that mean a missing value in it.
         makers: make the values that are looked up.
         is_plain: whether its values are strings, or integers without options.
+
+    Attributes:
+        tells_apart: whether different texts of those that are cached have different values, or mean a missing one.
     """
 
     def __init__(
@@ -57,18 +60,28 @@ class CellCache:
         self._field = field
         self._missing = missing
         self._makers = tuple(makers)
-        self._checked: set[str] = set()
+        self.tells_apart = True
         self._chars = 0
         self._values: tuple[dict[str, Any], ...] = tuple({} for _ in makers)
+        self._checked: set[str] = set()  # where no maker is
         is_datetime = field.type == "datetime" and field.format == "default" and not field.constraints
         of_seconds = [make.of_seconds for make in makers if make.of_seconds is not None]
         self._of_seconds = of_seconds if is_datetime and len(of_seconds) == len(makers) else None
         of_plain = [make.of_plain for make in makers if make.of_plain is not None]
         self._of_plain = of_plain if is_plain and len(of_plain) == len(makers) else None
 
-    def holds(self, texts: list[str]) -> bool:
-        """Return whether no text of a column breaks the contract; from now on, `values` has the values of all."""
-        return self._checked.issuperset(texts) or self._add(texts)
+    def look_up(self, texts: list[str]) -> list[Any] | None:
+        """Return what the first maker made of each text, or the texts if there is no maker.
+
+        Returns None if a text breaks the contract; else, `values` has what the other makers made of them.
+        """
+        if not self._values:
+            return texts if self._checked.issuperset(texts) or self._add(texts) else None
+        value_of = self._values[0].__getitem__
+        try:
+            return list(map(value_of, texts))
+        except KeyError:
+            return list(map(value_of, texts)) if self._add(texts) else None
 
     def values(self, maker: int, texts: list[str]) -> list[Any]:
         """Return what a maker made of each text. Raises KeyError for one that was not checked."""
@@ -76,21 +89,26 @@ class CellCache:
 
     def _add(self, texts: list[str]) -> bool:
         """Check and cache the texts that are new; return False if any of them breaks the contract."""
-        new = list(set(texts) - self._checked)
+        cached: Collection[str] = self._values[0] if self._values else self._checked
+        new = list(set(texts).difference(cached))
         chars = sum(map(len, new))
-        if len(self._checked) + len(new) > MAX_TEXTS or self._chars + chars > MAX_CHARS:  # most are of other files
+        if len(cached) + len(new) > MAX_TEXTS or self._chars + chars > MAX_CHARS:  # most are of other files
             new = list(set(texts))
             self._checked.clear()
             self._chars, chars = 0, sum(map(len, new))
             for values in self._values:
                 values.clear()
         made = self._make_of_times(new) or self._make_of_plain(new)
-        made = self._make(new) if made is None else made
+        if made is None:
+            self.tells_apart = False
+            made = self._make(new)
         if made is None:
             return False
-        for values, of_maker in zip(self._values, made, strict=True):
-            values.update(zip(new, of_maker, strict=True))
-        self._checked.update(new)
+        if self._values:
+            for values, of_maker in zip(self._values, made, strict=True):
+                values.update(zip(new, of_maker, strict=True))
+        else:
+            self._checked.update(new)
         self._chars += chars
         return True
 

@@ -11,7 +11,7 @@ from poc.contract.parsers import LOCAL_SHIFT_US
 from poc.pipeline.cell_cache import ValueMaker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
 HOUR_S = 3600
 
@@ -38,11 +38,11 @@ class JoinedText:
         self._places = places
         self._null = null
 
-    def pieces(self, values: CellValues) -> list[Iterable[str]]:
+    def pieces(self, values: CellValues) -> list[list[str]]:
         """Return the pieces of each row."""
         parts = [values.of(*place) for place in self._places]
         if self._null is None or not any(None in part for part in parts):
-            return list(parts)
+            return parts
         null = self._null
         return [[null if None in texts else "".join(texts) for texts in zip(*parts, strict=True)]]
 
@@ -65,17 +65,18 @@ class TimeText:
         before, after, self._null = member
         self._hours = HourTexts(before)
         self._seconds = [f"{second // 60:02}:{second % 60:02}{after}" for second in range(HOUR_S)]
-        self._times = name, add_maker(name, ValueMaker(seconds_of_times, of_seconds=list))
-        self._minutes = minutes_name, add_maker(minutes_name, ValueMaker(seconds_of_minutes, seconds_of))
+        # the first value of a cell costs nothing, and these two are needed in each file
         self._hour_texts = name, add_maker(name, ValueMaker(self._make_hours, of_seconds=self._hours_of))
         self._minute_texts = minutes_name, add_maker(minutes_name, ValueMaker(self._make_minutes, self._minutes_of))
+        self._times = name, add_maker(name, ValueMaker(seconds_of_times, of_seconds=list))
+        self._minutes = minutes_name, add_maker(minutes_name, ValueMaker(seconds_of_minutes, seconds_of))
 
-    def pieces(self, values: CellValues) -> list[Iterable[str]]:
+    def pieces(self, values: CellValues) -> list[list[str]]:
         """Return the pieces of each row. Raises OverflowError for a time that is not in the years 1 to 9999."""
         hour_texts, minute_texts = values.of(*self._hour_texts), values.of(*self._minute_texts)
         if None not in hour_texts and None not in minute_texts:
             return [hour_texts, minute_texts]
-        return [map(self._text, values.of(*self._times), values.of(*self._minutes))]
+        return [list(map(self._text, values.of(*self._times), values.of(*self._minutes)))]
 
     def _text(self, time_s: int | None, minutes_s: int | None) -> str:
         if time_s is None or minutes_s is None:

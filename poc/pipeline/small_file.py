@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from itertools import accumulate, chain, islice
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
@@ -48,14 +48,22 @@ class SmallFile:
 
 @dataclass(frozen=True, slots=True)
 class FileValues:
-    """The values of all columns of a file: the cache and the texts of each."""
+    """The values of all columns of a file: the cache, the texts, and what the first maker made of them."""
 
-    columns: dict[str, tuple[CellCache, list[str]]]
+    columns: dict[str, tuple[CellCache, list[str], list[Any]]]
 
     def of(self, name: str, maker: int) -> list[Any]:
         """Return the values that a maker made of a column."""
-        cache, texts = self.columns[name]
-        return cache.values(maker, texts)
+        cache, texts, of_first = self.columns[name]
+        return cache.values(maker, texts) if maker else of_first
+
+    def to_compare(self, name: str, maker: int) -> list[Any]:
+        """Return values that are equal where those that a maker made are, except for missing ones in several texts.
+
+        A key with a missing value is not compared with others.
+        """
+        cache, texts, _ = self.columns[name]
+        return texts if cache.tells_apart else self.of(name, maker)
 
 
 class SmallFilePath:
@@ -105,20 +113,31 @@ class SmallFilePath:
         columns, rows_of_files = read
         ends = list(accumulate(rows_of_files))
         read_ns = time.monotonic_ns()
-        if not all(map(CellCache.holds, self._caches, columns)):
-            return None
-        values = FileValues(dict(zip(self._contract.names, zip(self._caches, columns, strict=True), strict=True)))
+        looked_up: dict[str, tuple[CellCache, list[str], list[Any]]] = {}
+        for name, cache, texts in zip(self._contract.names, self._caches, columns, strict=True):
+            of_first = cache.look_up(texts)
+            if of_first is None:
+                return None
+            looked_up[name] = (cache, texts, of_first)
+        values = FileValues(looked_up)
         for key in self._keys:
-            parts = [values.of(*place) for place in key]
+            parts = [values.to_compare(*place) for place in key]
             keys = parts[0] if len(parts) == 1 else list(zip(*parts, strict=True))
             if any(len(set(keys[end - rows : end])) < rows for end, rows in zip(ends, rows_of_files, strict=True)):
                 return None  # a key occurs twice in its file, or is not complete
         checked_ns = time.monotonic_ns()
-        lines = zip(*chain.from_iterable(member.pieces(values) for member in self._members), strict=True)
         try:
-            encoded = [EncodedRows(tuple(self._encode(lines, rows))) for rows in rows_of_files]
+            members = [pieces for member in self._members for pieces in member.pieces(values)]
         except OverflowError:  # a time that is out of range
             return None
+        width = len(members)
+        pieces = [""] * (width * ends[-1])  # of all rows in their order
+        for at, of_member in enumerate(members):
+            pieces[at::width] = of_member
+        encoded = [
+            EncodedRows(tuple(self._encode(pieces, width, end - rows, end)))
+            for end, rows in zip(ends, rows_of_files, strict=True)
+        ]
         mapped_ns = time.monotonic_ns()
         spent_ns = {"receive": read_ns - began_ns, "check": checked_ns - read_ns, "map": mapped_ns - checked_ns}
         shares_ns = {stage: share(of_all, rows_of_files) for stage, of_all in spent_ns.items()}
@@ -127,12 +146,12 @@ class SmallFilePath:
             for at, of_file in enumerate(encoded)
         ]
 
-    def _encode(self, lines: Iterator[tuple[str, ...]], rows: int) -> Iterator[EncodedSlot]:
+    def _encode(self, pieces: list[str], width: int, start: int, end: int) -> Iterator[EncodedSlot]:
         size = self._request_rows
-        for slot, start in enumerate(range(0, rows, size)):
-            of_slot = min(size, rows - start)
-            body = "".join(chain.from_iterable(islice(lines, of_slot))).encode()
-            yield EncodedSlot(slot, of_slot, body)
+        for slot, first in enumerate(range(start, end, size)):
+            last = min(first + size, end)
+            body = "".join(pieces[first * width : last * width]).encode()
+            yield EncodedSlot(slot, last - first, body)
 
     def _member(self, field: MapField, mark: str, end: str) -> JoinedText | TimeText:
         contract = self._contract
