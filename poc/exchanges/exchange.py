@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.transports.source_file import FileVersion
 
 
 def exchange(
@@ -68,12 +69,12 @@ def exchange(
         digest = sha256_hex(content)
         content.seek(0)
         entry = find_exchange(ledger, prepared.partner, prepared.feed_id, path.name, digest)
-        if reason := reason_to_skip(entry, now, longest_wait_us(prepared.retry)):
+        if entry.outcome and (reason := reason_to_skip(entry, now, longest_wait_us(prepared.retry))):
             return skipped_receipt(entry, ledger, version, reason)
         check_settings_unchanged(prepared, entry)
         entry = entry if entry.whole or entry.file == path.name else replace(entry, file=path.name)
         opened(entry)
-        run = open_attempt(prepared, entry, ledger, now, version.size_bytes)
+        run = open_attempt(prepared, entry, ledger, now, version)
 
         def unchanged(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield from batches
@@ -82,8 +83,7 @@ def exchange(
                 raise FileStillChanging(f"{path}: changed while it was read; {sent}, it is left for the next run")
 
         try:
-            receipt = run.send_reserved() if entry.whole else run.process(content, unchanged)
-            return replace(receipt, file_version=version)
+            return run.send_reserved() if entry.whole else run.process(content, unchanged)
         finally:
             run.end()
 
@@ -97,7 +97,7 @@ def resume(prepared: PreparedFeed, entry: ExchangeRecord, now: datetime, ledger:
     """
     if not entry.whole:
         raise BadInput(f"exchange {entry.exchange_id}: its file {entry.file} is needed to go on; hand it in again")
-    run = open_attempt(prepared, entry, ledger, now, size_bytes=0)
+    run = open_attempt(prepared, entry, ledger, now)
     try:
         return run.send_reserved()
     finally:
@@ -126,20 +126,21 @@ def open_attempt(
     entry: ExchangeRecord,
     ledger: Ledger,
     now: datetime,
-    size_bytes: int,
+    version: FileVersion | None = None,
     window: SendWindow | None = None,
 ) -> ExchangeRun:
     """Open the account of an attempt.
 
-    `size_bytes` is 0 for an exchange that continues without its file; `window` is that of a pass, for all its files.
+    `version` is None for an exchange that continues without its file; `window` is that of a pass, for all its files.
     """
     keys = prepared.honours_keys and prepared.endpoint is not None
     digest = prepared.settings_digest
     quarantine = QuarantineStore(ledger, entry)
+    size_bytes = 0 if version is None else version.size_bytes
     attempt = Attempt(
         ledger, entry, size_bytes, now, settings_digest=digest, honours_keys=keys, before_commit=quarantine.flush
     )
-    return ExchangeRun(prepared, entry, ledger, attempt, quarantine, window or new_window(prepared), size_bytes)
+    return ExchangeRun(prepared, entry, ledger, attempt, quarantine, window or new_window(prepared), version)
 
 
 @dataclass(slots=True)
@@ -152,8 +153,13 @@ class ExchangeRun:
     attempt: Attempt
     quarantine: QuarantineStore
     window: SendWindow
-    size_bytes: int
+    version: FileVersion | None
     stats: TransferStats = field(default_factory=TransferStats)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the file; 0 for an exchange that continues without it."""
+        return 0 if self.version is None else self.version.size_bytes
 
     def process(self, source: BinaryIO, unchanged: Callable[[Iterator[Batch]], Iterator[Batch]]) -> Receipt:
         """Pass a file through the pipeline: once, or twice where duplicate keys are found at its end."""
@@ -252,7 +258,8 @@ class ExchangeRun:
             policy=FailFast(),
             window=self.window,
         )
-        return equip(prepared.level, context)
+        equip(prepared.level, context)
+        return context
 
     def _close(self, context: StageContext, stages_ns: Mapping[str, int]) -> Receipt:
         receipt = self.close_account(context, stages_ns)
@@ -281,5 +288,6 @@ class ExchangeRun:
             reasons=attempt.reasons,
             due_at_us=policy.due_at_us if outcome == "due" else None,
             whole=attempt.whole,
+            file_version=self.version,
             stages_ns=stages_ns,
         )

@@ -143,10 +143,8 @@ class _Pass:
         read = self._read_batches(list(waiting.values()))
         for (at, file), batch in zip(waiting.items(), read.batches, strict=True):
             if batch is not None:
-                run = open_attempt(
-                    self.prepared, file.entry, self.ledger, self._time(), file.version.size_bytes, self.window
-                )
-                together[at] = PassFile(file.path, file.version, run, file.content, batch, file.spent_ns)
+                run = open_attempt(self.prepared, file.entry, self.ledger, self._time(), file.version, self.window)
+                together[at] = PassFile(file.path, run, file.content, batch, file.spent_ns)
                 continue
             self._exchange_together(together)
             together = {}

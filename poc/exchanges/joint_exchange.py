@@ -198,7 +198,7 @@ class JointExchange:
         if file.delivery is not None:
             file.delivery.confirm()
         assert file.context is not None  # noqa: S101
-        return replace(file.run.close_account(file.context, file.stages_ns), file_version=file.version)
+        return file.run.close_account(file.context, file.stages_ns)
 
     def _note(self, stage: str, began_ns: int, files: Sequence[PassFile] | None = None) -> int:
         """Share the time since `began_ns` among files, all by default, by their rows; return the present time."""

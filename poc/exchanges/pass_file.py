@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from poc.exchanges.exchange import ExchangeRun
     from poc.exchanges.receipt import Receipt
     from poc.pipeline.capabilities import StageContext
-    from poc.transports.source_file import FileVersion
 
 
 @dataclass(slots=True)
@@ -29,7 +28,6 @@ class PassFile:
     """
 
     path: Path
-    version: FileVersion
     run: ExchangeRun
     source: BytesIO
     batch: Batch

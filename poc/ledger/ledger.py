@@ -34,8 +34,9 @@ LOCK_TIMEOUT_S = 10.0
 CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
 CompiledStatements: TypeAlias = "dict[object, CompiledStatement]"
 
-#: Size of the write-ahead log, in pages of 4 KiB, at which it is copied into the database.
-CHECKPOINT_PAGES = 8_000
+#: Size of the write-ahead log, in pages of 4 KiB, at which it is copied into the database and begins anew. A page that
+#: was written before costs a commit half of one that makes the file longer.
+CHECKPOINT_PAGES = 1_000
 
 #: SQLite's `synchronous`: with a write-ahead log, NORMAL waits for the disk at checkpoints only.
 SYNC_FULL, SYNC_NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
@@ -295,5 +296,4 @@ def open_ledger(path: Path, *, replace_lost: bool = False) -> Ledger:
 def _configure_connection(connection: Any, _: Any) -> None:
     add_release_function(connection)
     connection.execute(SYNC_FULL)
-    # with a large log, pages that change often are copied into the database once for many exchanges
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

@@ -9,7 +9,7 @@ outcome. It never measures itself (`StageTimer` does) and cannot ask for the lev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 Stage: TypeAlias = Callable[[Iterator[Batch]], Iterator[Batch]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StageContext:
     """The objects that the stages of one attempt may use.
 
@@ -113,7 +113,7 @@ class Capability:
     name: str
     since: int
     build: Callable[[StageContext], Stage] | None = None
-    equip: Callable[[StageContext], StageContext] | None = None
+    equip: Callable[[StageContext], None] | None = None
     until: int | None = None
     delivers: bool = False
 
@@ -157,13 +157,12 @@ def build_deliver_file(context: StageContext, folder: Path, commit: Callable[[],
     )
 
 
-def use_retry_policy(context: StageContext) -> StageContext:
-    """Return the context with the policy that retries, instead of the one that fails at once."""
+def use_retry_policy(context: StageContext) -> None:
+    """Give the stages the policy that retries, instead of the one that fails at once."""
     entry, prepared = context.entry, context.prepared
-    policy = RetryPolicy(
+    context.policy = RetryPolicy(
         entry.exchange_id, prepared.partner, entry.failures, context.breakers, prepared.retry, context.clock_us
     )
-    return replace(context, policy=policy)
 
 
 LINE = (
@@ -186,16 +185,15 @@ OUTSIDE_OF_FILES = frozenset({"check", "map", "ahead", "once"})
 HIGHEST_LEVEL = 5
 
 
-def equip(level: int, context: StageContext) -> StageContext:
-    """Return the context with what the capabilities of a level add to it."""
+def equip(level: int, context: StageContext) -> None:
+    """Add to the context what the capabilities of a level have for the stages."""
     for capability in LINE:
         if capability.equip is not None and capability.is_active(level):
-            context = capability.equip(context)
-    return context
+            capability.equip(context)
 
 
 def build_stages(level: int, context: StageContext, *, encoded: bool = False) -> list[tuple[str, Stage]]:
-    """Return the named stages of the service at a level, in order, over a context returned by `equip`.
+    """Return the named stages of the service at a level, in order, over a context that `equip` was given.
 
     `encoded`: only those for rows that were checked and encoded before.
     """

@@ -67,7 +67,10 @@ class FileValues:
 
 
 class SmallFilePath:
-    """The short path of one feed's small clean files. Its caches belong to the feed, so it has one user at a time."""
+    """The short path of one feed's small clean files. Its caches belong to the feed, so it has one user at a time.
+
+    `no_rows` is the frame of each batch: all rows are encoded.
+    """
 
     def __init__(self, feed: Feed, contract: Contract, cells: CellReader, look_up_files: Mapping[str, bytes]) -> None:
         self._cells = cells
@@ -89,6 +92,7 @@ class SmallFilePath:
             for field in contract.columns
         ]
         self._failures = 0  # in a row
+        self.no_rows = pl.DataFrame()
 
     def read(self, sources: Sequence[BinaryIO]) -> list[SmallFile] | None:
         """Read, check and encode files together; None for files that are left to the ordinary stages.
@@ -189,13 +193,12 @@ def encode_together(
     path: SmallFilePath | None, sources: Sequence[BinaryIO], size_bytes: int, spent_ns: Sequence[dict[str, int]]
 ) -> list[Batch] | None:
     """Return the rows of small clean files, checked and encoded; None for any others. Note the times of each file."""
-    small = path.read(sources) if path is not None and size_bytes <= MAX_BYTES else None
-    if small is None:
+    if path is None or size_bytes > MAX_BYTES or (small := path.read(sources)) is None:
         return None
     for file, spent in zip(small, spent_ns, strict=True):
         for stage, took_ns in file.stages_ns.items():
             spent[stage] = spent.get(stage, 0) + took_ns
-    return [Batch(pl.DataFrame(), encoded=file.rows) for file in small]
+    return [Batch(path.no_rows, encoded=file.rows) for file in small]
 
 
 def make_small_file_path(

@@ -45,7 +45,7 @@ class DeliverOnce:
         earlier = self._unconfirmed_before() if self.delivery.reserved_to >= 0 else {}
         try:
             for batch in batches:
-                empty = Batch(batch.rows.clear())
+                empty = Batch(batch.rows if batch.encoded is not None else batch.rows.clear())
                 outcomes = self._add(self.delivery.builder.add_batch(batch), earlier)
                 yield Batch(empty.rows, batch.lines, batch.rejected, batch.notes, (*batch.outcomes, *outcomes))
                 if self.early and self.delivery.stop is None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Up to this size, a file is held in memory, so that it is read once.
 SMALL_BYTES = 1 << 20
 
+#: Size of a file's buffer; without one, opening asks the system for more.
+BUFFER_BYTES = 1 << 15
+
 
 @dataclass(frozen=True, slots=True)
 class FileVersion:
@@ -61,14 +64,14 @@ def open_regular(path: Path) -> tuple[BinaryIO, FileVersion]:
     if not stat.S_ISREG(status.st_mode):
         os.close(fd)
         raise BadInput(f"{path}: cannot be read: not a regular file")
-    return os.fdopen(fd, "rb"), FileVersion.of(status)
+    return os.fdopen(fd, "rb", BUFFER_BYTES), FileVersion.of(status)
 
 
 def read_small(file: BinaryIO, version: FileVersion) -> BytesIO | None:
     """Return the content of a small file, read at once; None for a larger one, and for one that was changed."""
     if version.size_bytes > SMALL_BYTES:
         return None
-    data = file.read(version.size_bytes + 1)
+    data = os.read(file.fileno(), version.size_bytes + 1)
     if len(data) == version.size_bytes:
         return BytesIO(data)
     file.seek(0)
@@ -85,6 +88,8 @@ def is_unchanged(path: Path, version: FileVersion) -> bool:
 
 def sha256_hex(file: BinaryIO) -> str:
     """Return the sha256 of a file from its current position on."""
+    if isinstance(file, BytesIO):
+        return hashlib.sha256(file.getvalue()[file.tell() :]).hexdigest()
     digest = hashlib.sha256()
     while piece := file.read(1 << 20):
         digest.update(piece)
