@@ -63,6 +63,17 @@ class ContractField:
     parse: ColumnParser
     constraints: tuple[CompiledConstraint, ...]
 
+    def allows(self, values: list[Any]) -> bool:
+        """Return whether strings or integers satisfy all constraints; none of them is null. For few values only."""
+        for constraint in self.constraints:
+            if constraint.allows is None:
+                dtype = pl.Int64 if self.type == "integer" else pl.String
+                if not constraint.holds(pl.Series(self.name, values, dtype=dtype)):
+                    return False
+            elif not all(map(constraint.allows, values)):
+                return False
+        return True
+
     def check(self, numbers: pl.Series, text: pl.Series, value: pl.Series, findings: list[Finding]) -> None:
         """Add findings for the rows of these numbers, texts and typed values."""
         missing_count = text.null_count()

@@ -91,12 +91,16 @@ DEFAULTS = {
 STANDARD_DATETIME = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z")
 
 
+#: The beginning of the year 1970 in UTC, as all datetimes that are compared with it.
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
+
+
 def standard_seconds(text: str) -> int | None:
     """Return a datetime such as `2013-01-01T05:00:00Z` in seconds since 1970; None for any other text."""
     if STANDARD_DATETIME.fullmatch(text) is None:
         return None
     try:
-        since_1970 = datetime.fromisoformat(text[:-1]) - datetime(1970, 1, 1)  # noqa: DTZ001 (both are in UTC)
+        since_1970 = datetime.fromisoformat(text[:-1]) - EPOCH
     except ValueError:
         return None
     return since_1970.days * 86_400 + since_1970.seconds

@@ -32,13 +32,13 @@ class ValueMaker(NamedTuple):
     """Functions that make the values of the texts of a column.
 
     `of_typed` takes a frame of `_row` and the typed column, of any type. At a tenth of the cost, `of_plain` takes
-    integers or strings, None for a missing value, and `of_seconds` takes datetimes in seconds since 1970. They return
-    None if one of the values cannot be made.
+    integers or strings, None for a missing value, and `of_times` takes standard datetimes, in seconds since 1970 and as
+    texts. They return None if one of the values cannot be made.
     """
 
     of_typed: Callable[[pl.DataFrame], Sequence[Any] | None]
     of_plain: Callable[[list[Any]], Sequence[Any] | None] | None = None
-    of_seconds: Callable[[list[int]], Sequence[Any]] | None = None
+    of_times: Callable[[list[int], list[str]], Sequence[Any]] | None = None
 
 
 class CellCache:
@@ -65,8 +65,8 @@ class CellCache:
         self._values: tuple[dict[str, Any], ...] = tuple({} for _ in makers)
         self._checked: set[str] = set()  # where no maker is
         is_datetime = field.type == "datetime" and field.format == "default" and not field.constraints
-        of_seconds = [make.of_seconds for make in makers if make.of_seconds is not None]
-        self._of_seconds = of_seconds if is_datetime and len(of_seconds) == len(makers) else None
+        of_times = [make.of_times for make in makers if make.of_times is not None]
+        self._of_times = of_times if is_datetime and len(of_times) == len(makers) else None
         of_plain = [make.of_plain for make in makers if make.of_plain is not None]
         self._of_plain = of_plain if is_plain and len(of_plain) == len(makers) else None
 
@@ -114,11 +114,11 @@ class CellCache:
 
     def _make_of_times(self, new: list[str]) -> list[Sequence[Any]] | None:
         """Return the values of standard datetimes; None if a text is no such datetime, or a maker cannot take them."""
-        if self._of_seconds is None or not self._missing.isdisjoint(new):
+        if self._of_times is None or not self._missing.isdisjoint(new):
             return None
         seconds = [standard_seconds(text) for text in new]
         exact = [second for second in seconds if second is not None]
-        return [make(exact) for make in self._of_seconds] if len(exact) == len(new) else None
+        return [make(exact, new) for make in self._of_times] if len(exact) == len(new) else None
 
     def _make_of_plain(self, new: list[str]) -> list[Sequence[Any]] | None:
         """Return the values of strings or plain integers; None if one is neither, or breaks the contract."""
@@ -134,10 +134,8 @@ class CellCache:
                 return None
             values = [None if text is None else int(text) for text in values]
             present = [value for value in values if value is not None]
-        if field.constraints:
-            column = pl.Series(field.name, present, dtype=pl.Int64 if field.type == "integer" else pl.String)
-            if not all(constraint.holds(column) for constraint in field.constraints):
-                return None
+        if not field.allows(present):
+            return None
         made = [of_maker for make in self._of_plain if (of_maker := make(values)) is not None]
         return made if len(made) == len(self._of_plain) else None
 

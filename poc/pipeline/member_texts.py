@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 HOUR_S = 3600
 
+#: The characters of a standard datetime up to the minute.
+HOUR_CHARS = len("2013-01-01T05:")
+
 #: Where the values of a column are found: its name, and the number of their maker.
 Place: TypeAlias = tuple[str, int]
 
@@ -63,12 +66,13 @@ class TimeText:
         self, name: str, minutes_name: str, add_maker: Callable[[str, ValueMaker], int], member: tuple[str, str, str]
     ) -> None:
         before, after, self._null = member
+        self._before = before
         self._hours = HourTexts(before)
         self._seconds = [f"{second // 60:02}:{second % 60:02}{after}" for second in range(HOUR_S)]
         # the first value of a cell costs nothing, and these two are needed in each file
-        self._hour_texts = name, add_maker(name, ValueMaker(self._make_hours, of_seconds=self._hours_of))
+        self._hour_texts = name, add_maker(name, ValueMaker(self._make_hours, of_times=self._hours_of))
         self._minute_texts = minutes_name, add_maker(minutes_name, ValueMaker(self._make_minutes, self._minutes_of))
-        self._times = name, add_maker(name, ValueMaker(seconds_of_times, of_seconds=list))
+        self._times = name, add_maker(name, ValueMaker(seconds_of_times, of_times=lambda times_s, _: times_s))
         self._minutes = minutes_name, add_maker(minutes_name, ValueMaker(seconds_of_minutes, seconds_of))
 
     def pieces(self, values: CellValues) -> list[list[str]]:
@@ -84,12 +88,17 @@ class TimeText:
         hour, second = divmod(time_s + minutes_s, HOUR_S)
         return self._hours[hour] + self._seconds[second]
 
-    def _hours_of(self, times_s: Sequence[int | None]) -> list[str | None]:
-        return [None if time_s is None or time_s % HOUR_S else self._hours[time_s // HOUR_S] for time_s in times_s]
+    def _hours_of(self, times_s: Sequence[int], texts: Sequence[str]) -> list[str | None]:
+        return [
+            None if time_s % HOUR_S else f"{self._before}{text[:HOUR_CHARS]}"
+            for time_s, text in zip(times_s, texts, strict=True)
+        ]
 
     def _make_hours(self, typed: pl.DataFrame) -> list[str | None] | None:
         times_s = seconds_of_times(typed)
-        return None if times_s is None else self._hours_of(times_s)
+        if times_s is None:
+            return None
+        return [None if time_s is None or time_s % HOUR_S else self._hours[time_s // HOUR_S] for time_s in times_s]
 
     def _minutes_of(self, minutes: list[int | None]) -> list[str | None]:
         return [self._seconds[minute * 60] if minute is not None and 0 <= minute < 60 else None for minute in minutes]

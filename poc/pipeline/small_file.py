@@ -244,4 +244,4 @@ def key_values_maker(contract: Contract, name: str) -> ValueMaker:
         values = typed.get_column(name)
         return (values.to_physical() if convert is None else convert(values)).to_list()
 
-    return ValueMaker(make, of_plain=list, of_seconds=lambda seconds: [second * 1_000_000 for second in seconds])
+    return ValueMaker(make, of_plain=list, of_times=lambda seconds, _: [second * 1_000_000 for second in seconds])

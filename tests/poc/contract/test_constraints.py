@@ -75,6 +75,18 @@ def test_a_broken_constraint_is_reported(load, kind, constraints, good, bad, not
     assert found(checked, a=[good] * copies + [bad]) == [(copies + 1, "a", "constraint-error", note)]
 
 
+FEW_VALUES = [part[:4] for part in LIMITS if part[0] in {"integer", "string"}]
+
+
+@pytest.mark.parametrize(("kind", "constraints", "good", "bad"), FEW_VALUES, ids=lambda part: str(part)[:40])
+def test_a_few_integers_or_strings_are_judged_as_a_column_is(load, kind, constraints, good, bad):
+    """The short path of small files asks for the new values alone; both ways find the same values invalid."""
+    (column,) = load({"name": "a", "type": kind, "constraints": constraints}).columns
+    valid, invalid = (int(text) if kind == "integer" else text for text in (good, bad))
+    assert column.allows([valid, valid])
+    assert not column.allows([valid, invalid])
+
+
 @pytest.mark.parametrize("kind", ["integer", "number", "date", "datetime", "time", "year", "yearmonth"])
 def test_a_missing_value_breaks_no_constraint(load, kind):
     """It is neither too small nor outside the choices."""
