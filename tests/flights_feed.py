@@ -62,11 +62,21 @@ def make_prepared(flights):
     session = new_session()
 
     def make(
-        url=None, *, level=4, timeout_s=60.0, honours_keys=True, folder=None, retry=None, block_bytes=None, **feed
+        url=None,
+        *,
+        level=4,
+        timeout_s=60.0,
+        honours_keys=True,
+        folder=None,
+        retry=None,
+        block_bytes=None,
+        body="jsonl",
+        **feed,
     ):
         flow = Feed.model_validate({"contract": "flights.schema.json", "map": MAP, **feed})
         sizes = None if block_bytes is None else Sizes(block_bytes=block_bytes)
-        written = make_encoder(flow, literal_fields(flow.map, flights))
+        flow = flow.model_copy(update={"request_rows": 1}) if body == "row" else flow
+        written = make_encoder(flow, literal_fields(flow.map, flights), body)
         door = None if url is None else HttpEndpoint(session, f"{url}/n/UA/flights", timeout_s, {}, written.media_type)
         read = make_reader(flow, flights, sizes)
         return PreparedFeed(

@@ -41,7 +41,7 @@ def credential_alerts(
         alert = _certificate_alert(partner.id, root / partner.endpoint.client_cert, within, now)
         if alert is not None:
             yield alert
-    for name, reference in partner.endpoint.secret_headers.items():
+    for name, reference in partner.endpoint.secret_references.items():
         try:
             resolve_secret(reference, environ, root)
         except BadInput as error:

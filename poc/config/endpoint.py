@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -15,6 +15,21 @@ SECRET_REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{(env|file):([^}]
 
 #: The highest TCP port.
 MAX_PORT = 65535
+
+#: Headers that no configuration may set, because they determine how a request is read.
+RESERVED_HEADERS = frozenset({
+    "host", "connection", "content-length", "transfer-encoding", "expect", "te", "trailer", "upgrade", "accept-encoding",
+    "date", "idempotency-key", "milepost-file", "milepost-slot", "milepost-slots",
+})  # fmt: skip
+
+#: A name of a header; a valid value: visible ASCII characters, with spaces between them; and names that usually have
+#: secret values.
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
+SECRET_NAME = re.compile(r"authorization|cookie|token|secret|passw|api-?key|credential", re.IGNORECASE)
+
+#: Names that a path may have in braces.
+PLACEHOLDERS = ("{feed}", "{partner}")
 
 MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 
@@ -55,7 +70,7 @@ class Success(Strict):
 
 
 class EndpointConfig(Strict):
-    """Where a partner receives deliveries: a `url`, to which the feed's name is appended, or a `folder`.
+    """Where a partner receives deliveries: a `url`, to which a `path` is appended, or a `folder`.
 
     `honours_keys`: the partner treats a request with an `Idempotency-Key` it has already seen as done. Without it, a
     request whose answer was lost is never sent again automatically.
@@ -65,7 +80,13 @@ class EndpointConfig(Strict):
     url: str | None = Field(
         default=None,
         pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$",
-        description="The address that requests are posted to; the feed's name is appended. No user, password or query.",
+        description="The address that requests are posted to, up to `path`. No user, password or query.",
+    )
+    path: str = Field(
+        default="{feed}",
+        pattern=r"^[^\s?#@]*$",
+        description='What follows the `url` after a `/`; `{feed}` and `{partner}` stand for their ids. With `""`, '
+        "requests are posted to the `url` itself. A feed may have a `path` of its own.",
     )
     folder: str | None = Field(
         default=None,
@@ -97,6 +118,16 @@ class EndpointConfig(Strict):
         default=False,
         description="Whether one request may have rows of several small files, since level 5; see the header "
         "`Milepost-Slots`. It needs a partner that honours keys, and JSON Lines.",
+    )
+    body: Literal["jsonl", "json", "row"] = Field(
+        default="jsonl",
+        description="What a request holds: `jsonl` is one JSON object a line, `json` a JSON array of objects, and "
+        '`row` one object, so that each row is a request of its own. It goes with feeds of `out = "jsonl"`.',
+    )
+    headers: dict[str, str] = Field(
+        default={},
+        description='Headers of each request, such as `{ Accept = "application/json" }`; `Content-Type` replaces ours. '
+        "A value may name a secret as in `secret_headers`.",
     )
     secret_headers: dict[str, str] = Field(
         default={},
@@ -135,11 +166,34 @@ class EndpointConfig(Strict):
             raise ValueError(f"has port {int(port[1])}; a port is 1 to {MAX_PORT}")
         return url
 
+    @field_validator("path")
+    @classmethod
+    def _has_known_placeholders(cls, path: str) -> str:
+        return check_path(path)
+
+    @model_validator(mode="after")
+    def _has_headers_to_send(self) -> EndpointConfig:
+        names = [*self.headers, *self.secret_headers]
+        for name in names:
+            if not HEADER_NAME.fullmatch(name) or name.lower() in RESERVED_HEADERS:
+                raise ValueError(f"{name!r} cannot be set as a header; choose another name")
+            if [other.lower() for other in names].count(name.lower()) > 1:
+                raise ValueError(f"the header {name!r} is set twice")
+        for name, value in self.secret_headers.items():
+            if name.lower() == "content-type" or not SECRET_REFERENCE.fullmatch(value):
+                # the value is probably a secret, so the message does not show it
+                raise ValueError(f"secret_headers.{name} holds a secret; write `${{env:NAME}}` or `${{file:PATH}}`")
+        for name, value in self.headers.items():
+            check_header(name, value)
+        return self
+
     @model_validator(mode="after")
     def _repeats_by_key(self) -> EndpointConfig:
         for key, is_set in (("parallel", self.parallel > 1), ("span_files", self.span_files)):
             if is_set and (self.url is None or not self.honours_keys):
                 raise ValueError(f"`{key}` goes with a `url` and `honours_keys = true`")
+        if self.span_files and self.body != "jsonl":
+            raise ValueError('`span_files` goes with `body = "jsonl"`: other bodies cannot be joined')
         return self
 
     @model_validator(mode="after")
@@ -148,7 +202,10 @@ class EndpointConfig(Strict):
             raise ValueError("has both `url` and `folder`; choose one")
         if self.url is None and self.folder is None:
             raise ValueError("needs either `url` or `folder`")
-        for key in ("secret_headers", "success", "ca_file", "client_cert", "client_key"):
+        for key in ("path", "body"):
+            if key in self.model_fields_set and self.url is None:
+                raise ValueError(f"`{key}` goes with `url`")
+        for key in ("headers", "secret_headers", "success", "ca_file", "client_cert", "client_key"):
             value = getattr(self, key)
             if value and self.url is None:
                 raise ValueError(f"`{key}` goes with `url`")
@@ -156,8 +213,42 @@ class EndpointConfig(Strict):
                 raise ValueError(f"`{key}` goes with an `https` address")
         if self.client_key and not self.client_cert:
             raise ValueError("`client_key` goes with `client_cert`")
-        for name, value in self.secret_headers.items():
-            if not SECRET_REFERENCE.fullmatch(value):
-                # the value is probably a secret, so the message does not show it
-                raise ValueError(f"secret_headers.{name} holds a secret; write `${{env:NAME}}` or `${{file:PATH}}`")
         return self
+
+    @property
+    def plain_headers(self) -> dict[str, str]:
+        """The headers whose values are no secrets."""
+        return {name: value for name, value in self.headers.items() if not SECRET_REFERENCE.fullmatch(value)}
+
+    @property
+    def secret_references(self) -> dict[str, str]:
+        """The headers whose values are secrets, and where these are."""
+        named = {name: value for name, value in self.headers.items() if SECRET_REFERENCE.fullmatch(value)}
+        return {**named, **self.secret_headers}
+
+    def delivery_url(self, partner: str, feed: str, path: str | None = None) -> str:
+        """Return the address to which the requests of a feed are posted; `path` is the feed's own."""
+        template = self.path if path is None else path
+        suffix = template.replace("{feed}", feed).replace("{partner}", partner).lstrip("/")
+        return f"{str(self.url).rstrip('/')}/{suffix}" if suffix else str(self.url)
+
+
+def check_path(path: str) -> str:
+    """Return a path. Raises ValueError where it has something else in braces than the placeholders."""
+    rest = path
+    for placeholder in PLACEHOLDERS:
+        rest = rest.replace(placeholder, "")
+    if "{" in rest or "}" in rest:
+        raise ValueError(f"may have {' and '.join(PLACEHOLDERS)} in braces, and no others")
+    return path
+
+
+def check_header(name: str, value: str) -> None:
+    """Raise ValueError for a header that is not to be written in clear, or that no request can carry."""
+    is_reference = SECRET_REFERENCE.fullmatch(value) is not None
+    if not is_reference and (SECRET_NAME.search(name) or "${" in value):
+        raise ValueError(f"headers.{name} holds a secret; write `${{env:NAME}}` or `${{file:PATH}}`")
+    if name.lower() == "content-type" and (is_reference or not MEDIA_TYPE.match(value)):
+        raise ValueError(f"headers.{name} is not a media type; write one like 'application/x-ndjson'")
+    if not is_reference and not HEADER_VALUE.fullmatch(value):
+        raise ValueError(f"headers.{name} has characters that no header can carry, or spaces at an end")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from poc.config.dialect import Dialect
-from poc.config.endpoint import EndpointConfig
+from poc.config.endpoint import EndpointConfig, check_path
 from poc.config.hours import Expect, Send
 from poc.config.map_field import MapField
 from poc.config.strict import Strict
@@ -95,7 +95,13 @@ class Feed(Strict):
     map: tuple[MapField, ...] = Field(
         min_length=1, description="The partner's fields in their order; a field that is not listed is not sent."
     )
-    # neither changes what a request holds, so that both are left out of the digest of the settings
+    # none of these changes what a request holds, so that all are left out of the digest of the settings
+    path: str | None = Field(
+        default=None,
+        exclude=True,
+        pattern=r"^[^\s?#@]*$",
+        description="What follows the endpoint's `url` for this feed, instead of the endpoint's `path`.",
+    )
     expect: Expect | None = Field(
         default=None,
         exclude=True,
@@ -106,6 +112,11 @@ class Feed(Strict):
         exclude=True,
         description="When the feed may send. Outside these hours, files wait in the inbox; what has begun is finished.",
     )
+
+    @field_validator("path")
+    @classmethod
+    def _has_known_placeholders(cls, path: str | None) -> str | None:
+        return None if path is None else check_path(path)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Feed:
@@ -167,6 +178,12 @@ class Partner(Strict):
         for name, feed in self.feed.items():
             if self.endpoint.span_files and feed.out != "jsonl":
                 raise ValueError(f'feed {name!r}: `span_files` goes with `out = "jsonl"`')
+            if self.endpoint.body != "jsonl" and feed.out != "jsonl":
+                raise ValueError(f'feed {name!r}: `body = "{self.endpoint.body}"` goes with `out = "jsonl"`')
+            if self.endpoint.body == "row" and "request_rows" in feed.model_fields_set and feed.request_rows != 1:
+                raise ValueError(f'feed {name!r}: `body = "row"` sends one row in a request; remove `request_rows`')
+            if self.endpoint.folder is not None and feed.path is not None:
+                raise ValueError(f"feed {name!r}: `path` goes with a `url`")
             if self.endpoint.folder is not None and feed.deliver == "early":
                 raise ValueError(f'feed {name!r}: a folder gets whole files; `deliver = "early"` goes with a `url`')
         return self

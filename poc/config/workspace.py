@@ -217,7 +217,7 @@ def may_be_secret(place: tuple[int | str, ...]) -> bool:
     """Return whether a value of a file may contain a password or token by mistake, as addresses do."""
     if place[:1] == ("notify",):
         return place[2:] not in {("name",), ("digest",), ("zone",), ("min_severity",)} and place[2:3] != ("kinds",)
-    return place == ("endpoint",) or place[:2] in {("endpoint", "url"), ("endpoint", "secret_headers")}
+    return place == ("endpoint",) or place[:2] in {("endpoint", key) for key in ("url", "headers", "secret_headers")}
 
 
 def keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

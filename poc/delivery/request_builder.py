@@ -73,7 +73,9 @@ class RequestBuilder:
         head = self._encoder.head([name for name in rows.columns if name != ROW])
         start = 0
         for end, part in zip(ends, self._encode_slots(rows, ends), strict=True):
-            requests[files[start]].append(OutboundRequest(str(slots[start]), end - start, head + part))
+            requests[files[start]].append(
+                OutboundRequest(str(slots[start]), end - start, self._encoder.finish(head + part))
+            )
             start = end
         return requests
 
@@ -91,7 +93,7 @@ class RequestBuilder:
         """Return the request that is still open, if there is one."""
         if not self._rows:
             return []
-        request = OutboundRequest(str(self._slot), self._rows, b"".join(self._parts))
+        request = OutboundRequest(str(self._slot), self._rows, self._encoder.finish(b"".join(self._parts)))
         self._rows, self._parts = 0, []
         return [request]
 

@@ -128,6 +128,10 @@ class SampledEncoder:
             self.texts += [self.encoder.encode(rows[at : at + 1]) for at in range(wanted)]
         return self.encoder.encode(rows)
 
+    def finish(self, body: bytes) -> bytes:
+        """Return the body of a request."""
+        return self.encoder.finish(body)
+
     def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
         """Cut a body into two."""
         return self.encoder.cut(body, rows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from poc.formats.csv_reader import CsvFormat
 from poc.formats.jsonl_reader import JsonLinesFormat
 from poc.formats.table_reader import TableReader
-from poc.formats.writers import CsvEncoder, JsonLinesEncoder
+from poc.formats.writers import CsvEncoder, JsonArrayEncoder, JsonLinesEncoder, JsonRowEncoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from poc.formats.record_block import RecordBlock
     from poc.formats.record_splitter import Sizes
     from poc.formats.table_reader import BlockLines, ParsedBlock
+
+
+#: Encoders of JSON by the setting `body`.
+JSON_ENCODERS = {"jsonl": JsonLinesEncoder, "json": JsonArrayEncoder, "row": JsonRowEncoder}
 
 
 class FileReader(Protocol):
@@ -69,8 +73,11 @@ class RowEncoder(Protocol):
     def encode(self, rows: pl.DataFrame) -> bytes:
         """Return rows as bytes, without their row numbers."""
 
+    def finish(self, body: bytes) -> bytes:
+        """Return the body of a request that is made of a head and encoded rows."""
+
     def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
-        """Cut a body, head and rows, into two: one with so many rows, and one with the others."""
+        """Cut a finished body into two: one with so many rows, and one with the others."""
 
 
 def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None, *, whole: bool = True) -> FileReader:
@@ -83,6 +90,11 @@ def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None
     return TableReader(feed, row_format, sizes)
 
 
-def make_encoder(feed: Feed, literals: frozenset[str] = frozenset()) -> RowEncoder:
-    """Return the encoder of the format that a feed's partner receives; `literals` are columns of JSON text."""
-    return CsvEncoder(literals) if feed.out == "csv" else JsonLinesEncoder(literals)
+def make_encoder(feed: Feed, literals: frozenset[str] = frozenset(), body: str = "jsonl") -> RowEncoder:
+    """Return the encoder of the format that a feed's partner receives.
+
+    `literals` are columns of JSON text, `body` is what a request of JSON holds.
+    """
+    if feed.out == "csv":
+        return CsvEncoder(literals)
+    return JSON_ENCODERS[body](literals)

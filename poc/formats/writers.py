@@ -51,6 +51,10 @@ class JsonLinesEncoder:
         lines = written.to_struct("row").struct.json_encode().to_list()
         return ("\n".join(lines) + "\n").encode() if lines else b""
 
+    def finish(self, body: bytes) -> bytes:
+        """Return the lines as they are."""
+        return body
+
     def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
         """Cut a body into two: one with so many rows, and one with the others."""
         lines = body.splitlines(keepends=True)
@@ -70,6 +74,27 @@ class JsonLinesEncoder:
                 parts.append(Members(objects, first=not parts))
         parts.append("}\n")
         return join_columns(parts) if rows.height > MAX_SINGLE_ROWS else join_lists(parts)
+
+
+class JsonArrayEncoder(JsonLinesEncoder):
+    """Encoder of one JSON array of objects, each on a line of its own, so that a body can be cut between them."""
+
+    media_type = "application/json"
+
+    def finish(self, body: bytes) -> bytes:
+        """Return lines of objects as an array."""
+        return b"[" + body[:-1].replace(b"\n", b",\n") + b"]\n"
+
+    def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
+        """Cut an array into two: one with so many rows, and one with the others."""
+        first, second = super().cut(body[1:-2].replace(b",\n", b"\n") + b"\n", rows)
+        return self.finish(first), self.finish(second)
+
+
+class JsonRowEncoder(JsonLinesEncoder):
+    """Encoder of one JSON object in a request; the line end after it is white space of JSON."""
+
+    media_type = "application/json"
 
 
 class Literals(NamedTuple):
@@ -151,6 +176,10 @@ class CsvEncoder:
             datetime_format="%Y-%m-%d %H:%M:%S%.f",
             time_format="%H:%M:%S%.f",
         ).encode()
+
+    def finish(self, body: bytes) -> bytes:
+        """Return header and rows as they are."""
+        return body
 
     def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
         """Cut a body into two, each with the header: one with so many rows, and one with the others."""

@@ -91,18 +91,21 @@ def prepare_feed(
     settings = partner.endpoint
     look_up_files = read_look_up_files(feed.map, workspace.root)
     # before the contract is loaded, which may be written meanwhile
-    digest = settings_digest(feed, workspace.contract(feed), look_up_files)
+    digest = settings_digest(feed, workspace.contract(feed), look_up_files, settings.body)
+    if settings.body == "row":
+        feed = feed.model_copy(update={"request_rows": 1})
     feed_contract = contract.load_contract(workspace.contract(feed), json_values=feed.format == "jsonl")
     mapped = Map(feed.map, feed_contract, look_up_files)
-    encoder = make_encoder(feed, literal_fields(feed.map, feed_contract))
+    encoder = make_encoder(feed, literal_fields(feed.map, feed_contract), settings.body)
     http_endpoint, folder = None, None
     if endpoint is None and settings.folder is not None:
         folder = workspace.root / settings.folder / feed_id
     else:
-        base = f"{endpoint.rstrip('/')}/{partner_id}" if endpoint else str(settings.url).rstrip("/")
+        own_url = settings.delivery_url(partner_id, feed_id, feed.path)
+        url = f"{endpoint.rstrip('/')}/{partner_id}/{feed_id}" if endpoint else own_url
         variables = os.environ if environ is None else environ
         headers = {
-            name: resolve_secret(value, variables, workspace.root) for name, value in settings.secret_headers.items()
+            name: resolve_secret(value, variables, workspace.root) for name, value in settings.secret_references.items()
         }
         ca_file, client_cert, client_key = (
             workspace.root / name if name else None
@@ -110,10 +113,11 @@ def prepare_feed(
         )
         http_endpoint = HttpEndpoint(
             session,
-            f"{base}/{feed_id}",
+            url,
             settings.timeout_s,
             headers,
             encoder.media_type,
+            plain_headers=settings.plain_headers,
             success=settings.success,
             tls=TlsFiles(ca_file, client_cert, client_key),
         )
@@ -143,9 +147,12 @@ def prepare_feed(
     )
 
 
-def settings_digest(feed: Feed, contract_file: Path, look_up_files: Mapping[str, bytes] | None = None) -> str:
+def settings_digest(
+    feed: Feed, contract_file: Path, look_up_files: Mapping[str, bytes] | None = None, body: str = "jsonl"
+) -> str:
     """Return twelve hexadecimal digits that are equal where the same file gives the same requests."""
     digest = sha256(feed.model_dump_json(by_alias=True).encode() + contract_file.read_bytes())
     for content in (look_up_files or {}).values():
         digest.update(sha256(content).digest())
+    digest.update(b"" if body == "jsonl" else body.encode())
     return digest.hexdigest()[:12]

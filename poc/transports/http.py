@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
+from poc.config.endpoint import HEADER_NAME, RESERVED_HEADERS
 from poc.errors import BadInput, DeliveryFailed
-from poc.transports.http_answer import HEADER_NAME, Answer, AnswerReader, EndOfStream, MalformedAnswer
+from poc.transports.http_answer import Answer, AnswerReader, EndOfStream, MalformedAnswer
 from poc.transports.http_connection import HttpSession, Peer, fetch_certificate
 from poc.transports.http_outcome import answer_failure, with_answer
 from poc.transports.secrets import MASK, shown_text
@@ -40,12 +41,6 @@ JOINED_BYTES = 256 * 1024
 
 #: Characters of a path that are sent as they are: those of RFC 3986, and `%`, as a path may be encoded already.
 PATH_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
-
-#: Headers that no configuration may set, because they determine how a request is read.
-RESERVED_HEADERS = frozenset({
-    "host", "connection", "content-length", "content-type", "transfer-encoding", "expect", "te", "accept-encoding",
-    "date", "idempotency-key", "milepost-file", "milepost-slot", "milepost-slots",
-})  # fmt: skip
 
 REFUSES_OURS = "the partner does not accept our certificate (`client_cert`)"
 
@@ -78,7 +73,8 @@ class HttpEndpoint:
         url: as configured; messages name it.
         timeout_s: seconds from the beginning of a request to the end of its answer.
         headers: secret headers; their values are revealed only to the request.
-        media_type: of the bodies.
+        media_type: of the bodies, unless a plain header says another one.
+        plain_headers: headers whose values are no secrets.
         success: what a success looks like, where the configuration describes it.
         tls: certificates for an `https` address.
 
@@ -94,20 +90,22 @@ class HttpEndpoint:
         headers: Mapping[str, Secret],
         media_type: str,
         *,
+        plain_headers: Mapping[str, str] | None = None,
         success: Success | None = None,
         tls: TlsFiles | None = None,
     ) -> None:
         for name in headers:
-            if not HEADER_NAME.fullmatch(name) or name.lower() in RESERVED_HEADERS:
+            if not HEADER_NAME.fullmatch(name) or name.lower() in RESERVED_HEADERS | {"content-type"}:
                 raise BadInput(f"{url}: {name!r} cannot be a secret header; choose another name")
         self._peer, authority, path = split_url(url, tls or TlsFiles())
         if self._peer.tls is not None:
             session.tls_context(self._peer.tls)
-        ours = "" if "user-agent" in map(str.lower, headers) else "User-Agent: milepost\r\n"
-        self._head = (
-            f"POST {path} HTTP/1.1\r\nHost: {authority}\r\nAccept-Encoding: identity\r\n{ours}"
-            f"Content-Type: {media_type}\r\n"
-        )
+        plain = dict(plain_headers or {})
+        names = {name.lower() for name in (*plain, *headers)}
+        ours = {"User-Agent": "milepost", "Content-Type": media_type}
+        lines = [(name, value) for name, value in ours.items() if name.lower() not in names] + list(plain.items())
+        self._head = f"POST {path} HTTP/1.1\r\nHost: {authority}\r\nAccept-Encoding: identity\r\n"
+        self._head += "".join(f"{name}: {value}\r\n" for name, value in lines)
         self._path = path
         self._session = session
         self._url = url

@@ -7,11 +7,10 @@ import binascii
 import codecs
 import html
 import json
-import re
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote, quote_plus
 
-from poc.config.endpoint import SECRET_REFERENCE
+from poc.config.endpoint import HEADER_VALUE, SECRET_REFERENCE
 from poc.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 #: The most bytes of a file with a secret.
 MAX_BYTES = 64 * 1024
-
-#: A valid header value: visible ASCII characters, with spaces between them.
-HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 #: What is shown instead of a secret.
 MASK = "***"

@@ -41,12 +41,46 @@ def test_a_port_that_does_not_exist_is_refused(url):
         ({"folder": "out", "success": {"status": [200]}}, "`success` goes with `url`"),
         ({"folder": "out", "secret_headers": {"A": "${env:A}"}}, "`secret_headers` goes with `url`"),
         ({"url": "https://h", "ca_file": "a\0b"}, "ca_file"),
+        ({"folder": "out", "path": "{feed}"}, "`path` goes with `url`"),
+        ({"folder": "out", "body": "jsonl"}, "`body` goes with `url`"),
+        ({"folder": "out", "headers": {"A": "b"}}, "`headers` goes with `url`"),
+        ({"url": "http://h", "honours_keys": True, "span_files": True, "body": "json"}, "`span_files` goes with `body"),
+        ({"url": "http://h", "path": "{file}"}, "may have {feed} and {partner} in braces"),
+        ({"url": "http://h", "path": "x?key=1"}, "path"),
+        ({"url": "http://h", "headers": {"X Y": "1"}}, "'X Y' cannot be set as a header"),
+        ({"url": "http://h", "headers": {"Content-Length": "1"}}, "'Content-Length' cannot be set as a header"),
+        ({"url": "http://h", "secret_headers": {"Date": "${env:A}"}}, "'Date' cannot be set as a header"),
+        (
+            {"url": "http://h", "headers": {"a": "1"}, "secret_headers": {"A": "${env:A}"}},
+            "the header 'a' is set twice",
+        ),
+        ({"url": "http://h", "headers": {"Authorization": "Bearer x"}}, "headers.Authorization holds a secret"),
+        ({"url": "http://h", "headers": {"X": "a${env:A}"}}, "headers.X holds a secret"),
+        ({"url": "http://h", "headers": {"X": "a\r\nB: c"}}, "headers.X has characters that no header can carry"),
+        ({"url": "http://h", "headers": {"Content-Type": "json"}}, "headers.Content-Type is not a media type"),
     ],
 )
 def test_settings_that_do_not_go_together_are_refused(more, words):
     """The message names both."""
     with pytest.raises(ValidationError, match=words):
         EndpointConfig.model_validate(more)
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "of_feed", "address"),
+    [
+        ("http://h/in", "{feed}", None, "http://h/in/orders"),
+        ("http://h/in/", "{feed}", None, "http://h/in/orders"),
+        ("http://h", "/v1/{partner}/{feed}.json", None, "http://h/v1/AA/orders.json"),
+        ("http://h/in/", "", None, "http://h/in/"),
+        ("http://h/in", "{feed}", "v2/import", "http://h/in/v2/import"),
+        ("http://h/in", "{feed}", "", "http://h/in"),
+    ],
+)
+def test_the_address_of_a_feed_ends_with_its_path(url, path, of_feed, address):
+    """By default, that is the name of the feed; a path of the feed goes before that of the endpoint."""
+    endpoint = EndpointConfig.model_validate({"url": url, "path": path})
+    assert endpoint.delivery_url("AA", "orders", of_feed) == address
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_a_small_file_gives_the_same_requests_as_the_ordinary_stages(changes):
         for data, of_file in zip(together, small or (), strict=False):
             requests, rejected = ordinary_requests(feed, contract, reader, BytesIO(data))
             assert not rejected, data
-            builder = RequestBuilder(3, None)
+            builder = RequestBuilder(3, make_encoder(feed))
             assert builder.add_batch(Batch(None, encoded=of_file.rows)) + builder.flush() == requests, data
         if small is not None:
             clean.append(file)

@@ -17,10 +17,11 @@ from poc.quarantine.store import QuarantineStore
 from tests.poc.quarantine.broken_flights import NOW, rows
 
 
-def test_edited_rows_are_sent_once(start_partner, make_prepared, ledger, broken):
+@pytest.mark.parametrize("body", ["jsonl", "row"])
+def test_edited_rows_are_sent_once(start_partner, make_prepared, ledger, broken, body):
     """Rows that were exported, edited and replayed arrive; replaying them again is refused."""
     partner = start_partner()
-    prepared = make_prepared(partner.url)
+    prepared = make_prepared(partner.url, body=body)
     first = exchange(prepared, broken, NOW, ledger)
     entry = find_by_prefix(ledger, first.exchange_id)
     text = b"".join(export_rows(entry, QuarantineStore(ledger, entry).rows())).decode()

@@ -1,5 +1,6 @@
 """Each request is reserved before it is sent and deleted when it is confirmed: no row is lost or sent twice."""
 
+import json
 import re
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -82,6 +83,31 @@ def test_without_keys_a_lost_connection_is_not_replaced(answer_with, make_prepar
     prepared = make_prepared(partner.url, honours_keys=False)
     receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 1000), NOW, ledger)
     assert (len(partner.bodies), rows(receipt)) == (2, {"in": 1000, "delivered": 500, "ambiguous": 500})
+
+
+@pytest.mark.parametrize("level", [4, 5])
+@pytest.mark.parametrize("rows_in", [600, 1200], ids=["small file", "large file"])
+def test_a_body_is_a_json_array_that_can_be_halved(
+    answer_with, make_prepared, ledger, good_csv, tmp_path, level, rows_in
+):
+    """Each request is one array, also a half of one that was too large, and every row arrives once."""
+    partner = answer_with(lambda nth, body: (413 if len(body) > 3000 else 200, {}, ""))
+    prepared = make_prepared(partner.url, body="json", level=level)
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", rows_in), NOW, ledger)
+    assert (receipt.outcome, rows(receipt)) == ("done", {"in": rows_in, "delivered": rows_in})
+    data = [record for body in partner.taken.values() for record in json.loads(body)]
+    assert [record["flight"] for record in data] == [f"UA{n}" for n in range(1, rows_in + 1)]
+
+
+@pytest.mark.parametrize("keys", [True, False])
+def test_a_body_is_one_json_object(answer_with, make_prepared, ledger, good_csv, tmp_path, keys):
+    """Each row is a request with a key of its own; one that is refused for good costs no other row."""
+    partner = answer_with(lambda nth, body: (422 if b'"UA7"' in body else 200, {}, ""))
+    prepared = make_prepared(partner.url, body="row", honours_keys=keys)
+    receipt = exchange(prepared, good_csv(tmp_path / "a.csv", 20), NOW, ledger)
+    assert (receipt.calls, rows(receipt)) == (20, {"in": 20, "delivered": 19, "failed": 1})
+    assert [json.loads(body)["flight"] for body in partner.bodies] == [f"UA{n}" for n in range(1, 21)]
+    assert len(set(partner.keys)) == 20
 
 
 @pytest.mark.parametrize("out", ["jsonl", "csv"])
