@@ -13,6 +13,7 @@ from milepost.errors import CommandError
 
 if TYPE_CHECKING:
     from milepost.context import WorkspaceContext
+    from poc.ledger.workspace_id import PlaceDecision
 
 
 @click.command()
@@ -20,15 +21,30 @@ if TYPE_CHECKING:
 @click.option(
     "--new-ledger", is_flag=True, help="Only make an empty ledger in the workspace FOLDER, whose own is lost for good."
 )
-def init(folder: Path, new_ledger: bool) -> None:
+@click.option(
+    "--new-id",
+    is_flag=True,
+    help="Only give the workspace FOLDER, a copy of another one, an id of its own. What was sent keeps its keys.",
+)
+@click.option(
+    "--moved",
+    is_flag=True,
+    help="Only let the workspace FOLDER go on with the id of the one that it was moved or copied from, which is gone.",
+)
+def init(folder: Path, new_ledger: bool, new_id: bool, moved: bool) -> None:
     """Create a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
     from datetime import UTC, datetime
 
     from poc.config.scaffold import AIRLINES, create_workspace, put_samples
     from roadmap.plan.template import live_template
 
+    if new_ledger + new_id + moved > 1:
+        raise click.UsageError("give one of --new-ledger, --new-id and --moved")
     if new_ledger:
         replace_ledger(folder.resolve())
+        return
+    if new_id or moved:
+        settle_place(folder.resolve(), "moved" if moved else "new-id")
         return
     plan = live_template(datetime.now(UTC).date())
     create_workspace(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
@@ -47,6 +63,18 @@ def replace_ledger(root: Path) -> None:
     ledger = load_workspace(root).ledger
     create_ledger(ledger)
     print_line(f"{ledger} is new and empty. A file that was delivered before and is handed in again is sent again.")
+
+
+def settle_place(root: Path, decision: PlaceDecision) -> None:
+    """Record where a workspace is now, as a person decided about its id, and say what follows from it."""
+    from poc.config.workspace import load_workspace
+    from poc.ledger.ledger import open_ledger
+
+    open_ledger(load_workspace(root).ledger, decision=decision).close()
+    if decision == "moved":
+        print_line(f"{root} goes on with its id; the workspace that it was must not be used any more.")
+    else:
+        print_line(f"{root} has an id of its own; files that it receives from now on are new to every partner.")
 
 
 @click.command()

@@ -9,10 +9,11 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from poc.errors import LedgerDamaged
-from poc.ledger.database_errors import translate_database_errors
+from poc.ledger.database import translate_database_errors
 from poc.ledger.ledger import Ledger
 from poc.ledger.presence import is_empty, refuse_lost_ledger
 from poc.ledger.schema import VERSION
+from poc.ledger.workspace_id import load_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,4 +45,6 @@ def open_ledger_read_only(path: Path) -> Ledger | None:
     if version < VERSION:
         raise LedgerDamaged(f"{path}: version {version}, made by an older release; `milepost run` upgrades it")
     with translate_database_errors(str(path)):
-        return Ledger(engine, path, threading.Lock(), {})
+        with engine.connect() as connection:
+            ids = load_ids(connection)
+        return Ledger(engine, path, ids, threading.Lock(), {})

@@ -133,12 +133,13 @@ def result_json(result: RunResult, receipt: Receipt) -> dict[str, Any]:
     head = {"partner": result.partner, "feed": result.feed, "file": str(result.path)}
     run = {"exchange_id": receipt.exchange_id, "attempt": receipt.attempt, **receipt_json(receipt)}
     run["error"] = run["error"] or result.note
+    run["repeated_rows"] = receipt.repeated_rows
     return {**head, **run, "findings": [finding._asdict() for finding in receipt.findings]}
 
 
 def result_lines(result: RunResult, receipt: Receipt) -> Iterator[str]:
     """Yield the lines that describe a run's receipt."""
-    line = outcome_line(receipt.outcome, receipt.account.as_dict())
+    line = outcome_line(receipt.outcome, {**receipt.account.as_dict(), "repeated": receipt.repeated_rows})
     yield f"{result.partner}/{result.feed} {result.path.name}: {line}"
     if receipt.error:
         yield f"  {receipt.error}"
@@ -182,7 +183,12 @@ NEXT_STEPS = {
 
 
 def outcome_line(outcome: str, rows: dict[str, int]) -> str:
-    """Return an outcome and its account as one line of text."""
-    parts = [f"{count:,} {name.replace('_', ' ')}" for name, count in rows.items() if count and name != "in"]
+    """Return an outcome and its account as one line of text; `repeated` are rows that the partner had already."""
+    notes = {"delivered": f" (the partner had {rows['repeated']:,} of them already)"} if rows.get("repeated") else {}
+    parts = [
+        f"{count:,} {name.replace('_', ' ')}{notes.get(name, '')}"
+        for name, count in rows.items()
+        if count and name not in {"in", "repeated"}
+    ]
     count_in = f"{rows['in']:,} row{'' if rows['in'] == 1 else 's'} in"
     return f"{outcome.replace('_', ' ')}; {count_in}" + (f": {', '.join(parts)}" if parts else "")

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from metrics.private_files import open_private
 from poc.delivery.body_files import read_body, report_write_errors
+from poc.delivery.body_packing import pack, unpack
 from poc.delivery.joint_request import join_parts
 from poc.delivery.outbound_request import OutboundRequest
-from poc.ledger.body_packing import pack, unpack
 from poc.ledger.schema import EXCHANGE, PARCEL
 from poc.transports.folder import sync_folder
 

@@ -61,6 +61,7 @@ class RequestDelivery:
     _uncommitted: bool = field(default=False, init=False)  # states were changed; commit before the next request is sent
     _accepted: bool = field(default=False, init=False)
     _sent_joint: bool = field(default=False, init=False)
+    _repeated: bool = field(default=False, init=False)  # the partner had the joint request already
     _row_too_large: bool = field(default=False, init=False)  # a request of one row was refused for its size
     _too_large_bytes: int | None = field(default=None, init=False)  # the smallest body of several rows so refused
 
@@ -152,7 +153,7 @@ class RequestDelivery:
             return RowOutcome(self.stop.outcome, request.rows, self.stop.code, self.stop.reason)
         self._sent_joint = True
         try:
-            self._post(request, joint)
+            self._repeated = self._post(request, joint)
         except DeliveryFailed as failure:
             if not self.policy.is_about_request(failure):
                 return self._failed(request, failure)
@@ -166,6 +167,8 @@ class RequestDelivery:
         (request,) = self.reserved
         if leader._sent_joint:
             self.sender.count_bytes(request)
+        if leader._repeated:
+            self.sender.count_repeat(request)
         if outcome.outcome == "delivered":
             return self._taken(request)
         self.stop = leader.stop
@@ -221,13 +224,15 @@ class RequestDelivery:
         self._confirmed.append(request.name)
         return RowOutcome("delivered", request.rows)
 
-    def _post(self, request: OutboundRequest, joint: JointRequest | None = None) -> None:
+    def _post(self, request: OutboundRequest, joint: JointRequest | None = None) -> bool:
         try:
-            self.sender.send(request, joint, keyed=True)
+            return self.sender.send(request, joint, keyed=True)
         except DeliveryFailed as failure:
             if not (failure.reused and self.honours_keys and self.policy.resends_at_once):
                 raise
-            self.sender.send(request, joint, keyed=True)  # on a new connection: the partner had closed the kept one
+            return self.sender.send(
+                request, joint, keyed=True
+            )  # on a new connection: the partner had closed the kept one
 
     def _failed(self, request: OutboundRequest, failure: DeliveryFailed) -> RowOutcome:
         """Return the outcome of a request that failed, and give it the state that it has from now on."""

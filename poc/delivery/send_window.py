@@ -32,17 +32,17 @@ class SendWindow:
         """Whether one more request may be begun ahead."""
         return self.is_open and self._under_way < self.most > 1
 
-    def begin(self, send: Callable[[], None]) -> Future[None]:
+    def begin(self, send: Callable[[], bool]) -> Future[bool]:
         """Begin to send a request; `take` waits for its end."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.most, thread_name_prefix="send")
         self._under_way += 1
         return self._pool.submit(send)
 
-    def take(self, request: Future[None]) -> None:
-        """Wait for the end of a request that was begun. Raises what its sending raised."""
+    def take(self, request: Future[bool]) -> bool:
+        """Wait for the end of a request that was begun, and return its result. Raises what its sending raised."""
         self._under_way -= 1
-        request.result()
+        return request.result()
 
     def close(self) -> None:
         """Wait for the requests that are under way; their answers are not needed any more."""

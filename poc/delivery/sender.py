@@ -23,17 +23,21 @@ if TYPE_CHECKING:
 class Endpoint(Protocol):
     """The place where a partner accepts the requests of a feed."""
 
-    def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
-        """Send one body. Raises DeliveryFailed."""
+    def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> bool:
+        """Send one body, and return whether the partner said that it had it already. Raises DeliveryFailed."""
 
 
 @dataclass(slots=True)
 class TransferStats:
-    """Counts of a transfer: requests, bytes, and seconds lost on time-outs. For the receipt; no decision uses them."""
+    """Counts of a transfer: requests, bytes, seconds lost on time-outs, rows that the partner had already.
+
+    For the receipt; no decision uses them.
+    """
 
     calls: int = 0
     bytes_out: int = 0
     blocked_s: float = 0.0
+    repeated_rows: int = 0
 
 
 class RequestSender:
@@ -54,7 +58,7 @@ class RequestSender:
         window: SendWindow | None = None,
     ) -> None:
         self.window = window or SendWindow()
-        self._begun: dict[str, Future[None]] = {}
+        self._begun: dict[str, Future[bool]] = {}
         self._endpoint = endpoint
         self._exchange_id = exchange_id
         self._headers = {"Milepost-File": quote(file)}
@@ -70,8 +74,8 @@ class RequestSender:
         """Return whether a request was begun and not taken yet."""
         return request.name in self._begun
 
-    def send(self, request: OutboundRequest, joint: JointRequest | None = None, *, keyed: bool) -> None:
-        """Send a request, or the joint request of which it is a part.
+    def send(self, request: OutboundRequest, joint: JointRequest | None = None, *, keyed: bool) -> bool:
+        """Send a request, or the joint request of which it is a part; return whether the partner had it already.
 
         `keyed` adds an idempotency key, so that the partner does not take it twice; a joint request always has one.
 
@@ -81,19 +85,23 @@ class RequestSender:
         """
         begun = self._begun.pop(request.name, None)
         try:
-            if begun is not None:
-                self.window.take(begun)
-            else:
-                self._prepare(request, joint, keyed=keyed)()
+            repeated = self._prepare(request, joint, keyed=keyed)() if begun is None else self.window.take(begun)
         except DeliveryFailed as error:
             self._stats.blocked_s += error.blocked_s
             raise
+        if repeated:
+            self.count_repeat(request)
+        return bool(repeated)
+
+    def count_repeat(self, request: OutboundRequest) -> None:
+        """Count the rows of a request that the partner had already."""
+        self._stats.repeated_rows += request.rows
 
     def count_bytes(self, request: OutboundRequest) -> None:
         """Count the bytes of a part that was sent with the joint request of another exchange."""
         self._stats.bytes_out += len(request.body)
 
-    def _prepare(self, request: OutboundRequest, joint: JointRequest | None, *, keyed: bool) -> Callable[[], None]:
+    def _prepare(self, request: OutboundRequest, joint: JointRequest | None, *, keyed: bool) -> Callable[[], bool]:
         """Return a function that sends a request, and count it."""
         self._before_send()
         now = datetime.fromtimestamp(self._clock_us() / 1_000_000, UTC)

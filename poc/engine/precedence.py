@@ -77,14 +77,14 @@ class PrecedenceEndpoint:
         self._under_way = 0
         self._waiting = ExitStack()
 
-    def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
+    def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> bool:
         """Send one body. Raises DeliveryFailed."""
         with self._lock:
             self._under_way += 1
             if self._under_way == 1:
                 self._waiting.enter_context(self._precedence.waiting_for_partner(new_file=self.has_new_file))
         try:
-            self._endpoint.post(body, headers, now)
+            return self._endpoint.post(body, headers, now)
         finally:
             with self._lock:
                 self._under_way -= 1

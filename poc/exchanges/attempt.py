@@ -6,8 +6,11 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from poc.batch import MAX_SHOWN_FINDINGS, Account, FileRejected, Finding, RowOutcome, first_findings
 from poc.formats.header import SchemaDrift
+from poc.ledger.schema import EXCHANGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +27,14 @@ MAX_LISTED_ROWS = 1000
 
 #: An attempt takes its outcome from the first of these that some row has: what still has to be done comes first.
 OUTCOME_PRIORITY = ("due", "failed", "refused", "ambiguous")
+
+
+#: Counts rows of which the partner said that it had them already.
+ADD_REPEATED = (
+    sa.update(EXCHANGE)
+    .where(EXCHANGE.c.id == sa.bindparam("key"))
+    .values(rows_repeated=EXCHANGE.c.rows_repeated + sa.bindparam("more_rows"))
+)
 
 
 class Attempt:
@@ -131,8 +142,8 @@ class Attempt:
             self._ledger.wait_for_disk(False)
         self.committed, self.whole, self.reserved = True, whole, reserved_to >= 0
 
-    def close(self, policy: FailurePolicy) -> tuple[str, str, str, Account]:
-        """Close the account and commit.
+    def close(self, policy: FailurePolicy, repeated_rows: int = 0) -> tuple[str, str, str, Account]:
+        """Close the account and commit; the partner said of `repeated_rows` that it had them already.
 
         Returns:
             The outcome, the code of the error, its reason as text, and the account.
@@ -148,6 +159,8 @@ class Attempt:
             "due_at_us": policy.due_at_us if outcome == "due" else None, "attempt": self._entry.attempt,
             "whole": int(self.whole), **rows,
         }  # fmt: skip
+        if repeated_rows:
+            self._ledger.execute(ADD_REPEATED, {"key": self._entry.exchange_id, "more_rows": repeated_rows})
         self._write(values)
         return outcome, code, reason, account
 

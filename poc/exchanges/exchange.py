@@ -270,7 +270,7 @@ class ExchangeRun:
         """Close the account, commit, and return the receipt; the outbox is to be ended after the commit."""
         entry, attempt, policy = self.entry, self.attempt, context.policy
         context.breakers.save()
-        outcome, code, reason, account = attempt.close(policy)
+        outcome, code, reason, account = attempt.close(policy, self.stats.repeated_rows)
         return Receipt(
             exchange_id=entry.exchange_id,
             attempt=entry.attempt,
@@ -281,6 +281,7 @@ class ExchangeRun:
             bytes_out=self.stats.bytes_out,
             calls=self.stats.calls,
             blocked_s=self.stats.blocked_s,
+            repeated_rows=self.stats.repeated_rows,
             error_type=code,
             error=reason,
             findings=tuple(attempt.findings),

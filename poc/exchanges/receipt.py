@@ -27,7 +27,8 @@ class Receipt:
     `ambiguous`. `account` holds the rows as this attempt left them, `quarantined_rows` the numbers of the rows that it
     quarantined, `reasons` the count of all quarantined rows by error code, each row by its first finding. `whole`: the
     ledger holds all that is left to do, so that the file is not needed. `file_version` is the file as it was opened,
-    `blocked_s` the time spent on requests that timed out, `stages_ns` the time inside each stage.
+    `blocked_s` the time spent on requests that timed out, `stages_ns` the time inside each stage. `repeated_rows` are
+    those of its delivered rows of which the partner said that it had them already.
     """
 
     exchange_id: str
@@ -39,6 +40,7 @@ class Receipt:
     bytes_out: int = 0
     calls: int = 0
     blocked_s: float = 0.0
+    repeated_rows: int = 0
     error_type: str = ""
     error: str = ""
     findings: tuple[Finding, ...] = ()

@@ -16,6 +16,7 @@ from poc.batch import ROW
 from poc.exchanges.exchange import exchange
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import received_before
+from poc.ledger.presence import marked_id
 from poc.transports.http import HttpEndpoint
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def try_file(prepared: PreparedFeed, path: Path, now: datetime, ledger: Path, ro
         ends = replace(
             prepared, encoder=sample, endpoint=endpoint, folder=target, parallel=1, span_files=False, small_files=None
         )
-        with closing(open_ledger(Path(folder) / "ledger.db")) as trial_ledger:
+        # with the workspace's id, so that the request has the key that it would have
+        fixed_id = marked_id(ledger) or None
+        with closing(open_ledger(Path(folder) / "ledger.db", fixed_id=fixed_id)) as trial_ledger:
             receipt = exchange(ends, path, now, trial_ledger)
         written = [] if target is None or not target.is_dir() else sorted(target.iterdir())
     return Trial(
@@ -86,10 +89,11 @@ class CountingEndpoint:
     endpoint: HttpEndpoint
     first: RequestPreview | None = None
 
-    def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:  # noqa: ARG002
+    def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> bool:  # noqa: ARG002
         """Accept one body."""
         if self.first is None:
             self.first = self.endpoint.preview(body, headers)
+        return False
 
 
 @dataclass(slots=True)

@@ -11,21 +11,23 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from poc.errors import LedgerDamaged, TryLater
-from poc.ledger.database_errors import translate_database_errors
+from poc.errors import BadInput, LedgerDamaged, TryLater
+from poc.ledger.database import SYNC_FULL, SYNC_NORMAL, new_engine, translate_database_errors
 from poc.ledger.exchange_record import EXCHANGE_COLUMNS, ExchangeRecord, record_of
 from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
-from poc.ledger.schema import EXCHANGE, add_release_function, create_or_upgrade
+from poc.ledger.schema import EXCHANGE, create_or_upgrade
+from poc.ledger.workspace_id import identify_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from poc.ledger.workspace_id import PlaceDecision, WorkspaceIds
 
 #: Seconds to wait for another program's write before TryLater is raised.
 LOCK_TIMEOUT_S = 10.0
@@ -33,13 +35,6 @@ LOCK_TIMEOUT_S = 10.0
 #: SQL, the names of its parameters in their order, and the values that the statement itself gives to some of them.
 CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
 CompiledStatements: TypeAlias = "dict[object, CompiledStatement]"
-
-#: Size of the write-ahead log, in pages of 4 KiB, at which it is copied into the database and begins anew. A page that
-#: was written before costs a commit half of one that makes the file longer.
-CHECKPOINT_PAGES = 1_000
-
-#: SQLite's `synchronous`: with a write-ahead log, NORMAL waits for the disk at checkpoints only.
-SYNC_FULL, SYNC_NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 
 SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in EXCHANGE_COLUMNS)).where(
     EXCHANGE.c.id == sa.bindparam("key")
@@ -55,8 +50,10 @@ class Ledger:
     A connection may be guarded: nothing is committed, and nothing is to be sent, when its guard raises an error.
     """
 
-    def __init__(self, engine: sa.Engine, path: Path, writer: threading.Lock, compiled: CompiledStatements) -> None:
-        self.path = path
+    def __init__(
+        self, engine: sa.Engine, path: Path, ids: WorkspaceIds, writer: threading.Lock, compiled: CompiledStatements
+    ) -> None:
+        self.path, self.ids = path, ids
         self.connection = engine.connect()
         self.guard: Callable[[], None] | None = None
         self._engine = engine
@@ -74,7 +71,7 @@ class Ledger:
     def sibling(self) -> Ledger:
         """Return a connection for another thread, which its caller closes. Raises TryLater, LedgerDamaged."""
         with translate_database_errors(str(self.path)):
-            return Ledger(self._engine, self.path, self._writer, self._compiled)
+            return Ledger(self._engine, self.path, self.ids, self._writer, self._compiled)
 
     def execute(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:
         """Execute a statement once for each of `values`, and return the rows of a query.
@@ -134,8 +131,9 @@ class Ledger:
 
         Raises TryLater, LedgerDamaged.
         """
-        key = sha256(f"{partner}/{feed}/{digest}".encode()).hexdigest()[:24]
-        return self.get(key) or ExchangeRecord(key, partner, feed, file, digest)
+        keys = list(self.ids.exchange_ids(partner, feed, digest))
+        entry = next((entry for key in keys if (entry := self.get(key)) is not None), None)
+        return entry or ExchangeRecord(keys[0], partner, feed, file, digest)
 
     def get(self, key: str) -> ExchangeRecord | None:
         """Return the entry of an exchange by its id, or None. Raises TryLater, LedgerDamaged."""
@@ -266,34 +264,31 @@ def create_ledger(path: Path) -> None:
     open_ledger(path, replace_lost=True).close()
 
 
-def open_ledger(path: Path, *, replace_lost: bool = False) -> Ledger:
+def open_ledger(
+    path: Path, *, replace_lost: bool = False, fixed_id: str | None = None, decision: PlaceDecision = "check"
+) -> Ledger:
     """Open the ledger at `path`; create it for a new workspace, or with `replace_lost` in the place of a lost one.
+
+    `fixed_id` and `decision` are those of `identify_workspace`.
 
     Raises:
         LedgerDamaged: the file is not a ledger, or is from a newer release, or it is lost: missing or empty although
             there was one before; nothing was changed.
+        BadInput: it is in another place than before, and may be a copy.
         TryLater: another program has it locked.
     """
     if not replace_lost:
         refuse_lost_ledger(path)
     create_file(path)
-    arguments = {"timeout": LOCK_TIMEOUT_S, "check_same_thread": False}  # a connection has one user at a time
-    # without a pool, so that `close` closes the connection
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args=arguments, poolclass=sa.NullPool)
-    sa.event.listen(engine, "connect", _configure_connection)
+    engine = new_engine(path, LOCK_TIMEOUT_S)
     try:
         with translate_database_errors(str(path)), engine.connect() as connection:
             create_or_upgrade(connection, str(path))
         with translate_database_errors(str(path)), engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        write_marker(path)
-    except (LedgerDamaged, TryLater):
+            ids = identify_workspace(connection, path, fixed_id, decision)
+        write_marker(path, ids.current)
+    except (LedgerDamaged, TryLater, BadInput):
         engine.dispose()
         raise
-    return Ledger(engine, path, threading.Lock(), {})
-
-
-def _configure_connection(connection: Any, _: Any) -> None:
-    add_release_function(connection)
-    connection.execute(SYNC_FULL)
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    return Ledger(engine, path, ids, threading.Lock(), {})

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from poc.errors import BadInput
-from poc.ledger.database_errors import translate_database_errors
+from poc.ledger.database import translate_database_errors
 from poc.ledger.due import due_now
 from poc.ledger.exchange_record import ExchangeRecord
 from poc.ledger.schema import DECISION, EXCHANGE

@@ -6,16 +6,21 @@ A new ledger does not know which files were delivered, so that a file handed in 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
-from contextlib import contextmanager
+import re
+import sqlite3
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metrics.private_files import create_private
+from metrics.private_files import create_private, open_private
 from poc.errors import LedgerDamaged, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
 
 #: The file beside the ledger that releases before version 3 lock while they exchange files.
 OLD_LOCK = "run.lock"
@@ -27,6 +32,9 @@ MARKER_TEXT = """\
 This workspace has a ledger, ledger.db: it knows which files were delivered. If it is missing, restore it;
 `milepost init --new-ledger FOLDER` makes an empty one.
 """
+
+#: Line of the marker with the id of the workspace, which a new ledger in the place of a lost one gets.
+MARKED_ID = re.compile(r"^Id of the workspace: ([0-9a-f]{32})$", re.MULTILINE)
 
 #: Folders beside the ledger in which only an exchange creates files.
 EXCHANGE_FOLDERS = ("archive", "refused", "outbox")
@@ -81,16 +89,28 @@ def create_file(path: Path) -> None:
         raise LedgerDamaged(f"{path}: cannot be made: {error.strerror}") from error
 
 
-def write_marker(path: Path) -> None:
-    """Write the file that says that there is a ledger, unless it is there. Raises LedgerDamaged."""
+def write_marker(path: Path, workspace_id: str = "") -> None:
+    """Write the file that says that there is a ledger, with the id of its workspace, unless it is there.
+
+    Raises LedgerDamaged.
+    """
     marker = path.with_name(MARKER)
+    text = MARKER_TEXT + (f"Id of the workspace: {workspace_id}\n" if workspace_id else "")
     try:
-        if not marker.exists():
-            fd = os.open(marker, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                file.write(MARKER_TEXT)
+        if not marker.exists() or (workspace_id and marked_id(path) != workspace_id):
+            with open(marker, "w", encoding="utf-8", opener=open_private) as file:
+                file.write(text)
     except OSError as error:
         raise LedgerDamaged(f"{marker}: cannot be written: {error.strerror}") from error
+
+
+def marked_id(path: Path) -> str:
+    """Return the id of the workspace from the marker beside its ledger; empty where it has none."""
+    try:
+        match = MARKED_ID.search(path.with_name(MARKER).read_text("utf-8", errors="replace"))
+    except OSError:
+        return ""
+    return match[1] if match else ""
 
 
 def move_lost_ledger(path: Path) -> None:
@@ -111,6 +131,61 @@ def move_lost_ledger(path: Path) -> None:
                 remains.rename(remains.with_name(f"{remains.name}.lost-{number}"))
     except OSError as error:
         raise LedgerDamaged(f"{path}: cannot be moved: {error.strerror}") from error
+
+
+def keep_old_version(path: Path, version: int) -> None:
+    """Keep a copy of a ledger beside it before it is upgraded, as `ledger.db.vN`, and say so in the log.
+
+    Call it while no other program can change the ledger. Raises TryLater where there is no room for the copy.
+    """
+    copy = path.with_name(f"{path.name}.v{version}")
+    part = copy.with_name(f"{copy.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        create_private(part)
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")  # a copy in one file
+        sync_file(part)
+        part.replace(copy)
+    except (OSError, sqlite3.DatabaseError) as error:
+        raise TryLater(f"{copy}: the ledger cannot be copied before it is upgraded: {error}; make room") from error
+    log.warning("%s: is upgraded from version %d; its old copy stays as %s", path, version, copy.name)
+
+
+@contextmanager
+def older_release_locked_out(path: Path) -> Iterator[None]:
+    """Hold the lock of a workspace under which releases without leases exchange files.
+
+    They take no lease, so both would send the same file. They refuse a ledger that is upgraded.
+
+    Raises TryLater where one of them holds the lock.
+    """
+    lock = path.with_name(OLD_LOCK)
+    try:
+        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # no such release was ever used here
+        yield
+        return
+    except OSError as error:
+        raise TryLater(f"{lock}: cannot be opened: {error.strerror}; check its permissions and try again") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TryLater(f"{path}: an older release of Milepost is working with it; stop that and try again") from None
+    else:
+        yield
+    finally:
+        os.close(fd)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file is on the disk. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 class OpenedFile:
@@ -146,29 +221,3 @@ def read_identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-@contextmanager
-def older_release_locked_out(path: Path) -> Iterator[None]:
-    """Hold the lock of a workspace under which releases without leases exchange files.
-
-    They take no lease, so both would send the same file. They refuse a ledger that is upgraded.
-
-    Raises TryLater where one of them holds the lock.
-    """
-    lock = path.with_name(OLD_LOCK)
-    try:
-        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:  # no such release was ever used here
-        yield
-        return
-    except OSError as error:
-        raise TryLater(f"{lock}: cannot be opened: {error.strerror}; check its permissions and try again") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise TryLater(f"{path}: an older release of Milepost is working with it; stop that and try again") from None
-    else:
-        yield
-    finally:
-        os.close(fd)

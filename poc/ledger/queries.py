@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def exchange_totals(ledger: Ledger) -> list[dict[str, Any]]:
-    """Return the number of exchanges and rows per partner, feed and outcome."""
+    """Return the number of exchanges and rows per partner, feed and outcome; `repeated` are of the delivered rows."""
     c = EXCHANGE.c
     place = (c.partner, c.feed, c.outcome)
-    rows = [sa.func.sum(c[name]).label(name.removeprefix("rows_")) for name in COUNT_COLUMNS]
+    rows = [sa.func.sum(c[name]).label(name.removeprefix("rows_")) for name in (*COUNT_COLUMNS, "rows_repeated")]
     query = sa.select(*place, sa.func.count().label("exchanges"), *rows).group_by(*place).order_by(*place)
     return _read(ledger, query)
 

@@ -7,19 +7,19 @@ circuit breakers. `feed` holds the lease of each feed: which process exchanges i
 the time of the next request to each partner with a rate. `decision` holds what a person decided about an exchange, who
 and why; rows are only added. `notification` is the outbox of messages to people; `reported_alert` holds the alerts that
 each of their targets was told of, and `notify_target` the targets. `schedule`, `tick` and `arrival` belong to feeds
-whose files are expected: the rule, its judged due moments, and the times at which files arrived.
+whose files are expected: the rule, its judged due moments, and the times at which files arrived. `workspace` holds
+the ids of the workspace.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
 from metrics.events import OUTCOMES
 from poc.errors import LedgerDamaged
-from poc.ledger.presence import older_release_locked_out
+from poc.ledger.presence import keep_old_version, older_release_locked_out
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
 VERSION = 5
@@ -52,6 +52,8 @@ EXCHANGE = sa.Table(
     sa.Column("agreed", sa.Text, nullable=False, server_default=""),  # under which settings rows were reserved
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # failed attempts in a row
     sa.Column("due_at_us", sa.Integer),
+    # delivered rows of which the partner said that it had them already
+    sa.Column("rows_repeated", sa.Integer, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 
@@ -212,25 +214,27 @@ ARRIVAL = sa.Table(
 )
 
 
-#: Name of a function that the connections of this release have. A release before version 4 that works on, while the
-#: ledger is upgraded, has no such function: it can take no lease any more, and so sends no compressed body.
-RELEASE_FUNCTION = "newer_release_of_milepost"
-
-#: Refuses leases to releases without that function.
-LEASES_OF_RELEASE = (
-    "CREATE TRIGGER IF NOT EXISTS feed_of_release BEFORE UPDATE OF owner ON feed "
-    "BEGIN SELECT newer_release_of_milepost(); END"
+#: The current id of the workspace with the place of its ledger, and the ids that older exchanges were recorded under.
+WORKSPACE = sa.Table(
+    "workspace",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("is_current", sa.Integer, nullable=False),
+    sa.Column("host", sa.Text, nullable=False, server_default=""),
+    sa.Column("path", sa.Text, nullable=False, server_default=""),
+    sa.Column("device", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("inode", sa.Integer, nullable=False, server_default="0"),
 )
 
-
-def add_release_function(connection: Any) -> None:
-    """Let a connection of the driver take leases."""
-    connection.execute("PRAGMA trusted_schema = ON")  # allows functions of a program in a trigger
-    connection.create_function(RELEASE_FUNCTION, 0, lambda: VERSION)
+#: Refuses leases to releases without that function, or with a lower version: from version 5, ids are made otherwise.
+LEASES_OF_RELEASE = f"""
+CREATE TRIGGER feed_of_release BEFORE UPDATE OF owner ON feed WHEN newer_release_of_milepost() < {VERSION}
+BEGIN SELECT RAISE(ABORT, 'the ledger was upgraded by a newer release of Milepost'); END
+"""
 
 
 def create_or_upgrade(connection: sa.Connection, path: str) -> None:
-    """Create the tables of a new ledger, or upgrade those of an older one, and commit.
+    """Create the tables of a new ledger, or upgrade those of an older one, of which a copy is kept, and commit.
 
     Raises:
         LedgerDamaged: it is another program's database, or from a newer release; nothing was changed.
@@ -248,6 +252,8 @@ def create_or_upgrade(connection: sa.Connection, path: str) -> None:
     if tables and EXCHANGE.name not in tables:
         raise LedgerDamaged(f"{path}: another program's database (it has {', '.join(tables[:3])}); move it away")
     with older_release_locked_out(Path(path)):
+        if tables:
+            keep_old_version(Path(path), version)
         for table in METADATA.sorted_tables:
             if table.name in tables:
                 _add_missing_columns(connection, table)
@@ -255,6 +261,7 @@ def create_or_upgrade(connection: sa.Connection, path: str) -> None:
             UNSETTLED.create(connection, checkfirst=True)
         METADATA.create_all(connection)
         JOINT_PARTS.create(connection, checkfirst=True)
+        connection.exec_driver_sql("DROP TRIGGER IF EXISTS feed_of_release")
         connection.exec_driver_sql(LEASES_OF_RELEASE)
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
         connection.commit()

@@ -22,10 +22,10 @@ A request names its file and slot in `Milepost-File` and `Milepost-Slot`. One th
 
 It meets the first fault that is planned for one of its slots, in their order, and counts as a send of each.
 
-A body with an `Idempotency-Key` is stored once: the same key with the same body is answered 200 again, with another
-body 422. A refused request leaves its key unused. A `Date` header is the sender's time, from which wait-date counts, as
-a sender may run in a replay. `PUT /-/today` with an ISO date sets the current day. The server ends when its standard
-input ends.
+A body with an `Idempotency-Key` is stored once: the same key with the same body is answered 200 again, with the
+header `Idempotent-Replayed: true`; with another body 422. A refused request leaves its key unused. A `Date` header is
+the sender's time, from which wait-date counts, as a sender may run in a replay. `PUT /-/today` with an ISO date sets
+the current day. The server ends when its standard input ends.
 """
 
 from __future__ import annotations
@@ -61,6 +61,10 @@ DELIVERY_PATH = re.compile(
 
 #: A valid `Idempotency-Key`: a string in quotes, as in its draft, or a bare word.
 IDEMPOTENCY_KEY = re.compile(r'"[ !#-~]{1,255}"|[!#-~]{1,255}')
+
+
+#: Header of the answer to a request whose key and body were stored before.
+REPEATED = ("Idempotent-Replayed", "true")
 
 
 #: Faults that are only an answer: status and title.
@@ -164,7 +168,8 @@ class PartnerApplication:
                 start_response, "400 Bad Request", title="Idempotency-Key is not a string of 1 to 255 characters"
             )
         suffix = ".csv" if environ.get("CONTENT_TYPE", "").startswith("text/csv") else ".jsonl"
-        if not self.partner.take(path, body, suffix, key.strip('"')):
+        result = self.partner.take(path, body, suffix, key.strip('"'))
+        if result == "conflict":
             return respond(start_response, "422 Unprocessable Content", title="this Idempotency-Key had another body")
         if fault == "answer-lost":
             environ["practice_partner.drop"](reset=False)
@@ -172,7 +177,7 @@ class PartnerApplication:
             mark = self.partner.keep / path.split("/")[1] / KILL_MARK
             mark.touch()
             wait_until(lambda: not mark.exists())
-        return respond(start_response, "200 OK")
+        return respond(start_response, "200 OK", [REPEATED] if result == "repeated" else [])
 
 
 def sent_slots(headers: Mapping[str, str], prefix: str) -> list[tuple[str, str]]:

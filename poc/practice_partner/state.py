@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,8 +50,8 @@ class PartnerState:
                 faults.append(str(self._faults.get(name, {}).get(slot, {}).get(str(nth), "")))
         return next(filter(None, faults), "")
 
-    def take(self, path: str, body: bytes, suffix: str, key: str) -> bool:
-        """Store a body, once if it has a key; return False if the key was used with another body.
+    def take(self, path: str, body: bytes, suffix: str, key: str) -> Literal["stored", "repeated", "conflict"]:
+        """Store a body, once if it has a key; return whether the key was used before, with this or another body.
 
         A repeated key is compared by reading the stored body again, so that no request needs a digest.
         """
@@ -59,7 +59,7 @@ class PartnerState:
         with self._lock:
             if not key or path.split("/")[2] in self._ignores_keys:
                 append(target + suffix, body)
-                return True
+                return "stored"
             if path not in self._keys:
                 self._keys[path] = read_keys(Path(target + ".keys"))
             stored = self._keys[path].get(key)
@@ -67,11 +67,11 @@ class PartnerState:
                 offset = append(target + suffix, body)
                 self._keys[path][key] = (suffix, offset, len(body))
                 append(target + ".keys", f"{suffix} {offset} {len(body)} {key}\n".encode())
-                return True
+                return "stored"
         stored_suffix, offset, size_bytes = stored
         with Path(target + stored_suffix).open("rb") as file:
             file.seek(offset)
-            return stored_suffix == suffix and file.read(size_bytes) == body
+            return "repeated" if stored_suffix == suffix and file.read(size_bytes) == body else "conflict"
 
 
 def append(path: str, data: bytes) -> int:

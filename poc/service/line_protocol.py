@@ -33,6 +33,7 @@ from poc.errors import BadInput, ExchangeError, UnexpectedError
 from poc.exchanges.exchange import exchange, resume
 from poc.exchanges.file_pass import exchange_files
 from poc.ledger.ledger import open_ledger
+from poc.ledger.workspace_id import FIXED_ID
 from poc.pipeline.capabilities import HIGHEST_LEVEL, has_capability, retries_itself
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.service.runner import tune_garbage_collector
@@ -132,7 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         workspace = config_workspace.load_workspace(options.workspace)
-        ledger = open_ledger(options.state / "ledger.db")
+        ledger = open_ledger(options.state / "ledger.db", fixed_id=FIXED_ID)
     except ExchangeError as error:
         print_line(f"milepost: {error}", err=True)
         return error.exit_code

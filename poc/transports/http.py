@@ -18,7 +18,7 @@ from poc.config.endpoint import HEADER_NAME, RESERVED_HEADERS
 from poc.errors import BadInput, DeliveryFailed
 from poc.transports.http_answer import Answer, AnswerReader, EndOfStream, MalformedAnswer
 from poc.transports.http_connection import HttpSession, Peer, fetch_certificate
-from poc.transports.http_outcome import answer_failure, with_answer
+from poc.transports.http_outcome import answer_failure, is_repeat, with_answer
 from poc.transports.secrets import MASK, shown_text
 from poc.transports.tls import TlsFiles, explain_untrusted, reason_of, refused_our_certificate
 
@@ -117,8 +117,8 @@ class HttpEndpoint:
         longest = max((len(secret.reveal()) for secret in headers.values()), default=0)
         self._keep_bytes = MAX_BODY_BYTES if looks_inside else SHOWN_BYTES + 4 + 6 * longest
 
-    def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
-        """Deliver one body.
+    def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> bool:
+        """Deliver one body, and return whether the partner said that it had the request already.
 
         Args:
             body: not empty.
@@ -130,9 +130,10 @@ class HttpEndpoint:
                 configuration describes. `blocked_s` is the time spent waiting for a time-out. The error has no cause,
                 because a cause could contain the headers sent.
         """
-        failure = self._exchange(body, headers, now)
-        if failure is not None:
-            raise failure
+        result = self._exchange(body, headers, now)
+        if isinstance(result, DeliveryFailed):
+            raise result
+        return result
 
     def preview(self, body: bytes, headers: Mapping[str, str]) -> RequestPreview:
         """Return the request that `post` would send, with the values of secret headers masked."""
@@ -140,7 +141,7 @@ class HttpEndpoint:
         shown = tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
         return RequestPreview(method.partition(" ")[0], self._url, shown, len(body))
 
-    def _exchange(self, body: bytes, headers: Mapping[str, str], now: datetime) -> DeliveryFailed | None:
+    def _exchange(self, body: bytes, headers: Mapping[str, str], now: datetime) -> DeliveryFailed | bool:
         start_s = time.monotonic()
         until_s = start_s + self._timeout_s
         try:
@@ -171,7 +172,7 @@ class HttpEndpoint:
             if failure is None and fault is not None:
                 message = f"{self._url}: answered {answer.status} before it had the whole request"
                 return DeliveryFailed("answer-unexpected", with_answer(message, text), unknown=True, answer=text)
-            return failure
+            return failure or is_repeat(answer)
         finally:
             if answer is not None and answer.keep_alive and fault is None:
                 connection.set_idle_limit(answer.headers.get("keep-alive", ""))

@@ -25,6 +25,10 @@ MAX_WAIT_S = 10.0**9
 #: Statuses of 2xx that promise less than success for the whole request: partial content, and several answers in one.
 NOT_PLAIN = frozenset({206, 207})
 
+#: Status of an answer to a repeated request (RFC 5842, 7.1), and the headers that some partners answer it with.
+REPEATED = 208
+REPEAT_HEADERS = ("idempotent-replayed", "idempotency-replayed")
+
 #: What a person reads beside some statuses.
 EXPLANATIONS = {
     206: "it says that this is a part only",
@@ -79,6 +83,14 @@ def answer_failure(
         message = with_answer(f"{url}: answered {status}, but {fault}", text)
         return DeliveryFailed("answer-unexpected", message, unknown=True, answer=text)
     return None
+
+
+def is_repeat(answer: Answer) -> bool:
+    """Return whether a partner said with a success that it had the request already, by its key.
+
+    It says so by the status 208 or by a header; the draft of the `Idempotency-Key` header names none.
+    """
+    return answer.status == REPEATED or any(answer.headers.get(name, "") == "true" for name in REPEAT_HEADERS)
 
 
 def status_failure(url: str, status: int, retry_after: str | None, now: datetime, text: str = "") -> DeliveryFailed:

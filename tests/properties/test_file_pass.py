@@ -22,6 +22,7 @@ from poc.exchanges.file_pass import exchange_files
 from poc.exchanges.joint_exchange import JointExchange
 from poc.formats.registry import make_encoder, make_reader
 from poc.ledger.ledger import open_ledger
+from poc.ledger.workspace_id import FIXED_ID
 from poc.mapping.expressions import literal_fields
 from poc.pipeline.prepared_feed import PreparedFeed
 from poc.stages.map import Map
@@ -206,7 +207,7 @@ def side_of(contract):
         )  # fmt: skip
         path = folder / str(level) / "ledger.db"
         path.parent.mkdir()
-        with closing(open_ledger(path)) as ledger:
+        with closing(open_ledger(path, fixed_id=FIXED_ID)) as ledger:
             if first:
                 exchange(ready, paths[0], NOW, ledger)
             results = (

@@ -38,6 +38,26 @@ def test_a_lost_ledger_is_refused_until_a_person_decides(make_cli):
     assert "is not empty; nothing was changed" in cli.error("init", "--new-ledger", cli.root)
 
 
+def test_a_trial_in_a_second_workspace_is_no_repeat_of_the_first(make_cli):
+    """Both deliver the same file to one partner, and it takes both; a repeat is shown as one, not as delivered anew."""
+    first, second = make_cli(), make_cli(name="second")
+    partner = first.root / "partners" / "AA.toml"
+    (second.root / "partners" / "AA.toml").write_text(partner.read_text())
+    text = first.sample.read_text()
+    for cli in (first, second):
+        os.utime(cli.sample, (0, 0))
+        assert "12 rows in: 12 delivered\n" in cli.run("run")
+    assert len(first.delivered()) == 24
+    for path in (first.root / "var").glob("ledger.db*"):
+        path.unlink()
+    first.run("init", "--new-ledger", first.root)  # keeps the id of the workspace, so that the keys are equal
+    first.sample.write_text(text)
+    os.utime(first.sample, (0, 0))
+    assert "12 delivered (the partner had 12 of them already)" in first.run("run")
+    assert "12 delivered (the partner had 12 of them already)" in first.run("status")
+    assert len(first.delivered()) == 24
+
+
 def test_a_partner_whose_folder_cannot_be_used_stops_no_other(make_cli):
     """Its file is due with the reason, and the other partner's file is delivered in the same run."""
     cli = make_cli()

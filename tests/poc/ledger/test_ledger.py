@@ -157,6 +157,27 @@ def test_a_ledger_of_version_2_is_upgraded(path):
     ledger.close()
 
 
+def test_an_upgraded_ledger_leaves_its_old_copy(path, caplog):
+    """It is made once, before anything is changed, with what only the write-ahead log has; the log says so."""
+    open_ledger(path).close()
+    older = sqlite3.connect(path)
+    older.execute("INSERT INTO breaker (partner, failures, trips) VALUES ('UA', 5, 1)")
+    older.execute("DROP TABLE workspace")
+    older.execute("PRAGMA user_version = 4")
+    older.commit()
+    assert path.with_name("ledger.db-wal").stat().st_size
+    open_ledger(path).close()
+    older.close()
+    open_ledger(path).close()
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: is upgraded from version 4; its old copy stays as ledger.db.v4"
+    ]
+    copy = sqlite3.connect(f"file:{path}.v4?mode=ro", uri=True)
+    assert copy.execute("PRAGMA user_version").fetchone() == (4,)
+    assert copy.execute("SELECT partner, failures FROM breaker").fetchall() == [("UA", 5)]
+    copy.close()
+
+
 def test_a_ledger_is_not_upgraded_while_an_older_release_works_with_it(path):
     """It takes no lease, so that both would send the same file; it refuses the ledger when that is upgraded."""
     open_ledger(path).close()
@@ -183,6 +204,9 @@ def test_an_older_release_that_works_on_takes_no_lease_of_a_ledger_that_is_upgra
     ledger.connection.commit()
     with sqlite3.connect(path) as older:
         with pytest.raises(sqlite3.OperationalError, match="no such function: newer_release_of_milepost"):
+            older.execute(take)
+        older.create_function("newer_release_of_milepost", 0, lambda: 4)
+        with pytest.raises(sqlite3.IntegrityError, match="was upgraded by a newer release of Milepost"):
             older.execute(take)
         older.execute("UPDATE feed SET until_us = 1")
     older.close()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from poc.ledger.body_packing import MIN_BYTES, pack, unpack
+from poc.delivery.body_packing import MIN_BYTES, pack, unpack
 
 LINE = b'{"flight":"UA1545","tail":"N14228","departure_delay_min":2}\n'
 

@@ -1,0 +1,103 @@
+"""Each workspace has ids and keys of its own; it keeps them when it moves, and a copy does not use them unasked."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from poc.errors import BadInput
+from poc.ledger.ledger import create_ledger, open_ledger
+from poc.ledger.workspace_id import FIXED_ID
+
+FILE = ("UA", "flights", "a.csv", "ab" * 32)
+
+
+def found(root, **decision):
+    """Return the entry of FILE in a workspace, and record an attempt at it."""
+    with closing(open_ledger(root / "var" / "ledger.db", **decision)) as ledger:
+        entry = ledger.find(*FILE)
+        ledger.record_attempt(entry, 10, 1, outcome="done")
+        ledger.commit()
+        return entry
+
+
+def key_of(root, **decision):
+    """Return the exchange id of FILE in a workspace."""
+    return found(root, **decision).exchange_id
+
+
+def test_the_same_file_is_another_exchange_in_another_workspace(tmp_path):
+    """A trial in a second workspace makes no delivery of the first one a repeat; runs of a replay have equal ids."""
+    assert key_of(tmp_path / "a") != key_of(tmp_path / "b")
+    assert key_of(tmp_path / "c", fixed_id=FIXED_ID) == key_of(tmp_path / "d", fixed_id=FIXED_ID)
+
+
+def test_what_an_older_release_exchanged_keeps_its_id(tmp_path):
+    """A workspace of a release without ids knows its files, and the next file gets an id with the workspace in it."""
+    old = key_of(tmp_path / "w", fixed_id=FIXED_ID)
+    with closing(sqlite3.connect(tmp_path / "w/var/ledger.db")) as connection:
+        connection.execute("DROP TABLE workspace")
+        connection.execute("PRAGMA user_version = 4")
+    entry = found(tmp_path / "w")
+    assert (entry.exchange_id, entry.outcome) == (old, "done")
+    with (
+        closing(open_ledger(tmp_path / "w/var/ledger.db")) as ledger,
+        closing(open_ledger(tmp_path / "x/var/ledger.db", fixed_id=FIXED_ID)) as other,
+    ):
+        new = (*FILE[:3], "cd" * 32)
+        assert ledger.find(*new).exchange_id != other.find(*new).exchange_id
+
+
+def test_a_copy_beside_its_original_is_refused_until_it_gets_an_id_of_its_own(tmp_path):
+    """The message says what to do; with its own id, the copy knows what was exchanged, and its next file is new."""
+    old, copy = key_of(tmp_path / "w"), tmp_path / "copy"
+    shutil.copytree(tmp_path / "w", copy)
+    with pytest.raises(BadInput, match=rf"is a copy of the workspace .*/w, .*`milepost init --new-id {copy}`"):
+        open_ledger(copy / "var/ledger.db")
+    with pytest.raises(BadInput, match=r"/w: is still there, so that .*/copy is a copy of it"):
+        open_ledger(copy / "var/ledger.db", decision="moved")
+    assert key_of(copy, decision="new-id") == old
+    with (
+        closing(open_ledger(tmp_path / "w/var/ledger.db")) as original,
+        closing(open_ledger(copy / "var/ledger.db")) as ledger,
+    ):
+        new = (*FILE[:3], "cd" * 32)
+        assert original.find(*new).exchange_id != ledger.find(*new).exchange_id
+
+
+def test_a_renamed_workspace_goes_on(tmp_path):
+    """It is the same file under another path, and nothing is asked."""
+    old = key_of(tmp_path / "w")
+    (tmp_path / "w").rename(tmp_path / "renamed")
+    assert key_of(tmp_path / "renamed") == old
+
+
+def test_a_workspace_that_was_copied_to_another_place_and_deleted_goes_on_when_a_person_says_so(tmp_path):
+    """It may have been moved, or be a copy from another host; `moved` keeps its id."""
+    key_of(tmp_path / "w")
+    shutil.copytree(tmp_path / "w", tmp_path / "x")
+    shutil.rmtree(tmp_path / "w")
+    with pytest.raises(BadInput, match=r"was .*/w on .* before.*`milepost init --moved .*/x`.*`milepost init --new-id"):
+        open_ledger(tmp_path / "x/var/ledger.db")
+    with closing(open_ledger(tmp_path / "x/var/ledger.db", decision="moved")) as ledger:
+        assert ledger.ids.earlier == ()
+    open_ledger(tmp_path / "x/var/ledger.db").close()
+
+
+def test_a_ledger_that_is_restored_in_its_place_goes_on(tmp_path):
+    """Another file at the same path of the same host has replaced the original."""
+    old, path = key_of(tmp_path / "w"), tmp_path / "w/var/ledger.db"
+    shutil.copy(path, tmp_path / "copy.db")
+    path.unlink()
+    shutil.copy(tmp_path / "copy.db", path)
+    assert key_of(tmp_path / "w") == old
+
+
+def test_a_new_ledger_in_the_place_of_a_lost_one_keeps_the_id(tmp_path):
+    """A file that is handed in again has its old key, so that a partner that honours keys takes it for a repeat."""
+    old, path = key_of(tmp_path / "w"), tmp_path / "w/var/ledger.db"
+    path.unlink()
+    create_ledger(path)
+    entry = found(tmp_path / "w")
+    assert (entry.exchange_id, entry.outcome) == (old, "")
