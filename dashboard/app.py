@@ -5,16 +5,20 @@ It reads the metrics database and the milestone file, opens the database read-on
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask, g
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard import error_pages
+from dashboard.access.guard import check_request
 from dashboard.cache.readers import Readers
 from dashboard.cache.service_reader import ServiceReader
 from dashboard.cache.views import Views
 from dashboard.charts.theme import PALETTES
 from dashboard.pages import (
+    access,
     charts,
     decisions,
     failures,
@@ -59,6 +63,7 @@ PAGES = (
     static_files,
     health,
     today,
+    access,
 )
 
 
@@ -96,12 +101,17 @@ def create_app(config: Config) -> Flask:
             "plotly_version": app.extensions["plotly"].version,
             "plotly_marks": app.extensions["plotly"].style_ids,
             "notices": g.get("notices", ()),
+            "visitor": g.get("visitor"),
+            "has_accounts": config.access is not None,
         }
 
-    app.before_request(reject_foreign_and_writing)
+    app.before_request(reject_foreign_and_writing if config.access is None else partial(check_request, config.access))
     app.after_request(add_headers)
     app.teardown_appcontext(give_back_reader)
     error_pages.register(app)
+    if config.access is not None and config.access.proxies:
+        hops = config.access.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     return app
 
 

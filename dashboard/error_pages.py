@@ -58,6 +58,8 @@ def unreadable(error: Exception) -> tuple[str, int]:
 def http_error(error: HTTPException) -> tuple[str | Response, int]:
     """Show an HTTP error as a page with a title and one sentence."""
     code = error.code or 500
+    if error.response is not None:
+        return error.response, code  # type: ignore[return-value]
     messages = {
         403: ("Not allowed", "This dashboard answers only to localhost and 127.0.0.1."),
         404: ("No such page", f"There is no page at {request.path}. The navigation above lists the pages."),
@@ -65,6 +67,6 @@ def http_error(error: HTTPException) -> tuple[str | Response, int]:
         500: ("Internal error", "The page could not be made. The output of the server says why."),
     }
     title, text = messages.get(code, (error.name, error.description or ""))
-    if code == 400:
+    if code == 400 or (code == 403 and settings().access is not None):
         text = error.description or text
     return message_page(title, [text]), code

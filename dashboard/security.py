@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import Response, abort, request
+from flask import Response, abort, g, request
 
 #: The hash is that of the empty style element that Plotly adds.
 CONTENT_SECURITY_POLICY = (
@@ -42,7 +42,7 @@ def add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if response.status_code == 200 and not response.direct_passthrough and "ETag" not in response.headers:
-        response.headers.setdefault("Cache-Control", "no-cache")
+        response.headers.setdefault("Cache-Control", "private, no-cache" if g.get("visitor") else "no-cache")
         response.add_etag()
         response.make_conditional(request)
     return response

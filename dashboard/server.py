@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dashboard.config import Config
 
-#: The only hosts that the server listens on.
+#: The only hosts that the server listens on without a sign-in.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -28,10 +28,17 @@ class CannotServe(Exception):
     exit_code = 2
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket. Raises CannotServe if the port is taken or the host is not loopback."""
-    if host not in LOOPBACK:
-        raise CannotServe(f"host {host!r} is not loopback; the dashboard is served on {', '.join(LOOPBACK)} only")
+def listen(host: str, port: int, *, has_accounts: bool = False) -> socket.socket:
+    """Open a listening socket.
+
+    Raises:
+        CannotServe: the port is taken, or the host is not loopback and nobody would have to sign in.
+    """
+    if host not in LOOPBACK and not has_accounts:
+        raise CannotServe(
+            f"host {host!r} is not loopback; without a sign-in the dashboard is served on {', '.join(LOOPBACK)} only. "
+            'Set `sign_in = "local"` and `public_url` below `[web]` in milepost.toml'
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -63,6 +63,9 @@ COMMANDS = {
         "Deliver an archived file again, under the current map and with new keys.",
     ),
     "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
+    "user": ("dashboard.cli.user", "user", "Add, list, change and disable accounts of the dashboard."),
+    "token": ("dashboard.cli.token", "token", "Add, list and revoke tokens for machines."),
+    "audit": ("dashboard.cli.audit", "audit", "Show who did what on the dashboard and to its accounts."),
     "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and store the results."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),
 }

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+    from dashboard.config import Access
     from milepost.context import WorkspaceContext
     from roadmap.model import Verdict
 
@@ -44,20 +45,43 @@ GC_THRESHOLD = 2_000
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address; no other is served.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on; any but loopback needs a sign-in, `[web]` in `milepost.toml`.",
+)
 @click.option("--port", default=8765, show_default=True, help="0 takes a free one.")
 @click.pass_obj
 def serve(context: WorkspaceContext, host: str, port: int) -> None:
     """Show the dashboard, exchange files from the inboxes, collect, and judge once a day."""
     from dashboard.server import listen, url_of
-    from poc.config.private_files import make_private
+    from poc.service.private_files import make_private
 
     note = make_private(context.workspace.root / "var")  # a mistake in the workspace is reported before it is served
     if note:
         print_line(f"milepost: {note}", err=True)
-    listener = listen(host, port)
+    listener = listen(host, port, has_accounts=context.workspace.settings.web.sign_in != "none")
     print_line(f"Dashboard: {url_of(listener)} (Ctrl-C ends it)")
     sys.exit(serve_until_signal(context, listener))
+
+
+def make_access(context: WorkspaceContext) -> Access | None:
+    """Return how people sign in; None where nobody does."""
+    from time import time_ns
+
+    from dashboard.cli.console import accounts_path
+    from dashboard.config import Access
+
+    web = context.workspace.settings.web
+    if web.sign_in == "none":
+        return None
+    return Access(
+        path=accounts_path(context.root),
+        public_url=web.public_url.rstrip("/"),
+        proxies=web.proxies,
+        now_us=lambda: time_ns() // 1000,
+    )
 
 
 def judge_today(context: WorkspaceContext) -> list[Verdict]:
@@ -131,6 +155,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
         now=lambda: datetime.now(UTC),
         spool=context.workspace.spool if context.clock == "live" else None,
         keep_s=VIEW_KEPT_S,
+        access=make_access(context),
         service=lambda: read_service_state(context.workspace, datetime.now(UTC), os.environ),
         stopped_jobs=watch.stopped,
         exchange_notes=lambda: read_exchange_notes(context.workspace),

@@ -38,9 +38,9 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
 
     from metrics.events import SpoolRecorder
     from metrics.process_end import STOP_S, ending_after_interrupt
-    from poc.config.private_files import make_private
     from poc.pipeline.capabilities import resolve_level
     from poc.service.inbox_run import run_inbox
+    from poc.service.private_files import make_private
     from poc.service.runner import tune_garbage_collector
     from poc.transports.inbox import all_inbox_files, files_dated_ahead, unclaimed_files
 

@@ -6,7 +6,6 @@ import os
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from poc.config.private_files import make_private
 from poc.errors import BadInput
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, s
             path = root / place
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
-        make_private(root / "var")
+        (root / "var").mkdir(mode=0o700)  # it will hold partners' data
         for key in airlines:
             (root / "var" / "inbox" / key / "flights").mkdir(parents=True, exist_ok=True)
     except OSError as error:

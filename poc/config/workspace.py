@@ -13,6 +13,7 @@ from poc.config.alerts import AlertSettings
 from poc.config.notify import NotifyTarget
 from poc.config.partner import Feed, Partner
 from poc.config.strict import Strict
+from poc.config.web import WebSettings
 from poc.errors import BadInput
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -64,6 +65,7 @@ class WorkspaceSettings(Strict):
     notify: tuple[NotifyTarget, ...] = Field(
         default=(), description="Whom to tell of alerts: one table `[[notify]]` for each target."
     )
+    web: WebSettings = Field(default=WebSettings(), description="How people reach the dashboard.")
     # `metrics.importing` validates it
     import_: dict[str, Any] = Field(
         default={}, alias="import", description="How `milepost metrics import` reads the log of another system."

@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 import pytest
 
-from poc.config.private_files import make_private
 from poc.errors import BadInput
+from poc.service.private_files import make_private
 
 
 def mode(path):

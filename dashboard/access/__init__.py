@@ -1,0 +1,1 @@
+"""Who may use the dashboard: accounts, sessions, tokens, roles, and the record of what they did."""

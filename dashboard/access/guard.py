@@ -1,0 +1,112 @@
+"""The check of every request where people sign in: who it is, what its address demands, and that a form is our own."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from flask import Response, abort, g, redirect, request, url_for
+
+from dashboard.access.database import read_access
+from dashboard.access.roles import OPEN, TOKEN_KINDS, demand
+from dashboard.access.sessions import find_session
+from dashboard.access.tokens import find_token
+from dashboard.security import LOCAL_HOSTS, READ_METHODS
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response as BaseResponse
+
+    from dashboard.config import Access
+
+#: The field of a form that holds the key of the session.
+FORM_KEY = "form_key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who makes a request: a name for people and the audit log, and what they may do.
+
+    `form_key` is "" for a token, which needs none, because a browser does not send it by itself.
+    """
+
+    name: str
+    role: str
+    permissions: frozenset[str]
+    form_key: str
+
+    def may(self, permission: str) -> bool:
+        """Return whether they may do something."""
+        return permission in self.permissions
+
+
+def check_request(access: Access) -> BaseResponse | None:
+    """Let a request pass, or answer it: 303 to the sign-in page, 401, 403.
+
+    It sets `g.visitor` where somebody is signed in.
+    """
+    host = request.headers.get("Host", "")
+    if host.casefold() != access.host.casefold() and not LOCAL_HOSTS.fullmatch(host):
+        abort(403, f"This dashboard is at {access.public_url}.")
+    demanded = demand(request.endpoint)
+    visitor = find_visitor(access)
+    g.visitor = visitor
+    if demanded == OPEN:
+        return None
+    if visitor is None:
+        return _ask_to_sign_in()
+    if request.endpoint is None:
+        return None  # no such page, or no such method: Flask says which
+    if demanded is None or not visitor.may(demanded):
+        abort(403, f"{visitor.name} ({visitor.role}) may not do this; it needs the permission “{demanded}”.")
+    if request.method not in READ_METHODS:
+        check_form(visitor)
+    return None
+
+
+def find_visitor(access: Access) -> Visitor | None:
+    """Return who makes the request: the bearer of a token, else the user of a session; None for neither."""
+    kind, _, secret = request.headers.get("Authorization", "").partition(" ")
+    cookie = request.cookies.get(access.cookie)
+    if kind.casefold() == "bearer":
+        with read_access(access.path) as connection:
+            token = find_token(connection, secret.strip(), access.now_us())
+        if token is None:
+            abort(_unauthorized())
+        return Visitor(name=token.label, role="token", permissions=TOKEN_KINDS[token.kind], form_key="")
+    if cookie is None:
+        return None
+    with read_access(access.path) as connection:
+        session = find_session(connection, cookie, access.now_us())
+    if session is None:
+        return None
+    user = session.user
+    return Visitor(name=user.name, role=user.role, permissions=user.permissions, form_key=session.form_key)
+
+
+def check_form(visitor: Visitor) -> None:
+    """Refuse a form that another site made the browser send."""
+    if not visitor.form_key:
+        return
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        abort(403, "This form was sent by another site. Nothing was done.")
+    if not hmac.compare_digest(request.form.get(FORM_KEY, "").encode(), visitor.form_key.encode()):
+        abort(403, "This form is from an earlier session. Load the page again; nothing was done.")
+
+
+def local_target(target: str) -> str:
+    """Return a path of this dashboard to go to after sign-in; `/` for anything that could lead elsewhere."""
+    parts = urlsplit(target)
+    is_local = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return target if is_local and target.isprintable() and "\\" not in target else "/"
+
+
+def _ask_to_sign_in() -> BaseResponse:
+    if request.method != "GET" or not request.accept_mimetypes.accept_html:
+        return _unauthorized()
+    return redirect(f"{url_for('access.sign_in')}?next={quote(request.full_path.removesuffix('?'))}", 303)
+
+
+def _unauthorized() -> Response:
+    return Response("Sign in, or send a token.\n", 401, {"WWW-Authenticate": "Bearer"}, mimetype="text/plain")

@@ -1,0 +1,70 @@
+"""What each role may do, and what each address of the dashboard demands: one table.
+
+What the table does not name is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: What may be granted: see the pages without values of rows; see values of rows; act on exchanges and partners; decide
+#: on milestones and record money; read the metrics as a monitor; hand in run events; manage users and tokens.
+PERMISSIONS = ("read", "values", "operate", "plan", "monitor", "collect", "administer")
+
+#: What each role of a person may do.
+ROLES: Mapping[str, frozenset[str]] = {
+    "viewer": frozenset({"read"}),
+    "operator": frozenset({"read", "values", "operate"}),
+    "pm": frozenset({"read", "plan"}),
+    "admin": frozenset({"read", "values", "operate", "plan", "administer"}),
+}
+
+#: What each kind of token of a machine may do.
+TOKEN_KINDS: Mapping[str, frozenset[str]] = {
+    "read": frozenset({"read", "monitor"}),
+    "collect": frozenset({"collect"}),
+    "operate": frozenset({"read", "monitor", "operate"}),
+}
+
+#: For everybody: what a browser needs before anybody has signed in, and the checks of a load balancer.
+OPEN = ""
+
+#: What each endpoint demands. One that is not named is refused.
+DEMANDS: Mapping[str, str] = {
+    "access.sign_in": OPEN,
+    "access.sign_out": OPEN,
+    "health.live": OPEN,
+    "health.ready": OPEN,
+    "static": OPEN,
+    "charts.as_csv": "read",
+    "charts.as_json": "read",
+    "decisions.page": "read",
+    "failures.page": "read",
+    "home.page": "read",
+    "method.page": "read",
+    "milestones.detail": "read",
+    "milestones.page": "read",
+    "partners.as_csv": "read",
+    "partners.detail": "read",
+    "partners.page": "read",
+    "quarantine.as_csv": "read",
+    "quarantine.as_json": "read",
+    "quarantine.page": "read",
+    "report.page": "read",
+    "report.style": "read",
+    "run_downloads.as_csv": "read",
+    "run_downloads.as_json": "read",
+    "runs.detail": "read",
+    "runs.page": "read",
+    "static_files.metrics": "monitor",
+    "static_files.plotly_js": "read",
+    "today.page": "read",
+}
+
+
+def demand(endpoint: str | None) -> str | None:
+    """Return the permission that an endpoint demands, `OPEN` for none; None where the table does not name it."""
+    return DEMANDS.get(endpoint or "")

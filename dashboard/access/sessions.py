@@ -1,0 +1,124 @@
+"""Sign in with a password, and the sessions of browsers.
+
+A session's secret stands in the cookie alone; the database holds its digest. A user who is disabled or gets another
+role or password has no session any more. An unknown name takes as long, and gets the same answer, as a wrong password;
+failures in a row make the next try wait, for each name and for each address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard.access.audit import record_act
+from dashboard.access.database import change_access, read_access
+from dashboard.access.passwords import is_password
+from dashboard.access.users import Actor, User
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+#: How long a session lasts.
+SESSION_US = 12 * 3600 * 1_000_000
+
+#: Failures that cost no wait, and the longest wait after more of them, by what failed.
+FREE_FAILURES = 4
+LONGEST_WAIT_S = {"name": 60, "address": 900}
+
+#: After so long a time without a failure, earlier ones are forgotten.
+FORGET_US = 24 * 3600 * 1_000_000
+
+
+class SignInRefused(Exception):
+    """Name and password do not belong together, or the next try has to wait for `wait_s` seconds."""
+
+    def __init__(self, wait_s: int = 0) -> None:
+        wait = f"Too many tries. Try again in {wait_s} seconds." if wait_s else "Name or password is wrong."
+        super().__init__(wait)
+        self.wait_s = wait_s
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in user; forms carry `form_key`, which another site cannot know."""
+
+    user: User
+    form_key: str
+
+
+def sign_in(path: Path, name: str, password: str, address: str, now_us: int) -> str:
+    """Return the secret of a new session.
+
+    The password is checked outside of a transaction, as that takes long on purpose.
+
+    Raises:
+        SignInRefused: the user is unknown or disabled, the password is wrong, or the wait is not over.
+    """
+    keys = {"name": f"name {name.casefold()[:100]}", "address": f"address {address}"}
+    with read_access(path) as connection:
+        wait_s = max(_wait_s(connection, kind, key, now_us) for kind, key in keys.items())
+        row = connection.execute("SELECT name, password, disabled_us FROM user WHERE name = ?", (name,)).fetchone()
+    if wait_s:
+        raise SignInRefused(wait_s)
+    stored, hashed, disabled_us = row or (name, None, None)
+    if not is_password(password, hashed) or disabled_us is not None:
+        with change_access(path) as connection:
+            for key in keys.values():
+                _note_failure(connection, key, now_us)
+        raise SignInRefused
+    secret = secrets.token_urlsafe(32)
+    with change_access(path) as connection:
+        connection.execute("DELETE FROM failed_sign_in WHERE key = ?", (keys["name"],))
+        connection.execute("DELETE FROM session WHERE expires_us <= ?", (now_us,))
+        connection.execute(
+            "INSERT INTO session (digest, user, form_key, created_us, expires_us) VALUES (?, ?, ?, ?, ?)",
+            (digest(secret), stored, secrets.token_urlsafe(32), now_us, now_us + SESSION_US),
+        )
+        record_act(connection, Actor(stored, address, now_us).entry("signed in", stored))
+    return secret
+
+
+def find_session(connection: sqlite3.Connection, secret: str, now_us: int) -> Session | None:
+    """Return the session of a cookie; None where there is none, it has ended, or its user is disabled."""
+    row = connection.execute(
+        "SELECT user.name, user.role, user.created_us, session.form_key FROM session JOIN user ON user.name = "
+        "session.user WHERE session.digest = ? AND session.expires_us > ? AND user.disabled_us IS NULL",
+        (digest(secret), now_us),
+    ).fetchone()
+    if row is None:
+        return None
+    name, role, created_us, form_key = row
+    return Session(User(name=name, role=role, created_us=created_us, disabled_us=None), form_key)
+
+
+def sign_out(connection: sqlite3.Connection, secret: str) -> None:
+    """End a session."""
+    connection.execute("DELETE FROM session WHERE digest = ?", (digest(secret),))
+
+
+def digest(secret: str) -> bytes:
+    """Return the digest under which a secret of 256 random bits is stored."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _wait_s(connection: sqlite3.Connection, kind: str, key: str, now_us: int) -> int:
+    """Return for how many seconds the next try has to wait: 1, 2, 4, ... after the last failure."""
+    row = connection.execute("SELECT failures, failed_us FROM failed_sign_in WHERE key = ?", (key,)).fetchone()
+    if row is None or row[0] <= FREE_FAILURES:
+        return 0
+    longest_s = LONGEST_WAIT_S[kind]
+    wait_s = min(1 << min(int(row[0]) - FREE_FAILURES - 1, 30), longest_s)
+    passed_s = max((now_us - int(row[1])) // 1_000_000, 0)  # not below 0, where the clock was set back
+    return max(wait_s - passed_s, 0)
+
+
+def _note_failure(connection: sqlite3.Connection, key: str, now_us: int) -> None:
+    connection.execute("DELETE FROM failed_sign_in WHERE failed_us < ?", (now_us - FORGET_US,))
+    connection.execute(
+        "INSERT INTO failed_sign_in VALUES (?, 1, ?) "
+        "ON CONFLICT (key) DO UPDATE SET failures = failures + 1, failed_us = excluded.failed_us",
+        (key, now_us),
+    )

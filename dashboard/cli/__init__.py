@@ -1,0 +1,1 @@
+"""Commands on the accounts of the dashboard."""

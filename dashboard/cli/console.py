@@ -1,0 +1,58 @@
+"""What the commands on accounts share: the database of the workspace, who acts, and how a password is read."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dashboard.access.users import Actor
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class CliContext(Protocol):
+    """The context of a command: its workspace."""
+
+    @property
+    def root(self) -> Path:
+        """The folder of the workspace."""
+
+
+def accounts_path(root: Path) -> Path:
+    """Return the path of the database of accounts of a workspace."""
+    return root / "var" / "access.db"
+
+
+@contextmanager
+def changing_accounts(context: CliContext) -> Iterator[tuple[sqlite3.Connection, Actor]]:
+    """Open the database for a change, with the user of this machine as the one who acts."""
+    import getpass
+    import time
+
+    from dashboard.access.database import change_access
+    from dashboard.access.users import Actor
+
+    with change_access(accounts_path(context.root)) as connection:
+        yield connection, Actor(f"{getpass.getuser()} (command line)", "", time.time_ns() // 1000)
+
+
+def read_password() -> str:
+    """Return a new password: asked twice at a terminal, else the first line of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def day_text(time_us: int | None) -> str:
+    """Return a moment as the commands show it, in UTC; `never` for None."""
+    from datetime import UTC, datetime
+
+    return "never" if time_us is None else f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,81 @@
+"""`milepost token`: the tokens by which machines read the dashboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dashboard.access.roles import TOKEN_KINDS
+from dashboard.cli.console import AS_JSON, accounts_path, changing_accounts, day_text
+from metrics.terminal import print_line
+
+if TYPE_CHECKING:
+    from dashboard.cli.console import CliContext
+
+DAY_US = 86_400 * 1_000_000
+
+
+@click.group()
+def token() -> None:
+    """Add, list and revoke tokens for machines, sent as `Authorization: Bearer TOKEN`.
+
+    Kinds: `read` for pages and `/metrics`, `collect` to hand in run events, `operate` to act as an operator.
+    """
+
+
+@token.command("add")
+@click.argument("label")
+@click.option("--kind", type=click.Choice(tuple(TOKEN_KINDS)), required=True, help="What it is for.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires; never without it.")
+@AS_JSON
+@click.pass_obj
+def add(context: CliContext, label: str, kind: str, days: int | None, as_json: bool) -> None:
+    """Add a token, LABEL for people, and print it: it is not shown again."""
+    import json
+
+    from dashboard.access.tokens import add_token
+
+    with changing_accounts(context) as (connection, actor):
+        expires_us = actor.now_us + days * DAY_US if days else None
+        number, secret = add_token(connection, actor, label, kind, expires_us)
+    if as_json:
+        click.echo(json.dumps({"id": number, "token": secret}))
+        return
+    print_line(f"Token {number} for {label} ({kind}); it is shown this once:")
+    click.echo(secret)
+
+
+@token.command("ls")
+@AS_JSON
+@click.pass_obj
+def list_all(context: CliContext, as_json: bool) -> None:
+    """List the tokens without their secrets, and when each was last used."""
+    import json
+    from dataclasses import asdict
+
+    from dashboard.access.database import read_access
+    from dashboard.access.tokens import list_tokens
+
+    with read_access(accounts_path(context.root)) as connection:
+        tokens = list_tokens(connection)
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in tokens], indent=2))
+        return
+    for one in tokens:
+        state = f"revoked on {day_text(one.revoked_us)}" if one.revoked_us else f"expires: {day_text(one.expires_us)}"
+        print_line(f"{one.id}  {one.label} ({one.kind}); {state}; last used: {day_text(one.used_us)}")
+    if not tokens:
+        print_line("There is no token yet; `milepost token add LABEL --kind KIND` makes one.")
+
+
+@token.command("revoke")
+@click.argument("number", metavar="ID")
+@click.pass_obj
+def revoke(context: CliContext, number: str) -> None:
+    """Make the token ID useless from now on."""
+    from dashboard.access.tokens import revoke_token
+
+    with changing_accounts(context) as (connection, actor):
+        revoke_token(connection, actor, number)
+    print_line(f"Token {number} is revoked.")

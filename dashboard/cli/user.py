@@ -1,0 +1,101 @@
+"""`milepost user`: the local accounts of the dashboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dashboard.access.roles import ROLES
+from dashboard.cli.console import AS_JSON, accounts_path, changing_accounts, day_text, read_password
+from metrics.terminal import print_line
+
+if TYPE_CHECKING:
+    from dashboard.cli.console import CliContext
+
+ROLE = click.option(
+    "--role", type=click.Choice(tuple(ROLES)), required=True, help="What the user may do; see the documentation."
+)
+
+
+@click.group()
+def user() -> None:
+    """Add, list, change and disable accounts of the dashboard.
+
+    A password is asked for, or read from standard input. There is no default account and no default password.
+    """
+
+
+@user.command("add")
+@click.argument("name")
+@ROLE
+@click.pass_obj
+def add(context: CliContext, name: str, role: str) -> None:
+    """Add the account NAME."""
+    from dashboard.access.users import add_user
+
+    password = read_password()
+    with changing_accounts(context) as (connection, actor):
+        add_user(connection, actor, name, role, password)
+    print_line(f"{name} can sign in as {role}.")
+
+
+@user.command("passwd")
+@click.argument("name")
+@click.pass_obj
+def passwd(context: CliContext, name: str) -> None:
+    """Set another password for NAME, end its sessions, and enable the account if it was disabled."""
+    from dashboard.access.users import change_password
+
+    password = read_password()
+    with changing_accounts(context) as (connection, actor):
+        change_password(connection, actor, name, password)
+    print_line(f"{name} has a new password; its sessions have ended.")
+
+
+@user.command("role")
+@click.argument("name")
+@click.argument("role", type=click.Choice(tuple(ROLES)))
+@click.pass_obj
+def set_role(context: CliContext, name: str, role: str) -> None:
+    """Give NAME another role, and end its sessions."""
+    from dashboard.access.users import change_role
+
+    with changing_accounts(context) as (connection, actor):
+        change_role(connection, actor, name, role)
+    print_line(f"{name} is {role}; its sessions have ended.")
+
+
+@user.command("off")
+@click.argument("name")
+@click.pass_obj
+def off(context: CliContext, name: str) -> None:
+    """Let NAME sign in no more, and end its sessions. `passwd` enables it again."""
+    from dashboard.access.users import disable_user
+
+    with changing_accounts(context) as (connection, actor):
+        disable_user(connection, actor, name)
+    print_line(f"{name} cannot sign in any more.")
+
+
+@user.command("ls")
+@AS_JSON
+@click.pass_obj
+def list_accounts(context: CliContext, as_json: bool) -> None:
+    """List the accounts with their roles."""
+    import json
+    from dataclasses import asdict
+
+    from dashboard.access.database import read_access
+    from dashboard.access.users import list_users
+
+    with read_access(accounts_path(context.root)) as connection:
+        users = list_users(connection)
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in users], indent=2))
+        return
+    for one in users:
+        state = "" if one.disabled_us is None else f", disabled on {day_text(one.disabled_us)}"
+        print_line(f"{one.name}: {one.role}{state}")
+    if not users:
+        print_line("There is no account yet; `milepost user add NAME --role ROLE` makes one.")

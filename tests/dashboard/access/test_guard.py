@@ -1,0 +1,121 @@
+"""Who is let through: every address with every method as every role, tokens, foreign forms, and where sign-in leads."""
+
+import pytest
+
+from dashboard.access.database import change_access
+from dashboard.access.guard import local_target
+from dashboard.access.roles import DEMANDS, OPEN, ROLES, TOKEN_KINDS
+from dashboard.access.tokens import add_token, revoke_token
+from dashboard.access.users import Actor
+from tests.dashboard.access.conftest import ADDRESS
+
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
+USERS = {"viewer": "vera", "operator": "otto", "pm": "pia", "admin": "ada"}
+
+
+def addresses(app):
+    """An address of each endpoint, with its methods."""
+    values = {"filename": "milepost.css", "code": "M1", "number": 1, "part": "AA", "name": "weekly", "version": "1"}
+    with app.test_request_context(base_url=ADDRESS):
+        adapter = app.create_url_adapter(None) or app.url_map.bind("milepost.example")
+        for rule in app.url_map.iter_rules():
+            yield rule.endpoint, adapter.build(rule.endpoint, {name: values[name] for name in rule.arguments}), rule
+
+
+def test_the_table_names_every_endpoint_and_no_other(guarded):
+    """A new page without a rule fails here; without a rule nobody is let through."""
+    assert set(DEMANDS) == {rule.endpoint for rule in guarded.url_map.iter_rules()}
+    assert set(DEMANDS.values()) - {OPEN} <= set().union(*ROLES.values(), *TOKEN_KINDS.values())
+
+
+def test_every_address_is_for_those_who_may_and_for_nobody_else(guarded, browser):
+    """Nobody without a session gets anything but what is open; each role gets what the table grants, and 403 else."""
+    visitors = {role: browser(USERS[role]) for role in ROLES} | {"nobody": browser()}
+    for endpoint, address, rule in addresses(guarded):
+        for role, visitor in visitors.items():
+            for method in METHODS:
+                answer = visitor.client.open(address, method=method, base_url=ADDRESS, headers={"Accept": "text/html"})
+                answer.close()
+                where = (endpoint, role, method, answer.status_code)
+                if DEMANDS[endpoint] == OPEN:
+                    assert answer.status_code != 500, where
+                elif role == "nobody":
+                    assert answer.status_code == (303 if method == "GET" else 401), where
+                elif method not in rule.methods:
+                    assert answer.status_code in {403, 405}, where
+                elif DEMANDS[endpoint] in ROLES[role]:
+                    assert answer.status_code in {200, 302, 404, 503}, where
+                else:
+                    assert answer.status_code == 403, where
+
+
+def test_an_address_without_a_rule_is_refused(guarded, browser, monkeypatch):
+    """Deny by default: even an administrator is refused where the table says nothing."""
+    monkeypatch.delitem(DEMANDS, "method.page")
+    assert browser("ada").get("/method").status_code == 403
+
+
+@pytest.mark.parametrize("kind", TOKEN_KINDS)
+def test_a_token_opens_what_its_kind_is_for(guarded, browser, accounts, clock, kind):
+    """`read` and `operate` read pages and metrics, `collect` nothing; a revoked or expired one opens nothing."""
+    with change_access(accounts) as connection:
+        actor = Actor("test", "", clock())
+        number, secret = add_token(connection, actor, "monitor", kind, clock() + 3_600_000_000)
+    bearer = {"Authorization": f"Bearer {secret}"}
+    allowed = {"read": 200, "operate": 200, "collect": 403}[kind]
+    assert browser().get("/metrics", **bearer).status_code == allowed
+    assert browser().get("/metrics", Authorization=f"Bearer {secret}x").status_code == 401
+    clock.pass_s(3_601)
+    assert browser().get("/metrics", **bearer).status_code == 401
+    clock.pass_s(-3_601)
+    with change_access(accounts) as connection:
+        revoke_token(connection, actor, number)
+    assert browser().get("/metrics", **bearer).status_code == 401
+
+
+def test_a_form_of_another_site_does_nothing(browser):
+    """Without the key of the session, with another one, or sent by another site, the session goes on."""
+    ada = browser("ada")
+    key = ada.form_key("/milestones")
+    assert ada.post("/sign-out", {}).status_code == 403
+    assert ada.post("/sign-out", {"form_key": browser("otto").form_key("/milestones")}).status_code == 403
+    assert ada.post("/sign-out", {"form_key": key}, **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert ada.get("/method").status_code == 200
+    assert ada.post("/sign-out", {"form_key": key}).status_code == 303
+    assert ada.get("/method").status_code == 303
+
+
+def test_only_the_public_address_and_this_machine_are_answered(browser):
+    """Another host name is refused, so that a foreign site cannot take ours."""
+    client = browser("ada").client
+    assert client.get("/method", base_url="https://evil.example").status_code == 403
+    assert client.get("/sign-in", base_url="http://127.0.0.1:8765").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "evil",
+        "",
+        "javascript:alert(1)",
+        "/a\nb",
+        "\\/evil",
+    ],
+)
+def test_sign_in_leads_to_no_other_site(browser, target):
+    """What could lead elsewhere becomes the first page; a path of ours stays, with its query."""
+    assert local_target(target) == "/"
+    assert local_target("/runs?partner=AA") == "/runs?partner=AA"
+    visitor = browser()
+    answer = visitor.sign_in("vera", "correct horse battery", next=target)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+
+
+def test_the_page_that_was_asked_for_comes_after_sign_in(browser):
+    """The redirect to the form carries the address with its query."""
+    visitor = browser()
+    answer = visitor.get("/runs?partner=AA&side=service")
+    assert answer.headers["Location"] == "/sign-in?next=/runs%3Fpartner%3DAA%26side%3Dservice"
