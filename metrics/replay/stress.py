@@ -1,7 +1,8 @@
 """The stress series: services alone, in a fixed number of rounds that each have faults of their own.
 
 It answers what a quarter of the standard faults cannot: how a service recovers from failures, and what it does while a
-partner is down. Nothing of it is compared with the control and no time is judged, so its rounds run side by side.
+partner is down. Nothing of it is compared with the control and no time is judged, so its rounds run side by side, and
+its subjects are not warmed up.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ STRESS = "stress"
 
 #: Days after the last block on which a service may finish what it began: a retry of the last day is due on the next.
 DAYS_AFTER = 7
+
+#: Rounds at once on each processor: one of them may wait for a partner that hangs.
+ROUNDS_A_PROCESSOR = 2
 
 
 def plan_stress(
@@ -73,6 +77,7 @@ def plan_stress(
                         release=release,
                         plan_name=f"plan-{STRESS}-{number}.json",
                         days_after=DAYS_AFTER,
+                        warm_up=False,
                     )
                 )
     return requests
@@ -81,7 +86,7 @@ def plan_stress(
 def replay_side_by_side(
     requests: list[ReplayRequest], spool: Path, on_file: Callable[[], None]
 ) -> Iterator[tuple[int, str]]:
-    """Replay the requests, as many at once as there are processors; yield runs and series of each as it ends.
+    """Replay the requests, some at once on each processor; yield runs and series of each as it ends.
 
     Args:
         requests: replays whose subjects have namespaces of their own.
@@ -91,7 +96,7 @@ def replay_side_by_side(
     Raises:
         SubjectFailed: a program did not start, or broke the protocol; replays that have not begun are left out.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as executor:
+    with ThreadPoolExecutor(ROUNDS_A_PROCESSOR * (os.cpu_count() or 1)) as executor:
         try:
             for future in as_completed([executor.submit(_replay, request, spool, on_file) for request in requests]):
                 yield future.result()

@@ -44,7 +44,8 @@ class ReplayRequest:
     the state of subjects and partner; `faults` is `standard`, `none` or `stress`. `spans` are the first and last block
     of subjects that are not active over all blocks. A service may be replayed alone: it is compared with nothing then.
     `plan_name` is the plan of faults below `folder`, by default `plan-<faults>.json`. `days_after` are days that are
-    replayed after the last block, on which no file is handed in and open work goes on.
+    replayed after the last block, on which no file is handed in and open work goes on. `warm_up` lets each started
+    process exchange some files before the first measured one.
     """
 
     workspace: Path
@@ -58,6 +59,7 @@ class ReplayRequest:
     spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     plan_name: str = ""
     days_after: int = 0
+    warm_up: bool = True
 
     @property
     def plan_file(self) -> Path:
@@ -238,6 +240,8 @@ class SubjectRun:
         folders = ["--workspace", str(self._replay.workspace), "--state", str(self._state)]
         program = SubjectProcess([*subject_command(self.label), *folders, "--endpoint", self._endpoint])
         self._starts += 1
+        if not self._replay.warm_up:
+            return program
         try:
             takes_files = bool(program.ready.get("takes_files"))
             for file, place in self._warm_up_places():

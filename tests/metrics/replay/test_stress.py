@@ -41,7 +41,7 @@ def root(tmp_path):
 
 
 def test_a_round_is_measured_once_and_what_is_missing_later(tmp_path, rates, db, root, monkeypatch):
-    """Two rounds of one week are replayed side by side; after that only the weeks that no round has begun are left."""
+    """Two rounds of a week are replayed side by side without warm-ups; then the weeks that no round began are left."""
     monkeypatch.setattr("metrics.replay.subject_run.subject_command", lambda _: [sys.executable, str(STEADY)])
     folder, spool = tmp_path / "replay", tmp_path / "spool"
     folder.mkdir()
@@ -56,6 +56,7 @@ def test_a_round_is_measured_once_and_what_is_missing_later(tmp_path, rates, db,
     ended = list(replay_side_by_side(requests, spool, lambda: files.append(1)))
     assert len(files) == sum(len(one.workload.files) for one in requests)
     assert len(ended) == 2
+    assert not [*folder.glob("subjects/*/warm-up*")]
     collect(spool, db, 1)
     shutil.rmtree(folder / "subjects")
     assert plan_stress(db, root, folder, rates, {"service@4": (1, 1)}, "1") == []
