@@ -162,18 +162,18 @@ def shift_flights(source: bytes, days: int) -> bytes:
 
 
 def split_into_files(
-    source: bytes, folder: Path, seed: int, weeks: int, broken: float = 0.0, year: InputYear = FIRST_YEAR
+    source: bytes, folder: Path, seed: int, blocks: range, broken: float = 0.0, year: InputYear = FIRST_YEAR
 ) -> tuple[list[InputFile], pl.DataFrame]:
     """Split a year into one file per partner and week, or day, below `folder`; return the files, and the due records.
 
-    All files are returned, so that the fault plan is the same for a part of the year; only those of the first `weeks`
-    blocks are written. Their bytes are unchanged, except for the share `broken` of their rows.
+    All files are returned, so that the fault plan is the same for a part of the year; only those of `blocks` are
+    written. Their bytes are unchanged, except for the share `broken` of their rows.
 
     Args:
         source: the flights of the year, with its own dates.
         folder: the parent of `PARTNER/FEED/`.
         seed: the seed of the random numbers.
-        weeks: the number of blocks whose files are written, from the first of the year.
+        blocks: the blocks whose files are written; no row of another block is broken.
         broken: the share of rows to break.
         year: the replayed year.
     """
@@ -200,7 +200,7 @@ def split_into_files(
         path = folder / str(partner) / FEED / str(name)
         lines: list[bytes] = part["line"].to_list()
         bad: tuple[int, ...] = ()
-        if block in year.blocks[:weeks]:
+        if block in blocks:
             if broken:
                 lines, bad = break_rows(lines, broken, seed, partner, FEED, path.name)
             write_input(path, header + b"".join(line + b"\n" for line in lines))

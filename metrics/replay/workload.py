@@ -53,7 +53,8 @@ def build_workload(
         source = shift_flights(source, year.shift.days)
     standard = faults_name == "standard"
     broken = float(faults["rows"]["broken"]) if standard else 0.0
-    files, truth = split_into_files(source, folder / "input" / faults_name, faults["seed"], weeks, broken, year)
+    blocks = year.blocks[:weeks]
+    files, truth = split_into_files(source, folder / "input" / faults_name, faults["seed"], blocks, broken, year)
     plan: dict[str, Any] = {"faults": {}, "down": {}}
     if standard:
         plan, copies = plan_faults(faults, files, year)
@@ -64,7 +65,7 @@ def build_workload(
     digest.update(hashlib.file_digest(io.BytesIO(source), "sha256").digest())
     if year.by_day:
         digest.update(b"cut by day")
-    replayed = tuple(file for file in files if file.block in year.blocks[:weeks])
+    replayed = tuple(file for file in files if file.block in blocks)
     return Workload(replayed, truth, plan, digest.hexdigest(), hashlib.sha256(rates).hexdigest())
 
 
@@ -74,20 +75,20 @@ def build_rounds(
     """Return a workload for each round, whose faults are drawn by its number as well; all have the same input files.
 
     The plan of a round is written to `plan-<faults>-<number>.json` below `folder`. Blocks before `first_block` have no
-    files; the arguments are otherwise those of `build_workload`.
+    files, and their rows are not broken; the arguments are otherwise those of `build_workload`.
 
     Raises:
         BadInput: the flights are not installed, or the fault file is invalid.
     """
     faults, source, rates = read_faults(faults_file), read_flights(), faults_file.read_bytes()
-    inputs = folder / "input" / faults_name
-    files, truth = split_into_files(source, inputs, faults["seed"], weeks, float(faults["rows"]["broken"]))
+    inputs, blocks = folder / "input" / faults_name, FIRST_YEAR.blocks[first_block:weeks]
+    files, truth = split_into_files(source, inputs, faults["seed"], blocks, float(faults["rows"]["broken"]))
     digest = hashlib.sha256(rates + hashlib.sha256(source).digest()).hexdigest()
     rounds = {}
     for number in numbers:
-        plan, copies = plan_faults(faults, files, number=number, blocks=range(first_block, weeks))
+        plan, copies = plan_faults(faults, files, number=number, blocks=blocks)
         (folder / f"plan-{faults_name}-{number}.json").write_text(json.dumps(plan), "utf-8")
         ordered = sorted([*files, *copies], key=lambda file: (file.arrives, file.partner, file.name))
-        replayed = tuple(file for file in ordered if first_block <= file.block < weeks)
+        replayed = tuple(file for file in ordered if file.block in blocks)
         rounds[number] = Workload(replayed, truth, plan, digest, hashlib.sha256(rates).hexdigest())
     return rounds
