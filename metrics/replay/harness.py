@@ -26,6 +26,7 @@ from metrics.store.series import METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
     from metrics.events import Recorder
@@ -130,6 +131,7 @@ class SubjectPool:
         self._labels = subject_labels(request.subjects)
         self._executor = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
         self._subject_runs: dict[tuple[int, str], SubjectRun] = {}
+        self._ends: list[Future[None]] = []
 
     def baseline_hash(self) -> str:
         """Return the hash of the baseline's source; empty if no baseline runs."""
@@ -161,6 +163,7 @@ class SubjectPool:
         finally:
             wait(starts.values())  # before the caller ends subjects
             wait(spares)
+            wait(self._ends)
         self._subject_runs |= {key: start.result() for key, start in starts.items()}
         spares += [self._executor.submit(self._subject_runs[key].prepare_spares, files) for key in starts]
         for spare in spares:
@@ -183,8 +186,8 @@ class SubjectPool:
         return [subjects[turn] for turn in (order if number % 2 else order[::-1])]
 
     def end_finished(self, block: int, calendar: ReplayCalendar) -> None:
-        """End the subjects whose span is over and that have no open blocks."""
+        """Let the subjects end whose span is over and that have no open blocks; `starting` waits for their ends."""
         for key, subject in list(self._subject_runs.items()):
             _, last = self._request.spans.get(subject.label, (0, block + 1))
             if block >= last and not calendar.has_open_blocks(subject):
-                self._subject_runs.pop(key).end()
+                self._ends.append(self._executor.submit(self._subject_runs.pop(key).end))
