@@ -10,6 +10,13 @@ MetricsError            base; never raised itself
 └── TryLater            another program holds the lock; call again later (exit 75)
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class MetricsError(Exception):
     """Base of this room's errors; `exit_code` is the exit code of the command line."""
@@ -18,9 +25,16 @@ class MetricsError(Exception):
 
 
 class BadInput(MetricsError):
-    """A name, a value or a path cannot be used; the message names it and the choices."""
+    """A name, a value or a path cannot be used; the message names it and the choices.
+
+    `mistakes` are all mistakes in it, one line each, the message among them.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, mistakes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.mistakes = tuple(mistakes) or (message,)
 
 
 class StoreDamaged(MetricsError):

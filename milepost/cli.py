@@ -34,9 +34,13 @@ COMMANDS = {
     "validate": (
         "milepost.init_validate",
         "validate",
-        "Check every file of the workspace, and print the first mistake of each with the valid choices.",
+        "Check every file of the workspace, and print all problems with the valid choices.",
     ),
-    "try": ("poc.cli.try_file", "try_file", "Show what would become of a file; nothing is sent and nothing entered."),
+    "try": (
+        "poc.cli.try_file",
+        "try_file",
+        "Show what would become of FILE, which may lie anywhere: its rows, and the request that would be sent.",
+    ),
     "run": ("poc.cli.run", "run", "Send what is due and exchange the files in the inboxes."),
     "status": (
         "poc.cli.status",
@@ -56,11 +60,11 @@ COMMANDS = {
         "outbox",
         "List unconfirmed requests, and send them again, mark them as arrived or discard them.",
     ),
-    "refused": ("poc.cli.refused", "refused", "List refused files, or discard one that no mended file will replace."),
+    "refused": ("poc.cli.refused", "refused", "List or discard refused files."),
     "redeliver": (
         "poc.cli.redeliver",
         "redeliver",
-        "Deliver an archived file again, under the current map and with new keys.",
+        "Deliver the archived file of an exchange again: under the current map and contract, with new keys.",
     ),
     "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
     "user": ("dashboard.cli.user", "user", "Add, list, change and disable accounts of the dashboard."),

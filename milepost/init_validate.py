@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,11 @@ from metrics.terminal import print_line
 from milepost.errors import CommandError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from milepost.context import WorkspaceContext
     from poc.ledger.workspace_id import PlaceDecision
+    from poc.service.online_check import TriedPlace
 
 
 @click.command()
@@ -79,50 +83,83 @@ def settle_place(root: Path, decision: PlaceDecision) -> None:
 
 @click.command()
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a partner's file instead, for editors.")
-@click.option("--json", "as_json", is_flag=True, help="Print the mistakes as JSON.")
+@click.option("--online", is_flag=True, help="Also try the partners' addresses and folders; no data is sent.")
+@click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
 @click.pass_context
-def validate(ctx: click.Context, schema: bool, as_json: bool) -> None:
-    """Check every file of the workspace, and print the first mistake of each with the valid choices."""
-    import json
+def validate(ctx: click.Context, schema: bool, online: bool, as_json: bool) -> None:
+    """Check every file of the workspace, and print all problems with the valid choices.
 
-    from metrics.errors import BadInput
-    from metrics.importing.mapping import parse_mapping
-    from metrics.question import block_days
-    from poc.config import workspace as config_workspace
+    A folder that is not there and a secret that is not set are problems, too. `--online` connects to each partner and
+    asks for an answer to OPTIONS, and writes a hidden file into each delivery folder, which it removes.
+
+    Exit codes: 0 in order; 2 there are problems.
+    """
+    import json
+    import os
+
     from poc.config.partner import Partner
-    from poc.errors import ExchangeError
-    from poc.service.validation import find_notes, find_problems
-    from roadmap.errors import PlanError
-    from roadmap.plan.loader import load_plan
+    from poc.service.validation import find_notes
 
     if schema:
         click.echo(json.dumps(Partner.model_json_schema(), indent=2))
         return
     context: WorkspaceContext = ctx.obj
     root = context.folder
-    problems = find_problems(root)
-    with suppress(ExchangeError):  # find_problems has reported it
-        table = config_workspace.load_settings(root).import_
-        try:
-            _ = table and parse_mapping(table, str(root / "milepost.toml"))
-        except BadInput as error:
-            problems.append(str(error))
-    try:
-        plan = load_plan(root / "milestones.toml", block_days(_clock(root)))
-    except PlanError as error:
-        problems.append(str(error))
+    problems, milestones = all_problems(root, os.environ)
+    tried = places_tried(root, os.environ) if online else []
+    problems += [f"{place.partner}/{place.feed}: {place.place}: {place.text}" for place in tried if place.is_problem]
     if as_json:
-        click.echo(json.dumps({"workspace": str(root), "problems": problems, "notes": find_notes(root)}, indent=2))
+        places = {"places": [asdict(place) for place in tried]} if online else {}
+        texts = {"problems": problems, "notes": find_notes(root)}
+        click.echo(json.dumps({"workspace": str(root), **texts, **places}, indent=2))
         ctx.exit(2 if problems else 0)
+    for place in tried:
+        if not place.is_problem:
+            print_line(f"{place.partner}/{place.feed}: {place.place}: {place.text}")
     if problems:
         raise CommandError(*problems)
     for note in find_notes(root):
         print_line(f"note: {note}")
     feeds = len(context.workspace.select_feeds(None))
     print_line(
-        f"{root} is in order: {len(context.workspace.partners)} partner(s), {feeds} feed(s), "
-        f"{len(plan.milestones)} milestone(s)."
+        f"{root} is in order: {len(context.workspace.partners)} partner(s), {feeds} feed(s), {milestones} milestone(s)."
     )
+
+
+def all_problems(root: Path, environ: Mapping[str, str]) -> tuple[list[str], int]:
+    """Return all problems of a workspace, and the number of its milestones; 0 where their file has mistakes."""
+    from metrics.errors import BadInput
+    from metrics.importing.mapping import parse_mapping
+    from metrics.question import block_days
+    from poc.config import workspace as config_workspace
+    from poc.errors import ExchangeError
+    from poc.service.validation import find_problems
+    from roadmap.errors import PlanError
+    from roadmap.plan.loader import load_plan
+
+    problems = find_problems(root, environ)
+    with suppress(ExchangeError):  # find_problems has reported it
+        table = config_workspace.load_settings(root).import_
+        try:
+            _ = table and parse_mapping(table, str(root / "milepost.toml"))
+        except BadInput as error:
+            problems += error.mistakes
+    try:
+        return problems, len(load_plan(root / "milestones.toml", block_days(_clock(root))).milestones)
+    except PlanError as error:
+        return problems + list(error.mistakes), 0
+
+
+def places_tried(root: Path, environ: Mapping[str, str]) -> list[TriedPlace]:
+    """Return what came of trying the places of the partners whose files can be read."""
+    from poc.config.workspace import load_workspace
+    from poc.errors import BadInput
+    from poc.service.online_check import try_places
+
+    try:
+        return try_places(load_workspace(root), environ)
+    except BadInput:  # the settings have mistakes, which are among the problems
+        return []
 
 
 def _clock(root: Path) -> str:

@@ -14,7 +14,10 @@ ExchangeError              base; never raised itself
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class ExchangeError(Exception):
@@ -24,9 +27,16 @@ class ExchangeError(Exception):
 
 
 class BadInput(ExchangeError):
-    """A configuration, name or path that cannot be used; the message names it and the choices."""
+    """A configuration, name or path that cannot be used; the message names it and the choices.
+
+    `mistakes` are all mistakes of a file, one line each, the message among them.
+    """
 
     exit_code = 2
+
+    def __init__(self, message: str, mistakes: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.mistakes = tuple(mistakes) or (message,)
 
 
 class ContractBreach(ExchangeError):

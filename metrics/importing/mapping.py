@@ -17,6 +17,8 @@ from metrics.events import parse_subject
 if TYPE_CHECKING:
     from collections.abc import Mapping as AnyMapping
 
+    from pydantic_core import ErrorDetails
+
 #: Nanoseconds in a unit of time.
 TIME_UNITS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
 
@@ -225,19 +227,22 @@ def parse_mapping(table: AnyMapping[str, Any], where: str) -> LogMapping:
     try:
         return LogMapping.model_validate(table)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in ("import", *first["loc"]))
-        if first["type"] == "extra_forbidden":
-            raise BadInput(
-                f"{where}: unknown key `{place}`; known keys: {', '.join(_keys(first['loc'][:-1]))}"
-            ) from error
-        if first["type"] == "missing":
-            raise BadInput(f"{where}: `{place}` is missing") from error
-        message = first["msg"].removeprefix("Value error, ")
-        value = "" if isinstance(first["input"], (dict, BaseModel)) else f" (is {first['input']!r})"
-        if first["type"] == "model_type":
-            message = f'is a table: {{ column = "..." }}; its keys: {", ".join(_keys(first["loc"]))}'
-        raise BadInput(f"{where}: `{place}`{value}: {message[:1].lower()}{message[1:]}") from error
+        mistakes = [f"{where}: {_explain_mistake(mistake)}" for mistake in error.errors()]
+        raise BadInput(mistakes[0], mistakes) from error
+
+
+def _explain_mistake(mistake: ErrorDetails) -> str:
+    """Return one line that names the invalid key, its value, and the choices."""
+    place = ".".join(str(part) for part in ("import", *mistake["loc"]))
+    if mistake["type"] == "extra_forbidden":
+        return f"unknown key `{place}`; known keys: {', '.join(_keys(mistake['loc'][:-1]))}"
+    if mistake["type"] == "missing":
+        return f"`{place}` is missing"
+    message = mistake["msg"].removeprefix("Value error, ")
+    value = "" if isinstance(mistake["input"], (dict, BaseModel)) else f" (is {mistake['input']!r})"
+    if mistake["type"] == "model_type":
+        message = f'is a table: {{ column = "..." }}; its keys: {", ".join(_keys(mistake["loc"]))}'
+    return f"`{place}`{value}: {message[:1].lower()}{message[1:]}"
 
 
 def _keys(place: tuple[int | str, ...]) -> list[str]:

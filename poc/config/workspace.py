@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
@@ -15,6 +15,9 @@ from poc.config.partner import Feed, Partner
 from poc.config.strict import Strict
 from poc.config.web import WebSettings
 from poc.errors import BadInput
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -173,13 +176,16 @@ def partner_files(root: Path) -> list[Path]:
 def load_partner(root: Path, path: Path) -> Partner:
     """Load one partner of a workspace. Raises BadInput."""
     partner = parse_toml(Partner, path)
+    mistakes = []
     if partner.id != path.stem:
-        raise BadInput(f"{path}: id is {partner.id!r}, but the file name says {path.stem!r}; make them the same")
+        mistakes.append(f"{path}: id is {partner.id!r}, but the file name says {path.stem!r}; make them the same")
     for feed_id, feed in partner.feed.items():
         contract = root / "contracts" / feed.contract
         if not contract.is_file():
             choices = ", ".join(sorted(p.name for p in (root / "contracts").glob("*.json"))) or "none"
-            raise BadInput(f"{path}: feed.{feed_id}: missing contract {contract}; contracts there: {choices}")
+            mistakes.append(f"{path}: feed.{feed_id}: missing contract {contract}; contracts there: {choices}")
+    if mistakes:
+        raise BadInput(mistakes[0], mistakes)
     return partner
 
 
@@ -197,20 +203,24 @@ def parse_toml(model: type[Model], path: Path) -> Model:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise BadInput(explain_validation_error(path, model, error)) from error
+        mistakes = explain_validation_error(path, model, error)
+        raise BadInput(mistakes[0], mistakes) from error
 
 
-def explain_validation_error(path: Path, model: type[BaseModel], error: ValidationError) -> str:
-    """Return one line that names the invalid key, its value, and the choices."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "file"
-    if first["type"] == "extra_forbidden":
-        return f"{path}: unknown key `{where}`; keys there: {', '.join(keys_at(model, first['loc'][:-1]))}"
-    value = first["input"]
-    hide_value = isinstance(value, dict) or first["type"] == "missing" or may_be_secret(first["loc"])
+def explain_validation_error(path: Path, model: type[BaseModel], error: ValidationError) -> list[str]:
+    """Return one line for each mistake, which names the invalid key, its value, and the choices."""
+    return [_explain_mistake(path, model, mistake) for mistake in error.errors()]
+
+
+def _explain_mistake(path: Path, model: type[BaseModel], mistake: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in mistake["loc"]) or "file"
+    if mistake["type"] == "extra_forbidden":
+        return f"{path}: unknown key `{where}`; keys there: {', '.join(keys_at(model, mistake['loc'][:-1]))}"
+    value = mistake["input"]
+    hide_value = isinstance(value, dict) or mistake["type"] == "missing" or may_be_secret(mistake["loc"])
     shown_value = "" if hide_value else f" (is {value!r})"
-    message = first["msg"].removeprefix("Value error, ")
-    if where == "endpoint.url" and first["type"] == "string_pattern_mismatch":
+    message = mistake["msg"].removeprefix("Value error, ")
+    if where == "endpoint.url" and mistake["type"] == "string_pattern_mismatch":
         message = "must be http(s)://HOST[:PORT]/PATH, without user, password or query; see secret_headers"
     return f"{path}: `{where}`{shown_value}: {message[:1].lower()}{message[1:]}"
 

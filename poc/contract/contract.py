@@ -37,8 +37,10 @@ from poc.errors import BadInput
 from poc.text import plain_texts, truncate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from pydantic_core import ErrorDetails
 
     from poc.batch import Finding
     from poc.contract.parsers import ColumnParser
@@ -182,15 +184,20 @@ def load_contract(path: Path, *, json_values: bool = False) -> Contract:
         BadInput: the file cannot be read, is not a Table Schema, or has an unsupported check; names what and where.
     """
     data: Any = None
+    schema: Schema | None = None
     try:
         data = json.loads(path.read_bytes(), parse_float=Decimal)
-        return compile_contract(Schema.model_validate(data), json_values=json_values)
+        schema = Schema.model_validate(data)
+        return compile_contract(schema, json_values=json_values)
     except OSError as error:
         raise BadInput(f"{path}: missing contract: {error.strerror}") from error
     except ValidationError as error:
-        raise BadInput(f"{path}: not a Table Schema: {explain_validation_error(error, data)}") from error
+        mistakes = [f"{path}: not a Table Schema: {text}" for text in explain_validation_error(error, data)]
+        raise BadInput(mistakes[0], mistakes) from error
     except ValueError as error:
-        raise BadInput(f"{path}: not a Table Schema: {error}") from error
+        texts = dict.fromkeys([str(error), *(field_mistakes(schema) if schema is not None else ())])
+        mistakes = [f"{path}: not a Table Schema: {text}" for text in texts]
+        raise BadInput(mistakes[0], mistakes) from error
     except RecursionError as error:
         raise BadInput(f"{path}: not a Table Schema: it is nested too deep") from error
 
@@ -255,17 +262,30 @@ def compile_contract(schema: Schema, *, json_values: bool = False) -> Contract:
     )
 
 
-def explain_validation_error(error: ValidationError, data: Any) -> str:
-    """Return one line that names the invalid key and its field, the value, and the choices."""
-    first = error.errors()[0]
-    place = first["loc"]
+def field_mistakes(schema: Schema) -> Iterator[str]:
+    """Yield why fields of a schema cannot be checked, the first mistake of each."""
+    for field in schema.fields:
+        try:
+            make_parser(field)
+            tuple(compile_constraints(field))
+        except ValueError as error:
+            yield str(error)
+
+
+def explain_validation_error(error: ValidationError, data: Any) -> list[str]:
+    """Return one line for each mistake, which names the invalid key and its field, the value, and the choices."""
+    return [_explain_mistake(mistake, data) for mistake in error.errors()]
+
+
+def _explain_mistake(mistake: ErrorDetails, data: Any) -> str:
+    place = mistake["loc"]
     where = f"`{'.'.join(str(part) for part in place)}`" if place else "the schema"
-    message = first["msg"].removeprefix("Value error, ")
+    message = mistake["msg"].removeprefix("Value error, ")
     if len(place) > 1 and place[0] == "fields" and isinstance(data["fields"][place[1]], dict):
         where += f" (field {data['fields'][place[1]].get('name')!r})"
-    if first["type"] == "extra_forbidden":
+    if mistake["type"] == "extra_forbidden":
         model = Constraints if "constraints" in place else SchemaField if place[0] == "fields" else Schema
         choices = ", ".join(field.alias or name for name, field in model.model_fields.items())
         return f"{where}: not a supported key; keys there: {choices}"
-    value = first["input"]
+    value = mistake["input"]
     return f"{where}: {message}" + ("" if isinstance(value, dict) and place else f" (is {str(value)[:80]!r})")

@@ -1,4 +1,4 @@
-"""Validation of a workspace: all mistakes in its files, not only the first."""
+"""Validation of a workspace: all mistakes in its files, and everything that they name and that is not there."""
 
 from __future__ import annotations
 
@@ -9,38 +9,123 @@ from poc.config import workspace
 from poc.contract import contract
 from poc.errors import BadInput
 from poc.mapping.look_ups import read_look_up_files
-from poc.pipeline.capabilities import resolve_level
+from poc.pipeline.capabilities import HIGHEST_LEVEL, resolve_level
+from poc.pipeline.prepared_feed import prepare_feed
 from poc.stages.map import Map
+from poc.transports.http import new_session
+from poc.transports.secrets import resolve_secret
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from poc.config.partner import Feed, Partner
+    from poc.config.workspace import WorkspaceSettings
 
-def find_problems(root: Path) -> list[str]:
-    """Return one line per file with a mistake, each with the file's name; empty where all files are in order.
+
+def find_problems(root: Path, environ: Mapping[str, str]) -> list[str]:
+    """Return one line for each problem, with the file's name; empty where the workspace is in order.
+
+    Besides the mistakes in its files these are folders and files that are not there, and secrets that are not set.
+
+    Args:
+        root: the workspace.
+        environ: the environment in which secrets are looked up.
 
     Raises:
         BadInput: the folder is not a workspace.
     """
     problems: list[str] = []
     try:
-        resolve_level(workspace.load_settings(root).level)
+        settings = workspace.load_settings(root)
+        resolve_level(settings.level)
+        problems += notify_problems(root, settings, environ)
     except BadInput as error:
         if not (root / "milepost.toml").is_file():
             raise
-        problems.append(str(error))
+        problems += error.mistakes
+    contracts: set[Path] = set()
     for path in workspace.partner_files(root):
         try:
             partner = workspace.load_partner(root, path)
-            for feed_id, feed in partner.feed.items():
-                try:
-                    checked = contract.load_contract(root / "contracts" / feed.contract)
-                    Map(feed.map, checked, read_look_up_files(feed.map, root))
-                except BadInput as error:
-                    problems.append(f"{path}: feed.{feed_id}: {error}")
         except BadInput as error:
-            problems.append(str(error))
-    return problems
+            problems += error.mistakes
+            continue
+        contracts |= {root / "contracts" / feed.contract for feed in partner.feed.values()}
+        problems += partner_problems(root, path, partner, environ)
+    for path in sorted({*(root / "contracts").glob("*.json")} - contracts):  # of partners that cannot be read
+        try:
+            contract.load_contract(path)
+        except BadInput as error:
+            problems += error.mistakes
+    return list(dict.fromkeys(problems))
+
+
+def notify_problems(root: Path, settings: WorkspaceSettings, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the secrets of targets of notifications that cannot be read."""
+    for target in settings.notify:
+        try:
+            resolve_secret(target.to or target.secret, environ, root)
+        except BadInput as error:
+            yield f"{root / 'milepost.toml'}: notify {target.name!r}: {error}"
+
+
+def partner_problems(root: Path, path: Path, partner: Partner, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with a partner whose file can be read: secrets, files and folders, contracts and maps."""
+    endpoint = partner.endpoint
+    of_secrets = []
+    for name, reference in endpoint.secret_headers.items():
+        try:
+            resolve_secret(reference, environ, root)
+        except BadInput as error:
+            of_secrets.append(f"{path}: endpoint.secret_headers.{name}: {error}")
+    yield from of_secrets
+    for key in ("ca_file", "client_cert", "client_key"):
+        if (name := getattr(endpoint, key)) and not (root / name).is_file():
+            of_secrets.append(f"{path}: endpoint.{key}: {root / name}: no such file")
+            yield of_secrets[-1]
+    if endpoint.folder is not None and not (root / endpoint.folder).is_dir():
+        yield f"{path}: endpoint.folder: {root / endpoint.folder}: no such folder; create it, or correct its name"
+    for feed_id, feed in partner.feed.items():
+        of_feed = list(feed_problems(root, feed))
+        if not of_feed and not of_secrets:
+            of_feed = prepare_problems(root, partner, feed_id, environ)
+        yield from (f"{path}: feed.{feed_id}: {problem}" for problem in of_feed)
+
+
+def feed_problems(root: Path, feed: Feed) -> Iterable[str]:
+    """Return what is wrong with the contract of a feed, or else with its map, each field on its own."""
+    try:
+        checked = contract.load_contract(root / "contracts" / feed.contract, json_values=feed.format == "jsonl")
+    except BadInput as error:
+        return error.mistakes
+    try:
+        files = read_look_up_files(feed.map, root)
+        Map(feed.map, checked, files)
+    except BadInput as error:
+        problems = [str(error)]
+        for field in feed.map:
+            try:
+                Map((field,), checked, read_look_up_files((field,), root))
+            except BadInput as of_field:
+                problems.append(str(of_field))
+        return dict.fromkeys(problems)
+    return ()
+
+
+def prepare_problems(root: Path, partner: Partner, feed_id: str, environ: Mapping[str, str]) -> list[str]:
+    """Return what else prevents exchanges of a feed: one problem at most."""
+    alone = workspace.Workspace(
+        root=root,
+        settings=workspace.WorkspaceSettings.model_validate({"schema": 1, "name": "validation"}),
+        partners={partner.id: partner},
+    )
+    with new_session() as session:
+        try:
+            prepare_feed(alone, partner.id, feed_id, HIGHEST_LEVEL, session, environ=environ)
+        except BadInput as error:
+            return [str(error)]
+    return []
 
 
 def find_notes(root: Path) -> list[str]:

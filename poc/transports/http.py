@@ -135,6 +135,27 @@ class HttpEndpoint:
             raise result
         return result
 
+    def ask(self) -> int:
+        """Return the status of the partner's answer to OPTIONS, which carries no row and no key.
+
+        Raises DeliveryFailed where there is no connection, or no answer in time.
+        """
+        start_s = time.monotonic()
+        until_s = start_s + self._timeout_s
+        try:
+            connection = self._session.connection(self._peer, until_s)
+        except OSError as error:
+            raise self._no_connection(error, start_s) from None
+        reader = AnswerReader(lambda: connection.receive(until_s))
+        head = self._head_text(0, {}, lambda secret: secret.reveal())
+        try:
+            connection.send(f"OPTIONS{head.removeprefix('POST')}".encode("ascii"), until_s)
+            return reader.read(SHOWN_BYTES).status
+        except (OSError, EndOfStream, MalformedAnswer) as error:
+            raise self._no_answer(error, reader, start_s, reused=False) from None
+        finally:
+            self._session.discard(connection)
+
     def preview(self, body: bytes, headers: Mapping[str, str]) -> RequestPreview:
         """Return the request that `post` would send, with the values of secret headers masked."""
         method, *lines = self._head_text(len(body), headers, lambda _: MASK).removesuffix("\r\n\r\n").split("\r\n")

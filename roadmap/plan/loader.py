@@ -18,6 +18,8 @@ from roadmap.plan.milestones import BLOCK_DAYS, EvidenceRules, Milestone, Plan, 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pydantic_core import ErrorDetails
+
 
 def load_plan(path: Path, block_days: int = BLOCK_DAYS) -> Plan:
     """Read a milestone file; `block_days` is the length of a block: 7 in a replay, 1 in production.
@@ -39,7 +41,9 @@ def load_plan(path: Path, block_days: int = BLOCK_DAYS) -> Plan:
     try:
         plan = Plan.model_validate(data, context={"block_days": block_days})
     except ValidationError as error:
-        raise PlanError(f"{path}: {_explain(error, data)}") from error
+        mistakes = [f"{path}: {text}" for text in _explain(error, data)]
+        more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+        raise PlanError(f"{mistakes[0]}{more}", mistakes) from error
     codes = [milestone.code for milestone in plan.milestones]
     for code in codes:
         if codes.count(code) > 1:
@@ -47,16 +51,18 @@ def load_plan(path: Path, block_days: int = BLOCK_DAYS) -> Plan:
     return plan.model_copy(update={"sha256": hashlib.sha256(raw).hexdigest()})
 
 
-def _explain(error: ValidationError, data: dict[str, Any]) -> str:
-    """Return the first error with its place, value and choices, and the number of further ones."""
+def _explain(error: ValidationError, data: dict[str, Any]) -> list[str]:
+    """Return each error with its place, value and choices."""
     # a misspelt key gives two errors, one unknown and one missing key; the unknown key is the one to correct
     errors = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
     # pydantic calls a list too short once its items were refused; only an empty list is too short
     errors = [detail for detail in errors if detail["type"] != "too_short" or not detail["input"]]
-    first = errors[0]
-    place, key = _place(first["loc"], data), str(first["loc"][-1]) if first["loc"] else ""
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return f"{place}{_message(first['type'], first['msg'], key, first.get('input'), first['loc'])}{more}"
+    return [_explain_detail(detail, data) for detail in errors]
+
+
+def _explain_detail(detail: ErrorDetails, data: dict[str, Any]) -> str:
+    place, key = _place(detail["loc"], data), str(detail["loc"][-1]) if detail["loc"] else ""
+    return f"{place}{_message(detail['type'], detail['msg'], key, detail.get('input'), detail['loc'])}"
 
 
 def _message(kind: str, message: str, key: str, value: object, loc: tuple[int | str, ...]) -> str:

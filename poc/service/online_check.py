@@ -1,0 +1,78 @@
+"""Try the places of the partners: whether their addresses answer, and their folders can be written. Sends no data."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from poc.errors import BadInput, DeliveryFailed
+from poc.pipeline.capabilities import HIGHEST_LEVEL
+from poc.pipeline.prepared_feed import prepare_feed
+from poc.transports.http import HttpEndpoint, new_session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from poc.config.workspace import Workspace
+    from poc.transports.http_connection import HttpSession
+
+#: Places that are tried at once.
+AT_ONCE = 16
+
+#: Statuses by which a partner turns the service away.
+TURNED_AWAY = frozenset({401, 403, 407, 410})
+
+
+@dataclass(frozen=True, slots=True)
+class TriedPlace:
+    """The place of one feed, what came of trying it, and whether that is a problem."""
+
+    partner: str
+    feed: str
+    place: str
+    text: str
+    is_problem: bool
+
+
+def try_places(workspace: Workspace, environ: Mapping[str, str]) -> list[TriedPlace]:
+    """Try the places of all feeds, several at once: an address by OPTIONS, a folder by a hidden file."""
+    feeds = workspace.select_feeds(None)
+    with new_session() as session, ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try") as pool:
+        return list(pool.map(lambda feed: try_place(workspace, feed[0], feed[1], session, environ), feeds))
+
+
+def try_place(
+    workspace: Workspace, partner: str, feed: str, session: HttpSession, environ: Mapping[str, str]
+) -> TriedPlace:
+    """Try the place of one feed."""
+    settings = workspace.partners[partner].endpoint
+    if settings.folder is not None:
+        folder = workspace.root / settings.folder
+        return TriedPlace(partner, feed, str(folder), *try_folder(folder))
+    place = f"{str(settings.url).rstrip('/')}/{feed}"
+    try:
+        endpoint = prepare_feed(workspace, partner, feed, HIGHEST_LEVEL, session, environ=environ).endpoint
+    except BadInput as error:
+        return TriedPlace(partner, feed, place, str(error), True)
+    assert isinstance(endpoint, HttpEndpoint)  # noqa: S101 (a partner without a folder has an address)
+    try:
+        status = endpoint.ask()
+    except DeliveryFailed as error:
+        return TriedPlace(partner, feed, place, str(error), True)
+    if status in TURNED_AWAY:
+        return TriedPlace(partner, feed, place, f"turns us away with {status}; see `secret_headers`", True)
+    if status >= 500:
+        return TriedPlace(partner, feed, place, f"answers {status}: the partner has a problem of its own", True)
+    return TriedPlace(partner, feed, place, f"answers, with {status} to OPTIONS", False)
+
+
+def try_folder(folder: Path) -> tuple[str, bool]:
+    """Return what came of writing a hidden file into a folder, and whether that is a problem."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".milepost-", suffix=".part"):
+            return "can be written", False
+    except OSError as error:
+        return f"cannot be written: {error.strerror}", True
