@@ -30,6 +30,9 @@ RETRY_BUSY_S = 60.0
 #: Seconds between two looks into the inboxes.
 SCAN_S = 1.0
 
+#: Seconds between two judgements of the files that are expected.
+EXPECT_S = 5.0
+
 #: Seconds without a look into the inboxes after which the service counts as stopped.
 STOPPED_S = 60.0
 
@@ -104,6 +107,7 @@ def background_jobs(
     from metrics.export.data_dictionary import write_beside
     from metrics.store.database import open_store
     from poc.notify.notifier import tell_people
+    from poc.schedule.expectation_job import ExpectationJob
     from poc.service.worker import InboxWorker
 
     def report(line: str) -> None:
@@ -125,8 +129,13 @@ def background_jobs(
         report(f"{problem}; this partner is left out")
     worker = InboxWorker(context.workspace, lambda: datetime.now(UTC), context.release, stop, report)
     inboxes = resources.enter_context(worker)
-    judge = partial(judge_today, context)
-    return {"exchange": inboxes.scan, "collect": collect_spool, "judge": judge, "notify": notify}
+    return {
+        "exchange": inboxes.scan,
+        "expect": ExpectationJob(lambda: context.workspace, lambda: datetime.now(UTC), report),
+        "collect": collect_spool,
+        "judge": partial(judge_today, context),
+        "notify": notify,
+    }
 
 
 def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> int:
@@ -164,6 +173,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
         "exchange": PeriodicJob(
             work=reporting_errors(watch.of("exchange", jobs["exchange"])), every_s=SCAN_S, first_s=0
         ),
+        "expect": PeriodicJob(work=reporting_errors(jobs["expect"]), every_s=EXPECT_S, first_s=0),
         "collect": PeriodicJob(work=reporting_errors(jobs["collect"]), every_s=2, first_s=1),
         # only the judge waits for a busy database: the next turn of the others comes soon
         "judge": PeriodicJob(work=reporting_errors(jobs["judge"], stop.wait), every_s=86_400, first_s=3),

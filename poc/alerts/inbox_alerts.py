@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from poc.alerts.alert import Alert, plural
+from poc.schedule.send_hours import next_window
 from poc.text import truncate
 from poc.transports.inbox import complete_files, unclaimed_files, why_unclaimed
 
@@ -23,9 +24,13 @@ def inbox_alerts(workspace: Workspace, stuck_after: timedelta, now: datetime) ->
     for partner, feed_id in workspace.select_feeds(None):
         _, feed = workspace.get_feed(partner, feed_id)
         with suppress(OSError):  # a folder that cannot be listed is among the strays
+            window = None if feed.send is None else next_window(feed.send, now)
+            if feed.send is not None and (window is None or window.opens + stuck_after > now):
+                continue  # files wait for the sending hours, or these have only begun
             waiting = _old(complete_files(workspace.inbox(partner, feed_id), feed, now), now - stuck_after)
             if waiting:
                 since, path = min(waiting)
+                since = since if window is None else max(since, window.opens)
                 yield Alert(
                     kind="feed_stuck", severity="critical", partner=partner, feed=feed_id, count=len(waiting),
                     since=since + stuck_after,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from poc.cli.console import CliContext
     from poc.config.workspace import Workspace
     from poc.exchanges.receipt import Receipt
+    from poc.schedule.send_hours import WaitingFeed
     from poc.service.runner import RunResult
 
 
@@ -39,10 +40,11 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
     from metrics.events import SpoolRecorder
     from metrics.process_end import STOP_S, ending_after_interrupt
     from poc.pipeline.capabilities import resolve_level
+    from poc.schedule.expectation_job import ExpectationJob
     from poc.service.inbox_run import run_inbox
     from poc.service.private_files import make_private
     from poc.service.runner import tune_garbage_collector
-    from poc.transports.inbox import all_inbox_files, files_dated_ahead, unclaimed_files
+    from poc.transports.inbox import unclaimed_files
 
     context: CliContext = ctx.obj
     workspace = context.workspace
@@ -53,6 +55,9 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
         print_line(f"milepost: {text}; `milepost status` lists them with the reason", err=True)
     level = resolve_level(workspace.settings.level if level is None else level)
     outcomes = set(report_problems(workspace, feed))
+    ExpectationJob(
+        lambda: workspace, lambda: datetime.now(UTC), lambda text: print_line(f"milepost: {text}", err=True)
+    )()
     tune_garbage_collector()
     with ExitStack() as resources:
         resources.enter_context(ending_after_interrupt(STOP_S))
@@ -73,13 +78,7 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
             else:
                 for line in result_lines(result, result.receipt):
                     print_line(line)
-    if not outcomes and not as_json:
-        ahead = files_dated_ahead(workspace, feed, datetime.now(UTC))
-        changing = len(all_inbox_files(workspace, feed)) - len(ahead)
-        note = f"; {changing} file(s) changed a moment ago and wait until they settle" if changing else ""
-        print_line(f"No file waits in the inboxes{note}.")
-        if ahead:
-            print_line(dated_ahead_text(ahead))
+    print_what_waits(workspace, feed, is_idle=not outcomes, as_json=as_json)
     if later := due_later(workspace, feed):
         how = "`milepost serve` sends them by itself, `milepost run` when their time has come"
         print_line(f"{later} exchange(s) are due later: {how}.", err=as_json)
@@ -107,6 +106,36 @@ def notify_targets(context: CliContext) -> None:
                 print_line(f"milepost: {text}", err=True)
     except (TryLater, LedgerDamaged) as error:
         print_line(f"milepost: notifications: {error}", err=True)
+
+
+def print_what_waits(workspace: Workspace, feed: str | None, *, is_idle: bool, as_json: bool) -> None:
+    """Print which files wait for their sending hours, and why a run that is idle had nothing to do."""
+    from datetime import UTC, datetime
+
+    from poc.schedule.send_hours import waiting_feeds
+    from poc.transports.inbox import all_inbox_files, files_dated_ahead
+
+    waiting = [row for row in waiting_feeds(workspace, feed, datetime.now(UTC)) if row.files]
+    for row in waiting:
+        print_line(waiting_line(row), err=as_json)
+    if not is_idle or as_json or waiting:
+        return
+    ahead = files_dated_ahead(workspace, feed, datetime.now(UTC))
+    changing = len(all_inbox_files(workspace, feed)) - len(ahead)
+    note = f"; {changing} file(s) changed a moment ago and wait until they settle" if changing else ""
+    print_line(f"No file waits in the inboxes{note}.")
+    if ahead:
+        print_line(dated_ahead_text(ahead))
+
+
+def waiting_line(row: WaitingFeed) -> str:
+    """Return the line about the files of a feed that wait for its sending hours."""
+    from datetime import UTC, datetime
+
+    from poc.schedule.local_time import format_local
+
+    until = format_local(row.until, row.zone, datetime.now(UTC))
+    return f"{row.partner}/{row.feed}: {row.files} file(s) wait until {until}"
 
 
 def dated_ahead_text(ahead: Sequence[tuple[Path, float]]) -> str:

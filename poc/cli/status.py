@@ -58,7 +58,7 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
 
     yield f"{sum(state['waiting'].values())} file(s) wait in the inboxes."
     for name, count in state["waiting"].items():
-        yield f"  {name}: {count}"
+        yield f"  {name}: {count}" + (f", {text}" if (text := state["sending_hours"].get(name)) else "")
     if state["settling"]:
         yield f"{state['settling']} file(s) changed a moment ago and wait until they settle."
     if state["dated_ahead"]:
@@ -130,6 +130,8 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     from poc.ledger.queries import exchange_totals, quarantined_exchanges, redeliveries, unfinished_exchanges
     from poc.notify.notification_store import failing_targets
     from poc.retries.partner_state import breaker_states
+    from poc.schedule.local_time import format_local
+    from poc.schedule.send_hours import waiting_feeds
     from poc.transports.inbox import all_inbox_files, complete_files, files_dated_ahead, unclaimed_files
 
     waiting: dict[str, int] = {}
@@ -140,6 +142,10 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     ahead = files_dated_ahead(workspace, None, now)
     state: dict[str, Any] = {
         "waiting": {feed: count for feed, count in waiting.items() if count},
+        "sending_hours": {
+            f"{row.partner}/{row.feed}": f"waits until {format_local(row.until, row.zone, now)}"
+            for row in waiting_feeds(workspace, None, now)
+        },
         "settling": len(all_inbox_files(workspace, None)) - sum(waiting.values()) - len(ahead),
         "dated_ahead": [[str(path), complete_s] for path, complete_s in ahead],
         "strays": [str(path) for path in unclaimed_files(workspace)],

@@ -34,3 +34,10 @@ def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
         else:
             after = middle
     return after
+
+
+def format_local(at: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """Return an instant as people of a zone read it, such as `22:00 Europe/Berlin`; with its date if not today."""
+    local = at.astimezone(zone)
+    day = "" if local.date() == now.astimezone(zone).date() else f"{local:%Y-%m-%d} "
+    return f"{day}{local:%H:%M} {zone.key}"

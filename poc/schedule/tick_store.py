@@ -13,11 +13,15 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from poc.ledger.schema import ARRIVAL, EXCHANGE, SCHEDULE, TICK
+from poc.schedule.inbox_arrivals import arrival_times
 from poc.schedule.ticks import NOT_ARRIVED, Tick
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
 
+    from poc.config.partner import Feed
     from poc.ledger.ledger import Ledger
 
 T, A, X = TICK.c, ARRIVAL.c, EXCHANGE.c
@@ -142,3 +146,15 @@ class TickStore:
             }  # fmt: skip
             times |= {row[0] for row in self.ledger.execute(SELECT_OPENED, opened)}
         return sorted(times)
+
+
+def record_arrivals(
+    ledger: Ledger, partner: str, feed_id: str, feed: Feed, paths: Iterable[Path], now: datetime
+) -> None:
+    """Record when the files of a feed arrived, if they are expected, and commit; before they leave the inbox.
+
+    Raises TryLater, LedgerDamaged.
+    """
+    if feed.expect is not None and (times := arrival_times(paths, feed, now)):
+        TickStore(ledger, partner, feed_id).add_arrivals(times)
+        ledger.commit()

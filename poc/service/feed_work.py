@@ -18,6 +18,7 @@ from poc.ledger.lookup import resumable_exchanges
 from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import retries_itself
 from poc.retries.circuit_breaker import longest_waits_us
+from poc.schedule.tick_store import record_arrivals
 from poc.service.finished_file import archive_if_finished
 from poc.service.runner import Runner, RunResult
 from poc.transports.inbox import complete_files, is_complete
@@ -90,7 +91,7 @@ class InboxWork:
         until_s = time.monotonic() + self._quantum.quantum_s
         left = self._most_files
         while left > 0 and time.monotonic() < until_s:
-            if not self._entries and not self._files:
+            if (not self._entries and not self._files) or self._waits_for_its_hours():
                 return None
             waiting = len(self._entries) + len(self._files)
             with self._precedence():
@@ -102,6 +103,11 @@ class InboxWork:
             if not all(isinstance(error, FileStillChanging) for error in errors):
                 return None  # what cannot be written now, or belongs to another process, is left to a later run
         return 0.0 if self._entries or self._files else None
+
+    def _waits_for_its_hours(self) -> bool:
+        """Return whether nothing may be begun now, because it is outside the feed's sending hours."""
+        send = self._settings.workspace.partners[self.partner].feed[self.feed].send
+        return send is not None and self._settings.send_hours.waits_until(send, self._settings.clock()) is not None
 
     @contextmanager
     def _precedence(self) -> Iterator[None]:
@@ -163,6 +169,7 @@ class InboxWork:
         now = settings.clock()
         remove_unused_files(ledger, self.key)
         files = complete_files(self._inbox, prepared.feed, now)
+        record_arrivals(ledger, *self.key, prepared.feed, files, now)
         names = {path.name for path in files}
         failed = not retries_itself(settings.level)
         now_us, longest_us = int(now.timestamp() * 1_000_000), longest_waits_us(settings.workspace.partners)

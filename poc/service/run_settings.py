@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from poc.engine.precedence import Precedence
+from poc.schedule.send_hours import SendHours
 from poc.service.prepared_feeds import PreparedFeeds
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class RunSettings:
         notify: is told what the run waits for; called by several threads.
         precedence: lets new files go before backlogs.
         feeds: the prepared feeds; the owner of the settings closes them.
+        send_hours: until when feeds with sending hours wait.
     """
 
     workspace: Workspace
@@ -55,3 +57,4 @@ class RunSettings:
     notify: Callable[[str], None] = lambda _: None
     precedence: Precedence = field(default_factory=Precedence)
     feeds: PreparedFeeds = field(default_factory=PreparedFeeds)
+    send_hours: SendHours = field(default_factory=SendHours)

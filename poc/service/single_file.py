@@ -11,6 +11,7 @@ from poc.ledger.lease import wall_clock_us
 from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import resolve_level
 from poc.pipeline.prepared_feed import prepare_feed
+from poc.schedule.tick_store import record_arrivals
 from poc.service.finished_file import archive_if_finished
 from poc.service.runner import Runner, RunResult
 from poc.transports.http import new_session
@@ -55,6 +56,7 @@ def exchange_one(
             prepared = replace(prepared, pace=resources.enter_context(closing(pace)).wait)
         recorder = resources.enter_context(closing(SpoolRecorder(workspace.spool)))
         path = place()
+        record_arrivals(ledger, partner, feed, prepared.feed, [path], clock())
         receipt = Runner(prepared, ledger, clock, recorder, release).exchange(path)
         current_path, note = archive_if_finished(workspace, partner, feed, path, receipt)
         return RunResult(partner, feed, current_path, receipt, note=note)

@@ -155,8 +155,13 @@ class InboxWorker:
         for partner, feed_id in self._workspace.select_feeds(None):
             if (partner, feed_id) in lanes:
                 continue
-            if self._first_scan or (partner, feed_id) in due or self._has_file(partner, feed_id, now):
+            waits = (partner, feed_id) in due or self._has_file(partner, feed_id, now)
+            if self._first_scan or (waits and self._may_send(partner, feed_id, now)):
                 yield partner, feed_id
+
+    def _may_send(self, partner: str, feed_id: str, now: datetime) -> bool:
+        send = self._workspace.get_feed(partner, feed_id)[1].send
+        return send is None or self._settings.send_hours.waits_until(send, now) is None
 
     def _has_file(self, partner: str, feed_id: str, now: datetime) -> bool:
         feed = self._workspace.get_feed(partner, feed_id)[1]
