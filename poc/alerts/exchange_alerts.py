@@ -28,7 +28,13 @@ KINDS_BY_OUTCOME = {
 }
 
 
-def exchange_alerts(ledger: Ledger, due_after: timedelta, stuck_after: timedelta, now: datetime) -> Iterator[Alert]:
+def exchange_alerts(
+    ledger: Ledger,
+    due_after: timedelta,
+    stuck_after: timedelta,
+    now: datetime,
+    hours_begin: Mapping[tuple[str, str], datetime],
+) -> Iterator[Alert]:
     """Yield one alert for each exchange that waits for a person, and one for each feed with late or stuck ones.
 
     Args:
@@ -36,6 +42,7 @@ def exchange_alerts(ledger: Ledger, due_after: timedelta, stuck_after: timedelta
         due_after: how long an exchange may be due.
         stuck_after: how long an interrupted exchange may wait for the next run.
         now: the current time, in UTC.
+        hours_begin: when the sending hours of feeds that have some began, or begin next: before, nothing is late.
 
     Raises:
         TryLater, LedgerDamaged.
@@ -45,17 +52,18 @@ def exchange_alerts(ledger: Ledger, due_after: timedelta, stuck_after: timedelta
     held = _held_feeds(ledger, now)
     for row in unfinished_exchanges(ledger):
         feed = (row["partner"], row["feed"])
+        waits_since = _waits_since(row, hours_begin)
         if row["outcome"] in KINDS_BY_OUTCOME:
             yield _alert_of_exchange(row)
-        elif row["outcome"] == "due" and now - _time(row["opened_at_us"]) > due_after:
+        elif row["outcome"] == "due" and now - waits_since > due_after:
             due[feed].append(row)
-        elif row["outcome"] == "open" and feed not in held and now - _time(row["opened_at_us"]) > stuck_after:
+        elif row["outcome"] == "open" and feed not in held and now - waits_since > stuck_after:
             interrupted[feed].append(row)
     for (partner, feed_id), members in due.items():
         oldest = min(members, key=lambda row: int(row["opened_at_us"]))
         yield Alert(
             kind="late", severity="warning", partner=partner, feed=feed_id, count=len(members),
-            since=_time(oldest["opened_at_us"]) + due_after,
+            since=_waits_since(oldest, hours_begin) + due_after,
             summary=f"{plural(len(members), 'file')} not delivered yet, the oldest is {truncate(oldest['file'])}: "
             f"{oldest['reason'] or 'it is sent again later'}",
             next_step="milepost partner ls",
@@ -64,10 +72,16 @@ def exchange_alerts(ledger: Ledger, due_after: timedelta, stuck_after: timedelta
         oldest = min(members, key=lambda row: int(row["opened_at_us"]))
         yield Alert(
             kind="feed_stuck", severity="warning", partner=partner, feed=feed_id, subject="interrupted",
-            count=len(members), since=_time(oldest["opened_at_us"]) + stuck_after,
+            count=len(members), since=_waits_since(oldest, hours_begin) + stuck_after,
             summary=f"{plural(len(members), 'file')} interrupted, and no run has taken up {truncate(oldest['file'])}",
             next_step=f"milepost run {partner}/{feed_id}",
         )  # fmt: skip
+
+
+def _waits_since(row: Mapping[str, Any], hours_begin: Mapping[tuple[str, str], datetime]) -> datetime:
+    """Return since when an exchange could be sent: since it was opened, or its feed's sending hours began."""
+    opened_at = _time(row["opened_at_us"])
+    return max(opened_at, hours_begin.get((row["partner"], row["feed"]), opened_at))
 
 
 def _alert_of_exchange(row: Mapping[str, Any]) -> Alert:

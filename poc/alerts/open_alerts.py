@@ -13,6 +13,7 @@ from poc.alerts.inbox_alerts import inbox_alerts
 from poc.alerts.partner_alerts import partner_alerts
 from poc.alerts.quarantine_alerts import quarantine_alerts
 from poc.config.duration import parse_duration
+from poc.schedule.send_hours import hours_begin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,5 +59,6 @@ def _all_alerts(
     yield from expectation_alerts(workspace, ledger, now)
     if ledger is not None:
         yield from partner_alerts(ledger, workspace.partners, now)
-        yield from exchange_alerts(ledger, parse_duration(settings.due_after), stuck_after, now)
+        due_after = parse_duration(settings.due_after)
+        yield from exchange_alerts(ledger, due_after, stuck_after, now, hours_begin(workspace, now))
         yield from quarantine_alerts(ledger, parse_duration(settings.quarantine_after), now)

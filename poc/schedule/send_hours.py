@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 
+#: The beginning of hours that never come.
+NEVER = datetime.max.replace(tzinfo=UTC)
+
 #: Days in which the next hours are looked for; working days are never further apart.
 HORIZON_DAYS = 400
 
@@ -41,7 +44,7 @@ def waits_until(send: Send | None, now: datetime) -> datetime | None:
     if send is None:
         return None
     window = next_window(send, now)
-    opens = datetime.max.replace(tzinfo=UTC) if window is None else window.opens
+    opens = NEVER if window is None else window.opens
     return opens if opens > now else None
 
 
@@ -81,6 +84,17 @@ def waiting_feeds(workspace: Workspace, name: str | None, now: datetime) -> list
     return waiting
 
 
+def hours_begin(workspace: Workspace, now: datetime) -> dict[tuple[str, str], datetime]:
+    """Return when the sending hours of each feed that has some began, or begin next."""
+    begin = {}
+    for partner, feed_id in workspace.select_feeds(None):
+        send = workspace.get_feed(partner, feed_id)[1].send
+        if send is not None:
+            window = next_window(send, now)
+            begin[partner, feed_id] = NEVER if window is None else window.opens
+    return begin
+
+
 @dataclass(slots=True)
 class SendHours:
     """The sending hours of many feeds; the answer for each is kept until it changes."""
@@ -95,7 +109,7 @@ class SendHours:
         if not made <= now < until:
             window = next_window(send, now)
             if window is None:
-                until = answer = datetime.max.replace(tzinfo=UTC)
+                until = answer = NEVER
             else:
                 answer = window.opens if window.opens > now else None
                 until = answer or window.closes

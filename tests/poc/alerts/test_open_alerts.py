@@ -153,3 +153,19 @@ def test_a_client_certificate_warns_before_it_expires(root, certificates):
     for before, severity in ((15, None), (13, "warning"), (1, "critical"), (-1, "critical")):
         expected = [] if severity is None else [("credentials_expiring", severity, "UA", str(cert), 1)]
         assert alerts(root, None, end - timedelta(days=before)) == expected
+
+
+def test_what_waits_for_its_sending_hours_is_no_alert(root, ledger):
+    """Outside the hours nothing is late or stuck; once they have begun, the waiting counts from their beginning."""
+    path = root / "partners" / "AA.toml"
+    path.write_text(path.read_text() + '\n[feed.flights.send]\nnot_before = "13:00"\n')
+    add_exchange(ledger, "e1", "due", timedelta(hours=9))
+    inbox = root / "var/inbox/AA/flights/new.csv"
+    inbox.parent.mkdir(parents=True, exist_ok=True)
+    inbox.write_text("x")
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0) + timedelta(days=1)
+    assert alerts(root, ledger, day + timedelta(hours=12)) == []
+    assert alerts(root, ledger, day + timedelta(hours=13, minutes=29)) == []
+    assert [alert[0] for alert in alerts(root, ledger, day + timedelta(hours=13, minutes=31))] == ["feed_stuck"]
+    assert [alert[0] for alert in alerts(root, ledger, day + timedelta(hours=14, minutes=1))] == ["feed_stuck", "late"]
+    assert alerts(root, ledger, day + timedelta(hours=25)) == []

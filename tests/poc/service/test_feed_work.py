@@ -13,6 +13,7 @@ from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import give_up
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
+from poc.ledger.schema import ARRIVAL
 from poc.service import finished_file
 from poc.service.feed_work import InboxWork
 from poc.service.run_settings import RunSelection, RunSettings
@@ -110,3 +111,40 @@ def test_a_turn_of_a_partner_with_a_rate_has_the_files_that_fit_into_its_time(op
     slow = work(load_workspace(root))
     assert slow.turn(ledger) == 0.0
     assert [result.path.name for result in results] == ["a.csv"]
+
+
+def with_keys(workspace, keys):
+    """The workspace with keys added at the end of the partner's file."""
+    path = workspace.root / "partners" / "UA.toml"
+    path.write_text(f"{path.read_text()}\n{keys}\n")
+    return load_workspace(workspace.root)
+
+
+def test_after_the_cut_off_nothing_new_is_begun(opened, workspace):
+    """The file that is under way at the cut-off is finished; the next one waits for the next hours."""
+    ledger, clock, results, work = opened
+    arriving = work(with_keys(workspace, '[feed.flights.send]\nnot_before = "11:00"\ncut_off = "12:01"'))
+    assert arriving.turn(ledger) == 0.0
+    clock[0] = NOW + timedelta(minutes=1)
+    assert arriving.turn(ledger) is None
+    assert [result.path.name for result in results] == ["a.csv"]
+    assert (workspace.inbox("UA", "flights") / "b.csv").exists()
+
+
+def test_arrivals_of_expected_files_are_recorded_before_the_files_are_taken(opened, workspace):
+    """Also of a file that came before with the same content: it arrived, and is no exchange of its own."""
+    ledger, clock, results, work = opened
+    expecting = with_keys(workspace, '[feed.flights.expect]\nby = "06:00"')
+    clock[0] = datetime.now(UTC)
+    inbox = workspace.inbox("UA", "flights")
+    (inbox / "again.csv").write_bytes((inbox / "a.csv").read_bytes())
+    os.utime(inbox / "again.csv", (0, 0))
+    arriving = work(expecting)
+    while arriving.turn(ledger) is not None:
+        pass
+    assert len(results) == 3
+    assert list(inbox.iterdir()) == []
+    rows = ledger.connection.execute(ARRIVAL.select()).all()
+    assert sorted(row.file for row in rows) == ["a.csv", "again.csv", "b.csv"]
+    now_us = clock[0].timestamp() * 1_000_000
+    assert all(0 <= now_us - row.at_us < 3600 * 1_000_000 for row in rows)

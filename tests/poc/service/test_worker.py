@@ -215,3 +215,23 @@ def test_what_a_service_remembers_has_a_bound(inboxes, monkeypatch):
     ]
     assert len(service._not_before) <= 4
     assert len(service._reported) == 3
+
+
+@pytest.mark.parametrize("level", [1, 5], indirect=True)
+def test_files_wait_for_the_sending_hours(inboxes, good_csv):
+    """Nothing is sent before they begin, and nothing is reported as wrong; other feeds are sent at once."""
+    _, partner, clock, said, root = inboxes
+    path = root / "partners" / "UA.toml"
+    path.write_text(path.read_text() + '\n[feed.flights.send]\nnot_before = "13:00"\ncut_off = "14:00"\n')
+    (root / "var/inbox/AA/flights/a.csv").rename(root / "var/inbox/AA/flights/good.csv")
+    with InboxWorker(load_workspace(root), lambda: clock[0], "0.1.0", lambda: False, said.append) as service:
+        turn(service)
+        turn(service)
+        assert (len(partner.held("live", "AA")), partner.held("live", "UA"), said) == (3, [], [])
+        clock[0] += timedelta(hours=1)
+        turn(service)
+        assert len(partner.held("live", "UA")) == 3
+        os.utime(good_csv(root / "var/inbox/UA/flights/c.csv", 2, 7), (0, 0))
+        clock[0] += timedelta(hours=1)
+        turn(service)
+        assert (len(partner.held("live", "UA")), said) == (3, [])
