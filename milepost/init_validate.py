@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from milepost.context import WorkspaceContext
     from poc.ledger.workspace_id import PlaceDecision
-    from poc.service.online_check import TriedPlace
+    from poc.validation.places import TriedPlace
 
 
 @click.command()
@@ -98,7 +98,7 @@ def validate(ctx: click.Context, schema: bool, online: bool, as_json: bool) -> N
     import os
 
     from poc.config.partner import Partner
-    from poc.service.validation import find_notes
+    from poc.validation.partner_problems import find_notes
 
     if schema:
         click.echo(json.dumps(Partner.model_json_schema(), indent=2))
@@ -133,7 +133,7 @@ def all_problems(root: Path, environ: Mapping[str, str]) -> tuple[list[str], int
     from metrics.question import block_days
     from poc.config import workspace as config_workspace
     from poc.errors import ExchangeError
-    from poc.service.validation import find_problems
+    from poc.validation.workspace_problems import find_problems
     from roadmap.errors import PlanError
     from roadmap.plan.loader import load_plan
 
@@ -154,7 +154,7 @@ def places_tried(root: Path, environ: Mapping[str, str]) -> list[TriedPlace]:
     """Return what came of trying the places of the partners whose files can be read."""
     from poc.config.workspace import load_workspace
     from poc.errors import BadInput
-    from poc.service.online_check import try_places
+    from poc.validation.places import try_places
 
     try:
         return try_places(load_workspace(root), environ)

@@ -1,4 +1,4 @@
-"""Validation of a workspace: all mistakes in its files, and everything that they name and that is not there."""
+"""What is wrong with a partner whose file can be read: secrets, files and folders, contracts and maps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from poc.config import workspace
 from poc.contract import contract
 from poc.errors import BadInput
 from poc.mapping.look_ups import read_look_up_files
-from poc.pipeline.capabilities import HIGHEST_LEVEL, resolve_level
+from poc.pipeline.capabilities import HIGHEST_LEVEL
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.stages.map import Map
 from poc.transports.http import new_session
@@ -20,54 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.config.partner import Feed, Partner
-    from poc.config.workspace import WorkspaceSettings
-
-
-def find_problems(root: Path, environ: Mapping[str, str]) -> list[str]:
-    """Return one line for each problem, with the file's name; empty where the workspace is in order.
-
-    Besides the mistakes in its files these are folders and files that are not there, and secrets that are not set.
-
-    Args:
-        root: the workspace.
-        environ: the environment in which secrets are looked up.
-
-    Raises:
-        BadInput: the folder is not a workspace.
-    """
-    problems: list[str] = []
-    try:
-        settings = workspace.load_settings(root)
-        resolve_level(settings.level)
-        problems += notify_problems(root, settings, environ)
-    except BadInput as error:
-        if not (root / "milepost.toml").is_file():
-            raise
-        problems += error.mistakes
-    contracts: set[Path] = set()
-    for path in workspace.partner_files(root):
-        try:
-            partner = workspace.load_partner(root, path)
-        except BadInput as error:
-            problems += error.mistakes
-            continue
-        contracts |= {root / "contracts" / feed.contract for feed in partner.feed.values()}
-        problems += partner_problems(root, path, partner, environ)
-    for path in sorted({*(root / "contracts").glob("*.json")} - contracts):  # of partners that cannot be read
-        try:
-            contract.load_contract(path)
-        except BadInput as error:
-            problems += error.mistakes
-    return list(dict.fromkeys(problems))
-
-
-def notify_problems(root: Path, settings: WorkspaceSettings, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield the secrets of targets of notifications that cannot be read."""
-    for target in settings.notify:
-        try:
-            resolve_secret(target.to or target.secret, environ, root)
-        except BadInput as error:
-            yield f"{root / 'milepost.toml'}: notify {target.name!r}: {error}"
 
 
 def partner_problems(root: Path, path: Path, partner: Partner, environ: Mapping[str, str]) -> Iterator[str]:
