@@ -16,6 +16,7 @@ from metrics.terminal import print_line, print_text
 from milepost.context import WorkspaceContext
 from milepost.errors import CommandError
 from milepost.serve import judge_today, serve_until_signal
+from poc.cli.operations.log_options import logger_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +142,7 @@ def demo(
         print_text(f"\nThe workspace is {folder}; `milepost -w {folder} roadmap status` prints this again.")
     if listener is not None:
         print_line(f"Dashboard: {address} (Ctrl-C ends it)", err=as_json)
-        sys.exit(serve_until_signal(context, listener))
+        sys.exit(serve_until_signal(context, listener, logger_of(None, "warning", None)))
 
 
 def second_year(first: MeasurementRequest, plan: Plan, weeks: int, rounds: int | None) -> MeasurementRequest | None:

@@ -14,13 +14,17 @@ from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.errors import BUSY, describe_error
 from milepost.service_state import read_exchange_notes, read_service_state
+from poc.cli.operations.log_options import log_options, logger_of, new_run_id
 
 if TYPE_CHECKING:
+    import logging
     import socket
     from collections.abc import Callable
+    from pathlib import Path
 
     from dashboard.config import Access
     from milepost.context import WorkspaceContext
+    from poc.logs.exchange_log import ExchangeLog
     from roadmap.model import Verdict
 
 
@@ -55,18 +59,30 @@ GC_THRESHOLD = 2_000
     help="The address to listen on; any but loopback needs a sign-in, `[web]` in `milepost.toml`.",
 )
 @click.option("--port", default=8765, show_default=True, help="0 takes a free one.")
+@log_options
 @click.pass_obj
-def serve(context: WorkspaceContext, host: str, port: int) -> None:
-    """Show the dashboard, exchange files from the inboxes, collect, and judge once a day."""
+def serve(
+    context: WorkspaceContext,
+    host: str,
+    port: int,
+    log_format: str | None,
+    log_level: str | None,
+    log_file: Path | None,
+) -> None:
+    """Show the dashboard, exchange files from the inboxes, collect, and judge once a day.
+
+    Each exchange is a line in the log, as is each problem when it begins and when it ends.
+    """
     from dashboard.server import listen, url_of
     from poc.service.private_files import make_private
 
     note = make_private(context.workspace.root / "var")  # a mistake in the workspace is reported before it is served
     if note:
         print_line(f"milepost: {note}", err=True)
+    logger = logger_of(log_format, log_level, log_file)
     listener = listen(host, port, has_accounts=context.workspace.settings.web.sign_in != "none")
     print_line(f"Dashboard: {url_of(listener)} (Ctrl-C ends it)")
-    sys.exit(serve_until_signal(context, listener))
+    sys.exit(serve_until_signal(context, listener, logger))
 
 
 def make_access(context: WorkspaceContext) -> Access | None:
@@ -95,7 +111,7 @@ def judge_today(context: WorkspaceContext) -> list[Verdict]:
 
 
 def background_jobs(
-    context: WorkspaceContext, stop: Callable[[], bool], resources: ExitStack
+    context: WorkspaceContext, stop: Callable[[], bool], resources: ExitStack, logger: logging.Logger, log: ExchangeLog
 ) -> dict[str, Callable[[], object]]:
     """Return the jobs of a running service by name, one function each; `resources` ends them."""
     from contextlib import closing
@@ -106,12 +122,17 @@ def background_jobs(
     from metrics.collector.collect import collect
     from metrics.export.data_dictionary import write_beside
     from metrics.store.database import open_store
+    from poc.alerts.open_alerts import read_open_alerts
+    from poc.logs.alert_log import AlertLog
     from poc.notify.notifier import tell_people
     from poc.schedule.expectation_job import ExpectationJob
     from poc.service.worker import InboxWorker
 
-    def report(line: str) -> None:
-        print_line(f"milepost: {line}", err=True)
+    report = log.problem
+    alert_log = AlertLog(logger, log.run_id)
+
+    def log_alerts() -> None:
+        alert_log.update(read_open_alerts(context.workspace, datetime.now(UTC), os.environ))
 
     def collect_spool() -> None:
         if context.workspace.spool.is_dir():
@@ -127,7 +148,7 @@ def background_jobs(
     write_beside(context.store_of("live"))
     for problem in context.workspace.problems.values():
         report(f"{problem}; this partner is left out")
-    worker = InboxWorker(context.workspace, lambda: datetime.now(UTC), context.release, stop, report)
+    worker = InboxWorker(context.workspace, lambda: datetime.now(UTC), context.release, stop, report, log.result)
     inboxes = resources.enter_context(worker)
     return {
         "exchange": inboxes.scan,
@@ -135,10 +156,11 @@ def background_jobs(
         "collect": collect_spool,
         "judge": partial(judge_today, context),
         "notify": notify,
+        "alerts": log_alerts,
     }
 
 
-def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> int:
+def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logger: logging.Logger) -> int:
     """Serve the dashboard and run the jobs until a signal comes; the current job is finished first.
 
     Returns:
@@ -146,13 +168,18 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
     """
     import threading
     from datetime import UTC, datetime
+    from functools import partial
 
     from dashboard.config import Config
     from dashboard.server import PeriodicJob, run_server
+    from poc.logs.exchange_log import ExchangeLog
+    from poc.logs.logger import close_logger
 
     stop = threading.Event()
     resources = ExitStack()
-    jobs = background_jobs(context, stop.is_set, resources)
+    resources.callback(close_logger, logger)
+    log = ExchangeLog(logger, new_run_id())
+    jobs = background_jobs(context, stop.is_set, resources, logger, log)
     watch = JobWatch(STOPPED_S, time.monotonic)
     config = Config(
         store=context.store,
@@ -165,19 +192,21 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket) -> in
         spool=context.workspace.spool if context.clock == "live" else None,
         keep_s=VIEW_KEPT_S,
         access=make_access(context),
-        service=lambda: read_service_state(context.workspace, datetime.now(UTC), os.environ),
+        service=(lambda: read_service_state(context.workspace, datetime.now(UTC), os.environ))
+        if context.clock == "live"
+        else None,
         stopped_jobs=watch.stopped,
         exchange_notes=lambda: read_exchange_notes(context.workspace),
     )
+    guarded = partial(reporting_errors, report=log.problem)
     periodic_jobs = {  # in this order at the start, so that the judge sees collected runs
-        "exchange": PeriodicJob(
-            work=reporting_errors(watch.of("exchange", jobs["exchange"])), every_s=SCAN_S, first_s=0
-        ),
-        "expect": PeriodicJob(work=reporting_errors(jobs["expect"]), every_s=EXPECT_S, first_s=0),
-        "collect": PeriodicJob(work=reporting_errors(jobs["collect"]), every_s=2, first_s=1),
+        "exchange": PeriodicJob(work=guarded(watch.of("exchange", jobs["exchange"])), every_s=SCAN_S, first_s=0),
+        "expect": PeriodicJob(work=guarded(jobs["expect"]), every_s=EXPECT_S, first_s=0),
+        "collect": PeriodicJob(work=guarded(jobs["collect"]), every_s=2, first_s=1),
         # only the judge waits for a busy database: the next turn of the others comes soon
-        "judge": PeriodicJob(work=reporting_errors(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
-        "notify": PeriodicJob(work=reporting_errors(jobs["notify"]), every_s=NOTIFY_S, first_s=5),
+        "judge": PeriodicJob(work=guarded(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
+        "notify": PeriodicJob(work=guarded(jobs["notify"]), every_s=NOTIFY_S, first_s=5),
+        "alerts": PeriodicJob(work=guarded(jobs["alerts"]), every_s=NOTIFY_S, first_s=4),
     }
     with resources:
         return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD)
@@ -214,8 +243,17 @@ class JobWatch:
         return "; ".join(stopped)
 
 
-def reporting_errors(job: Callable[[], object], pause: Callable[[float], bool] | None = None) -> Callable[[], None]:
-    """Return the job with its expected errors printed to stderr, one line each; its next turn tries again.
+def print_problem(text: str) -> None:
+    """Print a problem to stderr."""
+    print_line(f"milepost: {text}", err=True)
+
+
+def reporting_errors(
+    job: Callable[[], object],
+    pause: Callable[[float], bool] | None = None,
+    report: Callable[[str], None] = print_problem,
+) -> Callable[[], None]:
+    """Return the job with its expected errors reported, one line each; its next turn tries again.
 
     With `pause`, which waits for seconds and returns whether to stop, a job that found the database in use is repeated
     after `RETRY_BUSY_S`, until it succeeds or the pause returns True.
@@ -228,7 +266,7 @@ def reporting_errors(job: Callable[[], object], pause: Callable[[float], bool] |
             message, code = describe_error(error)
             if code is None:
                 raise
-            print_line(f"milepost: {message}", err=True)
+            report(str(message))
             return code
         return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING
 
 from poc.alerts.alert import KINDS, Alert
@@ -12,6 +13,7 @@ from poc.alerts.expectation_alerts import expectation_alerts
 from poc.alerts.inbox_alerts import inbox_alerts
 from poc.alerts.partner_alerts import partner_alerts
 from poc.alerts.quarantine_alerts import quarantine_alerts
+from poc.alerts.read_ledger import open_ledger_read_only
 from poc.config.duration import parse_duration
 from poc.schedule.send_hours import hours_begin
 
@@ -40,6 +42,13 @@ def open_alerts(workspace: Workspace, ledger: Ledger | None, now: datetime, envi
         _all_alerts(workspace, ledger, now, environ),
         key=lambda alert: (alert.severity != "critical", kinds.index(alert.kind), alert.scope, alert.since),
     )
+
+
+def read_open_alerts(workspace: Workspace, now: datetime, environ: Mapping[str, str]) -> list[Alert]:
+    """Return the open alerts of a workspace; its ledger is opened for it, and not changed. Raises as `open_alerts`."""
+    ledger = open_ledger_read_only(workspace.ledger)
+    with closing(ledger) if ledger is not None else nullcontext():
+        return open_alerts(workspace, ledger, now, environ)
 
 
 def _all_alerts(

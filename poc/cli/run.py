@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from metrics.terminal import print_line
+from poc.cli.operations.log_options import log_options
 from poc.text import format_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from poc.cli.console import CliContext
@@ -24,11 +26,21 @@ if TYPE_CHECKING:
 @click.argument("feed", metavar="[PARTNER[/FEED]]", required=False)
 @click.option("--level", type=int, help="Service level; by default that of the workspace, else the highest.")
 @click.option("--json", "as_json", is_flag=True, help="Print one receipt per line, as JSON.")
+@log_options
 @click.pass_context
-def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) -> None:
+def run(
+    ctx: click.Context,
+    feed: str | None,
+    level: int | None,
+    as_json: bool,
+    log_format: str | None,
+    log_level: str | None,
+    log_file: Path | None,
+) -> None:
     """Send what is due and exchange the files in the inboxes: all, or those of one partner or feed.
 
-    Ctrl-C ends it within five seconds; the next run takes up what was under way.
+    Ctrl-C ends it within five seconds; the next run takes up what was under way. With an option of the log, each
+    exchange is also a line in it, as is each problem that begins or ends.
 
     Exit codes: 0 all done, also with quarantined rows within the budget; 3 a file breaks its contract and is now in
     var/refused; 4 a delivery failed, is due later, or may have arrived without an answer; see `milepost status`.
@@ -60,6 +72,7 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
     )()
     tune_garbage_collector()
     with ExitStack() as resources:
+        log = resources.enter_context(open_run_log(workspace, log_format, log_level, log_file))
         resources.enter_context(ending_after_interrupt(STOP_S))
         recorder = resources.enter_context(closing(SpoolRecorder(workspace.spool)))
         results = run_inbox(
@@ -67,6 +80,7 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
             notify=lambda text: print_line(f"milepost: {text}", err=True),
         )  # fmt: skip
         for result in resources.enter_context(closing(results)):
+            log(result)
             if result.receipt is None:
                 code = 0 if result.error is None else result.error.exit_code
                 outcomes.add(OUTCOME_BY_EXIT_CODE.get(code, "mistake"))
@@ -85,6 +99,46 @@ def run(ctx: click.Context, feed: str | None, level: int | None, as_json: bool) 
         outcomes.add("due")
     notify_targets(context)
     ctx.exit(next((code for outcome, code in EXIT_CODES if outcome in outcomes), 0))
+
+
+@contextmanager
+def open_run_log(
+    workspace: Workspace, log_format: str | None, log_level: str | None, log_file: Path | None
+) -> Iterator[Callable[[RunResult], None]]:
+    """Open the log of a run: a function that logs a result; at the end, log the alerts that began or ended in it.
+
+    Without any option, nothing is logged.
+
+    Raises:
+        BadInput: the file cannot be opened.
+        TryLater, LedgerDamaged: the ledger cannot be read.
+    """
+    if log_format is None and log_level is None and log_file is None:
+        yield lambda _: None
+        return
+    import os
+    from datetime import UTC, datetime
+
+    from poc.alerts.open_alerts import read_open_alerts
+    from poc.cli.operations.log_options import logger_of, new_run_id
+    from poc.logs.alert_log import AlertLog
+    from poc.logs.exchange_log import ExchangeLog
+    from poc.logs.logger import close_logger
+
+    logger = logger_of(log_format, log_level, log_file)
+    try:
+        run_id = new_run_id()
+        alerts = AlertLog(logger, run_id, read_open_alerts(workspace, datetime.now(UTC), os.environ))
+        log = ExchangeLog(logger, run_id)
+
+        def log_result(result: RunResult) -> None:
+            error = result.error or result.note or (result.receipt.error if result.receipt else "")
+            log.result(result, str(error))
+
+        yield log_result
+        alerts.update(read_open_alerts(workspace, datetime.now(UTC), os.environ))
+    finally:
+        close_logger(logger)
 
 
 def notify_targets(context: CliContext) -> None:

@@ -57,6 +57,8 @@ class InboxWorker:
         release: version of the program, for the events.
         stop: returns True when the service is to end; files under way are finished, no other one is started.
         report: prints a line for a person.
+        log: is told each result with a receipt, and a message that is empty for a success; without it, `report` gets
+            those messages that need a person.
     """
 
     def __init__(
@@ -66,8 +68,10 @@ class InboxWorker:
         release: str,
         stop: Callable[[], bool],
         report: Callable[[str], None],
+        log: Callable[[RunResult, str], None] | None = None,
     ) -> None:
         self._workspace = workspace
+        self._log = log
         self._clock = clock
         self._stop = stop
         self._report = report
@@ -217,6 +221,9 @@ class InboxWorker:
             self._not_before[result.entry.exchange_id, result.entry.attempt] = next_try
         if modified_s is not None:
             self._not_before[str(result.path), modified_s] = next_try
+        if self._log is not None and receipt is not None:
+            self._log(result, message)
+            message = ""
         self._report_once(result, message)
         self._forget()
 
