@@ -18,8 +18,8 @@ MAX_PORT = 65535
 
 #: Headers that no configuration may set, because they determine how a request is read.
 RESERVED_HEADERS = frozenset({
-    "host", "connection", "content-length", "transfer-encoding", "expect", "te", "trailer", "upgrade", "accept-encoding",
-    "date", "idempotency-key", "milepost-file", "milepost-slot", "milepost-slots",
+    "host", "connection", "content-length", "transfer-encoding", "expect", "te", "trailer", "upgrade",
+    "accept-encoding", "date", "idempotency-key", "milepost-file", "milepost-slot", "milepost-slots",
 })  # fmt: skip
 
 #: A name of a header; a valid value: visible ASCII characters, with spaces between them; and names that usually have

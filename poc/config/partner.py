@@ -33,6 +33,11 @@ class Budget(Strict):
         return bad_rows <= max(self.rows, self.share * rows)
 
 
+def _gives_the_same_requests(on_suspect_encoding: str) -> bool:
+    """Return whether a choice gives the requests of earlier releases, so that it is left out of the digest."""
+    return on_suspect_encoding != "quarantine"
+
+
 class Feed(Strict):
     """One feed of a partner: how its files are read, checked, mapped and sent."""
 
@@ -81,6 +86,13 @@ class Feed(Strict):
         default="refuse",
         description="What to do when the header differs from the contract: `refuse` the file, `quarantine` all its "
         "rows, or `accept-extra` columns and refuse any other difference.",
+    )
+    on_suspect_encoding: Literal["warn", "quarantine", "accept"] = Field(
+        default="warn",
+        exclude_if=_gives_the_same_requests,
+        description="What to do with rows that look like UTF-8 where the encoding has one byte for each character, as "
+        "`cp1252` has: `warn` once a file and deliver them as they are read, `quarantine` each, or `accept` them. "
+        "New workspaces say `quarantine`.",
     )
     budget: Budget = Field(
         default=Budget(), description="How many bad rows a file may have; a file with more is refused whole."

@@ -62,6 +62,7 @@ files = "*.csv"                   # what counts as a file of this feed in var/in
 format = "csv"
 request_rows = 500
 settle_s = 2.0                    # a file that changed less than this ago is still being written
+on_suspect_encoding = "quarantine"  # rows that look like UTF-8, where the dialect says cp1252 or the like
 
 # What the partner receives, in its own names and units.
 map = [

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poc.formats.table_reader import BROKEN, UNDECODABLE
+from poc.formats.parsed_block import BROKEN, UNDECODABLE
 
 if TYPE_CHECKING:
     from poc.formats.encodings import TextEncoding
+    from poc.formats.parsed_block import Faults
     from poc.formats.record_block import RecordBlock
-    from poc.formats.table_reader import Faults
 
 
 def broken_faults(block: RecordBlock) -> Faults:

@@ -22,8 +22,9 @@ from poc.formats.csv_faults import broken_faults, ragged_faults, undecodable_row
 from poc.formats.csv_grammar import csv_grammar
 from poc.formats.encodings import splitting_codec
 from poc.formats.header import SchemaDrift, compare_header
+from poc.formats.parsed_block import UNDECODABLE, ParsedBlock
 from poc.formats.row_spans import count_cells
-from poc.formats.table_reader import UNDECODABLE, ParsedBlock
+from poc.formats.suspect_encoding import utf8_word
 
 if TYPE_CHECKING:
     import re
@@ -118,7 +119,11 @@ class CsvFormat:
             return compare_header(labels, self._expected, accept_extra=self._feed.on_drift == "accept-extra")
         except SchemaDrift as drift:
             text = bytes(encoding.utf8(header) or b"")
-            if hint := self._wrong_delimiter(text, labels) or self._wrong_encoding(text):
+            if (
+                hint := self._wrong_delimiter(text, labels)
+                or self._wrong_encoding(text)
+                or self._is_utf8(header, encoding)
+            ):
                 raise SchemaDrift((Finding(0, drift.code, "", hint),)) from None
             if encoding.order_note:
                 raise SchemaDrift((Finding(0, drift.code, "", encoding.order_note), *drift.findings)) from None
@@ -134,6 +139,10 @@ class CsvFormat:
     def _wrong_encoding(self, header: bytes) -> str:
         is_utf16 = header.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in header
         return f"the encoding looks like `utf-16`, the feed says `{self._feed.dialect.encoding}`" if is_utf16 else ""
+
+    def _is_utf8(self, header: bytes, encoding: TextEncoding) -> str:
+        is_utf8 = encoding.is_single_byte and utf8_word(header, encoding.codec)
+        return f"the encoding looks like `utf-8`, the feed says `{self._feed.dialect.encoding}`" if is_utf8 else ""
 
     def _parse(self, block: RecordBlock, encoding: TextEncoding, parser: CsvParser) -> ParsedBlock:
         faults = broken_faults(block)

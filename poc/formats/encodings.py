@@ -36,7 +36,8 @@ MARKED_ORDER = {"utf-16": ("utf-16-le", "utf-16-be"), "utf-32": ("utf-32-le", "u
 class TextEncoding:
     """Encoding of one file: reads its bytes after the byte order mark, converts rows to UTF-8 and back.
 
-    `order_note` says which byte order was taken for want of a mark; empty for a file that says it, or has none.
+    `is_single_byte`: each byte is a character, and those of ASCII mean the same. `order_note` says which byte order was
+    taken for want of a mark; empty for a file that says it, or has none.
     """
 
     def __init__(self, dialect: Dialect, stream: ByteStream) -> None:
@@ -49,6 +50,7 @@ class TextEncoding:
         is_assumed = codec_name(self.encoding) in MARKED_ORDER and not self.mark and self._pending
         self.order_note = f"{self.encoding} without a byte order mark, read as {self.codec}" if is_assumed else ""
         as_is = splitting_codec(self.encoding) == self.codec
+        self.is_single_byte = as_is and self.codec not in {"utf-8", "ascii"}
         self._converter = (
             None if as_is else Converter(self.codec, "\r\n" + dialect.delimiter + dialect.quote + dialect.escape)
         )

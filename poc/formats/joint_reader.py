@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poc.errors import ContractBreach
+from poc.formats.parsed_block import ParsedBlock
 from poc.formats.record_block import RecordBlock
-from poc.formats.table_reader import BlockLines, ParsedBlock
+from poc.formats.table_reader import BlockLines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ import polars as pl
 from poc.batch import Finding
 from poc.formats.grammar import LINE_PATTERNS, Grammar
 from poc.formats.header import allows_extra_fields, allows_missing_fields, compare_record
-from poc.formats.table_reader import BROKEN, UNDECODABLE, ParsedBlock
+from poc.formats.parsed_block import BROKEN, UNDECODABLE, ParsedBlock
 from poc.text import truncate
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
     from poc.formats.header import ExpectedFields
+    from poc.formats.parsed_block import Faults
     from poc.formats.record_block import RecordBlock
-    from poc.formats.table_reader import Faults
 
 #: The most keys beyond the contract that are noted for one file.
 MAX_NOTED_KEYS = 100

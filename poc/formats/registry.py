@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
     from poc.formats.header import ExpectedFields
+    from poc.formats.parsed_block import ParsedBlock
     from poc.formats.record_block import RecordBlock
     from poc.formats.record_splitter import Sizes
-    from poc.formats.table_reader import BlockLines, ParsedBlock
+    from poc.formats.table_reader import BlockLines
 
 
 #: Encoders of JSON by the setting `body`.

@@ -18,15 +18,14 @@ from poc.formats.file_head import FileHead, take_match
 from poc.formats.grammar import LINE_PATTERNS
 from poc.formats.header import list_labels
 from poc.formats.parse_ahead import parse_ahead
+from poc.formats.parsed_block import BROKEN, Faults, ParsedBlock
 from poc.formats.record_block import RecordBlock
 from poc.formats.record_splitter import ByteBuffer, RecordSplitter, Sizes
+from poc.formats.suspect_encoding import look_for_suspects, may_have_suspects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import BinaryIO
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from poc.batch import RejectedRow
     from poc.config.partner import Feed
@@ -37,27 +36,6 @@ MAX_BATCH_ROWS, MAX_REJECTED_ROWS = 1 << 16, 8192
 
 #: The most bytes of a preamble.
 MAX_PREAMBLE_BYTES = 16 << 20
-
-#: Error codes of a row that is not well-formed in its format, and of one whose bytes are not valid in its encoding.
-BROKEN, UNDECODABLE = "source-error", "encoding-error"
-
-#: Row of a block, from 0 -> (code, field, sentence) of each of its faults.
-Faults = dict[int, list[tuple[str, str, str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedBlock:
-    """A parsed block: its valid rows as text columns, their indices (None: all rows are valid), and all faults."""
-
-    frame: pl.DataFrame
-    valid_rows: NDArray[np.int64] | None
-    faults: Faults
-    notes: tuple[Finding, ...] = ()
-
-    @property
-    def rows(self) -> int:
-        """The number of rows of the block, valid or not."""
-        return self.frame.height + len(self.faults)
 
 
 class RowFormat(Protocol):
@@ -150,7 +128,10 @@ class TableReader:
             raise ContractBreach(BROKEN, f"the header cannot be read: {file.head.fault}")
         parse, notes_on_header = self.block_parser(file.head, file.encoding)
         first_row, notes = 1, (*file.notes(), *notes_on_header)
+        suspects = look_for_suspects(self._feed, file.encoding)
         for block, parsed in parse_ahead(file.splitter.blocks(), parse):
+            if suspects is not None:
+                parsed = suspects.check(block, parsed, first_row)  # noqa: PLW2901 - the same block
             lines = BlockLines(block, first_row, file.encoding)
             yield from self.batches(parsed, lines, (*notes, *parsed.notes))
             first_row, notes = first_row + parsed.rows, ()
@@ -168,6 +149,8 @@ class TableReader:
         blocks = file.splitter.blocks()
         block = next(blocks, None)
         if block is None or block.broken or next(blocks, None) is not None:
+            return None
+        if may_have_suspects(self._feed, file.encoding, block):
             return None
         return block, file.head, file.encoding
 
