@@ -12,7 +12,7 @@ import click
 
 from metrics.process_end import STOP_S
 from metrics.terminal import print_line
-from milepost.errors import BUSY, describe_error
+from milepost.jobs import JobWatch, reporting_errors
 from milepost.service_state import read_exchange_notes, read_service_state
 from poc.cli.operations.log_options import log_options, logger_of, new_run_id
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from poc.logs.exchange_log import ExchangeLog
     from roadmap.model import Verdict
 
-
-#: Seconds until a job that found the database in use is repeated, where its next turn is far off.
-RETRY_BUSY_S = 60.0
 
 #: Seconds between two looks into the inboxes.
 SCAN_S = 1.0
@@ -210,68 +207,3 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
     }
     with resources:
         return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD)
-
-
-class JobWatch:
-    """When background jobs last succeeded.
-
-    Args:
-        limit_s: seconds without a success after which a job counts as stopped.
-        clock_s: a monotonic clock, in seconds.
-    """
-
-    def __init__(self, limit_s: float, clock_s: Callable[[], float]) -> None:
-        self._limit_s, self._clock_s = limit_s, clock_s
-        self._succeeded_s: dict[str, float] = {}
-
-    def of(self, name: str, job: Callable[[], object]) -> Callable[[], object]:
-        """Return the job with its successes noted under a name."""
-        self._succeeded_s[name] = self._clock_s()
-
-        def run() -> None:
-            job()
-            self._succeeded_s[name] = self._clock_s()
-
-        return run
-
-    def stopped(self) -> str:
-        """Return which job has not succeeded for too long; empty while all do."""
-        waits_s = {name: self._clock_s() - at_s for name, at_s in self._succeeded_s.items()}
-        stopped = [
-            f"the job {name} has not succeeded for {s:.0f} s" for name, s in waits_s.items() if s > self._limit_s
-        ]
-        return "; ".join(stopped)
-
-
-def print_problem(text: str) -> None:
-    """Print a problem to stderr."""
-    print_line(f"milepost: {text}", err=True)
-
-
-def reporting_errors(
-    job: Callable[[], object],
-    pause: Callable[[float], bool] | None = None,
-    report: Callable[[str], None] = print_problem,
-) -> Callable[[], None]:
-    """Return the job with its expected errors reported, one line each; its next turn tries again.
-
-    With `pause`, which waits for seconds and returns whether to stop, a job that found the database in use is repeated
-    after `RETRY_BUSY_S`, until it succeeds or the pause returns True.
-    """
-
-    def turn() -> int | None:
-        try:
-            job()
-        except Exception as error:
-            message, code = describe_error(error)
-            if code is None:
-                raise
-            report(str(message))
-            return code
-        return None
-
-    def run() -> None:
-        while turn() == BUSY and pause is not None and not pause(RETRY_BUSY_S):
-            pass
-
-    return run

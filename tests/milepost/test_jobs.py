@@ -1,4 +1,4 @@
-"""The background jobs of a running service while a database is busy or damaged."""
+"""The background jobs of a running service: while a database is busy or damaged, and when one has stopped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from milepost.serve import RETRY_BUSY_S, JobWatch, reporting_errors
+from milepost.jobs import RETRY_BUSY_S, JobWatch, reporting_errors
 
 
 @pytest.fixture
