@@ -14,6 +14,7 @@ from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.jobs import JobWatch, reporting_errors
 from milepost.service_state import read_exchange_notes, read_service_state
+from milepost.web_access import make_access
 from poc.cli.operations.log_options import log_options, logger_of, new_run_id
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dashboard.config import Access
     from milepost.context import WorkspaceContext
     from poc.logs.exchange_log import ExchangeLog
     from roadmap.model import Verdict
@@ -80,24 +80,6 @@ def serve(
     listener = listen(host, port, has_accounts=context.workspace.settings.web.sign_in != "none")
     print_line(f"Dashboard: {url_of(listener)} (Ctrl-C ends it)")
     sys.exit(serve_until_signal(context, listener, logger))
-
-
-def make_access(context: WorkspaceContext) -> Access | None:
-    """Return how people sign in; None where nobody does."""
-    from time import time_ns
-
-    from dashboard.cli.console import accounts_path
-    from dashboard.config import Access
-
-    web = context.workspace.settings.web
-    if web.sign_in == "none":
-        return None
-    return Access(
-        path=accounts_path(context.root),
-        public_url=web.public_url.rstrip("/"),
-        proxies=web.proxies,
-        now_us=lambda: time_ns() // 1000,
-    )
 
 
 def judge_today(context: WorkspaceContext) -> list[Verdict]:
@@ -188,7 +170,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         now=lambda: datetime.now(UTC),
         spool=context.workspace.spool if context.clock == "live" else None,
         keep_s=VIEW_KEPT_S,
-        access=make_access(context),
+        access=make_access(context.workspace.settings.web, context.root),
         service=(lambda: read_service_state(context.workspace, datetime.now(UTC), os.environ))
         if context.clock == "live"
         else None,

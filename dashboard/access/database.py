@@ -1,5 +1,7 @@
 """The database of users, sessions, tokens and the audit log: `var/access.db`, apart from ledger and measurements.
 
+A `way` is a sign-in by a provider that is under way. `user.subject` is the provider's own id of a person.
+
 The audit log is only added to: the database refuses to change or delete its rows.
 """
 
@@ -28,7 +30,16 @@ CREATE TABLE user (
     password TEXT NOT NULL,
     role TEXT NOT NULL,
     created_us INTEGER NOT NULL,
-    disabled_us INTEGER
+    disabled_us INTEGER,
+    subject TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE TABLE way (
+    digest BLOB PRIMARY KEY,
+    visit BLOB NOT NULL,
+    nonce TEXT NOT NULL,
+    verifier TEXT NOT NULL,
+    target TEXT NOT NULL,
+    expires_us INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE session (
     digest BLOB PRIMARY KEY,

@@ -18,7 +18,7 @@ from dashboard.security import LOCAL_HOSTS, READ_METHODS
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as BaseResponse
 
-    from dashboard.config import Access
+    from dashboard.access.settings import Access
 
 #: The field of a form that holds the key of the session.
 FORM_KEY = "form_key"

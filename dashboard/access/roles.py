@@ -34,6 +34,8 @@ OPEN = ""
 
 #: What each endpoint demands. One that is not named is refused.
 DEMANDS: Mapping[str, str] = {
+    "access.come_back": OPEN,
+    "access.go_to_provider": OPEN,
     "access.sign_in": OPEN,
     "access.sign_out": OPEN,
     "health.live": OPEN,

@@ -69,15 +69,20 @@ def sign_in(path: Path, name: str, password: str, address: str, now_us: int) -> 
             for key in keys.values():
                 _note_failure(connection, key, now_us)
         raise SignInRefused
-    secret = secrets.token_urlsafe(32)
     with change_access(path) as connection:
         connection.execute("DELETE FROM failed_sign_in WHERE key = ?", (keys["name"],))
-        connection.execute("DELETE FROM session WHERE expires_us <= ?", (now_us,))
-        connection.execute(
-            "INSERT INTO session (digest, user, form_key, created_us, expires_us) VALUES (?, ?, ?, ?, ?)",
-            (digest(secret), stored, secrets.token_urlsafe(32), now_us, now_us + SESSION_US),
-        )
-        record_act(connection, Actor(stored, address, now_us).entry("signed in", stored))
+        return begin_session(connection, stored, address, now_us)
+
+
+def begin_session(connection: sqlite3.Connection, name: str, address: str, now_us: int) -> str:
+    """Return the secret of a new session of a user, and record the sign-in."""
+    secret = secrets.token_urlsafe(32)
+    connection.execute("DELETE FROM session WHERE expires_us <= ?", (now_us,))
+    connection.execute(
+        "INSERT INTO session (digest, user, form_key, created_us, expires_us) VALUES (?, ?, ?, ?, ?)",
+        (digest(secret), name, secrets.token_urlsafe(32), now_us, now_us + SESSION_US),
+    )
+    record_act(connection, Actor(name, address, now_us).entry("signed in", name))
     return secret
 
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import hmac
 import secrets
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from flask import Blueprint, abort, g, make_response, redirect, render_template, request
+from flask import Blueprint, abort, g, make_response, redirect, render_template, request, url_for
 
+from dashboard.access import sessions
 from dashboard.access.database import change_access
+from dashboard.access.errors import AccessRefused, ProviderFailed
 from dashboard.access.guard import FORM_KEY, check_form, local_target
+from dashboard.access.provider_sign_in import WAY_US, begin_way, end_way
 from dashboard.access.sessions import SESSION_US, SignInRefused
-from dashboard.access.sessions import sign_in as begin_session
-from dashboard.access.sessions import sign_out as end_session
 from dashboard.pages.request import settings
+from roadmap.wording.sentences import sentence
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
-    from dashboard.config import Access
+    from dashboard.access.settings import Access
 
 blueprint = Blueprint("access", __name__)
 
@@ -34,17 +37,47 @@ def sign_in() -> Response:
     if request.method == "GET":
         return redirect(target, 303) if g.get("visitor") else _form(access, target)
     visit = request.cookies.get(VISIT, "")
+    if access.provider is not None:
+        abort(404)
     if not visit or not hmac.compare_digest(request.form.get(FORM_KEY, "").encode(), visit.encode()):
         return _form(access, target, "This form is too old. Please try again.", 403)
     name, password = request.form.get("name", ""), request.form.get("password", "")
     try:
-        secret = begin_session(access.path, name, password, request.remote_addr or "", access.now_us())
+        secret = sessions.sign_in(access.path, name, password, request.remote_addr or "", access.now_us())
     except SignInRefused as refused:
         return _form(access, target, str(refused), 429 if refused.wait_s else 401)
-    response = redirect(target, 303)
-    _set_cookie(response, access, access.cookie, secret, SESSION_US // 1_000_000)
-    response.delete_cookie(VISIT)
+    return _signed_in(access, secret, target)
+
+
+@blueprint.get("/sign-in/provider")
+def go_to_provider() -> Response:
+    """Lead the browser to the provider by which people sign in."""
+    access = _access()
+    provider = access.provider or abort(404)
+    visit = secrets.token_urlsafe(32)
+    target = local_target(request.args.get("next", "/"))
+    try:
+        url = begin_way(access.path, provider, _way_back(access), visit, target, access.now_us())
+    except ProviderFailed as failed:
+        return _form(access, target, str(failed), 503)
+    response = redirect(url, 303)
+    _set_cookie(response, access, VISIT, visit, WAY_US // 1_000_000)
     return response
+
+
+@blueprint.get("/sign-in/callback")
+def come_back() -> Response:
+    """Sign in the browser that the provider leads back."""
+    access = _access()
+    provider = access.provider or abort(404)
+    visit, address = request.cookies.get(VISIT, ""), request.remote_addr or ""
+    try:
+        secret, target = end_way(
+            access.path, provider, _way_back(access), visit, request.args, address, access.now_us()
+        )
+    except (ProviderFailed, AccessRefused) as error:
+        return _form(access, "/", sentence(str(error)), 403)
+    return _signed_in(access, secret, target)
 
 
 @blueprint.post("/sign-out")
@@ -54,7 +87,7 @@ def sign_out() -> Response:
     if g.get("visitor"):
         check_form(g.visitor)
         with change_access(access.path) as connection:
-            end_session(connection, request.cookies.get(access.cookie, ""))
+            sessions.sign_out(connection, request.cookies.get(access.cookie, ""))
     response = redirect("/sign-in", 303)
     response.delete_cookie(access.cookie, secure=access.is_https)
     return response
@@ -67,9 +100,22 @@ def _access() -> Access:
     return access
 
 
+def _way_back(access: Access) -> str:
+    """Return our address to which the provider leads back; it has to be registered there."""
+    return f"{access.public_url}{url_for('access.come_back')}"
+
+
+def _signed_in(access: Access, secret: str, target: str) -> Response:
+    response = redirect(target, 303)
+    _set_cookie(response, access, access.cookie, secret, SESSION_US // 1_000_000)
+    response.delete_cookie(VISIT)
+    return response
+
+
 def _form(access: Access, target: str, problem: str = "", status: int = 200) -> Response:
     visit = secrets.token_urlsafe(32)
-    text = render_template("sign_in.html", target=target, problem=problem, form_key=visit)
+    provider = urlsplit(access.provider.settings.issuer).hostname if access.provider else ""
+    text = render_template("sign_in.html", target=target, problem=problem, form_key=visit, provider=provider)
     response = make_response(text, status)
     response.headers["Cache-Control"] = "no-store"
     _set_cookie(response, access, VISIT, visit, 3600)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dashboard.access.database import change_access
+from dashboard.access.settings import Access
 from dashboard.access.users import Actor, add_user
-from dashboard.config import Access
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -1,0 +1,50 @@
+"""How people sign in to the dashboard, from `[web]` of a workspace."""
+
+from __future__ import annotations
+
+import os
+from time import time_ns
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dashboard.access.provider import Provider
+    from dashboard.access.settings import Access
+    from poc.config.web import OidcSettings, WebSettings
+
+
+def make_access(web: WebSettings, root: Path) -> Access | None:
+    """Return how people sign in; None where nobody does. `root` is the workspace."""
+    from dashboard.access.settings import Access
+    from dashboard.cli.console import accounts_path
+
+    if web.sign_in == "none":
+        return None
+    return Access(
+        path=accounts_path(root),
+        public_url=web.public_url.rstrip("/"),
+        proxies=web.proxies,
+        now_us=lambda: time_ns() // 1000,
+        provider=None if web.oidc is None else make_provider(web.oidc, root),
+    )
+
+
+def make_provider(settings: OidcSettings, root: Path) -> Provider:
+    """Return the provider by which people sign in; its secret is read when it is needed."""
+    from dashboard.access.provider import Provider, ProviderSettings
+    from poc.transports.secrets import resolve_secret
+
+    def client_secret() -> str:
+        return resolve_secret(settings.client_secret, os.environ, root).reveal() if settings.client_secret else ""
+
+    return Provider(
+        ProviderSettings(
+            issuer=settings.issuer,
+            client_id=settings.client_id,
+            client_secret=client_secret,
+            name_claim=settings.name_claim,
+            roles_claim=settings.roles_claim,
+            roles=settings.roles,
+        )
+    )

@@ -1,0 +1,207 @@
+"""Sign in by a real OpenID provider on loopback: there and back once, in the browser that began, with a valid token."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
+
+from dashboard.access.database import read_access
+from dashboard.access.errors import AccessRefused, ProviderFailed
+from dashboard.access.provider import LEEWAY_S, Provider, ProviderSettings, is_trusted
+from dashboard.access.settings import Access
+from tests.dashboard.access.conftest import Browser
+
+CLIENT = "milepost"
+NOW_S = 1_790_000_000
+
+
+def settings(issuer, **more):
+    """The settings of a provider whose groups `ops` and `boss` have roles here."""
+    given = {
+        "issuer": issuer, "client_id": CLIENT, "client_secret": lambda: "s3cret", "name_claim": "email",
+        "roles_claim": "groups", "roles": {"boss": "admin", "ops": "operator"},
+    }  # fmt: skip
+    return ProviderSettings(**{**given, **more})
+
+
+@pytest.fixture(scope="module")
+def issuer():
+    """The address of a provider in a process of its own, with three people."""
+    people = [
+        {"sub": "1", "email": "otto@example.org", "groups": ["staff", "ops"]},
+        {"sub": "2", "email": "eve@example.org", "groups": ["staff"]},
+        {"sub": "3", "email": "otto@example.org", "groups": ["boss"]},
+    ]
+    claims = [part for person in people for part in ("--user-claims", json.dumps(person))]
+    command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", "0", *claims]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            for line in process.stdout:
+                if found := re.search(r"http://(?:127\.0\.0\.1|localhost):(\d+)", line):
+                    yield found[0]
+                    break
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def make_browser(tmp_path, app_on, accounts, issuer):
+    """A function that returns a browser on a dashboard whose people sign in by the provider."""
+    access = Access(
+        path=accounts,
+        public_url="https://milepost.example",
+        proxies=0,
+        now_us=lambda: time.time_ns() // 1000,
+        provider=Provider(settings(issuer)),
+    )
+    app = app_on(tmp_path / "metrics.db", access=access)
+    return lambda: Browser(app.test_client())
+
+
+def way_back(browser, subject, target="/method"):
+    """Go to the provider and sign in there; return the path by which it leads back."""
+    there = browser.get(f"/sign-in/provider?next={target}").headers["Location"]
+    answer = requests.post(there, data={"sub": subject}, allow_redirects=False, timeout=30)
+    back = urlsplit(answer.headers["Location"])
+    assert back.netloc == "milepost.example"
+    return f"{back.path}?{back.query}"
+
+
+def test_a_person_signs_in_with_the_role_of_their_group(make_browser, accounts):
+    """The page that was asked for follows; the name and the role are those of the claims."""
+    browser = make_browser()
+    answer = browser.get(way_back(browser, "1"))
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/method")
+    assert "otto@example.org (operator)" in browser.get("/method").text
+    with read_access(accounts) as connection:
+        row = connection.execute("SELECT role, password, subject FROM user WHERE name = 'otto@example.org'").fetchone()
+    assert row == ("operator", "", "1")
+
+
+def test_an_answer_works_once_and_in_one_browser(make_browser):
+    """Neither a replayed answer nor one carried to another browser signs anybody in."""
+    browser, other = make_browser(), make_browser()
+    back = way_back(browser, "1")
+    other.get("/sign-in/provider")
+    refused = other.get(back)
+    assert (refused.status_code, "was begun in another browser" in refused.text) == (403, True)
+    assert browser.get(back).status_code == 403
+    again = way_back(browser, "1")
+    assert browser.get(again).status_code == 303
+    assert make_browser().get(again).status_code == 403
+
+
+def test_who_has_no_role_or_the_name_of_another_is_refused(make_browser):
+    """The page says why, and nobody is signed in."""
+    browser = make_browser()
+    assert "none of the roles here: boss, ops" in browser.get(way_back(browser, "2")).text
+    assert browser.get("/method").status_code == 303
+    browser.get(way_back(browser, "1"))
+    other = make_browser()
+    assert "is the name of another account here" in other.get(way_back(other, "3")).text
+
+
+def test_a_provider_that_refuses_or_is_away_is_said(make_browser, accounts, tmp_path, app_on):
+    """The sign-in page comes back with the reason."""
+    browser = make_browser()
+    state = parse_qs(urlsplit(browser.get("/sign-in/provider").headers["Location"]).query)["state"][0]
+    answer = browser.get(f"/sign-in/callback?error=access_denied&state={state}")
+    assert (answer.status_code, "the provider refused the sign-in: access_denied" in answer.text.casefold()) == (
+        403,
+        True,
+    )
+    away = Access(
+        path=accounts, public_url="https://milepost.example", proxies=0, now_us=lambda: 0,
+        provider=Provider(settings("http://127.0.0.1:9")),
+    )  # fmt: skip
+    answer = Browser(app_on(tmp_path / "m.db", access=away).test_client()).get("/sign-in/provider")
+    assert (answer.status_code, "the provider cannot be used" in answer.text) == (503, True)
+
+
+def test_passwords_sign_nobody_in_where_a_provider_does(make_browser):
+    """The form is not there, and its address takes nothing."""
+    browser = make_browser()
+    assert 'type="password"' not in browser.get("/sign-in").text
+    assert browser.post("/sign-in", {"name": "ada", "password": "correct horse battery"}).status_code == 404
+
+
+@pytest.fixture(scope="module")
+def keys():
+    """A key of the provider and one of somebody else, with the same name."""
+    return RSAKey.generate_key(2048, {"kid": "k"}), RSAKey.generate_key(2048, {"kid": "k"})
+
+
+@pytest.fixture
+def provider(keys):
+    """A provider whose documents are known already."""
+    issuer = "https://id.example"
+    made = Provider(settings(issuer))
+    metadata = {"issuer": issuer, "jwks_uri": "https://id.example/keys"}
+    fresh = time.monotonic()
+    made._documents[f"{issuer}/.well-known/openid-configuration"] = (fresh, metadata)
+    made._documents["https://id.example/keys"] = (fresh, KeySet([keys[0]]).as_dict(private=False))
+    return made
+
+
+CLAIMS = {"iss": "https://id.example", "sub": "1", "aud": CLIENT, "exp": NOW_S + 300, "iat": NOW_S, "nonce": "n"}
+
+
+def test_a_valid_token_is_accepted(provider, keys):
+    """Its claims are returned; clocks may differ by a minute."""
+    token = jwt.encode({"alg": "RS256", "kid": "k"}, CLAIMS, keys[0])
+    for now_s in (NOW_S, NOW_S - LEEWAY_S, NOW_S + 300 + LEEWAY_S - 1):
+        assert provider.check_id_token(token, "n", now_s)["sub"] == "1"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"iss": "https://evil.example"}, {"aud": "another"}, {"aud": ["another", "third"]}, {"azp": "another"},
+        {"exp": NOW_S - LEEWAY_S - 1}, {"iat": NOW_S + LEEWAY_S + 60}, {"nonce": "other"}, {"sub": None}, {"exp": None},
+        {"nonce": None}, {"aud": None}, {"iss": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_token_for_another_or_of_another_time_is_refused(provider, keys, change):
+    """Each claim is checked: issuer, audience, times, and the sign-in that it belongs to."""
+    claims = {name: value for name, value in (CLAIMS | change).items() if value is not None}
+    token = jwt.encode({"alg": "RS256", "kid": "k"}, claims, keys[0])
+    with pytest.raises(ProviderFailed):
+        provider.check_id_token(token, "n", NOW_S)
+
+
+def test_a_forged_token_is_refused(provider, keys):
+    """Signed by another key, by a secret, or not at all."""
+    from joserfc.jwk import OctKey
+
+    other = jwt.encode({"alg": "RS256", "kid": "k"}, CLAIMS, keys[1])
+    head, body, _ = other.split(".")
+    none = "eyJhbGciOiJub25lIn0" + f".{body}."
+    shared = jwt.encode({"alg": "HS256", "kid": "k"}, CLAIMS, OctKey.import_key("s3cret-s3cret-s3cret-s3cret-s3cret"))
+    for token in (other, none, shared, f"{head}.{body}.", "", "a.b.c"):
+        with pytest.raises(ProviderFailed):
+            provider.check_id_token(token, "n", NOW_S)
+
+
+def test_roles_come_from_the_first_line_that_applies(provider):
+    """Of several groups the first in the settings counts; none is refused."""
+    assert provider.role_of({"groups": ["ops", "boss"]}) == "admin"
+    assert provider.role_of({"groups": "ops"}) == "operator"
+    for value in ([], ["staff"], "staff"):
+        with pytest.raises(AccessRefused):
+            provider.role_of({"groups": value})
+
+
+def test_addresses_of_a_provider_are_protected():
+    """https, or this machine; nothing else is asked for keys or codes."""
+    assert is_trusted("https://id.example/x")
+    assert is_trusted("http://127.0.0.1:9400/x")
+    assert not is_trusted("http://id.example/x")
+    assert not is_trusted("file:///etc/passwd")
