@@ -12,6 +12,8 @@ from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_exchange
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
+    from poc.ledger.exchange_record import ExchangeRecord
+    from poc.ledger.ledger import Ledger
 
 
 @click.group()
@@ -99,6 +101,7 @@ def discard_requests(context: CliContext, exchange: str, why: str, as_json: bool
 
     with exclusive_exchange(context, exchange) as (ledger, entry):
         rows = give_up(ledger, entry, why)
+        _record_word(context, ledger, entry)
     if as_json:
         echo_json({"exchange_id": entry.exchange_id, "file": entry.file, "rows": rows, "why": why})
         return
@@ -115,12 +118,33 @@ def _settle(context: CliContext, exchange: str, *, arrived: bool, as_json: bool)
         if not arrived:
             delete_breakers(ledger, entry.partner)
             ledger.commit()
+        else:
+            _record_word(context, ledger, entry)
         outcome = find_by_prefix(ledger, entry.exchange_id).outcome
     if as_json:
         echo_json({"exchange_id": entry.exchange_id, "file": entry.file, "rows": rows, "outcome": outcome})
         return
     result = "counted as delivered" if arrived else "the next `milepost run` sends them again"
     print_line(f"{rows:,} row(s) of {entry.file}: {result}.")
+
+
+def _record_word(context: CliContext, ledger: Ledger, before: ExchangeRecord) -> None:
+    """Record a person's word on an exchange as a run event, so that what is measured follows it."""
+    from datetime import UTC, datetime
+
+    from metrics.events import SpoolRecorder
+    from poc.pipeline.capabilities import resolve_level
+    from poc.service.person_event import person_event
+
+    entry = ledger.get(before.exchange_id)
+    assert entry is not None  # noqa: S101 (it was changed just now; tells the type checker)
+    level = resolve_level(context.workspace.settings.level)
+    with closing(SpoolRecorder(context.workspace.spool)) as recorder:
+        recorder.record(
+            person_event(
+                ledger, entry, attempt=before.attempt, level=level, now=datetime.now(UTC), release=context.release
+            )
+        )
 
 
 def _resend_partners(context: CliContext, partners: list[str], now_us: int, *, as_json: bool) -> None:

@@ -79,7 +79,8 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
     values: dict[str, object] = {"rows_ambiguous": 0, "failures": 0}
     if arrived:
         left = next((name for name in ("failed", "due", "refused") if entry.rows[name]), "done")
-        values |= {"rows_delivered": entry.rows["delivered"] + rows, "outcome": left}
+        # the word counts as an attempt: its event has the number of one
+        values |= {"rows_delivered": entry.rows["delivered"] + rows, "outcome": left, "attempt": entry.attempt}
         values["due_at_us"] = (entry.due_at_us or now_us) if left == "due" else None
     else:
         values |= {"rows_failed": 0, "rows_due": entry.rows["due"] + rows, "outcome": "due", "due_at_us": now_us}
@@ -186,6 +187,7 @@ def give_up(ledger: Ledger, entry: ExchangeRecord, why: str) -> int:
     ledger.execute(DELETE_DISCARDED, {})
     rows = sum(entry.rows[name] for name in ("due", "failed", "ambiguous"))
     values = {"rows_due": 0, "rows_ambiguous": 0, "rows_failed": rows, "due_at_us": None, "whole": 1}
+    values["attempt"] = entry.attempt
     ledger.update(entry, outcome="given_up", reason=f"given up: {why}", **values)
     ledger.commit()
     Outbox(ledger, entry).remove_unused_files()

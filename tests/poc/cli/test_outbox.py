@@ -1,8 +1,15 @@
 """`milepost outbox`: list unconfirmed requests, and settle them as a person decides."""
 
+from contextlib import closing
+
+import pytest
 from click.testing import CliRunner
 
+from metrics.collector.collect import collect
+from metrics.store.database import open_store
 from milepost.cli import main
+
+LOST = {"faults": {"AA/flights/sample.csv": {"0": {"1": "answer-lost"}}}, "ignores_keys": ["AA"]}
 
 BY_EXCHANGE = [["outbox", "resend"], ["outbox", "arrived"], ["outbox", "discard", "--why", "x"]]
 
@@ -132,3 +139,27 @@ def test_resend_names_its_choices(make_cli):
     for arguments in ([], ["AA", "--all"]):
         done = CliRunner().invoke(main, ["-w", str(cli.root), "outbox", "resend", *arguments])
         assert (done.exit_code, "name a PARTNER or an EXCHANGE, or give --all" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome", "delivered", "failed"),
+    [(["arrived"], "done", 12, 0), (["discard", "--why", "they have them"], "failed", 0, 12)],
+)
+def test_ambiguous_rows_are_counted_as_the_person_said(make_cli, tmp_path, word, outcome, delivered, failed):
+    """Until then the last attempt left them ambiguous; afterwards no row is, and the word is one more attempt."""
+    cli = make_cli(LOST, keys=False)
+    cli.run("run", code=4)
+    with closing(open_store(tmp_path / "metrics.db", "live")) as db:
+
+        def measured():
+            collect(cli.root / "var/spool/live", db, 0)
+            sql = (
+                "SELECT attempts, still_failed, rows_delivered, rows_failed, rows_ambiguous FROM run_block "
+                "WHERE exchanges > 0"
+            )
+            return db.execute(sql).fetchone()
+
+        assert measured() == (1, 1, 0, 0, 12)
+        (key,) = cli.exchange_ids()
+        cli.run("outbox", word[0], key, *word[1:])
+        assert measured() == (2, outcome == "failed", delivered, failed, 0)
