@@ -52,6 +52,11 @@ COMMANDS = {
         "check",
         "Print the state of the workspace in one line, for a monitoring system.",
     ),
+    "expect": (
+        "poc.cli.operations.expect",
+        "expect",
+        "Show when files are due, and whether they came; judge past days.",
+    ),
     "notify": ("poc.cli.operations.notify", "notify", "Test the targets of notifications, and list what was sent."),
     "find": ("poc.cli.find", "find", "Show where a file is, and how each exchange of it ended."),
     "quarantine": ("poc.cli.quarantine", "quarantine", "Show, export, replay or discard quarantined rows."),

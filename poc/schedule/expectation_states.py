@@ -30,7 +30,7 @@ class ExpectationState:
     """How the expectation of a feed stands. Times are in UTC.
 
     `missed` holds the due moments in a row, up to the last one, at which no file had arrived and for which none has
-    come since: the open misses, at most `MOST_MISSED`. It is empty as soon as a file makes up for the last of them.
+    come since: the open misses, at most `MOST_MISSED`. It is empty as soon as a file comes.
     """
 
     partner: str
@@ -85,6 +85,8 @@ def _state(
         ticks = {tick.due_us: tick for tick in (*store.last_ticks(now_us, MOST_MISSED + 1), *judgement.ticks)}
     newest_first = [ticks[due_us] for due_us in sorted(ticks, reverse=True) if due_us > since_us]
     missed = [tick.due_us for tick in takewhile(lambda tick: tick.state == NOT_ARRIVED, newest_first)][:MOST_MISSED]
+    if store is not None and missed and _has_come(store, inbox, missed[0], now_us, since_us):
+        missed = []
     last = newest_first[0] if newest_first else None
     if expect.within is not None and not missed and last_file_us > since_us:
         # only gaps that are too long have ticks
@@ -100,3 +102,8 @@ def _state(
         late_s=0.0 if last is None else last.late_us / 1_000_000,
         missed=tuple(from_us(due_us) for due_us in reversed(missed)),
     )
+
+
+def _has_come(store: TickStore, inbox: InboxLook, after_us: int, now_us: int, since_us: int) -> bool:
+    """Return whether a file has come after a moment, also one that counts for the next moment."""
+    return any(at_us > after_us for at_us in inbox.arrivals) or bool(store.arrivals(after_us, now_us, since_us))

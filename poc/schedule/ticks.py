@@ -38,8 +38,8 @@ def judge_moments(
 ) -> list[Tick]:
     """Judge due moments in a row: a file is due between the moment before and each of them.
 
-    A file that comes after a moment without one, and before the next, makes up for it: the tick is late. It does not
-    count for the next moment, too, where it is nearer to the missed one.
+    The first file after a moment without one makes up for it, where it is nearer to it than to the next moment: the
+    tick is late, and the file does not count for the next one.
 
     Args:
         moments: the moments.
@@ -55,13 +55,10 @@ def judge_moments(
     begin_us = previous_us
     for due_us in (*moments, NEVER_US if next_us is None else next_us):
         came = list(arrivals[bisect_right(arrivals, begin_us) : bisect_right(arrivals, due_us)])
-        before = ticks[-1] if ticks else None
-        if before is not None and before.state == NOT_ARRIVED and came:
-            before = ticks[-1] = replace(before, state=LATE, arrived_at_us=came[0])
-        if before is not None and before.state == LATE and before.arrived_at_us in came:
-            makes_up_us = before.arrived_at_us
-            if makes_up_us - begin_us < due_us - makes_up_us:
-                came.remove(makes_up_us)
+        if ticks and ticks[-1].state != ARRIVED and came and came[0] - begin_us < due_us - came[0]:
+            if ticks[-1].state == NOT_ARRIVED:
+                ticks[-1] = replace(ticks[-1], state=LATE, arrived_at_us=came[0])
+            came.remove(came[0])
         ticks.append(Tick(due_us, ARRIVED, came[-1]) if came else Tick(due_us, NOT_ARRIVED))
         begin_us = due_us
     ticks.pop()  # that of the next moment, which is not due yet

@@ -67,17 +67,17 @@ class Killed(BaseException):
 def outcomes(moments: list[datetime], files: list[datetime]) -> dict[datetime, tuple[bool, datetime | None]]:
     """For each moment but the first and the last: whether a file came in time, and the one that made up for it if not.
 
-    A file in time is one after the moment before; one that makes up for that moment, and is nearer to it, is not.
+    A file is in time after the moment before, unless it makes up for that moment: as the first one after a moment
+    without a file, and nearer to it than to the next.
     """
     results = {}
     late: datetime | None = None
     for before, due, after in zip(moments, moments[1:], moments[2:], strict=False):
         came = files[bisect_right(files, before) : bisect_right(files, due)]
-        if late is not None and late in came and late - before < due - late:
-            came.remove(late)
-        later = files[bisect_right(files, due) : bisect_right(files, after)]
-        late = later[0] if later and not came else None
-        results[due] = (bool(came), late)
+        in_time = [at for at in came if at != late]
+        later = files[bisect_right(files, due) : bisect_right(files, after)][:1]
+        late = next((at for at in later if not in_time and at - due < after - at), None)
+        results[due] = (bool(in_time), late)
     return results
 
 
@@ -246,11 +246,13 @@ def check_state(service, moments, files, started) -> None:
         return
     known = files[: bisect_right(files, service.now)]
     expected = outcomes(moments[max(passed - 102, 0) : passed + 1], known)
-    missed = []
+    missed: list[datetime] = []
     for moment in reversed(due):
         if expected[moment] != (False, None):
             break
         missed.insert(0, moment)
+    if due[-1] < known[-1]:
+        missed = []  # a file has come, which may count for the next moment
     assert (state.last_due, list(state.missed[-50:])) == (due[-1], missed[-50:])
     in_time, late = expected[due[-1]]
     assert state.last_state == ("arrived" if in_time else "late" if late else "not_arrived")

@@ -13,12 +13,12 @@ from poc.schedule.ticks import ARRIVED, LATE, NOT_ARRIVED, Tick, judge_gaps, jud
         ([], [Tick(100, NOT_ARRIVED), Tick(200, NOT_ARRIVED)]),
         ([110], [Tick(100, LATE, 110), Tick(200, NOT_ARRIVED)]),  # it made up for the first, and is used up
         ([110, 190], [Tick(100, LATE, 110), Tick(200, ARRIVED, 190)]),
-        ([160], [Tick(100, LATE, 160), Tick(200, ARRIVED, 160)]),  # nearer to the second, so that it counts for it, too
+        ([160], [Tick(100, NOT_ARRIVED), Tick(200, ARRIVED, 160)]),  # nearer to the second
         ([230], [Tick(100, NOT_ARRIVED), Tick(200, LATE, 230)]),  # makes up for the last one only
     ],
 )  # fmt: skip
 def test_a_late_file_makes_up_for_the_moment_before_it(arrivals, ticks):
-    """A file that is nearer to the moment it missed does not count for the next one, too."""
+    """A file counts for one moment: for the one that it missed, if it is nearer to that than to the next."""
     assert judge_moments([100, 200], 0, 300, arrivals, None) == ticks
 
 
