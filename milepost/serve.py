@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from milepost.context import WorkspaceContext
     from poc.logs.exchange_log import ExchangeLog
+    from poc.service.live_workspace import LiveWorkspace
     from roadmap.model import Verdict
 
 
@@ -90,7 +91,12 @@ def judge_today(context: WorkspaceContext) -> list[Verdict]:
 
 
 def background_jobs(
-    context: WorkspaceContext, stop: Callable[[], bool], resources: ExitStack, logger: logging.Logger, log: ExchangeLog
+    context: WorkspaceContext,
+    live: LiveWorkspace,
+    stop: Callable[[], bool],
+    resources: ExitStack,
+    logger: logging.Logger,
+    log: ExchangeLog,
 ) -> dict[str, Callable[[], object]]:
     """Return the jobs of a running service by name, one function each; `resources` ends them."""
     from contextlib import closing
@@ -111,7 +117,7 @@ def background_jobs(
     alert_log = AlertLog(logger, log.run_id)
 
     def log_alerts() -> None:
-        alert_log.update(read_open_alerts(context.workspace, datetime.now(UTC), os.environ))
+        alert_log.update(read_open_alerts(live.current, datetime.now(UTC), os.environ))
 
     def collect_spool() -> None:
         if context.workspace.spool.is_dir():
@@ -120,18 +126,20 @@ def background_jobs(
 
     def notify() -> None:
         now = partial(datetime.now, UTC)
-        for attempt in tell_people(context.workspace, now, os.environ, context.milestone_statuses, stop):
+        for attempt in tell_people(live.current, now, os.environ, context.milestone_statuses, stop):
             if attempt.error:
                 report(f"{attempt.notification.target}: not told: {attempt.error}; see `milepost notify ls`")
 
     write_beside(context.store_of("live"))
-    for problem in context.workspace.problems.values():
+    for problem in live.current.problems.values():
         report(f"{problem}; this partner is left out")
-    worker = InboxWorker(context.workspace, lambda: datetime.now(UTC), context.release, stop, report, log.result)
+    worker = InboxWorker(
+        live.current, lambda: datetime.now(UTC), context.release, stop, report, log.result, refresh=live.refresh
+    )
     inboxes = resources.enter_context(worker)
     return {
         "exchange": inboxes.scan,
-        "expect": ExpectationJob(lambda: context.workspace, lambda: datetime.now(UTC), report),
+        "expect": ExpectationJob(lambda: live.current, lambda: datetime.now(UTC), report),
         "collect": collect_spool,
         "judge": partial(judge_today, context),
         "notify": notify,
@@ -153,12 +161,14 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
     from dashboard.server import PeriodicJob, run_server
     from poc.logs.exchange_log import ExchangeLog
     from poc.logs.logger import close_logger
+    from poc.service.live_workspace import LiveWorkspace
 
     stop = threading.Event()
     resources = ExitStack()
     resources.callback(close_logger, logger)
     log = ExchangeLog(logger, new_run_id())
-    jobs = background_jobs(context, stop.is_set, resources, logger, log)
+    live = LiveWorkspace(context.workspace, log.problem)
+    jobs = background_jobs(context, live, stop.is_set, resources, logger, log)
     watch = JobWatch(STOPPED_S, time.monotonic)
     config = Config(
         store=context.store,
@@ -171,11 +181,11 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         spool=context.workspace.spool if context.clock == "live" else None,
         keep_s=VIEW_KEPT_S,
         access=make_access(context.workspace.settings.web, context.root),
-        service=(lambda: read_service_state(context.workspace, datetime.now(UTC), os.environ))
+        service=(lambda: read_service_state(live.current, datetime.now(UTC), os.environ))
         if context.clock == "live"
         else None,
         stopped_jobs=watch.stopped,
-        exchange_notes=lambda: read_exchange_notes(context.workspace),
+        exchange_notes=lambda: read_exchange_notes(live.current),
     )
     guarded = partial(reporting_errors, report=log.problem)
     periodic_jobs = {  # in this order at the start, so that the judge sees collected runs

@@ -56,10 +56,11 @@ def _all_alerts(
 ) -> Iterator[Alert]:
     settings = workspace.settings.alerts
     stuck_after = parse_duration(settings.stuck_after)
-    for partner, problem in workspace.problems.items():
+    unused = {name: f"{problem}; the change is not used" for name, problem in workspace.unused_changes.items()}
+    for partner, problem in {**workspace.problems, **unused}.items():
         yield Alert(
-            kind="workspace_problem", severity="critical", partner=partner, subject="partner file", since=now,
-            summary=problem, next_step="milepost validate",
+            kind="workspace_problem", severity="critical", partner=partner, since=now, summary=problem,
+            subject="partner file" if partner else "milepost.toml", next_step="milepost validate",
         )  # fmt: skip
     yield from disk_space_alerts(workspace.root / "var", settings.disk_free_share, now)
     for config in workspace.partners.values():

@@ -87,12 +87,15 @@ class Workspace(Strict):
     """A workspace folder, loaded once. Folders below `var` are created on first use.
 
     `problems` holds, for each partner whose file cannot be used, what is wrong with it; the others are in `partners`.
+    `unused_changes` holds what is wrong with files that have become invalid while a service runs, by partner, "" for
+    `milepost.toml`: the service goes on with them as they were.
     """
 
     root: Path
     settings: WorkspaceSettings
     partners: dict[str, Partner]
     problems: dict[str, str] = Field(default={})
+    unused_changes: dict[str, str] = Field(default={})
 
     @property
     def ledger(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from poc.errors import BadInput
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.transports.http import new_session
 
@@ -27,16 +28,26 @@ class PreparedFeeds:
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s
         self._session = new_session()
-        self._feeds: dict[tuple[str, str, int], tuple[float, PreparedFeed]] = {}
+        self._feeds: dict[tuple[str, str, int], tuple[float, Workspace, PreparedFeed]] = {}
 
     def get(self, workspace: Workspace, partner: str, feed: str, level: int) -> PreparedFeed:
-        """Return a feed prepared at most `FRESH_S` ago. Raises what `prepare_feed` raises."""
+        """Return a feed prepared at most `FRESH_S` ago, from this workspace.
+
+        Where its contract or a secret can no longer be used, it is the feed as it was prepared before. Raises what
+        `prepare_feed` raises.
+        """
         key = (partner, feed, level)
         now_s = self._clock_s()
-        made_s, prepared = self._feeds.get(key, (0.0, None))
-        if prepared is None or now_s - made_s >= FRESH_S:
-            prepared = prepare_feed(workspace, partner, feed, level, self._session, earlier=prepared)
-            self._feeds[key] = (now_s, prepared)
+        made_s, made_from, earlier = self._feeds.get(key, (0.0, None, None))
+        if earlier is not None and made_from is workspace and now_s - made_s < FRESH_S:
+            return earlier
+        try:
+            prepared = prepare_feed(workspace, partner, feed, level, self._session, earlier=earlier)
+        except BadInput:
+            if earlier is None or partner not in workspace.partners:
+                raise
+            prepared = earlier
+        self._feeds[key] = (now_s, workspace, prepared)
         return prepared
 
     def close(self) -> None:

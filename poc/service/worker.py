@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from stat import S_ISREG
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from metrics.events import SpoolRecorder
 from poc.delivery.body_files import remove_stray_files
 from poc.engine.lanes import Lanes
-from poc.errors import LedgerDamaged, TryLater
+from poc.errors import BadInput, LedgerDamaged, TryLater
 from poc.ledger.lease import LeaseHolder
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import resumable_attempts
@@ -59,6 +60,7 @@ class InboxWorker:
         report: prints a line for a person.
         log: is told each result with a receipt, and a message that is empty for a success; without it, `report` gets
             those messages that need a person.
+        refresh: returns the workspace as it is now; called by each scan.
     """
 
     def __init__(
@@ -69,23 +71,23 @@ class InboxWorker:
         stop: Callable[[], bool],
         report: Callable[[str], None],
         log: Callable[[RunResult, str], None] | None = None,
+        refresh: Callable[[], Workspace] | None = None,
     ) -> None:
         self._workspace = workspace
         self._log = log
         self._clock = clock
         self._stop = stop
         self._report = report
+        self._refresh = refresh or (lambda: workspace)
         self._level = resolve_level(workspace.settings.level)
-        self._longest_us = longest_waits_us(workspace.partners)
-        waits = (timedelta(microseconds=wait_us) for wait_us in self._longest_us.values())
-        self._longest_wait = max([RETRY_AFTER, *waits])
+        self._set_longest_waits()
         self._not_before: dict[AttemptKey, datetime] = {}
         self._kept_times = MIN_KEPT_TIMES
         self._reported: dict[tuple[str, str, Path], str] = {}
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
         self._problem = ""
-        self._first_scan = True
+        self._new_feeds = set(workspace.select_feeds(None))  # each gets a turn, so that mistakes are reported
         self._resources = ExitStack()
         self._recorder = SpoolRecorder(workspace.spool)
         self._settings = RunSettings(
@@ -112,17 +114,19 @@ class InboxWorker:
         self._resources.close()
 
     def scan(self) -> None:
-        """Give a turn to each feed in which something waits; the first time to all, so that mistakes are reported.
+        """Give a turn to each feed in which something waits; to a new or changed one, so that mistakes are reported.
 
         A ledger that cannot be used is reported once, and opened again by the next scan.
         """
         try:
             if self._failure is not None:
                 raise self._failure
+            self._renew()
             lanes, ledger = self._lanes_and_ledger or self._open()
             if not lanes:
                 self._recorder.close()  # so that the collector can finish its file
-            lanes.offer(InboxWork(self._settings, *feed, self._handle) for feed in self._waiting(lanes, ledger))
+            feeds = list(self._waiting(lanes, ledger))
+            lanes.offer(InboxWork(self._settings, *feed, self._handle) for feed in feeds)
         except (LedgerDamaged, TryLater) as error:
             if str(error) != self._problem:
                 self._report(str(error))
@@ -133,7 +137,28 @@ class InboxWorker:
                 self._close()
             raise
         else:
-            self._first_scan, self._problem = False, ""
+            self._problem = ""
+
+    def _renew(self) -> None:
+        """Go on with the workspace as it is now; feeds that are new or have changed get a turn."""
+        now, before = self._refresh(), self._workspace
+        if now is before:
+            return
+        try:
+            level = resolve_level(now.settings.level)
+        except BadInput as error:
+            self._report(f"{now.root / 'milepost.toml'}: {error}; the service goes on at level {self._level}")
+            level = self._level
+        changed = {name for name, partner in now.partners.items() if before.partners.get(name) != partner}
+        self._new_feeds |= {feed for feed in now.select_feeds(None) if feed[0] in changed}
+        self._workspace, self._level = now, level
+        self._settings = replace(self._settings, workspace=now, level=level)
+        self._set_longest_waits()
+
+    def _set_longest_waits(self) -> None:
+        self._longest_us = longest_waits_us(self._workspace.partners)
+        waits = (timedelta(microseconds=wait_us) for wait_us in self._longest_us.values())
+        self._longest_wait = max([RETRY_AFTER, *waits])
 
     def wait(self) -> None:
         """Wait until all turns have ended, for a caller that does not scan meanwhile."""
@@ -160,7 +185,7 @@ class InboxWorker:
             if (partner, feed_id) in lanes:
                 continue
             waits = (partner, feed_id) in due or self._has_file(partner, feed_id, now)
-            if self._first_scan or (waits and self._may_send(partner, feed_id, now)):
+            if (partner, feed_id) in self._new_feeds or (waits and self._may_send(partner, feed_id, now)):
                 yield partner, feed_id
 
     def _may_send(self, partner: str, feed_id: str, now: datetime) -> bool:

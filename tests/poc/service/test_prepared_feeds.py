@@ -9,18 +9,25 @@ from poc.service.prepared_feeds import FRESH_S, PreparedFeeds
 
 
 def test_a_feed_is_kept_for_seconds_and_a_changed_contract_counts_after_them(tmp_path):
-    """Within that time the same prepared feed is returned; then its contract is read again, with its mistakes."""
+    """Then it is read again; one with mistakes is not used, unless there is no earlier one: then they are raised."""
     root = tmp_path / "w"
     create_workspace(root, "test", "live", {"UA": AIRLINES["UA"]}, "")
     workspace, clock = load_workspace(root), [100.0]
     feeds = PreparedFeeds(lambda: clock[0])
     prepared = feeds.get(workspace, "UA", "flights", 4)
-    (root / "contracts" / "flights.schema.json").write_text("{}")
+    contract = root / "contracts" / "flights.schema.json"
+    text = contract.read_text()
+    contract.write_text(text + " ")
     clock[0] += FRESH_S - 0.1
     assert feeds.get(workspace, "UA", "flights", 4) is prepared
     clock[0] += 0.1
+    changed = feeds.get(workspace, "UA", "flights", 4)
+    assert changed.settings_digest != prepared.settings_digest
+    contract.write_text("{}")
+    clock[0] += FRESH_S
+    assert feeds.get(workspace, "UA", "flights", 4) is changed
     with pytest.raises(BadInput, match="not a Table Schema"):
-        feeds.get(workspace, "UA", "flights", 4)
+        feeds.get(workspace, "UA", "flights", 3)
     feeds.close()
 
 

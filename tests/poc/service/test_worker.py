@@ -13,6 +13,7 @@ from poc.delivery.outbox_actions import resend_all
 from poc.errors import BadInput, TryLater
 from poc.ledger.ledger import open_ledger
 from poc.service import worker
+from poc.service.live_workspace import LiveWorkspace
 from poc.service.runner import RunResult
 from poc.service.worker import InboxWorker
 
@@ -235,3 +236,26 @@ def test_files_wait_for_the_sending_hours(inboxes, good_csv):
         clock[0] += timedelta(hours=1)
         turn(service)
         assert (len(partner.held("live", "UA")), said) == (3, [])
+
+
+@pytest.mark.parametrize("level", [4])
+def test_a_partner_that_is_added_while_the_service_runs_is_served(inboxes, good_csv):
+    """Its files are exchanged without a restart; a contract that is broken meanwhile stops nobody who was served."""
+    service, partner, _, said, root = inboxes
+    live = LiveWorkspace(load_workspace(root), said.append)
+    service._refresh = live.refresh
+    turn(service)
+    text = (root / "partners/UA.toml").read_text()
+    (root / "partners/BB.toml").write_text(text.replace("UA", "BB"))
+    (root / "var/inbox/BB/flights").mkdir(parents=True)
+    os.utime(good_csv(root / "var/inbox/BB/flights/c.csv", 3), (0, 0))
+    for _ in range(3):
+        turn(service)
+    assert len(partner.held("live", "BB")) == 3
+    contract = root / "contracts/flights.schema.json"
+    contract.write_text(contract.read_text().replace('"fields"', '"feilds"'))
+    os.utime(good_csv(root / "var/inbox/BB/flights/d.csv", 4, first=100), (0, 0))
+    for _ in range(3):
+        turn(service)
+    assert len(partner.held("live", "BB")) == 7
+    assert [line for line in said if "the change is not used" in line]
