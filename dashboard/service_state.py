@@ -55,6 +55,18 @@ class BreakerNow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedFiles:
+    """When files of a feed are expected, in words and in the local time of the feed's zone."""
+
+    partner: str
+    feed: str
+    rule: str  #: such as "by 06:00 Europe/Berlin, mon-fri"
+    last: str  #: what came of the last due moment
+    is_missing: bool  #: whether a file was due and has not come
+    next_due: tuple[str, ...]  #: the next due moments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceState:
     """The open problems, the feeds and the circuit breakers at one moment. Problems are in order, the worst first."""
 
@@ -62,3 +74,4 @@ class ServiceState:
     problems: tuple[Problem, ...] = ()
     feeds: tuple[FeedNow, ...] = ()
     breakers: tuple[BreakerNow, ...] = ()
+    expected: tuple[ExpectedFiles, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from milepost.errors import describe_error
@@ -11,10 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from dashboard.service_state import ServiceState
+    from dashboard.service_state import ExpectedFiles, ServiceState
     from poc.alerts.alert import Alert
     from poc.alerts.service_facts import ServiceFacts
     from poc.config.workspace import Workspace
+    from poc.schedule.expectation_states import ExpectationState
+
+#: Due moments of a feed that the pages show.
+SHOWN_MOMENTS = 3
 
 
 def read_service_state(workspace: Workspace, now: datetime, environ: Mapping[str, str]) -> ServiceState:
@@ -27,18 +32,38 @@ def read_service_state(workspace: Workspace, now: datetime, environ: Mapping[str
     from poc.alerts.open_alerts import open_alerts
     from poc.alerts.read_ledger import open_ledger_read_only
     from poc.alerts.service_facts import service_facts
+    from poc.schedule.expectation_states import expectation_states
 
     try:
         ledger = open_ledger_read_only(workspace.ledger)
         with closing(ledger) if ledger is not None else nullcontext():
             alerts = open_alerts(workspace, ledger, now, environ)
             facts = service_facts(ledger, workspace.partners, now)
+            expected = expectation_states(workspace, ledger, now)
     except Exception as error:
         message, code = describe_error(error)
         if code is None:
             raise
         raise ServiceUnreadable(str(message)) from error
-    return service_state(alerts, facts, now)
+    return replace(service_state(alerts, facts, now), expected=tuple(expected_files(state, now) for state in expected))
+
+
+def expected_files(state: ExpectationState, now: datetime) -> ExpectedFiles:
+    """Return the state of an expectation as a value of the dashboard."""
+    from dashboard.service_state import ExpectedFiles
+    from poc.schedule.expectation_states import next_moments
+    from poc.schedule.local_time import format_local
+    from poc.schedule.wording import describe_last, describe_rule
+
+    moments = next_moments(state, now, SHOWN_MOMENTS)
+    return ExpectedFiles(
+        partner=state.partner,
+        feed=state.feed,
+        rule=describe_rule(state.expect),
+        last=describe_last(state, now),
+        is_missing=bool(state.missed),
+        next_due=tuple(format_local(moment, state.expect.zone_info, now) for moment in moments),
+    )
 
 
 def read_exchange_notes(workspace: Workspace) -> Mapping[str, str]:

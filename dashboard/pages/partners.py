@@ -128,7 +128,8 @@ def detail(part: str) -> str | tuple[str, int]:
     }
     state = state_for_page()
     rows = problems.problem_rows(problems.problems_of(state, name), state.at) if state else None
-    return render_template("partner.html", page=values, links=links, problems=rows)
+    expected = [files for files in state.expected if files.partner == name] if state else []
+    return render_template("partner.html", page=values, links=links, problems=rows, expected=expected)
 
 
 def _iso_time(at_us: int | None) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from poc.schedule.due_moments import DueMoments
 from poc.schedule.expectations import current_schedule, from_us, judge_until, next_due, to_us
 from poc.schedule.inbox_arrivals import InboxLook, LookIntoInbox, look_into_inbox
 from poc.schedule.tick_store import TickStore
@@ -107,3 +108,10 @@ def _state(
 def _has_come(store: TickStore, inbox: InboxLook, after_us: int, now_us: int, since_us: int) -> bool:
     """Return whether a file has come after a moment, also one that counts for the next moment."""
     return any(at_us > after_us for at_us in inbox.arrivals) or bool(store.arrivals(after_us, now_us, since_us))
+
+
+def next_moments(state: ExpectationState, now: datetime, count: int) -> list[datetime]:
+    """Return the next due moments; only one where it depends on when the next file comes."""
+    if state.expect.within is None:
+        return DueMoments(state.expect).next(now, count)
+    return [] if state.next_due is None else [state.next_due]

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dashboard.service_state import BreakerNow, ServiceUnreadable
+from dashboard.service_state import BreakerNow, ExpectedFiles, ServiceUnreadable
 from milepost.service_state import read_service_state
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.ledger.ledger import open_ledger
 from poc.ledger.schema import BREAKER, EXCHANGE
+from poc.schedule.expectation_job import ExpectationJob
 
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
 NOW_US = int(NOW.timestamp() * 1_000_000)
@@ -57,3 +58,19 @@ def test_a_ledger_that_cannot_be_read_is_named(workspace):
     workspace.ledger.write_bytes(b"no database" * 1000)
     with pytest.raises(ServiceUnreadable, match=r"ledger\.db: file is not a database"):
         read_service_state(workspace, NOW, {})
+
+
+def test_expected_files_are_in_words_and_local_time(workspace):
+    """The rule, what came of the last moment, and the next ones, as people of the feed's zone read them."""
+    path = workspace.root / "partners" / "AA.toml"
+    path.write_text(
+        path.read_text() + '\n[feed.flights.expect]\nby = "12:00"\nzone = "Europe/Berlin"\ndays = "mon-sat"\n'
+    )
+    began = datetime(2026, 3, 27, 12, tzinfo=UTC)
+    ExpectationJob(lambda: load_workspace(workspace.root), lambda: began, print)()
+    (expected,) = read_service_state(load_workspace(workspace.root), NOW, {}).expected
+    assert expected == ExpectedFiles(
+        partner="AA", feed="flights", rule="by 12:00 Europe/Berlin, mon-sat", is_missing=True,
+        last="no file had come by 2026-03-28 12:00 Europe/Berlin",
+        next_due=tuple(f"2026-{day} 12:00 Europe/Berlin" for day in ("03-30", "03-31", "04-01")),
+    )  # fmt: skip

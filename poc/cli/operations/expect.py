@@ -76,17 +76,9 @@ def read_states(workspace: Workspace, feed: str | None, now: datetime) -> list[E
         return [state for state in expectation_states(workspace, ledger, now) if (state.partner, state.feed) in feeds]
 
 
-def next_moments(state: ExpectationState, now: datetime, count: int) -> list[datetime]:
-    """Return the next due moments; only one where it depends on when the next file comes."""
-    from poc.schedule.due_moments import DueMoments
-
-    if state.expect.within is None:
-        return DueMoments(state.expect).next(now, count)
-    return [] if state.next_due is None else [state.next_due]
-
-
 def state_lines(state: ExpectationState, now: datetime, count: int) -> Iterator[str]:
     """Yield an expectation, its last moment and the next ones as lines of text."""
+    from poc.schedule.expectation_states import next_moments
     from poc.schedule.local_time import format_local
     from poc.schedule.wording import describe_last, describe_rule
 
@@ -104,6 +96,7 @@ def state_lines(state: ExpectationState, now: datetime, count: int) -> Iterator[
 
 def state_json(state: ExpectationState, now: datetime, count: int) -> dict[str, Any]:
     """Return the JSON object of an expectation's state; times are in UTC."""
+    from poc.schedule.expectation_states import next_moments
     from poc.schedule.wording import describe_rule
 
     return {

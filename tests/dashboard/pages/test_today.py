@@ -1,10 +1,11 @@
 """What needs a person: on its own page, on the home page, and in the state of each feed."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from dashboard.service_state import ServiceState, ServiceUnreadable
+from dashboard.service_state import ExpectedFiles, ServiceState, ServiceUnreadable
 
 
 @pytest.fixture
@@ -78,3 +79,17 @@ def test_a_replay_has_no_today(client):
     """A replay exchanges nothing with anybody."""
     assert client.get("/today").status_code == 404
     assert "/today" not in client.get("/").text
+
+
+def test_a_partner_shows_when_its_files_are_expected(live_app, busy_service, get_html):
+    """Its own page has the rule, the last moment and the next ones of each feed, and of no other partner."""
+    files = ExpectedFiles(
+        partner="AA", feed="flights", rule="by 06:00 UTC", last="no file had come by 06:00 UTC", is_missing=True,
+        next_due=("2013-04-03 06:00 UTC", "2013-04-04 06:00 UTC"),
+    )  # fmt: skip
+    client = live_app(lambda: replace(busy_service(), expected=(files,))).test_client()
+    shown = get_html(client, "/partners/AA")
+    assert "Expected files" in shown.texts("h2")
+    for text in (files.rule, "missing", files.last, *files.next_due):
+        assert text in shown.text
+    assert "Expected files" not in get_html(client, "/partners/UA").texts("h2")
