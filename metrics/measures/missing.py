@@ -134,8 +134,10 @@ def _control(window: Window) -> Mapping[str, Floats]:
 
 
 def _why_not_run(window: Window, name: str) -> str:
-    """Return that a side has not run, and the command that runs it."""
+    """Return that a side has not run, and the command that runs it; of a time that lies ahead, when it begins."""
     question = window.question
+    if question.start > question.end:
+        return f"{name} counts from {day_text(question.start)}"
     since = f"since {day_text(question.start)}"
     if question.mode == "replay":
         faults = {

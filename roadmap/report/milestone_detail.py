@@ -150,8 +150,11 @@ def _inputs_text(criterion: Criterion, reading: Reading) -> Iterator[str]:
     """Yield the inputs of a number, so that it can be measured again."""
     faults = "real faults" if reading.mode == "live" else f"faults {reading.faults}"
     hashed = f" ({reading.faults_sha256[:12]})" if reading.faults_sha256 else ""
+    period = f"from {day(reading.start)}"  # its start lies ahead
+    if reading.start <= reading.end:
+        period = f"{day(reading.start)} to {day(reading.end)}"
     yield (
-        f"  {day(reading.start)} to {day(reading.end)}, {faults}{hashed}, series {reading.series or 'of this store'}, "
+        f"  {period}, {faults}{hashed}, series {reading.series or 'of this store'}, "
         f"method {reading.method}, inputs {reading.inputs_sha256[:12]}"
     )
     if reading.estimate is not None and criterion.kind == "sampled":

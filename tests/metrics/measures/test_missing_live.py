@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from metrics.measures.missing import NOT_SEEN_LIVE
@@ -54,6 +57,13 @@ def test_a_missing_number_has_a_reason(live_db, rows, missing):
     keep(live_db, *rows)
     reading = SAVED(load_window(live_db, ASKED))
     assert (reading.estimate, reading.low, reading.missing) == (None, None, missing)
+
+
+def test_of_a_time_that_lies_ahead_nothing_is_said_to_be_past(live_db):
+    """The start is after the day of judgement: the reason names the start, and blames no run that was not made."""
+    keep(live_db, day(0), day(0, "monolith"))
+    ahead = replace(ASKED, start=date(2014, 6, 1), end=date(2014, 5, 1))
+    assert SAVED(load_window(live_db, ahead)).missing == "service@1 counts from 1 Jun 2014"
 
 
 @pytest.mark.parametrize(
