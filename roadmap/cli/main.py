@@ -185,10 +185,11 @@ def was_judged(context: CliContext) -> bool:
 
     from metrics.errors import StoreMissing
     from metrics.store.database import open_reader
+    from metrics.store.series import last_evidence_day
 
     try:
         with closing(open_reader(context.store)) as db:
-            return db.table("evaluation").count > 0
+            return last_evidence_day(db) is not None and db.table("evaluation").count > 0
     except StoreMissing:
         return False
 

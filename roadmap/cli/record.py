@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
     from roadmap.cli.session import CliContext, Session
 
+ON = click.option(
+    "--on",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="The day that it is of, if that is past; by default today.",
+)
+
 
 @click.command()
 @click.argument("code")
@@ -28,12 +35,17 @@ if TYPE_CHECKING:
     metavar="DATE",
     help="The last day of a pause; without it, until resumed.",
 )
+@ON
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as JSON.")
 @click.pass_obj
 def decide(
-    context: CliContext, code: str, choice: str, why: str, owner: str, until: datetime | None, as_json: bool
-) -> None:
-    """Record a decision on CODE, with the evidence behind it."""
+    context: CliContext, code: str, choice: str, why: str, owner: str, until: datetime | None, on: datetime | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Record a decision on CODE, with the evidence of its day.
+
+    It needs no measurements. With --on it is of an earlier day, but not of one before the last decision on CODE.
+    """
     import json
     import time
 
@@ -42,11 +54,10 @@ def decide(
     from roadmap.report.milestone_detail import decision_json
 
     now_us = time.time_ns() // 1000
-    with open_session(context, now_us) as session:
+    with open_session(context, now_us, on.date() if on else None, writing=True) as session:
         milestone, verdict = session.milestone(code)
-        db = _store(context, session, "a decision is recorded with its evidence")
         day = until.date() if until else None
-        recorded = records_decide.record_decision(db, milestone, verdict, choice, why, owner, day, now_us)
+        recorded = records_decide.record_decision(_store(session), milestone, verdict, choice, why, owner, day, now_us)
     if as_json:
         click.echo(json.dumps({"code": code} | decision_json(recorded), indent=2))
         return
@@ -60,9 +71,10 @@ def decide(
 @click.argument("code")
 @click.argument("amount", type=float)
 @click.option("--note", required=True, metavar="TEXT", help="What it was spent on.")
+@ON
 @click.option("--json", "as_json", is_flag=True, help="Print the entry as JSON.")
 @click.pass_obj
-def spend(context: CliContext, code: str, amount: float, note: str, as_json: bool) -> None:
+def spend(context: CliContext, code: str, amount: float, note: str, on: datetime | None, as_json: bool) -> None:
     """Record AMOUNT as spent on milestone CODE.
 
     A negative amount corrects an earlier entry: `spend M1 -250 --note "entered twice"`.
@@ -75,27 +87,18 @@ def spend(context: CliContext, code: str, amount: float, note: str, as_json: boo
     from roadmap.wording.verdicts import spent_text
 
     now_us = time.time_ns() // 1000
-    with open_session(context, now_us) as session:
+    with open_session(context, now_us, on.date() if on else None, writing=True) as session:
         milestone, _ = session.milestone(code)
-        db = _store(context, session, "spending is recorded beside its evidence")
-        spent = records_decide.record_spending(db, milestone, amount, note, session.today, now_us)
+        spent = records_decide.record_spending(_store(session), milestone, amount, note, session.today, now_us)
     if as_json:
         entry = {"code": code, "amount": amount, "note": note.strip(), "as_of": session.today.isoformat()}
         click.echo(json.dumps(entry | {"spent": spent, "budget": milestone.budget}, indent=2))
         return
-    print_line(
-        f"{code}: {amount:,.2f} recorded as of {session.today}; spent so far: {spent_text(spent, milestone.budget)}"
-    )
+    total = f"spent {'by then' if on else 'so far'}: {spent_text(spent, milestone.budget)}"
+    print_line(f"{code}: {amount:,.2f} recorded as of {session.today}; {total}")
 
 
-def _store(context: CliContext, session: Session, why: str) -> Database:
-    """Return the database of a session.
-
-    Raises:
-        StoreMissing: there is none yet.
-    """
-    from metrics.errors import StoreMissing
-
-    if session.db is None:
-        raise StoreMissing(f"{context.store}: no metrics yet, and {why}. {session.heading}")
+def _store(session: Session) -> Database:
+    """Return the database of a session that was opened for writing."""
+    assert session.db is not None  # noqa: S101 (for the type checker)
     return session.db

@@ -66,13 +66,16 @@ class Session:
 
 
 @contextmanager
-def open_session(context: CliContext, now_us: int, day: date | None = None) -> Iterator[Session]:
+def open_session(
+    context: CliContext, now_us: int, day: date | None = None, *, writing: bool = False
+) -> Iterator[Session]:
     """Judge the workspace's milestones as of today and record what is new; with a `day`, as of then, recording nothing.
 
     A replay is judged week by week after its last evaluation, each week on the evidence up to then, so that plans are
     fixed when they start and forecasts are made in time to be scored.
 
-    Without a database none is created, and the plan is judged on no evidence.
+    Without a database none is created, and the plan is judged on no evidence. With `writing`, for an entry of a person,
+    one is created, and an earlier `day` is judged on a database that can be written to.
 
     Raises:
         PlanError: the milestone file cannot be used, or hides an earlier plan.
@@ -82,6 +85,7 @@ def open_session(context: CliContext, now_us: int, day: date | None = None) -> I
     from datetime import UTC, datetime
 
     from metrics.question import block_days
+    from metrics.store.series import last_evidence_day
     from roadmap.judge.evaluate import days_to_judge, evaluate, judge_as_of
     from roadmap.judge.status import judge
     from roadmap.model import Evidence
@@ -89,24 +93,25 @@ def open_session(context: CliContext, now_us: int, day: date | None = None) -> I
 
     plan = load_plan(context.milestones, block_days(context.clock))
     wall = datetime.fromtimestamp(now_us / 1e6, UTC).date()
-    if not context.store.is_file():
+    option = "--on" if writing else "--as-of"
+    if not context.store.is_file() and not writing:
         # before anything is replayed, a replay's calendar is at the start of the plan
-        today = _day_to_judge(context, day, wall if context.clock == "live" else _first_start(plan))
+        today = _day_to_judge(context, day, option, wall if context.clock == "live" else _first_start(plan))
         nothing = Evidence(mode=context.clock)
         verdicts = [judge(milestone, nothing, today, context.built) for milestone in plan.milestones]
         yield Session(plan=plan, verdicts=verdicts, today=today, db=None, heading=_no_data_heading(context))
         return
-    with closing(_open_store(context, reading=day is not None)) as db:
-        today = _day_to_judge(context, day, _today(context, db, plan, wall))
-        if day is None:
+    with closing(_open_store(context, reading=day is not None and not writing)) as db:
+        calendar_day = _today(context, db, plan, wall)
+        today = _day_to_judge(context, day, option, calendar_day)
+        if day is None or (writing and today == calendar_day):
             for past in _with_progress(days_to_judge(db, today)):
                 if past == today or past in days_to_judge(db, today):  # else another process has judged it meanwhile
                     verdicts = evaluate(db, plan, past, context.built, now_us)
         else:
             plan, verdicts = judge_as_of(db, plan, today, context.built)
-        yield Session(
-            plan=plan, verdicts=verdicts, today=today, db=db, heading=_heading(context, today, day) + _removed(db, plan)
-        )
+        heading = _heading(context, today, day) if last_evidence_day(db) else _no_data_heading(context)
+        yield Session(plan=plan, verdicts=verdicts, today=today, db=db, heading=heading + _removed(db, plan))
 
 
 def _open_store(context: CliContext, *, reading: bool) -> Database:
@@ -152,13 +157,13 @@ def _today(context: CliContext, db: Database, plan: Plan, wall: date) -> date:
     return date.fromisoformat(last) if last else _first_start(plan)
 
 
-def _day_to_judge(context: CliContext, day: date | None, today: date) -> date:
+def _day_to_judge(context: CliContext, day: date | None, option: str, today: date) -> date:
     from roadmap.errors import Refused
 
     if day is None or day <= today:
         return day or today
     position = f"the replay has come to {today}" if context.clock == "replay" else f"today is {today}"
-    raise Refused(f"--as-of {day} lies ahead: {position}; choose a day until then")
+    raise Refused(f"{option} {day} lies ahead: {position}; choose a day until then")
 
 
 def _heading(context: CliContext, today: date, as_of: date | None) -> str:

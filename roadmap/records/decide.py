@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import date
 from typing import TYPE_CHECKING
 
 from metrics.store.database import write_transaction
@@ -20,8 +21,6 @@ from roadmap.wording.decisions import DECIDED
 from roadmap.wording.verdicts import advice_text
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from sqlite_utils import Database
 
     from roadmap.model import Decision, Verdict
@@ -35,7 +34,7 @@ def record_decision(
 ) -> RecordedDecision:  # fmt: skip
     """Record a decision on a milestone as of its verdict's day, with that verdict frozen in it.
 
-    `verdict` is the one that `evaluate` has just returned and recorded.
+    `verdict` is the one that `evaluate` has just returned and recorded, or that of an earlier day, judged as of it.
 
     Raises:
         Refused: the choice, a text or the day does not fit the present state.
@@ -57,10 +56,25 @@ def record_decision(
         "recorded_at_us": now_us,
     }
     with write_transaction(db):  # insert first, then check: no other decision can come between
+        _check_order(db, milestone.code, today)
         db.table("decision").insert(row)
         *earlier, recorded = recorded_decisions(db, milestone.code, today)
         _check(milestone.code, earlier[-1].decision if earlier else None, today, choice, until)
     return recorded
+
+
+def _check_order(db: Database, code: str, today: date) -> None:
+    """Check that no decision on a milestone is of a later day.
+
+    Raises:
+        Refused: there is one.
+    """
+    (last,) = db.execute("SELECT MAX(as_of) FROM decision WHERE code = ?", (code,)).fetchone()
+    if last is not None and last > today.isoformat():
+        raise Refused(
+            f"{code}: --on {today} is before its last decision, of {day(date.fromisoformat(last))}; choose a day from "
+            "then on"
+        )
 
 
 def _check(code: str, last: Decision | None, today: date, choice: str, until: date | None) -> None:
@@ -74,7 +88,7 @@ def _check(code: str, last: Decision | None, today: date, choice: str, until: da
     if until is not None and choice != "pause":
         raise Refused(f"{code}: --until {until} goes with `pause` only; `{choice}` has no end")
     if until is not None and until <= today:
-        raise Refused(f"{code}: --until {until} is not after {day(today)}, today on this calendar; choose a later day")
+        raise Refused(f"{code}: --until {until} is not after {day(today)}, the day of the decision; choose a later one")
     if choice == "resume":
         if last is None or last.choice not in {"pause", "stop"}:
             raise Refused(f"{code}: is neither paused nor stopped, so there is nothing to resume")

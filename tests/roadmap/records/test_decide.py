@@ -111,7 +111,7 @@ def test_a_pause_that_is_over_stands_in_nobodys_way(decided):
     [
         ({"why": "  "}, "--why is blank; a decision says why"),
         ({"owner": ""}, "--owner is blank; a decision says who took it"),
-        ({"until": DAY}, "M1: --until 2013-02-03 is not after 3 Feb 2013, today on this calendar; choose a later day"),
+        ({"until": DAY}, "M1: --until 2013-02-03 is not after 3 Feb 2013, the day of the decision; choose a later one"),
         (
             {"choice": "stop", "until": date(2013, 3, 1)},
             "M1: --until 2013-03-01 goes with `pause` only; `stop` has no end",
