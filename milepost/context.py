@@ -76,6 +76,21 @@ class WorkspaceContext:
         """The milestone file."""
         return self.root / "milestones.toml"
 
+    def log_notes(self) -> tuple[str, ...]:
+        """Return for each milestone that an imported log cannot prove why not, and what can.
+
+        A milestone file that cannot be read has none; `milepost validate` reports it.
+        """
+        from metrics.question import block_days
+        from roadmap.errors import PlanError
+        from roadmap.plan.grades import log_notes
+        from roadmap.plan.loader import load_plan
+
+        try:
+            return log_notes(load_plan(self.milestones, block_days("live")).milestones)
+        except PlanError:
+            return ()
+
     def milestone_statuses(self) -> list[StatusReport]:
         """Return the newest recorded status of each milestone in the plan, for notifications."""
         from milepost.milestone_statuses import read_statuses

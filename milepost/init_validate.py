@@ -108,9 +108,10 @@ def validate(ctx: click.Context, schema: bool, online: bool, as_json: bool) -> N
     problems, milestones = all_problems(root, os.environ)
     tried = places_tried(root, os.environ) if online else []
     problems += [f"{place.partner}/{place.feed}: {place.place}: {place.text}" for place in tried if place.is_problem]
+    notes = [*find_notes(root), *grade_notes(root)]
     if as_json:
         places = {"places": [asdict(place) for place in tried]} if online else {}
-        texts = {"problems": problems, "notes": find_notes(root)}
+        texts = {"problems": problems, "notes": notes}
         click.echo(json.dumps({"workspace": str(root), **texts, **places}, indent=2))
         ctx.exit(2 if problems else 0)
     for place in tried:
@@ -118,7 +119,7 @@ def validate(ctx: click.Context, schema: bool, online: bool, as_json: bool) -> N
             print_line(f"{place.partner}/{place.feed}: {place.place}: {place.text}")
     if problems:
         raise CommandError(*problems)
-    for note in find_notes(root):
+    for note in notes:
         print_line(f"note: {note}")
     feeds = len(context.workspace.select_feeds(None))
     print_line(
@@ -148,6 +149,28 @@ def all_problems(root: Path, environ: Mapping[str, str]) -> tuple[list[str], int
         return problems, len(load_plan(root / "milestones.toml", block_days(_clock(root))).milestones)
     except PlanError as error:
         return problems + list(error.mistakes), 0
+
+
+def grade_notes(root: Path) -> tuple[str, ...]:
+    """Return which milestones ask for a better grade than a replay, or an imported log, can reach.
+
+    Files with mistakes, which are among the problems, give no notes.
+    """
+    from metrics.question import block_days
+    from poc.config.workspace import load_settings
+    from poc.errors import BadInput
+    from roadmap.errors import PlanError
+    from roadmap.plan.grades import log_notes, replay_notes
+    from roadmap.plan.loader import load_plan
+
+    try:
+        settings = load_settings(root)
+        milestones = load_plan(root / "milestones.toml", block_days(settings.clock)).milestones
+    except (BadInput, PlanError):
+        return ()
+    if settings.clock == "replay":
+        return replay_notes(milestones)
+    return log_notes(milestones) if settings.import_ else ()
 
 
 def places_tried(root: Path, environ: Mapping[str, str]) -> list[TriedPlace]:

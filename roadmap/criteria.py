@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
+from roadmap.plan.grades import reaches_grade
 from roadmap.wording.dates import day
 from roadmap.wording.numbers import percent
 
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from metrics.measures.reading import Reading
     from roadmap.plan.milestones import EvidenceRules, Milestone, Target
-
-#: Grades of evidence from weakest to strongest.
-GRADES = "DCBA"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +121,7 @@ def _lacking(milestone: Milestone, reading: Reading, as_of: date) -> tuple[str, 
 
 def why_unusable(rules: EvidenceRules, reading: Reading) -> str:
     """Return why a reading can never prove anything, however much data there is; "" where it can."""
-    if GRADES.index(reading.grade or "D") < GRADES.index(rules.min_grade):
+    if not reaches_grade(reading.grade or "D", rules.min_grade):
         return f"evidence of grade {reading.grade}; grade {rules.min_grade} is required"
     if reading.coverage is not None and reading.coverage < rules.min_coverage:
         have, need = percent(reading.coverage), percent(rules.min_coverage)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from roadmap.criteria import GRADES
 from roadmap.forecast.forecast import MIN_POINTS
 from roadmap.judge.advice import BY_STATUS
 from roadmap.judge.reasons import FIRST_LEAST_DAYS, FIRST_MOST_DAYS, FIRST_SHARE, QUIET_WORKING_DAYS, would_change
+from roadmap.plan.grades import GRADES
 from roadmap.wording import numbers, sentences
 from roadmap.wording.gains import Gain, RunsOfBothSides, answer
 from roadmap.wording.verdicts import STATUS, VERDICT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 class CliContext(Protocol):
@@ -37,6 +37,9 @@ class CliContext(Protocol):
     @property
     def log_mapping(self) -> Mapping[str, Any]:
         """The unchecked table `[import]` of `milepost.toml`; empty if there is none."""
+
+    def log_notes(self) -> Sequence[str]:
+        """Return for each milestone that an imported log cannot prove why not, and what can."""
 
     def replayed(self) -> CliContext:
         """Return the context of the workspace that a replay runs in."""

@@ -28,7 +28,7 @@ def import_log(context: CliContext, file: Path, dry_run: bool, as_json: bool) ->
 
     The table [import] of milepost.toml maps the log's columns; docs/reference/import.md explains it. Rows that cannot
     be read are named on stderr with the reason, and all others are imported; then the exit code is 3. Imported runs
-    have grade D.
+    have grade D; a note names each milestone that asks for a better one, which they cannot prove.
     """
     import json
     import time
@@ -61,12 +61,15 @@ def import_log(context: CliContext, file: Path, dry_run: bool, as_json: bool) ->
             result = import_log(log, db, print_skipped, progress, dry=dry_run)
     for column in result.utc_columns:
         print_line(f"{file}: column {column!r} has times without a zone, taken as UTC; `zone` names another", err=True)
+    notes = context.log_notes() if context.clock == "live" else ()
     if as_json:
         counts = {"new": result.new, "known": result.known, "left_out": result.skipped, "reasons": result.reasons}
         preview = {"first": [_preview_row(run) for run in result.first]} if dry_run else {}
-        click.echo(json.dumps({**counts, "dry_run": dry_run, **preview}))
+        click.echo(json.dumps({**counts, "dry_run": dry_run, "notes": list(notes), **preview}))
     else:
         _print_result(result, dry_run)
+        for note in notes:
+            print_line(f"note: {note}")
     if result.skipped:
         verb = "would be skipped" if dry_run else "were skipped"
         raise RowsSkipped(f"{file}: {result.skipped:,} row(s) {verb}; each is named above")

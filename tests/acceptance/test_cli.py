@@ -51,7 +51,7 @@ def test_the_list_of_commands_repeats_their_help(name):
 def test_a_fresh_workspace_is_in_order(workspace):
     """`init` creates what `validate` accepts: dates from today, and a file in the inbox."""
     done = milepost("-w", workspace, "validate")
-    assert (done.exit_code, done.output) == (0, f"{workspace} is in order: 1 partner(s), 1 feed(s), 1 milestone(s).\n")
+    assert (done.exit_code, done.output) == (0, f"{workspace} is in order: 1 partner(s), 1 feed(s), 2 milestone(s).\n")
     assert "2013-" not in (workspace / "milestones.toml").read_text()
     assert [path.name for path in (workspace / "var/inbox/AA/flights").iterdir()] == ["sample.csv"]
 

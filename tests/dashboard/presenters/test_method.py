@@ -24,7 +24,7 @@ from metrics.question import Question
 from metrics.stats.confidence import MAX_AUTOCORRELATION, TIGHTEST_AT
 from metrics.store.database import open_reader, open_store
 from metrics.store.series import METHOD
-from roadmap.criteria import GRADES
+from roadmap.plan.grades import GRADES
 from roadmap.plan.loader import load_plan
 from roadmap.wording import gains
 from roadmap.wording.verdicts import STATUS, VERDICT

@@ -45,8 +45,11 @@ def test_import_reports_its_result_and_exits_with_three(workspace, tmp_path):
     result = milepost("--json")
     assert result.exit_code == 3
     assert f"{tmp_path}/log.csv: line 3: no start" in result.stderr
-    summary = {"new": 1, "known": 0, "left_out": 1, "reasons": {"no start": 1}, "dry_run": False}
-    assert json.loads(result.stdout) == summary
+    summary = json.loads(result.stdout)
+    (note,) = summary.pop("notes")
+    assert summary == {"new": 1, "known": 0, "left_out": 1, "reasons": {"no start": 1}, "dry_run": False}
+    assert note.startswith("M2 asks for evidence of grade C; an imported log is of grade D and cannot prove it.")
+    assert f"note: {note}" in dry.stdout
     assert "0 run(s) imported, 1 known already." in milepost().stdout
     assert (workspace / "var" / "metadata.json").is_file()
 
@@ -57,6 +60,20 @@ def test_import_says_that_times_without_a_zone_are_utc(workspace, tmp_path):
     result = CliRunner().invoke(main, ["-w", str(workspace), "metrics", "import", str(tmp_path / "log.csv")])
     assert result.exit_code == 0
     assert result.stderr.count("column 'start' has times without a zone, taken as UTC; `zone` names another") == 1
+
+
+def test_validate_names_the_milestones_that_a_log_cannot_prove(workspace):
+    """Only where logs are imported, and as a note: the workspace is in order."""
+
+    def validate():
+        return CliRunner().invoke(main, ["-w", str(workspace), "validate"])
+
+    result = validate()
+    assert (result.exit_code, result.stdout.count("note: M2 asks for evidence of grade C;")) == (0, 1)
+    assert "M1 asks" not in result.stdout
+    settings = workspace / "milepost.toml"
+    settings.write_text(settings.read_text().split("[import]")[0])
+    assert "note:" not in validate().stdout
 
 
 def test_validate_finds_mistakes_in_the_mapping(workspace):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from metrics.events import RunEvent, RunKey
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
+from poc.pipeline.capabilities import HIGHEST_LEVEL
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
 from roadmap.plan.loader import load_plan
+from roadmap.plan.template import live_template
 
 START = date(2026, 3, 2)
 TWELFTH, AFTER = date(2026, 3, 13), date(2026, 3, 14)
@@ -121,3 +124,18 @@ def test_weights_of_a_history_stay_when_more_of_it_is_read_later(live_db, plan):
     keep(live_db, *(run("monolith", before, 99.0, 0, "flights", "imported") for before in older))
     evaluate(live_db, asked, day + timedelta(days=1), 1, 2)
     assert list(live_db.table("baseline_weight").rows) == pinned
+
+
+def test_a_log_and_a_service_prove_the_first_milestone_of_a_new_workspace(live_db, tmp_path):
+    """Thirty days of a log, and then thirty of a service that takes half the time; the second needs both at once."""
+    path = tmp_path / "new.toml"
+    path.write_text(live_template(START))
+    for number in range(30):
+        before, day = START - timedelta(days=30 - number), START + timedelta(days=number)
+        for place in range(8):
+            keep(live_db, run("monolith", before, 10 + number % 2 / 10, place, source="imported"))
+            serviced = run("service", day, 5 + number % 2 / 10, place)
+            keep(live_db, replace(serviced, key=replace(serviced.key, level=HIGHEST_LEVEL)))
+    first, second = evaluate(live_db, load_plan(path, 1), START + timedelta(days=30), HIGHEST_LEVEL, 1)
+    assert (first.status, {criterion.reading.grade for criterion in first.criteria}) == ("proven", {"D"})
+    assert second.status == "not_started"
