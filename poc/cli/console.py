@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
+
+from metrics.terminal import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +19,14 @@ if TYPE_CHECKING:
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.notify.notification import StatusReport
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done, as a text of one or more lines and as values for JSON."""
+
+    text: str
+    values: Mapping[str, Any]
 
 
 @contextmanager
@@ -81,3 +92,19 @@ class CliContext(Protocol):
 
 EXCHANGE = click.argument("exchange", metavar="EXCHANGE")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def current_us() -> int:
+    """Return the present time in microseconds since 1970."""
+    from datetime import UTC, datetime
+
+    return int(datetime.now(UTC).timestamp() * 1_000_000)
+
+
+def print_done(done: Done, *, as_json: bool) -> None:
+    """Print what an act did, as text or as JSON."""
+    if as_json:
+        echo_json(done.values)
+        return
+    for line in done.text.splitlines():
+        print_line(line)

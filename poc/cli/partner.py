@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metrics.terminal import print_line
-from poc.cli.console import AS_JSON, breaker_effect, echo_json
+from poc.cli.console import AS_JSON, breaker_effect, current_us, echo_json, print_done
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
@@ -72,21 +72,6 @@ def release(context: CliContext, name: str, as_json: bool) -> None:
 
     Requests that the partner refused for good stay failed; `milepost outbox resend PARTNER` sends these again, too.
     """
-    from datetime import UTC, datetime
+    from poc.cli import acts
 
-    from poc.delivery.outbox_actions import release_partner
-    from poc.ledger.ledger import open_ledger
-    from poc.retries.partner_state import check_partner, partner_states
-
-    workspace = context.workspace
-    now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
-    with closing(open_ledger(workspace.ledger)) as ledger:
-        check_partner(ledger, workspace.partners, name)
-        (before,) = (row for row in partner_states(ledger, workspace.partners, now_us) if row["partner"] == name)
-        resent = release_partner(ledger, name, now_us)
-    if as_json:
-        values = {"partner": name, "was": before["state"], "exchanges": resent.exchanges, "rows": resent.rows}
-        echo_json(values)
-        return
-    waiting = f"{resent.exchanges:,} exchange(s) with {resent.rows:,} row(s)"
-    print_line(f"{name} is released (it was {before['state']}); the next `milepost run` sends {waiting}.")
+    print_done(acts.release(context, name, current_us()), as_json=as_json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metrics.terminal import print_line
-from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_exchange
+from poc.cli.console import AS_JSON, EXCHANGE, current_us, echo_json, print_done
 from poc.text import format_utc
 
 if TYPE_CHECKING:
@@ -77,13 +77,7 @@ def settled_text(row: dict[str, Any]) -> str:
 @click.pass_obj
 def discard_file(context: CliContext, exchange: str, why: str, as_json: bool) -> None:
     """Give a refused file up: `status` and alerts name it no longer. The file itself stays in var/refused."""
-    from datetime import UTC, datetime
+    from poc.cli import acts
+    from poc.exchanges.decisions import user_name
 
-    from poc.exchanges.decisions import discard_refused, user_name
-
-    with exclusive_exchange(context, exchange) as (ledger, entry):
-        discard_refused(ledger, entry, why, int(datetime.now(UTC).timestamp() * 1_000_000))
-    if as_json:
-        echo_json({"exchange_id": entry.exchange_id, "file": entry.file, "who": user_name(), "why": why.strip()})
-        return
-    print_line(f"{entry.file} is discarded: {why.strip()}")
+    print_done(acts.discard_refused_file(context, exchange, why, user_name(), current_us()), as_json=as_json)

@@ -28,9 +28,9 @@ def user_name() -> str:
 
 
 def record_decision(
-    ledger: Ledger, entry: ExchangeRecord, action: str, why: str, now_us: int, *, next_exchange_id: str = ""
+    ledger: Ledger, entry: ExchangeRecord, action: str, why: str, now_us: int, who: str, *, next_exchange_id: str = ""
 ) -> None:
-    """Add a decision about an exchange; the caller commits.
+    """Add a decision of a person about an exchange; the caller commits.
 
     Raises:
         BadInput: the reason is blank.
@@ -38,11 +38,11 @@ def record_decision(
     """
     if not why.strip():
         raise BadInput("--why is blank; write the reason of the decision")
-    values = {"at_us": now_us, "who": user_name(), "action": action, "exchange_id": entry.exchange_id}
+    values = {"at_us": now_us, "who": who, "action": action, "exchange_id": entry.exchange_id}
     ledger.execute(INSERT_DECISION, {**values, "why": why.strip(), "next_exchange_id": next_exchange_id})
 
 
-def discard_refused(ledger: Ledger, entry: ExchangeRecord, why: str, now_us: int) -> None:
+def discard_refused(ledger: Ledger, entry: ExchangeRecord, why: str, now_us: int, who: str) -> None:
     """Give a refused file up, and commit: it needs no person any more. Its account stays as it is.
 
     Raises:
@@ -58,5 +58,5 @@ def discard_refused(ledger: Ledger, entry: ExchangeRecord, why: str, now_us: int
         )
     if row["state"] == "discarded":
         raise BadInput(f"{entry.file} was discarded by {row['who']}: {row['why']}")
-    record_decision(ledger, entry, "discard_refused", why, now_us)
+    record_decision(ledger, entry, "discard_refused", why, now_us, who)
     ledger.commit()

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from poc.errors import BadInput
-from poc.exchanges.decisions import record_decision
+from poc.exchanges.decisions import record_decision, user_name
 from poc.ledger.lookup import SETTLED, next_exchange_id
 from poc.quarantine.replay import find_archived_file
 from poc.quarantine.store import QuarantineStore
@@ -78,6 +78,6 @@ def record_redelivery(workspace: Workspace, ledger: Ledger, entry: ExchangeRecor
     states = {row.row: row.state for row in quarantine.rows()}
     held = [row for row, state in states.items() if state == "held"]
     quarantine.discard(held, f"delivered again as {exchange_id[:12]}: {why.strip()}")
-    record_decision(ledger, entry, "redeliver", why, now_us, next_exchange_id=exchange_id)
+    record_decision(ledger, entry, "redeliver", why, now_us, user_name(), next_exchange_id=exchange_id)
     ledger.commit()
     return Redelivery(exchange_id, path, len(held), sum(state == "replayed" for state in states.values()))
