@@ -55,7 +55,7 @@ COMMANDS = {
     "expect": (
         "poc.cli.operations.expect",
         "expect",
-        "Show when files are due, and whether they came; judge past days.",
+        "Show when files are due next, in local time and UTC, and whether they came by the last moment.",
     ),
     "notify": ("poc.cli.operations.notify", "notify", "Test the targets of notifications, and list what was sent."),
     "find": ("poc.cli.find", "find", "Show where a file is, and how each exchange of it ended."),

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Only let the workspace FOLDER go on with the id of the one that it was moved or copied from, which is gone.",
 )
-def init(folder: Path, new_ledger: bool, new_id: bool, moved: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
+def init(folder: Path, new_ledger: bool, new_id: bool, moved: bool, as_json: bool) -> None:
     """Create a workspace in FOLDER that runs: a partner, a contract, milestones, and a file in the inbox."""
+    import json
     from datetime import UTC, datetime
 
     from poc.config.scaffold import AIRLINES, create_workspace, put_samples
@@ -44,41 +46,46 @@ def init(folder: Path, new_ledger: bool, new_id: bool, moved: bool) -> None:
 
     if new_ledger + new_id + moved > 1:
         raise click.UsageError("give one of --new-ledger, --new-id and --moved")
-    if new_ledger:
-        replace_ledger(folder.resolve())
-        return
-    if new_id or moved:
-        settle_place(folder.resolve(), "moved" if moved else "new-id")
+    if new_ledger or new_id or moved:
+        root = folder.resolve()
+        text = replace_ledger(root) if new_ledger else settle_place(root, "moved" if moved else "new-id")
+        done = "new-ledger" if new_ledger else "moved" if moved else "new-id"
+        if as_json:
+            click.echo(json.dumps({"workspace": str(root), "done": done}, indent=2))
+        else:
+            print_line(text)
         return
     plan = live_template(datetime.now(UTC).date())
     create_workspace(folder, folder.resolve().name, "live", {"AA": AIRLINES["AA"]}, plan)
     sample = put_samples(folder)
+    if as_json:
+        click.echo(json.dumps({"workspace": str(folder.resolve()), "done": "created", "sample": str(sample)}, indent=2))
+        return
     print_line(f"{folder} is a workspace; {sample.relative_to(folder)} waits to be exchanged. Next:")
     print_line(f"  milepost -w {folder} partner &   # a partner to practise on")
     print_line(f"  milepost -w {folder} run         # exchange what waits")
     print_line(f"  milepost -w {folder} serve       # the dashboard, and the same work by itself")
 
 
-def replace_ledger(root: Path) -> None:
-    """Make an empty ledger in the place of one that is lost, and say what follows from it."""
+def replace_ledger(root: Path) -> str:
+    """Make an empty ledger in the place of one that is lost, and return what follows from it."""
     from poc.config.workspace import load_workspace
     from poc.ledger.ledger import create_ledger
 
     ledger = load_workspace(root).ledger
     create_ledger(ledger)
-    print_line(f"{ledger} is new and empty. A file that was delivered before and is handed in again is sent again.")
+    return f"{ledger} is new and empty. A file that was delivered before and is handed in again is sent again."
 
 
-def settle_place(root: Path, decision: PlaceDecision) -> None:
-    """Record where a workspace is now, as a person decided about its id, and say what follows from it."""
+def settle_place(root: Path, decision: PlaceDecision) -> str:
+    """Record where a workspace is now, as a person decided about its id, and return what follows from it."""
     from poc.config.workspace import load_workspace
     from poc.ledger.ledger import open_ledger
 
     open_ledger(load_workspace(root).ledger, decision=decision).close()
     if decision == "moved":
-        print_line(f"{root} goes on with its id; the workspace that it was must not be used any more.")
-    else:
-        print_line(f"{root} has an id of its own; files that it receives from now on are new to every partner.")
+        return f"{root} goes on with its id; the workspace that it was must not be used any more."
+    return f"{root} has an id of its own; files that it receives from now on are new to every partner."
 
 
 @click.command()

@@ -44,6 +44,18 @@ def changing_accounts(context: CliContext) -> Iterator[tuple[sqlite3.Connection,
         yield connection, Actor(f"{getpass.getuser()} (command line)", "", time.time_ns() // 1000)
 
 
+def print_done(line: str, values: dict[str, object], *, as_json: bool) -> None:
+    """Print what a command has done: a line of text, or JSON."""
+    import json
+
+    from metrics.terminal import print_line
+
+    if as_json:
+        click.echo(json.dumps(values))
+    else:
+        print_line(line)
+
+
 def read_password() -> str:
     """Return a new password: asked twice at a terminal, else the first line of standard input."""
     if sys.stdin.isatty():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dashboard.access.roles import TOKEN_KINDS
-from dashboard.cli.console import AS_JSON, accounts_path, changing_accounts, day_text
+from dashboard.cli.console import AS_JSON, accounts_path, changing_accounts, day_text, print_done
 from metrics.terminal import print_line
 
 if TYPE_CHECKING:
@@ -71,11 +71,12 @@ def list_all(context: CliContext, as_json: bool) -> None:
 
 @token.command("revoke")
 @click.argument("number", metavar="ID")
+@AS_JSON
 @click.pass_obj
-def revoke(context: CliContext, number: str) -> None:
+def revoke(context: CliContext, number: str, as_json: bool) -> None:
     """Make the token ID useless from now on."""
     from dashboard.access.tokens import revoke_token
 
     with changing_accounts(context) as (connection, actor):
         revoke_token(connection, actor, number)
-    print_line(f"Token {number} is revoked.")
+    print_done(f"Token {number} is revoked.", {"id": number, "revoked": True}, as_json=as_json)

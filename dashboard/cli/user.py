@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dashboard.access.roles import ROLES
-from dashboard.cli.console import AS_JSON, accounts_path, changing_accounts, day_text, read_password
+from dashboard.cli.console import AS_JSON, accounts_path, changing_accounts, day_text, print_done, read_password
 from metrics.terminal import print_line
 
 if TYPE_CHECKING:
@@ -29,53 +29,59 @@ def user() -> None:
 @user.command("add")
 @click.argument("name")
 @ROLE
+@AS_JSON
 @click.pass_obj
-def add(context: CliContext, name: str, role: str) -> None:
+def add(context: CliContext, name: str, role: str, as_json: bool) -> None:
     """Add the account NAME."""
     from dashboard.access.users import add_user
 
     password = read_password()
     with changing_accounts(context) as (connection, actor):
         add_user(connection, actor, name, role, password)
-    print_line(f"{name} can sign in as {role}.")
+    print_done(f"{name} can sign in as {role}.", {"name": name, "role": role}, as_json=as_json)
 
 
 @user.command("passwd")
 @click.argument("name")
+@AS_JSON
 @click.pass_obj
-def passwd(context: CliContext, name: str) -> None:
+def passwd(context: CliContext, name: str, as_json: bool) -> None:
     """Set another password for NAME, end its sessions, and enable the account if it was disabled."""
     from dashboard.access.users import change_password
 
     password = read_password()
     with changing_accounts(context) as (connection, actor):
         change_password(connection, actor, name, password)
-    print_line(f"{name} has a new password; its sessions have ended.")
+    print_done(
+        f"{name} has a new password; its sessions have ended.", {"name": name, "password": "changed"}, as_json=as_json
+    )
 
 
 @user.command("role")
 @click.argument("name")
 @click.argument("role", type=click.Choice(tuple(ROLES)))
+@AS_JSON
 @click.pass_obj
-def set_role(context: CliContext, name: str, role: str) -> None:
+def set_role(context: CliContext, name: str, role: str, as_json: bool) -> None:
     """Give NAME another role, and end its sessions."""
     from dashboard.access.users import change_role
 
     with changing_accounts(context) as (connection, actor):
         change_role(connection, actor, name, role)
-    print_line(f"{name} is {role}; its sessions have ended.")
+    print_done(f"{name} is {role}; its sessions have ended.", {"name": name, "role": role}, as_json=as_json)
 
 
 @user.command("off")
 @click.argument("name")
+@AS_JSON
 @click.pass_obj
-def off(context: CliContext, name: str) -> None:
+def off(context: CliContext, name: str, as_json: bool) -> None:
     """Let NAME sign in no more, and end its sessions. `passwd` enables it again."""
     from dashboard.access.users import disable_user
 
     with changing_accounts(context) as (connection, actor):
         disable_user(connection, actor, name)
-    print_line(f"{name} cannot sign in any more.")
+    print_done(f"{name} cannot sign in any more.", {"name": name, "disabled": True}, as_json=as_json)
 
 
 @user.command("ls")

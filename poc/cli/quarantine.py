@@ -96,8 +96,9 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
 @quarantine.command()
 @EXCHANGE
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write; standard output by default.")
+@click.option("--json", "as_json", is_flag=True, help="With --out: print what was written as JSON.")
 @click.pass_obj
-def export(context: CliContext, exchange: str, out: Path | None) -> None:
+def export(context: CliContext, exchange: str, out: Path | None, as_json: bool) -> None:
     """Write the held rows of an exchange as text to edit, each after a line with its findings.
 
     The rows are as they came, byte for byte and in the encoding of their feed: edit and save them in that encoding,
@@ -109,6 +110,8 @@ def export(context: CliContext, exchange: str, out: Path | None) -> None:
     from poc.quarantine.export import export_rows
     from poc.quarantine.store import QuarantineStore
 
+    if as_json and out is None:
+        raise click.UsageError("--json goes with --out; without it, the rows are printed as they came")
     with closing(open_ledger(context.workspace.ledger)) as ledger:
         entry = find_by_prefix(ledger, exchange)
         exported = export_rows(entry, (row for row in QuarantineStore(ledger, entry).rows() if row.state == "held"))
@@ -127,6 +130,9 @@ def export(context: CliContext, exchange: str, out: Path | None) -> None:
                 part.rename(out)
             finally:
                 part.unlink(missing_ok=True)
+    if as_json:
+        echo_json({"exchange_id": entry.exchange_id, "file": entry.file, "rows": count, "out": str(out)})
+        return
     print_line(f"{count:,} row(s) in {out}; edit them, then: milepost quarantine replay {exchange} --from {out}")
 
 
@@ -199,8 +205,9 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
 @EXCHANGE
 @click.option("--row", "rows", type=int, multiple=True, help="A row to discard; all held rows by default.")
 @click.option("--why", required=True, help="The reason, kept with the rows.")
+@AS_JSON
 @click.pass_obj
-def discard(context: CliContext, exchange: str, rows: tuple[int, ...], why: str) -> None:
+def discard(context: CliContext, exchange: str, rows: tuple[int, ...], why: str, as_json: bool) -> None:
     """Give rows up. They stay in the account as quarantined, with the reason, and cannot be replayed."""
     from poc.errors import BadInput
     from poc.quarantine.store import QuarantineStore
@@ -211,7 +218,12 @@ def discard(context: CliContext, exchange: str, rows: tuple[int, ...], why: str)
         for row in rows:
             if row not in held:
                 raise BadInput(f"row {row} of exchange {entry.exchange_id} is not held; held are {held[:10] or 'none'}")
-        chosen = rows or held
+        if not held:
+            raise BadInput(f"exchange {entry.exchange_id} of {entry.file} has no held row: there is nothing to discard")
+        chosen = list(rows or held)
         store.discard(chosen, why)
         ledger.commit()
+    if as_json:
+        echo_json({"exchange_id": entry.exchange_id, "file": entry.file, "discarded": chosen, "why": why})
+        return
     print_line(f"{len(chosen)} row(s) discarded: {why}")

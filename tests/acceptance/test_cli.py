@@ -7,17 +7,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from milepost.cli import COMMANDS, main
 
-EVERY_COMMAND = [
-    [], ["demo"], ["init"], ["validate"], ["run"], ["status"], ["serve"], ["partner"], ["metrics"],
-    ["metrics", "measure"], ["metrics", "collect"], ["metrics", "record"], ["metrics", "import"], ["metrics", "export"],
-    ["metrics", "metadata"], ["roadmap"], ["roadmap", "status"], ["roadmap", "gate"],
-    ["roadmap", "show"], ["roadmap", "plan"], ["roadmap", "report"], ["roadmap", "decide"], ["roadmap", "spend"],
-]  # fmt: skip
+
+def every_command(command=main, names=()):
+    """Yield the words of each command and group, and the command."""
+    yield names, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from every_command(command.get_command(context, name), (*names, name))
 
 
 def milepost(*arguments):
@@ -32,7 +35,7 @@ def workspace(tmp_path):
     return tmp_path / "w"
 
 
-@pytest.mark.parametrize("command", EVERY_COMMAND, ids=" ".join)
+@pytest.mark.parametrize("command", [names for names, _ in every_command()], ids=" ".join)
 def test_every_command_has_help(command):
     """Help describes the command and each of its options."""
     done = milepost(*command, "--help")
@@ -216,3 +219,27 @@ def test_collect_writes_metadata_beside_the_database(workspace):
         "metadata.json",
         "metrics-live.db",
     ]
+
+
+#: Commands without a result of their own: a server, a program that runs another, and a file that is JSON anyway.
+WITHOUT_JSON = {"serve", "metrics record", "metrics metadata"}
+
+
+def test_every_command_that_reports_something_prints_json():
+    """Programs need no text of ours: each command has `--json`."""
+    without = {
+        " ".join(names)
+        for names, command in every_command()
+        if not isinstance(command, click.Group) and not any("--json" in option.opts for option in command.params)
+    }
+    assert without == WITHOUT_JSON
+
+
+def test_init_prints_json(tmp_path):
+    """Where the workspace is, and the file that waits in it."""
+    made = json.loads(milepost("init", tmp_path / "w", "--json").output)
+    sample = tmp_path / "w/var/inbox/AA/flights/sample.csv"
+    assert made == {"workspace": str(tmp_path / "w"), "done": "created", "sample": str(sample)}
+    (tmp_path / "w/var/ledger.db").unlink(missing_ok=True)
+    done = json.loads(milepost("init", tmp_path / "w", "--new-ledger", "--json").output)
+    assert done == {"workspace": str(tmp_path / "w"), "done": "new-ledger"}

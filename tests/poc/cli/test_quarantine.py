@@ -211,3 +211,15 @@ def test_an_invalid_number_of_rows_is_an_error(make_cli, rows):
     assert (done.exit_code, done.stdout) == (2, "")
     assert isinstance(done.exception, SystemExit)
     assert "Invalid value for '--rows'" in done.stderr
+
+
+def test_what_was_written_and_given_up_is_printed_as_json_and_once(with_rejected):
+    """An export names its file and rows, a discard its rows; a second discard has nothing to give up, and says so."""
+    cli, _ = with_rejected
+    (key,) = cli.exchange_ids()
+    out = cli.root / "edited.txt"
+    written = cli.json("quarantine", "export", key, "--out", out)
+    assert written == {"exchange_id": key, "file": "sample.csv", "rows": 2, "out": str(out)}
+    given_up = cli.json("quarantine", "discard", key, "--why", "x")
+    assert given_up == {"exchange_id": key, "file": "sample.csv", "discarded": [1, 2], "why": "x"}
+    assert "has no held row: there is nothing to discard" in cli.error("quarantine", "discard", key, "--why", "x")
