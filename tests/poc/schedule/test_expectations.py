@@ -166,3 +166,20 @@ def test_an_inbox_that_cannot_be_listed_is_no_alarm(expecting, monkeypatch):
         assert run_at(workspace, due + MINUTE) == []
         assert state_at(workspace, due + MINUTE).missed == ()
     assert len(run_at(workspace, due + 2 * MINUTE)) == 1
+
+
+def test_a_clock_that_was_ahead_leaves_no_miss_behind(expecting):
+    """Moments of the future that were judged then are judged again in their time, and said once."""
+    write, inbox = expecting
+    due = due_soon()
+    workspace = write(f'by = "{due:%H:%M}"')
+    run_at(workspace, due - 30 * MINUTE)
+    assert len(run_at(workspace, due + timedelta(days=2, minutes=1))) == 3
+    assert run_at(workspace, due - 29 * MINUTE) == []
+    assert state_at(workspace, due - 29 * MINUTE).missed == ()
+    (inbox / "a.csv").write_text("x")
+    assert run_at(workspace, due + MINUTE) == []
+    assert state_at(workspace, due + MINUTE).last_state == "arrived"
+    (inbox / "a.csv").unlink()
+    assert run_at(workspace, due + timedelta(days=1, minutes=1)) == []
+    assert state_at(workspace, due + timedelta(days=1, minutes=1)).missed == (due + timedelta(days=1),)
