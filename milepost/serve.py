@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from milepost.context import WorkspaceContext
     from poc.logs.exchange_log import ExchangeLog
-    from poc.service.live_workspace import LiveWorkspace
+    from poc.validation.live_workspace import LiveWorkspace
     from roadmap.model import Verdict
 
 
@@ -161,7 +161,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
     from dashboard.server import PeriodicJob, run_server
     from poc.logs.exchange_log import ExchangeLog
     from poc.logs.logger import close_logger
-    from poc.service.live_workspace import LiveWorkspace
+    from poc.validation.live_workspace import LiveWorkspace
 
     stop = threading.Event()
     resources = ExitStack()

@@ -13,9 +13,9 @@ from poc.delivery.outbox_actions import resend_all
 from poc.errors import BadInput, TryLater
 from poc.ledger.ledger import open_ledger
 from poc.service import worker
-from poc.service.live_workspace import LiveWorkspace
 from poc.service.runner import RunResult
 from poc.service.worker import InboxWorker
+from poc.validation.live_workspace import LiveWorkspace
 
 
 @pytest.fixture(params=[1, 3])

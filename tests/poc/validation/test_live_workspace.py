@@ -6,7 +6,7 @@ import pytest
 
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.service.live_workspace import LiveWorkspace
+from poc.validation.live_workspace import LiveWorkspace
 
 
 @pytest.fixture
