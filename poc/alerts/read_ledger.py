@@ -9,7 +9,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from poc.errors import LedgerDamaged
-from poc.ledger.database import translate_database_errors
+from poc.ledger.database import Statements, translate_database_errors
 from poc.ledger.ledger import Ledger
 from poc.ledger.presence import is_empty, refuse_lost_ledger
 from poc.ledger.schema import VERSION
@@ -47,4 +47,4 @@ def open_ledger_read_only(path: Path) -> Ledger | None:
     with translate_database_errors(str(path)):
         with engine.connect() as connection:
             ids = load_ids(connection)
-        return Ledger(engine, path, ids, threading.Lock(), {})
+        return Ledger(engine, path, ids, threading.Lock(), Statements(engine.dialect))

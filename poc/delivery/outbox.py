@@ -132,7 +132,7 @@ class Outbox:
                 row["state"] = state
                 row["body"] = None if row["body"] is None else pack(row["body"])
             self._added[0]["state"] = first or state
-            self._ledger.execute(INSERT_REQUEST, *self._added)
+            self._ledger.change(INSERT_REQUEST, *self._added)
         self._added, self._added_bytes = [], 0
         return requests
 
@@ -172,7 +172,7 @@ class Outbox:
     def confirm(self, names: list[str]) -> None:
         """Delete requests that the partner has confirmed."""
         if names:
-            self._ledger.execute(DELETE_REQUEST, *({"key": self._key, "request": name} for name in names))
+            self._ledger.change(DELETE_REQUEST, *({"key": self._key, "request": name} for name in names))
 
     def set_state(self, name: str, state: str, note: str = "", code: str = "") -> None:
         """Set the state of a request, and the error that led to it.

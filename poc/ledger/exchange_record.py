@@ -1,11 +1,15 @@
-"""An exchange as the ledger has it."""
+"""An exchange as the ledger has it, and the statements that look it up, enter and change it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
 from metrics.events import OUTCOMES
+from poc.ledger.schema import EXCHANGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +21,12 @@ EXCHANGE_COLUMNS = (
     "id", "partner", "feed", "file", "sha256", "attempt", "outcome", "whole", "reserved_to", "agreed", "failures",
     "due_at_us", "opened_at_us", "closed_at_us", "reason", *COUNT_COLUMNS,
 )  # fmt: skip
+
+SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in EXCHANGE_COLUMNS)).where(
+    EXCHANGE.c.id == sa.bindparam("key")
+)
+INSERT_EXCHANGE = insert(EXCHANGE).on_conflict_do_nothing()
+UPDATE_EXCHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
 
 
 @dataclass(frozen=True, slots=True)

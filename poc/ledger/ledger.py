@@ -11,16 +11,22 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from poc.errors import BadInput, LedgerDamaged, TryLater
-from poc.ledger.database import SYNC_FULL, SYNC_NORMAL, new_engine, translate_database_errors
-from poc.ledger.exchange_record import EXCHANGE_COLUMNS, ExchangeRecord, record_of
+from poc.ledger.database import (
+    SYNC_FULL,
+    SYNC_NORMAL,
+    Statements,
+    WaitingChanges,
+    new_engine,
+    translate_database_errors,
+)
+from poc.ledger.exchange_record import INSERT_EXCHANGE, SELECT_EXCHANGE, UPDATE_EXCHANGE, ExchangeRecord, record_of
 from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
-from poc.ledger.schema import EXCHANGE, create_or_upgrade
+from poc.ledger.schema import create_or_upgrade
 from poc.ledger.workspace_id import identify_workspace
 
 if TYPE_CHECKING:
@@ -32,16 +38,6 @@ if TYPE_CHECKING:
 #: Seconds to wait for another program's write before TryLater is raised.
 LOCK_TIMEOUT_S = 10.0
 
-#: SQL, the names of its parameters in their order, and the values that the statement itself gives to some of them.
-CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
-CompiledStatements: TypeAlias = "dict[object, CompiledStatement]"
-
-SELECT_EXCHANGE = sa.select(*(EXCHANGE.c[name] for name in EXCHANGE_COLUMNS)).where(
-    EXCHANGE.c.id == sa.bindparam("key")
-)
-INSERT_EXCHANGE = insert(EXCHANGE).on_conflict_do_nothing().returning(EXCHANGE.c.id)
-UPDATE_EXCHANGE = sa.update(EXCHANGE).where(EXCHANGE.c.id == sa.bindparam("key"))
-
 
 class Ledger:
     """One connection to the ledger database, for one thread.
@@ -51,7 +47,7 @@ class Ledger:
     """
 
     def __init__(
-        self, engine: sa.Engine, path: Path, ids: WorkspaceIds, writer: threading.Lock, compiled: CompiledStatements
+        self, engine: sa.Engine, path: Path, ids: WorkspaceIds, writer: threading.Lock, statements: Statements
     ) -> None:
         self.path, self.ids = path, ids
         self.connection = engine.connect()
@@ -60,10 +56,11 @@ class Ledger:
         driver = self.connection.connection.dbapi_connection
         assert driver is not None  # noqa: S101 (open until `close`; tells the type checker)
         self._driver = driver
-        self._compiled = compiled
+        self._statements = statements
         self._writer = writer
         self._writing = False
         self._joined = False  # commits are joined to one
+        self._waiting = WaitingChanges()
         self._waits_for_disk: bool | None = None  # as set while commits are joined
         driver.execute("PRAGMA user_version").fetchall()  # opens the write-ahead log, if it is not open yet
         self._file = OpenedFile(path)
@@ -71,7 +68,7 @@ class Ledger:
     def sibling(self) -> Ledger:
         """Return a connection for another thread, which its caller closes. Raises TryLater, LedgerDamaged."""
         with translate_database_errors(str(self.path)):
-            return Ledger(self._engine, self.path, self.ids, self._writer, self._compiled)
+            return Ledger(self._engine, self.path, self.ids, self._writer, self._statements)
 
     def execute(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:
         """Execute a statement once for each of `values`, and return the rows of a query.
@@ -82,18 +79,36 @@ class Ledger:
         Raises:
             TryLater, LedgerDamaged.
         """
-        text, names, fixed = self._compile(statement, values[0])
-        rows = [[given[name] if name in given else fixed[name] for name in names] for given in values]
+        if self._joined:
+            self._write_waiting()
+        return self._run(statement, values)
+
+    def change(self, statement: sa.UpdateBase, *values: Mapping[str, object]) -> None:
+        """Execute a change of rows that no other change concerns; in `one_commit`, with others of its statement."""
+        if self._joined:
+            self._waiting.add(statement, values)
+        else:
+            self._run(statement, values)
+
+    def _run(self, statement: sa.ClauseElement, values: Sequence[Mapping[str, object]]) -> list[Any]:
+        text, rows = self._statements.bind(statement, values)
         if isinstance(statement, sa.UpdateBase):
             self._begin_writing()
         try:
-            if len(rows) == 1:
-                return self._driver.execute(text, rows[0]).fetchall()  # type: ignore[no-any-return]
-            self._driver.executemany(text, rows)
+            cursor = self._driver.execute(text, rows[0]) if len(rows) == 1 else self._driver.executemany(text, rows)
+            result: list[Any] = cursor.fetchall()
         except sqlite3.DatabaseError:
             with self.reporting_errors():
                 raise
-        return []
+        if statement is INSERT_EXCHANGE and cursor.rowcount < len(rows):  # its new holder entered one meanwhile
+            self.check_guard()
+            files = values[0]["file"] if len(values) == 1 else f"one of {len(values)} files"
+            raise TryLater(f"{files}: another process exchanges it; try again later")
+        return result
+
+    def _write_waiting(self) -> None:
+        for statement, values in self._waiting.take():
+            self._run(statement, values)
 
     def begin(self) -> None:
         """Begin a transaction of changes; from now on no other connection changes anything. Raises as `execute`."""
@@ -116,15 +131,6 @@ class Ledger:
         self._begin_writing()
         with self.reporting_errors():
             self._driver.execute(text, values)
-
-    def _compile(self, statement: sa.ClauseElement, values: Mapping[str, object]) -> CompiledStatement:
-        key = (statement, *values)
-        if key not in self._compiled:
-            # the columns of an INSERT or UPDATE are those that values are given for
-            compiled = statement.compile(dialect=self._engine.dialect, column_keys=list(values))
-            names: list[str] = compiled.positiontup or []  # type: ignore[attr-defined] # of every compiled SQL statement
-            self._compiled[key] = (str(compiled), names, dict(compiled.params))
-        return self._compiled[key]
 
     def find(self, partner: str, feed: str, file: str, digest: str) -> ExchangeRecord:
         """Return the entry of a file, identified by its digest; a new one for a new file.
@@ -159,13 +165,11 @@ class Ledger:
             "file": entry.file, "size_bytes": size_bytes, "attempt": entry.attempt, "outcome": "open",
             "opened_at_us": now_us, **values,
         }  # fmt: skip
-        if not self.execute(INSERT_EXCHANGE, first):
-            self.check_guard()
-            raise TryLater(f"{entry.file}: another process exchanges it; try again later")
+        self.change(INSERT_EXCHANGE, first)
 
     def update(self, entry: ExchangeRecord, **values: object) -> None:
         """Update columns of an exchange; `commit` makes it permanent. Raises TryLater, LedgerDamaged."""
-        self.execute(UPDATE_EXCHANGE, {**values, "key": entry.exchange_id})
+        self.change(UPDATE_EXCHANGE, {**values, "key": entry.exchange_id})
 
     @property
     def is_changing(self) -> bool:
@@ -178,8 +182,10 @@ class Ledger:
         self._joined = True
         try:
             yield
+            self._write_waiting()
         except BaseException:
             self._joined, self._waits_for_disk = False, None
+            self._waiting.take()
             self.roll_back()
             raise
         self._joined = False
@@ -291,4 +297,4 @@ def open_ledger(
     except (LedgerDamaged, TryLater, BadInput):
         engine.dispose()
         raise
-    return Ledger(engine, path, ids, threading.Lock(), {})
+    return Ledger(engine, path, ids, threading.Lock(), Statements(engine.dialect))
