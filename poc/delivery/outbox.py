@@ -95,11 +95,14 @@ class Outbox:
         self._key = entry.exchange_id
         self._added: list[dict[str, Any]] = []
         self._added_bytes = 0
-        self._folder = ledger.path.parent / "outbox"
         self._file: BinaryIO | None = None
         self._path: Path | None = None  # of this attempt's file
         self._reserved_bytes = 0
         self._has_files = False
+
+    @property
+    def _folder(self) -> Path:
+        return self._ledger.path.parent / "outbox"
 
     def add(self, request: OutboundRequest) -> None:
         """Add a request; `reserve` writes it to the ledger."""

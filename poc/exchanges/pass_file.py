@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class PassFile:
     """One file of a pass, read whole as one batch, and what became of it.
 
-    `stages_ns` is its time in each stage. `delivery` sends its requests; None for a file that is refused.
+    `rows` is the number of its rows, `stages_ns` its time in each stage. `delivery` sends its requests; None for a file
+    that is refused.
     """
 
     path: Path
@@ -37,12 +38,11 @@ class PassFile:
     requests: list[OutboundRequest] = field(default_factory=list)
     receipt: Receipt | None = None
     error: Exception | None = None
+    rows: int = field(init=False)
 
-    @property
-    def rows(self) -> int:
-        """The number of rows of the file."""
+    def __post_init__(self) -> None:
         encoded = self.batch.encoded
-        return self.batch.rows.height + len(self.batch.rejected) if encoded is None else encoded.count
+        self.rows = self.batch.rows.height + len(self.batch.rejected) if encoded is None else encoded.count
 
     @property
     def joint_id(self) -> str:

@@ -228,6 +228,7 @@ def invalid_at(row: bytes, codec: str) -> int:
     return -1
 
 
+@cache
 def codec_name(encoding: str) -> str:
     """Return one name for all names of an encoding; `utf-8-sig` is `utf-8`, as a mark is always left out."""
     return codecs.lookup(encoding).name.removesuffix("-sig")

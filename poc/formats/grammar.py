@@ -52,6 +52,11 @@ class Grammar:
     crlf: bool = False  # lines end with LF, and a CR before it belongs to the line end
 
     @cached_property
+    def line_pattern(self) -> re.Pattern[bytes]:
+        """A line (group 1) with its end, whether it is a row or not."""
+        return re.compile(LINE_PATTERNS["crlf" if self.crlf else self.line_end])
+
+    @cached_property
     def rows_pattern(self) -> re.Pattern[bytes]:
         """The longest run of well-formed rows with their line ends."""
         return re.compile(rb"(?:" + self.record + self.end + rb"|" + self.multiline_record + self.end + rb")*+")

@@ -8,17 +8,16 @@ broken one.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from poc.formats.bad_quotes import take_bad_quotes
-from poc.formats.grammar import LINE_PATTERNS
 from poc.formats.record_block import RecordBlock
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
     from poc.formats.encodings import TextEncoding
@@ -66,7 +65,6 @@ class RecordSplitter:
     def __init__(self, buffer: ByteBuffer, grammar: Grammar) -> None:
         self._buffer = buffer
         self._grammar = grammar
-        self._line_pattern = re.compile(LINE_PATTERNS["crlf" if grammar.crlf else grammar.line_end])
         self._record_bytes = buffer.sizes.record_bytes
         self._broken: re.Match[bytes] | None = None  # the next record, if it is known to be broken, and where
         self._fault_at = -1
@@ -154,7 +152,7 @@ class RecordSplitter:
         if line is None and not self._in_long_line:
             line = self._grammar.broken_row_pattern.match(block.data, at, to)
         if line is None or (line.end() == to and line.end(1) == to and not last):
-            line = self._line_pattern.match(block.data, at, to)
+            line = self._grammar.line_pattern.match(block.data, at, to)
         is_row = self._grammar.blank_is_row and not self._in_long_line
         if line is None and not last:
             to = character_end(block.data, at, to)

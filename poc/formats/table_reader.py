@@ -106,6 +106,8 @@ class TableReader:
         self._format = row_format
         self._sizes = sizes or Sizes()
         self._batch_rows = batch_rows
+        line_end = feed.dialect.line_end if feed.format == "csv" else "lf"
+        self._line, self._blank_lines = re.compile(LINE_PATTERNS[line_end]), re.compile(rb"[\r\n]*+")
 
     def read(self, source: BinaryIO) -> Iterator[Batch]:
         """Read a file as batches of text columns and `_row`; null where a value is missing.
@@ -209,11 +211,9 @@ class TableReader:
         return file
 
     def _read_head(self, head: FileHead, buffer: ByteBuffer) -> None:
-        line_end = self._feed.dialect.line_end if self._feed.format == "csv" else "lf"
-        line = re.compile(LINE_PATTERNS[line_end])
         before, size_bytes = [], 0
         for _ in range(self._feed.dialect.preamble_lines):
-            before.append(take_match(buffer, line))
+            before.append(take_match(buffer, self._line))
             size_bytes += len(before[-1])
             if size_bytes > MAX_PREAMBLE_BYTES:
                 head.fault = f"the preamble has more than {MAX_PREAMBLE_BYTES} bytes"
@@ -222,11 +222,10 @@ class TableReader:
         if header is None:
             head.before, head.complete = b"".join(before), True
             return
-        blank = re.compile(rb"[\r\n]*+")
-        while skipped := take_match(buffer, blank):
+        while skipped := take_match(buffer, self._blank_lines):
             before.append(skipped)
         head.before = b"".join(before)
-        record = take_match(buffer, header, line)
+        record = take_match(buffer, header, self._line)
         match = header.fullmatch(record)
         text = match.group(1) if match else record.rstrip(b"\r\n")
         head.header, head.header_line_end, head.complete = text, record[len(text) :], bool(record)
