@@ -57,12 +57,16 @@ def list_rows(context: CliContext, feed: str | None, as_json: bool) -> None:
 @AS_JSON
 @click.pass_obj
 def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
-    """Show the quarantined rows of an exchange as they came, each with its findings."""
+    """Show the quarantined rows of an exchange as they came, each with its findings.
+
+    The rows are read in the encoding of their feed; bytes that are not valid in it are shown as escapes.
+    """
     from itertools import islice
 
     from poc.ledger.ledger import open_ledger
     from poc.ledger.lookup import find_by_prefix
     from poc.ledger.queries import redelivery_notes
+    from poc.quarantine.export_encoding import exchange_codec
     from poc.quarantine.store import QuarantineStore
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:
@@ -71,7 +75,8 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
         shown = list(islice(all_rows, rows))
         more = sum(1 for _ in all_rows)
         note = redelivery_notes(ledger).get(entry.exchange_id, "")
-    texts = [row.original.decode("utf-8", "backslashreplace") for row in shown]
+        codec = exchange_codec(context.workspace, entry) if shown else "utf-8"
+    texts = [row.original.decode(codec, "backslashreplace") for row in shown]
     if as_json:
         echo_json(
             [
@@ -101,20 +106,23 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
 def export(context: CliContext, exchange: str, out: Path | None, as_json: bool) -> None:
     """Write the held rows of an exchange as text to edit, each after a line with its findings.
 
-    The rows are as they came, byte for byte and in the encoding of their feed: edit and save them in that encoding,
-    with a text editor. A spreadsheet would change them, and might run a cell that begins with `=` as a formula.
+    The rows are as they came, byte for byte, and the whole text is in the encoding of their feed: edit and save it in
+    that encoding, with a text editor. One that was saved as UTF-8 is converted back, if it has lost nothing. A
+    spreadsheet would change them, and might run a cell that begins with `=` as a formula.
     """
     from poc.errors import BadInput
     from poc.ledger.ledger import open_ledger
     from poc.ledger.lookup import find_by_prefix
     from poc.quarantine.export import export_rows
+    from poc.quarantine.export_encoding import exchange_codec
     from poc.quarantine.store import QuarantineStore
 
     if as_json and out is None:
         raise click.UsageError("--json goes with --out; without it, the rows are printed as they came")
     with closing(open_ledger(context.workspace.ledger)) as ledger:
         entry = find_by_prefix(ledger, exchange)
-        exported = export_rows(entry, (row for row in QuarantineStore(ledger, entry).rows() if row.state == "held"))
+        held = (row for row in QuarantineStore(ledger, entry).rows() if row.state == "held")
+        exported = export_rows(entry, held, exchange_codec(context.workspace, entry))
         if out is None:
             sys.stdout.buffer.writelines(exported)
             sys.stdout.buffer.flush()
@@ -157,8 +165,11 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
     from poc.ledger.lookup import find_by_prefix
     from poc.pipeline.capabilities import resolve_level
     from poc.pipeline.prepared_feed import prepare_feed
+    from poc.quarantine.archived_file import find_archived_file
     from poc.quarantine.export import read_export
-    from poc.quarantine.replay import find_archived_file, replay
+    from poc.quarantine.export_encoding import exchange_codec
+    from poc.quarantine.replay import replay
+    from poc.quarantine.store import QuarantineStore
     from poc.service.runner import Runner
     from poc.transports.http import new_session
 
@@ -169,8 +180,10 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
         if edited is not None:
             with naming_file(edited):
                 text = edited.read_bytes()
+            codec = exchange_codec(workspace, entry)
+            came = {row.row: row.original for row in QuarantineStore(ledger, entry).rows()} if codec != "utf-8" else {}
             try:
-                edits = read_export(text, entry)
+                edits = read_export(text, entry, codec, came)
             except BadInput as error:
                 raise BadInput(f"{edited}: {error}") from error
         prepared = prepare_feed(workspace, entry.partner, entry.feed, resolve_level(workspace.settings.level), session)

@@ -22,8 +22,8 @@ class Dialect(Strict):
 
     encoding: str = Field(
         default="utf-8",
-        description="Character encoding of the file, and of rows (not comments) in an export of its quarantine: any "
-        "that Python decodes, such as `utf-8`, `cp1252`, `latin-1`, `utf-16`, `shift_jis` or `gb18030`. A byte order "
+        description="Character encoding of the file, and of an export of its quarantine: any that "
+        "Python decodes, such as `utf-8`, `cp1252`, `latin-1`, `utf-16`, `shift_jis` or `gb18030`. A byte order "
         "mark is left out. `utf-16` and `utf-32` without one are read as little-endian, and the receipt says so.",
     )
     delimiter: str = Field(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from poc.errors import BadInput
 from poc.exchanges.decisions import record_decision, user_name
 from poc.ledger.lookup import SETTLED, next_exchange_id
-from poc.quarantine.replay import find_archived_file
+from poc.quarantine.archived_file import find_archived_file
 from poc.quarantine.store import QuarantineStore
 from poc.transports.hand_in import check_name, move_into_inbox
 

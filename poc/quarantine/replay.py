@@ -8,8 +8,6 @@ name in the partner's folder, so that a row cannot be replayed twice. The other 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from glob import escape
-from itertools import chain
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from poc.batch import RejectedRow
-    from poc.config.workspace import Workspace
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
@@ -190,23 +187,3 @@ def finish_interrupted_replay(
 def replay_file_name(prepared: PreparedFeed, entry: ExchangeRecord, row: int) -> str:
     """Return the name of a file of replayed rows in a folder, by the first of these rows."""
     return f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.again-{row}.{prepared.feed.out}"
-
-
-def find_archived_file(workspace: Workspace, entry: ExchangeRecord) -> Path:
-    """Return the file of an exchange in the archive, whatever its name is now.
-
-    Raises:
-        BadInput: it is not there any more.
-    """
-    folder = workspace.processed_folder(entry.partner, entry.feed, "archive")
-    name = Path(entry.file)
-    likely = sorted(folder.glob(f"{escape(name.stem)}*{escape(name.suffix)}"))
-    others = (path for path in sorted(folder.glob("*")) if path not in likely)
-    for path in chain(likely, others):
-        if path.is_file() and not path.is_symlink():
-            with path.open("rb") as file:
-                if sha256_hex(file) == entry.sha256:
-                    return path
-    raise BadInput(
-        f"{folder}: the file {entry.file} of exchange {entry.exchange_id} is not there any more; put it back"
-    )

@@ -18,7 +18,8 @@ from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
 from poc.ledger.queries import exchange_totals, unfinished_exchanges
 from poc.pipeline.prepared_feed import prepare_feed
-from poc.quarantine.replay import find_archived_file, replay
+from poc.quarantine.archived_file import find_archived_file
+from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantineStore
 from poc.service.inbox_run import run_inbox
 from poc.transports.http import HttpEndpoint, new_session

@@ -1,6 +1,7 @@
 """`milepost quarantine`: list, show, export, replay and discard quarantined rows."""
 
 import json
+import os
 import re
 
 import pytest
@@ -45,6 +46,30 @@ def test_rejected_rows_are_edited_and_sent_once(with_rejected):
     assert "row 2 of exchange" in cli.error("quarantine", "discard", key, "--row", "2", "--why", "again")
     assert len(cli.delivered()) == 11
     assert "AA/flights: 1 done; 12 rows in: 11 delivered, 1 quarantined" in cli.run("status")
+
+
+def test_rows_are_shown_and_edited_in_the_encoding_of_their_feed(make_cli):
+    """A name is readable, and an export that was saved as UTF-8 is sent as the feed's encoding means it."""
+    cli = make_cli()
+    cli.edit_partner('format = "csv"', 'format = "csv"\ndialect = { encoding = "cp1252" }')
+    path = cli.root / "contracts" / "flights.schema.json"
+    contract = json.loads(path.read_text())
+    contract["fields"] = [
+        {**field, "constraints": {}} if field["name"] == "tailnum" else field for field in contract["fields"]
+    ]
+    path.write_text(json.dumps(contract))
+    text = cli.sample.read_text().replace(",N619AA,", ",N619é,").replace("2013,1,", "2013,13,", 1)
+    cli.sample.write_text(text, encoding="cp1252")
+    os.utime(cli.sample, (0, 0))
+    cli.run("run")
+    (listed,) = cli.json("quarantine", "ls")
+    shown = cli.run("quarantine", "show", listed["id"])
+    assert "N619é" in shown
+    file = cli.root / "edited.txt"
+    cli.run("quarantine", "export", listed["id"], "--out", file)
+    file.write_text(file.read_text("cp1252").replace("2013,13,", "2013,1,"), encoding="utf-8")
+    assert cli.json("quarantine", "replay", listed["id"], "--from", file)["replayed"] == [1]
+    assert "N619é" in [record["tail"] for record in cli.partner.held("live", "AA")]
 
 
 def test_each_command_prints_what_it_did(with_rejected):

@@ -28,7 +28,7 @@ def test_a_new_workspace_is_valid(workspace):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("timeout_s = 2.0", "timout_s = 2.0", r"AA\.toml: unknown key `endpoint\.timout_s`; keys there: url, path, folder"),
+        ("timeout_s = 2.0", "timout_s = 2.0", r"AA\.toml: unknown key `endpoint\.timout_s`; keys there: url, path"),
         ('format = "csv"', 'format = "cvs"', r"AA\.toml: `feed\.flights\.format` \(is 'cvs'\): input should be 'csv'"),
         ("request_rows = 500", "request_rows = 0", r"`feed\.flights\.request_rows` \(is 0\)"),
         ("flights.schema.json", "other.json", r"missing contract .*other\.json; contracts there: flights\.schema"),

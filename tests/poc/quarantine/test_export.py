@@ -85,6 +85,79 @@ def test_an_export_keeps_every_byte(originals):
         assert data == b""
 
 
+TEXTS = {
+    "cp1252": ["François;1", "Jürgen ‘x’", "plain"],
+    "cp1251": ["Ёлка", "№ 5"],
+    "cp037": ["Zoé,1", "#"],
+    "shift_jis": ["日本,ﾃｱ", "表"],
+    "gb18030": ["模", "中文"],
+    "utf-16-le": ["Zoé", "\u0a0a\u000bx", "日本"],
+    "utf-16-be": ["Zoé", "\u0a0a"],
+    "utf-32-le": ["Zoé"],
+    "iso2022_jp": ["日本", "a"],
+    "utf-8": ["Zoé", "日本"],
+}
+
+
+def exported(codec, originals, note="note"):
+    """An export of rows in a codec."""
+    held = [QuarantinedRow(at, "held", (Finding(at, "c", "f", note),), row, None, "") for at, row in originals.items()]
+    return b"".join(export_rows(ENTRY, held, codec))
+
+
+@pytest.mark.parametrize("codec", TEXTS)
+def test_an_export_is_a_text_in_one_encoding(codec):
+    """Marks and rows can be read together, and an unedited export gives the rows byte for byte."""
+    originals = {row: text.encode(codec) for row, text in enumerate(TEXTS[codec], 1)}
+    data = exported(codec, originals, "'Jürgen' is not ✓")
+    for text in TEXTS[codec]:
+        assert text in data.decode(codec)
+    assert read_export(data, ENTRY, codec, originals) == originals
+
+
+@pytest.mark.parametrize("saved", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("codec", sorted({*TEXTS} - {"gb18030", "iso2022_jp"}))
+def test_an_export_that_an_editor_saved_in_another_encoding_is_converted_back(codec, saved):
+    """The rows are those of the feed's encoding, edited or not."""
+    originals = {row: text.encode(codec) for row, text in enumerate(TEXTS[codec], 1)}
+    text = exported(codec, originals).decode(codec).removeprefix("\ufeff").replace("Zo", "Cl")
+    rows = read_export(text.encode(saved), ENTRY, codec, originals)
+    assert rows == {row: text.replace("Zo", "Cl").encode(codec) for row, text in enumerate(TEXTS[codec], 1)}
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            ("é".encode("cp1252"), b"\xef\xbf\xbd"),
+            "characters were lost: export the rows again, and open them in cp1252",
+        ),
+        (("é".encode("cp1252"), "ł".encode()), "'ł' cannot be written in cp1252, the feed's own"),
+    ],
+)
+def test_an_export_that_lost_characters_is_refused(edit, message):
+    """An editor that took it for UTF-8 has replaced them; nothing is guessed."""
+    originals = {1: "Zoé, à".encode("cp1252")}
+    text = exported("cp1252", originals).replace(*edit).replace("à".encode("cp1252"), "à".encode())
+    with pytest.raises(BadInput, match=message):
+        read_export(text, ENTRY, "cp1252", originals)
+
+
+def test_one_edited_row_in_utf_8_among_others_is_refused():
+    """A program wrote UTF-8 into a file of another encoding; the message says what to do."""
+    originals = {1: "Zoé".encode("cp1252"), 2: b"Jurgen"}
+    data = exported("cp1252", originals)
+    assert read_export(data.replace(b"Jurgen", b"J\xfcrgen"), ENTRY, "cp1252", originals)[2] == b"J\xfcrgen"
+    with pytest.raises(BadInput, match="row 2 is in utf-8, the feed says cp1252: save the whole export in cp1252"):
+        read_export(data.replace(b"Jurgen", "Jürgen".encode()), ENTRY, "cp1252", originals)
+
+
+def test_rows_that_came_in_utf_8_are_as_they_came():
+    """They are suspect in a feed of cp1252, and a person decides what they are: an export changes nothing."""
+    originals = {1: "Zoé".encode(), 2: "Jürgen".encode()}
+    assert read_export(exported("cp1252", originals), ENTRY, "cp1252", originals) == originals
+
+
 def test_an_editor_may_change_line_ends():
     """An export with CR LF after an edit, marks included, gives rows without them."""
     data = b"#milepost 0123456789abcdef row 5: x\r\n2013,1\r\n#milepost 0123456789abcdef row 7: y\r\n2014,1"
@@ -98,9 +171,10 @@ def test_rows_in_utf_16_are_replayed(start_partner, make_prepared, ledger, broke
     path.write_text(broken.read_text(), encoding="utf-16")
     prepared = make_prepared(partner.url, dialect={"encoding": "utf-16"})
     entry = find_by_prefix(ledger, exchange(prepared, path, NOW, ledger).exchange_id)
-    text = b"".join(export_rows(entry, QuarantineStore(ledger, entry).rows()))
+    text = b"".join(export_rows(entry, QuarantineStore(ledger, entry).rows(), "utf-16-le"))
+    assert text.decode("utf-16").startswith(f"#milepost {entry.exchange_id} row 5: ")
     text = text.replace("13,x,".encode("utf-16-le"), "1,1,".encode("utf-16-le"))
-    done = replay(prepared, entry, path, read_export(text, entry), ledger, NOW)
+    done = replay(prepared, entry, path, read_export(text, entry, "utf-16-le"), ledger, NOW)
     assert (done.replayed_rows, [bad.row for bad in done.still_rejected]) == ((5,), [7, 9])
     assert resume(prepared, find_by_prefix(ledger, entry.exchange_id), NOW, ledger).outcome == "done"
     assert "UA5" in [record["flight"] for record in partner.held("n")]
