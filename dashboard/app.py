@@ -19,6 +19,7 @@ from dashboard.cache.views import Views
 from dashboard.charts.theme import PALETTES
 from dashboard.pages import (
     access,
+    acts,
     charts,
     decisions,
     failures,
@@ -64,6 +65,7 @@ PAGES = (
     health,
     today,
     access,
+    acts,
 )
 
 
@@ -101,12 +103,15 @@ def create_app(config: Config) -> Flask:
             "plotly_version": app.extensions["plotly"].version,
             "plotly_marks": app.extensions["plotly"].style_ids,
             "notices": g.get("notices", ()),
+            "done": g.get("done", ""),
             "visitor": g.get("visitor"),
             "has_accounts": config.access is not None,
         }
 
     app.before_request(reject_foreign_and_writing if config.access is None else partial(check_request, config.access))
+    app.before_request(acts.take_notice)
     app.after_request(add_headers)
+    app.after_request(acts.forget_notice)
     app.teardown_appcontext(give_back_reader)
     error_pages.register(app)
     if config.access is not None and config.access.proxies:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dashboard.access.settings import Access
+    from dashboard.actions.act import Doer
     from dashboard.service_state import ServiceState
 
 
@@ -31,3 +32,4 @@ class Config:
     stopped_jobs: Callable[[], str] | None = None  #: says which background job has stopped; empty while all run
     exchange_notes: Callable[[], Mapping[str, str]] = dict  #: what to say of some exchanges, by their ids
     access: Access | None = None  #: how people sign in; None: nobody does, and only this machine is served
+    doers: Mapping[str, Doer] = field(default_factory=dict)  #: what does each act; none without a service

@@ -27,6 +27,7 @@ class Problem:
     count: int  #: how many files, requests or rows they concern
     summary: str
     next_step: str  #: a command; empty where there is none
+    subject: str = ""  #: the exchange that it is about; empty for several, or for none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

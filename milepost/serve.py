@@ -12,6 +12,7 @@ import click
 
 from metrics.process_end import STOP_S
 from metrics.terminal import print_line
+from milepost.acts import make_doers
 from milepost.jobs import JobWatch, reporting_errors
 from milepost.service_state import read_exchange_notes, read_service_state
 from milepost.web_access import make_access
@@ -180,6 +181,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         now=lambda: datetime.now(UTC),
         spool=context.workspace.spool if context.clock == "live" else None,
         keep_s=VIEW_KEPT_S,
+        doers=make_doers(context),
         access=make_access(context.workspace.settings.web, context.root),
         service=(lambda: read_service_state(live.current, datetime.now(UTC), os.environ))
         if context.clock == "live"

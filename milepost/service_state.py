@@ -101,6 +101,7 @@ def service_state(alerts: list[Alert], facts: ServiceFacts, now: datetime) -> Se
                 kind=group.kind, label=NAMES[group.kind][group.count != 1], severity=group.severity,
                 partner=group.partner, feed=group.feed, since=group.since, alerts=len(group.alerts), count=group.count,
                 summary=group.first.summary, next_step=group.first.next_step,
+                subject=group.first.subject if len(group.alerts) == 1 else "",
             )
             for group in group_alerts(alerts)
         ),

@@ -1,6 +1,7 @@
 """The database of users, sessions, tokens and the audit log: `var/access.db`, apart from ledger and measurements.
 
-A `way` is a sign-in by a provider that is under way. `user.subject` is the provider's own id of a person.
+An `act` is one that a form asked for, with what was done; empty while it is under way. A `way` is a sign-in by a
+provider that is under way. `user.subject` is the provider's own id of a person.
 
 The audit log is only added to: the database refuses to change or delete its rows.
 """
@@ -63,6 +64,11 @@ CREATE TABLE failed_sign_in (
     key TEXT PRIMARY KEY,
     failures INTEGER NOT NULL,
     failed_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE act (
+    key TEXT PRIMARY KEY,
+    at_us INTEGER NOT NULL,
+    done TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

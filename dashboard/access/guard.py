@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +12,7 @@ from dashboard.access.database import read_access
 from dashboard.access.roles import OPEN, TOKEN_KINDS, demand
 from dashboard.access.sessions import find_session
 from dashboard.access.tokens import find_token
+from dashboard.access.users import Visitor
 from dashboard.security import LOCAL_HOSTS, READ_METHODS
 
 if TYPE_CHECKING:
@@ -22,23 +22,6 @@ if TYPE_CHECKING:
 
 #: The field of a form that holds the key of the session.
 FORM_KEY = "form_key"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visitor:
-    """Who makes a request: a name for people and the audit log, and what they may do.
-
-    `form_key` is "" for a token, which needs none, because a browser does not send it by itself.
-    """
-
-    name: str
-    role: str
-    permissions: frozenset[str]
-    form_key: str
-
-    def may(self, permission: str) -> bool:
-        """Return whether they may do something."""
-        return permission in self.permissions
 
 
 def check_request(access: Access) -> BaseResponse | None:

@@ -1,4 +1,4 @@
-"""Local accounts: add, change and disable a user. Each change ends the user's sessions and is recorded."""
+"""Accounts: add, change and disable a user. Each change ends the user's sessions and is recorded."""
 
 from __future__ import annotations
 
@@ -44,6 +44,23 @@ class Actor:
     def entry(self, act: str, target: str, **detail: Any) -> AuditEntry:
         """Return the entry of an act of theirs."""
         return AuditEntry(at_us=self.now_us, who=self.name, act=act, target=target, detail=detail, address=self.address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who makes a request: a name for people and the audit log, and what they may do.
+
+    `form_key` is "" for a token, which needs none, because a browser does not send it by itself.
+    """
+
+    name: str
+    role: str
+    permissions: frozenset[str]
+    form_key: str
+
+    def may(self, permission: str) -> bool:
+        """Return whether they may do something."""
+        return permission in self.permissions
 
 
 def list_users(connection: sqlite3.Connection) -> list[User]:

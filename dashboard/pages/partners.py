@@ -127,7 +127,9 @@ def detail(part: str) -> str | tuple[str, int]:
         "gained": overview.gains,
     }
     state = state_for_page()
-    rows = problems.problem_rows(problems.problems_of(state, name), state.at) if state else None
+    rows = (
+        problems.problem_rows(problems.problems_of(state, name), state.at, visitor=g.get("visitor")) if state else None
+    )
     expected = [files for files in state.expected if files.partner == name] if state else []
     return render_template("partner.html", page=values, links=links, problems=rows, expected=expected)
 

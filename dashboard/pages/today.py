@@ -33,7 +33,7 @@ def page() -> str | tuple[str, int]:
         abort(404)
     return render_template(
         "today.html",
-        problems=problems.problem_rows(state.problems, state.at, measured_partners()),
+        problems=problems.problem_rows(state.problems, state.at, measured_partners(), g.get("visitor")),
         counted=problems.count_sentence(state.problems),
         feeds=[feed for feed in state.feeds if feed.due or feed.held_rows or feed.ambiguous or feed.failed],
         all_feeds=len(state.feeds),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from dashboard.actions.forms import forms_of
 from dashboard.filters.partner_slug import display_name, encode_partner
 from dashboard.presenters.feed_rows import STATE_ORDER, STATES_BY_NAME
 from roadmap.wording import dates, numbers, sentences
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
+    from dashboard.access.users import Visitor
+    from dashboard.actions.forms import ActForm
     from dashboard.presenters.feed_rows import FeedRow
     from dashboard.service_state import FeedNow, Problem, ServiceState
 
@@ -41,12 +44,16 @@ class ProblemRow:
     lasts: str  #: for how long it has been so; empty for less than a minute
     summary: str
     command: str
+    forms: tuple[ActForm, ...] = ()  #: what the reader may do about it here
 
 
 def problem_rows(
-    problems: Iterable[Problem], now: datetime, partners_with_page: Collection[str] = ()
+    problems: Iterable[Problem],
+    now: datetime,
+    partners_with_page: Collection[str] = (),
+    visitor: Visitor | None = None,
 ) -> tuple[ProblemRow, ...]:
-    """Return problems as rows, in their order; the partners in `partners_with_page` are linked."""
+    """Return problems as rows, in their order, with the acts of `visitor`; `partners_with_page` are linked."""
     return tuple(
         ProblemRow(
             chip=CHIPS.get(problem.severity, "at_risk"),
@@ -59,6 +66,7 @@ def problem_rows(
             else f"for {dates.rough_duration(now - problem.since)}",
             summary=problem.summary,
             command=problem.next_step,
+            forms=forms_of(problem, visitor),
         )
         for problem in problems
     )

@@ -1,0 +1,77 @@
+"""The acts that people do in the browser: name, permission, words, and the function that does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: Does an act: its target and the fields of its form, and who does it; returns what was done, as text.
+Doer: TypeAlias = "Callable[[str, Mapping[str, str], str], str]"
+
+
+class NotDone(Exception):
+    """An act could not be done; the message says why and what to do. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One kind of act. `fields` are the names of what a person fills in; all are required."""
+
+    name: str
+    permission: str
+    button: str  #: on the button that does it
+    explains: str  #: what it does, one sentence
+    fields: tuple[str, ...] = ()
+
+
+#: The acts by name.
+ACTS: Mapping[str, Act] = {
+    act.name: act
+    for act in (
+        Act(
+            name="release",
+            permission="operate",
+            button="Release",
+            explains="Lift the pause, close the circuit breakers, and send now what waited for that.",
+        ),
+        Act(
+            name="resend",
+            permission="operate",
+            button="Send again",
+            explains="Send it again. A partner that has the rows already gets them twice, unless it honours keys.",
+        ),
+        Act(
+            name="arrived",
+            permission="operate",
+            button="It has arrived",
+            explains="Count the rows as delivered, and never send them again. Ask the partner first.",
+        ),
+        Act(
+            name="give_up",
+            permission="operate",
+            button="Give up",
+            explains="Count the undelivered rows as failed, and never send them.",
+            fields=("why",),
+        ),
+        Act(
+            name="discard_file",
+            permission="operate",
+            button="Discard",
+            explains="Give the refused file up. It stays in var/refused.",
+            fields=("why",),
+        ),
+    )
+}
+
+#: The acts that help with a kind of problem, the usual one first.
+ACTS_OF_KIND: Mapping[str, tuple[str, ...]] = {
+    "partner_down": ("release",),
+    "partner_paused": ("release",),
+    "failed": ("resend", "give_up"),
+    "given_up": ("resend", "give_up"),
+    "ambiguous": ("arrived", "resend"),
+    "over_budget": ("discard_file",),
+}

@@ -1,0 +1,42 @@
+"""The forms of acts that a page shows to whoever may do them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashboard.actions.act import ACTS, ACTS_OF_KIND
+from dashboard.actions.perform import form_token
+
+if TYPE_CHECKING:
+    from dashboard.access.users import Visitor
+    from dashboard.actions.act import Act
+    from dashboard.service_state import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActForm:
+    """A form: its act, what it is done to, and its token."""
+
+    act: Act
+    target: str
+    token: str
+
+
+def forms_of(problem: Problem, visitor: Visitor | None) -> tuple[ActForm, ...]:
+    """Return the forms that help with a problem; none for somebody who may not act.
+
+    A partner is released as a whole; all else is done to one exchange, so that several of them have no form here.
+    """
+    if visitor is None or not visitor.form_key:
+        return ()
+    names = ACTS_OF_KIND.get(problem.kind, ())
+    target = problem.partner if names == ("release",) else problem.subject
+    if not target:
+        return ()
+    state = f"{problem.since.isoformat()} {problem.count}"
+    return tuple(
+        ActForm(act=ACTS[name], target=target, token=form_token(visitor, name, target, state))
+        for name in names
+        if visitor.may(ACTS[name].permission)
+    )

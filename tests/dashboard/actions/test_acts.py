@@ -1,0 +1,161 @@
+"""Acts in the browser: by whoever may, once, recorded, and with the words of the command."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from dashboard.access.audit import read_acts
+from dashboard.access.database import change_access, read_access
+from dashboard.access.settings import Access
+from dashboard.actions.act import ACTS, ACTS_OF_KIND, NotDone
+from dashboard.service_state import Problem, ServiceState
+from tests.dashboard.access.conftest import ADDRESS, Browser, Clock, accounts, clock, made_accounts  # noqa: F401
+
+SINCE = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
+
+
+def problem(kind, subject=""):
+    """An open problem of the partner AA."""
+    return Problem(
+        kind=kind, label=kind, severity="critical", partner="AA", feed="flights", since=SINCE, alerts=1, count=1,
+        summary="it is so", next_step="milepost status", subject=subject,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def service(tmp_path, app_on, accounts, clock):  # noqa: F811
+    """A dashboard on three problems, whose acts are kept in a list; `refuse` makes them fail."""
+
+    class Service:
+        done: list = []  # noqa: RUF012
+        refuse = ""
+
+        def do(self, name):
+            def doer(target, fields, who):
+                if self.refuse:
+                    raise NotDone(self.refuse)
+                self.done.append((name, target, dict(fields), who))
+                return f"{name} of {target}"
+
+            return doer
+
+        def browser(self, user):
+            made = Browser(self.app.test_client())
+            assert made.sign_in(user, "correct horse battery").status_code == 303
+            return made
+
+    made = Service()
+    made.done = []
+    problems = (problem("partner_paused"), problem("failed", "4711"), problem("ambiguous"))
+    made.app = app_on(
+        tmp_path / "metrics.db",
+        access=Access(path=accounts, public_url=ADDRESS, proxies=0, now_us=clock),
+        service=lambda: ServiceState(at=SINCE, problems=problems),
+        doers={name: made.do(name) for name in ACTS},
+        clock="live",
+    )
+    made.accounts = accounts
+    return made
+
+
+def form(text, act):
+    """The hidden fields of the form of an act on a page."""
+    part = text.split(f'action="/acts/{act}"')[1].split("</form>")[0]
+    return {
+        piece.split('"')[0]: piece.split('value="')[1].split('"')[0] for piece in part.split('type="hidden" name="')[1:]
+    }
+
+
+def test_who_may_act_sees_a_form_and_nobody_else(service):
+    """An operator and an administrator do; a viewer and a PM see the command alone. Several files have no form."""
+    for user, shown in (("otto", True), ("ada", True), ("vera", False), ("pia", False)):
+        page = service.browser(user).get("/today").text
+        assert ('action="/acts/release"' in page, 'action="/acts/give_up"' in page) == (shown, shown)
+        assert 'action="/acts/arrived"' not in page
+        assert "milepost status" in page
+
+
+def test_an_act_is_done_recorded_and_said_once(service):
+    """The form does it, the next page says so, the one after that does not; the audit log has both of its sides."""
+    otto = service.browser("otto")
+    answer = otto.post("/acts/release", form(otto.get("/today").text, "release"))
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/today")
+    assert service.done == [("release", "AA", {}, "otto")]
+    assert "Done: release of AA" in otto.get("/today").text
+    assert "Done: release of AA" not in otto.get("/today").text
+    with read_access(service.accounts) as connection:
+        acts = [(act.who, act.act, act.target) for act in read_acts(connection, 2)]
+    assert acts == [("otto", "release: done", "AA"), ("otto", "release", "AA")]
+
+
+def test_ten_clicks_at_once_do_it_once(service):
+    """Each click gets the page or is told that it is under way; the act is done once."""
+    otto = service.browser("otto")
+    fields = form(otto.get("/today").text, "release")
+    cookie = otto.client.get_cookie("__Host-milepost", domain="milepost.example").value
+
+    def click(_):
+        client = service.app.test_client()
+        client.set_cookie("__Host-milepost", cookie, domain="milepost.example", secure=True)
+        return client.post("/acts/release", base_url=ADDRESS, data=fields).status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        codes = set(pool.map(click, range(10)))
+    assert codes <= {303, 409}
+    assert len(service.done) == 1
+
+
+def test_a_reason_is_needed_and_kept(service):
+    """Without it nothing is done; with it, the act and the audit log have it."""
+    otto = service.browser("otto")
+    fields = form(otto.get("/today").text, "give_up")
+    assert otto.post("/acts/give_up", fields).status_code == 400
+    assert otto.post("/acts/give_up", {**fields, "why": " "}).status_code == 400
+    assert otto.post("/acts/give_up", {**fields, "why": "x" * 1001}).status_code == 400
+    assert service.done == []
+    assert otto.post("/acts/give_up", {**fields, "why": "sent by mail"}).status_code == 303
+    assert service.done == [("give_up", "4711", {"why": "sent by mail"}, "otto")]
+    with read_access(service.accounts) as connection:
+        assert read_acts(connection, 2)[1].detail == {"why": "sent by mail"}
+
+
+def test_an_act_that_cannot_be_done_says_why_and_can_be_tried_again(service):
+    """The page has the words of the command, nothing is marked as done, and the audit log has the refusal."""
+    otto = service.browser("otto")
+    fields = form(otto.get("/today").text, "release")
+    service.refuse = "another process exchanges its files; try again later"
+    answer = otto.post("/acts/release", fields)
+    assert (answer.status_code, "nother process exchanges its files" in answer.text) == (409, True)
+    service.refuse = ""
+    assert otto.post("/acts/release", fields).status_code == 303
+    with read_access(service.accounts) as connection:
+        assert [act.act for act in read_acts(connection, 4)] == [
+            "release: done", "release", "release: not done", "release",
+        ]  # fmt: skip
+
+
+def test_an_act_whose_end_is_not_known_is_not_done_again(service):
+    """A process that died in the middle leaves it so; a person looks first."""
+    otto = service.browser("otto")
+    fields = form(otto.get("/today").text, "release")
+    with change_access(service.accounts) as connection:
+        connection.execute("INSERT INTO act VALUES (?, 1, '')", (fields["token"],))
+    answer = otto.post("/acts/release", fields)
+    assert (answer.status_code, "its end is not recorded yet" in answer.text) == (409, True)
+    assert service.done == []
+
+
+def test_a_foreign_form_and_a_viewer_do_nothing(service):
+    """The key of the session and the role are checked before anything else."""
+    otto, vera = service.browser("otto"), service.browser("vera")
+    fields = form(otto.get("/today").text, "release")
+    assert otto.post("/acts/release", {**fields, "form_key": "x"}).status_code == 403
+    assert vera.post("/acts/release", {**fields, "form_key": vera.form_key("/today")}).status_code == 403
+    assert otto.post("/acts/release", {**fields, "token": ""}).status_code == 400
+    assert service.done == []
+
+
+def test_every_act_of_a_problem_exists():
+    """The table of problems names acts that there are."""
+    assert {name for names in ACTS_OF_KIND.values() for name in names} == set(ACTS)
