@@ -110,7 +110,7 @@ class ExpectationJudge:
 
     clock: Callable[[], datetime]
     look: LookIntoInbox = look_into_inbox
-    _quiet_until: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
+    _quiet: dict[tuple[str, str, str], tuple[datetime, datetime]] = field(default_factory=dict)
 
     def judge(self, workspace: Workspace, ledger: Ledger) -> Iterator[tuple[str, str, Tick]]:
         """Judge what is due; yield partner, feed and tick for what was not judged so before.
@@ -130,8 +130,8 @@ class ExpectationJudge:
         """Judge what is due of one feed; return what was not judged so before. Raises TryLater, LedgerDamaged."""
         key = (partner, feed_id, expect.model_dump_json())
         now = self.clock()
-        quiet_until = self._quiet_until.get(key)
-        if quiet_until is not None and quiet_until - LONGEST_QUIET <= now < quiet_until:
+        quiet = self._quiet.get(key)
+        if quiet is not None and quiet[0] <= now < quiet[1]:
             return []
         try:
             look = self.look(workspace.inbox(partner, feed_id), workspace.get_feed(partner, feed_id)[1], now)
@@ -145,7 +145,8 @@ class ExpectationJudge:
             if is_done:
                 break
         if look.settling_since_us is None and not _is_open(store, now):
-            self._quiet_until[key] = min(next_due(expect, store, now) or now + LONGEST_QUIET, now + LONGEST_QUIET)
+            until = now + LONGEST_QUIET
+            self._quiet[key] = (now, min(next_due(expect, store, now) or until, until))
         return changed
 
     def _judge_chunk(self, store: TickStore, expect: Expect, look: InboxLook) -> tuple[list[Tick], bool]:
@@ -171,8 +172,8 @@ class ExpectationJudge:
         return changed, len(judgement.ticks) < CHUNK
 
 
-#: An inbox is looked into at least so often, as the clock may change.
-LONGEST_QUIET = timedelta(minutes=1)
+#: An inbox is looked into at least so often: another process may have noted a miss whose file has come since.
+LONGEST_QUIET = timedelta(minutes=10)
 
 
 def _is_open(store: TickStore, now: datetime) -> bool:
