@@ -37,12 +37,24 @@ class Receiver:
 
 
 @pytest.fixture
-def receiver():
-    """A running webhook receiver on loopback."""
-    receiver = Receiver()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
+def start_receiver():
+    """A function that starts a webhook receiver on loopback; all end with the test."""
+    started = []
+
+    def start():
+        started.append(Receiver())
+        return started[-1]
+
+    yield start
+    for receiver in started:
+        receiver.server.shutdown()
+        receiver.server.server_close()
+
+
+@pytest.fixture
+def receiver(start_receiver):
+    """A running webhook receiver."""
+    return start_receiver()
 
 
 @pytest.fixture

@@ -238,7 +238,8 @@ class InboxWorker:
                 message = f"{message}; it needs you: see `milepost outbox ls`"
             elif receipt.outcome == "failed" or stays:
                 message = f"{message}; retried in a day, or by `milepost run`"
-            if not (receipt.outcome == "due" and receipt.whole):  # the ledger has the time of these
+            in_ledger = receipt.outcome == "due" or retries_itself(self._level)
+            if not (in_ledger and receipt.whole):  # else the ledger has its time, which a person may change
                 self._not_before[receipt.exchange_id, receipt.attempt + 1] = next_try
         elif stays and not later:
             message = f"{message}; retried in a day, or by `milepost run`"

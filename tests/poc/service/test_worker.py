@@ -25,9 +25,15 @@ def level(request):
 
 
 @pytest.fixture
-def inboxes(tmp_path, start_partner, good_csv, level):
+def fault():
+    """What the partner answers at first."""
+    return "unavailable"
+
+
+@pytest.fixture
+def inboxes(tmp_path, start_partner, good_csv, level, fault):
     """A workspace of two airlines whose partner refuses the first sends of a.csv, and a fixed clock."""
-    plan = {"faults": {"AA/flights/a.csv": {"0": {"1": "unavailable", "2": "unavailable"}}}}
+    plan = {"faults": {"AA/flights/a.csv": {"0": {"1": fault, "2": fault}}}}
     partner = start_partner(plan)
     root = tmp_path / "w"
     create_workspace(root, "test", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "")
@@ -124,6 +130,7 @@ def test_a_due_exchange_is_sent_at_its_time(inboxes):
 
 
 @pytest.mark.parametrize("level", [4], indirect=True)
+@pytest.mark.parametrize("fault", ["unavailable", "bad-request"])
 def test_a_request_sent_again_by_a_person_does_not_wait(inboxes):
     """What a person makes due is sent at the next turn, however long the service would have waited."""
     service, partner, clock, _, root = inboxes
