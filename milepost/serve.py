@@ -168,7 +168,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
     resources = ExitStack()
     resources.callback(close_logger, logger)
     log = ExchangeLog(logger, new_run_id())
-    live = LiveWorkspace(context.workspace, log.problem)
+    live = LiveWorkspace(context.workspace, log.problem, log.change)
     jobs = background_jobs(context, live, stop.is_set, resources, logger, log)
     watch = JobWatch(STOPPED_S, time.monotonic)
     config = Config(

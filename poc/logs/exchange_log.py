@@ -61,6 +61,10 @@ class ExchangeLog:
         )
         self._logger.log(level, "%s", describe_result(result, receipt, message), extra=fields)
 
+    def change(self, text: str) -> None:
+        """Log a change of the workspace that the service goes on with."""
+        self._logger.info("%s", text, extra=with_fields(event="workspace_changed", run_id=self.run_id))
+
     def problem(self, text: str) -> None:
         """Log a problem of the service itself."""
         self._logger.warning("%s", text, extra=with_fields(event="problem", run_id=self.run_id))

@@ -31,12 +31,14 @@ class LiveWorkspace:
 
     Args:
         workspace: as it was loaded at the start.
-        report: prints a line for a person; each change is reported once.
+        report: is told each problem, once.
+        note: is told each change that is used, once.
     """
 
-    def __init__(self, workspace: Workspace, report: Callable[[str], None]) -> None:
+    def __init__(self, workspace: Workspace, report: Callable[[str], None], note: Callable[[str], None]) -> None:
         self.current = workspace
         self._report = report
+        self._note = note
         self._read = self._seen = signature(workspace.root)
 
     def refresh(self) -> Workspace:
@@ -76,7 +78,7 @@ class LiveWorkspace:
             self._report(f"{milestone_file}: {', '.join(changed)} counts after a restart of `milepost serve`")
         self._report_problems(before)
         for text in changes(before.partners, self.current.partners):
-            self._report(text)
+            self._note(text)
 
     def _feed_problems(self, loaded: Workspace) -> Iterator[tuple[str, str]]:
         """Yield the partners whose contracts or maps are invalid, each with its first problem."""
@@ -94,7 +96,7 @@ class LiveWorkspace:
             if before.unused_changes.get(name) != problem:
                 self._report(f"{problem}; the change is not used, the service goes on as before")
         for name in {*before.problems, *before.unused_changes} - {*self.current.problems, *self.current.unused_changes}:
-            self._report(f"{f'partner {name}' if name else 'milepost.toml'} is in order again")
+            self._note(f"{f'partner {name}' if name else 'milepost.toml'} is in order again")
 
 
 def kept_settings(before: WorkspaceSettings, loaded: WorkspaceSettings) -> WorkspaceSettings:

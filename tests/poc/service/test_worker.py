@@ -249,7 +249,7 @@ def test_files_wait_for_the_sending_hours(inboxes, good_csv):
 def test_a_partner_that_is_added_while_the_service_runs_is_served(inboxes, good_csv):
     """Its files are exchanged without a restart; a contract that is broken meanwhile stops nobody who was served."""
     service, partner, _, said, root = inboxes
-    live = LiveWorkspace(load_workspace(root), said.append)
+    live = LiveWorkspace(load_workspace(root), said.append, said.append)
     service._refresh = live.refresh
     turn(service)
     text = (root / "partners/UA.toml").read_text()

@@ -15,7 +15,7 @@ def live(tmp_path):
     root = tmp_path / "w"
     create_workspace(root, "test", "live", {"AA": AIRLINES["AA"]}, "")
     reported = []
-    return LiveWorkspace(load_workspace(root), reported.append), root, reported
+    return LiveWorkspace(load_workspace(root), reported.append, reported.append), root, reported
 
 
 def refresh(live):
