@@ -52,6 +52,8 @@ ADD_TICK = NEW_TICK.on_conflict_do_update(
     where=sa.and_(T.state == NOT_ARRIVED, NEW_TICK.excluded.state != NOT_ARRIVED),
 ).returning(T.due_us)
 
+DELETE_TICKS = sa.delete(TICK).where(T.due_us < sa.bindparam("before_us", type_=sa.Integer()))
+DELETE_ARRIVALS = sa.delete(ARRIVAL).where(A.at_us < sa.bindparam("before_us", type_=sa.Integer()))
 ADD_ARRIVAL = insert(ARRIVAL).on_conflict_do_nothing()
 SELECT_ARRIVALS = sa.select(A.at_us).where(A.schedule == KEY, A.at_us > AFTER, A.at_us <= UNTIL).order_by(A.at_us)
 #: A file's arrival lies so long before the opening of its exchange at most, in microseconds.
@@ -158,3 +160,12 @@ def record_arrivals(
     if feed.expect is not None and (times := arrival_times(paths, feed, now)):
         TickStore(ledger, partner, feed_id).add_arrivals(times)
         ledger.commit()
+
+
+def delete_history(ledger: Ledger, before_us: int) -> None:
+    """Delete the ticks and arrivals of all feeds before a moment; the caller commits. Raises TryLater, LedgerDamaged.
+
+    What is judged from now on needs the arrivals since the last moment of each feed only.
+    """
+    ledger.execute(DELETE_TICKS, {"before_us": before_us})
+    ledger.execute(DELETE_ARRIVALS, {"before_us": before_us})
