@@ -280,8 +280,11 @@ def to_standard_csv(text: bytes, grammar: Grammar) -> bytes:
 
 
 def likely_delimiter(header: bytes, dialect: Dialect, names: tuple[str, ...], labels: tuple[str, ...]) -> str:
-    """Return another delimiter, under which a header has more of the contract's fields; empty if there is none."""
-    most, likely = len(set(labels) & set(names)), ""
+    """Return another delimiter, under which a header has more of the contract's fields; empty if there is none.
+
+    A header of one label, which is as wide as the contract under another delimiter, may have other names.
+    """
+    most, likely, as_wide = len(set(labels) & set(names)), "", ""
     for sign in COMMON_DELIMITERS:
         if sign in {dialect.delimiter, dialect.quote, dialect.escape}:
             continue
@@ -290,4 +293,6 @@ def likely_delimiter(header: bytes, dialect: Dialect, names: tuple[str, ...], la
         count = len({cell.decode("utf-8", "replace").strip() for cell in cells} & set(names)) if len(cells) > 1 else 0
         if count > most and 2 * count >= len(names):
             most, likely = count, sign
-    return likely
+        if len(labels) < 2 and len(cells) == len(names) > 1 and sign != " ":
+            as_wide = as_wide or sign
+    return likely or as_wide

@@ -125,6 +125,7 @@ def compare_header(labels: Sequence[str], expected: ExpectedFields, *, accept_ex
     order = [label for label in labels if label in names]
     if not drift and expected.fields_match == "exact" and order != list(names):
         note = f"the header's order is {list_labels(order)}; agreed is {list_labels(names)}"
+        note += '; `"fieldsMatch": "equal"` in the contract takes any order'
         drift.append(Finding(0, "incorrect-label", first_misplaced(order, names), note))
     if drift:
         raise SchemaDrift(tuple(drift))

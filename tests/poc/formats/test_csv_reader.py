@@ -182,6 +182,7 @@ def test_a_delimiter_of_several_characters_is_read(read, expected, delimiter, qu
         ("a\tb\tc", ",", "\\t"),
         ('"a"|"b"|"c"', ",", "|"),
         ("a||b||c", ";", "||"),
+        ("A;B;C", ",", ";"),
     ],
 )
 def test_a_wrong_delimiter_is_named(read, expected, header, declared, other):
