@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring as encode_string
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,10 @@ if TYPE_CHECKING:
 
 #: The most keys beyond the contract that are noted for one file.
 MAX_NOTED_KEYS = 100
+
+
+#: The most digits of an integer that is written with a point or an exponent; 64 bits hold fewer.
+MAX_INTEGER_DIGITS = 20
 
 
 class NumberText(str):
@@ -228,6 +233,8 @@ class JsonLinesFormat:
             values = [None if value in missing else value for value in values]
         if expected_type == "any":
             values = [json_literal(value) for value in values]
+        if expected_type == "integer" and NumberText in types:
+            values = [integer_text(value) if type(value) is NumberText else value for value in values]
         decimal_char = self._expected.decimal_chars.get(name)
         if decimal_char and NumberText in types:
             values = [value.replace(".", decimal_char) if type(value) is NumberText else value for value in values]
@@ -256,6 +263,17 @@ def json_literal(value: Any) -> str | None:
     if type(value) is str:
         return encode_string(value)
     return ("false", "true")[value] if isinstance(value, bool) else value
+
+
+def integer_text(number: str) -> str:
+    """Return a JSON number with the notation of an integer if its value is one, as that of `1.0` is; else as it is."""
+    if number.lstrip("-").isdigit():
+        return number
+    try:
+        value = Decimal(number)
+    except InvalidOperation:  # its exponent has more digits than any that is computed with
+        return number
+    return str(int(value)) if value.adjusted() < MAX_INTEGER_DIGITS and value == int(value) else number
 
 
 def describe_type(value: Any) -> str:

@@ -37,10 +37,11 @@ def faults(rejected):
     return {number: [(found.code, found.field) for found in row.findings] for number, row in rejected.items()}
 
 
-def test_values_become_text_as_they_are_written(read):
+def test_values_become_text_as_they_are_written(read, expected):
     """Numbers keep every digit, keys come in any order, an absent key is null, and blank lines are not rows."""
     lines = ['{"a":"x","b":1}', "", '{"b":123456789012345678901234567890}', '{"b":-1.50E+3,"a":null}', '{"b":true}']
-    valid, rejected, _ = read("\ufeff" + "\r\n".join(lines) + "\r\n")
+    numbers = expected(types={"a": "string", "b": "number"})
+    valid, rejected, _ = read("\ufeff" + "\r\n".join(lines) + "\r\n", numbers)
     assert valid == [
         (1, "x", "1"), (2, None, "123456789012345678901234567890"), (3, None, "-1.50E+3"), (4, None, "true")
     ]  # fmt: skip
@@ -190,6 +191,20 @@ def test_numbers_and_booleans_get_the_notation_of_their_field(read, expected):
     fields = expected(types={"a": "number", "b": "boolean"}, decimal_chars={"a": ","}, boolean_texts={"b": ("Y", "N")})
     valid, rejected, _ = read('{"a":1.234,"b":true}\n{"a":"1.234","b":false}\n{"a":-5E-1,"b":"N"}\n', fields)
     assert (valid, rejected) == ([(1, "1,234", "Y"), (2, "1.234", "N"), (3, "-5E-1", "N")], {})
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("1.0", "1"), ("-2.50e1", "-25"), ("1e3", "1000"), ("-0.0", "0"), ("7", "7"), 
+        ("9007199254740993.0", "9007199254740993"), ("1.5", "1.5"), ("1e-3", "1e-3"), ("1e99", "1e99"), ("1e99999999999999999999", "1e99999999999999999999"),
+        ('"1.0"', "1.0"),
+    ],
+)  # fmt: skip
+def test_a_number_whose_value_is_whole_is_an_integer(read, expected, number, text):
+    """JSON has one kind of number; any other notation, and a text, stays as it is and breaks the contract later."""
+    ((_, _, value),), _, _ = read(f'{{"a": "x", "b": {number}}}', expected())
+    assert value == text
 
 
 def test_values_of_any_type_remain_json(read, expected):
