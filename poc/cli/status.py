@@ -8,6 +8,7 @@ import click
 
 from metrics.terminal import print_line
 from poc.cli.console import breaker_effect
+from poc.cli.operations.alert_output import alert_json
 from poc.cli.run import NEXT_STEPS, dated_ahead_text, outcome_line, report_problems
 from poc.text import format_utc
 
@@ -23,6 +24,11 @@ NOTIFIED_DAYS = 7
 
 #: What is said of an exchange that has begun and not ended.
 UNDER_WAY = "under way; or it was interrupted, and the next run resumes it"
+
+#: Kinds of alerts that the lines of exchanges, breakers and partner files name already.
+NAMED_ELSEWHERE = frozenset({
+    "failed", "given_up", "ambiguous", "over_budget", "partner_down", "partner_paused", "workspace_problem",
+})  # fmt: skip
 
 #: The most redeliveries that are printed; `--json` has all.
 MAX_REDELIVERIES = 3
@@ -81,6 +87,7 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
             yield f"  {row['redelivery']}"
     yield from redelivery_lines(state["redeliveries"])
     yield from notification_lines(state["notifications"])
+    yield from alert_lines(state["alerts"])
 
 
 def redelivery_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -90,6 +97,21 @@ def redelivery_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{head} as {row['again_as'][:8]} on {format_utc(row['at_us'])} because: {row['why']} ({row['who']})"
     if len(rows) > MAX_REDELIVERIES:
         yield f"delivered again: {len(rows) - MAX_REDELIVERIES:,} more, see `milepost status --json`"
+
+
+def alert_lines(alerts: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the alerts that no other line names, and how much needs a person in all."""
+    for alert in alerts:
+        if alert["kind"] not in NAMED_ELSEWHERE:
+            scope = "/".join(part for part in (alert["partner"], alert["feed"]) if part) or "workspace"
+            step = f"; see `{alert['next_step']}`" if alert["next_step"] not in {"", "milepost status"} else ""
+            yield f"{alert['kind'].replace('_', ' ')}: {scope}: {alert['summary']}{step}"
+    critical = sum(alert["severity"] == "critical" for alert in alerts)
+    warnings = len(alerts) - critical
+    if alerts:
+        yield f"{len(alerts)} alert(s): {critical} critical, {warnings} warning; `milepost check` prints them in short."
+    else:
+        yield "Nothing needs you."
 
 
 def notification_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -123,8 +145,10 @@ def breaker_lines(breakers: list[dict[str, Any]]) -> Iterator[str]:
 
 def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     """Return waiting files per feed, exchanges per outcome, those not done, breakers, and rows in quarantine."""
+    import os
     from contextlib import closing, suppress
 
+    from poc.alerts.open_alerts import read_open_alerts
     from poc.ledger.ledger import open_ledger
     from poc.ledger.presence import refuse_lost_ledger
     from poc.ledger.queries import exchange_totals, quarantined_exchanges, redeliveries, unfinished_exchanges
@@ -155,6 +179,7 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
         "quarantine": [],
         "redeliveries": [],
         "notifications": [],
+        "alerts": [],
     }
     refuse_lost_ledger(workspace.ledger)
     if workspace.ledger.exists():
@@ -164,4 +189,6 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
             now_us = int(now.timestamp() * 1_000_000)
             state["notifications"] = failing_targets(ledger, now_us - NOTIFIED_DAYS * 86_400_000_000)
             state["breakers"] = breaker_states(ledger, workspace.partners, now_us)
+    # afterwards: opening the ledger has upgraded one of an older release
+    state["alerts"] = [alert_json(alert) for alert in read_open_alerts(workspace, now, os.environ)]
     return state

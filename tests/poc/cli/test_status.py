@@ -29,3 +29,17 @@ def test_an_open_circuit_breaker_is_shown(make_cli):
     os.utime(other, (0, 0))
     assert "nothing is sent to AA until" in cli.run("run", code=4)
     assert cli.delivered() == []
+
+
+def test_status_and_check_name_the_same_alerts(make_cli):
+    """What no other line of `status` names is listed, and all are counted; without an alert, nothing needs anybody."""
+    cli = make_cli()
+    os.utime(cli.sample, (0, 0))
+    cli.edit_partner("[endpoint]", '[endpoint]\nsecret_headers = { X-Key = "${env:NO_SUCH_KEY}" }')
+    output = cli.run("status")
+    assert "credentials expiring: AA: the header X-Key cannot be sent: the environment variable NO_SUCH_KEY" in output
+    assert output.endswith("1 alert(s): 1 critical, 0 warning; `milepost check` prints them in short.\n")
+    assert [alert["kind"] for alert in cli.json("status")["alerts"]] == ["credentials_expiring"]
+    assert cli.json("status")["alerts"][0]["summary"] == cli.json("check", code=2)["alerts"][0]["summary"]
+    cli.edit_partner("secret_headers", "# secret_headers")
+    assert cli.run("status").endswith("Nothing needs you.\n")
