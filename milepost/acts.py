@@ -9,20 +9,23 @@ from milepost.errors import describe_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import date
 
     from dashboard.actions.act import Doer
     from milepost.context import WorkspaceContext
     from poc.cli.console import Done
+    from roadmap.cli.record import Recorded
 
 
 def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
     """Return what does each act, by its name; see `dashboard.actions.act`."""
     from poc.cli import acts
+    from roadmap.cli.record import DecisionOrder, SpendingOrder, record_decision_on, record_spending_on
 
     def now_us() -> int:
         return time_ns() // 1000
 
-    doers: dict[str, Callable[[str, Mapping[str, str], str], Done]] = {
+    doers: dict[str, Callable[[str, Mapping[str, str], str], Done | Recorded]] = {
         "release": lambda target, _fields, _who: acts.release(context, target, now_us()),
         "resend": lambda target, _fields, _who: acts.resend(context, target, now_us()),
         "arrived": lambda target, _fields, _who: acts.mark_as_arrived(context, target, now_us()),
@@ -31,16 +34,49 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
             context, target, fields["why"], who, now_us()
         ),
     }
+    doers["decide"] = lambda target, fields, who: record_decision_on(
+        context,
+        target,
+        DecisionOrder(fields["choice"], fields["why"], who, parse_day(fields["until"]), None),
+        now_us(),
+    )
+    doers["spend"] = lambda target, fields, _who: record_spending_on(
+        context, target, SpendingOrder(parse_amount(fields["amount"]), fields["note"], None), now_us()
+    )
     return {name: in_words(doer) for name, doer in doers.items()}
 
 
-def in_words(doer: Callable[[str, Mapping[str, str], str], Done]) -> Doer:
+def parse_day(text: str) -> date | None:
+    """Return a day of a form; None for an empty text. Raises NotDone."""
+    from datetime import date
+
+    from dashboard.actions.act import NotDone
+
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise NotDone(f"{text!r} is no day; write it as 2026-12-31") from None
+
+
+def parse_amount(text: str) -> float:
+    """Return an amount of a form. Raises NotDone."""
+    from dashboard.actions.act import NotDone
+
+    try:
+        return float(text)
+    except ValueError:
+        raise NotDone(f"{text!r} is no amount; write it as 1200.50") from None
+
+
+def in_words(doer: Callable[[str, Mapping[str, str], str], Done | Recorded]) -> Doer:
     """Return the text of what was done; an expected error becomes NotDone."""
     from dashboard.actions.act import NotDone
 
     def do(target: str, fields: Mapping[str, str], who: str) -> str:
         try:
             return doer(target, fields, who).text
+        except NotDone:
+            raise
         except Exception as error:
             message, code = describe_error(error)
             if code is None:

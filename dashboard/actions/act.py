@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from roadmap.wording.decisions import DECIDED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -17,15 +19,28 @@ class NotDone(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What a person fills in. `kind` is the type of the HTML input; `select` has choices."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    choices: tuple[str, ...] = ()
+    is_required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One kind of act. `fields` are the names of what a person fills in; all are required."""
+    """One kind of act."""
 
     name: str
     permission: str
     button: str  #: on the button that does it
     explains: str  #: what it does, one sentence
-    fields: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
 
+
+WHY = Field(name="why", label="Why")
 
 #: The acts by name.
 ACTS: Mapping[str, Act] = {
@@ -54,14 +69,35 @@ ACTS: Mapping[str, Act] = {
             permission="operate",
             button="Give up",
             explains="Count the undelivered rows as failed, and never send them.",
-            fields=("why",),
+            fields=(WHY,),
         ),
         Act(
             name="discard_file",
             permission="operate",
             button="Discard",
             explains="Give the refused file up. It stays in var/refused.",
-            fields=("why",),
+            fields=(WHY,),
+        ),
+        Act(
+            name="decide",
+            permission="plan",
+            button="Decide",
+            explains="Record a decision, with the evidence of this moment. It stands beside the computed status.",
+            fields=(
+                Field(name="choice", label="Decision", kind="select", choices=tuple(DECIDED)),
+                WHY,
+                Field(name="until", label="Pause until", kind="date", is_required=False),
+            ),
+        ),
+        Act(
+            name="spend",
+            permission="plan",
+            button="Record",
+            explains="Record an amount as spent; a negative one corrects an earlier entry.",
+            fields=(
+                Field(name="amount", label="Amount", kind="number"),
+                Field(name="note", label="What for"),
+            ),
         ),
     )
 }

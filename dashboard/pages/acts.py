@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
     from dashboard.access.users import Visitor
-    from dashboard.actions.act import Act
+    from dashboard.actions.act import Act, Field
 
 blueprint = Blueprint("acts", __name__)
 
@@ -35,11 +35,12 @@ def _view(act: Act) -> Callable[[], Response | tuple[str, int]]:
         visitor: Visitor | None = g.get("visitor")
         if access is None or doer is None or visitor is None:
             abort(404)
-        fields = {name: request.form.get(name, "").strip() for name in act.fields}
+        fields = {field.name: request.form.get(field.name, "").strip() for field in act.fields}
         back = local_target(request.form.get("back", "/"))
         token = request.form.get("token", "")
-        if missing := [name for name, text in fields.items() if not text or len(text) > MAX_CHARACTERS]:
-            return _problem(act, f"{missing[0]} is needed, up to {MAX_CHARACTERS:,} characters.", back, 400)
+        for field in act.fields:
+            if problem := _mistake(field, fields[field.name]):
+                return _problem(act, problem, back, 400)
         if not token or not request.form.get("target"):
             return _problem(act, "The form is not complete. Load the page again.", back, 400)
         order = Order(act=act, target=request.form["target"], fields=fields, key=token)
@@ -53,6 +54,15 @@ def _view(act: Act) -> Callable[[], Response | tuple[str, int]]:
         return response
 
     return do
+
+
+def _mistake(field: Field, text: str) -> str:
+    """Return what is wrong with what a person filled in; empty where it can be used."""
+    if len(text) > MAX_CHARACTERS or (not text and field.is_required):
+        return f"“{field.label}” is needed, up to {MAX_CHARACTERS:,} characters."
+    if text and field.choices and text not in field.choices:
+        return f"“{field.label}” is one of {', '.join(field.choices)}."
+    return ""
 
 
 def _problem(act: Act, text: str, back: str, status: int) -> tuple[str, int]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, render_template
+from flask import Blueprint, g, render_template
 
+from dashboard.actions.forms import milestone_forms
 from dashboard.charts.burnup import describe_criteria_count
 from dashboard.pages import charts, links
 from dashboard.pages.request import get_view, message_page, read_query
@@ -65,9 +66,10 @@ def detail(code: str) -> str | tuple[str, int]:
         choices = f"The plan has {', '.join(codes)}."
         return message_page("No such milestone", [f"There is no milestone “{code}”.", choices]), 404
     chart = charts.gains_chart(view, code)
-    return render_template(
-        "milestone.html", page=view.cached(milestone_detail.milestone_page, code), chart=chart, runs=links.runs
-    )
+    values = view.cached(milestone_detail.milestone_page, code)
+    visitor = None if g.get("as_of") else g.get("visitor")
+    forms = milestone_forms(code, len(values.decisions), len(values.spending.entries), visitor)
+    return render_template("milestone.html", page=values, chart=chart, runs=links.runs, forms=forms)
 
 
 #: Values that are computed with each new view, before a reader gets it.

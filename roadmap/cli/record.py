@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,11 +11,41 @@ from metrics.terminal import print_line
 from roadmap.wording.decisions import DECIDED, decision_text
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
+    from datetime import date, datetime
 
     from sqlite_utils import Database
 
     from roadmap.cli.session import CliContext, Session
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionOrder:
+    """What to record as a decision; `until` is the last day of a pause, `on` the day that it is of, None for today."""
+
+    choice: str
+    why: str
+    owner: str
+    until: date | None
+    on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpendingOrder:
+    """What to record as spent; `on` is the day that it is of, None for today."""
+
+    amount: float
+    note: str
+    on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded, as a text of one or more lines and as values for JSON."""
+
+    text: str
+    values: Mapping[str, Any]
+
 
 ON = click.option(
     "--on",
@@ -46,25 +77,10 @@ def decide(
 
     It needs no measurements. With --on it is of an earlier day, but not of one before the last decision on CODE.
     """
-    import json
     import time
 
-    from roadmap.cli.session import open_session
-    from roadmap.records import decide as records_decide
-    from roadmap.report.milestone_detail import decision_json
-
-    now_us = time.time_ns() // 1000
-    with open_session(context, now_us, on.date() if on else None, writing=True) as session:
-        milestone, verdict = session.milestone(code)
-        day = until.date() if until else None
-        recorded = records_decide.record_decision(_store(session), milestone, verdict, choice, why, owner, day, now_us)
-    if as_json:
-        click.echo(json.dumps({"code": code} | decision_json(recorded), indent=2))
-        return
-    made = recorded.decision
-    text = decision_text(made.choice, made.owner, until=made.until, as_of=made.as_of, why=made.why)
-    print_line(f"{code}: {text}")
-    print_line(f"The numbers alone advised: {recorded.advice}")
+    order = DecisionOrder(choice, why, owner, until.date() if until else None, on.date() if on else None)
+    print_recorded(record_decision_on(context, code, order, time.time_ns() // 1000), as_json=as_json)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -79,23 +95,64 @@ def spend(context: CliContext, code: str, amount: float, note: str, on: datetime
 
     A negative amount corrects an earlier entry: `spend M1 -250 --note "entered twice"`.
     """
-    import json
     import time
 
+    order = SpendingOrder(amount, note, on.date() if on else None)
+    print_recorded(record_spending_on(context, code, order, time.time_ns() // 1000), as_json=as_json)
+
+
+def record_decision_on(context: CliContext, code: str, order: DecisionOrder, now_us: int) -> Recorded:
+    """Record a decision on a milestone, with the evidence of its day.
+
+    Raises:
+        PlanError: there is no such milestone.
+        Refused: the choice, a text or the day does not fit the present state.
+        MetricsError: the metrics database cannot be used.
+    """
+    from roadmap.cli.session import open_session
+    from roadmap.records import decide as records_decide
+    from roadmap.report.milestone_detail import decision_json
+
+    with open_session(context, now_us, order.on, writing=True) as session:
+        milestone, verdict = session.milestone(code)
+        recorded = records_decide.record_decision(
+            _store(session), milestone, verdict, order.choice, order.why, order.owner, order.until, now_us
+        )
+    made = recorded.decision
+    text = decision_text(made.choice, made.owner, until=made.until, as_of=made.as_of, why=made.why)
+    return Recorded(
+        f"{code}: {text}\nThe numbers alone advised: {recorded.advice}", {"code": code} | decision_json(recorded)
+    )
+
+
+def record_spending_on(context: CliContext, code: str, order: SpendingOrder, now_us: int) -> Recorded:
+    """Record an amount as spent on a milestone. Raises as `record_decision_on` does."""
     from roadmap.cli.session import open_session
     from roadmap.records import decide as records_decide
     from roadmap.wording.verdicts import spent_text
 
-    now_us = time.time_ns() // 1000
-    with open_session(context, now_us, on.date() if on else None, writing=True) as session:
+    with open_session(context, now_us, order.on, writing=True) as session:
         milestone, _ = session.milestone(code)
-        spent = records_decide.record_spending(_store(session), milestone, amount, note, session.today, now_us)
+        spent = records_decide.record_spending(
+            _store(session), milestone, order.amount, order.note, session.today, now_us
+        )
+    total = f"spent {'by then' if order.on else 'so far'}: {spent_text(spent, milestone.budget)}"
+    entry = {"code": code, "amount": order.amount, "note": order.note.strip(), "as_of": session.today.isoformat()}
+    return Recorded(
+        f"{code}: {order.amount:,.2f} recorded as of {session.today}; {total}",
+        entry | {"spent": spent, "budget": milestone.budget},
+    )
+
+
+def print_recorded(recorded: Recorded, *, as_json: bool) -> None:
+    """Print what was recorded, as text or as JSON."""
+    import json
+
     if as_json:
-        entry = {"code": code, "amount": amount, "note": note.strip(), "as_of": session.today.isoformat()}
-        click.echo(json.dumps(entry | {"spent": spent, "budget": milestone.budget}, indent=2))
+        click.echo(json.dumps(recorded.values, indent=2))
         return
-    total = f"spent {'by then' if on else 'so far'}: {spent_text(spent, milestone.budget)}"
-    print_line(f"{code}: {amount:,.2f} recorded as of {session.today}; {total}")
+    for line in recorded.text.splitlines():
+        print_line(line)
 
 
 def _store(session: Session) -> Database:

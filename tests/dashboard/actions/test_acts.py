@@ -157,5 +157,20 @@ def test_a_foreign_form_and_a_viewer_do_nothing(service):
 
 
 def test_every_act_of_a_problem_exists():
-    """The table of problems names acts that there are."""
-    assert {name for names in ACTS_OF_KIND.values() for name in names} == set(ACTS)
+    """The table of problems names acts that there are; the others are those of milestones."""
+    assert {name for names in ACTS_OF_KIND.values() for name in names} == set(ACTS) - {"decide", "spend"}
+
+
+def test_a_pm_decides_and_records_money_on_the_page_of_a_milestone(service):
+    """The forms are there for a PM and not for an operator; what is filled in reaches the same function."""
+    pia = service.browser("pia")
+    page = pia.get("/milestones/M1").text
+    assert 'action="/acts/decide"' not in service.browser("otto").get("/milestones/M1").text
+    decision = form(page, "decide") | {"choice": "pause", "why": "no feed before spring", "until": "2027-03-01"}
+    assert pia.post("/acts/decide", decision | {"choice": "perhaps"}).status_code == 400
+    assert pia.post("/acts/decide", decision).status_code == 303
+    assert pia.post("/acts/spend", form(page, "spend") | {"amount": "1200", "note": "two days"}).status_code == 303
+    assert service.done == [
+        ("decide", "M1", {"choice": "pause", "why": "no feed before spring", "until": "2027-03-01"}, "pia"),
+        ("spend", "M1", {"amount": "1200", "note": "two days"}, "pia"),
+    ]
