@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from metrics.events import Recorder
+    from metrics.replay.program_template import ProgramTemplates
     from metrics.replay.workload import Workload
 
 #: Fault sets in a phase of the progress.
@@ -68,6 +69,7 @@ def replay(
     recorder: Recorder,
     on_file: Callable[[], None],
     on_phase: Callable[[str], object] = str,  # does nothing
+    templates: ProgramTemplates | None = None,
 ) -> Iterator[BlockReplayed]:
     """Replay the workload and record every run; yield after each block, so that the caller can collect.
 
@@ -76,6 +78,7 @@ def replay(
         recorder: the destination of run, holding, answer and outage events.
         on_file: called once for every file, subject and round.
         on_phase: called with the current phase: faults, week and round, or a start of programs.
+        templates: those from which subjects are forked whose time is not judged; without them, each is started anew.
 
     Raises:
         SubjectFailed: a program did not start, or broke the protocol.
@@ -94,7 +97,7 @@ def replay(
         partner = SubjectProcess(partner_command)
         stack.callback(partner.end)
         endpoint = str(partner.ready["ready"])
-        pool = SubjectPool(request, endpoint, stack)
+        pool = SubjectPool(request, endpoint, stack, templates)
         blocks = sorted({file.block for file in request.workload.files})
         on_phase("starting programs")
         with pool.starting(blocks[0]):
@@ -124,10 +127,13 @@ def replay(
 class SubjectPool:
     """The running subjects of a replay: one `SubjectRun` for each subject and round."""
 
-    def __init__(self, request: ReplayRequest, endpoint: str, stack: ExitStack) -> None:
+    def __init__(
+        self, request: ReplayRequest, endpoint: str, stack: ExitStack, templates: ProgramTemplates | None
+    ) -> None:
         self._request = request
         self._endpoint = endpoint
         self._stack = stack
+        self._templates = templates
         self._labels = subject_labels(request.subjects)
         self._executor = stack.enter_context(ThreadPoolExecutor(os.cpu_count()))
         self._subject_runs: dict[tuple[int, str], SubjectRun] = {}
@@ -148,7 +154,7 @@ class SubjectPool:
         labels = [label for label in self._labels if block is not None and self._request.is_active(label, block)]
         keys = [(number, label) for number in self._request.rounds for label in labels]
         starts = {
-            key: self._executor.submit(SubjectRun, self._request, key[1], key[0], self._endpoint)
+            key: self._executor.submit(SubjectRun, self._request, key[1], key[0], self._endpoint, self._templates)
             for key in keys
             if key not in self._subject_runs
         }

@@ -2,13 +2,14 @@
 
 It answers what a quarter of the standard faults cannot: how a service recovers from failures, and what it does while a
 partner is down. Nothing of it is compared with the control and no time is judged, so its rounds run side by side, and
-its subjects are not warmed up.
+its subjects are forked from a template and not warmed up.
 """
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from metrics.events import SpoolRecorder
 from metrics.replay.fault_plan import read_faults
 from metrics.replay.harness import replay, series_hash
 from metrics.replay.input_files import block_range
+from metrics.replay.program_template import ProgramTemplates
 from metrics.replay.subject_run import ReplayRequest
 from metrics.replay.workload import build_rounds
 from metrics.store.series import blocks_by_round
@@ -96,18 +98,25 @@ def replay_side_by_side(
     Raises:
         SubjectFailed: a program did not start, or broke the protocol; replays that have not begun are left out.
     """
-    with ThreadPoolExecutor(ROUNDS_A_PROCESSOR * (os.cpu_count() or 1)) as executor:
+    with (
+        closing(ProgramTemplates()) as templates,
+        ThreadPoolExecutor(ROUNDS_A_PROCESSOR * (os.cpu_count() or 1)) as executor,
+    ):
         try:
-            for future in as_completed([executor.submit(_replay, request, spool, on_file) for request in requests]):
+            for future in as_completed(
+                [executor.submit(_replay, request, spool, on_file, templates) for request in requests]
+            ):
                 yield future.result()
         finally:
             executor.shutdown(cancel_futures=True)
 
 
-def _replay(request: ReplayRequest, spool: Path, on_file: Callable[[], None]) -> tuple[int, str]:
+def _replay(
+    request: ReplayRequest, spool: Path, on_file: Callable[[], None], templates: ProgramTemplates
+) -> tuple[int, str]:
     recorder = SpoolRecorder(spool)
     try:
-        steps = list(replay(request, recorder, on_file))
+        steps = list(replay(request, recorder, on_file, templates=templates))
     finally:
         recorder.close()
     return sum(step.runs for step in steps), steps[-1].series

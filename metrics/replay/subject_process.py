@@ -15,9 +15,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 from metrics.errors import SubjectFailed
 from metrics.events import parse_subject
+from metrics.replay.program_template import CAN_FORK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from metrics.replay.program_template import ProgramTemplates
 
 #: Seconds that a program may take to start, and to answer one request, before it counts as failed.
 START_S = 60.0
@@ -38,17 +41,24 @@ def subject_command(subject: str) -> list[str]:
     return [sys.executable, "-m", "poc.monolith"]
 
 
+def start_program(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a program with pipes as its standard input and output."""
+    return subprocess.Popen(  # noqa: S603 (our own programs)
+        arguments,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        umask=0o077,  # its files are below `var`, for their owner only
+        process_group=0,  # Ctrl-C is for this process; the child ends with its input
+    )
+
+
 class SubjectProcess:
     """A child process that sends a JSON line when it is ready, then answers each JSON line with one."""
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 (our own programs)
-            arguments,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            umask=0o077,  # its files are below `var`, for their owner only
-            process_group=0,  # Ctrl-C is for this process; the child ends with its input
-        )
+    def __init__(self, arguments: Sequence[str], templates: ProgramTemplates | None = None) -> None:
+        """Start a program; with `templates`, one whose time is not judged is forked, where that is possible."""
+        forks = templates is not None and CAN_FORK and "-m" in arguments
+        self._process = templates.start(arguments) if templates and forks else start_program(arguments)
         assert self._process.stdin is not None  # noqa: S101 (for the type checker)
         assert self._process.stdout is not None  # noqa: S101
         self._in: IO[bytes] = self._process.stdin
@@ -91,9 +101,13 @@ class SubjectProcess:
         try:
             answer: dict[str, Any] = json.loads(line)
         except ValueError as error:
-            reason = f"it ended with code {self._process.wait(5)}" if not line else f"it sent {line[:200]!r}"
+            reason = f"it sent {line[:200]!r}" if line else f"it ended{self._exit_code()}"
             raise SubjectFailed(f"{self.name}: no answer: {reason}; its own output is above") from error
         return answer
+
+    def _exit_code(self) -> str:
+        code = self._process.wait(5)
+        return "" if code is None else f" with code {code}"
 
     @property
     def name(self) -> str:

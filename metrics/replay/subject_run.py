@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from metrics.replay.input_files import InputFile
+    from metrics.replay.program_template import ProgramTemplates
     from metrics.replay.workload import Workload
 
 #: Time between two passes of a service over its inbox.
@@ -98,7 +99,9 @@ class SubjectRun:
     subject's reports about each file, by `PARTNER/NAME` of the original file.
     """
 
-    def __init__(self, replay: ReplayRequest, label: str, number: int, endpoint: str) -> None:
+    def __init__(
+        self, replay: ReplayRequest, label: str, number: int, endpoint: str, templates: ProgramTemplates | None = None
+    ) -> None:
         self.label = label
         self.system, self.level = parse_subject(label)
         self.round = number
@@ -119,6 +122,7 @@ class SubjectRun:
             for name, slots in replay.workload.plan["faults"].items()
             if any(nth.get("1") == "kill" for nth in slots.values())
         )
+        self._templates = templates
         self._starts = 0
         self._program = self._start()
         self._spares: list[SubjectProcess] = []
@@ -238,7 +242,8 @@ class SubjectRun:
 
     def _start(self) -> SubjectProcess:
         folders = ["--workspace", str(self._replay.workspace), "--state", str(self._state)]
-        program = SubjectProcess([*subject_command(self.label), *folders, "--endpoint", self._endpoint])
+        command = [*subject_command(self.label), *folders, "--endpoint", self._endpoint]
+        program = SubjectProcess(command, self._templates)
         self._starts += 1
         if not self._replay.warm_up:
             return program
