@@ -22,11 +22,14 @@ DAILY = "1d"
 
 def check_zone(zone: str) -> str:
     """Return the name of a time zone. Raises ValueError for an unknown one, with those of similar names."""
-    zones = available_timezones()
-    if zone not in zones:
-        near = get_close_matches(zone, sorted(zones), n=3, cutoff=0.5)
-        near = near or ["UTC", "Europe/Berlin", "America/New_York"]
-        raise ValueError(f"the time zone {zone!r} is not known; zones with such names: {', '.join(near)}")
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:
+        zones = sorted(available_timezones())  # slow, as it looks through all files
+        if not zones:
+            raise ValueError("this system has no time zones; install its package `tzdata`") from error
+        near = get_close_matches(zone, zones, n=3, cutoff=0.5) or ["UTC", "Europe/Berlin", "America/New_York"]
+        raise ValueError(f"the time zone {zone!r} is not known; zones with such names: {', '.join(near)}") from error
     return zone
 
 
@@ -148,16 +151,21 @@ class Send(WorkingDays):
 def check_holidays(name: str) -> None:
     """Raise ValueError with the choices if there is no such calendar of holidays, or no package that has it."""
     try:
-        from holidays import list_supported_countries
+        from holidays import country_holidays, list_supported_countries
     except ImportError as error:
         raise ValueError(
             f"{name!r} needs the package `holidays`: install it with `pip install 'milepost[holidays]'`"
         ) from error
     country, dash, part = name.partition("-")
-    countries = list_supported_countries()
-    if country not in countries:
+    try:
+        country_holidays(country, subdiv=part or None)
+    except NotImplementedError as error:
+        countries = list_supported_countries()  # slow, as it looks through all modules
+        if country in countries:
+            choices = ", ".join(countries[country]) or "none"
+            raise ValueError(f"there are no holidays of {name!r}; parts of {country}: {choices}") from error
         near = get_close_matches(country, sorted(countries), n=5, cutoff=0.3) or ["DE", "FR", "GB", "US"]
-        raise ValueError(f"there are no holidays of {country!r}; countries with such codes: {', '.join(near)}")
-    if dash and part not in countries[country]:
-        choices = ", ".join(countries[country]) or "none"
-        raise ValueError(f"there are no holidays of {name!r}; parts of {country}: {choices}")
+        choices = ", ".join(near)
+        raise ValueError(f"there are no holidays of {country!r}; countries with such codes: {choices}") from error
+    if dash and not part:
+        raise ValueError(f"{name!r} names no part of {country}; write {country!r} for the whole country")

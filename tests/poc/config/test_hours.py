@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from poc.config import hours
 from poc.config.hours import Expect, Send
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
@@ -33,6 +34,9 @@ cut_off = "05:00"
         ({"by": "24:00"}, "pattern"),
         ({"within": "3 hours"}, "pattern"),
         ({"by": "06:00", "zone": "Europe/Berln"}, "zones with such names: Europe/Berlin"),
+        ({"by": "06:00", "zone": "Europe"}, "is not known; zones with such names: "),
+        ({"by": "06:00", "zone": "../zoneinfo/UTC"}, "is not known; zones with such names: "),
+        ({"by": "06:00", "holidays": "DE-"}, "write 'DE' for the whole country"),
         ({"by": "06:00", "days": "mon-fry"}, "'mon-fry' is no weekday; write ranges and lists of mon, tue"),
         ({"by": "06:00", "holidays": "DX"}, "countries with such codes: "),
         ({"by": "06:00", "holidays": "DE-XX"}, "parts of DE: BB, BE, BW, BY"),
@@ -70,6 +74,13 @@ def test_holidays_without_their_package_name_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "holidays", None)
     with pytest.raises(ValidationError, match=r"pip install 'milepost\[holidays\]'"):
         Expect(by="06:00", holidays="DE")
+
+
+def test_a_system_without_time_zones_is_named(monkeypatch):
+    """A small container may have none; the error says what to install."""
+    monkeypatch.setattr(hours, "available_timezones", set)
+    with pytest.raises(ValidationError, match="install its package `tzdata`"):
+        Expect(by="06:00", zone="Europe/Nowhere")
 
 
 def test_hours_leave_the_digest_of_the_settings_alone(tmp_path):
