@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: What is done about a ledger in another place than the one it recorded: refuse it, or what a person decided.
-PlaceDecision: TypeAlias = Literal["check", "moved", "new-id"]
+#: `restored`: a part of a restore, which records the place when it is complete.
+PlaceDecision: TypeAlias = Literal["check", "moved", "new-id", "restored"]
 
 #: The id of a workspace whose exchange ids and keys are the same in every run: that of a replay.
 FIXED_ID = ""
@@ -70,6 +71,9 @@ def identify_workspace(
     """
     here = place_of(path)
     ids, recorded = _load(connection)
+    connection.rollback()
+    if ids is not None and decision == "restored":
+        return ids
     if ids is not None and recorded is not None and decision == "check":
         if is_same_place(recorded, here):
             return ids
@@ -100,7 +104,6 @@ def load_ids(connection: sa.Connection) -> WorkspaceIds:
 def _load(connection: sa.Connection) -> tuple[WorkspaceIds | None, Place | None]:
     """Return the ids in a ledger and the place it recorded; None for what is not there yet."""
     rows = connection.execute(sa.select(WORKSPACE)).all()
-    connection.rollback()
     current = next((row for row in rows if row.is_current), None)
     if current is None:
         return None, None
