@@ -8,10 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metrics.terminal import escape_control_characters
+from poc.alerts.groups import NAMES
 from poc.notify.notification import Notification, notification_id
 from poc.text import format_utc
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from poc.alerts.alert import Alert
@@ -40,38 +43,49 @@ TITLES = {
 #: The most characters of a title; some services show no more.
 MAX_TITLE = 120
 
+#: The most summaries and commands of a message about several alerts.
+MAX_LISTED, MAX_STEPS = 20, 3
+
 #: Units of a duration, in seconds.
 UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
-def begun_text(alert: Alert, workspace: str, root: Path) -> tuple[str, str]:
-    """Return title and text of the message that an alert has begun; `root` is the folder for the next command."""
+def begun_text(alerts: Sequence[Alert], workspace: str, root: Path) -> tuple[str, str]:
+    """Return title and text of the message that alerts of one kind and one feed have begun.
+
+    `root` is the workspace's folder, where the next command is given.
+    """
+    first = alerts[0]
+    severity = "critical" if any(alert.severity == "critical" for alert in alerts) else "warning"
+    count = sum(alert.count for alert in alerts)
+    steps = list(dict.fromkeys(alert.next_step for alert in alerts if alert.next_step))
     lines = [
-        f"{sentence(alert.summary)}",
+        *listed([alert.summary for alert in alerts]),
         "",
-        f"Severity: {alert.severity}",
-        f"Since: {format_utc(int(alert.since.timestamp() * 1_000_000))}",
+        f"Severity: {severity}",
+        f"Since: {format_utc(min(to_us(alert.since) for alert in alerts))}",
+        *_place(first),
+        *([f"Count: {count:,}"] if count > 1 else []),
+        *(f"Next: {step}" for step in steps[:MAX_STEPS]),
+        f"Workspace: {root}",
+        "",
+        "Another message says when this is over.",
     ]
-    if alert.scope:
-        lines.append(f"{'Feed' if alert.feed else 'Partner'}: {alert.scope}")
-    if alert.count > 1:
-        lines.append(f"Count: {alert.count:,}")
-    if alert.next_step:
-        lines.append(f"Next: {alert.next_step}")
-    lines += [f"Workspace: {root}", "", "Another message says when this is over."]
-    return title(workspace, alert.severity.capitalize(), alert.kind, alert.scope), clean("\n".join(lines))
+    return title(workspace, severity.capitalize(), alerts), clean("\n".join(lines))
 
 
-def ended_text(alert: ReportedAlert, workspace: str, now_us: int) -> tuple[str, str]:
-    """Return title and text of the message that an alert has ended; its summary is that of its begin."""
+def ended_text(alerts: Sequence[ReportedAlert], workspace: str, now_us: int) -> tuple[str, str]:
+    """Return title and text of the message that alerts of one kind and one feed have ended; summaries are the first."""
+    since_us = min(alert.since_us for alert in alerts)
     lines = [
-        "This problem is over:",
-        sentence(alert.summary),
+        "This is over:",
+        *listed([alert.summary for alert in alerts]),
         "",
-        f"Since: {format_utc(alert.since_us)}",
-        f"Until: {format_utc(now_us)}, after {duration((now_us - alert.since_us) / 1e6)}",
+        *_place(alerts[0]),
+        f"Since: {format_utc(since_us)}",
+        f"Until: {format_utc(now_us)}, after {duration((now_us - since_us) / 1e6)}",
     ]
-    return title(workspace, "Over", alert.kind, alert.scope), clean("\n".join(lines))
+    return title(workspace, "Over", alerts), clean("\n".join(lines))
 
 
 def changed_text(report: StatusReport, before: str, workspace: str) -> tuple[str, str]:
@@ -92,10 +106,32 @@ def test_message(workspace: str, target: str, now_us: int) -> Notification:
     )  # fmt: skip
 
 
-def title(workspace: str, state: str, kind: str, scope: str) -> str:
-    """Return the title of a message about an alert, such as "[shop] Critical: AA is down"."""
-    text = TITLES[kind].format(scope=scope or "the workspace")
+def title(workspace: str, state: str, alerts: Sequence[Alert] | Sequence[ReportedAlert]) -> str:
+    """Return the title of a message about alerts of one kind and one feed, such as "[shop] Critical: AA is down"."""
+    first = alerts[0]
+    scope = first.scope or "the workspace"
+    if len(alerts) > 1:
+        text = f"{len(alerts):,} {NAMES[first.kind][1]}, {scope}"
+    else:
+        text = TITLES[first.kind].format(scope=scope)
     return clean(f"[{workspace}] {state}: {text}")[:MAX_TITLE]
+
+
+def listed(summaries: Sequence[str]) -> list[str]:
+    """Return summaries as lines: one as a sentence, several as a list, of which the first are shown."""
+    if len(summaries) == 1:
+        return [sentence(summaries[0])]
+    more = len(summaries) - MAX_LISTED
+    return [*(f"- {summary}" for summary in summaries[:MAX_LISTED]), *([f"- and {more:,} more"] if more > 0 else [])]
+
+
+def to_us(at: datetime) -> int:
+    """Return a time in microseconds since 1970."""
+    return int(at.timestamp() * 1_000_000)
+
+
+def _place(alert: Alert | ReportedAlert) -> list[str]:
+    return [f"{'Feed' if alert.feed else 'Partner'}: {alert.scope}"] if alert.scope else []
 
 
 def sentence(text: str) -> str:

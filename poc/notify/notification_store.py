@@ -105,16 +105,16 @@ def pending_targets(ledger: Ledger) -> list[str]:
 def claim_next(ledger: Ledger, target: str, now_us: int) -> Notification | None:
     """Claim the oldest notification to a target that is due, and commit; None where there is none.
 
-    The end of an alert waits until its begin was sent or given up.
+    The end of an alert waits until the begins of that kind and feed were sent or given up.
     """
     rows = ledger.execute(SELECT_PENDING, {"of_target": target})
     begins = set()
     for *values, next_at_us, owner in rows:
         notification = Notification(**dict(zip(NAMES, values, strict=True)))
-        event = (notification.kind, notification.partner, notification.feed, notification.subject)
-        waits = notification.phase == "ended" and event in begins
+        feed = (notification.kind, notification.partner, notification.feed)
+        waits = notification.phase == "ended" and feed in begins
         if notification.phase == "begun":
-            begins.add(event)
+            begins.add(feed)
         is_due = not now_us < next_at_us <= now_us + LONGEST_WAIT_US
         if waits or not (is_due or (owner and is_dead(owner))):
             continue

@@ -6,7 +6,7 @@ So nothing is told twice, and nothing is forgotten, whenever the process ends.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from poc.notify import messages
 from poc.notify.comparison import compare, is_told
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from poc.ledger.ledger import Ledger
     from poc.notify.comparison import Comparison
     from poc.notify.notification import StatusReport
+
+AnyAlert = TypeVar("AnyAlert", "Alert", "ReportedAlert")
 
 #: Alerts that are older than what another process compared, by at most this much, are out of date. By more, the other
 #: one's clock was wrong.
@@ -112,9 +114,9 @@ class Recording:
         self, ledger: Ledger, target: NotifyTarget, reported: Sequence[ReportedAlert], state: TargetState | None
     ) -> None:
         comparison = self._compare(target, reported)
-        for alert in comparison.begun:
-            self._begin(ledger, target, alert)
-        for told in comparison.ended:
+        for alerts in joined(target, comparison.begun):
+            self._begin(ledger, target, alerts)
+        for told in joined(target, comparison.ended):
             self._end(ledger, target, told)
         for report, before in comparison.changed:
             self._change(ledger, target, report, before)
@@ -126,29 +128,30 @@ class Recording:
             delete_ended(ledger, target.name, self._now_us)
         set_target(ledger, target.name, TargetState(self._now_us, digest_us))
 
-    def _begin(self, ledger: Ledger, target: NotifyTarget, alert: Alert) -> None:
-        since_us = int(alert.since.timestamp() * 1_000_000)
-        add_reported(ledger, ReportedAlert(
-            target=target.name, kind=alert.kind, partner=alert.partner, feed=alert.feed, subject=alert.subject,
-            begun_at_us=self._now_us, severity=alert.severity, since_us=since_us, summary=alert.summary,
-        ))  # fmt: skip
+    def _begin(self, ledger: Ledger, target: NotifyTarget, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            add_reported(ledger, ReportedAlert(
+                target=target.name, kind=alert.kind, partner=alert.partner, feed=alert.feed, subject=alert.subject,
+                begun_at_us=self._now_us, severity=alert.severity, since_us=messages.to_us(alert.since),
+                summary=alert.summary,
+            ))  # fmt: skip
         if target.at_once:
-            title, body = messages.begun_text(alert, self._name, self._workspace.root)
-            self._add(
-                ledger, target, "begun", (*alert.identity, self._now_us), title, body, kind=alert.kind,
-                severity=alert.severity, partner=alert.partner, feed=alert.feed, subject=alert.subject,
-                since_us=since_us,
-            )  # fmt: skip
+            event: list[str | int] = [part for alert in alerts for part in alert.identity]
+            event.append(self._now_us)
+            title, body = messages.begun_text(alerts, self._name, self._workspace.root)
+            since_us = min(messages.to_us(alert.since) for alert in alerts)
+            self._add(ledger, target, "begun", event, title, body, **_common(alerts), since_us=since_us)
 
-    def _end(self, ledger: Ledger, target: NotifyTarget, told: ReportedAlert) -> None:
-        end_reported(ledger, told, self._now_us)
+    def _end(self, ledger: Ledger, target: NotifyTarget, alerts: Sequence[ReportedAlert]) -> None:
+        for alert in alerts:
+            end_reported(ledger, alert, self._now_us)
         if target.at_once:
-            title, body = messages.ended_text(told, self._name, self._now_us)
-            self._add(
-                ledger, target, "ended", (*told.identity, told.begun_at_us), title, body, kind=told.kind,
-                severity=told.severity, partner=told.partner, feed=told.feed, subject=told.subject,
-                since_us=told.since_us,
-            )  # fmt: skip
+            event: list[str | int] = []
+            for alert in alerts:
+                event += [*alert.identity, alert.begun_at_us]
+            title, body = messages.ended_text(alerts, self._name, self._now_us)
+            since_us = min(alert.since_us for alert in alerts)
+            self._add(ledger, target, "ended", event, title, body, **_common(alerts), since_us=since_us)
 
     def _change(self, ledger: Ledger, target: NotifyTarget, report: StatusReport, before: ReportedAlert | None) -> None:
         if before is None:
@@ -190,7 +193,7 @@ class Recording:
         ledger: Ledger,
         target: NotifyTarget,
         phase: str,
-        event: tuple[str | int, ...],
+        event: Sequence[str | int],
         title: str,
         body: str,
         **values: Any,
@@ -199,3 +202,24 @@ class Recording:
             id=notification_id(self._name, phase, *event), target=target.name, phase=phase, title=title, body=body,
             created_at_us=self._now_us, **values,
         ))  # fmt: skip
+
+
+def joined(target: NotifyTarget, alerts: Sequence[AnyAlert]) -> list[list[AnyAlert]]:
+    """Return the alerts that are told in one message: for people, all of one kind and one feed that came together.
+
+    A program gets a message for each alert.
+    """
+    groups: dict[tuple[str, ...], list[AnyAlert]] = {}
+    for alert in alerts:
+        kind, partner, feed, subject = alert.identity
+        groups.setdefault((kind, partner, feed) if target.to else (kind, partner, feed, subject), []).append(alert)
+    return list(groups.values())
+
+
+def _common(alerts: Sequence[Alert | ReportedAlert]) -> dict[str, str]:
+    """Return what a notification about alerts of one kind and one feed says of all of them."""
+    first, *others = alerts
+    return {
+        "kind": first.kind, "partner": first.partner, "feed": first.feed, "subject": "" if others else first.subject,
+        "severity": "critical" if any(alert.severity == "critical" for alert in alerts) else "warning",
+    }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from poc.config import workspace
@@ -57,7 +58,12 @@ def find_problems(root: Path, environ: Mapping[str, str]) -> list[str]:
 
 
 def notify_problems(root: Path, settings: WorkspaceSettings, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield the secrets of targets of notifications that cannot be read."""
+    """Yield the secrets of targets of notifications that cannot be read, and the packages that are missing for them."""
+    packages = {"apprise" if target.to else "standardwebhooks" for target in settings.notify}
+    for package in sorted(packages):
+        if find_spec(package) is None:
+            need = f"notify needs the package {package}; install it with `pip install 'milepost[notify]'`"
+            yield f"{root / 'milepost.toml'}: {need}"
     for target in settings.notify:
         try:
             resolve_secret(target.to or target.secret, environ, root)

@@ -117,6 +117,29 @@ def test_a_broken_partner_file_ends_no_alert(make_workspace, ledger, down):
     assert recorded(ledger, "phase") == ["begun"]
 
 
+def test_people_get_one_message_of_what_comes_together_and_a_program_one_of_each(make_workspace, ledger, webhook, down):
+    """Three files of a feed that fail at once, and are sent again one after the other."""
+    workspace = make_workspace(OPS, webhook)
+    failed = [
+        replace(down, kind="failed", feed="flights", subject=name, summary=f"{name}.csv: answered 422", count=1)
+        for name in "abc"
+    ]
+    for minutes, alerts in enumerate([failed, failed[1:], []]):
+        Recording(workspace, alerts, [], NOW + minutes * MINUTE).record(ledger)
+    titles = [title for target, title in recorded(ledger, "target", "title") if target == "ops"]
+    assert titles == [
+        "[shop] Critical: 3 files failed, AA/flights",
+        "[shop] Over: an exchange of AA/flights failed",
+        "[shop] Over: 2 files failed, AA/flights",
+    ]
+    subjects = [(phase, subject) for target, phase, subject in recorded(ledger, "target", "phase", "subject")
+                if target == "hook"]  # fmt: skip
+    assert sorted(subjects) == [(phase, name) for phase in ("begun", "ended") for name in "abc"]
+    body = recorded(ledger, "body")[[*recorded(ledger, "target", "phase")].index(("ops", "begun"))]
+    assert body.startswith("- a.csv: answered 422\n- b.csv: answered 422\n- c.csv: answered 422\n\nSeverity: critical")
+    assert "\nCount: 3\nNext: milepost partner ls\nWorkspace" in body
+
+
 def status(name, severity="warning"):
     """The status of milestone M4."""
     return StatusReport(

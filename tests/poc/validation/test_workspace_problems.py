@@ -1,0 +1,22 @@
+"""What `milepost validate` finds beside the partners: targets of notifications that cannot be used."""
+
+from importlib import util
+
+from poc.config.scaffold import create_workspace
+from poc.validation.workspace_problems import find_problems
+
+
+def test_a_target_without_its_secret_or_its_package_is_a_problem(tmp_path, monkeypatch):
+    """The line names the file, the target and the variable, or what to install."""
+    create_workspace(tmp_path / "w", "shop", "live", {}, "")
+    with (tmp_path / "w" / "milepost.toml").open("a") as file:
+        file.write('\n[[notify]]\nname = "ops"\nto = "${env:OPS_MAIL}"\n')
+    find = util.find_spec
+    monkeypatch.setattr(
+        "poc.validation.workspace_problems.find_spec", lambda name: None if name == "apprise" else find(name)
+    )
+    package, secret = [line for line in find_problems(tmp_path / "w", {}) if "notify" in line]
+    assert package.endswith(
+        "milepost.toml: notify needs the package apprise; install it with `pip install 'milepost[notify]'`"
+    )
+    assert "milepost.toml: notify 'ops': the environment variable OPS_MAIL is not set" in secret
