@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 
 
 def test_a_run_prints_outcome_findings_and_the_next_command(make_cli):
@@ -96,3 +97,25 @@ def test_a_partner_file_that_is_a_pipe_stops_no_other(make_cli):
     os.utime(cli.sample, (0, 0))
     assert "AA/flights sample.csv: done" in cli.run("run", code=2)
     assert len(cli.delivered()) == 12
+
+
+def test_files_outside_the_sending_hours_wait_and_nothing_is_wrong(make_cli):
+    """`run` and `status` say until when; nothing is exchanged, and `check` is fine."""
+    cli = make_cli()
+    path = cli.root / "partners" / "AA.toml"
+    settings = path.read_text()
+
+    def send_between(*hours):
+        begin, end = (datetime.now(UTC) + timedelta(hours=hour) for hour in hours)
+        path.write_text(f'{settings}\n[feed.flights.send]\nnot_before = "{begin:%H:%M}"\ncut_off = "{end:%H:%M}"\n')
+        return begin
+
+    begin = send_between(2, 3)
+    text = cli.run("run")
+    assert text.startswith("AA/flights: 1 file(s) wait until ")
+    assert text.endswith(f"{begin:%H:%M} UTC\n")
+    assert f"  AA/flights: 1, waits until {text.split('wait until ')[1]}" in cli.run("status")
+    assert [alert for alert in cli.json("check")["alerts"] if alert["kind"] != "disk_full"] == []
+    assert cli.exchange_ids() == []
+    send_between(-1, 1)
+    assert "done; 12 rows in" in cli.run("run")
