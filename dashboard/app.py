@@ -20,6 +20,7 @@ from dashboard.charts.theme import PALETTES
 from dashboard.pages import (
     access,
     acts,
+    audit,
     charts,
     decisions,
     failures,
@@ -66,6 +67,7 @@ PAGES = (
     today,
     access,
     acts,
+    audit,
 )
 
 

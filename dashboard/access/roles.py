@@ -48,6 +48,7 @@ DEMANDS: Mapping[str, str] = {
     "acts.release": "operate",
     "acts.resend": "operate",
     "acts.spend": "plan",
+    "audit.page": "administer",
     "charts.as_csv": "read",
     "charts.as_json": "read",
     "decisions.page": "read",

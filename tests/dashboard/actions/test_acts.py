@@ -174,3 +174,15 @@ def test_a_pm_decides_and_records_money_on_the_page_of_a_milestone(service):
         ("decide", "M1", {"choice": "pause", "why": "no feed before spring", "until": "2027-03-01"}, "pia"),
         ("spend", "M1", {"amount": "1200", "note": "two days"}, "pia"),
     ]
+
+
+def test_the_audit_log_is_a_page_for_administrators(service):
+    """It has the act, who did it and what came of it; nobody else gets the page or a link to it."""
+    otto, ada = service.browser("otto"), service.browser("ada")
+    otto.post("/acts/give_up", form(otto.get("/today").text, "give_up") | {"why": "<b>by mail</b>"})
+    page = ada.get("/audit").text
+    assert "give_up: done" in page
+    assert "&lt;b&gt;by mail&lt;/b&gt;" in page
+    assert 'href="/audit"' in ada.get("/today").text
+    assert 'href="/audit"' not in otto.get("/today").text
+    assert otto.get("/audit").status_code == 403
