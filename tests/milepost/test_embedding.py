@@ -43,6 +43,15 @@ def test_a_file_is_exchanged_once_and_stays_where_it_is(workspace, tmp_path):
         result.outcome = "failed"
 
 
+def test_a_file_in_the_inbox_is_exchanged_there(workspace, tmp_path):
+    """It is not copied, so that no run finds it a second time."""
+    root, partner = workspace
+    file = (tmp_path / "today.csv").rename(root / "var/inbox/AA/flights/today.csv")
+    result = milepost.exchange_file(root, "AA", "flights", file)
+    assert (result.outcome, len(partner.held("live", "AA"))) == ("done", 12)
+    assert not file.exists()
+
+
 def test_a_refused_file_is_a_result_and_a_mistake_an_error(workspace, tmp_path):
     """What the caller has to correct is named: the file's contents in the result, all else in an error."""
     root, _ = workspace

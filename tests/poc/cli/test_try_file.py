@@ -55,6 +55,7 @@ def test_a_trial_of_a_file_that_was_received_says_so(make_cli):
     assert trial["received_before"]["exchange_id"] == cli.exchange_ids()[0]
     assert trial["received_before"]["file"] == "sample.csv"
     assert trial["sha256"] == sha256(content).hexdigest()
+    assert len(trial["first_rows"]) == 3  # of a clean file, too
     assert "handed in again, nothing of it would be sent." in cli.run("try", "AA/flights", file)
 
 
