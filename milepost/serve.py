@@ -110,7 +110,7 @@ def background_jobs(
     from metrics.store.database import open_store
     from poc.alerts.open_alerts import read_open_alerts
     from poc.logs.alert_log import AlertLog
-    from poc.notify.notifier import tell_people
+    from poc.notify.notifier import Notifier
     from poc.schedule.expectation_job import ExpectationJob
     from poc.service.worker import InboxWorker
 
@@ -125,9 +125,11 @@ def background_jobs(
             with closing(open_store(context.store_of("live"), "live")) as db:
                 collect(context.workspace.spool, db, time_ns() // 1000)
 
+    now = partial(datetime.now, UTC)
+    notifier = Notifier(lambda: live.current, now, os.environ, context.milestone_statuses, stop)
+
     def notify() -> None:
-        now = partial(datetime.now, UTC)
-        for attempt in tell_people(live.current, now, os.environ, context.milestone_statuses, stop):
+        for attempt in notifier.turn():
             if attempt.error:
                 report(f"{attempt.notification.target}: not told: {attempt.error}; see `milepost notify ls`")
 

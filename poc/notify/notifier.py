@@ -8,7 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from poc.alerts.open_alerts import open_alerts
+from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.ledger import open_ledger
+from poc.notify.ledger_watch import LedgerWatch
 from poc.notify.recording import Recording
 from poc.notify.sending import send_due
 from poc.notify.services import send
@@ -52,6 +54,44 @@ def tell_people(
         wanted = any("milestone_status" in target.kinds or not target.kinds for target in targets)
         Recording(workspace, alerts, statuses() if wanted else (), now).record(ledger)
         return send_due(ledger, senders(workspace, environ), _microseconds(clock), random.random, stop)
+
+
+class Notifier:
+    """Tells people again and again in a running program; also where the ledger cannot be used.
+
+    Args:
+        workspace: returns the workspace as it is now.
+        clock: returns the current time, in UTC.
+        environ: the environment, for secrets in variables.
+        statuses: returns what has a status instead of a begin and an end.
+        stop: returns True when nothing more is to be sent.
+    """
+
+    def __init__(
+        self,
+        workspace: Callable[[], Workspace],
+        clock: Callable[[], datetime],
+        environ: Mapping[str, str],
+        statuses: Callable[[], Sequence[StatusReport]],
+        stop: Callable[[], bool],
+    ) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        self._environ = environ
+        self._statuses = statuses
+        self._stop = stop
+        self._ledger_watch = LedgerWatch()
+
+    def turn(self) -> list[Attempt]:
+        """Do what `tell_people` does, and raise what it raises."""
+        workspace = self._workspace()
+        try:
+            attempts = tell_people(workspace, self._clock, self._environ, self._statuses, self._stop)
+        except (TryLater, LedgerDamaged) as error:
+            self._ledger_watch.failed(error, workspace, senders(workspace, self._environ), self._clock())
+            raise
+        self._ledger_watch.worked(workspace, senders(workspace, self._environ), self._clock())
+        return attempts
 
 
 def senders(workspace: Workspace, environ: Mapping[str, str]) -> dict[str, Callable[[Notification], None]]:
