@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -163,16 +164,22 @@ class Service:
             self.wake(1)
 
 
+def expecting(folder, zone: str, rule: str):
+    """A workspace with one feed that expects its files by a rule."""
+    create_workspace(folder / "w", "test", "live", {"AA": AIRLINES["AA"]}, "schema = 1\n")
+    with (folder / "w" / "partners" / "AA.toml").open("a") as file:
+        file.write(f'\n[feed.flights.expect]\n{rule}\nzone = "{zone}"\n')
+    workspace = load_workspace(folder / "w")
+    assert workspace.problems == {}
+    return workspace
+
+
 @pytest.mark.parametrize("index", range(len(RULES)))
 def test_two_years_without_a_missed_a_double_or_a_false_alarm(tmp_path, index):
     """Each moment is judged once and rightly, and the next one is predicted rightly, whoever runs and whenever."""
     zone, rule, slow = RULES[index]
     chance = random.Random(index)
-    create_workspace(tmp_path / "w", "test", "live", {"AA": AIRLINES["AA"]}, "schema = 1\n")
-    with (tmp_path / "w" / "partners" / "AA.toml").open("a") as file:
-        file.write(f'\n[feed.flights.expect]\n{rule}\nzone = "{zone}"\n')
-    workspace = load_workspace(tmp_path / "w")
-    assert workspace.problems == {}
+    workspace = expecting(tmp_path, zone, rule)
     moments = slow(zone)
     files = draw_files(chance, moments)
     service = Service(workspace, chance)
@@ -203,6 +210,56 @@ def test_two_years_without_a_missed_a_double_or_a_false_alarm(tmp_path, index):
     finally:
         for ledger in service.ledgers:
             ledger.close()
+
+
+def test_two_years_of_a_longest_time_after_the_last_file(tmp_path):
+    """Each gap that is too long is noticed once, ends with its file, and days that are no working days do not count."""
+    chance = random.Random(11)
+    workspace = expecting(tmp_path, "Europe/Berlin", 'within = "3h"\ndays = "mon-fri"')
+    files, at = [], BEGIN + DAY
+    while at < END - 9 * DAY:
+        at += timedelta(minutes=chance.choices([chance.randrange(1, 170), chance.randrange(170, 900)], [8, 3])[0])
+        at += chance.choices([timedelta(), 2 * DAY], [60, 1])[0]
+        files.append(at)
+    service = Service(workspace, chance)
+    try:
+        service.now = started = files[0] - timedelta(minutes=30)
+        service.wake(0)
+        arriving = iter(files)
+        arrival = next(arriving)
+        while service.now < files[-2]:
+            pause = chance.choices([timedelta(minutes=20), 9 * HOUR, 2 * DAY], [2, 6, 1])[0]
+            service.now = min(service.now + pause * chance.uniform(0.1, 2), files[-2])
+            while arrival <= service.now:
+                service.inbox.append(arrival)
+                arrival = next(arriving)
+            service.turn()
+        service.wake(0)
+        service.work()
+        service.wake(1)
+        late = {
+            to_us(due): to_us(after)
+            for before, after in pairwise([started, *files[:-1]])
+            if (due := slow_due(before, working_minutes=180)) < after
+        }
+        assert len(late) > 500
+        store = TickStore(service.ledgers[0], "AA", "flights")
+        assert {tick.due_us: tick.arrived_at_us for tick in store.last_ticks(to_us(END), 10_000)} == late
+        assert len(service.acted) == len(set(service.acted))
+        assert {due_us for due_us, state in service.acted if state == "late"} == set(late)
+        for due_us, state in service.acted:
+            assert state == "late" or to_us(service.acted_at[due_us, state]) < late[due_us]
+    finally:
+        for ledger in service.ledgers:
+            ledger.close()
+
+
+def slow_due(at: datetime, working_minutes: int) -> datetime:
+    """The instant at which so many minutes have passed on Mondays to Fridays in Berlin."""
+    while working_minutes:
+        working_minutes -= at.astimezone(ZoneInfo("Europe/Berlin")).weekday() < 5
+        at += timedelta(minutes=1)
+    return at
 
 
 def check_acts(service, due, expected) -> None:
