@@ -74,7 +74,8 @@ def in_words(doer: Callable[[str, Mapping[str, str], str], Done | Recorded]) -> 
 
     def do(target: str, fields: Mapping[str, str], who: str) -> str:
         try:
-            return doer(target, fields, who).text
+            done = doer(target, fields, who)
+            return f"{done.text} {getattr(done, 'note', '')}".rstrip()
         except NotDone:
             raise
         except Exception as error:

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was done, as a text of one or more lines and as values for JSON."""
+    """What was done, as a line of text and as values for JSON; `note` is a second line, for what was left."""
 
     text: str
     values: Mapping[str, Any]
+    note: str = ""
 
 
 @contextmanager
@@ -106,5 +107,6 @@ def print_done(done: Done, *, as_json: bool) -> None:
     if as_json:
         echo_json(done.values)
         return
-    for line in done.text.splitlines():
-        print_line(line)
+    print_line(done.text)  # a line end in a file name is escaped, so that it begins no line of its own
+    if done.note:
+        print_line(done.note)
