@@ -44,7 +44,10 @@ CONTRACT = {
 }
 NAMES = [field["name"] for field in CONTRACT["fields"]]
 MAP = (
-    {"to": "name", "join": ["kind", "id"]},
+    {"to": "source", "value": 'q"1"'},
+    {"to": "name", "join": ["kind", "id"], "separator": "-", "default": "none"},
+    {"to": "day", "from": "at", "format": "%d.%m. %H:%M %z"},
+    {"to": "code", "from": "mark", "lookup": {"m": "1", "n": "2", **{f"m{n}": "x" for n in range(1, 100)}}},
     {"to": "amount", "from": "amount", "times": 1.5},
     {"to": "raw", "from": "amount"},
     {"to": "at", "from": "at", "plus_minutes": "minutes"},
@@ -197,12 +200,12 @@ def contract(tmp_path_factory):
 def side_of(contract):
     """A function that exchanges files at a level: gives the results, the requests and the rows of the ledger."""
 
-    def exchange_at(level, flow, paths, folder, answers, keys, first):
+    def exchange_at(level, flow, body, paths, folder, answers, keys, first):
         of_feed = contract(flow.format)
         endpoint = AnsweringEndpoint(deque(answers))
         ready = PreparedFeed(
             "UA", "rows", flow, of_feed, Map(flow.map, of_feed), make_reader(flow, of_feed),
-            make_encoder(flow, literal_fields(flow.map, of_feed)), endpoint, None, keys,
+            make_encoder(flow, literal_fields(flow.map, of_feed), body), endpoint, None, keys,
             RetrySchedule(breaker_failures=2), level,
         )  # fmt: skip
         path = folder / str(level) / "ledger.db"
@@ -237,8 +240,9 @@ def exchange_one_by_one(ready, paths, ledger):
     first=st.booleans(),
     answers=st.one_of(st.just([]), st.lists(st.sampled_from(ANSWERS), max_size=8)),
     keys=st.booleans(),
+    body=st.sampled_from(["jsonl", "json"]),
 )
-def test_a_pass_gives_what_its_files_give_one_by_one(side_of, feed, files, again, first, answers, keys):
+def test_a_pass_gives_what_its_files_give_one_by_one(side_of, feed, files, again, first, answers, keys, body):
     """Receipts, ledger, quarantined rows and requests are the same, whatever the files hold and the partner answers."""
     flow = Feed.model_validate({"contract": "rows.json", "map": MAP, **feed})
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
@@ -250,7 +254,7 @@ def test_a_pass_gives_what_its_files_give_one_by_one(side_of, feed, files, again
         for path, data in zip(paths, contents + [contents[which % len(files)] for which in again], strict=True):
             path.write_bytes(data)
         paths.append(folder / "gone.csv")
-        one_by_one, together = (side_of(level, flow, paths, folder, answers, keys, first) for level in (4, 5))
+        one_by_one, together = (side_of(level, flow, body, paths, folder, answers, keys, first) for level in (4, 5))
         for of_pass, alone in zip(together, one_by_one, strict=True):
             assert of_pass == alone
         assert prevented == []
