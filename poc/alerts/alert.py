@@ -12,7 +12,7 @@ Severity: TypeAlias = Literal["warning", "critical"]
 
 #: The kinds of alerts, and what each means. Their order is the order of lists for people.
 KINDS = {
-    "workspace_problem": "a file of the workspace cannot be used, such as a partner's, or the ledger has a problem",
+    "workspace_problem": "a file of the workspace cannot be used, such as a partner's, or notifications are not taken",
     "disk_full": "a disk has little space left",
     "partner_down": "the circuit breaker of a partner, or of the address of one feed, is open",
     "partner_paused": "nothing is sent to a partner until a person releases it",

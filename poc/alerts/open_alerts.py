@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from poc.alerts.alert import KINDS, Alert
+import sqlalchemy as sa
+
+from poc.alerts.alert import KINDS, Alert, plural
 from poc.alerts.credentials import credential_alerts
 from poc.alerts.disk_space import disk_space_alerts
 from poc.alerts.exchange_alerts import exchange_alerts
@@ -15,14 +18,28 @@ from poc.alerts.partner_alerts import partner_alerts
 from poc.alerts.quarantine_alerts import quarantine_alerts
 from poc.alerts.read_ledger import open_ledger_read_only
 from poc.config.duration import parse_duration
+from poc.ledger.schema import NOTIFICATION
 from poc.schedule.send_hours import hours_begin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from collections.abc import Collection, Iterator, Mapping
 
     from poc.config.workspace import Workspace
     from poc.ledger.ledger import Ledger
+
+#: Attempts after which a notification that its target has not taken is a problem.
+TRIED = 3
+
+SELECT_NOT_TAKEN = (
+    sa.select(
+        NOTIFICATION.c.target,
+        sa.func.count(),
+        sa.func.min(NOTIFICATION.c.created_at_us),
+        sa.func.max(NOTIFICATION.c.error),
+    )
+    .where(NOTIFICATION.c.state == "pending", NOTIFICATION.c.attempts >= sa.bindparam("tried"))
+    .group_by(NOTIFICATION.c.target)
+)
 
 
 def open_alerts(workspace: Workspace, ledger: Ledger | None, now: datetime, environ: Mapping[str, str]) -> list[Alert]:
@@ -72,3 +89,16 @@ def _all_alerts(
         due_after = parse_duration(settings.due_after)
         yield from exchange_alerts(ledger, due_after, stuck_after, now, hours_begin(workspace, now))
         yield from quarantine_alerts(ledger, parse_duration(settings.quarantine_after), now)
+        yield from _notification_alerts(ledger, {target.name for target in workspace.settings.notify})
+
+
+def _notification_alerts(ledger: Ledger, targets: Collection[str]) -> Iterator[Alert]:
+    """Yield an alert for each target of notifications that has not taken one, however often it was tried."""
+    for target, count, created_at_us, error in ledger.execute(SELECT_NOT_TAKEN, {"tried": TRIED}):
+        if target in targets:
+            yield Alert(
+                kind="workspace_problem", severity="warning", subject=f"notify {target}", count=count,
+                since=datetime.fromtimestamp(created_at_us / 1_000_000, UTC),
+                summary=f"{plural(count, 'notification')} to {target} not taken: {error}",
+                next_step="milepost notify ls",
+            )  # fmt: skip

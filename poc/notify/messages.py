@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Titles by the kind of the alert; `{scope}` is PARTNER/FEED, PARTNER or the workspace's name.
 TITLES = {
-    "workspace_problem": "{scope} has a file that cannot be used",
+    "workspace_problem": "{scope} has a problem",
     "disk_full": "{scope} has little disk space left",
     "partner_down": "{scope} is down",
     "partner_paused": "{scope} is paused",

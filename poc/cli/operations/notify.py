@@ -122,17 +122,12 @@ def dry_run_results(
     workspace: Workspace, targets: Sequence[NotifyTarget], now: datetime, environ: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Return, for each target, the open alerts that it is told of, and when its next digest is due."""
-    from contextlib import closing, nullcontext
-
-    from poc.alerts.open_alerts import open_alerts
-    from poc.alerts.read_ledger import open_ledger_read_only
+    from poc.alerts.open_alerts import read_open_alerts
     from poc.cli.operations.alert_output import alert_json
     from poc.notify.digest import next_due
     from poc.notify.routes import is_routed
 
-    ledger = open_ledger_read_only(workspace.ledger)
-    with closing(ledger) if ledger is not None else nullcontext():
-        alerts = open_alerts(workspace, ledger, now, environ)
+    alerts = read_open_alerts(workspace, now, environ)
     return [
         {
             "target": target.name,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from poc.alerts.open_alerts import open_alerts
 from poc.ledger.ledger import open_ledger
 from poc.ledger.schema import NOTIFICATION
 from poc.notify.notification import NotSent
@@ -74,6 +75,21 @@ def test_a_notification_is_given_up_when_the_schedule_is_used_up(make_workspace,
     tries = [send(ledger, {"ops": Target("no")}, day * 86_400) for day in range(12)]
     assert sum(map(len, tries)) == 10
     assert states(ledger, "state", "attempts", "error") == [("failed", 10, "no")]
+
+
+def test_a_target_that_takes_nothing_is_an_alert_until_it_does(make_workspace, ledger, down):
+    """From the third failed attempt on; so a monitor and the other targets hear of it."""
+    workspace = make_workspace(OPS)
+    Recording(workspace, [down], [], NOW).record(ledger)
+    ops, shown = Target("no connection"), []
+    for seconds in (0, 5, 305):
+        send(ledger, {"ops": ops}, seconds)
+        alerts = open_alerts(workspace, ledger, NOW + timedelta(seconds=seconds), {})
+        shown += [[alert.summary for alert in alerts if alert.subject == "notify ops"]]
+    assert shown == [[], [], ["1 notification to ops not taken: no connection"]]
+    ops.error = ""
+    send(ledger, {"ops": ops}, 3600)
+    assert [alert.kind for alert in open_alerts(workspace, ledger, NOW, {}) if alert.kind != "disk_full"] == []
 
 
 def test_the_end_is_not_sent_before_the_begin(make_workspace, ledger, down):
