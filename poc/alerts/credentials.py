@@ -41,7 +41,7 @@ def credential_alerts(
         alert = _certificate_alert(partner.id, root / partner.endpoint.client_cert, within, now)
         if alert is not None:
             yield alert
-    for name, reference in partner.endpoint.secret_references.items():
+    for (table, name), reference in partner.endpoint.secret_references.items():
         try:
             resolve_secret(reference, environ, root)
         except BadInput as error:
@@ -49,7 +49,7 @@ def credential_alerts(
                 kind="credentials_expiring",
                 severity="critical",
                 partner=partner.id,
-                subject=f"secret_headers.{name}",
+                subject=f"{table}.{name}",
                 since=now,
                 summary=f"the header {name} cannot be sent: {error}",
             )

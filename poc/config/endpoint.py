@@ -221,10 +221,11 @@ class EndpointConfig(Strict):
         return {name: value for name, value in self.headers.items() if not SECRET_REFERENCE.fullmatch(value)}
 
     @property
-    def secret_references(self) -> dict[str, str]:
-        """The headers whose values are secrets, and where these are."""
+    def secret_references(self) -> dict[tuple[str, str], str]:
+        """Where each secret is, by the table and the name of its header."""
         named = {name: value for name, value in self.headers.items() if SECRET_REFERENCE.fullmatch(value)}
-        return {**named, **self.secret_headers}
+        tables = {"headers": named, "secret_headers": self.secret_headers}
+        return {(table, name): value for table, of_table in tables.items() for name, value in of_table.items()}
 
     def delivery_url(self, partner: str, feed: str, path: str | None = None) -> str:
         """Return the address to which the requests of a feed are posted; `path` is the feed's own."""

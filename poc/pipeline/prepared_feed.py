@@ -105,7 +105,8 @@ def prepare_feed(
         url = f"{endpoint.rstrip('/')}/{partner_id}/{feed_id}" if endpoint else own_url
         variables = os.environ if environ is None else environ
         headers = {
-            name: resolve_secret(value, variables, workspace.root) for name, value in settings.secret_references.items()
+            name: resolve_secret(value, variables, workspace.root)
+            for (_, name), value in settings.secret_references.items()
         }
         ca_file, client_cert, client_key = (
             workspace.root / name if name else None

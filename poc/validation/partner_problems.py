@@ -26,11 +26,11 @@ def partner_problems(root: Path, path: Path, partner: Partner, environ: Mapping[
     """Yield what is wrong with a partner whose file can be read: secrets, files and folders, contracts and maps."""
     endpoint = partner.endpoint
     of_secrets = []
-    for name, reference in endpoint.secret_headers.items():
+    for (table, name), reference in endpoint.secret_references.items():
         try:
             resolve_secret(reference, environ, root)
         except BadInput as error:
-            of_secrets.append(f"{path}: endpoint.secret_headers.{name}: {error}")
+            of_secrets.append(f"{path}: endpoint.{table}.{name}: {error}")
     yield from of_secrets
     for key in ("ca_file", "client_cert", "client_key"):
         if (name := getattr(endpoint, key)) and not (root / name).is_file():

@@ -52,7 +52,7 @@ def try_place(
     if settings.folder is not None:
         folder = workspace.root / settings.folder
         return TriedPlace(partner, feed, str(folder), *try_folder(folder))
-    place = f"{str(settings.url).rstrip('/')}/{feed}"
+    place = settings.delivery_url(partner, feed, workspace.get_feed(partner, feed)[1].path)
     try:
         endpoint = prepare_feed(workspace, partner, feed, HIGHEST_LEVEL, session, environ=environ).endpoint
     except BadInput as error:

@@ -41,11 +41,13 @@ def test_all_problems_of_all_files_are_named_at_once(workspace):
         ('from = "origin"', 'from = "orgin"'),
         (
             "[feed.flights]",
-            "[endpoint.secret_headers]\nX-One = '${env:NOT_SET_1}'\nX-Two = '${file:none.txt}'\n\n[feed.flights]",
+            "[endpoint.headers]\nX-Zero = '${env:NOT_SET_0}'\n[endpoint.secret_headers]\nX-One = '${env:NOT_SET_1}'\n"
+            "X-Two = '${file:none.txt}'\n\n[feed.flights]",
         ),
     )
-    found = problems(workspace)
+    first, *found = problems(workspace)
     assert len(found) == 4
+    assert "endpoint.headers.X-Zero: the environment variable NOT_SET_0 is not set" in first
     assert "endpoint.secret_headers.X-One: the environment variable NOT_SET_1 is not set" in found[0]
     assert "endpoint.secret_headers.X-Two: " in found[1]
     assert "none.txt: no such file" in found[1]
