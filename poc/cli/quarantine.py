@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metrics.terminal import print_line
-from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_exchange, naming_file
+from poc.cli.console import AS_JSON, EXCHANGE, echo_json, naming_file, print_done
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
@@ -158,60 +158,15 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
     folder are written at once, as a file of their own. Exit codes: 0 all valid and sent; 3 some are still rejected and
     stay; 4 all valid, and their delivery is due later.
     """
-    from datetime import UTC, datetime
+    from poc.cli.operations.repair import edits_of_export, replay_rows
 
-    from metrics.events import SpoolRecorder
-    from poc.errors import BadInput
-    from poc.ledger.lookup import find_by_prefix
-    from poc.pipeline.capabilities import resolve_level
-    from poc.pipeline.prepared_feed import prepare_feed
-    from poc.quarantine.archived_file import find_archived_file
-    from poc.quarantine.export import read_export
-    from poc.quarantine.export_encoding import exchange_codec
-    from poc.quarantine.replay import replay
-    from poc.quarantine.store import QuarantineStore
-    from poc.service.runner import Runner
-    from poc.transports.http import new_session
-
-    context: CliContext = ctx.obj
-    workspace = context.workspace
-    with exclusive_exchange(context, exchange) as (ledger, entry), new_session() as session:
-        edits = None
-        if edited is not None:
-            with naming_file(edited):
-                text = edited.read_bytes()
-            codec = exchange_codec(workspace, entry)
-            came = {row.row: row.original for row in QuarantineStore(ledger, entry).rows()} if codec != "utf-8" else {}
-            try:
-                edits = read_export(text, entry, codec, came)
-            except BadInput as error:
-                raise BadInput(f"{edited}: {error}") from error
-        prepared = prepare_feed(workspace, entry.partner, entry.feed, resolve_level(workspace.settings.level), session)
-        result = replay(prepared, entry, find_archived_file(workspace, entry), edits, ledger, datetime.now(UTC))
-        outcome = "nothing to send"
-        if result.replayed_rows and prepared.folder is not None:
-            outcome = "done"
-        elif result.replayed_rows:
-            with closing(SpoolRecorder(workspace.spool)) as recorder:
-                runner = Runner(prepared, ledger, lambda: datetime.now(UTC), recorder, context.release)
-                outcome = runner.resume(find_by_prefix(ledger, entry.exchange_id)).outcome
-    replayed, rejected = list(result.replayed_rows), result.still_rejected
-    if as_json:
-        still_bad = [{"row": row.row, "notes": [finding.note for finding in row.findings]} for row in rejected]
-        values = {"replayed": replayed, "still_bad": still_bad, "outcome": outcome}
-        echo_json({"exchange_id": entry.exchange_id, **values})
-    else:
-        print_line(f"{len(replayed)} row(s) replayed: {outcome}; {len(rejected)} still rejected.")
-        for row in rejected:
-            findings = "; ".join(finding.text() for finding in row.findings)
-            print_line(f"  row {row.row}: {findings}")
-        if rejected:
-            key = entry.exchange_id[:8]
-            discard_command = f"`milepost quarantine discard {key} --why TEXT`"
-            print_line(
-                f"  `milepost quarantine export {key}` writes them to be corrected; {discard_command} gives them up"
-            )
-    ctx.exit(3 if rejected else 4 if outcome in {"due", "failed", "ambiguous"} else 0)
+    edit = None
+    if edited is not None:
+        with naming_file(edited):
+            edit = edits_of_export(edited.read_bytes(), str(edited))
+    done = replay_rows(ctx.obj, exchange, edit)
+    print_done(done, as_json=as_json)
+    ctx.exit(3 if done.values["still_bad"] else 4 if done.values["outcome"] in {"due", "failed", "ambiguous"} else 0)
 
 
 @quarantine.command()
@@ -222,21 +177,6 @@ def replay(ctx: click.Context, exchange: str, edited: Path | None, as_json: bool
 @click.pass_obj
 def discard(context: CliContext, exchange: str, rows: tuple[int, ...], why: str, as_json: bool) -> None:
     """Give rows up. They stay in the account as quarantined, with the reason, and cannot be replayed."""
-    from poc.errors import BadInput
-    from poc.quarantine.store import QuarantineStore
+    from poc.cli.operations.repair import discard_rows
 
-    with exclusive_exchange(context, exchange) as (ledger, entry):
-        store = QuarantineStore(ledger, entry)
-        held = [row.row for row in store.rows() if row.state == "held"]
-        for row in rows:
-            if row not in held:
-                raise BadInput(f"row {row} of exchange {entry.exchange_id} is not held; held are {held[:10] or 'none'}")
-        if not held:
-            raise BadInput(f"exchange {entry.exchange_id} of {entry.file} has no held row: there is nothing to discard")
-        chosen = list(rows or held)
-        store.discard(chosen, why)
-        ledger.commit()
-    if as_json:
-        echo_json({"exchange_id": entry.exchange_id, "file": entry.file, "discarded": chosen, "why": why})
-        return
-    print_line(f"{len(chosen)} row(s) discarded: {why}")
+    print_done(discard_rows(context, exchange, rows, why), as_json=as_json)
